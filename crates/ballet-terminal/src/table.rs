@@ -14,7 +14,7 @@ const GAP: usize = 2;
 const INDENT: usize = 2;
 /// The last column has at least this much room beside the others, or the table is folded.
 const LEAST: usize = 24;
-/// The most lines of a cell in the last column.
+/// The most lines of a cell in the last column, unless it is to be whole.
 const MOST_LINES: usize = 4;
 /// What is not there.
 const NONE: &str = "–";
@@ -33,6 +33,7 @@ pub struct Table {
     /// The columns of numbers.
     right: Vec<usize>,
     rows: Vec<Vec<Cell>>,
+    most_lines: usize,
 }
 
 /// The columns that share a line, each with its width.
@@ -79,7 +80,18 @@ impl<Text: AsRef<str>> From<Option<Text>> for Cell {
 impl Table {
     /// A table without rows.
     pub fn new(header: impl IntoIterator<Item = &'static str>) -> Self {
-        Self { header: header.into_iter().collect(), right: Vec::new(), rows: Vec::new() }
+        Self {
+            header: header.into_iter().collect(),
+            right: Vec::new(),
+            rows: Vec::new(),
+            most_lines: MOST_LINES,
+        }
+    }
+
+    /// The same with all lines of the last column: there is something to do in it.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { most_lines: usize::MAX, ..self }
     }
 
     /// The same with these columns aligned to the right. Not the first one: a row of a table that is folded
@@ -103,7 +115,7 @@ impl Table {
             None => vec![self.widths().into_iter().enumerate().collect()],
             Some(columns) => self.fold(columns.max(1)),
         };
-        let most = if columns.is_some() { MOST_LINES } else { 1 };
+        let most = if columns.is_some() { self.most_lines } else { 1 };
         let header = self.header.iter().map(|name| Cell::from(*name).styled(Style::new().dim()));
         let header: Vec<Cell> = header.collect();
         let mut text = String::new();

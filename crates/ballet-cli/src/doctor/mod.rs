@@ -177,7 +177,7 @@ fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
         ui::print_json(options.output, findings.iter().map(row).collect());
         return;
     }
-    let mut table = Table::new(["state", "check", "of", "found"]);
+    let mut table = Table::new(["state", "check", "of", "found"]).whole();
     for finding in &findings {
         let style = match finding.state {
             State::Well => Style::new().green(),

@@ -10,8 +10,10 @@ use crate::doctor::finding::Finding;
 pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding> {
     let here = contract::system(vhost, system.parts.clone());
     let differences = compare(&topology::definitions(&here, |_| String::new()), found);
-    let mut findings: Vec<Finding> =
-        differences.iter().filter(|difference| difference.is_drift()).map(finding).collect();
+    let is_told = |difference: &&Difference| {
+        difference.is_drift() && !differences.iter().any(|cause| follows(difference, cause))
+    };
+    let mut findings: Vec<Finding> = differences.iter().filter(is_told).map(finding).collect();
     if findings.is_empty() {
         findings.push(Finding::well("topology", "the broker", "it is as declared"));
     }
@@ -21,6 +23,17 @@ pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding>
         findings.push(Finding::warning("held", "the broker", &words, advice));
     }
     findings
+}
+
+/// Whether it is a binding that is gone because what it binds is gone.
+fn follows(binding: &Difference, cause: &Difference) -> bool {
+    let Difference::Missing { kind: Kind::Binding, wanted: binding } = binding else {
+        return false;
+    };
+    let Difference::Missing { kind: Kind::Exchange | Kind::Queue, wanted } = cause else {
+        return false;
+    };
+    ["source", "destination"].into_iter().any(|end| binding[end] == wanted["name"])
 }
 
 fn finding(difference: &Difference) -> Finding {
@@ -34,4 +47,21 @@ fn finding(difference: &Difference) -> Finding {
         _ => "mend it with `ballet topology apply`".to_owned(),
     };
     Finding::bad("topology", "the broker", &difference.to_string(), &advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet::core::Part;
+
+    use super::*;
+    use crate::doctor::finding::system_of;
+
+    #[test]
+    fn what_is_gone_is_named_without_its_bindings() {
+        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+        let found = judge(&system, "shop", &Found::default());
+        let is_named = |name: &str| found.iter().any(|one| one.found.contains(name));
+        assert!(is_named("queue `orders` is missing") && is_named("exchange `events` is missing"));
+        assert!(!is_named("the binding of"), "{found:?}");
+    }
 }

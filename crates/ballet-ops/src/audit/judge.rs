@@ -192,7 +192,7 @@ fn of(saga: Option<Uuid>) -> String {
 
 /// What an open call waits for, as a predicate of its service.
 fn waiting_for(call: &Call) -> String {
-    let Call { saga: _, step, key, undo, attempts, last_error, since } = call;
+    let Call { saga: _, step, key, undo, attempts, last_error, since, next_at: _ } = call;
     let key = if key.is_empty() { String::new() } else { format!(" {key}") };
     let undo = if *undo { " to undo it" } else { "" };
     let failed = match last_error {

@@ -165,6 +165,7 @@ fn a_call_is_open_while_it_is_in_the_table() {
         attempts: 2,
         last_error: Some("503".to_owned()),
         since: Timestamp::UNIX_EPOCH,
+        next_at: None,
     };
     let pending = Pending { calls: vec![call], ..Pending::default() };
     let open = judged(&[PLACE], &["calling reserve"], &pending, &BrokerSnapshot::default());

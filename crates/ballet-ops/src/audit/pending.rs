@@ -13,6 +13,8 @@ pub(crate) struct Call {
     pub(crate) attempts: i32,
     pub(crate) last_error: Option<String>,
     pub(crate) since: Timestamp,
+    /// `None` if it is set aside.
+    pub(crate) next_at: Option<Timestamp>,
 }
 
 /// An event that is committed and not yet known to be published.

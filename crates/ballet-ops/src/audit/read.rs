@@ -24,15 +24,18 @@ pub(crate) async fn now(db: &mut PgConnection) -> Result<Timestamp, sqlx::Error>
 
 /// Reads the open calls, the unpublished events, and those that can never be published.
 pub(crate) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Error> {
-    type Columns = (Uuid, String, String, bool, i32, Option<String>, jiff_sqlx::Timestamp);
+    type At = jiff_sqlx::Timestamp;
+    type Columns = (Uuid, String, String, bool, i32, Option<String>, At, Option<At>);
     let calls: Vec<Columns> = sqlx::query_as(
-        "select saga_id, step, key, undo, attempts, last_error, created_at from ballet.call \
-         where closed_at is null order by created_at",
+        "select saga_id, step, key, undo, attempts, last_error, created_at, \
+             nullif(next_at, 'infinity') from ballet.call where closed_at is null order by created_at",
     )
     .fetch_all(&mut *db)
     .await?;
-    let calls = calls.into_iter().map(|(saga, step, key, undo, attempts, last_error, since)| {
-        Call { saga, step, key, undo, attempts, last_error, since: since.to_jiff() }
+    let calls = calls.into_iter().map(|columns| {
+        let (saga, step, key, undo, attempts, last_error, since, next_at) = columns;
+        let (since, next_at) = (since.to_jiff(), next_at.map(At::to_jiff));
+        Call { saga, step, key, undo, attempts, last_error, since, next_at }
     });
     let calls = calls.collect();
     let mut unpublished = Vec::new();

@@ -222,7 +222,9 @@ impl<'a> Explainer<'a> {
             Some(error) => Some(format!("{error} ({} attempts)", call.attempts)),
             None => self.silence(service),
         };
-        Wait { why, ..self.wait(service, what, call.since) }
+        // Before its first failure it is under way.
+        let next_at = call.next_at.filter(|_| call.last_error.is_some());
+        Wait { why, next_at, ..self.wait(service, what, call.since) }
     }
 
     /// That no process of a service is alive, if that is so.
