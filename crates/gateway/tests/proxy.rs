@@ -240,6 +240,12 @@ async fn slow_clients_are_left() {
     let answer = exchange(gateway.host(), head).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("the body did not come in time"), "{answer}");
+    // A client that knows it sends nothing more here.
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    let head = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+    let answer = exchange(gateway.host(), head).await;
+    assert!(answer.contains("the body ended early or is malformed"), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hyper::StatusCode;
+use hyper::{StatusCode, header};
 
 use crate::config::units::Size;
 use crate::http::bounded::BodyFault;
@@ -81,10 +81,15 @@ pub(crate) fn body_problem(fault: BodyFault) -> Problem {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
         }
         BodyFault::TooSlow => {
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
+            ends(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))
         }
         BodyFault::Broken => {
-            Problem::new(StatusCode::BAD_REQUEST, "the body ended early or is malformed")
+            ends(Problem::new(StatusCode::BAD_REQUEST, "the body ended early or is malformed"))
         }
     }
+}
+
+/// Where the next request would begin, nobody knows.
+fn ends(problem: Problem) -> Problem {
+    problem.with(header::CONNECTION, "close")
 }
