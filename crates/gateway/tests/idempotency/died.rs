@@ -5,6 +5,7 @@ use reqwest::{Client, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::AsyncWriteExt;
 
+use crate::old_rows::count;
 use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
 use crate::support::raw::{self, read_until};
 use crate::support::service::{Service, text};
@@ -146,8 +147,13 @@ async fn t214_no_two_clients_have_the_same_key_whatever_their_names_and_keys_are
 #[tokio::test]
 async fn t215_a_gateway_that_stood_still_beyond_its_lease_sends_nothing() {
     let service = counting(201).await;
-    let shop = shop(&service.upstream("a"), "timeout = \"1s\"\nidle = \"1s\"\n").await;
+    let mut shop = shop(&service.upstream("a"), "timeout = \"1s\"\nidle = \"1s\"\n").await;
     let other = shop.another().await;
+    // With one connection, on which a statement is prepared for all that follow.
+    let config = std::fs::read_to_string(shop.folder.path().join("gateway.toml")).unwrap();
+    let single = config.replace("timeout = \"1m\"", "timeout = \"1m\"\nconnections = 1");
+    shop.folder.write("gateway.toml", &single);
+    shop.gateway = shop.another().await;
     // Its statement is prepared from here on.
     assert_eq!(shop.post("before", "x").await.status(), 201);
     // It stands still while it asks the database whether it may send.
@@ -169,6 +175,12 @@ async fn t215_a_gateway_that_stood_still_beyond_its_lease_sends_nothing() {
     .unwrap();
     shop.gateway.signal("-STOP");
     lock.execute("commit").await.unwrap();
+    wait_until("the key to be stored", LIMIT, || async {
+        let stored = count(&shop, "idempotent_request").await;
+        if stored == 2 { Ok(Some(())) } else { Err(stored) }
+    })
+    .await
+    .unwrap();
     wait_until("the lease to end", LIMIT, || async {
         let request = Client::new().post(other.at("/a")).header("x-api-key", &shop.key);
         let request = request.header("idempotency-key", "k").body("x");
