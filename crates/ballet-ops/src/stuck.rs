@@ -34,6 +34,15 @@ pub struct Stuck {
     pub next_at: Option<Timestamp>,
 }
 
+impl Stuck {
+    /// Whether it is the event of a deadline that cannot be published, and so in no queue. `what` names it
+    /// like a message.
+    #[must_use]
+    pub fn is_deadline(&self) -> bool {
+        self.handler == "deadline"
+    }
+}
+
 /// What is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {

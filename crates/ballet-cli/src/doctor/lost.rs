@@ -60,8 +60,8 @@ pub(super) async fn check(
 
 fn id(stuck: &Stuck) -> Option<Uuid> {
     match &stuck.what {
-        What::Message { message_id, .. } => Some(message_id.0),
-        What::Call { .. } => None,
+        What::Message { message_id, .. } if !stuck.is_deadline() => Some(message_id.0),
+        What::Message { .. } | What::Call { .. } => None,
     }
 }
 

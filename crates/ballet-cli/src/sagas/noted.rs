@@ -63,12 +63,12 @@ fn in_sagas(
 ) -> OfService {
     let mut noted = OfService::default();
     for stuck in stuck {
-        let at = published(&stuck);
+        let (at, is_deadline) = (published(&stuck), stuck.is_deadline());
         let Noted { saga_id, what, handler, reason, detail, attempts, since, next_at } = stuck;
         let (what, published) = match what {
             What::Message { message_id, event_type } => {
                 noted.messages.insert(message_id);
-                (event_type, Some((message_id, at)))
+                (event_type, Some((message_id, at)).filter(|_| !is_deadline))
             }
             What::Call { undo: false, .. } => ("a call".to_owned(), None),
             What::Call { undo: true, .. } => ("an undo's call".to_owned(), None),
