@@ -47,7 +47,8 @@ pub use graph::Graph;
 pub use id::{MessageId, SagaId};
 pub use key::Key;
 pub use part::{
-    CopyPart, DeadlinePart, Part, SagaPart, SharePart, StepKind, StepPart, SubscriptionPart, System,
+    CopyPart, DeadlinePart, Part, SagaPart, SharePart, StepKind, StepPart, SubscriptionPart,
+    System, tombstone_is_of,
 };
 pub use problem::Problem;
 pub use saga::Saga;

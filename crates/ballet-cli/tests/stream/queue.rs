@@ -5,7 +5,7 @@ use ballet_amqp::{
     AMQPValue, BasicProperties, Broker as _, BrokerError, FieldTable, Publish, RabbitMq,
 };
 use ballet_check::contracts::Contracts;
-use ballet_testkit::{Method, wait_until};
+use ballet_testkit::{Method, Servers, Version, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
@@ -212,9 +212,14 @@ async fn a_queue_that_cannot_be_copied_is_named_with_what_to_do() {
     let refused = world.command_at(world.env.amqp_url("orders"), &asked("orders"));
     let (_, said) = ended(refused, 1).await;
     assert!(said.contains("`ballet topology definitions` has for `tap`"), "{said}");
-    world.env.management().delete_queue("orders").await.expect("deleted");
-    let (_, said) = world.ballet(&asked("orders"), 1).await;
-    assert!(said.contains("there is no queue `orders`") && said.contains("apply"), "{said}");
+    let servers = Servers::shared().await.expect("servers");
+    let Version { major, minor, patch } = servers.rabbitmq().version();
+    // From then on the broker tells nobody of a queue on which he has no right.
+    if (major, minor, patch) < (4, 2, 6) {
+        world.env.management().delete_queue("orders").await.expect("deleted");
+        let (_, said) = world.ballet(&asked("orders"), 1).await;
+        assert!(said.contains("there is no queue `orders`") && said.contains("apply"), "{said}");
+    }
     world.close().await;
 }
 

@@ -10,6 +10,8 @@ const CANCELLED: EventType = EventType::in_saga("orders.cancelled.v1");
 const RESERVED: EventType = EventType::in_saga("stock.reserved.v1");
 const SHORT: EventType = EventType::in_saga("stock.short.v1");
 const RELEASED: EventType = EventType::in_saga("stock.released.v1");
+const DELIVERED: EventType = EventType::in_saga("stock.delivered.v1");
+const LOST: EventType = EventType::in_saga("stock.lost.v1");
 const CONFIRMED: EventType = EventType::in_saga("orders.confirmed.v1");
 
 fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -> StepPart {
@@ -25,7 +27,7 @@ fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -
     }
 }
 
-/// Orders asks stock, and confirms when there is some.
+/// Orders asks stock, and confirms when there is some. Stock has another saga, too.
 fn system() -> System {
     let saga = |aborts_on, steps| SagaPart {
         saga: "order",
@@ -48,8 +50,12 @@ fn system() -> System {
         ],
     );
     let stock = saga(Vec::new(), vec![reserve]);
-    let part = |service, saga| Part { service, sagas: vec![saga], ..Part::default() };
-    System { name: "shop", parts: vec![part("orders", orders), part("stock", stock)] }
+    let deliver = step("deliver", StepKind::Compensatable, &[], DELIVERED);
+    let delivery =
+        SagaPart { saga: "delivery", abort: Some(LOST), ..saga(Vec::new(), vec![deliver]) };
+    let part = |service, sagas| Part { service, sagas, ..Part::default() };
+    let parts = vec![part("orders", vec![orders]), part("stock", vec![stock, delivery])];
+    System { name: "shop", parts }
 }
 
 /// `done place orders.placed.v1`, or without an event; the tombstone is `aborted -`. The key, or the
@@ -232,7 +238,7 @@ fn unpublished_and_unpublishable_events_are_named() {
 
 #[test]
 fn the_tombstone_of_another_saga_with_the_same_id_asks_for_nothing() {
-    let other = "aborted - orders.insurance_cancelled.v1 insurance";
+    let other = "aborted - stock.lost.v1 delivery";
     let confirmed = undisturbed(&[PLACE, "done confirm orders.confirmed.v1"], &[RESERVE, other]);
     assert!(confirmed.is_quiescent(), "{confirmed}");
     // Nor does it stand for the abort of this one.
@@ -242,4 +248,21 @@ fn the_tombstone_of_another_saga_with_the_same_id_asks_for_nothing() {
     let undone = [RESERVE, own, "undone reserve stock.released.v1", other];
     let undone = undisturbed(&[PLACE, own], &undone);
     assert!(undone.is_quiescent(), "{undone}");
+}
+
+#[test]
+fn t179_a_tombstone_without_a_name_is_of_the_saga_that_its_event_aborts() {
+    let system = system();
+    let [of_order, of_delivery] = &system.parts[1].sagas[..] else { panic!("two") };
+    let covers = |line: &str| {
+        let row = &rows(&[line])[0];
+        [of_order, of_delivery]
+            .map(|saga| crate::audit::ledger::aborts(&system.parts[1], row, saga))
+    };
+    assert_eq!(covers("aborted - orders.cancelled.v1"), [true, false]);
+    assert_eq!(covers("aborted - stock.lost.v1"), [false, true]);
+    assert_eq!(covers("aborted - orders.cancelled.v1 delivery"), [false, true]);
+    // Another version of the service wrote these.
+    assert_eq!(covers("aborted - stock.gone.v1"), [true, true]);
+    assert_eq!(covers("aborted - stock.gone.v1 returns"), [true, true]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
+use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System, tombstone_is_of};
 use jiff::Timestamp;
 
 /// A row of the ledger, without its body.
@@ -45,20 +45,23 @@ fn entries_of(rows: &[Row]) -> Entries<'_> {
     all
 }
 
-/// Whether a row without a step, a tombstone, covers a saga. Its key is the saga's name; version 0.1
-/// left it out, and then the row counts for every saga with that id.
-pub(crate) fn covers(tombstone: &str, saga: &SagaPart) -> bool {
-    tombstone.is_empty() || tombstone == saga.saga
+/// Whether a row is the abort of this whole saga.
+pub(crate) fn aborts(part: &Part, row: &Row, saga: &SagaPart) -> bool {
+    let sagas = part.sagas.iter().map(|saga| (saga.saga, saga.abort));
+    let by = row.event_type.as_deref().unwrap_or_default();
+    row.step.is_empty() && row.entry == "aborted" && tombstone_is_of(saga.saga, sagas, &row.key, by)
 }
 
 /// The ordinal of the abort of a step, alone or with the whole saga.
-fn tombstone(part: &Part, all: &Entries<'_>, at: (&str, &str)) -> Option<i32> {
+fn tombstone(part: &Part, rows: &[Row], at: (&str, &str)) -> Option<i32> {
     let saga = part.sagas.iter().find(|saga| saga.steps.iter().any(|step| step.name == at.0));
-    let covered = |key: &str| saga.is_none_or(|saga| covers(key, saga));
-    let aborts = all
-        .iter()
-        .filter(|((step, key), _)| (*step, *key) == at || (step.is_empty() && covered(key)));
-    aborts.filter_map(|(_, entries)| entries.get("aborted").copied()).min()
+    let with_saga = |row: &Row| match saga {
+        Some(saga) => aborts(part, row, saga),
+        None => row.step.is_empty() && row.entry == "aborted",
+    };
+    let alone = |row: &Row| row.entry == "aborted" && (&*row.step, &*row.key) == at;
+    let aborts = rows.iter().filter(|row| alone(row) || with_saga(row));
+    aborts.map(|row| row.ordinal).min()
 }
 
 fn step<'a>(part: &'a Part, name: &str) -> Option<&'a StepPart> {
@@ -94,7 +97,7 @@ pub(crate) fn contradictions(part: &Part, rows: &[Row]) -> Vec<String> {
         if (has("undoing") || has("undone")) && !has("done") {
             wrong.push(format!("{name} is undone, but was never done"));
         }
-        let tombstone = tombstone(part, &all, *at);
+        let tombstone = tombstone(part, rows, *at);
         let undone = ["undoing", "undone"].iter().filter_map(|entry| entries.get(entry)).min();
         if let Some(undone) = undone
             && tombstone.is_none_or(|tombstone| tombstone > *undone)
@@ -156,7 +159,7 @@ pub(crate) fn unfinished<'a>(
             }
             format!("is undoing {name}, but no table has the call for it")
         } else if has("done") {
-            if tombstone(part, &all, *at).is_none() || !can_be_undone(part, at.0) {
+            if tombstone(part, rows, *at).is_none() || !can_be_undone(part, at.0) {
                 continue;
             }
             format!("has done {name} in an aborted saga, but has not undone it")
@@ -205,11 +208,10 @@ pub(crate) fn not_acted_on<'a>(
 
 /// The rows whose events a service has published for a saga, according to its ledger.
 pub(crate) fn published<'a>(part: &Part, rows: &'a [Row]) -> Vec<&'a Row> {
-    let all = entries_of(rows);
     let is_published = |row: &&Row| match row.entry.as_str() {
         // The outcome of a call that came after the abort is stored, but not published.
         "done" | "refused" => {
-            tombstone(part, &all, (&row.step, &row.key)).is_none_or(|t| t > row.ordinal)
+            tombstone(part, rows, (&row.step, &row.key)).is_none_or(|t| t > row.ordinal)
         }
         "undone" => true,
         // The owner publishes its abort. In other services this row is the receipt of it.
@@ -222,8 +224,7 @@ pub(crate) fn published<'a>(part: &Part, rows: &'a [Row]) -> Vec<&'a Row> {
 /// Whether the saga's owner has aborted it.
 pub(crate) fn is_aborted(part: &Part, rows: &[Row]) -> bool {
     let owned = || part.sagas.iter().filter(|saga| saga.owner == part.service);
-    let is_abort = |row: &Row| row.step.is_empty() && row.entry == "aborted";
-    rows.iter().any(|row| is_abort(row) && owned().any(|saga| covers(&row.key, saga)))
+    rows.iter().any(|row| owned().any(|saga| aborts(part, row, saga)))
 }
 
 /// A saga that its owner has begun and not decided.
@@ -245,9 +246,7 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[Row]) -> Vec<Undecided<'a>> 
     let mut undecided = Vec::new();
     for saga in part.sagas.iter().filter(|saga| saga.owner == part.service) {
         let of_kind = |kind: StepKind| saga.steps.iter().filter(move |step| step.kind == kind);
-        let is_aborted = rows
-            .iter()
-            .any(|row| row.step.is_empty() && row.entry == "aborted" && covers(&row.key, saga));
+        let is_aborted = rows.iter().any(|row| aborts(part, row, saga));
         let has_begun = of_kind(StepKind::Origin).any(|step| is(step, "done"));
         let is_decided = of_kind(StepKind::Decision).any(|step| is(step, "done"));
         if is_aborted || !has_begun || is_decided || of_kind(StepKind::Decision).next().is_none() {
@@ -265,8 +264,7 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[Row]) -> Vec<Undecided<'a>> 
 /// Whether a service has done for one saga what it does on this event.
 fn has_acted(part: &Part, saga: &SagaPart, event_type: &str, rows: &[Row]) -> bool {
     let is = |event: &EventType| event.name() == event_type;
-    let tombstone = |row: &Row| row.step.is_empty() && row.entry == "aborted";
-    if rows.iter().any(|row| tombstone(row) && covers(&row.key, saga)) {
+    if rows.iter().any(|row| aborts(part, row, saga)) {
         return true;
     }
     let owns = saga.owner == part.service;

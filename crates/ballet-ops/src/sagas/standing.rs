@@ -5,7 +5,7 @@ use ballet_core::{Part, SagaPart, StepKind, StepPart};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::audit::ledger::covers;
+use crate::audit::ledger::aborts;
 use crate::sagas::read::Recorded;
 use crate::sagas::refused::NotSolved;
 
@@ -92,10 +92,7 @@ impl<'a> Standing<'a> {
 
     /// The row of the abort of the whole saga.
     fn abort(&self) -> Option<&'a Recorded> {
-        self.rows.iter().find(|one| {
-            let row = &one.row;
-            row.step.is_empty() && row.entry == "aborted" && covers(&row.key, self.saga)
-        })
+        self.rows.iter().find(|one| aborts(self.part, &one.row, self.saga))
     }
 
     /// The message that asked for the compensation.
@@ -135,12 +132,12 @@ impl<'a> Standing<'a> {
         Ok((Undo::Here, done))
     }
 
-    /// The other steps of the saga, each once.
+    /// The other steps of the saga, each once, with those that only another version knows.
     fn others(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let mut seen: Vec<(&str, &str)> = Vec::new();
         for one in self.rows {
             let at = (one.row.step.as_str(), one.row.key.as_str());
-            let is_of_saga = self.saga.steps.iter().any(|step| step.name == at.0);
+            let is_of_saga = !at.0.is_empty() && self.declared(at.0).is_none_or(|(saga, _)| saga);
             if is_of_saga && at != (self.step.name, self.key) && !seen.contains(&at) {
                 seen.push(at);
             }
@@ -148,10 +145,19 @@ impl<'a> Standing<'a> {
         seen.into_iter()
     }
 
+    /// Whether a step is of this saga, and not of another one with the same id, and what it is. `None` if this
+    /// version of the service knows no such step: then it is of all, and to be compensated.
+    fn declared(&self, name: &str) -> Option<(bool, &'a StepPart)> {
+        self.part.sagas.iter().find_map(|saga| {
+            let step = saga.steps.iter().find(|step| step.name == name)?;
+            Some((saga.saga == self.saga.saga, step))
+        })
+    }
+
     /// Another step that is to be compensated, too.
     fn waits(&self, (step, key): (&str, &str)) -> bool {
-        let declared = self.saga.steps.iter().find(|one| one.name == step);
-        declared.is_some_and(|one| matches!(one.kind, StepKind::Compensatable | StepKind::Pivot))
+        let can = |kind: StepKind| matches!(kind, StepKind::Compensatable | StepKind::Pivot);
+        self.declared(step).is_none_or(|(_, step)| can(step.kind))
             && self.state(step, key) == Some("done")
     }
 
@@ -186,4 +192,64 @@ impl<'a> Standing<'a> {
 
 fn name(step: &str, key: &str) -> String {
     if key.is_empty() { step.to_owned() } else { format!("{step} {key}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_core::EventType;
+
+    use super::*;
+    use crate::audit::ledger::Row;
+
+    fn step(name: &'static str, done: EventType) -> StepPart {
+        StepPart {
+            name,
+            kind: StepKind::Compensatable,
+            on: Vec::new(),
+            done,
+            refused: None,
+            compensated: None,
+            compensated_by: Vec::new(),
+            calls_outside: false,
+        }
+    }
+
+    fn saga(saga: &'static str, step: StepPart) -> SagaPart {
+        let (aborts_on, deadline) = (Vec::new(), None);
+        SagaPart { saga, owner: "orders", abort: None, aborts_on, deadline, steps: vec![step] }
+    }
+
+    #[test]
+    fn t153_what_another_version_did_later_is_compensated_first() {
+        let reserved = EventType::in_saga("stock.reserved.v1");
+        let delivered = EventType::in_saga("stock.delivered.v1");
+        let sagas = vec![
+            saga("order", step("reserve", reserved)),
+            saga("delivery", step("deliver", delivered)),
+        ];
+        let part = Part { service: "stock", sagas, ..Part::default() };
+        let row = |(step, key, entry, ordinal): (&str, &str, &str, i32)| Recorded {
+            row: Row {
+                step: step.to_owned(),
+                key: key.to_owned(),
+                entry: entry.to_owned(),
+                arrived: String::new(),
+                ordinal,
+                event_type: None,
+                recorded_at: Timestamp::UNIX_EPOCH,
+            },
+            body: None,
+            cause: None,
+        };
+        let undo = |later| {
+            let rows = [("reserve", "", "done", 0), (later, "", "done", 1)];
+            let rows = rows.into_iter().chain([("", "order", "aborted", 2)]).map(row);
+            let (rows, saga): (Vec<_>, _) = (rows.collect(), &part.sagas[0]);
+            let standing = Standing::new(&part, saga, &saga.steps[0], Uuid::nil(), &rows, None);
+            standing.expect("it stands").undo().map(drop)
+        };
+        assert!(undo("deliver").is_ok(), "that is of another saga");
+        let unknown = undo("paint").expect_err("the service itself stops there");
+        assert!(matches!(&unknown, NotSolved::LaterFirst { later, .. } if later == "paint"));
+    }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ballet_core::{AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable};
+use ballet_core::{
+    AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable, tombstone_is_of,
+};
 use jiff::SignedDuration;
 
 use crate::declare::erased::any::AnyStep;
@@ -350,12 +352,8 @@ impl Registry {
         if !row.step.is_empty() {
             return saga.has_step(&row.step) || !self.has_step(&row.step);
         }
-        let named = |entry: &SagaEntry| match row.key.as_str() {
-            // Version 0.1 left the name out. The event that aborted tells it.
-            "" => entry.abort.is_some_and(|abort| abort.name() == row.arrived),
-            name => entry.saga == name,
-        };
-        named(saga) || !self.sagas.iter().any(|entry| named(entry))
+        let sagas = self.sagas.iter().map(|entry| (entry.saga, entry.abort));
+        tombstone_is_of(saga.saga, sagas, &row.key, &row.arrived)
     }
 
     /// The declared origin that emits this event, with its saga.
