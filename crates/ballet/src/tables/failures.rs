@@ -92,7 +92,8 @@ async fn log_failure(recorded: impl Future<Output = Result<(), sqlx::Error>>) {
     tracing::warn!("cannot change the list of stuck sagas for a message: {error}");
 }
 
-async fn insert(
+/// Records a failure.
+pub(crate) async fn insert(
     pool: &PgPool,
     message: MessageId,
     saga: Option<SagaId>,

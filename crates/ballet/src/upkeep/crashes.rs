@@ -52,3 +52,19 @@ impl<W: Eq + Hash> Crashes<W> {
         self.0.remove(work);
     }
 }
+
+/// Notes that work is set aside. The crash has ended all sessions of the pool, and each of them fails once:
+/// if the note were given up then, the work would crash the server as often.
+pub(crate) async fn noted<Note: Future<Output = Result<(), Failure>>>(
+    engine: &Engine,
+    note: impl Fn() -> Note,
+) -> Result<(), Failure> {
+    while let Err(failure) = note().await {
+        if failure.kind() != FailureKind::ConnectionLost || *engine.stopping.borrow() {
+            return Err(failure);
+        }
+        engine.database_is_away(&failure);
+        engine.wait_for_database().await;
+    }
+    Ok(())
+}

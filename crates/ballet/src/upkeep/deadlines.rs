@@ -19,7 +19,7 @@ use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::deadlines::{self, Passed};
 use crate::tables::failures::{self, Failed};
-use crate::upkeep::crashes::{Crashes, FOR_GOOD};
+use crate::upkeep::crashes::{Crashes, FOR_GOOD, noted};
 use crate::upkeep::told;
 
 /// The longest time between two checks, since another replica may have set an earlier deadline.
@@ -156,7 +156,7 @@ async fn put_off(engine: &Engine, passed: &Passed, failure: &Failure) -> Result<
         "the deadline of {saga} has passed and cannot be published; trying again in {AGAIN:?}: \
          {failure}"
     );
-    later(engine, passed, failure.to_string(), Some(AGAIN)).await
+    later(engine, passed, &failure.to_string(), Some(AGAIN)).await
 }
 
 /// Puts off for good a deadline that may be what crashes the database's server each time.
@@ -166,22 +166,24 @@ async fn set_aside(engine: &Engine, passed: &Passed, failure: &Failure) -> Resul
          `ballet sagas stop`: {failure}"
     );
     tracing::error!(saga = %passed.saga_id, "a deadline is set aside: {why}");
-    later(engine, passed, why, None).await
+    noted(engine, || later(engine, passed, &why, None)).await
 }
 
 async fn later(
     engine: &Engine,
     passed: &Passed,
-    detail: String,
+    detail: &str,
     wait: Option<Duration>,
 ) -> Result<(), Failure> {
     let Passed { saga_id, saga, .. } = passed;
+    let detail = detail.to_owned();
     let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
     let event = declared.and_then(|saga| saga.deadline.as_ref()).map(|it| it.part.passed);
     let failed =
         Failed { handler: "deadline", reason: Reason::Failed.code(), detail, attempts: 1, wait };
     let event = event.map_or("", |event| event.name());
-    failures::record(&engine.pool, note(passed), Some(*saga_id), event, &failed).await;
+    // First: what is put off and not listed would stand still in silence.
+    answered(failures::insert(&engine.pool, note(passed), Some(*saga_id), event, &failed)).await?;
     let mut db = answered(engine.pool.acquire()).await?;
     answered(deadlines::put_off(&mut db, *saga_id, saga, wait.unwrap_or(FOR_GOOD))).await
 }

@@ -23,7 +23,7 @@ use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::republications::{self, Run};
 use crate::tables::source::Source;
-use crate::upkeep::crashes::{Crashes, FOR_GOOD};
+use crate::upkeep::crashes::{Crashes, FOR_GOOD, noted};
 use crate::upkeep::told;
 
 /// The longest time between two looks at the requests. Those that come meanwhile share a run.
@@ -103,7 +103,8 @@ async fn publish_due(
     } else {
         return Ok(EVERY);
     };
-    answered(republications::failed(&engine.pool, &entity, &why, pause)).await?;
+    let note = || answered(republications::failed(&engine.pool, &entity, &why, pause));
+    noted(engine, note).await?;
     Ok(EVERY)
 }
 
