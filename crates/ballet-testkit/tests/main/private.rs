@@ -70,24 +70,19 @@ async fn the_shops_definitions_load_when_a_broker_starts() {
     let text = std::fs::read_to_string(path).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
     let servers = Servers::private(Options::fast().definitions(document.clone())).await.unwrap();
-    let loaded =
-        servers.rabbitmq().management().call(Method::GET, &["definitions", "shop"], None).await;
-    let loaded = loaded.unwrap();
     for section in ["exchanges", "queues", "bindings", "policies"] {
+        // Not as definitions: from those of a vhost 4.3 leaves internal exchanges out.
+        let management = servers.rabbitmq().management();
+        let loaded = management.call(Method::GET, &[section, "shop"], None).await.unwrap();
         let meant = document[section].as_array().unwrap();
         assert!(!meant.is_empty());
         for entry in meant {
-            // Ours say the vhost as well, and the broker's more than they were told; 4.3 leaves out what is usual.
+            // The broker says more than it was told.
             let same = |found: &&Value| {
-                let mut fields = entry.as_object().unwrap().iter();
-                fields.all(|(name, value)| {
-                    name == "vhost"
-                        || found[name] == *value
-                        || (found[name].is_null() && *value == json!(false))
-                })
+                entry.as_object().unwrap().iter().all(|(name, value)| found[name] == *value)
             };
-            let found = loaded[section].as_array().unwrap().iter().find(same);
-            assert!(found.is_some(), "{entry} is not among {}", loaded[section]);
+            let found = loaded.as_array().unwrap().iter().find(same);
+            assert!(found.is_some(), "{entry} is not among {loaded}");
         }
     }
     servers.stop().await.unwrap();
