@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::declare::erased::any::AnyStep;
 use crate::declare::failure::{Failure, FailureKind};
+use crate::engine::crash_pauses;
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
 use crate::engine::held_worker::watched;
@@ -50,9 +51,21 @@ pub(crate) fn ask_again(engine: &Engine, answer: Answer, failure: &Failure) {
     fail(engine, call, claim, failure);
 }
 
-/// Sets a call aside whose answer cannot be taken in: it may crash the database each time.
-pub(crate) fn set_aside(engine: &Engine, answer: Answer, failure: &Failure) {
-    let Answer { call, claim, .. } = answer;
+/// Asks again later, and at last sets a call aside, whose answer cannot be taken in: it may crash the
+/// database each time.
+pub(crate) fn after_crash(engine: &Engine, answer: Answer, failure: &Failure) {
+    let Answer { mut call, claim, .. } = answer;
+    if let Some(pause) = crash_pauses::pause(engine.calls.crashed(call.key)) {
+        let why = failure.to_string();
+        call.span().in_scope(|| tracing::warn!(?pause, "an answer is taken in later: {why}"));
+        call.attempts = call.attempts.saturating_add(1);
+        return engine.calls.failed(FailedCall {
+            call,
+            claim,
+            failure: why,
+            then: Then::After(pause),
+        });
+    }
     let why = format!(
         "its answer could not be taken in, and may be what crashes the database; it waits for \
          `ballet inbox retry`: {failure}"

@@ -6,6 +6,7 @@ pub(crate) mod arrivals;
 pub(crate) mod call_line;
 pub(crate) mod caller;
 pub(crate) mod compensation;
+pub(crate) mod crash_pauses;
 pub(crate) mod effect;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod engine;

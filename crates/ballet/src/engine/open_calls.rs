@@ -23,6 +23,9 @@ use crate::tables::calls::NewCall;
 /// that other processes had no room for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// So many calls are remembered whose answers may have crashed the database.
+const MOST_SUSPECTS: usize = 10_000;
+
 /// The answer to a call.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -61,6 +64,8 @@ pub(crate) struct OpenCalls {
     lines: HashMap<(&'static str, bool, bool), Arc<Line>>,
     held: Mutex<HashSet<CallKey>>,
     failed: Mutex<Vec<FailedCall>>,
+    /// How often the answer to a call may have crashed the database.
+    crashes: Mutex<HashMap<CallKey, u32>>,
     next_look: Mutex<Instant>,
     changed: Notify,
 }
@@ -82,6 +87,7 @@ impl OpenCalls {
             lines: lines.collect(),
             held: Mutex::default(),
             failed: Mutex::default(),
+            crashes: Mutex::default(),
             next_look: Mutex::new(Instant::now()),
             changed: Notify::new(),
         })
@@ -124,6 +130,18 @@ impl OpenCalls {
         if let Some(repeated) = repeated {
             repeated.be_away();
         }
+    }
+
+    /// Returns how often the answer to a call may have crashed the database before, and counts it once more.
+    pub(crate) fn crashed(&self, key: CallKey) -> u32 {
+        let mut crashes = lock(&self.crashes);
+        // Most were not to blame, and are done.
+        if crashes.len() >= MOST_SUSPECTS && !crashes.contains_key(&key) {
+            crashes.clear();
+        }
+        let count = crashes.entry(key).or_default();
+        *count += 1;
+        *count - 1
     }
 
     /// Makes the call's line look for due calls after a time.

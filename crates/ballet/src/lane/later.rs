@@ -6,7 +6,7 @@ use ballet_core::{Reason, Unacceptable};
 
 use crate::declare::failure::FailureKind;
 use crate::declare::retry::Delay;
-use crate::engine::caller::{ask_again, set_aside};
+use crate::engine::caller::{after_crash, ask_again};
 use crate::engine::engine::Engine;
 use crate::engine::failed::BatchFailure;
 use crate::engine::registry::Handler;
@@ -52,9 +52,9 @@ pub(super) async fn later_or_never(
                     }
                 }
             }
-            // What has crashed the database again and again is not tried for ever.
+            // What crashes the database again and again is not tried for ever.
             Work::Answer(answer) if failed.failure.kind() == FailureKind::ConnectionLost => {
-                set_aside(engine, *answer, &failed.failure);
+                after_crash(engine, *answer, &failed.failure);
             }
             // A call is never given up: its answer is asked for again under the same key.
             Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),

@@ -1,17 +1,30 @@
-//! Which work of upkeep crashes the database's server each time. It is set aside, as messages are.
+//! Which work crashes the database's server each time. It is put off for longer and longer, as messages are, and
+//! then set aside.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
 use crate::declare::failure::{Failure, FailureKind};
+use crate::engine::crash_pauses::pause;
 use crate::engine::engine::Engine;
 use crate::tables::probe::Server;
 
-/// After this many losses of the connection under one piece of work the work is to blame.
+/// After this many losses of the connection under one piece of work, the work may be to blame.
 const LOSSES: u32 = 3;
 /// For how long work is set aside: until a person has it tried again.
 pub(crate) const FOR_GOOD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// What is to be done with work under which the connection was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// It is tried again at once.
+    None,
+    /// It is put off.
+    PutOff(Duration),
+    /// It is set aside.
+    SetAside,
+}
 
 /// How often the connection was lost under each piece of work.
 #[derive(Debug)]
@@ -24,27 +37,30 @@ impl<W> Default for Crashes<W> {
 }
 
 impl<W: Eq + Hash> Crashes<W> {
-    /// Returns true if the work has lost its connection often enough to be what crashes the server,
-    /// which was `server` when it began. Returns when the database works again. A server that was
-    /// started anew charges nobody.
+    /// Says whether the work has lost its connection often enough to be what crashes the server, which was
+    /// `server` when it began. Returns when the database works again. A server that was started anew
+    /// charges nobody.
     pub(crate) async fn blame(
         &mut self,
         engine: &Engine,
         work: W,
         server: Option<Server>,
         failure: &Failure,
-    ) -> bool {
+    ) -> Blame {
         if failure.kind() != FailureKind::ConnectionLost {
-            return false;
+            return Blame::None;
         }
         engine.database_is_away(failure);
         engine.wait_for_database().await;
         if server.is_some() && engine.probe.server() != server {
-            return false;
+            return Blame::None;
         }
         let losses = self.0.entry(work).or_default();
         *losses += 1;
-        *losses >= LOSSES
+        if !losses.is_multiple_of(LOSSES) {
+            return Blame::None;
+        }
+        pause(*losses / LOSSES - 1).map_or(Blame::SetAside, Blame::PutOff)
     }
 
     /// The work is done, or set aside.

@@ -19,7 +19,7 @@ use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::deadlines::{self, Passed};
 use crate::tables::failures::{self, Failed};
-use crate::upkeep::crashes::{Crashes, FOR_GOOD, noted};
+use crate::upkeep::crashes::{Blame, Crashes, FOR_GOOD, noted};
 use crate::upkeep::told;
 
 /// The longest time between two checks, since another replica may have set an earlier deadline.
@@ -80,7 +80,7 @@ async fn publish_all(
         drop(db);
         let pause = pause.unwrap_or(EVERY);
         if !pause.is_zero() {
-            *suspicion = Suspicion::default();
+            suspicion.is_strong = false;
             return Ok(pause.clamp(MIN_PAUSE, EVERY));
         }
         if suspicion.is_strong {
@@ -92,6 +92,7 @@ async fn publish_all(
         let failure = match published {
             Ok(()) if passed.is_empty() => return Ok(SOON),
             Ok(()) => {
+                passed.iter().for_each(|passed| suspicion.crashes.forget(&passed.saga_id));
                 most = PORTION.min(most * 2);
                 continue;
             }
@@ -100,14 +101,21 @@ async fn publish_all(
         match (failure.kind(), &passed[..]) {
             (FailureKind::Conflict, _) | (_, []) => return Err(failure),
             (FailureKind::ConnectionLost, [oldest, others @ ..]) => {
-                if suspicion.crashes.blame(engine, oldest.saga_id, server, &failure).await {
+                let blame = suspicion.crashes.blame(engine, oldest.saga_id, server, &failure).await;
+                if blame != Blame::None {
                     suspicion.is_strong = !others.is_empty();
-                    if others.is_empty() {
+                }
+                match blame {
+                    Blame::PutOff(pause) if others.is_empty() => {
+                        noted(engine, || put_off(engine, oldest, &failure, pause)).await?;
+                    }
+                    Blame::SetAside if others.is_empty() => {
                         set_aside(engine, oldest, &failure).await?;
                     }
+                    _ => {}
                 }
             }
-            (_, [passed]) => put_off(engine, passed, &failure).await?,
+            (_, [passed]) => put_off(engine, passed, &failure, AGAIN).await?,
             (_, _) => most = 1,
         }
     }
@@ -149,14 +157,19 @@ async fn publish_portion(
 }
 
 /// Puts off a deadline whose event cannot be published, and lists its saga as stuck.
-async fn put_off(engine: &Engine, passed: &Passed, failure: &Failure) -> Result<(), Failure> {
+async fn put_off(
+    engine: &Engine,
+    passed: &Passed,
+    failure: &Failure,
+    pause: Duration,
+) -> Result<(), Failure> {
     let Passed { saga_id, saga, .. } = passed;
     tracing::error!(
         saga = %saga_id,
-        "the deadline of {saga} has passed and cannot be published; trying again in {AGAIN:?}: \
+        "the deadline of {saga} has passed and cannot be published; trying again in {pause:?}: \
          {failure}"
     );
-    later(engine, passed, &failure.to_string(), Some(AGAIN)).await
+    later(engine, passed, &failure.to_string(), Some(pause)).await
 }
 
 /// Puts off for good a deadline that may be what crashes the database's server each time.

@@ -23,7 +23,7 @@ use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::republications::{self, Run};
 use crate::tables::source::Source;
-use crate::upkeep::crashes::{Crashes, FOR_GOOD, noted};
+use crate::upkeep::crashes::{Blame, Crashes, FOR_GOOD, noted};
 use crate::upkeep::told;
 
 /// The longest time between two looks at the requests. Those that come meanwhile share a run.
@@ -89,20 +89,27 @@ async fn publish_due(
         }
         Err(failure) => failure,
     };
-    let (why, pause) = if failure.kind() != FailureKind::ConnectionLost {
-        sources.remove(share.part.entity);
-        tracing::error!("{entity} cannot be published anew; trying again: {failure}");
-        (failure.to_string(), AFTER_FAILURE)
-    } else if crashes.blame(engine, share.part.entity, server, &failure).await {
+    let pause = match crashes.blame(engine, share.part.entity, server, &failure).await {
+        _ if failure.kind() != FailureKind::ConnectionLost => {
+            sources.remove(share.part.entity);
+            Some(AFTER_FAILURE)
+        }
+        Blame::None => return Ok(EVERY),
+        Blame::PutOff(pause) => Some(pause),
+        Blame::SetAside => None,
+    };
+    let why = if let Some(pause) = pause {
+        tracing::error!("{entity} cannot be published anew; trying again in {pause:?}: {failure}");
+        failure.to_string()
+    } else {
         let why = format!(
             "to publish it anew may be what crashes the database; it waits for \
              `ballet copies rebuild`: {failure}"
         );
         tracing::error!("{entity} is set aside: {why}");
-        (why, FOR_GOOD)
-    } else {
-        return Ok(EVERY);
+        why
     };
+    let pause = pause.unwrap_or(FOR_GOOD);
     let note = || answered(republications::failed(&engine.pool, &entity, &why, pause));
     noted(engine, note).await?;
     Ok(EVERY)

@@ -21,7 +21,7 @@ use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::failures::{self, Failed};
 use crate::tables::solved::{self, Solved};
-use crate::upkeep::crashes::Crashes;
+use crate::upkeep::crashes::{Blame, Crashes};
 use crate::upkeep::told;
 
 /// It happens seldom, and nobody waits for it by the second.
@@ -73,7 +73,7 @@ async fn all_due(
         };
         // What crashes the server is put off like any other.
         if failure.kind() == FailureKind::ConnectionLost
-            && !crashes.blame(engine, solved.note_id, server, &failure).await
+            && crashes.blame(engine, solved.note_id, server, &failure).await == Blame::None
         {
             return Ok(());
         }

@@ -174,9 +174,11 @@ async fn t211_an_answer_whose_statement_crashes_the_server_is_set_aside() {
     let_crash(&postgres, &stage).await;
     let running = stage.start(hotel()).await;
     stage.book("crash");
-    stage.until_count("ballet.call where next_at = 'infinity' and closed_at is null", 1).await;
+    let aside = "ballet.call where next_at = 'infinity' and closed_at is null";
+    stage.until_hurried(aside, ("ballet.call", "next_at")).await;
     let tried = crashes.load(Ordering::SeqCst);
-    assert!((1..=4).contains(&tried), "{tried} crashes");
+    // Not at once: while a disk is full, the server crashes under whatever writes.
+    assert!((4..=16).contains(&tried), "{tried} crashes");
     // The others go on, and it does not come again by itself.
     stage.book("Oslo");
     stage.until_count("room where city = 'Oslo'", 1).await;
