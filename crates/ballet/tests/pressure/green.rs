@@ -2,32 +2,14 @@
 
 use std::time::Duration;
 
-use ballet::{Never, Participant, Running, Step, StepResult, Tx, done};
+use ballet::Running;
 use ballet_testkit::{Options, Servers, wait_until};
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked};
+use crate::hotel::hotel;
+use crate::stage::Stage;
 
 const LONG: Duration = Duration::from_secs(180);
-
-struct BookRoom;
-
-impl Step for BookRoom {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
-        let saga = tx.saga_id().map(|saga| saga.0);
-        sqlx::query(BOOK).bind(saga).bind(&trip.city).execute(tx.db()).await?;
-        done(RoomBooked { city: trip.city })
-    }
-}
-
-fn hotel() -> Participant {
-    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(BookRoom))
-}
 
 async fn until_says(running: &Running, status: u16, text: &str) {
     let url = format!("http://{}/readyz", running.address());
