@@ -1,5 +1,7 @@
 //! `ballet dlq discard`: writes dead letters to a file and removes them.
 
+mod lost;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -62,15 +64,14 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
         args.selection.require_known_reason()?;
-        ui::print("no dead letters match");
-        return Ok(Done::All);
+        return lost::give_up(args, options).await;
     }
     plans::show(&planned, options);
     if args.dry_run {
         ui::say(&format!("{} would be discarded; nothing was", ui::dead_letters(whole)));
         return Ok(Done::All);
     }
-    confirm(args, whole)?;
+    confirm(args, &ui::dead_letters(whole))?;
     let now = options.clock.now();
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
@@ -104,7 +105,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 }
 
 /// Asks the user to confirm, unless `--yes` is given.
-fn confirm(args: &Args, whole: u64) -> Result<()> {
+fn confirm(args: &Args, what: &str) -> Result<()> {
     if args.yes {
         return Ok(());
     }
@@ -113,7 +114,7 @@ fn confirm(args: &Args, whole: u64) -> Result<()> {
             "there is no terminal to ask on: give --yes to discard without confirmation",
         ));
     }
-    let answer = ask(&format!("Discard {}? Type `discard`:", ui::dead_letters(whole)))?;
+    let answer = ask(&format!("Discard {what}? Type `discard`:"))?;
     if answer != "discard" {
         bail!("nothing was discarded");
     }

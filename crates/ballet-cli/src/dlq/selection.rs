@@ -67,12 +67,17 @@ impl Selection {
     pub(crate) fn narrow(&self, missed: &mut Missed) -> Result<()> {
         self.require_whole_ids(missed.events().into_iter().map(|event| event.id))?;
         missed.retain(|event| {
-            let id = event.id.to_string();
             self.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
                 && self.saga.as_ref().is_none_or(|wanted| Some(wanted) == event.saga.as_ref())
-                && (self.id.is_empty() || self.id.iter().any(|end| is_end(end, &id)))
+                && (self.id.is_empty() || self.names(event.id))
         });
         Ok(())
+    }
+
+    /// Whether a message is among those that are named by id.
+    pub(crate) fn names(&self, id: MessageId) -> bool {
+        let id = id.to_string();
+        self.id.iter().any(|end| is_end(end, &id))
     }
 
     /// Refuses the end of an id that several messages have, so that nobody sends or discards another

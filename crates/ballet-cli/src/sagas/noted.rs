@@ -86,6 +86,7 @@ fn in_sagas(
             attempts: u64::from(attempts),
             published,
             is_lost: false,
+            is_deadline,
         });
     }
     let mut listed = 0;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::Result;
+use ballet::MessageId;
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 
@@ -164,6 +165,7 @@ fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {
     let is_dead = |waiting: &Waiting| {
         waiting.next_at.is_none()
             && !waiting.is_lost
+            && !waiting.is_deadline
             && ![UNPUBLISHABLE, SILENT].contains(&&*waiting.reason)
     };
     if all.iter().any(is_dead) {
@@ -172,17 +174,25 @@ fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {
             ui::ballet()
         ));
     }
-    let mut lost: BTreeMap<&str, Timestamp> = BTreeMap::new();
-    for waiting in all.iter().filter(|waiting| waiting.is_lost) {
-        let Some((_, published)) = waiting.published else { continue };
-        let first = lost.entry(&waiting.service).or_insert(published);
-        *first = published.min(*first);
+    if all.iter().any(|waiting| waiting.is_deadline && waiting.next_at.is_none()) {
+        ui::say(&format!(
+            "a deadline whose event cannot be published is set aside; end its saga: {} sagas stop <saga>",
+            ui::ballet()
+        ));
     }
-    for (service, first) in lost {
+    let mut lost: BTreeMap<&str, (Timestamp, MessageId)> = BTreeMap::new();
+    for waiting in all.iter().filter(|waiting| waiting.is_lost) {
+        let Some((id, published)) = waiting.published else { continue };
+        let first = lost.entry(&waiting.service).or_insert((published, id));
+        *first = (published, id).min(*first);
+    }
+    for (service, (first, id)) in lost {
         ui::say(&format!(
             "lost: {service} has not handled it, and it is in no queue any more, because somebody \
-             purged that. Send again what the journal has: {}",
-            again(service, first)
+             purged that. Send again what the journal has: {}. What the journal lacks too is given up by \
+             its message: {} dlq discard --service {service} --id {id}",
+            again(service, first),
+            ui::ballet()
         ));
     }
 }

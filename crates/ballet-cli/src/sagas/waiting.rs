@@ -26,6 +26,8 @@ pub(super) struct Waiting {
     pub(super) published: Option<(MessageId, Timestamp)>,
     /// Whether its message is in no queue any more.
     pub(super) is_lost: bool,
+    /// Whether it is a deadline, which is in no queue.
+    pub(super) is_deadline: bool,
 }
 
 impl Waiting {
@@ -35,6 +37,7 @@ impl Waiting {
             "since": self.since.map(|at| at.to_string()),
             "next_at": self.next_at.map(|at| at.to_string()), "reason": self.reason,
             "detail": self.detail, "attempts": self.attempts, "lost": self.is_lost,
+            "message": self.published.map(|(id, _)| id.to_string()),
         })
     }
 }

@@ -157,9 +157,25 @@ async fn t220_a_dead_letter_that_was_purged_is_listed_as_lost_with_what_brings_i
     assert!(stuck.out.contains("no such account") && stuck.out.contains("lost"), "{stuck:?}");
     assert!(!stuck.err.contains("it is a dead letter"), "{stuck:?}");
     let (_, advice) = stuck.err.split_once(" dlq redrive ").expect("an advice");
-    let sent: Vec<&str> = ["dlq", "redrive"].into_iter().chain(advice.split_whitespace()).collect();
+    let (sent, _) = advice.split_once(". ").expect("a sentence");
+    let sent: Vec<&str> = ["dlq", "redrive"].into_iter().chain(sent.split_whitespace()).collect();
     shop.ballet(&sent).await.ends_with(0);
     shop.order_is(&id, "completed").await;
+    until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
+
+    // One that the journal lacks too: nothing brings it again, and the alarm must not ring for ever.
+    let (gone, saga) = (Shop::new_id(), Shop::new_id());
+    sqlx::query(noted).bind(&gone).bind(&saga).execute(&mut db).await.expect("noted");
+    let stuck = shop.ballet(&["sagas", "stuck", &saga]).await.ends_with(0);
+    let (_, advice) = stuck.err.split_once(" dlq discard ").expect("an advice");
+    let mut given_up: Vec<&str> =
+        ["dlq", "discard"].into_iter().chain(advice.split_whitespace()).collect();
+    assert!(given_up.contains(&gone.as_str()), "{stuck:?}");
+    let shown = [&given_up[..], &["--dry-run"]].concat();
+    shop.ballet(&shown).await.ends_with(0);
+    assert!(shop.ballet(&["sagas", "stuck"]).await.ends_with(0).out.contains("no such account"));
+    given_up.push("--yes");
+    shop.ballet(&given_up).await.ends_with(0);
     until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
     shop.close().await;
 }
