@@ -33,6 +33,31 @@ pub(crate) async fn rights(db: &mut PgConnection) -> Result<Rights, sqlx::Error>
     Ok(rights)
 }
 
+/// Lists the tables and sequences that the service's migrations have made, if one was applied since they were
+/// listed last. A release that removes a table lists them anew, and replicas of the release before read that.
+pub(crate) async fn list_own(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let statement = "\
+        with newest as (select coalesce(max(version), 0) as version from ballet._service_migrations), \
+        listed as (select version from newest \
+            where version > (select coalesce(max(version), -1) from ballet.own_table)), \
+        own as (select c.relname as name from pg_class c \
+            join pg_namespace n on n.oid = c.relnamespace \
+            where c.relkind in ('r', 'p', 'S') and not c.relispartition \
+                and c.relpersistence <> 't' and n.nspname <> 'ballet' and pg_table_is_visible(c.oid) \
+                and c.relowner = (select oid from pg_roles where rolname = current_user)), \
+        gone as (delete from ballet.own_table using listed \
+            where name not in (select name from own)) \
+        insert into ballet.own_table (name, version) select name, version from own, listed \
+            on conflict (name) do update set version = excluded.version";
+    sqlx::query(statement).execute(db).await.map(drop)
+}
+
+/// Reads what the service's migrations have made.
+pub(crate) async fn own(db: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error> {
+    let names = sqlx::query_scalar("select name from ballet.own_table").fetch_all(db).await?;
+    Ok(names.into_iter().collect())
+}
+
 /// A lock on a table that keeps others from writing to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TableLock {

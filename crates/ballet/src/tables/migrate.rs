@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use crate::declare::migration::Migration;
 use crate::tables::database::{KEEPALIVES, in_time};
-use crate::tables::indexes;
+use crate::tables::{hindrances, indexes};
 
 /// A migration by the name of its file.
 macro_rules! framework {
@@ -37,6 +37,7 @@ const FRAMEWORK: &[Migration] = &[
     framework!("0015_emptied_copy"),
     framework!("0016_calls"),
     framework!("0017_unready"),
+    framework!("0018_own_table"),
 ];
 
 /// After this long without a statement of it, a process that migrates is taken for frozen.
@@ -97,6 +98,7 @@ pub(crate) async fn migrate(
 ) -> Result<(), MigrateError> {
     run(&mut db, FRAMEWORK, "ballet._framework_migrations").await?;
     run(&mut db, service, "ballet._service_migrations").await?;
+    hindrances::list_own(&mut db).await?;
     indexes::build(&mut db).await?;
     Ok(db.close().await?)
 }

@@ -4,7 +4,7 @@
 //! Messages show that late, if at all: each of them is tried again, or set aside, and none stands still.
 //! A service without messages would notice nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::declare::failure::{Failure, server_is_away};
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::tables::database::in_time;
-use crate::tables::hindrances::{Rights, TableLock, locks, rights};
+use crate::tables::hindrances::{Rights, TableLock, locks, own, rights};
 use crate::tables::probe::NEEDS_ROOM;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -23,6 +23,8 @@ const EVERY: Duration = Duration::from_secs(5);
 const ROOM_EVERY: Duration = Duration::from_secs(30);
 /// How long somebody may hold a table. Messages that need it wait in retry queues meanwhile.
 const LOCKED: Duration = Duration::from_secs(30);
+/// Lists what the service's migrations have made.
+const OWN_TABLE: &str = "ballet.own_table";
 /// The most hindrances that are named.
 const NAMED: usize = 3;
 
@@ -65,8 +67,10 @@ fn tell(hindered: &watch::Sender<Option<String>>, found: &[String]) {
 /// What was seen before.
 #[derive(Debug, Default)]
 struct Known {
-    /// What there was when the service started.
+    /// The rights that there were when the service started.
     rights: Option<Rights>,
+    /// What the service's migrations have made.
+    own: BTreeSet<String>,
     /// When there was room on the disk.
     room: Option<Instant>,
     /// Since when each lock is held.
@@ -103,11 +107,12 @@ async fn look(engine: &Engine, known: &mut Known) -> Result<Vec<String>, sqlx::E
 impl Known {
     async fn rights(&mut self, db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
         let now = in_time(rights(db)).await?;
-        let Some(before) = &self.rights else {
-            self.rights = Some(now);
-            return Ok(Vec::new());
-        };
-        Ok(missing(before, &now))
+        // Where the framework's tables are out of reach, what was read before holds.
+        if now.contains_key(OWN_TABLE) {
+            self.own = in_time(own(db)).await?;
+        }
+        let before = self.rights.get_or_insert_with(|| now.clone());
+        Ok(missing(&self.own, before, &now))
     }
 
     /// Names the tables that somebody holds for too long.
@@ -146,10 +151,12 @@ impl Known {
     }
 }
 
-/// Names what was there, and is not any more.
-fn missing(before: &Rights, now: &Rights) -> Vec<String> {
+/// Names what the service needs, and what is not there any more. Tables that others have made come and go.
+fn missing(own: &BTreeSet<String>, before: &Rights, now: &Rights) -> Vec<String> {
+    let framework = before.keys().filter(|name| name.starts_with("ballet."));
+    let needed = framework.chain(own);
     let gone: Vec<&str> =
-        before.keys().filter(|name| !now.contains_key(*name)).map(String::as_str).collect();
+        needed.filter(|name| !now.contains_key(*name)).map(String::as_str).collect();
     let mut missing = Vec::new();
     if !gone.is_empty() {
         let more = gone.len().saturating_sub(NAMED);
@@ -178,19 +185,23 @@ mod tests {
 
     #[test]
     fn t222_what_is_gone_is_named_and_what_is_new_is_not() {
-        let before = rights(&[("room", &["INSERT", "SELECT"]), ("ballet.inbox", &["INSERT"])]);
+        let before = rights(&[
+            ("room", &["INSERT", "SELECT"]),
+            ("ballet.inbox", &["INSERT"]),
+            ("scratch", &["SELECT"]),
+        ]);
         let now = rights(&[("room", &["SELECT"]), ("other", &["SELECT"])]);
+        let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         assert_eq!(
-            missing(&before, &now),
+            missing(&own(&["guest", "room"]), &before, &now),
             [
-                "ballet.inbox cannot be found: dropped, renamed or out of reach",
+                "ballet.inbox, guest cannot be found: dropped, renamed or out of reach",
                 "the right to INSERT on room is gone"
             ]
         );
-        assert_eq!(missing(&before, &before), [""; 0]);
-        let many: Vec<String> = (0..9).map(|n| format!("t{n}")).collect();
-        let many = many.into_iter().map(|name| (name, Default::default())).collect();
-        let said = missing(&many, &Rights::new());
+        assert_eq!(missing(&own(&["room"]), &before, &before), [""; 0]);
+        let many = (0..9).map(|n| format!("t{n}")).collect();
+        let said = missing(&many, &Rights::new(), &Rights::new());
         assert_eq!(
             said,
             ["t0, t1, t2 and 6 more cannot be found: dropped, renamed or out of reach"]

@@ -1,6 +1,6 @@
 //! A database that answers, and with which nothing can work: readiness is red, with the reason.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ballet::Running;
 use ballet_testkit::{Options, Servers, wait_until};
@@ -21,6 +21,19 @@ async fn until_says(running: &Running, status: u16, text: &str) {
     })
     .await
     .expect("said");
+}
+
+/// Two looks of the service, with a second to spare.
+const LOOKS: Duration = Duration::from_secs(11);
+
+async fn stays_green(running: &Running) {
+    let url = format!("http://{}/readyz", running.address());
+    let begun = Instant::now();
+    while begun.elapsed() < LOOKS {
+        let answer = reqwest::get(&url).await.expect("an answer");
+        assert!(answer.status().is_success(), "{:?}", answer.text().await);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// Ends the sessions of the service: a new one goes by what was set meanwhile.
@@ -76,6 +89,26 @@ async fn t222_a_search_path_that_is_gone_makes_readiness_red() {
     let unset = format!("alter role current_user set search_path = ''; {END}");
     let reset = format!("alter role current_user reset search_path; {END}");
     is_red("no_path", &unset, "room, room_room_seq cannot be found", &reset).await;
+}
+
+/// What others have made may go, also while the service works. What its own migrations have made may not, also
+/// if the service starts while that is away.
+#[tokio::test(flavor = "multi_thread")]
+async fn t222_only_what_the_service_has_made_itself_makes_readiness_red_when_it_is_gone() {
+    let stage = Stage::new("scratch", &hotel()).await;
+    stage.start(hotel()).await.stop().await;
+    let mut db = stage.connect().await;
+    db.execute("alter table room rename to room_away").await.expect("renamed");
+    db.execute("create table scratch (n int)").await.expect("made");
+    let running = stage.start(hotel()).await;
+    until_says(&running, 503, "room cannot be found").await;
+    db.execute("alter table room_away rename to room").await.expect("back");
+    db.execute("drop table scratch").await.expect("dropped");
+    until_says(&running, 200, "\"database\":\"ok\"").await;
+    stage.book("Oslo");
+    stage.until_count("room", 1).await;
+    stays_green(&running).await;
+    running.stop().await;
 }
 
 /// For root on Linux only: elsewhere there is no disk to fill.
