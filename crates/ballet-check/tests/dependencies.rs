@@ -34,6 +34,8 @@ enum Layer {
     /// What a system is made of, for tools and whole-system tests.
     System,
     Check,
+    /// A running system: servers, environments, processes.
+    Stage,
     Testkit,
     /// The command: it reads the contracts of any system, and is built with none.
     Command,
@@ -82,6 +84,7 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
         ["crates", "gateway"] => (Layer::Gateway, None),
         ["crates", "outside"] => (Layer::Outside, None),
         ["crates", "ballet-check"] => (Layer::Check, None),
+        ["crates", "ballet-stage"] => (Layer::Stage, None),
         ["crates", "ballet-testkit"] => (Layer::Testkit, None),
         ["crates", "ballet-cli"] => (Layer::Command, None),
         ["crates", _] => (Layer::Program, None),
@@ -117,21 +120,22 @@ const fn below(layer: Layer) -> &'static [Layer] {
         Outside => &[Library, Framework, OpenApi],
         Access => &[OpenApi, Events],
         Ops => &[Core, Fault, Amqp, Stream, Framework],
-        Testkit => &[Core, Fault, Amqp, Framework, Ops, Check],
+        Stage => &[Amqp, Framework, Ops],
+        Testkit => &[Core, Fault, Amqp, Framework, Ops, Check, Stage],
         Service => &[Core, Library, Framework, OpenApi, Outside, Events, Access],
         System => &[Core, Library, Framework, OpenApi, Outside, Ops, Events, Service, Check],
-        // The testkit brings up the servers of a rehearsal.
-        Command => &[Core, Library, Amqp, Stream, Framework, Ops, Check, Testkit, Program],
+        Command => &[Core, Library, Amqp, Stream, Framework, Ops, Check, Stage, Program],
         Program => &[
             Core, Fault, Amqp, Stream, Framework, OpenApi, Outside, Ops, Library, Events, Service,
-            System, Check, Testkit, Gateway, Program,
+            System, Check, Stage, Gateway, Program,
         ],
     }
 }
 
 /// What the tests of any layer may use: they bring up servers, make processes die, read the broker
 /// and look at whole systems.
-const FOR_TESTS: [Layer; 7] = [
+const FOR_TESTS: [Layer; 8] = [
+    Layer::Stage,
     Layer::Testkit,
     Layer::Fault,
     Layer::Amqp,
@@ -170,8 +174,8 @@ fn dependencies_point_one_way() {
 #[test]
 fn only_ballet_amqp_uses_lapin() {
     let crates = workspace();
-    // The testkit looks whether a broker is ready; the bench has a hand-written twin.
-    let allowed = ["ballet-amqp", "ballet-testkit", "bench"];
+    // The stage looks whether a broker is ready; the bench has a hand-written twin.
+    let allowed = ["ballet-amqp", "ballet-stage", "bench"];
     // A test of its own reads a stream, which our consumer does not do.
     let allowed_in_tests = ["ballet"];
     let is_client = |dependency: &String| dependency == "lapin" || dependency == "amqprs";

@@ -117,7 +117,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
         if let Some(error) = broker {
             return Some(of_broker(error));
         }
-        if let Some(error) = error.downcast_ref::<ballet_testkit::Error>() {
+        if let Some(error) = error.downcast_ref::<ballet_stage::Error>() {
             return Some(of_servers(error));
         }
         error.downcast_ref::<sqlx::Error>().map(of_database)
@@ -143,8 +143,8 @@ fn of_broker(error: &BrokerError) -> u8 {
     }
 }
 
-fn of_servers(error: &ballet_testkit::Error) -> u8 {
-    use ballet_testkit::Error;
+fn of_servers(error: &ballet_stage::Error) -> u8 {
+    use ballet_stage::Error;
     match error {
         Error::Setting { .. } => USAGE,
         Error::NoServer { .. }

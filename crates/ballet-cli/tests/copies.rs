@@ -9,8 +9,8 @@ use ballet::{
     Entity, EntityEvent, Event, EventType, Migration, Participant, Running, Service, Settings,
     Versioned,
 };
+use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::memory::MemoryBroker;
-use ballet_testkit::{Servers, TestEnv, wait_until};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

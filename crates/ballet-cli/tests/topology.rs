@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
-use ballet_testkit::{Method, Servers, TestEnv, wait_until};
+use ballet_stage::{Method, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 use tokio::process::Command;
 

@@ -23,8 +23,8 @@ use prost::Message;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::error::Result;
-use crate::wait::wait_until;
+use ballet_stage::Result;
+use ballet_stage::wait_until;
 
 /// A span as a service exported it. Ids are in lower-case hexadecimal, as in a `traceparent`.
 #[derive(Debug, Clone, PartialEq, Eq)]

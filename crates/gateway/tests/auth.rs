@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use support::gateway::{Folder, Gateway, LIMIT, command, problem};

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use support::gateway::{Folder, Gateway, LIMIT, problem};

@@ -4,7 +4,7 @@
 
 mod support;
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::{Client, StatusCode};
 use support::gateway::{Folder, Gateway, LIMIT, problem};
 use support::raw::{self, exchange, read_to_end, read_until};

@@ -4,7 +4,7 @@
 
 mod support;
 
-use ballet_testkit::{Database, Link, Postgres, Proxy, wait_until};
+use ballet_stage::{Database, Link, Postgres, Proxy, wait_until};
 use reqwest::{Client, Response};
 use support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use support::service::{ROUTE, Service};

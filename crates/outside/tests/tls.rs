@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::CallKey;
-use ballet_testkit::{Authority, Identity};
+use ballet_stage::{Authority, Identity};
 use outside::{Client, Connection, NoAnswer, Secrets};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use ballet_testkit::{Options, Servers};
+use ballet_stage::{Options, Servers};
 
 use crate::process::cargo;
 use crate::ui;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Clock, Event, SagaId, Settings};
-use ballet_testkit::{Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use serde_json::json;
 use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
 use shop_events::{CustomerId, OrderId};

@@ -1,7 +1,7 @@
 //! Permissions that are taken and given back, on a real broker.
 
 use ballet_amqp::PublisherSettings;
-use ballet_testkit::{Method, TestEnv};
+use ballet_stage::{Method, TestEnv};
 use serde_json::{Value, json};
 
 use crate::rabbitmq::{bind, env, rabbitmq};

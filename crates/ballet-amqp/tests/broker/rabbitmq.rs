@@ -6,7 +6,7 @@ use std::time::Duration;
 use ballet_amqp::{
     Broker, BrokerError, ConsumerSettings, Handed, Lookup, Object, RabbitMq, Unpublishable,
 };
-use ballet_testkit::{Method, Options, Servers, TestEnv, wait_until};
+use ballet_stage::{Method, Options, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 
 use crate::support::{In, Out, SOON, batch, message, out, until};

@@ -4,7 +4,7 @@ use std::io::stderr;
 use std::process::Stdio;
 
 use anyhow::{Result, bail};
-use ballet_testkit::Children;
+use ballet_stage::Children;
 
 use crate::ui;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use ballet::core::{System, topology};
-use ballet_testkit::{Children, Launch, Options, Servers, ServiceProcess, TestEnv};
+use ballet_stage::{Children, Launch, Options, Servers, ServiceProcess, TestEnv};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::{Client, Url};
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! Dead letters of several causes, and those that were edited.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::{Value, json};
 
 use crate::world::{SOON, TICKED, World};

@@ -2,7 +2,7 @@
 //! What is broken comes first, whatever follows from it.
 
 use ballet::core::{contract, topology};
-use ballet_testkit::{Method, Options, Servers, wait_until};
+use ballet_stage::{Method, Options, Servers, wait_until};
 use serde_json::{Value, json};
 use sqlx::Executor;
 use tokio::process::Command;

@@ -2,7 +2,7 @@
 
 use ballet::core::topology::JOURNAL;
 use ballet_amqp::{AMQPValue, Broker, Deliveries, Delivery, RabbitMq};
-use ballet_testkit::{Method, wait_until};
+use ballet_stage::{Method, wait_until};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! `ballet inbox` and `ballet outbox waiting`: what waits, since when, and a retry now.
 
 use ballet::Clock;
-use ballet_testkit::{Method, wait_until};
+use ballet_stage::{Method, wait_until};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sqlx::{Connection, Executor};

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ballet_fault::{About, FaultPoint};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 

@@ -2,7 +2,7 @@
 //! command that brings it back.
 
 use ballet::core::topology::JOURNAL;
-use ballet_testkit::{Method, Options, Servers, wait_until};
+use ballet_stage::{Method, Options, Servers, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 

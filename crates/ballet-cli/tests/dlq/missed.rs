@@ -1,6 +1,6 @@
 //! What a service has missed is found in the journal and sent, once.
 
-use ballet_testkit::{Method, Servers, wait_until};
+use ballet_stage::{Method, Servers, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ballet_testkit::Method;
+use ballet_stage::Method;
 use serde_json::{Value, json};
 
 use crate::world::{Ended, TICKED, TOCKED, World, ballet, ended};

@@ -3,7 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-use ballet_testkit::{Options, Servers, wait_until};
+use ballet_stage::{Options, Servers, wait_until};
 use reqwest::Url;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};

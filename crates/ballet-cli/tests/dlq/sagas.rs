@@ -1,6 +1,6 @@
 //! `ballet sagas`: what one saga has done, and what it waits for.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ballet::core::topology;
 use ballet::{Clock, Running, Service, Settings};
-use ballet_testkit::{Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 //! stops a saga.
 
 use ballet_fault::FaultPoint;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Command;

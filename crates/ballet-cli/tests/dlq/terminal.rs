@@ -1,6 +1,6 @@
 //! The tables as an operator sees them, on terminals of several widths.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ballet_testkit::{Authority, Options, Servers};
+use ballet_stage::{Authority, Options, Servers};
 use tokio::process::Command;
 
 use crate::world::{World, ended};

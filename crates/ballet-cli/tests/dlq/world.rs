@@ -10,7 +10,7 @@ use ballet::{
     Clock, Event, EventType, Failure, Migration, Participant, Projection, Running, Service,
     Settings, Tx,
 };
-use ballet_testkit::{Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, Publish, RabbitMq};
-use ballet_testkit::{Method, Options, Servers, wait_until};
+use ballet_stage::{Method, Options, Servers, wait_until};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 

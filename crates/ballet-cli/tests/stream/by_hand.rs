@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use ballet_testkit::{Method, wait_until};
+use ballet_stage::{Method, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -3,7 +3,7 @@
 use ballet::{Clock, Event, EventType, Failure, Participant, Projection, Running, Service};
 use ballet::{Settings, Tx};
 use ballet_amqp::BasicProperties;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

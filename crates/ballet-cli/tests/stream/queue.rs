@@ -5,7 +5,7 @@ use ballet_amqp::{
     AMQPValue, BasicProperties, Broker as _, BrokerError, FieldTable, Publish, RabbitMq,
 };
 use ballet_check::contracts::Contracts;
-use ballet_testkit::{Method, Servers, Version, wait_until};
+use ballet_stage::{Method, Servers, Version, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};

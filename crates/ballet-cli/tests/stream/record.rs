@@ -1,8 +1,8 @@
 //! `ballet record`.
 
 use ballet_amqp::Publish;
+use ballet_stage::wait_until;
 use ballet_stream::{Record, Recording};
-use ballet_testkit::wait_until;
 use std::path::Path;
 use tokio::process::Command;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet::core::topology;
 use ballet::{Clock, Running, Settings};
 use ballet_amqp::BasicProperties;
-use ballet_testkit::{Method, Servers, wait_until};
+use ballet_stage::{Method, Servers, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};

@@ -8,7 +8,7 @@ use ballet::{
     Event, EventType, Failure, Migration, Participant, Projection, Service, Settings, Tx,
 };
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
-use ballet_testkit::{Link, Proxy, wait_until};
+use ballet_stage::{Link, Proxy, wait_until};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

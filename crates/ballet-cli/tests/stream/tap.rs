@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_testkit::{Link, Proxy, wait_until};
+use ballet_stage::{Link, Proxy, wait_until};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;

@@ -9,7 +9,7 @@ use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
 use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, FieldTable, Outcome, Publish, RabbitMq, Session,
 };
-use ballet_testkit::{Servers, TestEnv};
+use ballet_stage::{Servers, TestEnv};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::process::Command;

@@ -2,7 +2,7 @@
 //! requests that it forbids, and whether each answer is what the document says.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), ballet_testkit::Error> {
+//! # async fn example() -> Result<(), ballet_testkit::openapi::NoDocument> {
 //! let findings = ballet_testkit::openapi::try_out("http://127.0.0.1:8080", 7, 50).await?;
 //! assert_eq!(findings, [""; 0]);
 //! # Ok(()) }
@@ -23,11 +23,15 @@ mod trial;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use crate::error::{Error, Result};
 use crate::openapi::document::Document;
 use crate::openapi::trial::Trial;
 
 pub use crate::openapi::lint::lint;
+
+/// The routes cannot be tried out, because there is no document of them.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP routes cannot be tried out: {0}")]
+pub struct NoDocument(String);
 
 /// Tries out all routes of the service at this URL, which serves its document, and returns what is
 /// wrong, as sentences. First of all the document is [linted](lint()). `seed` decides every request; `rounds` is how many of each kind are sent to
@@ -42,7 +46,7 @@ pub use crate::openapi::lint::lint;
 /// # Errors
 ///
 /// If the service does not answer, or if its document is none.
-pub async fn try_out(url: &str, seed: u64, rounds: u32) -> Result<Vec<String>> {
+pub async fn try_out(url: &str, seed: u64, rounds: u32) -> Result<Vec<String>, NoDocument> {
     try_out_as(None, url, seed, rounds).await
 }
 
@@ -56,7 +60,7 @@ pub async fn try_out_with(
     url: &str,
     seed: u64,
     rounds: u32,
-) -> Result<Vec<String>> {
+) -> Result<Vec<String>, NoDocument> {
     try_out_as(Some(headers), url, seed, rounds).await
 }
 
@@ -65,15 +69,15 @@ async fn try_out_as(
     url: &str,
     seed: u64,
     rounds: u32,
-) -> Result<Vec<String>> {
+) -> Result<Vec<String>, NoDocument> {
     let is_known = credentials.is_some();
     let headers = credentials.unwrap_or_default();
     let client = reqwest::Client::builder().no_proxy().default_headers(headers).build();
-    let client = client.map_err(|error| Error::OpenApi(error.to_string()))?;
-    let unreadable = |error: reqwest::Error| Error::OpenApi(format!("{url}/openapi.json: {error}"));
+    let client = client.map_err(|error| NoDocument(error.to_string()))?;
+    let unreadable = |error: reqwest::Error| NoDocument(format!("{url}/openapi.json: {error}"));
     let answer = client.get(format!("{url}/openapi.json")).send().await.map_err(unreadable)?;
     let root: Value = answer.json().await.map_err(unreadable)?;
-    let document = Document::read(&root).map_err(Error::OpenApi)?;
+    let document = Document::read(&root).map_err(NoDocument)?;
     let mut findings = lint(&root);
     findings.extend(Trial::new(client, url, &document, seed).run(is_known, rounds).await);
     Ok(findings)

@@ -7,7 +7,7 @@ use crate::participant::contract::Contract;
 use crate::participant::program::Program;
 use crate::participant::rig::world::{World, Wrong, said};
 use crate::participant::scenarios::{aborts, copies, deaths, outages, poison};
-use crate::servers::{Options, Servers};
+use ballet_stage::{Options, Servers};
 
 /// What happens to the program. In each, every effect must be there once at the end, and every
 /// event must be published under one id. Each ends with a SIGTERM, which the program must obey.

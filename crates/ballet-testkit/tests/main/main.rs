@@ -1,17 +1,7 @@
-//! Servers and test environments, as tests use them.
+//! The checks for steps and routes: what is right passes, and what is wrong is found.
 
 // `cfg(test)` holds here anyway; written out, it tells clippy that the helper functions are test code.
 #[cfg(test)]
-mod management;
-#[cfg(test)]
 mod openapi;
 #[cfg(test)]
-mod private;
-#[cfg(test)]
-mod refusals;
-#[cfg(test)]
 mod suite;
-#[cfg(test)]
-mod test_env;
-#[cfg(test)]
-mod topology;

@@ -96,7 +96,7 @@ mod tests {
     use std::time::Instant;
 
     use ballet_amqp::TlsFiles;
-    use ballet_testkit::{Database, Link, Postgres, Proxy};
+    use ballet_stage::{Database, Link, Postgres, Proxy};
 
     use super::*;
 

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::http::Problem;
 use ballet::{Failure, Handle, Participant, Projection, Service, Settings, Tx};
-use ballet_testkit::{OwnProcess, wait_until};
+use ballet_stage::{OwnProcess, wait_until};
 
 use crate::lamps::reader;
 use crate::scrape::{Sample, samples};

@@ -1,7 +1,7 @@
 //! Each alarm rings when its cause is there, and stops when the cause is gone.
 
 use ballet::Event;
-use ballet_testkit::{Link, Method, wait_until};
+use ballet_stage::{Link, Method, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 

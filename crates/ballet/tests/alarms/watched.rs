@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ballet_testkit::{Proxy, wait_until};
+use ballet_stage::{Proxy, wait_until};
 
 use crate::process::{Places, Process, participant};
 use crate::rules::{Rule, rules};

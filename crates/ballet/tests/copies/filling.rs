@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::{Entity, StartError};
 use ballet_ops::copies::Rebuild;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 
 use crate::lamps::{HOUSE_TABLES, Lamp, change, house};
 use crate::stage::{LONG, Stage};

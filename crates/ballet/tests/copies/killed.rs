@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::core::{System, topology};
 use ballet::{Handle, Participant, Service, Settings};
-use ballet_testkit::{OwnProcess, Servers, TestEnv, wait_until};
+use ballet_stage::{OwnProcess, Servers, TestEnv, wait_until};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::lamps::{HOUSE_TABLES, Lamps, change, copied, house, owned, reader};

@@ -8,8 +8,8 @@ use ballet::{
     Clock, Entity, Event, EventType, Migration, Participant, Running, Service, Settings, StartError,
 };
 use ballet_amqp::{BasicProperties, Publish};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::memory::MemoryBroker;
-use ballet_testkit::{Servers, TestEnv, wait_until};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! How far a copy is behind, as readiness and the metrics tell it.
 
 use ballet::Running;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::Value;
 
 use crate::stage::{LONG, Stage};

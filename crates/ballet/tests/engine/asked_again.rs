@@ -8,7 +8,7 @@ use ballet::{
     call,
 };
 use ballet_ops::stuck;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Semaphore;
 

@@ -3,7 +3,7 @@
 use ballet::core::System;
 use ballet::{Abort, Event, SagaId};
 use ballet_ops::audit::{self, BrokerSnapshot, Report};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ballet::Event;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballet::{Failure, Migration, Participant, Projection, Tx};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::Value;
 
 use crate::trip::HotelRenamed;

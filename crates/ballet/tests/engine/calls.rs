@@ -1,6 +1,6 @@
 //! Calls to the outside, and joins.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 
 use crate::trip::{CarRented, Rental, RoomBooked, TripBooked, Trouble, cars};
 use crate::world::{SOON, World, part};

@@ -5,7 +5,7 @@ use ballet::{
     CallKey, CallStep, CallStepResult, Event, EventType, Failure, Never, Participant,
     RequestResult, SagaId, Tx, call, done,
 };
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};

@@ -1,7 +1,7 @@
 //! Clocks that are wrong, and time that passes: what processes share goes by the database's clock.
 
 use ballet::Clock;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};

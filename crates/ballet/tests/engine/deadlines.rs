@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use ballet::{Abort, Clock, Event, SagaId};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::Value;

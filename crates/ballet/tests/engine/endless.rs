@@ -8,7 +8,7 @@ use ballet::{
     StepResult, Tx, compensated, done,
 };
 use ballet_ops::stuck;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ballet::{Never, Participant, Settings, Step, StepResult, Tx, done};
-use ballet_testkit::{Options, Postgres, Servers, wait_until};
+use ballet_stage::{Options, Postgres, Servers, wait_until};
 use reqwest::Url;
 
 use crate::restarts::{Customers, SAGAS, all_ended_once, everybody};

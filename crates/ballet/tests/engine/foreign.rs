@@ -269,7 +269,7 @@ async fn t26_an_empty_body_can_be_mended_and_sent_again() {
         management.publish("amq.default", "desk", &letter, body).await.expect("published");
     }
     world.dead_letters(2).await;
-    ballet_testkit::wait_until("the trip", crate::world::SOON, || async {
+    ballet_stage::wait_until("the trip", crate::world::SOON, || async {
         Ok::<_, String>((world.count("desk", "trip").await == 1).then_some(()))
     })
     .await

@@ -6,7 +6,7 @@ use ballet::{
     Compensate, CompensateResult, EventType, Failure, Migration, Never, Participant, Projection,
     Saga, Step, StepResult, Tx, broken_constraint, compensated_silently, done,
 };
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 

@@ -4,7 +4,7 @@ use ballet::{
     Compensate, CompensateResult, Event, EventType, Migration, Participant, Saga, Step, StepResult,
     Tx, compensated, done, refused,
 };
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

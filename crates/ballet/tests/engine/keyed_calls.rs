@@ -9,7 +9,7 @@ use ballet::{
     Tx, call, compensated, done,
 };
 use ballet_ops::sagas::NotSolved;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;

@@ -1,6 +1,6 @@
 //! How a process shows that it is alive: by its lock and by its lease.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
 

@@ -9,7 +9,7 @@ use axum::routing::post;
 use ballet::core::{System, topology};
 use ballet::http::Problem;
 use ballet::{Clock, Handle, Migration, SagaId, Service, Settings};
-use ballet_testkit::{Options, Servers, TestEnv, wait_until};
+use ballet_stage::{Options, Servers, TestEnv, wait_until};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::Semaphore;

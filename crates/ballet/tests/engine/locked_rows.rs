@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballet::{Compensate, CompensateResult, Migration, Never, Participant, Step, StepResult, Tx};
 use ballet::{compensated, done};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::trip::{RoomBooked, RoomFreed, Trip, TripBooked};

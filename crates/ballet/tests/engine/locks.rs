@@ -1,6 +1,6 @@
 //! The lock that says that a process lives.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{Connection, PgConnection};
 
 use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};

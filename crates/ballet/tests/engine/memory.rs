@@ -1,6 +1,6 @@
 //! The limits of memory: old ledger partitions go, but for those in which something is open.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::lifecycle::work_at_all_times;

@@ -10,7 +10,7 @@ use ballet::{
     compensated, done,
 };
 use ballet_ops::stuck;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{Connection, PgConnection};
 
 use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};

@@ -1,6 +1,6 @@
 //! What a service serves about itself.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 
 use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
 use crate::world::{SOON, World, part};

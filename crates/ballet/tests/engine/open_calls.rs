@@ -7,7 +7,7 @@ use ballet::{
     Service, Settings, Tx, call,
 };
 use ballet_ops::stuck;
-use ballet_testkit::{Link, Proxy, wait_until};
+use ballet_stage::{Link, Proxy, wait_until};
 use sqlx::{Connection, PgConnection};
 
 use crate::trip::{CarRented, CarReturned, Rental, RoomBooked, Trip, TripBooked, Trouble, cars};

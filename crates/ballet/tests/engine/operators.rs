@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::SagaId;
 use ballet_ops::outbox::{Filter, list, retry};
-use ballet_testkit::{Link, Proxy, wait_until};
+use ballet_stage::{Link, Proxy, wait_until};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::trip::{DESK_TABLES, TripBooked, desk};

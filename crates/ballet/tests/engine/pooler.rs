@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ballet::core::{System, topology};
 use ballet::{Service, Settings};
-use ballet_testkit::{Servers, TestEnv};
+use ballet_stage::{Servers, TestEnv};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;

@@ -7,7 +7,7 @@ use ballet_amqp::RabbitMq;
 use ballet_ops::audit::{self, BrokerSnapshot};
 use ballet_ops::redrive::{DeadLetters, Filter, Note, RedriveOptions};
 use ballet_ops::stuck;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ballet::{Failure, Handle, SagaId, Settings};
-use ballet_testkit::{Link, Options, Proxy, Servers, wait_until};
+use ballet_stage::{Link, Options, Proxy, Servers, wait_until};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 

@@ -1,7 +1,7 @@
 //! A database that was restored from a backup, while the broker and the others were not.
 
 use ballet::SagaId;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ballet::{Delay, Failure, Never, Participant, Retry, Step, StepResult, Tx, done};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 

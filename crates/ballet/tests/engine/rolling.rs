@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use ballet::{Failure, Migration, Participant, Projection, Tx};
-use ballet_testkit::{Servers, wait_until};
+use ballet_stage::{Servers, wait_until};
 
 use crate::restarts::{Customers, SAGAS, all_ended_once, everybody};
 use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};

@@ -1,7 +1,7 @@
 //! Whole sagas: the owner decides.
 
 use ballet::Abort;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 
 use crate::trip::{
     CarRented, CarReturned, DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, RoomFreed, TripBooked,

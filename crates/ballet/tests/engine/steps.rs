@@ -1,6 +1,6 @@
 //! One step: once, whatever comes twice, late or broken.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 
 use crate::trip::{
     GUIDE_TABLES, HOTEL_TABLES, HotelRenamed, RoomBooked, RoomFreed, RoomRefused, TripBooked,

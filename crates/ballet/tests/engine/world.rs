@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
-use ballet_testkit::{Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};

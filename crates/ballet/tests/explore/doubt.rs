@@ -1,7 +1,7 @@
 //! Commits whose answer is lost or late: what they hold is published, and their calls are made.
 
 use ballet::{Event, SagaId};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::outside::{No, Outside};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use ballet::{Abort, Event, Failure, SagaId};
-use ballet_testkit::{TestEnv, wait_until};
+use ballet_stage::{TestEnv, wait_until};
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use uuid::Uuid;

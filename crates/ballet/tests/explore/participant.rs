@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ballet::SagaId;
-use ballet_testkit::TestEnv;
+use ballet_stage::TestEnv;
 use futures_util::future::join_all;
 use uuid::Uuid;
 

@@ -64,7 +64,7 @@ async fn what_is_committed_while_its_table_is_being_emptied_is_published() {
         let told = facts.get(&saga).map_or(0, |facts| facts.told::<Authorized>());
         Ok::<_, String>((told == 1).then_some(()))
     };
-    ballet_testkit::wait_until("the event", crate::stage::LONG, told).await.expect("published");
+    ballet_stage::wait_until("the event", crate::stage::LONG, told).await.expect("published");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -129,7 +129,7 @@ async fn a_call_that_two_processes_make_has_one_outcome() {
     sqlx::query("update ballet.call set next_at = now()").execute(&stage.db).await.expect("due");
     let asked =
         || async { Ok::<_, String>((stage.outside.account(saga.0).asked == 2).then_some(())) };
-    ballet_testkit::wait_until("both to ask", crate::stage::LONG, asked).await.expect("asked");
+    ballet_stage::wait_until("both to ask", crate::stage::LONG, asked).await.expect("asked");
     stage.put(stage.new_id(), saga, &cancelled());
     stage.settle().await;
     stage.outside.answer(saga.0, &[Ask::Authorize]);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use ballet::{Clock, Event, EventType, Participant, Running};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ballet::core::{System, topology};
 use ballet::{Clock, Event, Migration, Participant, Running, SagaId, Service, Settings};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::memory::MemoryBroker;
-use ballet_testkit::{Servers, TestEnv, wait_until};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use ballet::Event;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ballet::MessageId;
 use ballet_ops::stuck;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{Connection, PgConnection};
 
 use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};

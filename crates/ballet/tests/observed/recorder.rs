@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,

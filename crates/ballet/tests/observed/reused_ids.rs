@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use ballet::{Event, MessageId, SagaId};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::Mutex;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use ballet::{Handle, Running, Settings};
-use ballet_testkit::{Link, Proxy};
+use ballet_stage::{Link, Proxy};
 use sqlx::Executor;
 
 use crate::hotel::hotel;

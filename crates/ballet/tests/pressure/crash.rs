@@ -7,7 +7,7 @@ use ballet::{
     CallKey, CallStep, CallStepResult, Failure, Never, Participant, RequestResult, Retry, Settings,
     Step, StepResult, Tx, call, done,
 };
-use ballet_testkit::Postgres;
+use ballet_stage::Postgres;
 use reqwest::Url;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::Semaphore;

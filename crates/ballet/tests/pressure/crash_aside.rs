@@ -13,7 +13,7 @@ use ballet_amqp::{BasicProperties, Publish};
 use ballet_ops::copies::Rebuild;
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{Stoppable, stop};
-use ballet_testkit::Postgres;
+use ballet_stage::Postgres;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ballet::Running;
-use ballet_testkit::{Options, Servers, wait_until};
+use ballet_stage::{Options, Servers, wait_until};
 use sqlx::{AssertSqlSafe, Executor};
 
 use crate::hotel::hotel;

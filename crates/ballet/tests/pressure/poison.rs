@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ballet::{Failure, Never, Participant, Retry, Step, StepResult, Tx, done};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::stage::{BOOK, RoomBooked, SOON, Stage, Trip, TripBooked, until};

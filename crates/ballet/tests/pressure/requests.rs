@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::routing::post;
 use ballet::Handle;
 use ballet::http::Problem;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::StatusCode;
 use sqlx::Executor;
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::routing::get;
 use ballet::http::Problem;
 use ballet::{Handle, Never, Participant, Retry, Step, StepResult, Tx, done};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::Row;
 
 use crate::stage::{BOOK, RoomBooked, SOON, Stage, Trip, TripBooked};

@@ -1,7 +1,7 @@
 //! Compensations: in reverse order, once, of what was done and of nothing else.
 
 use ballet::{Failure, Projection, SagaId, Tx};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{Connection, PgConnection};
 
 use crate::garage::{

@@ -2,7 +2,7 @@
 
 use ballet_amqp::headers::ORIGINAL_HEADERS;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldArray, FieldTable, Publish};
-use ballet_testkit::{Options, Servers};
+use ballet_stage::{Options, Servers};
 use futures_util::StreamExt;
 
 use crate::scene::{asleep_on, in_queue, message, rome, session, the_hotel};

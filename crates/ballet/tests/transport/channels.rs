@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use ballet_amqp::{Broker, BrokerError, ConsumerSettings, RabbitMq, Session};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use ballet::{Never, Participant, Service, Settings, Step, StepResult, Tx, done};
 use ballet_amqp::OutBatch;
-use ballet_testkit::{OwnProcess, wait_until};
+use ballet_stage::{OwnProcess, wait_until};
 
 use crate::scene::{asleep, message, ops, trip_to_rome};
 use crate::support::{Out, batch, id};

@@ -45,7 +45,7 @@ async fn t10_a_foreign_message_without_an_envelope_is_taken_and_its_headers_stay
     world.publish_raw(TripWanted::TYPE.name(), &foreign, r#"{"city":"Rome","pets":2}"#).await;
     world.until_count("desk", "trip", 1).await;
     let key = "desk.trip_booked.v1";
-    let booked = ballet_testkit::wait_until(key, crate::world::SOON, || async {
+    let booked = ballet_stage::wait_until(key, crate::world::SOON, || async {
         let seen = world.seen().await;
         Ok::<_, String>(seen.into_iter().find(|message| message["routing_key"] == key))
     })

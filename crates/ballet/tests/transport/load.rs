@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ballet::{Failure, Migration, Participant, Projection, Tx};
 use ballet_amqp::{ConsumerSettings, OutBatch, RabbitMq};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 
 use crate::scene::{asleep, message, ops, rome, start, the_hotel, trips_published};
 use crate::support::{In, Out, SOON, batch};

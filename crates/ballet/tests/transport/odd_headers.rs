@@ -52,7 +52,7 @@ async fn goes_on(world: &World) {
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
     assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
-    ballet_testkit::wait_until("all to be settled", SOON, || async {
+    ballet_stage::wait_until("all to be settled", SOON, || async {
         let depth = world.env.management().depth("hotel").await.map_err(|e| e.to_string())?;
         if depth.ready + depth.unacked == 0 { Ok(Some(())) } else { Err(format!("{depth:?}")) }
     })

@@ -1,6 +1,6 @@
 //! What a service says while it may not publish.
 
-use ballet_testkit::{Method, wait_until};
+use ballet_stage::{Method, wait_until};
 use serde_json::{Value, json};
 
 use crate::scene::the_hotel;

@@ -24,15 +24,15 @@ async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> (World, 
     }
     world.start(the_hotel()).await;
     world.until_count("hotel", "room", 50).await;
-    ballet_testkit::wait_until("the dead letter", DEAD, || async {
+    ballet_stage::wait_until("the dead letter", DEAD, || async {
         let depth = world.env.management().depth("hotel.dead").await?;
-        Ok::<_, ballet_testkit::Error>((depth.ready == 1).then_some(()))
+        Ok::<_, ballet_stage::Error>((depth.ready == 1).then_some(()))
     })
     .await
     .unwrap();
-    ballet_testkit::wait_until("an empty queue", DEAD, || async {
+    ballet_stage::wait_until("an empty queue", DEAD, || async {
         let depth = world.env.management().depth("hotel").await?;
-        Ok::<_, ballet_testkit::Error>((depth.ready + depth.unacked == 0).then_some(()))
+        Ok::<_, ballet_stage::Error>((depth.ready + depth.unacked == 0).then_some(()))
     })
     .await
     .unwrap();

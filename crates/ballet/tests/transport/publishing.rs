@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ballet::Event;
 use ballet_amqp::{AMQPValue, FieldTable, OutBatch, Publish, PublishError};
+use ballet_stage::wait_until;
 use ballet_testkit::memory::{Kind, MemoryBroker};
-use ballet_testkit::wait_until;
 use futures_util::StreamExt;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::time::timeout;

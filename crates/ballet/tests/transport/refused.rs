@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 

@@ -6,7 +6,7 @@ use ballet_amqp::headers::{
 };
 use ballet_amqp::{BasicProperties, RabbitMq};
 use ballet_ops::redrive::{DeadLetters, Filter, Note, RedriveOptions};
-use ballet_testkit::{Method, wait_until};
+use ballet_stage::{Method, wait_until};
 use jiff::Timestamp;
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
@@ -246,7 +246,7 @@ async fn what_a_tool_does_with_a_dead_letter_does_not_come_back_but_another_deat
 async fn the_example_in_python_shows_what_came_back() {
     let till = part(Participant::new("till").projects(Checkouts), &[]);
     let world = World::new("example", vec![till]).await;
-    let python = ballet_testkit::python().await.unwrap();
+    let python = ballet_stage::python().await.unwrap();
     let run = async |arguments: &[&str]| {
         let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/producer.py");
         let mut command = tokio::process::Command::new(&python);

@@ -7,8 +7,8 @@ use ballet::{Event, Participant, Running, SagaId, Service, Settings};
 use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, FieldTable, OutBatch, Publish, RabbitMq, Session,
 };
+use ballet_stage::{Servers, wait_until};
 use ballet_testkit::memory::MemoryBroker;
-use ballet_testkit::{Servers, wait_until};
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::{Connection, ConnectionProperties};

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use ballet::{Migration, Service, StartError};
-use ballet_testkit::{Link, Proxy, wait_until};
+use ballet_stage::{Link, Proxy, wait_until};
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballet::{Service, Settings};
 use ballet_amqp::{Broker, BrokerError, RabbitMq, TlsFiles};
-use ballet_testkit::{Authority, Options, Servers};
+use ballet_stage::{Authority, Options, Servers};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::scene::{rome, the_hotel};
@@ -116,7 +116,7 @@ async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
     // Nobody came in the clear.
-    ballet_testkit::wait_until("connections with TLS", SOON, || async {
+    ballet_stage::wait_until("connections with TLS", SOON, || async {
         let open = world.env.management().connections().await.map_err(|e| e.to_string())?;
         let of_hotel = |c: &&serde_json::Value| {
             c["client_properties"]["connection_name"].as_str().is_some_and(|n| n.contains("hotel"))
@@ -212,7 +212,7 @@ async fn asks_for_certificates(world: &World, servers: &Servers, ca: &std::path:
     );
     std::fs::write(&rules, first + &before).unwrap();
     db.execute("select pg_reload_conf()").await.unwrap();
-    ballet_testkit::wait_until("the rules to hold", SOON, || async {
+    ballet_stage::wait_until("the rules to hold", SOON, || async {
         let plain = format!("{}?sslmode=disable", world.env.database_url("hotel"));
         let refused = PgConnection::connect(&plain).await.is_err();
         Ok::<_, String>(refused.then_some(()))
@@ -233,7 +233,7 @@ async fn t161_a_database_that_asks_for_a_certificate_gets_ours_or_it_is_told_wha
     let files = Files::new("t161-client");
     let ca = files.file("ca.pem", authority.certificate());
     asks_for_certificates(&world, &servers, &ca).await;
-    let shown = |name: &str, identity: Option<ballet_testkit::Identity>| {
+    let shown = |name: &str, identity: Option<ballet_stage::Identity>| {
         let amqp = world.env.amqp_url("hotel").to_owned();
         let mut settings = Settings::new(amqp, database(&world, "localhost"));
         settings.tls.database_ca_file = Some(ca.clone());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ballet_testkit::{Method, wait_until};
+use ballet_stage::{Method, wait_until};
 use serde_json::{Value, json};
 
 use crate::scene::{asleep, in_journal, in_queue, rome, the_hotel};

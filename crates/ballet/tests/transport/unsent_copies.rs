@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ballet_amqp::BasicProperties;
-use ballet_testkit::{Method, wait_until};
+use ballet_stage::{Method, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 

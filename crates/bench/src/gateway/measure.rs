@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ballet_testkit::Database;
+use ballet_stage::Database;
 
 use crate::gateway::figures::{Comparison, Keyed, Row};
 use crate::gateway::load::{self, Kind, Target};

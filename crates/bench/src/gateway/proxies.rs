@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ballet_testkit::{Database, wait_until};
+use ballet_stage::{Database, wait_until};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Serialize;
 

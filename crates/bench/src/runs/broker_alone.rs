@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ballet::core::topology::{self, EVENTS, JOURNAL, ROUTE};
 use ballet_amqp::{BasicProperties, Broker, Publish, RabbitMq};
-use ballet_testkit::TestEnv;
+use ballet_stage::TestEnv;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::time::Instant;

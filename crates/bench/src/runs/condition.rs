@@ -1,7 +1,7 @@
 //! What a contestant finds in its databases: old rows, a snapshot that is held, tables that are held.
 
 use anyhow::Result;
-use ballet_testkit::{Reader, TestEnv};
+use ballet_stage::{Reader, TestEnv};
 use futures_util::future::try_join_all;
 use sqlx::{AssertSqlSafe, PgConnection};
 

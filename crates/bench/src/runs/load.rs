@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use ballet::core::topology::{DEAD, EVENTS, ROUTE};
 use ballet_amqp::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
-use ballet_testkit::TestEnv;
+use ballet_stage::TestEnv;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use ballet_testkit::TestEnv;
+use ballet_stage::TestEnv;
 use tokio::time::Instant;
 
 use crate::runs::load::{Load, Started};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::TestEnv;
+use ballet_stage::TestEnv;
 use sqlx::PgConnection;
 use tokio::time::Instant;
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ballet_testkit::{TestEnv, wait_until};
+use ballet_stage::{TestEnv, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
@@ -130,7 +130,7 @@ async fn consumed(env: &TestEnv, service: &str, consumers: u64) -> Result<()> {
     let what = format!("service {service} to consume its queue");
     let there = || async {
         let depth = env.management().depth(service).await?;
-        Ok::<_, ballet_testkit::Error>((depth.consumers >= consumers).then_some(()))
+        Ok::<_, ballet_stage::Error>((depth.consumers >= consumers).then_some(()))
     };
     Ok(wait_until(&what, PATIENCE, there).await?)
 }

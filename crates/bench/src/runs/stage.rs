@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ballet::core::topology;
-use ballet_testkit::{Options, Servers, TestEnv};
+use ballet_stage::{Options, Servers, TestEnv};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::TestEnv;
+use ballet_stage::TestEnv;
 
 use crate::contestants::contestant::Contestant;
 use crate::runs::figures::{count, messages};

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use ballet::Settings;
 use ballet::core::{System, topology};
-use ballet_testkit::TestEnv;
+use ballet_stage::TestEnv;
 use futures_util::{StreamExt, stream};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};

@@ -7,8 +7,8 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use ballet::core::{System, topology};
+use ballet_stage::TestEnv;
 use ballet_stream::{Header, RecordingWriter, Start};
-use ballet_testkit::TestEnv;
 
 use crate::runs::stage::Stage;
 use crate::runs::usage;

@@ -6,7 +6,7 @@ mod malformed;
 #[path = "../support/mod.rs"]
 mod support;
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::{Client, Response, header};
 use serde_json::json;
 use support::gateway::{Folder, Gateway, LIMIT, problem};

@@ -1,6 +1,6 @@
 //! Keys whose gateway was killed, stood still, or is one of several; and whose key is whose.
 
-use ballet_testkit::{Database, Postgres, wait_until};
+use ballet_stage::{Database, Postgres, wait_until};
 use reqwest::{Client, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::AsyncWriteExt;

@@ -7,7 +7,7 @@ mod old_rows;
 #[path = "../support/mod.rs"]
 mod support;
 
-use ballet_testkit::{Database, Link, Postgres, Proxy, wait_until};
+use ballet_stage::{Database, Link, Postgres, Proxy, wait_until};
 use reqwest::{Client, Response};
 use support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use support::raw::{self, nobody, read_until};

@@ -1,6 +1,6 @@
 //! Rows whose time is over: of keys, and of windows of rates.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::support::gateway::LIMIT;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Clock, Event};
-use ballet_testkit::{Link, Proxy, Servers, TestEnv, wait_until};
+use ballet_stage::{Link, Proxy, Servers, TestEnv, wait_until};
 use orders::config::DEADLINE;
 use serde_json::{Value, json};
 use shop_events::cart::CartCheckedOut;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::{Children, Options, Servers};
+use ballet_stage::{Children, Options, Servers};
 
 use crate::demo::stage::{self, Stage};
 use crate::process::cargo::{self, Profile};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -117,7 +117,7 @@ async fn endure(shop: &Shop, stopped: &'static str, load: &Load) -> Result<Endur
         (Meanwhile::Waits, Some(order)) => {
             let waits = wait_until("a message that waits", PATIENCE, || async {
                 let depth = shop.env.management().depth(stopped).await?;
-                Ok::<_, ballet_testkit::Error>((depth.ready > 0).then_some(()))
+                Ok::<_, ballet_stage::Error>((depth.ready > 0).then_some(()))
             });
             waits.await?;
             let status = shop.visitor.customer.status(order).await?;

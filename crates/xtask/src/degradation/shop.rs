@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ballet::core::topology;
-use ballet_testkit::{
+use ballet_stage::{
     Children, Database, Launch, Options, Servers, ServiceProcess, TestEnv, wait_until,
 };
 use futures_util::future::{join_all, try_join_all};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ballet::{Clock, Event};
-use ballet_testkit::{Launch, ServiceProcess};
+use ballet_stage::{Launch, ServiceProcess};
 use reqwest::StatusCode;
 use rustix::process::Signal;
 use serde_json::Value;

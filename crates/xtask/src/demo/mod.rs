@@ -12,7 +12,7 @@ mod tap;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use ballet_testkit::{Options, Servers};
+use ballet_stage::{Options, Servers};
 use futures_util::future::OptionFuture;
 
 use crate::demo::crowd::Crowd;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use ballet::{Clock, Event};
-use ballet_testkit::Children;
+use ballet_stage::Children;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use shop_events::orders::{OrderCompleted, OrderConfirmed};
 use shop_events::shipping::ShipmentScheduled;

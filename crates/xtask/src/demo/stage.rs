@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet::core::{System, topology};
-use ballet_testkit::{Children, Database, Launch, Servers, ServiceProcess, TestEnv};
+use ballet_stage::{Children, Database, Launch, Servers, ServiceProcess, TestEnv};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
 use rustix::process::Signal;

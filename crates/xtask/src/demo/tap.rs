@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use ballet::EventType;
 use ballet::core::topology::TAP;
 use ballet_amqp::RabbitMq;
+use ballet_stage::TestEnv;
 use ballet_stream::{Read as Next, Start};
-use ballet_testkit::TestEnv;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 

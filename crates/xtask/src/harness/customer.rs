@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use ballet::Clock;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use ballet_ops::audit::{BrokerSnapshot, Report};
-use ballet_testkit::{Management, Servers, TestEnv};
+use ballet_stage::{Management, Servers, TestEnv};
 use jiff::SignedDuration;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ballet_testkit::{Children, Launch, ServiceProcess, wait_until};
+use ballet_stage::{Children, Launch, ServiceProcess, wait_until};
 use reqwest::Client;
 use rustix::process::Signal;
 use tokio::sync::Mutex;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use ballet::Clock;
-use ballet_testkit::{Child, Children};
+use ballet_stage::{Child, Children};
 use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::{Client, Response, StatusCode, header};
 use serde_json::{Value, json};
 use uuid::Uuid;

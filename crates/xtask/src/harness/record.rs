@@ -8,7 +8,7 @@ use anyhow::Result;
 use ballet::Event;
 use ballet::core::topology::{DEAD, EVENTS};
 use ballet_amqp::{Broker, BrokerError, Delivery, RabbitMq};
-use ballet_testkit::Method;
+use ballet_stage::Method;
 use futures_util::StreamExt;
 use serde_json::json;
 use shop_events::cart::CartCheckedOut;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ballet::core::topology::{self, JOURNAL, JOURNAL_POLICY};
 use ballet_amqp::RabbitMq;
-use ballet_testkit::{Children, Link, Options, Proxy, Servers, TestEnv};
+use ballet_stage::{Children, Link, Options, Proxy, Servers, TestEnv};
 use reqwest::Client;
 use serde_json::Value;
 
@@ -126,11 +126,10 @@ impl Stage {
 
     /// Waits until all services are ready, fills the shelves, and publishes the products.
     pub(crate) async fn ready(&self) -> Result<()> {
-        let ready =
-            ballet_testkit::wait_until("the services", Duration::from_secs(120), || async {
-                let missing = self.fleet.not_ready(&self.http).await;
-                if missing.is_empty() { Ok(Some(())) } else { Err(missing.join("; ")) }
-            });
+        let ready = ballet_stage::wait_until("the services", Duration::from_secs(120), || async {
+            let missing = self.fleet.not_ready(&self.http).await;
+            if missing.is_empty() { Ok(Some(())) } else { Err(missing.join("; ")) }
+        });
         ready.await?;
         let inventory = self.fleet.url("inventory", 0).await.unwrap_or_default();
         fill_shelves(&self.http, &inventory).await?;

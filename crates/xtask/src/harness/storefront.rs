@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use ballet::Event;
 use ballet::core::topology::EVENTS;
 use ballet_amqp::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
-use ballet_testkit::TestEnv;
+use ballet_stage::TestEnv;
 use futures_util::StreamExt;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;

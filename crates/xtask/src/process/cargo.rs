@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use ballet_testkit::Children;
+use ballet_stage::Children;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ballet_testkit::Method;
+use ballet_stage::Method;
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 

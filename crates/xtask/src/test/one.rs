@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ballet_testkit::Children;
+use ballet_stage::Children;
 
 use crate::process::cargo;
 use crate::test::programs::Program;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
-use ballet_testkit::Children;
+use ballet_stage::Children;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -21,6 +21,7 @@ const LONGEST: &[&str] = &[
     "ballet-cli new",
     "xtask walk",
     "ballet transport",
+    "ballet-stage main",
     "ballet-testkit main",
     "ballet-cli dlq",
     "shop saga",

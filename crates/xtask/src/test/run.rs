@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_testkit::{Child, Children, Options, Servers};
+use ballet_stage::{Child, Children, Options, Servers};
 use rustix::process::Signal;
 
 use crate::process::cargo;

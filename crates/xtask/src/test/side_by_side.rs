@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use ballet_testkit::Children;
+use ballet_stage::Children;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::test::alone;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use tokio::process::{Child, Command};
 
 pub(crate) const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
@@ -149,7 +149,7 @@ async fn write_programs(root: &Path, place: &Path) {
         assert!(aliases.contains(alias), "{alias} is not in:\n{aliases}");
     }
     let ballet = build_ballet(root).await;
-    let python = ballet_testkit::python().await.expect("a Python");
+    let python = ballet_stage::python().await.expect("a Python");
     let cargo = CARGO.replace("XTASK", XTASK).replace("BALLET", &ballet.display().to_string());
     let python = format!("#!/bin/sh\nexec '{}' \"$@\"\n", python.display());
     for (name, text) in [("cargo", cargo), ("python3", python)] {

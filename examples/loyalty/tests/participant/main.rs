@@ -8,8 +8,8 @@ mod retries;
 use std::path::Path;
 use std::time::Duration;
 
+use ballet_stage::python;
 use ballet_testkit::participant::{Program, Suite};
-use ballet_testkit::python;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Mutex;
 

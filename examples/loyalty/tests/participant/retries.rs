@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ballet::core::{System, topology};
-use ballet_testkit::{Servers, TestEnv, python, wait_until};
+use ballet_stage::{Servers, TestEnv, python, wait_until};
 use serde_json::json;
 use tokio::process::Command;
 
@@ -41,7 +41,7 @@ async fn what_fails_each_time_waits_in_every_retry_queue_and_then_is_a_dead_lett
     let routed = management.publish("events", TRIGGER, &properties, BODY).await;
     assert!(routed.expect("published"));
     let letter = wait_until("a dead letter", Duration::from_secs(60), || async {
-        Ok::<_, ballet_testkit::Error>(management.peek("loyalty.dead", 1).await?.pop())
+        Ok::<_, ballet_stage::Error>(management.peek("loyalty.dead", 1).await?.pop())
     });
     let letter = letter.await.expect("a dead letter");
     assert_eq!(letter["payload"], BODY);

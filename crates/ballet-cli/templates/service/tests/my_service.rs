@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Clock, Event, SagaId, Settings};
-use ballet_testkit::{Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use my_service::events::{MyAbort, MyTrigger};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};

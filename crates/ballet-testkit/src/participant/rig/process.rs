@@ -9,8 +9,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::error::{Result, machine};
 use crate::participant::program::Program;
+use ballet_stage::{Error, Result};
 
 /// How much of its output is kept for an error message.
 const LINES: usize = 20;
@@ -46,9 +46,9 @@ impl Process {
         if let Some(dir) = &program.dir {
             command.current_dir(dir);
         }
-        let mut child = command.spawn().map_err(machine(what()))?;
+        let mut child = command.spawn().map_err(|source| cannot(what(), source))?;
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let pid = id.ok_or_else(|| machine(what())(std::io::Error::other("it has no id")))?;
+        let pid = id.ok_or_else(|| cannot(what(), std::io::Error::other("it has no id")))?;
         let watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "sh", &pid.as_raw_nonzero().to_string()])
             .stdin(Stdio::piped())
@@ -56,7 +56,9 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(machine("start sh, which watches over the program"))?;
+            .map_err(|source| {
+                cannot("start sh, which watches over the program".to_owned(), source)
+            })?;
         let output = Output::default();
         keep(child.stdout.take(), &output);
         keep(child.stderr.take(), &output);
@@ -113,4 +115,8 @@ fn keep(from: Option<impl AsyncRead + Send + Unpin + 'static>, output: &Output) 
             kept.push_back(line);
         }
     });
+}
+
+fn cannot(what: String, source: std::io::Error) -> Error {
+    Error::Machine { what, source }
 }

@@ -6,8 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::env::TestEnv;
-use crate::error::Result;
+use ballet_stage::Result;
+use ballet_stage::TestEnv;
 
 /// The queue that gets a copy of each event.
 const RECORD: &str = "record";

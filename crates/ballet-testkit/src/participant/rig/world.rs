@@ -15,16 +15,16 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::env::TestEnv;
-use crate::management::Depth;
 use crate::participant::contract::{Contract, Types};
 use crate::participant::program::Program;
 use crate::participant::rig::process::Process;
 use crate::participant::rig::record::{Record, Seen};
 use crate::participant::rig::verdict::{Counts, End, lacks};
-use crate::proxy::Proxy;
-use crate::servers::Servers;
-use crate::wait::wait_until;
+use ballet_stage::Depth;
+use ballet_stage::Proxy;
+use ballet_stage::Servers;
+use ballet_stage::TestEnv;
+use ballet_stage::wait_until;
 
 /// What went wrong, in a sentence.
 pub(crate) type Wrong = String;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong};
-use crate::proxy::Link;
+use ballet_stage::Link;
 
 /// Each statement takes so long that two processes meet in their transactions.
 const SLOW: Duration = Duration::from_millis(15);

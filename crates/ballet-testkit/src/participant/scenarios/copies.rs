@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong};
-use crate::proxy::Link;
+use ballet_stage::Link;
 
 /// Each statement takes so long that two processes meet in their transactions.
 const SLOW: Duration = Duration::from_millis(15);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong, said};
 use crate::participant::scenarios::deaths::{ROUNDS, in_hand, load};
-use crate::proxy::Link;
-use crate::servers::Servers;
+use ballet_stage::Link;
+use ballet_stage::Servers;
 
 const SLOW: Duration = Duration::from_millis(15);
 /// So often the program has to ask for a server that is away.

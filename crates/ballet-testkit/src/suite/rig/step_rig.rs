@@ -10,14 +10,14 @@ use serde_json::Value;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
-use crate::env::database::Database;
 use crate::memory::broker::MemoryBroker;
-use crate::servers::postgres::Postgres;
 use crate::suite::rig::case::{Case, Events, Trigger};
 use crate::suite::rig::outside::Outside;
 use crate::suite::rig::snapshot::Snapshot;
 use crate::suite::rig::subject::Subject;
 use crate::suite::rig::wrong::{Checked, Wrong};
+use ballet_stage::Database;
+use ballet_stage::Postgres;
 
 /// Distinguishes the suite's own sessions and messages from those of the service.
 pub(crate) const SESSIONS: &str = "suite";

@@ -14,7 +14,7 @@ use crate::suite::rig::outside::Outside;
 use crate::suite::rig::step_rig::{Phase, SESSIONS, StepRig};
 use crate::suite::rig::wire::Wire;
 use crate::suite::rig::wrong::{Checked, Wrong};
-use crate::wait::wait_until;
+use ballet_stage::wait_until;
 
 const SOON: Duration = Duration::from_secs(60);
 

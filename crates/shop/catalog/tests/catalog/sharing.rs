@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ballet::core::{System, topology};
 use ballet::{Participant, Service, Settings};
-use ballet_testkit::{Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use serde_json::Value;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 use sqlx::{Connection, PgConnection};

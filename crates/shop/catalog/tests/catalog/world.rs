@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Running, Settings};
-use ballet_testkit::{Method, Servers, TestEnv, wait_until};
+use ballet_stage::{Method, Servers, TestEnv, wait_until};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 

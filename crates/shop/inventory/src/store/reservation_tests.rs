@@ -1,7 +1,7 @@
 //! Concurrent reservations on a real database.
 
 use ballet::core::{System, topology};
-use ballet_testkit::{Servers, TestEnv};
+use ballet_stage::{Servers, TestEnv};
 use shop_events::Money;
 use shop_events::inventory::StockReceived;
 use sqlx::Connection;

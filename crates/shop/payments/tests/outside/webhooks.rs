@@ -27,7 +27,7 @@ async fn an_outcome_that_comes_late_is_asked_for_when_the_webhook_comes_however_
     let key = world.is_asked("/authorizations", order_id).await;
     // The processor asks for an hour, and nothing is wrong.
     let waiting = "ballet.call where attempts = 0 and last_error like '%no outcome yet%'";
-    ballet_testkit::wait_until("the call to wait", SOON, || async {
+    ballet_stage::wait_until("the call to wait", SOON, || async {
         Ok::<_, String>((world.count(waiting).await == 1).then_some(()))
     })
     .await

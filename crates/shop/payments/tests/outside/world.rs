@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use ballet::SagaId;
-use ballet_testkit::{Method, wait_until};
+use ballet_stage::{Method, wait_until};
 use outside::Webhooks;
 use payments::remote::Remote;
 use payments::sandbox::Sandbox;

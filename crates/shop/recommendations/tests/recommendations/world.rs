@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet::core::{Event, System, topology};
 use ballet::{Running, Settings};
-use ballet_testkit::{Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Parcels: each is booked, cancelled and delivered once, whatever happens to the answers.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use shop_events::OrderId;
 use shop_events::orders::{CancelReason, OrderCancelled};
 

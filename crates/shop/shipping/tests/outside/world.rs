@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use ballet::SagaId;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use outside::Webhooks;
 use serde_json::{Value, json};
 use shipping::remote::Remote;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ballet_testkit::{Method, TestEnv, wait_until};
+use ballet_stage::{Method, TestEnv, wait_until};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shop::audit::{Published, products, unlike_published};

@@ -1,7 +1,7 @@
 //! A customer with a cart, while any service may be dead. Who gets no answer asks again, which
 //! changes nothing that was done.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 

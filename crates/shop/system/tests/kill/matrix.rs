@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ballet::core::Part;
 use ballet::core::topology::{self, DEAD};
 use ballet_fault::FaultPoint;
-use ballet_testkit::{Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;

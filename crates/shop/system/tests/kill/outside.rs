@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ballet::core::topology;
-use ballet_testkit::{Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

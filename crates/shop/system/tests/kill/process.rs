@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ballet::{Service, Settings};
-use ballet_testkit::{OwnProcess, TestEnv};
+use ballet_stage::{OwnProcess, TestEnv};
 use outside::{Connection, Secrets};
 use payments::remote::Remote;
 use rustix::process::{Pid, Signal, kill_process};

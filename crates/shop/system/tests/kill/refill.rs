@@ -1,6 +1,6 @@
 //! Takes services' copies of the products away: they ask for them, and catalog publishes them anew.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{Connection, PgConnection};
 
 use crate::services::SOON;

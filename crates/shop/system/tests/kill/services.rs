@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use ballet_testkit::Method;
+use ballet_stage::Method;
 use reqwest::{Client, Response};
 use serde_json::Value;
 use shop::audit::ServiceUrls;

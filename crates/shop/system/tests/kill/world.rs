@@ -1,7 +1,7 @@
 //! The shop as processes, and what is done in it while any of them may be dead.
 
 use ballet::core::Part;
-use ballet_testkit::{TestEnv, wait_until};
+use ballet_stage::{TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ballet_ops::audit::BrokerSnapshot;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use shop::audit::{Report, ServiceUrls};
 use sqlx::Executor;

@@ -1,6 +1,6 @@
 //! Orders that begin with a cart.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 

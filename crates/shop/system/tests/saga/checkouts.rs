@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

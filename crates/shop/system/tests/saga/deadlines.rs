@@ -1,7 +1,7 @@
 //! F6: the deadline passes with a participant silent. The order ends cancelled, whatever the
 //! participant does later.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::StatusCode;
 use serde_json::Value;
 use sqlx::Connection;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use ballet_testkit::{Database, Servers, wait_until};
+use ballet_stage::{Database, Servers, wait_until};
 use reqwest::Client;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use rustix::process::{Pid, Signal, kill_process};

@@ -4,7 +4,7 @@ use ballet::{Clock, SagaId};
 use ballet_ops::audit::Report;
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{ByHand, solve};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};

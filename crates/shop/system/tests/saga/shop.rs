@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ballet::core::{Part, topology};
 use ballet::{Clock, Running, Service, Settings};
-use ballet_testkit::{Collector, Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet_testkit::Collector;
 use jiff::SignedDuration;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};

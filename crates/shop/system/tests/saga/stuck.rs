@@ -3,7 +3,7 @@
 
 use ballet::{Clock, Event, EventType, SagaId};
 use ballet_ops::stuck::{self, Stuck, What};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use reqwest::StatusCode;
 use serde_json::json;
 use shop_events::orders::{OrderCancelled, OrderConfirmed};

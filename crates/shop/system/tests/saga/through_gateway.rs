@@ -3,7 +3,7 @@
 use ballet::{Clock, Settings};
 use ballet_amqp::RabbitMq;
 use ballet_ops::redrive::{DeadLetters, Filter, Note, RedriveOptions};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Clients that watch an order by server-sent events.
 
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use orders::config::OrderSettings;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::Clock;
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use outside::{Connection, Secrets, Webhooks};
 use payments::remote::Remote;
 use reqwest::{Client, Response};

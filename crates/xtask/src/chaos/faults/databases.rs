@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::wait_until;
+use ballet_stage::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::harness::dice::Dice;

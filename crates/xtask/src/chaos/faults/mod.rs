@@ -8,7 +8,7 @@ mod nodes;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::{Link, Method, Proxy};
+use ballet_stage::{Link, Method, Proxy};
 
 use crate::chaos::faults::kind::Kind;
 use crate::harness::dice::Dice;
@@ -132,7 +132,7 @@ impl Faults<'_> {
         management.delete_queue(service).await?;
         tokio::time::sleep(self.dice.millis(100, 2_000)).await;
         management.call(Method::POST, &path, Some(&definitions)).await?;
-        let consumed = ballet_testkit::wait_until("its consumers", PATIENCE, || async {
+        let consumed = ballet_stage::wait_until("its consumers", PATIENCE, || async {
             let depth = management.depth(service).await.map_err(|error| error.to_string())?;
             if depth.consumers > 0 { Ok(Some(())) } else { Err("it has no consumers".to_owned()) }
         });
@@ -188,7 +188,7 @@ impl Faults<'_> {
         without[which] = "^$".into();
         management.call(Method::PUT, &path, Some(&without)).await?;
         tokio::time::sleep(self.dice.millis(1_000, 15_000)).await;
-        let given = ballet_testkit::wait_until("the permission", PATIENCE, || async {
+        let given = ballet_stage::wait_until("the permission", PATIENCE, || async {
             management.call(Method::PUT, &path, Some(&full)).await.map(Some)
         });
         given.await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::{Method, RabbitMq, Servers, wait_until};
+use ballet_stage::{Method, RabbitMq, Servers, wait_until};
 use futures_util::future::try_join_all;
 
 use crate::harness::dice::Dice;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use ballet::core::topology;
 use ballet_check::contracts::{Contracts, folders};
-use ballet_testkit::{Options, Servers, TestEnv};
+use ballet_stage::{Options, Servers, TestEnv};
 use clap::Parser;
 
 use crate::services::Services;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use ballet::Clock;
-use ballet_testkit::{TestEnv, wait_until};
+use ballet_stage::{TestEnv, wait_until};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 

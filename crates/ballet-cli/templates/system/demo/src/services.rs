@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use ballet_testkit::TestEnv;
+use ballet_stage::TestEnv;
 use tokio::process::{Child, Command};
 
 /// How often the processes are looked at.

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use ballet_testkit::{Servers, TestEnv};
+use ballet_stage::{Servers, TestEnv};
 
 /// Writes the file. Only we may read it, because it holds passwords.
 pub(crate) fn write(

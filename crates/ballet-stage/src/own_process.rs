@@ -24,10 +24,10 @@ const SERVING: &str = "serving at ";
 ///
 /// ```no_run
 /// use ballet::{Service, Settings};
-/// use ballet_testkit::OwnProcess;
+/// use ballet_stage::OwnProcess;
 ///
 /// # fn shelf() -> Service { unimplemented!() }
-/// # async fn example(env: ballet_testkit::TestEnv) -> ballet_testkit::Result<()> {
+/// # async fn example(env: ballet_stage::TestEnv) -> ballet_stage::Result<()> {
 /// let mut process = OwnProcess::start("service", |command| {
 ///     command.env("SHELF_AMQP_URL", env.amqp_url("shelf"));
 ///     command.env("SHELF_DATABASE_URL", env.database_url("shelf"));

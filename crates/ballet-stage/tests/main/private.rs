@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ballet_testkit::{Method, Options, RabbitMq, Servers, TestEnv, wait_until};
+use ballet_stage::{Method, Options, RabbitMq, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -112,7 +112,7 @@ async fn a_cluster_goes_on_without_the_node_that_leads_a_queue() {
     wait_until("another leader", limit, || async {
         let now = other.management().call(Method::GET, &path, None).await?;
         let moved = now["leader"] != queue["leader"] && now["messages_ready"] == 1;
-        Ok::<_, ballet_testkit::Error>(moved.then_some(()))
+        Ok::<_, ballet_stage::Error>(moved.then_some(()))
     })
     .await
     .unwrap();
@@ -120,7 +120,7 @@ async fn a_cluster_goes_on_without_the_node_that_leads_a_queue() {
     leader.start().await.unwrap();
     wait_until("all members", limit, || async {
         let now = leader.management().call(Method::GET, &path, None).await?;
-        Ok::<_, ballet_testkit::Error>((count(&now, "online") == 3).then_some(()))
+        Ok::<_, ballet_stage::Error>((count(&now, "online") == 3).then_some(()))
     })
     .await
     .unwrap();

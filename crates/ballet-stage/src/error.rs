@@ -49,10 +49,6 @@ pub enum Error {
     #[error("no test environment can be made from these definitions: {0}")]
     Definitions(String),
 
-    /// HTTP routes cannot be tried out, because there is no document of them.
-    #[error("the HTTP routes cannot be tried out: {0}")]
-    OpenApi(String),
-
     /// The machine refused a file, a process or a port.
     #[error("cannot {what}: {source}")]
     Machine { what: String, source: std::io::Error },

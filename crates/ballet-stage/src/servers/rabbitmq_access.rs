@@ -51,7 +51,7 @@ impl Access {
 
 /// Opens a connection that the broker shows under our name.
 pub(crate) async fn log_in(url: &Url) -> Result<Connection> {
-    let properties = ConnectionProperties::default().with_connection_name("ballet-testkit".into());
+    let properties = ConnectionProperties::default().with_connection_name("ballet-stage".into());
     // Under load lapin 4.12 sometimes waits forever on a port that nobody listens on.
     for _ in 0..LOG_INS {
         let opening = Connection::connect(url.as_str(), properties.clone());

@@ -1,11 +1,11 @@
 //! Brings servers up, prints their addresses, and ends them on Ctrl-C.
 //!
-//! For work in a shell: `cargo run -p ballet-testkit --bin ballet-servers`.
+//! For work in a shell: `cargo run -p ballet-stage --bin ballet-servers`.
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use ballet_testkit::{Error, Options, Servers};
+use ballet_stage::{Error, Options, Servers};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

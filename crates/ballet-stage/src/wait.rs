@@ -23,9 +23,9 @@ const RENEWALS: u32 = 5;
 /// most five times the limit.
 ///
 /// ```
-/// # async fn example() -> Result<(), ballet_testkit::Error> {
+/// # async fn example() -> Result<(), ballet_stage::Error> {
 /// use std::time::Duration;
-/// let five = ballet_testkit::wait_until("five", Duration::from_secs(1), || async {
+/// let five = ballet_stage::wait_until("five", Duration::from_secs(1), || async {
 ///     Ok::<_, String>(Some(5))
 /// })
 /// .await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballet_testkit::{Management, Servers, TestEnv, wait_until};
+use ballet_stage::{Management, Servers, TestEnv, wait_until};
 use lapin::options::BasicGetOptions;
 use lapin::{Connection, ConnectionProperties};
 use serde_json::json;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::http::StatusCode;
-use ballet_testkit::{Management, Method};
+use ballet_stage::{Management, Method};
 use serde_json::json;
 use tokio::net::TcpListener;
 

@@ -1,0 +1,32 @@
+//! A running system: servers, environments on them, and services as processes.
+//!
+//! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is an environment on them: a vhost
+//! with its topology, users, and a database per service. [`Management`] is the broker's management API.
+//! An [`OwnProcess`] is a service that can be killed, a [`ServiceProcess`] one that runs from its
+//! program. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a condition.
+
+mod env;
+mod error;
+mod management;
+mod own_process;
+mod processes;
+mod proxy;
+mod random;
+mod servers;
+mod tls;
+mod url;
+mod wait;
+
+pub use env::{Database, Reader, TestEnv};
+pub use error::{Error, Result};
+pub use management::{Depth, Management};
+pub use own_process::OwnProcess;
+pub use processes::{
+    children::{Child, Children},
+    service::{Launch, ServiceProcess},
+};
+pub use proxy::{Link, Proxy};
+pub use reqwest::Method;
+pub use servers::{Options, Postgres, RabbitMq, Servers, Version, python};
+pub use tls::{Authority, Identity};
+pub use wait::wait_until;

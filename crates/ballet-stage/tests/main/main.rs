@@ -1,0 +1,13 @@
+//! Servers and test environments, as tests use them.
+
+// `cfg(test)` holds here anyway; written out, it tells clippy that the helper functions are test code.
+#[cfg(test)]
+mod management;
+#[cfg(test)]
+mod private;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod test_env;
+#[cfg(test)]
+mod topology;
