@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::openapi::judge::Judge;
 use crate::openapi::schema::Schema;
 
 /// The methods that an operation can have.
@@ -41,14 +42,15 @@ pub(super) struct Parameter<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn read(root: &'a Value) -> Result<Self, String> {
+    pub(super) fn read(judge: &'a Judge<'a>) -> Result<Self, String> {
+        let root = judge.root();
         if root["openapi"].as_str().is_none_or(|version| !version.starts_with("3.1.")) {
             return Err(format!("it is no OpenAPI 3.1 document: {}", root["openapi"]));
         }
         let (mut operations, mut methods) = (Vec::new(), BTreeMap::new());
         for (path, item) in object(&root["paths"]) {
             for method in METHODS.iter().filter(|method| item.get(**method).is_some()) {
-                let operation = Operation::read(root, path, method, &item[*method])?;
+                let operation = Operation::read(judge, path, method, &item[*method])?;
                 let all: &mut Vec<String> = methods.entry(path).or_default();
                 all.push(operation.method.clone());
                 operations.push(operation);
@@ -59,8 +61,13 @@ impl<'a> Document<'a> {
 }
 
 impl<'a> Operation<'a> {
-    fn read(root: &'a Value, path: &'a str, method: &str, node: &'a Value) -> Result<Self, String> {
-        let schema = |node: &'a Value| Schema::new(root, node);
+    fn read(
+        judge: &'a Judge<'a>,
+        path: &'a str,
+        method: &str,
+        node: &'a Value,
+    ) -> Result<Self, String> {
+        let schema = |node: &'a Value| Schema::new(judge, node);
         let id = node["operationId"].as_str().ok_or(format!("{method} {path} has no id"))?;
         let mut parameters = Vec::new();
         for parameter in node["parameters"].as_array().into_iter().flatten() {

@@ -24,6 +24,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use crate::openapi::document::Document;
+use crate::openapi::judge::Judge;
 use crate::openapi::trial::Trial;
 
 pub use crate::openapi::lint::lint;
@@ -77,7 +78,8 @@ async fn try_out_as(
     let unreadable = |error: reqwest::Error| NoDocument(format!("{url}/openapi.json: {error}"));
     let answer = client.get(format!("{url}/openapi.json")).send().await.map_err(unreadable)?;
     let root: Value = answer.json().await.map_err(unreadable)?;
-    let document = Document::read(&root).map_err(NoDocument)?;
+    let judge = Judge::new(&root).map_err(NoDocument)?;
+    let document = Document::read(&judge).map_err(NoDocument)?;
     let mut findings = lint(&root);
     findings.extend(Trial::new(client, url, &document, seed).run(is_known, rounds).await);
     Ok(findings)

@@ -2,40 +2,8 @@
 
 use serde_json::Value;
 
+use crate::openapi::judge::Judge;
 use crate::openapi::pattern::Pattern;
-
-/// The keywords that are understood, and those that mean nothing for a value.
-const KNOWN: &[&str] = &[
-    "type",
-    "enum",
-    "const",
-    "format",
-    "pattern",
-    "minimum",
-    "maximum",
-    "minLength",
-    "maxLength",
-    "minItems",
-    "maxItems",
-    "items",
-    "properties",
-    "required",
-    "additionalProperties",
-    "oneOf",
-    "anyOf",
-    "allOf",
-    "description",
-    "title",
-    "default",
-    "examples",
-    "example",
-    "deprecated",
-    "$ref",
-    "readOnly",
-    "writeOnly",
-    "contentMediaType",
-    "contentSchema",
-];
 
 /// The types of JSON values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,22 +20,31 @@ pub(super) enum Kind {
 /// A schema, with references followed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Schema<'a> {
-    root: &'a Value,
+    judge: &'a Judge<'a>,
     pub(super) node: &'a Value,
 }
 
 impl<'a> Schema<'a> {
-    /// `root` is the document that references point into.
-    pub(super) fn new(root: &'a Value, node: &'a Value) -> Self {
+    /// `node` is a part of the document by which the judge judges. References point into that.
+    pub(super) fn new(judge: &'a Judge<'a>, node: &'a Value) -> Self {
         let node = match node["$ref"].as_str().and_then(|path| path.strip_prefix('#')) {
-            Some(path) => root.pointer(path).unwrap_or(node),
+            Some(path) => judge.root().pointer(path).unwrap_or(node),
             None => node,
         };
-        Self { root, node }
+        Self { judge, node }
+    }
+
+    /// What is wrong with a value, each with its place.
+    pub(super) fn judge(self, value: &Value) -> Vec<String> {
+        self.judge.judge(self.node, value)
+    }
+
+    pub(super) fn takes(self, value: &Value) -> bool {
+        self.judge(value).is_empty()
     }
 
     fn at(self, node: &'a Value) -> Self {
-        Self::new(self.root, node)
+        Self::new(self.judge, node)
     }
 
     /// The kinds of values that its `type` allows; none if it has no `type`.
@@ -148,22 +125,9 @@ impl<'a> Schema<'a> {
     pub(super) fn number(self, keyword: &str) -> Option<i128> {
         whole(&self.node[keyword])
     }
-
-    /// The schema of the JSON in a text, if it has one.
-    pub(super) fn content(self) -> Option<Self> {
-        self.node.get("contentSchema").map(|content| self.at(content))
-    }
-
-    /// Keywords that nobody here understands: what they forbid would not be seen.
-    pub(super) fn unknown_keywords(self) -> impl Iterator<Item = &'a str> {
-        let keywords = self.node.as_object().into_iter().flat_map(|object| object.keys());
-        keywords
-            .map(String::as_str)
-            .filter(|keyword| !KNOWN.contains(keyword) && !keyword.starts_with("x-"))
-    }
 }
 
 /// The value as a whole number, if it is one.
-pub(super) fn whole(value: &Value) -> Option<i128> {
+fn whole(value: &Value) -> Option<i128> {
     value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
 }

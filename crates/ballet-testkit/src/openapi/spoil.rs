@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::openapi::dice::Dice;
-use crate::openapi::judge::judge;
 use crate::openapi::schema::{Kind, Schema};
 
 /// A value with one wrong part.
@@ -35,7 +34,7 @@ pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Dice) -> Optio
 /// A value that does not fit, for a parameter.
 pub(super) fn wrong(schema: Schema<'_>, fits: &Value, dice: &mut Dice) -> Option<Value> {
     let mut wrong = others(schema, fits);
-    wrong.retain(|value| !judge(schema, value).is_empty());
+    wrong.retain(|value| !schema.takes(value));
     dice.pick(&wrong).cloned()
 }
 
@@ -46,7 +45,7 @@ fn collect<'a>(
     pointer: &str,
     places: &mut Vec<(String, Schema<'a>)>,
 ) {
-    let fitting = schema.choices().into_iter().find(|choice| judge(*choice, value).is_empty());
+    let fitting = schema.choices().into_iter().find(|choice| choice.takes(value));
     // A choice of constants is spoilt as a whole.
     let has_constants = schema.choices().iter().any(|choice| choice.values().is_some());
     if let Some(chosen) = fitting.filter(|_| !has_constants) {

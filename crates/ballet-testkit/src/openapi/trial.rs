@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::openapi::dice::Dice;
 use crate::openapi::document::{Document, Operation, Parameter};
-use crate::openapi::judge::judge;
 use crate::openapi::place::{Place, names};
 use crate::openapi::request::{Answer, Request, text_of};
 use crate::openapi::sample::sample;
@@ -100,7 +99,7 @@ impl<'a> Trial<'a> {
     /// state. Each route has to succeed at some time anyway.
     async fn example(&mut self, operation: &'a Operation<'a>) {
         let Some((schema, example)) = operation.body else { return };
-        for what in judge(schema, example) {
+        for what in schema.judge(example) {
             self.findings.push(format!("{}: the example of the body {what}", operation.id));
         }
         let mut request = self.request(operation);
@@ -264,8 +263,7 @@ impl<'a> Trial<'a> {
                 continue;
             }
             let known = self.known.get(parameter.name).map(Vec::as_slice).unwrap_or_default();
-            let known =
-                self.dice.pick(known).filter(|value| judge(parameter.schema, value).is_empty());
+            let known = self.dice.pick(known).filter(|value| parameter.schema.takes(value));
             let value = match known {
                 Some(known) if !self.dice.once_in(4) => known.clone(),
                 _ => sample(parameter.schema, &mut self.dice),
@@ -291,7 +289,7 @@ impl<'a> Trial<'a> {
             _ => true,
         };
         // As text, a wrong type may be a right value.
-        let is_wrong = |value: &Value| !judge(parameter.schema, value).is_empty();
+        let is_wrong = |value: &Value| !parameter.schema.takes(value);
         let read = serde_json::from_str(&text).unwrap_or(Value::Null);
         let wrong = is_wrong(&Value::String(text.clone())) && is_wrong(&read);
         (can_be_sent && wrong).then_some(text)
@@ -343,7 +341,7 @@ impl<'a> Trial<'a> {
         }
         let body = answer.json()?;
         self.learn(&body);
-        match judge(*schema, &body).first() {
+        match schema.judge(&body).first() {
             Some(what) => Err(format!("the body does not fit its schema: {what}")),
             None if answer.status >= 400 && body["status"] != answer.status => {
                 Err("the problem has another status".to_owned())
