@@ -18,6 +18,7 @@ mod backoff;
 mod consumer;
 pub mod headers;
 mod incoming;
+mod management;
 #[doc(hidden)]
 pub mod metric;
 mod publisher;
@@ -39,6 +40,8 @@ pub use consumer::{
 pub use incoming::incoming;
 pub use lapin::BasicProperties;
 pub use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable, LongString, ShortString};
+#[doc(hidden)]
+pub use management::{ManagementApi, ManagementError};
 pub use publisher::{
     batch::{BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable},
     handle::{Handed, PublishError, Publisher, PublisherHandle},

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ballet::core::topology::JOURNAL;
 use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON};
+use ballet_amqp::{ManagementApi, ManagementError};
 use ballet_ops::audit;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +16,8 @@ use crate::error::{Error, Result};
 use crate::url;
 use crate::wait::wait_until;
 
+/// How long a broker under load may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause before a call is repeated that the broker answered with 500.
 const REPEAT_AFTER: Duration = Duration::from_millis(500);
 /// The most messages that one request takes: the console gives a request up that takes a minute, and what it
@@ -24,10 +27,8 @@ const PORTION: u32 = 1_000;
 /// RabbitMQ's management API for an administrator and one vhost.
 #[derive(Debug, Clone)]
 pub struct Management {
-    http: reqwest::Client,
+    api: ManagementApi,
     base: Url,
-    user: String,
-    password: String,
     vhost: String,
 }
 
@@ -47,15 +48,12 @@ pub struct Depth {
 }
 
 impl Management {
-    pub(crate) fn new(base: Url, (user, password): (String, String)) -> Result<Self> {
-        // A pooled connection would belong to the runtime of the test that opened it.
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .timeout(Duration::from_secs(120))
-            .build()
-            .map_err(|error| failed("set up HTTP", &base, &error))?;
-        Ok(Self { http, base, user, password, vhost: "/".to_owned() })
+    /// The API at an address with user and password, for the virtual host `/`.
+    pub(crate) fn new(base: Url) -> Result<Self> {
+        let api = ManagementApi::new(base.clone(), PATIENCE);
+        let base = url::without_credentials(base);
+        let api = api.map_err(|error| failed("set up HTTP", &base, &error))?;
+        Ok(Self { api, base, vhost: "/".to_owned() })
     }
 
     /// The API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
@@ -65,12 +63,14 @@ impl Management {
     /// If the address is not of that form.
     pub fn at(address: &str, vhost: &str) -> Result<Self> {
         let base = url::parse("RABBITMQ_MANAGEMENT_URL", address, &["http"])?;
-        let login = url::credentials(&base).ok_or_else(|| Error::Setting {
-            name: "RABBITMQ_MANAGEMENT_URL",
-            value: url::masked(&base),
-            expected: "it should have the user and the password in it".to_owned(),
-        })?;
-        Ok(Self::new(url::without_credentials(base), login)?.in_vhost(vhost))
+        if url::credentials(&base).is_none() {
+            return Err(Error::Setting {
+                name: "RABBITMQ_MANAGEMENT_URL",
+                value: url::masked(&base),
+                expected: "it should have the user and the password in it".to_owned(),
+            });
+        }
+        Ok(Self::new(base)?.in_vhost(vhost))
     }
 
     pub(crate) fn in_vhost(&self, vhost: &str) -> Self {
@@ -80,6 +80,10 @@ impl Management {
     /// The API's address, without credentials.
     pub fn url(&self) -> &str {
         self.base.as_str()
+    }
+
+    pub(crate) fn address(&self) -> Url {
+        self.base.clone()
     }
 
     /// The counts of a queue of the vhost.
@@ -242,26 +246,14 @@ impl Management {
         path: &[&str],
         body: Option<&Value>,
     ) -> Result<Value> {
-        let mut url = self.base.clone();
-        let what = format!("{method} /api/{}", path.join("/"));
-        if let Ok(mut parts) = url.path_segments_mut() {
-            parts.pop_if_empty().push("api").extend(path);
+        let what = || format!("{method} /api/{}", path.join("/"));
+        match self.api.call(method.clone(), path, &[], body).await {
+            Ok((value, _)) => Ok(value),
+            Err(ManagementError::Refused { status, text }) => {
+                Err(refused(what(), &self.base, status, &text))
+            }
+            Err(error) => Err(failed(&what(), &self.base, &error)),
         }
-        let mut request = self.http.request(method, url);
-        request = request.basic_auth(&self.user, Some(&self.password));
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await.map_err(|error| failed(&what, &self.base, &error))?;
-        let status = answer.status();
-        let text = answer.text().await.map_err(|error| failed(&what, &self.base, &error))?;
-        if !status.is_success() {
-            return Err(refused(what, &self.base, status, &text));
-        }
-        if text.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_str(&text).map_err(|error| failed(&what, &self.base, &error))
     }
 }
 
@@ -296,18 +288,11 @@ fn refused(what: String, base: &Url, status: StatusCode, text: &str) -> Error {
     Error::Server { what, place: base.to_string(), cause, advice }
 }
 
-fn failed(what: &str, base: &Url, error: &dyn std::error::Error) -> Error {
-    // The cause of an HTTP error, such as "connection refused", is among its sources.
-    let mut cause = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        cause = format!("{cause}: {inner}");
-        source = inner.source();
-    }
+fn failed(what: &str, base: &Url, error: &dyn std::fmt::Display) -> Error {
     Error::Server {
         what: what.to_owned(),
         place: base.to_string(),
-        cause,
+        cause: error.to_string(),
         advice: "is the management plugin enabled? RABBITMQ_MANAGEMENT_URL can name another address",
     }
 }

@@ -4,19 +4,18 @@
 //! AMQP 0-9-1 has no way to list bindings, and none to see a policy. A passive declare does not show them. Binding again does
 //! not tell whether the binding was there, and a service has no right to bind.
 
-use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use ballet_core::topology::{Binding, Destination};
 use lapin::uri::{AMQPScheme, AMQPUri};
-use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::management::{ManagementApi, ManagementError};
 use crate::session::error::BrokerError;
 use crate::session::seam::NotListed;
 
@@ -162,32 +161,17 @@ impl Management {
         );
         let failed =
             |why: &dyn fmt::Display| NotListed(format!("RabbitMQ's management API at {at}: {why}"));
-        let mut url = base;
-        if let Ok(mut parts) = url.path_segments_mut() {
-            parts.pop_if_empty().extend(["api", what, &self.vhost]);
-        }
-        if let Some(columns) = columns {
-            url.query_pairs_mut().append_pair("columns", columns);
-        }
-        // A redirect would lead elsewhere.
-        let http = Client::builder().no_proxy().redirect(Policy::none()).timeout(LIMIT).build();
-        let http = http.map_err(|error| failed(&innermost(&error)))?;
-        let mut answer = http.get(url).send().await.map_err(|error| failed(&innermost(&error)))?;
-        match answer.status() {
-            StatusCode::OK => {}
-            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                return Err(failed(&format!("{status}; the user needs the tag management")));
-            }
-            status => return Err(failed(&status)),
-        }
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|error| failed(&innermost(&error)))? {
-            if body.len() + part.len() > LONGEST_ANSWER {
-                return Err(failed(&format!("the answer has more than {LONGEST_ANSWER} bytes")));
-            }
-            body.extend_from_slice(&part);
-        }
-        serde_json::from_slice(&body).map_err(|error| failed(&error))
+        let api = ManagementApi::new(base, LIMIT).map_err(|error| failed(&error))?;
+        let query: Vec<_> = columns.map(|columns| ("columns", columns)).into_iter().collect();
+        let api = api.at_most(LONGEST_ANSWER);
+        let answer = api.call(Method::GET, &[what, &self.vhost], &query, None).await;
+        answer.map(|(listed, _)| listed).map_err(|error| match error {
+            ManagementError::Refused {
+                status: status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
+                ..
+            } => failed(&format!("{status}; the user needs the tag management")),
+            other => failed(&other),
+        })
     }
 }
 
@@ -218,15 +202,6 @@ fn sign_in(base: &mut Url, uri: &AMQPUri) {
     // This fails only for URLs that cannot have a user; the API then answers 401.
     base.set_username(&user.username).ok();
     base.set_password(Some(&user.password)).ok();
-}
-
-/// The innermost source says the cause, such as "connection refused".
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow};
 use ballet::core::{System, topology};
 use ballet_stage::{Children, Launch, Options, Servers, ServiceProcess, TestEnv};
 use futures_util::future::{join_all, try_join_all};
-use reqwest::{Client, Url};
+use reqwest::Client;
 use uuid::Uuid;
 
 use crate::rehearse::build::Build;
@@ -170,17 +170,13 @@ impl World {
     fn variables(&self) -> Result<Vec<(String, String)>> {
         let env = self.env()?;
         let ops = env.ops_amqp_url();
-        let user = Url::parse(ops).context("the administrator's URL")?;
-        let mut management = Url::parse(env.management().url()).context("the management API")?;
-        // These fail only for URLs without a host.
-        management.set_username(user.username()).ok();
-        management.set_password(user.password()).ok();
+        let management = env.management_url();
         let mut all = vec![
             ("AMQP_URL".to_owned(), ops.to_owned()),
-            ("RABBITMQ_MANAGEMENT_URL".to_owned(), management.to_string()),
+            ("RABBITMQ_MANAGEMENT_URL".to_owned(), management.clone()),
             ("BALLET_VHOST".to_owned(), env.vhost().to_owned()),
             ("BALLET_AMQP_URL".to_owned(), ops.to_owned()),
-            ("BALLET_MANAGEMENT_URL".to_owned(), management.to_string()),
+            ("BALLET_MANAGEMENT_URL".to_owned(), management),
         ];
         let of = |service: &ServiceProcess| {
             let name = service.launch.name;

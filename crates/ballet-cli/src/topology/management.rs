@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 use ballet::core::topology::drift::{Difference, Found, Kind};
 use ballet::internal::masked;
+use ballet_amqp::{ManagementApi, ManagementError};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::header::DATE;
-use reqwest::{Client, Method, StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 
 use crate::exit::{Refusal, usage};
@@ -19,9 +19,9 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// One virtual host of a broker.
 pub(crate) struct Management {
-    http: Client,
-    /// With user and password, which reqwest turns into a header.
-    base: Url,
+    api: ManagementApi,
+    /// The URL without the password.
+    shown: String,
     vhost: String,
 }
 
@@ -37,14 +37,9 @@ impl Management {
         if base.scheme() != "http" || base.username().is_empty() || base.password().is_none() {
             return Err(usage(expected));
         }
-        let http = Client::builder().no_proxy().timeout(patience).build();
-        let http = http.context("cannot set up HTTP")?;
-        Ok(Self { http, base, vhost: vhost.to_owned() })
-    }
-
-    /// The URL without the password.
-    fn shown(&self) -> String {
-        masked(self.base.as_str())
+        let shown = masked(base.as_str());
+        let api = ManagementApi::new(base, patience).context("cannot set up HTTP")?;
+        Ok(Self { api, shown, vhost: vhost.to_owned() })
     }
 
     pub(crate) async fn found(&self) -> Result<Found> {
@@ -125,40 +120,27 @@ impl Management {
         path: &[&str],
         body: Option<&Value>,
     ) -> Result<(Value, Option<Timestamp>)> {
-        let mut url = self.base.clone();
-        if let Ok(mut parts) = url.path_segments_mut() {
-            parts.pop_if_empty().push("api").extend(path);
-        }
-        let mut request = self.http.request(method, url);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
-        let status = answer.status();
-        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
-        let date = date.and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp());
-        let text = answer.text().await.map_err(|error| self.unreachable(&error))?;
-        if !status.is_success() {
-            bail!(self.refused(status, &text));
-        }
-        if text.is_empty() {
-            return Ok((Value::Null, date));
-        }
-        let value = serde_json::from_str(&text);
-        Ok((value.context("the management API did not answer in JSON")?, date))
+        let answer = self.api.call(method, path, &[], body).await;
+        let (value, date) = answer.map_err(|error| self.failed(error))?;
+        let date = date.and_then(|date| rfc2822::parse(&date).ok()).map(|date| date.timestamp());
+        Ok((value, date))
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
-        // The innermost source says the cause, such as "connection refused".
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
+    fn failed(&self, error: ManagementError) -> Error {
+        let cause = match error {
+            ManagementError::Refused { status, text } => {
+                return anyhow!(self.refused(status, &text));
+            }
+            ManagementError::Unreachable(cause) => cause,
+            other => {
+                return Error::new(other).context("the management API did not answer in JSON");
+            }
+        };
         let message = format!(
             "RabbitMQ's management API at {} cannot be reached: {cause}. Check that the plugin \
              rabbitmq_management is enabled, or set the address with RABBITMQ_MANAGEMENT_URL or \
              --management-url",
-            self.shown()
+            self.shown
         );
         Refusal::Unreachable(message).into()
     }
@@ -176,7 +158,7 @@ impl Management {
         };
         let answer: Value = serde_json::from_str(text).unwrap_or_default();
         let reason = answer["reason"].as_str().unwrap_or(text.trim());
-        format!("RabbitMQ at {} answers {}: {reason}{advice}", self.shown(), status.as_u16())
+        format!("RabbitMQ at {} answers {}: {reason}{advice}", self.shown, status.as_u16())
     }
 }
 

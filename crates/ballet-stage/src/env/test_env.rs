@@ -184,6 +184,15 @@ impl TestEnv {
         &self.management
     }
 
+    /// The management API's address for the same administrator as [`TestEnv::ops_amqp_url`].
+    pub fn management_url(&self) -> String {
+        let mut url = self.management.address();
+        // These fail only for URLs without a host.
+        url.set_username(self.ops.username()).ok();
+        url.set_password(self.ops.password()).ok();
+        url.into()
+    }
+
     /// Removes the vhost, its users, the databases and their roles.
     pub async fn close(mut self) -> Result<()> {
         match self.leftovers.take() {

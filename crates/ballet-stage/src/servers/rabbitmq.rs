@@ -184,17 +184,23 @@ impl RabbitMq {
     /// Uses the server that the environment names.
     pub(crate) async fn external(amqp: &str, management: Option<&str>) -> Result<Self> {
         let amqp = url::parse("AMQP_URL", amqp, &["amqp"])?;
-        let base = match management {
+        let mut base = match management {
             Some(named) => url::parse("RABBITMQ_MANAGEMENT_URL", named, &["http"])?,
             None => {
                 let host = amqp.host_str().unwrap_or("127.0.0.1");
                 url::parse("AMQP_URL", &format!("http://{host}:15672"), &["http"])?
             }
         };
-        let guest = || ("guest".to_owned(), "guest".to_owned());
-        let login = url::credentials(&base).or_else(|| url::credentials(&amqp));
-        let management =
-            Management::new(url::without_credentials(base), login.unwrap_or_else(guest))?;
+        if base.username().is_empty() {
+            let (user, password) = match amqp.username() {
+                "" => ("guest", "guest"),
+                user => (user, amqp.password().unwrap_or_default()),
+            };
+            // These fail only for URLs without a host.
+            base.set_username(user).ok();
+            base.set_password(Some(password)).ok();
+        }
+        let management = Management::new(base)?;
         let access = Access { amqp, management };
         let version = access.check().await;
         let unusable = |why| Error::Named { name: "AMQP_URL", why: Box::new(why) };

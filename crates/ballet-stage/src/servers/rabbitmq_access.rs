@@ -29,8 +29,8 @@ pub(crate) struct Access {
 impl Access {
     pub(crate) fn ours(run: &Run, ports: &Ports) -> Result<Self> {
         let amqp = url::local("amqp", OPS, run.password(), ports.amqp(), "%2f")?;
-        let base = url::local("http", "", "", ports.management(), "")?;
-        let management = Management::new(base, (OPS.to_owned(), run.password().to_owned()))?;
+        let base = url::local("http", OPS, run.password(), ports.management(), "")?;
+        let management = Management::new(base)?;
         Ok(Self { amqp, management })
     }
 

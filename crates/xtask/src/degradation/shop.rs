@@ -185,7 +185,7 @@ impl Shop {
     pub(crate) fn endpoints(&self) -> Result<Endpoints> {
         let of = |service: &ServiceProcess| (service.launch.name.to_owned(), service.url.clone());
         let services = self.services.iter().map(of).collect();
-        Ok(Endpoints::new(&self.servers, &self.env, services)?.signed(&self.secret))
+        Ok(Endpoints::new(&self.env, services).signed(&self.secret))
     }
 
     /// Ends everything. The logs of a run that held are removed.

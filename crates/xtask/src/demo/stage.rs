@@ -153,9 +153,8 @@ impl Stage {
 
     /// Where everything can be reached, for the audit.
     pub(crate) fn endpoints(&self) -> Result<Endpoints> {
-        let (servers, env) = (self.servers()?, self.env()?);
         let services = SERVICES.iter().map(|name| ((*name).to_owned(), self.url(name).to_owned()));
-        Ok(Endpoints::new(servers, env, services.collect())?.signed(&self.secret))
+        Ok(Endpoints::new(self.env()?, services.collect()).signed(&self.secret))
     }
 
     pub(crate) fn servers(&self) -> Result<&Servers> {

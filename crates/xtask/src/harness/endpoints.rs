@@ -9,9 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use ballet_ops::audit::{BrokerSnapshot, Report};
-use ballet_stage::{Management, Servers, TestEnv};
+use ballet_stage::{Management, TestEnv};
 use jiff::SignedDuration;
-use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use shop::audit::{Published, ServiceUrls};
 
@@ -36,24 +35,15 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    pub(crate) fn new(
-        servers: &Servers,
-        env: &TestEnv,
-        services: BTreeMap<String, String>,
-    ) -> Result<Self> {
-        let ops = Url::parse(env.ops_amqp_url()).context("the administrator's URL")?;
-        let mut management = Url::parse(servers.rabbitmq().management_url())?;
-        // These fail only for URLs without a host.
-        management.set_username(ops.username()).ok();
-        management.set_password(ops.password()).ok();
+    pub(crate) fn new(env: &TestEnv, services: BTreeMap<String, String>) -> Self {
         let database = |name: &String| (name.clone(), env.database_url(name).to_owned());
-        Ok(Self {
+        Self {
             databases: services.keys().map(database).collect(),
             services,
-            management: management.into(),
+            management: env.management_url(),
             vhost: env.vhost().to_owned(),
             secret: None,
-        })
+        }
     }
 
     /// Of services that take only what is signed with this.

@@ -146,7 +146,7 @@ impl Stage {
             let url = self.fleet.url(name, 0).await.unwrap_or_default();
             services.insert(name.to_owned(), url);
         }
-        Endpoints::new(&self.servers, &self.env, services)
+        Ok(Endpoints::new(&self.env, services))
     }
 
     /// Opens all proxies.
