@@ -1,5 +1,6 @@
 //! A running system: servers, environments on them, and services as processes.
 //!
+//! [`Stage::of`] brings a whole system up from what its services declare. What it is made of:
 //! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is an environment on them: a vhost
 //! with its topology, users, and a database per service. [`Management`] is the broker's management API.
 //! An [`OwnProcess`] is a service that can be killed, a [`ServiceProcess`] one that runs from its
@@ -13,6 +14,7 @@ mod processes;
 mod proxy;
 mod random;
 mod servers;
+mod stage;
 mod tls;
 mod url;
 mod wait;
@@ -28,5 +30,6 @@ pub use processes::{
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
 pub use servers::{Options, Postgres, RabbitMq, Servers, Version, python};
+pub use stage::{Setting, Stage, failed, write_exports};
 pub use tls::{Authority, Identity};
 pub use wait::wait_until;

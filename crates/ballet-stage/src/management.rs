@@ -1,6 +1,7 @@
 //! RabbitMQ's management API, for tests and measurements.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::core::topology::JOURNAL;
@@ -27,8 +28,9 @@ const PORTION: u32 = 1_000;
 /// RabbitMQ's management API for an administrator and one vhost.
 #[derive(Debug, Clone)]
 pub struct Management {
-    api: ManagementApi,
-    base: Url,
+    api: Arc<ManagementApi>,
+    /// Without user and password.
+    base: Arc<Url>,
     vhost: String,
 }
 
@@ -53,7 +55,7 @@ impl Management {
         let api = ManagementApi::new(base.clone(), PATIENCE);
         let base = url::without_credentials(base);
         let api = api.map_err(|error| failed("set up HTTP", &base, &error))?;
-        Ok(Self { api, base, vhost: "/".to_owned() })
+        Ok(Self { api: Arc::new(api), base: Arc::new(base), vhost: "/".to_owned() })
     }
 
     /// The API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
@@ -83,7 +85,7 @@ impl Management {
     }
 
     pub(crate) fn address(&self) -> Url {
-        self.base.clone()
+        Url::clone(&self.base)
     }
 
     /// The counts of a queue of the vhost.

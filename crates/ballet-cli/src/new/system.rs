@@ -10,7 +10,7 @@ use crate::new::writing::{self, Words};
 use crate::ui;
 
 /// The files of a workspace.
-const TEMPLATES: [(&str, &str); 16] = [
+const TEMPLATES: [(&str, &str); 15] = [
     ("Cargo.toml", include_str!("../../templates/system/Cargo.toml")),
     ("clippy.toml", include_str!("../../templates/system/clippy.toml")),
     ("README.md", include_str!("../../templates/system/README.md")),
@@ -24,7 +24,6 @@ const TEMPLATES: [(&str, &str); 16] = [
     ("demo/src/main.rs", include_str!("../../templates/system/demo/src/main.rs")),
     ("demo/src/request.rs", include_str!("../../templates/system/demo/src/request.rs")),
     ("demo/src/services.rs", include_str!("../../templates/system/demo/src/services.rs")),
-    ("demo/src/shell.rs", include_str!("../../templates/system/demo/src/shell.rs")),
     ("services/my_service/Cargo.toml", include_str!("../../templates/system/service/Cargo.toml")),
     (
         "services/my_service/src/events.rs",

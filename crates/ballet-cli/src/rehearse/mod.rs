@@ -14,7 +14,6 @@ use crate::exit::Done;
 use crate::options::GlobalOptions;
 use crate::rehearse::build::{Build, Program};
 use crate::rehearse::setting::Setting;
-use crate::rehearse::world::{Plan, World};
 use crate::stream::expect::{ComparingArgs, ExpectArgs};
 use crate::stream::feed::interrupted;
 use crate::stream::pace::Pace;
@@ -38,6 +37,8 @@ BUILD is a directory with a program for each service of the system, named as the
 brings up a broker and Postgres of its own, runs the services, sends what came from outside, compares
 their answers as `ballet replay --expect-same` does, and removes all of it. Exit codes: 0 the same, 3
 different, 1 a service did not start or ended, 4 there are no servers.";
+
+const INTERRUPTED: &str = "it was interrupted: nothing was compared";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -96,53 +97,54 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
     let of_services = || std::env::var("RABBITMQ_MANAGEMENT_URL").ok();
     let management_url = args.management_url.or_else(of_services);
     let given = if args.on_given_servers { Some(options.servers()?) } else { None };
-    let is_prepared = args.prepare.is_some();
-    let plan = Plan {
-        system,
-        build,
-        settings: args.env,
-        prepare: args.prepare,
-        given: given.map(|(amqp, database)| (amqp, management_url, database)),
-    };
+    let given = given.map(|(amqp, database)| (amqp, management_url, database));
     let expect = ExpectArgs::with(args.expect, args.comparing);
-    let mut world = World::new(options.clock.new_id(options.clock.now()))?;
+    let id = options.clock.new_id(options.clock.now());
     let mut stop = Box::pin(interrupted());
+    let mut stage = tokio::select! {
+        biased;
+        () = &mut stop => bail!(INTERRUPTED),
+        stage = Box::pin(world::open(system, given, id)) => stage?,
+    };
     let ended = tokio::select! {
         biased;
         () = &mut stop => None,
         ended = Box::pin(async {
-            world.set(plan).await?;
-            let to = (world.ops_url()?.to_owned(), args.pace);
+            world::start(&mut stage, build, &args.env).await?;
+            if let Some(command) = &args.prepare {
+                world::prepare(&mut stage, command).await?;
+            }
+            let to = (stage.env.ops_amqp_url().to_owned(), args.pace);
             let replayed = ReplayArgs::rehearsal(args.recording, args.selection, to, expect);
             tokio::select! {
                 biased;
-                failed = world.failed() => Err(failed),
+                failed = stage.failed() => Err(failed.into()),
                 done = replay(replayed, options) => done,
             }
         }) => Some(ended),
     };
-    if !is_prepared && matches!(ended, Some(Ok(Done::Different))) {
+    if args.prepare.is_none() && matches!(ended, Some(Ok(Done::Different))) {
         ui::say(
             "the services began with nothing: what requests had told them before, such as goods on \
              stock, comes with --prepare",
         );
     }
     if let (true, Some(Ok(_))) = (args.keep, &ended) {
-        world.show()?;
+        world::show(&stage)?;
         tokio::select! {
             () = stop => {}
-            failed = world.failed() => ui::say(&format!("{failed:#}")),
+            failed = stage.failed() => ui::say(&failed.to_string()),
         }
     }
     let keep_logs = !matches!(ended, Some(Ok(Done::All)));
-    let torn_down = world.tear_down(keep_logs).await;
+    let torn_down = world::tear_down(stage, keep_logs).await;
     match ended {
         Some(ended) => {
             let done = ended?;
             torn_down?;
             Ok(done)
         }
-        None => bail!("it was interrupted: nothing was compared"),
+        None => bail!(INTERRUPTED),
     }
 }
 

@@ -7,7 +7,7 @@ mod definitions;
 mod import;
 mod names;
 mod reader;
-mod test_env;
+pub(crate) mod test_env;
 
 pub use database::Database;
 pub use reader::Reader;

@@ -9,9 +9,9 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::demo::stage::Stage;
 use crate::harness::cases::GOOD;
 use crate::harness::customer::{BUYS, Customer, cart_of};
+use crate::harness::open_shop::OpenShop;
 use crate::harness::percentile::at_share;
 use crate::harness::products;
 use crate::harness::stock::PLENTY;
@@ -48,8 +48,8 @@ pub(crate) struct Checkouts {
 }
 
 /// Lets customers check out their carts for some time, whatever becomes of the orders before.
-pub(crate) async fn measure(stage: &Stage, time: Duration) -> Result<Checkouts> {
-    let (gateway, merchant) = (stage.gateway()?, stage.merchant()?);
+pub(crate) async fn measure(shop: &OpenShop, time: Duration) -> Result<Checkouts> {
+    let (gateway, merchant) = (&shop.gateway, &shop.merchant);
     products::publish_all(&merchant.http, &merchant.shop).await?;
     let mut customers = Vec::new();
     for _ in 0..CUSTOMERS {

@@ -3,15 +3,13 @@
 
 mod checkout;
 
-use std::collections::HashMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet_stage::{Children, Options, Servers};
 
-use crate::demo::stage::{self, Stage};
+use crate::demo::stage;
 use crate::process::cargo::{self, Profile};
 use crate::process::stop::Stop;
 use crate::ui;
@@ -62,28 +60,27 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
         return Ok(ExitCode::from(code));
     }
     let seconds = if has(&["--quick"]) { QUICK } else { SECONDS };
-    let mut stage = Stage::new("bench-checkout")?;
+    let servers = Servers::private(Options::durable().progress(ui::say));
+    let opened = async {
+        let system = shop::system();
+        stage::open("bench-checkout", &programs, &system, servers.await?).await
+    };
+    let shop = tokio::select! {
+        shop = Box::pin(opened) => shop?,
+        () = stop.asked() => return Ok(ExitCode::from(130)),
+    };
     let measured = tokio::select! {
-        measured = Box::pin(checkouts(&mut stage, &programs, seconds)) => Some(measured),
+        took = checkout::measure(&shop, Duration::from_secs(seconds)) => Some(took),
         () = stop.asked() => None,
     };
     // Also after an error, so that nothing is left running.
-    stage.tear_down(matches!(measured, Some(Ok(())))).await?;
+    shop.close(!matches!(measured, Some(Ok(_)))).await?;
     match measured {
-        Some(Ok(())) => Ok(ExitCode::from(code)),
+        Some(Ok(took)) => {
+            ui::print(&took.to_string());
+            Ok(ExitCode::from(code))
+        }
         Some(Err(error)) => Err(error),
         None => Ok(ExitCode::from(130)),
     }
-}
-
-async fn checkouts(
-    stage: &mut Stage,
-    programs: &HashMap<String, PathBuf>,
-    seconds: u64,
-) -> Result<()> {
-    let servers = Servers::private(Options::durable().progress(ui::say)).await?;
-    stage.set(programs, &shop::system(), servers).await?;
-    let took = checkout::measure(stage, Duration::from_secs(seconds)).await?;
-    ui::print(&took.to_string());
-    Ok(())
 }

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::chaos::report::Report;
-use crate::harness::stage::{Plan, Stage};
+use crate::harness::long_run::{LongRun, Plan};
 use crate::process::stop::Stop;
 use crate::ui;
 
@@ -25,17 +25,17 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
     let seed = args.seed.unwrap_or_else(some_seed);
     ui::say(&format!("seed {seed}"));
-    let stage = tokio::select! {
-        stage = Box::pin(Stage::set(plan(args))) => stage?,
+    let run = tokio::select! {
+        run = Box::pin(LongRun::set(plan(args))) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
-    let logs = stage.logs().to_owned();
+    let logs = run.logs().to_owned();
     let played = tokio::select! {
-        played = Box::pin(storm::run(args, seed, &stage)) => Some(played),
+        played = Box::pin(storm::run(args, seed, &run)) => Some(played),
         () = stop.asked() => None,
     };
     let held = matches!(&played, Some(Ok(Report { held: true, .. })));
-    stage.tear_down(!held || args.keep).await?;
+    run.tear_down(!held || args.keep).await?;
     let report = match played {
         Some(report) => report.with_context(|| format!("the logs are in {}", logs.display()))?,
         None => return Ok(ExitCode::from(130)),

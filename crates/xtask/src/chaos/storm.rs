@@ -15,10 +15,10 @@ use crate::chaos::report::Report;
 use crate::harness::cases;
 use crate::harness::dice::Dice;
 use crate::harness::load::{Load, Mix};
+use crate::harness::long_run::LongRun;
 use crate::harness::oracle::{self, Known, Verdict};
 use crate::harness::record::{Recorder, Stall};
 use crate::harness::services::SERVICES;
-use crate::harness::stage::Stage;
 use crate::harness::storefront::STOREFRONT;
 use crate::ui;
 
@@ -39,7 +39,7 @@ struct Done {
 
 struct Storm<'a> {
     args: &'a Args,
-    stage: &'a Stage,
+    run: &'a LongRun,
     recorder: Recorder,
     load: Load,
     merchant: Merchant,
@@ -48,25 +48,25 @@ struct Storm<'a> {
 }
 
 /// Runs storms until there were enough, and returns the report.
-pub(crate) async fn run(args: &Args, seed: u64, stage: &Stage) -> Result<Report> {
-    let recorder = Recorder::start(stage).await?;
-    let storefront = stage.broker(stage.env.amqp_url(STOREFRONT))?;
+pub(crate) async fn run(args: &Args, seed: u64, run: &LongRun) -> Result<Report> {
+    let recorder = Recorder::start(run).await?;
+    let storefront = run.broker(run.stage.env.amqp_url(STOREFRONT))?;
     let mix = Mix { cases: cases::cases(300), rate: args.rate, clock: Clock::system() };
-    let load = Load::new(storefront, stage.http.clone(), recorder.clone(), mix);
-    let merchant = Merchant::new(stage.http.clone());
+    let load = Load::new(storefront, run.stage.http.clone(), recorder.clone(), mix);
+    let merchant = Merchant::new(run.stage.http.clone());
     let (done, begun) = (Mutex::default(), Instant::now());
-    let storm = Storm { args, stage, recorder, load, merchant, done, begun };
+    let storm = Storm { args, run, recorder, load, merchant, done, begun };
     tokio::select! {
         // Restarts the services whenever they end. It returns only with an error.
-        failed = stage.fleet.keep() => { failed?; unreachable!("it never returns by itself") }
+        failed = run.fleet.keep() => { failed?; unreachable!("it never returns by itself") }
         report = Box::pin(storm.play(seed)) => report,
     }
 }
 
 impl Storm<'_> {
     async fn play(&self, seed: u64) -> Result<Report> {
-        self.stage.ready().await?;
-        let (processes, services) = (self.stage.fleet.size().await, SERVICES.len());
+        self.run.ready().await?;
+        let (processes, services) = (self.run.fleet.size().await, SERVICES.len());
         ui::say(&format!("{processes} processes of {services} services are ready"));
         let kinds = self.args.kinds();
         let mut killer = self.faults(Dice::new(seed, 1));
@@ -78,19 +78,18 @@ impl Storm<'_> {
             tokio::try_join!(
                 self.kill(&mut killer, &kinds, until),
                 self.wreck(&mut wrecker, &kinds, until),
-                self.load.run(&self.stage.fleet, until),
-                self.merchant.run(&self.stage.fleet, until),
+                self.load.run(&self.run.fleet, until),
+                self.merchant.run(&self.run.fleet, until),
                 self.show_progress(until),
             )?;
-            self.stage.open_proxies();
+            self.run.open_proxies();
             let calm_since = Instant::now();
             let known = Known::default();
             let verdict =
-                oracle::check_when_quiescent(self.stage, &self.load, &self.recorder, &known)
-                    .await?;
+                oracle::check_when_quiescent(self.run, &self.load, &self.recorder, &known).await?;
             checks += 1;
             longest = longest.max(calm_since.elapsed());
-            let bad_stops = !self.stage.fleet.ends().await.bad_stops.is_empty();
+            let bad_stops = !self.run.fleet.ends().await.bad_stops.is_empty();
             let over = self.kills() >= self.args.kills || self.left().is_zero();
             if !verdict.holds() || bad_stops || over {
                 return self.report(seed, verdict, checks, longest).await;
@@ -107,7 +106,7 @@ impl Storm<'_> {
     }
 
     fn faults(&self, dice: Dice) -> Faults<'_> {
-        Faults { stage: self.stage, recorder: &self.recorder, dice }
+        Faults { run: self.run, recorder: &self.recorder, dice }
     }
 
     fn left(&self) -> Duration {
@@ -225,7 +224,7 @@ impl Storm<'_> {
         checks: usize,
         longest: Duration,
     ) -> Result<Report> {
-        let ends = self.stage.fleet.ends().await;
+        let ends = self.run.fleet.ends().await;
         let (_, orders) = self.load.open();
         let record = self.recorder.record();
         let done = self.done();

@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         () = stop.asked() => None,
     };
     let held = matches!(outages, Some(Ok(_)));
-    shop.close(held).await?;
+    shop.open.close(!held).await?;
     match outages {
         Some(Ok((outages, Some(overdue)))) if args.only.is_empty() => {
             judge(&outages, &overdue, args.write)

@@ -55,7 +55,7 @@ impl Meanwhile {
 
 /// Stops a service, and returns when everything has caught up.
 pub(crate) async fn suffer(shop: &mut Shop, stopped: &'static str) -> Result<Outage> {
-    let (load, customers) = (Load::default(), shop.customers.clone());
+    let (load, customers) = (Load::default(), shop.open.customers.clone());
     let outage = async {
         let enough = wait_until("orders before the outage", PATIENCE, || async {
             let placed = load.placed().len();
@@ -116,7 +116,7 @@ async fn endure(shop: &Shop, stopped: &'static str, load: &Load) -> Result<Endur
         }
         (Meanwhile::Waits, Some(order)) => {
             let waits = wait_until("a message that waits", PATIENCE, || async {
-                let depth = shop.env.management().depth(stopped).await?;
+                let depth = shop.open.stage.env.management().depth(stopped).await?;
                 Ok::<_, ballet_stage::Error>((depth.ready > 0).then_some(()))
             });
             waits.await?;
@@ -160,7 +160,7 @@ async fn all_end(shop: &Shop, orders: &[(Uuid, Case)]) -> Result<()> {
 
 /// Waits until nothing moves any more and nothing is wrong.
 pub(crate) async fn is_sound(shop: &Shop) -> Result<()> {
-    let endpoints = shop.endpoints()?;
+    let endpoints = shop.open.endpoints();
     let sound = wait_until("a quiescent shop without violations", PATIENCE, || async {
         let broker = endpoints.broker().await?;
         let report = endpoints.audit(&broker, SignedDuration::ZERO).await;

@@ -1,17 +1,16 @@
 //! Where to look around in the demo, and what to try. All lines fit 80 columns: addresses with
 //! passwords, and tokens, are in a file for the shell.
 
-use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use ballet_stage::write_exports;
 use serde_json::json;
 
-use crate::demo::stage::Stage;
 use crate::harness::customer::{BUYS, SELLS, SUPPORTS};
+use crate::harness::open_shop::OpenShop;
 use crate::process::cargo;
 use crate::ui;
 
@@ -28,15 +27,15 @@ const ENV: &str = "env";
 const CURL: &str = "silent\nshow-error\nwrite-out = \"\\n\"\n";
 
 /// Prints where the user can look around, and what to try.
-pub(crate) async fn show(stage: &Stage) -> Result<()> {
-    let shell = write(stage).await?;
-    let (servers, env, gateway) = (stage.servers()?, stage.env()?, stage.gateway()?);
+pub(crate) async fn show(shop: &OpenShop) -> Result<()> {
+    let shell = write(shop).await?;
+    let (servers, env, gateway) = (&shop.stage.servers, &shop.stage.env, &shop.gateway);
     let ops = reqwest::Url::parse(env.ops_amqp_url())?;
     let (user, password) = (ops.username(), ops.password().unwrap_or_default());
     ui::print(&format!("\n{}", ui::bold("Where to look around")));
     let row = |name: &str, text: &str| ui::print(&format!("  {name:<15} {text}"));
     row("the shop", &format!("{:<34} process {}, the gateway", gateway.url, gateway.pid()));
-    for service in &stage.services {
+    for service in &shop.stage.services {
         let (name, url) = (service.launch.name, &service.url);
         row(name, &format!("{url:<34} process {}", service.pid()));
     }
@@ -46,10 +45,10 @@ pub(crate) async fn show(stage: &Stage) -> Result<()> {
         &format!("{}, virtual host {}", servers.rabbitmq().management_url(), env.vhost()),
     );
     row("", &format!("user {user}, password {password}"));
-    row("logs", &near(stage.logs()).display().to_string());
+    row("logs", &near(shop.logs()).display().to_string());
     row("for your shell", &format!(". {}", near(&shell).display()));
-    row("", "then `psql $ORDERS_DATABASE`, `cargo ballet dlq groups`, and the");
-    row("", "lines below; `cargo xtask audit` checks everything at any time");
+    row("", "then `psql $ORDERS_DATABASE_URL`, `cargo ballet dlq groups`, and");
+    row("", "the lines below; `cargo xtask audit` checks everything at any time");
     ui::print(&format!("\n{}", ui::bold("What to try, in another terminal")));
     let hints = HINTS.replace("target/demo/env", &near(&shell).display().to_string());
     for line in hints.lines() {
@@ -63,13 +62,11 @@ pub(crate) async fn show(stage: &Stage) -> Result<()> {
 }
 
 /// Writes the file for the shell. Only we may read it, because it holds passwords and tokens.
-async fn write(stage: &Stage) -> Result<PathBuf> {
-    let dir = stage.logs();
-    let text = variables(stage).await?;
+async fn write(shop: &OpenShop) -> Result<PathBuf> {
+    let dir = shop.logs();
     let file = dir.join(ENV);
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
-    let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
-    let written = written.and_then(|()| fs::write(dir.join(".curlrc"), CURL));
+    write_exports(&file, &variables(shop).await?)?;
+    let written = fs::write(dir.join(".curlrc"), CURL);
     let checkout = json!({
         "customer_id": ALICE,
         "lines": [{ "sku": "creme", "quantity": 1,
@@ -88,14 +85,8 @@ async fn write(stage: &Stage) -> Result<PathBuf> {
     Ok(link)
 }
 
-async fn variables(stage: &Stage) -> Result<String> {
-    let (servers, env, gateway) = (stage.servers()?, stage.env()?, stage.gateway()?);
-    let dir = stage.logs();
-    let mut management = reqwest::Url::parse(servers.rabbitmq().management_url())?;
-    let ops = reqwest::Url::parse(env.ops_amqp_url())?;
-    // These fail only for URLs without a host.
-    management.set_username(ops.username()).ok();
-    management.set_password(ops.password()).ok();
+async fn variables(shop: &OpenShop) -> Result<Vec<(String, String)>> {
+    let (OpenShop { stage, gateway, .. }, dir) = (shop, shop.logs());
     let bearer = |token: String| format!("Authorization: Bearer {token}");
     let path = |path: &Path| path.display().to_string();
     let mut all = vec![
@@ -110,26 +101,10 @@ async fn variables(stage: &Stage) -> Result<String> {
         ("GATEWAY".to_owned(), path(gateway.program())),
         ("CONFIG".to_owned(), path(&gateway.config())),
         ("KEYS".to_owned(), path(&gateway.keys())),
-        ("STOREFRONT_URL".to_owned(), env.amqp_url("storefront").to_owned()),
-        // For the command `ballet`: other names than those that `cargo xtask` takes for its servers.
-        ("BALLET_AMQP_URL".to_owned(), env.ops_amqp_url().to_owned()),
-        (
-            "BALLET_DATABASE_URL".to_owned(),
-            env.admin_database_url("orders").replace("/orders", "/{service}"),
-        ),
-        ("BALLET_MANAGEMENT_URL".to_owned(), management.into()),
-        ("BALLET_VHOST".to_owned(), env.vhost().to_owned()),
+        ("STOREFRONT_URL".to_owned(), stage.env.amqp_url("storefront").to_owned()),
     ];
-    for service in &stage.services {
-        let name = service.launch.name.to_uppercase();
-        all.push((format!("{name}_URL"), service.url.clone()));
-        all.push((format!("{name}_DATABASE"), env.database_url(service.launch.name).to_owned()));
-    }
-    let mut text = String::new();
-    for (name, value) in all {
-        writeln!(text, "export {name}='{value}'")?;
-    }
-    Ok(text)
+    all.extend(stage.variables());
+    Ok(all)
 }
 
 /// The path from here, if it is below.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 
-use crate::demo::stage::Stage;
 use crate::harness::cases::{self, Case, Goods};
 use crate::harness::customer::{Customer, cart_of};
+use crate::harness::open_shop::OpenShop;
 use crate::ui;
 
 /// Between two customers.
@@ -32,10 +32,10 @@ struct Outcome {
 }
 
 impl Crowd {
-    pub(crate) fn new(stage: &Stage) -> Self {
+    pub(crate) fn new(shop: &OpenShop) -> Self {
         let mut cases = cases::cases(100);
         cases.retain(|case| case.goods == Goods::Plenty);
-        Self { customers: stage.customers.clone(), cases }
+        Self { customers: shop.customers.clone(), cases }
     }
 
     /// Never returns.

@@ -12,13 +12,13 @@ mod tap;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use ballet_stage::{Options, Servers};
+use ballet_stage::{Children, Options, Servers};
 use futures_util::future::OptionFuture;
 
 use crate::demo::crowd::Crowd;
-use crate::demo::stage::Stage;
 use crate::demo::tap::Tap;
 use crate::harness::cases;
+use crate::harness::open_shop::OpenShop;
 use crate::harness::orders::Orders;
 use crate::harness::products;
 use crate::joined;
@@ -44,25 +44,28 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
-    let mut stage = Stage::new("demo")?;
+    let mut shop = tokio::select! {
+        shop = Box::pin(open()) => shop?,
+        () = stop.asked() => return Ok(ExitCode::from(130)),
+    };
     let played = tokio::select! {
-        played = Box::pin(play(args, &mut stage)) => Some(played),
+        played = Box::pin(play(args, &mut shop)) => Some(played),
         () = stop.asked() => None,
     };
     if let Some(Ok(_)) = played
         && !args.once
     {
-        let crowd = (args.orders > 0).then(|| Crowd::new(&stage));
+        let crowd = (args.orders > 0).then(|| Crowd::new(&shop));
         let who = if crowd.is_some() { "customers go on buying" } else { "nobody buys anything" };
         ui::say(&format!("{who} until you press Ctrl-C; what you kill is started again"));
         tokio::select! {
-            watched = stage.watch() => watched?,
+            watched = shop.watch() => watched?,
             Some(()) = OptionFuture::from(crowd.as_ref().map(Crowd::shop)) => {}
             () = stop.asked() => {}
         }
     }
     let held = matches!(played, Some(Ok(true)));
-    stage.tear_down(held && !args.keep).await?;
+    shop.close(!held || args.keep).await?;
     match played {
         // Without --once the summary was shown and the user ended the demo: that is a success.
         Some(Ok(held)) if held || !args.once => Ok(ExitCode::SUCCESS),
@@ -72,35 +75,37 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     }
 }
 
-/// Starts everything, places the orders, waits for them to end, and prints the summary. Returns
-/// whether everything held.
-async fn play(args: &Args, stage: &mut Stage) -> Result<bool> {
-    let with_python = placing::has_pika().await;
+/// Builds everything and starts it.
+async fn open() -> Result<OpenShop> {
     ui::say("building the services and the gateway");
     let root = cargo::root();
     let joined = joined::joined(&root)?;
     let packages = stage::packages(&joined::programs(&root, &joined)?);
-    let programs = cargo::build(&stage.children, Profile::Dev, &packages).await?;
+    let programs = cargo::build(&Children::new()?, Profile::Dev, &packages).await?;
     let system = joined::with(shop::system(), &joined)?;
-    stage.set(&programs, &system, Servers::acquire(Options::durable()).await?).await?;
-    let tap = Tap::start(stage.env()?).await?;
+    stage::open("demo", &programs, &system, Servers::acquire(Options::durable()).await?).await
+}
+
+/// Places the orders, waits for them to end, and prints the summary. Returns whether everything held.
+async fn play(args: &Args, shop: &mut OpenShop) -> Result<bool> {
+    let with_python = placing::has_pika().await;
+    let tap = Tap::start(&shop.stage.env).await?;
     // The tap has to see every version of a product.
-    let merchant = stage.merchant()?;
-    products::publish_all(&merchant.http, &merchant.shop).await?;
+    products::publish_all(&shop.merchant.http, &shop.merchant.shop).await?;
     let orders = Orders::default();
     let late = u32::from(args.orders > 1);
     let cases = cases::cases(args.orders - late);
     if late > 0 {
-        late::play(stage, &tap, &orders).await?;
+        late::play(shop, &tap, &orders).await?;
     }
     if args.orders > 0 && !with_python {
         ui::say("examples/producer.py is left out: it needs python3 with the package pika");
     }
-    let quiescent = quiescence::wait(stage, &tap, &orders, &cases, with_python).await?;
+    let quiescent = quiescence::wait(shop, &tap, &orders, &cases, with_python).await?;
     let held = summary::show(&tap, &orders, &quiescent)?;
     // Last, so that it is still on the screen when the user reads.
     if !args.once {
-        around::show(stage).await?;
+        around::show(shop).await?;
     }
     Ok(held)
 }

@@ -11,10 +11,10 @@ use shop_events::shipping::ShipmentScheduled;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use uuid::Uuid;
 
-use crate::demo::stage::Stage;
 use crate::demo::tap::Tap;
 use crate::harness::cases::{self, CAPTURE_FAILS, Cancel, Case, DECLINED, End, GOOD, Goods};
 use crate::harness::customer::Customer;
+use crate::harness::open_shop::OpenShop;
 use crate::harness::orders::{Order, Orders};
 use crate::harness::storefront::Storefront;
 use crate::process::cargo;
@@ -39,13 +39,13 @@ pub(crate) struct Placer {
 }
 
 impl Placer {
-    pub(crate) async fn new(stage: &Stage, tap: Tap, orders: Orders) -> Result<Self> {
-        let env = stage.env()?;
+    pub(crate) async fn new(shop: &OpenShop, tap: Tap, orders: Orders) -> Result<Self> {
+        let env = &shop.stage.env;
         Ok(Self {
-            customers: stage.customers.clone(),
+            customers: shop.customers.clone(),
             storefront: Storefront::open(env).await?,
             storefront_url: env.amqp_url("storefront").to_owned(),
-            children: stage.children.clone(),
+            children: shop.stage.children.clone(),
             clock: Clock::system(),
             tap,
             orders,

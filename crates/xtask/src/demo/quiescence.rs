@@ -11,10 +11,10 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::demo::placing::Placer;
-use crate::demo::stage::Stage;
 use crate::demo::tap::Tap;
 use crate::harness::cases::Case;
 use crate::harness::journal::Ended;
+use crate::harness::open_shop::OpenShop;
 use crate::harness::orders::Orders;
 use crate::ui::{self, Progress};
 
@@ -46,13 +46,13 @@ struct Counts {
 
 /// Places the orders, follows them, and returns when nothing moves any more.
 pub(crate) async fn wait(
-    stage: &mut Stage,
+    shop: &mut OpenShop,
     tap: &Tap,
     orders: &Orders,
     cases: &[Case],
     with_python: bool,
 ) -> Result<Quiescent> {
-    let placer = Placer::new(stage, tap.clone(), orders.clone()).await?;
+    let placer = Placer::new(shop, tap.clone(), orders.clone()).await?;
     let begun = Instant::now();
     let mut placing = Box::pin(placer.place(cases, with_python));
     let mut all_placed = false;
@@ -66,7 +66,7 @@ pub(crate) async fn wait(
             }
             () = tokio::time::sleep(TICK) => {}
         }
-        stage.revive().await?;
+        shop.revive().await?;
         let counts = count(tap, orders)?;
         if counts != last {
             (last, moved) = (counts, Instant::now());
@@ -90,7 +90,7 @@ pub(crate) async fn wait(
     }
     let took = begun.elapsed();
     drop(progress);
-    settle(stage, tap, took).await
+    settle(shop, tap, took).await
 }
 
 fn count(tap: &Tap, orders: &Orders) -> Result<Counts> {
@@ -135,16 +135,16 @@ fn hanging(tap: &Tap, orders: &Orders) -> Result<String> {
 
 /// Waits for the compensations: until the journal is quiet and the audit finds nothing, or until
 /// the time is over.
-async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Quiescent> {
+async fn settle(shop: &mut OpenShop, tap: &Tap, took: Duration) -> Result<Quiescent> {
     ui::say("checking that nothing moves any more");
-    let broker = RabbitMq::new(stage.env()?.ops_amqp_url())?;
+    let broker = RabbitMq::new(shop.stage.env.ops_amqp_url())?;
     let session = broker.connect("demo").await?;
-    let mut queues = stage.env()?.management().queues().await?;
+    let mut queues = shop.stage.env.management().queues().await?;
     queues.retain(|queue| queue != JOURNAL);
-    let endpoints = stage.endpoints()?;
+    let endpoints = shop.endpoints();
     let begun = Instant::now();
     loop {
-        stage.revive().await?;
+        shop.revive().await?;
         let quiet = tap.journal(|journal| journal.last_read)?.is_none_or(|at| at.elapsed() > QUIET);
         if quiet {
             let broker = BrokerSnapshot {

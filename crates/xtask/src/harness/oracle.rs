@@ -9,8 +9,8 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::harness::load::Load;
+use crate::harness::long_run::LongRun;
 use crate::harness::record::Recorder;
-use crate::harness::stage::Stage;
 
 /// The longest time without news before quiescence. It is longer than the longest retry delay.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -54,7 +54,7 @@ pub(crate) struct Known {
 /// Waits until everything is quiescent and holds, and returns the verdict. Patience ends after a time
 /// without news: a busy machine needs long for what is on its way, and loses nothing.
 pub(crate) async fn check_when_quiescent(
-    stage: &Stage,
+    run: &LongRun,
     load: &Load,
     recorder: &Recorder,
     known: &Known,
@@ -69,7 +69,7 @@ pub(crate) async fn check_when_quiescent(
         let late = news.elapsed() > PATIENCE || begun.elapsed() > PATIENCE * RENEWALS;
         let quiet = load.open().0 == 0 && recorder.record().quiet_for() > QUIET;
         if quiet || late {
-            match judge(stage, load, recorder, known).await {
+            match judge(run, load, recorder, known).await {
                 Ok(verdict) if late || verdict.holds() => return Ok(verdict),
                 Err(error) if late => return Err(error),
                 // Something is on its way, or a server or a service is not back yet.
@@ -80,9 +80,9 @@ pub(crate) async fn check_when_quiescent(
     }
 }
 
-async fn judge(stage: &Stage, load: &Load, recorder: &Recorder, known: &Known) -> Result<Verdict> {
-    let mut unfinished = stage.fleet.not_ready(&stage.http).await;
-    let endpoints = stage.endpoints().await?;
+async fn judge(run: &LongRun, load: &Load, recorder: &Recorder, known: &Known) -> Result<Verdict> {
+    let mut unfinished = run.fleet.not_ready(&run.stage.http).await;
+    let endpoints = run.endpoints().await?;
     let broker = endpoints.broker().await?;
     let report = endpoints.audit_ahead(&broker, SignedDuration::ZERO, known.ahead).await;
     let Report { rows, violations: mut broken, open, stuck, recent, away, .. } = report;
@@ -90,7 +90,7 @@ async fn judge(stage: &Stage, load: &Load, recorder: &Recorder, known: &Known) -
     let published = recorder.record().journal.products.clone();
     broken.extend(endpoints.unlike_published(&published).await?);
     let mut verdict = Verdict { rows, broken, unfinished, ..Verdict::default() };
-    lost(stage, load, recorder, known, &mut verdict).await?;
+    lost(run, load, recorder, known, &mut verdict).await?;
     let record = recorder.record();
     let mut once: HashMap<(Uuid, &str), usize> = HashMap::new();
     for message in record.messages.values().filter(|message| !message.copy) {
@@ -115,7 +115,7 @@ async fn judge(stage: &Stage, load: &Load, recorder: &Recorder, known: &Known) -
 
 /// Every message must be in the inbox of each service that consumes its type.
 async fn lost(
-    stage: &Stage,
+    run: &LongRun,
     load: &Load,
     recorder: &Recorder,
     known: &Known,
@@ -138,7 +138,7 @@ async fn lost(
     }
     let types: HashMap<Uuid, &str> =
         messages.iter().map(|(id, event_type)| (*id, &**event_type)).collect();
-    let missing = not_handled(stage, &messages).await?;
+    let missing = not_handled(run, &messages).await?;
     verdict.lost.extend(missing.into_iter().map(|(service, id)| {
         let event_type = types.get(&id).copied().unwrap_or_default();
         format!("{service} has not handled {event_type} {id}")
@@ -157,7 +157,7 @@ fn consumers() -> HashMap<&'static str, usize> {
 
 /// Which of these messages is not in the inbox of a service that consumes its type.
 pub(crate) async fn not_handled(
-    stage: &Stage,
+    run: &LongRun,
     messages: &[(Uuid, String)],
 ) -> Result<Vec<(&'static str, Uuid)>> {
     let mut by_type: BTreeMap<&str, Vec<Uuid>> = BTreeMap::new();
@@ -169,7 +169,7 @@ pub(crate) async fn not_handled(
         let consumed = part.consumes();
         let ids = consumed.iter().filter_map(|event| by_type.get(event.name()));
         let ids: Vec<Uuid> = ids.flatten().copied().collect();
-        let database = stage.env.database_url(part.service);
+        let database = run.stage.env.database_url(part.service);
         let found = ballet_ops::audit::not_handled(database, &ids).await;
         let found = found.with_context(|| format!("the inbox of {}", part.service))?;
         missing.extend(found.into_iter().map(|id| (part.service, id)));

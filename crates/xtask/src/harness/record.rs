@@ -15,7 +15,7 @@ use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
 use crate::harness::journal::{COPY, Journal};
-use crate::harness::stage::Stage;
+use crate::harness::long_run::LongRun;
 
 /// The recorder's queue. It is durable, so nothing is missed while the broker is down.
 const QUEUE: &str = "recorder";
@@ -118,8 +118,8 @@ impl Drop for Reader {
 }
 
 impl Recorder {
-    pub(crate) async fn start(stage: &Stage) -> Result<Self> {
-        let (management, vhost) = (stage.env.management(), stage.env.vhost());
+    pub(crate) async fn start(run: &LongRun) -> Result<Self> {
+        let (management, vhost) = (run.stage.env.management(), run.stage.env.vhost());
         let queue = json!({"durable": true, "arguments": {"x-queue-type": "quorum"}});
         management.call(Method::PUT, &["queues", vhost, QUEUE], Some(&queue)).await?;
         let all = json!({"routing_key": "#"});
@@ -128,7 +128,7 @@ impl Recorder {
             management.call(Method::POST, &path, Some(&all)).await?;
         }
         let record = Arc::new(Mutex::new(Record::default()));
-        let broker = stage.broker(stage.env.ops_amqp_url())?;
+        let broker = run.broker(run.stage.env.ops_amqp_url())?;
         let seen = Arc::clone(&record);
         let task = tokio::spawn(async move {
             loop {

@@ -10,8 +10,8 @@ use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
+use crate::harness::long_run::LongRun;
 use crate::harness::services::SERVICES;
-use crate::harness::stage::Stage;
 
 /// How long a service may take to make its partitions.
 const CAUGHT_UP: Duration = Duration::from_secs(300);
@@ -54,12 +54,12 @@ impl Ages {
     /// both its own clock and its database's, and processes learn of their databases' time within
     /// seconds. What is counted in seconds goes on as it was: the leases of processes, and the claims
     /// of calls that are being made.
-    pub(crate) async fn step(&self, stage: &Stage, by: SignedDuration) -> Result<()> {
+    pub(crate) async fn step(&self, run: &LongRun, by: SignedDuration) -> Result<()> {
         let (ahead, by) = (self.ahead().saturating_add(by).as_secs(), by.as_secs());
-        self.wait_for_partitions(stage, ahead).await?;
-        stage.fleet.set_clocks(ahead).await?;
+        self.wait_for_partitions(run, ahead).await?;
+        run.fleet.set_clocks(ahead).await?;
         for service in SERVICES.iter().copied() {
-            let mut db = PgConnection::connect(stage.env.admin_database_url(service)).await?;
+            let mut db = PgConnection::connect(run.stage.env.admin_database_url(service)).await?;
             let sql = format!(
                 "begin;
                  create or replace function ballet.now() returns timestamptz
@@ -84,13 +84,13 @@ impl Ages {
 
     /// Waits until each service has a partition for the time after a step. On a busy machine making
     /// and dropping them may take longer than the time between two steps; then fewer days pass.
-    async fn wait_for_partitions(&self, stage: &Stage, ahead: i64) -> Result<()> {
+    async fn wait_for_partitions(&self, run: &LongRun, ahead: i64) -> Result<()> {
         let then = Clock::system().now() + SignedDuration::from_secs(ahead);
         let name = format!("inbox_{}", then.strftime("%Y%m%d"));
         for service in SERVICES.iter().copied() {
             let what = format!("the partition {name} of {service}");
             let made = wait_until(&what, CAUGHT_UP, || async {
-                let url = stage.env.admin_database_url(service);
+                let url = run.stage.env.admin_database_url(service);
                 let mut db = PgConnection::connect(url).await?;
                 let made = "select 1 from pg_class where relname = $1 and relispartition";
                 let made: Option<(i32,)> =

@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use anyhow::Result;
 use uuid::Uuid;
 
+use crate::harness::long_run::LongRun;
 use crate::harness::oracle::not_handled;
 use crate::harness::record::Recorder;
-use crate::harness::stage::Stage;
 
 /// The messages that are known to be handled by all services that consume them.
 #[derive(Debug, Default)]
@@ -16,13 +16,13 @@ pub(crate) struct Handled(HashSet<Uuid>);
 
 impl Handled {
     /// Checks the messages that are not known to be handled yet.
-    pub(crate) async fn check(&mut self, stage: &Stage, recorder: &Recorder) -> Result<()> {
+    pub(crate) async fn check(&mut self, run: &LongRun, recorder: &Recorder) -> Result<()> {
         let messages: Vec<(Uuid, String)> = {
             let record = recorder.record();
             let new = record.messages.iter().filter(|(id, _)| !self.0.contains(id));
             new.map(|(id, message)| (*id, message.event_type.clone())).collect()
         };
-        let missing = not_handled(stage, &messages).await?;
+        let missing = not_handled(run, &messages).await?;
         let missing: HashSet<Uuid> = missing.into_iter().map(|(_, id)| id).collect();
         self.0.extend(messages.into_iter().map(|(id, _)| id).filter(|id| !missing.contains(id)));
         Ok(())

@@ -16,8 +16,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use crate::harness::long_run::{LongRun, Plan};
 use crate::harness::run_dir::run_dir;
-use crate::harness::stage::{Plan, Stage};
 use crate::process::stop::Stop;
 use crate::soak::run::Soak;
 use crate::ui;
@@ -40,18 +40,18 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         None => run_dir(Some(&program), "soak")?,
     };
     let mut stop = Stop::listen()?;
-    let stage = tokio::select! {
-        stage = Box::pin(Stage::set(plan(args))) => stage?,
+    let run = tokio::select! {
+        run = Box::pin(LongRun::set(plan(args))) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
-    let logs = stage.logs().to_owned();
+    let logs = run.logs().to_owned();
     let soaked = async {
-        let soak = Soak::begin(pace, args.rate, &stage).await?;
+        let soak = Soak::begin(pace, args.rate, &run).await?;
         Box::pin(soak.run(&mut stop)).await
     };
     let soaked = soaked.await;
     let held = matches!(&soaked, Ok((report, _)) if report.held);
-    stage.tear_down(!held).await?;
+    run.tear_down(!held).await?;
     let (report, samples) =
         soaked.with_context(|| format!("the logs are in {}", logs.display()))?;
     report::write(&out, &samples, &report)?;

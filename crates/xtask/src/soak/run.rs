@@ -11,10 +11,10 @@ use tokio::time::MissedTickBehavior;
 
 use crate::harness::cases::{self, Case, SLOW_CARRIER};
 use crate::harness::load::{Load, Mix};
+use crate::harness::long_run::LongRun;
 use crate::harness::oracle::{self, Known, Verdict};
 use crate::harness::record::Recorder;
 use crate::harness::services::SERVICES;
-use crate::harness::stage::Stage;
 use crate::harness::storefront::STOREFRONT;
 use crate::process::stop::Stop;
 use crate::soak::ages::Ages;
@@ -38,7 +38,7 @@ const MOST_FAILURES: usize = 20;
 
 pub(crate) struct Soak<'a> {
     pace: Pace,
-    stage: &'a Stage,
+    run: &'a LongRun,
     recorder: Recorder,
     load: Load,
     ages: Ages,
@@ -55,14 +55,14 @@ struct Taken {
 }
 
 impl<'a> Soak<'a> {
-    pub(crate) async fn begin(pace: Pace, rate: u32, stage: &'a Stage) -> Result<Self> {
+    pub(crate) async fn begin(pace: Pace, rate: u32, run: &'a LongRun) -> Result<Self> {
         let ages = Ages::new();
-        let recorder = Recorder::start(stage).await?;
-        let storefront = stage.broker(stage.env.amqp_url(STOREFRONT))?;
+        let recorder = Recorder::start(run).await?;
+        let storefront = run.broker(run.stage.env.amqp_url(STOREFRONT))?;
         let mix = Mix { cases: cases(pace), rate, clock: ages.clock() };
-        let load = Load::new(storefront, stage.http.clone(), recorder.clone(), mix);
+        let load = Load::new(storefront, run.stage.http.clone(), recorder.clone(), mix);
         let (handled, taken) = (tokio::sync::Mutex::default(), Mutex::default());
-        Ok(Self { pace, stage, recorder, load, ages, handled, taken, begun: Instant::now() })
+        Ok(Self { pace, run, recorder, load, ages, handled, taken, begun: Instant::now() })
     }
 
     /// Runs until the time is over or the user stops it, then checks everything.
@@ -76,29 +76,29 @@ impl<'a> Soak<'a> {
             let handled = std::mem::take(&mut *self.handled.lock().await).into_all();
             let known = Known { handled, ahead: self.ages.ahead() };
             let verdict =
-                oracle::check_when_quiescent(self.stage, &self.load, &self.recorder, &known).await;
+                oracle::check_when_quiescent(self.run, &self.load, &self.recorder, &known).await;
             if self.pace.step.is_zero() {
                 // Now every order has left all that it leaves behind.
-                let mut sampler = Sampler::new(self.stage, &self.recorder, &self.load);
+                let mut sampler = Sampler::new(self.run, &self.recorder, &self.load);
                 self.take_sample(&mut sampler).await;
             }
             verdict
         };
         let verdict = tokio::select! {
             // Restarts the services whenever they end. It returns only with an error.
-            failed = self.stage.fleet.keep() => { failed?; bail!("it never returns by itself") }
+            failed = self.run.fleet.keep() => { failed?; bail!("it never returns by itself") }
             verdict = Box::pin(played) => verdict?,
         };
         self.report(verdict).await
     }
 
     async fn play(&self) -> Result<()> {
-        self.stage.ready().await?;
+        self.run.ready().await?;
         let Pace { length, step, .. } = self.pace;
         ui::say(&format!(
             "{} processes of {} services are ready; orders come in for {:.0} minutes, and {:.1} days \
              pass at each step of the clock",
-            self.stage.fleet.size().await,
+            self.run.fleet.size().await,
             SERVICES.len(),
             length.as_secs_f64() / 60.0,
             days(step),
@@ -106,7 +106,7 @@ impl<'a> Soak<'a> {
         let until = Instant::now() + length;
         self.recorder.record().begin();
         tokio::try_join!(
-            self.load.run(&self.stage.fleet, until),
+            self.load.run(&self.run.fleet, until),
             self.let_time_pass(until),
             self.take_samples(until),
             self.show_progress(until),
@@ -127,15 +127,15 @@ impl<'a> Soak<'a> {
     /// Lets the clock go ahead once, and checks what the inboxes may forget soon.
     async fn step(&self) -> Result<()> {
         if !self.pace.step.is_zero() {
-            self.ages.step(self.stage, self.pace.step).await?;
+            self.ages.step(self.run, self.pace.step).await?;
         }
-        let checked = self.handled.lock().await.check(self.stage, &self.recorder).await;
+        let checked = self.handled.lock().await.check(self.run, &self.recorder).await;
         self.recorder.record().journal.forget_events();
         checked
     }
 
     async fn take_samples(&self, until: Instant) -> Result<()> {
-        let mut sampler = Sampler::new(self.stage, &self.recorder, &self.load);
+        let mut sampler = Sampler::new(self.run, &self.recorder, &self.load);
         let mut ticks = tokio::time::interval(self.pace.sample_every);
         // The first tick comes at once.
         ticks.tick().await;
@@ -182,7 +182,7 @@ impl<'a> Soak<'a> {
 
     /// The number of rows of a service's table.
     async fn number(&self, service: &str, table: &str) -> Result<i64> {
-        let mut db = PgConnection::connect(self.stage.env.admin_database_url(service)).await?;
+        let mut db = PgConnection::connect(self.run.stage.env.admin_database_url(service)).await?;
         let count =
             sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {table}")));
         let count = count.fetch_one(&mut db).await;
@@ -227,7 +227,7 @@ impl<'a> Soak<'a> {
             let dropped = self.number(service, "ballet.dropped_partition").await?;
             partitions_dropped.insert(service.to_owned(), dropped);
         }
-        let unexpected_exits = self.stage.fleet.ends().await.unexpected_exits;
+        let unexpected_exits = self.run.fleet.ends().await.unexpected_exits;
         let Taken { samples, failed: failed_samples } = std::mem::take(&mut *lock(&self.taken));
         let findings = judge(&samples);
         let grew = grew(&findings);

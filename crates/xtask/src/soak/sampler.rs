@@ -12,10 +12,10 @@ use sqlx::{Connection, PgConnection};
 
 use crate::harness::cases::GOOD;
 use crate::harness::load::Load;
+use crate::harness::long_run::LongRun;
 use crate::harness::percentile::at_share;
 use crate::harness::record::Recorder;
 use crate::harness::services::SERVICES;
-use crate::harness::stage::Stage;
 use crate::soak::measure::{Key, What};
 
 /// The sizes of a service's tables by kind, and their number.
@@ -30,7 +30,7 @@ const SIZES: &str = "select case when n.nspname = 'public' then 'own' \
 
 /// Takes samples. It keeps a connection to each database.
 pub(crate) struct Sampler<'a> {
-    stage: &'a Stage,
+    run: &'a LongRun,
     recorder: &'a Recorder,
     load: &'a Load,
     databases: BTreeMap<&'static str, PgConnection>,
@@ -41,13 +41,13 @@ pub(crate) struct Sampler<'a> {
 type Values = BTreeMap<Key, f64>;
 
 impl<'a> Sampler<'a> {
-    pub(crate) fn new(stage: &'a Stage, recorder: &'a Recorder, load: &'a Load) -> Self {
-        Self { stage, recorder, load, databases: BTreeMap::new(), last: Instant::now() }
+    pub(crate) fn new(run: &'a LongRun, recorder: &'a Recorder, load: &'a Load) -> Self {
+        Self { run, recorder, load, databases: BTreeMap::new(), last: Instant::now() }
     }
 
     pub(crate) async fn sample(&mut self) -> Result<Values> {
         let mut values = Values::new();
-        for (name, pid) in self.stage.fleet.processes().await {
+        for (name, pid) in self.run.fleet.processes().await {
             let (memory, files) = process(pid).with_context(|| format!("cannot look at {name}"))?;
             values.insert((What::Memory, name.clone()), memory);
             values.insert((What::Files, name), files);
@@ -78,7 +78,7 @@ impl<'a> Sampler<'a> {
     async fn sizes(&mut self, service: &'static str) -> Result<Vec<(String, i64, i64)>> {
         let mut db = match self.databases.remove(service) {
             Some(open) => open,
-            None => PgConnection::connect(self.stage.env.admin_database_url(service)).await?,
+            None => PgConnection::connect(self.run.stage.env.admin_database_url(service)).await?,
         };
         let sizes = sqlx::query_as(SIZES).fetch_all(&mut db).await?;
         self.databases.insert(service, db);
@@ -86,16 +86,17 @@ impl<'a> Sampler<'a> {
     }
 
     async fn broker(&self, values: &mut Values) -> Result<()> {
-        let management = self.stage.env.management();
+        let management = self.run.stage.env.management();
         let queues =
-            management.call(Method::GET, &["queues", self.stage.env.vhost()], None).await?;
+            management.call(Method::GET, &["queues", self.run.stage.env.vhost()], None).await?;
         let queues = queues.as_array().map(Vec::as_slice).unwrap_or_default();
         let waiting = queues.iter().filter(|queue| queue["type"] != "stream");
         let waiting: i64 = waiting.filter_map(|queue| queue["messages"].as_i64()).sum();
         let nodes = management.call(Method::GET, &["nodes"], None).await?;
         let memory = |node: &Value| node["mem_used"].as_i64();
         let memory: i64 = nodes.as_array().into_iter().flatten().filter_map(memory).sum();
-        let dir = self.stage.servers.dir().map(Path::to_owned).context("it has no directory")?;
+        let dir =
+            self.run.stage.servers.dir().map(Path::to_owned).context("it has no directory")?;
         let (disk, journal) = tokio::task::spawn_blocking(move || broker_disk(&dir)).await?;
         for (what, value) in [
             (What::Waiting, number(waiting)),

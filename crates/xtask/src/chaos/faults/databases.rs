@@ -7,25 +7,25 @@ use ballet_stage::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::harness::dice::Dice;
+use crate::harness::long_run::LongRun;
 use crate::harness::services::SERVICES;
-use crate::harness::stage::Stage;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Holds all tables of a service as `pg_dump` does.
-pub(crate) async fn dump(stage: &Stage, dice: &mut Dice) -> Result<String> {
+pub(crate) async fn dump(run: &LongRun, dice: &mut Dice) -> Result<String> {
     let service = SERVICES[dice.below(SERVICES.len())];
     let time = dice.millis(2_000, 30_000);
-    let reader = stage.env.hold_tables(service).await?;
+    let reader = run.stage.env.hold_tables(service).await?;
     tokio::time::sleep(time).await;
     reader.release().await?;
     Ok(format!("{service}, {time:?}"))
 }
 
 /// Ends a service's sessions, and refuses all but two new ones for a while.
-pub(crate) async fn pool(stage: &Stage, dice: &mut Dice) -> Result<String> {
+pub(crate) async fn pool(run: &LongRun, dice: &mut Dice) -> Result<String> {
     let service = SERVICES[dice.below(SERVICES.len())];
-    let url = stage.env.admin_database_url(service);
+    let url = run.stage.env.admin_database_url(service);
     let mut db = PgConnection::connect(url).await?;
     let (role, before): (String, i32) = sqlx::query_as(
         "select r.rolname::text, r.rolconnlimit from pg_database d \
@@ -54,8 +54,8 @@ async fn limit(db: &mut PgConnection, role: &str, connections: i32) -> Result<()
 }
 
 /// Makes the payment provider hang, or fail at once, for up to a minute: it loses its table.
-pub(crate) async fn provider(stage: &Stage, dice: &mut Dice) -> Result<String> {
-    let mut db = PgConnection::connect(stage.env.admin_database_url("payments")).await?;
+pub(crate) async fn provider(run: &LongRun, dice: &mut Dice) -> Result<String> {
+    let mut db = PgConnection::connect(run.stage.env.admin_database_url("payments")).await?;
     let time =
         if dice.one_in(4) { dice.millis(20_000, 60_000) } else { dice.millis(2_000, 20_000) };
     if dice.one_in(2) {
@@ -67,7 +67,7 @@ pub(crate) async fn provider(stage: &Stage, dice: &mut Dice) -> Result<String> {
     }
     db.execute("alter table sandbox_operation rename to sandbox_operation_away").await?;
     tokio::time::sleep(time).await;
-    let url = stage.env.admin_database_url("payments");
+    let url = run.stage.env.admin_database_url("payments");
     wait_until("the provider's table", PATIENCE, || async {
         let mut db = PgConnection::connect(url).await?;
         db.execute("alter table if exists sandbox_operation_away rename to sandbox_operation")

@@ -12,16 +12,16 @@ use shop_events::cart::CartCheckedOut;
 
 use crate::harness::dice::Dice;
 use crate::harness::journal::COPY;
+use crate::harness::long_run::LongRun;
 use crate::harness::record::Recorder;
 use crate::harness::services::SERVICES;
-use crate::harness::stage::Stage;
 
 /// The number of messages that are sent again or reordered at once.
 const SOME: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Publishes earlier events again in any order, a third of them under new ids.
-pub(crate) async fn copies(stage: &Stage, recorder: &Recorder, dice: &mut Dice) -> Result<String> {
+pub(crate) async fn copies(run: &LongRun, recorder: &Recorder, dice: &mut Dice) -> Result<String> {
     let mut events = recorder.record().latest();
     dice.shuffle(&mut events);
     events.truncate(SOME);
@@ -47,7 +47,7 @@ pub(crate) async fn copies(stage: &Stage, recorder: &Recorder, dice: &mut Dice) 
         })
         .collect();
     let count = copies.len();
-    let session = ops(stage).await?;
+    let session = ops(run).await?;
     let mut confirms = session.confirms().await?;
     publish(&*session, &mut confirms, &copies).await?;
     session.close().await;
@@ -56,9 +56,9 @@ pub(crate) async fn copies(stage: &Stage, recorder: &Recorder, dice: &mut Dice) 
 
 /// Takes messages out of a service's queue and puts them back in another order, as an operator
 /// could.
-pub(crate) async fn reorder(stage: &Stage, dice: &mut Dice) -> Result<String> {
+pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<String> {
     let service = SERVICES[dice.below(SERVICES.len())];
-    let session = ops(stage).await?;
+    let session = ops(run).await?;
     let mut confirms = session.confirms().await?;
     let prefetch = u16::try_from(SOME).unwrap_or(u16::MAX);
     let mut deliveries = session.consume(service, "chaos reorder", prefetch).await?;
@@ -93,8 +93,8 @@ pub(crate) async fn reorder(stage: &Stage, dice: &mut Dice) -> Result<String> {
 }
 
 /// Connects as the administrator.
-async fn ops(stage: &Stage) -> Result<Arc<dyn Session>> {
-    let broker = RabbitMq::new(stage.env.ops_amqp_url())?;
+async fn ops(run: &LongRun) -> Result<Arc<dyn Session>> {
+    let broker = RabbitMq::new(run.stage.env.ops_amqp_url())?;
     Ok(broker.connect("chaos").await?)
 }
 

@@ -12,9 +12,9 @@ use ballet_stage::{Link, Method, Proxy};
 
 use crate::chaos::faults::kind::Kind;
 use crate::harness::dice::Dice;
+use crate::harness::long_run::LongRun;
 use crate::harness::record::Recorder;
 use crate::harness::services::SERVICES;
-use crate::harness::stage::Stage;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The broker's limits in `broker/rabbitmq.conf`.
@@ -23,7 +23,7 @@ const DISK: &str = "200MB";
 
 /// Causes faults, by chance.
 pub(crate) struct Faults<'a> {
-    pub(crate) stage: &'a Stage,
+    pub(crate) run: &'a LongRun,
     pub(crate) recorder: &'a Recorder,
     pub(crate) dice: Dice,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Faults<'a> {
 impl Faults<'_> {
     /// Causes one fault. Returns its object, or `None` if the fault is not possible now.
     pub(crate) async fn cause(&mut self, kind: Kind) -> Result<Option<String>> {
-        let (servers, fleet) = (&self.stage.servers, &self.stage.fleet);
+        let (servers, fleet) = (&self.run.stage.servers, &self.run.fleet);
         let what = match kind {
             Kind::Kill => return Ok(fleet.kill(&mut self.dice).await.map(str::to_owned)),
             Kind::Stop => return Ok(fleet.stop(&mut self.dice, false).await?.map(str::to_owned)),
@@ -39,8 +39,8 @@ impl Faults<'_> {
             Kind::Clock => return fleet.shift_clock(&mut self.dice).await,
             Kind::Scale => return self.scale().await,
             Kind::Broker => nodes::all(servers).await?,
-            Kind::Leader => nodes::one(self.stage, &mut self.dice, true).await?,
-            Kind::Follower => nodes::one(self.stage, &mut self.dice, false).await?,
+            Kind::Leader => nodes::one(self.run, &mut self.dice, true).await?,
+            Kind::Follower => nodes::one(self.run, &mut self.dice, false).await?,
             Kind::Split => nodes::split(servers, &mut self.dice).await?,
             Kind::Postgres => {
                 servers.postgres().kill().await?;
@@ -61,42 +61,42 @@ impl Faults<'_> {
             }
             Kind::Full => return self.full().await,
             Kind::Permission => self.permission().await?,
-            Kind::Dump => databases::dump(self.stage, &mut self.dice).await?,
-            Kind::Pool => databases::pool(self.stage, &mut self.dice).await?,
-            Kind::Provider => databases::provider(self.stage, &mut self.dice).await?,
+            Kind::Dump => databases::dump(self.run, &mut self.dice).await?,
+            Kind::Pool => databases::pool(self.run, &mut self.dice).await?,
+            Kind::Provider => databases::provider(self.run, &mut self.dice).await?,
             Kind::Slow => {
                 let delay = self.dice.millis(5, 100);
-                self.stage
+                self.run
                     .proxies
                     .values()
                     .for_each(|proxies| proxies.database.set(Link::Slow(delay)));
                 tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
-                self.stage.open_proxies();
+                self.run.open_proxies();
                 format!("{delay:?}")
             }
             Kind::Network => self.network().await,
             Kind::Corrupt => self.corrupt(),
-            Kind::Copies => messages::copies(self.stage, self.recorder, &mut self.dice).await?,
-            Kind::Reorder => messages::reorder(self.stage, &mut self.dice).await?,
+            Kind::Copies => messages::copies(self.run, self.recorder, &mut self.dice).await?,
+            Kind::Reorder => messages::reorder(self.run, &mut self.dice).await?,
         };
         Ok(Some(what))
     }
 
     async fn scale(&mut self) -> Result<Option<String>> {
         let name = SERVICES[self.dice.below(SERVICES.len())];
-        if self.dice.one_in(2) && self.stage.fleet.has_room(name).await {
-            self.stage.add(name).await?;
+        if self.dice.one_in(2) && self.run.fleet.has_room(name).await {
+            self.run.add(name).await?;
             return Ok(Some(format!("one more of {name}")));
         }
-        let stopped = self.stage.fleet.stop(&mut self.dice, true).await?;
+        let stopped = self.run.fleet.stop(&mut self.dice, true).await?;
         Ok(stopped.map(|name| format!("one less of {name}")))
     }
 
     async fn freeze(&mut self) -> Result<String> {
         let time = self.dice.millis(500, 8_000);
-        let postgres = self.stage.servers.postgres();
+        let postgres = self.run.stage.servers.postgres();
         if self.dice.one_in(2) {
-            return nodes::freeze(&self.stage.servers, &mut self.dice, time).await;
+            return nodes::freeze(&self.run.stage.servers, &mut self.dice, time).await;
         }
         postgres.freeze().await?;
         tokio::time::sleep(time).await;
@@ -106,7 +106,7 @@ impl Faults<'_> {
 
     /// Closes some of the connections that the broker lists for a service.
     async fn close(&mut self) -> Result<String> {
-        let management = self.stage.env.management();
+        let management = self.run.stage.env.management();
         let service = SERVICES[self.dice.below(SERVICES.len())];
         let mut closed = 0;
         for connection in management.connections().await? {
@@ -125,7 +125,7 @@ impl Faults<'_> {
     /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so
     /// this is done only when nothing moves.
     async fn queue(&mut self) -> Result<String> {
-        let (management, vhost) = (self.stage.env.management(), self.stage.env.vhost());
+        let (management, vhost) = (self.run.stage.env.management(), self.run.stage.env.vhost());
         let service = SERVICES[self.dice.below(SERVICES.len())];
         let path = ["definitions", vhost];
         let definitions = management.call(Method::GET, &path, None).await?;
@@ -141,7 +141,7 @@ impl Faults<'_> {
     }
 
     async fn alarm(&mut self, on: &[&str], off: &[&str]) -> Result<String> {
-        let rabbitmq = self.stage.servers.rabbitmq();
+        let rabbitmq = self.run.stage.servers.rabbitmq();
         rabbitmq.control(on).await?;
         let time = self.dice.millis(1_000, 5_000);
         tokio::time::sleep(time).await;
@@ -158,7 +158,7 @@ impl Faults<'_> {
 
     /// Fills the disk of Postgres or of a node of the broker. Not possible without small disks.
     async fn full(&mut self) -> Result<Option<String>> {
-        let servers = &self.stage.servers;
+        let servers = &self.run.stage.servers;
         if !servers.postgres().has_small_disk() {
             return Ok(None);
         }
@@ -179,7 +179,7 @@ impl Faults<'_> {
 
     /// Takes a service's permission to publish or to consume, and gives it back.
     async fn permission(&mut self) -> Result<String> {
-        let (management, vhost) = (self.stage.env.management(), self.stage.env.vhost());
+        let (management, vhost) = (self.run.stage.env.management(), self.run.stage.env.vhost());
         let service = SERVICES[self.dice.below(SERVICES.len())];
         let path = ["permissions", vhost, service];
         let full = management.call(Method::GET, &path, None).await?;
@@ -198,13 +198,13 @@ impl Faults<'_> {
     /// Puts garbage between the frames of a service's connections to the broker.
     fn corrupt(&mut self) -> String {
         let service = SERVICES[self.dice.below(SERVICES.len())];
-        self.stage.proxies[service].broker.iter().for_each(Proxy::corrupt);
+        self.run.proxies[service].broker.iter().for_each(Proxy::corrupt);
         service.to_owned()
     }
 
     async fn network(&mut self) -> String {
         let service = SERVICES[self.dice.below(SERVICES.len())];
-        let proxies = &self.stage.proxies[service];
+        let proxies = &self.run.proxies[service];
         let (to, path) = match self.dice.below(2) {
             0 => ("the broker", &proxies.broker[..]),
             _ => ("its database", std::slice::from_ref(&proxies.database)),

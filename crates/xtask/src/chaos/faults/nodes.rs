@@ -7,8 +7,8 @@ use ballet_stage::{Method, RabbitMq, Servers, wait_until};
 use futures_util::future::try_join_all;
 
 use crate::harness::dice::Dice;
+use crate::harness::long_run::LongRun;
 use crate::harness::services::SERVICES;
-use crate::harness::stage::Stage;
 
 /// How long a node that was cut off may take to come back.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -22,13 +22,13 @@ pub(crate) async fn all(servers: &Servers) -> Result<String> {
 
 /// Kills the node that leads a service's queue, or one that follows, and starts it again after a
 /// while.
-pub(crate) async fn one(stage: &Stage, dice: &mut Dice, leader: bool) -> Result<String> {
+pub(crate) async fn one(run: &LongRun, dice: &mut Dice, leader: bool) -> Result<String> {
     let service = SERVICES[dice.below(SERVICES.len())];
-    let path = ["queues", stage.env.vhost(), service];
-    let queue = stage.env.management().call(Method::GET, &path, None).await?;
+    let path = ["queues", run.stage.env.vhost(), service];
+    let queue = run.stage.env.management().call(Method::GET, &path, None).await?;
     let leads = queue["leader"].as_str().context("the broker names no leader")?;
     let leads = |node: &&RabbitMq| node.node_name().as_deref() == Some(leads);
-    let nodes: Vec<_> = stage.servers.nodes().filter(|node| leads(node) == leader).collect();
+    let nodes: Vec<_> = run.stage.servers.nodes().filter(|node| leads(node) == leader).collect();
     let node = dice.pick(&nodes).context("no node fits")?;
     node.kill().await?;
     tokio::time::sleep(dice.millis(200, 5_000)).await;

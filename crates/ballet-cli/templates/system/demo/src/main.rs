@@ -3,17 +3,14 @@
 
 mod request;
 mod services;
-mod shell;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use ballet::core::topology;
 use ballet_check::contracts::{Contracts, folders};
-use ballet_stage::{Options, Servers, TestEnv};
+use ballet_stage::{Options, Servers, Stage, TestEnv, failed, write_exports};
 use clap::Parser;
-
-use crate::services::Services;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo demo", about = "All services of my_system at work.")]
@@ -28,20 +25,19 @@ async fn main() -> Result<()> {
     let args = Args::parse();
     let programs = services::build()?;
     let contracts = Contracts::read(&folder()?)?;
-    let names: Vec<&str> = contracts.system().parts.iter().map(|part| part.service).collect();
+    let logs = programs.with_file_name("my_system");
+    fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
     let servers = Servers::acquire(Options::durable()).await?;
-    let definitions = topology::definitions(contracts.system(), |_| String::new());
-    let env = TestEnv::with_plain_names(&servers, &definitions, &names).await?;
-    let mut services = Services::start(&programs, &names, &env)?;
-    let logs = services.logs().to_owned();
+    let mut stage = Stage::of(contracts.system()).on(servers, logs.clone()).await?;
+    services::start(&mut stage, &contracts, &programs).await?;
+    let variables = stage.variables();
+    let Stage { env, services, .. } = &mut stage;
     let shown = tokio::select! {
-        shown = show(&args, &servers, &env, &names, &logs) => shown,
-        failed = services.failed() => Err(failed),
+        shown = show(&args, env, &variables, &logs) => shown,
+        failed = failed(services) => Err(failed.into()),
         _ = tokio::signal::ctrl_c() => Ok(()),
     };
-    services.stop().await;
-    env.close().await?;
-    servers.stop().await?;
+    stage.end(true).await?;
     shown
 }
 
@@ -57,9 +53,8 @@ fn folder() -> Result<PathBuf> {
 /// Makes a request, and says where to look around.
 async fn show(
     args: &Args,
-    servers: &Servers,
     env: &TestEnv,
-    names: &[&str],
+    variables: &[(String, String)],
     logs: &Path,
 ) -> Result<()> {
     let id = request::make(env).await?;
@@ -67,11 +62,12 @@ async fn show(
     if args.once {
         return Ok(());
     }
-    let file = shell::write(servers, env, names, logs)?;
+    let file = logs.join("env");
+    write_exports(&file, variables)?;
     println!("the services' logs are in {}", logs.display());
     println!("in another terminal:");
     println!("  . {}", file.display());
-    println!("  psql $MY_SERVICE_DATABASE -c 'select * from request'");
+    println!("  psql $MY_SERVICE_DATABASE_URL -c 'select * from request'");
     println!("  cargo ballet sagas show {id}");
     println!("  cargo ballet sagas stuck");
     println!("  cargo ballet dlq groups");

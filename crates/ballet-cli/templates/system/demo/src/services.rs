@@ -1,16 +1,10 @@
 //! The services as processes.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
-use ballet_stage::TestEnv;
-use tokio::process::{Child, Command};
-
-/// How often the processes are looked at.
-const WATCH: Duration = Duration::from_millis(200);
+use anyhow::{Context, Result, bail};
+use ballet_check::contracts::Contracts;
+use ballet_stage::Stage;
 
 /// Builds all programs of the workspace, and returns the directory that they are in.
 pub(crate) fn build() -> Result<PathBuf> {
@@ -31,67 +25,15 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(own.parent().context("this program is in no directory")?.to_owned())
 }
 
-/// The services that have a program here.
-#[derive(Debug)]
-pub(crate) struct Services {
-    running: Vec<(String, Child)>,
-    logs: PathBuf,
-}
-
-impl Services {
-    /// Starts those of these services that have a program here.
-    pub(crate) fn start(programs: &Path, names: &[&str], env: &TestEnv) -> Result<Self> {
-        let logs = programs.with_file_name("my_system");
-        fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
-        let mut running = Vec::new();
-        for name in names {
-            let program = programs.join(name);
-            if !program.exists() {
-                println!("{name} has a contract, and no program here: start it yourself");
-                continue;
-            }
-            let file = logs.join(format!("{name}.log"));
-            let log = File::create(&file);
-            let log = log.with_context(|| format!("cannot write {}", file.display()))?;
-            let child = Command::new(program)
-                .env("AMQP_URL", env.amqp_url(name))
-                .env("DATABASE_URL", env.database_url(name))
-                .env("RABBITMQ_MANAGEMENT_URL", env.management().url())
-                .stdin(Stdio::null())
-                .stdout(log.try_clone().context("cannot share a log file")?)
-                .stderr(log)
-                .kill_on_drop(true)
-                .spawn();
-            running.push(((*name).to_owned(), child.with_context(|| format!("no {name}"))?));
+/// Starts the services that have a program here.
+pub(crate) async fn start(stage: &mut Stage, contracts: &Contracts, programs: &Path) -> Result<()> {
+    for name in contracts.system().parts.iter().map(|part| part.service) {
+        let program = programs.join(name);
+        if !program.exists() {
+            println!("{name} has a contract, and no program here: start it yourself");
+            continue;
         }
-        Ok(Self { running, logs })
+        stage.start(stage.launch(name, program, [])).await?;
     }
-
-    pub(crate) fn logs(&self) -> &Path {
-        &self.logs
-    }
-
-    /// Waits until a service ends, and says which.
-    pub(crate) async fn failed(&mut self) -> anyhow::Error {
-        loop {
-            for (name, child) in &mut self.running {
-                match child.try_wait() {
-                    Ok(None) => {}
-                    Ok(Some(status)) => {
-                        let logs = self.logs.display();
-                        return anyhow!("{name} ended with {status}; its log is {logs}/{name}.log");
-                    }
-                    Err(error) => return anyhow!("{name} cannot be watched: {error}"),
-                }
-            }
-            tokio::time::sleep(WATCH).await;
-        }
-    }
-
-    /// Ends all of them. A service may be killed at any time: the next process goes on.
-    pub(crate) async fn stop(self) {
-        for (_, mut child) in self.running {
-            child.kill().await.ok();
-        }
-    }
+    Ok(())
 }

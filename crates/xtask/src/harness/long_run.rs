@@ -1,13 +1,13 @@
 //! What a long run has to itself: private servers, proxies in front of them, and the services.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet::core::topology::{self, JOURNAL, JOURNAL_POLICY};
+use ballet::core::topology::{JOURNAL, JOURNAL_POLICY};
 use ballet_amqp::RabbitMq;
-use ballet_stage::{Children, Link, Options, Proxy, Servers, TestEnv};
+use ballet_stage::{Link, Options, Proxy, Servers, Stage};
 use reqwest::Client;
 use serde_json::Value;
 
@@ -61,46 +61,44 @@ impl Proxies {
     }
 }
 
-pub(crate) struct Stage {
-    pub(crate) servers: Servers,
-    pub(crate) env: TestEnv,
+pub(crate) struct LongRun {
+    pub(crate) stage: Stage,
     pub(crate) fleet: Fleet,
     pub(crate) proxies: BTreeMap<&'static str, Proxies>,
-    pub(crate) http: Client,
-    pub(crate) logs: PathBuf,
 }
 
-impl Stage {
+impl LongRun {
     pub(crate) async fn set(plan: Plan) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let logs = run_dir(Some(&program), plan.kind)?;
         let options = Options::durable().nodes(plan.nodes).progress(ui::say);
         let options = if plan.small_disks { options.small_disks() } else { options };
         let servers = Servers::private(options).await?;
-        let mut definitions = topology::definitions(&shop::system(), |_| String::new());
-        if let Some(bytes) = plan.journal {
-            limit_journal(&mut definitions, bytes);
-        }
-        let env = TestEnv::with_plain_names(&servers, &definitions, &SERVICES).await?;
+        let setting = Stage::of(&shop::system()).defined(|definitions| {
+            if let Some(bytes) = plan.journal {
+                limit_journal(definitions, bytes);
+            }
+        });
+        let mut stage = setting.on(servers, logs).await?;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
-        let http = http.context("cannot set up HTTP")?;
-        let fleet = Fleet::new(Children::new()?, &logs, plan.env)?;
+        stage.http = http.context("cannot set up HTTP")?;
+        let fleet = Fleet::new(stage.children.clone(), &stage.logs, plan.env)?;
+        let (servers, env) = (&stage.servers, &stage.env);
         let mut proxies = BTreeMap::new();
         let proxied: &[&'static str] = if plan.proxies { &SERVICES } else { &[] };
         for (number, name) in proxied.iter().copied().enumerate() {
-            let mut new =
-                Proxies::new(&servers, env.amqp_url(name), env.database_url(name)).await?;
+            let mut new = Proxies::new(servers, env.amqp_url(name), env.database_url(name)).await?;
             // Each service starts with another node.
             new.broker.rotate_left(number % plan.nodes);
             proxies.insert(name, new);
         }
-        let stage = Self { servers, env, fleet, proxies, http, logs };
+        let run = Self { stage, fleet, proxies };
         for name in SERVICES.iter().copied() {
             for _ in 0..plan.replicas.max(1) {
-                stage.add(name).await?;
+                run.add(name).await?;
             }
         }
-        Ok(stage)
+        Ok(run)
     }
 
     /// Starts one more process of a service.
@@ -111,7 +109,7 @@ impl Stage {
             }
             None => {
                 let (amqp_url, database_url) =
-                    (self.env.amqp_url(name), self.env.database_url(name));
+                    (self.stage.env.amqp_url(name), self.stage.env.database_url(name));
                 self.fleet.add(name, amqp_url, database_url).await
             }
         }
@@ -120,23 +118,23 @@ impl Stage {
     /// The broker for a user, with all its nodes and without the proxies.
     pub(crate) fn broker(&self, amqp_url: &str) -> Result<RabbitMq> {
         let nodes: Result<Vec<_>, _> =
-            self.servers.nodes().map(|node| node.at_this_node(amqp_url)).collect();
+            self.stage.servers.nodes().map(|node| node.at_this_node(amqp_url)).collect();
         Ok(RabbitMq::new(&nodes?.join(","))?)
     }
 
     /// Waits until all services are ready, fills the shelves, and publishes the products.
     pub(crate) async fn ready(&self) -> Result<()> {
         let ready = ballet_stage::wait_until("the services", Duration::from_secs(120), || async {
-            let missing = self.fleet.not_ready(&self.http).await;
+            let missing = self.fleet.not_ready(&self.stage.http).await;
             if missing.is_empty() { Ok(Some(())) } else { Err(missing.join("; ")) }
         });
         ready.await?;
         let inventory = self.fleet.url("inventory", 0).await.unwrap_or_default();
-        fill_shelves(&self.http, &inventory).await?;
+        fill_shelves(&self.stage.http, &inventory).await?;
         let catalog = self.fleet.url("catalog", 0).await.unwrap_or_default();
-        publish_all(&self.http, &catalog).await?;
+        publish_all(&self.stage.http, &catalog).await?;
         let orders = self.fleet.url("orders", 0).await.unwrap_or_default();
-        known_to_orders(&self.http, &orders).await
+        known_to_orders(&self.stage.http, &orders).await
     }
 
     /// Where everything can be reached without the proxies, for the audit.
@@ -146,7 +144,7 @@ impl Stage {
             let url = self.fleet.url(name, 0).await.unwrap_or_default();
             services.insert(name.to_owned(), url);
         }
-        Ok(Endpoints::new(&self.env, services))
+        Ok(Endpoints::new(&self.stage.env, services))
     }
 
     /// Opens all proxies.
@@ -160,22 +158,19 @@ impl Stage {
     pub(crate) async fn tear_down(self, keep: bool) -> Result<()> {
         self.fleet.end().await;
         if keep {
-            let brokers = self.servers.nodes().map(|node| node.log());
-            for log in brokers.chain([self.servers.postgres().log()]).flatten() {
+            let Stage { servers, logs, .. } = &self.stage;
+            let brokers = servers.nodes().map(|node| node.log());
+            for log in brokers.chain([servers.postgres().log()]).flatten() {
                 let name = log.file_name().unwrap_or_default();
-                std::fs::copy(log, self.logs.join(name))
+                std::fs::copy(log, logs.join(name))
                     .with_context(|| format!("cannot keep {}", log.display()))?;
             }
-        } else {
-            // A failure does no harm: the directory is in `target`.
-            std::fs::remove_dir_all(&self.logs).ok();
         }
-        self.servers.stop().await?;
-        Ok(())
+        Ok(Box::pin(self.stage.end(keep)).await?)
     }
 
     pub(crate) fn logs(&self) -> &Path {
-        &self.logs
+        &self.stage.logs
     }
 }
 

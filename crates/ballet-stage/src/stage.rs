@@ -1,0 +1,288 @@
+//! A system that runs: its environment on servers, and its services as processes.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ballet::core::{System, topology};
+use futures_util::future::{join_all, try_join_all};
+use reqwest::Client;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::env::test_env::TestEnv;
+use crate::error::{Error, Result, machine};
+use crate::processes::children::Children;
+use crate::processes::service::{Launch, ServiceProcess};
+use crate::servers::pair::Servers;
+
+/// How often the processes are looked at.
+const WATCH: Duration = Duration::from_millis(200);
+/// For an answer of a service.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A system on servers, with those of its services that are started. Everything ends with this value.
+#[derive(Debug)]
+pub struct Stage {
+    /// The services' processes.
+    pub services: Vec<ServiceProcess>,
+    /// Starts processes that end with this program.
+    pub children: Children,
+    /// For requests to the services.
+    pub http: Client,
+    /// The system's virtual host, users and databases.
+    pub env: TestEnv,
+    /// What it runs on.
+    pub servers: Box<Servers>,
+    /// The folder of the services' logs.
+    pub logs: PathBuf,
+}
+
+/// What a stage is set for.
+#[derive(Debug)]
+pub struct Setting {
+    definitions: Value,
+    services: Vec<&'static str>,
+    name: Option<String>,
+}
+
+impl Setting {
+    /// Gives virtual host, users and databases unique names with this one in them. Without it they have
+    /// plain names on servers of our own.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
+
+    /// Leaves out the databases of services that do not run here.
+    #[must_use]
+    pub fn only(mut self, runs: impl Fn(&str) -> bool) -> Self {
+        self.services.retain(|service| runs(service));
+        self
+    }
+
+    /// Changes the broker's definitions.
+    #[must_use]
+    pub fn defined(mut self, change: impl FnOnce(&mut Value)) -> Self {
+        change(&mut self.definitions);
+        self
+    }
+
+    /// Makes the environment on these servers. The logs will go into this folder.
+    ///
+    /// # Errors
+    ///
+    /// The servers refuse it.
+    pub async fn on(self, servers: Servers, logs: PathBuf) -> Result<Stage> {
+        let Self { definitions, services, name } = self;
+        let env = match name {
+            Some(name) => TestEnv::new(&servers, &name, &definitions, &services).await?,
+            None => TestEnv::with_plain_names(&servers, &definitions, &services).await?,
+        };
+        let http = Client::builder().no_proxy().timeout(PATIENCE).build();
+        let http = http.map_err(|error| machine("set up HTTP")(std::io::Error::other(error)))?;
+        let (children, services) = (Children::new()?, Vec::new());
+        Ok(Stage { services, children, http, env, servers: Box::new(servers), logs })
+    }
+}
+
+impl Stage {
+    /// A stage for this system: all that its services declare, and nothing that runs yet.
+    #[must_use]
+    pub fn of(system: &System) -> Setting {
+        Setting {
+            definitions: topology::definitions(system, |_| String::new()),
+            services: system.parts.iter().map(|part| part.service).collect(),
+            name: None,
+        }
+    }
+
+    /// What a service is started with from this program, with these variables.
+    pub fn launch(
+        &self,
+        name: &'static str,
+        program: PathBuf,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Launch {
+        let management = self.env.management().url().to_owned();
+        let management = [("RABBITMQ_MANAGEMENT_URL".to_owned(), management)];
+        Launch {
+            name,
+            program,
+            env: management.into_iter().chain(env).collect(),
+            isolated: false,
+            amqp_url: self.env.amqp_url(name).to_owned(),
+            database_url: self.env.database_url(name).to_owned(),
+            log: self.logs.join(format!("{name}.log")),
+        }
+    }
+
+    /// Starts a service.
+    ///
+    /// # Errors
+    ///
+    /// There is no process for it.
+    pub async fn start(&mut self, launch: Launch) -> Result<()> {
+        self.services.push(ServiceProcess::start(&self.children, launch).await?);
+        Ok(())
+    }
+
+    /// Waits until all services are ready, and their addresses are known.
+    ///
+    /// # Errors
+    ///
+    /// One has ended, or is not ready after minutes.
+    pub async fn ready(&mut self) -> Result<()> {
+        let http = &self.http;
+        try_join_all(self.services.iter_mut().map(|service| service.ready(http))).await?;
+        Ok(())
+    }
+
+    /// The same for services of which some may serve no HTTP: they are ready once they consume.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stage::ready`].
+    pub async fn ready_or_consuming(&mut self) -> Result<()> {
+        let (http, env) = (&self.http, &self.env);
+        let all = self.services.iter_mut().map(|service| ready_or_consuming(service, http, env));
+        try_join_all(all).await?;
+        Ok(())
+    }
+
+    /// Starts every service again that has ended. Returns a line about each.
+    ///
+    /// # Errors
+    ///
+    /// One ends again and again.
+    pub async fn revive(&mut self) -> Result<Vec<String>> {
+        let mut news = Vec::new();
+        for service in &mut self.services {
+            news.extend(service.revive(&self.children).await?);
+        }
+        Ok(news)
+    }
+
+    /// Waits until a service ends, and says which.
+    pub async fn failed(&mut self) -> Error {
+        failed(&mut self.services).await
+    }
+
+    /// A service that was started.
+    pub fn service(&mut self, name: &str) -> Option<&mut ServiceProcess> {
+        self.services.iter_mut().find(|service| service.launch.name == name)
+    }
+
+    /// The URL of a service; empty if it is not known.
+    #[must_use]
+    pub fn url(&self, name: &str) -> &str {
+        let service = self.services.iter().find(|service| service.launch.name == name);
+        service.map_or("", |service| service.url.as_str())
+    }
+
+    /// Sends a signal to a service's processes.
+    pub fn signal(&self, name: &str, signal: Signal) {
+        let of_name = self.services.iter().filter(|service| service.launch.name == name);
+        of_name.for_each(|service| service.signal(signal));
+    }
+
+    /// Where everything is, for a shell, for programs in it, and for the command `ballet` there.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let env = &self.env;
+        let mut all = vec![
+            ("BALLET_AMQP_URL".to_owned(), env.ops_amqp_url().to_owned()),
+            ("BALLET_MANAGEMENT_URL".to_owned(), env.management_url()),
+            ("BALLET_VHOST".to_owned(), env.vhost().to_owned()),
+        ];
+        let of = |service: &ServiceProcess| {
+            let name = service.launch.name;
+            (name, env.admin_database_url(name).to_owned())
+        };
+        let databases: Vec<_> = self.services.iter().map(of).collect();
+        if let Some((first, url)) = databases.first() {
+            let any = url.replace(&format!("/{first}"), "/{service}");
+            if databases.iter().all(|(name, url)| any.replace("{service}", name) == *url) {
+                all.push(("BALLET_DATABASE_URL".to_owned(), any));
+            }
+        }
+        for (service, (name, database)) in self.services.iter().zip(databases) {
+            let name = name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+            if !service.url.is_empty() {
+                all.push((format!("{name}_URL"), service.url.clone()));
+            }
+            all.push((format!("{name}_DATABASE_URL"), database));
+        }
+        all
+    }
+
+    /// Ends the services, and removes what was made for the system. The servers end if they are ours.
+    ///
+    /// # Errors
+    ///
+    /// Something cannot be removed.
+    pub async fn end(self, keep_logs: bool) -> Result<()> {
+        let Self { services, children, env, servers, logs, http: _ } = self;
+        join_all(services.into_iter().map(ServiceProcess::stop)).await;
+        drop(children);
+        if !keep_logs {
+            // A failure does no harm: they are in a folder of temporary things.
+            fs::remove_dir_all(&logs).ok();
+        }
+        // Servers of our own end with all that they hold.
+        if servers.rabbitmq().is_private() && servers.postgres().is_private() {
+            servers.stop().await?;
+            drop(env);
+            return Ok(());
+        }
+        let closed = env.close().await;
+        servers.stop().await?;
+        closed
+    }
+}
+
+/// Waits until one of these services ends, and says which.
+pub async fn failed(services: &mut [ServiceProcess]) -> Error {
+    loop {
+        for service in &mut *services {
+            if let Err(error) = service.check() {
+                return error;
+            }
+        }
+        tokio::time::sleep(WATCH).await;
+    }
+}
+
+/// Writes variables to a file for a shell. Only we may read it, because it holds passwords.
+///
+/// # Errors
+///
+/// It cannot be written.
+pub fn write_exports(file: &Path, variables: &[(String, String)]) -> Result<()> {
+    let text: String =
+        variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+    // It may be that of an earlier run, with other rights.
+    fs::remove_file(file).ok();
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(machine(format!("write {}", file.display())))
+}
+
+async fn ready_or_consuming(
+    service: &mut ServiceProcess,
+    http: &Client,
+    env: &TestEnv,
+) -> Result<()> {
+    while !service.find_address() {
+        service.check()?;
+        // A queue that cannot be looked at is looked at again.
+        let depth = env.management().depth(service.launch.name).await;
+        if depth.is_ok_and(|depth| depth.consumers > 0) && !service.find_address() {
+            return Ok(());
+        }
+        tokio::time::sleep(WATCH).await;
+    }
+    service.ready(http).await
+}
