@@ -134,13 +134,7 @@ async fn tell_again(
         ui::say(&format!("{} would be sent; nothing was sent", events(whole)));
         return Ok(Some(missed));
     }
-    if !restored::hold_aborts(db, GRACE).await? {
-        ui::say(&format!(
-            "{} the backup is of a release before: {service} may take in an abort before the steps that \
-             it ends",
-            ui::bad("note:")
-        ));
-    }
+    restored::hold_aborts(db, GRACE).await?;
     let put_off = restored::put_off_deadlines(db, GRACE).await?;
     if put_off > 0 {
         let deadlines = if put_off == 1 { "1 deadline" } else { &format!("{put_off} deadlines") };

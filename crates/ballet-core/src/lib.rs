@@ -48,7 +48,7 @@ pub use id::{MessageId, SagaId};
 pub use key::Key;
 pub use part::{
     CopyPart, DeadlinePart, Part, SagaPart, SharePart, StepKind, StepPart, SubscriptionPart,
-    System, tombstone_is_of,
+    System, is_tombstone_of,
 };
 pub use problem::Problem;
 pub use saga::Saga;

@@ -42,22 +42,14 @@ pub struct SagaPart {
 }
 
 /// Whether a tombstone, the row of a ledger that aborts a whole saga, is of the saga with this name, and not of
-/// another one with the same id. `sagas` are all of the service, each with its abort.
-///
-/// Its key is the saga's name. Version 0.1 left that out, and the event that aborted tells it. One that tells of
-/// none of the service's sagas is of all: another version of the service wrote it.
-pub fn tombstone_is_of<'a>(
+/// another one with the same id. `sagas` are all of the service. Its key is the saga's name. One of a saga that
+/// the service does not have is of all: another version of the service wrote it.
+pub fn is_tombstone_of<'a>(
     saga: &str,
-    sagas: impl IntoIterator<Item = (&'a str, Option<EventType>)>,
+    sagas: impl IntoIterator<Item = &'a str>,
     key: &str,
-    aborted_by: &str,
 ) -> bool {
-    let is_named = |name: &str, abort: Option<EventType>| match key {
-        "" => abort.is_some_and(|abort| abort.name() == aborted_by),
-        key => key == name,
-    };
-    let mut named = sagas.into_iter().filter(|(name, abort)| is_named(name, *abort)).peekable();
-    named.peek().is_none() || named.any(|(name, _)| name == saga)
+    key == saga || !sagas.into_iter().any(|name| name == key)
 }
 
 /// How long a saga's owner waits for the decision before it aborts.

@@ -123,8 +123,3 @@ pub(crate) async fn as_service(db: &mut PgConnection) -> Result<(), sqlx::Error>
                where owner <> current_user and pg_has_role(owner, 'member')";
     sqlx::query(set).execute(db).await.map(drop)
 }
-
-/// Whether a table is there: a process of this release makes it when it starts.
-pub(crate) async fn has_table(db: &mut PgConnection, name: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select to_regclass($1) is not null").bind(name).fetch_one(db).await
-}

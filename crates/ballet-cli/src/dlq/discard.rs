@@ -1,22 +1,20 @@
 //! `ballet dlq discard`: writes dead letters to a file and removes them.
 
-mod lost;
-
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use ballet_ops::redrive::{Archive, DeadLetter};
-use ballet_terminal::{ask, is_interactive};
 
+use crate::dlq::given_up::{self, confirm};
 use crate::dlq::interrupt::stop_on_ctrl_c;
 use crate::dlq::plans::{self, forget};
 use crate::dlq::record::Record;
 use crate::dlq::render;
 use crate::dlq::selection::Selection;
-use crate::exit::{Done, usage};
+use crate::exit::Done;
 use crate::options::GlobalOptions;
 use crate::ui;
 
@@ -64,14 +62,14 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
         args.selection.require_known_reason()?;
-        return lost::give_up(args, options).await;
+        return given_up::give_up(&args.selection, args.yes, args.dry_run, options).await;
     }
     plans::show(&planned, options);
     if args.dry_run {
         ui::say(&format!("{} would be discarded; nothing was", ui::dead_letters(whole)));
         return Ok(Done::All);
     }
-    confirm(args, &ui::dead_letters(whole))?;
+    confirm(args.yes, &ui::dead_letters(whole))?;
     let now = options.clock.now();
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
@@ -102,23 +100,6 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         ui::say("stopped before the end; the same command continues");
     }
     Ok(if stopped || done < whole { Done::Partly } else { Done::All })
-}
-
-/// Asks the user to confirm, unless `--yes` is given.
-fn confirm(args: &Args, what: &str) -> Result<()> {
-    if args.yes {
-        return Ok(());
-    }
-    if !is_interactive() {
-        return Err(usage(
-            "there is no terminal to ask on: give --yes to discard without confirmation",
-        ));
-    }
-    let answer = ask(&format!("Discard {what}? Type `discard`:"))?;
-    if answer != "discard" {
-        bail!("nothing was discarded");
-    }
-    Ok(())
 }
 
 /// Opens a file that only its owner can read, because a body may be confidential.

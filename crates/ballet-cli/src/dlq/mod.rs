@@ -2,6 +2,7 @@
 
 mod discard;
 mod edit;
+mod given_up;
 pub(crate) mod interrupt;
 mod list;
 mod lookup;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System, tombstone_is_of};
+use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System, is_tombstone_of};
 use jiff::Timestamp;
 
 /// A row of the ledger, without its body.
@@ -47,9 +47,8 @@ fn entries_of(rows: &[Row]) -> Entries<'_> {
 
 /// Whether a row is the abort of this whole saga.
 pub(crate) fn aborts(part: &Part, row: &Row, saga: &SagaPart) -> bool {
-    let sagas = part.sagas.iter().map(|saga| (saga.saga, saga.abort));
-    let by = row.event_type.as_deref().unwrap_or_default();
-    row.step.is_empty() && row.entry == "aborted" && tombstone_is_of(saga.saga, sagas, &row.key, by)
+    let sagas = part.sagas.iter().map(|saga| saga.saga);
+    row.step.is_empty() && row.entry == "aborted" && is_tombstone_of(saga.saga, sagas, &row.key)
 }
 
 /// The ordinal of the abort of a step, alone or with the whole saga.

@@ -6,8 +6,6 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::databases::has_table;
-
 /// A copy that a service keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copy {
@@ -35,10 +33,6 @@ pub struct Copy {
 ///
 /// If the database does not answer.
 pub async fn copies(db: &mut PgConnection) -> Result<Vec<Copy>, sqlx::Error> {
-    // A service of the release before has no such table.
-    if !has_table(db, "ballet.copy_fill").await? {
-        return Ok(Vec::new());
-    }
     sqlx::query_as(
         "select f.*, size.entities, size.versions from ballet.copy_fill f, \
          lateral (select count(*) as entities, coalesce(sum(version), 0)::bigint as versions \

@@ -9,10 +9,7 @@ use ballet_core::Part;
 use jiff::SignedDuration;
 use sqlx::PgConnection;
 
-use crate::databases::has_table;
-
-/// Makes the service put off aborts, for as long as `longest` unless [`end_hold`] comes first. Returns
-/// false if the database is of a release before, which cannot.
+/// Makes the service put off aborts, for as long as `longest` unless [`end_hold`] comes first.
 ///
 /// # Errors
 ///
@@ -20,16 +17,12 @@ use crate::databases::has_table;
 pub async fn hold_aborts(
     db: &mut PgConnection,
     longest: SignedDuration,
-) -> Result<bool, sqlx::Error> {
-    if !has_table(db, "ballet.restored").await? {
-        return Ok(false);
-    }
+) -> Result<(), sqlx::Error> {
     let hold = "insert into ballet.restored (restored_at, hold_until) \
                 values (ballet.now(), ballet.now() + $1 * interval '1 second') \
                 on conflict (only_one) do update set restored_at = excluded.restored_at, \
                     hold_until = excluded.hold_until";
-    sqlx::query(hold).bind(longest.as_secs_f64()).execute(db).await?;
-    Ok(true)
+    sqlx::query(hold).bind(longest.as_secs_f64()).execute(db).await.map(drop)
 }
 
 /// Lets the service take aborts in.
@@ -38,11 +31,8 @@ pub async fn hold_aborts(
 ///
 /// If the database does not answer.
 pub async fn end_hold(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    if has_table(db, "ballet.restored").await? {
-        let end = "update ballet.restored set hold_until = ballet.now()";
-        sqlx::query(end).execute(db).await?;
-    }
-    Ok(())
+    let end = "update ballet.restored set hold_until = ballet.now()";
+    sqlx::query(end).execute(db).await.map(drop)
 }
 
 /// The events that the service puts off meanwhile. The owner of a saga hears of no abort.

@@ -5,7 +5,6 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::audit::ledger::Row;
-use crate::databases::has_table;
 
 /// A row of the ledger with what the saga's picture needs besides.
 #[derive(Debug)]
@@ -70,11 +69,8 @@ pub struct Solved {
     pub last_error: Option<String>,
 }
 
-/// The compensations of a saga that a person has done by hand. A service of the release before has none.
+/// The compensations of a saga that a person has done by hand.
 pub(crate) async fn solved(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Solved>, sqlx::Error> {
-    if !has_table(db, "ballet.solved").await? {
-        return Ok(Vec::new());
-    }
     type Columns = (String, String, String, String, jiff_sqlx::Timestamp, Option<String>);
     let statement = "select step, key, solved_by, why, solved_at, last_error from ballet.solved \
                      where saga_id = $1 order by solved_at";
@@ -99,14 +95,11 @@ pub struct Stopped {
     pub at: Timestamp,
 }
 
-/// Who has stopped the sagas with this id. A service of the release before knows of none.
+/// Who has stopped the sagas with this id.
 pub(crate) async fn stopped(
     db: &mut PgConnection,
     saga: Uuid,
 ) -> Result<Vec<Stopped>, sqlx::Error> {
-    if !has_table(db, "ballet.stopped").await? {
-        return Ok(Vec::new());
-    }
     let statement =
         "select saga, stopped_by, why, stopped_at from ballet.stopped where saga_id = $1";
     let rows: Vec<(String, String, String, jiff_sqlx::Timestamp)> =

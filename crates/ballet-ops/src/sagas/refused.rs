@@ -6,11 +6,6 @@ use uuid::Uuid;
 /// Why a compensation cannot be marked as solved by hand. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotSolved {
-    /// The database is of a release before.
-    #[error(
-        "the database of {0} has no table for it: start a process of this release, which makes it"
-    )]
-    NotMigrated(String),
     /// The service has no such step, or none that can be compensated.
     #[error("{service} has no step `{step}` that can be compensated; it has: {known}")]
     NoStep {

@@ -14,7 +14,7 @@ use ballet_fault::{self as fault, FaultPoint};
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use crate::databases::{as_service, change, has_table};
+use crate::databases::{as_service, change};
 use crate::outbox;
 use crate::redrive::Note;
 use crate::sagas::read::{self, Recorded};
@@ -95,9 +95,6 @@ pub async fn solve(
     let (saga_part, declared) = declared(part, step)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
-    if !has_table(&mut transaction, "ballet.restored").await? {
-        return Err(NotSolved::NotMigrated(part.service.to_owned()));
-    }
     let running =
         || NotSolved::Running { service: part.service.to_owned(), step: (*step).to_owned() };
     lock_saga(&mut transaction, *saga).await.map_err(|error| in_use(error, running()))?;

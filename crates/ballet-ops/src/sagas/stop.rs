@@ -8,7 +8,7 @@ use ballet_fault::{self as fault, FaultPoint};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::databases::{change, has_table};
+use crate::databases::change;
 use crate::redrive::Note;
 
 /// A saga that can be stopped by its owner.
@@ -23,11 +23,6 @@ pub struct Stoppable {
 /// Why a saga cannot be stopped. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotStopped {
-    /// The database is of a release before.
-    #[error(
-        "the database of {0} has no table for it: start a process of this release, which makes it"
-    )]
-    NotMigrated(String),
     /// The owner has no deadline for it.
     #[error(
         "{owner} has no undecided {saga} {id}: it is decided or aborted, has not begun, or its deadline \
@@ -76,9 +71,6 @@ pub async fn stop(
     note: &Note,
 ) -> Result<(), NotStopped> {
     let mut transaction = change(db).await?;
-    if !has_table(&mut transaction, "ballet.stopped").await? {
-        return Err(NotStopped::NotMigrated(saga.owner.to_owned()));
-    }
     let now = "update ballet.deadline set due_at = ballet.now() \
                where saga_id = $1 and saga = $2 and due_at > ballet.now()";
     let now = sqlx::query(now).bind(id).bind(saga.saga).execute(&mut *transaction).await?;

@@ -47,7 +47,10 @@ async fn an_answer_that_the_document_does_not_have_is_found() {
         "/plain": { "get": operation("read_plain", &number()) },
     });
     let findings = findings(routes, paths).await;
-    found(&findings, "read_text: the body does not fit its schema: #: want integer, but got string");
+    found(
+        &findings,
+        "read_text: the body does not fit its schema: #: want integer, but got string",
+    );
     found(&findings, "make_tea: the status 418 is not declared");
     found(&findings, "make_tea never answered with success");
     found(&findings, "fail: the service failed");

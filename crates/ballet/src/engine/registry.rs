@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ballet_core::{
-    AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable, tombstone_is_of,
+    AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable, is_tombstone_of,
 };
 use jiff::SignedDuration;
 
@@ -352,8 +352,7 @@ impl Registry {
         if !row.step.is_empty() {
             return saga.has_step(&row.step) || !self.has_step(&row.step);
         }
-        let sagas = self.sagas.iter().map(|entry| (entry.saga, entry.abort));
-        tombstone_is_of(saga.saga, sagas, &row.key, &row.arrived)
+        is_tombstone_of(saga.saga, self.sagas.iter().map(|entry| entry.saga), &row.key)
     }
 
     /// The declared origin that emits this event, with its saga.

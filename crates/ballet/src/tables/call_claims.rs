@@ -25,14 +25,12 @@ pub(crate) struct Room {
     pub(crate) claim_for: Duration,
 }
 
-/// Claims calls that are due, except those that the process holds, and those of owners with these lock
-/// keys.
+/// Claims calls that are due, except those that the process holds.
 pub(crate) async fn claim(
     db: &mut PgConnection,
     process: i64,
     rooms: &[Room],
     held: &[Uuid],
-    except_owners: &[i64],
 ) -> Result<Vec<NewCall>, sqlx::Error> {
     type Columns = (
         Uuid,
@@ -51,22 +49,21 @@ pub(crate) async fn claim(
     // and then kept, reads all of it.
     let rows: Vec<Columns> = sqlx::query_as(
         "with room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[], \
-             $8::boolean[], $9::boolean[]) \
+             $7::boolean[], $8::boolean[]) \
          as room (step, undo, count, claim_for, is_repeated, newest_first)), \
          longest as materialized (select due.ctid from room cross join lateral ( \
              select c.ctid from ballet.call c where not room.newest_first \
              and c.closed_at is null and c.step = room.step \
              and c.undo = room.undo and c.next_at <= (select ballet.now()) \
              and (c.last_error is not null) = room.is_repeated \
-             and c.call_key <> all($6) and (c.owner & 4294967295) <> all($7) order by c.next_at \
+             and c.call_key <> all($6) order by c.next_at \
              limit room.count for update skip locked) as due), \
          newest as materialized (select due.ctid from room cross join lateral ( \
              select c.ctid from ballet.call c where room.newest_first \
              and c.closed_at is null and c.step = room.step \
              and c.undo = room.undo and c.next_at <= (select ballet.now()) \
              and (c.last_error is not null) = room.is_repeated \
-             and c.call_key <> all($6) and (c.owner & 4294967295) <> all($7) \
-             order by c.attempts, c.next_at desc limit room.count for update skip locked) as due) \
+             and c.call_key <> all($6) order by c.attempts, c.next_at desc limit room.count for update skip locked) as due) \
          update ballet.call c set owner = $5, \
          next_at = ballet.now() + make_interval(secs => room.claim_for) from room \
          where c.ctid = any(array(select ctid from longest union select ctid from newest)) \
@@ -82,7 +79,6 @@ pub(crate) async fn claim(
     .bind(rooms.iter().map(|room| room.claim_for.as_secs_f64()).collect::<Vec<_>>())
     .bind(process)
     .bind(held)
-    .bind(except_owners)
     .bind(rooms.iter().map(|room| room.is_repeated).collect::<Vec<_>>())
     .bind(rooms.iter().map(|room| room.newest_first).collect::<Vec<_>>())
     .persistent(false)

@@ -31,12 +31,12 @@ pub(crate) struct NewMessage {
 pub(crate) struct Received {
     /// The messages that are new.
     pub(crate) fresh: HashSet<MessageId>,
-    /// The hashes of the others, and perhaps of new ones. A release before 0012 kept none.
+    /// The hashes of the others, and perhaps of new ones, as far as they are known.
     pub(crate) known: HashMap<MessageId, i64>,
 }
 
 const RECEIVE: &str = "select message_id, saga_id, step, key, entry, arrived, ordinal, content \
-     from ballet.receive_with_content($1, $2, $3, '{}', '{}', $4, $5)";
+     from ballet.receive($1, $2, $3, $4, $5)";
 const RECEIVE_APART: &str = "insert into ballet.inbox_other (message_id, content, received_at) \
      select id, content, $3 from unnest($1::uuid[], $2::bigint[]) as new (id, content) \
      on conflict do nothing returning message_id";

@@ -87,8 +87,7 @@ pub(crate) struct Row {
     pub(crate) step: String,
     pub(crate) key: String,
     pub(crate) entry: Entry,
-    /// The event that arrived for a join. Of a tombstone without a saga's name, which version 0.1
-    /// wrote, it is the event that aborted.
+    /// The event that arrived for a join.
     pub(crate) arrived: String,
     pub(crate) ordinal: i32,
     pub(crate) event: Option<Encoded>,

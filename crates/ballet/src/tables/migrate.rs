@@ -19,26 +19,7 @@ macro_rules! framework {
     };
 }
 
-const FRAMEWORK: &[Migration] = &[
-    framework!("0001_ballet"),
-    framework!("0002_deadline"),
-    framework!("0003_failure"),
-    framework!("0004_receive"),
-    framework!("0005_unsent_copy"),
-    framework!("0006_sagas_apart"),
-    framework!("0007_clock"),
-    framework!("0008_memory"),
-    framework!("0009_outbox_table"),
-    framework!("0010_leases"),
-    framework!("0011_copies"),
-    framework!("0012_content"),
-    framework!("0013_solved"),
-    framework!("0014_take_outbox"),
-    framework!("0015_emptied_copy"),
-    framework!("0016_calls"),
-    framework!("0017_unready"),
-    framework!("0018_own_table"),
-];
+const FRAMEWORK: &[Migration] = &[framework!("0001_ballet")];
 
 /// After this long without a statement of it, a process that migrates is taken for frozen.
 const FROZEN: &str = "20s";

@@ -1,37 +1,24 @@
 //! Which outbox tables there are, and whose they are.
 //!
 //! A process writes to tables of its own, one after the other, so it knows what of them is published.
-//! The tables `outbox_0` to `outbox_3` belong to the release before, whose replicas all write to the
-//! same one at a time.
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::tables::left_behind::has_unmarked;
 
-/// The number of tables of the release before.
-const OLD_TABLES: i16 = 4;
-
 /// An outbox table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutboxTable {
     pub(crate) number: i16,
-    /// The process that writes to it; `None` if it is free or belongs to the release before.
+    /// The process that writes to it; `None` if it is free.
     pub(crate) owner: Option<i64>,
-}
-
-impl OutboxTable {
-    /// Whether replicas of the release before write to it.
-    pub(crate) const fn is_old(self) -> bool {
-        self.number < OLD_TABLES
-    }
 }
 
 /// Lists all outbox tables.
 pub(crate) async fn list(db: &mut PgConnection) -> Result<Vec<OutboxTable>, sqlx::Error> {
     let statement = "select table_number, owner from ballet.outbox_table order by table_number";
     let rows: Vec<(i16, Option<i64>)> = sqlx::query_as(statement).fetch_all(db).await?;
-    let old = (0..OLD_TABLES).map(|number| OutboxTable { number, owner: None });
-    Ok(old.chain(rows.into_iter().map(|(number, owner)| OutboxTable { number, owner })).collect())
+    Ok(rows.into_iter().map(|(number, owner)| OutboxTable { number, owner }).collect())
 }
 
 /// Returns true if a table holds no rows, published or not.

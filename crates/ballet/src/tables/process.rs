@@ -97,7 +97,7 @@ pub(crate) async fn renew(
 /// Returns true if the process with this number is gone. Call it outside of a transaction, as
 /// [`lock_is_free`].
 pub(crate) async fn is_gone(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
-    // A process of a release before has no lease, only the lock.
+    // Between its lock and its first lease a process is alive.
     let statement = "select pg_try_advisory_xact_lock($1, $2) or exists (select \
                      from ballet.process_lease where process = $3 and lease_until \
                      not between ballet.now() and ballet.now() + $4::interval)";
@@ -133,12 +133,9 @@ pub async fn alive(db: &mut PgConnection) -> Result<Alive, sqlx::Error> {
                      and granted and objid::bigint = process & 4294967295 and database = \
                      (select oid from pg_database where datname = current_database()))), false), \
                      least(max(lease_until), ballet.now()) from ballet.process_lease";
-    let (is_alive, ended): (bool, Option<jiff_sqlx::Timestamp>) = sqlx::query_as(statement)
-        .bind(i64::from(CLASS))
-        .bind(LONGEST_LEASE)
-        .fetch_one(&mut *db)
-        .await?;
-    if is_alive || !without_lease(db).await?.is_empty() {
+    let (is_alive, ended): (bool, Option<jiff_sqlx::Timestamp>) =
+        sqlx::query_as(statement).bind(i64::from(CLASS)).bind(LONGEST_LEASE).fetch_one(db).await?;
+    if is_alive {
         return Ok(Alive::Yes);
     }
     Ok(Alive::No(ended.map(jiff_sqlx::Timestamp::to_jiff)))
@@ -161,17 +158,6 @@ pub async fn unready(db: &mut PgConnection) -> Result<Vec<(i64, String)>, sqlx::
     let rows: Vec<(i64, Option<String>)> =
         sqlx::query_as(statement).bind(i64::from(CLASS)).bind(LONGEST_LEASE).fetch_all(db).await?;
     Ok(rows.into_iter().filter_map(|(process, why)| Some((process, why?))).collect())
-}
-
-/// Returns the lock keys of processes of a release before, which are alive and have no lease: the lower
-/// halves of their numbers.
-pub(crate) async fn without_lease(db: &mut PgConnection) -> Result<Vec<i64>, sqlx::Error> {
-    let statement = "select objid::bigint from pg_locks where locktype = 'advisory' \
-                     and classid::bigint = $1 and objsubid = 2 and granted and database = \
-                     (select oid from pg_database where datname = current_database()) \
-                     and not exists (select from ballet.process_lease \
-                     where process & 4294967295 = objid::bigint)";
-    sqlx::query_scalar(statement).bind(i64::from(CLASS)).fetch_all(db).await
 }
 
 /// Ends the leases of other processes whose lock is free, and returns these processes. The row of a

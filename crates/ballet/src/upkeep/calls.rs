@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ballet_amqp::{Backoff, jittered};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
-use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::declare::failure::Failure;
@@ -27,37 +26,15 @@ const AFTER_ERROR: Duration = Duration::from_secs(2);
 /// How often to look for processes that are gone.
 const LOOK_FOR_GONE: Duration = Duration::from_secs(2);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
-/// How often to look for processes of a release before.
-const LOOK_FOR_EARLIER: Duration = Duration::from_secs(2);
-
-/// The processes of a release before that are alive. Such a process makes its open calls itself, and
-/// does not mark them as claimed.
-#[derive(Debug, Default)]
-struct Earlier {
-    lock_keys: Vec<i64>,
-    read_at: Option<Instant>,
-}
-
-impl Earlier {
-    async fn read(&mut self, db: &mut PgConnection) -> Result<&[i64], Failure> {
-        if self.read_at.is_none_or(|at| at.elapsed() >= LOOK_FOR_EARLIER) {
-            self.lock_keys = answered(process::without_lease(db)).await?;
-            self.read_at = Some(Instant::now());
-        }
-        Ok(&self.lock_keys)
-    }
-}
-
 /// Claims and records until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     let work = async {
-        let mut earlier = Earlier::default();
         loop {
             engine.calls.until_due().await;
             let worked = async {
                 note_failures(&engine).await?;
-                claim_due(&engine, &mut earlier).await
+                claim_due(&engine).await
             };
             let pause = match worked.await {
                 Ok(()) => GATHER,
@@ -115,15 +92,14 @@ async fn note_failures(engine: &Engine) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn claim_due(engine: &Arc<Engine>, earlier: &mut Earlier) -> Result<(), Failure> {
+async fn claim_due(engine: &Arc<Engine>) -> Result<(), Failure> {
     let rooms = engine.calls.rooms();
     if rooms.is_empty() {
         return Ok(());
     }
     let held = engine.calls.held();
     let mut transaction = begin(&engine.pool).await?;
-    let earlier = earlier.read(&mut transaction).await?;
-    let claim = call_claims::claim(&mut transaction, engine.relay.process, &rooms, &held, earlier);
+    let claim = call_claims::claim(&mut transaction, engine.relay.process, &rooms, &held);
     let claimed = answered(claim).await?;
     fault::point(FaultPoint::BeforeClaim, &*claimed);
     answered(transaction.commit()).await?;

@@ -147,10 +147,6 @@ impl Sweeper {
                     false
                 }
                 Some(owner) => others.is_gone(&mut db, owner).await?,
-                None if table.is_old() && with_rows.contains(&number) => {
-                    tables.push(number);
-                    false
-                }
                 None => with_rows.contains(&number),
             };
             if !is_left {

@@ -80,7 +80,7 @@ impl Keeper {
         self.spare.retain(|spare| mine(*spare));
         for table in &tables {
             let number = table.number;
-            if !(table.is_old() || mine(number))
+            if !mine(number)
                 || self.spare.contains(&number)
                 || !relay.turns.may_be_emptied(number)
                 || !relay.live_of_table(number).is_empty()
@@ -88,7 +88,6 @@ impl Keeper {
                 continue;
             }
             match truncate(&mut db, number).await {
-                Ok(Emptied::Yes | Emptied::Already) if table.is_old() => {}
                 Ok(Emptied::Yes | Emptied::Already) if self.spare.len() < SPARE => {
                     self.spare.push(number);
                 }

@@ -161,7 +161,7 @@ async fn t184_what_was_forgotten_too_early_is_told_and_nothing_is_done_twice() {
     for (number, (partition, reason)) in
         [(ledger, "saga_too_old"), (inbox, "too_old_to_deduplicate")].into_iter().enumerate()
     {
-        // As the release before does with a clock that is ahead, and as this one remembers it.
+        // As if it was dropped by a clock that was ahead.
         let sql = format!(
             "drop table ballet.{partition}; \
              insert into ballet.dropped_partition values ('{partition}')"

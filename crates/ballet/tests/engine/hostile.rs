@@ -304,14 +304,11 @@ async fn one_locked_row_does_not_stop_the_lane_for_good() {
 async fn a_long_backlog_in_the_outbox_is_published_in_portions() {
     let world = hotel_world("backlog").await;
     let mut db = connect(&world, "hotel").await;
-    for table in 0..4 {
-        let fill = format!(
-            "insert into ballet.outbox_{table} select 99999, g, 0, gen_random_uuid(), \
-             'hotel.room_freed.v1', gen_random_uuid(), null, null, '{{\"room\":1}}', now() \
-             from generate_series(1, 3000) g"
-        );
-        db.execute(AssertSqlSafe(fill)).await.expect("filled");
-    }
+    let fill = "do $do$ begin for table_count in 1 .. 4 loop \
+                execute format('insert into ballet.outbox_%s select 99999, g, 0, gen_random_uuid(), \
+                    ''hotel.room_freed.v1'', gen_random_uuid(), null, null, ''{\"room\":1}'', now() \
+                    from generate_series(1, 3000) g', ballet.take_outbox(99999)); end loop; end $do$";
+    db.execute(fill).await.expect("filled");
     wait_until("all of it in the journal's place", LONG, || async {
         let seen = world.seen().await.len();
         if seen >= 12_000 { Ok(Some(())) } else { Err(format!("{seen} of 12000")) }

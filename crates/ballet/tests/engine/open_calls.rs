@@ -144,7 +144,7 @@ async fn t189_messages_do_not_wait_while_100_000_calls_wait_for_a_provider_that_
     // A database in another zone.
     proxy.set(Link::Slow(Duration::from_millis(3)));
     let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
-    // As a release before left them; its process is gone.
+    // Their process is gone.
     let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, \
                  created_at, next_at) select gen_random_uuid(), gen_random_uuid(), 'rent_car', \
                  '', false, '\"Rome\"', 7777, now(), now() from generate_series(1, $1)";

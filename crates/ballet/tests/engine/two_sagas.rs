@@ -3,12 +3,11 @@
 
 use ballet::{
     Abort, Compensate, CompensateResult, Due, Event, EventType, Failure, Never, Owner, Participant,
-    Saga, SagaId, Service, Settings, Step, StepResult, Tx, compensated, done,
+    Saga, Step, StepResult, Tx, compensated, done,
 };
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use crate::world::{World, part};
 
@@ -138,14 +137,6 @@ fn depot() -> Participant {
         .saga::<Cover>(|saga| saga.compensatable(NoteCover))
 }
 
-/// The statement of a tombstone as version 0.1 wrote it, without the saga's name.
-fn nameless_tombstone(saga: SagaId, event_type: &str) -> String {
-    format!(
-        "insert into ballet.ledger (saga_id, step, key, entry, arrived, ordinal, event_type, body, \
-         recorded_at) values ('{saga}', '', '', 'aborted', '', 0, '{event_type}', '{{}}', now())"
-    )
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn t179_one_event_begins_two_sagas_and_the_end_of_one_leaves_the_other() {
     let parts = || vec![part(market(), &[]), part(depot(), &[])];
@@ -196,109 +187,4 @@ async fn t179_a_tombstone_that_comes_first_covers_its_own_saga_only() {
     world.event::<CoverDropped>(saga).await;
     assert_eq!(world.count("depot", "ballet.ledger where entry = 'aborted'").await, 2);
     assert_eq!(world.events::<GoodsFreed>(saga).await, []);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t179_a_tombstone_without_a_name_covers_the_saga_that_its_event_aborts() {
-    let world = World::new("old_tombstone", vec![part(depot(), &[])]).await;
-    let mut db = PgConnection::connect(world.env.database_url("depot")).await.expect("connected");
-    let (known, unknown) = (world.new_saga(), world.new_saga());
-    for (saga, event_type) in
-        [(known, PurchaseCancelled::TYPE.name()), (unknown, "market.all_cancelled.v1")]
-    {
-        let tombstone = nameless_tombstone(saga, event_type);
-        db.execute(AssertSqlSafe(tombstone)).await.expect("a tombstone");
-    }
-    for saga in [unknown, known] {
-        world.publish(saga, &PurchaseBegun {}).await;
-        world.publish(saga, &CoverBegun {}).await;
-    }
-    world.event::<CoverNoted>(known).await;
-    world.until_count("depot", "ballet.inbox", 4).await;
-    assert_eq!(world.events::<GoodsHeld>(known).await, []);
-    assert_eq!(world.events::<GoodsHeld>(unknown).await, []);
-    assert_eq!(world.events::<CoverNoted>(unknown).await, [], "it may have been of either");
-    // The abort comes once more: it is known.
-    world.publish(known, &PurchaseCancelled {}).await;
-    world.until_count("depot", "ballet.inbox", 5).await;
-    assert_eq!(world.count("depot", "ballet.ledger where entry = 'aborted'").await, 2);
-}
-
-/// Takes the last migration back, and fills the ledger and the deadlines.
-const RELEASE: &str = concat!(
-    "delete from ballet._framework_migrations where version = 6; \
-     alter table ballet.deadline drop constraint deadline_pkey, \
-         add constraint deadline_pkey primary key (saga_id); \
-     drop function ballet.receive; ",
-    include_str!("../../../../migrations/ballet/0004_receive.sql"),
-    "insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, event_type, \
-         body, message_id, recorded_at) \
-     select gen_random_uuid(), 'hold_goods', '', 'done', '', 0, 'depot.goods_held.v1', '{}', \
-         gen_random_uuid(), now() from generate_series(1, 50000); \
-     insert into ballet.ledger (saga_id, step, key, entry, arrived, ordinal, event_type, body, \
-         message_id, recorded_at) \
-     select overlay(overlay(gen_random_uuid()::text placing lpad(to_hex((extract(epoch from now()) \
-         * 1000)::bigint >> 16), 8, '0') from 1) placing '7' from 15)::uuid, 'hold_goods', '', \
-         'done', '', 0, 'depot.goods_held.v1', '{}', gen_random_uuid(), now() \
-     from generate_series(1, 50000);"
-);
-
-/// How version 0.1 begins a transaction.
-const OLD_BEGIN: &str = "select * from ballet.receive($1, $2, $3, $4, $5)";
-const OLD_DEADLINE: &str = "insert into ballet.deadline (saga_id, saga, due_at) \
-                            values (gen_random_uuid(), 'purchase', now() + interval '1 hour')";
-
-/// Begins a transaction as version 0.1 does, and returns what it reads of the saga.
-async fn old_batch(db: &mut PgConnection, saga: SagaId) -> Vec<(String, String)> {
-    let none = || Vec::<uuid::Uuid>::new();
-    let query = sqlx::query(OLD_BEGIN).bind(Vec::<i64>::new());
-    let query = query.bind(none()).bind(none()).bind(vec![saga.0]).bind(none());
-    let rows = query.fetch_all(db).await.expect("rows");
-    rows.iter().map(|row| (row.get("step"), row.get("entry"))).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t179_the_migration_of_a_full_ledger_lets_the_replicas_of_the_release_before_go_on() {
-    let mut world = World::new("full_ledger", vec![part(depot(), &[])]).await;
-    world.services.pop().expect("the depot").stop().await;
-    let url = world.env.database_url("depot").to_owned();
-    let connect = async || PgConnection::connect(&url).await.expect("connected");
-    let (mut first, mut second) = (connect().await, connect().await);
-    first.execute(RELEASE).await.expect("the release before");
-    let saga = world.new_saga();
-    let tombstone = nameless_tombstone(saga, PurchaseCancelled::TYPE.name());
-    first.execute(AssertSqlSafe(tombstone)).await.expect("a tombstone");
-    let aborted = vec![(String::new(), "aborted".to_owned())];
-
-    // One replica is in the middle of a batch while the next version starts.
-    second.execute("set lock_timeout = '2s'").await.expect("set");
-    first.execute("begin").await.expect("begun");
-    assert_eq!(old_batch(&mut first, saga).await, aborted);
-    first.execute(OLD_DEADLINE).await.expect("a deadline");
-    let old = async {
-        let migrating = "pg_stat_activity where datname = current_database() \
-                         and query like '%sagas may share an id%' and pid <> pg_backend_pid()";
-        world.until_count("depot", migrating, 1).await;
-        for _ in 0..20 {
-            assert_eq!(old_batch(&mut second, saga).await, aborted);
-            second.execute(OLD_DEADLINE).await.expect("another replica goes on");
-        }
-        first.execute("commit").await.expect("committed");
-    };
-    let settings = Settings::new(world.env.amqp_url("depot"), &url);
-    let new = async { Service::new(depot()).start(settings).await.expect("started") };
-    let ((), new) = tokio::join!(old, new);
-
-    // The statements that the old replica has prepared still work, and so do its rows.
-    assert_eq!(old_batch(&mut first, saga).await, aborted);
-    assert_eq!(old_batch(&mut second, saga).await, aborted);
-    second.execute(OLD_DEADLINE).await.expect("a deadline");
-    world.publish(saga, &CoverBegun {}).await;
-    world.event::<CoverNoted>(saga).await;
-    // A tombstone with a name is one for the old replica too.
-    let saga = world.new_saga();
-    world.publish(saga, &PurchaseCancelled {}).await;
-    world.until_count("depot", "ballet.ledger where key = 'purchase'", 1).await;
-    assert_eq!(old_batch(&mut first, saga).await, aborted);
-    new.stop().await;
 }

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::outside::{No, Outside};
 use crate::proxy::Proxy;
 use crate::sale::{Authorized, PAY_TABLES, Placed, calling, local};
-use crate::stage::{LONG, Stage, env};
+use crate::stage::{LONG, Stage, env, left_by_a_gone_process};
 
 async fn behind_a_proxy(name: &str, is_local: bool) -> (Stage, Proxy, SagaId) {
     let outside = Outside::new();
@@ -57,10 +57,10 @@ async fn a_batch_whose_commits_answer_is_late_is_not_taken_for_left_behind() {
     let mut db = PgConnection::connect(stage.url()).await.expect("a database");
     let (event, other) = (Authorized::TYPE, stage.new_id());
     let left = format!(
-        "insert into ballet.outbox_0 (owner, batch, position, message_id, event_type, saga_id, body, \
+        "insert into ballet.outbox_left (owner, batch, position, message_id, event_type, saga_id, body, \
              created_at) values (99999, 1, 0, gen_random_uuid(), '{event}', '{other}', '{{}}', now())"
     );
-    db.execute(AssertSqlSafe(left)).await.expect("inserted");
+    db.execute(AssertSqlSafe(left_by_a_gone_process(&left))).await.expect("inserted");
     let count = |saga: SagaId| {
         let taken = stage.broker.memory.taken();
         let of_saga =

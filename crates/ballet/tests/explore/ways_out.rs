@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::outside::Outside;
 use crate::proxy::Proxy;
 use crate::sale::{Authorized, PAY_TABLES, Placed, local};
-use crate::stage::{Stage, env};
+use crate::stage::{Stage, env, left_by_a_gone_process};
 
 async fn stage(name: &str) -> Stage {
     let outside = Outside::new();
@@ -28,23 +28,24 @@ async fn authorized_once(stage: &Stage, saga: SagaId) {
     assert_eq!(of_saga.count(), 1, "copies count as well");
 }
 
-/// A table of the release before whose turn does not come soon.
-async fn resting_table(stage: &Stage) -> i64 {
-    let turn = "select ((extract(epoch from now())::bigint / 10) + 2) % 4";
-    stage.count(turn).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_committed_while_its_table_is_being_emptied_is_published() {
     let mut stage = stage("truncate").await;
     stage.start(1).await;
-    let (table, saga) = (resting_table(&stage).await, stage.new_id());
+    let saga = stage.new_id();
     let (event, id) = (Authorized::TYPE, stage.new_id());
+    let mut db = connect(&stage).await;
+    db.execute("begin").await.expect("begun");
+    // It belongs to a process that is gone.
+    let (table,): (i16,) = sqlx::query_as("select ballet.take_outbox(99999)")
+        .fetch_one(&mut db)
+        .await
+        .expect("a table");
     // Another process's batch is published, its next one commits just when the sweeper has looked
     // and waits for the table.
     let race = format!(
         "insert into ballet.outbox_{table} (owner, batch, position, created_at)
-             select 99999, 1, p, now() from unnest(array[0, -1]) p;
+             select 99999, 1, p, now() from unnest(array[0, -1]) p; commit;
          do $$ begin
              insert into ballet.outbox_{table} values (99999, 2, 0, '{id}', '{event}', '{saga}',
                  null, null, '{{}}', now());
@@ -55,8 +56,7 @@ async fn what_is_committed_while_its_table_is_being_emptied_is_published() {
              end loop;
          end $$"
     );
-    let mut db = connect(&stage).await;
-    for statement in race.split_inclusive(" p;") {
+    for statement in race.split_inclusive("commit;") {
         db.execute(AssertSqlSafe(statement.to_owned())).await.expect("committed");
     }
     let told = || async {
@@ -77,7 +77,7 @@ async fn a_batch_that_rolls_back_keeps_its_marks_and_publishes_nothing() {
     stage.put(stage.new_id(), first, &Placed {});
     stage.settle().await;
     // The mark cannot be written by itself, and waits for the next batch to take it along.
-    db.execute("begin; lock table ballet.outbox_4 in share row exclusive mode")
+    db.execute("begin; lock table ballet.outbox_0 in share row exclusive mode")
         .await
         .expect("locked");
     stage.broker.memory.release_confirms();
@@ -126,7 +126,7 @@ async fn what_can_never_be_published_is_kept_with_the_reason() {
     stage.start(1).await;
     // A key that this service does not declare, among one that it does.
     let forged = format!(
-        "insert into ballet.outbox_0 (owner, batch, position, message_id, event_type, saga_id, body, \
+        "insert into ballet.outbox_left (owner, batch, position, message_id, event_type, saga_id, body, \
          created_at) select 99999, 1, position, id, type, '{}', '{{}}', now() \
          from (values (0, '{}'::uuid, '{}'), (1, '{}', 'stock.forged.v1')) as e (position, id, type)",
         stage.new_id(),
@@ -134,7 +134,11 @@ async fn what_can_never_be_published_is_kept_with_the_reason() {
         Authorized::TYPE,
         stage.new_id(),
     );
-    connect(&stage).await.execute(AssertSqlSafe(forged)).await.expect("a batch");
+    connect(&stage)
+        .await
+        .execute(AssertSqlSafe(left_by_a_gone_process(&forged)))
+        .await
+        .expect("a batch");
     let kept = "select count(*) from ballet.outbox_dead where reason like '%ACCESS_REFUSED%'";
     stage.until(kept, 1).await;
     stage.publish_all().await;

@@ -3,7 +3,7 @@
 use ballet::{Event, Running, SagaId};
 use ballet_testkit::memory::Kind;
 
-use crate::stage::{Stage, execute, until};
+use crate::stage::{Stage, execute, left_by_a_gone_process, until};
 use crate::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, TripWanted, desk};
 
 /// Batches without a mark.
@@ -18,8 +18,12 @@ async fn book(desk: &Running, saga: SagaId) {
 
 /// Batches of a process that is gone.
 fn left(batches: u32, events: u32) -> String {
+    left_by_a_gone_process(&rows(batches, events))
+}
+
+fn rows(batches: u32, events: u32) -> String {
     format!(
-        "insert into ballet.outbox_3 (owner, batch, position, message_id, event_type, saga_id, \
+        "insert into ballet.outbox_left (owner, batch, position, message_id, event_type, saga_id, \
              body, created_at) \
          select 99999, batch, position, gen_random_uuid(), 'desk.trip_booked.v1', \
              gen_random_uuid(), '{{\"city\":\"Oslo\"}}', now() \
@@ -70,7 +74,7 @@ async fn what_could_not_be_read_back_at_first_is_read_by_the_next_sweep() {
     let _running = stage.start(desk(), DESK_TABLES).await;
     let mut db = stage.connect("desk").await;
     let fuse =
-        format!("begin; {FUSE}; {}; commit", left(1, 1).replace("ballet.outbox_3", "behind"));
+        format!("begin; {FUSE}; {}; commit", rows(1, 1).replace("ballet.outbox_left", "behind"));
     execute(&mut db, &fuse).await;
     stage.until_taken::<TripBooked>(1).await;
     stage.until_count("desk", "fuse where last_value >= 2", 1).await;
@@ -93,11 +97,11 @@ async fn a_batch_that_a_gone_process_left_is_found_among_any_number_of_living_on
     until("each once", || stage.taken::<TripBooked>().len(), 511).await;
 }
 
-/// Does something with the outbox table that a process writes to.
+/// Does something with the outbox table that a process writes to first.
 fn in_current(what: &str) -> String {
     format!(
         "do $$ declare current int; begin \
-             select table_number into strict current from ballet.outbox_table \
+             select min(table_number) into strict current from ballet.outbox_table \
                  where owner is not null; \
              execute format('{what}', current); end $$"
     )
@@ -213,10 +217,17 @@ async fn upkeep_that_waits_for_a_table_keeps_no_other_upkeep_waiting() {
     let stage = Stage::new("held", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
     let mut holder = stage.connect("desk").await;
-    execute(&mut holder, "create table held as select clock_timestamp() as since").await;
-    let lock = "begin; lock table ballet.call, ballet.failure, ballet.unsent_copy, ballet.deadline, \
-                ballet.inbox_other, ballet.outbox_1 in access exclusive mode";
-    execute(&mut holder, lock).await;
+    let made = "create table held as select clock_timestamp() as since";
+    execute(&mut holder, made).await;
+    let (table,): (i16,) = sqlx::query_as("select ballet.take_outbox(99999)")
+        .fetch_one(&mut holder)
+        .await
+        .expect("a table");
+    let lock = format!(
+        "begin; lock table ballet.call, ballet.failure, ballet.unsent_copy, ballet.deadline, \
+         ballet.inbox_other, ballet.outbox_{table} in access exclusive mode"
+    );
+    execute(&mut holder, &lock).await;
     let while_held = "held where since < clock_timestamp() - interval '12 seconds'";
     stage.until_count("desk", while_held, 1).await;
     // Each has a connection of the few, and gives it back.

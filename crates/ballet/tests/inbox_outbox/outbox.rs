@@ -3,7 +3,7 @@
 use ballet::{Running, SagaId};
 
 use crate::notes::{NotePrinted, Notes, TABLES, renamed};
-use crate::stage::{Stage, TRACE, execute, header};
+use crate::stage::{Stage, TRACE, execute, header, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars};
 use crate::trip::{desk, hotel};
 
@@ -85,14 +85,17 @@ async fn t49_while_the_broker_is_away_commits_go_on_and_drain_in_order() {
 /// A process that lives, as far as its lock says.
 const LIVING: &str = "select pg_advisory_lock(6450292, 77)";
 
-/// Batches of other processes: one of a living one that is not published, and published ones.
+/// Tables of the living process, which is said to be gone as soon as there are batches in them: one of its own
+/// that is not published, and published ones of another.
+const TABLES_OF_IT: &str = "select ballet.take_outbox(77) from generate_series(1, 3)";
 const OTHERS: &str = "
-    insert into ballet.outbox_0 values (77, 1, 0, gen_random_uuid(), 'guide.note_printed.v1',
+    insert into ballet.outbox_1 values (77, 1, 0, gen_random_uuid(), 'guide.note_printed.v1',
         null, null, null, '{\"name\":\"Living\"}', now());
-    insert into ballet.outbox_0 (owner, batch, position, created_at) select 88, 1, p, now()
+    insert into ballet.outbox_1 (owner, batch, position, created_at) select 88, 1, p, now()
         from unnest(array[0, -1]) p;
-    insert into ballet.outbox_1 select * from ballet.outbox_0 where owner = 88;
-    insert into ballet.outbox_2 select * from ballet.outbox_0 where owner = 88";
+    insert into ballet.outbox_2 select * from ballet.outbox_1 where owner = 88;
+    insert into ballet.outbox_3 select * from ballet.outbox_1 where owner = 88;
+    update ballet.outbox_table set owner = 88 where owner = 77";
 
 #[tokio::test]
 async fn t35_an_outbox_table_is_emptied_when_all_of_it_is_published_and_nobody_waits() {
@@ -101,26 +104,27 @@ async fn t35_an_outbox_table_is_emptied_when_all_of_it_is_published_and_nobody_w
     let _running = stage.start(notes.guide(), TABLES).await;
     let mut living = stage.connect("guide").await;
     execute(&mut living, LIVING).await;
+    execute(&mut living, TABLES_OF_IT).await;
     let mut reader = stage.connect("guide").await;
-    execute(&mut reader, "begin; select count(*) from ballet.outbox_1").await;
+    execute(&mut reader, "begin; select count(*) from ballet.outbox_2").await;
     stage.execute("guide", OTHERS).await;
-    stage.until_count("guide", "ballet.outbox_2", 0).await;
-    assert_eq!(stage.count("guide", "ballet.outbox_0").await, 3, "one is not published");
-    assert_eq!(stage.count("guide", "ballet.outbox_1").await, 2, "somebody reads it");
+    stage.until_count("guide", "ballet.outbox_3", 0).await;
+    assert_eq!(stage.count("guide", "ballet.outbox_1").await, 3, "one is not published");
+    assert_eq!(stage.count("guide", "ballet.outbox_2").await, 2, "somebody reads it");
     stage.put(&stage.new_id(), None, &renamed("Ritz"));
     stage.until_taken::<NotePrinted>(1).await;
 
     execute(&mut reader, "commit").await;
-    stage.until_count("guide", "ballet.outbox_1", 0).await;
+    stage.until_count("guide", "ballet.outbox_2", 0).await;
     execute(&mut living, "select pg_advisory_unlock(6450292, 77)").await;
     let printed = stage.until_taken::<NotePrinted>(2).await;
     assert_eq!(printed[1].body, r#"{"name":"Living"}"#);
-    stage.until_count("guide", "ballet.outbox_0", 0).await;
+    stage.until_count("guide", "ballet.outbox_1", 0).await;
 }
 
 /// Batches of a process that is gone. Some rows cannot be read, alone or among good ones.
 const DAMAGED: &str = r#"
-    insert into ballet.outbox_0 select 99, batch, position, id, type, null, null, null, body, now()
+    insert into ballet.outbox_left select 99, batch, position, id, type, null, null, null, body, now()
     from (values
         (1, 0, gen_random_uuid(), null, '{}'),
         (2, 0, null, 'guide.note_printed.v1', '{}'),
@@ -137,12 +141,12 @@ async fn outbox_rows_that_cannot_be_read_are_set_aside_and_the_others_leave() {
     let notes = Notes::default();
     let stage = Stage::new("damaged", &[notes.guide()]).await;
     let _running = stage.start(notes.guide(), TABLES).await;
-    stage.execute("guide", DAMAGED).await;
+    stage.execute("guide", &left_by_a_gone_process(DAMAGED)).await;
     let printed = stage.until_taken::<NotePrinted>(3).await;
     let names = ["One", "Two", "Three"].map(|name| format!(r#"{{"name":"{name}"}}"#));
     let bodies: Vec<_> = printed.iter().map(|m| String::from_utf8_lossy(&m.body)).collect();
     assert_eq!(bodies, names);
-    stage.until_count("guide", "ballet.outbox_0", 0).await;
+    stage.until_count("guide", "ballet.outbox()", 0).await;
     let dead: Vec<(i64, i32, String)> =
         sqlx::query_as("select batch, position, reason from ballet.outbox_dead order by 1, 2")
             .fetch_all(&mut stage.connect("guide").await)

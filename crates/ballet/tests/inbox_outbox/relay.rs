@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ballet::{Running, SagaId};
 use tokio::time::timeout;
 
-use crate::stage::{SOON, Stage, execute, until};
+use crate::stage::{SOON, Stage, execute, left_by_a_gone_process, until};
 use crate::trip::{DESK_TABLES, TripBooked, TripWanted, desk};
 
 async fn book(desk: &Running, saga: SagaId) {
@@ -34,13 +34,19 @@ async fn t45_t46_t47_a_slow_publish_of_a_living_process_is_not_taken_over() {
     let (stage, _first) = unconfirmed("living").await;
     let ours = stage.taken::<TripBooked>().remove(0);
     let _second = stage.start(desk(), DESK_TABLES).await;
-    // A process that is gone left this one behind. It shows that both have swept.
-    let left = "insert into ballet.outbox_3 values (99999, 1, 0, gen_random_uuid(), \
+    // Processes that are gone leave batches behind, until both have taken one over: then both have swept.
+    let left = "insert into ballet.outbox_left values (99999, 1, 0, gen_random_uuid(), \
                 'desk.trip_booked.v1', gen_random_uuid(), null, null, '{\"city\":\"Oslo\"}', now())";
-    stage.execute("desk", left).await;
-    let taken = stage.until_taken::<TripBooked>(3).await;
+    let have_swept = "(select owner from ballet.outbox_table where owner is not null \
+                      group by owner having count(*) > 1) as process";
+    let mut taken = 1;
+    while stage.count("desk", have_swept).await < 2 {
+        stage.execute("desk", &left_by_a_gone_process(left)).await;
+        taken += 1;
+        stage.until_taken::<TripBooked>(taken).await;
+    }
+    let taken = stage.taken::<TripBooked>();
     assert_eq!(taken.iter().filter(|message| **message == ours).count(), 1);
-    assert_eq!(taken[1], taken[2], "copies have the same id");
     stage.broker.release_confirms();
     stage.until_count("desk", UNMARKED, 0).await;
     assert_eq!(stage.taken::<TripBooked>().len(), 3);
@@ -52,7 +58,7 @@ async fn t48_no_transaction_is_open_while_the_broker_takes_its_time() {
     let open = "pg_stat_activity where datname = current_database() \
                 and pid <> pg_backend_pid() and xact_start is not null";
     stage.until_count("desk", open, 0).await;
-    let locked = "pg_locks where relation = 'ballet.outbox_4'::regclass";
+    let locked = "pg_locks where relation = 'ballet.outbox_0'::regclass";
     stage.until_count("desk", locked, 0).await;
     assert_eq!(stage.count("desk", MARKS).await, 0, "it is not confirmed yet");
 }
@@ -61,12 +67,12 @@ async fn t48_no_transaction_is_open_while_the_broker_takes_its_time() {
 async fn t51_an_event_that_amqp_cannot_carry_is_kept_aside_and_those_behind_it_go_on() {
     let stage = Stage::new("poison", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
-    let left = "insert into ballet.outbox_3 select 99999, batch, position, gen_random_uuid(), \
+    let left = "insert into ballet.outbox_left select 99999, batch, position, gen_random_uuid(), \
                     case when position = 0 and batch = 1 then repeat('x', 300) \
                         else 'desk.trip_booked.v1' end, \
                     gen_random_uuid(), null, null, '{\"city\":\"Oslo\"}', now() \
                 from generate_series(1, 2) batch, generate_series(0, 1) position";
-    stage.execute("desk", left).await;
+    stage.execute("desk", &left_by_a_gone_process(left)).await;
     stage.until_taken::<TripBooked>(3).await;
     stage.until_count("desk", UNMARKED, 0).await;
     assert_eq!(stage.count("desk", "ballet.outbox_dead where reason <> ''").await, 1);
@@ -79,10 +85,10 @@ async fn messages_wait_while_too_much_of_what_they_caused_is_not_published() {
     let _running = stage.start_with(desk(), DESK_TABLES, alone).await;
     stage.broker.hold_confirms();
     // More than half of what may be in memory.
-    let left = "insert into ballet.outbox_3 select 99999, batch, position, gen_random_uuid(), \
+    let left = "insert into ballet.outbox_left select 99999, batch, position, gen_random_uuid(), \
                     'desk.trip_booked.v1', gen_random_uuid(), null, null, '{\"city\":\"Oslo\"}', now() \
                 from generate_series(1, 100) batch, generate_series(0, 50) position";
-    stage.execute("desk", left).await;
+    stage.execute("desk", &left_by_a_gone_process(left)).await;
     stage.until_taken::<TripBooked>(2000).await;
     let begun = Instant::now();
     for _ in 0..10 {
@@ -100,7 +106,7 @@ async fn messages_wait_while_too_much_of_what_they_caused_is_not_published() {
 async fn t54_a_mark_that_cannot_be_written_is_written_later_and_nothing_is_sent_again() {
     let (stage, running) = unconfirmed("mark").await;
     let mut blocker = stage.connect("desk").await;
-    execute(&mut blocker, "begin; lock table ballet.outbox_4 in share row exclusive mode").await;
+    execute(&mut blocker, "begin; lock table ballet.outbox_0 in share row exclusive mode").await;
     stage.broker.release_confirms();
     stage.until_waiting("desk", 1).await;
     // It gives up, and waits before it tries again.

@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ballet::MessageId;
 use ballet_ops::redrive::DeadLetters;
 use ballet_ops::stuck::{self, What};
 use ballet_ops::waiting;
+use ballet_terminal::{ask, is_interactive};
 use sqlx::Connection;
 
-use crate::dlq::discard::{Args, confirm};
 use crate::dlq::plans::forget;
-use crate::exit::Done;
+use crate::dlq::selection::Selection;
+use crate::exit::{Done, usage};
 use crate::lost::is_overdue;
 use crate::options::GlobalOptions;
 use crate::systems::services_or_all;
@@ -22,11 +23,16 @@ use crate::ui;
 const MOST: u32 = 100_000;
 
 /// Gives up those that are named by id, and that do not wait for another attempt.
-pub(super) async fn give_up(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn give_up(
+    selection: &Selection,
+    yes: bool,
+    dry_run: bool,
+    options: &GlobalOptions,
+) -> Result<Done> {
     let mut all = Vec::new();
-    if !args.selection.id.is_empty() {
-        for service in services_or_all(&args.selection.service) {
-            let lost = lost(args, &service, options).await?;
+    if !selection.id.is_empty() {
+        for service in services_or_all(&selection.service) {
+            let lost = lost(selection, &service, options).await?;
             if !lost.is_empty() {
                 all.push((service, lost));
             }
@@ -36,17 +42,17 @@ pub(super) async fn give_up(args: &Args, options: &GlobalOptions) -> Result<Done
         ui::print("no dead letters match");
         return Ok(Done::All);
     }
-    args.selection.require_whole_ids(all.iter().flat_map(|(_, lost)| lost).copied())?;
+    selection.require_whole_ids(all.iter().flat_map(|(_, lost)| lost).copied())?;
     for (service, lost) in &all {
         for id in lost {
             ui::say(&format!("{id} failed in {service}, and is in no queue any more"));
         }
     }
-    if args.dry_run {
+    if dry_run {
         ui::say("they would be given up; nothing was");
         return Ok(Done::All);
     }
-    confirm(args, "the records of them")?;
+    confirm(yes, "the records of them")?;
     for (service, lost) in &all {
         forget(options, service, lost).await?;
         let count = lost.len();
@@ -57,7 +63,11 @@ pub(super) async fn give_up(args: &Args, options: &GlobalOptions) -> Result<Done
     Ok(Done::All)
 }
 
-async fn lost(args: &Args, service: &str, options: &GlobalOptions) -> Result<Vec<MessageId>> {
+async fn lost(
+    selection: &Selection,
+    service: &str,
+    options: &GlobalOptions,
+) -> Result<Vec<MessageId>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(Vec::new()) };
     let noted = stuck::list(&mut db, MOST).await?;
     let unsent = waiting::outbox(&mut db).await?.copies.count;
@@ -75,5 +85,22 @@ async fn lost(args: &Args, service: &str, options: &GlobalOptions) -> Result<Vec
         What::Message { message_id, .. } => Some(message_id),
         What::Call { .. } => None,
     });
-    Ok(ids.filter(|id| args.selection.names(*id)).collect())
+    Ok(ids.filter(|id| selection.names(*id)).collect())
+}
+
+/// Asks the user to confirm, unless `--yes` is given.
+pub(super) fn confirm(yes: bool, what: &str) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !is_interactive() {
+        return Err(usage(
+            "there is no terminal to ask on: give --yes to discard without confirmation",
+        ));
+    }
+    let answer = ask(&format!("Discard {what}? Type `discard`:"))?;
+    if answer != "discard" {
+        bail!("nothing was discarded");
+    }
+    Ok(())
 }
