@@ -21,6 +21,9 @@ macro_rules! framework {
 
 const FRAMEWORK: &[Migration] = &[framework!("0001_ballet")];
 
+/// Where the framework's migrations that were run are noted.
+const FRAMEWORK_TABLE: &str = "ballet._framework_migrations";
+
 /// After this long without a statement of it, a process that migrates is taken for frozen.
 const FROZEN: &str = "20s";
 
@@ -77,7 +80,7 @@ pub(crate) async fn migrate(
     mut db: PgConnection,
     service: &[Migration],
 ) -> Result<(), MigrateError> {
-    run(&mut db, FRAMEWORK, "ballet._framework_migrations").await?;
+    run(&mut db, FRAMEWORK, FRAMEWORK_TABLE).await?;
     run(&mut db, service, "ballet._service_migrations").await?;
     hindrances::list_own(&mut db).await?;
     indexes::build(&mut db).await?;
@@ -95,7 +98,34 @@ async fn run(
     migrator.create_schema("ballet");
     // A replica of the previous version may start beside one of the next version.
     migrator.set_ignore_missing(true);
-    migrator.run(db).await
+    match migrator.run(&mut *db).await {
+        Err(MigrateError::VersionMismatch(version)) => Err(other_text(db, table, version).await),
+        done => done,
+    }
+}
+
+/// Says which database has a migration with another text, where that is noted, and what to do.
+async fn other_text(db: &mut PgConnection, table: &str, version: i64) -> MigrateError {
+    let asked = sqlx::query_scalar("select current_database()::text").fetch_one(db);
+    let database: String = match in_time(asked).await {
+        Ok(database) => database,
+        Err(error) => return error.into(),
+    };
+    let what_to_do = match table {
+        FRAMEWORK_TABLE => {
+            "another version of ballet made this database; start that version, or give the \
+             service a new, empty database"
+        }
+        _ => {
+            "a migration that was run must not change; restore its text, and put the change into a \
+             new migration"
+        }
+    };
+    let said = format!(
+        "the database {database} has migration {version} with another text than this program \
+         ({table}): {what_to_do}"
+    );
+    MigrateError::Source(said.into())
 }
 
 fn step(migration: &Migration) -> Result<Step, MigrateError> {
