@@ -60,8 +60,9 @@ enum Command {
     /// Run all tests against one set of servers, which is started if none is named: several test
     /// programs at a time. The run goes on after a failure.
     Test {
-        /// Arguments for `cargo test`, which then runs one program after the other; or
-        /// `--fail-fast` to stop after the first test program that fails.
+        /// `--long` for all cases of the tests that otherwise take a share of them; or arguments for
+        /// `cargo test`, which then runs one program after the other; or `--fail-fast` to stop after
+        /// the first test program that fails.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

@@ -53,6 +53,13 @@ pub(crate) fn configured() -> Result<Vec<(String, String)>> {
     Ok(env.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect())
 }
 
+/// The commit that is checked out, if this is a checkout.
+pub(crate) fn commit() -> Option<String> {
+    let mut git = Command::new("git");
+    let output = git.args(["rev-parse", "HEAD"]).current_dir(root()).output().ok()?;
+    String::from_utf8(output.stdout).ok().filter(|_| output.status.success())
+}
+
 /// The output of `cargo metadata` for this machine's dependencies.
 pub(crate) fn metadata() -> Result<Value> {
     let host = host()?;

@@ -1,7 +1,8 @@
 //! The command: servers, then the tests, then the end of both.
 //!
-//! Without arguments the test programs run side by side. With arguments it is `cargo test` itself,
-//! one program after the other.
+//! Without arguments the test programs run side by side, and the tests with very many cases take a
+//! share of them. With `--long` they take all. With other arguments it is `cargo test` itself, one
+//! program after the other, and all cases.
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -19,6 +20,9 @@ use crate::ui;
 
 /// How many tests of one program run at the same time.
 const THREADS: &str = "RUST_TEST_THREADS";
+/// A number that chooses the share. Without it such a test takes all its cases.
+const TURN: &str = "BALLET_TURN";
+const LONG: &str = "--long";
 const FAIL_FAST: &str = "--fail-fast";
 const NO_FAIL_FAST: &str = "--no-fail-fast";
 
@@ -26,9 +30,10 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
     let children = Children::new()?;
     let acquired = Servers::acquire(Options::fast());
+    let long = args == [LONG];
     let (servers, programs) = tokio::select! {
         acquired = async {
-            if args.is_empty() {
+            if args.is_empty() || long {
                 // Installing and starting servers takes as long as a part of the build.
                 let (servers, programs) = tokio::join!(acquired, programs::build(&children));
                 (servers, programs.map(Some))
@@ -40,7 +45,7 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     };
     let servers = servers?;
     let code = match programs {
-        Ok(Some(Some(programs))) => whole(programs, &servers, &children, &mut stop).await,
+        Ok(Some(Some(programs))) => whole(programs, long, &servers, &children, &mut stop).await,
         // Cargo said why.
         Ok(Some(None)) => Ok(ExitCode::FAILURE),
         Ok(None) => chosen(args, &servers, &children, &mut stop).await,
@@ -54,6 +59,7 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
 /// All tests.
 async fn whole(
     programs: Vec<Program>,
+    long: bool,
     servers: &Servers,
     children: &Children,
     stop: &mut Stop,
@@ -64,6 +70,10 @@ async fn whole(
     if std::env::var_os(THREADS).is_none() {
         env.push((THREADS.to_owned(), (2 * processors).to_string()));
     }
+    if !long && let Some(turn) = cargo::commit().and_then(|commit| turn(&commit)) {
+        ui::say("tests with very many cases take the commit's share of them; --long takes all");
+        env.push((TURN.to_owned(), turn.to_string()));
+    }
     env.extend(servers.env().map(|(name, value)| (name.to_owned(), value.to_owned())));
     // Dropping a child kills it, and what it has started.
     tokio::select! {
@@ -72,6 +82,11 @@ async fn whole(
         }
         () = stop.asked() => Ok(interrupted()),
     }
+}
+
+/// The number that follows from a commit. Over a few commits each share has its turn.
+fn turn(commit: &str) -> Option<u32> {
+    u32::from_str_radix(commit.get(..8)?, 16).ok()
 }
 
 /// What the caller asks `cargo test` for.
@@ -155,6 +170,12 @@ mod tests_of_arguments {
         for no in [&[][..], &["--no-run"], &["poison", "--", "-p"], &["--profile", "release"]] {
             assert!(whole(no), "{no:?}");
         }
+    }
+
+    #[test]
+    fn the_share_of_the_cases_follows_from_the_commit() {
+        assert_eq!(turn("0000000bc0ffee"), Some(11));
+        assert_eq!(turn("no commit"), None);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The matrix: every aim, reached once, with the process really gone.
 //!
 //! `KILL=after_commit@calling cargo test -p shop --test kill -- --nocapture` tries only the cases
-//! whose name, as it is printed, has this in it.
+//! whose name, as it is printed, has this in it. `cargo xtask test` tries a share of the cases, another
+//! one for another commit; `cargo xtask test --long` tries all. The exploration is always whole.
 
 use std::collections::HashMap;
 use std::path::{Path as Directory, PathBuf};
@@ -29,6 +30,8 @@ const WITHOUT_AN_ORDER: Duration = Duration::from_secs(60);
 /// For what a process does at its start. As long as it may take to serve.
 const AT_ITS_START: Duration = Duration::from_secs(300);
 
+/// In how many shares the cases are, if `BALLET_TURN` says which one is tried.
+const SHARES: usize = 4;
 /// After so many cases of a service their orders are judged.
 const TOGETHER: usize = 8;
 /// For what happens beside an order, and after it: acks, marks.
@@ -80,6 +83,12 @@ async fn f12_t144_a_process_is_killed_at_any_point_of_any_step() {
     if let Ok(only) = std::env::var("KILL") {
         let chosen = |case: &Case| case.aims.iter().any(|aim| aim.line().contains(&only));
         matrix.iter_mut().for_each(|cases: &mut Vec<Case>| cases.retain(chosen));
+    }
+    if let Ok(turn) = std::env::var("BALLET_TURN") {
+        let turn: usize = turn.parse().expect("a number");
+        let mut number = 0..;
+        let mut is_in_turn = |_: &Case| number.next().is_some_and(|n| n % SHARES == turn % SHARES);
+        matrix.iter_mut().for_each(|cases| cases.retain(&mut is_in_turn));
     }
     let cases: usize = matrix.iter().map(Vec::len).sum();
     let kills: usize = matrix.iter().flatten().map(|case| case.aims.len()).sum();
