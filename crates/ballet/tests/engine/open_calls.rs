@@ -230,24 +230,3 @@ async fn t189_a_clock_that_jumped_ahead_and_back_strands_no_call() {
     world.event::<CarRented>(saga).await;
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
-
-#[tokio::test]
-async fn t189_calls_of_a_living_process_of_the_release_before_are_left_to_it() {
-    let mut world = World::new("earlier", vec![part(cars(Rental::default()), &[])]).await;
-    world.services.remove(0).stop().await;
-    let mut earlier =
-        PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
-    let lock = "select pg_advisory_lock(x'626c74'::int, 7777)";
-    sqlx::query(lock).execute(&mut earlier).await.expect("locked");
-    // The other owner is gone. Its call is due later, and would be claimed second.
-    let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, \
-                 created_at, next_at) select gen_random_uuid(), gen_random_uuid(), 'rent_car', \
-                 '', false, '\"Rome\"', owner, now(), now() - make_interval(secs => 8000 - owner) \
-                 from unnest(array[7777, 7778]) as owner";
-    sqlx::query(calls).execute(&mut earlier).await.expect("calls");
-    world.start(part(cars(Rental::default()), &[])).await;
-    world.until_count("cars", "ballet.call where owner = 7778", 0).await;
-    assert_eq!(world.count("cars", "ballet.call where owner = 7777").await, 1);
-    earlier.close().await.expect("closed");
-    world.until_count("cars", "ballet.call where owner = 7777", 0).await;
-}
