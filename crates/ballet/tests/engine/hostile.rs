@@ -8,7 +8,7 @@ use ballet::{
 };
 use ballet_stage::wait_until;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 
 use crate::trip::{
     CarRented, HOTEL_TABLES, HotelRenamed, RoomBooked, RoomFreed, RoomRefused, Trip, TripBooked,
