@@ -10,6 +10,7 @@ use ballet_stage::wait_until;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use support::gateway::{Folder, Gateway, LIMIT, command, problem};
+use support::raw::reserved;
 use support::service::{Service, text};
 use support::tokens::{Key, claims, encode, jwt, now, set};
 
@@ -241,17 +242,14 @@ async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
 async fn a_key_set_that_is_away_at_the_start_is_awaited() {
     let (service, folder) = (Service::ok().await, Folder::new());
     let key = Key::ed25519("ed");
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let (socket, address) = reserved();
     let jwt = jwt().replace("jwks.json", &format!("http://{address}")) + "refresh = \"1s\"\n";
     let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
     let token = key.token(&claims("alice", "a:read"));
     problem(get(&gateway, "/a", &token).await, 503).await;
     gateway.private_says("/readyz", 503, "not read yet").await;
-    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
     let keys = set(&[&key]);
-    let _login = Service::on(listener, move |_| text(200, &keys));
+    let _login = Service::on(socket.listen(64).unwrap(), move |_| text(200, &keys));
     becomes(&gateway, &token, 200).await;
     gateway.private_says("/readyz", 200, "\"keys\":\"ok\"").await;
 }

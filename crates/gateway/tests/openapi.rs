@@ -100,7 +100,7 @@ async fn document(gateway: &Gateway) -> Value {
 #[tokio::test]
 async fn the_system_has_one_document_while_all_its_services_are_down() {
     let folder = folder(&orders());
-    let down = upstreams(&nobody().await, &nobody().await);
+    let down = upstreams(&nobody(), &nobody());
     let gateway = Gateway::start(&folder, &(jwt() + &down + CONFIG)).await;
     let document = document(&gateway).await;
     let paths = &document["paths"];

@@ -61,7 +61,7 @@ async fn a_page_is_composed_and_names_what_is_missing() {
     let starting = Service::start(|_| text(503, "not yet")).await;
     let wordy = Service::ok().await;
     for (address, status, detail) in [
-        (nobody().await, 503, "b cannot be reached: nothing was sent, try again in a moment"),
+        (nobody(), 503, "b cannot be reached: nothing was sent, try again in a moment"),
         (silent.clone(), 504, "b did not answer within 300ms"),
         (failing.address.clone(), 502, "related: b answered 500 Internal Server Error"),
         (starting.address.clone(), 503, "related: b answered 503 Service Unavailable"),
@@ -101,7 +101,7 @@ async fn a_page_without_its_main_part_is_no_page() {
     let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
     assert_eq!(problem(answer, 410).await, "product: there is no product x");
     drop(gateway);
-    let config = raw::upstream("a", &nobody().await) + &related.upstream("b") + PAGE;
+    let config = raw::upstream("a", &nobody()) + &related.upstream("b") + PAGE;
     let gateway = Gateway::start(&folder, &config).await;
     let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
     let unreachable = "a cannot be reached: nothing was sent, try again in a moment";

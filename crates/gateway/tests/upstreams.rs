@@ -18,7 +18,7 @@ async fn upstreams_that_fail_are_told_apart() {
         "{}retries = 0\n{}retries = 0\n{ROUTE}\
          [[route]]\nprefix = \"/gone\"\nmethods = [\"GET\"]\nupstream = \"gone\"\npublic = true\n",
         raw::upstream("a", &address),
-        raw::upstream("gone", &nobody().await),
+        raw::upstream("gone", &nobody()),
     );
     let gateway = Gateway::start(&folder, &config).await;
     let gone = reqwest::get(gateway.at("/gone")).await.unwrap();
@@ -76,7 +76,7 @@ async fn only_safe_requests_are_tried_again_and_not_for_ever() {
 async fn a_server_that_is_away_is_passed_over() {
     let service = Service::ok().await;
     let folder = Folder::new();
-    let servers = format!("servers = [\"{}\", \"{}\"]", nobody().await, service.address);
+    let servers = format!("servers = [\"{}\", \"{}\"]", nobody(), service.address);
     let gateway =
         Gateway::start(&folder, &format!("[[upstream]]\nname = \"a\"\n{servers}\n{ROUTE}")).await;
     for _ in 0..6 {
@@ -86,9 +86,7 @@ async fn a_server_that_is_away_is_passed_over() {
 
 #[tokio::test]
 async fn a_breaker_opens_tries_and_closes() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let (socket, address) = raw::reserved();
     let folder = Folder::new();
     let config = format!(
         "{}retries = 0\nbreaker = {{ failures = 3, open = \"2s\" }}\n{ROUTE}",
@@ -110,8 +108,7 @@ async fn a_breaker_opens_tries_and_closes() {
              later"
         );
     }
-    let service =
-        Service::on(tokio::net::TcpListener::bind(address).await.unwrap(), |_| text(200, "ok"));
+    let service = Service::on(socket.listen(64).unwrap(), |_| text(200, "ok"));
     let back = wait_until("the breaker to close", LIMIT, || async {
         let answer = reqwest::get(gateway.at("/a")).await.map_err(|error| error.to_string())?;
         Ok::<_, String>((answer.status() == 200).then_some(()))

@@ -17,6 +17,7 @@ use crate::doctor::finding::Finding;
 use crate::doctor::waiting::is_idle;
 use crate::lost::{again, is_overdue, published};
 use crate::options::GlobalOptions;
+use crate::ui;
 
 /// The counts of queues are up to five seconds old, and a message may be between two queues.
 const A_WHILE: Duration = Duration::from_secs(6);
@@ -45,8 +46,17 @@ pub(super) async fn check(
             again.into_iter().filter(|one| id(one).is_some_and(|id| ids.contains(&id))).collect(),
         )
     });
-    // A database or a broker that does not answer is told already.
-    let lost: Vec<Stuck> = asked.await.ok()?.ok()?;
+    let lost: Vec<Stuck> = match asked.await {
+        Ok(Ok(lost)) => lost,
+        // A database or a broker that does not answer is told already.
+        Ok(Err(_)) => return None,
+        Err(_) => {
+            let found =
+                format!("whether it has lost messages is not known after {} s", PATIENCE.as_secs());
+            let advice = format!("look with `{} sagas stuck --service {service}`", ui::ballet());
+            return Some(Finding::unknown("lost", service, &found, &advice));
+        }
+    };
     let first = lost.iter().map(published).min()?;
     let what = if lost.len() == 1 {
         "1 message failed and waits nowhere any more"

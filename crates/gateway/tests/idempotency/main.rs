@@ -187,7 +187,7 @@ async fn twenty_at_once_take_effect_once() {
 
 #[tokio::test]
 async fn a_request_that_was_never_sent_may_be_sent_again() {
-    let away = nobody().await;
+    let away = nobody();
     let shop = shop(&raw::upstream("a", &away), "").await;
     let unreachable = "a cannot be reached: nothing was sent, try again in a moment";
     assert_eq!(problem(shop.post("k", "x").await, 503).await, unreachable);

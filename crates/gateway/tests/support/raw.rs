@@ -1,7 +1,9 @@
 //! Peers that speak bytes: slow clients, and services that break off.
 
+use std::net::SocketAddr;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::support::gateway::LIMIT;
@@ -56,10 +58,20 @@ pub(crate) async fn connections() -> (String, mpsc::UnboundedReceiver<TcpStream>
     (address, receiver)
 }
 
-/// An address where nobody listens.
-pub(crate) async fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+/// An address where nobody listens, as long as the socket lives or until it listens. A port that is given back would be
+/// given to another test.
+pub(crate) fn reserved() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// An address where nobody ever listens.
+pub(crate) fn nobody() -> String {
+    let (socket, address) = reserved();
+    Box::leak(Box::new(socket));
+    format!("http://{address}")
 }
 
 pub(crate) fn upstream(name: &str, address: &str) -> String {
