@@ -41,6 +41,8 @@ pub enum Link {
     Held,
     /// The same for what the server says. What the client says is forwarded at once.
     Deaf,
+    /// The same for what the client says. What the server still answers is forwarded at once.
+    Mute,
     /// All connections are closed, new ones as soon as they are made.
     Refused,
 }
@@ -72,7 +74,12 @@ struct State {
 
 impl State {
     fn holds(&self, speaker: Side) -> bool {
-        self.link == Link::Held || (self.link == Link::Deaf && speaker == Side::Server)
+        match self.link {
+            Link::Held => true,
+            Link::Deaf => speaker == Side::Server,
+            Link::Mute => speaker == Side::Client,
+            Link::Open | Link::Slow(_) | Link::Silent | Link::Refused => false,
+        }
     }
 }
 
@@ -306,7 +313,7 @@ mod tests {
         let proxy = Proxy::to(&echo().await).await.unwrap();
         let mut client = connect(&proxy).await;
         assert_eq!(say(&mut client).await.unwrap(), 7);
-        for (link, held) in [(Link::Held, 1), (Link::Deaf, 1)] {
+        for (link, held) in [(Link::Held, 1), (Link::Deaf, 1), (Link::Mute, 2)] {
             proxy.set(link);
             assert!(tokio::time::timeout(LONG, say(&mut client)).await.is_err(), "it is held");
             assert_eq!(proxy.held(), held);

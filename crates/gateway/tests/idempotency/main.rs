@@ -10,7 +10,7 @@ mod support;
 use ballet_stage::{Database, Link, Postgres, Proxy, wait_until};
 use reqwest::{Client, Response};
 use support::gateway::{Folder, Gateway, LIMIT, command, problem};
-use support::raw::{self, nobody, read_until};
+use support::raw::{self, read_until};
 use support::service::{Service, text};
 use tokio::io::AsyncWriteExt;
 
@@ -187,12 +187,11 @@ async fn twenty_at_once_take_effect_once() {
 
 #[tokio::test]
 async fn a_request_that_was_never_sent_may_be_sent_again() {
-    let away = nobody();
-    let shop = shop(&raw::upstream("a", &away), "").await;
+    let (socket, address) = raw::reserved();
+    let shop = shop(&raw::upstream("a", &format!("http://{address}")), "").await;
     let unreachable = "a cannot be reached: nothing was sent, try again in a moment";
     assert_eq!(problem(shop.post("k", "x").await, 503).await, unreachable);
-    let address = away.strip_prefix("http://").unwrap();
-    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    let listener = socket.listen(16).unwrap();
     let service = Service::on(listener, |_| text(201, "placed"));
     let answer = shop.post("k", "x").await;
     assert_eq!((answer.status().as_u16(), service.got().len()), (201, 1));

@@ -189,7 +189,8 @@ pub(super) async fn in_hand(world: &mut World<'_>, saga: Uuid) -> Result<(), Wro
     // What is in its hands from then on is this message.
     world.is_quiet().await?;
     let held = world.database.held();
-    world.database.set(Link::Held);
+    // The answer to what it asks at times goes through: else it would wait for that, and never ask again.
+    world.database.set(Link::Mute);
     world.trigger(saga).await?;
     world.is_delivered().await?;
     world
