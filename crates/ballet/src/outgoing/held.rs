@@ -34,23 +34,20 @@ impl HeldBatches {
         releases: u64,
         most_events: usize,
         most_bytes: usize,
-    ) -> Vec<(BatchId, Vec<i32>)> {
+    ) -> Vec<(BatchId, LeftBehind)> {
         let mut held = self.lock();
         let (mut events, mut bytes) = (0, 0);
-        let mut due: Vec<(BatchId, Vec<i32>)> = Vec::new();
-        for (batch, one) in held.iter_mut().filter(|(_, one)| one.releases < releases) {
+        let mut due: Vec<BatchId> = Vec::new();
+        for (batch, one) in held.iter().filter(|(_, one)| one.releases < releases) {
             events += one.positions.len();
             bytes += one.bytes;
             let is_full = events > most_events || bytes > most_bytes;
-            if due.first().is_some_and(|(first, _)| is_full || first.table != batch.table) {
+            if due.first().is_some_and(|first| is_full || first.table != batch.table) {
                 break;
             }
-            due.push((*batch, std::mem::take(&mut one.positions)));
+            due.push(*batch);
         }
-        for (batch, _) in &due {
-            held.remove(batch);
-        }
-        due
+        due.into_iter().filter_map(|batch| held.remove_entry(&batch)).collect()
     }
 
     /// Returns the tables in which events wait.
@@ -67,7 +64,7 @@ mod tests {
         BatchId { process: 1, number, table }
     }
 
-    fn numbers(due: &[(BatchId, Vec<i32>)]) -> Vec<i64> {
+    fn numbers(due: &[(BatchId, LeftBehind)]) -> Vec<i64> {
         due.iter().map(|(batch, _)| batch.number).collect()
     }
 
@@ -80,7 +77,10 @@ mod tests {
         }
         assert!(!held.has_due(0) && held.take_due(0, 100, 100).is_empty());
         assert_eq!(numbers(&held.take_due(1, 1, 100)), [1], "one at least");
-        assert_eq!(held.take_due(1, 100, 100), [(batch(2, 1), vec![0, 2])]);
+        let second = held.take_due(1, 100, 100);
+        assert_eq!(numbers(&second), [2]);
+        second.into_iter().for_each(|(batch, events)| held.add(batch, events));
+        assert_eq!(numbers(&held.take_due(1, 100, 100)), [2], "what could not be read is first again");
         assert_eq!(held.tables(), BTreeSet::from([2]));
         assert_eq!(numbers(&held.take_due(1, 100, 100)), [3], "the other waits for a release");
         assert!(!held.has_due(1) && held.has_due(2));

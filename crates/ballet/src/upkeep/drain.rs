@@ -79,12 +79,20 @@ pub(crate) async fn read_back(engine: &Arc<Engine>) -> Result<(), Failure> {
     while held.has_due(publisher.releases()) && has_room(engine).await {
         let due = held.take_due(publisher.releases(), PORTION_EVENTS, PORTION_BYTES);
         let Some(table) = due.first().map(|(batch, _)| batch.table) else { return Ok(()) };
-        let batches: Vec<BatchId> = due.iter().map(|(batch, _)| *batch).collect();
+        let positions: Vec<(BatchId, Vec<i32>)> =
+            due.iter().map(|(batch, events)| (*batch, events.positions.clone())).collect();
         let loaded = async {
             let mut db = answered(engine.pool.acquire()).await?;
-            answered(left_behind::load_some(&mut db, table, &due)).await
+            answered(left_behind::load_some(&mut db, table, &positions)).await
         };
-        hand_over(engine, table, &batches, loaded.await)?;
+        match loaded.await {
+            Ok(loaded) => hand_over(engine, table, loaded),
+            Err(failure) => {
+                // A look at the table would publish all of them, later ones first.
+                due.into_iter().for_each(|(batch, events)| held.add(batch, events));
+                return Err(failure);
+            }
+        }
     }
     Ok(())
 }
@@ -148,21 +156,19 @@ async fn publish(engine: &Arc<Engine>, table: i16, portion: &[Unmarked]) -> Resu
         let mut db = answered(engine.pool.acquire()).await?;
         answered(left_behind::load(&mut db, table, &left)).await
     };
-    hand_over(engine, table, &left, loaded.await)
+    let loaded = loaded.await;
+    // The next look finds them again.
+    let loaded = loaded.inspect_err(|_| left.iter().for_each(|batch| engine.relay.leave(*batch)))?;
+    hand_over(engine, table, loaded);
+    Ok(())
 }
 
-/// Hands what was read back to the publisher. If it could not be read, it is left to a sweep.
-fn hand_over(
-    engine: &Arc<Engine>,
-    table: i16,
-    batches: &[BatchId],
-    loaded: Result<Vec<Loaded>, Failure>,
-) -> Result<(), Failure> {
+/// Hands what was read back to the publisher.
+fn hand_over(engine: &Arc<Engine>, table: i16, loaded: Vec<Loaded>) {
     let relay = &engine.relay;
-    let Some(publisher) = relay.publisher() else { return Ok(()) };
-    let loaded = loaded.inspect_err(|_| batches.iter().for_each(|batch| relay.leave(*batch)))?;
+    let Some(publisher) = relay.publisher() else { return };
     let events: usize = loaded.iter().map(|loaded| loaded.events.len()).sum();
-    let batches = batches.len();
+    let batches = loaded.len();
     tracing::info!(batches, events, table, "publishing events that were left behind");
     for Loaded { batch, events, positions, unreadable } in loaded {
         relay.read_back(batch, positions, unreadable);
@@ -181,5 +187,4 @@ fn hand_over(
             relay.leave(batch);
         }
     }
-    Ok(())
 }

@@ -238,9 +238,14 @@ impl Shop {
     /// Places an order that has to be taken, and gives its id. Where the service has no connection to its
     /// database for a moment the same request is sent again, under the same key.
     pub(crate) async fn placed(&self, checkout: &Value) -> String {
-        let (url, key) = (format!("{}/orders", self.door("orders")), new_key());
+        self.placed_under(&new_key(), checkout).await
+    }
+
+    /// Places an order as a client does that asks again, under one key, while it cannot be taken.
+    pub(crate) async fn placed_under(&self, key: &str, checkout: &Value) -> String {
+        let url = format!("{}/orders", self.door("orders"));
         let response = wait_until("an order to be taken", SOON, || async {
-            let response = self.post_under(&key, &url, checkout).await;
+            let response = self.post_under(key, &url, checkout).await;
             match response.status() {
                 StatusCode::SERVICE_UNAVAILABLE => Err(response.text().await.unwrap_or_default()),
                 _ => Ok(Some(response)),
