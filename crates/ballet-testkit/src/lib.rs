@@ -13,6 +13,8 @@ pub mod openapi;
 pub mod participant;
 mod sound;
 pub mod suite;
+#[doc(hidden)]
+pub mod wire;
 
 pub use collector::{Collected, Collector};
 pub use sound::{assert_contract, assert_sound};

@@ -7,7 +7,9 @@ use ballet_amqp::{
 use ballet_testkit::memory::{Kind, MemoryBroker, QueueOptions};
 
 use crate::generous::Generous;
-use crate::support::{In, Notes, Out, SOON, batch, id, message, out, until, wait_for};
+use ballet_testkit::wire::clients::{
+    In, Notes, Out, SOON, batch, id, message, out, until, wait_for,
+};
 
 const MOMENT: Duration = Duration::from_millis(50);
 

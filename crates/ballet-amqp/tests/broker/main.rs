@@ -9,4 +9,3 @@ mod permissions;
 mod publisher;
 mod rabbitmq;
 mod spoilt;
-mod support;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::support::{SOON, message};
+use ballet_testkit::wire::clients::{SOON, message};
 
 const METHOD: u8 = 1;
 const HEADER: u8 = 2;

@@ -5,7 +5,7 @@ use ballet_stage::{Method, TestEnv};
 use serde_json::{Value, json};
 
 use crate::rabbitmq::{bind, env, rabbitmq};
-use crate::support::{In, Out, batch, out, wait_for};
+use ballet_testkit::wire::clients::{In, Out, batch, out, wait_for};
 
 /// Takes or gives a permission of the service.
 async fn permit(env: &TestEnv, kind: &str, permission: &Value) {

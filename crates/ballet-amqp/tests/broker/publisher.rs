@@ -7,7 +7,7 @@ use ballet_amqp::{
 use ballet_testkit::memory::{Kind, MemoryBroker};
 use tokio::time::Instant;
 
-use crate::support::{Out, SOON, batch, id, message, out, until, wait_for};
+use ballet_testkit::wire::clients::{Out, SOON, batch, id, message, out, until, wait_for};
 
 fn broker() -> MemoryBroker {
     let broker = MemoryBroker::new();

@@ -9,7 +9,7 @@ use ballet_amqp::{
 use ballet_stage::{Method, Options, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 
-use crate::support::{In, Out, SOON, batch, message, out, until};
+use ballet_testkit::wire::clients::{In, Out, SOON, batch, message, out, until};
 
 /// One service that may write its own keys, and gets them back.
 fn definitions() -> Value {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::rabbitmq::env;
-use crate::support::{Out, batch, out};
+use ballet_testkit::wire::clients::{Out, batch, out};
 
 /// The last byte of every frame.
 const FRAME_END: u8 = 0xce;

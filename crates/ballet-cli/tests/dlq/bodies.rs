@@ -8,8 +8,8 @@ use flate2::write::GzEncoder;
 use futures_util::StreamExt;
 use serde_json::Value;
 
-use crate::raw_amqp::{self, Property, Raw, long, short};
 use crate::world::{TICKED, World};
+use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 
 /// Publishes an event with a body that says it is gzip.
 async fn publish_packed(world: &World, id: &str, body: Vec<u8>) {

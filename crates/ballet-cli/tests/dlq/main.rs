@@ -15,9 +15,6 @@ mod outside;
 mod picking;
 mod pty;
 mod publish;
-#[allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
-#[path = "../../../ballet/tests/transport/raw_amqp.rs"]
-mod raw_amqp;
 mod restored;
 mod rights;
 mod sagas;

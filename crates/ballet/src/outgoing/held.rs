@@ -80,7 +80,11 @@ mod tests {
         let second = held.take_due(1, 100, 100);
         assert_eq!(numbers(&second), [2]);
         second.into_iter().for_each(|(batch, events)| held.add(batch, events));
-        assert_eq!(numbers(&held.take_due(1, 100, 100)), [2], "what could not be read is first again");
+        assert_eq!(
+            numbers(&held.take_due(1, 100, 100)),
+            [2],
+            "what could not be read is first again"
+        );
         assert_eq!(held.tables(), BTreeSet::from([2]));
         assert_eq!(numbers(&held.take_due(1, 100, 100)), [3], "the other waits for a release");
         assert!(!held.has_due(1) && held.has_due(2));

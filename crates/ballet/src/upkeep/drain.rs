@@ -158,7 +158,8 @@ async fn publish(engine: &Arc<Engine>, table: i16, portion: &[Unmarked]) -> Resu
     };
     let loaded = loaded.await;
     // The next look finds them again.
-    let loaded = loaded.inspect_err(|_| left.iter().for_each(|batch| engine.relay.leave(*batch)))?;
+    let loaded =
+        loaded.inspect_err(|_| left.iter().for_each(|batch| engine.relay.leave(*batch)))?;
     hand_over(engine, table, loaded);
     Ok(())
 }

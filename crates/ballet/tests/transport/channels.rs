@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::scene::{asleep, the_hotel, trips_published};
-use crate::support::{In, SOON};
 use crate::world::World;
+use ballet_testkit::wire::clients::{In, SOON};
 
 /// The real broker, of whose sessions the test keeps the last in hand.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use ballet_amqp::OutBatch;
 use ballet_stage::{OwnProcess, wait_until};
 
 use crate::scene::{asleep, message, ops, trip_to_rome};
-use crate::support::{Out, batch, id};
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
 use crate::world::{LONG, World, part};
+use ballet_testkit::wire::clients::{Out, batch, id};
 
 const AMQP: &str = "CRASH_LOOP_AMQP_URL";
 const DATABASE: &str = "CRASH_LOOP_DATABASE_URL";

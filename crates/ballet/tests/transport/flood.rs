@@ -21,11 +21,11 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::flood::message::{Fate, Flood, Message};
-use crate::raw_amqp::{self, Raw};
 use crate::scene::{asleep, rome, session};
-use crate::support::{Out, batch};
 use crate::trip::{HotelRenamed, Trouble, hotel};
 use crate::world::{LONG, World, part};
+use ballet_testkit::wire::clients::{Out, batch};
+use ballet_testkit::wire::raw_amqp::{self, Raw};
 
 #[path = "flood_message.rs"]
 mod message;

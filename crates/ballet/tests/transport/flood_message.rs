@@ -7,7 +7,7 @@ use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use uuid::Uuid;
 
 use crate::flood::values::{Dice, death, decimal, list, odd, short, text, value};
-use crate::raw_amqp::{self, Property};
+use ballet_testkit::wire::raw_amqp::{self, Property};
 
 /// The header that bears the number.
 pub(super) const NUMBER: &str = "number";

@@ -7,9 +7,9 @@ use ballet_amqp::{ConsumerSettings, OutBatch, RabbitMq};
 use ballet_stage::wait_until;
 
 use crate::scene::{asleep, message, ops, rome, start, the_hotel, trips_published};
-use crate::support::{In, Out, SOON, batch};
 use crate::trip::{CarRented, DESK_TABLES, Rental, TripBooked, cars, desk};
 use crate::world::{LONG, World, part};
+use ballet_testkit::wire::clients::{In, Out, SOON, batch};
 
 fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> In {
     let broker = RabbitMq::new(world.env.amqp_url(service)).unwrap();

@@ -13,14 +13,10 @@ mod odd_headers;
 mod permissions;
 mod poison;
 mod publishing;
-mod raw_amqp;
 mod refused;
 mod returned;
 mod scene;
 mod start;
-#[allow(dead_code, reason = "the broker's tests use all of it")]
-#[path = "../../../ballet-amqp/tests/broker/support.rs"]
-mod support;
 mod tls;
 mod topology;
 #[allow(dead_code, reason = "the engine's tests use all of it")]

@@ -7,10 +7,10 @@ use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::raw_amqp::{self, Property, Raw, long, short};
 use crate::scene::{in_queue, rome, session, the_hotel};
 use crate::trip::{GUIDE_TABLES, HOTEL_TABLES, RoomBooked, Trouble, guide, hotel};
 use crate::world::{SOON, World, part};
+use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 
 /// Generous for a busy machine. Before, it took minutes or never came.
 const AT_ONCE: Duration = Duration::from_secs(5);

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use ballet::{Event, SagaId};
 use serde_json::json;
 
-use crate::raw_amqp::{Property, Raw, long, publish, short};
 use crate::scene::{asleep, rome, the_hotel};
 use crate::trip::{RoomBooked, TripBooked};
 use crate::world::World;
+use ballet_testkit::wire::raw_amqp::{Property, Raw, long, publish, short};
 
 const DEAD: Duration = Duration::from_secs(240);
 /// Five good messages take well below a second; an end of the connection takes seconds.

@@ -15,9 +15,9 @@ use crate::scene::{
     OUTBOX, asleep, hotel_in_memory, in_queue, message, ops, rome, session, taken, the_hotel,
     trip_to_rome,
 };
-use crate::support::{Out, SOON, batch, id, message as small, out, until};
 use crate::trip::{HotelRenamed, RoomBooked};
 use crate::world::World;
+use ballet_testkit::wire::clients::{Out, SOON, batch, id, message as small, out, until};
 
 #[tokio::test]
 async fn t01_a_message_arrives_as_it_was_published() {

@@ -13,9 +13,9 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::{Connection, ConnectionProperties};
 
-use crate::support::{Out, batch, id};
 use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
 use crate::world::{LONG, Part, SOON, World, part};
+use ballet_testkit::wire::clients::{Out, batch, id};
 
 /// All outbox rows of events.
 pub(crate) const OUTBOX: &str = "ballet.outbox() as row where row.position >= 0";

@@ -8,10 +8,10 @@ use ballet_stage::{Method, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::raw_amqp::{self, Property, Raw, long, short};
 use crate::scene::{rome, the_hotel};
 use crate::trip::RoomBooked;
 use crate::world::{LONG, SOON, World};
+use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 
 /// More than the prefetch.
 const BROKEN: usize = 700;

@@ -5,11 +5,7 @@ use ballet_testkit::steps;
 use ballet_testkit::suite::{Case, Published, Suite, published};
 use shop_events::orders::{OrderConfirmed, OrderPlaced};
 use shop_events::{OrderId, OrderLine};
-
-use crate::samples::{cancelled, money, placed};
-
-#[path = "../../samples.rs"]
-mod samples;
+use shop_rig::samples::{cancelled, money, placed};
 
 steps!(inventory: reserve_stock, commit_stock);
 

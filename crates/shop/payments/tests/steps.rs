@@ -11,11 +11,7 @@ use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::shipping::ShipmentScheduled;
 use shop_events::{OrderId, ShipmentId};
-
-use crate::samples::{cancelled, placed};
-
-#[path = "../../samples.rs"]
-mod samples;
+use shop_rig::samples::{cancelled, placed};
 
 steps!(payments: authorize_payment, capture_payment);
 

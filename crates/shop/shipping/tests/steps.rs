@@ -11,11 +11,7 @@ use shop_events::orders::OrderConfirmed;
 use shop_events::payments::PaymentAuthorized;
 use shop_events::shipping::ShipmentDispatched;
 use shop_events::{OrderId, ShipmentId};
-
-use crate::samples::{cancelled, money, placed};
-
-#[path = "../../samples.rs"]
-mod samples;
+use shop_rig::samples::{cancelled, money, placed};
 
 steps!(shipping: schedule_shipment, dispatch_shipment, deliver_shipment);
 

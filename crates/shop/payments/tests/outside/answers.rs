@@ -1,12 +1,11 @@
 //! Answers that are lost, broken, or not ours: each effect happens once, and no answer is taken for
 //! another one.
 
+use crate::world::World;
 use serde_json::json;
 use shop_events::OrderId;
 use shop_events::orders::{CancelReason, OrderCancelled};
-
-use crate::partner::Mood;
-use crate::world::World;
+use shop_rig::partner::Mood;
 
 /// What may happen to a request whose outcome is then not known.
 const LOST: [Mood; 9] = [

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use uuid::Uuid;
-
-use crate::partner::Mood;
-use crate::rig::{SOON, finished, new_id, now};
 use crate::world::{NEW_SECRET, OLD_SECRET, World};
+use serde_json::{Value, json};
+use shop_rig::partner::Mood;
+use shop_rig::rig::{SOON, finished, new_id, now};
+use uuid::Uuid;
 
 fn ended(event_id: &str, order_id: Uuid, reference: &str) -> Value {
     json!({

@@ -15,11 +15,10 @@ use shop_events::ShipmentId;
 use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::shipping::ShipmentScheduled;
+use shop_rig::partner::{KEY, Partner};
+use shop_rig::rig::{Rig, SOON, connection, new_id, now, secrets};
+use shop_rig::samples::placed;
 use uuid::Uuid;
-
-use crate::partner::{KEY, Partner};
-use crate::rig::{Rig, SOON, connection, new_id, now, secrets};
-use crate::samples::placed;
 
 const PROBE: &str = "probe";
 

@@ -1,12 +1,11 @@
 //! Parcels: each is booked, cancelled and delivered once, whatever happens to the answers.
 
+use crate::world::World;
 use ballet_stage::wait_until;
 use shop_events::OrderId;
 use shop_events::orders::{CancelReason, OrderCancelled};
-
-use crate::partner::Mood;
-use crate::rig::{SOON, finished};
-use crate::world::World;
+use shop_rig::partner::Mood;
+use shop_rig::rig::{SOON, finished};
 
 /// What may happen to a request whose outcome is then not known.
 const LOST: [Mood; 6] = [

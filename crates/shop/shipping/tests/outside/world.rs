@@ -12,11 +12,10 @@ use shipping::sandbox::Sandbox;
 use shop_events::OrderId;
 use shop_events::orders::OrderConfirmed;
 use shop_events::payments::PaymentAuthorized;
+use shop_rig::partner::Partner;
+use shop_rig::rig::{Rig, SOON, connection, new_id, now, secrets};
+use shop_rig::samples::{money, placed};
 use uuid::Uuid;
-
-use crate::partner::Partner;
-use crate::rig::{Rig, SOON, connection, new_id, now, secrets};
-use crate::samples::{money, placed};
 
 const SECRET: &str = "the-secret-of-the-tests";
 

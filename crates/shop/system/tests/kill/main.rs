@@ -14,9 +14,6 @@ mod carts;
 mod frozen;
 mod matrix;
 mod outside;
-#[path = "../../../partner.rs"]
-#[expect(dead_code, reason = "this provider behaves well")]
-mod partner;
 mod path;
 mod process;
 mod refill;

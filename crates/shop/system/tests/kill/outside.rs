@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ballet::core::topology;
-use ballet_stage::{Servers, TestEnv, wait_until};
-use serde_json::{Value, json};
-use uuid::Uuid;
-
-use crate::partner::Partner;
 use crate::path::goods;
 use crate::process::Process;
 use crate::world::World;
+use ballet::core::topology;
+use ballet_stage::{Servers, TestEnv, wait_until};
+use serde_json::{Value, json};
+use shop_rig::partner::Partner;
+use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(60);
 

@@ -10,9 +10,8 @@ use ballet_stage::{OwnProcess, TestEnv};
 use outside::{Connection, Secrets};
 use payments::remote::Remote;
 use rustix::process::{Pid, Signal, kill_process};
+use shop_rig::partner;
 use tracing_subscriber::filter::LevelFilter;
-
-use crate::partner;
 
 const SERVICE: &str = "SHOP_SERVICE";
 const AMQP: &str = "SHOP_SERVICE_AMQP_URL";

@@ -8,9 +8,6 @@ mod deadlines;
 mod doors;
 mod gateway;
 mod keys;
-#[path = "../../../partner.rs"]
-#[expect(dead_code, reason = "this provider behaves well")]
-mod partner;
 mod paths;
 mod prices;
 mod refusals;

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
 use ballet::Clock;
 use ballet_stage::wait_until;
 use outside::{Connection, Secrets, Webhooks};
 use payments::remote::Remote;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
+use shop_rig::partner::{KEY, Mood, Partner};
 use uuid::Uuid;
-
-use crate::partner::{KEY, Mood, Partner};
-use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
 
 const SECRET: &str = "the-secret-of-the-tests";
 

@@ -15,15 +15,16 @@ use uuid::Uuid;
 use crate::partner::{KEY, Partner};
 
 /// For hangs, not for pace.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_secs(60);
 /// How long a request to the partner may take. Too little for a busy machine now and then, which changes
 /// nothing.
 const REQUEST: Duration = Duration::from_secs(2);
 
 /// A service, what it runs on, and whom it calls.
-pub(crate) struct Rig {
-    pub(crate) env: TestEnv,
-    pub(crate) partner: Partner,
+#[derive(Debug)]
+pub struct Rig {
+    pub env: TestEnv,
+    pub partner: Partner,
     name: &'static str,
     client: Client,
     url: String,
@@ -32,7 +33,7 @@ pub(crate) struct Rig {
 
 impl Rig {
     /// Starts the service of this part, alone.
-    pub(crate) async fn new(test: &str, part: Part, partner: Partner, service: Service) -> Self {
+    pub async fn new(test: &str, part: Part, partner: Partner, service: Service) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let name = part.service;
         let system = System { name: "shop", parts: vec![part] };
@@ -46,7 +47,7 @@ impl Rig {
     }
 
     /// Publishes an event of another service.
-    pub(crate) async fn publish<E: Event>(&self, order_id: Uuid, event: &E) {
+    pub async fn publish<E: Event>(&self, order_id: Uuid, event: &E) {
         let properties = json!({
             "message_id": new_id(),
             "correlation_id": order_id,
@@ -59,13 +60,13 @@ impl Rig {
     }
 
     /// What the service answers at a path.
-    pub(crate) async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.url);
         self.client.get(url).send().await.expect("an answer").json().await.expect("JSON")
     }
 
     /// Sends a body to a route for webhooks, with these signatures.
-    pub(crate) async fn send(&self, path: &str, signatures: &[String], body: &str) -> Response {
+    pub async fn send(&self, path: &str, signatures: &[String], body: &str) -> Response {
         let request = self.client.post(format!("{}{path}", self.url));
         let request = request.header("content-type", "application/json");
         let request = signatures
@@ -75,20 +76,20 @@ impl Rig {
     }
 
     /// The key of the only effect at a path for an order.
-    pub(crate) fn only_effect(&self, path: &str, order_id: Uuid) -> Uuid {
+    pub fn only_effect(&self, path: &str, order_id: Uuid) -> Uuid {
         let done = self.partner.done(path, &order_id.to_string());
         assert_eq!(done.len(), 1, "{path} of {order_id}: {done:?}");
         done[0].0
     }
 
     /// How many rows there are.
-    pub(crate) async fn count(&self, what: &str) -> i64 {
+    pub async fn count(&self, what: &str) -> i64 {
         let count = AssertSqlSafe(format!("select count(*) from {what}"));
         sqlx::query_scalar(count).fetch_one(&mut self.database().await).await.expect("a count")
     }
 
     /// What is listed as stuck.
-    pub(crate) async fn stuck(&self) -> Vec<Stuck> {
+    pub async fn stuck(&self) -> Vec<Stuck> {
         stuck::list(&mut self.database().await, 100).await.expect("a list")
     }
 
@@ -96,14 +97,14 @@ impl Rig {
         PgConnection::connect(self.env.database_url(self.name)).await.expect("connected")
     }
 
-    pub(crate) async fn close(self) {
+    pub async fn close(self) {
         self.running.stop().await;
         self.env.close().await.expect("closed");
     }
 }
 
 /// How a service reaches the partner.
-pub(crate) fn connection(partner: &Partner) -> Connection {
+pub fn connection(partner: &Partner) -> Connection {
     Connection {
         url: partner.url.parse().expect("an address"),
         key: secrets(KEY),
@@ -112,12 +113,12 @@ pub(crate) fn connection(partner: &Partner) -> Connection {
     }
 }
 
-pub(crate) fn secrets(text: &str) -> Secrets {
+pub fn secrets(text: &str) -> Secrets {
     Secrets::of("A_SECRET", Some(text), None, 1).expect("secrets").expect("secrets")
 }
 
 /// A webhook: an operation has an outcome.
-pub(crate) fn finished(event_id: &str, order_id: Uuid, key: Uuid) -> Value {
+pub fn finished(event_id: &str, order_id: Uuid, key: Uuid) -> Value {
     json!({
         "event_id": event_id,
         "type": "operation.finished",
@@ -127,11 +128,11 @@ pub(crate) fn finished(event_id: &str, order_id: Uuid, key: Uuid) -> Value {
     })
 }
 
-pub(crate) fn now() -> jiff::Timestamp {
+pub fn now() -> jiff::Timestamp {
     Clock::system().now()
 }
 
-pub(crate) fn new_id() -> Uuid {
+pub fn new_id() -> Uuid {
     let clock = Clock::system();
     clock.new_id(clock.now())
 }

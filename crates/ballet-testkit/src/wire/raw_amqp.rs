@@ -11,8 +11,7 @@ const FRAME_END: u8 = 0xce;
 
 /// The place of a property among all, in the order of AMQP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(dead_code, reason = "each binary of tests uses some of them")]
-pub(crate) enum Property {
+pub enum Property {
     Headers = 2,
     DeliveryMode = 3,
     CorrelationId = 5,
@@ -22,12 +21,13 @@ pub(crate) enum Property {
 }
 
 /// A message with properties of any bytes.
-pub(crate) struct Raw<'a> {
-    pub(crate) queue: &'a str,
+#[derive(Debug)]
+pub struct Raw<'a> {
+    pub queue: &'a str,
     /// Each property with its text, in any order. The text of `Headers` is the entries of the
     /// table, encoded.
-    pub(crate) properties: &'a [(Property, &'a [u8])],
-    pub(crate) body: &'a [u8],
+    pub properties: &'a [(Property, &'a [u8])],
+    pub body: &'a [u8],
 }
 
 impl Raw<'_> {
@@ -50,13 +50,14 @@ impl Raw<'_> {
 }
 
 /// Puts messages straight on a queue; returns when the broker has confirmed them.
-pub(crate) fn publish(url: &str, messages: &[Raw<'_>]) {
-    let (user, rest) = url.strip_prefix("amqp://").unwrap().split_once('@').unwrap();
-    let (user, password) = user.split_once(':').unwrap();
-    let (address, vhost) = rest.split_once('/').unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    stream.write_all(b"AMQP\x00\x00\x09\x01").unwrap();
+pub fn publish(url: &str, messages: &[Raw<'_>]) {
+    let (user, rest) =
+        url.strip_prefix("amqp://").and_then(|url| url.split_once('@')).expect("a URL");
+    let (user, password) = user.split_once(':').expect("a password");
+    let (address, vhost) = rest.split_once('/').expect("a virtual host");
+    let mut stream = TcpStream::connect(address).expect("connected");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
+    stream.write_all(b"AMQP\x00\x00\x09\x01").expect("written");
     expect(&mut stream, (10, 10));
     let secret = format!("\0{user}\0{password}");
     let start = [&long(b"")[..], &short(b"PLAIN"), &long(secret.as_bytes()), &short(b"en_US")];
@@ -81,17 +82,17 @@ pub(crate) fn publish(url: &str, messages: &[Raw<'_>]) {
     }
 }
 
-pub(crate) fn short(text: &[u8]) -> Vec<u8> {
-    [&[u8::try_from(text.len()).unwrap()], text].concat()
+pub fn short(text: &[u8]) -> Vec<u8> {
+    [&[u8::try_from(text.len()).expect("a short text")], text].concat()
 }
 
-pub(crate) fn long(bytes: &[u8]) -> Vec<u8> {
-    [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+pub fn long(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).expect("a length").to_be_bytes(), bytes].concat()
 }
 
 fn frame(stream: &mut TcpStream, kind: u8, channel: u16, payload: &[u8]) {
     let start = [&[kind], &channel.to_be_bytes()[..]].concat();
-    stream.write_all(&[&start, &long(payload)[..], &[FRAME_END]].concat()).unwrap();
+    stream.write_all(&[&start, &long(payload)[..], &[FRAME_END]].concat()).expect("written");
 }
 
 fn call(stream: &mut TcpStream, channel: u16, (class, method): (u16, u16), arguments: &[u8]) {
@@ -101,10 +102,10 @@ fn call(stream: &mut TcpStream, channel: u16, (class, method): (u16, u16), argum
 
 fn expect(stream: &mut TcpStream, (class, method): (u16, u16)) {
     let mut start = [0; 7];
-    stream.read_exact(&mut start).unwrap();
-    let length = u32::from_be_bytes(start[3..].try_into().unwrap());
-    let mut payload = vec![0; usize::try_from(length).unwrap() + 1];
-    stream.read_exact(&mut payload).unwrap();
+    stream.read_exact(&mut start).expect("read");
+    let length = u32::from_be_bytes(start[3..].try_into().expect("four bytes"));
+    let mut payload = vec![0; usize::try_from(length).expect("a length") + 1];
+    stream.read_exact(&mut payload).expect("read");
     let name = [class.to_be_bytes(), method.to_be_bytes()].concat();
     assert_eq!(payload[..4], name, "the broker says {:?}", String::from_utf8_lossy(&payload));
 }

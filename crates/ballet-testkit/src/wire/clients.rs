@@ -1,3 +1,5 @@
+//! A publisher and a consumer, and what comes out of them.
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,9 +11,9 @@ use ballet_amqp::{
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_secs(60);
 
-pub(crate) fn message(key: &str, id: &str) -> Publish {
+pub fn message(key: &str, id: &str) -> Publish {
     Publish {
         exchange: "events".to_owned(),
         routing_key: key.to_owned(),
@@ -21,96 +23,105 @@ pub(crate) fn message(key: &str, id: &str) -> Publish {
     }
 }
 
-pub(crate) fn batch(number: i64) -> BatchId {
+pub fn batch(number: i64) -> BatchId {
     BatchId { process: 1, number, table: 0 }
 }
 
 /// A batch whose messages are named `<number>.<index>`.
-pub(crate) fn out(number: i64, keys: &[&str]) -> OutBatch {
+pub fn out(number: i64, keys: &[&str]) -> OutBatch {
     let messages =
         keys.iter().enumerate().map(|(index, key)| message(key, &format!("{number}.{index}")));
     OutBatch { batch: batch(number), messages: messages.collect() }
 }
 
-pub(crate) fn id(properties: &BasicProperties) -> String {
+pub fn id(properties: &BasicProperties) -> String {
     properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
 /// A publisher, and what it reports.
-pub(crate) struct Out {
-    pub(crate) handle: PublisherHandle,
+#[derive(Debug)]
+pub struct Out {
+    pub handle: PublisherHandle,
     reports: mpsc::UnboundedReceiver<Published>,
 }
 
 impl Out {
-    pub(crate) fn start(broker: impl Broker + 'static, settings: PublisherSettings) -> Self {
+    pub fn start(broker: impl Broker + 'static, settings: PublisherSettings) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
-        let on_published = Arc::new(move |published| sender.send(published).unwrap());
+        // The test may have ended.
+        let on_published = Arc::new(move |published| sender.send(published).unwrap_or(()));
         Self { handle: Publisher::start(Arc::new(broker), settings, on_published), reports }
     }
 
-    pub(crate) fn usual(broker: impl Broker + 'static) -> Self {
+    pub fn usual(broker: impl Broker + 'static) -> Self {
         Self::start(broker, PublisherSettings::new("orders", "one"))
     }
 
-    pub(crate) async fn published(&mut self) -> Published {
-        timeout(SOON, self.reports.recv()).await.expect("no batch was published").unwrap()
+    pub async fn published(&mut self) -> Published {
+        timeout(SOON, self.reports.recv())
+            .await
+            .expect("no batch was published")
+            .expect("it goes on")
     }
 
     /// The next one, however long it takes.
-    pub(crate) async fn any(&mut self) -> Published {
+    pub async fn any(&mut self) -> Published {
         match self.reports.recv().await {
             Some(published) => published,
             None => std::future::pending().await,
         }
     }
 
-    pub(crate) fn none_published(&mut self) -> bool {
+    pub fn none_published(&mut self) -> bool {
         self.reports.try_recv().is_err()
     }
 
-    pub(crate) async fn ready(&self) {
+    pub async fn ready(&self) {
         wait_for(self.handle.state(), "ready", ConnectionState::is_ready).await;
     }
 }
 
 /// A consumer, and what it hands on.
-pub(crate) struct In {
-    pub(crate) handle: ConsumerHandle,
+#[derive(Debug)]
+pub struct In {
+    pub handle: ConsumerHandle,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
 }
 
 impl In {
-    pub(crate) fn start(broker: impl Broker + 'static, settings: ConsumerSettings) -> Self {
+    pub fn start(broker: impl Broker + 'static, settings: ConsumerSettings) -> Self {
         let (sender, arrivals) = mpsc::unbounded_channel();
         // The test may have ended.
         let sink = Arc::new(move |arrival| sender.send(arrival).unwrap_or(()));
         Self { handle: Consumer::start(Arc::new(broker), settings, sink), arrivals }
     }
 
-    pub(crate) fn usual(broker: impl Broker + 'static) -> Self {
+    pub fn usual(broker: impl Broker + 'static) -> Self {
         Self::start(broker, ConsumerSettings::new("orders", "one"))
     }
 
-    pub(crate) async fn next(&mut self) -> (String, Receipt) {
-        let arrival = timeout(SOON, self.arrivals.recv()).await.expect("nothing arrived").unwrap();
+    pub async fn next(&mut self) -> (String, Receipt) {
+        let arrival = timeout(SOON, self.arrivals.recv())
+            .await
+            .expect("nothing arrived")
+            .expect("it goes on");
         (id(&arrival.delivery.properties), arrival.receipt)
     }
 
     /// The next one, however long it takes.
-    pub(crate) async fn any(&mut self) -> (String, Receipt) {
+    pub async fn any(&mut self) -> (String, Receipt) {
         match self.arrivals.recv().await {
             Some(arrival) => (id(&arrival.delivery.properties), arrival.receipt),
             None => std::future::pending().await,
         }
     }
 
-    pub(crate) fn try_next(&mut self) -> Result<(String, Receipt), mpsc::error::TryRecvError> {
+    pub fn try_next(&mut self) -> Result<(String, Receipt), mpsc::error::TryRecvError> {
         let arrival = self.arrivals.try_recv()?;
         Ok((id(&arrival.delivery.properties), arrival.receipt))
     }
 
-    pub(crate) async fn take(&mut self, count: usize) -> Vec<(String, Receipt)> {
+    pub async fn take(&mut self, count: usize) -> Vec<(String, Receipt)> {
         let mut taken = Vec::new();
         for _ in 0..count {
             taken.push(self.next().await);
@@ -118,18 +129,18 @@ impl In {
         taken
     }
 
-    pub(crate) async fn nothing_for(&mut self, how_long: Duration) {
+    pub async fn nothing_for(&mut self, how_long: Duration) {
         if let Ok(Some(arrival)) = timeout(how_long, self.arrivals.recv()).await {
             panic!("{} arrived", id(&arrival.delivery.properties));
         }
     }
 
-    pub(crate) async fn ready(&self) {
+    pub async fn ready(&self) {
         wait_for(self.handle.state(), "ready", ConnectionState::is_ready).await;
     }
 }
 
-pub(crate) async fn wait_for<T: std::fmt::Debug>(
+pub async fn wait_for<T: std::fmt::Debug>(
     mut value: watch::Receiver<T>,
     what: &str,
     is: impl FnMut(&T) -> bool,
@@ -139,7 +150,7 @@ pub(crate) async fn wait_for<T: std::fmt::Debug>(
     }
 }
 
-pub(crate) async fn until(what: &str, mut is: impl FnMut() -> bool) {
+pub async fn until(what: &str, mut is: impl FnMut() -> bool) {
     let wait = async {
         while !is() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -149,4 +160,4 @@ pub(crate) async fn until(what: &str, mut is: impl FnMut() -> bool) {
 }
 
 /// Something to note things in from a callback.
-pub(crate) type Notes = Arc<Mutex<Vec<String>>>;
+pub type Notes = Arc<Mutex<Vec<String>>>;

@@ -16,11 +16,11 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub(crate) const KEY: &str = "the-key-of-the-tests";
+pub const KEY: &str = "the-key-of-the-tests";
 
 /// How the API misbehaves with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub enum Mood {
     /// The connection stays open, and nothing happens.
     Hangs,
     /// It acts, and the answer never comes.
@@ -49,13 +49,13 @@ pub(crate) enum Mood {
 
 /// What was done under a key.
 #[derive(Debug, Clone)]
-pub(crate) struct Done {
-    pub(crate) path: String,
-    pub(crate) order_id: String,
-    pub(crate) answer: Value,
-    pub(crate) is_finished: bool,
+pub struct Done {
+    pub path: String,
+    pub order_id: String,
+    pub answer: Value,
+    pub is_finished: bool,
     /// How often it was requested.
-    pub(crate) asked: u32,
+    pub asked: u32,
 }
 
 #[derive(Debug, Default)]
@@ -65,17 +65,17 @@ struct Memory {
 }
 
 /// What an operation at a path, with this request, results in.
-pub(crate) type Decides = fn(&str, Uuid, &Value) -> Value;
+pub type Decides = fn(&str, Uuid, &Value) -> Value;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Partner {
-    pub(crate) url: String,
+pub struct Partner {
+    pub url: String,
     decides: Decides,
     memory: Arc<Mutex<Memory>>,
 }
 
 impl Partner {
-    pub(crate) async fn start(decides: Decides) -> Self {
+    pub async fn start(decides: Decides) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let partner = Self { url, decides, memory: Arc::default() };
@@ -92,7 +92,7 @@ impl Partner {
     }
 
     /// The next requests at a path get these moods, and the others none.
-    pub(crate) fn is(&self, path: &str, moods: &[Mood]) {
+    pub fn is(&self, path: &str, moods: &[Mood]) {
         self.memory().moods.insert(path.to_owned(), moods.iter().copied().collect());
     }
 
@@ -101,7 +101,7 @@ impl Partner {
     }
 
     /// What was done for an order at a path, by the key of each.
-    pub(crate) fn done(&self, path: &str, order_id: &str) -> Vec<(Uuid, Done)> {
+    pub fn done(&self, path: &str, order_id: &str) -> Vec<(Uuid, Done)> {
         let memory = self.memory();
         let done =
             memory.done.iter().filter(|(_, done)| done.path == path && done.order_id == order_id);
@@ -109,7 +109,7 @@ impl Partner {
     }
 
     /// Ends what has no outcome.
-    pub(crate) fn finish(&self, key: Uuid) {
+    pub fn finish(&self, key: Uuid) {
         self.memory().done.get_mut(&key).expect("an operation").is_finished = true;
     }
 

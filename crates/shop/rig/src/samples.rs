@@ -6,7 +6,7 @@ use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
 use shop_events::{Address, CustomerId, Money, OrderId};
 
 /// An order without goods, for services that do not deal in them.
-pub(crate) fn placed(saga: SagaId) -> OrderPlaced {
+pub fn placed(saga: SagaId) -> OrderPlaced {
     OrderPlaced {
         order_id: OrderId(saga.0),
         customer_id: CustomerId(saga.0),
@@ -25,11 +25,11 @@ pub(crate) fn placed(saga: SagaId) -> OrderPlaced {
 }
 
 /// The customer cancels.
-pub(crate) fn cancelled(saga: SagaId) -> Vec<Published> {
+pub fn cancelled(saga: SagaId) -> Vec<Published> {
     let (order_id, reason) = (OrderId(saga.0), CancelReason::CustomerCancelled);
     vec![published(&OrderCancelled { order_id, reason, failed_step: None, detail: None })]
 }
 
-pub(crate) fn money(amount_minor: i64) -> Money {
+pub fn money(amount_minor: i64) -> Money {
     Money { amount_minor, currency: "EUR".parse().expect("a currency") }
 }
