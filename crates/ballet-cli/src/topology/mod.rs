@@ -3,6 +3,7 @@
 pub(crate) mod management;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use ballet::core::topology::drift::{Difference, Kind, compare};
@@ -18,6 +19,9 @@ use crate::systems::systems;
 use crate::topology::management::Management;
 use crate::ui::{self, Output};
 
+/// The longest time until a policy is in force.
+const IN_FORCE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(250);
 /// A broker on this machine that has loaded `broker/definitions.json`.
 const DEVELOPMENT: &str = "http://topology:topology-development@127.0.0.1:15672";
 
@@ -97,22 +101,44 @@ async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
         ui::say("nothing was changed");
         return Ok(Done::All);
     }
-    let mut done = 0;
+    let (mut done, mut is_policed) = (0, false);
     for difference in differences.iter().filter(|difference| difference.can_be_applied()) {
         management.apply(difference).await.with_context(|| {
             let done = if done == 1 { "1 change was" } else { &format!("{done} changes were") };
             format!("{difference}; {done} made before this")
         })?;
         done += 1;
+        is_policed |= matches!(
+            difference,
+            Difference::Missing { kind: Kind::Policy, .. }
+                | Difference::Other { kind: Kind::Policy, .. }
+        );
         ui::say(&format!("{}: {}", past(difference), difference.object()));
     }
-    let left = compare(&definitions, &management.found().await?);
+    let left = left(&definitions, &management, is_policed).await?;
     show(&left, &[], options);
     Ok(match left.iter().any(Difference::is_drift) {
         false => Done::All,
         true if done > 0 => Done::Partly,
         true => Done::Failed,
     })
+}
+
+/// What still differs. A policy that was made just now is in force some moments later.
+async fn left(
+    definitions: &Value,
+    management: &Management,
+    is_policed: bool,
+) -> Result<Vec<Difference>> {
+    let begun = Instant::now();
+    loop {
+        let left = compare(definitions, &management.found().await?);
+        let waits = left.iter().any(|one| matches!(one, Difference::Policed { .. }));
+        if !is_policed || !waits || begun.elapsed() > IN_FORCE {
+            return Ok(left);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 impl Source {

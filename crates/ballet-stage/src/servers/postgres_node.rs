@@ -36,7 +36,7 @@ const SETTINGS: &[&str] = &[
     "listen_addresses=127.0.0.1",
     // Our paths are too long for sockets.
     "unix_socket_directories=",
-    "max_connections=600",
+    "max_connections=1500",
     // `drop database` waits for sessions that are being opened. A client that was killed meanwhile
     // would keep its session for a minute.
     "authentication_timeout=15s",
