@@ -22,6 +22,8 @@ use crate::ui::Output;
 
 /// A database that works lets us in within this time.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Unlike a service, a command asks once.
+const BROKER_PATIENCE: Duration = Duration::from_secs(15);
 /// Stands for the service's name in a database's URL.
 const SERVICE: &str = "{service}";
 
@@ -109,7 +111,7 @@ impl GlobalOptions {
     /// The broker with this URL.
     pub(crate) fn broker_at(&self, url: &str) -> Result<Arc<dyn Broker>> {
         let tls = self.tls.amqp(url).map_err(|error| usage(error.to_string()))?;
-        Ok(Arc::new(RabbitMq::new(url)?.tls(tls)))
+        Ok(Arc::new(RabbitMq::new(url)?.tls(tls).patience(BROKER_PATIENCE)))
     }
 
     /// The broker's URL and that of the databases, if both are given.

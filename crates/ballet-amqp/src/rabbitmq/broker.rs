@@ -21,8 +21,8 @@ use crate::session::error::BrokerError;
 use crate::session::seam::{Broker, NotListed, Session};
 use crate::tls::TlsFiles;
 
-/// Time limit for TCP, TLS, the AMQP handshake and the channel together.
-const CONNECT_LIMIT: Duration = Duration::from_secs(6);
+/// A service tries again, at the next address.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// A RabbitMQ server or cluster.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub struct RabbitMq {
     addresses: Addresses,
     tls: TlsFiles,
     management: Management,
+    patience: Duration,
 }
 
 impl RabbitMq {
@@ -41,7 +42,7 @@ impl RabbitMq {
     pub fn new(url: &str) -> Result<Self, BrokerError> {
         let addresses = Addresses::parse(url)?;
         let management = Management::beside(addresses.all());
-        Ok(Self { addresses, tls: TlsFiles::default(), management })
+        Ok(Self { addresses, tls: TlsFiles::default(), management, patience: PATIENCE })
     }
 
     /// Sets the address of the management API. By default it is port 15672 of each host, if all have
@@ -60,6 +61,13 @@ impl RabbitMq {
     #[must_use]
     pub fn tls(self, tls: TlsFiles) -> Self {
         Self { tls, ..self }
+    }
+
+    /// Sets the limit for TCP, TLS, the AMQP handshake and the channel together. By default it is six
+    /// seconds.
+    #[must_use]
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     fn tls_config(&self, at: &str) -> Result<OwnedTLSConfig, BrokerError> {
@@ -89,7 +97,7 @@ impl Broker for RabbitMq {
                 let channel = connection.create_channel().await?;
                 Ok::<_, lapin::Error>((connection, channel))
             };
-            match timeout(CONNECT_LIMIT, open).await {
+            match timeout(self.patience, open).await {
                 Ok(Ok((connection, channel))) => {
                     Ok(Arc::new(LapinSession::new(connection, channel, peer)) as Arc<dyn Session>)
                 }
@@ -98,7 +106,7 @@ impl Broker for RabbitMq {
                 }
                 Err(_) => Err(BrokerError::Unreachable {
                     at,
-                    reason: format!("no answer within {CONNECT_LIMIT:?}"),
+                    reason: format!("no answer within {:?}", self.patience),
                 }),
             }
         }
