@@ -37,10 +37,9 @@ pub(crate) async fn run_one(
                 .current_dir(&program.dir)
                 .envs(env.iter().map(|(name, value)| (name, value)))
                 .env("CARGO", cargo::program())
-                .env("CARGO_MANIFEST_DIR", &program.dir)
                 .stdout(file)
                 .stderr(errors);
-            for name in cargo::inherited().filter(|name| name != "CARGO_MANIFEST_DIR") {
+            for name in cargo::inherited() {
                 command.env_remove(name);
             }
         })
