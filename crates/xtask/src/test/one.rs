@@ -42,6 +42,10 @@ pub(crate) async fn run_one(
             for name in cargo::inherited() {
                 command.env_remove(name);
             }
+            // As cargo does. Cargo itself would build everything again.
+            if program.file.as_os_str() != cargo::program() {
+                command.env("CARGO_MANIFEST_DIR", &program.dir);
+            }
         })
         .await?;
     let status = child.wait().await?;
