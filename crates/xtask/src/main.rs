@@ -1,8 +1,6 @@
 //! The project's own commands: `cargo xtask --help`.
 
-mod audit;
 mod bench;
-mod chaos;
 mod check;
 mod degradation;
 mod demo;
@@ -13,15 +11,14 @@ mod joined;
 mod licences;
 mod process;
 mod servers;
-mod soak;
+mod systems;
 mod test;
-mod ui;
 
 use std::process::ExitCode;
 
+use ballet_terminal::ui;
+use ballet_trials as trials;
 use clap::{Parser, Subcommand};
-
-use crate::harness::serve;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands", version)]
@@ -41,16 +38,11 @@ enum Command {
     },
     /// Show the shop at work: orders of all kinds, and how they end.
     Demo(demo::Args),
-    /// Check the invariants of a running shop over all its services, databases and queues.
-    Audit(audit::Args),
-    /// Kill, stop and disconnect everything while orders come in, and check that nothing is lost.
-    Chaos(chaos::Args),
+    #[command(flatten)]
+    Trial(trials::Command),
     /// Stop each service while customers buy through the gateway: what still works for them, and
     /// whether everything catches up.
     Degradation(degradation::Args),
-    /// Let the shop work for hours in which months pass for its services: memory, disk and latency
-    /// must stay flat, and nothing may be lost.
-    Soak(soak::Args),
     /// Write the broker's definitions and the generated pages.
     Generate {
         /// Write nothing, and fail if a file is out of date.
@@ -79,9 +71,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // This is a service of a chaos run or of a soak.
-    if let Ok(service) = std::env::var(serve::SERVICE) {
-        return serve::run(&service);
+    // This is a service of a trial.
+    if let Some(ended) = systems::served() {
+        return ended;
     }
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(run()),
@@ -96,10 +88,8 @@ async fn run() -> ExitCode {
     let done = match Args::parse().command {
         Command::Bench { args } => Box::pin(bench::run(&args)).await,
         Command::Demo(args) => Box::pin(demo::run(&args)).await,
-        Command::Audit(args) => audit::run(&args).await,
-        Command::Chaos(args) => chaos::run(&args).await,
+        Command::Trial(command) => trials::run(&systems::shop(), &command).await,
         Command::Degradation(args) => Box::pin(degradation::run(&args)).await,
-        Command::Soak(args) => soak::run(&args).await,
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
         Command::Servers(args) => servers::run(&args).await,

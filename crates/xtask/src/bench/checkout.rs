@@ -9,13 +9,13 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::harness::cases::GOOD;
 use crate::harness::customer::{BUYS, Customer, cart_of};
 use crate::harness::open_shop::OpenShop;
-use crate::harness::percentile::at_share;
-use crate::harness::products;
-use crate::harness::stock::PLENTY;
-use crate::ui;
+use ballet_terminal::ui;
+use ballet_trials::at_share;
+use shop_load::cases::GOOD;
+use shop_load::products;
+use shop_load::stock::PLENTY;
 
 /// Orders a second.
 const RATE: u32 = 40;

@@ -11,8 +11,8 @@ use ballet_stage::{Children, Options, Servers};
 
 use crate::demo::stage;
 use crate::process::cargo::{self, Profile};
-use crate::process::stop::Stop;
-use crate::ui;
+use ballet_terminal::ui;
+use ballet_trials::Stop;
 
 /// How long the benchmark may take to end its servers and services.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -16,11 +16,11 @@ use anyhow::{Context, Result, bail};
 use crate::degradation::outage::Outage;
 use crate::degradation::overdue::Overdue;
 use crate::degradation::shop::Shop;
-use crate::harness::serve::GATEWAY;
-use crate::harness::services::SERVICES;
 use crate::process::cargo;
-use crate::process::stop::Stop;
-use crate::ui;
+use crate::systems::GATEWAY;
+use crate::systems::SERVICES;
+use ballet_terminal::ui;
+use ballet_trials::Stop;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::degradation::load::Load;
 use crate::degradation::operation::{Operation, Seen};
 use crate::degradation::shop::{PATIENCE, Shop};
-use crate::harness::cases::{Case, GOOD};
-use crate::harness::serve::GATEWAY;
+use crate::systems::{self, GATEWAY};
+use shop_load::cases::{Case, GOOD};
 
 /// Orders of the load before the kill, and its requests during the outage.
 const ENOUGH: usize = 12;
@@ -160,10 +160,11 @@ async fn all_end(shop: &Shop, orders: &[(Uuid, Case)]) -> Result<()> {
 
 /// Waits until nothing moves any more and nothing is wrong.
 pub(crate) async fn is_sound(shop: &Shop) -> Result<()> {
+    let subject = systems::shop();
     let endpoints = shop.open.endpoints();
     let sound = wait_until("a quiescent shop without violations", PATIENCE, || async {
         let broker = endpoints.broker().await?;
-        let report = endpoints.audit(&broker, SignedDuration::ZERO).await;
+        let report = subject.audit(&endpoints, &broker, SignedDuration::ZERO).await;
         if report.is_quiescent() { Ok(Some(())) } else { Err(anyhow::anyhow!("{report}")) }
     });
     sound.await.context("the shop does not catch up")

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::degradation::operation::Operation;
 use crate::degradation::outage::{felt, is_sound};
 use crate::degradation::shop::Shop;
-use crate::harness::cases::LATE;
+use shop_load::cases::LATE;
 
 /// Without it no order is paid.
 pub(crate) const STOPPED: &str = "payments";

@@ -10,15 +10,16 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::degradation::operation::{Visitor, open_cart};
-use crate::harness::cases::GOOD;
 use crate::harness::customer::{BUYS, Customer, SUPPORTS};
 use crate::harness::gateway::Program;
 use crate::harness::open_shop::{OpenShop, PATIENCE as TIMEOUT};
-use crate::harness::products;
-use crate::harness::run_dir::run_dir;
-use crate::harness::serve::{GATEWAY, SERVICE};
-use crate::harness::services::SERVICES;
-use crate::ui;
+use crate::systems::GATEWAY;
+use crate::systems::SERVICES;
+use ballet_terminal::ui;
+use ballet_trials::SERVICE;
+use ballet_trials::run_dir;
+use shop_load::cases::GOOD;
+use shop_load::products;
 
 /// For what hangs; nothing depends on the pace.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::harness::customer::{BUYS, SELLS, SUPPORTS};
 use crate::harness::open_shop::OpenShop;
 use crate::process::cargo;
-use crate::ui;
+use ballet_terminal::ui;
 
 /// Commands for a shell that has read the file.
 pub(crate) const HINTS: &str = include_str!("hints.txt");

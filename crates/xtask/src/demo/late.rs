@@ -12,12 +12,12 @@ use shop_events::orders::OrderCompleted;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::demo::orders::Orders;
 use crate::demo::tap::Tap;
-use crate::harness::cases::{self, LATE};
-use crate::harness::http::send_until_answered;
 use crate::harness::open_shop::OpenShop;
-use crate::harness::orders::Orders;
-use crate::ui;
+use ballet_terminal::ui;
+use ballet_trials::send_until_answered;
+use shop_load::cases::{self, LATE};
 
 /// How long this order may take.
 const DEADLINE_SECONDS: &str = "2";
@@ -34,7 +34,7 @@ pub(crate) async fn play(shop: &OpenShop, tap: &Tap, orders: &Orders) -> Result<
         hurried.ready(&shop.stage.http).await?;
         shop.stage.signal("shipping", Signal::STOP);
         let id = order(shop, &hurried.url).await?;
-        orders.add_alone(id, LATE);
+        orders.add_alone(id, &LATE);
         let ended = timeout(PATIENCE, tap.wait_for(id, OrderCompleted::TYPE)).await;
         ended.with_context(|| format!("the deadline of order {id} does not pass"))?
     };

@@ -3,6 +3,7 @@
 mod around;
 mod crowd;
 mod late;
+mod orders;
 mod placing;
 mod quiescence;
 pub(crate) mod stage;
@@ -16,15 +17,15 @@ use ballet_stage::{Children, Options, Servers};
 use futures_util::future::OptionFuture;
 
 use crate::demo::crowd::Crowd;
+use crate::demo::orders::Orders;
 use crate::demo::tap::Tap;
-use crate::harness::cases;
 use crate::harness::open_shop::OpenShop;
-use crate::harness::orders::Orders;
-use crate::harness::products;
-use crate::joined;
 use crate::process::cargo::{self, Profile};
-use crate::process::stop::Stop;
-use crate::ui;
+use crate::{joined, systems};
+use ballet_terminal::ui;
+use ballet_trials::Stop;
+use shop_load::cases;
+use shop_load::products;
 
 pub(crate) use crate::demo::around::HINTS;
 
@@ -89,7 +90,8 @@ async fn open() -> Result<OpenShop> {
 /// Places the orders, waits for them to end, and prints the summary. Returns whether everything held.
 async fn play(args: &Args, shop: &mut OpenShop) -> Result<bool> {
     let with_python = placing::has_pika().await;
-    let tap = Tap::start(&shop.stage.env).await?;
+    let subject = systems::shop();
+    let tap = Tap::start(&shop.stage.env, subject.clone()).await?;
     // The tap has to see every version of a product.
     products::publish_all(&shop.merchant.http, &shop.merchant.shop).await?;
     let orders = Orders::default();
@@ -101,7 +103,7 @@ async fn play(args: &Args, shop: &mut OpenShop) -> Result<bool> {
     if args.orders > 0 && !with_python {
         ui::say("examples/producer.py is left out: it needs python3 with the package pika");
     }
-    let quiescent = quiescence::wait(shop, &tap, &orders, &cases, with_python).await?;
+    let quiescent = quiescence::wait(&subject, shop, &tap, &orders, &cases, with_python).await?;
     let held = summary::show(&tap, &orders, &quiescent)?;
     // Last, so that it is still on the screen when the user reads.
     if !args.once {

@@ -4,20 +4,21 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use ballet::{Clock, Event};
+use ballet_amqp::RabbitMq;
 use ballet_stage::Children;
+use ballet_trials::Producer;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use shop_events::orders::{OrderCompleted, OrderConfirmed};
 use shop_events::shipping::ShipmentScheduled;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use uuid::Uuid;
 
+use crate::demo::orders::Orders;
 use crate::demo::tap::Tap;
-use crate::harness::cases::{self, CAPTURE_FAILS, Cancel, Case, DECLINED, End, GOOD, Goods};
 use crate::harness::customer::Customer;
 use crate::harness::open_shop::OpenShop;
-use crate::harness::orders::{Order, Orders};
-use crate::harness::storefront::Storefront;
 use crate::process::cargo;
+use shop_load::cases::{self, CAPTURE_FAILS, Cancel, Case, DECLINED, End, GOOD, Goods};
 
 /// The number of customers at the gateway at once.
 const HTTP_AT_ONCE: usize = 8;
@@ -25,12 +26,14 @@ const HTTP_AT_ONCE: usize = 8;
 const AMQP_AT_ONCE: usize = 50;
 /// Every event with a number divisible by this is sent twice.
 const TWICE: usize = 20;
+/// The foreign producer that the shop declares.
+const STOREFRONT: &str = "storefront";
 
 /// Places orders as customers do.
 pub(crate) struct Placer {
     /// They take turns, because the gateway counts what each of them does in a minute.
     customers: Vec<Customer>,
-    storefront: Storefront,
+    storefront: Producer,
     storefront_url: String,
     children: Children,
     clock: Clock,
@@ -43,8 +46,8 @@ impl Placer {
         let env = &shop.stage.env;
         Ok(Self {
             customers: shop.customers.clone(),
-            storefront: Storefront::open(env).await?,
-            storefront_url: env.amqp_url("storefront").to_owned(),
+            storefront: Producer::at(&RabbitMq::new(env.amqp_url(STOREFRONT))?, STOREFRONT).await?,
+            storefront_url: env.amqp_url(STOREFRONT).to_owned(),
             children: shop.stage.children.clone(),
             clock: Clock::system(),
             tap,
@@ -76,8 +79,8 @@ impl Placer {
             let Some(at) = cases.iter().position(|one| *one == case) else { continue };
             cases.remove(at);
             let id = self.new_id();
-            self.orders.add_alone(id, case);
-            self.storefront.send(id, &cases::checkout(&case, at, self.new_id())?)?;
+            self.orders.add_alone(id, &case);
+            self.storefront.send(STOREFRONT, id, &cases::checkout(&case, at, self.new_id())?)?;
             self.storefront.confirmed().await?;
             // The caller gives up if the order does not end.
             self.tap.wait_for(id, OrderCompleted::TYPE).await?;
@@ -90,10 +93,10 @@ impl Placer {
             for (number, case) in some {
                 let id = self.new_id();
                 let checkout = cases::checkout(case, *number, self.new_id())?;
-                self.orders.add(id, Order::new(*case));
-                self.storefront.send(id, &checkout)?;
+                self.orders.add(id, case);
+                self.storefront.send(STOREFRONT, id, &checkout)?;
                 if number % TWICE == 0 {
-                    self.storefront.send(id, &checkout)?;
+                    self.storefront.send(STOREFRONT, id, &checkout)?;
                 }
             }
             self.storefront.confirmed().await?;
@@ -126,7 +129,7 @@ impl Placer {
         } else {
             customer.buy(&checkout).await?
         };
-        self.orders.add(id, Order::new(*case));
+        self.orders.add(id, case);
         if let End::CustomerCancels(when) = case.end {
             match when {
                 Cancel::AtOnce => {}
@@ -134,7 +137,7 @@ impl Placer {
                 Cancel::TooLate => self.tap.wait_for(id, OrderConfirmed::TYPE).await?,
             }
             let status = customer.cancel(id).await?;
-            self.orders.add(id, Order { cancel_status: Some(status), ..Order::new(*case) });
+            self.orders.add_answered(id, case, Some(status));
         }
         Ok(())
     }
@@ -159,7 +162,7 @@ impl Placer {
             let id = words.next().and_then(|id| id.parse().ok());
             let Some((id, card)) = id.zip(words.next()) else { continue };
             let case = if card == DECLINED.card { DECLINED } else { GOOD };
-            self.orders.add(id, Order::new(case));
+            self.orders.add(id, &case);
         }
         let status = producer.wait().await?;
         if !status.success() {

@@ -10,13 +10,13 @@ use ballet_ops::audit::{BrokerSnapshot, Report};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
+use crate::demo::orders::Orders;
 use crate::demo::placing::Placer;
 use crate::demo::tap::Tap;
-use crate::harness::cases::Case;
-use crate::harness::journal::Ended;
 use crate::harness::open_shop::OpenShop;
-use crate::harness::orders::Orders;
-use crate::ui::{self, Progress};
+use ballet_terminal::ui::{self, Progress};
+use ballet_trials::{End, Subject};
+use shop_load::cases::Case;
 
 /// How often the orders are counted.
 const TICK: Duration = Duration::from_millis(100);
@@ -46,6 +46,7 @@ struct Counts {
 
 /// Places the orders, follows them, and returns when nothing moves any more.
 pub(crate) async fn wait(
+    subject: &Subject,
     shop: &mut OpenShop,
     tap: &Tap,
     orders: &Orders,
@@ -90,7 +91,7 @@ pub(crate) async fn wait(
     }
     let took = begun.elapsed();
     drop(progress);
-    settle(shop, tap, took).await
+    settle(subject, shop, tap, took).await
 }
 
 fn count(tap: &Tap, orders: &Orders) -> Result<Counts> {
@@ -99,8 +100,8 @@ fn count(tap: &Tap, orders: &Orders) -> Result<Counts> {
         let mut counts = Counts { placed: all.len(), events: journal.events, ..Counts::default() };
         for order in all.keys() {
             match journal.ended(*order) {
-                Some(Ended::Completed) => counts.completed += 1,
-                Some(Ended::Cancelled { .. }) => counts.cancelled += 1,
+                Some(End::Completed) => counts.completed += 1,
+                Some(End::Aborted(_)) => counts.cancelled += 1,
                 None => {}
             }
         }
@@ -116,7 +117,7 @@ fn hanging(tap: &Tap, orders: &Orders) -> Result<String> {
         open.map(|(id, order)| {
             let last = journal.saga(id).pop();
             let last = last.map_or("none".to_owned(), |event| event.name);
-            (id, order.case.name, last)
+            (id, order.case, last)
         })
         .collect()
     })?;
@@ -135,7 +136,12 @@ fn hanging(tap: &Tap, orders: &Orders) -> Result<String> {
 
 /// Waits for the compensations: until the journal is quiet and the audit finds nothing, or until
 /// the time is over.
-async fn settle(shop: &mut OpenShop, tap: &Tap, took: Duration) -> Result<Quiescent> {
+async fn settle(
+    subject: &Subject,
+    shop: &mut OpenShop,
+    tap: &Tap,
+    took: Duration,
+) -> Result<Quiescent> {
     ui::say("checking that nothing moves any more");
     let broker = RabbitMq::new(shop.stage.env.ops_amqp_url())?;
     let session = broker.connect("demo").await?;
@@ -151,12 +157,10 @@ async fn settle(shop: &mut OpenShop, tap: &Tap, took: Duration) -> Result<Quiesc
                 queues: depths(&*session, &queues).await?,
                 ..BrokerSnapshot::default()
             };
-            let mut report = endpoints.audit(&broker, SignedDuration::ZERO).await;
+            let report = subject.audit(&endpoints, &broker, SignedDuration::ZERO).await;
             // Otherwise something is on its way, or a service was killed just now.
             if report.is_quiescent() || begun.elapsed() > PATIENCE {
                 session.close().await;
-                let published = tap.journal(|journal| journal.products.clone())?;
-                report.violations.extend(endpoints.unlike_published(&published).await?);
                 let waiting = broker.queues.iter().filter(|(_, count)| **count > 0);
                 let waiting = waiting.map(|(queue, count)| format!("{count} in {queue}"));
                 return Ok(Quiescent { report, waiting: waiting.collect(), took });

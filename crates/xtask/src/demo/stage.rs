@@ -9,10 +9,10 @@ use ballet_stage::{Servers, Stage};
 
 use crate::harness::gateway::Program;
 use crate::harness::open_shop::OpenShop;
-use crate::harness::run_dir::run_dir;
-use crate::harness::serve::GATEWAY;
-use crate::harness::services::SERVICES;
-use crate::ui;
+use crate::systems::GATEWAY;
+use crate::systems::SERVICES;
+use ballet_terminal::ui;
+use ballet_trials::run_dir;
 
 /// The gateway's program. Its package has the gateway's name.
 const GATEWAY_PROGRAM: &str = "ballet-gateway";

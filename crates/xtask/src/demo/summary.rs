@@ -6,14 +6,15 @@ use anyhow::Result;
 use ballet_terminal::lanes::{self, Happened};
 use ballet_terminal::{Cell, Table, columns};
 use shop_events::orders::CancelReason;
+use shop_load::cases::in_event;
 use uuid::Uuid;
 
+use crate::demo::orders::Orders;
 use crate::demo::quiescence::Quiescent;
 use crate::demo::tap::Tap;
-use crate::harness::journal::{Ended, Entry, Journal};
-use crate::harness::orders::{Order, Orders, in_event};
-use crate::harness::services::SERVICES;
-use crate::ui;
+use crate::systems::SERVICES;
+use ballet_terminal::ui;
+use ballet_trials::{End, Entry, Journal, Placed};
 
 /// How the orders of one kind ended.
 #[derive(Debug, Default)]
@@ -39,21 +40,21 @@ pub(crate) fn show(tap: &Tap, orders: &Orders, quiescent: &Quiescent) -> Result<
     })
 }
 
-fn lines(journal: &Journal, orders: &HashMap<Uuid, Order>) -> BTreeMap<&'static str, Line> {
+fn lines(journal: &Journal, orders: &HashMap<Uuid, Placed>) -> BTreeMap<&'static str, Line> {
     let mut lines: BTreeMap<&'static str, Line> = BTreeMap::new();
     for (id, order) in orders {
-        let line = lines.entry(order.case.name).or_default();
+        let line = lines.entry(order.case).or_default();
         line.placed += 1;
         let ended = journal.ended(*id);
         match ended {
-            Some(Ended::Completed) => line.completed += 1,
-            Some(Ended::Cancelled { reason }) => {
+            Some(End::Completed) => line.completed += 1,
+            Some(End::Aborted(reason)) => {
                 line.compensated += 1;
                 *line.reasons.entry(reason.clone()).or_default() += 1;
             }
             None => {}
         }
-        if !order.ended_as_expected(ended) {
+        if ended != Some(&order.end) {
             line.wrong.push(*id);
         }
     }
@@ -103,13 +104,11 @@ fn sagas(journal: &Journal, orders: &Orders) {
     let graph = shop::graph();
     for id in orders.alone() {
         let title = match journal.ended(id) {
-            Some(Ended::Completed) => "A completed order",
-            Some(Ended::Cancelled { reason })
-                if in_event(CancelReason::DeadlinePassed) == *reason =>
-            {
+            Some(End::Completed) => "A completed order",
+            Some(end) if *end == in_event(CancelReason::DeadlinePassed) => {
                 "An order whose deadline has passed"
             }
-            Some(Ended::Cancelled { .. }) => "A compensated order",
+            Some(End::Aborted(_)) => "A compensated order",
             None => "An open order",
         };
         ui::print(&format!("\n{} {}", ui::bold(title), ui::dim(&id.to_string())));

@@ -12,7 +12,7 @@ use ballet_stream::{Read as Next, Start};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::harness::journal::Journal;
+use ballet_trials::{Journal, Witness};
 
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -23,7 +23,7 @@ pub(crate) struct Tap {
     _reader: Arc<Reader>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Read {
     journal: Journal,
     /// Why the reader has stopped.
@@ -41,10 +41,10 @@ impl Drop for Reader {
 
 impl Tap {
     /// Reads everything that is published in this environment.
-    pub(crate) async fn start(env: &TestEnv) -> Result<Self> {
+    pub(crate) async fn start(env: &TestEnv, shop: Arc<dyn Witness>) -> Result<Self> {
         let broker = Arc::new(RabbitMq::new(env.amqp_url(TAP))?);
         let mut reader = ballet_stream::Reader::open(broker, Start::First).await?;
-        let read = Arc::new(Mutex::new(Read::default()));
+        let read = Arc::new(Mutex::new(Read { journal: Journal::new(shop), failed: None }));
         let shared = Arc::clone(&read);
         let task = tokio::spawn(async move {
             let failed = loop {

@@ -17,7 +17,7 @@ use ballet_check::{Catalog, alarms, asyncapi, choreography, definitions, events,
 use crate::demo::HINTS;
 use crate::joined;
 use crate::process::cargo;
-use crate::ui;
+use ballet_terminal::ui;
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";

@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_config_has_the_addresses_of_this_run() {
-        let names = crate::harness::services::SERVICES.clone();
+        let names = crate::systems::SERVICES.clone();
         let urls: Vec<_> = names.iter().map(|name| (*name, "http://127.0.0.1:1")).collect();
         let text = config("postgres://gateway", &urls).expect("every service is started");
         assert!(text.contains("url = \"postgres://gateway\"\ntimeout = \"10s\"\n"), "{text}");

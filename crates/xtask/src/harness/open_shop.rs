@@ -7,12 +7,12 @@ use anyhow::Result;
 use ballet_stage::{Database, ServiceProcess, Stage};
 
 use crate::harness::customer::{BUYS, Customer, SELLS};
-use crate::harness::endpoints::Endpoints;
 use crate::harness::gateway::{Gateway, Program, SECRET, drawn_secret};
-use crate::harness::serve::GATEWAY;
-use crate::harness::services::SERVICES;
-use crate::harness::stock::fill_shelves;
-use crate::ui;
+use crate::systems::GATEWAY;
+use crate::systems::SERVICES;
+use ballet_terminal::ui;
+use ballet_trials::Endpoints;
+use shop_load::stock::fill_shelves;
 
 /// For an answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
