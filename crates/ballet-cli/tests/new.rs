@@ -91,9 +91,9 @@ fn share_build(place: &Place, workspace: &str) -> PathBuf {
     );
     fs::write(package.join("Cargo.toml"), text).expect("written");
     fs::write(package.join("src/lib.rs"), "").expect("written");
-    edit(&place.at(workspace).join("Cargo.toml"), "\"demo\", ", "\"demo\", \"shared\", ");
-    let demo = place.at(workspace).join("demo/Cargo.toml");
-    edit(&demo, "[dependencies]\n", "[dependencies]\nshared = { path = \"../shared\" }\n");
+    edit(&place.at(workspace).join("Cargo.toml"), "\"trials\", ", "\"trials\", \"shared\", ");
+    let trials = place.at(workspace).join("trials/Cargo.toml");
+    edit(&trials, "[dependencies]\n", "[dependencies]\nshared = { path = \"../shared\" }\n");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory");
     target.to_owned()
 }
@@ -127,7 +127,7 @@ async fn start_demo(
 ) -> (Child, Vec<(String, String)>) {
     let log = place.at("demo.log");
     let file = fs::File::create(&log).expect("a file");
-    let mut command = place.command(CARGO, &["demo"], workspace);
+    let mut command = place.command(CARGO, &["trials", "demo"], workspace);
     command.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
     command.env("CARGO_PROFILE_DEV_DEBUG", "0");
     command.stdout(file.try_clone().expect("a file")).stderr(file);
@@ -281,7 +281,7 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
         (&["new", "system", inside], "", "would lie in the checkout of ballet"),
         (&["new", "service", "desk"], "harbour", "harbour has a service desk already"),
         (&["new", "service", "journal"], "harbour", "a service's name is its own"),
-        (&["new", "service", "demo"], "harbour", "choose another name"),
+        (&["new", "service", "trials"], "harbour", "choose another name"),
     ] {
         let (code, said) = place.ballet(arguments, below).await;
         assert_eq!(code, Some(2), "{said}");
