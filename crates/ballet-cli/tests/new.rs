@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ballet_stage::{Management, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
@@ -194,8 +194,9 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
         assert!(said.contains(name), "{name} is not in:\n{said}");
     }
 
+    is_tried(&place, &target).await;
     let (mut demo, env) = start_demo(&place, "harbour", &target).await;
-    observe(&place, &env).await;
+    observe(&place, &env, &target).await;
     let pid = demo.id().expect("a process").cast_signed();
     kill_process(Pid::from_raw(pid).expect("a pid"), Signal::INT).expect("sent");
     let ended = demo.wait().await.expect("an end");
@@ -203,11 +204,32 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     assert!(ended.success(), "{ended}:\n{log}");
 }
 
+/// A short chaos, by what the system says about itself.
+async fn is_tried(place: &Place, target: &Path) {
+    let only = ["--only", "kill,stop,close,copies,reorder", "--replicas", "1"];
+    let chaos = [&["chaos", "--minutes", "0.25", "--json"], &only[..]].concat();
+    let mut chaos = place.command(BALLET, &chaos, "harbour");
+    chaos.env("CARGO", CARGO).env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
+    chaos.env("CARGO_PROFILE_DEV_DEBUG", "0").stderr(Stdio::inherit());
+    let output = chaos.output().await.expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "it did not hold: {text}");
+    let report: Value = serde_json::from_str(&text).expect("a report in JSON");
+    for what in ["lost", "doubled", "broken", "unfinished"] {
+        assert_eq!(report[what], json!([]), "{what}");
+    }
+    let number = |name: &str| report[name].as_u64().unwrap_or_default();
+    assert!(number("sagas") > 20 && number("rows") > 20, "{text}");
+    assert_eq!(number("effects"), number("effects_expected"), "{text}");
+}
+
 /// What an operator does with the running system.
-async fn observe(place: &Place, env: &[(String, String)]) {
+async fn observe(place: &Place, env: &[(String, String)], target: &Path) {
     let ballet = |arguments: &'static [&'static str]| {
         let mut command = place.command(BALLET, arguments, "harbour");
         command.envs(env.iter().map(|(name, value)| (name, value)));
+        command.env("CARGO", CARGO).env("CARGO_NET_OFFLINE", "true");
+        command.env("CARGO_TARGET_DIR", target).env("CARGO_PROFILE_DEV_DEBUG", "0");
         async move { said_by(&mut command).await }
     };
     let (code, said) = ballet(&["topology", "check"]).await;
@@ -217,6 +239,9 @@ async fn observe(place: &Place, env: &[(String, String)]) {
     assert_eq!((code, said.trim()), (Some(0), "no saga is stuck"));
     let (code, said) = ballet(&["outbox", "list"]).await;
     assert_eq!((code, said.trim()), (Some(0), "every event could be published"));
+    let (code, said) = ballet(&["audit"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("no violations"), "{said}");
 
     let value = |name: &str| {
         let found = env.iter().find(|(known, _)| known == name);

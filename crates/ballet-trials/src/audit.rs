@@ -15,6 +15,8 @@ use rustix::process::{Pid, test_kill_process};
 use crate::endpoints::{Endpoints, FILE};
 use crate::subject::Subject;
 
+/// The variable that names the file with all endpoints.
+pub(crate) const ENDPOINTS: &str = "TRIAL_ENDPOINTS";
 /// The exit code if there are no violations, but somebody did not answer.
 const PARTLY: u8 = 3;
 
@@ -22,7 +24,7 @@ const PARTLY: u8 = 3;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A file with all endpoints, as a running demo writes it. By default that of the demo that runs.
-    #[arg(long, env = "TRIAL_ENDPOINTS", value_name = "FILE")]
+    #[arg(long, env = ENDPOINTS, value_name = "FILE")]
     endpoints: Option<PathBuf>,
     /// The URL of a service, `orders=http://127.0.0.1:8080`. Overrides the file.
     #[arg(long, env = "TRIAL_SERVICES", value_name = "SERVICE=URL", value_delimiter = ',',

@@ -13,6 +13,7 @@ use ballet::Clock;
 use ballet_stage::{variables, write_exports};
 use ballet_terminal::{Cell, Table, columns, ui};
 
+use crate::audit;
 use crate::begun::End;
 use crate::load::{Load, Mix};
 use crate::oracle::{self, Known, Verdict};
@@ -128,12 +129,14 @@ fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &Verdict) 
 /// Prints where the user can look around.
 async fn around(run: &LongRun) -> Result<()> {
     let endpoints = run.endpoints().await?;
-    endpoints.write(run.logs())?;
+    let audited = endpoints.write(run.logs())?;
     let services = run.services();
     let url = |name: &&'static str| (*name, endpoints.services.get(*name).map_or("", |url| url));
     let services: Vec<_> = services.iter().map(url).collect();
     let file = run.logs().join(ENV);
-    write_exports(&file, &variables(&run.stage.env, &services))?;
+    let mut all = variables(&run.stage.env, &services);
+    all.push((audit::ENDPOINTS.to_owned(), audited.display().to_string()));
+    write_exports(&file, &all)?;
     let link = link(&file)?;
     ui::print(&format!("\n{}", ui::bold("Where to look around, in another terminal")));
     ui::print(&format!("  . {}", link.display()));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use ballet_ops::audit::BrokerSnapshot;
@@ -53,18 +53,19 @@ impl Endpoints {
         Self { secret: Some(secret.to_owned()), ..self }
     }
 
-    /// Writes them where the audit looks. Only we may read the file, because it holds passwords.
+    /// Writes them where the audit looks, and returns the file. Only we may read the file, because it holds passwords.
     ///
     /// # Errors
     ///
     /// The file cannot be written.
-    pub fn write(&self, dir: &Path) -> Result<()> {
+    pub fn write(&self, dir: &Path) -> Result<PathBuf> {
         let path = dir.join(FILE);
         let text = serde_json::to_vec_pretty(self).context("cannot write the endpoints")?;
         let file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
         let written = file.and_then(|mut file| file.write_all(&text));
-        written.with_context(|| format!("cannot write {}", path.display()))
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
     }
 
     pub(crate) fn read(file: &Path) -> Result<Self> {
