@@ -8,7 +8,7 @@ use ballet_terminal::ui;
 use clap::{Parser, Subcommand};
 
 use crate::program::SERVICE;
-use crate::run::clock::clock;
+use crate::running::clock::clock;
 use crate::subject::Subject;
 use crate::trial::Trial;
 use crate::{audit, chaos, demo, soak};

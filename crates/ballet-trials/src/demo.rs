@@ -18,7 +18,7 @@ use crate::begun::End;
 use crate::load::{Load, Mix};
 use crate::oracle::{self, Known, Verdict};
 use crate::report::show_effects;
-use crate::run::long_run::{LongRun, Plan};
+use crate::running::long_run::{LongRun, Plan};
 use crate::scene::record::Recorder;
 use crate::stop::Stop;
 use crate::subject::Subject;

@@ -33,7 +33,7 @@ mod percentile;
 mod placed;
 mod program;
 mod report;
-mod run;
+mod running;
 mod scene;
 mod soak;
 mod stop;
@@ -49,7 +49,7 @@ pub use http::send_until_answered;
 pub use percentile::at_share;
 pub use placed::{Placed, Sagas};
 pub use program::{SERVICE, ServiceProgram};
-pub use run::run_dir::run_dir;
+pub use running::run_dir::run_dir;
 pub use scene::{
     journal::{Entry, Journal, Witness},
     producer::Producer,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::load::Load;
 use crate::placed::Placed;
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 use crate::scene::record::{Message, Recorder};
 use crate::subject::Subject;
 

@@ -14,7 +14,7 @@ use ballet_terminal::ui;
 
 use crate::chaos::args::Args;
 use crate::chaos::report::Report;
-use crate::run::long_run::{LongRun, Plan};
+use crate::running::long_run::{LongRun, Plan};
 use crate::stop::Stop;
 use crate::subject::Subject;
 

@@ -15,7 +15,7 @@ use crate::chaos::report::Report;
 use crate::dice::Dice;
 use crate::load::{Load, Mix};
 use crate::oracle::{self, Known, Verdict};
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 use crate::scene::record::{Recorder, Stall};
 use crate::subject::Subject;
 

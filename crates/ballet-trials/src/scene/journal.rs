@@ -105,10 +105,11 @@ impl Journal {
         let body: Value = serde_json::from_slice(&record.body).unwrap_or_default();
         let millis = id::time_of(message_id).map_or(0, |time| time.as_millisecond());
         if let Some(end) = self.witness.end(&name, &body) {
-            // It may come again. The first time counts, and the last end.
-            let read = self.ended.get(&saga).filter(|ended| ended.end == end);
-            let (read, millis) = read.map_or((now, millis), |ended| (ended.read, ended.millis));
-            self.ended.insert(saga, Ended { end, millis, read });
+            // It may come again, and late. The first time counts, and an abort has the last word.
+            let known = self.ended.get(&saga);
+            if known.is_none_or(|known| known.end == End::Completed && end != End::Completed) {
+                self.ended.insert(saga, Ended { end, millis, read: now });
+            }
         }
         let events = self.sagas.entry(saga).or_default();
         // A relay that was interrupted publishes an event again, under the same id.
@@ -153,5 +154,48 @@ impl Journal {
     #[must_use]
     pub fn end_times(&self) -> Vec<i64> {
         self.ended.values().map(|ended| ended.millis).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet::core::topology::EVENTS;
+    use ballet_amqp::BasicProperties;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Ends;
+
+    impl Witness for Ends {
+        fn saw(&self, _: &str, _: MessageId, _: &[u8]) {}
+
+        fn end(&self, event_type: &str, _: &Value) -> Option<End> {
+            match event_type {
+                "desk.accepted.v1" => Some(End::Completed),
+                "desk.cancelled.v1" => Some(End::aborted("it was withdrawn")),
+                _ => None,
+            }
+        }
+    }
+
+    #[test]
+    fn a_saga_that_was_aborted_stays_so_when_an_earlier_end_comes_again() {
+        let mut journal = Journal::new(Arc::new(Ends));
+        let saga = Uuid::from_u128(1);
+        for (id, name) in [(2, "accepted"), (3, "cancelled"), (2, "accepted")] {
+            journal.add(&record(saga, Uuid::from_u128(id), &format!("desk.{name}.v1")));
+        }
+        assert_eq!(journal.ended(saga), Some(&End::aborted("it was withdrawn")));
+        assert_eq!(journal.saga(saga).len(), 2);
+    }
+
+    fn record(saga: Uuid, id: Uuid, name: &str) -> Record {
+        let properties = BasicProperties::default()
+            .with_type(name.into())
+            .with_message_id(id.to_string().into())
+            .with_correlation_id(saga.to_string().into());
+        let (exchange, routing_key) = (EVENTS.to_owned(), name.to_owned());
+        Record { offset: None, time: None, exchange, routing_key, properties, body: b"{}".to_vec() }
     }
 }

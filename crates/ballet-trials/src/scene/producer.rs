@@ -42,7 +42,8 @@ impl Producer {
     ///
     /// The connection is lost.
     pub fn send<E: Event + Serialize>(&mut self, name: &str, saga: Uuid, event: &E) -> Result<()> {
-        self.publish(&Outgoing::new(name, saga, event)?)
+        let clock = Clock::system();
+        self.publish(&Outgoing::new(name, saga, clock.new_id(clock.now()), event)?)
     }
 
     pub(crate) fn publish(&mut self, outgoing: &Outgoing) -> Result<()> {
@@ -96,12 +97,16 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// An event of a saga, as a foreign producer publishes it. One that begins the saga has the saga's id
-    /// as its own.
-    pub(crate) fn new<E: Event + Serialize>(producer: &str, saga: Uuid, event: &E) -> Result<Self> {
+    /// An event of a saga, as a foreign producer publishes it under a new id. One that begins the saga has
+    /// the saga's id.
+    pub(crate) fn new<E: Event + Serialize>(
+        producer: &str,
+        saga: Uuid,
+        new_id: Uuid,
+        event: &E,
+    ) -> Result<Self> {
         let (name, begins) = (E::TYPE.name(), E::TYPE.role() == Role::StartsSaga);
-        let clock = Clock::system();
-        let id = if begins { saga } else { clock.new_id(clock.now()) };
+        let id = if begins { saga } else { new_id };
         let properties = BasicProperties::default()
             .with_content_type("application/json".into())
             .with_type(name.into())

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 use crate::scene::journal::{COPY, Journal, Witness};
 
 /// The recorder's queue. It is durable, so nothing is missed while the broker is down.

@@ -10,8 +10,8 @@ use reqwest::Client;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::run::fleet::Fleet;
-use crate::run::long_run::LongRun;
+use crate::running::fleet::Fleet;
+use crate::running::long_run::LongRun;
 use crate::scene::producer::Outgoing;
 use crate::scene::record::Recorder;
 use crate::scene::senders::Senders;
@@ -83,7 +83,7 @@ impl Site {
     ) -> Result<()> {
         let known = self.producers.iter().find(|(name, _)| *name == producer);
         let (name, url) = known.with_context(|| format!("no event comes from {producer}"))?;
-        let outgoing = Outgoing::new(name, saga, event)?;
+        let outgoing = Outgoing::new(name, saga, self.new_id(), event)?;
         let id = outgoing.id;
         self.senders.publish(name, || Ok(RabbitMq::new(url)?), outgoing).await?;
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).push(id);

@@ -10,7 +10,7 @@ use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 
 /// How long a service may take to make its partitions.
 const CAUGHT_UP: Duration = Duration::from_secs(300);

@@ -7,7 +7,7 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use crate::oracle::not_handled;
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 
 /// The messages that are known to be handled by all services that consume them.

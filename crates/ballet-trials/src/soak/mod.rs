@@ -18,8 +18,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use ballet_terminal::ui;
 
-use crate::run::long_run::{LongRun, Plan};
-use crate::run::run_dir::run_dir;
+use crate::running::long_run::{LongRun, Plan};
+use crate::running::run_dir::run_dir;
 use crate::soak::args::Args;
 use crate::soak::run::Soak;
 use crate::stop::Stop;

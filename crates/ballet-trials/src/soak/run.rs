@@ -12,7 +12,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::load::{Load, Mix};
 use crate::oracle::{self, Known, Verdict};
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::soak::ages::Ages;
 use crate::soak::args::{Pace, days};

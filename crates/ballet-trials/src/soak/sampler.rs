@@ -12,7 +12,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::load::Load;
 use crate::percentile::at_share;
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::soak::measure::{Key, What};
 

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::chaos::faults::some::service;
 use crate::dice::Dice;
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 use crate::subject::Subject;
 use crate::trial::Sandbox;
 

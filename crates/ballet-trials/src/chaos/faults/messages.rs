@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 
 use crate::chaos::faults::some::service;
 use crate::dice::Dice;
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 use crate::scene::journal::COPY;
 use crate::scene::record::Recorder;
 use crate::subject::Subject;

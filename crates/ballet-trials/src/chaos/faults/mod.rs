@@ -14,7 +14,7 @@ use ballet_stage::{Link, Method, Proxy};
 use crate::chaos::faults::kind::Kind;
 use crate::chaos::faults::some::service;
 use crate::dice::Dice;
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::subject::Subject;
 

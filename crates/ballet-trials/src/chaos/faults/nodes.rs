@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 
 use crate::chaos::faults::some::service;
 use crate::dice::Dice;
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 
 /// How long a node that was cut off may take to come back.
 const PATIENCE: Duration = Duration::from_secs(120);

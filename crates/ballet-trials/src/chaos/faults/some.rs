@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use crate::dice::Dice;
-use crate::run::long_run::LongRun;
+use crate::running::long_run::LongRun;
 
 /// One of the services.
 pub(super) fn service(run: &LongRun, dice: &mut Dice) -> Result<&'static str> {

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::dice::Dice;
 use crate::program::SERVICE;
-use crate::run::clock;
+use crate::running::clock;
 
 /// How often the processes are checked.
 const LOOK: Duration = Duration::from_millis(20);

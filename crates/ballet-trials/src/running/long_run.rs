@@ -15,8 +15,8 @@ use reqwest::Client;
 use serde_json::Value;
 
 use crate::endpoints::Endpoints;
-use crate::run::fleet::Fleet;
-use crate::run::run_dir::run_dir;
+use crate::running::fleet::Fleet;
+use crate::running::run_dir::run_dir;
 
 /// What is to be set up.
 #[derive(Debug)]
