@@ -2,10 +2,7 @@
 
 mod bench;
 mod check;
-mod degradation;
-mod demo;
 mod generate;
-mod harness;
 mod house;
 mod joined;
 mod licences;
@@ -19,6 +16,8 @@ use std::process::ExitCode;
 use ballet_terminal::ui;
 use ballet_trials as trials;
 use clap::{Parser, Subcommand};
+
+use crate::process::cargo;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands", version)]
@@ -37,12 +36,12 @@ enum Command {
         args: Vec<String>,
     },
     /// Show the shop at work: orders of all kinds, and how they end.
-    Demo(demo::Args),
+    Demo(shop_load::demo::Args),
     #[command(flatten)]
     Trial(trials::Command),
     /// Stop each service while customers buy through the gateway: what still works for them, and
     /// whether everything catches up.
-    Degradation(degradation::Args),
+    Degradation(shop_load::degradation::Args),
     /// Write the broker's definitions and the generated pages.
     Generate {
         /// Write nothing, and fail if a file is out of date.
@@ -87,9 +86,11 @@ fn main() -> ExitCode {
 async fn run() -> ExitCode {
     let done = match Args::parse().command {
         Command::Bench { args } => Box::pin(bench::run(&args)).await,
-        Command::Demo(args) => Box::pin(demo::run(&args)).await,
+        Command::Demo(args) => Box::pin(systems::demo(&args)).await,
         Command::Trial(command) => trials::run(&systems::shop(), &command).await,
-        Command::Degradation(args) => Box::pin(degradation::run(&args)).await,
+        Command::Degradation(args) => {
+            Box::pin(shop_load::degradation::run(&cargo::root(), &args)).await
+        }
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
         Command::Servers(args) => servers::run(&args).await,

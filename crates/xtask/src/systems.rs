@@ -1,26 +1,30 @@
 //! The systems of the project, which the trials are for.
 
 use std::process::ExitCode;
-use std::sync::{Arc, LazyLock};
 
-use ballet_trials::{SERVICE, Subject, served as service_of};
-use shop_load::Shop;
+use anyhow::Result;
+use ballet_stage::{Children, Options, Servers};
+use ballet_terminal::ui;
+use shop_load::{OpenShop, demo};
 
-/// The gateway's name in the variable that says what this process is.
-pub(crate) const GATEWAY: &str = "gateway";
+pub(crate) use shop_load::{served, subject as shop};
 
-/// The services of the shop.
-pub(crate) static SERVICES: LazyLock<Vec<&'static str>> = LazyLock::new(|| shop().services());
+use crate::joined;
+use crate::process::cargo::{self, Profile};
 
-/// The shop.
-pub(crate) fn shop() -> Arc<Subject> {
-    Subject::new(Shop::default())
+/// The demo of the shop, from the programs of its services.
+pub(crate) async fn demo(args: &demo::Args) -> Result<ExitCode> {
+    demo::run(args, open()).await
 }
 
-/// Runs what this process is, if it is one of a trial.
-pub(crate) fn served() -> Option<ExitCode> {
-    if std::env::var(SERVICE).is_ok_and(|name| name == GATEWAY) {
-        return Some(ballet_gateway::main(std::env::args_os()));
-    }
-    service_of(&shop())
+/// Builds everything and starts it.
+async fn open() -> Result<OpenShop> {
+    ui::say("building the services and the gateway");
+    let root = cargo::root();
+    let joined = joined::joined(&root)?;
+    let packages = demo::packages(&joined::programs(&root, &joined)?);
+    let programs = cargo::build(&Children::new()?, Profile::Dev, &packages).await?;
+    let system = joined::with(shop::system(), &joined)?;
+    let servers = Servers::acquire(Options::durable()).await?;
+    demo::open(&root, "demo", &programs, &system, servers).await
 }

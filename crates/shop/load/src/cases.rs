@@ -80,7 +80,7 @@ impl End {
 
 /// The end of an order that is cancelled for this reason, as it is written in the event.
 #[must_use]
-pub fn in_event(reason: CancelReason) -> trials::End {
+pub(crate) fn in_event(reason: CancelReason) -> trials::End {
     let reason = serde_json::to_value(reason).unwrap_or_default();
     trials::End::aborted(reason.as_str().unwrap_or_default())
 }
@@ -114,7 +114,7 @@ impl Case {
 }
 
 /// An ordinary order.
-pub const GOOD: Case = Case {
+pub(crate) const GOOD: Case = Case {
     name: "a good card",
     share: 61,
     card: "card_approved",
@@ -132,17 +132,18 @@ const fn cancelled(name: &'static str, share: u32, when: Cancel) -> Case {
 }
 
 /// The case that `examples/producer.py` places besides good cards.
-pub const DECLINED: Case =
+pub(crate) const DECLINED: Case =
     Case { card: "card_declined", ..refused("a declined card", 5, CancelReason::PaymentDeclined) };
 
 /// The case with the most compensations.
-pub const CAPTURE_FAILS: Case = Case {
+pub(crate) const CAPTURE_FAILS: Case = Case {
     card: "card_capture_fails",
     ..refused("the capture fails", 4, CancelReason::CaptureFailed)
 };
 
 /// One order besides the others: its carrier does not answer before the deadline has passed.
-pub const LATE: Case = refused("a carrier that does not answer", 0, CancelReason::DeadlinePassed);
+pub(crate) const LATE: Case =
+    refused("a carrier that does not answer", 0, CancelReason::DeadlinePassed);
 
 /// The same, with a carrier that answers days after the deadline. Such an order takes days.
 pub(crate) const SLOW_CARRIER: Case = Case { country: slow_carrier::COUNTRY, share: 1, ..LATE };
@@ -175,7 +176,7 @@ pub(crate) const CASES: [Case; 14] = [
 
 /// This many orders of all kinds, shuffled.
 #[must_use]
-pub fn cases(orders: u32) -> Vec<Case> {
+pub(crate) fn cases(orders: u32) -> Vec<Case> {
     let shares = CASES.map(|case| case.share);
     trials::mix(&shares, orders).into_iter().map(|at| CASES[at]).collect()
 }
@@ -185,7 +186,7 @@ pub fn cases(orders: u32) -> Vec<Case> {
 /// # Errors
 ///
 /// A value is none of the shop's.
-pub fn checkout(case: &Case, number: usize, customer: Uuid) -> Result<CartCheckedOut> {
+pub(crate) fn checkout(case: &Case, number: usize, customer: Uuid) -> Result<CartCheckedOut> {
     let (sku, price) = PLENTY[number % PLENTY.len()];
     let quantity = u32::try_from(number % 3 + 1)?;
     let line = |sku: &str, quantity, price, product_version| -> Result<OrderLine> {

@@ -20,7 +20,7 @@ const KNOWN: Duration = Duration::from_secs(120);
 /// # Errors
 ///
 /// Catalog refuses one.
-pub async fn publish_all(http: &Client, catalog: &str) -> Result<()> {
+pub(crate) async fn publish_all(http: &Client, catalog: &str) -> Result<()> {
     let (version, price) = RARE_PRICE;
     for (sku, price) in PLENTY.into_iter().chain([(RARE.0, price + 1_000)]) {
         publish(http, catalog, sku, price).await?;

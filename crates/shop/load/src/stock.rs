@@ -6,12 +6,12 @@ use reqwest::Client;
 use serde_json::json;
 
 /// The products that never run out, with their prices.
-pub const PLENTY: [(&str, i64); 4] =
+pub(crate) const PLENTY: [(&str, i64); 4] =
     [("mug", 1_250), ("teapot", 3_900), ("kettle", 5_495), ("spoon", 310)];
 /// A product with its small stock.
-pub const RARE: (&str, u64) = ("lamp", 3);
+pub(crate) const RARE: (&str, u64) = ("lamp", 3);
 /// The version of the rare product that is sold, and its price.
-pub const RARE_PRICE: (i64, i64) = (2, 7_900);
+pub(crate) const RARE_PRICE: (i64, i64) = (2, 7_900);
 
 /// The stock of each product that never runs out.
 const ENOUGH: u64 = 1_000_000;
@@ -21,7 +21,7 @@ const ENOUGH: u64 = 1_000_000;
 /// # Errors
 ///
 /// Inventory refuses it.
-pub async fn fill_shelves(http: &Client, inventory: &str) -> Result<()> {
+pub(crate) async fn fill_shelves(http: &Client, inventory: &str) -> Result<()> {
     let plenty = PLENTY.map(|(sku, _)| (sku, ENOUGH));
     for (sku, quantity) in plenty.into_iter().chain([RARE]) {
         let url = format!("{inventory}/stock/{sku}/receive");

@@ -14,8 +14,6 @@ use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::process::cargo;
-
 /// The shop's config file. Here it gets other addresses.
 const CONFIG: &str = include_str!("../../../gateway/shop.toml");
 const CONFIG_FILE: &str = "gateway.toml";
@@ -60,16 +58,17 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Makes keys, writes the config, and starts it on free ports.
+    /// Makes keys, writes the config, and starts it on free ports. `root` is the checkout.
     pub(crate) async fn start(
         children: &Children,
         program: Program,
+        root: &Path,
         dir: &Path,
         database_url: &str,
         services: &[(&str, &str)],
     ) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        let text = config(database_url, services)?;
+        let text = config(root, database_url, services)?;
         let path = dir.join(CONFIG_FILE);
         // Only we may read the file: the database's password is in it.
         let file =
@@ -171,9 +170,9 @@ impl Gateway {
     }
 }
 
-/// The shop's config with these addresses of its services.
-fn config(database_url: &str, services: &[(&str, &str)]) -> Result<String> {
-    let documents = cargo::root().join(DOCUMENTS).display().to_string();
+/// The shop's config with these addresses of its services. The documents are in this checkout.
+fn config(root: &Path, database_url: &str, services: &[(&str, &str)]) -> Result<String> {
+    let documents = root.join(DOCUMENTS).display().to_string();
     let text = CONFIG.replace(&format!("../../{DOCUMENTS}"), &documents);
     let database = format!("\"{database_url}\"\ntimeout = \"{DATABASE_TIMEOUT}\"");
     let mut text = text.replace(DATABASE, &database);
@@ -233,10 +232,11 @@ mod tests {
 
     #[test]
     fn the_config_has_the_addresses_of_this_run() {
-        let names = crate::systems::SERVICES.clone();
+        let names = crate::system::SERVICES.clone();
         let urls: Vec<_> = names.iter().map(|name| (*name, "http://127.0.0.1:1")).collect();
-        let text = config("postgres://gateway", &urls).expect("every service is started");
+        let text =
+            config(Path::new("."), "postgres://gateway", &urls).expect("every service is started");
         assert!(text.contains("url = \"postgres://gateway\"\ntimeout = \"10s\"\n"), "{text}");
-        assert!(config("postgres://gateway", &[]).is_err(), "none is started");
+        assert!(config(Path::new("."), "postgres://gateway", &[]).is_err(), "none is started");
     }
 }

@@ -5,10 +5,10 @@ use std::fmt;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::cases::LATE;
 use crate::degradation::operation::Operation;
 use crate::degradation::outage::{felt, is_sound};
 use crate::degradation::shop::Shop;
-use shop_load::cases::LATE;
 
 /// Without it no order is paid.
 pub(crate) const STOPPED: &str = "payments";

@@ -10,13 +10,13 @@ use ballet_ops::audit::{BrokerSnapshot, Report};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
+use crate::cases::Case;
 use crate::demo::orders::Orders;
 use crate::demo::placing::Placer;
 use crate::demo::tap::Tap;
-use crate::harness::open_shop::OpenShop;
+use crate::open_shop::OpenShop;
 use ballet_terminal::ui::{self, Progress};
 use ballet_trials::{End, Subject};
-use shop_load::cases::Case;
 
 /// How often the orders are counted.
 const TICK: Duration = Duration::from_millis(100);

@@ -1,5 +1,6 @@
 //! Places the orders: over AMQP, through the gateway, and from another language.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
@@ -13,12 +14,11 @@ use shop_events::shipping::ShipmentScheduled;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use uuid::Uuid;
 
+use crate::cases::{self, CAPTURE_FAILS, Cancel, Case, DECLINED, End, GOOD, Goods};
+use crate::customer::Customer;
 use crate::demo::orders::Orders;
 use crate::demo::tap::Tap;
-use crate::harness::customer::Customer;
-use crate::harness::open_shop::OpenShop;
-use crate::process::cargo;
-use shop_load::cases::{self, CAPTURE_FAILS, Cancel, Case, DECLINED, End, GOOD, Goods};
+use crate::open_shop::OpenShop;
 
 /// The number of customers at the gateway at once.
 const HTTP_AT_ONCE: usize = 8;
@@ -36,6 +36,8 @@ pub(crate) struct Placer {
     storefront: Producer,
     storefront_url: String,
     children: Children,
+    /// The checkout.
+    root: PathBuf,
     clock: Clock,
     tap: Tap,
     orders: Orders,
@@ -49,6 +51,7 @@ impl Placer {
             storefront: Producer::at(&RabbitMq::new(env.amqp_url(STOREFRONT))?, STOREFRONT).await?,
             storefront_url: env.amqp_url(STOREFRONT).to_owned(),
             children: shop.stage.children.clone(),
+            root: shop.root.clone(),
             clock: Clock::system(),
             tap,
             orders,
@@ -147,7 +150,7 @@ impl Placer {
         if count == 0 {
             return Ok(());
         }
-        let script = cargo::root().join("examples/producer.py");
+        let script = self.root.join("examples/producer.py");
         let args = [script.display().to_string(), "--count".to_owned(), count.to_string()];
         let mut producer = self
             .children

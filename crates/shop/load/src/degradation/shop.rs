@@ -1,6 +1,7 @@
 //! The shop of this run, with those who try what still works.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -9,17 +10,17 @@ use rustix::process::Signal;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::cases::GOOD;
+use crate::customer::{BUYS, Customer, SUPPORTS};
 use crate::degradation::operation::{Visitor, open_cart};
-use crate::harness::customer::{BUYS, Customer, SUPPORTS};
-use crate::harness::gateway::Program;
-use crate::harness::open_shop::{OpenShop, PATIENCE as TIMEOUT};
-use crate::systems::GATEWAY;
-use crate::systems::SERVICES;
+use crate::gateway::Program;
+use crate::open_shop::{OpenShop, PATIENCE as TIMEOUT};
+use crate::products;
+use crate::system::GATEWAY;
+use crate::system::SERVICES;
 use ballet_terminal::ui;
 use ballet_trials::SERVICE;
 use ballet_trials::run_dir;
-use shop_load::cases::GOOD;
-use shop_load::products;
 
 /// For what hangs; nothing depends on the pace.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
@@ -34,15 +35,15 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    pub(crate) async fn open() -> Result<Self> {
+    pub(crate) async fn open(root: &Path) -> Result<Self> {
         let path = std::env::current_exe().context("cannot find this program")?;
         let logs = run_dir(Some(&path), "degradation")?;
         let servers = Servers::acquire(Options::durable().progress(ui::say)).await?;
-        let stage = Stage::of(&shop::system()).named("degradation").on(servers, logs).await?;
+        let stage = Stage::of(&::shop::system()).named("degradation").on(servers, logs).await?;
         // This program can be any of them.
         let program =
             |name: &str| Ok(Program { path: path.clone(), env: vec![(SERVICE, name.to_owned())] });
-        let open = OpenShop::open(stage, &SERVICES, program).await?;
+        let open = OpenShop::open(root, stage, &SERVICES, program).await?;
         let customer = Customer::new(&open.gateway, BUYS, TIMEOUT).await?;
         let support = Customer::new(&open.gateway, SUPPORTS, TIMEOUT).await?;
         let merchant = open.merchant.clone();

@@ -9,13 +9,13 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::harness::customer::{BUYS, Customer, cart_of};
-use crate::harness::open_shop::OpenShop;
+use crate::cases::GOOD;
+use crate::customer::{BUYS, Customer, cart_of};
+use crate::open_shop::OpenShop;
+use crate::products;
+use crate::stock::PLENTY;
 use ballet_terminal::ui;
 use ballet_trials::at_share;
-use shop_load::cases::GOOD;
-use shop_load::products;
-use shop_load::stock::PLENTY;
 
 /// Orders a second.
 const RATE: u32 = 40;
@@ -41,14 +41,18 @@ struct Took {
 
 /// What all orders took, sorted.
 #[derive(Debug)]
-pub(crate) struct Checkouts {
+pub struct Checkouts {
     time: Duration,
     answered: Vec<Duration>,
     confirmed: Vec<Duration>,
 }
 
 /// Lets customers check out their carts for some time, whatever becomes of the orders before.
-pub(crate) async fn measure(shop: &OpenShop, time: Duration) -> Result<Checkouts> {
+///
+/// # Errors
+///
+/// The shop refuses an order, or does not confirm it.
+pub async fn measure(shop: &OpenShop, time: Duration) -> Result<Checkouts> {
     let (gateway, merchant) = (&shop.gateway, &shop.merchant);
     products::publish_all(&merchant.http, &merchant.shop).await?;
     let mut customers = Vec::new();

@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::customer::{Customer, cart_of};
-use crate::systems::GATEWAY;
-use shop_load::cases::GOOD;
+use crate::cases::GOOD;
+use crate::customer::{Customer, cart_of};
+use crate::system::GATEWAY;
 
 /// A quantity in a cart.
 #[derive(Debug, Serialize)]
@@ -287,7 +287,7 @@ async fn judge(answer: Response) -> Result<(Seen, Value)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::systems::SERVICES;
+    use crate::system::SERVICES;
 
     #[test]
     fn a_client_needs_every_service_for_something() {

@@ -9,13 +9,12 @@ use anyhow::{Context, Result};
 use ballet_stage::write_exports;
 use serde_json::json;
 
-use crate::harness::customer::{BUYS, SELLS, SUPPORTS};
-use crate::harness::open_shop::OpenShop;
-use crate::process::cargo;
+use crate::customer::{BUYS, SELLS, SUPPORTS};
+use crate::open_shop::OpenShop;
 use ballet_terminal::ui;
 
 /// Commands for a shell that has read the file.
-pub(crate) const HINTS: &str = include_str!("hints.txt");
+pub const HINTS: &str = include_str!("hints.txt");
 
 /// Two customers: the subjects of their tokens.
 const ALICE: &str = "0193f7a0-0000-7000-8000-00000000a11c";
@@ -109,7 +108,7 @@ async fn variables(shop: &OpenShop) -> Result<Vec<(String, String)>> {
 
 /// The path from here, if it is below.
 fn near(path: &Path) -> PathBuf {
-    let here = std::env::current_dir().unwrap_or_else(|_| cargo::root());
+    let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).to_owned()
 }
 

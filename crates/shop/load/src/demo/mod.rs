@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the whole shop at work, with orders of all kinds and how they end.
+//! The demo: the whole shop at work, with orders of all kinds and how they end.
 
 mod around;
 mod crowd;
@@ -6,31 +6,31 @@ mod late;
 mod orders;
 mod placing;
 mod quiescence;
-pub(crate) mod stage;
+mod stage;
 mod summary;
 mod tap;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use ballet_stage::{Children, Options, Servers};
 use futures_util::future::OptionFuture;
 
+use crate::cases;
 use crate::demo::crowd::Crowd;
 use crate::demo::orders::Orders;
 use crate::demo::tap::Tap;
-use crate::harness::open_shop::OpenShop;
-use crate::process::cargo::{self, Profile};
-use crate::{joined, systems};
+use crate::open_shop::OpenShop;
+use crate::products;
+use crate::system;
 use ballet_terminal::ui;
 use ballet_trials::Stop;
-use shop_load::cases;
-use shop_load::products;
 
-pub(crate) use crate::demo::around::HINTS;
+pub use crate::demo::around::HINTS;
+pub use crate::demo::stage::{open, packages};
 
+/// The options of the demo.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     /// Exit after the summary, with success only if everything held.
     #[arg(long)]
     once: bool,
@@ -43,10 +43,15 @@ pub(crate) struct Args {
     keep: bool,
 }
 
-pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
+/// Runs the demo of the shop that is opened so.
+///
+/// # Errors
+///
+/// The shop cannot be opened, or something hangs.
+pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
     let mut shop = tokio::select! {
-        shop = Box::pin(open()) => shop?,
+        shop = Box::pin(shop) => shop?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let played = tokio::select! {
@@ -76,21 +81,10 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     }
 }
 
-/// Builds everything and starts it.
-async fn open() -> Result<OpenShop> {
-    ui::say("building the services and the gateway");
-    let root = cargo::root();
-    let joined = joined::joined(&root)?;
-    let packages = stage::packages(&joined::programs(&root, &joined)?);
-    let programs = cargo::build(&Children::new()?, Profile::Dev, &packages).await?;
-    let system = joined::with(shop::system(), &joined)?;
-    stage::open("demo", &programs, &system, Servers::acquire(Options::durable()).await?).await
-}
-
 /// Places the orders, waits for them to end, and prints the summary. Returns whether everything held.
 async fn play(args: &Args, shop: &mut OpenShop) -> Result<bool> {
     let with_python = placing::has_pika().await;
-    let subject = systems::shop();
+    let subject = system::subject();
     let tap = Tap::start(&shop.stage.env, subject.clone()).await?;
     // The tap has to see every version of a product.
     products::publish_all(&shop.merchant.http, &shop.merchant.shop).await?;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 
-use crate::harness::customer::{Customer, cart_of};
-use crate::harness::open_shop::OpenShop;
+use crate::cases::{self, Case, Goods};
+use crate::customer::{Customer, cart_of};
+use crate::open_shop::OpenShop;
 use ballet_terminal::ui;
-use shop_load::cases::{self, Case, Goods};
 
 /// Between two customers.
 const PAUSE: Duration = Duration::from_secs(1);

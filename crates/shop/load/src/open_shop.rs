@@ -1,18 +1,18 @@
 //! The shop with its gateway, and those who use it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
 use ballet_stage::{Database, ServiceProcess, Stage};
 
-use crate::harness::customer::{BUYS, Customer, SELLS};
-use crate::harness::gateway::{Gateway, Program, SECRET, drawn_secret};
-use crate::systems::GATEWAY;
-use crate::systems::SERVICES;
+use crate::customer::{BUYS, Customer, SELLS};
+use crate::gateway::{Gateway, Program, SECRET, drawn_secret};
+use crate::stock::fill_shelves;
+use crate::system::GATEWAY;
+use crate::system::SERVICES;
 use ballet_terminal::ui;
 use ballet_trials::Endpoints;
-use shop_load::stock::fill_shelves;
 
 /// For an answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +23,9 @@ const WATCH: Duration = Duration::from_millis(200);
 
 /// A shop that is open.
 #[derive(Debug)]
-pub(crate) struct OpenShop {
+pub struct OpenShop {
+    /// The checkout.
+    pub(crate) root: PathBuf,
     pub(crate) stage: Stage,
     pub(crate) gateway: Gateway,
     /// The gateway's.
@@ -38,6 +40,7 @@ pub(crate) struct OpenShop {
 impl OpenShop {
     /// Starts these services and the gateway from their programs, and fills the shelves.
     pub(crate) async fn open(
+        root: &Path,
         mut stage: Stage,
         services: &[&'static str],
         program: impl Fn(&str) -> Result<Program>,
@@ -59,7 +62,8 @@ impl OpenShop {
         let own = stage.services.iter().filter(|service| SERVICES.contains(&service.launch.name));
         let urls: Vec<_> = own.map(|service| (service.launch.name, &*service.url)).collect();
         let (children, program) = (&stage.children, signed(GATEWAY)?);
-        let gateway = Gateway::start(children, program, &stage.logs, database.url(), &urls).await?;
+        let (logs, url) = (&stage.logs, database.url());
+        let gateway = Gateway::start(children, program, root, logs, url, &urls).await?;
         gateway.ready(&stage.http).await?;
         let mut customers = Vec::new();
         for _ in 0..CUSTOMERS {
@@ -67,7 +71,8 @@ impl OpenShop {
         }
         let merchant = Customer::new(&gateway, SELLS, PATIENCE).await?;
         fill_shelves(&merchant.http, &merchant.shop).await?;
-        Ok(Self { stage, gateway, database, customers, merchant, secret })
+        let root = root.to_owned();
+        Ok(Self { root, stage, gateway, database, customers, merchant, secret })
     }
 
     /// Where everything can be reached, for the audit.
@@ -97,7 +102,11 @@ impl OpenShop {
     }
 
     /// Ends everything.
-    pub(crate) async fn close(self, keep_logs: bool) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Something cannot be removed.
+    pub async fn close(self, keep_logs: bool) -> Result<()> {
         ui::say("stopping the services and the servers");
         if keep_logs {
             ui::say(&format!("the services' logs are in {}", self.logs().display()));

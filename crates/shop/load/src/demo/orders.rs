@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::cases::Case;
 use ballet_trials::{Begun, Placed, Sagas};
 use reqwest::StatusCode;
-use shop_load::cases::Case;
 use uuid::Uuid;
 
 /// All orders that were placed. Clones share them.

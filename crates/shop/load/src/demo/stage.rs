@@ -1,16 +1,16 @@
 //! The shop of a demo, from the programs that cargo built.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use ballet::core::System;
 use ballet_stage::{Servers, Stage};
 
-use crate::harness::gateway::Program;
-use crate::harness::open_shop::OpenShop;
-use crate::systems::GATEWAY;
-use crate::systems::SERVICES;
+use crate::gateway::Program;
+use crate::open_shop::OpenShop;
+use crate::system::GATEWAY;
+use crate::system::SERVICES;
 use ballet_terminal::ui;
 use ballet_trials::run_dir;
 
@@ -18,13 +18,19 @@ use ballet_trials::run_dir;
 const GATEWAY_PROGRAM: &str = "ballet-gateway";
 
 /// The packages with the programs of a shop, with these services besides its own.
-pub(crate) fn packages(joined: &[&'static str]) -> Vec<&'static str> {
+#[must_use]
+pub fn packages(joined: &[&'static str]) -> Vec<&'static str> {
     [&SERVICES[..], joined, &[GATEWAY]].concat()
 }
 
 /// Opens the shop on these servers. `system` has its own services and those that have joined it;
 /// `kind` is that of the run, for the folder of its logs.
-pub(crate) async fn open(
+///
+/// # Errors
+///
+/// A program is missing, or does not start.
+pub async fn open(
+    root: &Path,
     kind: &'static str,
     programs: &HashMap<String, PathBuf>,
     system: &System,
@@ -42,7 +48,7 @@ pub(crate) async fn open(
         let path = programs.get(program).with_context(|| format!("cargo built no {name}"))?;
         Ok(Program { path: path.clone(), env: Vec::new() })
     };
-    let shop = Box::pin(OpenShop::open(stage, &names, program)).await?;
+    let shop = Box::pin(OpenShop::open(root, stage, &names, program)).await?;
     ui::say(&format!("{} and the gateway are ready", names.join(", ")));
     // For `cargo xtask audit`.
     shop.endpoints().write(shop.logs())?;

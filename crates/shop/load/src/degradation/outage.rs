@@ -9,11 +9,11 @@ use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
+use crate::cases::{Case, GOOD};
 use crate::degradation::load::Load;
 use crate::degradation::operation::{Operation, Seen};
 use crate::degradation::shop::{PATIENCE, Shop};
-use crate::systems::{self, GATEWAY};
-use shop_load::cases::{Case, GOOD};
+use crate::system::{self, GATEWAY};
 
 /// Orders of the load before the kill, and its requests during the outage.
 const ENOUGH: usize = 12;
@@ -160,7 +160,7 @@ async fn all_end(shop: &Shop, orders: &[(Uuid, Case)]) -> Result<()> {
 
 /// Waits until nothing moves any more and nothing is wrong.
 pub(crate) async fn is_sound(shop: &Shop) -> Result<()> {
-    let subject = systems::shop();
+    let subject = system::subject();
     let endpoints = shop.open.endpoints();
     let sound = wait_until("a quiescent shop without violations", PATIENCE, || async {
         let broker = endpoints.broker().await?;

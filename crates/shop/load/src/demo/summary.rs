@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::cases::in_event;
 use anyhow::Result;
 use ballet_terminal::lanes::{self, Happened};
 use ballet_terminal::{Cell, Table, columns};
 use shop_events::orders::CancelReason;
-use shop_load::cases::in_event;
 use uuid::Uuid;
 
 use crate::demo::orders::Orders;
 use crate::demo::quiescence::Quiescent;
 use crate::demo::tap::Tap;
-use crate::systems::SERVICES;
+use crate::system::SERVICES;
 use ballet_terminal::ui;
 use ballet_trials::{End, Entry, Journal, Placed};
 

@@ -9,6 +9,7 @@ mod page;
 mod shop;
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -16,14 +17,14 @@ use anyhow::{Context, Result, bail};
 use crate::degradation::outage::Outage;
 use crate::degradation::overdue::Overdue;
 use crate::degradation::shop::Shop;
-use crate::process::cargo;
-use crate::systems::GATEWAY;
-use crate::systems::SERVICES;
+use crate::system::GATEWAY;
+use crate::system::SERVICES;
 use ballet_terminal::ui;
 use ballet_trials::Stop;
 
+/// The options of the degradation.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     /// Stop only these services, by their names; `gateway` is one.
     #[arg(long, value_name = "SERVICE", value_delimiter = ',', conflicts_with = "write")]
     only: Vec<String>,
@@ -32,7 +33,12 @@ pub(crate) struct Args {
     write: bool,
 }
 
-pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
+/// Stops each service under load. `root` is the checkout, which has the page.
+///
+/// # Errors
+///
+/// Something went otherwise than it must.
+pub async fn run(root: &Path, args: &Args) -> Result<ExitCode> {
     let all: Vec<&'static str> = SERVICES.iter().copied().chain([GATEWAY]).collect();
     if let Some(unknown) = args.only.iter().find(|name| !all.contains(&name.as_str())) {
         bail!("there is no service {unknown}, only {}", all.join(", "));
@@ -40,7 +46,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let chosen = |name: &&str| args.only.is_empty() || args.only.iter().any(|one| one == name);
     let stopped: Vec<&'static str> = all.iter().copied().filter(chosen).collect();
     let mut stop = Stop::listen()?;
-    let mut shop = Shop::open().await?;
+    let mut shop = Shop::open(root).await?;
     let outages = tokio::select! {
         outages = Box::pin(all_outages(&mut shop, &stopped)) => Some(outages),
         () = stop.asked() => None,
@@ -49,7 +55,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     shop.open.close(!held).await?;
     match outages {
         Some(Ok((outages, Some(overdue)))) if args.only.is_empty() => {
-            judge(&outages, &overdue, args.write)
+            judge(root, &outages, &overdue, args.write)
         }
         Some(Ok(_)) => Ok(ExitCode::SUCCESS),
         Some(Err(error)) => Err(error),
@@ -76,8 +82,8 @@ async fn all_outages(shop: &mut Shop, stopped: &[&'static str]) -> Result<AllSee
 }
 
 /// Compares what was seen with the page, or writes it.
-fn judge(outages: &[Outage], overdue: &Overdue, write: bool) -> Result<ExitCode> {
-    let (file, text) = (cargo::root().join(page::FILE), page::text(outages, overdue));
+fn judge(root: &Path, outages: &[Outage], overdue: &Overdue, write: bool) -> Result<ExitCode> {
+    let (file, text) = (root.join(page::FILE), page::text(outages, overdue));
     if write {
         fs::write(&file, text).with_context(|| format!("cannot write {}", page::FILE))?;
         ui::print(&format!("wrote {}", page::FILE));

@@ -13,9 +13,9 @@ use shop_events::OrderLine;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
-use crate::harness::gateway::Gateway;
+use crate::cases::{self, Case, End};
+use crate::gateway::Gateway;
 use ballet_trials::send_until_answered;
-use shop_load::cases::{self, Case, End};
 
 /// What a customer may do with what is their own.
 pub(crate) const BUYS: &str = "orders:read orders:write";

@@ -12,12 +12,12 @@ use shop_events::orders::OrderCompleted;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::cases::{self, LATE};
 use crate::demo::orders::Orders;
 use crate::demo::tap::Tap;
-use crate::harness::open_shop::OpenShop;
+use crate::open_shop::OpenShop;
 use ballet_terminal::ui;
 use ballet_trials::send_until_answered;
-use shop_load::cases::{self, LATE};
 
 /// How long this order may take.
 const DEADLINE_SECONDS: &str = "2";

@@ -12,8 +12,8 @@ use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::harness::customer::Customer;
-use shop_load::cases::{CAPTURE_FAILS, Case, DECLINED, GOOD};
+use crate::cases::{CAPTURE_FAILS, Case, DECLINED, GOOD};
+use crate::customer::Customer;
 
 /// Customers at a time.
 const AT_ONCE: usize = 4;
