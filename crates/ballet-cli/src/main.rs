@@ -27,6 +27,7 @@ mod sagas;
 mod stream;
 mod systems;
 mod topology;
+mod trials;
 mod ui;
 mod validate;
 
@@ -61,9 +62,15 @@ enum Command {
     /// The AsyncAPI 3 document of the system, or of one service
     #[command(after_help = asyncapi::EXAMPLES)]
     Asyncapi(asyncapi::Args),
+    /// Whether all that must hold does, in the running demo or in any system
+    #[command(disable_help_flag = true)]
+    Audit(trials::Args),
     /// The events of the system: who publishes and who consumes each, and its fields
     #[command(after_help = catalog::EXAMPLES)]
     Catalog(catalog::Args),
+    /// Break everything at once while customers come: is anything lost, doubled, broken?
+    #[command(disable_help_flag = true)]
+    Chaos(trials::Args),
     /// Check the contracts of all services together: the rules of a sound choreography, and that
     /// consumers read what publishers write
     Check,
@@ -76,6 +83,9 @@ enum Command {
     /// Copies that services keep of each other's entities
     #[command(subcommand)]
     Copies(copies::Command),
+    /// The system at work on servers of its own, with customers of all kinds
+    #[command(disable_help_flag = true)]
+    Demo(trials::Args),
     /// A saga as a picture: a lane for each service
     #[command(after_help = diagram::EXAMPLES)]
     Diagram(diagram::Args),
@@ -113,6 +123,9 @@ enum Command {
     /// Sagas: what one has done, which are open, and which are stuck
     #[command(subcommand)]
     Sagas(sagas::Command),
+    /// Let months pass for the system in hours: does anything grow?
+    #[command(disable_help_flag = true)]
+    Soak(trials::Args),
     /// Show events as they are published, or those of the journal
     Tap(Box<stream::TapArgs>),
     /// The broker's exchanges, queues, bindings and policies
@@ -127,12 +140,16 @@ impl Command {
     fn needs_contracts(&self) -> bool {
         match self {
             // Those of the stream need them only for the default of the broker's URL.
-            Self::Completions(_)
+            Self::Audit(_)
+            | Self::Chaos(_)
+            | Self::Completions(_)
             | Self::Contract(_)
+            | Self::Demo(_)
             | Self::Id(_)
             | Self::Man(_)
             | Self::Record(_)
             | Self::Replay(_)
+            | Self::Soak(_)
             | Self::Tap(_) => false,
             Self::New(command) => command.needs_contracts(),
             Self::Topology(command) => command.needs_contracts(),
@@ -184,11 +201,14 @@ async fn run(args: Args) -> anyhow::Result<Done> {
     }
     match args.command {
         Command::Asyncapi(given) => asyncapi::run(&given),
+        Command::Audit(given) => trials::run("audit", &given),
         Command::Catalog(given) => catalog::run(&given, &args.options),
+        Command::Chaos(given) => trials::run("chaos", &given),
         Command::Check => check::run(&args.options),
         Command::Completions(given) => manual::completions(&given, Args::command()),
         Command::Contract(command) => contract::run(&command, &args.options),
         Command::Copies(command) => Box::pin(copies::run(command, &args.options)).await,
+        Command::Demo(given) => trials::run("demo", &given),
         Command::Diagram(given) => diagram::run(&given),
         Command::Dlq(command) => Box::pin(dlq::run(*command, &args.options)).await,
         Command::Doctor(given) => Box::pin(doctor::run(&given, &args.options)).await,
@@ -203,6 +223,7 @@ async fn run(args: Args) -> anyhow::Result<Done> {
         Command::Replay(command) => Box::pin(stream::replay(*command, &args.options)).await,
         Command::Restore(restore) => Box::pin(restore::run(&restore, &args.options)).await,
         Command::Sagas(command) => Box::pin(sagas::run(command, &args.options)).await,
+        Command::Soak(given) => trials::run("soak", &given),
         Command::Tap(command) => Box::pin(stream::tap(*command, &args.options)).await,
         Command::Topology(command) => Box::pin(topology::run(command, &args.options)).await,
         Command::Validate(arguments) => validate::run(&arguments, &args.options),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ballet_stage::{Management, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
@@ -91,9 +91,9 @@ fn share_build(place: &Place, workspace: &str) -> PathBuf {
     );
     fs::write(package.join("Cargo.toml"), text).expect("written");
     fs::write(package.join("src/lib.rs"), "").expect("written");
-    edit(&place.at(workspace).join("Cargo.toml"), "\"demo\", ", "\"demo\", \"shared\", ");
-    let demo = place.at(workspace).join("demo/Cargo.toml");
-    edit(&demo, "[dependencies]\n", "[dependencies]\nshared = { path = \"../shared\" }\n");
+    edit(&place.at(workspace).join("Cargo.toml"), "\"trials\", ", "\"trials\", \"shared\", ");
+    let trials = place.at(workspace).join("trials/Cargo.toml");
+    edit(&trials, "[dependencies]\n", "[dependencies]\nshared = { path = \"../shared\" }\n");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory");
     target.to_owned()
 }
@@ -127,7 +127,7 @@ async fn start_demo(
 ) -> (Child, Vec<(String, String)>) {
     let log = place.at("demo.log");
     let file = fs::File::create(&log).expect("a file");
-    let mut command = place.command(CARGO, &["demo"], workspace);
+    let mut command = place.command(CARGO, &["trials", "demo"], workspace);
     command.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
     command.env("CARGO_PROFILE_DEV_DEBUG", "0");
     command.stdout(file.try_clone().expect("a file")).stderr(file);
@@ -194,8 +194,9 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
         assert!(said.contains(name), "{name} is not in:\n{said}");
     }
 
+    is_tried(&place, &target).await;
     let (mut demo, env) = start_demo(&place, "harbour", &target).await;
-    observe(&place, &env).await;
+    observe(&place, &env, &target).await;
     let pid = demo.id().expect("a process").cast_signed();
     kill_process(Pid::from_raw(pid).expect("a pid"), Signal::INT).expect("sent");
     let ended = demo.wait().await.expect("an end");
@@ -203,11 +204,32 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     assert!(ended.success(), "{ended}:\n{log}");
 }
 
+/// A short chaos, by what the system says about itself.
+async fn is_tried(place: &Place, target: &Path) {
+    let only = ["--only", "kill,stop,close,copies,reorder", "--replicas", "1"];
+    let chaos = [&["chaos", "--minutes", "0.25", "--json"], &only[..]].concat();
+    let mut chaos = place.command(BALLET, &chaos, "harbour");
+    chaos.env("CARGO", CARGO).env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
+    chaos.env("CARGO_PROFILE_DEV_DEBUG", "0").stderr(Stdio::inherit());
+    let output = chaos.output().await.expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "it did not hold: {text}");
+    let report: Value = serde_json::from_str(&text).expect("a report in JSON");
+    for what in ["lost", "doubled", "broken", "unfinished"] {
+        assert_eq!(report[what], json!([]), "{what}");
+    }
+    let number = |name: &str| report[name].as_u64().unwrap_or_default();
+    assert!(number("sagas") > 20 && number("rows") > 20, "{text}");
+    assert_eq!(number("effects"), number("effects_expected"), "{text}");
+}
+
 /// What an operator does with the running system.
-async fn observe(place: &Place, env: &[(String, String)]) {
+async fn observe(place: &Place, env: &[(String, String)], target: &Path) {
     let ballet = |arguments: &'static [&'static str]| {
         let mut command = place.command(BALLET, arguments, "harbour");
         command.envs(env.iter().map(|(name, value)| (name, value)));
+        command.env("CARGO", CARGO).env("CARGO_NET_OFFLINE", "true");
+        command.env("CARGO_TARGET_DIR", target).env("CARGO_PROFILE_DEV_DEBUG", "0");
         async move { said_by(&mut command).await }
     };
     let (code, said) = ballet(&["topology", "check"]).await;
@@ -217,6 +239,9 @@ async fn observe(place: &Place, env: &[(String, String)]) {
     assert_eq!((code, said.trim()), (Some(0), "no saga is stuck"));
     let (code, said) = ballet(&["outbox", "list"]).await;
     assert_eq!((code, said.trim()), (Some(0), "every event could be published"));
+    let (code, said) = ballet(&["audit"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("no violations"), "{said}");
 
     let value = |name: &str| {
         let found = env.iter().find(|(known, _)| known == name);
@@ -281,7 +306,7 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
         (&["new", "system", inside], "", "would lie in the checkout of ballet"),
         (&["new", "service", "desk"], "harbour", "harbour has a service desk already"),
         (&["new", "service", "journal"], "harbour", "a service's name is its own"),
-        (&["new", "service", "demo"], "harbour", "choose another name"),
+        (&["new", "service", "trials"], "harbour", "choose another name"),
     ] {
         let (code, said) = place.ballet(arguments, below).await;
         assert_eq!(code, Some(2), "{said}");

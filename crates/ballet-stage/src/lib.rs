@@ -30,6 +30,6 @@ pub use processes::{
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
 pub use servers::{Options, Postgres, RabbitMq, Servers, Version, python};
-pub use stage::{Setting, Stage, failed, write_exports};
+pub use stage::{Setting, Stage, failed, variables, write_exports};
 pub use tls::{Authority, Identity};
 pub use wait::wait_until;

@@ -191,31 +191,8 @@ impl Stage {
     /// Where everything is, for a shell, for programs in it, and for the command `ballet` there.
     #[must_use]
     pub fn variables(&self) -> Vec<(String, String)> {
-        let env = &self.env;
-        let mut all = vec![
-            ("BALLET_AMQP_URL".to_owned(), env.ops_amqp_url().to_owned()),
-            ("BALLET_MANAGEMENT_URL".to_owned(), env.management_url()),
-            ("BALLET_VHOST".to_owned(), env.vhost().to_owned()),
-        ];
-        let of = |service: &ServiceProcess| {
-            let name = service.launch.name;
-            (name, env.admin_database_url(name).to_owned())
-        };
-        let databases: Vec<_> = self.services.iter().map(of).collect();
-        if let Some((first, url)) = databases.first() {
-            let any = url.replace(&format!("/{first}"), "/{service}");
-            if databases.iter().all(|(name, url)| any.replace("{service}", name) == *url) {
-                all.push(("BALLET_DATABASE_URL".to_owned(), any));
-            }
-        }
-        for (service, (name, database)) in self.services.iter().zip(databases) {
-            let name = name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-            if !service.url.is_empty() {
-                all.push((format!("{name}_URL"), service.url.clone()));
-            }
-            all.push((format!("{name}_DATABASE_URL"), database));
-        }
-        all
+        let services = self.services.iter().map(|service| (service.launch.name, &*service.url));
+        variables(&self.env, &services.collect::<Vec<_>>())
     }
 
     /// Ends the services, and removes what was made for the system. The servers end if they are ours.
@@ -253,6 +230,34 @@ pub async fn failed(services: &mut [ServiceProcess]) -> Error {
         }
         tokio::time::sleep(WATCH).await;
     }
+}
+
+/// Where everything in an environment is, with the URLs of these services.
+#[must_use]
+pub fn variables(env: &TestEnv, services: &[(&'static str, &str)]) -> Vec<(String, String)> {
+    let mut all = vec![
+        ("BALLET_AMQP_URL".to_owned(), env.ops_amqp_url().to_owned()),
+        ("BALLET_MANAGEMENT_URL".to_owned(), env.management_url()),
+        ("BALLET_VHOST".to_owned(), env.vhost().to_owned()),
+    ];
+    let database = |(name, _): &(&'static str, &str)| env.admin_database_url(name).to_owned();
+    let databases: Vec<_> = services.iter().map(database).collect();
+    if let Some(((first, _), url)) = services.first().zip(databases.first()) {
+        let any = url.replace(&format!("/{first}"), "/{service}");
+        let is_any =
+            |((name, _), url): (&(&str, &str), &String)| any.replace("{service}", name) == *url;
+        if services.iter().zip(&databases).all(is_any) {
+            all.push(("BALLET_DATABASE_URL".to_owned(), any));
+        }
+    }
+    for ((name, url), database) in services.iter().zip(databases) {
+        let name = name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        if !url.is_empty() {
+            all.push((format!("{name}_URL"), (*url).to_owned()));
+        }
+        all.push((format!("{name}_DATABASE_URL"), database));
+    }
+    all
 }
 
 /// Writes variables to a file for a shell. Only we may read it, because it holds passwords.

@@ -1,4 +1,4 @@
-//! What people read in a terminal: tables that fit it, sagas as swim lanes, and questions. Text goes in without
+//! What people read in a terminal: tables that fit it, sagas as swim lanes, questions, and lines of progress. Text goes in without
 //! colours and is measured before it is coloured.
 
 #![warn(missing_docs)]
@@ -7,6 +7,7 @@ pub mod lanes;
 mod question;
 pub mod table;
 mod text;
+pub mod ui;
 mod wrap;
 
 pub use question::{ask, is_interactive};

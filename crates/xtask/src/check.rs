@@ -4,9 +4,10 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ballet_terminal::ui;
 
 use crate::process::cargo;
-use crate::{generate, house, licences, ui};
+use crate::{generate, house, licences};
 
 /// One thing that is checked.
 struct Part {

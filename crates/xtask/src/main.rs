@@ -1,27 +1,23 @@
 //! The project's own commands: `cargo xtask --help`.
 
-mod audit;
 mod bench;
-mod chaos;
 mod check;
-mod degradation;
-mod demo;
 mod generate;
-mod harness;
 mod house;
 mod joined;
 mod licences;
 mod process;
 mod servers;
-mod soak;
+mod systems;
 mod test;
-mod ui;
 
 use std::process::ExitCode;
 
+use ballet_terminal::ui;
+use ballet_trials as trials;
 use clap::{Parser, Subcommand};
 
-use crate::harness::serve;
+use crate::process::cargo;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands", version)]
@@ -40,17 +36,12 @@ enum Command {
         args: Vec<String>,
     },
     /// Show the shop at work: orders of all kinds, and how they end.
-    Demo(demo::Args),
-    /// Check the invariants of a running shop over all its services, databases and queues.
-    Audit(audit::Args),
-    /// Kill, stop and disconnect everything while orders come in, and check that nothing is lost.
-    Chaos(chaos::Args),
+    Demo(shop_load::demo::Args),
+    #[command(flatten)]
+    Trial(trials::Command),
     /// Stop each service while customers buy through the gateway: what still works for them, and
     /// whether everything catches up.
-    Degradation(degradation::Args),
-    /// Let the shop work for hours in which months pass for its services: memory, disk and latency
-    /// must stay flat, and nothing may be lost.
-    Soak(soak::Args),
+    Degradation(shop_load::degradation::Args),
     /// Write the broker's definitions and the generated pages.
     Generate {
         /// Write nothing, and fail if a file is out of date.
@@ -79,9 +70,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // This is a service of a chaos run or of a soak.
-    if let Ok(service) = std::env::var(serve::SERVICE) {
-        return serve::run(&service);
+    // This is a service of a trial.
+    if let Some(ended) = systems::served() {
+        return ended;
     }
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(run()),
@@ -95,11 +86,11 @@ fn main() -> ExitCode {
 async fn run() -> ExitCode {
     let done = match Args::parse().command {
         Command::Bench { args } => Box::pin(bench::run(&args)).await,
-        Command::Demo(args) => Box::pin(demo::run(&args)).await,
-        Command::Audit(args) => audit::run(&args).await,
-        Command::Chaos(args) => chaos::run(&args).await,
-        Command::Degradation(args) => Box::pin(degradation::run(&args)).await,
-        Command::Soak(args) => soak::run(&args).await,
+        Command::Demo(args) => Box::pin(systems::demo(&args)).await,
+        Command::Trial(command) => trials::run(&systems::shop(), &command).await,
+        Command::Degradation(args) => {
+            Box::pin(shop_load::degradation::run(&cargo::root(), &args)).await
+        }
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
         Command::Servers(args) => servers::run(&args).await,

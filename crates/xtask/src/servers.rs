@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use ballet_stage::{Options, Servers};
 
 use crate::process::cargo;
-use crate::ui;
+use ballet_terminal::ui;
 
 /// The page with the table.
 const PAGE: &str = "docs/versions.md";

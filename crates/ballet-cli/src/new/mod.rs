@@ -15,7 +15,7 @@ use crate::exit::Done;
 pub(crate) enum Command {
     /// Write a service that does a part of a saga, with its contract and a test
     Service(service::Service),
-    /// Write a workspace with one service, which owns a saga, with a demo and tests
+    /// Write a workspace with one service, which owns a saga, with its trials and tests
     System(system::System),
 }
 

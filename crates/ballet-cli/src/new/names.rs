@@ -12,7 +12,7 @@ const TAKEN: &[&str] = &[
     "ballet",
     "clap",
     "core",
-    "demo",
+    "trials",
     "proc_macro",
     "schemars",
     "serde",
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn names_that_would_not_work_are_refused() {
-        for name in ["Front Desk", "front-desk", "1st", "", "journal", "ops", "demo", "match"] {
+        for name in ["Front Desk", "front-desk", "1st", "", "journal", "ops", "trials", "match"] {
             assert!(check_service(name).is_err(), "{name:?}");
         }
         assert!(check_service("front_desk").is_ok());

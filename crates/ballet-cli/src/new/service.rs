@@ -84,6 +84,7 @@ pub(super) fn run(args: &Service) -> Result<Done> {
     files.push(words.file(&format!("{below}/my_service.json"), CONTRACT));
     writing::write(root, &files)?;
     join(root, &place)?;
+    try_with_it(root, &place, name)?;
     ui::say(&format!(
         "\nit waits for {}, and takes its part back on {}\nnext:\n  cargo test --package {name}\n  \
          cargo ballet check",
@@ -197,6 +198,36 @@ fn lints(root: &Path) -> Result<String> {
 fn manifest(root: &Path) -> Result<String> {
     let file = root.join("Cargo.toml");
     fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// Adds the service to the trials of the system, if it has some.
+fn try_with_it(root: &Path, place: &str, name: &str) -> Result<()> {
+    for (path, marker, line) in [
+        (
+            "trials/Cargo.toml",
+            "[dependencies]\n",
+            format!("{name} = {{ path = \"../{place}\" }}\n"),
+        ),
+        (
+            "trials/src/main.rs",
+            "adds its service here.\n",
+            format!("            ServiceProgram::of({name}::service),\n"),
+        ),
+    ] {
+        let file = root.join(path);
+        if !file.exists() {
+            return Ok(());
+        }
+        let text = fs::read_to_string(&file);
+        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+        let Some((before, after)) = text.split_once(marker) else {
+            ui::say(&format!("add {} to {}", line.trim(), file.display()));
+            continue;
+        };
+        fs::write(&file, format!("{before}{marker}{line}{after}"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// Adds the crate to the members of the workspace, unless a pattern covers it.

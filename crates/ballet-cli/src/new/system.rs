@@ -1,4 +1,4 @@
-//! `ballet new system`: a workspace with one service that owns a saga, a demo and tests.
+//! `ballet new system`: a workspace with one service that owns a saga, its trials and tests.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::new::writing::{self, Words};
 use crate::ui;
 
 /// The files of a workspace.
-const TEMPLATES: [(&str, &str); 15] = [
+const TEMPLATES: [(&str, &str); 14] = [
     ("Cargo.toml", include_str!("../../templates/system/Cargo.toml")),
     ("clippy.toml", include_str!("../../templates/system/clippy.toml")),
     ("README.md", include_str!("../../templates/system/README.md")),
@@ -20,10 +20,6 @@ const TEMPLATES: [(&str, &str); 15] = [
         "contracts/my_system/my_service.json",
         include_str!("../../templates/system/service/contract.json"),
     ),
-    ("demo/Cargo.toml", include_str!("../../templates/system/demo/Cargo.toml")),
-    ("demo/src/main.rs", include_str!("../../templates/system/demo/src/main.rs")),
-    ("demo/src/request.rs", include_str!("../../templates/system/demo/src/request.rs")),
-    ("demo/src/services.rs", include_str!("../../templates/system/demo/src/services.rs")),
     ("services/my_service/Cargo.toml", include_str!("../../templates/system/service/Cargo.toml")),
     (
         "services/my_service/src/events.rs",
@@ -35,6 +31,9 @@ const TEMPLATES: [(&str, &str); 15] = [
         "services/my_service/tests/my_service.rs",
         include_str!("../../templates/system/service/tests/my_service.rs"),
     ),
+    ("trials/Cargo.toml", include_str!("../../templates/system/trials/Cargo.toml")),
+    ("trials/src/audit.rs", include_str!("../../templates/system/trials/src/audit.rs")),
+    ("trials/src/main.rs", include_str!("../../templates/system/trials/src/main.rs")),
 ];
 
 #[derive(Debug, clap::Args)]
@@ -78,7 +77,8 @@ pub(super) fn run(args: &System) -> Result<Done> {
     }
     writing::write(&root, &files)?;
     ui::say(&format!(
-        "\nnext:\n  cd {}\n  cargo demo      # {service} at work\n  cargo test\n  \
+        "\nnext:\n  cd {}\n  cargo ballet demo                # {service} at work\n  \
+         cargo ballet chaos --minutes 5   # and under faults\n  cargo test\n  \
          cargo ballet new service NAME",
         directory.display()
     ));

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::DefaultBodyLimit;
 use axum::{Extension, Router};
 use ballet_amqp::Broker;
-use ballet_core::ServiceContract;
 use ballet_core::envelope::Limits;
+use ballet_core::{Part, ServiceContract};
 use tokio::sync::{Mutex, watch};
 
 use crate::declare::clock::Clock;
@@ -90,6 +90,12 @@ impl Service {
     #[must_use]
     pub fn contract(&self) -> ServiceContract {
         self.participant.contract()
+    }
+
+    /// Returns what the service declares.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        self.participant.part()
     }
 
     /// Checks the settings before anything starts.

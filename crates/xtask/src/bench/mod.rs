@@ -1,18 +1,16 @@
 //! `cargo xtask bench`: builds the benchmark with all optimisations and runs it. What needs the whole
 //! shop is measured here.
 
-mod checkout;
-
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet_stage::{Children, Options, Servers};
 
-use crate::demo::stage;
 use crate::process::cargo::{self, Profile};
-use crate::process::stop::Stop;
-use crate::ui;
+use ballet_terminal::ui;
+use ballet_trials::Stop;
+use shop_load::{checkouts, demo};
 
 /// How long the benchmark may take to end its servers and services.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,7 +28,7 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     let with_shop = has(&["gateway", "--all"]) && !has(&["-h", "--help"]);
     let mut packages = vec![BENCH];
     if with_shop {
-        packages.extend(stage::packages(&[]));
+        packages.extend(demo::packages(&[]));
     }
     if has(&["stream", "--all"]) && !packages.contains(&COMMAND) {
         packages.push(COMMAND);
@@ -63,14 +61,15 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     let servers = Servers::private(Options::durable().progress(ui::say));
     let opened = async {
         let system = shop::system();
-        stage::open("bench-checkout", &programs, &system, servers.await?).await
+        let root = cargo::root();
+        demo::open(&root, "bench-checkout", &programs, &system, servers.await?).await
     };
     let shop = tokio::select! {
         shop = Box::pin(opened) => shop?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let measured = tokio::select! {
-        took = checkout::measure(&shop, Duration::from_secs(seconds)) => Some(took),
+        took = checkouts::measure(&shop, Duration::from_secs(seconds)) => Some(took),
         () = stop.asked() => None,
     };
     // Also after an error, so that nothing is left running.

@@ -14,10 +14,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use ballet::core::{Graph, ServiceContract, System, contract};
 use ballet_check::{Catalog, alarms, asyncapi, choreography, definitions, events, lanes, schemas};
 
-use crate::demo::HINTS;
 use crate::joined;
 use crate::process::cargo;
-use crate::ui;
+use ballet_terminal::ui;
+use shop_load::demo::HINTS;
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";

@@ -11,7 +11,7 @@ use crate::house::disk::{self, OnDisk};
 use crate::house::finding::{Finding, Rule};
 use crate::house::judge::{Judged, judge};
 use crate::process::cargo;
-use crate::ui;
+use ballet_terminal::ui;
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::process::cargo;
-use crate::ui;
+use ballet_terminal::ui;
 
 /// The part of `deny.toml` that is read.
 #[derive(Debug, Deserialize)]

@@ -1,4 +1,3 @@
-//! The processes that this program starts, and the signals that end it.
+//! The processes that this program starts.
 
 pub(crate) mod cargo;
-pub(crate) mod stop;

@@ -9,7 +9,7 @@ use ballet_stage::Children;
 
 use crate::process::cargo;
 use crate::test::programs::Program;
-use crate::ui;
+use ballet_terminal::ui;
 
 /// How a program ended.
 #[derive(Debug)]

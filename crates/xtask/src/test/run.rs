@@ -13,10 +13,10 @@ use ballet_stage::{Child, Children, Options, Servers};
 use rustix::process::Signal;
 
 use crate::process::cargo;
-use crate::process::stop::Stop;
 use crate::test::programs::{self, Program};
 use crate::test::side_by_side;
-use crate::ui;
+use ballet_terminal::ui;
+use ballet_trials::Stop;
 
 /// How many tests of one program run at the same time.
 const THREADS: &str = "RUST_TEST_THREADS";

@@ -14,7 +14,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use crate::test::alone;
 use crate::test::one::{run_one, show, tests};
 use crate::test::programs::Program;
-use crate::ui;
+use ballet_terminal::ui;
 
 /// Runs all programs, with so many at a time, and shows what each says when it has ended; whether
 /// all tests passed. A few that fail run again alone. The whole output of each is kept in the directory.

@@ -103,7 +103,7 @@ impl Demo {
         let script = format!("{SHELL}\n. {env}\n{}", script.replace("target/demo/env", &env));
         let mut shell = shell(&self.root, &self.place, &script);
         let demo = self.process.id().expect("it runs").to_string();
-        shell.env("DEMO", demo).env("SHOP_ENDPOINTS", self.env.with_file_name("endpoints.json"));
+        shell.env("DEMO", demo).env("TRIAL_ENDPOINTS", self.env.with_file_name("endpoints.json"));
         let ended = tokio::time::timeout(PATIENCE, shell.output()).await.expect("it ends");
         let Output { status, stdout, stderr } = ended.expect("it runs");
         let failed = fs::read_to_string(self.place.join("failed")).unwrap_or_default();

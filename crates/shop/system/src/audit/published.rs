@@ -15,6 +15,12 @@ pub struct Published {
 }
 
 impl Published {
+    /// Whether nothing was published.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.products.is_empty() && self.twice.is_empty()
+    }
+
     /// Adds an event, if it is one of catalog. An event that comes again, under the same id, changes
     /// nothing.
     pub fn add(&mut self, event_type: &str, id: MessageId, body: &[u8]) {

@@ -1,0 +1,47 @@
+//! `ballet chaos` and its like: a system tries itself, by the program that its workspace has for that.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::exit::{Done, usage};
+
+/// The alias of cargo that runs the program.
+const ALIAS: &str = "trials";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Options of the trial, see its `--help`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+/// Becomes the program of this workspace. It returns only with an error.
+pub(crate) fn run(trial: &str, args: &Args) -> Result<Done> {
+    let here = std::env::current_dir().context("there is no current directory")?;
+    if !here.ancestors().any(has_alias) {
+        return Err(usage(format!(
+            "there are no trials here: {trial} is `cargo {ALIAS} {trial}`, an alias that the \
+             `.cargo/config.toml` of a system's workspace has"
+        )));
+    }
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.arg(ALIAS).arg(trial).args(&args.args);
+    // What `cargo run` says of this command would reach build scripts, and build all of them again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
+    // So that signals reach the program, and its exit code is ours.
+    Err(cargo.exec()).context("cannot run cargo")
+}
+
+fn has_alias(folder: &Path) -> bool {
+    let config = std::fs::read_to_string(folder.join(".cargo/config.toml"));
+    config.is_ok_and(|text| text.lines().any(|line| line.starts_with(&format!("{ALIAS} ="))))
+}

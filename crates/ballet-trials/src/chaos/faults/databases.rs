@@ -1,0 +1,90 @@
+//! Faults of the databases that no server has by itself: readers, roles, and the provider's table.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet_stage::wait_until;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::chaos::faults::some::service;
+use crate::dice::Dice;
+use crate::running::long_run::LongRun;
+use crate::subject::Subject;
+use crate::trial::Sandbox;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Holds all tables of a service as `pg_dump` does.
+pub(crate) async fn dump(run: &LongRun, dice: &mut Dice) -> Result<String> {
+    let service = service(run, dice)?;
+    let time = dice.millis(2_000, 30_000);
+    let reader = run.stage.env.hold_tables(service).await?;
+    tokio::time::sleep(time).await;
+    reader.release().await?;
+    Ok(format!("{service}, {time:?}"))
+}
+
+/// Ends a service's sessions, and refuses all but two new ones for a while.
+pub(crate) async fn pool(run: &LongRun, dice: &mut Dice) -> Result<String> {
+    let service = service(run, dice)?;
+    let url = run.stage.env.admin_database_url(service);
+    let mut db = PgConnection::connect(url).await?;
+    let (role, before): (String, i32) = sqlx::query_as(
+        "select r.rolname::text, r.rolconnlimit from pg_database d \
+         join pg_roles r on r.oid = d.datdba where d.datname = current_database()",
+    )
+    .fetch_one(&mut db)
+    .await?;
+    limit(&mut db, &role, 2).await?;
+    sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where usename = $1")
+        .bind(&role)
+        .execute(&mut db)
+        .await?;
+    tokio::time::sleep(dice.millis(1_000, 8_000)).await;
+    // The server may have been killed meanwhile, and may be starting.
+    wait_until("the role's connections", PATIENCE, || async {
+        limit(&mut PgConnection::connect(url).await?, &role, before).await.map(Some)
+    })
+    .await
+    .context("the role does not get its connections back")?;
+    Ok(service.to_owned())
+}
+
+async fn limit(db: &mut PgConnection, role: &str, connections: i32) -> Result<(), sqlx::Error> {
+    let statement = format!("alter role \"{role}\" connection limit {connections}");
+    db.execute(AssertSqlSafe(statement)).await.map(drop)
+}
+
+/// Makes a provider that a service plays itself hang, or fail at once, for up to a minute: it loses its
+/// table. Not possible in a system without providers.
+pub(crate) async fn provider(
+    subject: &Subject,
+    run: &LongRun,
+    dice: &mut Dice,
+) -> Result<Option<String>> {
+    let Some(Sandbox { service, table }) = dice.pick(subject.sandboxes()) else { return Ok(None) };
+    let url = run.stage.env.admin_database_url(service);
+    let mut db = PgConnection::connect(url).await?;
+    let time =
+        if dice.one_in(4) { dice.millis(20_000, 60_000) } else { dice.millis(2_000, 20_000) };
+    if dice.one_in(2) {
+        let mut holder = db.begin_with("begin").await?;
+        let lock = format!("lock table {table} in access exclusive mode");
+        holder.execute(AssertSqlSafe(lock)).await?;
+        tokio::time::sleep(time).await;
+        holder.rollback().await?;
+        return Ok(Some(format!("that of {service} hangs, {time:?}")));
+    }
+    let away = format!("alter table {table} rename to {table}_away");
+    db.execute(AssertSqlSafe(away)).await?;
+    tokio::time::sleep(time).await;
+    wait_until("the provider's table", PATIENCE, || async {
+        let mut db = PgConnection::connect(url).await?;
+        let back = format!("alter table if exists {table}_away rename to {table}");
+        db.execute(AssertSqlSafe(back)).await?;
+        Ok::<_, sqlx::Error>(Some(()))
+    })
+    .await
+    .context("the provider does not come back")?;
+    Ok(Some(format!("that of {service} fails, {time:?}")))
+}

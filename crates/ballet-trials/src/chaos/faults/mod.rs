@@ -1,0 +1,241 @@
+//! The faults. Each cleans up after itself, so only its consequences remain.
+
+mod databases;
+pub(crate) mod kind;
+mod messages;
+mod nodes;
+mod some;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet_stage::{Link, Method, Proxy};
+
+use crate::chaos::faults::kind::Kind;
+use crate::chaos::faults::some::service;
+use crate::dice::Dice;
+use crate::running::long_run::LongRun;
+use crate::scene::record::Recorder;
+use crate::subject::Subject;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The broker's limits in `broker/rabbitmq.conf`.
+const MEMORY: &str = "1GB";
+const DISK: &str = "200MB";
+
+/// Causes faults, by chance.
+pub(crate) struct Faults<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) run: &'a LongRun,
+    pub(crate) recorder: &'a Recorder,
+    pub(crate) dice: Dice,
+}
+
+impl Faults<'_> {
+    /// Causes one fault. Returns its object, or `None` if the fault is not possible now.
+    pub(crate) async fn cause(&mut self, kind: Kind) -> Result<Option<String>> {
+        let (servers, fleet) = (&self.run.stage.servers, &self.run.fleet);
+        let what = match kind {
+            Kind::Kill => return Ok(fleet.kill(&mut self.dice).await.map(str::to_owned)),
+            Kind::Stop => return Ok(fleet.stop(&mut self.dice, false).await?.map(str::to_owned)),
+            Kind::Pause => return Ok(fleet.pause(&mut self.dice).await.map(str::to_owned)),
+            Kind::Clock => return fleet.shift_clock(&mut self.dice).await,
+            Kind::Scale => return self.scale().await,
+            Kind::Broker => nodes::all(servers).await?,
+            Kind::Leader => nodes::one(self.run, &mut self.dice, true).await?,
+            Kind::Follower => nodes::one(self.run, &mut self.dice, false).await?,
+            Kind::Split => nodes::split(servers, &mut self.dice).await?,
+            Kind::Postgres => {
+                servers.postgres().kill().await?;
+                tokio::time::sleep(self.dice.millis(0, 3_000)).await;
+                servers.postgres().start().await?;
+                String::new()
+            }
+            Kind::Freeze => self.freeze().await?,
+            Kind::Close => self.close().await?,
+            Kind::Queue => self.queue().await?,
+            Kind::Memory => {
+                let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];
+                self.alarm(&low, &["set_vm_memory_high_watermark", "absolute", MEMORY]).await?
+            }
+            Kind::Disk => {
+                self.alarm(&["set_disk_free_limit", "100000GB"], &["set_disk_free_limit", DISK])
+                    .await?
+            }
+            Kind::Full => return self.full().await,
+            Kind::Permission => self.permission().await?,
+            Kind::Dump => databases::dump(self.run, &mut self.dice).await?,
+            Kind::Pool => databases::pool(self.run, &mut self.dice).await?,
+            Kind::Provider => {
+                return databases::provider(self.subject, self.run, &mut self.dice).await;
+            }
+            Kind::Slow => {
+                let delay = self.dice.millis(5, 100);
+                self.run
+                    .proxies
+                    .values()
+                    .for_each(|proxies| proxies.database.set(Link::Slow(delay)));
+                tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
+                self.run.open_proxies();
+                format!("{delay:?}")
+            }
+            Kind::Network => self.network().await?,
+            Kind::Corrupt => self.corrupt()?,
+            Kind::Copies => {
+                messages::copies(self.subject, self.run, self.recorder, &mut self.dice).await?
+            }
+            Kind::Reorder => messages::reorder(self.run, &mut self.dice).await?,
+        };
+        Ok(Some(what))
+    }
+
+    async fn scale(&mut self) -> Result<Option<String>> {
+        let name = service(self.run, &mut self.dice)?;
+        if self.dice.one_in(2) && self.run.fleet.has_room(name).await {
+            self.run.add(name).await?;
+            return Ok(Some(format!("one more of {name}")));
+        }
+        let stopped = self.run.fleet.stop(&mut self.dice, true).await?;
+        Ok(stopped.map(|name| format!("one less of {name}")))
+    }
+
+    async fn freeze(&mut self) -> Result<String> {
+        let time = self.dice.millis(500, 8_000);
+        let postgres = self.run.stage.servers.postgres();
+        if self.dice.one_in(2) {
+            return nodes::freeze(&self.run.stage.servers, &mut self.dice, time).await;
+        }
+        postgres.freeze().await?;
+        tokio::time::sleep(time).await;
+        postgres.thaw().await?;
+        Ok(format!("Postgres, {time:?}"))
+    }
+
+    /// Closes some of the connections that the broker lists for a service.
+    async fn close(&mut self) -> Result<String> {
+        let management = self.run.stage.env.management();
+        let service = service(self.run, &mut self.dice)?;
+        let mut closed = 0;
+        for connection in management.connections().await? {
+            if connection["user"] != service || !self.dice.one_in(2) {
+                continue;
+            }
+            let Some(id) = connection["name"].as_str() else { continue };
+            // The list is not up to date: the connection may already be closed.
+            closed += usize::from(
+                management.call(Method::DELETE, &["connections", id], None).await.is_ok(),
+            );
+        }
+        Ok(format!("{closed} of {service}"))
+    }
+
+    /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so
+    /// this is done only when nothing moves.
+    async fn queue(&mut self) -> Result<String> {
+        let (management, vhost) = (self.run.stage.env.management(), self.run.stage.env.vhost());
+        let service = service(self.run, &mut self.dice)?;
+        let path = ["definitions", vhost];
+        let definitions = management.call(Method::GET, &path, None).await?;
+        management.delete_queue(service).await?;
+        tokio::time::sleep(self.dice.millis(100, 2_000)).await;
+        management.call(Method::POST, &path, Some(&definitions)).await?;
+        let consumed = ballet_stage::wait_until("its consumers", PATIENCE, || async {
+            let depth = management.depth(service).await.map_err(|error| error.to_string())?;
+            if depth.consumers > 0 { Ok(Some(())) } else { Err("it has no consumers".to_owned()) }
+        });
+        consumed.await.with_context(|| format!("{service} does not come back to its queue"))?;
+        Ok(service.to_owned())
+    }
+
+    async fn alarm(&mut self, on: &[&str], off: &[&str]) -> Result<String> {
+        let rabbitmq = self.run.stage.servers.rabbitmq();
+        rabbitmq.control(on).await?;
+        let time = self.dice.millis(1_000, 5_000);
+        tokio::time::sleep(time).await;
+        let mut ended = rabbitmq.control(off).await;
+        for _ in 0..3 {
+            if ended.is_ok() {
+                break;
+            }
+            ended = rabbitmq.control(off).await;
+        }
+        ended?;
+        Ok(format!("{time:?}"))
+    }
+
+    /// Fills the disk of Postgres or of a node of the broker. Not possible without small disks.
+    async fn full(&mut self) -> Result<Option<String>> {
+        let servers = &self.run.stage.servers;
+        if !servers.postgres().has_small_disk() {
+            return Ok(None);
+        }
+        let time = self.dice.millis(2_000, 15_000);
+        if self.dice.one_in(2) {
+            servers.postgres().fill_disk().await?;
+            tokio::time::sleep(time).await;
+            servers.postgres().free_disk().await?;
+            return Ok(Some(format!("Postgres, {time:?}")));
+        }
+        let nodes: Vec<_> = servers.nodes().collect();
+        let node = self.dice.pick(&nodes).context("there is no broker")?;
+        node.fill_disk().await?;
+        tokio::time::sleep(time).await;
+        node.free_disk().await?;
+        Ok(Some(format!("{}, {time:?}", node.node_name().unwrap_or_default())))
+    }
+
+    /// Takes a service's permission to publish or to consume, and gives it back.
+    async fn permission(&mut self) -> Result<String> {
+        let (management, vhost) = (self.run.stage.env.management(), self.run.stage.env.vhost());
+        let service = service(self.run, &mut self.dice)?;
+        let path = ["permissions", vhost, service];
+        let full = management.call(Method::GET, &path, None).await?;
+        let which = if self.dice.one_in(3) { "read" } else { "write" };
+        let mut without = full.clone();
+        without[which] = "^$".into();
+        management.call(Method::PUT, &path, Some(&without)).await?;
+        tokio::time::sleep(self.dice.millis(1_000, 15_000)).await;
+        let given = ballet_stage::wait_until("the permission", PATIENCE, || async {
+            management.call(Method::PUT, &path, Some(&full)).await.map(Some)
+        });
+        given.await?;
+        Ok(format!("{service}, {which}"))
+    }
+
+    /// Puts garbage between the frames of a service's connections to the broker.
+    fn corrupt(&mut self) -> Result<String> {
+        let service = service(self.run, &mut self.dice)?;
+        self.run.proxies[service].broker.iter().for_each(Proxy::corrupt);
+        Ok(service.to_owned())
+    }
+
+    async fn network(&mut self) -> Result<String> {
+        let service = service(self.run, &mut self.dice)?;
+        let proxies = &self.run.proxies[service];
+        let (to, path) = match self.dice.below(2) {
+            0 => ("the broker", &proxies.broker[..]),
+            _ => ("its database", std::slice::from_ref(&proxies.database)),
+        };
+        let set = |way| path.iter().for_each(|proxy| proxy.set(way));
+        let what = match self.dice.below(3) {
+            0 => {
+                path.iter().for_each(Proxy::cut);
+                format!("{service} cut from {to}")
+            }
+            1 => {
+                let delay = self.dice.millis(10, 300);
+                set(Link::Slow(delay));
+                tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
+                set(Link::Open);
+                format!("{service} to {to} {delay:?} slower")
+            }
+            _ => {
+                set(Link::Silent);
+                tokio::time::sleep(self.dice.millis(100, 6_000)).await;
+                set(Link::Open);
+                format!("{service} to {to} half-open")
+            }
+        };
+        Ok(what)
+    }
+}

@@ -1,0 +1,76 @@
+//! Faults of the broker's nodes, single or in a cluster.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet_stage::{Method, RabbitMq, Servers, wait_until};
+use futures_util::future::try_join_all;
+
+use crate::chaos::faults::some::service;
+use crate::dice::Dice;
+use crate::running::long_run::LongRun;
+
+/// How long a node that was cut off may take to come back.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Kills all nodes and starts them again together.
+pub(crate) async fn all(servers: &Servers) -> Result<String> {
+    try_join_all(servers.nodes().map(RabbitMq::kill)).await?;
+    try_join_all(servers.nodes().map(RabbitMq::start)).await?;
+    Ok(String::new())
+}
+
+/// Kills the node that leads a service's queue, or one that follows, and starts it again after a
+/// while.
+pub(crate) async fn one(run: &LongRun, dice: &mut Dice, leader: bool) -> Result<String> {
+    let service = service(run, dice)?;
+    let path = ["queues", run.stage.env.vhost(), service];
+    let queue = run.stage.env.management().call(Method::GET, &path, None).await?;
+    let leads = queue["leader"].as_str().context("the broker names no leader")?;
+    let leads = |node: &&RabbitMq| node.node_name().as_deref() == Some(leads);
+    let nodes: Vec<_> = run.stage.servers.nodes().filter(|node| leads(node) == leader).collect();
+    let node = dice.pick(&nodes).context("no node fits")?;
+    node.kill().await?;
+    tokio::time::sleep(dice.millis(200, 5_000)).await;
+    node.start().await?;
+    Ok(format!("{}, of {service}", node.node_name().unwrap_or_default()))
+}
+
+/// Cuts the links between a node and the others, and mends them. The node is in the minority, so it
+/// pauses.
+pub(crate) async fn split(servers: &Servers, dice: &mut Dice) -> Result<String> {
+    let nodes: Vec<_> = servers.nodes().collect();
+    let apart = dice.pick(&nodes).context("there is no broker")?;
+    let name = apart.node_name().unwrap_or_default();
+    let others: Vec<_> =
+        nodes.iter().filter(|node| node.node_name() != apart.node_name()).collect();
+    // Another cookie keeps the nodes from connecting again.
+    let cut = |node: String| {
+        format!("erlang:set_cookie('{node}', apart), erlang:disconnect_node('{node}').")
+    };
+    let mend = |node: String| format!("erlang:set_cookie('{node}', erlang:get_cookie()).");
+    for other in &others {
+        other.control(&["eval", &cut(name.clone())]).await?;
+        apart.control(&["eval", &cut(other.node_name().unwrap_or_default())]).await?;
+    }
+    tokio::time::sleep(dice.millis(5_000, 25_000)).await;
+    for other in &others {
+        other.control(&["eval", &mend(name.clone())]).await?;
+        apart.control(&["eval", &mend(other.node_name().unwrap_or_default())]).await?;
+    }
+    wait_until("the node to be back", PATIENCE, || async {
+        apart.control(&["await_startup"]).await.map(Some)
+    })
+    .await?;
+    Ok(name)
+}
+
+/// Freezes one node.
+pub(crate) async fn freeze(servers: &Servers, dice: &mut Dice, time: Duration) -> Result<String> {
+    let nodes: Vec<_> = servers.nodes().collect();
+    let node = dice.pick(&nodes).context("there is no broker")?;
+    node.freeze().await?;
+    tokio::time::sleep(time).await;
+    node.thaw().await?;
+    Ok(format!("the broker, {time:?}"))
+}

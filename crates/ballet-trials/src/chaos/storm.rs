@@ -1,0 +1,265 @@
+//! Storms of faults, each followed by a check when nothing moves any more.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use ballet::Clock;
+use ballet_terminal::ui;
+
+use crate::chaos::args::Args;
+use crate::chaos::faults::Faults;
+use crate::chaos::faults::kind::Kind;
+use crate::chaos::report::Report;
+use crate::dice::Dice;
+use crate::load::{Load, Mix};
+use crate::oracle::{self, Known, Verdict};
+use crate::running::long_run::LongRun;
+use crate::scene::record::{Recorder, Stall};
+use crate::subject::Subject;
+
+const SAY_EVERY: Duration = Duration::from_secs(5);
+/// The most failed faults that are kept for the report.
+const MOST_FAILURES: usize = 50;
+
+/// The faults so far.
+#[derive(Debug, Default)]
+struct Done {
+    counts: BTreeMap<&'static str, usize>,
+    failed: Vec<String>,
+    /// The fault that is being caused now.
+    now: String,
+    /// All faults but kills, each with the time until its cause was gone.
+    spans: Vec<(Kind, Instant, Instant)>,
+}
+
+struct Storm<'a> {
+    subject: &'a Subject,
+    args: &'a Args,
+    run: &'a LongRun,
+    recorder: Recorder,
+    load: Load,
+    done: Mutex<Done>,
+    begun: Instant,
+}
+
+/// Runs storms until there were enough, and returns the report.
+pub(crate) async fn run(
+    subject: &Arc<Subject>,
+    args: &Args,
+    seed: u64,
+    run: &LongRun,
+) -> Result<Report> {
+    let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
+    let mix = Mix { cases: subject.mix(), rate: args.rate, clock: Clock::system() };
+    let load = Load::new(run, subject, &recorder, mix)?;
+    let (done, begun) = (Mutex::default(), Instant::now());
+    let storm = Storm { subject, args, run, recorder, load, done, begun };
+    tokio::select! {
+        // Restarts the services whenever they end. It returns only with an error.
+        failed = run.fleet.keep() => { failed?; unreachable!("it never returns by itself") }
+        report = Box::pin(storm.play(seed)) => report,
+    }
+}
+
+impl Storm<'_> {
+    async fn play(&self, seed: u64) -> Result<Report> {
+        self.run.ready().await?;
+        self.subject.prepare(&self.load.site).await?;
+        let (processes, services) = (self.run.fleet.size().await, self.run.services().len());
+        ui::say(&format!("{processes} processes of {services} services are ready"));
+        let kinds = self.args.kinds();
+        let mut killer = self.faults(Dice::new(seed, 1));
+        let mut wrecker = self.faults(Dice::new(seed, 2));
+        let (mut checks, mut longest) = (0, Duration::ZERO);
+        loop {
+            let until = Instant::now() + self.left().min(Duration::from_secs(self.args.storm));
+            self.recorder.record().begin();
+            tokio::try_join!(
+                self.kill(&mut killer, &kinds, until),
+                self.wreck(&mut wrecker, &kinds, until),
+                self.load.run(until),
+                self.load.meanwhile(until),
+                self.show_progress(until),
+            )?;
+            self.run.open_proxies();
+            let calm_since = Instant::now();
+            let known = Known::default();
+            let (subject, run, load) = (self.subject, self.run, &self.load);
+            let verdict =
+                oracle::check_when_quiescent(subject, run, load, &self.recorder, &known).await?;
+            checks += 1;
+            longest = longest.max(calm_since.elapsed());
+            let bad_stops = !self.run.fleet.ends().await.bad_stops.is_empty();
+            let over = self.kills() >= self.args.kills || self.left().is_zero();
+            if !verdict.holds() || bad_stops || over {
+                return self.report(seed, verdict, checks, longest).await;
+            }
+            ui::say(&format!(
+                "check {checks}: everything held after {:.1} s, {} rows",
+                calm_since.elapsed().as_secs_f64(),
+                verdict.rows
+            ));
+            if kinds.contains(&Kind::Queue) {
+                self.cause(&mut wrecker, Kind::Queue).await;
+            }
+        }
+    }
+
+    fn faults(&self, dice: Dice) -> Faults<'_> {
+        Faults { subject: self.subject, run: self.run, recorder: &self.recorder, dice }
+    }
+
+    fn left(&self) -> Duration {
+        self.args.limit().saturating_sub(self.begun.elapsed())
+    }
+
+    fn done(&self) -> std::sync::MutexGuard<'_, Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kills(&self) -> usize {
+        self.done().counts.get(Kind::Kill.name()).copied().unwrap_or_default()
+    }
+
+    /// Causes one fault and counts it.
+    async fn cause(&self, faults: &mut Faults<'_>, kind: Kind) {
+        let shown = kind != Kind::Kill;
+        if shown {
+            kind.description().clone_into(&mut self.done().now);
+        }
+        let begun = Instant::now();
+        let caused = faults.cause(kind).await;
+        let mut done = self.done();
+        if shown {
+            done.now.clear();
+            done.spans.push((kind, begun, Instant::now()));
+        }
+        match caused {
+            Ok(Some(_)) => *done.counts.entry(kind.name()).or_default() += 1,
+            Err(error) if done.failed.len() < MOST_FAILURES => {
+                done.failed.push(format!("{}: {error:#}", kind.name()));
+            }
+            Ok(None) | Err(_) => {}
+        }
+    }
+
+    /// The faults in the time of a stall, each with its seconds since the start of the run.
+    fn during(&self, stall: Stall, faults: &[(Kind, Instant, Instant)]) -> Vec<String> {
+        let Some(began) = stall.began else { return Vec::new() };
+        let since = |at: Instant| at.duration_since(self.begun).as_secs();
+        let ended = began + stall.length;
+        let overlap = faults.iter().filter(|(_, from, to)| *from < ended && *to > began);
+        let fault = |(kind, from, to): &(Kind, Instant, Instant)| {
+            format!("{} to {} s: {}", since(*from), since(*to), kind.description())
+        };
+        let whole = format!("{} to {} s: no event", since(began), since(ended));
+        std::iter::once(whole).chain(overlap.map(fault)).collect()
+    }
+
+    /// Kills services, sometimes one right after the other.
+    async fn kill(&self, faults: &mut Faults<'_>, kinds: &[Kind], until: Instant) -> Result<()> {
+        if !kinds.contains(&Kind::Kill) {
+            return Ok(());
+        }
+        while Instant::now() < until && self.kills() < self.args.kills {
+            let pause =
+                if faults.dice.one_in(5) { Duration::ZERO } else { faults.dice.millis(100, 1_100) };
+            tokio::time::sleep(pause).await;
+            self.cause(faults, Kind::Kill).await;
+        }
+        Ok(())
+    }
+
+    /// Causes all other faults, one at a time.
+    async fn wreck(&self, faults: &mut Faults<'_>, kinds: &[Kind], until: Instant) -> Result<()> {
+        let chosen = |kind: &Kind| std::iter::repeat_n(*kind, kind.weight());
+        let chosen: Vec<Kind> = kinds.iter().flat_map(chosen).collect();
+        // Each kind comes once before any is repeated, so that a short run has all of them.
+        let mut first: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.weight() > 0).collect();
+        first.retain(|kind| !self.done().counts.contains_key(kind.name()));
+        faults.dice.shuffle(&mut first);
+        while Instant::now() < until {
+            tokio::time::sleep(faults.dice.millis(200, 2_500)).await;
+            let Some(kind) = first.pop().or_else(|| faults.dice.pick(&chosen).copied()) else {
+                return Ok(());
+            };
+            self.cause(faults, kind).await;
+        }
+        Ok(())
+    }
+
+    /// Prints a line of progress every few seconds.
+    async fn show_progress(&self, until: Instant) -> Result<()> {
+        while Instant::now() < until {
+            tokio::time::sleep(SAY_EVERY.min(until - Instant::now())).await;
+            let (open, sagas) = (self.load.open(), self.subject.sagas);
+            let (messages, stall, quiet) = {
+                let record = self.recorder.record();
+                (record.messages.len(), record.longest_stall.length, record.quiet_for())
+            };
+            let done = self.done();
+            let all: usize = done.counts.values().sum();
+            let kills = done.counts.get(Kind::Kill.name()).copied().unwrap_or_default();
+            let now = if done.now.is_empty() { String::new() } else { format!("; {}", done.now) };
+            let quiet = if quiet.as_secs() > 2 {
+                format!(", no events for {quiet:.0?}")
+            } else {
+                String::new()
+            };
+            ui::say(&format!(
+                "{:>4} s: {kills} kills, {} other faults, {} {sagas}, {} open, {messages} \
+                 messages, longest stall {:.1} s{quiet}{now}",
+                self.begun.elapsed().as_secs(),
+                all - kills,
+                open.1,
+                open.0,
+                stall.as_secs_f64(),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn report(
+        &self,
+        seed: u64,
+        verdict: Verdict,
+        checks: usize,
+        longest: Duration,
+    ) -> Result<Report> {
+        let ends = self.run.fleet.ends().await;
+        let (_, sagas) = self.load.open();
+        let record = self.recorder.record();
+        let done = self.done();
+        let held = verdict.holds() && ends.bad_stops.is_empty();
+        let Verdict { rows, expected, lost, doubled, broken, unfinished } = verdict;
+        Ok(Report {
+            seed,
+            held,
+            seconds: self.begun.elapsed().as_secs(),
+            checks,
+            faults: done.counts.clone(),
+            failed_faults: done.failed.clone(),
+            sagas,
+            unanswered: self.load.unanswered.load(std::sync::atomic::Ordering::Relaxed),
+            messages: record.messages.len(),
+            copies_with_new_ids: record.messages.values().filter(|message| message.copy).count(),
+            repeated_ids: record.repeated,
+            effects_expected: expected,
+            effects: expected.saturating_sub(lost.len()),
+            rows,
+            lost,
+            doubled,
+            broken,
+            unfinished,
+            longest_stall_ms: record.longest_stall.length.as_millis(),
+            longest_stall_during: self.during(record.longest_stall, &done.spans),
+            longest_recovery_ms: longest.as_millis(),
+            stops: ends.stops,
+            longest_stop_ms: ends.longest_stop.as_millis(),
+            bad_stops: ends.bad_stops,
+            unexpected_exits: ends.unexpected_exits,
+        })
+    }
+}

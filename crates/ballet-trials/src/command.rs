@@ -1,0 +1,86 @@
+//! The command that a system's program is.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use ballet_terminal::ui;
+use clap::{Parser, Subcommand};
+
+use crate::program::SERVICE;
+use crate::running::clock::clock;
+use crate::subject::Subject;
+use crate::trial::Trial;
+use crate::{audit, chaos, demo, soak};
+
+/// Tries a system: everything that can go wrong does, and nothing may be lost, doubled or broken.
+#[derive(Debug, Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Own,
+}
+
+#[derive(Debug, Subcommand)]
+enum Own {
+    /// Show the system at work: customers of all kinds, and how it ends for them.
+    Demo(demo::Args),
+    #[command(flatten)]
+    Any(Command),
+}
+
+/// The trials of a system.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the invariants of a running system over all its services, databases and queues.
+    Audit(audit::Args),
+    /// Kill, stop and disconnect everything while customers come, and check that nothing is lost.
+    Chaos(chaos::args::Args),
+    /// Let the system work for hours in which months pass for its services: memory, disk and latency
+    /// must stay flat, and nothing may be lost.
+    Soak(soak::args::Args),
+}
+
+/// The program of a system. As a process of a trial it is one of the services, and otherwise the command.
+pub fn main(trial: impl Trial) -> ExitCode {
+    let subject = Subject::new(trial);
+    if let Some(ended) = served(&subject) {
+        return ended;
+    }
+    let Args { command } = Args::parse();
+    let done = tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| {
+        runtime.block_on(async {
+            match &command {
+                Own::Demo(args) => Box::pin(demo::run(&subject, args)).await,
+                Own::Any(command) => run(&subject, command).await,
+            }
+        })
+    });
+    done.unwrap_or_else(|error| {
+        ui::say(&format!("{} {error:#}", ui::bad("error:")));
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs the service that this process is, if it is one of a trial.
+#[must_use]
+pub fn served(subject: &Subject) -> Option<ExitCode> {
+    let service = std::env::var(SERVICE).ok()?;
+    let name = subject.system.name;
+    Some(subject.serve(&service, clock()).unwrap_or_else(|| {
+        ui::say(&format!("{SERVICE} is {service}, but {name} has no such service"));
+        ExitCode::FAILURE
+    }))
+}
+
+/// Runs a trial.
+///
+/// # Errors
+///
+/// It cannot be run. What does not hold is no error: the exit code says it.
+pub async fn run(subject: &Arc<Subject>, command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Audit(args) => audit::run(subject, args).await,
+        Command::Chaos(args) => Box::pin(chaos::run(subject, args)).await,
+        Command::Soak(args) => Box::pin(soak::run(subject, args)).await,
+    }
+}

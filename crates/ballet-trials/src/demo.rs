@@ -1,0 +1,162 @@
+//! `demo`: the system at work, with customers of all kinds, until Ctrl-C.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use ballet::Clock;
+use ballet_stage::{variables, write_exports};
+use ballet_terminal::{Cell, Table, columns, ui};
+
+use crate::audit;
+use crate::begun::End;
+use crate::load::{Load, Mix};
+use crate::oracle::{self, Known, Verdict};
+use crate::report::show_effects;
+use crate::running::long_run::{LongRun, Plan};
+use crate::scene::record::Recorder;
+use crate::stop::Stop;
+use crate::subject::Subject;
+
+/// Customers per second.
+const RATE: u32 = 5;
+/// The file for the shell, beside the directories of the runs: it is always that of the last demo.
+const ENV: &str = "env";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The options of `demo`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Exit after the summary, with success only if everything held.
+    #[arg(long)]
+    once: bool,
+    /// The number of customers in the summary.
+    #[arg(long, default_value_t = 50, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(..=100_000))]
+    customers: u32,
+    /// Keep the services' logs after the demo.
+    #[arg(long)]
+    keep: bool,
+}
+
+pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
+    let mut stop = Stop::listen()?;
+    let plan = Plan {
+        kind: "demo",
+        replicas: 1,
+        nodes: 1,
+        small_disks: false,
+        proxies: false,
+        env: subject.env(false),
+        own_servers: false,
+        journal: None,
+    };
+    let run = tokio::select! {
+        run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
+        () = stop.asked() => return Ok(ExitCode::from(130)),
+    };
+    let played = tokio::select! {
+        // Restarts the services whenever they end. It returns only with an error.
+        failed = run.fleet.keep() => { failed?; bail!("it never returns by itself") }
+        played = Box::pin(play(subject, args, &run)) => Some(played),
+        () = stop.asked() => None,
+    };
+    ui::say("stopping the services and the servers");
+    let held = matches!(played, Some(Ok(true)));
+    run.tear_down(args.keep || matches!(&played, Some(Ok(false) | Err(_)))).await?;
+    match played {
+        Some(Ok(_)) if held => Ok(ExitCode::SUCCESS),
+        Some(Ok(_)) => Ok(ExitCode::FAILURE),
+        Some(Err(error)) => Err(error),
+        // Without --once the summary was shown, and the user ended the demo.
+        None if !args.once => Ok(ExitCode::SUCCESS),
+        None => Ok(ExitCode::from(130)),
+    }
+}
+
+/// Lets customers come, checks everything, and prints the summary. Returns whether everything held; without
+/// `--once` customers go on to come.
+async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool> {
+    run.ready().await?;
+    let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
+    let mix = Mix { cases: subject.mix(), rate: RATE, clock: Clock::system() };
+    let load = Load::new(run, subject, &recorder, mix)?;
+    subject.prepare(&load.site).await?;
+    ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
+    for _ in 0..args.customers {
+        load.play().await;
+    }
+    let known = Known::default();
+    let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
+    let held = verdict.holds();
+    show(subject, &load, &recorder, &verdict);
+    if args.once {
+        return Ok(held);
+    }
+    around(run).await?;
+    load.run(Instant::now() + DAY).await?;
+    Ok(held)
+}
+
+/// Prints how the sagas of each case ended, and what must hold.
+fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &Verdict) {
+    let mut cases: BTreeMap<&str, (usize, BTreeMap<String, usize>)> = BTreeMap::new();
+    for (id, placed) in load.sagas.all() {
+        let case = cases.entry(placed.case).or_default();
+        case.0 += 1;
+        let end = match recorder.record().journal.ended(id) {
+            None => "open".to_owned(),
+            Some(End::Completed) => "completed".to_owned(),
+            Some(End::Aborted(reason)) => format!("aborted: {reason}"),
+        };
+        *case.1.entry(end).or_default() += 1;
+    }
+    let mut table = Table::new(["what a customer did", subject.sagas, "how it ended"]).right(1..=1);
+    for (name, (count, ends)) in cases {
+        let ends: Vec<_> = ends.into_keys().collect();
+        table.row([name.to_owned(), count.to_string(), ends.join(", ")].map(Cell::from));
+    }
+    ui::print(&format!("\n{}", table.draw(columns())));
+    let Verdict { rows, lost, doubled, broken, unfinished, .. } = verdict;
+    show_effects(lost, doubled, broken, *rows, unfinished);
+}
+
+/// Prints where the user can look around.
+async fn around(run: &LongRun) -> Result<()> {
+    let endpoints = run.endpoints().await?;
+    let audited = endpoints.write(run.logs())?;
+    let services = run.services();
+    let url = |name: &&'static str| (*name, endpoints.services.get(*name).map_or("", |url| url));
+    let services: Vec<_> = services.iter().map(url).collect();
+    let file = run.logs().join(ENV);
+    let mut all = variables(&run.stage.env, &services);
+    all.push((audit::ENDPOINTS.to_owned(), audited.display().to_string()));
+    write_exports(&file, &all)?;
+    let link = link(&file)?;
+    ui::print(&format!("\n{}", ui::bold("Where to look around, in another terminal")));
+    ui::print(&format!("  . {}", link.display()));
+    for (name, _) in services {
+        let variable = name.to_uppercase();
+        ui::print(&format!("  psql ${variable}_DATABASE_URL"));
+    }
+    for command in ["audit", "sagas list", "sagas stuck", "dlq groups", "topology check"] {
+        ui::print(&format!("  cargo ballet {command}"));
+    }
+    ui::print(&format!("\nthe services' logs are in {}", run.logs().display()));
+    ui::print("customers go on to come until Ctrl-C; what you kill is started again");
+    Ok(())
+}
+
+/// A path to the file that stays the same from demo to demo.
+fn link(file: &std::path::Path) -> Result<PathBuf> {
+    let link = file.ancestors().nth(2).unwrap_or(file).join(ENV);
+    // It is that of an earlier demo, or there is none.
+    fs::remove_file(&link).ok();
+    symlink(file, &link).with_context(|| format!("cannot create {}", link.display()))?;
+    Ok(link)
+}

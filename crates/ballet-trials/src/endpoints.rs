@@ -1,0 +1,100 @@
+//! Where a system can be reached: its services, databases and broker. The demo writes this to a file, and
+//! the audit reads it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use ballet_ops::audit::BrokerSnapshot;
+use ballet_stage::{Management, TestEnv};
+use serde::{Deserialize, Serialize};
+
+/// The file in the directory of a run.
+pub(crate) const FILE: &str = "endpoints.json";
+/// The number of dead letters of a service that are named with their reasons.
+const DEAD_LETTERS: u32 = 20;
+
+/// Where a system can be reached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// The URL of each service.
+    pub services: BTreeMap<String, String>,
+    /// The URL of each service's database.
+    pub databases: BTreeMap<String, String>,
+    /// The broker's management API, with user and password.
+    pub management: String,
+    /// The system's virtual host.
+    pub vhost: String,
+    /// What the services want requests to be signed with, if they do.
+    #[serde(default)]
+    pub secret: Option<String>,
+}
+
+impl Endpoints {
+    /// Those of a system in this environment, whose services are at these URLs.
+    #[must_use]
+    pub fn new(env: &TestEnv, services: BTreeMap<String, String>) -> Self {
+        let database = |name: &String| (name.clone(), env.database_url(name).to_owned());
+        Self {
+            databases: services.keys().map(database).collect(),
+            services,
+            management: env.management_url(),
+            vhost: env.vhost().to_owned(),
+            secret: None,
+        }
+    }
+
+    /// Of services that take only what is signed with this.
+    #[must_use]
+    pub fn signed(self, secret: &str) -> Self {
+        Self { secret: Some(secret.to_owned()), ..self }
+    }
+
+    /// Writes them where the audit looks, and returns the file. Only we may read the file, because it holds passwords.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<PathBuf> {
+        let path = dir.join(FILE);
+        let text = serde_json::to_vec_pretty(self).context("cannot write the endpoints")?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let written = file.and_then(|mut file| file.write_all(&text));
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{} does not hold a system's endpoints", file.display()))
+    }
+
+    /// The URL of a service's database, for its audit.
+    ///
+    /// # Errors
+    ///
+    /// The service is not among them.
+    pub fn database(&self, service: &str) -> Result<&str> {
+        let url = self.databases.get(service);
+        url.map(String::as_str).with_context(|| format!("there is no database of {service}"))
+    }
+
+    /// What the broker holds now, or why it cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// The address of the management API is wrong.
+    pub async fn broker(&self) -> Result<BrokerSnapshot> {
+        let management = Management::at(&self.management, &self.vhost)?;
+        let read = management.audited(DEAD_LETTERS).await;
+        Ok(read.unwrap_or_else(|error| BrokerSnapshot {
+            away: Some(error.to_string()),
+            ..BrokerSnapshot::default()
+        }))
+    }
+}

@@ -1,0 +1,30 @@
+//! Requests that outlast the restart of a service.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use reqwest::{RequestBuilder, Response, StatusCode};
+
+/// How long a service may be away.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Sends a request until the service answers: one that was killed is back soon. If it was killed
+/// after it had begun a saga and before its answer, the saga exists and its id is not known.
+///
+/// # Errors
+///
+/// The service is away for long.
+pub async fn send_until_answered(request: RequestBuilder) -> Result<Response> {
+    let begun = Instant::now();
+    loop {
+        let attempt = request.try_clone().context("a request whose body is a stream")?;
+        match attempt.send().await {
+            Ok(answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => return Ok(answer),
+            Ok(answer) if begun.elapsed() > PATIENCE => return Ok(answer),
+            Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
+            Ok(_) | Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Tries a system by what it says about itself.
+//!
+//! A system implements [`Trial`]: its services, what its customers do, how that must end, and what must hold
+//! between its databases. Its program calls [`main`], and is then the command with `demo`, `audit`, `chaos`
+//! and `soak`; as a process of a trial, the same program is one of the services.
+//!
+//! | what a system says | read |
+//! |---|---|
+//! | everything | [`Trial`] |
+//! | a service | [`ServiceProgram`] |
+//! | what a customer does, and how it must end | [`Case`], [`Begun`], [`End`] |
+//! | a provider outside that a service plays itself | [`Sandbox`] |
+//!
+//! | what it works with | read |
+//! |---|---|
+//! | while a customer acts | [`Site`] |
+//! | in its audit | [`Audit`], [`Endpoints`], [`Report`] |
+
+#![warn(missing_docs)]
+
+mod audit;
+mod begun;
+mod case;
+mod chaos;
+mod command;
+mod demo;
+mod dice;
+mod endpoints;
+mod http;
+mod load;
+mod oracle;
+mod percentile;
+mod placed;
+mod program;
+mod report;
+mod running;
+mod scene;
+mod soak;
+mod stop;
+mod subject;
+mod trial;
+
+pub use ballet_ops::audit::Report;
+pub use begun::{Begun, End};
+pub use case::{Case, mix};
+pub use command::{Command, main, run, served};
+pub use endpoints::Endpoints;
+pub use http::send_until_answered;
+pub use percentile::at_share;
+pub use placed::{Placed, Sagas};
+pub use program::{SERVICE, ServiceProgram};
+pub use running::run_dir::run_dir;
+pub use scene::{
+    journal::{Entry, Journal, Witness},
+    producer::Producer,
+    site::Site,
+};
+pub use stop::Stop;
+pub use subject::Subject;
+pub use trial::{Audit, Sandbox, Trial};

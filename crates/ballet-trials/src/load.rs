@@ -1,0 +1,101 @@
+//! The load: customers of all kinds at a steady rate.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use ballet::Clock;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use crate::placed::Sagas;
+use crate::running::long_run::LongRun;
+use crate::scene::record::Recorder;
+use crate::scene::site::Site;
+use crate::subject::Subject;
+
+/// The most sagas that are open at a time, with those that are being begun.
+const MOST_OPEN: usize = 400;
+
+/// What customers do, and how fast.
+pub(crate) struct Mix {
+    /// The numbers of the cases, in turn.
+    pub(crate) cases: Vec<usize>,
+    /// Customers per second.
+    pub(crate) rate: u32,
+    /// The customers' clock.
+    pub(crate) clock: Clock,
+}
+
+pub(crate) struct Load {
+    subject: Arc<Subject>,
+    pub(crate) site: Site,
+    cases: Vec<usize>,
+    next: AtomicUsize,
+    every: Duration,
+    pub(crate) sagas: Sagas,
+    /// Requests without an answer in time.
+    pub(crate) unanswered: AtomicUsize,
+}
+
+impl Load {
+    pub(crate) fn new(
+        run: &LongRun,
+        subject: &Arc<Subject>,
+        recorder: &Recorder,
+        mix: Mix,
+    ) -> Result<Self> {
+        Ok(Self {
+            subject: Arc::clone(subject),
+            site: Site::of(run, recorder.clone(), mix.clock)?,
+            cases: mix.cases,
+            next: AtomicUsize::new(0),
+            every: Duration::from_secs(1) / mix.rate.max(1),
+            sagas: Sagas::default(),
+            unanswered: AtomicUsize::new(0),
+        })
+    }
+
+    /// The number of open sagas, and of all.
+    pub(crate) fn open(&self) -> (usize, usize) {
+        let record = self.site.recorder().record();
+        self.sagas.open(|id| record.journal.ended(id).is_some())
+    }
+
+    /// Lets customers come until the time is over, and finishes what is under way.
+    pub(crate) async fn run(&self, until: Instant) -> Result<()> {
+        let mut under_way = FuturesUnordered::new();
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while Instant::now() < until {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                Some(()) = under_way.next() => continue,
+            }
+            if self.open().0 + under_way.len() < MOST_OPEN {
+                under_way.push(self.play());
+            }
+        }
+        while under_way.next().await.is_some() {}
+        Ok(())
+    }
+
+    /// One customer. Without an answer there may still be a saga. It must end like any other, but its
+    /// expected end is not known.
+    pub(crate) async fn play(&self) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (case, at) = (self.cases[number % self.cases.len()], Instant::now());
+        match self.subject.play(case, number, &self.site).await {
+            Ok(begun) => self.sagas.add(self.subject.cases[case].name, begun, at),
+            Err(_) => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// What goes on beside the customers.
+    pub(crate) async fn meanwhile(&self, until: Instant) -> Result<()> {
+        self.subject.meanwhile(&self.site, until).await
+    }
+}

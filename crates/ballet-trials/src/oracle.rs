@@ -1,0 +1,186 @@
+//! Waits until nothing moves any more, and checks that nothing is lost, doubled or broken.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use ballet::core::System;
+use ballet_ops::audit::Report;
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use crate::load::Load;
+use crate::placed::Placed;
+use crate::running::long_run::LongRun;
+use crate::scene::record::{Message, Recorder};
+use crate::subject::Subject;
+
+/// The longest time without news before quiescence. It is longer than the longest retry delay.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// The longest time to quiescence, in patiences.
+const RENEWALS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(250);
+/// After this long without a new event everything is checked.
+const QUIET: Duration = Duration::from_millis(800);
+
+/// What a check found.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Verdict {
+    pub(crate) rows: usize,
+    /// Messages, each counted once for every service that must handle it.
+    pub(crate) expected: usize,
+    /// Messages that were not handled, and confirmed ones that never reached a queue.
+    pub(crate) lost: Vec<String>,
+    /// Events that are in a saga twice.
+    pub(crate) doubled: Vec<String>,
+    /// The audit's violations, and sagas that ended otherwise than they should.
+    pub(crate) broken: Vec<String>,
+    /// What is not quiescent: open, stuck, or not ready.
+    pub(crate) unfinished: Vec<String>,
+}
+
+impl Verdict {
+    pub(crate) fn holds(&self) -> bool {
+        [&self.lost, &self.doubled, &self.broken, &self.unfinished].iter().all(|all| all.is_empty())
+    }
+}
+
+/// What the oracle has to know besides what it sees.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// Messages that are known to be handled. An inbox may have forgotten them.
+    pub(crate) handled: HashSet<Uuid>,
+    /// How far the system's clock is ahead of this machine's.
+    pub(crate) ahead: SignedDuration,
+}
+
+/// Waits until everything is quiescent and holds, and returns the verdict. Patience ends after a time
+/// without news: a busy machine needs long for what is on its way, and loses nothing.
+pub(crate) async fn check_when_quiescent(
+    subject: &Subject,
+    run: &LongRun,
+    load: &Load,
+    recorder: &Recorder,
+    known: &Known,
+) -> Result<Verdict> {
+    let begun = Instant::now();
+    let (mut last, mut news) = ((0, 0), begun);
+    loop {
+        let now = (load.open().0, recorder.record().messages.len());
+        if now != last {
+            (last, news) = (now, Instant::now());
+        }
+        let late = news.elapsed() > PATIENCE || begun.elapsed() > PATIENCE * RENEWALS;
+        let quiet = load.open().0 == 0 && recorder.record().quiet_for() > QUIET;
+        if quiet || late {
+            match judge(subject, run, load, recorder, known).await {
+                Ok(verdict) if late || verdict.holds() => return Ok(verdict),
+                Err(error) if late => return Err(error),
+                // Something is on its way, or a server or a service is not back yet.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn judge(
+    subject: &Subject,
+    run: &LongRun,
+    load: &Load,
+    recorder: &Recorder,
+    known: &Known,
+) -> Result<Verdict> {
+    let mut unfinished = run.fleet.not_ready(&run.stage.http).await;
+    let endpoints = run.endpoints().await?;
+    let broker = endpoints.broker().await?;
+    let report = subject.audit_ahead(&endpoints, &broker, SignedDuration::ZERO, known.ahead).await;
+    let Report { rows, violations: broken, open, stuck, recent, away, .. } = report;
+    unfinished.extend([open, stuck, recent, away].into_iter().flatten());
+    let mut verdict = Verdict { rows, broken, unfinished, ..Verdict::default() };
+    lost(run, load, recorder, known, &mut verdict).await?;
+    let record = recorder.record();
+    let mut once: HashMap<(Uuid, &str), usize> = HashMap::new();
+    let single = |message: &&Message| !message.copy && !subject.may_repeat(&message.event_type);
+    for message in record.messages.values().filter(single) {
+        *once.entry((message.saga, &message.event_type)).or_default() += 1;
+    }
+    for ((saga, event_type), count) in once.into_iter().filter(|(_, count)| *count > 1) {
+        verdict.doubled.push(format!("saga {saga} has {event_type} {count} times"));
+    }
+    for (id, Placed { case, end, .. }) in load.sagas.all() {
+        match record.journal.ended(id) {
+            None => verdict.unfinished.push(format!("saga {id} ({case}) has not ended")),
+            Some(ended) if *ended == end => {}
+            Some(ended) => {
+                let line = format!("saga {id} ({case}) ended as {ended:?}, and not as {end:?}");
+                verdict.broken.push(line);
+            }
+        }
+    }
+    Ok(verdict)
+}
+
+/// Every message must be in the inbox of each service that consumes its type.
+async fn lost(
+    run: &LongRun,
+    load: &Load,
+    recorder: &Recorder,
+    known: &Known,
+    verdict: &mut Verdict,
+) -> Result<()> {
+    let confirmed = load.site.confirmed();
+    let mut messages: Vec<(Uuid, String)> = Vec::new();
+    {
+        let record = recorder.record();
+        for id in confirmed.iter().filter(|id| !record.messages.contains_key(id)) {
+            verdict.lost.push(format!("message {id} was confirmed, but reached no queue"));
+        }
+        let consumers = consumers(&run.system);
+        for (id, message) in &record.messages {
+            verdict.expected += consumers.get(&*message.event_type).copied().unwrap_or_default();
+            if !known.handled.contains(id) {
+                messages.push((*id, message.event_type.clone()));
+            }
+        }
+    }
+    let types: HashMap<Uuid, &str> =
+        messages.iter().map(|(id, event_type)| (*id, &**event_type)).collect();
+    let missing = not_handled(run, &messages).await?;
+    verdict.lost.extend(missing.into_iter().map(|(service, id)| {
+        let event_type = types.get(&id).copied().unwrap_or_default();
+        format!("{service} has not handled {event_type} {id}")
+    }));
+    Ok(())
+}
+
+/// How many services consume each type.
+fn consumers(system: &System) -> HashMap<&'static str, usize> {
+    let mut consumers = HashMap::new();
+    for event in system.parts.iter().flat_map(|part| part.consumes()) {
+        *consumers.entry(event.name()).or_default() += 1;
+    }
+    consumers
+}
+
+/// Which of these messages is not in the inbox of a service that consumes its type.
+pub(crate) async fn not_handled(
+    run: &LongRun,
+    messages: &[(Uuid, String)],
+) -> Result<Vec<(&'static str, Uuid)>> {
+    let mut by_type: BTreeMap<&str, Vec<Uuid>> = BTreeMap::new();
+    for (id, event_type) in messages {
+        by_type.entry(event_type).or_default().push(*id);
+    }
+    let mut missing = Vec::new();
+    for part in &run.system.parts {
+        let consumed = part.consumes();
+        let ids = consumed.iter().filter_map(|event| by_type.get(event.name()));
+        let ids: Vec<Uuid> = ids.flatten().copied().collect();
+        let database = run.stage.env.database_url(part.service);
+        let found = ballet_ops::audit::not_handled(database, &ids).await;
+        let found = found.with_context(|| format!("the inbox of {}", part.service))?;
+        missing.extend(found.into_iter().map(|id| (part.service, id)));
+    }
+    Ok(missing)
+}

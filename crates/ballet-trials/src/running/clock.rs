@@ -1,0 +1,64 @@
+//! A clock for a service's process that another process can let jump.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet::Clock;
+use jiff::SignedDuration;
+
+/// The variable that names the file with the clock's error, in seconds.
+pub(crate) const FILE: &str = "TRIAL_CLOCK";
+/// The extension of the file in which a process writes what it has read.
+const KNOWN: &str = "clock-known";
+/// How often the file is read.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// The file of the process that writes a log.
+pub(crate) fn file(log: &Path) -> PathBuf {
+    log.with_extension("clock")
+}
+
+/// Lets the clock of the process that writes a log be wrong by some seconds.
+pub(crate) fn shift(log: &Path, seconds: i64) -> Result<()> {
+    let (path, new) = (file(log), log.with_extension("clock-new"));
+    let written = fs::write(&new, seconds.to_string()).and_then(|()| fs::rename(&new, &path));
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// By how many seconds the process that writes a log knows its clock to be wrong.
+pub(crate) fn known(log: &Path) -> Option<i64> {
+    read(&file(log).with_extension(KNOWN))
+}
+
+fn read(path: &Path) -> Option<i64> {
+    fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok())
+}
+
+/// The clock of this process.
+pub(crate) fn clock() -> Clock {
+    let Ok(path) = std::env::var(FILE) else { return Clock::system() };
+    let path = PathBuf::from(path);
+    let wrong_by = Arc::new(AtomicI64::new(read(&path).unwrap_or(0)));
+    let shared = Arc::clone(&wrong_by);
+    std::thread::spawn(move || {
+        let mut known = None;
+        loop {
+            let new = read(&path).unwrap_or(0);
+            shared.store(new, Ordering::Relaxed);
+            if known.replace(new) != Some(new) {
+                // Whoever waits for this gives up after a while.
+                fs::write(path.with_extension(KNOWN), new.to_string()).ok();
+            }
+            std::thread::sleep(EVERY);
+        }
+    });
+    let system = Clock::system();
+    let seed = system.new_id(system.now()).as_u128();
+    let now = move || system.now() + SignedDuration::from_secs(wrong_by.load(Ordering::Relaxed));
+    // Half of a fresh id is random enough.
+    Clock::new(now, u64::try_from(seed & u128::from(u64::MAX)).unwrap_or_default())
+}

@@ -1,0 +1,387 @@
+//! The services' processes: several of each, restarted whenever they end.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use ballet_stage::{Children, Launch, ServiceProcess, wait_until};
+use reqwest::Client;
+use rustix::process::Signal;
+use tokio::sync::Mutex;
+
+use crate::dice::Dice;
+use crate::program::SERVICE;
+use crate::running::clock;
+
+/// How often the processes are checked.
+const LOOK: Duration = Duration::from_millis(20);
+/// The most processes of one service.
+const MOST: usize = 4;
+const DAY: usize = 24 * 60 * 60;
+/// A younger process may not listen to signals yet, where nobody can look whether it does.
+const YOUNG: Duration = Duration::from_secs(1);
+/// How long a process may take to see that its clock is set.
+const CLOCK_IS_SET: Duration = Duration::from_secs(60);
+/// How much longer than the drain time a stop may take. Its own limits, one after the other, end it some
+/// four seconds later, if servers are away; on a machine with a dozen processes for each processor those
+/// are more.
+const SLACK: Duration = Duration::from_secs(20);
+
+#[derive(Debug)]
+struct Replica {
+    service: ServiceProcess,
+    /// Whether we have killed it.
+    killed: bool,
+    /// Whether its end has been noticed.
+    down: bool,
+    /// The earliest time of its restart.
+    not_before: Instant,
+    since: Instant,
+    /// Whether a stop is in progress, which also restarts it.
+    stopping: bool,
+}
+
+/// How the services ended that were not killed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ends {
+    pub(crate) stops: usize,
+    pub(crate) longest_stop: Duration,
+    /// Stops that took too long or failed.
+    pub(crate) bad_stops: Vec<String>,
+    /// Exits that we did not cause.
+    pub(crate) unexpected_exits: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    children: Children,
+    program: PathBuf,
+    logs: PathBuf,
+    /// Variables of all processes.
+    env: Vec<(&'static str, String)>,
+    replicas: Mutex<Vec<Replica>>,
+    ends: Mutex<Ends>,
+    number: AtomicUsize,
+}
+
+impl Fleet {
+    pub(crate) fn new(
+        children: Children,
+        logs: &Path,
+        env: Vec<(&'static str, String)>,
+    ) -> Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        Ok(Self {
+            children,
+            program,
+            logs: logs.to_owned(),
+            env,
+            replicas: Mutex::default(),
+            ends: Mutex::default(),
+            number: 0.into(),
+        })
+    }
+
+    /// Starts one more process of a service.
+    pub(crate) async fn add(
+        &self,
+        name: &'static str,
+        amqp_url: &str,
+        database_url: &str,
+    ) -> Result<()> {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let log = self.logs.join(format!("{name}-{number}.log"));
+        let mut env = vec![
+            (SERVICE, name.to_owned()),
+            (clock::FILE, clock::file(&log).display().to_string()),
+        ];
+        env.extend(self.env.iter().cloned());
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let launch = Launch {
+            name,
+            program: self.program.clone(),
+            env,
+            isolated: false,
+            amqp_url: amqp_url.to_owned(),
+            database_url: database_url.to_owned(),
+            log,
+        };
+        let service = ServiceProcess::start(&self.children, launch).await?;
+        let since = Instant::now();
+        let (killed, down, stopping, not_before) = (false, false, false, since);
+        let replica = Replica { service, killed, down, not_before, since, stopping };
+        self.replicas.lock().await.push(replica);
+        Ok(())
+    }
+
+    /// Restarts every process that has ended. Returns only with an error.
+    pub(crate) async fn keep(&self) -> Result<()> {
+        loop {
+            for replica in self.replicas.lock().await.iter_mut() {
+                replica.service.find_address();
+                if replica.stopping {
+                    continue;
+                }
+                let Some(status) = replica.service.ended() else { continue };
+                // Only once per exit.
+                if !std::mem::replace(&mut replica.down, true) && !replica.killed {
+                    let (name, tail) = (replica.service.launch.name, replica.service.tail());
+                    let last = tail.lines().last().unwrap_or_default();
+                    let line = format!("{name} ended with {status}: {last}");
+                    self.ends.lock().await.unexpected_exits.push(line);
+                    replica.not_before = Instant::now() + Duration::from_millis(200);
+                }
+                if Instant::now() >= replica.not_before {
+                    replica.service.start_again(&self.children).await?;
+                    (replica.killed, replica.down) = (false, false);
+                    replica.since = Instant::now();
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Kills a process with SIGKILL, to be restarted soon. Returns the service's name.
+    pub(crate) async fn kill(&self, dice: &mut Dice) -> Option<&'static str> {
+        let mut replicas = self.replicas.lock().await;
+        let at = dice.below(replicas.len());
+        let pause = if dice.one_in(4) { dice.millis(200, 2_000) } else { Duration::ZERO };
+        let replica = replicas.get_mut(at)?;
+        if replica.killed || replica.down {
+            return None;
+        }
+        replica.killed = true;
+        replica.not_before = Instant::now() + pause;
+        replica.service.signal(Signal::KILL);
+        Some(replica.service.launch.name)
+    }
+
+    /// Freezes a process for up to a minute. Returns the service's name.
+    pub(crate) async fn pause(&self, dice: &mut Dice) -> Option<&'static str> {
+        let longest = if dice.one_in(4) { 60_000 } else { 15_000 };
+        let time = dice.millis(500, longest);
+        let (name, pid) = {
+            let replicas = self.replicas.lock().await;
+            let replica = replicas.get(dice.below(replicas.len()))?;
+            if replica.killed || replica.down {
+                return None;
+            }
+            replica.service.signal(Signal::STOP);
+            (replica.service.launch.name, replica.service.pid())
+        };
+        tokio::time::sleep(time).await;
+        let replicas = self.replicas.lock().await;
+        // It may have been killed and replaced meanwhile.
+        if let Some(replica) = replicas.iter().find(|replica| replica.service.pid() == pid) {
+            replica.service.signal(Signal::CONT);
+        }
+        Some(name)
+    }
+
+    /// Lets the clock of a process jump ahead or back, and then to the right time again.
+    pub(crate) async fn shift_clock(&self, dice: &mut Dice) -> Result<Option<String>> {
+        let most = [10 * 60, 3 * DAY, 40 * DAY, 200 * DAY];
+        let most = dice.pick(&most).copied().unwrap_or_default();
+        let seconds = i64::try_from(dice.below(most)).unwrap_or_default() + 1;
+        let seconds = if dice.one_in(2) { -seconds } else { seconds };
+        let time = dice.millis(1_000, 15_000);
+        let (name, log) = {
+            let replicas = self.replicas.lock().await;
+            let at = dice.below(replicas.len());
+            let Some(replica) = replicas.get(at) else { return Ok(None) };
+            (replica.service.launch.name, replica.service.launch.log.clone())
+        };
+        clock::shift(&log, seconds)?;
+        tokio::time::sleep(time).await;
+        clock::shift(&log, 0)?;
+        Ok(Some(format!("{name} by {seconds} s for {time:?}")))
+    }
+
+    /// Sets the clocks of all processes ahead, and waits until each goes by it.
+    pub(crate) async fn set_clocks(&self, seconds: i64) -> Result<()> {
+        let replicas = self.replicas.lock().await;
+        let logs: Vec<_> = replicas.iter().map(|r| r.service.launch.log.clone()).collect();
+        drop(replicas);
+        for log in &logs {
+            clock::shift(log, seconds)?;
+        }
+        for log in &logs {
+            let ahead = wait_until("a clock that is set", CLOCK_IS_SET, || async {
+                Ok::<_, String>((clock::known(log) == Some(seconds)).then_some(()))
+            });
+            ahead.await?;
+        }
+        Ok(())
+    }
+
+    /// The processes that run: a name for each, and its number.
+    pub(crate) async fn processes(&self) -> Vec<(String, u32)> {
+        let replicas = self.replicas.lock().await;
+        let process = |replica: &Replica| {
+            let log = &replica.service.launch.log;
+            let name = log.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            (name, replica.service.pid())
+        };
+        replicas.iter().filter(|replica| !replica.down).map(process).collect()
+    }
+
+    /// Stops a process with SIGTERM, and restarts it unless `for_good`. Returns the service's
+    /// name.
+    pub(crate) async fn stop(
+        &self,
+        dice: &mut Dice,
+        for_good: bool,
+    ) -> Result<Option<&'static str>> {
+        let (at, name, pid) = {
+            let mut replicas = self.replicas.lock().await;
+            let names: Vec<_> = replicas.iter().map(|r| r.service.launch.name).collect();
+            let has_others = |name| names.iter().filter(|one| **one == name).count() > 1;
+            let stoppable = replicas.iter().enumerate().filter(|(_, replica)| {
+                let Replica { service, killed, down, stopping, since, not_before: _ } = replica;
+                let running = !killed && !down && !stopping && since.elapsed() > YOUNG;
+                let running = running && hears_sigterm(service.pid());
+                running && (!for_good || has_others(service.launch.name))
+            });
+            let stoppable: Vec<usize> = stoppable.map(|(at, _)| at).collect();
+            let Some(&at) = dice.pick(&stoppable) else { return Ok(None) };
+            let replica = &mut replicas[at];
+            replica.stopping = true;
+            replica.service.signal(Signal::TERM);
+            (at, replica.service.launch.name, replica.service.pid())
+        };
+        let begun = Instant::now();
+        let limit = ServiceProcess::DRAIN + SLACK;
+        let mut late = false;
+        let status = loop {
+            tokio::time::sleep(LOOK).await;
+            let mut replicas = self.replicas.lock().await;
+            let replica = &mut replicas[at];
+            if let Some(status) = replica.service.ended() {
+                break status;
+            }
+            if begun.elapsed() > limit && !std::mem::replace(&mut late, true) {
+                replica.service.signal(Signal::KILL);
+            }
+        };
+        let took = begun.elapsed();
+        self.note_stop(name, pid, status, took, late).await;
+        let mut replicas = self.replicas.lock().await;
+        if for_good {
+            replicas.remove(at);
+        } else {
+            let replica = &mut replicas[at];
+            replica.service.start_again(&self.children).await?;
+            (replica.stopping, replica.killed, replica.down) = (false, false, false);
+            replica.since = Instant::now();
+        }
+        Ok(Some(name))
+    }
+
+    async fn note_stop(
+        &self,
+        name: &str,
+        pid: u32,
+        status: ExitStatus,
+        took: Duration,
+        late: bool,
+    ) {
+        let mut ends = self.ends.lock().await;
+        let killed = status.signal() == Some(Signal::KILL.as_raw());
+        if late || !(status.success() || killed) {
+            ends.bad_stops.push(format!(
+                "{name} (process {pid}) was told to stop within {:?} and ended after \
+                 {took:?} with {status}",
+                ServiceProcess::DRAIN
+            ));
+        }
+        if !killed {
+            ends.stops += 1;
+            ends.longest_stop = ends.longest_stop.max(took);
+        }
+    }
+
+    /// Whether one more process of a service may be added.
+    pub(crate) async fn has_room(&self, name: &str) -> bool {
+        let replicas = self.replicas.lock().await;
+        replicas.iter().filter(|replica| replica.service.launch.name == name).count() < MOST
+    }
+
+    /// The URL of one of a service's processes.
+    pub(crate) async fn url(&self, name: &str, choice: usize) -> Option<String> {
+        let replicas = self.replicas.lock().await;
+        let urls = replicas.iter().map(|replica| &replica.service);
+        let urls = urls.filter(|service| service.launch.name == name && !service.url.is_empty());
+        let urls: Vec<&str> = urls.map(|service| service.url.as_str()).collect();
+        (!urls.is_empty()).then(|| urls[choice % urls.len()].to_owned())
+    }
+
+    /// The services that are not ready, and why.
+    pub(crate) async fn not_ready(&self, http: &Client) -> Vec<String> {
+        let urls: Vec<(&str, String)> = {
+            let replicas = self.replicas.lock().await;
+            replicas.iter().map(|r| (r.service.launch.name, r.service.url.clone())).collect()
+        };
+        let mut missing = Vec::new();
+        for (name, url) in urls {
+            match http.get(format!("{url}/readyz")).send().await {
+                Ok(answer) if answer.status().is_success() => {}
+                Ok(answer) => missing.push(format!(
+                    "{name} at {url} is not ready: {}",
+                    answer.text().await.unwrap_or_default()
+                )),
+                Err(error) => missing.push(format!("{name} at {url} does not answer: {error}")),
+            }
+        }
+        missing
+    }
+
+    pub(crate) async fn ends(&self) -> Ends {
+        self.ends.lock().await.clone()
+    }
+
+    /// The number of processes.
+    pub(crate) async fn size(&self) -> usize {
+        self.replicas.lock().await.len()
+    }
+
+    /// Stops all processes.
+    pub(crate) async fn end(&self) {
+        let replicas = std::mem::take(&mut *self.replicas.lock().await);
+        let stops = replicas.into_iter().map(|replica| replica.service.stop());
+        futures_util::future::join_all(stops).await;
+    }
+}
+
+/// Whether a process handles SIGTERM by now. Before, the signal kills it, which says nothing of its stop.
+fn hears_sigterm(pid: u32) -> bool {
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|caught| u64::from_str_radix(caught.trim(), 16).ok());
+    caught.is_none_or(|caught| caught & (1 << (Signal::TERM.as_raw() - 1)) != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_process_hears_sigterm_once_it_handles_it() {
+        for (script, hears) in [("echo; read -r _", false), ("trap : TERM; echo; read -r _", true)]
+        {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut shell = command.spawn().expect("sh");
+            let mut said = BufReader::new(shell.stdout.take().expect("its output"));
+            said.read_line(&mut String::new()).expect("a line");
+            assert_eq!(hears_sigterm(shell.id()), hears, "{script}");
+            drop(shell.stdin.take());
+            shell.wait().expect("its end");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What a long run has to itself: private servers, proxies in front of them, and the services.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet::core::System;
+use ballet::core::topology::{JOURNAL, JOURNAL_POLICY};
+use ballet_amqp::RabbitMq;
+use ballet_stage::{Link, Options, Proxy, Servers, Stage};
+use ballet_terminal::ui;
+use reqwest::Client;
+use serde_json::Value;
+
+use crate::endpoints::Endpoints;
+use crate::running::fleet::Fleet;
+use crate::running::run_dir::run_dir;
+
+/// What is to be set up.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The kind of run, for the directory of its logs.
+    pub(crate) kind: &'static str,
+    /// Processes of each service.
+    pub(crate) replicas: usize,
+    /// Nodes of the broker.
+    pub(crate) nodes: usize,
+    /// Whether the servers get disks that can be filled.
+    pub(crate) small_disks: bool,
+    /// Whether the services reach their servers through proxies.
+    pub(crate) proxies: bool,
+    /// Variables of all services.
+    pub(crate) env: Vec<(&'static str, String)>,
+    /// Whether the servers are its own, so that it may kill them.
+    pub(crate) own_servers: bool,
+    /// The size at which the journal forgets its oldest messages, in bytes, if not that of the
+    /// definitions.
+    pub(crate) journal: Option<u64>,
+}
+
+/// The proxies between a service and its servers.
+#[derive(Debug)]
+pub(crate) struct Proxies {
+    /// One for each node; the service tries them in this order.
+    pub(crate) broker: Vec<Proxy>,
+    pub(crate) database: Proxy,
+}
+
+impl Proxies {
+    async fn new(servers: &Servers, amqp_url: &str, database_url: &str) -> Result<Self> {
+        let mut broker = Vec::new();
+        for node in servers.nodes() {
+            broker.push(Proxy::to(&node.at_this_node(amqp_url)?).await?);
+        }
+        Ok(Self { broker, database: Proxy::to(database_url).await? })
+    }
+
+    fn amqp_url(&self) -> String {
+        self.broker.iter().map(Proxy::url).collect::<Vec<_>>().join(",")
+    }
+}
+
+pub(crate) struct LongRun {
+    pub(crate) system: System,
+    pub(crate) stage: Stage,
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) proxies: BTreeMap<&'static str, Proxies>,
+}
+
+impl LongRun {
+    pub(crate) async fn set(system: &System, plan: Plan) -> Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let logs = run_dir(Some(&program), plan.kind)?;
+        let options = Options::durable().nodes(plan.nodes).progress(ui::say);
+        let options = if plan.small_disks { options.small_disks() } else { options };
+        let servers = match plan.own_servers {
+            true => Servers::private(options).await?,
+            false => Servers::acquire(options).await?,
+        };
+        let setting = Stage::of(system).defined(|definitions| {
+            if let Some(bytes) = plan.journal {
+                limit_journal(definitions, bytes);
+            }
+        });
+        let mut stage = setting.on(servers, logs).await?;
+        let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
+        stage.http = http.context("cannot set up HTTP")?;
+        let fleet = Arc::new(Fleet::new(stage.children.clone(), &stage.logs, plan.env)?);
+        let (servers, env) = (&stage.servers, &stage.env);
+        let mut proxies = BTreeMap::new();
+        let names = system.parts.iter().map(|part| part.service).filter(|_| plan.proxies);
+        for (number, name) in names.enumerate() {
+            let mut new = Proxies::new(servers, env.amqp_url(name), env.database_url(name)).await?;
+            // Each service starts with another node.
+            new.broker.rotate_left(number % plan.nodes);
+            proxies.insert(name, new);
+        }
+        let run = Self { system: system.clone(), stage, fleet, proxies };
+        for name in run.services() {
+            for _ in 0..plan.replicas.max(1) {
+                run.add(name).await?;
+            }
+        }
+        Ok(run)
+    }
+
+    /// Starts one more process of a service.
+    pub(crate) async fn add(&self, name: &'static str) -> Result<()> {
+        match self.proxies.get(name) {
+            Some(proxies) => {
+                self.fleet.add(name, &proxies.amqp_url(), proxies.database.url()).await
+            }
+            None => {
+                let (amqp_url, database_url) =
+                    (self.stage.env.amqp_url(name), self.stage.env.database_url(name));
+                self.fleet.add(name, amqp_url, database_url).await
+            }
+        }
+    }
+
+    /// The names of the services.
+    pub(crate) fn services(&self) -> Vec<&'static str> {
+        self.system.parts.iter().map(|part| part.service).collect()
+    }
+
+    /// The broker's address for a user, with all its nodes and without the proxies.
+    pub(crate) fn broker_url(&self, amqp_url: &str) -> Result<String> {
+        let nodes: Result<Vec<_>, _> =
+            self.stage.servers.nodes().map(|node| node.at_this_node(amqp_url)).collect();
+        Ok(nodes?.join(","))
+    }
+
+    /// The broker at that address.
+    pub(crate) fn broker(&self, amqp_url: &str) -> Result<RabbitMq> {
+        Ok(RabbitMq::new(&self.broker_url(amqp_url)?)?)
+    }
+
+    /// Waits until all services are ready.
+    pub(crate) async fn ready(&self) -> Result<()> {
+        let ready = ballet_stage::wait_until("the services", Duration::from_secs(120), || async {
+            let missing = self.fleet.not_ready(&self.stage.http).await;
+            if missing.is_empty() { Ok(Some(())) } else { Err(missing.join("; ")) }
+        });
+        Ok(ready.await?)
+    }
+
+    /// Where everything can be reached without the proxies, for the audit.
+    pub(crate) async fn endpoints(&self) -> Result<Endpoints> {
+        let mut services = BTreeMap::new();
+        for name in self.services() {
+            let url = self.fleet.url(name, 0).await.unwrap_or_default();
+            services.insert(name.to_owned(), url);
+        }
+        Ok(Endpoints::new(&self.stage.env, services))
+    }
+
+    /// Opens all proxies.
+    pub(crate) fn open_proxies(&self) {
+        for proxies in self.proxies.values() {
+            proxies.broker.iter().chain([&proxies.database]).for_each(|way| way.set(Link::Open));
+        }
+    }
+
+    /// Ends everything. With `keep` the logs stay, including the servers'.
+    pub(crate) async fn tear_down(self, keep: bool) -> Result<()> {
+        self.fleet.end().await;
+        if keep {
+            let Stage { servers, logs, .. } = &self.stage;
+            let brokers = servers.nodes().map(|node| node.log());
+            for log in brokers.chain([servers.postgres().log()]).flatten() {
+                let name = log.file_name().unwrap_or_default();
+                std::fs::copy(log, logs.join(name))
+                    .with_context(|| format!("cannot keep {}", log.display()))?;
+            }
+        }
+        Ok(Box::pin(self.stage.end(keep)).await?)
+    }
+
+    pub(crate) fn logs(&self) -> &Path {
+        &self.stage.logs
+    }
+}
+
+/// Makes the journal small, so that a run sees it forget. A stream forgets whole segments.
+fn limit_journal(definitions: &mut Value, bytes: u64) {
+    for (list, called, inside, name, bytes) in [
+        ("queues", JOURNAL, "arguments", "x-stream-max-segment-size-bytes", bytes / 10),
+        ("policies", JOURNAL_POLICY, "definition", "max-length-bytes", bytes),
+    ] {
+        let all = definitions[list].as_array_mut().into_iter().flatten();
+        for found in all.filter(|found| found["name"] == called) {
+            found[inside][name] = bytes.into();
+        }
+    }
+}

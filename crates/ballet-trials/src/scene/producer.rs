@@ -1,0 +1,129 @@
+//! A foreign producer: somebody outside of the system who publishes as a broker user of their own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use ballet::core::Role;
+use ballet::core::topology::EVENTS;
+use ballet::{Clock, Event};
+use ballet_amqp::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
+use futures_util::StreamExt;
+use serde::Serialize;
+use uuid::Uuid;
+
+const PERSISTENT: u8 = 2;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Publishes as a foreign producer that the system declares.
+pub struct Producer {
+    session: Arc<dyn Session>,
+    confirms: Confirms,
+    /// The ids of messages by their numbers, until the broker confirms them.
+    open: HashMap<u64, Uuid>,
+}
+
+impl Producer {
+    /// Connects to the broker, whose address has the producer's user.
+    ///
+    /// # Errors
+    ///
+    /// The broker is away.
+    pub async fn at(broker: &RabbitMq, name: &str) -> Result<Self> {
+        let session = broker.connect(name).await?;
+        let confirms = session.confirms().await?;
+        Ok(Self { session, confirms, open: HashMap::new() })
+    }
+
+    /// Publishes an event of a saga.
+    ///
+    /// # Errors
+    ///
+    /// The connection is lost.
+    pub fn send<E: Event + Serialize>(&mut self, name: &str, saga: Uuid, event: &E) -> Result<()> {
+        let clock = Clock::system();
+        self.publish(&Outgoing::new(name, saga, clock.new_id(clock.now()), event)?)
+    }
+
+    pub(crate) fn publish(&mut self, outgoing: &Outgoing) -> Result<()> {
+        let number = self.session.publish(&outgoing.message)?;
+        self.open.insert(number, outgoing.id);
+        Ok(())
+    }
+
+    /// Waits until the broker has confirmed everything.
+    ///
+    /// # Errors
+    ///
+    /// The connection is lost, or the broker refuses a message.
+    pub async fn confirmed(&mut self) -> Result<()> {
+        while !self.open.is_empty() {
+            let next = tokio::time::timeout(PATIENCE, self.confirms.next()).await;
+            let answers = next
+                .with_context(|| format!("the broker confirmed nothing for {PATIENCE:?}"))?
+                .context("the broker closed the connection")??;
+            for answer in answers {
+                let id = self.open.remove(&answer.number);
+                match (id, answer.outcome) {
+                    (_, Outcome::Ack) | (None, _) => {}
+                    (Some(id), Outcome::Nack) => bail!("the broker refused message {id}"),
+                    (Some(id), Outcome::Returned { code, text }) => {
+                        bail!("the broker returned message {id}: {code} {text}")
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the connection.
+    pub async fn close(self) {
+        self.session.close().await;
+    }
+}
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Producer").field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+/// A message on its way to the broker.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) id: Uuid,
+    message: Publish,
+}
+
+impl Outgoing {
+    /// An event of a saga, as a foreign producer publishes it under a new id. One that begins the saga has
+    /// the saga's id.
+    pub(crate) fn new<E: Event + Serialize>(
+        producer: &str,
+        saga: Uuid,
+        new_id: Uuid,
+        event: &E,
+    ) -> Result<Self> {
+        let (name, begins) = (E::TYPE.name(), E::TYPE.role() == Role::StartsSaga);
+        let id = if begins { saga } else { new_id };
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_type(name.into())
+            .with_message_id(id.to_string().into())
+            .with_app_id(producer.into())
+            .with_delivery_mode(PERSISTENT);
+        let properties = match begins {
+            true => properties,
+            false => properties.with_correlation_id(saga.to_string().into()),
+        };
+        let message = Publish {
+            exchange: EVENTS.to_owned(),
+            routing_key: name.to_owned(),
+            mandatory: true,
+            properties,
+            body: serde_json::to_vec(event).context("cannot write an event")?.into(),
+        };
+        Ok(Self { id, message })
+    }
+}

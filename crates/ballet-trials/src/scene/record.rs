@@ -1,0 +1,174 @@
+//! Records everything that is published, from a queue of its own that outlasts every fault.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use ballet::core::topology::{DEAD, EVENTS};
+use ballet_amqp::{Broker, BrokerError, Delivery, RabbitMq};
+use ballet_stage::Method;
+use futures_util::StreamExt;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::running::long_run::LongRun;
+use crate::scene::journal::{COPY, Journal, Witness};
+
+/// The recorder's queue. It is durable, so nothing is missed while the broker is down.
+const QUEUE: &str = "recorder";
+const PREFETCH: u16 = 500;
+/// The number of events that can be sent again.
+const REMEMBERED: usize = 2_000;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A message, by its id.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) event_type: String,
+    pub(crate) saga: Uuid,
+    /// Whether it is our copy of another one.
+    pub(crate) copy: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) journal: Journal,
+    /// The types that come from outside.
+    from_outside: Vec<&'static str>,
+    pub(crate) messages: HashMap<Uuid, Message>,
+    /// Further deliveries of messages with a known id.
+    pub(crate) repeated: usize,
+    latest: VecDeque<Delivery>,
+    /// When the last new event came.
+    last_new: Option<Instant>,
+    /// The longest time between two new events while there was work.
+    pub(crate) longest_stall: Stall,
+}
+
+/// A time without a new event.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stall {
+    pub(crate) length: Duration,
+    pub(crate) began: Option<Instant>,
+}
+
+impl Record {
+    fn new(witness: Arc<dyn Witness>, from_outside: Vec<&'static str>) -> Self {
+        Self {
+            journal: Journal::new(witness),
+            from_outside,
+            messages: HashMap::new(),
+            repeated: 0,
+            latest: VecDeque::new(),
+            last_new: None,
+            longest_stall: Stall::default(),
+        }
+    }
+
+    /// Starts the clock for stalls: from now on there is work.
+    pub(crate) fn begin(&mut self) {
+        self.last_new = Some(Instant::now());
+    }
+
+    /// The time since the last new event.
+    pub(crate) fn quiet_for(&self) -> Duration {
+        self.last_new.map(|at| at.elapsed()).unwrap_or_default()
+    }
+
+    /// The latest events.
+    pub(crate) fn latest(&self) -> Vec<Delivery> {
+        self.latest.iter().cloned().collect()
+    }
+
+    fn add(&mut self, delivery: &Delivery) {
+        self.journal.add(&ballet_stream::Record::from(delivery.clone()));
+        let properties = &delivery.properties;
+        let id = properties.message_id().as_ref().and_then(|id| id.as_str().parse::<Uuid>().ok());
+        let (Some(id), false) = (id, delivery.exchange == DEAD) else { return };
+        let copy = properties.headers().as_ref().is_some_and(|h| h.inner().contains_key(COPY));
+        if self.messages.contains_key(&id) {
+            self.repeated += 1;
+            return;
+        }
+        let saga = properties.correlation_id().as_ref();
+        let saga = saga.and_then(|saga| saga.as_str().parse().ok()).unwrap_or(id);
+        let event_type = delivery.routing_key.clone();
+        self.messages.insert(id, Message { event_type, saga, copy });
+        if copy {
+            return;
+        }
+        // What comes from outside comes all the time. A stall is a pause of the services.
+        if !self.from_outside.contains(&delivery.routing_key.as_str()) {
+            let stall = Stall { length: self.quiet_for(), began: self.last_new };
+            if stall.length > self.longest_stall.length {
+                self.longest_stall = stall;
+            }
+            self.last_new = Some(Instant::now());
+        }
+        self.latest.push_back(delivery.clone());
+        if self.latest.len() > REMEMBERED {
+            self.latest.pop_front();
+        }
+    }
+}
+
+/// Records until the last clone is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder {
+    record: Arc<Mutex<Record>>,
+    _reader: Arc<Reader>,
+}
+
+#[derive(Debug)]
+struct Reader(tokio::task::JoinHandle<()>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Recorder {
+    /// Records what is published from now on.
+    pub(crate) async fn start(
+        run: &LongRun,
+        witness: Arc<dyn Witness>,
+        from_outside: Vec<&'static str>,
+    ) -> Result<Self> {
+        let (management, vhost) = (run.stage.env.management(), run.stage.env.vhost());
+        let queue = json!({"durable": true, "arguments": {"x-queue-type": "quorum"}});
+        management.call(Method::PUT, &["queues", vhost, QUEUE], Some(&queue)).await?;
+        let all = json!({"routing_key": "#"});
+        for exchange in [EVENTS, DEAD] {
+            let path = ["bindings", vhost, "e", exchange, "q", QUEUE];
+            management.call(Method::POST, &path, Some(&all)).await?;
+        }
+        let record = Arc::new(Mutex::new(Record::new(witness, from_outside)));
+        let broker = run.broker(run.stage.env.ops_amqp_url())?;
+        let seen = Arc::clone(&record);
+        let task = tokio::spawn(async move {
+            loop {
+                // The broker is down or closed the connection. Unacknowledged messages come again.
+                let _lost: Result<(), BrokerError> = read(&broker, &seen).await;
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+        Ok(Self { record, _reader: Arc::new(Reader(task)) })
+    }
+
+    pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn read(broker: &RabbitMq, record: &Mutex<Record>) -> Result<(), BrokerError> {
+    let session = broker.connect("recorder").await?;
+    let mut deliveries = session.consume(QUEUE, "recorder", PREFETCH).await?;
+    while let Some(delivery) = deliveries.next().await {
+        let delivery = delivery?;
+        record.lock().unwrap_or_else(PoisonError::into_inner).add(&delivery);
+        session.ack(delivery.tag, false).await?;
+    }
+    Ok(())
+}

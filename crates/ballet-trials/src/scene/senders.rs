@@ -1,0 +1,98 @@
+//! Publishes for foreign producers until the broker has confirmed it, whatever happens to the broker.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet_amqp::RabbitMq;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::scene::producer::{Outgoing, Producer};
+
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A message, and who waits for its confirm.
+#[derive(Debug)]
+struct Waiting {
+    outgoing: Outgoing,
+    confirmed: oneshot::Sender<()>,
+}
+
+/// One task for each producer. They end with this value.
+#[derive(Debug, Default)]
+pub(crate) struct Senders(Mutex<HashMap<&'static str, Sender>>);
+
+#[derive(Debug)]
+struct Sender {
+    inbox: mpsc::UnboundedSender<Waiting>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Senders {
+    /// Publishes a message, and returns when the broker has confirmed it. `broker` is asked for once for
+    /// each producer.
+    pub(crate) async fn publish(
+        &self,
+        producer: &'static str,
+        broker: impl FnOnce() -> Result<RabbitMq>,
+        outgoing: Outgoing,
+    ) -> Result<()> {
+        let (confirmed, confirm) = oneshot::channel();
+        {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if !all.contains_key(producer) {
+                let (inbox, waiting) = mpsc::unbounded_channel();
+                let task = tokio::spawn(send(broker()?, producer, waiting));
+                all.insert(producer, Sender { inbox, task });
+            }
+            if let Some(sender) = all.get(producer) {
+                sender.inbox.send(Waiting { outgoing, confirmed }).ok();
+            }
+        }
+        confirm.await.context("the producer has ended")
+    }
+}
+
+/// Publishes what comes. What was not confirmed before the connection was lost is published again.
+async fn send(broker: RabbitMq, name: &'static str, mut inbox: mpsc::UnboundedReceiver<Waiting>) {
+    let mut waiting: Vec<Waiting> = Vec::new();
+    let mut connected: Option<Producer> = None;
+    loop {
+        if waiting.is_empty() {
+            let Some(first) = inbox.recv().await else { break };
+            waiting.push(first);
+        }
+        while let Ok(more) = inbox.try_recv() {
+            waiting.push(more);
+        }
+        let mut producer = match connected.take() {
+            Some(producer) => producer,
+            None => match Producer::at(&broker, name).await {
+                Ok(producer) => producer,
+                Err(_) => {
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        let sent = waiting.iter().try_for_each(|one| producer.publish(&one.outgoing));
+        if sent.is_ok() && producer.confirmed().await.is_ok() {
+            // A customer who does not wait any more needs no word.
+            for one in waiting.drain(..) {
+                one.confirmed.send(()).ok();
+            }
+            connected = Some(producer);
+        } else {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The running system as a customer has it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use ballet::{Clock, Event, EventType};
+use ballet_amqp::RabbitMq;
+use reqwest::Client;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::running::fleet::Fleet;
+use crate::running::long_run::LongRun;
+use crate::scene::producer::Outgoing;
+use crate::scene::record::Recorder;
+use crate::scene::senders::Senders;
+
+/// How long a customer waits for an event.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(10);
+
+/// The running system: where its services are, and what they have published.
+#[derive(Debug)]
+pub struct Site {
+    /// For requests to the services.
+    pub http: Client,
+    fleet: Arc<Fleet>,
+    clock: Clock,
+    recorder: Recorder,
+    senders: Senders,
+    /// The broker's address for each foreign producer.
+    producers: Vec<(&'static str, String)>,
+    /// The ids of messages that the broker has confirmed.
+    confirmed: Mutex<Vec<Uuid>>,
+}
+
+impl Site {
+    /// A system that runs. `clock` is that of its customers.
+    pub(crate) fn of(run: &LongRun, recorder: Recorder, clock: Clock) -> Result<Self> {
+        let names = run.system.foreign_producers();
+        let broker = |(name, _): &(&'static str, _)| {
+            anyhow::Ok((*name, run.broker_url(run.stage.env.amqp_url(name))?))
+        };
+        Ok(Self {
+            http: run.stage.http.clone(),
+            fleet: Arc::clone(&run.fleet),
+            clock,
+            recorder,
+            senders: Senders::default(),
+            producers: names.iter().map(broker).collect::<Result<_>>()?,
+            confirmed: Mutex::default(),
+        })
+    }
+
+    /// The URL of one of a service's processes. The same number gives the same one, unless processes come
+    /// or go.
+    ///
+    /// # Errors
+    ///
+    /// None of them has an address yet.
+    pub async fn url(&self, service: &str, number: usize) -> Result<String> {
+        let url = self.fleet.url(service, number).await;
+        url.with_context(|| format!("{service} is nowhere"))
+    }
+
+    /// A new id, by the customers' clock.
+    pub fn new_id(&self) -> Uuid {
+        self.clock.new_id(self.clock.now())
+    }
+
+    /// Publishes an event of a saga as a foreign producer, and returns when the broker has confirmed it,
+    /// however long that takes. An event that begins the saga has the saga's id as its own.
+    ///
+    /// # Errors
+    ///
+    /// The system declares no such producer.
+    pub async fn publish<E: Event + Serialize>(
+        &self,
+        producer: &str,
+        saga: Uuid,
+        event: &E,
+    ) -> Result<()> {
+        let known = self.producers.iter().find(|(name, _)| *name == producer);
+        let (name, url) = known.with_context(|| format!("no event comes from {producer}"))?;
+        let outgoing = Outgoing::new(name, saga, self.new_id(), event)?;
+        let id = outgoing.id;
+        self.senders.publish(name, || Ok(RabbitMq::new(url)?), outgoing).await?;
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        Ok(())
+    }
+
+    /// Waits until a saga has an event of this type, or has ended. A customer gives up after a while.
+    pub async fn wait_for(&self, saga: Uuid, event: EventType) {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            {
+                let record = self.recorder.record();
+                if record.journal.has(saga, event) || record.journal.ended(saga).is_some() {
+                    return;
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The ids of messages that the broker has confirmed.
+    pub(crate) fn confirmed(&self) -> Vec<Uuid> {
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) const fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+}

@@ -1,0 +1,34 @@
+//! Checks while the run goes on that every message was handled: an inbox forgets after some days, and
+//! days pass fast here.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use crate::oracle::not_handled;
+use crate::running::long_run::LongRun;
+use crate::scene::record::Recorder;
+
+/// The messages that are known to be handled by all services that consume them.
+#[derive(Debug, Default)]
+pub(crate) struct Handled(HashSet<Uuid>);
+
+impl Handled {
+    /// Checks the messages that are not known to be handled yet.
+    pub(crate) async fn check(&mut self, run: &LongRun, recorder: &Recorder) -> Result<()> {
+        let messages: Vec<(Uuid, String)> = {
+            let record = recorder.record();
+            let new = record.messages.iter().filter(|(id, _)| !self.0.contains(id));
+            new.map(|(id, message)| (*id, message.event_type.clone())).collect()
+        };
+        let missing = not_handled(run, &messages).await?;
+        let missing: HashSet<Uuid> = missing.into_iter().map(|(_, id)| id).collect();
+        self.0.extend(messages.into_iter().map(|(id, _)| id).filter(|id| !missing.contains(id)));
+        Ok(())
+    }
+
+    pub(crate) fn into_all(self) -> HashSet<Uuid> {
+        self.0
+    }
+}

@@ -1,0 +1,114 @@
+//! What a system says about itself so that it can be tried.
+
+use std::fmt::Debug;
+use std::future::{Future, ready};
+use std::time::Instant;
+
+use anyhow::Result;
+use ballet::{EventType, MessageId};
+use ballet_ops::audit::Report;
+use jiff::SignedDuration;
+
+use crate::begun::Begun;
+use crate::case::Case;
+use crate::endpoints::Endpoints;
+use crate::program::ServiceProgram;
+use crate::scene::site::Site;
+
+/// A system that can be tried. What has no default is enough for all trials.
+pub trait Trial: Debug + Send + Sync + 'static {
+    /// What a customer does, as [`Trial::play`] is told.
+    type Case: Debug + Send + Sync + 'static;
+
+    /// The system's name, which is also the virtual host's.
+    const NAME: &'static str;
+
+    /// The events that are the good end of a saga. The others are aborts, which the services declare.
+    const COMPLETED: &'static [EventType];
+
+    /// Events that a saga may have several times. Every other event that comes twice was doubled.
+    const REPEATED: &'static [EventType] = &[];
+
+    /// What a saga is to its customers, in the plural.
+    const SAGAS: &'static str = "sagas";
+
+    /// The services. Each runs in processes of this program.
+    fn services(&self) -> Vec<ServiceProgram>;
+
+    /// What customers do. The first case is the usual one.
+    fn cases(&self) -> Vec<Case<Self::Case>>;
+
+    /// One customer does this: publishes events, or calls services. Returns the saga that it began, and how
+    /// that must end. An error is a request without an answer: it may have begun a saga, which must end as
+    /// well. `number` counts the customers.
+    fn play(
+        &self,
+        case: &Self::Case,
+        number: usize,
+        site: &Site,
+    ) -> impl Future<Output = Result<Begun>>;
+
+    /// Makes the system ready for its customers: goods on the shelves, prices. Services are ready by then.
+    fn prepare(&self, _site: &Site) -> impl Future<Output = Result<()>> {
+        ready(Ok(()))
+    }
+
+    /// What goes on until then beside the customers.
+    fn meanwhile(&self, _site: &Site, _until: Instant) -> impl Future<Output = Result<()>> {
+        ready(Ok(()))
+    }
+
+    /// Sees an event that was published, for the audit. It may come again.
+    fn saw(&self, _event_type: &str, _id: MessageId, _body: &[u8]) {}
+
+    /// What must hold in the rows of the services and between them. An error says that a service or a
+    /// database did not answer.
+    fn audit(&self, _audit: Audit<'_>) -> impl Future<Output = Result<Report>> {
+        ready(Ok(Report::default()))
+    }
+
+    /// Variables of all services in a trial.
+    fn env(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// The providers outside that services play themselves.
+    fn sandboxes(&self) -> &'static [Sandbox] {
+        &[]
+    }
+
+    /// Cases for a run in which days pass in seconds, besides the others: sagas that take days.
+    fn cases_of_days(&self) -> Vec<Case<Self::Case>> {
+        Vec::new()
+    }
+
+    /// Variables for such a run besides the others.
+    fn env_of_days(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// The days for which a service's ledger remembers a saga.
+    fn remembers_days(&self, _service: &str) -> u32 {
+        90
+    }
+}
+
+/// What an audit goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct Audit<'a> {
+    /// Where the services and their databases are.
+    pub at: &'a Endpoints,
+    /// What was found before in the framework's own tables.
+    pub framework: &'a Report,
+    /// What has not changed for so long is quiescent, and is judged.
+    pub quiescent_after: SignedDuration,
+}
+
+/// A provider outside that a service plays itself, in a table of its database. Without the table it fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Sandbox {
+    /// The service.
+    pub service: &'static str,
+    /// The table.
+    pub table: &'static str,
+}

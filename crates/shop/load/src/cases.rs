@@ -1,0 +1,240 @@
+//! The kinds of orders: what is special about each, and how it must end.
+
+use anyhow::Result;
+use ballet::core::id;
+use ballet_trials as trials;
+use reqwest::StatusCode;
+use shop_events::cart::CartCheckedOut;
+use shop_events::orders::CancelReason;
+use shop_events::{Address, CustomerId, Money, OrderLine};
+use uuid::Uuid;
+
+use crate::slow_carrier;
+use crate::stock::{PLENTY, RARE, RARE_PRICE};
+
+/// A kind of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Case {
+    /// The name in the summary.
+    pub name: &'static str,
+    /// The number of such orders in a hundred.
+    pub share: u32,
+    /// The token of the card.
+    pub card: &'static str,
+    /// What is bought.
+    pub goods: Goods,
+    /// Where it goes.
+    pub country: &'static str,
+    /// How it must end.
+    pub end: End,
+}
+
+/// What is bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goods {
+    /// A product that never runs out.
+    Plenty,
+    /// More of a product than there is.
+    Short,
+    /// A product that does not exist.
+    Unknown,
+    /// Nothing.
+    None,
+}
+
+/// How an order must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It is delivered.
+    Completed,
+    /// It is cancelled for this reason.
+    Cancelled(CancelReason),
+    /// The customer cancels. It ends as the answer said: cancelled, or completed because it was
+    /// too late.
+    CustomerCancels(Cancel),
+}
+
+impl End {
+    /// What the trial expects, after this answer to a customer who cancels. A cancellation that was confirmed
+    /// must hold.
+    #[must_use]
+    pub fn expected(self, answer: Option<StatusCode>) -> trials::End {
+        match (self, answer) {
+            (Self::Completed, _) | (Self::CustomerCancels(_), Some(StatusCode::CONFLICT)) => {
+                trials::End::Completed
+            }
+            (Self::Cancelled(reason), _) => in_event(reason),
+            (Self::CustomerCancels(_), _) => in_event(CancelReason::CustomerCancelled),
+        }
+    }
+
+    /// The status of an order that has ended so. A customer may cancel too late.
+    #[must_use]
+    pub const fn status(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Cancelled(_) | Self::CustomerCancels(_) => "cancelled",
+        }
+    }
+}
+
+/// The end of an order that is cancelled for this reason, as it is written in the event.
+#[must_use]
+pub(crate) fn in_event(reason: CancelReason) -> trials::End {
+    let reason = serde_json::to_value(reason).unwrap_or_default();
+    trials::End::aborted(reason.as_str().unwrap_or_default())
+}
+
+/// When a customer cancels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancel {
+    /// Before anything can have happened.
+    AtOnce,
+    /// While the money is being captured: this is the race.
+    AtCapture,
+    /// After the owner has recorded the capture.
+    TooLate,
+}
+
+impl Case {
+    /// Whether the order with this number is placed over HTTP, and not over AMQP. A customer who
+    /// cancels needs the answer, which holds the order's id.
+    #[must_use]
+    pub fn is_placed_over_http(&self, number: usize) -> bool {
+        // HTTP refuses an order without lines, or of what catalog does not sell.
+        matches!(self.end, End::CustomerCancels(_))
+            || (number.is_multiple_of(6) && !matches!(self.goods, Goods::None | Goods::Unknown))
+    }
+
+    /// Whether an order that is placed over HTTP comes from a cart. Carts take only what catalog sells.
+    #[must_use]
+    pub fn is_from_a_cart(&self, number: usize) -> bool {
+        number.is_multiple_of(2) && self.goods == Goods::Plenty
+    }
+}
+
+/// An ordinary order.
+pub(crate) const GOOD: Case = Case {
+    name: "a good card",
+    share: 61,
+    card: "card_approved",
+    goods: Goods::Plenty,
+    country: "DE",
+    end: End::Completed,
+};
+
+const fn refused(name: &'static str, share: u32, reason: CancelReason) -> Case {
+    Case { name, share, end: End::Cancelled(reason), ..GOOD }
+}
+
+const fn cancelled(name: &'static str, share: u32, when: Cancel) -> Case {
+    Case { name, share, end: End::CustomerCancels(when), ..GOOD }
+}
+
+/// The case that `examples/producer.py` places besides good cards.
+pub(crate) const DECLINED: Case =
+    Case { card: "card_declined", ..refused("a declined card", 5, CancelReason::PaymentDeclined) };
+
+/// The case with the most compensations.
+pub(crate) const CAPTURE_FAILS: Case = Case {
+    card: "card_capture_fails",
+    ..refused("the capture fails", 4, CancelReason::CaptureFailed)
+};
+
+/// One order besides the others: its carrier does not answer before the deadline has passed.
+pub(crate) const LATE: Case =
+    refused("a carrier that does not answer", 0, CancelReason::DeadlinePassed);
+
+/// The same, with a carrier that answers days after the deadline. Such an order takes days.
+pub(crate) const SLOW_CARRIER: Case = Case { country: slow_carrier::COUNTRY, share: 1, ..LATE };
+
+pub(crate) const CASES: [Case; 14] = [
+    GOOD,
+    Case { name: "a flaky payment provider", share: 4, card: "card_flaky", ..GOOD },
+    Case { name: "a slow payment provider", share: 2, card: "card_slow", ..GOOD },
+    Case { goods: Goods::Short, ..refused("more than there is", 5, CancelReason::OutOfStock) },
+    Case { goods: Goods::Unknown, ..refused("an unknown SKU", 3, CancelReason::Invalid) },
+    Case { goods: Goods::None, ..refused("no lines at all", 2, CancelReason::Invalid) },
+    DECLINED,
+    Case {
+        card: "card_insufficient_funds",
+        ..refused("too little money", 2, CancelReason::PaymentDeclined)
+    },
+    Case {
+        country: "AQ",
+        ..refused("an address in Antarctica", 5, CancelReason::ShipmentRejected)
+    },
+    CAPTURE_FAILS,
+    Case {
+        card: "card_expires",
+        ..refused("the authorisation expires", 2, CancelReason::CaptureFailed)
+    },
+    cancelled("cancelled at once", 2, Cancel::AtOnce),
+    cancelled("cancelled during the capture", 2, Cancel::AtCapture),
+    cancelled("cancelled too late", 1, Cancel::TooLate),
+];
+
+/// This many orders of all kinds, shuffled.
+#[must_use]
+pub(crate) fn cases(orders: u32) -> Vec<Case> {
+    let shares = CASES.map(|case| case.share);
+    trials::mix(&shares, orders).into_iter().map(|at| CASES[at]).collect()
+}
+
+/// The checkout of the order with this number.
+///
+/// # Errors
+///
+/// A value is none of the shop's.
+pub(crate) fn checkout(case: &Case, number: usize, customer: Uuid) -> Result<CartCheckedOut> {
+    let (sku, price) = PLENTY[number % PLENTY.len()];
+    let quantity = u32::try_from(number % 3 + 1)?;
+    let line = |sku: &str, quantity, price, product_version| -> Result<OrderLine> {
+        let unit_price = Money { amount_minor: price, currency: "EUR".parse()? };
+        Ok(OrderLine { sku: sku.parse()?, quantity, unit_price, product_version })
+    };
+    let lines = match case.goods {
+        Goods::Plenty => vec![line(sku, quantity, price, Some(1))?],
+        Goods::Short => {
+            let too_many = u32::try_from(RARE.1)? + 1;
+            vec![
+                line(sku, quantity, price, Some(1))?,
+                line(RARE.0, too_many, RARE_PRICE.1, Some(RARE_PRICE.0))?,
+            ]
+        }
+        Goods::Unknown => vec![line("unicorn", 1, price, None)?],
+        Goods::None => Vec::new(),
+    };
+    Ok(CartCheckedOut {
+        cart_id: None,
+        customer_id: CustomerId(customer),
+        lines,
+        card_token: case.card.to_owned(),
+        ship_to: Address {
+            name: format!("Customer {}", id::short(customer)),
+            street: "Am Hafen 3".to_owned(),
+            postal_code: "20457".to_owned(),
+            city: "Hamburg".to_owned(),
+            country: case.country.parse()?,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_orders_have_all_kinds() {
+        assert_eq!(CASES.iter().map(|case| case.share).sum::<u32>(), 100);
+        let all = cases(100);
+        assert!(CASES.iter().all(|case| all.contains(case)), "{all:?}");
+    }
+
+    #[test]
+    fn every_checkout_can_be_made() {
+        for (number, case) in cases(100).iter().enumerate() {
+            checkout(case, number, Uuid::nil()).expect("a checkout");
+        }
+    }
+}

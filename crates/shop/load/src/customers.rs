@@ -1,0 +1,75 @@
+//! The customers: over AMQP as a shop front, over HTTP from a cart or without one, and some cancel.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use ballet::Event;
+use ballet_trials::{Begun, Site, send_until_answered};
+use reqwest::StatusCode;
+use serde_json::Value;
+use shop_events::cart::CartCheckedOut;
+use shop_events::orders::OrderConfirmed;
+use shop_events::shipping::ShipmentScheduled;
+use uuid::Uuid;
+
+use crate::carts;
+use crate::cases::{self, Cancel, Case, End};
+
+/// The shop front: a foreign producer that the shop declares.
+const STOREFRONT: &str = "storefront";
+/// How long a customer asks for the cancellation.
+const PATIENCE: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One customer orders.
+pub(crate) async fn order(case: &Case, number: usize, site: &Site) -> Result<Begun> {
+    let checkout = cases::checkout(case, number, site.new_id())?;
+    if !case.is_placed_over_http(number) {
+        let saga = site.new_id();
+        site.publish(STOREFRONT, saga, &checkout).await?;
+        return Ok(Begun { saga, end: case.end.expected(None) });
+    }
+    let saga = if case.is_from_a_cart(number) {
+        carts::buy(&site.http, async || site.url("cart", number).await, &checkout).await?
+    } else {
+        place(site, number, &checkout).await?
+    };
+    let End::CustomerCancels(when) = case.end else {
+        return Ok(Begun { saga, end: case.end.expected(None) });
+    };
+    match when {
+        Cancel::AtOnce => {}
+        Cancel::AtCapture => site.wait_for(saga, ShipmentScheduled::TYPE).await,
+        Cancel::TooLate => site.wait_for(saga, OrderConfirmed::TYPE).await,
+    }
+    let answer = cancel(site, number, saga).await?;
+    Ok(Begun { saga, end: case.end.expected(Some(answer)) })
+}
+
+/// Places an order without a cart.
+async fn place(site: &Site, number: usize, checkout: &CartCheckedOut) -> Result<Uuid> {
+    let url = format!("{}/orders", site.url("orders", number).await?);
+    let reply = send_until_answered(site.http.post(&url).json(checkout)).await?;
+    let (status, body) = (reply.status(), reply.text().await?);
+    let order: Value = serde_json::from_str(&body).unwrap_or_default();
+    let id: Option<Uuid> = order["order_id"].as_str().and_then(|id| id.parse().ok());
+    id.filter(|_| status == StatusCode::CREATED)
+        .with_context(|| format!("POST {url} answered {status}: {body}"))
+}
+
+/// Cancels an order, and returns the answer: done, or too late.
+async fn cancel(site: &Site, number: usize, order: Uuid) -> Result<StatusCode> {
+    let begun = Instant::now();
+    loop {
+        // The process may be gone by now, so each attempt asks for a URL.
+        let orders = site.url("orders", number).await.unwrap_or_default();
+        let request = site.http.post(format!("{orders}/orders/{order}/cancel"));
+        match send_until_answered(request).await.map(|reply| reply.status()) {
+            Ok(status) if status.is_success() || status == StatusCode::CONFLICT => {
+                return Ok(status);
+            }
+            _ if begun.elapsed() > PATIENCE => bail!("no answer to a cancellation"),
+            _ => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Customers who come one after the other for as long as the demo runs. What begins to fail for them,
+//! and what works again, is said once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::Value;
+
+use crate::cases::{self, Case, Goods};
+use crate::customer::{Customer, cart_of};
+use crate::open_shop::OpenShop;
+use ballet_terminal::ui;
+
+/// Between two customers.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Crowd {
+    customers: Vec<Customer>,
+    cases: Vec<Case>,
+}
+
+/// What customers do, with how it went last.
+#[derive(Debug, Default)]
+struct Experience(BTreeMap<&'static str, Outcome>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Outcome {
+    status: Option<StatusCode>,
+    /// The parts that a page could not show.
+    missing: Vec<String>,
+}
+
+impl Crowd {
+    pub(crate) fn new(shop: &OpenShop) -> Self {
+        let mut cases = cases::cases(100);
+        cases.retain(|case| case.goods == Goods::Plenty);
+        Self { customers: shop.customers.clone(), cases }
+    }
+
+    /// Never returns.
+    pub(crate) async fn shop(&self) {
+        let mut experience = Experience::default();
+        let mut last = vec![None; self.customers.len()];
+        for (number, case) in self.cases.iter().cycle().enumerate() {
+            let at = number % self.customers.len();
+            let customer = &self.customers[at];
+            let before = last[at].take();
+            let order = visit(customer, number, case, before.as_ref(), &mut experience).await;
+            last[at] = order.or(before);
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// One customer searches, looks, fills a cart, checks it out, and reads how their order before went.
+async fn visit(
+    customer: &Customer,
+    number: usize,
+    case: &Case,
+    last: Option<&String>,
+    experience: &mut Experience,
+) -> Option<String> {
+    let checkout = customer.checkout(case, number).ok()?;
+    let sku = checkout.lines.first()?.sku.as_str();
+    experience.of("search", customer.get(&format!("/products/search?q={sku}"))).await;
+    experience.of("a product's page", customer.get(&format!("/pages/product/{sku}"))).await;
+    let cart = customer.post_json("/carts", &cart_of(&checkout));
+    let placed = match experience.of("a cart", cart).await {
+        Some(cart) => experience.of("a checkout", customer.check_out(&cart, &checkout)).await,
+        // A client that has no cart can still order.
+        None => experience.of("an order", customer.post_json("/orders", &checkout)).await,
+    };
+    if let Some(last) = last {
+        experience.of("an order's page", customer.get(&format!("/pages/order/{last}"))).await;
+    }
+    Some(placed?["order_id"].as_str()?.to_owned())
+}
+
+impl Experience {
+    /// Sends a request, and says so if it went otherwise than the last of its kind.
+    async fn of(&mut self, what: &'static str, request: RequestBuilder) -> Option<Value> {
+        let (status, body, error) = match request.send().await {
+            Ok(answer) => (Some(answer.status()), answer.json().await.unwrap_or_default(), None),
+            Err(error) => (None, Value::Null, Some(error)),
+        };
+        let missing = body["missing"].as_array().into_iter().flatten();
+        // The payment of an order that was placed a moment ago does not exist yet.
+        let missing = missing.filter(|part| part["status"] != StatusCode::NOT_FOUND.as_u16());
+        let missing = missing.filter_map(|part| Some(part["part"].as_str()?.to_owned())).collect();
+        let outcome = Outcome { status, missing };
+        let before = self.0.insert(what, outcome.clone());
+        let worked = before.as_ref().is_none_or(Outcome::works);
+        if before.as_ref() != Some(&outcome) && !(worked && outcome.works()) {
+            let why = match (&error, outcome.status) {
+                _ if outcome.works() => "works again".to_owned(),
+                (_, Some(status)) if status.is_success() => {
+                    format!("comes without {}", outcome.missing.join(" and "))
+                }
+                (Some(error), _) => format!("no answer: {error}"),
+                (_, status) => {
+                    let status = status.map(|status| status.as_u16()).unwrap_or_default();
+                    format!("{status}, {}", body["detail"].as_str().unwrap_or_default())
+                }
+            };
+            ui::say(&format!("customers: {what}: {why}"));
+        }
+        outcome.works().then_some(body)
+    }
+}
+
+impl Outcome {
+    fn works(&self) -> bool {
+        // The order of a checkout exists a moment later.
+        let answered = |status: StatusCode| status.is_success() || status == StatusCode::NOT_FOUND;
+        self.status.is_some_and(answered) && self.missing.is_empty()
+    }
+}

@@ -1,0 +1,44 @@
+//! The orders of the demo.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::cases::Case;
+use ballet_trials::{Begun, Placed, Sagas};
+use reqwest::StatusCode;
+use uuid::Uuid;
+
+/// All orders that were placed. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Orders {
+    sagas: Sagas,
+    /// Those that had the shop to themselves.
+    alone: Arc<Mutex<Vec<Uuid>>>,
+}
+
+impl Orders {
+    pub(crate) fn add(&self, id: Uuid, case: &Case) {
+        self.add_answered(id, case, None);
+    }
+
+    /// Adds an order with the answer to the customer who cancelled it.
+    pub(crate) fn add_answered(&self, id: Uuid, case: &Case, answer: Option<StatusCode>) {
+        let begun = Begun { saga: id, end: case.end.expected(answer) };
+        self.sagas.add(case.name, begun, Instant::now());
+    }
+
+    /// Adds an order that has the shop to itself.
+    pub(crate) fn add_alone(&self, id: Uuid, case: &Case) {
+        self.alone.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        self.add(id, case);
+    }
+
+    pub(crate) fn all(&self) -> HashMap<Uuid, Placed> {
+        self.sagas.all()
+    }
+
+    pub(crate) fn alone(&self) -> Vec<Uuid> {
+        self.alone.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

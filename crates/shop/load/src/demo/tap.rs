@@ -1,0 +1,87 @@
+//! Reads the journal as the user `tap` while the orders run.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use ballet::EventType;
+use ballet::core::topology::TAP;
+use ballet_amqp::RabbitMq;
+use ballet_stage::TestEnv;
+use ballet_stream::{Read as Next, Start};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use ballet_trials::{Journal, Witness};
+
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Reads until the last clone is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Tap {
+    read: Arc<Mutex<Read>>,
+    _reader: Arc<Reader>,
+}
+
+#[derive(Debug)]
+struct Read {
+    journal: Journal,
+    /// Why the reader has stopped.
+    failed: Option<String>,
+}
+
+#[derive(Debug)]
+struct Reader(JoinHandle<()>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Tap {
+    /// Reads everything that is published in this environment.
+    pub(crate) async fn start(env: &TestEnv, shop: Arc<dyn Witness>) -> Result<Self> {
+        let broker = Arc::new(RabbitMq::new(env.amqp_url(TAP))?);
+        let mut reader = ballet_stream::Reader::open(broker, Start::First).await?;
+        let read = Arc::new(Mutex::new(Read { journal: Journal::new(shop), failed: None }));
+        let shared = Arc::clone(&read);
+        let task = tokio::spawn(async move {
+            let failed = loop {
+                match reader.next().await {
+                    Ok(Next::Record(record)) => lock(&shared).journal.add(&record),
+                    // It says what has happened, and goes on.
+                    Ok(Next::Notice(_)) => {}
+                    Err(error) => break error.to_string(),
+                }
+            };
+            lock(&shared).failed = Some(failed);
+        });
+        Ok(Self { read, _reader: Arc::new(Reader(task)) })
+    }
+
+    /// Waits until an order has an event of this type, or has ended.
+    pub(crate) async fn wait_for(&self, order: Uuid, event: EventType) -> Result<()> {
+        loop {
+            if self
+                .journal(|journal| journal.has(order, event) || journal.ended(order).is_some())?
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Looks at what was read so far. Fails if the reader has stopped.
+    pub(crate) fn journal<T>(&self, look: impl FnOnce(&Journal) -> T) -> Result<T> {
+        let read = lock(&self.read);
+        if let Some(failed) = &read.failed {
+            bail!("the journal cannot be read any more: {failed}");
+        }
+        Ok(look(&read.journal))
+    }
+}
+
+fn lock(read: &Mutex<Read>) -> MutexGuard<'_, Read> {
+    read.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,67 @@
+//! The services of the shop, as this program runs them.
+
+use ballet_trials::ServiceProgram;
+use clap::Parser;
+use orders::config::{DEADLINE, OrderSettings};
+use payments::config::ProviderSettings;
+use shipping::config::CarrierSettings;
+
+use crate::slow_carrier::SlowCarrier;
+
+#[derive(Debug, Parser)]
+struct Orders {
+    #[command(flatten)]
+    ballet: ballet::Settings,
+    #[command(flatten)]
+    orders: OrderSettings,
+}
+
+#[derive(Debug, Parser)]
+struct Payments {
+    #[command(flatten)]
+    ballet: ballet::Settings,
+    #[command(flatten)]
+    provider: ProviderSettings,
+}
+
+#[derive(Debug, Parser)]
+struct Shipping {
+    #[command(flatten)]
+    ballet: ballet::Settings,
+    #[command(flatten)]
+    carrier: CarrierSettings,
+}
+
+/// All of them, each as its own program is.
+pub(crate) fn services() -> Vec<ServiceProgram> {
+    let (provider, carrier) =
+        (payments::sandbox::Sandbox::default(), shipping::sandbox::Sandbox::default());
+    vec![
+        ServiceProgram::of(cart::service),
+        ServiceProgram::of(catalog::service),
+        ServiceProgram::of(inventory::service),
+        ServiceProgram::with(orders::participant(DEADLINE).part(), |args: Orders, clock| {
+            (args.ballet, orders::service(args.orders).clock(clock))
+        }),
+        ServiceProgram::with(payments::participant(provider).part(), |args: Payments, clock| {
+            let provider = args.provider.sandbox(&args.ballet);
+            (args.ballet, payments::service(provider).clock(clock))
+        }),
+        ServiceProgram::of(recommendations::service),
+        ServiceProgram::with(shipping::participant(carrier).part(), |args: Shipping, clock| {
+            let carrier = SlowCarrier::new(clock.clone(), args.carrier.sandbox());
+            (args.ballet, shipping::service(carrier).clock(clock))
+        }),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_those_of_the_shop() {
+        let parts: Vec<_> = services().into_iter().map(|service| service.part).collect();
+        assert_eq!(parts, shop::system().parts);
+    }
+}

@@ -1,0 +1,37 @@
+//! What the shop sells, and how its shelves are filled.
+
+use anyhow::{Context, Result};
+use ballet_trials::send_until_answered;
+use reqwest::Client;
+use serde_json::json;
+
+/// The products that never run out, with their prices.
+pub(crate) const PLENTY: [(&str, i64); 4] =
+    [("mug", 1_250), ("teapot", 3_900), ("kettle", 5_495), ("spoon", 310)];
+/// A product with its small stock.
+pub(crate) const RARE: (&str, u64) = ("lamp", 3);
+/// The version of the rare product that is sold, and its price.
+pub(crate) const RARE_PRICE: (i64, i64) = (2, 7_900);
+
+/// The stock of each product that never runs out.
+const ENOUGH: u64 = 1_000_000;
+
+/// Books the stock that the orders need into inventory, at the service itself or through the gateway.
+///
+/// # Errors
+///
+/// Inventory refuses it.
+pub(crate) async fn fill_shelves(http: &Client, inventory: &str) -> Result<()> {
+    let plenty = PLENTY.map(|(sku, _)| (sku, ENOUGH));
+    for (sku, quantity) in plenty.into_iter().chain([RARE]) {
+        let url = format!("{inventory}/stock/{sku}/receive");
+        let note = json!({ "receipt": "opening", "quantity": quantity });
+        // A receipt counts once, however often a busy machine has to be asked.
+        let request = http.post(&url).header("Idempotency-Key", format!("opening-{sku}"));
+        let answer = send_until_answered(request.json(&note)).await;
+        answer
+            .and_then(|answer| Ok(answer.error_for_status()?))
+            .with_context(|| format!("cannot receive stock of {sku}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! The shop under trial.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::Result;
+use ballet::{Event, EventType, MessageId};
+use ballet_trials::{Audit, Begun, Case, Report, Sandbox, ServiceProgram, Site, Trial};
+use shop::audit::{Published, ServiceUrls};
+use shop_events::orders::OrderCompleted;
+
+use crate::cases::{self, CASES, SLOW_CARRIER};
+use crate::merchant::Merchant;
+use crate::{customers, products, services, stock};
+
+/// The time within which an order must be paid when days pass in seconds: the longest that orders takes.
+const DEADLINE_DAYS: u32 = 30;
+
+/// The shop.
+#[derive(Debug, Default)]
+pub struct Shop {
+    merchant: Merchant,
+    /// What was published of the products.
+    published: Mutex<Published>,
+}
+
+impl Trial for Shop {
+    type Case = cases::Case;
+
+    const NAME: &'static str = "shop";
+    const COMPLETED: &'static [EventType] = &[OrderCompleted::TYPE];
+    const SAGAS: &'static str = "orders";
+
+    fn services(&self) -> Vec<ServiceProgram> {
+        services::services()
+    }
+
+    fn cases(&self) -> Vec<Case<cases::Case>> {
+        CASES.iter().map(|case| Case::new(case.name, case.share, *case)).collect()
+    }
+
+    async fn play(&self, case: &cases::Case, number: usize, site: &Site) -> Result<Begun> {
+        customers::order(case, number, site).await
+    }
+
+    /// Fills the shelves, and publishes the products.
+    async fn prepare(&self, site: &Site) -> Result<()> {
+        stock::fill_shelves(&site.http, &site.url("inventory", 0).await?).await?;
+        products::publish_all(&site.http, &site.url("catalog", 0).await?).await?;
+        products::known_to_orders(&site.http, &site.url("orders", 0).await?).await
+    }
+
+    async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
+        self.merchant.run(site, until).await
+    }
+
+    fn saw(&self, event_type: &str, id: MessageId, body: &[u8]) {
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        published.add(event_type, id, body);
+    }
+
+    async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
+        let Audit { at, framework, quiescent_after } = audit;
+        let urls: ServiceUrls = at.services.clone().into_iter().collect();
+        let urls = match &at.secret {
+            Some(secret) => urls.signed_with(secret),
+            None => urls,
+        };
+        let mut report = shop::audit::audit_beside(framework, &urls, quiescent_after).await;
+        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Where nobody has read the journal there is nothing to compare.
+        if !published.is_empty() {
+            let products = shop::audit::products(&urls).await?;
+            report.violations.extend(shop::audit::unlike_published(&products, &published));
+        }
+        Ok(report)
+    }
+
+    fn env(&self) -> Vec<(&'static str, String)> {
+        // Short enough for a run in which payments are killed every few seconds.
+        vec![("SANDBOX_SLOW_MILLIS", "500".to_owned())]
+    }
+
+    fn sandboxes(&self) -> &'static [Sandbox] {
+        &[Sandbox { service: "payments", table: "sandbox_operation" }]
+    }
+
+    fn cases_of_days(&self) -> Vec<Case<cases::Case>> {
+        vec![Case::new(SLOW_CARRIER.name, SLOW_CARRIER.share, SLOW_CARRIER)]
+    }
+
+    fn env_of_days(&self) -> Vec<(&'static str, String)> {
+        vec![("ORDER_DEADLINE_SECONDS", (DEADLINE_DAYS * 24 * 60 * 60).to_string())]
+    }
+
+    /// A payment that was captured could still be refunded, so payments remembers it for a year
+    /// (docs/decisions/0016-the-database-tells-the-time.md). The others learn the end.
+    fn remembers_days(&self, service: &str) -> u32 {
+        if service == "payments" { 365 } else { 90 }
+    }
+}
