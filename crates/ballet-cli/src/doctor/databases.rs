@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet::internal::{differences, unready};
 use ballet_ops::{outbox, stuck};
+use ballet_store::process::unready;
+use ballet_store::schema::differences::differences;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Executor, PgConnection};
 use tokio::time::timeout;

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use anyhow::{Context as _, Result};
 use ballet::MessageId;
-use ballet::internal::{Alive, alive};
 use ballet_ops::outbox::{self, Filter, Unpublished};
 use ballet_ops::stuck::{self, Stuck as Noted, What};
 use ballet_ops::waiting;
+use ballet_store::process::{Alive, alive};
 use sqlx::Connection;
 
 use crate::lost::published;

@@ -1,6 +1,6 @@
 //! Reads the framework's tables of one service.
 
-use ballet::internal::partition_bound;
+use ballet_store::partitions::bound as partition_bound;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;

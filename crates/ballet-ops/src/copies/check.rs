@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ballet::internal::{Source, SourceVersion};
+use ballet_store::copies::source::{Source, SourceVersion};
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 

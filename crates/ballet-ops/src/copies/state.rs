@@ -1,6 +1,6 @@
 //! What a reader's database tells of its copies, and an owner's of what it shares.
 
-use ballet::internal::Source;
+use ballet_store::copies::source::Source;
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, Row};

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ballet::internal::Alive;
 use ballet_core::envelope::Limits;
 use ballet_core::{EventType, Part, System, id};
+use ballet_store::process::Alive;
 use jiff::Timestamp;
 use uuid::Uuid;
 

@@ -8,9 +8,9 @@
 
 use std::fmt;
 
-use ballet::internal::lock_saga;
 use ballet_core::{EventType, Part, SagaId, SagaPart, StepKind, StepPart, id};
 use ballet_fault::{self as fault, FaultPoint};
+use ballet_store::ledger::locks::lock_saga;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! What one service shows of all its sagas: what failed, what is open, and whether it is alive.
 
-use ballet::internal::{Alive, alive};
+use ballet_store::process::{Alive, alive};
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;

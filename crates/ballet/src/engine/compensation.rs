@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use ballet_core::{SagaId, StepKind};
+use ballet_store::ledger::entry::{Entry, StepKey};
+use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::rows::Row;
 
 use crate::declare::bulk::BulkTx;
 use crate::declare::erased::any::AnyCompensated;
-use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::item::Item;
 use crate::declare::saga_entry::SagaEntry;
@@ -15,7 +17,6 @@ use crate::engine::failed::RunFailure;
 use crate::engine::limited::limited;
 use crate::engine::registry::ABORT;
 use crate::engine::transaction::Transaction;
-use crate::tables::ledger::{Entry, Row, StepKey};
 
 /// Takes in an abort at a participant. The tombstone comes first in any case: it covers the steps
 /// that have not arrived yet.

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use ballet_core::{
     AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable, is_tombstone_of,
 };
+use ballet_store::ledger::open_sagas::Stages;
+use ballet_store::ledger::rows::Row;
 use jiff::SignedDuration;
 
 use crate::declare::erased::any::AnyStep;
@@ -17,8 +19,6 @@ use crate::declare::participant::Participant;
 use crate::declare::retry::Retry;
 use crate::declare::saga_entry::SagaEntry;
 use crate::engine::guard::panic_message;
-use crate::tables::ledger::Row;
-use crate::tables::open_sagas::Stages;
 
 /// The handler that compensates this service's part.
 pub(crate) const ABORT: &str = "abort";

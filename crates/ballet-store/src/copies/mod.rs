@@ -1,0 +1,7 @@
+//! Copies of others' entities, and what this service shares.
+
+pub mod copied;
+pub mod entity_row;
+pub mod fills;
+pub mod republications;
+pub mod source;

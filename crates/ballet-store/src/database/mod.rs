@@ -1,0 +1,7 @@
+//! A service's database as such: its servers, connections, time limits and clock.
+
+pub mod clock;
+pub mod connection;
+pub mod hosts;
+pub mod probe;
+pub mod renewal;

@@ -1,0 +1,67 @@
+//! What a row of the ledger records, and of which step.
+
+/// The states that a ledger row records, in the order in which a step passes through them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Entry {
+    /// One of a join's events has arrived.
+    Arrived,
+    /// The call of the step is open.
+    Calling,
+    /// The step took effect.
+    Done,
+    /// The step refused.
+    Refused,
+    /// The call of the compensation is open.
+    Compensating,
+    /// The step is undone.
+    Compensated,
+    /// The tombstone: the saga is aborted.
+    Aborted,
+}
+
+impl Entry {
+    const ALL: [Self; 7] = [
+        Self::Arrived,
+        Self::Calling,
+        Self::Done,
+        Self::Refused,
+        Self::Compensating,
+        Self::Compensated,
+        Self::Aborted,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Arrived => "arrived",
+            Self::Calling => "calling",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Compensating => "undoing",
+            Self::Compensated => "undone",
+            Self::Aborted => "aborted",
+        }
+    }
+
+    /// Reads a state as a row has it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|entry| entry.as_str() == text)
+    }
+}
+
+/// The key of steps that run once in a saga.
+pub const NO_KEY: &str = "";
+
+/// One repetition of a step.
+#[derive(Debug, Clone, Copy)]
+pub struct StepKey<'a> {
+    pub step: &'a str,
+    pub key: &'a str,
+}
+
+impl StepKey<'static> {
+    /// The step and key of a saga's tombstone.
+    pub const fn whole(saga: &'static str) -> Self {
+        Self { step: "", key: saga }
+    }
+}
