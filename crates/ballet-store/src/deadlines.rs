@@ -177,3 +177,73 @@ pub async fn put_off(
     let put_off = sqlx::query(statement).persistent(PLAN_KEPT).bind(saga_id.0).bind(saga);
     put_off.bind(pause.as_secs_f64()).execute(db).await.map(drop)
 }
+
+/// Returns the saga of each deadline, and when it passes.
+pub async fn all(db: &mut PgConnection) -> Result<Vec<(Uuid, Timestamp)>, sqlx::Error> {
+    let rows: Vec<(Uuid, jiff_sqlx::Timestamp)> =
+        sqlx::query_as("select saga_id, due_at from ballet.deadline").fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(saga, due_at)| (saga, due_at.to_jiff())).collect())
+}
+
+/// Lets the deadline of a saga pass now. Returns false if there is none, or it has passed.
+pub async fn pass_now(
+    db: &mut PgConnection,
+    saga_id: Uuid,
+    saga: &str,
+) -> Result<bool, sqlx::Error> {
+    let now = "update ballet.deadline set due_at = ballet.now() \
+               where saga_id = $1 and saga = $2 and due_at > ballet.now()";
+    Ok(sqlx::query(now).bind(saga_id).bind(saga).execute(db).await?.rows_affected() > 0)
+}
+
+/// Puts off the deadlines of all sagas that would pass before `grace` from now is over, so that a
+/// restored service hears first what it decided. Returns their number.
+pub async fn put_off_all(db: &mut PgConnection, grace: SignedDuration) -> Result<u64, sqlx::Error> {
+    let put_off = "update ballet.deadline set due_at = ballet.now() + $1 * interval '1 second' \
+                   where due_at < ballet.now() + $1 * interval '1 second'";
+    Ok(sqlx::query(put_off).bind(grace.as_secs_f64()).execute(db).await?.rows_affected())
+}
+
+/// The deadlines of sagas that are decided or aborted, with what ended the saga. `decisions` are steps,
+/// each with its saga. It is one statement, because a saga and its deadline end in the same transaction.
+pub async fn of_ended_sagas(
+    db: &mut PgConnection,
+    decisions: &[(&str, &str)],
+    limit: i64,
+) -> Result<Vec<(Uuid, Timestamp, String)>, sqlx::Error> {
+    let (steps, sagas): (Vec<&str>, Vec<&str>) = decisions.iter().copied().unzip();
+    let rows: Vec<(Uuid, jiff_sqlx::Timestamp, String)> = sqlx::query_as(
+        "select saga_id, due_at, case entry when 'aborted' then 'aborted it' \
+             else 'decided it with ' || step end \
+         from ballet.deadline join ( \
+             select saga_id, step, key, entry from ballet.ledger union all \
+             select saga_id, step, key, entry from ballet.ledger_other) as row using (saga_id) \
+         where (entry = 'aborted' and step = '' and key in ('', saga)) or (entry = 'done' \
+             and (step, saga) in (select * from unnest($1::text[], $2::text[]))) \
+         order by due_at limit $3",
+    )
+    .bind(steps)
+    .bind(sagas)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(saga, due_at, what)| (saga, due_at.to_jiff(), what)).collect())
+}
+
+/// The deadlines that passed more than `ago` ago, by saga: its name, whether the saga is declared
+/// with a deadline, their number, and the first of them.
+pub async fn passed(
+    db: &mut PgConnection,
+    declared: &[&str],
+    ago: SignedDuration,
+) -> Result<Vec<(String, bool, i64, Timestamp)>, sqlx::Error> {
+    let rows: Vec<(String, bool, i64, jiff_sqlx::Timestamp)> = sqlx::query_as(
+        "select saga, saga = any($1), count(*), min(due_at) from ballet.deadline \
+         where due_at < ballet.now() - $2 * interval '1 millisecond' group by saga order by saga",
+    )
+    .bind(declared)
+    .bind(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(saga, known, n, since)| (saga, known, n, since.to_jiff())).collect())
+}

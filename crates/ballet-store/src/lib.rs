@@ -6,9 +6,11 @@
 pub mod calls;
 pub mod copies;
 pub mod database;
+pub mod dead_events;
 pub mod deadlines;
 pub mod inbox;
 pub mod ledger;
+pub mod old_rows;
 pub mod operators;
 pub mod outbox;
 pub mod partitions;
@@ -17,3 +19,4 @@ pub mod schema;
 pub mod trace;
 pub mod trace_context;
 pub mod upkeep;
+pub mod waiting;

@@ -6,7 +6,7 @@
 //! attached, and detached before it is dropped. Both take locks that are compatible with reads and
 //! writes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ballet_core::envelope::Limits;
 use ballet_fault::{self as fault, FaultPoint};
@@ -124,6 +124,23 @@ pub async fn present(db: &mut PgConnection, table: &str) -> Result<Vec<Present>,
         in_time(sqlx::query_as(statement).bind(table).fetch_all(db)).await?;
     let present = |(name, attached, half_detached)| Present { name, attached, half_detached };
     Ok(rows.into_iter().map(present).collect())
+}
+
+/// Returns the names of the partitions of inbox and ledger that take rows.
+pub async fn names(db: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error> {
+    let names: Vec<String> = sqlx::query_scalar(
+        "select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid \
+         where i.inhparent in ('ballet.inbox'::regclass, 'ballet.ledger'::regclass) \
+         and not i.inhdetachpending",
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(names.into_iter().collect())
+}
+
+/// Counts the partitions that were dropped with rows in them.
+pub async fn count_dropped(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select count(*) from ballet.dropped_partition").fetch_one(db).await
 }
 
 /// Returns the names of partitions that were dropped with rows in them.

@@ -2,4 +2,5 @@
 
 pub mod claims;
 pub mod key;
+pub mod open;
 pub mod stored;

@@ -7,15 +7,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use ballet_core::id::is_timed;
 use ballet_core::{MessageId, SagaId};
 use ballet_fault::WorksOn;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::calls::key::CallKey;
+use crate::ledger::rows::table;
 use crate::trace::Trace;
 
 /// The longest text of a failure that is stored, in characters.
@@ -194,7 +194,7 @@ pub async fn hurry(db: &mut PgConnection, key: CallKey) -> Result<bool, sqlx::Er
 
 /// Whether the saga of a call is aborted, or this repetition of its step is.
 pub async fn is_taken_back(pool: &PgPool, saga: &str, call: &NewCall) -> Result<bool, sqlx::Error> {
-    let table = if is_timed(call.saga_id.0) { "ledger" } else { "ledger_other" };
+    let table = table(call.saga_id.0);
     let statement = format!(
         "select exists (select from ballet.{table} where saga_id = $1 and entry = 'aborted' \
          and ((step = '' and key = $2) or (step = $3 and key = $4)))"
@@ -209,8 +209,7 @@ pub async fn is_taken_back(pool: &PgPool, saga: &str, call: &NewCall) -> Result<
 }
 
 /// Returns the number of calls without an answer.
-pub async fn count_open(pool: &PgPool) -> Result<i64, sqlx::Error> {
+pub async fn count_open(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     let statement = "select count(*) from ballet.call where closed_at is null";
-    let (open,): (i64,) = sqlx::query_as(statement).fetch_one(pool).await?;
-    Ok(open)
+    sqlx::query_scalar(statement).fetch_one(db).await
 }

@@ -3,5 +3,7 @@
 pub mod copied;
 pub mod entity_row;
 pub mod fills;
+pub mod rebuild;
 pub mod republications;
 pub mod source;
+pub mod state;

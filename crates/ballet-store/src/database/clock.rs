@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::database::connection::in_time;
 
@@ -13,6 +13,12 @@ pub struct Reading {
     pub now: Timestamp,
     /// False in a test, or where time is sped up on purpose.
     pub is_checked: bool,
+}
+
+/// The time by the clock that the service's processes share.
+pub async fn now(db: &mut PgConnection) -> Result<Timestamp, sqlx::Error> {
+    let now: jiff_sqlx::Timestamp = sqlx::query_scalar("select ballet.now()").fetch_one(db).await?;
+    Ok(now.to_jiff())
 }
 
 /// Asks for the time. Returns it with the moments of question and answer.

@@ -1,5 +1,6 @@
 //! A service's database as such: its servers, connections, time limits and clock.
 
+pub mod ahead;
 pub mod clock;
 pub mod connection;
 pub mod hosts;

@@ -121,3 +121,36 @@ pub async fn insert(
     .await?;
     Ok(())
 }
+
+/// Returns which of these messages are tried again, or were to be in the last minutes.
+pub async fn tried_again(
+    db: &mut PgConnection,
+    ids: &[Uuid],
+    minutes: i32,
+) -> Result<Vec<MessageId>, sqlx::Error> {
+    let again = "select message_id from ballet.failure where message_id = any($1) \
+                 and next_at > ballet.now() - make_interval(mins => $2)";
+    let again: Vec<Uuid> = sqlx::query_scalar(again).bind(ids).bind(minutes).fetch_all(db).await?;
+    Ok(again.into_iter().map(MessageId).collect())
+}
+
+/// Returns the failure that a person would compensate for: of a message of a saga with one of these
+/// types that is not handled. Says whether it is for good, and why.
+pub async fn of_saga(
+    db: &mut PgConnection,
+    saga: Uuid,
+    types: &[&str],
+) -> Result<Option<(bool, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "select next_at is null, detail from ballet.failure f \
+         where saga_id = $1 and event_type = any($2) \
+             and not exists (select from ballet.inbox i where i.message_id = f.message_id) \
+             and not exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
+             and not exists (select from ballet.solved s where s.note_id = f.message_id) \
+         order by next_at nulls first limit 1",
+    )
+    .bind(saga)
+    .bind(types)
+    .fetch_optional(db)
+    .await
+}

@@ -158,6 +158,27 @@ fn sorted(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
     ids
 }
 
+/// Returns which of these messages were handled.
+pub async fn handled(
+    db: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<HashSet<MessageId>, sqlx::Error> {
+    let handled = "select message_id from ballet.inbox where message_id = any($1) union all \
+                   select message_id from ballet.inbox_other where message_id = any($1)";
+    let handled: Vec<Uuid> = sqlx::query_scalar(handled).bind(ids).fetch_all(db).await?;
+    Ok(handled.into_iter().map(MessageId).collect())
+}
+
+/// Counts the messages that were handled, those that are kept apart left out.
+pub async fn count(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select count(*) from ballet.inbox").fetch_one(db).await
+}
+
+/// Keeps all others from recording messages until the transaction that this begins ends.
+pub async fn hold(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("begin; lock table ballet.inbox in share mode").execute(db).await.map(drop)
+}
+
 /// What is remembered of a message whose id is old.
 #[derive(Debug, Clone, Copy)]
 pub struct Remembered {

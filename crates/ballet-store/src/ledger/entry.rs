@@ -1,5 +1,8 @@
 //! What a row of the ledger records, and of which step.
 
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
 /// The states that a ledger row records, in the order in which a step passes through them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Entry {
@@ -20,7 +23,8 @@ pub enum Entry {
 }
 
 impl Entry {
-    const ALL: [Self; 7] = [
+    /// All of them, in this order.
+    pub(crate) const ALL: [Self; 7] = [
         Self::Arrived,
         Self::Calling,
         Self::Done,
@@ -30,6 +34,8 @@ impl Entry {
         Self::Aborted,
     ];
 
+    /// As the table has it.
+    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Arrived => "arrived",
@@ -42,10 +48,18 @@ impl Entry {
         }
     }
 
-    /// Reads a state as a row has it.
+    /// Reads a state as the table has it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|entry| entry.as_str() == text)
+    }
+
+    /// Reads the column `entry` of a row.
+    pub(crate) fn of(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let text: &str = row.try_get("entry")?;
+        Self::parse(text).ok_or_else(|| {
+            sqlx::Error::Decode(format!("the ledger has an unknown entry {text:?}").into())
+        })
     }
 }
 
@@ -53,9 +67,11 @@ impl Entry {
 pub const NO_KEY: &str = "";
 
 /// One repetition of a step.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepKey<'a> {
+    /// The step.
     pub step: &'a str,
+    /// Its key.
     pub key: &'a str,
 }
 

@@ -4,4 +4,6 @@ pub mod entry;
 pub mod event;
 pub mod locks;
 pub mod open_sagas;
+pub mod recorded;
 pub mod rows;
+pub mod standing;

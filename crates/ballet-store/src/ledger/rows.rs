@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::ledger::entry::{Entry, StepKey};
 use crate::ledger::event::Encoded;
+use crate::ledger::standing::{self, Line, Recorded};
 
 /// One row of the ledger. A row read from the table has no body at first.
 #[derive(Debug, Clone)]
@@ -41,6 +42,13 @@ impl Row {
     }
 }
 
+impl Recorded for Row {
+    fn line(&self) -> Line<'_> {
+        let Self { step, key, entry, ordinal, .. } = self;
+        Line { at: StepKey { step, key }, entry: *entry, ordinal: *ordinal }
+    }
+}
+
 /// The ledger rows of the sagas that a transaction works on: those read and those added.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -51,15 +59,11 @@ pub struct Ledger {
 impl Ledger {
     /// Takes in a row of `ballet.receive`. Rows arrive saga by saga, each in its order.
     pub fn take_in(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
-        let entry: &str = row.try_get("entry")?;
-        let entry = Entry::parse(entry).ok_or_else(|| {
-            sqlx::Error::Decode(format!("the ledger has an unknown entry {entry:?}").into())
-        })?;
         let saga = SagaId(row.try_get("saga_id")?);
         self.rows.entry(saga).or_default().push(Row {
             step: row.try_get("step")?,
             key: row.try_get("key")?,
-            entry,
+            entry: Entry::of(row)?,
             arrived: row.try_get("arrived")?,
             ordinal: row.try_get("ordinal")?,
             event: None,
@@ -95,12 +99,7 @@ impl Ledger {
 
     /// Returns the state of a step, or `None` if it has not begun.
     pub fn state(&self, saga: SagaId, step: &str, key: &str) -> Option<Entry> {
-        self.rows(saga)
-            .iter()
-            .filter(|row| row.step == step && row.key == key)
-            .filter(|row| !matches!(row.entry, Entry::Arrived | Entry::Aborted))
-            .map(|row| row.entry)
-            .max()
+        standing::state(self.rows(saga), StepKey { step, key })
     }
 
     /// Returns how often a step has passed through a state.
@@ -213,7 +212,7 @@ pub struct NewRow<'a> {
 
 /// Returns the table of a saga. Sagas with a time in their id are partitioned by it; the others
 /// have a plain table.
-fn table(saga: Uuid) -> &'static str {
+pub(crate) fn table(saga: Uuid) -> &'static str {
     if ballet_core::id::is_timed(saga) { "ledger" } else { "ledger_other" }
 }
 

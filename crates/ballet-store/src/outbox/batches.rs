@@ -11,6 +11,7 @@ use ballet_fault::{self as fault, WorksOn};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
 
 use crate::ledger::rows::Columns;
 use crate::outbox::event::Emitted;
@@ -121,6 +122,16 @@ pub async fn count_dead(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     let statement =
         "select count(*) from (select from ballet.outbox_dead limit $1) as unpublishable";
     sqlx::query_scalar(statement).bind(MAX_COUNTED).fetch_one(db).await
+}
+
+/// Returns the saga, type and reason of the oldest events in `outbox_dead`.
+pub async fn dead(
+    db: &mut PgConnection,
+    limit: i64,
+) -> Result<Vec<(Option<Uuid>, String, String)>, sqlx::Error> {
+    let dead = "select saga_id, event_type, reason from ballet.outbox_dead \
+                order by created_at limit $1";
+    sqlx::query_as(dead).bind(limit).fetch_all(db).await
 }
 
 /// Copies the events that can never be published to `outbox_dead`.

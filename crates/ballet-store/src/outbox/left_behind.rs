@@ -6,6 +6,7 @@ use ballet_fault::WorksOn;
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
+use uuid::Uuid;
 
 use crate::outbox::batches::MARK;
 use crate::trace::Trace;
@@ -99,6 +100,56 @@ pub async fn first(db: &mut PgConnection, table: i16) -> Result<Option<(i64, i64
          order by owner, batch limit 1"
     );
     sqlx::query_as(AssertSqlSafe(statement)).fetch_optional(db).await
+}
+
+/// An event that is committed and not yet known to be published.
+#[derive(Debug, Clone)]
+pub struct Unpublished {
+    pub saga: Option<Uuid>,
+    pub event_type: String,
+    pub since: Timestamp,
+}
+
+/// Returns the oldest events of a table whose batches have no mark.
+pub async fn events(
+    db: &mut PgConnection,
+    table: i16,
+    limit: i64,
+) -> Result<Vec<Unpublished>, sqlx::Error> {
+    let left = format!(
+        "select saga_id, event_type, created_at from (select *, min(position) over \
+         (partition by owner, batch) as first from ballet.outbox_{table}) as event \
+         where first > {MARK} order by created_at limit $1"
+    );
+    let left: Vec<(Option<Uuid>, String, jiff_sqlx::Timestamp)> =
+        sqlx::query_as(AssertSqlSafe(left)).bind(limit).fetch_all(db).await?;
+    let event = |(saga, event_type, since): (_, _, jiff_sqlx::Timestamp)| {
+        let since = since.to_jiff();
+        Unpublished { saga, event_type, since }
+    };
+    Ok(left.into_iter().map(event).collect())
+}
+
+/// Counts the events of a table whose batches have no mark, and returns the time of the oldest.
+pub async fn count(
+    db: &mut PgConnection,
+    table: i16,
+) -> Result<(i64, Option<Timestamp>), sqlx::Error> {
+    let unmarked = format!(
+        "select coalesce(sum(events), 0)::bigint, min(since) from (select count(*) as events, \
+         min(created_at) as since from ballet.outbox_{table} group by owner, batch \
+         having min(position) > {MARK}) as batch"
+    );
+    let (count, since): (i64, Option<jiff_sqlx::Timestamp>) =
+        sqlx::query_as(AssertSqlSafe(unmarked)).fetch_one(db).await?;
+    Ok((count, since.map(jiff_sqlx::Timestamp::to_jiff)))
+}
+
+/// Counts the batches without a mark in all tables, those of which somebody is about to publish too.
+pub async fn batches(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    let batches = "select count(*) from (select from ballet.outbox() group by owner, batch \
+                   having min(position) > $1) as batch";
+    sqlx::query_scalar(batches).bind(MARK).fetch_one(db).await
 }
 
 /// Returns true if any batch of a table has no mark.

@@ -21,6 +21,15 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<OutboxTable>, sqlx::Error
     Ok(rows.into_iter().map(|(number, owner)| OutboxTable { number, owner }).collect())
 }
 
+/// Returns the tables as the catalog has them: also one that is missing in the list. Their number grows
+/// behind an outage.
+pub async fn present(db: &mut PgConnection) -> Result<Vec<i16>, sqlx::Error> {
+    let tables = "select substring(relname from 8)::smallint from pg_class \
+                  where relnamespace = 'ballet'::regnamespace and relkind = 'r' \
+                  and relname ~ '^outbox_[0-9]+$'";
+    sqlx::query_scalar(tables).fetch_all(db).await
+}
+
 /// Returns true if a table holds no rows, published or not.
 pub async fn is_empty(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::Error> {
     let size = format!("select pg_relation_size('ballet.outbox_{table}') = 0");

@@ -3,6 +3,7 @@
 use ballet_amqp::headers::DEAD_AT;
 use ballet_amqp::{BasicProperties, FieldTable, Publish};
 use ballet_core::MessageId;
+use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -156,4 +157,17 @@ pub async fn postpone(db: &mut PgConnection, ids: &[Uuid]) -> Result<(), sqlx::E
 pub async fn count(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     let count = sqlx::query_scalar("select count(*) from ballet.unsent_copy");
     count.fetch_one(db).await
+}
+
+/// Shows each unsent copy: exchange, routing key, properties as they are stored, and body.
+pub async fn each(
+    db: &mut PgConnection,
+    mut each: impl FnMut(String, String, Vec<u8>, Vec<u8>),
+) -> Result<(), sqlx::Error> {
+    let all = "select exchange, routing_key, properties, body from ballet.unsent_copy";
+    let mut copies = sqlx::query_as(all).fetch(db);
+    while let Some((exchange, routing_key, properties, body)) = copies.try_next().await? {
+        each(exchange, routing_key, properties, body);
+    }
+    Ok(())
 }

@@ -2,7 +2,9 @@
 //! later, and calls to the outside without an answer.
 
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
+
+use crate::outbox::{left_behind, tables};
 
 /// How much waits, and since when the oldest does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,19 +53,9 @@ fn line((count, since): Columns) -> Line {
 /// If the database does not answer.
 pub async fn outbox(db: &mut PgConnection) -> Result<OutboxWaits, sqlx::Error> {
     let mut events = Line::default();
-    // Their number grows behind an outage.
-    let tables = "select relname::text from pg_class where relnamespace = 'ballet'::regnamespace \
-                  and relkind = 'r' and relname ~ '^outbox_[0-9]+$'";
-    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut *db).await?;
-    for table in tables {
-        let unmarked = format!(
-            "select coalesce(sum(events), 0)::bigint, min(since) from (select count(*) as events, \
-             min(created_at) as since from ballet.{table} group by owner, batch \
-             having min(position) >= 0) as batch"
-        );
-        let of_table: Columns = sqlx::query_as(AssertSqlSafe(unmarked)).fetch_one(&mut *db).await?;
-        let Line { count, since } = line(of_table);
-        events.count += count;
+    for table in tables::present(&mut *db).await? {
+        let (count, since) = left_behind::count(&mut *db, table).await?;
+        events.count += count.unsigned_abs();
         events.since = [events.since, since].into_iter().flatten().min();
     }
     let copies = "select count(*), min(since) from ballet.unsent_copy";

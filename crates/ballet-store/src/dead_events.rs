@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::databases::{as_service, change};
+use crate::operators::change::{as_service, change};
 
 /// The events of one batch that is put back.
 const BATCH: i64 = 500;
@@ -15,7 +15,7 @@ const STEP: i64 = 5_000;
 
 /// An event that could not be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unpublished {
+pub struct DeadEvent {
     /// Its message id, unless somebody removed it from the row.
     pub message_id: Option<Uuid>,
     /// Its type.
@@ -56,7 +56,7 @@ pub async fn list(
     db: &mut PgConnection,
     filter: &Filter,
     limit: u32,
-) -> Result<Vec<Unpublished>, sqlx::Error> {
+) -> Result<Vec<DeadEvent>, sqlx::Error> {
     let statement = format!(
         "select message_id, event_type, saga_id, created_at, reason, body from ballet.outbox_dead \
          where {SELECTED} order by created_at, owner, batch, position limit $4"
@@ -169,17 +169,17 @@ async fn retry_step(
 
 /// An event to publish in the name of a service.
 #[derive(Debug)]
-pub(crate) struct NewEvent<'a> {
-    pub(crate) message_id: Uuid,
-    pub(crate) event_type: &'a str,
-    pub(crate) saga_id: Uuid,
-    pub(crate) causation_id: Option<Uuid>,
-    pub(crate) body: &'a str,
+pub struct NewEvent<'a> {
+    pub message_id: Uuid,
+    pub event_type: &'a str,
+    pub saga_id: Uuid,
+    pub causation_id: Option<Uuid>,
+    pub body: &'a str,
 }
 
 /// Adds an event to the outbox, in a transaction of the caller. A replica of the service publishes it as it
 /// publishes what a dead process left behind.
-pub(crate) async fn add(db: &mut PgConnection, event: &NewEvent<'_>) -> Result<(), sqlx::Error> {
+pub async fn add(db: &mut PgConnection, event: &NewEvent<'_>) -> Result<(), sqlx::Error> {
     let (process, table) = take_table(db).await?;
     let insert = format!(
         "insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
@@ -220,7 +220,7 @@ pub async fn forget(db: &mut PgConnection, filter: &Filter) -> Result<u64, sqlx:
     Ok(deleted.rows_affected())
 }
 
-impl FromRow<'_, PgRow> for Unpublished {
+impl FromRow<'_, PgRow> for DeadEvent {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             message_id: row.try_get(0)?,

@@ -1,10 +1,11 @@
 //! What a reader's database tells of its copies, and an owner's of what it shares.
 
-use ballet_store::copies::source::Source;
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, Row};
 use uuid::Uuid;
+
+use crate::copies::source::Source;
 
 /// A copy that a service keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,10 +70,7 @@ pub async fn share(db: &mut PgConnection, entity: &str) -> Result<Option<Share>,
 }
 
 /// The view from which an owner shares an entity, if it does.
-pub(crate) async fn source(
-    db: &mut PgConnection,
-    entity: &str,
-) -> Result<Option<Source>, sqlx::Error> {
+pub async fn source(db: &mut PgConnection, entity: &str) -> Result<Option<Source>, sqlx::Error> {
     let view = sqlx::query_as("select source from ballet.republication where entity = $1");
     let view: Option<(String,)> = view.bind(entity).fetch_optional(&mut *db).await?;
     match view {

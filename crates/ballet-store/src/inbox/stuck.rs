@@ -67,7 +67,7 @@ pub enum What {
 ///
 /// ```
 /// # async fn example(db: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
-/// for stuck in ballet_ops::stuck::list(db, 100).await? {
+/// for stuck in ballet_store::inbox::stuck::list(db, 100).await? {
 ///     println!("{}: {} ({} attempts)", stuck.handler, stuck.detail, stuck.attempts);
 /// }
 /// # Ok(())
