@@ -2,7 +2,7 @@
 
 use ballet::MessageId;
 use ballet::core::id;
-use ballet_ops::stuck::{Stuck, What};
+use ballet_store::inbox::stuck::{Stuck, What};
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use crate::ui;

@@ -6,11 +6,16 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use ballet::core::Part;
 use ballet::core::envelope::Limits;
-use ballet::internal::{Alive, alive};
 use ballet_amqp::{Broker, Object};
 use ballet_ops::missed::{self, Journal, Missed, MissedEvent};
 use ballet_ops::redrive::{Stop, Waiting};
 use ballet_ops::restored::{self, Compared, Difference, ON_ITS_WAY};
+use ballet_store::calls::stored::count_open;
+use ballet_store::deadlines;
+use ballet_store::inbox::backlog::oldest_unhandled;
+use ballet_store::inbox::stuck;
+use ballet_store::operators::restored::{end_hold, hold_aborts};
+use ballet_store::process::{Alive, alive};
 use ballet_stream::end;
 use ballet_terminal::{Cell, Table};
 use jiff::{SignedDuration, Timestamp};
@@ -81,7 +86,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         if !restored::held_back(&part).is_empty() {
             // Whatever still fails: what is to be compensated does not wait for it.
             handled.but_aborts(&mut db).await?;
-            restored::end_hold(&mut db).await?;
+            end_hold(&mut db).await?;
             handled.hurry_aborts().await?;
         }
         if !handled.all(&mut db).await? {
@@ -117,8 +122,7 @@ async fn tell_again(
         )));
     }
     let floor = options.clock.now() - Limits::default().inbox_window;
-    let unhandled =
-        restored::oldest_unhandled(db).await?.map_or(backup, |oldest| oldest.min(backup));
+    let unhandled = oldest_unhandled(db).await?.map_or(backup, |oldest| oldest.min(backup));
     let begin = (unhandled - ON_ITS_WAY).max(floor);
     let journal = Journal::new(Arc::clone(broker), part.clone(), begin).of_restored();
     let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
@@ -134,8 +138,8 @@ async fn tell_again(
         ui::say(&format!("{} would be sent; nothing was sent", events(whole)));
         return Ok(Some(missed));
     }
-    restored::hold_aborts(db, GRACE).await?;
-    let put_off = restored::put_off_deadlines(db, GRACE).await?;
+    hold_aborts(db, GRACE).await?;
+    let put_off = deadlines::put_off_all(db, GRACE).await?;
     if put_off > 0 {
         let deadlines = if put_off == 1 { "1 deadline" } else { &format!("{put_off} deadlines") };
         ui::say(&format!("{deadlines} put off, to an hour from now"));
@@ -227,10 +231,7 @@ impl Handled<'_> {
         let left = loop {
             let waiting = session.find(&queue).await?.messages();
             let messages = missed.left_of(db, &counts).await.map_err(with_advice)?;
-            let (calls,): (i64,) =
-                sqlx::query_as("select count(*) from ballet.call where closed_at is null")
-                    .fetch_one(&mut *db)
-                    .await?;
+            let calls = count_open(&mut *db).await?;
             progress.show(whole - messages);
             let left = Left { messages, waiting, calls };
             // Where the user may not count the queue, what is left of these events decides.
@@ -263,7 +264,7 @@ struct Left {
 
 /// Why it does not handle them, if it has failed.
 async fn failing(db: &mut PgConnection) -> Result<String> {
-    let stuck = ballet_ops::stuck::list(db, 1_000).await?;
+    let stuck = stuck::list(db, 1_000).await?;
     let again = stuck.iter().filter_map(|one| Some((one.next_at?, &one.detail))).min();
     let again = again.map_or_else(String::new, |(next, why)| {
         format!(". What failed is tried again, next at {next:.0}: {}", ballet_terminal::plain(why))

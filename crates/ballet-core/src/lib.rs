@@ -30,6 +30,7 @@ pub mod id;
 pub mod json;
 pub mod key;
 mod lasting;
+pub mod mask;
 mod node;
 pub mod part;
 mod problem;

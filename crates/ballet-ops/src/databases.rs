@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, Executor, PgConnection, Postgres, Transaction};
+use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
 /// After this long without a result the server is asked whether it still answers. A result may take
@@ -96,30 +96,4 @@ async fn connected(options: &PgConnectOptions) -> Result<PgConnection, String> {
         Ok(connected) => connected.map_err(|error| error.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }
-}
-
-/// The limits of a transaction in which a person changes something: of a wait for a lock, which is the
-/// time in which a transaction of the service ends; of a statement; and of what happens between two of
-/// them. A command that is frozen, or whose network is gone, keeps its locks no longer than that.
-const LIMITS: &str = "set local lock_timeout = '10s'; set local statement_timeout = '1min'; \
-    set local idle_in_transaction_session_timeout = '10s'";
-
-/// Opens a transaction in which a person changes something.
-pub(crate) async fn change(
-    db: &mut PgConnection,
-) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
-    #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
-    let mut transaction = db.begin().await?;
-    transaction.execute(LIMITS).await?;
-    Ok(transaction)
-}
-
-/// From now on the transaction has the rights of the service, and what it makes is the service's. An
-/// administrator may connect as another user; of an outbox table that is not its own, the service can read
-/// nothing.
-pub(crate) async fn as_service(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let set = "select set_config('role', owner, true) from (select pg_get_userbyid(relowner)::text \
-               as owner from pg_class where oid = to_regclass('ballet.outbox_table')) as service \
-               where owner <> current_user and pg_has_role(owner, 'member')";
-    sqlx::query(set).execute(db).await.map(drop)
 }

@@ -117,7 +117,6 @@ pub mod http;
 mod lane;
 mod outgoing;
 mod service;
-mod tables;
 mod upkeep;
 
 pub use ballet_amqp as amqp;
@@ -127,17 +126,19 @@ pub use ballet_core::{
     Saga, SagaId, Trigger, Versioned,
 };
 
+pub use ballet_store::calls::key::CallKey;
+pub use ballet_store::schema::migration::Migration;
+
 pub use declare::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx};
 pub use declare::call_step::{
-    Ask, CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call, known,
+    Ask, CallCompensate, CallCompensateResult, CallStep, CallStepResult, CompensateRequestResult,
+    RequestResult, call, known,
 };
 pub use declare::clock::Clock;
 pub use declare::copies::CopyOf;
 pub use declare::deadline::Due;
 pub use declare::failure::{Failure, FailureKind, broken_constraint};
 pub use declare::item::Item;
-pub use declare::migration::Migration;
 pub use declare::owner::{Abort, Owner};
 pub use declare::participant::{OwnerSteps, Participant, SagaSteps};
 pub use declare::projection::Projection;
@@ -177,18 +178,5 @@ pub mod copies {
     //! A copy is declared with [`Participant::copies`](crate::Participant::copies). Each entity is a
     //! row of the table `ballet.copy`: the entity's name, its id, version, and state as `jsonb`.
 
-    pub use crate::tables::copied::{get, get_all, is_filled};
-}
-
-#[doc(hidden)]
-pub mod internal {
-    //! What the project's own tools use. It may change at any time.
-
-    pub use crate::service::settings::mask::masked;
-    pub use crate::tables::database::connect_options;
-    pub use crate::tables::locks::lock_saga;
-    pub use crate::tables::partitions::bound as partition_bound;
-    pub use crate::tables::process::{Alive, alive, unready};
-    pub use crate::tables::schema::differences;
-    pub use crate::tables::source::{Source, SourceVersion};
+    pub use crate::declare::copied::{get, get_all, is_filled};
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ballet_ops::copies::{Check, Copy, Difference};
+use ballet_ops::copies::{Check, Difference};
+use ballet_store::copies::state::Copy;
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;

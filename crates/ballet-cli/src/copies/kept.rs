@@ -1,7 +1,7 @@
 //! Which copies a command works on, and their databases.
 
 use anyhow::{Context as _, Result};
-use ballet_ops::copies::{self, Copy};
+use ballet_store::copies::state::{self as copies, Copy};
 use sqlx::{Connection, PgConnection};
 
 use crate::exit::without_databases;

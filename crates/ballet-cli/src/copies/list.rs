@@ -1,7 +1,7 @@
 //! `ballet copies list`.
 
 use anyhow::{Context as _, Result};
-use ballet_ops::copies::{self, Copy, Share};
+use ballet_store::copies::state::{self as copies, Copy, Share};
 use ballet_terminal::{Cell, Table};
 use serde_json::json;
 use sqlx::Connection;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_ops::copies::{self, Copy, Rebuild};
+use ballet_store::copies::rebuild::Rebuild;
+use ballet_store::copies::state::{self as copies, Copy};
 use tokio::time::{Instant, sleep};
 
 use crate::copies::kept::{Kept, Selection, both, not_shared};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use ballet::MessageId;
 use ballet_ops::redrive::DeadLetters;
-use ballet_ops::stuck::{self, What};
-use ballet_ops::waiting;
+use ballet_store::inbox::stuck::{self, What};
+use ballet_store::waiting;
 use ballet_terminal::{ask, is_interactive};
 use sqlx::Connection;
 

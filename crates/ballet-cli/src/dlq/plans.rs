@@ -71,6 +71,6 @@ pub(crate) async fn forget(
         ));
         return Ok(());
     };
-    ballet_ops::stuck::forget(&mut db, gone).await?;
+    ballet_store::inbox::stuck::forget(&mut db, gone).await?;
     Ok(db.close().await?)
 }

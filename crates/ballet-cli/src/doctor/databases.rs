@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet::internal::{differences, unready};
-use ballet_ops::{outbox, stuck};
+use ballet_store::inbox::stuck;
+use ballet_store::process::unready;
+use ballet_store::schema::differences::differences;
+use ballet_store::{dead_events, partitions as kept};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Executor, PgConnection};
 use tokio::time::timeout;
@@ -106,7 +108,7 @@ async fn inside(
             let advice = "mend what it says; its log has more";
             findings.push(Finding::bad("ready", service, &found, advice));
         }
-        findings.push(partitions(service, &partition_names(db).await?, options.clock.now()));
+        findings.push(partitions(service, &kept::names(db).await?, options.clock.now()));
         findings.extend(left(db, service).await?);
     }
     Ok(())
@@ -159,18 +161,6 @@ fn tables(service: &str, wrong: &[String]) -> Finding {
     Finding::bad("tables", service, &format!("{first}{more}"), advice)
 }
 
-/// The names of the partitions that take rows.
-async fn partition_names(db: &mut PgConnection) -> Result<BTreeSet<String>> {
-    let names: Vec<(String,)> = sqlx::query_as(
-        "select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid \
-         where i.inhparent in ('ballet.inbox'::regclass, 'ballet.ledger'::regclass) \
-         and not i.inhdetachpending",
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(names.into_iter().map(|(name,)| name).collect())
-}
-
 /// There are partitions for the messages of today and of tomorrow.
 fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Finding {
     let day = |ahead: i64| {
@@ -194,7 +184,7 @@ fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Findin
 /// What lies in the outbox, and what is stuck.
 async fn left(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let unpublished = outbox::count(db, &outbox::Filter::default()).await?;
+    let unpublished = dead_events::count(db, &dead_events::Filter::default()).await?;
     if unpublished > 0 {
         let found = format!("{unpublished} events could not be published");
         let advice = "see why with `ballet outbox list`, mend it, and `ballet outbox retry`";

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_ops::redrive::DeadLetters;
-use ballet_ops::stuck::{self, Stuck, What};
-use ballet_ops::waiting;
+use ballet_store::inbox::stuck::{self, Stuck, What};
+use ballet_store::waiting;
 use serde_json::Value;
 use sqlx::Connection;
 use tokio::time::{sleep, timeout};

@@ -1,7 +1,7 @@
 //! `ballet inbox list`: messages and calls that failed and are not done, one by one.
 
 use anyhow::{Context as _, Result};
-use ballet_ops::stuck::{self, Stuck, What};
+use ballet_store::inbox::stuck::{self, Stuck, What};
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;

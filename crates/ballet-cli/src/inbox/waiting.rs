@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ballet::core::topology::dead_queue;
-use ballet::internal::{Alive, alive};
 use ballet_amqp::{Found, Lookup, Object, Session};
-use ballet_ops::waiting::{self, InboxWaits, Line};
+use ballet_store::process::{Alive, alive};
+use ballet_store::waiting::{self, InboxWaits, Line};
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@
 mod waiting;
 
 use anyhow::{Context as _, Result, bail};
-use ballet_ops::outbox::{self, Filter, Unpublished};
+use ballet_store::dead_events::{self, DeadEvent, Filter};
 use ballet_terminal::{Cell, Table, ask, is_interactive};
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -109,8 +109,8 @@ async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
     let (mut all, mut whole) = (Vec::new(), 0);
     for (service, mut db) in args.selection.databases(options).await? {
         let listed = async {
-            whole += outbox::count(&mut db, &filter).await?;
-            let events = outbox::list(&mut db, &filter, args.limit.max(1)).await?;
+            whole += dead_events::count(&mut db, &filter).await?;
+            let events = dead_events::list(&mut db, &filter, args.limit.max(1)).await?;
             db.close().await?;
             Ok::<_, sqlx::Error>(events)
         };
@@ -149,7 +149,7 @@ async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
     Ok(Done::All)
 }
 
-fn as_json((service, event): &(String, Unpublished)) -> Value {
+fn as_json((service, event): &(String, DeadEvent)) -> Value {
     json!({
         "service": service, "event": event.event_type, "message_id": event.message_id,
         "saga": event.saga_id, "created_at": event.created_at.to_string(),
@@ -165,7 +165,7 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done
     let mut databases = args.selection.databases(options).await?;
     let (mut whole, mut counts) = (0, Vec::new());
     for (service, db) in &mut databases {
-        let count = outbox::count(db, &filter).await;
+        let count = dead_events::count(db, &filter).await;
         let count = count.with_context(|| format!("the database of {service}"))?;
         whole += count;
         counts.push(count.unsigned_abs());
@@ -188,9 +188,9 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done
         let changed = match way {
             Way::Retry => {
                 let progress = ui::Progress::new("events put back", count);
-                outbox::retry(&mut db, &filter, |put| progress.show(put)).await
+                dead_events::retry(&mut db, &filter, |put| progress.show(put)).await
             }
-            Way::Forget => outbox::forget(&mut db, &filter).await,
+            Way::Forget => dead_events::forget(&mut db, &filter).await,
         };
         let changed = changed.with_context(|| format!("the database of {service}"))?;
         let changed = i64::try_from(changed).unwrap_or(i64::MAX);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ballet::internal::{Alive, alive};
-use ballet_ops::waiting::{self, Line, OutboxWaits};
+use ballet_store::process::{Alive, alive};
+use ballet_store::waiting::{self, Line, OutboxWaits};
 use ballet_terminal::{Cell, Table};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

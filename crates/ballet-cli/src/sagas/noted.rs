@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use anyhow::{Context as _, Result};
 use ballet::MessageId;
-use ballet::internal::{Alive, alive};
-use ballet_ops::outbox::{self, Filter, Unpublished};
-use ballet_ops::stuck::{self, Stuck as Noted, What};
-use ballet_ops::waiting;
+use ballet_store::dead_events::{self, DeadEvent, Filter};
+use ballet_store::inbox::stuck::{self, Stuck as Noted, What};
+use ballet_store::process::{Alive, alive};
+use ballet_store::waiting;
 use sqlx::Connection;
 
 use crate::lost::published;
@@ -44,8 +44,8 @@ pub(super) async fn noted(
     let read = async {
         let is_silent = alive(&mut db).await? != Alive::Yes;
         let stuck = stuck::list(&mut db, MOST).await?;
-        let unpublished = outbox::list(&mut db, &Filter::default(), limit).await?;
-        let whole = outbox::count(&mut db, &Filter::default()).await?;
+        let unpublished = dead_events::list(&mut db, &Filter::default(), limit).await?;
+        let whole = dead_events::count(&mut db, &Filter::default()).await?;
         let has_unsent = waiting::outbox(&mut db).await?.copies.count > 0;
         db.close().await?;
         let noted = in_sagas(service, stuck, unpublished, whole);
@@ -58,7 +58,7 @@ pub(super) async fn noted(
 fn in_sagas(
     service: &str,
     stuck: Vec<Noted>,
-    unpublished: Vec<Unpublished>,
+    unpublished: Vec<DeadEvent>,
     whole: i64,
 ) -> OfService {
     let mut noted = OfService::default();
@@ -90,7 +90,7 @@ fn in_sagas(
         });
     }
     let mut listed = 0;
-    for Unpublished { saga_id, event_type, created_at, reason, .. } in unpublished {
+    for DeadEvent { saga_id, event_type, created_at, reason, .. } in unpublished {
         let Some(saga) = saga_id else { continue };
         listed += 1;
         noted.waiting.push(Waiting {

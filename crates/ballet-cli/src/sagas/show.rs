@@ -3,7 +3,9 @@
 use anyhow::Result;
 use ballet::core::Graph;
 use ballet_ops::redrive::DeadLetter;
-use ballet_ops::sagas::{self, Happened, Shown, Solved, Stopped, Wait};
+use ballet_ops::sagas::{self, Happened, Shown, Wait};
+use ballet_store::operators::solved::Note;
+use ballet_store::operators::stopped::Stopped;
 use ballet_terminal::lanes::{self, Happened as Event};
 use ballet_terminal::{Table, columns};
 use serde_json::{Value, json};
@@ -159,7 +161,7 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
     for Stopped { saga, by, why, at } in &shown.stopped {
         ui::print(&format!("{saga} stopped by {by} {} ago: {why}", ui::ago(Some(*at), now)));
     }
-    for Solved { service, step, key, by, why, at, .. } in &shown.solved {
+    for (service, Note { step, key, by, why, at, .. }) in &shown.solved {
         let key = if key.is_empty() { String::new() } else { format!(" {key}") };
         let ago = ui::ago(Some(*at), now);
         ui::print(&format!("{step}{key} of {service}: solved by hand by {by} {ago} ago: {why}"));
@@ -194,9 +196,9 @@ fn as_json(saga: Uuid, shown: &Shown) -> Value {
             "event": happened.event_type, "body": happened.body,
         })
     };
-    let solved = |solved: &Solved| {
+    let solved = |(service, solved): &(String, Note)| {
         json!({
-            "service": solved.service, "step": solved.step, "key": solved.key, "by": solved.by,
+            "service": service, "step": solved.step, "key": solved.key, "by": solved.by,
             "why": solved.why, "at": solved.at.to_string(), "last_error": solved.last_error,
         })
     };

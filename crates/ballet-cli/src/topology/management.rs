@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
+use ballet::core::mask::masked;
 use ballet::core::topology::drift::{Difference, Found, Kind};
-use ballet::internal::masked;
 use ballet_amqp::{ManagementApi, ManagementError};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;

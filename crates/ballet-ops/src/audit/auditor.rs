@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ballet_core::{Part, System};
+use ballet_core::{MessageId, Part, System};
+use ballet_store::database::clock::now;
+use ballet_store::inbox::messages::handled;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
@@ -103,7 +105,7 @@ async fn alone(
     quiescent_after: SignedDuration,
 ) -> Result<Alone, sqlx::Error> {
     let mut report = Report::default();
-    let at = read::now(db).await?;
+    let at = now(db).await?;
     let pending = read::pending(db).await?;
     let without = read::without_inbox(db).await?;
     report.violations.extend(without.into_iter().map(|row| format!("{service}: {row}")));
@@ -121,5 +123,6 @@ async fn alone(
 /// If the database cannot be read.
 pub async fn not_handled(database_url: &str, messages: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
     let mut db = PgConnection::connect(database_url).await?;
-    read::not_in_inbox(&mut db, messages).await
+    let handled = handled(&mut db, messages).await?;
+    Ok(messages.iter().copied().filter(|id| !handled.contains(&MessageId(*id))).collect())
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ballet_core::System;
+use ballet_store::copies::fills;
 use sqlx::PgConnection;
 
 use crate::audit::report::Report;
@@ -64,10 +65,7 @@ async fn compare(
     if found.differences.is_empty() {
         return Ok(Some((found, true)));
     }
-    let filled = "select filled_run is not null from ballet.copy_fill where entity = $1";
-    let filled: Option<bool> =
-        sqlx::query_scalar(filled).bind(entity).fetch_optional(reader).await?;
-    Ok(Some((found, filled.unwrap_or(false))))
+    Ok(Some((found, fills::is_filled(reader, entity).await?)))
 }
 
 fn in_words(service: &str, entity: &str, difference: &Difference) -> String {

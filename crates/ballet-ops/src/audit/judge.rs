@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use ballet_core::envelope::Limits;
 use ballet_core::{System, id, topology};
+use ballet_store::calls::open::OpenCall;
+use ballet_store::outbox::left_behind::Unpublished;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::audit::held::held_words;
 use crate::audit::ledger::{Left, Rows, contradictions, not_acted_on, unfinished};
-use crate::audit::pending::{Call, Pending, Unpublished};
+use crate::audit::pending::Pending;
 use crate::audit::report::Report;
 use crate::audit::snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 
@@ -101,7 +103,7 @@ impl<'a> Judge<'a> {
             for wrong in contradictions(part, own) {
                 report.violations.push(format!("saga {saga}: {}: {wrong}", part.service));
             }
-            let calls: &[Call] = self.pending.get(part.service).map_or(&[], |all| &all.calls);
+            let calls: &[OpenCall] = self.pending.get(part.service).map_or(&[], |all| &all.calls);
             let is_out = |step: &str, key: &str| {
                 calls.iter().any(|c| c.saga == saga && c.step == step && c.key == key)
             };
@@ -191,8 +193,8 @@ fn of(saga: Option<Uuid>) -> String {
 }
 
 /// What an open call waits for, as a predicate of its service.
-fn waiting_for(call: &Call) -> String {
-    let Call { saga: _, step, key, undo, attempts, last_error, since, next_at: _ } = call;
+fn waiting_for(call: &OpenCall) -> String {
+    let OpenCall { saga: _, step, key, undo, attempts, last_error, since, next_at: _ } = call;
     let key = if key.is_empty() { String::new() } else { format!(" {key}") };
     let undo = if *undo { " to undo it" } else { "" };
     let failed = match last_error {

@@ -1,9 +1,10 @@
 //! Tests of the judgement on made-up rows.
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart};
+use ballet_store::ledger::entry::Entry;
+use ballet_store::ledger::recorded::Row;
 
 use super::*;
-use crate::audit::ledger::Row;
 
 const PLACED: EventType = EventType::in_saga("orders.placed.v1");
 const CANCELLED: EventType = EventType::in_saga("orders.cancelled.v1");
@@ -64,7 +65,7 @@ fn rows(lines: &[&str]) -> Vec<Row> {
     let row = |(line, ordinal): (&&str, i32)| {
         let mut words = line.split(' ');
         let mut next = || words.next().map(str::to_owned);
-        let entry = next().unwrap_or_default();
+        let entry = next().as_deref().and_then(Entry::parse).expect("an entry");
         let step = next().filter(|step| step != "-").unwrap_or_default();
         let (arrived, recorded_at) = (String::new(), Timestamp::UNIX_EPOCH);
         let (event_type, key) = (next(), next().unwrap_or_default());
@@ -163,7 +164,7 @@ fn a_lost_abort_and_a_lost_refusal_are_seen() {
 fn a_call_is_open_while_it_is_in_the_table() {
     let lost = undisturbed(&[PLACE], &["calling reserve"]);
     assert!(lost.violations[0].contains("no table has"), "{lost}");
-    let call = Call {
+    let call = OpenCall {
         saga: Uuid::nil(),
         step: "reserve".to_owned(),
         key: String::new(),
@@ -214,6 +215,19 @@ fn undos_run_in_reverse() {
     assert_eq!(contradictions(&part, &order([pack, reserve])), [""; 0]);
     let wrong = contradictions(&part, &order([reserve, pack]));
     assert_eq!(wrong, ["reserve is undone before the later pack"]);
+}
+
+#[test]
+fn what_another_version_did_later_is_undone_first() {
+    let part = system().parts.remove(1);
+    let undone_last = |later: &str| {
+        let [done, undone] = ["done", "undone"].map(|entry| format!("{entry} {later}"));
+        let other = "aborted - stock.lost.v1 delivery";
+        contradictions(&part, &rows(&[RESERVE, &done, ABORT, other, "undone reserve", &undone]))
+    };
+    assert_eq!(undone_last("paint"), ["reserve is undone before the later paint"]);
+    // Sagas with one id are undone each in its own order.
+    assert_eq!(undone_last("deliver"), [""; 0]);
 }
 
 #[test]

@@ -3,19 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System, is_tombstone_of};
+use ballet_store::ledger::entry::Entry;
+use ballet_store::ledger::recorded::Row;
+use ballet_store::ledger::standing::Declared;
 use jiff::Timestamp;
-
-/// A row of the ledger, without its body.
-#[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) step: String,
-    pub(crate) key: String,
-    pub(crate) entry: String,
-    pub(crate) arrived: String,
-    pub(crate) ordinal: i32,
-    pub(crate) event_type: Option<String>,
-    pub(crate) recorded_at: Timestamp,
-}
 
 /// What a service has left to do for a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,14 +24,14 @@ pub(crate) struct Left<'a> {
 pub(crate) type Rows<'a> = BTreeMap<&'a str, Vec<Row>>;
 
 /// The entries of each step and key, each with its ordinal.
-type Entries<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<&'a str, i32>>;
+type Entries<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<Entry, i32>>;
 
 fn entries_of(rows: &[Row]) -> Entries<'_> {
     let mut all = Entries::new();
     for row in rows {
         let entries = all.entry((&row.step, &row.key)).or_default();
         // The arrivals of a join share an entry. The first one counts.
-        entries.entry(&row.entry).or_insert(row.ordinal);
+        entries.entry(row.entry).or_insert(row.ordinal);
     }
     all
 }
@@ -48,7 +39,9 @@ fn entries_of(rows: &[Row]) -> Entries<'_> {
 /// Whether a row is the abort of this whole saga.
 pub(crate) fn aborts(part: &Part, row: &Row, saga: &SagaPart) -> bool {
     let sagas = part.sagas.iter().map(|saga| saga.saga);
-    row.step.is_empty() && row.entry == "aborted" && is_tombstone_of(saga.saga, sagas, &row.key)
+    row.step.is_empty()
+        && row.entry == Entry::Aborted
+        && is_tombstone_of(saga.saga, sagas, &row.key)
 }
 
 /// The ordinal of the abort of a step, alone or with the whole saga.
@@ -56,9 +49,9 @@ fn tombstone(part: &Part, rows: &[Row], at: (&str, &str)) -> Option<i32> {
     let saga = part.sagas.iter().find(|saga| saga.steps.iter().any(|step| step.name == at.0));
     let with_saga = |row: &Row| match saga {
         Some(saga) => aborts(part, row, saga),
-        None => row.step.is_empty() && row.entry == "aborted",
+        None => row.step.is_empty() && row.entry == Entry::Aborted,
     };
-    let alone = |row: &Row| row.entry == "aborted" && (&*row.step, &*row.key) == at;
+    let alone = |row: &Row| row.entry == Entry::Aborted && (&*row.step, &*row.key) == at;
     let aborts = rows.iter().filter(|row| alone(row) || with_saga(row));
     aborts.map(|row| row.ordinal).min()
 }
@@ -67,9 +60,10 @@ fn step<'a>(part: &'a Part, name: &str) -> Option<&'a StepPart> {
     part.sagas.iter().flat_map(|saga| &saga.steps).find(|step| step.name == name)
 }
 
-fn can_be_undone(part: &Part, name: &str) -> bool {
+fn can_be_compensated(part: &Part, name: &str) -> bool {
     step(part, name)
-        .is_some_and(|step| matches!(step.kind, StepKind::Compensatable | StepKind::Pivot))
+        .map_or(Declared::Unknown, |step| Declared::Step(step.kind))
+        .can_be_compensated()
 }
 
 fn name((step, key): (&str, &str)) -> String {
@@ -83,27 +77,31 @@ pub(crate) fn contradictions(part: &Part, rows: &[Row]) -> Vec<String> {
     for row in rows.iter().filter(|row| !ordinals.insert(row.ordinal)) {
         wrong.push(format!(
             "{} {} has the ordinal of another row: two transactions worked on the saga at once",
-            row.entry, row.step
+            row.entry.as_str(),
+            row.step
         ));
     }
     let all = entries_of(rows);
     for (at, entries) in all.iter().filter(|(at, _)| !at.0.is_empty()) {
-        let has = |entry: &str| entries.contains_key(entry);
+        let has = |entry| entries.contains_key(&entry);
         let name = name(*at);
-        if has("done") && has("refused") {
+        if has(Entry::Done) && has(Entry::Refused) {
             wrong.push(format!("{name} is both done and refused"));
         }
-        if (has("undoing") || has("undone")) && !has("done") {
+        if (has(Entry::Compensating) || has(Entry::Compensated)) && !has(Entry::Done) {
             wrong.push(format!("{name} is undone, but was never done"));
         }
         let tombstone = tombstone(part, rows, *at);
-        let undone = ["undoing", "undone"].iter().filter_map(|entry| entries.get(entry)).min();
+        let undone = [Entry::Compensating, Entry::Compensated]
+            .iter()
+            .filter_map(|entry| entries.get(entry))
+            .min();
         if let Some(undone) = undone
             && tombstone.is_none_or(|tombstone| tombstone > *undone)
         {
             wrong.push(format!("{name} is undone, but nothing asked for that"));
         }
-        let begun = ["arrived", "calling", "done", "refused"];
+        let begun = [Entry::Arrived, Entry::Calling, Entry::Done, Entry::Refused];
         let begun = begun.iter().filter_map(|entry| entries.get(entry)).min();
         if let (Some(begun), Some(tombstone)) = (begun, tombstone)
             && *begun > tombstone
@@ -111,7 +109,7 @@ pub(crate) fn contradictions(part: &Part, rows: &[Row]) -> Vec<String> {
             wrong.push(format!("{name} took effect after the abort"));
         }
         let decides = step(part, at.0).is_some_and(|step| step.kind == StepKind::Decision);
-        if decides && has("done") && tombstone.is_some() {
+        if decides && has(Entry::Done) && tombstone.is_some() {
             wrong.push(format!("the saga is aborted, although {name} has decided it"));
         }
     }
@@ -119,21 +117,29 @@ pub(crate) fn contradictions(part: &Part, rows: &[Row]) -> Vec<String> {
     wrong
 }
 
-/// Steps that are undone out of order. Undos run in reverse: a later step is undone first.
+/// Steps that are undone out of order. Undos run in reverse: a later step of the saga is undone first.
 fn undone_too_early(part: &Part, all: &Entries<'_>) -> Vec<String> {
-    let alone = |entries: &BTreeMap<&str, i32>| entries.contains_key("aborted");
-    let undone = all.iter().filter(|((step, _), entries)| {
-        can_be_undone(part, step) && !alone(entries) && entries.contains_key("undone")
-    });
-    let mut undone: Vec<_> = undone
-        .filter_map(|(at, entries)| Some((*entries.get("done")?, *entries.get("undone")?, *at)))
-        .collect();
-    undone.sort_unstable();
-    undone
-        .windows(2)
-        .filter(|pair| pair[0].1 < pair[1].1)
-        .map(|pair| format!("{} is undone before the later {}", name(pair[0].2), name(pair[1].2)))
-        .collect()
+    let alone = |entries: &BTreeMap<Entry, i32>| entries.contains_key(&Entry::Aborted);
+    let mut wrong = Vec::new();
+    for saga in &part.sagas {
+        let undone = all.iter().filter(|((step, _), entries)| {
+            Declared::of(part, saga.saga, step).can_be_compensated() && !alone(entries)
+        });
+        let of = |entries: &BTreeMap<Entry, i32>, entry| entries.get(&entry).copied();
+        let mut undone: Vec<_> = undone
+            .filter_map(|(at, entries)| {
+                Some((of(entries, Entry::Done)?, of(entries, Entry::Compensated)?, *at))
+            })
+            .collect();
+        undone.sort_unstable();
+        let early = undone.windows(2).filter(|pair| pair[0].1 < pair[1].1);
+        wrong.extend(early.map(|pair| {
+            format!("{} is undone before the later {}", name(pair[0].2), name(pair[1].2))
+        }));
+    }
+    // Of two unknown steps each saga says it.
+    wrong.dedup();
+    wrong
 }
 
 /// What a service has begun for a saga and not finished. `has_call` says whether a step and key have
@@ -146,23 +152,23 @@ pub(crate) fn unfinished<'a>(
     let all = entries_of(rows);
     let mut left = Vec::new();
     for (at, entries) in all.iter().filter(|(at, _)| !at.0.is_empty()) {
-        let has = |entry: &str| entries.contains_key(entry);
+        let has = |entry| entries.contains_key(&entry);
         let name = name(*at);
         let what = if step(part, at.0).is_none() {
             format!("has rows of {name}, which is not a step of this version")
-        } else if has("undone") || has("refused") {
+        } else if has(Entry::Compensated) || has(Entry::Refused) {
             continue;
-        } else if has("undoing") {
+        } else if has(Entry::Compensating) {
             if has_call(at.0, at.1) {
                 continue;
             }
             format!("is undoing {name}, but no table has the call for it")
-        } else if has("done") {
-            if tombstone(part, rows, *at).is_none() || !can_be_undone(part, at.0) {
+        } else if has(Entry::Done) {
+            if tombstone(part, rows, *at).is_none() || !can_be_compensated(part, at.0) {
                 continue;
             }
             format!("has done {name} in an aborted saga, but has not undone it")
-        } else if has("calling") && !has_call(at.0, at.1) {
+        } else if has(Entry::Calling) && !has_call(at.0, at.1) {
             format!("has begun {name}, but no table has the call for it")
         } else {
             continue;
@@ -207,15 +213,15 @@ pub(crate) fn not_acted_on<'a>(
 
 /// The rows whose events a service has published for a saga, according to its ledger.
 pub(crate) fn published<'a>(part: &Part, rows: &'a [Row]) -> Vec<&'a Row> {
-    let is_published = |row: &&Row| match row.entry.as_str() {
+    let is_published = |row: &&Row| match row.entry {
         // The outcome of a call that came after the abort is stored, but not published.
-        "done" | "refused" => {
+        Entry::Done | Entry::Refused => {
             tombstone(part, rows, (&row.step, &row.key)).is_none_or(|t| t > row.ordinal)
         }
-        "undone" => true,
+        Entry::Compensated => true,
         // The owner publishes its abort. In other services this row is the receipt of it.
-        "aborted" => is_aborted(part, std::slice::from_ref(*row)),
-        _ => false,
+        Entry::Aborted => is_aborted(part, std::slice::from_ref(*row)),
+        Entry::Arrived | Entry::Calling | Entry::Compensating => false,
     };
     rows.iter().filter(is_published).filter(|row| row.event_type.is_some()).collect()
 }
@@ -239,15 +245,15 @@ pub(crate) struct Undecided<'a> {
 /// The sagas that this service has begun, would decide, and has neither decided nor aborted. A saga without a
 /// decision ends when nothing is left to do.
 pub(crate) fn undecided<'a>(part: &'a Part, rows: &[Row]) -> Vec<Undecided<'a>> {
-    let is = |step: &StepPart, entry: &str| {
+    let is = |step: &StepPart, entry: Entry| {
         rows.iter().any(|row| row.step == step.name && row.entry == entry)
     };
     let mut undecided = Vec::new();
     for saga in part.sagas.iter().filter(|saga| saga.owner == part.service) {
         let of_kind = |kind: StepKind| saga.steps.iter().filter(move |step| step.kind == kind);
         let is_aborted = rows.iter().any(|row| aborts(part, row, saga));
-        let has_begun = of_kind(StepKind::Origin).any(|step| is(step, "done"));
-        let is_decided = of_kind(StepKind::Decision).any(|step| is(step, "done"));
+        let has_begun = of_kind(StepKind::Origin).any(|step| is(step, Entry::Done));
+        let is_decided = of_kind(StepKind::Decision).any(|step| is(step, Entry::Done));
         if is_aborted || !has_begun || is_decided || of_kind(StepKind::Decision).next().is_none() {
             continue;
         }
@@ -274,9 +280,10 @@ fn has_acted(part: &Part, saga: &SagaPart, event_type: &str, rows: &[Row]) -> bo
         rows.iter().any(|row| row.step == step.name && entry(row))
     };
     let acted = |step: &StepPart| {
-        let arrived = |row: &Row| row.entry != "arrived" || row.arrived == event_type;
+        let arrived = |row: &Row| row.entry != Entry::Arrived || row.arrived == event_type;
         (!step.on.iter().any(is) || has(step, &arrived))
-            && (!step.compensated_by.iter().any(is) || has(step, &|row| row.entry == "aborted"))
+            && (!step.compensated_by.iter().any(is)
+                || has(step, &|row| row.entry == Entry::Aborted))
     };
     let decided =
         || saga.steps.iter().any(|step| step.kind == StepKind::Decision && has(step, &|_| true));

@@ -1,34 +1,13 @@
 //! What a service has not done yet.
 
-use jiff::Timestamp;
+use ballet_store::calls::open::OpenCall;
+use ballet_store::outbox::left_behind::Unpublished;
 use uuid::Uuid;
-
-/// A call to the outside that has no answer yet.
-#[derive(Debug, Clone)]
-pub(crate) struct Call {
-    pub(crate) saga: Uuid,
-    pub(crate) step: String,
-    pub(crate) key: String,
-    pub(crate) undo: bool,
-    pub(crate) attempts: i32,
-    pub(crate) last_error: Option<String>,
-    pub(crate) since: Timestamp,
-    /// `None` if it is set aside.
-    pub(crate) next_at: Option<Timestamp>,
-}
-
-/// An event that is committed and not yet known to be published.
-#[derive(Debug, Clone)]
-pub(crate) struct Unpublished {
-    pub(crate) saga: Option<Uuid>,
-    pub(crate) event_type: String,
-    pub(crate) since: Timestamp,
-}
 
 /// What one service has not done yet.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pending {
-    pub(crate) calls: Vec<Call>,
+    pub(crate) calls: Vec<OpenCall>,
     /// The oldest ones, if there are very many.
     pub(crate) unpublished: Vec<Unpublished>,
     pub(crate) unpublished_count: i64,

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use ballet_store::ledger::recorded::{Sagas, of_sagas, window};
 use uuid::Uuid;
 
 use crate::audit::ledger::Rows;
-use crate::audit::read::{self, Sagas};
 use crate::databases::{Source, Sources, answered};
+
+/// The number of sagas that are judged at a time.
+const SAGAS: i64 = 5_000;
 
 /// The rows of the sagas after this one, up to the last saga of the window. It is `None` if the window
 /// holds all that are left.
@@ -16,7 +19,7 @@ pub(crate) async fn next_window<'a>(
 ) -> (BTreeMap<Uuid, Rows<'a>>, Option<Uuid>) {
     let (mut upper, mut lost) = (None, Vec::new());
     for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], read::window(db, after)).await {
+        match answered(&[*options], window(db, after, SAGAS)).await {
             Ok(end) => {
                 upper = match (upper, end) {
                     (Some(one), Some(other)) => Some(std::cmp::min::<Uuid>(one, other)),
@@ -38,7 +41,7 @@ pub(crate) async fn rows<'a>(
 ) -> BTreeMap<Uuid, Rows<'a>> {
     let (mut sagas, mut lost) = (BTreeMap::<Uuid, Rows<'a>>::new(), Vec::new());
     for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], read::ledger(db, wanted)).await {
+        match answered(&[*options], of_sagas(db, wanted)).await {
             Ok(rows) => {
                 for (saga, row) in rows {
                     sagas.entry(saga).or_default().entry(*service).or_default().push(row);

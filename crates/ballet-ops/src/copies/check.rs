@@ -6,11 +6,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ballet::internal::{Source, SourceVersion};
+use ballet_store::copies::copied;
+use ballet_store::copies::source::{Source, SourceVersion};
+use ballet_store::copies::state::source;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
-
-use crate::copies::state::source;
 
 /// The rows of one page.
 const PAGE: i64 = 5_000;
@@ -109,7 +109,7 @@ impl Check {
             let Some((last, ..)) = rows.last() else { break };
             after = Some(last.clone());
             let ids: Vec<String> = rows.iter().map(|(id, ..)| id.clone()).collect();
-            let copied = by_id(copied(reader, entity, &ids).await?);
+            let copied = by_id(copied::versions(reader, entity, &ids).await?);
             report.compared += rows.len() as u64;
             progress(report.compared);
             for (id, version, removed) in rows {
@@ -142,15 +142,7 @@ impl Check {
     ) -> Result<(), sqlx::Error> {
         let mut after = String::new();
         while !report.is_cut {
-            let ids: Vec<(String,)> = sqlx::query_as(
-                "select id from ballet.copy where entity = $1 and id > $2 order by id limit $3",
-            )
-            .bind(entity)
-            .bind(&after)
-            .bind(PAGE)
-            .fetch_all(&mut *reader)
-            .await?;
-            let ids: Vec<String> = ids.into_iter().map(|(id,)| id).collect();
+            let ids = copied::ids(reader, entity, &after, PAGE).await?;
             let Some(last) = ids.last() else { break };
             after.clone_from(last);
             let known = by_id(source.versions_of(owner, &ids).await?);
@@ -178,7 +170,7 @@ impl Check {
             let ids: Vec<String> = suspects.keys().cloned().collect();
             for ids in ids.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
                 // The copy first: what it has then, the owner had before.
-                let copied = by_id(copied(reader, entity, ids).await?);
+                let copied = by_id(copied::versions(reader, entity, ids).await?);
                 let owned = by_id(source.versions_of(owner, ids).await?);
                 for id in ids {
                     let first = suspects.get(id).copied().flatten();
@@ -223,20 +215,6 @@ fn difference(copy: Option<State>, owner: Option<State>, first: Option<i64>) -> 
         // Changes since the first look may still be under way.
         std::cmp::Ordering::Less | std::cmp::Ordering::Equal => None,
     }
-}
-
-async fn copied(
-    reader: &mut PgConnection,
-    entity: &str,
-    ids: &[String],
-) -> Result<Vec<SourceVersion>, sqlx::Error> {
-    sqlx::query_as(
-        "select id, version, state is null from ballet.copy where entity = $1 and id = any($2)",
-    )
-    .bind(entity)
-    .bind(ids)
-    .fetch_all(reader)
-    .await
 }
 
 fn by_id(rows: Vec<SourceVersion>) -> HashMap<String, State> {

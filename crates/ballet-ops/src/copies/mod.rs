@@ -2,9 +2,5 @@
 //! source, and how to bring one anew.
 
 mod check;
-mod rebuild;
-mod state;
 
 pub use check::{Check, Difference, Kind, Report};
-pub use rebuild::{Progress, Rebuild};
-pub use state::{Copy, Share, copies, share};

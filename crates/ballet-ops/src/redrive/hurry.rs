@@ -9,6 +9,7 @@ use ballet_amqp::headers::{ACQUIRED_COUNT, DELIVERY_COUNT};
 use ballet_amqp::{Broker, FieldTable, Publish, Session};
 use ballet_core::MessageId;
 use ballet_core::topology::RETRIES;
+use ballet_store::calls::open;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -26,8 +27,6 @@ use crate::redrive::summary::Summary;
 const DEFAULT_EXCHANGE: &str = "";
 /// What is read and not wanted is held meanwhile, also if its time is over.
 const LONGEST_PASS: Duration = Duration::from_secs(30);
-/// The calls that one statement makes due.
-const CALLS: i64 = 1_000;
 
 /// What a service tries again later, and is to be tried again now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,27 +88,7 @@ impl Waiting {
     ///
     /// If the database does not answer.
     pub async fn hurry_calls(&self, db: &mut PgConnection) -> Result<u64, sqlx::Error> {
-        let hurry = "update ballet.call set next_at = ballet.now() where call_key in ( \
-                select call_key from ballet.call where closed_at is null and owner = 0 \
-                and next_at > (select ballet.now()) and call_key <> all($3) \
-                and (cardinality($1::uuid[]) = 0 or saga_id = any($1)) \
-                and (cardinality($2::uuid[]) = 0 or message_id = any($2) or call_key = any($2)) \
-                order by next_at limit $4 for update skip locked) returning call_key";
-        // One that fails again meanwhile waits.
-        let mut hurried: Vec<Uuid> = Vec::new();
-        loop {
-            let step: Vec<Uuid> = sqlx::query_scalar(hurry)
-                .bind(&self.sagas)
-                .bind(&self.messages)
-                .bind(&hurried)
-                .bind(CALLS)
-                .fetch_all(&mut *db)
-                .await?;
-            if step.is_empty() {
-                return Ok(hurried.len() as u64);
-            }
-            hurried.extend(step);
-        }
+        open::hurry(db, &self.sagas, &self.messages).await
     }
 
     /// Counts the calls to the outside that wait for their next attempt.
@@ -118,13 +97,7 @@ impl Waiting {
     ///
     /// If the database does not answer.
     pub async fn count_calls(&self, db: &mut PgConnection) -> Result<u64, sqlx::Error> {
-        let count = "select count(*) from ballet.call where closed_at is null and owner = 0 \
-                and next_at > (select ballet.now()) \
-                and (cardinality($1::uuid[]) = 0 or saga_id = any($1)) \
-                and (cardinality($2::uuid[]) = 0 or message_id = any($2) or call_key = any($2))";
-        let count = sqlx::query_scalar(count).bind(&self.sagas).bind(&self.messages);
-        let count: i64 = count.fetch_one(db).await?;
-        Ok(count.unsigned_abs())
+        open::count_waiting(db, &self.sagas, &self.messages).await
     }
 
     fn matches(&self, message: &DeadLetter) -> bool {

@@ -8,6 +8,7 @@ use ballet_amqp::headers::{CAUSATION_ID, text_header};
 use ballet_amqp::{Broker, BrokerError, Deliveries, Session};
 use ballet_core::MessageId;
 use ballet_core::topology::{DEAD, EVENTS, JOURNAL};
+use ballet_store::inbox::messages::handled;
 use futures_util::StreamExt;
 use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, timeout};
@@ -44,10 +45,7 @@ impl Watcher {
     async fn handled(&mut self, ids: &[MessageId]) -> Result<HashSet<MessageId>, RedriveError> {
         let Some(db) = &mut self.inbox else { return Ok(HashSet::new()) };
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        let statement = "select message_id from ballet.inbox where message_id = any($1) union all \
-                         select message_id from ballet.inbox_other where message_id = any($1)";
-        let rows: Vec<(Uuid,)> = sqlx::query_as(statement).bind(&ids).fetch_all(db).await?;
-        Ok(rows.into_iter().map(|(id,)| MessageId(id)).collect())
+        Ok(handled(db, &ids).await?)
     }
 
     /// Waits until each of these messages is handled or dead, but no longer than `patience`.

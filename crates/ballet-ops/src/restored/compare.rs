@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use ballet_amqp::Broker;
 use ballet_core::topology::EVENTS;
-use ballet_core::{Part, StepKind, StepPart};
+use ballet_core::{Part, StepPart};
+use ballet_store::calls::open;
+use ballet_store::ledger::entry::Entry;
+use ballet_store::ledger::recorded::{Row, Sagas, of_sagas};
+use ballet_store::ledger::standing::Declared;
 use ballet_stream::{Notice, Read, Reader, Start};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::audit::ledger::Row;
-use crate::audit::read::{Sagas, ledger};
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::Progress;
 
@@ -69,15 +71,11 @@ pub async fn compare(
     let read = read(broker, part, since, until, &mut compared, progress).await?;
     let Published { events: published, aborted } = read;
     compared.sagas = published.len() as u64;
-    let open: Vec<(Uuid,)> =
-        sqlx::query_as("select distinct saga_id from ballet.call where closed_at is null")
-            .fetch_all(&mut *db)
-            .await?;
-    let open: BTreeSet<Uuid> = open.into_iter().map(|(saga,)| saga).collect();
+    let open = open::sagas(db).await?;
     let sagas: Vec<Uuid> = published.keys().copied().collect();
     for sagas in sagas.chunks(LOOK_UP) {
         let mut rows: HashMap<Uuid, Vec<Row>> = HashMap::new();
-        for (saga, row) in ledger(db, Sagas::These(sagas)).await? {
+        for (saga, row) in of_sagas(db, Sagas::These(sagas)).await? {
             rows.entry(saga).or_default().push(row);
         }
         for saga in sagas {
@@ -184,19 +182,19 @@ fn in_ledger(part: &Part) -> BTreeSet<&'static str> {
 }
 
 fn is_abort(row: &Row) -> bool {
-    row.step.is_empty() && row.entry == "aborted"
+    row.step.is_empty() && row.entry == Entry::Aborted
 }
 
 /// The outcomes of steps that took effect at another company, and that nobody has compensated: neither
 /// before, nor as the database knows it.
 fn held_outside(part: &Part, before: &BTreeSet<&'static str>, now: &[Row]) -> Vec<&'static str> {
     let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
-    let can_be_compensated =
-        |step: &&StepPart| matches!(step.kind, StepKind::Compensatable | StepKind::Pivot);
+    let can_be_compensated = |step: &&StepPart| Declared::Step(step.kind).can_be_compensated();
     let calling = steps.filter(|step| step.calls_outside).filter(can_be_compensated);
     let ended = |step: &StepPart| {
-        let is_it =
-            |row: &Row| row.step == step.name && ["undone", "refused"].contains(&&*row.entry);
+        let is_it = |row: &Row| {
+            row.step == step.name && matches!(row.entry, Entry::Compensated | Entry::Refused)
+        };
         now.iter().any(is_it) || step.compensated.is_some_and(|event| before.contains(event.name()))
     };
     let held = calling.filter(|step| before.contains(step.done.name()) && !ended(step));
@@ -239,11 +237,11 @@ mod tests {
     const REFUSED: &str = "shipping.shipment_rejected.v1";
     const ABORT: &str = "orders.order_cancelled.v1";
 
-    fn row(step: &str, entry: &str, event: &str) -> Row {
+    fn row(step: &str, entry: Entry, event: &str) -> Row {
         Row {
             step: step.to_owned(),
             key: String::new(),
-            entry: entry.to_owned(),
+            entry,
             arrived: String::new(),
             ordinal: 1,
             event_type: Some(event.to_owned()),
@@ -258,8 +256,9 @@ mod tests {
 
     #[test]
     fn what_is_not_known_or_was_decided_otherwise_differs() {
-        let (done, refused) = (row("ship", "done", DONE), row("ship", "refused", REFUSED));
-        let abort = row("", "aborted", ABORT);
+        let (done, refused) =
+            (row("ship", Entry::Done, DONE), row("ship", Entry::Refused, REFUSED));
+        let abort = row("", Entry::Aborted, ABORT);
         assert_eq!(of(false, std::slice::from_ref(&done)), None);
         assert_eq!(of(false, &[]), Some((vec![DONE], vec![])));
         assert_eq!(of(false, &[refused]), Some((vec![DONE], vec![REFUSED.to_owned()])));

@@ -6,34 +6,6 @@
 use std::collections::BTreeSet;
 
 use ballet_core::Part;
-use jiff::SignedDuration;
-use sqlx::PgConnection;
-
-/// Makes the service put off aborts, for as long as `longest` unless [`end_hold`] comes first.
-///
-/// # Errors
-///
-/// If the database does not answer.
-pub async fn hold_aborts(
-    db: &mut PgConnection,
-    longest: SignedDuration,
-) -> Result<(), sqlx::Error> {
-    let hold = "insert into ballet.restored (restored_at, hold_until) \
-                values (ballet.now(), ballet.now() + $1 * interval '1 second') \
-                on conflict (only_one) do update set restored_at = excluded.restored_at, \
-                    hold_until = excluded.hold_until";
-    sqlx::query(hold).bind(longest.as_secs_f64()).execute(db).await.map(drop)
-}
-
-/// Lets the service take aborts in.
-///
-/// # Errors
-///
-/// If the database does not answer.
-pub async fn end_hold(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let end = "update ballet.restored set hold_until = ballet.now()";
-    sqlx::query(end).execute(db).await.map(drop)
-}
 
 /// The events that the service puts off meanwhile. The owner of a saga hears of no abort.
 #[must_use]

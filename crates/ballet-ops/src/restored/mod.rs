@@ -4,12 +4,8 @@
 //! what it did before: others have heard the one, and hear the other. [`compare()`] finds where the two
 //! differ.
 
-mod backlog;
 mod compare;
-mod deadlines;
 mod hold;
 
-pub use backlog::oldest_unhandled;
 pub use compare::{Compared, Difference, ON_ITS_WAY, compare};
-pub use deadlines::put_off_deadlines;
-pub use hold::{end_hold, held_back, hold_aborts};
+pub use hold::held_back;

@@ -3,17 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ballet::internal::Alive;
 use ballet_core::envelope::Limits;
 use ballet_core::{EventType, Part, System, id};
+use ballet_store::calls::open::OpenCall;
+use ballet_store::inbox::stuck::{Stuck, What};
+use ballet_store::outbox::left_behind::Unpublished;
+use ballet_store::process::Alive;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::ledger::{Left, Rows, Undecided, not_acted_on, published, undecided, unfinished};
-use crate::audit::pending::{Call, Unpublished};
 use crate::sagas::state::State;
 use crate::sagas::wait::Wait;
-use crate::stuck::{Stuck, What};
 
 /// Explains sagas by what each service shows of them.
 pub(crate) struct Explainer<'a> {
@@ -21,7 +22,7 @@ pub(crate) struct Explainer<'a> {
     states: &'a BTreeMap<&'a str, State>,
     /// By saga: the service and the failure.
     failures: HashMap<Uuid, Vec<(&'a str, &'a Stuck)>>,
-    calls: HashMap<Uuid, Vec<(&'a str, &'a Call)>>,
+    calls: HashMap<Uuid, Vec<(&'a str, &'a OpenCall)>>,
     unpublished: HashMap<Uuid, Vec<(&'a str, &'a Unpublished)>>,
     /// By saga: the service, the type, and the reason.
     unpublishable: HashMap<Uuid, Vec<(&'a str, &'a str, &'a str)>>,
@@ -215,7 +216,7 @@ impl<'a> Explainer<'a> {
         of_failure(failure, Wait { event_type: Some(event_type.to_owned()), ..wait })
     }
 
-    fn called(&self, service: &str, call: &Call) -> Wait {
+    fn called(&self, service: &str, call: &OpenCall) -> Wait {
         let undo = if call.undo { " to undo it" } else { "" };
         let what = format!("waits for the answer to its call of {}{undo}", call.step);
         let why = match &call.last_error {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ballet_core::{EventType, Key};
-use futures_util::TryStreamExt;
+use ballet_store::ledger::recorded::with_text;
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
@@ -76,23 +76,14 @@ pub async fn keyed(databases: &[(String, PgConnectOptions)], key: &KeyIs) -> Key
 }
 
 async fn of_ledger(db: &mut PgConnection, key: &KeyIs) -> Result<BTreeSet<Uuid>, sqlx::Error> {
-    let statement = "
-        select saga_id, event_type, body from ballet.ledger
-        where event_type = any($1) and position($2 in body) > 0
-        union all
-        select saga_id, event_type, body from ballet.ledger_other
-        where event_type = any($1) and position($2 in body) > 0";
     let types: Vec<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
-    let mut rows = sqlx::query_as::<_, (Uuid, String, String)>(statement)
-        .bind(types)
-        .bind(key.text())
-        .fetch(db);
     let mut sagas = BTreeSet::new();
-    while let Some((saga, event_type, body)) = rows.try_next().await? {
-        if key.is_in(&event_type, body.as_bytes()) {
+    with_text(db, &types, &key.text(), |saga, event_type, body| {
+        if key.is_in(event_type, body.as_bytes()) {
             sagas.insert(saga);
         }
-    }
+    })
+    .await?;
     Ok(sagas)
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use ballet_core::{System, id};
+use ballet_store::ledger::recorded::{Row, Sagas, before};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Row, Rows, is_aborted, published};
-use crate::audit::read::Sagas;
+use crate::audit::ledger::{Rows, is_aborted, published};
 use crate::audit::window::rows;
 use crate::databases::{Source, Sources, answered};
 use crate::sagas::explain::Explainer;
@@ -139,27 +139,9 @@ async fn ids_after(
     after: Option<Uuid>,
     value: Option<&str>,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    let statement = "
-        select distinct saga_id from (
-            (select distinct saga_id from ballet.ledger
-             where ($1::uuid is null or saga_id < $1)
-                 and ($3::text is null or position($3 in body) > 0 or body ~ $4)
-             order by saga_id desc limit $2)
-            union all
-            (select distinct saga_id from ballet.ledger_other
-             where ($1::uuid is null or saga_id < $1)
-                 and ($3::text is null or position($3 in body) > 0 or body ~ $4)
-             order by saga_id desc limit $2)
-        ) as row order by saga_id desc limit $2";
     let text = value.map(|value| Value::from(value).to_string());
-    let rows: Vec<(Uuid,)> = sqlx::query_as(statement)
-        .bind(after)
-        .bind(i64::from(PAGE))
-        .bind(text)
-        .bind(value.and_then(number))
-        .fetch_all(db)
-        .await?;
-    Ok(rows.into_iter().map(|(saga,)| saga).collect())
+    let number = value.and_then(number);
+    before(db, after, i64::from(PAGE), text.as_deref(), number.as_deref()).await
 }
 
 /// A regular expression for a number as a whole value of a JSON text.

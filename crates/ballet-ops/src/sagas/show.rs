@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use ballet_core::{Part, StepKind, System, id};
+use ballet_store::ledger::recorded::{Recorded, Row, of_saga};
+use ballet_store::operators::solved::{Note, notes};
+use ballet_store::operators::stopped::{self, Stopped};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Row, Rows, published};
+use crate::audit::ledger::{Rows, published};
 use crate::databases::{Source, Sources, answered};
 use crate::sagas::explain::Explainer;
 use crate::sagas::open::states;
-use crate::sagas::read::{self, Recorded, Solved, Stopped};
 use crate::sagas::wait::Wait;
 
 /// An event of a saga.
@@ -36,8 +38,8 @@ pub struct Shown {
     pub events: Vec<Happened>,
     /// What it waits for, the oldest first.
     pub waits: Vec<Wait>,
-    /// What a person has compensated by hand, in the order of services.
-    pub solved: Vec<Solved>,
+    /// What a person has compensated by hand, each with the service, in their order.
+    pub solved: Vec<(String, Note)>,
     /// Who has stopped it.
     pub stopped: Vec<Stopped>,
     /// When the owner aborts it, if it has not decided until then.
@@ -55,17 +57,16 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
     let mut sources = Sources::open(databases).await;
     let states = states(&mut sources).await;
     let (mut rows, mut lost) = (Rows::new(), Vec::new());
-    let (mut events, mut by_hand, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut events, mut by_hand, mut stoppers) = (Vec::new(), Vec::new(), Vec::new());
     for Source { service, options, db } in &mut sources.open {
         let read = async {
-            let recorded = read::saga(db, saga).await?;
-            Ok((recorded, read::solved(db, saga).await?, read::stopped(db, saga).await?))
+            let recorded = of_saga(db, saga).await?;
+            Ok((recorded, notes(db, saga).await?, stopped::of_saga(db, saga).await?))
         };
         match answered(&[*options], read).await {
             Ok((recorded, solved, by)) => {
-                stopped.extend(by);
-                let of = |one| Solved { service: (*service).to_owned(), ..one };
-                by_hand.extend(solved.into_iter().map(of));
+                stoppers.extend(by);
+                by_hand.extend(solved.into_iter().map(|note| ((*service).to_owned(), note)));
                 if let Some(part) = system.parts.iter().find(|part| part.service == *service) {
                     events.extend(happened(part, &recorded));
                 }
@@ -84,7 +85,7 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
         events,
         waits: explainer.waits(saga, &rows),
         solved: by_hand,
-        stopped,
+        stopped: stoppers,
         deadline: explainer.deadline(saga),
         now: explainer.now(),
         away: sources.why_away(),

@@ -8,16 +8,21 @@
 
 use std::fmt;
 
-use ballet::internal::lock_saga;
-use ballet_core::{EventType, Part, SagaId, SagaPart, StepKind, StepPart, id};
+use ballet_core::{EventType, Part, SagaId, SagaPart, StepPart};
 use ballet_fault::{self as fault, FaultPoint};
-use sqlx::{AssertSqlSafe, PgConnection};
+use ballet_store::calls::open::{self, OfCompensation, of_compensation};
+use ballet_store::dead_events;
+use ballet_store::inbox::failures;
+use ballet_store::ledger::entry::StepKey;
+use ballet_store::ledger::locks::lock_saga;
+use ballet_store::ledger::recorded::{self, Recorded, of_saga};
+use ballet_store::ledger::standing::Declared;
+use ballet_store::operators::change::{as_service, change};
+use ballet_store::operators::solved::{self, NewNote, insert};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::databases::{as_service, change};
-use crate::outbox;
 use crate::redrive::Note;
-use crate::sagas::read::{self, Recorded};
 use crate::sagas::refused::NotSolved;
 use crate::sagas::standing::{Standing, Undo};
 
@@ -98,7 +103,7 @@ pub async fn solve(
     let running =
         || NotSolved::Running { service: part.service.to_owned(), step: (*step).to_owned() };
     lock_saga(&mut transaction, *saga).await.map_err(|error| in_use(error, running()))?;
-    let rows = read::saga(&mut transaction, saga.0).await?;
+    let rows = of_saga(&mut transaction, saga.0).await?;
     let standing = Standing::new(part, saga_part, declared, saga.0, &rows, *key)?;
     if let Some(at) = standing.compensated_at() {
         let how = how_compensated(&mut transaction, saga.0, step, standing.key()).await?;
@@ -107,9 +112,9 @@ pub async fn solve(
     let (undo, done) = standing.undo()?;
     let mut last_error = None;
     if undo == Undo::Calls {
-        let call = open_call(&mut transaction, saga.0, step, standing.key()).await;
+        let call = of_compensation(&mut transaction, saga.0, step, standing.key()).await;
         let call = call.map_err(|error| in_use(error, running()))?;
-        if let Some(Call { key, is_out, is_taken, error }) = call {
+        if let Some(OfCompensation { key, is_out, is_taken, error }) = call {
             if is_out {
                 return Err(running());
             }
@@ -120,8 +125,7 @@ pub async fn solve(
                 return Err(NotSolved::NotFailing { step: standing.name() });
             };
             last_error = Some(error);
-            let close = "update ballet.call set closed_at = ballet.now() where call_key = $1";
-            sqlx::query(close).bind(key).execute(&mut *transaction).await?;
+            open::close(&mut transaction, key).await?;
         }
     }
     let event = match declared.compensated {
@@ -151,7 +155,7 @@ pub async fn solve(
 /// The step, if it can be compensated.
 fn declared<'a>(part: &'a Part, step: &str) -> Result<(&'a SagaPart, &'a StepPart), NotSolved> {
     let all = || part.sagas.iter().flat_map(|saga| saga.steps.iter().map(move |one| (saga, one)));
-    let can_be = |one: &StepPart| matches!(one.kind, StepKind::Compensatable | StepKind::Pivot);
+    let can_be = |one: &StepPart| Declared::Step(one.kind).can_be_compensated();
     all().find(|(_, one)| one.name == step && can_be(one)).ok_or_else(|| {
         let known: Vec<&str> =
             all().filter(|(_, one)| can_be(one)).map(|(_, one)| one.name).collect();
@@ -172,39 +176,12 @@ async fn how_compensated(
     step: &str,
     key: &str,
 ) -> Result<String, sqlx::Error> {
-    let notes = read::solved(db, saga).await?;
+    let notes = solved::notes(db, saga).await?;
     let note = notes.into_iter().find(|note| note.step == step && note.key == key);
     Ok(match note {
         Some(note) => format!("{} has solved it by hand ({})", note.by, note.why),
         None => "the service has done it".to_owned(),
     })
-}
-
-/// An open call of a compensation.
-struct Call {
-    key: Uuid,
-    /// Whether a process may be making it at this moment.
-    is_out: bool,
-    /// Whether the other side has taken the request, and may be carrying it out.
-    is_taken: bool,
-    error: Option<String>,
-}
-
-async fn open_call(
-    db: &mut PgConnection,
-    saga: Uuid,
-    step: &str,
-    key: &str,
-) -> Result<Option<Call>, sqlx::Error> {
-    let open = "select call_key, \
-                    (owner <> 0 and next_at > ballet.now()) or coalesce(out_until > ballet.now(), false), \
-                    taken_at is not null or (attempts = 0 and last_error is not null), \
-                    last_error from ballet.call \
-                where saga_id = $1 and step = $2 and key = $3 and undo and closed_at is null \
-                for update";
-    let open = sqlx::query_as(open).bind(saga).bind(step).bind(key);
-    let call: Option<(Uuid, bool, bool, Option<String>)> = open.fetch_optional(db).await?;
-    Ok(call.map(|(key, is_out, is_taken, error)| Call { key, is_out, is_taken, error }))
 }
 
 /// The message that asked for the compensation and failed, with the reason.
@@ -216,18 +193,7 @@ async fn failed_message(
 ) -> Result<Option<(FailedMessage, String)>, sqlx::Error> {
     let asks: Vec<&str> =
         saga_part.abort.iter().chain(&step.compensated_by).map(|event| event.name()).collect();
-    let failed: Option<(bool, String)> = sqlx::query_as(
-        "select next_at is null, detail from ballet.failure f \
-         where saga_id = $1 and event_type = any($2) \
-             and not exists (select from ballet.inbox i where i.message_id = f.message_id) \
-             and not exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
-             and not exists (select from ballet.solved s where s.note_id = f.message_id) \
-         order by next_at nulls first limit 1",
-    )
-    .bind(saga)
-    .bind(asks)
-    .fetch_optional(db)
-    .await?;
+    let failed = failures::of_saga(db, saga, &asks).await?;
     Ok(failed.map(|(is_dead, detail)| {
         (if is_dead { FailedMessage::IsDead } else { FailedMessage::ComesAgain }, detail)
     }))
@@ -243,54 +209,36 @@ async fn write(
     last_error: Option<String>,
 ) -> Result<(), sqlx::Error> {
     let ByHand { saga, step, note, message_id, note_id, .. } = by_hand;
-    let table = if id::is_timed(saga.0) { "ledger" } else { "ledger_other" };
     let ordinal = rows.iter().map(|one| one.row.ordinal).max().map_or(0, |last| last + 1);
-    let statement = format!(
-        "insert into ballet.{table} (saga_id, step, key, entry, arrived, ordinal, event_type, body, \
-         message_id, recorded_at) values ($1, $2, $3, 'undone', '', $4, $5, $6, $7, ballet.now())"
-    );
-    let (kind, body) = solved.event.as_ref().map(|(kind, body)| (kind.name(), body)).unzip();
-    sqlx::query(AssertSqlSafe(statement))
-        .bind(saga.0)
-        .bind(step)
-        .bind(standing.key())
-        .bind(ordinal)
-        .bind(kind)
-        .bind(body)
-        .bind(standing.cause())
-        .execute(&mut *db)
-        .await?;
+    let row = recorded::ByHand {
+        saga: saga.0,
+        at: StepKey { step, key: standing.key() },
+        ordinal,
+        event: solved.event.as_ref().map(|(kind, body)| (kind.name(), body.as_str())),
+        cause: standing.cause(),
+    };
+    recorded::compensated(db, &row).await?;
     if let Some((kind, body)) = &solved.event {
-        let event = outbox::NewEvent {
+        let event = dead_events::NewEvent {
             message_id: *message_id,
             event_type: kind.name(),
             saga_id: saga.0,
             causation_id: standing.cause(),
             body,
         };
-        outbox::add(db, &event).await?;
+        dead_events::add(db, &event).await?;
     }
-    // Another that waits may go on now.
-    let now = "update ballet.solved set next_at = ballet.now() \
-               where saga_id = $1 and next_at is not null";
-    sqlx::query(now).bind(saga.0).execute(&mut *db).await?;
-    sqlx::query(
-        "insert into ballet.solved (saga_id, saga, step, key, solved_by, why, solved_at, message_id, \
-             last_error, next_at, note_id) \
-         select $1, $2, $3, $4, $5, $6, at, $7, $8, case when $9 then at end, $10 \
-         from (select ballet.now() as at) as now",
-    )
-    .bind(saga.0)
-    .bind(standing.saga())
-    .bind(step)
-    .bind(standing.key())
-    .bind(&note.by)
-    .bind(note.why.as_deref().unwrap_or_default())
-    .bind(solved.event.as_ref().map(|_| *message_id))
-    .bind(last_error)
-    .bind(!solved.earlier.is_empty())
-    .bind(note_id)
-    .execute(db)
-    .await?;
-    Ok(())
+    let note = NewNote {
+        saga_id: saga.0,
+        saga: standing.saga(),
+        step,
+        key: standing.key(),
+        by: &note.by,
+        why: note.why.as_deref().unwrap_or_default(),
+        message_id: solved.event.as_ref().map(|_| *message_id),
+        last_error,
+        goes_on: !solved.earlier.is_empty(),
+        note_id: *note_id,
+    };
+    insert(db, &note).await
 }

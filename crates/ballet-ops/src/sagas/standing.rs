@@ -1,16 +1,15 @@
 //! How a step stands in the ledger of its service: whether its compensation is wanted, and is the next one.
 //! There is no I/O here.
 
-use ballet_core::{Part, SagaPart, StepKind, StepPart};
+use ballet_core::{Part, SagaPart, StepPart};
+use ballet_store::ledger::entry::{Entry, StepKey};
+use ballet_store::ledger::recorded::Recorded;
+use ballet_store::ledger::standing::{Declared, Next, Recorded as _, next, standing, state};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::ledger::aborts;
-use crate::sagas::read::Recorded;
 use crate::sagas::refused::NotSolved;
-
-/// The entries of a step, in the order in which it passes through them.
-const ENTRIES: [&str; 5] = ["calling", "done", "refused", "undoing", "undone"];
 
 /// How a compensation is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,20 +73,18 @@ impl<'a> Standing<'a> {
         name(self.step.name, self.key)
     }
 
-    fn find(&self, step: &str, key: &str, entry: &str) -> Option<&'a Recorded> {
-        let is = |one: &&Recorded| {
-            (one.row.step.as_str(), one.row.key.as_str(), one.row.entry.as_str())
-                == (step, key, entry)
-        };
+    /// The row of this step with that entry.
+    fn find(&self, entry: Entry) -> Option<&'a Recorded> {
+        let is = |one: &&Recorded| one.line().at == self.at() && one.row.entry == entry;
         self.rows.iter().find(is)
     }
 
-    fn state(&self, step: &str, key: &str) -> Option<&'static str> {
-        ENTRIES.into_iter().rev().find(|entry| self.find(step, key, entry).is_some())
+    const fn at(&self) -> StepKey<'a> {
+        StepKey { step: self.step.name, key: self.key }
     }
 
     pub(crate) fn compensated_at(&self) -> Option<Timestamp> {
-        self.find(self.step.name, self.key, "undone").map(|one| one.row.recorded_at)
+        self.find(Entry::Compensated).map(|one| one.row.recorded_at)
     }
 
     /// The row of the abort of the whole saga.
@@ -97,25 +94,24 @@ impl<'a> Standing<'a> {
 
     /// The message that asked for the compensation.
     pub(crate) fn cause(&self) -> Option<Uuid> {
-        let of_key = self.find(self.step.name, self.key, "aborted");
+        let of_key = self.find(Entry::Aborted);
         of_key.or_else(|| self.abort()).and_then(|one| one.cause)
     }
 
     /// The compensation that is wanted and not done, with the outcome that it compensates.
     pub(crate) fn undo(&self) -> Result<(Undo, &'a Recorded), NotSolved> {
-        let (step, key) = (self.step.name, self.key);
         let not_done = |why: &str| NotSolved::NotDone { step: self.name(), why: why.to_owned() };
-        let state = self.state(step, key);
+        let state = state(self.rows, self.at());
         match state {
-            Some("calling") => return Err(not_done("the answer to its call is not known")),
-            Some("refused") => return Err(not_done("it refused")),
+            Some(Entry::Calling) => return Err(not_done("the answer to its call is not known")),
+            Some(Entry::Refused) => return Err(not_done("it refused")),
             Some(_) => {}
             None => return Err(not_done("it has not run")),
         }
-        let Some(done) = self.find(step, key, "done") else {
+        let Some(done) = self.find(Entry::Done) else {
             return Err(not_done("the ledger has no outcome"));
         };
-        let alone = self.find(step, key, "aborted").is_some();
+        let alone = self.find(Entry::Aborted).is_some();
         if self.abort().is_none() && !alone {
             return Err(NotSolved::NotAborted {
                 service: self.part.service.to_owned(),
@@ -123,62 +119,33 @@ impl<'a> Standing<'a> {
                 owner: self.saga.owner.to_owned(),
             });
         }
-        if state == Some("undoing") {
+        if state == Some(Entry::Compensating) {
             return Ok((Undo::Calls, done));
         }
         if !alone {
-            self.check_order(done)?;
+            self.check_order()?;
         }
         Ok((Undo::Here, done))
     }
 
-    /// The other steps of the saga, each once, with those that only another version knows.
-    fn others(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let mut seen: Vec<(&str, &str)> = Vec::new();
-        for one in self.rows {
-            let at = (one.row.step.as_str(), one.row.key.as_str());
-            let is_of_saga = !at.0.is_empty() && self.declared(at.0).is_none_or(|(saga, _)| saga);
-            if is_of_saga && at != (self.step.name, self.key) && !seen.contains(&at) {
-                seen.push(at);
+    fn declared(&self, name: &str) -> Declared {
+        Declared::of(self.part, self.saga.saga, name)
+    }
+
+    /// The service compensates in one order.
+    fn check_order(&self) -> Result<(), NotSolved> {
+        let (row, why) = match next(self.rows, |name| self.declared(name)) {
+            Next::Call(row) if row.row.entry == Entry::Calling => {
+                (row, "waits for the answer to its call")
             }
-        }
-        seen.into_iter()
-    }
-
-    /// Whether a step is of this saga, and not of another one with the same id, and what it is. `None` if this
-    /// version of the service knows no such step: then it is of all, and to be compensated.
-    fn declared(&self, name: &str) -> Option<(bool, &'a StepPart)> {
-        self.part.sagas.iter().find_map(|saga| {
-            let step = saga.steps.iter().find(|step| step.name == name)?;
-            Some((saga.saga == self.saga.saga, step))
-        })
-    }
-
-    /// Another step that is to be compensated, too.
-    fn waits(&self, (step, key): (&str, &str)) -> bool {
-        let can = |kind: StepKind| matches!(kind, StepKind::Compensatable | StepKind::Pivot);
-        self.declared(step).is_none_or(|(_, step)| can(step.kind))
-            && self.state(step, key) == Some("done")
-    }
-
-    /// The order in which the service compensates: the latest step first, and none while a call is out.
-    fn check_order(&self, done: &Recorded) -> Result<(), NotSolved> {
-        for (step, key) in self.others() {
-            let why = match self.state(step, key) {
-                Some("calling") => "waits for the answer to its call",
-                Some("undoing") => "is being compensated",
-                Some("done") if self.waits((step, key)) => {
-                    let other = self.find(step, key, "done");
-                    if other.is_none_or(|other| other.row.ordinal < done.row.ordinal) {
-                        continue;
-                    }
-                    "took effect later and is not compensated"
-                }
-                _ => continue,
-            };
-            return Err(NotSolved::LaterFirst { later: name(step, key), why: why.to_owned() });
-        }
-        Ok(())
+            Next::Call(row) => (row, "is being compensated"),
+            Next::Step(row) if row.line().at != self.at() => {
+                (row, "took effect later and is not compensated")
+            }
+            Next::Step(_) | Next::Nothing => return Ok(()),
+        };
+        let StepKey { step, key } = row.line().at;
+        Err(NotSolved::LaterFirst { later: name(step, key), why: why.to_owned() })
     }
 
     /// The earlier steps that are left to compensate.
@@ -186,7 +153,9 @@ impl<'a> Standing<'a> {
         if self.abort().is_none() {
             return Vec::new();
         }
-        self.others().filter(|at| self.waits(*at)).map(|(step, key)| name(step, key)).collect()
+        let standing = standing(self.rows, |name| self.declared(name)).map(|row| row.line().at);
+        let others = standing.filter(|at| *at != self.at());
+        others.map(|StepKey { step, key }| name(step, key)).collect()
     }
 }
 
@@ -196,10 +165,10 @@ fn name(step: &str, key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ballet_core::EventType;
+    use ballet_core::{EventType, StepKind};
+    use ballet_store::ledger::recorded::Row;
 
     use super::*;
-    use crate::audit::ledger::Row;
 
     fn step(name: &'static str, done: EventType) -> StepPart {
         StepPart {
@@ -228,11 +197,11 @@ mod tests {
             saga("delivery", step("deliver", delivered)),
         ];
         let part = Part { service: "stock", sagas, ..Part::default() };
-        let row = |(step, key, entry, ordinal): (&str, &str, &str, i32)| Recorded {
+        let row = |(step, key, entry, ordinal): (&str, &str, Entry, i32)| Recorded {
             row: Row {
                 step: step.to_owned(),
                 key: key.to_owned(),
-                entry: entry.to_owned(),
+                entry,
                 arrived: String::new(),
                 ordinal,
                 event_type: None,
@@ -242,8 +211,8 @@ mod tests {
             cause: None,
         };
         let undo = |later| {
-            let rows = [("reserve", "", "done", 0), (later, "", "done", 1)];
-            let rows = rows.into_iter().chain([("", "order", "aborted", 2)]).map(row);
+            let rows = [("reserve", "", Entry::Done, 0), (later, "", Entry::Done, 1)];
+            let rows = rows.into_iter().chain([("", "order", Entry::Aborted, 2)]).map(row);
             let (rows, saga): (Vec<_>, _) = (rows.collect(), &part.sagas[0]);
             let standing = Standing::new(&part, saga, &saga.steps[0], Uuid::nil(), &rows, None);
             standing.expect("it stands").undo().map(drop)

@@ -1,14 +1,15 @@
 //! What one service shows of all its sagas: what failed, what is open, and whether it is alive.
 
-use ballet::internal::{Alive, alive};
+use ballet_store::database::clock::now;
+use ballet_store::deadlines;
+use ballet_store::inbox::stuck::{self, Stuck};
+use ballet_store::process::{Alive, alive};
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::audit::pending::Pending;
-use crate::audit::read::{now, pending};
-use crate::sagas::read;
-use crate::stuck::{self, Stuck};
+use crate::audit::read::pending;
 
 /// The most failures that are read of one service.
 const MOST: u32 = 100_000;
@@ -31,7 +32,7 @@ impl State {
         let alive = alive(db).await?;
         let pending = pending(db).await?;
         let failures = stuck::list(db, MOST).await?;
-        let deadlines = read::deadlines(db).await?;
+        let deadlines = deadlines::all(db).await?;
         Ok(Self { at, pending, failures, deadlines, alive })
     }
 }

@@ -5,10 +5,12 @@
 
 use ballet_core::System;
 use ballet_fault::{self as fault, FaultPoint};
+use ballet_store::deadlines;
+use ballet_store::operators::change::change;
+use ballet_store::operators::stopped;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::databases::change;
 use crate::redrive::Note;
 
 /// A saga that can be stopped by its owner.
@@ -71,33 +73,16 @@ pub async fn stop(
     note: &Note,
 ) -> Result<(), NotStopped> {
     let mut transaction = change(db).await?;
-    let now = "update ballet.deadline set due_at = ballet.now() \
-               where saga_id = $1 and saga = $2 and due_at > ballet.now()";
-    let now = sqlx::query(now).bind(id).bind(saga.saga).execute(&mut *transaction).await?;
-    if now.rows_affected() == 0 {
-        let due = "select stopped_by, why from ballet.stopped s \
-                   join ballet.deadline d on d.saga_id = s.saga_id and d.saga = s.saga \
-                   where s.saga_id = $1 and s.saga = $2";
-        let due = sqlx::query_as(due).bind(id).bind(saga.saga);
-        let stopped: Option<(String, String)> = due.fetch_optional(&mut *transaction).await?;
+    if !deadlines::pass_now(&mut transaction, id, saga.saga).await? {
+        let stopped = stopped::pending(&mut transaction, id, saga.saga).await?;
         let (owner, saga) = (saga.owner.to_owned(), saga.saga.to_owned());
         return Err(match stopped {
             Some((by, why)) => NotStopped::Stopped { by, why },
             None => NotStopped::NotOpen { owner, saga, id },
         });
     }
-    // A deadline that was put off since can be stopped again.
-    sqlx::query(
-        "insert into ballet.stopped (saga_id, saga, stopped_by, why, stopped_at) \
-         values ($1, $2, $3, $4, ballet.now()) on conflict (saga_id, saga) do update \
-         set stopped_by = excluded.stopped_by, why = excluded.why, stopped_at = excluded.stopped_at",
-    )
-    .bind(id)
-    .bind(saga.saga)
-    .bind(&note.by)
-    .bind(note.why.as_deref().unwrap_or_default())
-    .execute(&mut *transaction)
-    .await?;
+    let why = note.why.as_deref().unwrap_or_default();
+    stopped::insert(&mut transaction, id, saga.saga, &note.by, why).await?;
     fault::point(FaultPoint::BeforeTables, "stopped");
     transaction.commit().await?;
     fault::point(FaultPoint::AfterTables, "stopped");

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ballet::Clock;
 use ballet_stage::wait_until;
+use ballet_store::database::ahead::set_ahead;
 use jiff::SignedDuration;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{Connection, PgConnection};
 
 use crate::running::long_run::LongRun;
 
@@ -59,21 +60,7 @@ impl Ages {
         run.fleet.set_clocks(ahead).await?;
         for service in run.services() {
             let mut db = PgConnection::connect(run.stage.env.admin_database_url(service)).await?;
-            let sql = format!(
-                "begin;
-                 create or replace function ballet.now() returns timestamptz
-                     language sql volatile parallel safe
-                     as 'select pg_catalog.clock_timestamp() + interval ''{ahead} seconds''';
-                 create or replace function ballet.clock_is_checked() returns boolean
-                     language sql volatile parallel safe as 'select false';
-                 update ballet.process_lease
-                     set lease_until = lease_until + interval '{by} seconds';
-                 update ballet.call set next_at = next_at + interval '{by} seconds'
-                     where call_key in (select call_key from ballet.call
-                         where closed_at is null and owner <> 0 for update skip locked);
-                 commit"
-            );
-            let passed = db.execute(AssertSqlSafe(sql)).await;
+            let passed = set_ahead(&mut db, ahead, by).await;
             passed.with_context(|| format!("no time passes in the database of {service}"))?;
             db.close().await?;
         }

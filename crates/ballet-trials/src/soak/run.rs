@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ballet_store::calls::stored::count_open;
+use ballet_store::partitions::count_dropped;
 use ballet_terminal::ui;
 use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
@@ -178,7 +180,7 @@ impl<'a> Soak<'a> {
             let open = self.load.open().0;
             let mut calls = 0;
             for service in self.run.services() {
-                calls += self.number(service, "ballet.call where closed_at is null").await?;
+                calls += self.ask(service, async |db| count_open(db).await).await?;
             }
             if open == 0 && calls == 0 {
                 return Ok(());
@@ -194,14 +196,16 @@ impl<'a> Soak<'a> {
         Ok(())
     }
 
-    /// The number of rows of a service's table.
-    async fn number(&self, service: &str, table: &str) -> Result<i64> {
+    /// Asks the database of a service.
+    async fn ask<T>(
+        &self,
+        service: &str,
+        question: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T> {
         let mut db = PgConnection::connect(self.run.stage.env.admin_database_url(service)).await?;
-        let count =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {table}")));
-        let count = count.fetch_one(&mut db).await;
+        let answer = question(&mut db).await;
         db.close().await?;
-        count.with_context(|| format!("the database of {service}"))
+        answer.with_context(|| format!("the database of {service}"))
     }
 
     /// Prints a line of progress now and then.
@@ -239,7 +243,7 @@ impl<'a> Soak<'a> {
     async fn report(self, verdict: Verdict) -> Result<(Report, Vec<Sample>)> {
         let mut partitions_dropped = BTreeMap::new();
         for service in self.run.services() {
-            let dropped = self.number(service, "ballet.dropped_partition").await?;
+            let dropped = self.ask(service, async |db| count_dropped(db).await).await?;
             partitions_dropped.insert(service.to_owned(), dropped);
         }
         let unexpected_exits = self.run.fleet.ends().await.unexpected_exits;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use ballet_core::SagaId;
 use ballet_core::part::DeadlinePart;
+use ballet_store::ledger::event::Encoded;
 use jiff::Timestamp;
 
 use crate::declare::erased::others::AnyRefusal;
-use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 
 /// A deadline that has passed: the input for the event about it.

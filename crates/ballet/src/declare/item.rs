@@ -3,9 +3,9 @@
 use std::ops::Deref;
 
 use ballet_core::{AnyEvent, MessageId, SagaId};
+use ballet_store::trace::Trace;
 
 use crate::declare::failure::Failure;
-use crate::declare::trace::Trace;
 
 /// One event of a run, with its saga. It dereferences to the event.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use crate::declare::erased::any::ErasedStep;
 use crate::declare::erased::others::{
     AnyProjection, KeyedCompensation, TypedOwner, TypedProjection, TypedRefusal,
 };
-use crate::declare::event::Encoded;
+use crate::declare::event::encoded;
 use crate::declare::owner::Owner;
 use crate::declare::projection::Projection;
 use crate::declare::saga_entry::SagaEntry;
@@ -337,7 +337,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
     ) -> Self {
         self.0.entry.deadline = Some(Deadline {
             part: DeadlinePart { passed: E::TYPE, after },
-            passed_event: Arc::new(move |due| Encoded::of(&passed(due))),
+            passed_event: Arc::new(move |due| encoded(&passed(due))),
             abort_event: Arc::new(TypedRefusal { abort_event, event: PhantomData }),
         });
         self.0.entry.events.push(EventSchema::of::<E>());

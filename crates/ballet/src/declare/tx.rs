@@ -2,15 +2,17 @@
 
 use ballet_core::id::derived_in_saga;
 use ballet_core::{Event, MessageId, SagaId};
+use ballet_store::ledger::event::Encoded;
+use ballet_store::outbox::event::Emitted;
+use ballet_store::trace::Trace;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::declare::clock::Clock;
-use crate::declare::event::{Emitted, Encoded};
+use crate::declare::event::encoded;
 use crate::declare::failure::Failure;
 use crate::declare::item::{Item, Lineage};
-use crate::declare::trace::Trace;
 use crate::declare::witness::Witness;
 
 /// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and the
@@ -172,7 +174,7 @@ impl<'a> Tx<'a> {
     ///
     /// A permanent failure if the event cannot be encoded as JSON; a failure of the transaction.
     pub async fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
-        let event = Encoded::of(event)?;
+        let event = encoded(event)?;
         let Scope { witness, emitted, .. } = &mut *self.scope;
         let noted = witness.note(self.db, emitted).await?;
         self.scope.emit_noted(event, noted);

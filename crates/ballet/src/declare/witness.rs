@@ -5,9 +5,8 @@
 //! too: an event leaves only if the number that was noted with it is still there. Events with no
 //! statement between them share a number.
 
+use ballet_store::outbox::event::Emitted;
 use sqlx::PgConnection;
-
-use crate::declare::event::Emitted;
 
 const NOTE: &str = "select set_config('ballet.published', concat_ws(',', \
                     nullif(current_setting('ballet.published', true), ''), $1::text), true)";

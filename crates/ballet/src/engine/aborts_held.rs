@@ -3,11 +3,11 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use ballet_store::operators::restored;
 use sqlx::PgConnection;
 
+use crate::declare::answered::answered;
 use crate::declare::failure::Failure;
-use crate::tables::database::answered;
-use crate::tables::restored;
 
 /// Zero: it was not asked yet.
 const HELD: u8 = 1;

@@ -6,10 +6,9 @@
 
 use ballet_core::envelope::Limits;
 use ballet_core::{MessageId, SagaId, id};
+use ballet_store::partitions::{Memory, Partitioned, memories};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
-
-use crate::tables::partitions::{Memory, Partitioned, memories};
 
 /// Says why a saga is too old to begin, if it is.
 pub(crate) fn too_old_to_begin(

@@ -19,9 +19,12 @@
 use std::sync::Arc;
 
 use ballet_core::{AnyEvent, MessageId, SagaId, StepKind};
+use ballet_store::deadlines::NewDeadline;
+use ballet_store::ledger::entry::{Entry, NO_KEY, StepKey};
+use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::rows::Row;
 
 use crate::declare::erased::any::{AnyOutcome, AnyStep};
-use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
 use crate::declare::saga_entry::SagaEntry;
@@ -31,8 +34,6 @@ use crate::engine::compensation::{
 use crate::engine::effect::Effect;
 use crate::engine::open_calls::Answer;
 use crate::engine::transaction::Transaction;
-use crate::tables::deadlines::NewDeadline;
-use crate::tables::ledger::{Entry, NO_KEY, Row, StepKey};
 
 /// Runs a step whose trigger arrived.
 pub(crate) async fn trigger(

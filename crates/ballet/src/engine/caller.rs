@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_fault::{self as fault, FaultPoint};
+use ballet_store::calls::stored as calls;
+use ballet_store::calls::stored::NewCall;
 use jiff::Timestamp;
 
+use crate::declare::answered::answered;
 use crate::declare::erased::any::AnyStep;
 use crate::declare::failure::{Failure, FailureKind};
+use crate::declare::spans;
 use crate::engine::crash_pauses;
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
@@ -16,8 +20,6 @@ use crate::engine::held_worker::watched;
 use crate::engine::open_calls::{Answer, Claim, FailedCall, Then};
 use crate::engine::stopping::stopped;
 use crate::outgoing::spans::{Kind, Span};
-use crate::tables::calls::{self, NewCall};
-use crate::tables::database::answered;
 
 /// The pause until the other side is asked again that has no outcome yet.
 const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
@@ -228,7 +230,7 @@ fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Fa
     let step = call.trace.as_ref().map(|trace| trace.context);
     let Some(step) = step.filter(|step| engine.spans.want(*step)) else { return };
     engine.spans.record(Span {
-        context: step.child(&engine.clock),
+        context: spans::child(step, &engine.clock),
         parent: Some(step.span_id),
         kind: Kind::Call,
         name: format!("call {}", call.step),

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use ballet_core::{SagaId, StepKind};
+use ballet_core::SagaId;
+use ballet_store::ledger::entry::{Entry, StepKey};
+use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::rows::Row;
+use ballet_store::ledger::standing::{Next, next};
 
 use crate::declare::bulk::BulkTx;
 use crate::declare::erased::any::AnyCompensated;
-use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::item::Item;
 use crate::declare::saga_entry::SagaEntry;
@@ -15,7 +18,6 @@ use crate::engine::failed::RunFailure;
 use crate::engine::limited::limited;
 use crate::engine::registry::ABORT;
 use crate::engine::transaction::Transaction;
-use crate::tables::ledger::{Entry, Row, StepKey};
 
 /// Takes in an abort at a participant. The tombstone comes first in any case: it covers the steps
 /// that have not arrived yet.
@@ -199,30 +201,11 @@ fn next_to_compensate(
     saga: &SagaEntry,
     saga_id: SagaId,
 ) -> Option<Row> {
-    let state = |row: &Row| transaction.ledger.state(saga_id, &row.step, &row.key);
-    let is_out = |row: &Row| matches!(state(row), Some(Entry::Calling | Entry::Compensating));
-    if transaction.rows_of(saga, saga_id).any(is_out) {
-        return None;
+    let declared = |name: &str| transaction.engine.registry.declared(saga, name);
+    match next(transaction.ledger.rows(saga_id), declared) {
+        Next::Step(row) => Some(row.clone()),
+        Next::Call(_) | Next::Nothing => None,
     }
-    transaction
-        .rows_of(saga, saga_id)
-        .filter(|row| row.entry == Entry::Done && state(row) == Some(Entry::Done))
-        .filter(|row| can_be_compensated(transaction, saga, &row.step))
-        .max_by_key(|row| row.ordinal)
-        .cloned()
-}
-
-/// Origins, decisions and retriable steps have no compensation. A step that the code no longer
-/// knows is reported when it is to be compensated.
-pub(crate) fn can_be_compensated(
-    transaction: &Transaction<'_>,
-    saga: &SagaEntry,
-    name: &str,
-) -> bool {
-    if let Some(step) = saga.steps.iter().map(|step| step.part()).find(|part| part.name == name) {
-        return matches!(step.kind, StepKind::Compensatable | StepKind::Pivot);
-    }
-    !transaction.engine.registry.has_step(name)
 }
 
 pub(crate) fn record_compensated(

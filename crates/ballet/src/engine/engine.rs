@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ballet_amqp::Backoff;
 use ballet_core::envelope::Limits;
+use ballet_store::database::probe::Probe;
+use ballet_store::database::renewal::Renewal;
 use sqlx::PgPool;
 use tokio::sync::{Mutex, watch};
 
@@ -19,8 +21,6 @@ use crate::engine::shared_clock::SharedClock;
 use crate::engine::stopping::stopped;
 use crate::outgoing::relay::Relay;
 use crate::outgoing::spans::Spans;
-use crate::tables::probe::Probe;
-use crate::tables::renewal::Renewal;
 
 /// The waits between two looks at a database that is away: the first, and the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(100);

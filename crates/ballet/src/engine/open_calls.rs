@@ -9,15 +9,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ballet_store::calls::claims::{Reach, Room};
+use ballet_store::calls::key::CallKey;
+use ballet_store::calls::stored::NewCall;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use crate::declare::call_step::CallKey;
 use crate::engine::call_line::{Line, LineOf};
 use crate::engine::registry::Registry;
-use crate::tables::call_claims::{Reach, Room};
-use crate::tables::calls::NewCall;
 
 /// How often every line looks for calls that are due: those of processes that are gone, and those
 /// that other processes had no room for.

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use ballet_core::{
     AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable, is_tombstone_of,
 };
+use ballet_store::ledger::open_sagas::Stages;
+use ballet_store::ledger::rows::Row;
+use ballet_store::ledger::standing::Declared;
 use jiff::SignedDuration;
 
 use crate::declare::erased::any::AnyStep;
@@ -17,8 +20,6 @@ use crate::declare::participant::Participant;
 use crate::declare::retry::Retry;
 use crate::declare::saga_entry::SagaEntry;
 use crate::engine::guard::panic_message;
-use crate::tables::ledger::Row;
-use crate::tables::open_sagas::Stages;
 
 /// The handler that compensates this service's part.
 pub(crate) const ABORT: &str = "abort";
@@ -344,6 +345,16 @@ impl Registry {
     /// Whether any saga of this service has a step, or an origin, of that name.
     pub(crate) fn has_step(&self, name: &str) -> bool {
         self.sagas.iter().any(|saga| saga.has_step(name))
+    }
+
+    /// What this version declares of a step, for one of its sagas.
+    pub(crate) fn declared(&self, saga: &SagaEntry, name: &str) -> Declared {
+        match saga.steps.iter().map(|step| step.part()).find(|part| part.name == name) {
+            Some(part) => Declared::Step(part.kind),
+            None if saga.has_step(name) => Declared::Step(StepKind::Origin),
+            None if self.has_step(name) => Declared::OfAnotherSaga,
+            None => Declared::Unknown,
+        }
     }
 
     /// Whether a row under a saga's id is of this saga, and not of another one with the same id. A

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ballet_store::database::clock::Reading;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::declare::clock::Clock;
-use crate::tables::clock::Reading;
 
 /// How long nothing is removed after the database's clock has leapt: time for people to see it.
 const HELD: Duration = Duration::from_secs(24 * 60 * 60);

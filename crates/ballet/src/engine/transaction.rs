@@ -8,13 +8,26 @@ use std::time::Duration;
 use ballet_amqp::BatchId;
 use ballet_core::{MessageId, SagaId};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
+use ballet_store::calls::key::{CallKey, Purpose};
+use ballet_store::calls::stored as calls;
+use ballet_store::calls::stored::NewCall;
+use ballet_store::copies::copied::Copied;
+use ballet_store::database::connection::begin;
+use ballet_store::deadlines::Deadlines;
+use ballet_store::inbox::messages as inbox;
+use ballet_store::inbox::messages::{NewMessage, Received};
+use ballet_store::ledger::entry::{Entry, StepKey};
+use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::rows::{Ledger, NewRow, Row};
+use ballet_store::outbox::batches as outbox;
+use ballet_store::outbox::batches::Mark;
+use ballet_store::outbox::event::Emitted;
+use ballet_store::trace::Trace;
 use sqlx::{Connection, PgConnection, Postgres};
 
-use crate::declare::call_step::{CallKey, Purpose};
-use crate::declare::event::{Emitted, Encoded};
+use crate::declare::answered::answered;
 use crate::declare::failure::{Failure, FailureKind};
 use crate::declare::saga_entry::SagaEntry;
-use crate::declare::trace::Trace;
 use crate::declare::tx::{Scope, Tx};
 use crate::engine::caller;
 use crate::engine::engine::Engine;
@@ -23,14 +36,6 @@ use crate::outgoing::begun::Begun;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Span;
 use crate::outgoing::wire;
-use crate::tables::calls::NewCall;
-use crate::tables::copied::Copied;
-use crate::tables::database::{answered, begin};
-use crate::tables::deadlines::Deadlines;
-use crate::tables::inbox::{NewMessage, Received};
-use crate::tables::ledger::{Entry, Ledger, NewRow, Row, StepKey};
-use crate::tables::outbox::Mark;
-use crate::tables::{calls, inbox, outbox};
 
 pub(crate) struct Transaction<'db> {
     pub(crate) engine: Arc<Engine>,

@@ -6,12 +6,12 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use ballet_store::database::renewal::Renewal;
 use tokio::sync::Semaphore;
 
 use crate::http::door::Door;
 use crate::http::problem::{Outdated, Problem};
 use crate::http::trace::Tracer;
-use crate::tables::renewal::Renewal;
 
 /// The service's own routes, once it has started.
 #[derive(Debug, Clone)]

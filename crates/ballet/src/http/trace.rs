@@ -5,10 +5,11 @@ use std::sync::OnceLock;
 use axum::extract::Request;
 use axum::response::Response;
 use ballet_core::SagaId;
+use ballet_store::trace::{Carried, Trace};
+use ballet_store::trace_context::TraceContext;
 
 use crate::declare::clock::Clock;
-use crate::declare::trace::{Carried, Trace};
-use crate::declare::trace_context::TraceContext;
+use crate::declare::spans;
 use crate::outgoing::spans::{Kind, Span, Spans};
 
 /// What makes spans of requests.
@@ -34,8 +35,8 @@ tokio::task_local! {
 impl Current {
     fn context(&self, saga_id: Option<SagaId>) -> TraceContext {
         *self.context.get_or_init(|| match self.given {
-            Some(given) => given.child(&self.clock),
-            None => TraceContext::root(saga_id.map(|saga| saga.0), &self.clock),
+            Some(given) => spans::child(given, &self.clock),
+            None => spans::root(saga_id.map(|saga| saga.0), &self.clock),
         })
     }
 }

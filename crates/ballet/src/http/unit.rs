@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use ballet_core::{Event, Saga, SagaId};
+use ballet_store::calls::key::CallKey;
+use ballet_store::calls::stored as calls;
+use ballet_store::partitions;
 use jiff::Timestamp;
 use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::declare::call_step::CallKey;
-use crate::declare::event::Encoded;
+use crate::declare::answered::answered;
+use crate::declare::event::encoded;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
 use crate::declare::tx::Tx;
@@ -19,8 +22,6 @@ use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::http::trace::current;
-use crate::tables::database::answered;
-use crate::tables::{calls, partitions};
 
 /// A running service, as its HTTP handlers see it.
 #[derive(Debug, Clone)]
@@ -128,7 +129,7 @@ impl Unit {
             let why = why_forgotten(limits, engine.registry.service, saga_id);
             return Err(Failure::permanent(why));
         }
-        let event = Encoded::of(&event)?;
+        let event = encoded(&event)?;
         originated(&mut self.transaction, saga, saga_id, origin.name, event);
         Ok(())
     }
@@ -149,7 +150,7 @@ impl Unit {
                 Sg::NAME
             )));
         };
-        let abort_event = Encoded::of(&abort_event)?;
+        let abort_event = encoded(&abort_event)?;
         abort_as_owner(&mut self.transaction, saga, saga_id, abort_event).await
     }
 

@@ -10,11 +10,18 @@ use std::time::{Duration, Instant};
 use ballet_amqp::BatchId;
 use ballet_core::SagaId;
 use ballet_fault::{self as fault, FaultPoint};
+use ballet_store::calls::key::CallKey;
+use ballet_store::calls::stored as calls;
+use ballet_store::database::renewal::Replaced;
+use ballet_store::inbox::messages as inbox;
+use ballet_store::inbox::messages::NewMessage;
+use ballet_store::outbox::batches::Mark;
+use ballet_store::partitions;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
 use tracing::Instrument;
 
-use crate::declare::call_step::CallKey;
+use crate::declare::answered::answered;
 use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
 use crate::engine::failed::NotCommitted;
@@ -28,11 +35,6 @@ use crate::lane::pace::{Pace, TURN};
 use crate::lane::plan::{Slot, plan};
 use crate::lane::remembered::{self, forget_failures, new_message, new_messages};
 use crate::lane::reused_ids::is_reused;
-use crate::tables::database::answered;
-use crate::tables::inbox::NewMessage;
-use crate::tables::outbox::Mark;
-use crate::tables::renewal::Replaced;
-use crate::tables::{calls, inbox, partitions};
 
 /// How long a lane hurries after a lock was not free in time.
 const HURRY: Duration = Duration::from_secs(60);
@@ -93,7 +95,7 @@ pub(crate) async fn run(
         biased;
         ran = ran.instrument(span) => ran,
         // A server that lost power never answers.
-        failure = replaced.failure() => Err(NotCommitted::ServerReplaced(failure)),
+        error = replaced.error() => Err(NotCommitted::ServerReplaced(error.into())),
     };
     match ran {
         Ok(Ran { rest, has_marks }) => {

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use ballet_core::AnyEvent;
+use ballet_store::ledger::entry::StepKey;
+use ballet_store::trace::Trace;
 use tracing::Instrument;
 
 use crate::declare::bulk::BulkTx;
@@ -12,7 +14,6 @@ use crate::declare::erased::any::{AnyBulk, AnyStep};
 use crate::declare::failure::Failure;
 use crate::declare::item::{Item, Lineage};
 use crate::declare::saga_entry::SagaEntry;
-use crate::declare::trace::Trace;
 use crate::engine::arrivals::{self, admits};
 use crate::engine::compensation::abort_all;
 use crate::engine::effect::Effect;
@@ -28,7 +29,6 @@ use crate::lane::message::Work;
 use crate::lane::run_items::{abort_events, begin_step, items, message};
 use crate::lane::traced::Open;
 use crate::outgoing::spans::Kind;
-use crate::tables::ledger::StepKey;
 
 /// Handles a run; one that no bulk step takes has one item.
 pub(crate) async fn handle(

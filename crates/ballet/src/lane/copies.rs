@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use ballet_amqp::headers::drop_foreign;
 use ballet_amqp::{Publish, PublishError, PublisherHandle};
+use ballet_store::outbox::unsent_copies;
+use ballet_store::outbox::unsent_copies::Encoded;
 
+use crate::declare::answered::answered;
 use crate::engine::engine::Engine;
-use crate::tables::database::answered;
-use crate::tables::unsent_copies::{self, Encoded};
 
 /// A confirm that does not come is waited for. The publisher asks again over another connection.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);

@@ -15,13 +15,14 @@ use ballet_core::envelope::foreign_producer;
 use ballet_core::topology::{DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, ROUTE};
 use ballet_core::{Envelope, Received, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
+use ballet_store::inbox::failures;
+use ballet_store::inbox::failures::Failed;
 use tracing::{Instrument, Span};
 
 use crate::declare::retry::Delay;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::lane::copies;
-use crate::tables::failures::{self, Failed};
 
 const PERSISTENT: u8 = 2;
 

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use ballet_store::copies::republications;
+use ballet_store::ledger::event::Encoded;
 use bytes::Bytes;
 
-use crate::declare::event::Encoded;
+use crate::declare::answered::answered;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
 use crate::engine::age::forgotten;
@@ -15,8 +17,6 @@ use crate::engine::engine::Engine;
 use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
 use crate::lane::message::Message;
-use crate::tables::database::answered;
-use crate::tables::republications;
 
 /// Runs one of a message's handlers.
 pub(crate) async fn handle(

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ballet_store::database::probe::Server;
 use tokio::sync::{mpsc, watch};
 
 use crate::declare::failure::{Failure, FailureKind};
@@ -20,7 +21,6 @@ use crate::lane::later::{after_conflict, later, later_or_never, left};
 use crate::lane::message::Work;
 use crate::lane::part::{Part, pause, split};
 use crate::lane::reused_ids;
-use crate::tables::probe::Server;
 
 /// How often a batch in conflict with another transaction is tried as a whole before it is split,
 /// and a single message before it waits in a retry queue.

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use ballet_core::{AnyEvent, SagaId};
+use ballet_store::ledger::entry::Entry;
+use ballet_store::ledger::locks::lock_keys;
+use ballet_store::ledger::rows::Row;
 
 use crate::declare::erased::any::AnyStep;
 use crate::declare::failure::Failure;
@@ -12,8 +15,6 @@ use crate::engine::failed::BatchFailure;
 use crate::engine::limited::limited;
 use crate::engine::transaction::Transaction;
 use crate::lane::message::Work;
-use crate::tables::ledger::{Entry, Row};
-use crate::tables::locks::lock_keys;
 
 /// Locks the rows named by the steps that a batch triggers, and by those that it may compensate.
 /// Runs after the ledger is read and before any handler.

@@ -7,16 +7,16 @@
 use std::sync::Arc;
 
 use ballet_core::{MessageId, Reason, SagaId, id};
+use ballet_store::inbox::failures;
+use ballet_store::inbox::messages::{NewMessage, Remembered, remembered};
 
+use crate::declare::answered::answered;
 use crate::declare::failure::Failure;
 use crate::engine::age::{forgotten, why_forgotten, why_repeated, why_too_old};
 use crate::engine::failed::BatchFailure;
 use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
 use crate::lane::message::{Message, Work};
-use crate::tables::database::answered;
-use crate::tables::failures;
-use crate::tables::inbox::{NewMessage, Remembered, remembered};
 
 /// Fails if the inbox may have forgotten a message, and decides where old ones are kept.
 pub(crate) async fn check_messages(

@@ -2,9 +2,9 @@
 //! effect. The service counts them and names them in its log.
 
 use ballet_core::MessageId;
+use ballet_store::inbox::messages::Received;
 
 use crate::lane::message::{Message, Work};
-use crate::tables::inbox::Received;
 
 /// Whether a message that is not new brings another content than the one that counts: the one that the
 /// inbox knows, or else that of an earlier message of the batch.

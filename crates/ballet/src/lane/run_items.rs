@@ -1,10 +1,10 @@
 //! The messages of a run, as the items that its handlers take. Each begins its step's span.
 
 use ballet_core::AnyEvent;
+use ballet_store::ledger::event::Encoded;
 use bytes::Bytes;
 
 use crate::declare::clock::Clock;
-use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::item::{Item, Lineage};
 use crate::engine::failed::RunFailure;

@@ -1,12 +1,12 @@
 //! The spans of a message: its way through the service, and the runs of its handlers.
 
+use ballet_core::Envelope;
+use ballet_store::trace::{Carried, Trace};
+use ballet_store::trace_context::TraceContext;
 use jiff::Timestamp;
 
-use ballet_core::Envelope;
-
 use crate::declare::clock::Clock;
-use crate::declare::trace::{Carried, Trace};
-use crate::declare::trace_context::TraceContext;
+use crate::declare::spans;
 use crate::engine::effect::Effect;
 use crate::outgoing::spans::{Kind, Span, Spans};
 
@@ -35,13 +35,13 @@ impl Open {
     /// Begins a span that follows from the given one, or else a trace.
     pub(crate) fn after(given: Option<TraceContext>, id: uuid::Uuid, clock: &Clock) -> Self {
         let parent = given.map(|given| given.span_id);
-        Self { context: TraceContext::after(given, id, clock), parent, begun: clock.now() }
+        Self { context: spans::after(given, id, clock), parent, begun: clock.now() }
     }
 
     /// Begins a part of it.
     fn child(self, clock: &Clock) -> Self {
         let parent = Some(self.context.span_id);
-        Self { context: self.context.child(clock), parent, begun: clock.now() }
+        Self { context: spans::child(self.context, clock), parent, begun: clock.now() }
     }
 
     pub(crate) fn end(

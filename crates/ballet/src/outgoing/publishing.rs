@@ -1,13 +1,14 @@
 //! The spans of events that are being published.
 
 use ballet_core::{MessageId, SagaId};
+use ballet_store::outbox::event::Emitted;
+use ballet_store::outbox::left_behind::StoredEvent;
+use ballet_store::trace_context::TraceContext;
 use jiff::Timestamp;
 
 use crate::declare::clock::Clock;
-use crate::declare::event::Emitted;
-use crate::declare::trace_context::TraceContext;
+use crate::declare::spans;
 use crate::outgoing::spans::{Kind, Span, Spans};
-use crate::tables::left_behind::StoredEvent;
 
 /// The events of a batch that the publisher has, by position.
 #[derive(Debug, Default)]
@@ -63,7 +64,7 @@ impl Publishing {
         let begin = |at: usize| {
             let event = event(at)?;
             let step = event.trace.filter(|step| spans.want(*step))?;
-            let span = event.span(step, step.child(clock), now);
+            let span = event.span(step, spans::child(step, clock), now);
             Some((i32::try_from(at).ok()?, span))
         };
         Self((0..count).filter_map(begin).collect())

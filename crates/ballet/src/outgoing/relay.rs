@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ballet_amqp::{BatchId, Handed, LeftBehind, OutBatch, Publish, Published, PublisherHandle};
+use ballet_store::outbox::batches::Mark;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
@@ -20,7 +21,6 @@ use crate::outgoing::held::HeldBatches;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Spans;
 use crate::outgoing::turns::Turns;
-use crate::tables::outbox::Mark;
 
 pub(crate) struct Relay {
     /// This process's number.

@@ -1,10 +1,9 @@
 //! Spans on their way to the collector: a bounded queue that never blocks the service.
 
+use ballet_store::trace_context::TraceContext;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-
-use crate::declare::trace_context::TraceContext;
 
 /// A piece of work that has ended.
 #[derive(Debug)]

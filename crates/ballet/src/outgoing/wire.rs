@@ -4,12 +4,11 @@ use ballet_amqp::headers::{BAGGAGE, CAUSATION_ID, TRACEPARENT, TRACESTATE, inser
 use ballet_amqp::{BasicProperties, FieldTable, Publish, ShortString};
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, SagaId};
+use ballet_store::outbox::event::Emitted;
+use ballet_store::outbox::left_behind::StoredEvent;
+use ballet_store::trace::Trace;
 use bytes::Bytes;
 use jiff::Timestamp;
-
-use crate::declare::event::Emitted;
-use crate::declare::trace::Trace;
-use crate::tables::left_behind::StoredEvent;
 
 const PERSISTENT: u8 = 2;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ballet_amqp::{Broker, BrokerError, ManagementAddress, RabbitMq};
 use ballet_core::{Problem, rules};
 use ballet_signature::Secrets;
+use ballet_store::database::hosts::Hosts;
 
 use crate::declare::participant::Participant;
 use crate::declare::saga_entry::SagaEntry;
@@ -20,7 +21,6 @@ use crate::service::settings::settings::{
     REPUBLISH_RATE, Settings,
 };
 use crate::service::{logging, pool};
-use crate::tables::hosts::Hosts;
 
 /// What the settings say, ready for use.
 pub(super) struct Checked {

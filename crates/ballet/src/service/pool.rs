@@ -6,16 +6,16 @@
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, tls};
+use ballet_store::database::hosts::Hosts;
+use ballet_store::database::probe::Probe;
+use ballet_store::database::renewal::Renewal;
+use ballet_store::schema::differences as schema;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgConnection, PgPool, Row};
 
 use crate::service::error::StartError;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
-use crate::tables::hosts::Hosts;
-use crate::tables::probe::Probe;
-use crate::tables::renewal::Renewal;
-use crate::tables::schema;
 
 /// The first and the longest pause between attempts to reach the database.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -94,7 +94,7 @@ pub(super) fn pools(settings: &Settings, hosts: &Hosts) -> Pools {
     // The look for the server that takes writes has a connection, too.
     let apart = APART + u32::from(hosts.are_several());
     let requests = settings.database_connections().saturating_sub(lanes + UPKEEP + apart).max(1);
-    let renewal = Renewal::new();
+    let renewal = Renewal::default();
     let pool = |most, wait| pool(bounded.options(), most, wait, &renewal);
     Pools {
         lanes: pool(lanes, WAIT),

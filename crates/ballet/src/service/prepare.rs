@@ -7,6 +7,14 @@ use std::time::Duration;
 
 use ballet_amqp::tls;
 use ballet_core::envelope::Limits;
+use ballet_store::copies::fills as copy_fills;
+use ballet_store::copies::republications;
+use ballet_store::copies::source::Source;
+use ballet_store::database::hosts::Hosts;
+use ballet_store::outbox::tables as outbox_tables;
+use ballet_store::process;
+use ballet_store::schema::migrate;
+use ballet_store::schema::migration::Migration;
 use sqlx::migrate::MigrateError;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
@@ -15,13 +23,9 @@ use tokio::time::{sleep, timeout};
 use crate::declare::clock::Clock;
 use crate::declare::copies::{CopyEntry, ShareEntry};
 use crate::declare::failure::server_is_away;
-use crate::declare::migration::Migration;
 use crate::engine::shared_clock::SharedClock;
 use crate::service::error::StartError;
 use crate::service::pool;
-use crate::tables::hosts::Hosts;
-use crate::tables::source::Source;
-use crate::tables::{copy_fills, migrate, outbox_tables, process, republications};
 use crate::upkeep::{clock, partitions};
 
 /// If the database is not reached within this time, readiness reports it as away.

@@ -7,10 +7,10 @@ use axum::{Extension, Router};
 use ballet_amqp::Broker;
 use ballet_core::envelope::Limits;
 use ballet_core::{Part, ServiceContract};
+use ballet_store::schema::migration::Migration;
 use tokio::sync::{Mutex, watch};
 
 use crate::declare::clock::Clock;
-use crate::declare::migration::Migration;
 use crate::declare::participant::Participant;
 use crate::engine::aborts_held::AbortsHeld;
 use crate::engine::engine::Engine;

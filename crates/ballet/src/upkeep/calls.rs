@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use ballet_amqp::{Backoff, jittered};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
+use ballet_store::calls::claims as call_claims;
+use ballet_store::calls::stored as calls;
+use ballet_store::database::connection::begin;
+use ballet_store::process;
 use tokio::time::Instant;
 
+use crate::declare::answered::answered;
 use crate::declare::failure::Failure;
 use crate::engine::caller::{LONGEST_PAUSE, LONGEST_WAIT, make};
 use crate::engine::engine::Engine;
 use crate::engine::open_calls::{FailedCall, Then};
 use crate::engine::stopping::stopped;
-use crate::tables::database::{answered, begin};
-use crate::tables::{call_claims, calls, process};
 use crate::upkeep::told;
 
 /// The pauses between the attempts of one call. The number of attempts is stored with the call.

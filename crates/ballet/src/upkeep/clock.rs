@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_store::database::clock::read;
 use sqlx::PgPool;
 
 use crate::engine::engine::Engine;
 use crate::engine::shared_clock::SharedClock;
 use crate::engine::stopping::stopped;
-use crate::tables::clock::read;
 
 const EVERY: Duration = Duration::from_secs(5);
 

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use ballet_amqp::ConsumerHandle;
 use ballet_core::CopyPart;
+use ballet_store::copies::fills as copy_fills;
+use ballet_store::copies::fills::Fill;
+use ballet_store::ledger::event::Encoded;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::declare::event::Encoded;
+use crate::declare::answered::answered;
 use crate::declare::failure::Failure;
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::tables::copy_fills::{self, Fill};
-use crate::tables::database::answered;
 use crate::upkeep::queues::{Backlog, backlog};
 use crate::upkeep::told;
 

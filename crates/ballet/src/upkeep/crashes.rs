@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
+use ballet_store::database::probe::Server;
+
 use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::crash_pauses::pause;
 use crate::engine::engine::Engine;
-use crate::tables::probe::Server;
 
 /// After this many losses of the connection under one piece of work, the work may be to blame.
 const LOSSES: u32 = 3;

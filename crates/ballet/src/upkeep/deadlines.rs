@@ -9,16 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_core::{MessageId, Reason, SagaId};
+use ballet_store::deadlines;
+use ballet_store::deadlines::Passed;
+use ballet_store::inbox::failures;
+use ballet_store::inbox::failures::Failed;
 
+use crate::declare::answered::answered;
 use crate::declare::deadline::Due;
 use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::tables::database::answered;
-use crate::tables::deadlines::{self, Passed};
-use crate::tables::failures::{self, Failed};
 use crate::upkeep::crashes::{Blame, Crashes, FOR_GOOD, noted};
 use crate::upkeep::told;
 

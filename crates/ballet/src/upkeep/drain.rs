@@ -10,15 +10,16 @@ use std::time::{Duration, Instant};
 
 use ballet_amqp::{BatchId, Handed, OutBatch, Published};
 use ballet_fault::{self as fault, FaultPoint};
+use ballet_store::database::connection::patient;
+use ballet_store::outbox::left_behind;
+use ballet_store::outbox::left_behind::{Loaded, Look, Unmarked};
 
+use crate::declare::answered::{answered, patiently};
 use crate::declare::failure::Failure;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::wire;
-use crate::tables::database::{answered, patient, patiently};
-use crate::tables::left_behind;
-use crate::tables::left_behind::{Loaded, Look, Unmarked};
 use crate::upkeep::others::Others;
 
 /// The most batches that a look lists.

@@ -8,15 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ballet_store::database::connection::in_time;
+use ballet_store::database::probe::NEEDS_ROOM;
+use ballet_store::schema::hindrances::{Rights, TableLock, locks, own, rights};
 use sqlx::{Executor, PgConnection};
 use tokio::sync::watch;
 
 use crate::declare::failure::{Failure, server_is_away};
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
-use crate::tables::database::in_time;
-use crate::tables::hindrances::{Rights, TableLock, locks, own, rights};
-use crate::tables::probe::NEEDS_ROOM;
 
 const EVERY: Duration = Duration::from_secs(5);
 /// How often it looks for room on the disk. The server counts, and may log, each of these looks.

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use ballet_store::database::hosts::Hosts;
+use ballet_store::database::renewal::Renewal;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
 use crate::engine::stopping::stopped;
-use crate::tables::hosts::Hosts;
-use crate::tables::renewal::Renewal;
 
 const EVERY: Duration = Duration::from_secs(2);
 /// A connection to the last server may have been opening during the switch for as long as this.

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_fault::{self as fault, FaultPoint};
+use ballet_store::database::connection::begin;
+use ballet_store::outbox::batches as outbox;
+use ballet_store::outbox::batches::Mark;
+use ballet_store::outbox::tables as outbox_tables;
 
+use crate::declare::answered::answered;
 use crate::declare::failure::Failure;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
-use crate::tables::database::{answered, begin};
-use crate::tables::outbox::Mark;
-use crate::tables::{outbox, outbox_tables};
 
 /// The idle time after which marks are written without a batch.
 const IDLE: Duration = Duration::from_millis(100);

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use ballet_store::process;
 use sqlx::PgConnection;
 
+use crate::declare::answered::answered;
 use crate::declare::failure::Failure;
-use crate::tables::database::answered;
-use crate::tables::process;
 
 /// The other processes seen during one sweep, and whether each is gone.
 #[derive(Debug, Default)]

@@ -5,21 +5,23 @@ use std::time::{Duration, Instant};
 
 use ballet_amqp::Backoff;
 use ballet_core::envelope::Limits;
+use ballet_store::database::connection::in_time;
+use ballet_store::partitions;
+use ballet_store::partitions::{cover, make};
+use ballet_store::upkeep::chores::Chores;
+use ballet_store::upkeep::expired_rows;
+use ballet_store::upkeep::old_partitions;
 use jiff::SignedDuration;
 use sqlx::PgPool;
 
 use crate::declare::clock::Clock;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
-use crate::tables::chores::Chores;
-use crate::tables::database::in_time;
-use crate::tables::partitions::{self, cover, make};
-use crate::tables::{expired_rows, old_partitions};
 use crate::upkeep::clock;
 
 /// If partitions cover less time ahead, the failure is logged as an error.
 const URGENT: SignedDuration = SignedDuration::from_hours(24);
-/// The lock of the replica that cleans up: the number after the one in `tables::partitions`.
+/// The lock of the replica that cleans up: the number after the one in `ballet_store::partitions`.
 const TIDYING: i64 = partitions::MAKING + 1;
 const EVERY: Duration = Duration::from_secs(60 * 60);
 const AGAIN: Duration = Duration::from_secs(60);

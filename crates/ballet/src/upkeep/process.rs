@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use ballet_store::database::hosts::Hosts;
+use ballet_store::process::{connect, renew, try_lock};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::engine::stopping::stopped;
-use crate::tables::hosts::Hosts;
-use crate::tables::process::{connect, renew, try_lock};
 
 const BEAT: Duration = Duration::from_secs(2);
 /// Without an answer for this long, the connection counts as lost. There is still time then to open

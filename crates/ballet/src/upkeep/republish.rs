@@ -10,19 +10,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_store::copies::entity_row::EntityRow;
+use ballet_store::copies::republications;
+use ballet_store::copies::republications::Run;
+use ballet_store::copies::source::Source;
 use sqlx::PgConnection;
 
+use crate::declare::answered::answered;
 use crate::declare::copies::ShareEntry;
-use crate::declare::entity_row::EntityRow;
 use crate::declare::erased::entities::{PageEvents, Portion};
 use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::tables::database::answered;
-use crate::tables::republications::{self, Run};
-use crate::tables::source::Source;
 use crate::upkeep::crashes::{Blame, Crashes, FOR_GOOD, noted};
 use crate::upkeep::told;
 

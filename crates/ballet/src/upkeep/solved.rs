@@ -8,8 +8,13 @@ use std::time::Duration;
 
 use ballet_amqp::{Backoff, jittered};
 use ballet_core::{MessageId, Reason, StepKind};
+use ballet_store::inbox::failures;
+use ballet_store::inbox::failures::Failed;
+use ballet_store::operators::solved;
+use ballet_store::operators::solved::Solved;
 use uuid::Uuid;
 
+use crate::declare::answered::answered;
 use crate::declare::failure::{Failure, FailureKind};
 use crate::declare::saga_entry::SagaEntry;
 use crate::engine::compensation::compensate_next;
@@ -18,9 +23,6 @@ use crate::engine::limited::limited;
 use crate::engine::registry::ABORT;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::tables::database::answered;
-use crate::tables::failures::{self, Failed};
-use crate::tables::solved::{self, Solved};
 use crate::upkeep::crashes::{Blame, Crashes};
 use crate::upkeep::told;
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_store::inbox::failures;
+use ballet_store::outbox::batches as outbox;
 use sqlx::PgConnection;
 use tokio::sync::watch;
 
+use crate::declare::answered::answered;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
-use crate::tables::database::answered;
-use crate::tables::{failures, outbox};
 
 /// The tables are short in good times. In bad times a count may take a moment.
 const COUNT_EVERY: Duration = Duration::from_secs(10);

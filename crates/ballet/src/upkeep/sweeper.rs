@@ -10,16 +10,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_amqp::jittered;
+use ballet_store::outbox::left_behind;
+use ballet_store::outbox::tables as outbox_tables;
+use ballet_store::outbox::tables::OutboxTable;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
+use crate::declare::answered::answered;
 use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::outgoing::turns::{Denied, Left};
-use crate::tables::database::answered;
-use crate::tables::outbox_tables::OutboxTable;
-use crate::tables::{left_behind, outbox_tables};
 use crate::upkeep::drain::{Drained, drain, read_back};
 use crate::upkeep::others::Others;
 use crate::upkeep::told;

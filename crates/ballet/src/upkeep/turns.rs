@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_fault::{self as fault, FaultPoint};
+use ballet_store::database::connection::patient;
+use ballet_store::outbox::tables as outbox_tables;
+use ballet_store::outbox::tables::Emptied;
 use sqlx::PgConnection;
 
+use crate::declare::answered::{answered, patiently};
 use crate::declare::failure::Failure;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
-use crate::tables::database::{answered, patient, patiently};
-use crate::tables::outbox_tables;
-use crate::tables::outbox_tables::Emptied;
 use crate::upkeep::told;
 
 /// How often it asks whether a turn is over.

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{PublishError, PublisherHandle, jittered};
+use ballet_store::outbox::unsent_copies;
+use ballet_store::outbox::unsent_copies::{Refused, Unsent};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
+use crate::declare::answered::answered;
 use crate::declare::failure::Failure;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::lane::copies;
-use crate::tables::database::answered;
-use crate::tables::unsent_copies::{self, Refused, Unsent};
 use crate::upkeep::told;
 
 const EVERY: Duration = Duration::from_secs(5);

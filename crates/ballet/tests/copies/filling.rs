@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ballet::{Entity, StartError};
-use ballet_ops::copies::Rebuild;
 use ballet_stage::wait_until;
+use ballet_store::copies::rebuild::Rebuild;
 
 use crate::lamps::{HOUSE_TABLES, Lamp, change, house};
 use crate::stage::{LONG, Stage};
@@ -202,7 +202,7 @@ async fn t230_an_entity_that_no_event_can_hold_does_not_keep_the_others_from_the
     })
     .await
     .expect("equal");
-    let share = ballet_ops::copies::share(&mut stage.db("house").await, "lamp").await;
+    let share = ballet_store::copies::state::share(&mut stage.db("house").await, "lamp").await;
     let why = share.expect("an answer").expect("shared").failure.expect("what is left out");
     assert!(why.starts_with(r#"lamp "old1000x": its event would have"#), "{why}");
 }

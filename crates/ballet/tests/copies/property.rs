@@ -2,7 +2,7 @@
 //! brings the rest.
 
 use ballet::Versioned;
-use ballet_ops::copies::Rebuild;
+use ballet_store::copies::rebuild::Rebuild;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;

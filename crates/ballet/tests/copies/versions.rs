@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet::{Versioned, copies};
-use ballet_ops::copies::Rebuild;
+use ballet_store::copies::rebuild::Rebuild;
 
 use crate::lamps::{Lamp, LampChanged, LampRemoved, Lamps, change};
 use crate::stage::Stage;

@@ -7,8 +7,8 @@ use ballet::{
     CallKey, CallStep, CallStepResult, Failure, Never, Outcome, Participant, RequestResult, Tx,
     call,
 };
-use ballet_ops::stuck;
 use ballet_stage::wait_until;
+use ballet_store::inbox::stuck;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Semaphore;
 

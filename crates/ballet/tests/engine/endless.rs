@@ -7,8 +7,8 @@ use ballet::{
     Clock, Compensate, CompensateResult, Failure, Participant, Projection, SagaId, Step,
     StepResult, Tx, compensated, done,
 };
-use ballet_ops::stuck;
 use ballet_stage::wait_until;
+use ballet_store::inbox::stuck;
 use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 

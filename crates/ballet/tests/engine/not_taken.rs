@@ -9,8 +9,8 @@ use ballet::{
     CompensateRequestResult, Failure, Outcome, Participant, RequestResult, SagaId, Tx, call,
     compensated, done,
 };
-use ballet_ops::stuck;
 use ballet_stage::wait_until;
+use ballet_store::inbox::stuck;
 use sqlx::{Connection, PgConnection};
 
 use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};

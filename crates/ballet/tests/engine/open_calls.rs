@@ -6,8 +6,8 @@ use ballet::{
     CallKey, CallStep, CallStepResult, Failure, Never, Outcome, Participant, RequestResult,
     Service, Settings, Tx, call,
 };
-use ballet_ops::stuck;
 use ballet_stage::{Link, Proxy, wait_until};
+use ballet_store::inbox::stuck;
 use sqlx::{Connection, PgConnection};
 
 use crate::trip::{CarRented, CarReturned, Rental, RoomBooked, Trip, TripBooked, Trouble, cars};

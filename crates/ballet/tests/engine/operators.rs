@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use ballet::SagaId;
-use ballet_ops::outbox::{Filter, list, retry};
 use ballet_stage::{Link, Proxy, wait_until};
+use ballet_store::dead_events::{Filter, list, retry};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::trip::{DESK_TABLES, TripBooked, desk};

@@ -1,7 +1,7 @@
 //! The framework's tables, changed by hand.
 
-use ballet::internal::differences;
 use ballet::{Service, Settings};
+use ballet_store::schema::differences::differences;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::trip::{HOTEL_TABLES, Rental, Trouble, cars, hotel};

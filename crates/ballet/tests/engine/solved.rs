@@ -11,8 +11,8 @@ use ballet::{
 };
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{ByHand, FailedMessage, NotSolved, SolvedStep, solve};
-use ballet_ops::stuck;
 use ballet_stage::wait_until;
+use ballet_store::inbox::stuck;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use ballet::MessageId;
-use ballet_ops::stuck;
 use ballet_stage::wait_until;
+use ballet_store::inbox::stuck;
 use sqlx::{Connection, PgConnection};
 
 use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};

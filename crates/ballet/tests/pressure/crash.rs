@@ -183,7 +183,8 @@ async fn t211_an_answer_whose_statement_crashes_the_server_is_set_aside() {
     stage.book("Oslo");
     stage.until_count("room where city = 'Oslo'", 1).await;
     assert_eq!(crashes.load(Ordering::SeqCst), tried);
-    let stuck = ballet_ops::stuck::list(&mut stage.connect().await, 10).await.expect("a list");
+    let stuck =
+        ballet_store::inbox::stuck::list(&mut stage.connect().await, 10).await.expect("a list");
     assert!(stuck.len() == 1 && stuck[0].next_at.is_none(), "{stuck:?}");
     // Once the cause is mended, a person has it tried again.
     stage.execute("update ballet.call set next_at = now(), request = '\"Bern\"'").await;

@@ -10,10 +10,10 @@ use ballet::{
     Tx, Versioned, call, done,
 };
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_ops::copies::Rebuild;
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{Stoppable, stop};
 use ballet_stage::Postgres;
+use ballet_store::copies::rebuild::Rebuild;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 use ballet_stage::{Reader, TestEnv};
+use ballet_store::inbox::messages;
+use ballet_store::old_rows::{OF_INBOX, OF_LEDGER};
 use futures_util::future::try_join_all;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -47,12 +49,7 @@ async fn add_to(contestant: Contestant, env: &TestEnv, service: &str, rows: u64)
 
 const fn statements(contestant: Contestant) -> (&'static str, &'static str) {
     match contestant {
-        Contestant::Ballet | Contestant::BalletBulk => (
-            "insert into ballet.inbox (message_id, received_at) select id, at",
-            "insert into ballet.ledger (saga_id, step, key, entry, arrived, ordinal, event_type, \
-             body, message_id, recorded_at) select id, 'move', '', 'done', '', 0, 'b.moved.v1', \
-             '{\"account\":1,\"amount\":1,\"refused\":false,\"memo\":\"old\"}', id, at",
-        ),
+        Contestant::Ballet | Contestant::BalletBulk => (OF_INBOX, OF_LEDGER),
         Contestant::Twin | Contestant::Ceiling | Contestant::CeilingBulk => (
             "insert into inbox (message_id, received_at) select id, at",
             "insert into ledger (saga_id, step, outcome, recorded_at) select id, 'move', \
@@ -65,16 +62,15 @@ const fn statements(contestant: Contestant) -> (&'static str, &'static str) {
 /// because its later messages wait behind the backlog.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 pub(crate) async fn handled(contestant: Contestant, env: &TestEnv) -> Result<f64> {
-    let count = match contestant {
-        Contestant::Ballet | Contestant::BalletBulk => "select count(*) from ballet.inbox",
-        Contestant::Twin | Contestant::Ceiling | Contestant::CeilingBulk => {
-            "select count(*) from inbox"
-        }
-    };
     let mut all = 0;
     for service in SERVICES {
-        let (of_service,): (i64,) =
-            sqlx::query_as(count).fetch_one(&mut admin(env, service).await?).await?;
+        let mut db = admin(env, service).await?;
+        let of_service: i64 = match contestant {
+            Contestant::Ballet | Contestant::BalletBulk => messages::count(&mut db).await?,
+            Contestant::Twin | Contestant::Ceiling | Contestant::CeilingBulk => {
+                sqlx::query_scalar("select count(*) from inbox").fetch_one(&mut db).await?
+            }
+        };
         all += of_service;
     }
     Ok(all as f64)

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ballet::core::{Part, System, topology};
 use ballet::{Clock, Event, Running, Service, Settings};
-use ballet_ops::stuck::{self, Stuck};
 use ballet_stage::{Servers, TestEnv};
+use ballet_store::inbox::stuck::{self, Stuck};
 use outside::{Connection, Secrets};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};

@@ -8,6 +8,7 @@ pub(super) enum Rule {
     Faces,
     Impls,
     Headers,
+    Sql,
 }
 
 #[derive(Debug)]
@@ -18,8 +19,8 @@ pub(super) struct Finding {
 }
 
 impl Rule {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Files, Self::Folders, Self::Faces, Self::Impls, Self::Headers];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Files, Self::Folders, Self::Faces, Self::Impls, Self::Headers, Self::Sql];
 
     /// A word for a table.
     pub(super) const fn short(self) -> &'static str {
@@ -29,6 +30,7 @@ impl Rule {
             Self::Faces => "face imports",
             Self::Impls => "stray impls",
             Self::Headers => "no `//!`",
+            Self::Sql => "stray SQL",
         }
     }
 
@@ -40,6 +42,7 @@ impl Rule {
             Self::Faces => "a name is imported from the module that defines it, not from a face",
             Self::Impls => "the inherent `impl` blocks of a type are in the type's file",
             Self::Headers => "a file begins with `//!`, which says what lives there",
+            Self::Sql => "SQL on the schema `ballet` is in `ballet-store`, and nowhere else",
         }
     }
 }

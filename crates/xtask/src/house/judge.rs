@@ -34,5 +34,6 @@ pub(super) fn judge(package: &Package, sources: &Sources) -> Result<Judged> {
     findings.extend(rules::folders(&arrows));
     findings.extend(each);
     findings.extend(rules::headers(&arrows.files, sources));
+    findings.extend(rules::sql(&package.name, &arrows.files, sources));
     Ok(Judged { files: arrows.files.len(), findings })
 }

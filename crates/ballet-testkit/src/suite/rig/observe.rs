@@ -4,21 +4,13 @@ use std::collections::HashSet;
 
 use ballet::core::topology::{EVENTS, RETRIES, UNROUTED, dead_queue};
 use ballet_amqp::{Publish, ShortString};
+use ballet_store::calls::open;
+use ballet_store::ledger::recorded;
 use sqlx::AssertSqlSafe;
 
 use crate::suite::rig::snapshot::Snapshot;
 use crate::suite::rig::world::{World, message_id};
 use crate::suite::rig::wrong::Checked;
-
-/// The furthest entry of each step.
-const FURTHEST: &str = "
-    select distinct on (saga_id, step, key) concat_ws(' ', saga_id, nullif(step, ''), nullif(key, ''), entry)
-    from (select * from ballet.ledger union all select * from ballet.ledger_other) as entry
-    order by saga_id, step, key, array_position(array['arrived', 'calling', 'done', 'refused', 'undoing', 'undone', 'aborted'], entry.entry) desc";
-
-const CALLS: &str = "
-    select concat_ws(' ', saga_id, case when undo then 'undo of' end, step)
-    from ballet.call";
 
 /// What the run has left so far.
 pub(crate) async fn snapshot(world: &mut World<'_>) -> Checked<Snapshot> {
@@ -31,8 +23,8 @@ pub(crate) async fn snapshot(world: &mut World<'_>) -> Checked<Snapshot> {
     for (name, query) in &subject.records {
         taken.records.extend(rows(world, name, query).await?);
     }
-    taken.ledger = lines(world, FURTHEST.to_owned()).await?;
-    taken.calls = lines(world, CALLS.to_owned()).await?;
+    taken.ledger = recorded::furthest(&mut world.db).await?;
+    taken.calls = open::all_in_words(&mut world.db).await?;
     Ok(taken.named(&world.sagas))
 }
 

@@ -6,7 +6,13 @@ use std::time::Duration;
 use ballet::core::topology::EVENTS;
 use ballet::{Running, SagaId};
 use ballet_amqp::{BasicProperties, Publish};
+use ballet_stage::wait_until;
+use ballet_store::calls::claims::end_all_claims;
+use ballet_store::calls::stored::count_open;
+use ballet_store::inbox::messages;
+use ballet_store::outbox::left_behind;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use uuid::Uuid;
 
 use crate::memory::broker::MemoryBroker;
 use crate::suite::rig::case::{Events, Published};
@@ -14,7 +20,6 @@ use crate::suite::rig::outside::Outside;
 use crate::suite::rig::step_rig::{Phase, SESSIONS, StepRig};
 use crate::suite::rig::wire::Wire;
 use crate::suite::rig::wrong::{Checked, Wrong};
-use ballet_stage::wait_until;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -193,7 +198,7 @@ impl<'a> World<'a> {
     /// Keeps the lanes from committing: what arrives meanwhile collects in them.
     pub(crate) async fn hold_lanes(&self) -> Checked<HeldLanes> {
         let mut db = self.rig.connect().await?;
-        sqlx::raw_sql("begin; lock table ballet.inbox in share mode").execute(&mut db).await?;
+        messages::hold(&mut db).await?;
         Ok(HeldLanes(db))
     }
 
@@ -210,14 +215,13 @@ impl<'a> World<'a> {
 
     /// Waits until these messages are committed, acknowledged or not.
     pub(crate) async fn until_committed(&mut self, sent: &[Sent]) -> Checked {
-        let ids: Vec<String> = sent.iter().filter_map(|Sent(one)| message_id(one)).collect();
+        let ids = sent.iter().filter_map(|Sent(one)| message_id(one)?.parse().ok());
+        let ids: Vec<Uuid> = ids.collect();
         let db = tokio::sync::Mutex::new(&mut self.db);
         wait_until("the commit", SOON, || async {
             let mut db = db.lock().await;
-            let statement = "select count(*) from ballet.inbox where message_id::text = any($1)";
-            let (found,): (i64,) =
-                sqlx::query_as(statement).bind(&ids).fetch_one(&mut **db).await?;
-            Ok::<_, sqlx::Error>((usize::try_from(found) == Ok(ids.len())).then_some(()))
+            let found = messages::handled(&mut db, &ids).await?;
+            Ok::<_, sqlx::Error>((found.len() == ids.len()).then_some(()))
         })
         .await?;
         Ok(())
@@ -245,8 +249,8 @@ impl<'a> World<'a> {
             let taken = broker.taken_count();
             let (ready, unacked) = (broker.ready(queue).len(), broker.unacked(queue));
             let mut db = db.lock().await;
-            let (calls, outbox): (i64, i64) =
-                sqlx::query_as(UNFINISHED).fetch_one(&mut **db).await?;
+            let calls = count_open(&mut **db).await?;
+            let outbox = left_behind::batches(&mut db).await?;
             // A message published between the two queries might be missed by both.
             if ready + unacked == 0 && calls + outbox == 0 && broker.taken_count() == taken {
                 return Ok(Some(()));
@@ -262,10 +266,7 @@ impl<'a> World<'a> {
 
     /// Ends the claims on open calls, as if the process that makes them were gone.
     pub(crate) async fn orphan_calls(&mut self) -> Checked {
-        self.execute(
-            "update ballet.call set owner = 0, next_at = now() where closed_at is null".to_owned(),
-        )
-        .await
+        Ok(end_all_claims(&mut self.db).await?)
     }
 }
 
@@ -277,11 +278,6 @@ impl HeldLanes {
         Ok(self.0.close().await?)
     }
 }
-
-/// Open calls and unpublished batches.
-const UNFINISHED: &str = "select (select count(*) from ballet.call where closed_at is null), \
-    (select count(*) from (select from ballet.outbox() group by owner, batch \
-        having min(position) >= 0) as batch)";
 
 pub(crate) fn message_id(message: &Publish) -> Option<String> {
     message.properties.message_id().as_ref().map(ToString::to_string)

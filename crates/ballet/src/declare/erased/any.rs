@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_core::{AnyEvent, Event, EventSchema, StepPart, Trigger};
+use ballet_store::calls::key::CallKey;
+use ballet_store::ledger::event::Encoded;
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 
 use crate::declare::bulk::BulkTx;
-use crate::declare::call_step::CallKey;
-use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::item::Item;
 use crate::declare::retry::Retry;

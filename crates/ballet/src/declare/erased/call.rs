@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ballet_core::{AnyEvent, StepPart, Trigger};
+use ballet_store::calls::key::CallKey;
 
-use crate::declare::call_step::{Ask, CallCompensate, CallKey, CallStep};
+use crate::declare::call_step::{Ask, CallCompensate, CallStep};
 use crate::declare::erased::any::{
     AnyCompensated, AnyOutcome, AnyStep, Compensation, Future, no_compensation,
 };

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::declare::erased::any::{AnyCompensated, AnyOutcome};
-use crate::declare::event::Encoded;
+use crate::declare::event::encoded;
 use crate::declare::failure::Failure;
 use crate::declare::item::Item;
 use crate::declare::json;
@@ -50,8 +50,8 @@ pub(crate) fn encode_outcome<D: Event, R: Event>(
     outcome: Outcome<D, R>,
 ) -> Result<AnyOutcome, Failure> {
     Ok(match outcome {
-        Outcome::Done(event) => AnyOutcome::Done(Encoded::of(&event)?),
-        Outcome::Refused(event) => AnyOutcome::Refused(Encoded::of(&event)?),
+        Outcome::Done(event) => AnyOutcome::Done(encoded(&event)?),
+        Outcome::Refused(event) => AnyOutcome::Refused(encoded(&event)?),
     })
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn encode_compensated<U: Event>(
     undone: Compensated<U>,
 ) -> Result<AnyCompensated, Failure> {
     Ok(match undone {
-        Compensated::With(event) => AnyCompensated::With(Encoded::of(&event)?),
+        Compensated::With(event) => AnyCompensated::With(encoded(&event)?),
         Compensated::Silently => AnyCompensated::Silently,
     })
 }

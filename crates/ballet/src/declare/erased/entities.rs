@@ -3,11 +3,12 @@
 use std::marker::PhantomData;
 
 use ballet_core::{AnyEvent, Entity, EntityEvent, EventType, Republished, Trigger, Versioned};
+use ballet_store::copies::entity_row::{EntityRow, Page};
+use ballet_store::ledger::event::Encoded;
 use uuid::Uuid;
 
-use crate::declare::entity_row::{EntityRow, Page};
 use crate::declare::erased::codec::assemble;
-use crate::declare::event::Encoded;
+use crate::declare::event::encoded;
 use crate::declare::failure::Failure;
 use crate::declare::json;
 
@@ -165,7 +166,7 @@ impl<E: Entity> AnyShare for TypedShare<E> {
             let entities = pages.pop().map(|(entities, _)| entities).unwrap_or_default();
             let whole = before.saturating_add(i64::try_from(pages.len()).unwrap_or(i64::MAX));
             let last = Republished { run, pages: Some(whole.saturating_add(1)), entities };
-            pages.push((Vec::new(), Encoded::of(&last)?));
+            pages.push((Vec::new(), encoded(&last)?));
         }
         let events = pages.into_iter().map(|(_, event)| event).collect();
         Ok(PageEvents { events, left_out })
@@ -184,7 +185,7 @@ impl<E: Entity> Fitting<E> {
     /// Adds a page, or what of it can be published.
     fn add(&mut self, entities: Vec<Versioned<E>>) {
         let page = Republished { run: self.run, pages: None, entities };
-        let encoded = Encoded::of(&page);
+        let encoded = encoded(&page);
         let mut entities = page.entities;
         let why = match encoded {
             Ok(event) if event.body.len() + COUNT_BYTES <= self.max_body => {

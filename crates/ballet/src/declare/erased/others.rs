@@ -3,10 +3,11 @@
 use std::marker::PhantomData;
 
 use ballet_core::{AnyEvent, Event, EventType, Saga, Trigger};
+use ballet_store::ledger::event::Encoded;
 
 use crate::declare::erased::any::Future;
 use crate::declare::erased::codec::assemble;
-use crate::declare::event::Encoded;
+use crate::declare::event::encoded;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Owner;
 use crate::declare::projection::Projection;
@@ -59,7 +60,7 @@ where
     }
 
     fn abort_event(&self, refusal: AnyEvent) -> Result<Encoded, Failure> {
-        Encoded::of(&(self.abort_event)(assemble::<E>(E::TYPE.name(), vec![refusal])?))
+        encoded(&(self.abort_event)(assemble::<E>(E::TYPE.name(), vec![refusal])?))
     }
 }
 

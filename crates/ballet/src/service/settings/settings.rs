@@ -12,8 +12,8 @@ use clap::builder::RangedU64ValueParser;
 use clap::{ArgMatches, Args, Command, ValueEnum};
 
 use crate::service::settings::error::SettingsError;
-use crate::service::settings::mask::masked;
 use crate::service::settings::tls::TlsSettings;
+use ballet_core::mask::masked;
 
 pub(crate) const LANES: RangeInclusive<i64> = 1..=64;
 pub(crate) const BATCH: RangeInclusive<i64> = 1..=5000;

@@ -2,8 +2,8 @@
 //! cause is gone. After the pivot nothing is aborted because of it.
 
 use ballet::{Clock, Event, EventType, SagaId};
-use ballet_ops::stuck::{self, Stuck, What};
 use ballet_stage::wait_until;
+use ballet_store::inbox::stuck::{self, Stuck, What};
 use reqwest::StatusCode;
 use serde_json::json;
 use shop_events::orders::{OrderCancelled, OrderConfirmed};

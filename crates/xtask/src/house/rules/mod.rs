@@ -6,6 +6,7 @@ mod files;
 mod folders;
 mod headers;
 mod impls;
+mod sql;
 mod words;
 
 pub(super) use faces::faces;
@@ -13,3 +14,4 @@ pub(super) use files::files;
 pub(super) use folders::folders;
 pub(super) use headers::headers;
 pub(super) use impls::impls;
+pub(super) use sql::sql;

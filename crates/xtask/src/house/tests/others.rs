@@ -94,3 +94,22 @@ fn a_file_says_first_what_it_is() {
     });
     assert_eq!(found, wanted);
 }
+
+#[test]
+fn sql_on_the_schema_is_the_stores() {
+    let found = texts(
+        &[
+            ("lib.rs", "mod a; mod b;"),
+            (
+                "a.rs",
+                "/// Reads from ballet.inbox.\nconst A: &str = \"select 1 from ballet.inbox i\";
+                const B: &str = \"delete from only_mine where at < ballet.now()\";",
+            ),
+            ("b.rs", "const C: &str = \"an event is kept in ballet.outbox_dead: ballet.saga_id\";"),
+        ],
+        Rule::Sql,
+    );
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("src/a.rs:3 `const A"), "{found:#?}");
+    assert!(found[1].starts_with("src/a.rs:4 `const B"), "{found:#?}");
+}

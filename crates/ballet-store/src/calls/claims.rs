@@ -1,0 +1,158 @@
+//! Claims of calls in their table: who makes which open call, and until when.
+
+use std::time::Duration;
+
+use ballet_core::{MessageId, SagaId};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::calls::key::CallKey;
+use crate::calls::stored::NewCall;
+use crate::trace::Trace;
+
+/// The room that a process has for calls of one step, or of its compensation.
+#[derive(Debug)]
+pub struct Room {
+    pub step: &'static str,
+    pub undo: bool,
+    /// Whether it is for calls that were asked before, or for those that were not.
+    pub is_repeated: bool,
+    /// Whether to claim those with the fewest attempts first, and of these the newest, not those that have
+    /// waited longest.
+    pub newest_first: bool,
+    /// The most calls to claim.
+    pub count: usize,
+    pub claim_for: Duration,
+}
+
+/// Claims calls that are due, except those that the process holds.
+pub async fn claim(
+    db: &mut PgConnection,
+    process: i64,
+    rooms: &[Room],
+    held: &[Uuid],
+) -> Result<Vec<NewCall>, sqlx::Error> {
+    type Columns = (
+        Uuid,
+        Uuid,
+        String,
+        String,
+        bool,
+        String,
+        Option<Uuid>,
+        Option<String>,
+        i32,
+        bool,
+        jiff_sqlx::Timestamp,
+    );
+    // Planned each time, for the rows that there are: a plan that is made while the table is short,
+    // and then kept, reads all of it.
+    let rows: Vec<Columns> = sqlx::query_as(
+        "with room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[], \
+             $7::boolean[], $8::boolean[]) \
+         as room (step, undo, count, claim_for, is_repeated, newest_first)), \
+         longest as materialized (select due.ctid from room cross join lateral ( \
+             select c.ctid from ballet.call c where not room.newest_first \
+             and c.closed_at is null and c.step = room.step \
+             and c.undo = room.undo and c.next_at <= (select ballet.now()) \
+             and (c.last_error is not null) = room.is_repeated \
+             and c.call_key <> all($6) order by c.next_at \
+             limit room.count for update skip locked) as due), \
+         newest as materialized (select due.ctid from room cross join lateral ( \
+             select c.ctid from ballet.call c where room.newest_first \
+             and c.closed_at is null and c.step = room.step \
+             and c.undo = room.undo and c.next_at <= (select ballet.now()) \
+             and (c.last_error is not null) = room.is_repeated \
+             and c.call_key <> all($6) order by c.attempts, c.next_at desc limit room.count for update skip locked) as due) \
+         update ballet.call c set owner = $5, \
+         next_at = ballet.now() + make_interval(secs => room.claim_for) from room \
+         where c.ctid = any(array(select ctid from longest union select ctid from newest)) \
+         and c.step = room.step and c.undo = room.undo \
+         returning call_key, saga_id, c.step, key, c.undo, request, message_id, traceparent, \
+         attempts, last_error is not null, created_at",
+    )
+    .bind(rooms.iter().map(|room| room.step).collect::<Vec<_>>())
+    .bind(rooms.iter().map(|room| room.undo).collect::<Vec<_>>())
+    .bind(
+        rooms.iter().map(|room| i64::try_from(room.count).unwrap_or(i64::MAX)).collect::<Vec<_>>(),
+    )
+    .bind(rooms.iter().map(|room| room.claim_for.as_secs_f64()).collect::<Vec<_>>())
+    .bind(process)
+    .bind(held)
+    .bind(rooms.iter().map(|room| room.is_repeated).collect::<Vec<_>>())
+    .bind(rooms.iter().map(|room| room.newest_first).collect::<Vec<_>>())
+    .persistent(false)
+    .fetch_all(db)
+    .await?;
+    let call = |columns: Columns| {
+        let (key, saga, step, step_key, undo, request, cause, traceparent, attempts, again, at) =
+            columns;
+        NewCall {
+            key: CallKey(key),
+            saga_id: SagaId(saga),
+            step,
+            step_key,
+            undo,
+            request,
+            cause: cause.map(MessageId),
+            trace: traceparent.as_deref().and_then(Trace::parse),
+            created_at: at.to_jiff(),
+            attempts: u32::try_from(attempts).unwrap_or_default(),
+            is_repeated: again,
+            is_stored: true,
+        }
+    };
+    Ok(rows.into_iter().map(call).collect())
+}
+
+/// Ends the claims of processes that are gone.
+pub async fn end_claims(db: &mut PgConnection, gone: &[i64]) -> Result<u64, sqlx::Error> {
+    // One that is frozen, and not gone, may have an attempt out.
+    let end = "update ballet.call set owner = 0, out_until = greatest(out_until, next_at), \
+               next_at = least(next_at, ballet.now()) \
+               where closed_at is null and owner = any($1)";
+    Ok(sqlx::query(end).bind(gone).execute(db).await?.rows_affected())
+}
+
+/// Ends all claims on open calls, as if nobody were alive that makes them.
+pub async fn end_all_claims(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let end = "update ballet.call set owner = 0, next_at = now() where closed_at is null";
+    sqlx::query(end).execute(db).await.map(drop)
+}
+
+/// Processes measure time apart, so a time this much too late may be right.
+const TOLERANCE: Duration = Duration::from_secs(60);
+
+/// A line of calls, and the longest time to the next claim that it gives them.
+#[derive(Debug)]
+pub struct Reach {
+    pub step: &'static str,
+    pub undo: bool,
+    pub longest: Duration,
+}
+
+/// Makes open calls due whose time no pause and no claim can reach. The database's clock was ahead
+/// when it was written. A call without an outcome yet, which has a reason and no failed attempts, waits
+/// for at most `longest_wait`.
+pub async fn end_unreachable(
+    pool: &PgPool,
+    lines: &[Reach],
+    longest_wait: Duration,
+) -> Result<u64, sqlx::Error> {
+    let end = "update ballet.call c set next_at = ballet.now() \
+               from unnest($1::text[], $2::boolean[], $3::float8[]) as line (step, undo, longest) \
+               where c.closed_at is null and c.step = line.step and c.undo = line.undo \
+               and c.next_at < 'infinity' and c.next_at > (select ballet.now()) + make_interval(secs => $4 + case \
+                   when c.attempts = 0 and c.last_error is not null then greatest(line.longest, $5) \
+                   else line.longest end)";
+    let done = sqlx::query(end)
+        .bind(lines.iter().map(|line| line.step).collect::<Vec<_>>())
+        .bind(lines.iter().map(|line| line.undo).collect::<Vec<_>>())
+        .bind(lines.iter().map(|line| line.longest.as_secs_f64()).collect::<Vec<_>>())
+        .bind(TOLERANCE.as_secs_f64())
+        .bind(longest_wait.as_secs_f64())
+        .persistent(false)
+        .execute(pool)
+        .await?;
+    Ok(done.rows_affected())
+}

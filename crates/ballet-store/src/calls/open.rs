@@ -1,0 +1,135 @@
+//! Open calls as they are seen from outside of the engine.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
+
+/// A call to the outside that has no answer yet.
+#[derive(Debug, Clone)]
+pub struct OpenCall {
+    pub saga: Uuid,
+    pub step: String,
+    pub key: String,
+    pub undo: bool,
+    pub attempts: i32,
+    pub last_error: Option<String>,
+    pub since: Timestamp,
+    /// `None` if it is set aside.
+    pub next_at: Option<Timestamp>,
+}
+
+/// Lists the open calls, the oldest first.
+pub async fn list(db: &mut PgConnection) -> Result<Vec<OpenCall>, sqlx::Error> {
+    type At = jiff_sqlx::Timestamp;
+    type Columns = (Uuid, String, String, bool, i32, Option<String>, At, Option<At>);
+    let calls: Vec<Columns> = sqlx::query_as(
+        "select saga_id, step, key, undo, attempts, last_error, created_at, \
+             nullif(next_at, 'infinity') from ballet.call where closed_at is null order by created_at",
+    )
+    .fetch_all(db)
+    .await?;
+    let calls = calls.into_iter().map(|columns| {
+        let (saga, step, key, undo, attempts, last_error, since, next_at) = columns;
+        let (since, next_at) = (since.to_jiff(), next_at.map(At::to_jiff));
+        OpenCall { saga, step, key, undo, attempts, last_error, since, next_at }
+    });
+    Ok(calls.collect())
+}
+
+/// Returns the sagas that wait for a call.
+pub async fn sagas(db: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+    let open = "select distinct saga_id from ballet.call where closed_at is null";
+    Ok(sqlx::query_scalar(open).fetch_all(db).await?.into_iter().collect())
+}
+
+/// Returns a line for each call, open or closed.
+pub async fn all_in_words(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    let all = "select concat_ws(' ', saga_id, case when undo then 'undo of' end, step) \
+               from ballet.call";
+    sqlx::query_scalar(all).fetch_all(db).await
+}
+
+/// An open call of a compensation.
+#[derive(Debug)]
+pub struct OfCompensation {
+    /// Its key.
+    pub key: Uuid,
+    /// Whether a process may be making it at this moment.
+    pub is_out: bool,
+    /// Whether the other side has taken the request, and may be carrying it out.
+    pub is_taken: bool,
+    /// What it failed with last.
+    pub error: Option<String>,
+}
+
+/// Looks for the open call of a compensation, and locks it.
+pub async fn of_compensation(
+    db: &mut PgConnection,
+    saga: Uuid,
+    step: &str,
+    key: &str,
+) -> Result<Option<OfCompensation>, sqlx::Error> {
+    let open = "select call_key, \
+                    (owner <> 0 and next_at > ballet.now()) or coalesce(out_until > ballet.now(), false), \
+                    taken_at is not null or (attempts = 0 and last_error is not null), \
+                    last_error from ballet.call \
+                where saga_id = $1 and step = $2 and key = $3 and undo and closed_at is null \
+                for update";
+    let open = sqlx::query_as(open).bind(saga).bind(step).bind(key);
+    let call: Option<(Uuid, bool, bool, Option<String>)> = open.fetch_optional(db).await?;
+    let call =
+        call.map(|(key, is_out, is_taken, error)| OfCompensation { key, is_out, is_taken, error });
+    Ok(call)
+}
+
+/// Closes a call without an answer.
+pub async fn close(db: &mut PgConnection, key: Uuid) -> Result<(), sqlx::Error> {
+    let close = "update ballet.call set closed_at = ballet.now() where call_key = $1";
+    sqlx::query(close).bind(key).execute(db).await.map(drop)
+}
+
+/// The calls that one statement makes due.
+const HURRIED: i64 = 1_000;
+/// Calls that wait for their next attempt, of some sagas and some messages. The parameters 1 and 2 name
+/// these; without any, all count.
+const WAITING: &str = "closed_at is null and owner = 0 and next_at > (select ballet.now()) \
+    and (cardinality($1::uuid[]) = 0 or saga_id = any($1)) \
+    and (cardinality($2::uuid[]) = 0 or message_id = any($2) or call_key = any($2))";
+
+/// Makes the calls due that wait for their next attempt, some at a time, and returns how many. A call that is
+/// being made is left alone.
+pub async fn hurry(
+    db: &mut PgConnection,
+    sagas: &[Uuid],
+    messages: &[Uuid],
+) -> Result<u64, sqlx::Error> {
+    let hurry = format!(
+        "update ballet.call set next_at = ballet.now() where call_key in ( \
+             select call_key from ballet.call where {WAITING} and call_key <> all($3) \
+             order by next_at limit {HURRIED} for update skip locked) returning call_key"
+    );
+    // One that fails again meanwhile waits.
+    let mut hurried: Vec<Uuid> = Vec::new();
+    loop {
+        let query = sqlx::query_scalar(AssertSqlSafe(hurry.clone())).bind(sagas).bind(messages);
+        let step: Vec<Uuid> = query.bind(&hurried).fetch_all(&mut *db).await?;
+        if step.is_empty() {
+            return Ok(hurried.len() as u64);
+        }
+        hurried.extend(step);
+    }
+}
+
+/// Counts the calls that wait for their next attempt.
+pub async fn count_waiting(
+    db: &mut PgConnection,
+    sagas: &[Uuid],
+    messages: &[Uuid],
+) -> Result<u64, sqlx::Error> {
+    let count = format!("select count(*) from ballet.call where {WAITING}");
+    let count = sqlx::query_scalar(AssertSqlSafe(count)).bind(sagas).bind(messages);
+    let count: i64 = count.fetch_one(db).await?;
+    Ok(count.unsigned_abs())
+}

@@ -1,0 +1,215 @@
+//! The table of external calls. The transaction that requests a call stores it, and the one that
+//! handles its answer closes it.
+//!
+//! The table is a queue: an open call may be claimed once its `next_at` has passed, by the
+//! database's clock. A claim moves `next_at` on, so the call is claimed again if the process dies.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use ballet_core::{MessageId, SagaId};
+use ballet_fault::WorksOn;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, PgPool};
+use uuid::Uuid;
+
+use crate::calls::key::CallKey;
+use crate::ledger::rows::table;
+use crate::trace::Trace;
+
+/// The longest text of a failure that is stored, in characters.
+const LONGEST_ERROR: usize = 2000;
+
+/// An external call: requested or open.
+#[derive(Debug, Clone)]
+pub struct NewCall {
+    pub key: CallKey,
+    pub saga_id: SagaId,
+    pub step: String,
+    pub step_key: String,
+    pub undo: bool,
+    pub request: String,
+    pub cause: Option<MessageId>,
+    /// The span of the step that requests the call.
+    pub trace: Option<Trace>,
+    pub created_at: Timestamp,
+    pub attempts: u32,
+    /// Whether it was asked before, without an answer that counts.
+    pub is_repeated: bool,
+    /// Whether it was read back from its table. Its saga may have gone on since.
+    pub is_stored: bool,
+}
+
+impl NewCall {
+    /// What the log lines about the call have in common.
+    pub fn span(&self) -> tracing::Span {
+        tracing::error_span!(
+            "call", step = self.step, undo = self.undo, key = %self.key, saga = %self.saga_id
+        )
+    }
+}
+
+impl WorksOn for NewCall {
+    fn names(&self) -> Vec<String> {
+        vec![format!("{}{}", if self.undo { "undo:" } else { "" }, self.step)]
+    }
+}
+
+/// Stores the calls that a transaction requests. Those with a time in `claimed_for` are claimed by
+/// the process for that long; the others are due. A key may have been used before for the same, if the
+/// ledger has forgotten it: the other side then gives the answer that it gave.
+pub async fn insert(
+    db: &mut PgConnection,
+    process: i64,
+    calls: &[NewCall],
+    claimed_for: &[Option<Duration>],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into ballet.call (call_key, saga_id, step, key, undo, request, message_id, \
+         traceparent, owner, created_at, next_at) \
+         select new.call_key, new.saga_id, new.step, new.key, new.undo, new.request, \
+         new.message_id, new.traceparent, case when new.claimed_for is null then 0 else $10 end, \
+         $11, ballet.now() + make_interval(secs => coalesce(new.claimed_for, 0)) \
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], \
+         $7::uuid[], $8::text[], $9::float8[]) as new (call_key, saga_id, step, key, undo, \
+         request, message_id, traceparent, claimed_for) \
+         on conflict (call_key) do update set answer = null, closed_at = null, \
+         request = excluded.request, message_id = excluded.message_id, \
+         traceparent = excluded.traceparent, owner = excluded.owner, \
+         created_at = excluded.created_at, attempts = 0, last_error = null, \
+         next_at = excluded.next_at where call.closed_at is not null",
+    )
+    .bind(calls.iter().map(|call| call.key.0).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.saga_id.0).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.step.clone()).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.step_key.clone()).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.undo).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.request.clone()).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.cause.map(|id| id.0)).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.trace.as_ref().map(Trace::to_string)).collect::<Vec<_>>())
+    .bind(
+        claimed_for.iter().map(|time| time.as_ref().map(Duration::as_secs_f64)).collect::<Vec<_>>(),
+    )
+    .bind(process)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Closes calls with their answers, and returns the keys of those that were open. A closed call
+/// already has its outcome.
+pub async fn close(
+    db: &mut PgConnection,
+    answers: &[(CallKey, Option<&str>)],
+    now: Timestamp,
+) -> Result<HashSet<CallKey>, sqlx::Error> {
+    if answers.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<(Uuid,)> = sqlx::query_as(
+        "update ballet.call set answer = given.answer, closed_at = $3 \
+         from unnest($1::uuid[], $2::text[]) as given (call_key, answer) \
+         where call.call_key = given.call_key and call.closed_at is null returning call.call_key",
+    )
+    .bind(answers.iter().map(|(key, _)| key.0).collect::<Vec<_>>())
+    .bind(answers.iter().map(|(_, answer)| *answer).collect::<Vec<_>>())
+    .bind(now.to_sqlx())
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(key,)| CallKey(key)).collect())
+}
+
+/// Opens calls again that this transaction has closed, and whose answers it does not handle after
+/// all.
+pub async fn reopen(db: &mut PgConnection, keys: &[CallKey]) -> Result<(), sqlx::Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("update ballet.call set answer = null, closed_at = null where call_key = any($1)")
+        .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// A failed attempt.
+#[derive(Debug)]
+pub struct Failed<'a> {
+    pub call: &'a NewCall,
+    pub failure: &'a str,
+    /// The time to the next attempt. None if there is none until a person asks for it.
+    pub pause: Option<Duration>,
+    /// Whether the other side said that it has the request, and no outcome yet.
+    pub is_taken: bool,
+}
+
+/// Records failed attempts, and ends the claims of the process on their calls.
+pub async fn note_failures(
+    pool: &PgPool,
+    process: i64,
+    failed: &[Failed<'_>],
+) -> Result<(), sqlx::Error> {
+    // Postgres does not store zero bytes in text.
+    let text = |failed: &Failed<'_>| {
+        failed.failure.chars().filter(|c| *c != '\0').take(LONGEST_ERROR).collect::<String>()
+    };
+    sqlx::query(
+        "update ballet.call set owner = 0, attempts = failed.attempts, \
+         last_error = failed.failure, next_at = case when failed.pause is null then 'infinity' \
+             else ballet.now() + make_interval(secs => failed.pause) end, \
+         taken_at = case when failed.is_taken then coalesce(call.taken_at, ballet.now()) \
+             else call.taken_at end \
+         from unnest($1::uuid[], $2::int[], $3::text[], $4::float8[], $6::boolean[]) \
+         as failed (call_key, attempts, failure, pause, is_taken) \
+         where call.call_key = failed.call_key and call.owner = $5 and call.closed_at is null",
+    )
+    .bind(failed.iter().map(|failed| failed.call.key.0).collect::<Vec<_>>())
+    .bind(
+        failed
+            .iter()
+            .map(|failed| i32::try_from(failed.call.attempts).unwrap_or(i32::MAX))
+            .collect::<Vec<_>>(),
+    )
+    .bind(failed.iter().map(text).collect::<Vec<_>>())
+    .bind(failed.iter().map(|failed| failed.pause.map(|it| it.as_secs_f64())).collect::<Vec<_>>())
+    .bind(process)
+    .bind(failed.iter().map(|failed| failed.is_taken).collect::<Vec<_>>())
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Makes an open call due now, whoever has claimed it. The failure of an attempt that runs meanwhile
+/// is not recorded, so it cannot put the next attempt off; until when it may be out, is kept. Returns
+/// true if the call is open.
+pub async fn hurry(db: &mut PgConnection, key: CallKey) -> Result<bool, sqlx::Error> {
+    let hurry = "update ballet.call set out_until = case when owner <> 0 \
+                     then greatest(out_until, next_at) else out_until end, \
+                 owner = 0, next_at = ballet.now() where call_key = $1 and closed_at is null";
+    Ok(sqlx::query(hurry).bind(key.0).execute(db).await?.rows_affected() > 0)
+}
+
+/// Whether the saga of a call is aborted, or this repetition of its step is.
+pub async fn is_taken_back(pool: &PgPool, saga: &str, call: &NewCall) -> Result<bool, sqlx::Error> {
+    let table = table(call.saga_id.0);
+    let statement = format!(
+        "select exists (select from ballet.{table} where saga_id = $1 and entry = 'aborted' \
+         and ((step = '' and key = $2) or (step = $3 and key = $4)))"
+    );
+    sqlx::query_scalar(AssertSqlSafe(statement))
+        .bind(call.saga_id.0)
+        .bind(saga)
+        .bind(&call.step)
+        .bind(&call.step_key)
+        .fetch_one(pool)
+        .await
+}
+
+/// Returns the number of calls without an answer.
+pub async fn count_open(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
+    let statement = "select count(*) from ballet.call where closed_at is null";
+    sqlx::query_scalar(statement).fetch_one(db).await
+}

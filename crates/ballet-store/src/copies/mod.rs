@@ -1,0 +1,9 @@
+//! Copies of others' entities, and what this service shares.
+
+pub mod copied;
+pub mod entity_row;
+pub mod fills;
+pub mod rebuild;
+pub mod republications;
+pub mod source;
+pub mod state;

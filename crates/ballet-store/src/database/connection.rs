@@ -1,0 +1,80 @@
+//! Database access: time limits, transactions and connection options.
+
+use std::time::Duration;
+
+use ballet_amqp::TlsFiles;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{Acquire, PgConnection, Postgres, Transaction};
+
+/// Time limit for an answer. The server ends each of our statements within 30 seconds, or the time that a
+/// handler may take. None of ours takes longer, so a later answer never comes. A connection whose other end lost power is never closed, and without a limit
+/// a caller would wait forever.
+pub const ANSWERED: Duration = Duration::from_secs(40);
+
+/// Time limit for an answer to a statement that may run for ten minutes.
+pub const PATIENT: Duration = Duration::from_secs(11 * 60);
+
+/// Options for a session that holds a lock while it is idle. If the other end lost power, the server
+/// ends the session, and the lock, after some seconds instead of two hours.
+pub const KEEPALIVES: [(&str, &str); 3] =
+    [("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "2"), ("tcp_keepalives_count", "3")];
+
+/// Waits for the database. After a time limit the connection counts as lost.
+pub async fn in_time<T, E: From<sqlx::Error>>(
+    statements: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(ANSWERED, statements).await.unwrap_or_else(|_| Err(silent().into()))
+}
+
+/// Returns the error for a connection without an answer.
+#[must_use]
+pub fn silent() -> sqlx::Error {
+    let silent = format!("the database did not answer within {ANSWERED:?}");
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, silent))
+}
+
+/// Opens a transaction, on a connection of the pool or of the caller. No other function opens one.
+#[expect(clippy::disallowed_methods, reason = "the only place that opens transactions")]
+pub async fn begin<'c>(
+    on: impl Acquire<'c, Database = Postgres>,
+) -> Result<Transaction<'c, Postgres>, sqlx::Error> {
+    in_time(on.begin()).await
+}
+
+/// Like [`in_time`], in a transaction from [`patient`].
+pub async fn in_long_time<T, E: From<sqlx::Error>>(
+    statements: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(PATIENT, statements).await.unwrap_or_else(|_| Err(silent().into()))
+}
+
+/// Opens a transaction for a statement that may read millions of rows, and on which nobody waits.
+pub async fn patient(db: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    let mut transaction = begin(db).await?;
+    let limit = sqlx::query("set local statement_timeout = '10min'");
+    in_time(limit.execute(&mut *transaction)).await?;
+    Ok(transaction)
+}
+
+/// Returns the options to connect to Postgres with these certificates.
+///
+/// # Errors
+///
+/// The URL is not a Postgres URL.
+pub fn connect_options(url: &str, tls: &TlsFiles) -> Result<PgConnectOptions, sqlx::Error> {
+    // sqlx takes any scheme.
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        let scheme = "it does not begin with postgres:// or postgresql://";
+        return Err(sqlx::Error::Configuration(scheme.into()));
+    }
+    let mut options: PgConnectOptions = url.parse()?;
+    let TlsFiles { ca, certificate, key } = tls;
+    if let Some(ca) = ca {
+        // Naming a CA asks for verification of the server.
+        options = options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(ca);
+    }
+    if let (Some(certificate), Some(key)) = (certificate, key) {
+        options = options.ssl_client_cert(certificate).ssl_client_key(key);
+    }
+    Ok(options)
+}

@@ -1,0 +1,163 @@
+//! The servers of a database: one, or several of which one takes writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ballet_amqp::TlsFiles;
+use futures_util::future::join_all;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::database::connection::connect_options;
+
+/// Time limit for the answer of one server.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// The servers that a URL names, and the one that takes writes.
+#[derive(Debug, Clone)]
+pub struct Hosts {
+    all: Arc<[PgConnectOptions]>,
+    current: Arc<AtomicUsize>,
+    /// The latest timeline that any of them has shown.
+    latest: Arc<AtomicU32>,
+    /// The connection to each server over which it was asked last.
+    asked: Arc<[Mutex<Option<PgConnection>>]>,
+}
+
+impl Hosts {
+    /// Parses a URL with one host or several, such as `postgres://user:password@one:5432,two:5432/db`.
+    ///
+    /// # Errors
+    ///
+    /// The URL is not a Postgres URL, or asks for a server that takes no writes.
+    pub fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
+        let all: Result<Vec<_>, _> =
+            one_by_one(url)?.iter().map(|url| connect_options(url, tls)).collect();
+        let all: Arc<[_]> = all?.into();
+        let asked = all.iter().map(|_| Mutex::default()).collect();
+        Ok(Self { all, current: Arc::default(), latest: Arc::default(), asked })
+    }
+
+    /// Changes the options for all servers.
+    #[must_use]
+    pub fn with(&self, change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> Self {
+        let all = self.all.iter().cloned().map(change).collect();
+        let (current, latest) = (Arc::clone(&self.current), Arc::clone(&self.latest));
+        Self { all, current, latest, asked: Arc::clone(&self.asked) }
+    }
+
+    /// The options for the server that took writes last.
+    pub fn options(&self) -> PgConnectOptions {
+        self.all[self.current().min(self.all.len() - 1)].clone()
+    }
+
+    /// The place of the server that took writes last.
+    pub fn current(&self) -> usize {
+        self.current.load(Ordering::Relaxed)
+    }
+
+    pub fn are_several(&self) -> bool {
+        self.all.len() > 1
+    }
+
+    /// Asks all servers which of them takes writes, and uses that one from now on. Returns true if it
+    /// is another one than before.
+    ///
+    /// A primary that was cut off and replaced may come back and take writes as before. So of several
+    /// the one with the latest timeline counts: each promotion begins a new one. One of an earlier
+    /// timeline than was ever seen does not count, even if it is the only one that answers.
+    pub async fn look(&self) -> bool {
+        let before = self.current();
+        let asked = self.all.iter().zip(&*self.asked);
+        let asked = asked.map(|(options, kept)| timeout(ANSWER, timeline(options, kept)));
+        let answers = join_all(asked).await.into_iter().map(|it| it.ok()?.ok()?);
+        let writable = answers.enumerate().filter_map(|(at, timeline)| Some((timeline?, at)));
+        // Of several with the same timeline the one in use stays.
+        let best = writable.max_by_key(|(timeline, at)| (*timeline, *at == before));
+        let Some((timeline, now)) = best else { return false };
+        if timeline < self.latest.fetch_max(timeline, Ordering::Relaxed) {
+            return false;
+        }
+        self.current.swap(now, Ordering::Relaxed) != now
+    }
+}
+
+/// The timeline of a server that takes writes. `None` for one that takes none, such as a standby. The
+/// connection is kept; one that no longer works is replaced.
+async fn timeline(
+    options: &PgConnectOptions,
+    kept: &Mutex<Option<PgConnection>>,
+) -> Result<Option<u32>, sqlx::Error> {
+    let mut kept = kept.lock().await;
+    if let Some(mut db) = kept.take()
+        && let Ok(timeline) = ask(&mut db).await
+    {
+        *kept = Some(db);
+        return Ok(timeline);
+    }
+    let mut db = options.connect().await?;
+    let timeline = ask(&mut db).await?;
+    *kept = Some(db);
+    Ok(timeline)
+}
+
+async fn ask(db: &mut PgConnection) -> Result<Option<u32>, sqlx::Error> {
+    let asked = "select case when not pg_is_in_recovery() \
+             and current_setting('transaction_read_only') = 'off' \
+         then left(pg_walfile_name(pg_current_wal_lsn()), 8) end";
+    let (digits,): (Option<String>,) = sqlx::query_as(asked).fetch_one(db).await?;
+    Ok(digits.and_then(|digits| u32::from_str_radix(&digits, 16).ok()))
+}
+
+/// Makes one URL for each host.
+fn one_by_one(url: &str) -> Result<Vec<String>, sqlx::Error> {
+    let wrong = |why: &str| sqlx::Error::Configuration(why.into());
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (login, hosts) = match authority.rsplit_once('@') {
+        Some((login, hosts)) => (format!("{login}@"), hosts),
+        None => (String::new(), authority),
+    };
+    if !hosts.contains(',') {
+        return Ok(vec![url.to_owned()]);
+    }
+    if hosts.split(',').any(str::is_empty) {
+        return Err(wrong("a host is empty: there is a comma too many"));
+    }
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let mut query: Vec<&str> = query.split('&').filter(|part| !part.is_empty()).collect();
+    // libpq's parameter. A service always writes.
+    if let Some(at) = query.iter().position(|part| part.starts_with("target_session_attrs=")) {
+        let wanted = query.remove(at);
+        if !["read-write", "primary"].iter().any(|good| wanted.ends_with(&format!("={good}"))) {
+            return Err(wrong("target_session_attrs should be read-write: a service writes"));
+        }
+    }
+    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    Ok(hosts.split(',').map(|host| format!("{scheme}://{login}{host}{path}{query}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_with_several_hosts_is_a_url_for_each() {
+        let one = "postgres://u:p@h:5432/d?sslmode=prefer";
+        assert_eq!(one_by_one(one).unwrap(), [one]);
+        let several =
+            "postgres://u:p,q@one:1,two:2/d?target_session_attrs=read-write&sslmode=prefer";
+        assert_eq!(
+            one_by_one(several).unwrap(),
+            ["postgres://u:p,q@one:1/d?sslmode=prefer", "postgres://u:p,q@two:2/d?sslmode=prefer"]
+        );
+        assert_eq!(one_by_one("postgres://a,b").unwrap(), ["postgres://a", "postgres://b"]);
+        for wrong in ["postgres://u@a,/d", "postgres://a,b/d?target_session_attrs=standby"] {
+            one_by_one(wrong).unwrap_err();
+        }
+    }
+}

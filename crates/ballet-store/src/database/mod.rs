@@ -1,0 +1,8 @@
+//! A service's database as such: its servers, connections, time limits and clock.
+
+pub mod ahead;
+pub mod clock;
+pub mod connection;
+pub mod hosts;
+pub mod probe;
+pub mod renewal;

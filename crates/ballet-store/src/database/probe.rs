@@ -1,0 +1,141 @@
+//! Asks the database whether it works, over a connection of its own: those of the pools may be in
+//! use, or broken.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use sqlx::{ConnectOptions, Executor, PgConnection};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::database::hosts::Hosts;
+
+/// Time limit for an answer. Nothing is behind a connection that does not answer in this time.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// After a fail-over a server may answer that takes no writes. Which server it is shows when it was started.
+const TAKES_WRITES: &str = "select current_setting('transaction_read_only') = 'off', \
+     (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint";
+/// Needs half a megabyte on the disk, for a sort, and leaves nothing: neither there nor in the catalogs.
+pub const NEEDS_ROOM: &str = "begin; set local work_mem = '64kB'; \
+     select sum(length(wide)) from (select repeat('x', 1900) || n as wide \
+     from generate_series(1, 256) as n order by 1) as sorted; rollback";
+
+/// Asks the database whether it works.
+#[derive(Debug)]
+pub struct Probe {
+    hosts: Hosts,
+    kept: Mutex<Option<PgConnection>>,
+    /// When the server that answered last was started, in microseconds since 1970.
+    started: AtomicI64,
+}
+
+/// A server: one that was started again is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Server(i64);
+
+impl Probe {
+    pub fn new(hosts: Hosts) -> Self {
+        Self { hosts, kept: Mutex::default(), started: AtomicI64::new(0) }
+    }
+
+    /// Returns the server that answered last, if any has.
+    pub fn server(&self) -> Option<Server> {
+        let started = self.started.load(Ordering::Relaxed);
+        (started != 0).then_some(Server(started))
+    }
+
+    async fn takes_writes(&self, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        let (works, started): (bool, i64) = sqlx::query_as(TAKES_WRITES).fetch_one(db).await?;
+        self.started.store(started, Ordering::Relaxed);
+        Ok(works)
+    }
+
+    /// Returns true if the database answers and is not read-only. Cheap.
+    pub async fn answers(&self) -> bool {
+        let asked = async {
+            let mut kept = self.kept.lock().await;
+            let mut db = match kept.take() {
+                Some(db) => db,
+                None => self.hosts.options().connect().await?,
+            };
+            let works = self.takes_writes(&mut db).await?;
+            *kept = Some(db);
+            Ok::<_, sqlx::Error>(works)
+        };
+        matches!(timeout(LIMIT, asked).await, Ok(Ok(true)))
+    }
+
+    /// Returns true if the database takes a new connection and writes over it, and has room on its
+    /// disk. Asked when work fails in a way that may be the database's fault.
+    pub async fn works(&self) -> bool {
+        let asked = async {
+            let mut kept = self.kept.lock().await;
+            drop(kept.take());
+            let mut db = self.hosts.options().connect().await?;
+            let works = self.takes_writes(&mut db).await?;
+            if works {
+                db.execute(NEEDS_ROOM).await?;
+            }
+            *kept = Some(db);
+            Ok::<_, sqlx::Error>(works)
+        };
+        match timeout(LIMIT, asked).await {
+            Ok(Ok(works)) => works,
+            Ok(Err(error)) => {
+                tracing::debug!("the database does not work: {error}");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use ballet_amqp::TlsFiles;
+    use ballet_stage::{Database, Link, Postgres, Proxy};
+
+    use super::*;
+
+    fn hosts(url: &str) -> Hosts {
+        Hosts::parse(url, &TlsFiles::default()).expect("a URL")
+    }
+
+    #[tokio::test]
+    async fn t183_a_database_that_never_answers_is_told_within_seconds() {
+        let postgres = Postgres::shared().await.expect("Postgres");
+        let database = Database::new(postgres, "probe").await.expect("a database");
+        let proxy = Proxy::to(database.url()).await.expect("a proxy");
+        let probe = Probe::new(hosts(proxy.url()));
+        assert!(probe.answers().await && probe.works().await && probe.answers().await);
+        proxy.set(Link::Silent);
+        for _ in 0..2 {
+            let begun = Instant::now();
+            assert!(!probe.answers().await && !probe.works().await);
+            assert!(begun.elapsed() < 3 * LIMIT, "{:?}", begun.elapsed());
+        }
+        proxy.set(Link::Open);
+        assert!(probe.works().await && probe.answers().await);
+    }
+
+    #[tokio::test]
+    async fn who_may_create_no_temporary_tables_may_work_all_the_same() {
+        let postgres = Postgres::shared().await.expect("Postgres");
+        let database = Database::new(postgres, "no_temp").await.expect("a database");
+        let hosts = hosts(database.url());
+        let mut db = hosts.options().connect().await.expect("a connection");
+        let probe = Probe::new(hosts);
+        let revoke = "do $$ begin execute format('revoke temporary on database %I from public, %I',
+            current_database(), current_user); end $$";
+        db.execute(revoke).await.expect("revoked");
+        assert!(probe.works().await);
+        let read_only =
+            "do $$ begin execute format('alter role %I set default_transaction_read_only = on',
+            current_user); end $$";
+        db.execute(read_only).await.expect("set");
+        assert!(!probe.works().await);
+    }
+}

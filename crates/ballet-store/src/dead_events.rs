@@ -1,0 +1,234 @@
+//! Events that a service could not publish, and that it keeps in `ballet.outbox_dead` with the reason.
+
+use ballet_fault::{self as fault, FaultPoint};
+use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};
+use uuid::Uuid;
+
+use crate::operators::change::{as_service, change};
+
+/// The events of one batch that is put back.
+const BATCH: i64 = 500;
+/// The events that are put back in one transaction.
+const STEP: i64 = 5_000;
+
+/// An event that could not be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadEvent {
+    /// Its message id, unless somebody removed it from the row.
+    pub message_id: Option<Uuid>,
+    /// Its type.
+    pub event_type: Option<String>,
+    /// The saga that it belongs to, if any.
+    pub saga_id: Option<Uuid>,
+    /// When it was emitted.
+    pub created_at: Timestamp,
+    /// Why it could not be published.
+    pub reason: String,
+    /// Its body.
+    pub body: Option<String>,
+}
+
+/// Selects events. An empty filter selects all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only these message ids.
+    pub messages: Vec<Uuid>,
+    /// Only these sagas.
+    pub sagas: Vec<Uuid>,
+    /// Only these event types.
+    pub events: Vec<String>,
+}
+
+/// The condition of a [`Filter`], with parameters 1 to 3.
+const SELECTED: &str = "(cardinality($1::uuid[]) = 0 or message_id = any($1)) \
+    and (cardinality($2::uuid[]) = 0 or saga_id = any($2)) \
+    and (cardinality($3::text[]) = 0 or event_type = any($3))";
+
+/// Lists the events that the service of this database could not publish: the oldest first, at most
+/// `limit`.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn list(
+    db: &mut PgConnection,
+    filter: &Filter,
+    limit: u32,
+) -> Result<Vec<DeadEvent>, sqlx::Error> {
+    let statement = format!(
+        "select message_id, event_type, saga_id, created_at, reason, body from ballet.outbox_dead \
+         where {SELECTED} order by created_at, owner, batch, position limit $4"
+    );
+    sqlx::query_as(AssertSqlSafe(statement))
+        .bind(&filter.messages)
+        .bind(&filter.sagas)
+        .bind(&filter.events)
+        .bind(i64::from(limit))
+        .fetch_all(db)
+        .await
+}
+
+/// Counts the events that a filter selects.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn count(db: &mut PgConnection, filter: &Filter) -> Result<i64, sqlx::Error> {
+    let statement = format!("select count(*) from ballet.outbox_dead where {SELECTED}");
+    let (count,): (i64,) = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(&filter.messages)
+        .bind(&filter.sagas)
+        .bind(&filter.events)
+        .fetch_one(db)
+        .await?;
+    Ok(count)
+}
+
+/// Puts events back into the outbox, and returns how many. A replica of the service publishes them,
+/// under their message ids, as it publishes what a dead process left behind: in order, but for several
+/// replicas that publish at the same time.
+///
+/// It goes in steps of some thousand events, so nothing waits long for it. An event is put back once,
+/// whenever this is interrupted; the next call goes on. What cannot be published this time either is not
+/// put back a second time. `progress` hears after each step how many were put back.
+///
+/// # Errors
+///
+/// If the database does not answer, or the service has not migrated it yet.
+pub async fn retry(
+    db: &mut PgConnection,
+    filter: &Filter,
+    mut progress: impl FnMut(u64),
+) -> Result<u64, sqlx::Error> {
+    // What dies again has the number of its step's process.
+    let mut steps = Vec::new();
+    let mut put = 0;
+    loop {
+        let step = retry_step(db, filter, &mut steps).await?;
+        put += step;
+        if step > 0 {
+            progress(put);
+        }
+        if step < STEP.unsigned_abs() {
+            return Ok(put);
+        }
+    }
+}
+
+/// Puts back some events, but none that a step before this one has put back.
+async fn retry_step(
+    db: &mut PgConnection,
+    filter: &Filter,
+    steps: &mut Vec<i64>,
+) -> Result<u64, sqlx::Error> {
+    let mut transaction = change(db).await?;
+    as_service(&mut transaction).await?;
+    // Chosen first: looking for them takes longer than moving them.
+    let choose = format!(
+        "select owner, batch, position from ballet.outbox_dead where {SELECTED} and owner <> all($4) \
+         order by owner, batch, position limit {STEP} for update skip locked"
+    );
+    let chosen: Vec<(i64, i64, i32)> = sqlx::query_as(AssertSqlSafe(choose))
+        .bind(&filter.messages)
+        .bind(&filter.sagas)
+        .bind(&filter.events)
+        .bind(&*steps)
+        .fetch_all(&mut *transaction)
+        .await?;
+    if chosen.is_empty() {
+        return Ok(0);
+    }
+    let (process, table) = take_table(&mut transaction).await?;
+    steps.push(process);
+    let statement = format!(
+        "with gone as (delete from ballet.outbox_dead d \
+             using unnest($1::bigint[], $2::bigint[], $3::int[]) as chosen (owner, batch, position) \
+             where (d.owner, d.batch, d.position) = (chosen.owner, chosen.batch, chosen.position) \
+             returning d.*), \
+         ordered as (select *, row_number() over (order by owner, batch, position) - 1 as at \
+             from gone) \
+         insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
+             saga_id, causation_id, traceparent, body, created_at) \
+         select $4, at / {BATCH}, (at % {BATCH})::int, message_id, event_type, saga_id, \
+             causation_id, traceparent, body, created_at from ordered"
+    );
+    let put = sqlx::query(AssertSqlSafe(statement))
+        .bind(chosen.iter().map(|(owner, ..)| *owner).collect::<Vec<_>>())
+        .bind(chosen.iter().map(|(_, batch, _)| *batch).collect::<Vec<_>>())
+        .bind(chosen.iter().map(|(.., position)| *position).collect::<Vec<_>>())
+        .bind(process)
+        .execute(&mut *transaction)
+        .await?;
+    fault::point(FaultPoint::BeforeTables, "put_back");
+    transaction.commit().await?;
+    fault::point(FaultPoint::AfterTables, "put_back");
+    Ok(put.rows_affected())
+}
+
+/// An event to publish in the name of a service.
+#[derive(Debug)]
+pub struct NewEvent<'a> {
+    pub message_id: Uuid,
+    pub event_type: &'a str,
+    pub saga_id: Uuid,
+    pub causation_id: Option<Uuid>,
+    pub body: &'a str,
+}
+
+/// Adds an event to the outbox, in a transaction of the caller. A replica of the service publishes it as it
+/// publishes what a dead process left behind.
+pub async fn add(db: &mut PgConnection, event: &NewEvent<'_>) -> Result<(), sqlx::Error> {
+    let (process, table) = take_table(db).await?;
+    let insert = format!(
+        "insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
+         saga_id, causation_id, body, created_at) values ($1, 0, 0, $2, $3, $4, $5, $6, ballet.now())"
+    );
+    sqlx::query(AssertSqlSafe(insert))
+        .bind(process)
+        .bind(event.message_id)
+        .bind(event.event_type)
+        .bind(event.saga_id)
+        .bind(event.causation_id)
+        .bind(event.body)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+/// Takes an outbox table for a process that never lived: whoever finds its table takes it over.
+async fn take_table(db: &mut PgConnection) -> Result<(i64, i16), sqlx::Error> {
+    let take = "select process, ballet.take_outbox(process) \
+                from (select nextval('ballet.process') as process) as drawn";
+    sqlx::query_as(take).fetch_one(db).await
+}
+
+/// Deletes events for good, and returns how many.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn forget(db: &mut PgConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
+    let statement = format!("delete from ballet.outbox_dead where {SELECTED}");
+    let deleted = sqlx::query(AssertSqlSafe(statement))
+        .bind(&filter.messages)
+        .bind(&filter.sagas)
+        .bind(&filter.events)
+        .execute(db)
+        .await?;
+    Ok(deleted.rows_affected())
+}
+
+impl FromRow<'_, PgRow> for DeadEvent {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            message_id: row.try_get(0)?,
+            event_type: row.try_get(1)?,
+            saga_id: row.try_get(2)?,
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>(3)?.to_jiff(),
+            reason: row.try_get(4)?,
+            body: row.try_get(5)?,
+        })
+    }
+}

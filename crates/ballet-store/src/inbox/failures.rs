@@ -1,0 +1,156 @@
+//! The table of failures: messages that could not be handled yet, each with the reason.
+//!
+//! A separate statement records a failure before its message goes to a retry queue or to the dead
+//! letters. The row needs no update when the message is handled later: the inbox shows that.
+
+use std::time::Duration;
+
+use ballet_core::{MessageId, SagaId};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+/// Time limit for recording a failure. The message waits unacknowledged meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Counting stops at this number.
+const MAX_COUNTED: i64 = 10_000;
+
+/// Returns the numbers of stuck sagas: those that are retried, and those that wait for a person.
+pub async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Error> {
+    sqlx::query_as(
+        "select (count(*) filter (where not for_good))::float8, \
+             (count(*) filter (where for_good))::float8 from ( \
+             select saga_id, bool_or(next_at is null) as for_good from ( \
+                 (select saga_id, next_at from ballet.failure f \
+                 where saga_id is not null \
+                     and not exists (select from ballet.inbox i \
+                         where i.message_id = f.message_id) \
+                     and not exists (select from ballet.inbox_other i \
+                         where i.message_id = f.message_id) \
+                 limit $1) \
+                 union all \
+                 (select saga_id, nullif(next_at, 'infinity') from ballet.call \
+                 where closed_at is null and last_error is not null limit $1) \
+             ) as waiting group by saga_id \
+         ) as saga",
+    )
+    .bind(MAX_COUNTED)
+    .fetch_one(db)
+    .await
+}
+
+/// Deletes the records of messages that were handled. The inbox shows that of most; one that is kept
+/// apart may be forgotten before its record.
+pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<(), sqlx::Error> {
+    let messages: Vec<Uuid> = messages.iter().map(|message| message.0).collect();
+    let delete = sqlx::query("delete from ballet.failure where message_id = any($1)");
+    delete.bind(messages).execute(db).await.map(drop)
+}
+
+/// Records of a message that was tried before that it is not tried again: it became a dead letter
+/// before any handler got it.
+pub async fn give_up(pool: &PgPool, message: MessageId, reason: &str, detail: &str) {
+    let update = sqlx::query(
+        "update ballet.failure set reason = $2, detail = $3, next_at = null, \
+             last_failed_at = ballet.now() where message_id = $1",
+    );
+    let update = update.bind(message.0).bind(reason).bind(detail.replace('\0', " "));
+    log_failure(async { update.execute(pool).await.map(drop) }).await;
+}
+
+/// A failure of a handler.
+#[derive(Debug)]
+pub struct Failed {
+    pub handler: &'static str,
+    pub reason: &'static str,
+    pub detail: String,
+    pub attempts: u32,
+    /// How long the message waits in a retry queue.
+    pub wait: Option<Duration>,
+}
+
+/// Records a failure. An error while recording does not hold up the message.
+pub async fn record(
+    pool: &PgPool,
+    message: MessageId,
+    saga: Option<SagaId>,
+    event_type: &str,
+    failed: &Failed,
+) {
+    log_failure(insert(pool, message, saga, event_type, failed)).await;
+}
+
+async fn log_failure(recorded: impl Future<Output = Result<(), sqlx::Error>>) {
+    let error = match tokio::time::timeout(PATIENCE, recorded).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {PATIENCE:?}"),
+    };
+    // The caller's span names the message.
+    tracing::warn!("cannot change the list of stuck sagas for a message: {error}");
+}
+
+/// Records a failure.
+pub async fn insert(
+    pool: &PgPool,
+    message: MessageId,
+    saga: Option<SagaId>,
+    event_type: &str,
+    failed: &Failed,
+) -> Result<(), sqlx::Error> {
+    let Failed { handler, reason, detail, attempts, wait } = failed;
+    let wait = wait.map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+    sqlx::query(
+        "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, \
+             attempts, first_failed_at, last_failed_at, next_at) \
+         select $1, $2, $3, $4, $5, $6, $7, at, at, at + $8 * interval '1 millisecond' \
+         from (select ballet.now() as at) as now \
+         on conflict (message_id) do update set handler = excluded.handler, \
+             reason = excluded.reason, detail = excluded.detail, attempts = excluded.attempts, \
+             last_failed_at = excluded.last_failed_at, next_at = excluded.next_at",
+    )
+    .bind(message.0)
+    .bind(saga.map(|saga| saga.0))
+    .bind(event_type)
+    .bind(handler)
+    .bind(reason)
+    // Postgres does not store zero bytes in text.
+    .bind(detail.replace('\0', " "))
+    .bind(i32::try_from(*attempts).unwrap_or(i32::MAX))
+    .bind(wait)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Returns which of these messages are tried again, or were to be in the last minutes.
+pub async fn tried_again(
+    db: &mut PgConnection,
+    ids: &[Uuid],
+    minutes: i32,
+) -> Result<Vec<MessageId>, sqlx::Error> {
+    let again = "select message_id from ballet.failure where message_id = any($1) \
+                 and next_at > ballet.now() - make_interval(mins => $2)";
+    let again: Vec<Uuid> = sqlx::query_scalar(again).bind(ids).bind(minutes).fetch_all(db).await?;
+    Ok(again.into_iter().map(MessageId).collect())
+}
+
+/// Returns the failure that a person would compensate for: of a message of a saga with one of these
+/// types that is not handled. Says whether it is for good, and why.
+pub async fn of_saga(
+    db: &mut PgConnection,
+    saga: Uuid,
+    types: &[&str],
+) -> Result<Option<(bool, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "select next_at is null, detail from ballet.failure f \
+         where saga_id = $1 and event_type = any($2) \
+             and not exists (select from ballet.inbox i where i.message_id = f.message_id) \
+             and not exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
+             and not exists (select from ballet.solved s where s.note_id = f.message_id) \
+         order by next_at nulls first limit 1",
+    )
+    .bind(saga)
+    .bind(types)
+    .fetch_optional(db)
+    .await
+}

@@ -1,0 +1,139 @@
+//! What is stuck in a service: messages that could not be handled, and calls to the outside that
+//! fail or have waited for a minute, each with the reason.
+//!
+//! A service records a failure before the message goes to a retry queue or becomes a dead letter.
+//! The record is not changed when the message is handled later: the inbox shows that. A message
+//! that never reached a handler (unreadable, or fatal to the process) is only a dead letter.
+
+use ballet_core::{MessageId, SagaId};
+use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, Row};
+use uuid::Uuid;
+
+/// A message or a call that is not done because of a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    /// The saga that waits for it. A message outside of sagas has none.
+    pub saga_id: Option<SagaId>,
+    /// What is not done.
+    pub what: What,
+    /// The step or the projection; `abort` for a compensation.
+    pub handler: String,
+    /// The reason as a code: `failed`, `permanent` or `not_yet` for a message, `call_failed` for a
+    /// call.
+    pub reason: String,
+    /// The reason in a sentence.
+    pub detail: String,
+    /// The number of attempts.
+    pub attempts: u32,
+    /// When a message failed first, or when a call was requested.
+    pub since: Timestamp,
+    /// The next attempt; `None` for a dead letter, and for a call that is set aside: they wait for an
+    /// operator.
+    pub next_at: Option<Timestamp>,
+}
+
+impl Stuck {
+    /// Whether it is the event of a deadline that cannot be published, and so in no queue. `what` names it
+    /// like a message.
+    #[must_use]
+    pub fn is_deadline(&self) -> bool {
+        self.handler == "deadline"
+    }
+}
+
+/// What is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A message is not handled.
+    Message {
+        /// Its id.
+        message_id: MessageId,
+        /// Its type.
+        event_type: String,
+    },
+    /// A call to the outside has no answer.
+    Call {
+        /// Its key.
+        call_key: Uuid,
+        /// Whether a compensation makes it.
+        undo: bool,
+    },
+}
+
+/// Lists what is stuck in the service to which this database belongs: the oldest first, at most
+/// `limit` entries.
+///
+/// ```
+/// # async fn example(db: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+/// for stuck in ballet_store::inbox::stuck::list(db, 100).await? {
+///     println!("{}: {} ({} attempts)", stuck.handler, stuck.detail, stuck.attempts);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx::Error> {
+    // A retry may succeed at any moment, so this is only what is stuck now. The attempts of a call
+    // begin anew when the other side answers that it has no outcome yet: that call is not stuck.
+    sqlx::query_as(
+        "select message_id as id, event_type, null as undo, saga_id, handler, reason, detail, \
+             attempts, first_failed_at as since, next_at \
+         from ballet.failure f \
+         where not exists (select from ballet.inbox i where i.message_id = f.message_id) \
+             and not exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
+         union all \
+         select call_key, null, undo, saga_id, step, 'call_failed', \
+             coalesce(last_error, 'it waits for its turn: other calls of this step fail or take long'), \
+             attempts, created_at, nullif(next_at, 'infinity') \
+         from ballet.call where closed_at is null \
+             and (last_error is not null or created_at < ballet.now() - interval '1 minute') \
+             and not (attempts = 0 and last_error is not null \
+                 and next_at > ballet.now() - interval '1 minute') \
+         order by since limit $1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(db)
+    .await
+}
+
+/// Deletes the records of failures whose messages will not come again, because they were discarded
+/// or sent under new ids. Returns the number of deleted records.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<u64, sqlx::Error> {
+    let messages: Vec<Uuid> = messages.iter().map(|message| message.0).collect();
+    let forgotten = sqlx::query("delete from ballet.failure where message_id = any($1)")
+        .bind(messages)
+        .execute(db)
+        .await?;
+    Ok(forgotten.rows_affected())
+}
+
+impl FromRow<'_, PgRow> for Stuck {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let id: Uuid = row.try_get("id")?;
+        let what = match row.try_get::<Option<String>, _>("event_type")? {
+            Some(event_type) => What::Message { message_id: MessageId(id), event_type },
+            None => What::Call { call_key: id, undo: row.try_get("undo")? },
+        };
+        let attempts: i32 = row.try_get("attempts")?;
+        let next_at: Option<jiff_sqlx::Timestamp> = row.try_get("next_at")?;
+        Ok(Self {
+            saga_id: row.try_get::<Option<Uuid>, _>("saga_id")?.map(SagaId),
+            what,
+            handler: row.try_get("handler")?,
+            reason: row.try_get("reason")?,
+            detail: row.try_get("detail")?,
+            attempts: u32::try_from(attempts).unwrap_or_default(),
+            since: row.try_get::<jiff_sqlx::Timestamp, _>("since")?.to_jiff(),
+            next_at: next_at.map(jiff_sqlx::Timestamp::to_jiff),
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! What a row of the ledger records, and of which step.
+
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+/// The states that a ledger row records, in the order in which a step passes through them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Entry {
+    /// One of a join's events has arrived.
+    Arrived,
+    /// The call of the step is open.
+    Calling,
+    /// The step took effect.
+    Done,
+    /// The step refused.
+    Refused,
+    /// The call of the compensation is open.
+    Compensating,
+    /// The step is undone.
+    Compensated,
+    /// The tombstone: the saga is aborted.
+    Aborted,
+}
+
+impl Entry {
+    /// All of them, in this order.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Arrived,
+        Self::Calling,
+        Self::Done,
+        Self::Refused,
+        Self::Compensating,
+        Self::Compensated,
+        Self::Aborted,
+    ];
+
+    /// As the table has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Arrived => "arrived",
+            Self::Calling => "calling",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Compensating => "undoing",
+            Self::Compensated => "undone",
+            Self::Aborted => "aborted",
+        }
+    }
+
+    /// Reads a state as the table has it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|entry| entry.as_str() == text)
+    }
+
+    /// Reads the column `entry` of a row.
+    pub(crate) fn of(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let text: &str = row.try_get("entry")?;
+        Self::parse(text).ok_or_else(|| {
+            sqlx::Error::Decode(format!("the ledger has an unknown entry {text:?}").into())
+        })
+    }
+}
+
+/// The key of steps that run once in a saga.
+pub const NO_KEY: &str = "";
+
+/// One repetition of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepKey<'a> {
+    /// The step.
+    pub step: &'a str,
+    /// Its key.
+    pub key: &'a str,
+}
+
+impl StepKey<'static> {
+    /// The step and key of a saga's tombstone.
+    pub const fn whole(saga: &'static str) -> Self {
+        Self { step: "", key: saga }
+    }
+}

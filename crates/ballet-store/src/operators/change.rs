@@ -1,0 +1,27 @@
+//! Transactions in which a person changes something.
+
+use sqlx::{Connection, Executor, PgConnection, Postgres, Transaction};
+
+/// The limits of a transaction in which a person changes something: of a wait for a lock, which is the
+/// time in which a transaction of the service ends; of a statement; and of what happens between two of
+/// them. A command that is frozen, or whose network is gone, keeps its locks no longer than that.
+const LIMITS: &str = "set local lock_timeout = '10s'; set local statement_timeout = '1min'; \
+    set local idle_in_transaction_session_timeout = '10s'";
+
+/// Opens a transaction in which a person changes something.
+pub async fn change(db: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
+    let mut transaction = db.begin().await?;
+    transaction.execute(LIMITS).await?;
+    Ok(transaction)
+}
+
+/// From now on the transaction has the rights of the service, and what it makes is the service's. An
+/// administrator may connect as another user; of an outbox table that is not its own, the service can read
+/// nothing.
+pub async fn as_service(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let set = "select set_config('role', owner, true) from (select pg_get_userbyid(relowner)::text \
+               as owner from pg_class where oid = to_regclass('ballet.outbox_table')) as service \
+               where owner <> current_user and pg_has_role(owner, 'member')";
+    sqlx::query(set).execute(db).await.map(drop)
+}

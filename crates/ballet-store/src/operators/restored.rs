@@ -1,0 +1,28 @@
+//! That the database was restored from a backup, and aborts wait until it has heard what it missed.
+
+use jiff::SignedDuration;
+use sqlx::PgConnection;
+
+/// Whether aborts are to be put off now.
+pub async fn holds_aborts(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let holds = "select exists (select from ballet.restored where hold_until > ballet.now())";
+    sqlx::query_scalar(holds).fetch_one(db).await
+}
+
+/// Makes the service put off aborts, for as long as `longest` unless [`end_hold`] comes first.
+pub async fn hold_aborts(
+    db: &mut PgConnection,
+    longest: SignedDuration,
+) -> Result<(), sqlx::Error> {
+    let hold = "insert into ballet.restored (restored_at, hold_until) \
+                values (ballet.now(), ballet.now() + $1 * interval '1 second') \
+                on conflict (only_one) do update set restored_at = excluded.restored_at, \
+                    hold_until = excluded.hold_until";
+    sqlx::query(hold).bind(longest.as_secs_f64()).execute(db).await.map(drop)
+}
+
+/// Lets the service take aborts in.
+pub async fn end_hold(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let end = "update ballet.restored set hold_until = ballet.now()";
+    sqlx::query(end).execute(db).await.map(drop)
+}

@@ -1,0 +1,158 @@
+//! The table of compensations that a person has done by hand. The saga goes on after that, with
+//! the compensations of earlier steps.
+
+use std::time::Duration;
+
+use ballet_core::SagaId;
+use jiff::Timestamp;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+/// A saga in which a person has compensated a step, and earlier steps are left.
+#[derive(Debug)]
+pub struct Solved {
+    pub saga_id: SagaId,
+    /// The saga's name.
+    pub saga: String,
+    pub step: String,
+    pub key: String,
+    /// The id of the note about a failure.
+    pub note_id: Uuid,
+    pub attempts: u32,
+}
+
+/// Returns the next of these sagas that is due.
+pub async fn next(
+    db: &mut PgConnection,
+    sagas: &[&'static str],
+) -> Result<Option<Solved>, sqlx::Error> {
+    type Columns = (Uuid, String, String, String, Uuid, i32);
+    let due: Option<Columns> = sqlx::query_as(
+        "select saga_id, saga, step, key, note_id, attempts from ballet.solved \
+         where next_at <= ballet.now() and saga = any($1) order by next_at limit 1",
+    )
+    .bind(sagas)
+    .fetch_optional(db)
+    .await?;
+    Ok(due.map(|(saga_id, saga, step, key, note_id, attempts)| Solved {
+        saga_id: SagaId(saga_id),
+        saga,
+        step,
+        key,
+        note_id,
+        attempts: u32::try_from(attempts).unwrap_or_default(),
+    }))
+}
+
+/// Takes it. Returns false if another process has taken it before.
+pub async fn take(db: &mut PgConnection, solved: &Solved) -> Result<bool, sqlx::Error> {
+    let take = "update ballet.solved set next_at = null \
+                where saga_id = $1 and step = $2 and key = $3 and next_at is not null";
+    let taken = sqlx::query(take).bind(solved.saga_id.0).bind(&solved.step).bind(&solved.key);
+    Ok(taken.execute(db).await?.rows_affected() > 0)
+}
+
+/// Tries it again later.
+pub async fn put_off(pool: &PgPool, solved: &Solved, pause: Duration) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update ballet.solved set attempts = attempts + 1, \
+             next_at = ballet.now() + make_interval(secs => $4) \
+         where saga_id = $1 and step = $2 and key = $3 and next_at is not null",
+    )
+    .bind(solved.saga_id.0)
+    .bind(&solved.step)
+    .bind(&solved.key)
+    .bind(pause.as_secs_f64())
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// A compensation that a person has done by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The step.
+    pub step: String,
+    /// Its key, if it has one.
+    pub key: String,
+    /// Who says so.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+    /// What the service's compensation failed with last.
+    pub last_error: Option<String>,
+}
+
+/// The compensations of a saga that a person has done by hand.
+pub async fn notes(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Note>, sqlx::Error> {
+    type Columns = (String, String, String, String, jiff_sqlx::Timestamp, Option<String>);
+    let statement = "select step, key, solved_by, why, solved_at, last_error from ballet.solved \
+                     where saga_id = $1 order by solved_at";
+    let rows: Vec<Columns> = sqlx::query_as(statement).bind(saga).fetch_all(db).await?;
+    let solved = |(step, key, by, why, at, last_error): Columns| {
+        let at = at.to_jiff();
+        Note { step, key, by, why, at, last_error }
+    };
+    Ok(rows.into_iter().map(solved).collect())
+}
+
+/// Returns who compensated which step of each saga by hand, and why.
+pub async fn all(
+    db: &mut PgConnection,
+) -> Result<Vec<(Uuid, String, String, String)>, sqlx::Error> {
+    let all = "select saga_id, step, solved_by, why from ballet.solved";
+    sqlx::query_as(all).fetch_all(db).await
+}
+
+/// A compensation that a person has done by hand, to be noted.
+#[derive(Debug)]
+pub struct NewNote<'a> {
+    /// The saga.
+    pub saga_id: Uuid,
+    /// Its name.
+    pub saga: &'a str,
+    /// The step.
+    pub step: &'a str,
+    /// Its key.
+    pub key: &'a str,
+    /// Who says so.
+    pub by: &'a str,
+    /// Why.
+    pub why: &'a str,
+    /// The event that says it.
+    pub message_id: Option<Uuid>,
+    /// What the service's compensation failed with last.
+    pub last_error: Option<String>,
+    /// Whether earlier steps are left, with which the saga goes on.
+    pub goes_on: bool,
+    /// The id of the note.
+    pub note_id: Uuid,
+}
+
+/// Adds a note. Other steps of the saga that wait may go on now.
+pub async fn insert(db: &mut PgConnection, note: &NewNote<'_>) -> Result<(), sqlx::Error> {
+    let now = "update ballet.solved set next_at = ballet.now() \
+               where saga_id = $1 and next_at is not null";
+    sqlx::query(now).bind(note.saga_id).execute(&mut *db).await?;
+    sqlx::query(
+        "insert into ballet.solved (saga_id, saga, step, key, solved_by, why, solved_at, message_id, \
+             last_error, next_at, note_id) \
+         select $1, $2, $3, $4, $5, $6, at, $7, $8, case when $9 then at end, $10 \
+         from (select ballet.now() as at) as now",
+    )
+    .bind(note.saga_id)
+    .bind(note.saga)
+    .bind(note.step)
+    .bind(note.key)
+    .bind(note.by)
+    .bind(note.why)
+    .bind(note.message_id)
+    .bind(&note.last_error)
+    .bind(note.goes_on)
+    .bind(note.note_id)
+    .execute(db)
+    .await
+    .map(drop)
+}

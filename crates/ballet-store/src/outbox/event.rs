@@ -1,0 +1,25 @@
+//! An event that waits for its transaction to commit.
+
+use ballet_core::{MessageId, SagaId};
+use ballet_fault::WorksOn;
+
+use crate::ledger::event::Encoded;
+use crate::trace::Trace;
+
+/// An event that waits for its transaction to commit.
+#[derive(Debug, Clone)]
+pub struct Emitted {
+    pub message_id: MessageId,
+    pub event: Encoded,
+    pub saga_id: Option<SagaId>,
+    pub causation_id: Option<MessageId>,
+    pub trace: Option<Trace>,
+    /// What was noted in the transaction when it was published.
+    pub noted: Option<u32>,
+}
+
+impl WorksOn for Emitted {
+    fn names(&self) -> Vec<String> {
+        vec![self.event.event_type.name().to_owned()]
+    }
+}

@@ -1,0 +1,173 @@
+//! The number of a process, and its signs of life: a lock and a lease.
+//!
+//! While a process is alive, it has a session that holds an advisory lock on its number. When the
+//! session is gone, the process counts as gone at once. A frozen process keeps its session, so it
+//! also has to renew its lease, by the database's clock. Others may sweep the events of a process
+//! that is gone. If it lives after all, the sweep makes copies with the same ids, which receivers
+//! drop.
+
+use jiff::Timestamp;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
+
+use crate::database::connection::{KEEPALIVES, in_time};
+use crate::outbox::tables as outbox_tables;
+
+/// The first key of these two-key advisory locks ("blt" in ASCII).
+const CLASS: i32 = 0x62_6c_74;
+/// How long a process counts as alive without a renewal. Renewals are every two seconds, and a lost
+/// session is open again sooner than this.
+const LEASE: &str = "15 seconds";
+/// No process has a lease for longer than this: the database's clock was ahead when it renewed.
+const LONGEST_LEASE: &str = "1 minute";
+
+fn lock_key(process: i64) -> i32 {
+    // Numbers come from a sequence. Two processes whose numbers differ by 2^32 are never alive at
+    // the same time.
+    i32::from_ne_bytes(u32::try_from(process & 0xffff_ffff).unwrap_or_default().to_ne_bytes())
+}
+
+/// Draws a process number, and opens the session that holds its lock and begins its lease.
+pub async fn begin(options: &PgConnectOptions) -> Result<(i64, PgConnection), sqlx::Error> {
+    let mut session = connect(options).await?;
+    loop {
+        let draw = sqlx::query_scalar("select nextval('ballet.process')").fetch_one(&mut session);
+        let process = in_time(draw).await?;
+        // In a restored database, or one that was copied without its sequences, the sequence may be behind:
+        // a process of this number may be alive, or may have left events behind.
+        if in_time(try_lock(&mut session, process)).await? {
+            if !in_time(is_known(&mut session, process)).await? {
+                in_time(renew(&mut session, process, Some("it starts"))).await?;
+                return Ok((process, session));
+            }
+            let free = sqlx::query("select pg_advisory_unlock($1, $2)");
+            let free = free.bind(CLASS).bind(lock_key(process));
+            in_time(free.execute(&mut session)).await?;
+        }
+    }
+}
+
+/// Returns true if a process of this number has left something behind: a lease, a table, or events in any
+/// table. It would be taken for ours.
+async fn is_known(session: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
+    let mut known = "select exists (select from ballet.process_lease where process = $1) \
+                     or exists (select from ballet.outbox_table where owner = $1)"
+        .to_owned();
+    for table in outbox_tables::list(session).await? {
+        let number = table.number;
+        known
+            .push_str(&format!(" or exists (select from ballet.outbox_{number} where owner = $1)"));
+    }
+    sqlx::query_scalar(AssertSqlSafe(known)).bind(process).fetch_one(session).await
+}
+
+/// Opens a session for lock and lease.
+pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    in_time(options.clone().options(KEEPALIVES).connect()).await
+}
+
+/// Takes the lock on a number, if it is free. It ends with the session.
+pub async fn try_lock(session: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
+    let lock = sqlx::query_scalar("select pg_try_advisory_lock($1, $2)");
+    lock.bind(CLASS).bind(lock_key(process)).fetch_one(session).await
+}
+
+/// Returns true if no session holds the lock on a number. Call it outside of a transaction: the
+/// probing lock then ends with the statement, and none is left on a pooled connection.
+pub async fn lock_is_free(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
+    let probe = sqlx::query_scalar("select pg_try_advisory_xact_lock($1, $2)");
+    probe.bind(CLASS).bind(lock_key(process)).fetch_one(db).await
+}
+
+/// Renews the lease of a process, which says why it is not ready, if it is not.
+pub async fn renew(
+    session: &mut PgConnection,
+    process: i64,
+    unready: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    let renew = "insert into ballet.process_lease (process, lease_until, unready) \
+                 values ($1, ballet.now() + $2::interval, $3) on conflict (process) do update \
+                 set lease_until = excluded.lease_until, unready = excluded.unready";
+    sqlx::query(renew).bind(process).bind(LEASE).bind(unready).execute(session).await.map(drop)
+}
+
+/// Returns true if the process with this number is gone. Call it outside of a transaction, as
+/// [`lock_is_free`].
+pub async fn is_gone(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
+    // Between its lock and its first lease a process is alive.
+    let statement = "select pg_try_advisory_xact_lock($1, $2) or exists (select \
+                     from ballet.process_lease where process = $3 and lease_until \
+                     not between ballet.now() and ballet.now() + $4::interval)";
+    let (gone,): (bool,) = sqlx::query_as(statement)
+        .bind(CLASS)
+        .bind(lock_key(process))
+        .bind(process)
+        .bind(LONGEST_LEASE)
+        .fetch_one(db)
+        .await?;
+    Ok(gone)
+}
+
+/// Whether a process of a service is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alive {
+    /// One is.
+    Yes,
+    /// None is. The last lease ended then, if there was one.
+    No(Option<Timestamp>),
+}
+
+/// Returns whether a process is alive, for those who look from outside.
+///
+/// # Errors
+///
+/// The database does not answer.
+pub async fn alive(db: &mut PgConnection) -> Result<Alive, sqlx::Error> {
+    // A process that was killed leaves a lease and no lock; a frozen one a lock and an old lease.
+    let statement = "select coalesce(bool_or(lease_until between ballet.now() \
+                     and ballet.now() + $2::interval and exists (select from pg_locks \
+                     where locktype = 'advisory' and classid::bigint = $1 and objsubid = 2 \
+                     and granted and objid::bigint = process & 4294967295 and database = \
+                     (select oid from pg_database where datname = current_database()))), false), \
+                     least(max(lease_until), ballet.now()) from ballet.process_lease";
+    let (is_alive, ended): (bool, Option<jiff_sqlx::Timestamp>) =
+        sqlx::query_as(statement).bind(i64::from(CLASS)).bind(LONGEST_LEASE).fetch_one(db).await?;
+    if is_alive {
+        return Ok(Alive::Yes);
+    }
+    Ok(Alive::No(ended.map(jiff_sqlx::Timestamp::to_jiff)))
+}
+
+/// Returns the processes that are not ready, each with the reason, for those who look from outside. A process
+/// whose lease has run out while its session lives is frozen.
+///
+/// # Errors
+///
+/// The database does not answer.
+pub async fn unready(db: &mut PgConnection) -> Result<Vec<(i64, String)>, sqlx::Error> {
+    let statement = "select process, case when lease_until between ballet.now() \
+                     and ballet.now() + $2::interval then unready else 'it gives no sign of life: \
+                     it is frozen, or waits for a lock in its database' end from ballet.process_lease \
+                     where exists (select from pg_locks where locktype = 'advisory' \
+                     and classid::bigint = $1 and objsubid = 2 and granted \
+                     and objid::bigint = process & 4294967295 and database = \
+                     (select oid from pg_database where datname = current_database()))";
+    let rows: Vec<(i64, Option<String>)> =
+        sqlx::query_as(statement).bind(i64::from(CLASS)).bind(LONGEST_LEASE).fetch_all(db).await?;
+    Ok(rows.into_iter().filter_map(|(process, why)| Some((process, why?))).collect())
+}
+
+/// Ends the leases of other processes whose lock is free, and returns these processes. The row of a
+/// frozen process stays: without it, the process would count as alive by its lock.
+pub async fn end_leases(db: &mut PgConnection, own: i64) -> Result<Vec<i64>, sqlx::Error> {
+    let others = "select process from ballet.process_lease where process <> $1";
+    let others: Vec<i64> = sqlx::query_scalar(others).bind(own).fetch_all(&mut *db).await?;
+    if others.is_empty() {
+        return Ok(others);
+    }
+    let end = "delete from ballet.process_lease l using unnest($2::bigint[], $3::int[]) \
+               as other (process, lock_key) where l.process = other.process \
+               and pg_try_advisory_xact_lock($1, other.lock_key) returning l.process";
+    let keys: Vec<i32> = others.iter().map(|process| lock_key(*process)).collect();
+    sqlx::query_scalar(end).bind(CLASS).bind(&others).bind(keys).fetch_all(db).await
+}

@@ -1,0 +1,89 @@
+//! What a service needs of its database, and who keeps it from that: tables and rights that are gone, and
+//! tables that somebody has locked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::PgConnection;
+
+/// What there is: the rights on each table and sequence by name. Partitions and outbox tables come and go.
+pub type Rights = BTreeMap<String, BTreeSet<String>>;
+
+/// Reads what the service finds by its search path, and the framework's tables.
+pub async fn rights(db: &mut PgConnection) -> Result<Rights, sqlx::Error> {
+    let statement = "\
+        with own as (select c.oid, c.relkind, case when n.nspname = 'ballet' then 'ballet.' \
+                else '' end || c.relname as name from pg_class c \
+            join pg_namespace n on n.oid = c.relnamespace \
+            where c.relkind in ('r', 'p', 'S') and not c.relispartition \
+                and n.nspname <> 'information_schema' and left(n.nspname, 3) <> 'pg_' \
+                and case when n.nspname = 'ballet' then has_schema_privilege(n.oid, 'usage') \
+                    and c.relname !~ '_[0-9]+$' else pg_table_is_visible(c.oid) end) \
+        select name, may from own cross join lateral (values \
+            ('SELECT', relkind <> 'S' and has_table_privilege(oid, 'select')), \
+            ('INSERT', relkind <> 'S' and has_table_privilege(oid, 'insert')), \
+            ('UPDATE', relkind <> 'S' and has_table_privilege(oid, 'update')), \
+            ('DELETE', relkind <> 'S' and has_table_privilege(oid, 'delete')), \
+            ('USAGE', relkind = 'S' and has_sequence_privilege(oid, 'usage')), \
+            ('', true)) as right_to (may, has) where has";
+    let rows: Vec<(String, String)> = sqlx::query_as(statement).fetch_all(db).await?;
+    let mut rights = Rights::new();
+    for (name, may) in rows {
+        rights.entry(name).or_default().insert(may);
+    }
+    Ok(rights)
+}
+
+/// Lists the tables and sequences that the service's migrations have made, if one was applied since they were
+/// listed last. A release that removes a table lists them anew, and replicas of the release before read that.
+pub async fn list_own(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let statement = "\
+        with newest as (select coalesce(max(version), 0) as version from ballet._service_migrations), \
+        listed as (select version from newest \
+            where version > (select coalesce(max(version), -1) from ballet.own_table)), \
+        own as (select c.relname as name from pg_class c \
+            join pg_namespace n on n.oid = c.relnamespace \
+            where c.relkind in ('r', 'p', 'S') and not c.relispartition \
+                and c.relpersistence <> 't' and n.nspname <> 'ballet' and pg_table_is_visible(c.oid) \
+                and c.relowner = (select oid from pg_roles where rolname = current_user)), \
+        gone as (delete from ballet.own_table using listed \
+            where name not in (select name from own)) \
+        insert into ballet.own_table (name, version) select name, version from own, listed \
+            on conflict (name) do update set version = excluded.version";
+    sqlx::query(statement).execute(db).await.map(drop)
+}
+
+/// Reads what the service's migrations have made.
+pub async fn own(db: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error> {
+    let names = sqlx::query_scalar("select name from ballet.own_table").fetch_all(db).await?;
+    Ok(names.into_iter().collect())
+}
+
+/// A lock on a table that keeps others from writing to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableLock {
+    /// The transaction that holds it.
+    pub transaction: String,
+    pub table: String,
+    pub mode: String,
+    /// The process of the server that holds it. A prepared transaction has none.
+    pub pid: Option<i32>,
+}
+
+/// Reads who holds such locks on tables of this database.
+pub async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error> {
+    let statement = "\
+        select l.virtualtransaction, c.oid::regclass::text, l.mode, l.pid \
+        from pg_locks l join pg_class c on c.oid = l.relation \
+        join pg_namespace n on n.oid = c.relnamespace \
+        where l.locktype = 'relation' and l.granted and l.database = \
+                (select oid from pg_database where datname = current_database()) \
+            and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', \
+                'AccessExclusiveLock') \
+            and l.pid is distinct from pg_backend_pid() \
+            and c.relkind in ('r', 'p') and c.relpersistence <> 't' \
+            and n.nspname <> 'information_schema' and left(n.nspname, 3) <> 'pg_'";
+    let rows: Vec<(String, String, String, Option<i32>)> =
+        sqlx::query_as(statement).fetch_all(db).await?;
+    let lock = |(transaction, table, mode, pid)| TableLock { transaction, table, mode, pid };
+    Ok(rows.into_iter().map(lock).collect())
+}

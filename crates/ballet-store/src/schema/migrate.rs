@@ -1,0 +1,138 @@
+//! Migrations: the framework's tables, then the service's own. Replicas that start at the same time
+//! wait for each other.
+
+use sqlx::migrate::{MigrateError, Migration as Step, MigrationType, Migrator};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+
+use crate::database::connection::{KEEPALIVES, in_time};
+use crate::schema::hindrances;
+use crate::schema::indexes;
+use crate::schema::migration::Migration;
+
+/// A migration by the name of its file.
+macro_rules! framework {
+    ($name:literal) => {
+        Migration {
+            name: $name,
+            sql: include_str!(concat!("../../../../migrations/ballet/", $name, ".sql")),
+        }
+    };
+}
+
+const FRAMEWORK: &[Migration] = &[framework!("0001_ballet")];
+
+/// Where the framework's migrations that were run are noted.
+const FRAMEWORK_TABLE: &str = "ballet._framework_migrations";
+
+/// After this long without a statement of it, a process that migrates is taken for frozen.
+const FROZEN: &str = "20s";
+
+/// Opens a connection for migrations only. Its statements have no time limit, because building an index
+/// may take long, and so may waiting for the replica that builds it. The lock that makes other replicas
+/// wait ends with the connection, which the server ends if this process is frozen between two statements.
+pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, MigrateError> {
+    // Override the defaults of the database and the role too.
+    let unlimited = options.clone().options([
+        ("statement_timeout", "0"),
+        ("lock_timeout", "0"),
+        ("idle_in_transaction_session_timeout", FROZEN),
+        ("idle_session_timeout", FROZEN),
+    ]);
+    Ok(in_time(unlimited.options(KEEPALIVES).connect()).await?)
+}
+
+/// Says which sessions of others the migrations wait for: those that hold a lock that they need; or else,
+/// while they try for a moment only, again and again, those whose transactions last long.
+pub async fn waits_for(pool: &PgPool, pid: i32) -> Result<Option<String>, sqlx::Error> {
+    let statement = "\
+        with waiting as (select pg_blocking_pids($1) as by), \
+        others as (select a.pid, a.application_name, a.state, a.xact_start, a.state_change, \
+                a.pid = any(by) as is_needed from pg_stat_activity a, waiting \
+            where a.pid = any(by) or (by = '{}' and a.datname = current_database() \
+                and a.pid not in ($1, pg_backend_pid()) and a.backend_type = 'client backend' \
+                and a.xact_start < clock_timestamp() - interval '2 seconds' \
+                and exists (select from pg_stat_activity m where m.pid = $1 \
+                    and m.wait_event = 'PgSleep'))) \
+        select string_agg(format('server process %s (%s, %s for %s s)', pid, \
+            coalesce(nullif(application_name, ''), 'without a name'), coalesce(state, 'active'), \
+            coalesce(extract(epoch from clock_timestamp() - coalesce(xact_start, state_change)), \
+                0)::int), ', ') \
+        from (select * from others order by xact_start nulls first, pid limit 3) as first";
+    sqlx::query_scalar(statement).bind(pid).fetch_one(pool).await
+}
+
+/// Returns the id of the server process behind a connection.
+pub async fn pid(db: &mut PgConnection) -> Result<i32, MigrateError> {
+    let (pid,): (i32,) = in_time(sqlx::query_as("select pg_backend_pid()").fetch_one(db)).await?;
+    Ok(pid)
+}
+
+/// Returns true if that server process is active, and not waiting for a command.
+pub async fn works(pool: &PgPool, pid: i32) -> Result<bool, sqlx::Error> {
+    let statement = "select exists (select from pg_stat_activity where pid = $1 \
+                     and state = 'active')";
+    let (works,): (bool,) = sqlx::query_as(statement).bind(pid).fetch_one(pool).await?;
+    Ok(works)
+}
+
+/// Applies the missing migrations, and builds the missing indexes.
+pub async fn migrate(mut db: PgConnection, service: &[Migration]) -> Result<(), MigrateError> {
+    run(&mut db, FRAMEWORK, FRAMEWORK_TABLE).await?;
+    run(&mut db, service, "ballet._service_migrations").await?;
+    hindrances::list_own(&mut db).await?;
+    indexes::build(&mut db).await?;
+    Ok(db.close().await?)
+}
+
+async fn run(
+    db: &mut PgConnection,
+    migrations: &[Migration],
+    table: &str,
+) -> Result<(), MigrateError> {
+    let steps = migrations.iter().map(step).collect::<Result<Vec<_>, _>>()?;
+    let mut migrator = Migrator::with_migrations(steps);
+    migrator.dangerous_set_table_name(table.to_owned());
+    migrator.create_schema("ballet");
+    // A replica of the previous version may start beside one of the next version.
+    migrator.set_ignore_missing(true);
+    match migrator.run(&mut *db).await {
+        Err(MigrateError::VersionMismatch(version)) => Err(other_text(db, table, version).await),
+        done => done,
+    }
+}
+
+/// Says which database has a migration with another text, where that is noted, and what to do.
+async fn other_text(db: &mut PgConnection, table: &str, version: i64) -> MigrateError {
+    let asked = sqlx::query_scalar("select current_database()::text").fetch_one(db);
+    let database: String = match in_time(asked).await {
+        Ok(database) => database,
+        Err(error) => return error.into(),
+    };
+    let what_to_do = match table {
+        FRAMEWORK_TABLE => {
+            "another version of ballet made this database; start that version, or give the \
+             service a new, empty database"
+        }
+        _ => {
+            "a migration that was run must not change; restore its text, and put the change into a \
+             new migration"
+        }
+    };
+    let said = format!(
+        "the database {database} has migration {version} with another text than this program \
+         ({table}): {what_to_do}"
+    );
+    MigrateError::Source(said.into())
+}
+
+fn step(migration: &Migration) -> Result<Step, MigrateError> {
+    let (number, what) = migration.name.split_once('_').unwrap_or((migration.name, ""));
+    let version = number.parse().map_err(|_| {
+        MigrateError::Source(
+            format!("migration {:?}: the name must start with a number", migration.name).into(),
+        )
+    })?;
+    let sql = sqlx::SqlStr::from_static(migration.sql);
+    Ok(Step::new(version, what.to_owned().into(), MigrationType::Simple, sql, false))
+}

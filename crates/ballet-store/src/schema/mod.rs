@@ -1,0 +1,7 @@
+//! The schema itself: its migrations, and how it may differ from them.
+
+pub mod differences;
+pub mod hindrances;
+pub mod indexes;
+pub mod migrate;
+pub mod migration;

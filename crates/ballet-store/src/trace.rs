@@ -1,0 +1,103 @@
+//! A span with what travels beside it: `tracestate` and `baggage` (W3C). They are passed on as they
+//! came, and nobody here reads them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ballet_core::envelope::{is_baggage, is_tracestate};
+
+use crate::trace_context::TraceContext;
+
+/// Separates the texts of a trace in a column. None of them contains it.
+const SEPARATOR: char = '\n';
+
+/// The span that a piece of work follows from, and what travels beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    pub context: TraceContext,
+    pub carried: Carried,
+}
+
+/// What travels beside a trace. It takes no memory of its own if there is nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carried(Option<Arc<Texts>>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Texts {
+    tracestate: Option<String>,
+    baggage: Option<String>,
+}
+
+impl Carried {
+    /// Keeps the texts that are valid.
+    pub fn new(tracestate: Option<&str>, baggage: Option<&str>) -> Self {
+        let tracestate = tracestate.filter(|text| is_tracestate(text)).map(str::to_owned);
+        let baggage = baggage.filter(|text| is_baggage(text)).map(str::to_owned);
+        let any = tracestate.is_some() || baggage.is_some();
+        Self(any.then(|| Arc::new(Texts { tracestate, baggage })))
+    }
+
+    pub fn tracestate(&self) -> Option<&str> {
+        self.0.as_ref()?.tracestate.as_deref()
+    }
+
+    pub fn baggage(&self) -> Option<&str> {
+        self.0.as_ref()?.baggage.as_deref()
+    }
+}
+
+impl Trace {
+    /// Parses what a column holds. A column of an earlier release holds only the `traceparent`.
+    pub fn parse(stored: &str) -> Option<Self> {
+        let mut texts = stored.split(SEPARATOR);
+        let context = TraceContext::parse(texts.next()?)?;
+        Some(Self { context, carried: Carried::new(texts.next(), texts.next()) })
+    }
+}
+
+/// Formats the trace for a column. Without anything beside it, that is its `traceparent`.
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { context, carried } = self;
+        context.fmt(f)?;
+        if let Some(Texts { tracestate, baggage }) = carried.0.as_deref() {
+            let [tracestate, baggage] = [tracestate, baggage].map(|text| text.as_deref());
+            write!(f, "{SEPARATOR}{}", tracestate.unwrap_or_default())?;
+            write!(f, "{SEPARATOR}{}", baggage.unwrap_or_default())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn what_a_column_holds_is_read_back() {
+        let context = TraceContext::parse(GIVEN).expect("a trace");
+        let texts = [None, Some("vendor=1,other=a b"), Some("user=7;p=\u{21}")];
+        for tracestate in texts {
+            for baggage in texts {
+                let trace = Trace { context, carried: Carried::new(tracestate, baggage) };
+                let stored = trace.to_string();
+                assert_eq!(Trace::parse(&stored), Some(trace.clone()), "{stored:?}");
+                assert_eq!(trace.carried.tracestate(), tracestate);
+                assert_eq!(trace.carried.baggage(), baggage);
+                let nothing = tracestate.is_none() && baggage.is_none();
+                assert_eq!(stored == GIVEN, nothing, "a trace alone costs what it did");
+            }
+        }
+        assert_eq!(Trace::parse("no trace\na=1"), None);
+    }
+
+    #[test]
+    fn what_is_invalid_or_too_long_stays_behind() {
+        let long = format!("k={}", "v".repeat(9_000));
+        for text in ["", "?", "a=\n", "a=\u{e4}", &long] {
+            assert_eq!(Carried::new(Some(text), Some(text)), Carried::default(), "{text:?}");
+        }
+    }
+}

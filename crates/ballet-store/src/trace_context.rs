@@ -1,0 +1,90 @@
+//! The trace and span that a piece of work belongs to (W3C Trace Context). It is passed on even if
+//! no spans are collected.
+
+use std::fmt;
+
+use ballet_core::envelope::is_traceparent;
+
+/// The flag of a trace that is sampled.
+pub const SAMPLED: u8 = 1;
+
+/// A span of a trace, as a `traceparent` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceContext {
+    pub trace_id: u128,
+    pub span_id: u64,
+    pub flags: u8,
+}
+
+impl TraceContext {
+    /// Parses a `traceparent`. Returns `None` if it is invalid. Version 255 and zero ids are
+    /// invalid by the specification.
+    pub fn parse(text: &str) -> Option<Self> {
+        if !is_traceparent(text) {
+            return None;
+        }
+        let mut parts = text.split('-');
+        let version = u8::from_str_radix(parts.next()?, 16).ok()?;
+        let trace_id = u128::from_str_radix(parts.next()?, 16).ok()?;
+        let span_id = u64::from_str_radix(parts.next()?, 16).ok()?;
+        let flags = u8::from_str_radix(parts.next()?, 16).ok()?;
+        let valid = version != u8::MAX && trace_id != 0 && span_id != 0;
+        valid.then_some(Self { trace_id, span_id, flags })
+    }
+
+    /// Returns true if the trace is sampled.
+    #[must_use]
+    pub const fn is_sampled(self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+}
+
+/// Formats the context as a `traceparent`.
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { trace_id, span_id, flags } = self;
+        write!(f, "00-{trace_id:032x}-{span_id:016x}-{flags:02x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    proptest! {
+        #[test]
+        fn a_context_is_read_back_as_it_was_written(
+            trace_id in 1..u128::MAX, span_id in 1..u64::MAX, flags: u8,
+        ) {
+            let context = TraceContext { trace_id, span_id, flags };
+            prop_assert_eq!(TraceContext::parse(&context.to_string()), Some(context));
+        }
+
+        #[test]
+        fn any_text_is_read_without_a_panic(text: String) {
+            if let Some(context) = TraceContext::parse(&text) {
+                prop_assert!(context.to_string().eq_ignore_ascii_case(&text) || !text.starts_with("00"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_traceparent_is_none() {
+        assert_eq!(TraceContext::parse(GIVEN).expect("valid").to_string(), GIVEN);
+        for text in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473x-00f067aa0ba902b7-01",
+            "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(TraceContext::parse(text), None, "{text}");
+        }
+    }
+}

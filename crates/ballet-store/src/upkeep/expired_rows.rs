@@ -1,0 +1,95 @@
+//! The cleanup of tables without partitions: rows older than the windows are deleted.
+
+use ballet_core::envelope::Limits;
+use ballet_fault::{self as fault, FaultPoint};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres};
+
+use crate::database::connection::{in_long_time, in_time, patient};
+use crate::ledger::open_sagas::{Open, Stages};
+use crate::upkeep::chores::Chores;
+
+/// The number of rows that one statement deletes, and the other rows of their sagas.
+const PORTION: i64 = 1000;
+
+const HANDLED_APART: &str = "delete from ballet.inbox_other where ctid = any(array(select ctid \
+     from ballet.inbox_other where received_at < $1 limit $2 for update skip locked))";
+/// What is still tried again has no age: it is never given up silently.
+const FAILURES: &str = "delete from ballet.failure where ctid = any(array(select ctid \
+     from ballet.failure f where (next_at is null and last_failed_at < $1) \
+     or exists (select from ballet.inbox i where i.message_id = f.message_id) \
+     or exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
+     limit $2 for update skip locked))";
+const CLOSED_CALLS: &str = "delete from ballet.call where ctid = any(array(select ctid \
+     from ballet.call where closed_at < $1 limit $2 for update skip locked))";
+
+/// Deletes rows in portions, so nothing waits long for one.
+pub async fn delete(
+    db: &mut PgConnection,
+    limits: &Limits,
+    stages: &Stages,
+    now: Timestamp,
+    chores: &mut Chores,
+) -> Result<(), sqlx::Error> {
+    // Failures come first: the inbox shows which of them are over.
+    for (table, statement, window) in [
+        ("failure", FAILURES, limits.saga_window),
+        ("inbox_other", HANDLED_APART, limits.inbox_window),
+        ("call", CLOSED_CALLS, limits.saga_window),
+    ] {
+        let before = (now - window).to_sqlx();
+        let deleted = in_portions(db, || sqlx::query(statement).bind(before).bind(PORTION)).await;
+        chores.took(table, deleted)?;
+    }
+    let forgotten = forget_sagas(db, limits, stages, now).await;
+    chores.took("ledger_other", forgotten).map(drop)
+}
+
+/// Deletes the rows of sagas without a time in their id. All rows of a saga or none: from a part of
+/// them its state would be read wrongly. That it was forgotten is remembered.
+async fn forget_sagas(
+    db: &mut PgConnection,
+    limits: &Limits,
+    stages: &Stages,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let statement = format!(
+        "with old as (delete from ballet.ledger_other where saga_id = any(array(select saga_id \
+             from ballet.ledger_other o where recorded_at < $8 and saga_id not in \
+             (select saga_id from ballet.call where closed_at is null \
+             union all select saga_id from ballet.deadline \
+             union all select saga_id from ballet.failure where saga_id is not null) \
+             and not exists (select from ballet.ledger_other y \
+                 where y.saga_id = o.saga_id and y.recorded_at >= $8) \
+             and not exists ({}) \
+             limit $9 for update skip locked)) returning saga_id) \
+         insert into ballet.forgotten_saga select distinct saga_id from old on conflict do nothing",
+        Open::queries("ledger_other", "and r.saga_id = o.saga_id").join(" union all ")
+    );
+    let open = Open::new(stages, now - limits.unsettled_window);
+    let before = (now - limits.saga_window).to_sqlx();
+    let query =
+        || open.bind(sqlx::query(AssertSqlSafe(statement.clone()))).bind(before).bind(PORTION);
+    // It looks at all rows of the table for each portion.
+    loop {
+        let mut db = patient(db).await?;
+        let deleted = in_long_time(query().execute(&mut *db)).await?.rows_affected();
+        if deleted == 0 {
+            return Ok(());
+        }
+        fault::point(FaultPoint::BeforeTables, "forget_sagas");
+        in_time(db.commit()).await?;
+        fault::point(FaultPoint::AfterTables, "forget_sagas");
+    }
+}
+
+async fn in_portions<'q>(
+    db: &mut PgConnection,
+    query: impl Fn() -> Query<'q, Postgres, PgArguments>,
+) -> Result<(), sqlx::Error> {
+    while in_time(query().execute(&mut *db)).await?.rows_affected() > 0 {}
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! What waits in a service, and since when: events that are not published yet, messages that are tried again
+//! later, and calls to the outside without an answer.
+
+use jiff::Timestamp;
+use sqlx::PgConnection;
+
+use crate::outbox::{left_behind, tables};
+
+/// How much waits, and since when the oldest does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Line {
+    /// The number.
+    pub count: u64,
+    /// The time of the oldest.
+    pub since: Option<Timestamp>,
+}
+
+/// What waits on its way out of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutboxWaits {
+    /// Events that are committed and not known to be published.
+    pub events: Line,
+    /// Dead letters and delayed messages that the broker did not take.
+    pub copies: Line,
+    /// Why the broker did not take the oldest of these.
+    pub refused: Option<String>,
+    /// Events that can never be published as they are.
+    pub unpublishable: Line,
+}
+
+/// What waits inside of a service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InboxWaits {
+    /// Messages that failed and are tried again by themselves.
+    pub retries: Line,
+    /// The next attempt of any of them.
+    pub next_at: Option<Timestamp>,
+    /// Calls to the outside without an answer.
+    pub calls: Line,
+}
+
+type Columns = (i64, Option<jiff_sqlx::Timestamp>);
+
+fn line((count, since): Columns) -> Line {
+    let since = since.map(jiff_sqlx::Timestamp::to_jiff);
+    Line { count: count.unsigned_abs(), since }
+}
+
+/// Counts what waits in the outbox of the service of this database.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn outbox(db: &mut PgConnection) -> Result<OutboxWaits, sqlx::Error> {
+    let mut events = Line::default();
+    for table in tables::present(&mut *db).await? {
+        let (count, since) = left_behind::count(&mut *db, table).await?;
+        events.count += count.unsigned_abs();
+        events.since = [events.since, since].into_iter().flatten().min();
+    }
+    let copies = "select count(*), min(since) from ballet.unsent_copy";
+    let copies = line(sqlx::query_as(copies).fetch_one(&mut *db).await?);
+    let refused = "select why from ballet.unsent_copy order by since limit 1";
+    let refused = sqlx::query_scalar(refused).fetch_optional(&mut *db).await?;
+    let unpublishable = "select count(*), min(created_at) from ballet.outbox_dead";
+    let unpublishable = line(sqlx::query_as(unpublishable).fetch_one(db).await?);
+    Ok(OutboxWaits { events, copies, refused, unpublishable })
+}
+
+/// Counts what waits inside of the service of this database.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn inbox(db: &mut PgConnection) -> Result<InboxWaits, sqlx::Error> {
+    type Retries = (i64, Option<jiff_sqlx::Timestamp>, Option<jiff_sqlx::Timestamp>);
+    let retries = "select count(*), min(first_failed_at), min(next_at) from ballet.failure f \
+        where next_at is not null \
+        and not exists (select from ballet.inbox i where i.message_id = f.message_id) \
+        and not exists (select from ballet.inbox_other i where i.message_id = f.message_id)";
+    let (count, since, next_at): Retries = sqlx::query_as(retries).fetch_one(&mut *db).await?;
+    let calls = "select count(*), min(created_at) from ballet.call where closed_at is null";
+    let calls = line(sqlx::query_as(calls).fetch_one(db).await?);
+    let next_at = next_at.map(jiff_sqlx::Timestamp::to_jiff);
+    Ok(InboxWaits { retries: line((count, since)), next_at, calls })
+}
