@@ -29,7 +29,9 @@ pub fn mix(shares: &[u32], count: u32) -> Vec<usize> {
         all.extend((0..some).map(|_| kind));
     }
     all.truncate(wanted);
-    all.resize(wanted, 0);
+    if !shares.is_empty() {
+        all.resize(wanted, 0);
+    }
     // The order is the same in every run.
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|at| at.wrapping_mul(0x9e37_79b9) % 0x1_0000_0001);
@@ -52,5 +54,6 @@ mod tests {
         let first = (0..shares.len()).filter(|kind| all[..100].contains(kind)).count();
         assert!(first > 4, "{first}");
         assert_eq!(mix(&shares, 7).len(), 7);
+        assert_eq!(mix(&[], 300), [0; 0]);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use ballet::Clock;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -46,6 +46,11 @@ impl Load {
         recorder: &Recorder,
         mix: Mix,
     ) -> Result<Self> {
+        ensure!(
+            !mix.cases.is_empty(),
+            "{} has no cases: nobody would do anything",
+            subject.system.name
+        );
         Ok(Self {
             subject: Arc::clone(subject),
             site: Site::of(run, recorder.clone(), mix.clock)?,

@@ -1,9 +1,8 @@
 //! A carrier that is quick, but for one country: there it answers only after weeks, by the clock of its
 //! process. A run in which time passes fast uses it for orders whose deadline passes.
 
-use ballet::core::id;
 use ballet::{CallKey, Clock};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
 use shipping::sandbox::Sandbox;
 
@@ -26,7 +25,7 @@ impl SlowCarrier {
 
 impl Carrier for SlowCarrier {
     fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
-        let asked = id::time_of(key.0).unwrap_or_default();
+        let asked = begun(key);
         let waits = request.ship_to.country.as_str() == COUNTRY
             && self.clock.now().duration_since(asked) < TAKES;
         if waits {
@@ -44,4 +43,11 @@ impl Carrier for SlowCarrier {
     fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
         self.sandbox.delivered(key, request)
     }
+}
+
+/// When the saga of a call began: its time stands in front of the key
+/// (docs/decisions/0032-a-calls-key-follows-from-what-it-is-for.md).
+fn begun(key: CallKey) -> Timestamp {
+    let millis = i64::try_from(key.0.as_u128() >> 80).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }
