@@ -112,6 +112,12 @@ impl StepKind {
             Self::Retriable => "retriable",
         }
     }
+
+    /// Whether an abort compensates a step of this kind that took effect.
+    #[must_use]
+    pub const fn can_be_compensated(self) -> bool {
+        matches!(self, Self::Compensatable | Self::Pivot)
+    }
 }
 
 /// An event that a service consumes outside of sagas.

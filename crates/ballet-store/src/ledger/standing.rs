@@ -50,7 +50,7 @@ impl Declared {
     #[must_use]
     pub const fn can_be_compensated(self) -> bool {
         match self {
-            Self::Step(kind) => matches!(kind, StepKind::Compensatable | StepKind::Pivot),
+            Self::Step(kind) => kind.can_be_compensated(),
             Self::OfAnotherSaga => false,
             Self::Unknown => true,
         }

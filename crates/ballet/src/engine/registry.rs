@@ -124,11 +124,10 @@ impl Handler {
     fn is_bulk(&self) -> bool {
         match self {
             Self::Step { step, .. } => step.bulk().is_some(),
-            Self::Abort { saga } => saga.steps.iter().all(|step| {
-                let kind = step.part().kind;
-                let undone = matches!(kind, StepKind::Compensatable | StepKind::Pivot);
-                !undone || step.bulk().is_some()
-            }),
+            Self::Abort { saga } => {
+                let mut steps = saga.steps.iter();
+                steps.all(|step| !step.part().kind.can_be_compensated() || step.bulk().is_some())
+            }
             Self::Refusal { .. }
             | Self::Deadline { .. }
             | Self::KeyedCompensation { .. }
@@ -336,9 +335,7 @@ impl Registry {
 
     /// The steps that are compensated without a call.
     pub(crate) fn compensated_here(&self) -> impl Iterator<Item = &Arc<dyn AnyStep>> {
-        let undone = |part: &StepPart| {
-            matches!(part.kind, StepKind::Compensatable | StepKind::Pivot) && !part.calls_outside
-        };
+        let undone = |part: &StepPart| part.kind.can_be_compensated() && !part.calls_outside;
         self.sagas.iter().flat_map(|saga| &saga.steps).filter(move |step| undone(step.part()))
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, jittered};
-use ballet_core::{MessageId, Reason, StepKind};
+use ballet_core::{MessageId, Reason};
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::Failed;
 use ballet_store::operators::solved;
@@ -34,7 +34,7 @@ const PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs
 /// Whether a step of a saga can be compensated.
 pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
     let mut steps = sagas.iter().flat_map(|saga| &saga.steps);
-    steps.any(|step| matches!(step.part().kind, StepKind::Compensatable | StepKind::Pivot))
+    steps.any(|step| step.part().kind.can_be_compensated())
 }
 
 /// Goes on until the service stops.

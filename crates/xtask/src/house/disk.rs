@@ -56,7 +56,14 @@ fn package(root: &Path, package: &Value) -> Result<OnDisk> {
             read_all(root, folder, &mut sources)?;
         }
     }
-    Ok(OnDisk { package: Package { name: name.to_owned(), roots }, sources })
+    let manifest = package["manifest_path"].as_str().context("cargo metadata has no manifest")?;
+    let folder = Path::new(manifest).parent().context("a manifest is in no folder")?;
+    let tests = folder.join("tests");
+    if tests.is_dir() {
+        read_all(root, &tests, &mut sources)?;
+    }
+    let folder = relative(root, folder)?;
+    Ok(OnDisk { package: Package { name: name.to_owned(), folder, roots }, sources })
 }
 
 fn read_all(root: &Path, folder: &Path, sources: &mut Sources) -> Result<()> {

@@ -9,6 +9,7 @@ pub(super) enum Rule {
     Impls,
     Headers,
     Sql,
+    Paths,
 }
 
 #[derive(Debug)]
@@ -19,8 +20,15 @@ pub(super) struct Finding {
 }
 
 impl Rule {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Files, Self::Folders, Self::Faces, Self::Impls, Self::Headers, Self::Sql];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Files,
+        Self::Folders,
+        Self::Faces,
+        Self::Impls,
+        Self::Headers,
+        Self::Sql,
+        Self::Paths,
+    ];
 
     /// A word for a table.
     pub(super) const fn short(self) -> &'static str {
@@ -31,6 +39,7 @@ impl Rule {
             Self::Impls => "stray impls",
             Self::Headers => "no `//!`",
             Self::Sql => "stray SQL",
+            Self::Paths => "stray paths",
         }
     }
 
@@ -43,6 +52,7 @@ impl Rule {
             Self::Impls => "the inherent `impl` blocks of a type are in the type's file",
             Self::Headers => "a file begins with `//!`, which says what lives there",
             Self::Sql => "SQL on the schema `ballet` is in `ballet-store`, and nowhere else",
+            Self::Paths => "a package has its files in its own folder",
         }
     }
 }

@@ -7,10 +7,11 @@ use crate::house::finding::Finding;
 use crate::house::read::{self, Sources};
 use crate::house::rules;
 
-/// A package: its name, and the files that its library and its programs begin with.
+/// A package: its name, its folder, and the files that its library and its programs begin with.
 #[derive(Debug)]
 pub(super) struct Package {
     pub(super) name: String,
+    pub(super) folder: String,
     pub(super) roots: Vec<String>,
 }
 
@@ -35,5 +36,6 @@ pub(super) fn judge(package: &Package, sources: &Sources) -> Result<Judged> {
     findings.extend(each);
     findings.extend(rules::headers(&arrows.files, sources));
     findings.extend(rules::sql(&package.name, &arrows.files, sources));
+    findings.extend(rules::paths(&package.folder, sources));
     Ok(Judged { files: arrows.files.len(), findings })
 }

@@ -8,7 +8,7 @@ use crate::suite::checks::check::{Check, check};
 use crate::suite::rig::case::Published;
 use crate::suite::rig::observe::snapshot;
 use crate::suite::rig::snapshot::{Snapshot, same};
-use crate::suite::rig::step_rig::{StepRig, is_undone};
+use crate::suite::rig::step_rig::StepRig;
 use crate::suite::rig::world::{Sent, World};
 use crate::suite::rig::wrong::Checked;
 
@@ -50,7 +50,7 @@ async fn left(rig: &StepRig<'_>, size: Option<u16>) -> Checked<Snapshot> {
     if rig.part.refused.is_some() {
         endings.extend([Ending::Refused; EACH]);
     }
-    if is_undone(rig.part.kind) {
+    if rig.part.kind.can_be_compensated() {
         endings.extend([Ending::Aborted; EACH]);
         endings.extend([Ending::Compensated; EACH]);
     }

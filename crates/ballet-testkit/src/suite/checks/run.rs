@@ -7,7 +7,7 @@ use crate::suite::checks::undisturbed::undisturbed;
 use crate::suite::checks::{batches, calls, neighbours, once, request, undo};
 use crate::suite::rig::case::{Case, Trigger};
 use crate::suite::rig::snapshot::Snapshot;
-use crate::suite::rig::step_rig::{Phase, StepRig, is_undone};
+use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::subject::Subject;
 
 /// Runs all checks that apply, and describes those that failed.
@@ -37,8 +37,8 @@ fn of(rig: &StepRig<'_>) -> Vec<Check> {
     let mut phases = vec![Phase::Run];
     phases.extend(part.refused.map(|_| Phase::Refusal));
     // An origin is not undone, but its owner can abort it.
-    let aborted =
-        is_undone(part.kind) || (part.kind == StepKind::Origin && rig.case.abort.is_some());
+    let aborted = part.kind.can_be_compensated()
+        || (part.kind == StepKind::Origin && rig.case.abort.is_some());
     if aborted {
         phases.push(Phase::Undo);
     }

@@ -6,7 +6,7 @@ use crate::suite::checks::request;
 use crate::suite::rig::case::Trigger;
 use crate::suite::rig::observe::snapshot;
 use crate::suite::rig::snapshot::{Snapshot, emitted, list, same_effects};
-use crate::suite::rig::step_rig::{Phase, StepRig, is_undone};
+use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::world::World;
 use crate::suite::rig::wrong::{Checked, Wrong, ensure};
 
@@ -51,7 +51,7 @@ pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
     rig.expected.aborted = aborted;
     rig.expected.compensated = left_by(rig, Phase::Undo).await?;
     let undone = &rig.expected.compensated;
-    if is_undone(part.kind) {
+    if part.kind.can_be_compensated() {
         ensure(undone.at(part.name, "undone") == 1, || {
             format!("the ledger does not say that it is undone:{}", list(&undone.ledger))
         })?;

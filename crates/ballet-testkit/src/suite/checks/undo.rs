@@ -5,7 +5,7 @@ use ballet::core::part::{StepKind, StepPart};
 use crate::suite::checks::check::{Check, check};
 use crate::suite::rig::observe::snapshot;
 use crate::suite::rig::snapshot::{list, same, same_effects};
-use crate::suite::rig::step_rig::{Phase, StepRig, is_undone};
+use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::world::World;
 use crate::suite::rig::wrong::{Checked, ensure};
 
@@ -14,7 +14,7 @@ const RACES: usize = 12;
 
 pub(crate) fn checks(part: &StepPart) -> Vec<Check> {
     let mut checks = vec![check!("run after undo", run_after_undo)];
-    if !is_undone(part.kind) {
+    if !part.kind.can_be_compensated() {
         // The owner ignores an abort of what has not begun.
         return checks;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ballet::core::part::{StepKind, StepPart};
+use ballet::core::part::StepPart;
 use ballet::core::{System, topology};
 use ballet::{Clock, EventType, SagaId, Service, Settings};
 use serde_json::Value;
@@ -157,9 +157,4 @@ impl<'a> StepRig<'a> {
 
 pub(crate) fn missing(what: &str) -> Wrong {
     Wrong(format!("the sample lacks {what}"))
-}
-
-/// Whether an abort may undo a step of this kind.
-pub(crate) const fn is_undone(kind: StepKind) -> bool {
-    matches!(kind, StepKind::Compensatable | StepKind::Pivot)
 }

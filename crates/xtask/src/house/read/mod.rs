@@ -7,4 +7,4 @@ mod flat;
 mod target;
 mod tokens;
 
-pub(super) use target::{Sources, read};
+pub(super) use target::{Sources, join, read};

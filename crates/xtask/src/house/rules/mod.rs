@@ -6,6 +6,7 @@ mod files;
 mod folders;
 mod headers;
 mod impls;
+mod paths;
 mod sql;
 mod words;
 
@@ -14,4 +15,5 @@ pub(super) use files::files;
 pub(super) use folders::folders;
 pub(super) use headers::headers;
 pub(super) use impls::impls;
+pub(super) use paths::paths;
 pub(super) use sql::sql;

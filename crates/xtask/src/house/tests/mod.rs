@@ -16,7 +16,11 @@ fn findings(files: &[(&str, &str)]) -> Vec<(Rule, String)> {
 }
 
 fn judged(sources: &Sources) -> Vec<(Rule, String)> {
-    let package = Package { name: "fixture".to_owned(), roots: vec!["src/lib.rs".to_owned()] };
+    let package = Package {
+        name: "fixture".to_owned(),
+        folder: "src".to_owned(),
+        roots: vec!["src/lib.rs".to_owned()],
+    };
     let judged = judge(&package, sources).expect("the fixture is a crate");
     judged.findings.into_iter().map(|one| (one.rule, one.text)).collect()
 }

@@ -113,3 +113,20 @@ fn sql_on_the_schema_is_the_stores() {
     assert!(found[0].starts_with("src/a.rs:3 `const A"), "{found:#?}");
     assert!(found[1].starts_with("src/a.rs:4 `const B"), "{found:#?}");
 }
+
+#[test]
+fn a_file_of_another_package_is_not_reached_by_its_path() {
+    let found = texts(
+        &[
+            ("lib.rs", "mod a;"),
+            ("a/mod.rs", "#[cfg(test)] mod tests;"),
+            (
+                "a/tests.rs",
+                "#[path = \"../odd.rs\"]\nmod odd;\n#[path = \"../../rig.rs\"]\nmod rig;",
+            ),
+            ("odd.rs", ""),
+        ],
+        Rule::Paths,
+    );
+    assert_eq!(found, ["src/a/tests.rs:4 rig.rs is another package's: make it a package"]);
+}
