@@ -61,7 +61,7 @@ impl Patient {
         }
     }
 
-    async fn sql(&self, statement: &str) {
+    pub(crate) async fn sql(&self, statement: &str) {
         let mut db = self.world.database().await;
         db.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.expect(statement);
     }
