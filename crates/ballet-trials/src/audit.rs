@@ -36,10 +36,10 @@ pub struct Args {
           value_delimiter = ',', value_parser = named)]
     database: Vec<(String, String)>,
     /// The broker's management API, `http://ops:password@host:15672`.
-    #[arg(long, env = "RABBITMQ_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
     management: Option<String>,
     /// The system's virtual host.
-    #[arg(long, env = "TRIAL_VHOST", value_name = "NAME")]
+    #[arg(long, env = "BALLET_VHOST", value_name = "NAME")]
     vhost: Option<String>,
     /// What the services want requests to be signed with, if they do.
     #[arg(long, env = "GATEWAY_SECRET", hide_env_values = true, value_name = "SECRET")]
