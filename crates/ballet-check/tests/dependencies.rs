@@ -16,6 +16,8 @@ enum Layer {
     Amqp,
     /// The stream of all events: journal, recordings, replay.
     Stream,
+    /// The schema of each service's database.
+    Store,
     Framework,
     /// The description of HTTP routes.
     OpenApi,
@@ -37,6 +39,10 @@ enum Layer {
     /// A running system: servers, environments, processes.
     Stage,
     Testkit,
+    /// What the tests of several services of a system stand on.
+    Rig,
+    /// What a system says about itself so that it can be tried.
+    Load,
     /// The command: it reads the contracts of any system, and is built with none.
     Command,
     /// Programs of our own, above everything.
@@ -77,6 +83,7 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
         ["crates", "ballet-fault"] => (Layer::Fault, None),
         ["crates", "ballet-amqp"] => (Layer::Amqp, None),
         ["crates", "ballet-stream"] => (Layer::Stream, None),
+        ["crates", "ballet-store"] => (Layer::Store, None),
         ["crates", "ballet"] => (Layer::Framework, None),
         ["crates", "ballet-openapi"] => (Layer::OpenApi, None),
         ["crates", "ballet-ops"] => (Layer::Ops, None),
@@ -90,6 +97,8 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
         ["crates", _] => (Layer::Program, None),
         ["crates", system, "events"] => (Layer::Events, Some(system)),
         ["crates", system, "access"] => (Layer::Access, Some(system)),
+        ["crates", system, "rig"] => (Layer::Rig, Some(system)),
+        ["crates", system, "load"] => (Layer::Load, Some(system)),
         ["crates", system, "system"] => (Layer::System, Some(system)),
         ["crates", system, _] => (Layer::Service, Some(system)),
         // What an example shows is how a service is written.
@@ -115,28 +124,32 @@ const fn below(layer: Layer) -> &'static [Layer] {
         Events | Check => &[Core],
         Amqp => &[Core, Fault],
         Stream => &[Core, Amqp],
-        Framework => &[Core, Fault, Amqp, Library],
+        Store => &[Core],
+        Framework => &[Core, Fault, Amqp, Store, Library],
         OpenApi => &[Framework],
         Outside => &[Library, Framework, OpenApi],
         Access => &[OpenApi, Events],
-        Ops => &[Core, Fault, Amqp, Stream, Framework],
+        Ops => &[Core, Fault, Amqp, Stream, Store, Framework],
         Stage => &[Amqp, Framework, Ops],
-        Testkit => &[Core, Fault, Amqp, Framework, Ops, Check, Stage],
+        Testkit => &[Core, Fault, Amqp, Store, Framework, Ops, Check, Stage],
         Service => &[Core, Library, Framework, OpenApi, Outside, Events, Access],
-        System => &[Core, Library, Framework, OpenApi, Outside, Ops, Events, Service, Check],
-        Command => &[Core, Library, Amqp, Stream, Framework, Ops, Check, Stage, Program],
-        Program => &[
-            Core, Fault, Amqp, Stream, Framework, OpenApi, Outside, Ops, Library, Events, Service,
-            System, Check, Stage, Gateway, Program,
+        System => &[Core, Library, Store, Framework, OpenApi, Outside, Ops, Events, Service, Check],
+        Rig => &[Store, Framework, Ops, Outside, Events, Stage, Testkit],
+        Command => &[Core, Library, Amqp, Stream, Store, Framework, Ops, Check, Stage, Program],
+        Load | Program => &[
+            Core, Fault, Amqp, Stream, Store, Framework, OpenApi, Outside, Ops, Library, Events,
+            Service, System, Check, Stage, Gateway, Load, Program,
         ],
     }
 }
 
 /// What the tests of any layer may use: they bring up servers, make processes die, read the broker
 /// and look at whole systems.
-const FOR_TESTS: [Layer; 8] = [
+const FOR_TESTS: [Layer; 10] = [
+    Layer::Store,
     Layer::Stage,
     Layer::Testkit,
+    Layer::Rig,
     Layer::Fault,
     Layer::Amqp,
     Layer::Ops,

@@ -71,11 +71,9 @@ async fn t217_a_journal_that_was_made_anew_is_named() {
 #[tokio::test]
 async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let patient = Patient::new(&servers).await;
-    let world = &patient.world;
-    world.are_counted(1).await;
-    let purge = async |queue: &str| patient.delete(&["queues", queue, "contents"]).await;
-    let bring_again = async || {
+    let mut patient = Patient::new(&servers).await;
+    patient.world.are_counted(1).await;
+    let bring_again = async |patient: &Patient| {
         // A queue's figures are old, and a busy machine answers late.
         let advice = wait_until("the advice", SOON, || async {
             let found = ended(patient.command(&["doctor", "--quiet", "-o", "json"])).await;
@@ -88,40 +86,38 @@ async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
         ended(patient.command(&advised(&advice))).await.ends_with(0);
     };
 
-    world.trouble("tick", true).await;
+    patient.world.trouble("tick", true).await;
     for number in 1..3 {
-        world.tick(TICKED, number).await;
+        patient.world.tick(TICKED, number).await;
     }
-    world.dead(2).await;
-    world.trouble("tick", false).await;
-    purge("counter.dead").await;
+    patient.world.dead(2).await;
+    patient.world.trouble("tick", false).await;
+    patient.world.purge("counter.dead").await;
     patient.has("lost", "2 messages failed and wait nowhere any more").await;
-    bring_again().await;
-    world.are_counted(3).await;
+    bring_again(&patient).await;
+    patient.world.are_counted(3).await;
     patient.is_well().await;
 
-    world.trouble_of("tick", Some(FOR_A_WHILE)).await;
-    world.tick(TICKED, 3).await;
-    let mut db = world.database().await;
+    patient.world.trouble_of("tick", Some(FOR_A_WHILE)).await;
+    patient.world.tick(TICKED, 3).await;
+    let mut db = patient.world.database().await;
     let waits = "select count(*) from ballet.failure where next_at is not null";
     wait_until("a delayed retry", SOON, || async {
-        let mut db = world.database().await;
+        let mut db = patient.world.database().await;
         let waiting: i64 = sqlx::query_scalar(waits).fetch_one(&mut db).await?;
         Ok::<_, sqlx::Error>((waiting == 1).then_some(()))
     })
     .await
     .expect("it waits");
-    for queue in ["retry.5s", "retry.30s"] {
-        purge(queue).await;
-    }
-    world.trouble_of("tick", None).await;
+    patient.world.lose_what_waits().await;
+    patient.world.trouble_of("tick", None).await;
     sqlx::query("update ballet.failure set next_at = next_at - interval '11 minutes'")
         .execute(&mut db)
         .await
         .expect("overdue");
     patient.has("lost", "1 message failed and waits nowhere any more").await;
-    bring_again().await;
-    world.are_counted(4).await;
+    bring_again(&patient).await;
+    patient.world.are_counted(4).await;
     patient.is_well().await;
     patient.world.close().await;
 }

@@ -273,16 +273,9 @@ async fn t180_a_dead_letter_that_the_broker_has_not_taken_is_not_missed() {
 /// What somebody purges at the broker is not lost: nobody else would tell the service of it again.
 #[tokio::test]
 async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
-    let world = World::new("purged").await;
+    let mut world = World::new("purged").await;
     contracts(&world);
-    let purge = |queue: &'static str| {
-        let (management, vhost) = (world.env.management(), world.env.vhost());
-        async move {
-            let path = ["queues", vhost, queue, "contents"];
-            management.call(Method::DELETE, &path, None).await.expect("purged");
-        }
-    };
-    let from_journal = || async {
+    let from_journal = async |world: &World| {
         let mut command = ballet(&world.env, &world.place);
         command
             .args(["dlq", "redrive", "--from-journal", "counter", "--since", "1h"])
@@ -291,9 +284,9 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
         ended(command).await.ends_with(0)
     };
     world.dead_ticks(2).await;
-    assert!(from_journal().await.err.contains("has missed nothing"));
-    purge("counter.dead").await;
-    assert!(from_journal().await.err.contains("2 events sent to counter"));
+    assert!(from_journal(&world).await.err.contains("has missed nothing"));
+    world.purge("counter.dead").await;
+    assert!(from_journal(&world).await.err.contains("2 events sent to counter"));
     world.all_counted_once(2).await;
     // What a person discards stays so.
     world.trouble("tick", true).await;
@@ -301,7 +294,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.dead(1).await;
     world.trouble("tick", false).await;
     world.ballet(&["discard", "--all", "--yes"]).await.ends_with(0);
-    assert!(from_journal().await.err.contains("has missed nothing"));
+    assert!(from_journal(&world).await.err.contains("has missed nothing"));
 
     world.trouble_of("tick", Some(FOR_A_WHILE)).await;
     world.tick(TICKED, 3).await;
@@ -314,17 +307,15 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     })
     .await
     .expect("it waits");
-    for queue in ["retry.5s", "retry.30s"] {
-        purge(queue).await;
-    }
+    world.lose_what_waits().await;
     world.trouble_of("tick", None).await;
     // It may come at any moment, until it is long overdue.
-    assert!(from_journal().await.err.contains("has missed nothing"));
+    assert!(from_journal(&world).await.err.contains("has missed nothing"));
     sqlx::query("update ballet.failure set next_at = next_at - interval '11 minutes'")
         .execute(&mut db)
         .await
         .expect("overdue");
-    assert!(from_journal().await.err.contains("1 event sent to counter"));
+    assert!(from_journal(&world).await.err.contains("1 event sent to counter"));
     world.are_counted(3).await;
     world.close().await;
 }

@@ -10,7 +10,7 @@ use ballet::{
     Clock, Event, EventType, Failure, Migration, Participant, Projection, Running, Service,
     Settings, Tx,
 };
-use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet_stage::{Method, Servers, TestEnv, wait_until};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -123,6 +123,28 @@ impl World {
 
     pub(crate) async fn stop(&mut self) {
         self.service.take().expect("it runs").stop().await;
+    }
+
+    /// Purges a queue.
+    pub(crate) async fn purge(&self, queue: &str) {
+        let path = ["queues", self.env.vhost(), queue, "contents"];
+        let management = self.env.management();
+        management.call(Method::DELETE, &path, None).await.expect("purged");
+    }
+
+    /// Loses the one message that waits for a retry. While the service runs, nobody knows in which queue
+    /// it is.
+    pub(crate) async fn lose_what_waits(&mut self) {
+        self.stop().await;
+        wait_until("the message to come back", SOON, || async {
+            let depth = self.env.management().depth("counter").await;
+            let ready = depth.map_err(|error| error.to_string())?.ready;
+            if ready == 1 { Ok(Some(())) } else { Err(format!("{ready} so far")) }
+        })
+        .await
+        .expect("it comes back");
+        self.purge("counter").await;
+        self.start().await;
     }
 
     pub(crate) async fn close(mut self) {
