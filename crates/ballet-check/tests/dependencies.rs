@@ -124,7 +124,7 @@ const fn below(layer: Layer) -> &'static [Layer] {
         Events | Check => &[Core],
         Amqp => &[Core, Fault],
         Stream => &[Core, Amqp],
-        Store => &[Core],
+        Store => &[Core, Fault, Amqp],
         Framework => &[Core, Fault, Amqp, Store, Library],
         OpenApi => &[Framework],
         Outside => &[Library, Framework, OpenApi],

@@ -148,7 +148,11 @@ fn files_are_found_along_mod_declarations_and_path_attributes() {
 fn a_file_that_is_missing_or_cannot_be_parsed_is_named() {
     let error = |text: &str| {
         let sources = Sources::from([("src/lib.rs".to_owned(), text.to_owned())]);
-        let package = Package { name: "fixture".to_owned(), roots: vec!["src/lib.rs".to_owned()] };
+        let package = Package {
+            name: "fixture".to_owned(),
+            folder: "src".to_owned(),
+            roots: vec!["src/lib.rs".to_owned()],
+        };
         judge(&package, &sources).expect_err("nothing to judge").to_string()
     };
     assert_eq!(error("mod gone;"), "there is neither src/gone.rs nor src/gone/mod.rs");
