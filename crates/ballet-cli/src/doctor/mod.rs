@@ -62,9 +62,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let management = Management::within(SOON, &address, &vhost)?;
     let mut queues = None;
     let is_connected = findings.iter().all(|finding| finding.state == State::Well);
-    let services: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
-    let of_journal =
-        async { if is_connected { journal::check(&services, options).await } else { None } };
+    let of_journal = async { if is_connected { journal::check(options).await } else { None } };
     let of_broker = on_broker(&management, system, &vhost, options, &mut queues);
     let databases = system.parts.iter().map(|part| databases::check(part.service, options));
     let (of_broker, of_journal, databases) = join!(of_broker, of_journal, join_all(databases));

@@ -61,7 +61,7 @@ impl Patient {
         }
     }
 
-    pub(crate) async fn sql(&self, statement: &str) {
+    async fn sql(&self, statement: &str) {
         let mut db = self.world.database().await;
         db.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.expect(statement);
     }

@@ -1,10 +1,8 @@
 //! What somebody purged, or what the journal lost: `ballet doctor` and `ballet sagas stuck` name it, with the
 //! command that brings it back.
 
-use ballet::Clock;
 use ballet::core::topology::JOURNAL;
 use ballet_stage::{Method, Options, Servers, wait_until};
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
@@ -39,32 +37,7 @@ async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
     patient.has("topology", "max-length-bytes is 200000").await;
     patient.delete(&["policies", "small"]).await;
     // It is as declared again, and what is lost stays so.
-    patient.has("journal", "and promises 7 days. What is older is lost to redrive").await;
-    patient.world.close().await;
-}
-
-#[tokio::test]
-async fn t217_a_journal_that_was_made_anew_is_named() {
-    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let patient = Patient::new(&servers).await;
-    let clock = Clock::system();
-    for number in 1..11 {
-        let of_yesterday = clock.new_id(clock.now() - SignedDuration::from_hours(24));
-        let properties = json!({ "message_id": of_yesterday.to_string(), "type": TICKED });
-        let body = json!({ "number": number }).to_string();
-        patient.world.publish(TICKED, &properties, &body).await;
-    }
-    patient.world.are_counted(11).await;
-    // They came today.
-    patient.is_well().await;
-    patient.sql("update ballet.inbox set received_at = received_at - interval '1 day'").await;
-    patient.delete(&["queues", JOURNAL]).await;
-    patient.apply().await;
-    patient.has("journal", "counter has handled messages from before its first one").await;
-    // Also with messages in it.
-    patient.world.tick(TICKED, 11).await;
-    patient.world.are_counted(12).await;
-    patient.has("journal", "it was deleted and made anew. What is older is lost").await;
+    patient.has("journal", "what is older is lost to redrive, restore and tap").await;
     patient.world.close().await;
 }
 

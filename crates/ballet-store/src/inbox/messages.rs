@@ -169,20 +169,6 @@ pub async fn handled(
     Ok(handled.into_iter().map(MessageId).collect())
 }
 
-/// Counts the messages that were made and handled in a time, up to so many.
-pub async fn count_between(
-    db: &mut PgConnection,
-    from: Timestamp,
-    to: Timestamp,
-    most: i64,
-) -> Result<i64, sqlx::Error> {
-    let count = "select count(*) from (select from ballet.inbox \
-                 where message_id >= $1 and message_id < $2 and received_at < $3 limit $4) as some";
-    let [first, last] = [from, to].map(|at| partitions::bound(at.as_second()));
-    let count = sqlx::query_scalar(count).bind(first).bind(last).bind(to.to_sqlx());
-    count.bind(most).fetch_one(db).await
-}
-
 /// Counts the messages that were handled, those that are kept apart left out.
 pub async fn count(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select count(*) from ballet.inbox").fetch_one(db).await
