@@ -37,6 +37,8 @@ pub(crate) struct Load {
     pub(crate) sagas: Sagas,
     /// Requests without an answer in time.
     pub(crate) unanswered: AtomicUsize,
+    /// Customers who have not done yet.
+    pub(crate) under_way: AtomicUsize,
 }
 
 impl Load {
@@ -59,6 +61,7 @@ impl Load {
             every: Duration::from_secs(1) / mix.rate.max(1),
             sagas: Sagas::default(),
             unanswered: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
         })
     }
 
@@ -91,7 +94,10 @@ impl Load {
     pub(crate) async fn play(&self) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (case, at) = (self.cases[number % self.cases.len()], Instant::now());
-        match self.subject.play(case, number, &self.site).await {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        let begun = self.subject.play(case, number, &self.site).await;
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+        match begun {
             Ok(begun) => self.sagas.add(self.subject.cases[case].name, begun, at),
             Err(_) => {
                 self.unanswered.fetch_add(1, Ordering::Relaxed);

@@ -73,7 +73,10 @@ pub(crate) async fn check_when_quiescent(
         let late = news.elapsed() > PATIENCE || begun.elapsed() > PATIENCE * RENEWALS;
         let quiet = load.open().0 == 0 && recorder.record().quiet_for() > QUIET;
         if quiet || late {
-            match judge(subject, run, load, recorder, known).await {
+            let judged = judge(subject, run, load, recorder, known);
+            let judged = tokio::time::timeout(PATIENCE, judged).await;
+            let judged = judged.with_context(|| format!("no verdict for {PATIENCE:?}"));
+            match judged.flatten() {
                 Ok(verdict) if late || verdict.holds() => return Ok(verdict),
                 Err(error) if late => return Err(error),
                 // Something is on its way, or a server or a service is not back yet.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::process::Command;
@@ -10,20 +11,25 @@ use tokio::sync::Mutex;
 
 /// One run at a time: each has a broker, a database server and a dozen processes.
 static ALONE: Mutex<()> = Mutex::const_new(());
+/// For a run that hangs, which none may: its checks end by themselves.
+const LONGEST: Duration = Duration::from_secs(25 * 60);
 /// Usually one is enough.
 const MOST_RUNS: usize = 10;
 
 async fn chaos(arguments: &[&str]) -> Value {
     let _alone = ALONE.lock().await;
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+    let run = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(["chaos", "--json"])
         .args(arguments)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        // Its progress, which says where it was if it did not end. `output()` would take it.
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
-        .output()
-        .await
+        .spawn()
         .expect("a run");
+    let output = tokio::time::timeout(LONGEST, run.wait_with_output()).await;
+    let output = output.expect("a run that ends").expect("a run");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let report: Value = serde_json::from_str(&text).expect("a report in JSON");
     assert!(output.status.success(), "it did not hold: {text}");

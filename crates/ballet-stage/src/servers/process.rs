@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 
@@ -18,6 +18,9 @@ use crate::wait::wait_until;
 /// Waits for a line from the owner before it becomes the server. The owner notes the process group
 /// first, so even a kill in between leaves no server behind.
 const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
+
+/// How long a family of processes may take to stand still.
+const LONGEST_SIGNAL: Duration = Duration::from_secs(10);
 
 /// A server's process.
 ///
@@ -106,6 +109,11 @@ impl Process {
 
     /// Signals the process, its group, and its descendants in groups of their own.
     pub(crate) fn signal(&self, signal: Signal) {
+        // Its number may be another process' by now.
+        if self.exited().is_some() {
+            return;
+        }
+        let begun = Instant::now();
         let mut signalled = HashSet::new();
         let mut family = descendants(self.id());
         loop {
@@ -120,7 +128,9 @@ impl Process {
             let moving =
                 signal == Signal::STOP && (moves(&self.pid) || signalled.iter().any(moves));
             family = descendants(self.id());
-            if !moving && family.iter().all(|pid| signalled.contains(pid)) {
+            let done = !moving && family.iter().all(|pid| signalled.contains(pid));
+            // One that waits for its disk stops when it has it.
+            if done || begun.elapsed() > LONGEST_SIGNAL {
                 return;
             }
         }

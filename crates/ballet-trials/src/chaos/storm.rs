@@ -1,10 +1,11 @@
 //! Storms of faults, each followed by a check when nothing moves any more.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ballet::Clock;
 use ballet_terminal::ui;
 
@@ -20,6 +21,9 @@ use crate::scene::record::{Recorder, Stall};
 use crate::subject::Subject;
 
 const SAY_EVERY: Duration = Duration::from_secs(5);
+/// How long the last fault and the last customers of a storm may take. A server that has to start may take
+/// five minutes.
+const LAST: Duration = Duration::from_secs(10 * 60);
 /// The most failed faults that are kept for the report.
 const MOST_FAILURES: usize = 50;
 
@@ -76,13 +80,17 @@ impl Storm<'_> {
         loop {
             let until = Instant::now() + self.left().min(Duration::from_secs(self.args.storm));
             self.recorder.record().begin();
-            tokio::try_join!(
-                self.kill(&mut killer, &kinds, until),
-                self.wreck(&mut wrecker, &kinds, until),
-                self.load.run(until),
-                self.load.meanwhile(until),
-                self.show_progress(until),
-            )?;
+            let storm = async {
+                tokio::try_join!(
+                    self.kill(&mut killer, &kinds, until),
+                    self.wreck(&mut wrecker, &kinds, until),
+                    self.load.run(until),
+                    self.load.meanwhile(until),
+                    self.show_progress(until),
+                )
+            };
+            let ended = tokio::time::timeout_at((until + LAST).into(), storm).await;
+            ended.with_context(|| self.what_hangs())??;
             self.run.open_proxies();
             let calm_since = Instant::now();
             let known = Known::default();
@@ -105,6 +113,16 @@ impl Storm<'_> {
                 self.cause(&mut wrecker, Kind::Queue).await;
             }
         }
+    }
+
+    /// What has not ended, long after it should have.
+    fn what_hangs(&self) -> String {
+        let fault = match &*self.done().now {
+            "" => "no fault is under way".to_owned(),
+            now => format!("a fault is under way: {now}"),
+        };
+        let customers = self.load.under_way.load(Ordering::Relaxed);
+        format!("a storm does not end for {LAST:?}: {fault}; {customers} customers wait")
     }
 
     fn faults(&self, dice: Dice) -> Faults<'_> {
@@ -242,7 +260,7 @@ impl Storm<'_> {
             faults: done.counts.clone(),
             failed_faults: done.failed.clone(),
             sagas,
-            unanswered: self.load.unanswered.load(std::sync::atomic::Ordering::Relaxed),
+            unanswered: self.load.unanswered.load(Ordering::Relaxed),
             messages: record.messages.len(),
             copies_with_new_ids: record.messages.values().filter(|message| message.copy).count(),
             repeated_ids: record.repeated,

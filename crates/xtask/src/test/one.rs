@@ -1,6 +1,7 @@
 //! One test program: how it is run, and what is shown when it has ended.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,9 @@ use crate::process::cargo;
 use crate::test::programs::Program;
 use ballet_terminal::ui;
 
+/// How long a program that is ended may take for it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// How a program ended.
 #[derive(Debug)]
 pub(crate) struct End {
@@ -20,16 +24,23 @@ pub(crate) struct End {
     pub(crate) output: String,
 }
 
+/// Where programs run, and for how long.
+pub(crate) struct Setting<'a> {
+    /// The directory for their output.
+    pub(crate) output: &'a Path,
+    pub(crate) env: &'a [(String, String)],
+    pub(crate) children: &'a Children,
+    /// A program that takes longer hangs. It is ended, and has failed.
+    pub(crate) limit: Duration,
+}
+
 /// Runs a program. Its whole output is kept in the directory.
-pub(crate) async fn run_one(
-    program: Program,
-    output: &Path,
-    env: &[(String, String)],
-    children: &Children,
-) -> Result<End> {
+pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<End> {
+    let Setting { output, env, children, limit } = *setting;
     let begun = Instant::now();
     let place = place(output, &program.name);
     let file = File::create(&place).with_context(|| format!("cannot write {}", place.display()))?;
+    let mut note = file.try_clone().context("cannot share a file")?;
     let errors = file.try_clone().context("cannot share a file")?;
     let mut child = children
         .start(&program.file, &program.args, |command| {
@@ -48,11 +59,20 @@ pub(crate) async fn run_one(
             }
         })
         .await?;
-    let status = child.wait().await?;
+    let passed = match tokio::time::timeout(limit, child.wait()).await {
+        Ok(status) => status?.success(),
+        Err(_late) => {
+            child.stop(PATIENCE).await;
+            let late =
+                format!("\nit was ended: a program that takes longer than {limit:?} hangs\n");
+            note.write_all(late.as_bytes()).context("cannot write what a program said")?;
+            false
+        }
+    };
     let bytes = fs::read(&place).with_context(|| format!("cannot read {}", place.display()))?;
     Ok(End {
         name: program.name,
-        passed: status.success(),
+        passed,
         took: begun.elapsed(),
         output: String::from_utf8_lossy(&bytes).into_owned(),
     })

@@ -13,6 +13,7 @@ use ballet_stage::{Child, Children, Options, Servers};
 use rustix::process::Signal;
 
 use crate::process::cargo;
+use crate::test::one::Setting;
 use crate::test::programs::{self, Program};
 use crate::test::side_by_side;
 use ballet_terminal::ui;
@@ -23,6 +24,10 @@ const THREADS: &str = "RUST_TEST_THREADS";
 /// A number that chooses the share. Without it such a test takes all its cases.
 const TURN: &str = "BALLET_TURN";
 const LONG: &str = "--long";
+/// How long a test program may take: twice what the longest takes on a slow machine.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+/// The same with all cases.
+const LONG_LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
 const FAIL_FAST: &str = "--fail-fast";
 const NO_FAIL_FAST: &str = "--no-fail-fast";
 
@@ -75,9 +80,11 @@ async fn whole(
         env.push((TURN.to_owned(), turn.to_string()));
     }
     env.extend(servers.env().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let limit = if long { LONG_LIMIT } else { LIMIT };
+    let setting = Setting { output: &output, env: &env, children, limit };
     // Dropping a child kills it, and what it has started.
     tokio::select! {
-        passed = side_by_side::run(programs, processors + 1, &output, &env, children) => {
+        passed = side_by_side::run(programs, processors + 1, &setting) => {
             Ok(if passed? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         () = stop.asked() => Ok(interrupted()),

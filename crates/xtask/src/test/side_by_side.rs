@@ -4,15 +4,13 @@
 //! So there are more programs at a time than the machine has processors.
 
 use std::fs;
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use ballet_stage::Children;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::test::alone;
-use crate::test::one::{run_one, show, tests};
+use crate::test::one::{Setting, run_one, show, tests};
 use crate::test::programs::Program;
 use ballet_terminal::ui;
 
@@ -21,10 +19,9 @@ use ballet_terminal::ui;
 pub(crate) async fn run(
     programs: Vec<Program>,
     at_once: usize,
-    output: &Path,
-    env: &[(String, String)],
-    children: &Children,
+    setting: &Setting<'_>,
 ) -> Result<bool> {
+    let output = setting.output;
     fs::create_dir_all(output).with_context(|| format!("cannot create {}", output.display()))?;
     let (begun, count) = (Instant::now(), programs.len());
     ui::say(&format!(
@@ -33,7 +30,7 @@ pub(crate) async fn run(
     ));
     let mut waiting = programs.into_iter();
     let run = async |program: Program| {
-        let end = run_one(program.clone(), output, env, children).await;
+        let end = run_one(program.clone(), setting).await;
         end.map(|end| (program, end))
     };
     let mut running: FuturesUnordered<_> = waiting.by_ref().take(at_once).map(run).collect();
@@ -58,7 +55,7 @@ pub(crate) async fn run(
             broken.push(program.name);
             continue;
         };
-        let end = run_one(again, output, env, children).await?;
+        let end = run_one(again, setting).await?;
         show(&end);
         if end.passed {
             let [(_, passed), (_, failed), _] = &mut counts;
@@ -93,6 +90,9 @@ pub(crate) async fn run(
 #[cfg(test)]
 mod tests_of_running {
     use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    use ballet_stage::Children;
 
     use super::*;
 
@@ -111,10 +111,12 @@ mod tests_of_running {
         };
         let meeting = output.display().to_string();
         let env = [("MEET".to_owned(), meeting)];
+        let limit = Duration::from_secs(60);
+        let setting = Setting { output: &output, env: &env, children: &children, limit };
         let both = vec![shell("one", &meet("a", "b")), shell("two", &meet("b", "a"))];
-        assert!(run(both, 2, &output, &env, &children).await.expect("they run"));
+        assert!(run(both, 2, &setting).await.expect("they run"));
         let bad = vec![shell("bad", "echo what is wrong; exit 3"), shell("good", "exit 0")];
-        assert!(!run(bad, 1, &output, &env, &children).await.expect("they run"));
+        assert!(!run(bad, 1, &setting).await.expect("they run"));
         let said = fs::read_to_string(output.join("bad.log")).expect("its output");
         assert_eq!(said, "what is wrong\n");
         // Fails the first time.
@@ -125,8 +127,14 @@ mod tests_of_running {
         fs::write(&script, text).expect("a script");
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a program");
         (flaky.file, flaky.args) = (script, Vec::new());
-        assert!(run(vec![flaky], 1, &output, &env, &children).await.expect("it runs"));
+        assert!(run(vec![flaky], 1, &setting).await.expect("it runs"));
         assert!(output.join("flaky--alone.log").exists());
+        // Hangs, with what it has started.
+        let hangs = shell("hangs", "echo begun; sleep 600 & sleep 600");
+        let setting = Setting { limit: Duration::from_millis(300), ..setting };
+        assert!(!run(vec![hangs], 1, &setting).await.expect("it is ended"));
+        let said = fs::read_to_string(output.join("hangs.log")).expect("its output");
+        assert!(said.starts_with("begun\n") && said.contains("it was ended"), "{said}");
         fs::remove_dir_all(&output).expect("removed");
     }
 }
