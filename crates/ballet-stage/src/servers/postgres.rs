@@ -103,6 +103,16 @@ impl Postgres {
         }
     }
 
+    /// Starts the server again if it has ended, and waits until it is ready.
+    pub async fn revive(&self) -> Result<()> {
+        match self.backend.local() {
+            Some(node) if node.is_running().await => {
+                wait_until("Postgres to be ready", PATIENCE, || ready(&self.url)).await.map(drop)
+            }
+            _ => self.start().await,
+        }
+    }
+
     /// Starts a standby with a copy of the data. From then on a commit waits until the standby has
     /// it on its disk, too.
     ///
@@ -172,14 +182,8 @@ impl Postgres {
 
     /// Makes room again, and starts the server if it has ended meanwhile, as an operator would.
     pub async fn free_disk(&self) -> Result<()> {
-        let node = self.on_small_disk("free the disk of")?;
-        node.disk().map_or(Ok(()), SmallDisk::free)?;
-        if node.is_running().await {
-            return wait_until("Postgres to be ready", PATIENCE, || ready(&self.url))
-                .await
-                .map(drop);
-        }
-        node.start_again(&self.url).await
+        self.on_small_disk("free the disk of")?.disk().map_or(Ok(()), SmallDisk::free)?;
+        self.revive().await
     }
 
     fn on_small_disk(&self, action: &'static str) -> Result<&Node> {

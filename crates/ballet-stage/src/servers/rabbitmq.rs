@@ -126,6 +126,14 @@ impl RabbitMq {
         }
     }
 
+    /// Starts the server again if it has ended, and waits until it is ready.
+    pub async fn revive(&self) -> Result<()> {
+        match self.backend.local() {
+            Some(node) if node.is_running().await => Ok(()),
+            _ => self.start().await,
+        }
+    }
+
     /// Freezes the process: connections stay open and nothing answers.
     pub async fn freeze(&self) -> Result<()> {
         self.signal("freeze", Signal::STOP).await

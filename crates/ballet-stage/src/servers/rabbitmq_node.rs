@@ -75,6 +75,10 @@ impl Node {
         &self.log
     }
 
+    pub(crate) async fn is_running(&self) -> bool {
+        self.server.lock().await.exited().is_none()
+    }
+
     pub(crate) async fn pids(&self) -> Vec<i32> {
         let server = self.server.lock().await.id();
         std::iter::once(server).chain(self.epmd.as_ref().map(Process::id)).collect()

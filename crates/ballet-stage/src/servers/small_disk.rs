@@ -1,7 +1,7 @@
 //! A disk of a server's own, small enough to fill. Only root can have one, on Linux.
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -61,8 +61,11 @@ impl SmallDisk {
         Ok(())
     }
 
-    /// Makes room again.
+    /// Makes room again, if it was filled.
     pub(crate) fn free(&self) -> Result<()> {
-        fs::remove_file(self.path.join(BALLAST)).map_err(machine("remove the ballast"))
+        match fs::remove_file(self.path.join(BALLAST)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(machine("remove the ballast")),
+        }
     }
 }

@@ -110,7 +110,7 @@ impl Storm<'_> {
                 verdict.rows
             ));
             if kinds.contains(&Kind::Queue) {
-                self.cause(&mut wrecker, Kind::Queue).await;
+                self.cause(&mut wrecker, Kind::Queue).await?;
             }
         }
     }
@@ -142,13 +142,21 @@ impl Storm<'_> {
     }
 
     /// Causes one fault and counts it.
-    async fn cause(&self, faults: &mut Faults<'_>, kind: Kind) {
+    ///
+    /// # Errors
+    ///
+    /// It has failed, and what it left behind cannot be undone.
+    async fn cause(&self, faults: &mut Faults<'_>, kind: Kind) -> Result<()> {
         let shown = kind != Kind::Kill;
         if shown {
             kind.description().clone_into(&mut self.done().now);
         }
         let begun = Instant::now();
         let caused = faults.cause(kind).await;
+        if let Err(error) = &caused {
+            ui::say(&format!("{}: {error:#}", kind.name()));
+            faults.undo().await?;
+        }
         let mut done = self.done();
         if shown {
             done.now.clear();
@@ -161,6 +169,7 @@ impl Storm<'_> {
             }
             Ok(None) | Err(_) => {}
         }
+        Ok(())
     }
 
     /// The faults in the time of a stall, each with its seconds since the start of the run.
@@ -185,7 +194,7 @@ impl Storm<'_> {
             let pause =
                 if faults.dice.one_in(5) { Duration::ZERO } else { faults.dice.millis(100, 1_100) };
             tokio::time::sleep(pause).await;
-            self.cause(faults, Kind::Kill).await;
+            self.cause(faults, Kind::Kill).await?;
         }
         Ok(())
     }
@@ -203,7 +212,7 @@ impl Storm<'_> {
             let Some(kind) = first.pop().or_else(|| faults.dice.pick(&chosen).copied()) else {
                 return Ok(());
             };
-            self.cause(faults, kind).await;
+            self.cause(faults, kind).await?;
         }
         Ok(())
     }

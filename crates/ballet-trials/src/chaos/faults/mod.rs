@@ -1,10 +1,12 @@
-//! The faults. Each cleans up after itself, so only its consequences remain.
+//! The faults. Each cleans up after itself, so only its consequences remain. After one that could not,
+//! [`Faults::undo`] does.
 
 mod databases;
 pub(crate) mod kind;
 mod messages;
 mod nodes;
 mod some;
+mod undo;
 
 use std::time::Duration;
 
@@ -19,9 +21,6 @@ use crate::scene::record::Recorder;
 use crate::subject::Subject;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The broker's limits in `broker/rabbitmq.conf`.
-const MEMORY: &str = "1GB";
-const DISK: &str = "200MB";
 
 /// Causes faults, by chance.
 pub(crate) struct Faults<'a> {
@@ -56,12 +55,9 @@ impl Faults<'_> {
             Kind::Queue => self.queue().await?,
             Kind::Memory => {
                 let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];
-                self.alarm(&low, &["set_vm_memory_high_watermark", "absolute", MEMORY]).await?
+                self.alarm(&low, undo::MEMORY).await?
             }
-            Kind::Disk => {
-                self.alarm(&["set_disk_free_limit", "100000GB"], &["set_disk_free_limit", DISK])
-                    .await?
-            }
+            Kind::Disk => self.alarm(&["set_disk_free_limit", "100000GB"], undo::DISK).await?,
             Kind::Full => return self.full().await,
             Kind::Permission => self.permission().await?,
             Kind::Dump => databases::dump(self.run, &mut self.dice).await?,
@@ -152,14 +148,7 @@ impl Faults<'_> {
         rabbitmq.control(on).await?;
         let time = self.dice.millis(1_000, 5_000);
         tokio::time::sleep(time).await;
-        let mut ended = rabbitmq.control(off).await;
-        for _ in 0..3 {
-            if ended.is_ok() {
-                break;
-            }
-            ended = rabbitmq.control(off).await;
-        }
-        ended?;
+        rabbitmq.control(off).await?;
         Ok(format!("{time:?}"))
     }
 
