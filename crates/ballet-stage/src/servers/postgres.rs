@@ -182,7 +182,7 @@ impl Postgres {
 
     /// Makes room again, and starts the server if it has ended meanwhile, as an operator would.
     pub async fn free_disk(&self) -> Result<()> {
-        self.on_small_disk("free the disk of")?.disk().map_or(Ok(()), SmallDisk::free)?;
+        self.on_small_disk("free the disk of")?.disk().map_or(Ok(false), SmallDisk::free)?;
         self.revive().await
     }
 

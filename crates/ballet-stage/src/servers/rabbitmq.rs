@@ -167,11 +167,11 @@ impl RabbitMq {
     /// Makes room again, and starts the server anew, as an operator would: a node whose log could not
     /// be written does not recover by itself.
     pub async fn free_disk(&self) -> Result<()> {
-        self.on_small_disk("free the disk of")?.disk().map_or(Ok(()), SmallDisk::free)?;
-        if let Backend::Local(node) = &self.backend {
+        let node = self.on_small_disk("free the disk of")?;
+        if node.disk().map_or(Ok(false), SmallDisk::free)? {
             node.kill().await?;
         }
-        self.start().await
+        self.revive().await
     }
 
     fn on_small_disk(&self, action: &'static str) -> Result<&Node> {

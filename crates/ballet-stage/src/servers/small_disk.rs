@@ -61,11 +61,11 @@ impl SmallDisk {
         Ok(())
     }
 
-    /// Makes room again, if it was filled.
-    pub(crate) fn free(&self) -> Result<()> {
+    /// Makes room again. Whether it was filled.
+    pub(crate) fn free(&self) -> Result<bool> {
         match fs::remove_file(self.path.join(BALLAST)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            removed => removed.map_err(machine("remove the ballast")),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            removed => removed.map(|()| true).map_err(machine("remove the ballast")),
         }
     }
 }

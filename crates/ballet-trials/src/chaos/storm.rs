@@ -12,6 +12,7 @@ use ballet_terminal::ui;
 use crate::chaos::args::Args;
 use crate::chaos::faults::Faults;
 use crate::chaos::faults::kind::Kind;
+use crate::chaos::faults::undo::undo;
 use crate::chaos::report::Report;
 use crate::dice::Dice;
 use crate::load::{Load, Mix};
@@ -155,7 +156,7 @@ impl Storm<'_> {
         let caused = faults.cause(kind).await;
         if let Err(error) = &caused {
             ui::say(&format!("{}: {error:#}", kind.name()));
-            faults.undo().await?;
+            undo(self.run).await?;
         }
         let mut done = self.done();
         if shown {

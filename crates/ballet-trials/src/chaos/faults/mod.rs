@@ -1,12 +1,12 @@
 //! The faults. Each cleans up after itself, so only its consequences remain. After one that could not,
-//! [`Faults::undo`] does.
+//! [`undo`] does.
 
 mod databases;
 pub(crate) mod kind;
 mod messages;
 mod nodes;
 mod some;
-mod undo;
+pub(crate) mod undo;
 
 use std::time::Duration;
 
