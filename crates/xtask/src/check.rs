@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use ballet_terminal::ui;
 
 use crate::process::cargo;
-use crate::{generate, house, licences};
+use crate::{generate, house, licences, packages};
 
 /// One thing that is checked.
 struct Part {
@@ -25,7 +25,7 @@ enum How {
 }
 
 /// From cheap to dear.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 8] = [
     Part {
         name: "format",
         command: "cargo fmt --all --check",
@@ -43,6 +43,7 @@ const PARTS: [Part; 6] = [
         command: "cargo xtask generate --check",
         how: How::Here(|| generate::run(true)),
     },
+    Part { name: "packages", command: "cargo xtask packages", how: How::Here(packages::run) },
     Part {
         name: "lints",
         command: "cargo clippy --workspace --all-targets --locked --keep-going -- -D warnings",
@@ -53,6 +54,23 @@ const PARTS: [Part; 6] = [
                 "--all-targets",
                 "--locked",
                 "--keep-going",
+                "--",
+                "-D",
+                "warnings",
+            ],
+            rustdoc: None,
+        },
+    },
+    Part {
+        name: "features",
+        command: "cargo clippy -p ballet --no-default-features --locked -- -D warnings",
+        how: How::Cargo {
+            args: &[
+                "clippy",
+                "-p",
+                "ballet",
+                "--no-default-features",
+                "--locked",
                 "--",
                 "-D",
                 "warnings",

@@ -6,6 +6,7 @@ mod generate;
 mod house;
 mod joined;
 mod licences;
+mod packages;
 mod process;
 mod servers;
 mod systems;
@@ -63,10 +64,12 @@ enum Command {
     /// Check the structure of all crates: what imports what, and the rules for that.
     House(house::Args),
     /// Check all that has to be in order besides the tests: format, structure, licences, generated
-    /// files, lints and docs.
+    /// files, packages, lints, features and docs.
     Check,
     /// Check the licences of all dependencies against `deny.toml`, offline.
     Licences,
+    /// Check that the crates that others can depend on can be published.
+    Packages,
 }
 
 fn main() -> ExitCode {
@@ -97,6 +100,7 @@ async fn run() -> ExitCode {
         Command::House(args) => house::run(&args),
         Command::Check => check::run(),
         Command::Licences => licences::run(),
+        Command::Packages => packages::run(),
     };
     done.unwrap_or_else(|error| {
         ui::say(&format!("{} {error:#}", ui::bad("error:")));

@@ -17,7 +17,7 @@ use crate::ui;
 
 /// The files of a service, below its directory.
 const TEMPLATES: [(&str, &str); 5] = [
-    ("Cargo.toml", include_str!("../../templates/service/Cargo.toml")),
+    ("Cargo.toml", include_str!("../../templates/service/manifest.toml")),
     ("src/events.rs", include_str!("../../templates/service/src/events.rs")),
     ("src/lib.rs", include_str!("../../templates/service/src/lib.rs")),
     ("src/main.rs", include_str!("../../templates/service/src/main.rs")),

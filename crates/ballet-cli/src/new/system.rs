@@ -11,7 +11,7 @@ use crate::ui;
 
 /// The files of a workspace.
 const TEMPLATES: [(&str, &str); 14] = [
-    ("Cargo.toml", include_str!("../../templates/system/Cargo.toml")),
+    ("Cargo.toml", include_str!("../../templates/system/manifest.toml")),
     ("clippy.toml", include_str!("../../templates/system/clippy.toml")),
     ("README.md", include_str!("../../templates/system/README.md")),
     (".gitignore", include_str!("../../templates/system/gitignore")),
@@ -20,7 +20,10 @@ const TEMPLATES: [(&str, &str); 14] = [
         "contracts/my_system/my_service.json",
         include_str!("../../templates/system/service/contract.json"),
     ),
-    ("services/my_service/Cargo.toml", include_str!("../../templates/system/service/Cargo.toml")),
+    (
+        "services/my_service/Cargo.toml",
+        include_str!("../../templates/system/service/manifest.toml"),
+    ),
     (
         "services/my_service/src/events.rs",
         include_str!("../../templates/system/service/src/events.rs"),
@@ -31,7 +34,7 @@ const TEMPLATES: [(&str, &str); 14] = [
         "services/my_service/tests/my_service.rs",
         include_str!("../../templates/system/service/tests/my_service.rs"),
     ),
-    ("trials/Cargo.toml", include_str!("../../templates/system/trials/Cargo.toml")),
+    ("trials/Cargo.toml", include_str!("../../templates/system/trials/manifest.toml")),
     ("trials/src/audit.rs", include_str!("../../templates/system/trials/src/audit.rs")),
     ("trials/src/main.rs", include_str!("../../templates/system/trials/src/main.rs")),
 ];

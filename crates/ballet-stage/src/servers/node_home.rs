@@ -101,7 +101,7 @@ impl NodeHome {
              management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
              prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {}\n\
              default_user = {OPS}\ndefault_pass = {}\n",
-            include_str!("../../../../broker/rabbitmq.conf"),
+            include_str!("../../broker/rabbitmq.conf"),
             ports.amqp(),
             ports.management(),
             ports.prometheus(),
@@ -120,7 +120,7 @@ impl NodeHome {
             settings += &format!("load_definitions = {}\n", path.display());
         }
         write_secret(&dir.join("rabbitmq.conf"), &settings)?;
-        let plugins = include_str!("../../../../broker/enabled_plugins");
+        let plugins = include_str!("../../broker/enabled_plugins");
         write_secret(&dir.join("enabled_plugins"), plugins)?;
         let advanced = if options.fast { statistics(version) } else { "[].\n".to_owned() };
         write_secret(&dir.join("advanced.config"), &advanced)

@@ -13,10 +13,7 @@ use crate::schema::migration::Migration;
 /// A migration by the name of its file.
 macro_rules! framework {
     ($name:literal) => {
-        Migration {
-            name: $name,
-            sql: include_str!(concat!("../../../../migrations/ballet/", $name, ".sql")),
-        }
+        Migration { name: $name, sql: include_str!(concat!("../../migrations/", $name, ".sql")) }
     };
 }
 

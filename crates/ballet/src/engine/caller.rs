@@ -50,51 +50,49 @@ pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
 pub(crate) fn ask_again(engine: &Engine, answer: Answer, failure: &Failure) {
     let Answer { call, claim, .. } = answer;
     call.span().in_scope(|| tracing::warn!("an answer could not be taken in: {failure}"));
-    fail(engine, call, claim, failure);
+    failed(engine, call, claim, failure.to_string(), again(failure));
 }
 
 /// Asks again later, and at last sets a call aside, whose answer cannot be taken in: it may crash the
 /// database each time.
 pub(crate) fn after_crash(engine: &Engine, answer: Answer, failure: &Failure) {
-    let Answer { mut call, claim, .. } = answer;
+    let Answer { call, claim, .. } = answer;
     if let Some(pause) = crash_pauses::pause(engine.calls.crashed(call.key)) {
         let why = failure.to_string();
         call.span().in_scope(|| tracing::warn!(?pause, "an answer is taken in later: {why}"));
-        call.attempts = call.attempts.saturating_add(1);
-        return engine.calls.failed(FailedCall {
-            call,
-            claim,
-            failure: why,
-            then: Then::After(pause),
-        });
+        return failed(engine, call, claim, why, Then::After(pause));
     }
     let why = format!(
         "its answer could not be taken in, and may be what crashes the database; it waits for \
          `ballet inbox retry`: {failure}"
     );
-    put_aside(engine, call, claim, why);
+    failed(engine, call, claim, why, Then::SetAside);
 }
 
-fn put_aside(engine: &Engine, mut call: NewCall, claim: Claim, why: String) {
-    call.span().in_scope(|| tracing::error!("a call is set aside: {why}"));
-    call.attempts = call.attempts.saturating_add(1);
-    engine.calls.failed(FailedCall { call, claim, failure: why, then: Then::SetAside });
+/// Hands over an attempt that failed, with what becomes of the call.
+fn failed(engine: &Engine, mut call: NewCall, claim: Claim, failure: String, then: Then) {
+    call.attempts = match then {
+        // The other side answers. So the attempts begin anew.
+        Then::Taken(_) => 0,
+        Then::Again | Then::After(_) | Then::SetAside => call.attempts.saturating_add(1),
+    };
+    if then == Then::SetAside {
+        call.span().in_scope(|| tracing::error!("a call is set aside: {failure}"));
+    }
+    engine.calls.failed(FailedCall { call, claim, failure, then });
 }
 
-fn fail(engine: &Engine, mut call: NewCall, claim: Claim, failure: &Failure) {
-    call.attempts = call.attempts.saturating_add(1);
-    let then = failure.pause().map_or(Then::Again, |pause| Then::After(pause.min(LONGEST_PAUSE)));
-    engine.calls.failed(FailedCall { call, claim, failure: failure.to_string(), then });
+fn again(failure: &Failure) -> Then {
+    failure.pause().map_or(Then::Again, |pause| Then::After(pause.min(LONGEST_PAUSE)))
 }
 
-/// The other side answers, but has no outcome yet. So the attempts begin anew.
-fn wait(engine: &Engine, mut call: NewCall, claim: Claim, failure: &Failure) {
+/// The other side answers, but has no outcome yet.
+fn wait(engine: &Engine, call: NewCall, claim: Claim, failure: &Failure) {
     call.span().in_scope(|| tracing::debug!("a call has no outcome yet: {failure}"));
     ballet_amqp::counter!("ballet_calls_total", "outcome" => "not_yet").increment(1);
     claim.answered();
-    call.attempts = 0;
     let then = Then::Taken(failure.pause().unwrap_or(UNTIL_IT_KNOWS).min(LONGEST_WAIT));
-    engine.calls.failed(FailedCall { call, claim, failure: failure.to_string(), then });
+    failed(engine, call, claim, failure.to_string(), then);
 }
 
 async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
@@ -131,7 +129,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
                         "the other side remembers keys for {kept:?}, and may have forgotten this \
                          one: ask it what became of the request"
                     );
-                    return put_aside(engine, call, claim, why);
+                    return failed(engine, call, claim, why, Then::SetAside);
                 }
             };
             (engine.answers)(Answer { call, answer, claim });
@@ -161,7 +159,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let attempts = call.attempts + 1;
     call.span()
         .in_scope(|| tracing::warn!(attempts, "a call failed, and is made again: {failure}"));
-    fail(engine, call, claim, &failure);
+    failed(engine, call, claim, failure.to_string(), again(&failure));
 }
 
 /// What an attempt found out.

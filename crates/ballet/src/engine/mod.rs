@@ -5,6 +5,7 @@ pub(crate) mod age;
 pub(crate) mod arrivals;
 pub(crate) mod call_line;
 pub(crate) mod caller;
+pub(crate) mod commit;
 pub(crate) mod compensation;
 pub(crate) mod crash_pauses;
 pub(crate) mod effect;

@@ -3,13 +3,9 @@
 //! A batch of messages is one, and so is what an HTTP handler originates.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use ballet_amqp::BatchId;
 use ballet_core::{MessageId, SagaId};
-use ballet_fault::{self as fault, FaultPoint, WorksOn};
 use ballet_store::calls::key::{CallKey, Purpose};
-use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
 use ballet_store::copies::copied::Copied;
 use ballet_store::database::connection::begin;
@@ -19,27 +15,19 @@ use ballet_store::inbox::messages::{NewMessage, Received};
 use ballet_store::ledger::entry::{Entry, StepKey};
 use ballet_store::ledger::event::Encoded;
 use ballet_store::ledger::rows::{Ledger, NewRow, Row};
-use ballet_store::outbox::batches as outbox;
-use ballet_store::outbox::batches::Mark;
-use ballet_store::outbox::event::Emitted;
 use ballet_store::trace::Trace;
 use sqlx::{Connection, PgConnection, Postgres};
 
 use crate::declare::answered::answered;
-use crate::declare::failure::{Failure, FailureKind};
+use crate::declare::failure::Failure;
 use crate::declare::saga_entry::SagaEntry;
 use crate::declare::tx::{Scope, Tx};
-use crate::engine::caller;
 use crate::engine::engine::Engine;
-use crate::engine::open_calls::Claim;
-use crate::outgoing::begun::Begun;
-use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Span;
-use crate::outgoing::wire;
 
 pub(crate) struct Transaction<'db> {
     pub(crate) engine: Arc<Engine>,
-    db: sqlx::Transaction<'db, Postgres>,
+    pub(super) db: sqlx::Transaction<'db, Postgres>,
     pub(crate) scope: Scope,
     pub(crate) ledger: Ledger,
     pub(crate) calls: Vec<NewCall>,
@@ -219,130 +207,6 @@ impl<'db> Transaction<'db> {
     ) -> Result<Received, Failure> {
         let now = self.engine.shared_clock.latest();
         answered(inbox::receive(&mut self.db, &mut self.ledger, sagas, messages, now)).await
-    }
-
-    /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
-    /// broker, and the calls are being made, when this returns. All marks are of one table, and are
-    /// written only if that is the table that is written to.
-    pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<Committed, Failure> {
-        self.check_open()?;
-        let Self { engine, db, scope, ledger, calls, deadlines, copied, spans } = &mut self;
-        let engine = Arc::clone(engine);
-        let now = scope.now;
-        let Scope { witness, emitted, .. } = &mut *scope;
-        answered(witness.check(db, emitted)).await?;
-        let works_on = fault::works_on(|| what_it_works_on(ledger, &scope.emitted));
-        fault::point(FaultPoint::AfterHandler, &works_on);
-        for emitted in &scope.emitted {
-            let event = emitted.event.event_type;
-            if !engine.registry.emits(event) {
-                // Checked here, because a refusal by the broker would cost the whole channel.
-                return Err(Failure::permanent(format!(
-                    "{} does not declare that it publishes {event}: add `.publishes` to its \
-                     participant",
-                    engine.registry.service
-                )));
-            }
-            let (bytes, limit) = (emitted.event.body.len(), engine.limits.max_body);
-            if bytes > limit {
-                return Err(Failure::permanent(format!(
-                    "{event} would have a body of {bytes} bytes, the limit (MAX_BODY) is {limit}: \
-                     receivers would not take it"
-                )));
-            }
-        }
-        let added = ledger.take_added();
-        let emits = !scope.emitted.is_empty();
-        answered(added.write(db, emits, now)).await?;
-        if added.is_empty() && !emits {
-            // A handler that swallowed the error of a statement left the transaction broken; a
-            // commit would roll back without a word, so the transaction has to show that it works.
-            answered(sqlx::query("select 1").execute(&mut **db)).await?;
-        }
-        deadlines.flush(db, engine.shared_clock.settled()).await?;
-        answered(copied.flush(db)).await?;
-        let claims = engine.calls.claim_new(calls);
-        if !calls.is_empty() {
-            let claimed_for: Vec<_> =
-                claims.iter().map(|claim| claim.as_ref().map(Claim::time)).collect();
-            answered(calls::insert(db, engine.relay.process, calls, &claimed_for, now)).await?;
-        }
-        let table = engine.relay.turns.current();
-        let has_marks = marks.first().is_none_or(|mark| mark.batch.table == table);
-        let marks = if has_marks { marks } else { &[] };
-        // They ride in one statement with the events, but for those with events that are copied.
-        let along = |mark: &&Mark| emits && mark.dead.is_empty();
-        let (along, apart): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(along);
-        answered(outbox::mark(db, &apart, now)).await?;
-        let along: Vec<BatchId> = along.into_iter().map(|mark| mark.batch).collect();
-        let emitted = std::mem::take(&mut scope.emitted);
-        // In memory before the commit is sent: what the sweeper finds and does not see there it
-        // takes for left behind.
-        let mut begun = emits.then(|| Begun::new(&engine.relay, table, emitted.len(), now));
-        let batch = begun.as_ref().map(|begun| begun.batch);
-        if let Some(begun) = &mut begun {
-            let written = outbox::insert(db, begun.batch, &emitted, &added.timed, &along, now);
-            if let Err(failure) = answered(written).await {
-                begun.forget();
-                return Err(failure);
-            }
-        }
-        let (calls, spans) = (std::mem::take(calls), std::mem::take(spans));
-        if let Some(batch) = &batch {
-            fault::remember(batch, &*emitted);
-        }
-        fault::point(FaultPoint::BeforeCommit, &works_on);
-        fault::point(FaultPoint::BeforeMark, marks);
-        let committed = answered(self.db.commit()).await;
-        committed.map_err(failed_at_commit)?;
-        if let Some(begun) = &mut begun {
-            begun.committed();
-        }
-        fault::point(FaultPoint::AfterCommit, &works_on);
-        fault::point(FaultPoint::AfterMark, marks);
-        spans.into_iter().for_each(|span| engine.spans.record(span));
-        if let Some(batch) = batch {
-            let service = engine.registry.service;
-            let publishing = Publishing::begin(&engine.spans, &engine.clock, &emitted);
-            engine.relay.watch(batch, publishing);
-            let messages = emitted.iter().map(|e| wire::publish(service, e, now)).collect();
-            engine.relay.committed(batch, messages);
-        }
-        for (call, claim) in calls.into_iter().zip(claims) {
-            match claim {
-                Some(claim) => caller::make(&engine, call, claim),
-                None => engine.calls.look_after(&call, Duration::ZERO),
-            }
-        }
-        Ok(Committed { batch, has_marks })
-    }
-}
-
-/// What a transaction has committed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Committed {
-    /// What names the events.
-    pub(crate) batch: Option<BatchId>,
-    /// Whether the marks are written.
-    pub(crate) has_marks: bool,
-}
-
-/// The rows that a transaction adds to the ledger, or else what it emits.
-fn what_it_works_on(ledger: &Ledger, emitted: &[Emitted]) -> Vec<String> {
-    let rows: Vec<String> =
-        ledger.added().map(|row| format!("{}:{}", row.entry.as_str(), row.step)).collect();
-    if rows.is_empty() { emitted.names() } else { rows }
-}
-
-/// Says of an error of a handler's making that only the commit showed it: a deferred constraint,
-/// for instance. What is nobody's failure stays so.
-fn failed_at_commit(failure: Failure) -> Failure {
-    match failure.kind() {
-        FailureKind::Conflict
-        | FailureKind::Permanent
-        | FailureKind::NotYet
-        | FailureKind::ConnectionLost => failure,
-        FailureKind::Transient => Failure::transient(format!("the commit failed: {failure}")),
     }
 }
 

@@ -7,7 +7,6 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
 use ballet_amqp::ConnectionState;
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -153,16 +152,14 @@ impl Health {
 }
 
 /// Routes for health, readiness and metrics, and the service's own.
-pub(crate) fn router(health: Health, metrics: Option<PrometheusHandle>, own: OwnRoutes) -> Router {
+pub(crate) fn router(health: Health, metrics: fn() -> String, own: OwnRoutes) -> Router {
     let ready = move || async move {
         let readiness = health.readiness();
         let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         (status, axum::Json(readiness))
     };
-    let metrics = move || async move {
-        let text = metrics.map(|metrics| metrics.render()).unwrap_or_default();
-        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
-    };
+    let metrics =
+        move || async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics()) };
     let service = move |request: Request| own.answer(request);
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))

@@ -18,6 +18,7 @@ use crate::declare::owner::Abort;
 use crate::declare::tx::Tx;
 use crate::engine::age::{too_old_to_begin, why_forgotten};
 use crate::engine::arrivals::{abort_as_owner, begun_before, originated};
+use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
@@ -177,7 +178,7 @@ impl Unit {
         // On a task of its own: a commit goes on when its request is dropped.
         let committed = tokio::spawn(async move {
             let engine = Arc::clone(&self.transaction.engine);
-            let committed = self.transaction.commit(&[]).await;
+            let committed = commit(self.transaction, &[]).await;
             let committed = committed.map(drop).map_err(Failure::of_commit);
             if self.hurried && committed.is_ok() {
                 engine.calls.look_now();

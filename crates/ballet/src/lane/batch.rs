@@ -23,10 +23,11 @@ use tracing::Instrument;
 
 use crate::declare::answered::answered;
 use crate::declare::failure::{Failure, FailureKind};
+use crate::engine::commit::{Committed, commit};
 use crate::engine::engine::Engine;
 use crate::engine::failed::NotCommitted;
 use crate::engine::guard::guarded;
-use crate::engine::transaction::{Committed, Transaction};
+use crate::engine::transaction::Transaction;
 use crate::lane::bulk_runs;
 use crate::lane::counted::Counted;
 use crate::lane::message::Work;
@@ -191,8 +192,34 @@ async fn in_one_transaction(
     let begun = Transaction::begin_on(Arc::clone(engine), connection).await;
     let mut transaction = begun.map_err(NotCommitted::NotBegun)?;
     fault::point(FaultPoint::AfterBegin, &*works);
+    let live = take_in(&mut transaction, works, &mut counted).await?;
+    if hurried {
+        answered(sqlx::query(A_MOMENT).execute(transaction.db())).await?;
+    }
+    let begun = Instant::now();
+    let rest = run_a_turn(&mut transaction, works, &live, &mut counted).await?;
+    let took = begun.elapsed();
+    give_back(&mut transaction, works, &rest).await?;
+    let handled = live.iter().copied().filter(|at| rest.binary_search(at).is_err());
+    forget_failures(&mut transaction, works, handled).await?;
+    if hurried {
+        answered(sqlx::query(AS_USUAL).execute(transaction.db())).await?;
+    }
+    let Committed { batch, has_marks } = commit(transaction, marks).await?;
+    kept.emitted = batch;
+    kept.pace.learn(live.len() - rest.len(), took, engine.batch);
+    counted.publish();
+    Ok(Ran { rest, has_marks })
+}
+
+/// Locks the sagas, and notes the messages and the answers. Returns the places of those that are new.
+async fn take_in(
+    transaction: &mut Transaction<'_>,
+    works: &mut [Work],
+    counted: &mut Counted,
+) -> Result<Vec<usize>, NotCommitted> {
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
-    remembered::check_messages(&mut transaction, works).await?;
+    remembered::check_messages(transaction, works).await?;
     let mut received = transaction.receive(&sagas, &new_messages(works)).await?;
     let answers: Vec<(CallKey, Option<&str>)> = works.iter().filter_map(answer).collect();
     let now = transaction.scope.now;
@@ -216,34 +243,29 @@ async fn in_one_transaction(
             }
         }
     }
-    remembered::check_sagas(&mut transaction, works, &live).await?;
-    lock_named(&mut transaction, works, &live).await?;
-    if hurried {
-        answered(sqlx::query(A_MOMENT).execute(transaction.db())).await?;
-    }
+    remembered::check_sagas(transaction, works, &live).await?;
+    lock_named(transaction, works, &live).await?;
+    Ok(live)
+}
 
+/// Runs handlers until the turn is over. Returns the places of what has not run, in order.
+async fn run_a_turn(
+    transaction: &mut Transaction<'_>,
+    works: &mut [Work],
+    live: &[usize],
+    counted: &mut Counted,
+) -> Result<Vec<usize>, NotCommitted> {
     let begun = Instant::now();
     let mut runs = plan(live.iter().map(|at| Slot::of(*at, &works[*at]))).into_iter();
     for run in runs.by_ref() {
-        bulk_runs::handle(&mut transaction, works, &run, &mut counted).await?;
+        bulk_runs::handle(transaction, works, &run, counted).await?;
         if begun.elapsed() >= TURN {
             break;
         }
     }
-    let took = begun.elapsed();
     let mut rest: Vec<usize> = runs.flatten().collect();
     rest.sort_unstable();
-    give_back(&mut transaction, works, &rest).await?;
-    let handled = live.iter().copied().filter(|at| rest.binary_search(at).is_err());
-    forget_failures(&mut transaction, works, handled).await?;
-    if hurried {
-        answered(sqlx::query(AS_USUAL).execute(transaction.db())).await?;
-    }
-    let Committed { batch, has_marks } = transaction.commit(marks).await?;
-    kept.emitted = batch;
-    kept.pace.learn(live.len() - rest.len(), took, engine.batch);
-    counted.publish();
-    Ok(Ran { rest, has_marks })
+    Ok(rest)
 }
 
 /// Leaves works to the next transaction, as if this one had not taken them in.

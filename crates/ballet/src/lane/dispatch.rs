@@ -11,6 +11,7 @@ use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
 use crate::engine::age::forgotten;
 use crate::engine::arrivals::{abort_as_owner, trigger};
+use crate::engine::commit::commit;
 use crate::engine::compensation::{self, abort_here, compensate_key};
 use crate::engine::effect::Effect;
 use crate::engine::engine::Engine;
@@ -108,5 +109,5 @@ pub(crate) async fn entomb(
             compensation::entomb(&mut transaction, saga, saga_id, abort_event.clone());
         }
     }
-    transaction.commit(&[]).await.map(drop)
+    commit(transaction, &[]).await.map(drop)
 }

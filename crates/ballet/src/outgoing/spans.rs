@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 /// A piece of work that has ended.
+#[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing exports it"))]
 #[derive(Debug)]
 pub(crate) struct Span {
     pub(crate) context: TraceContext,
@@ -46,6 +47,7 @@ impl Spans {
     }
 
     /// Creates a queue of this length.
+    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing exports them"))]
     pub(crate) fn queue(length: usize) -> (Self, mpsc::Receiver<Span>) {
         let (queue, spans) = mpsc::channel(length);
         (Self(Some(queue)), spans)

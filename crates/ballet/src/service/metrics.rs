@@ -1,37 +1,10 @@
-//! The metrics of the process.
+//! What a service counts and measures.
 
-use std::sync::OnceLock;
-use std::time::Duration;
-
-use ballet_amqp::metric::contained;
 use ballet_core::topology::RETRIES;
 use ballet_core::{Part, Reason};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio::sync::watch;
 
 use crate::engine::held_worker;
 use crate::engine::registry::ABORT;
-use crate::engine::stopping::stopped;
-
-const SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
-const SIZES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1000.0];
-
-static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-
-/// Returns the metrics of the process, or `None` if another recorder is installed.
-pub(super) fn handle() -> Option<PrometheusHandle> {
-    let install = || {
-        let (seconds, sizes) =
-            (Matcher::Suffix("_seconds".into()), Matcher::Suffix("_size".into()));
-        PrometheusBuilder::new()
-            .set_buckets_for_metric(seconds, &SECONDS)
-            .and_then(|builder| builder.set_buckets_for_metric(sizes, &SIZES))
-            .and_then(PrometheusBuilder::install_recorder)
-            .inspect_err(|error| tracing::warn!("metrics are not available: {error}"))
-            .ok()
-    };
-    METRICS.get_or_init(install).clone()
-}
 
 /// The roles at the broker, as labels.
 pub(super) const CONSUME: &str = "consume";
@@ -123,19 +96,5 @@ pub(super) fn begin(part: &Part) {
     }
     for copy in &part.copies {
         drop(ballet_amqp::gauge!("ballet_copy_filled", "entity" => copy.entity));
-    }
-}
-
-/// Moves recorded samples into the buckets regularly. Otherwise unread samples would fill the
-/// memory.
-pub(super) async fn keep(mut stopping: watch::Receiver<bool>) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(5)) => {}
-            () = stopped(&mut stopping) => return,
-        }
-        if let Some(metrics) = handle() {
-            contained(|| metrics.run_upkeep());
-        }
     }
 }

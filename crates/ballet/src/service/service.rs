@@ -36,7 +36,7 @@ use crate::service::running::{Running, Signals};
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
-use crate::service::{metrics, pool, roles, serve};
+use crate::service::{metrics, pool, recorder, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::declared_queues::{CompareQueues, DeclaredQueues};
 use crate::upkeep::hosts as upkeep_hosts;
@@ -142,7 +142,8 @@ impl Service {
         let tracer = Tracer { clock: clock.clone(), spans: spans.clone() };
         let own_routes =
             OwnRoutes::new(settings.http_requests, pools.renewal.clone(), tracer, door);
-        let routes = health::router(health.clone(), metrics::handle(), own_routes.clone());
+        recorder::install();
+        let routes = health::router(health.clone(), recorder::rendered, own_routes.clone());
         metrics::begin(&self.participant.part());
         let failing = failed.clone();
         let address =
@@ -233,7 +234,7 @@ impl Service {
         let consumer = Arc::new(consumer);
         base.watch("the consumer", CONSUME, consumer.state());
         base.watch("the publisher", PUBLISH, publisher.state());
-        base.spawn("the upkeep of metrics", metrics::keep(engine.stopping.clone()));
+        base.spawn("the upkeep of metrics", recorder::upkeep(engine.stopping.clone()));
         let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
         work.spawn("the database check", watch);
         work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));

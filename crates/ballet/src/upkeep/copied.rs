@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::declare::answered::answered;
 use crate::declare::failure::Failure;
+use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
 use crate::engine::stopping::stopped;
@@ -66,7 +67,7 @@ impl Keeper {
                 if answered(turn).await? {
                     let body = Bytes::from_static(b"{}");
                     transaction.scope.emit(Encoded { event_type: request, body });
-                    transaction.commit(&[]).await?;
+                    commit(transaction, &[]).await?;
                     tracing::info!("asked {owner} for all entities named {entity}");
                 }
                 Ok::<_, Failure>(())

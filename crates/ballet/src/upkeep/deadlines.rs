@@ -17,6 +17,7 @@ use ballet_store::inbox::failures::Failed;
 use crate::declare::answered::answered;
 use crate::declare::deadline::Due;
 use crate::declare::failure::{Failure, FailureKind};
+use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
 use crate::engine::stopping::stopped;
@@ -147,7 +148,7 @@ async fn publish_portion(
     }
     let notes: Vec<MessageId> = passed.iter().map(note).collect();
     answered(failures::forget(transaction.db(), &notes)).await?;
-    transaction.commit(&[]).await?;
+    commit(transaction, &[]).await?;
     for Passed { saga_id, due_at, saga, .. } in &*passed {
         tracing::info!(saga = %saga_id, %due_at, "the deadline of {saga} has passed");
     }

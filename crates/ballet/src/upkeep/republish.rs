@@ -20,6 +20,7 @@ use crate::declare::answered::answered;
 use crate::declare::copies::ShareEntry;
 use crate::declare::erased::entities::{PageEvents, Portion};
 use crate::declare::failure::{Failure, FailureKind};
+use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
 use crate::engine::stopping::stopped;
@@ -159,7 +160,7 @@ async fn publish_portion(
     // The first of them is enough to begin with.
     run.left_out = run.left_out.or_else(|| left_out.first().cloned());
     answered(republications::advance(transaction.db(), &run, pause)).await?;
-    transaction.commit(&[]).await?;
+    commit(transaction, &[]).await?;
     for why in &left_out {
         tracing::error!("{} is not published anew as a whole: {why}", share.part.entity);
     }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::declare::answered::answered;
 use crate::declare::failure::{Failure, FailureKind};
 use crate::declare::saga_entry::SagaEntry;
+use crate::engine::commit::commit;
 use crate::engine::compensation::compensate_next;
 use crate::engine::engine::Engine;
 use crate::engine::limited::limited;
@@ -96,7 +97,7 @@ async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, solved: &Solved) -> Resul
         limited(engine, ABORT, compensate_next(&mut transaction, saga, *saga_id)).await?;
     }
     answered(failures::forget(transaction.db(), &[MessageId(*note_id)])).await?;
-    transaction.commit(&[]).await?;
+    commit(transaction, &[]).await?;
     tracing::info!(
         saga = %saga_id, step = solved.step,
         "the saga went on after a compensation by hand"

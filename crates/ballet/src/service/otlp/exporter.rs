@@ -1,5 +1,5 @@
-//! Exports spans over OTLP (HTTP, protobuf). Nothing in a service waits for it: what a slow or dead
-//! collector does not take is dropped and counted.
+//! Exports spans. Nothing in a service waits for it: what a slow or dead collector does not take is
+//! dropped and counted.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
@@ -17,7 +17,6 @@ use tokio::sync::{mpsc, watch};
 use crate::engine::guard::panic_message;
 use crate::engine::stopping::stopped;
 use crate::outgoing::spans::{Kind, Span, Spans};
-use crate::service::settings::error::SettingsError;
 
 /// How many spans wait at the most: a few megabytes.
 const QUEUE: usize = 8192;
@@ -29,39 +28,27 @@ const GATHER: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What takes spans to a collector.
-pub(super) struct Otlp {
+pub(crate) struct Otlp {
     exporter: SpanExporter,
     queue: mpsc::Receiver<Span>,
 }
 
-/// Where spans go, and what takes them to the collector at this address if there is one.
-pub(super) fn spans(endpoint: Option<&str>) -> Result<(Spans, Option<Otlp>), SettingsError> {
-    let Some(endpoint) = endpoint.map(str::trim).filter(|endpoint| !endpoint.is_empty()) else {
-        return Ok((Spans::off(), None));
-    };
-    let wrong = |why: String| SettingsError::new(format!("OTEL_EXPORTER_OTLP_ENDPOINT: {why}"));
-    if !endpoint.starts_with("http://") {
-        return Err(wrong(
-            "the address of the collector has to begin with http://, for instance \
-             http://localhost:4318; a collector elsewhere is reached through one that runs beside \
-             the service"
-                .to_owned(),
-        ));
-    }
+/// What exports to the collector at this address, and where the spans go until then.
+pub(super) fn exporter(endpoint: &str) -> Result<(Spans, Otlp), String> {
     let exporter = SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)
         .with_timeout(TIMEOUT)
         .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
         .build()
-        .map_err(|error| wrong(error.to_string()))?;
+        .map_err(|error| error.to_string())?;
     let (spans, queue) = Spans::queue(QUEUE);
-    Ok((spans, Some(Otlp { exporter, queue })))
+    Ok((spans, Otlp { exporter, queue }))
 }
 
 impl Otlp {
     /// Exports until the process leaves, and then what is still there.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         mut self,
         service: &'static str,
         instance: i64,
@@ -155,27 +142,5 @@ fn data(span: Span, scope: &InstrumentationScope) -> SpanData {
         links: SpanLinks::default(),
         status: error.map_or(Status::Unset, Status::error),
         instrumentation_scope: scope.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_are_off_unless_a_collector_is_named() {
-        for none in [None, Some(""), Some(" ")] {
-            let (spans, otlp) = spans(none).expect("a good setting");
-            assert!(!spans.are_on() && otlp.is_none());
-        }
-        assert!(spans(Some("http://localhost:4318")).expect("a good setting").0.are_on());
-    }
-
-    #[test]
-    fn an_address_that_cannot_work_is_refused_with_an_example() {
-        for wrong in ["https://collector", "localhost:4317", "grpc://collector"] {
-            let error = spans(Some(wrong)).err().expect("refused").to_string();
-            assert!(error.contains("OTEL_EXPORTER_OTLP_ENDPOINT: the address"), "{error}");
-        }
     }
 }

@@ -1,0 +1,209 @@
+//! How a transaction ends: it is checked and written, and what it sets off begins once it has committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::BatchId;
+use ballet_fault::{self as fault, FaultPoint, WorksOn};
+use ballet_store::calls::stored as calls;
+use ballet_store::calls::stored::NewCall;
+use ballet_store::ledger::rows::{Columns, Ledger};
+use ballet_store::outbox::batches as outbox;
+use ballet_store::outbox::batches::Mark;
+use ballet_store::outbox::event::Emitted;
+use jiff::Timestamp;
+
+use crate::declare::answered::answered;
+use crate::declare::failure::{Failure, FailureKind};
+use crate::declare::tx::Scope;
+use crate::engine::caller;
+use crate::engine::engine::Engine;
+use crate::engine::open_calls::Claim;
+use crate::engine::transaction::Transaction;
+use crate::outgoing::begun::Begun;
+use crate::outgoing::publishing::Publishing;
+use crate::outgoing::wire;
+
+/// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
+/// broker, and the calls are being made, when this returns. All marks are of one table, and are
+/// written only if that is the table that is written to.
+pub(crate) async fn commit(
+    mut open: Transaction<'_>,
+    marks: &[Mark],
+) -> Result<Committed, Failure> {
+    let engine = Arc::clone(&open.engine);
+    let now = open.scope.now;
+    open.check_open()?;
+    let Scope { witness, emitted, .. } = &mut open.scope;
+    answered(witness.check(&mut open.db, emitted)).await?;
+    let works_on = fault::works_on(|| what_it_works_on(&open.ledger, &open.scope.emitted));
+    fault::point(FaultPoint::AfterHandler, &works_on);
+    check_declared(&engine, &open.scope.emitted)?;
+
+    let timed = write_ledger(&engine, &mut open).await?;
+    let claims = write_calls(&engine, &mut open).await?;
+    let Written { emitted, mut begun, marks, has_marks } =
+        write_outbox(&engine, &mut open, timed, marks).await?;
+    let Transaction { db, calls, spans, .. } = open;
+    let batch = begun.as_ref().map(|begun| begun.batch);
+    if let Some(batch) = &batch {
+        fault::remember(batch, &*emitted);
+    }
+
+    fault::point(FaultPoint::BeforeCommit, &works_on);
+    fault::point(FaultPoint::BeforeMark, marks);
+    answered(db.commit()).await.map_err(failed_at_commit)?;
+    if let Some(begun) = &mut begun {
+        begun.committed();
+    }
+    fault::point(FaultPoint::AfterCommit, &works_on);
+    fault::point(FaultPoint::AfterMark, marks);
+
+    spans.into_iter().for_each(|span| engine.spans.record(span));
+    if let Some(batch) = batch {
+        publish(&engine, batch, &emitted, now);
+    }
+    make(&engine, calls, claims);
+    Ok(Committed { batch, has_marks })
+}
+
+/// What a transaction has committed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Committed {
+    /// What names the events.
+    pub(crate) batch: Option<BatchId>,
+    /// Whether the marks are written.
+    pub(crate) has_marks: bool,
+}
+
+/// Refuses events that the broker or their receivers would refuse: here it costs only this transaction.
+fn check_declared(engine: &Engine, emitted: &[Emitted]) -> Result<(), Failure> {
+    for emitted in emitted {
+        let event = emitted.event.event_type;
+        if !engine.registry.emits(event) {
+            // A refusal by the broker would cost the whole channel.
+            return Err(Failure::permanent(format!(
+                "{} does not declare that it publishes {event}: add `.publishes` to its \
+                 participant",
+                engine.registry.service
+            )));
+        }
+        let (bytes, limit) = (emitted.event.body.len(), engine.limits.max_body);
+        if bytes > limit {
+            return Err(Failure::permanent(format!(
+                "{event} would have a body of {bytes} bytes, the limit (MAX_BODY) is {limit}: \
+                 receivers would not take it"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the rows of ledger, deadlines and copies. Returns those of the ledger that go with the events.
+async fn write_ledger(engine: &Engine, open: &mut Transaction<'_>) -> Result<Columns, Failure> {
+    let Transaction { db, scope, ledger, deadlines, copied, .. } = open;
+    let added = ledger.take_added();
+    let emits = !scope.emitted.is_empty();
+    answered(added.write(db, emits, scope.now)).await?;
+    if added.is_empty() && !emits {
+        // A handler that swallowed the error of a statement left the transaction broken; a
+        // commit would roll back without a word, so the transaction has to show that it works.
+        answered(sqlx::query("select 1").execute(&mut **db)).await?;
+    }
+    deadlines.flush(db, engine.shared_clock.settled()).await?;
+    answered(copied.flush(db)).await?;
+    Ok(added.timed)
+}
+
+/// Writes the calls, and claims those that there is room for.
+async fn write_calls(
+    engine: &Engine,
+    open: &mut Transaction<'_>,
+) -> Result<Vec<Option<Claim>>, Failure> {
+    let Transaction { db, scope, calls, .. } = open;
+    let claims = engine.calls.claim_new(calls);
+    if !calls.is_empty() {
+        let claimed_for: Vec<_> =
+            claims.iter().map(|claim| claim.as_ref().map(Claim::time)).collect();
+        answered(calls::insert(db, engine.relay.process, calls, &claimed_for, scope.now)).await?;
+    }
+    Ok(claims)
+}
+
+/// The events and the marks that a transaction has written.
+struct Written<'a> {
+    emitted: Vec<Emitted>,
+    /// The batch of the events, if there are any.
+    begun: Option<Begun<'a>>,
+    marks: &'a [Mark],
+    has_marks: bool,
+}
+
+async fn write_outbox<'a>(
+    engine: &'a Engine,
+    open: &mut Transaction<'_>,
+    timed: Columns,
+    marks: &'a [Mark],
+) -> Result<Written<'a>, Failure> {
+    let Transaction { db, scope, .. } = open;
+    let now = scope.now;
+    let emitted = std::mem::take(&mut scope.emitted);
+    let emits = !emitted.is_empty();
+    let table = engine.relay.turns.current();
+    let has_marks = marks.first().is_none_or(|mark| mark.batch.table == table);
+    let marks = if has_marks { marks } else { &[] };
+    // They ride in one statement with the events, but for those with events that are copied.
+    let along = |mark: &&Mark| emits && mark.dead.is_empty();
+    let (along, apart): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(along);
+    answered(outbox::mark(db, &apart, now)).await?;
+    let along: Vec<BatchId> = along.into_iter().map(|mark| mark.batch).collect();
+    // In memory before the commit is sent: what the sweeper finds and does not see there it
+    // takes for left behind.
+    let mut begun = emits.then(|| Begun::new(&engine.relay, table, emitted.len(), now));
+    if let Some(begun) = &mut begun {
+        let written = outbox::insert(db, begun.batch, &emitted, &timed, &along, now);
+        if let Err(failure) = answered(written).await {
+            begun.forget();
+            return Err(failure);
+        }
+    }
+    Ok(Written { emitted, begun, marks, has_marks })
+}
+
+/// Gives the events to the lane of the broker.
+fn publish(engine: &Engine, batch: BatchId, emitted: &[Emitted], now: Timestamp) {
+    let service = engine.registry.service;
+    let publishing = Publishing::begin(&engine.spans, &engine.clock, emitted);
+    engine.relay.watch(batch, publishing);
+    let messages = emitted.iter().map(|event| wire::publish(service, event, now)).collect();
+    engine.relay.committed(batch, messages);
+}
+
+/// Makes the calls that are claimed. The others are due, for whoever has room.
+fn make(engine: &Arc<Engine>, calls: Vec<NewCall>, claims: Vec<Option<Claim>>) {
+    for (call, claim) in calls.into_iter().zip(claims) {
+        match claim {
+            Some(claim) => caller::make(engine, call, claim),
+            None => engine.calls.look_after(&call, Duration::ZERO),
+        }
+    }
+}
+
+/// The rows that a transaction adds to the ledger, or else what it emits.
+fn what_it_works_on(ledger: &Ledger, emitted: &[Emitted]) -> Vec<String> {
+    let rows: Vec<String> =
+        ledger.added().map(|row| format!("{}:{}", row.entry.as_str(), row.step)).collect();
+    if rows.is_empty() { emitted.names() } else { rows }
+}
+
+/// Says of an error of a handler's making that only the commit showed it: a deferred constraint,
+/// for instance. What is nobody's failure stays so.
+fn failed_at_commit(failure: Failure) -> Failure {
+    match failure.kind() {
+        FailureKind::Conflict
+        | FailureKind::Permanent
+        | FailureKind::NotYet
+        | FailureKind::ConnectionLost => failure,
+        FailureKind::Transient => Failure::transient(format!("the commit failed: {failure}")),
+    }
+}

@@ -1,0 +1,9 @@
+//! Without the feature `prometheus`, metrics go to the recorder that the program installs, if any.
+
+pub(super) fn install() {}
+
+pub(super) fn rendered() -> String {
+    "# this program is built without ballet's feature `prometheus`\n".to_owned()
+}
+
+pub(super) fn run_upkeep() {}

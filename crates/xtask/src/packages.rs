@@ -1,0 +1,120 @@
+//! `cargo xtask packages`: whether what others can depend on can be published. Cargo packs each crate, and
+//! what a crate's code includes has to be in its package: no other file is there when somebody builds it.
+
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use ballet_terminal::ui;
+use serde_json::Value;
+
+use crate::process::cargo;
+
+pub(crate) fn run() -> Result<ExitCode> {
+    let metadata = cargo::metadata()?;
+    let published = published(&metadata);
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in &published {
+        names.extend(["-p", name]);
+    }
+    // What is verified here is verified by the build of the workspace already.
+    let packing = ["--no-verify", "--offline", "--allow-dirty", "--quiet"];
+    cargo_package(&[&names[..], &packing].concat())?;
+    let mut missing = Vec::new();
+    for (name, dir) in published.iter().copied() {
+        let listed = cargo_package(&["-p", name, "--list", "--allow-dirty", "--quiet"])?;
+        let files: Vec<&str> = listed.lines().collect();
+        for file in files.iter().filter(|file| file.ends_with(".rs")) {
+            let place = dir.join(file);
+            let text = std::fs::read_to_string(&place)
+                .with_context(|| format!("cannot read {}", place.display()))?;
+            for path in not_packed(&text, file, &files) {
+                missing.push((name, (*file).to_owned(), path));
+            }
+        }
+    }
+    for (name, file, path) in &missing {
+        ui::say(&format!(
+            "{} {file} of {name} includes {path}, which is not in its package",
+            ui::bad("error:")
+        ));
+    }
+    if !missing.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    ui::print(&format!("{} crates can be published", published.len()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The crates of the workspace that are not kept to it, each with its directory.
+fn published(metadata: &Value) -> Vec<(&str, &Path)> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let ours =
+        packages.filter(|package| package["source"].is_null() && package["publish"].is_null());
+    let found = ours.filter_map(|package| {
+        let manifest = Path::new(package["manifest_path"].as_str()?);
+        Some((package["name"].as_str()?, manifest.parent()?))
+    });
+    found.collect()
+}
+
+fn cargo_package(args: &[&str]) -> Result<String> {
+    let mut command = Command::new(cargo::program());
+    command.arg("package").args(args).current_dir(cargo::root());
+    for name in cargo::inherited() {
+        command.env_remove(name);
+    }
+    let output = command.output().context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("cargo package failed:\n{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    String::from_utf8(output.stdout).context("cargo says what is no text")
+}
+
+/// The files that a source file includes and that its package lacks. A path that a macro completes has to
+/// be that of a directory.
+fn not_packed(text: &str, file: &str, files: &[&str]) -> Vec<String> {
+    let dir = Path::new(file).parent().unwrap_or(Path::new(""));
+    let included = ["include_str!(", "include_bytes!("].into_iter().flat_map(|call| {
+        text.split(call).skip(1).filter_map(|rest| {
+            let rest = rest.trim_start();
+            let rest = rest.strip_prefix("concat!(").unwrap_or(rest).trim_start();
+            rest.strip_prefix('"')?.split('"').next()
+        })
+    });
+    let missing = included.filter(|path| {
+        let place = plain(&dir.join(path));
+        let is_packed = |packed: &&str| {
+            Path::new(packed) == place
+                || (path.ends_with('/') && Path::new(packed).starts_with(&place))
+        };
+        !files.iter().any(is_packed)
+    });
+    missing.map(str::to_owned).collect()
+}
+
+/// A path without `..`, but for those that lead out of the package.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        if part != Component::ParentDir || !plain.pop() {
+            plain.push(part);
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_included_has_to_be_in_the_package() {
+        let files = ["src/new/system.rs", "templates/one.toml", "migrations/0001_one.sql"];
+        let missing = |text: &str| not_packed(text, files[0], &files);
+        assert!(missing(r#"include_str!("../../templates/one.toml")"#).is_empty());
+        assert!(missing(r#"include_str!(concat!("../../migrations/", $name, ".sql"))"#).is_empty());
+        let outside = r#"a(include_str!( "../../../../broker/conf"), include_bytes!("b.png"))"#;
+        assert_eq!(missing(outside), ["../../../../broker/conf", "b.png"]);
+    }
+}
