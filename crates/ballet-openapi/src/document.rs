@@ -100,7 +100,7 @@ fn enumerated(value: Value) -> Value {
     }
 }
 
-/// The texts of which a value is one, and what the schema and they mean.
+/// The texts that a value may be, and what the schema and they mean.
 fn choice(schema: &Map<String, Value>) -> Option<(Vec<String>, String)> {
     let mut texts = Vec::new();
     let mut about =

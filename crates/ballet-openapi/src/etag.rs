@@ -22,7 +22,7 @@ pub fn etag(version: i64) -> HeaderValue {
     HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// The versions of which a change may be: the request's `If-Match`. Without it the request is refused
+/// The versions that a change may be of: the request's `If-Match`. Without it the request is refused
 /// with 428.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfMatch(Vec<i64>);

@@ -44,7 +44,7 @@ impl Secrets {
         Self::read_from(setting, text, file, 1, false)
     }
 
-    /// The secrets of a setting, of so many characters at least: one a line, or with commas between
+    /// The secrets of a setting, each of at least this many characters: one a line, or with commas between
     /// them. `None` without a setting.
     ///
     /// # Errors

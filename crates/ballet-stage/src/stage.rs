@@ -140,7 +140,7 @@ impl Stage {
         Ok(())
     }
 
-    /// The same for services of which some may serve no HTTP: they are ready once they consume.
+    /// The same for services that may serve no HTTP: they are ready once they consume.
     ///
     /// # Errors
     ///

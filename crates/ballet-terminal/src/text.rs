@@ -29,7 +29,7 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
 }
 
-/// As much of a text as fits so many columns, with an ellipsis if something is missing.
+/// As much of a text as fits the columns, with an ellipsis if something is missing.
 #[must_use]
 pub fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {

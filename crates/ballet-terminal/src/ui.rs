@@ -84,7 +84,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress of so many parts.
+    /// Progress of this many parts.
     #[must_use]
     pub fn new(whole: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {

@@ -12,13 +12,13 @@ pub struct Case<C> {
 }
 
 impl<C> Case<C> {
-    /// A case that so many of a hundred customers are.
+    /// A case for this many of a hundred customers.
     pub const fn new(name: &'static str, share: u32, what: C) -> Self {
         Self { name, share, what }
     }
 }
 
-/// The numbers of so many cases of all kinds, shuffled, by the share of each kind. The first kind fills up
+/// The numbers of this many cases of all kinds, shuffled, by the share of each kind. The first kind fills up
 /// what the others leave.
 #[must_use]
 pub fn mix(shares: &[u32], count: u32) -> Vec<usize> {

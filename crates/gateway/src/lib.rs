@@ -19,7 +19,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The program `ballet-gateway` with these arguments, of which the first is its name. It ends the
+/// The program `ballet-gateway` with these arguments. The first is its name. It ends the
 /// process if they are wrong.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

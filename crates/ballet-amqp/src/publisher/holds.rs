@@ -3,7 +3,7 @@
 //! All messages that one cause concerns wait together. Now and then one of them is tried: each attempt
 //! may cost the channel. When the broker takes it, the others follow in order.
 //!
-//! Where one key is refused, only so many messages wait in memory, and later ones are left behind in
+//! Where one key is refused, only a limited number of messages waits in memory, and later ones are left behind in
 //! the outbox: the others go on meanwhile. Where the exchange is refused, nothing goes on, and
 //! batches are spilled when memory is full.
 

@@ -1,4 +1,4 @@
-//! What waits for services of which no process is alive.
+//! What waits for services without a living process.
 
 use std::collections::HashSet;
 

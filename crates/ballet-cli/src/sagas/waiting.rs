@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// The reason of a saga whose next event its service could not publish.
 pub(super) const UNPUBLISHABLE: &str = "unpublishable";
-/// The reason of a saga that waits for a service of which no process is alive.
+/// The reason of a saga that waits for a service without a living process.
 pub(super) const SILENT: &str = "silent";
 
 /// A reason why a saga is stuck.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::ui;
 
-/// Of sagas with something in common so many are named.
+/// The most sagas with something in common that are named.
 const NAMED: usize = 3;
 
 /// Compares only what a replay can repeat, and says so.

@@ -14,7 +14,7 @@ use crate::stream::selection::Selection;
 use crate::systems::{self, systems};
 use crate::ui;
 
-/// A recording of which nothing is sent.
+/// A recording from which nothing is sent.
 pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
     let file = recording.display();
     usage(format!("{file} has no event that can be sent, so nothing can be compared"))

@@ -192,7 +192,7 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
     shop.close().await;
 }
 
-/// Waits until messages of so many sagas are tried again.
+/// Waits until messages of this many sagas are tried again.
 async fn retries_are(database: &str, wanted: i64) {
     wait_until("messages that are tried again", 4 * SOON, || async {
         let mut db = PgConnection::connect(database).await.map_err(|error| error.to_string())?;

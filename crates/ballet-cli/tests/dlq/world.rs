@@ -191,7 +191,7 @@ impl World {
         id
     }
 
-    /// Makes so many dead letters of ticks, and mends the cause.
+    /// Makes this many dead letters of ticks, and mends the cause.
     pub(crate) async fn dead_ticks(&self, count: u64) -> Vec<String> {
         self.trouble("tick", true).await;
         let mut ids = Vec::new();
@@ -203,7 +203,7 @@ impl World {
         ids
     }
 
-    /// Waits until so many dead letters lie there.
+    /// Waits until this many dead letters lie there.
     pub(crate) async fn dead(&self, count: u64) {
         wait_until(&format!("{count} dead letters"), SOON, || async {
             let depth = self.env.management().depth("counter.dead").await;
@@ -221,7 +221,7 @@ impl World {
         sqlx::query_as(statement).fetch_all(&mut db).await.expect("rows")
     }
 
-    /// Waits until so many numbers are counted.
+    /// Waits until this many numbers are counted.
     pub(crate) async fn are_counted(&self, count: i64) {
         wait_until(&format!("{count} numbers to be counted"), SOON, || async {
             let counted = self.counted().await.len();

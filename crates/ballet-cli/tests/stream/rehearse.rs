@@ -175,7 +175,7 @@ async fn checkout(world: &World, id: Uuid, sku: &str, quantity: u64, card: &str)
     world.publish(vec![message]).await;
 }
 
-/// Waits until there are so many events of a type.
+/// Waits until there are this many events of a type.
 async fn answers(world: &World, of: &str, count: usize) {
     wait_until(&format!("{count} of {of}"), SOON, || async {
         let all = world.tap(&[of, "--from", "first", "--until", "now"]).await;

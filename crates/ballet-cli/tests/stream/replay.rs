@@ -56,7 +56,7 @@ pub(crate) async fn record(world: &World, name: &str) -> String {
     file
 }
 
-/// The numbers that the bell has heard, when there are so many.
+/// The numbers that the bell has heard, when there are this many.
 async fn heard(world: &World, count: usize) -> Vec<i64> {
     wait_until("all to be heard", SOON, || async {
         let connected = PgConnection::connect(world.env.database_url("bell")).await;

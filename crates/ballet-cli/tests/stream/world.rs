@@ -108,7 +108,7 @@ impl World {
         }
     }
 
-    /// Publishes so many ticks with these numbers.
+    /// Publishes ticks with these numbers.
     pub(crate) async fn ticks(&self, numbers: std::ops::Range<u64>) {
         self.publish(numbers.map(tick).collect()).await;
     }

@@ -142,7 +142,7 @@ fn words(event: EventType) -> String {
     }
 }
 
-/// Messages carry no saga's name: the event says of which saga it is. So an event of one saga
+/// Messages carry no saga's name: the event names its saga. So an event of one saga
 /// means nothing to another, unless the other begins with it.
 pub(super) fn check_sharing(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {

@@ -31,7 +31,7 @@ pub(crate) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// A saga of which something was recorded in the last `quiescent_after` is not quiescent.
+    /// A saga with a record of the last `quiescent_after` is not quiescent.
     pub(crate) fn new(
         system: &'a System,
         broker: &'a BrokerSnapshot,

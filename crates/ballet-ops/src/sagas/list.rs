@@ -43,7 +43,7 @@ pub struct Wanted {
     pub standing: Option<Standing>,
     /// Only those that come after this one in the list.
     pub after: Option<Uuid>,
-    /// At most so many.
+    /// At most this many.
     pub limit: usize,
 }
 
@@ -73,7 +73,7 @@ pub struct ListedSagas {
     pub away: Vec<String>,
 }
 
-/// Lists sagas of which a service has recorded something.
+/// Lists sagas that a service has recorded something of.
 ///
 /// `databases` names each service with its database.
 pub async fn list(

@@ -1,4 +1,4 @@
-//! The servers of a database: one, or several of which one takes writes.
+//! The servers of a database: one, or several, and one of them takes writes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! What a row of the ledger records, and of which step.
+//! What a row of the ledger records, and for which step.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;

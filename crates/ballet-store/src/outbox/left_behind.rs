@@ -145,7 +145,7 @@ pub async fn count(
     Ok((count, since.map(jiff_sqlx::Timestamp::to_jiff)))
 }
 
-/// Counts the batches without a mark in all tables, those of which somebody is about to publish too.
+/// Counts the batches without a mark in all tables, with those that somebody is about to publish.
 pub async fn batches(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     let batches = "select count(*) from (select from ballet.outbox() group by owner, batch \
                    having min(position) > $1) as batch";

@@ -190,7 +190,7 @@ async fn read(opened: &mut Opened, buffer: &Buffer) -> BrokerError {
     }
 }
 
-/// Whether the queue with the copies may have dropped some, if so many wait there. The broker counts
+/// Whether the queue with the copies may have dropped some, if this many wait there. The broker counts
 /// bytes, but does not tell them over AMQP.
 fn may_drop(ready: u32, mean_size: u64) -> bool {
     ready >= MOST_COPIES - u32::from(PREFETCH)

@@ -25,7 +25,7 @@ const ATTEMPTS: u64 = 8;
 const MOST_IN_A_ROW: u32 = 1_000;
 
 /// The most messages that the broker may send ahead. It sends what it may as soon as a reader comes, and
-/// holds in memory what the reader has not taken: so many of the biggest are not much.
+/// holds in memory what the reader has not taken: this many of the biggest are not much.
 const MOST_AHEAD: u16 = 128;
 /// The messages that are read one by one after the broker has closed a connection.
 const SLOW: u64 = 100;

@@ -39,7 +39,7 @@ pub(crate) fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
 pub(crate) enum Next {
     /// It is in the buffer, without its end.
     Line,
-    /// The file has ended. If it was cut off, so many bytes are left of its last line.
+    /// The file has ended. If it was cut off, this many bytes are left of its last line.
     End { left: usize },
 }
 

@@ -22,7 +22,7 @@ pub struct NewIds {
 }
 
 impl NewIds {
-    /// Ids that are so many milliseconds later. `run` makes those without a time.
+    /// Ids that are this many milliseconds later. `run` makes those without a time.
     #[must_use]
     pub fn new(mut survey: Survey, later: i64, run: Uuid) -> Self {
         survey.sort();

@@ -166,7 +166,7 @@ impl<'a> Lint<'a> {
         }
     }
 
-    /// References lead somewhere, and a schema says of which type its values are.
+    /// References lead somewhere, and a schema says what type its values have.
     fn schemas(&mut self, at: &str, value: &'a Value) {
         if let Some(place) = value.get("$ref").and_then(Value::as_str) {
             let place = place.strip_prefix('#').unwrap_or(place);

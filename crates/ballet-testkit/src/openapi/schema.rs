@@ -70,7 +70,7 @@ impl<'a> Schema<'a> {
         parts.map(|part| self.at(part)).collect()
     }
 
-    /// The schemas of which a value fits one: `oneOf` or `anyOf`.
+    /// The schemas that a value may fit: `oneOf` or `anyOf`.
     pub(super) fn choices(self) -> Vec<Self> {
         [self.list("oneOf"), self.list("anyOf")].concat()
     }

@@ -13,7 +13,7 @@ pub struct Args {
     /// The kinds of faults, separated by commas. All by default.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
     pub(crate) only: Vec<Kind>,
-    /// Run the broker as a cluster of three nodes, each of which may be killed.
+    /// Run the broker as a cluster of three nodes. Each may be killed.
     #[arg(long)]
     pub(crate) cluster: bool,
     /// End after this many kills of services.

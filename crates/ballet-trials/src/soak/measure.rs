@@ -123,7 +123,7 @@ impl What {
         }
     }
 
-    /// The rule for this measure of a service, whose ledger remembers a saga for so many days, of a process,
+    /// The rule for this measure of a service, whose ledger remembers a saga for this many days, of a process,
     /// or of everything; `None` if it may grow.
     pub(crate) fn rule(self, remembers_days: u32) -> Option<Rule> {
         let rule = |settles_after, share, slack| Some(Rule { settles_after, share, slack });

@@ -39,7 +39,7 @@ pub(crate) enum Judged {
     },
 }
 
-/// Judges every measure. The ledger of a service remembers a saga for so many days.
+/// Judges every measure. The ledger of a service remembers a saga for a number of days.
 pub(crate) fn judge(samples: &[Sample], remembers_days: impl Fn(&str) -> u32) -> Vec<Finding> {
     let keys: std::collections::BTreeSet<_> =
         samples.iter().flat_map(|sample| sample.values.keys()).collect();

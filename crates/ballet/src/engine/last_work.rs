@@ -34,7 +34,7 @@ impl LastWork {
         self.start.elapsed().saturating_sub(at)
     }
 
-    /// Messages were handled, the newest of which was made then.
+    /// Messages were handled. The newest was made then.
     pub(crate) fn handled(&self, newest: Timestamp) {
         self.newest.fetch_max(newest.as_millisecond(), Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Batches of which events wait in their outbox table until somebody mends the broker.
+//! Batches whose events wait in their outbox table until somebody mends the broker.
 //!
 //! The other events of such a batch are published. So it is read back from here, by the positions of
 //! its events, and not by a sweep, which would publish all of it.
@@ -22,7 +22,7 @@ impl HeldBatches {
         self.lock().insert(batch, events);
     }
 
-    /// Returns true if events may be tried again after so many releases.
+    /// Returns true if events may be tried again after this many releases.
     pub(crate) fn has_due(&self, releases: u64) -> bool {
         self.lock().values().any(|events| events.releases < releases)
     }

@@ -213,7 +213,7 @@ impl Relay {
         self.published.notify_waiters();
     }
 
-    /// Keeps a batch of which events are left behind in its table until somebody mends the broker. It is
+    /// Keeps a batch whose events are left behind in its table until somebody mends the broker. It is
     /// unmarked, and no sweep finds it: the events of it that are published would come again.
     fn hold(&self, batch: BatchId, mut left_behind: LeftBehind, dead: Vec<(i32, String)>) {
         {

@@ -68,7 +68,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Empties the tables of which everything is published. What cannot be emptied now, since
+    /// Empties the tables whose events are all published. What cannot be emptied now, since
     /// somebody reads it, is tried again.
     async fn empty(&mut self) -> Result<(), Failure> {
         let engine = Arc::clone(&self.engine);

@@ -16,7 +16,7 @@ struct HoldMoodily {
     shaky: AtomicU32,
 }
 
-/// Orders of so many seats cannot be undone.
+/// Orders of this many seats cannot be undone.
 const STUCK: i64 = 13;
 
 impl BulkStep for HoldMoodily {

@@ -37,7 +37,7 @@ impl Meeting {
     }
 }
 
-/// The two things that an order of so many seats takes, in its order.
+/// The two things that an order of seats takes, in its order.
 fn things(seats: i64) -> [&'static str; 2] {
     [(0, 1), (1, 0), (2, 0), (1, 2), (2, 1), (0, 2)]
         .map(|(one, other)| [["mug", "spoon", "bowl"][one], ["mug", "spoon", "bowl"][other]])

@@ -124,7 +124,7 @@ impl Projection for Known {
     }
 }
 
-/// Sends names of which one is known, all in one batch.
+/// Sends names, all in one batch. One of them is known.
 async fn names(name: &str, attempts: bool) -> World {
     const UNIQUE: &[Migration] = &[Migration {
         name: "0001_name",

@@ -210,7 +210,7 @@ async fn a_conflict_that_does_not_end_makes_a_dead_letter_after_an_hour_of_retri
     assert_eq!(headers["x-attempts"], 60);
 }
 
-/// A lift: it holds so many as there are lanes.
+/// A lift: it holds as many as there are lanes.
 #[derive(Clone)]
 struct Lift {
     riding: Arc<AtomicUsize>,

@@ -202,7 +202,7 @@ impl World {
         self.try_count(service, what).await.expect("a count")
     }
 
-    /// Waits until so many rows are there.
+    /// Waits until this many rows are there.
     pub(crate) async fn until_count(&self, service: &str, what: &str, expected: i64) {
         wait_until(what, LONG, || async {
             let count = self.try_count(service, what).await.map_err(|error| error.to_string())?;

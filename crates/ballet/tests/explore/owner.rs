@@ -52,7 +52,7 @@ struct Exploration {
     stage: Stage,
     runs: Vec<Run>,
     answers: Mutex<HashMap<Uuid, Abort>>,
-    /// Sagas of which the time is over.
+    /// Sagas whose time is over.
     due: Mutex<Vec<Uuid>>,
     one_by_one: bool,
 }
@@ -116,7 +116,7 @@ impl Exploration {
         self.stage.until("select count(*) from ballet.deadline where due_at <= now()", 0).await;
     }
 
-    /// Waits until every saga of which the time is over is decided.
+    /// Waits until every saga whose time is over is decided.
     async fn due_are_decided(&self) {
         let due = self.due.lock().expect("not poisoned").clone();
         wait_until("decided sagas", LONG, || async {

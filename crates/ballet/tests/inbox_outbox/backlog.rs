@@ -48,7 +48,7 @@ async fn written_and_read(stage: &Stage) -> (i64, i64) {
     .expect("statistics")
 }
 
-/// The same, once so many written rows are reported: a session reports what it did now and then.
+/// The same, once this many written rows are reported: a session reports what it did now and then.
 async fn until_reported(stage: &Stage, rows: i64) -> (i64, i64) {
     wait_until("the statistics", SOON, || async {
         let (written, read) = written_and_read(stage).await;

@@ -168,7 +168,7 @@ impl Stage {
         .expect("the rows");
     }
 
-    /// Waits until so many sessions of a service wait for a lock.
+    /// Waits until this many sessions of a service wait for a lock.
     pub(crate) async fn until_waiting(&self, service: &str, sessions: i64) {
         let waiting = "pg_stat_activity where datname = current_database() \
                        and wait_event_type = 'Lock'";

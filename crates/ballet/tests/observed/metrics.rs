@@ -11,7 +11,7 @@ use sqlx::{Connection, PgConnection};
 use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};
 use crate::world::{SOON, World, part};
 
-/// Waits until so many sagas are shown to be stuck: tried again by themselves, and not.
+/// Waits until this many sagas are shown to be stuck: tried again by themselves, and not.
 async fn are_stuck(world: &World, tried_again: u32, for_good: u32) {
     let url = format!("http://{}/metrics", world.services[0].address());
     let line = |again, count| format!(r#"ballet_sagas_stuck{{tried_again="{again}"}} {count}"#);

@@ -82,7 +82,7 @@ struct Held {
 }
 
 impl Held {
-    /// Waits until so many sessions wait for a lock.
+    /// Waits until this many sessions wait for a lock.
     async fn waiting(&self, count: i64) {
         // The server shows the locks of all its databases, and others test there, too.
         let locks = "pg_locks where locktype = 'advisory' and not granted and database = \

@@ -42,7 +42,7 @@ pub fn bars(outcome: &Outcome) -> String {
     page(outcome.title, y + 10.0, &body)
 }
 
-/// Lines of latency: the percentage of sagas that took at most so many milliseconds.
+/// Lines of latency: the percentage of sagas that took at most a number of milliseconds.
 #[must_use]
 pub fn latencies(outcome: &Outcome) -> String {
     const HEIGHT: f64 = 260.0;

@@ -20,7 +20,7 @@ use crate::search::vocabulary::{Vocabulary, beginning, misspelt, plain};
 const SIDE_BY_SIDE: usize = 16;
 const SEED: u64 = 7;
 
-/// One product in so many is remembered, for searches that find something.
+/// One product in this many is remembered, for searches that find something.
 const REMEMBERED: usize = 100;
 
 /// What is typed, given the texts of some products.

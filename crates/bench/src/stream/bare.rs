@@ -49,7 +49,7 @@ struct Properties<'a> {
     headers: BTreeMap<&'a str, &'a str>,
 }
 
-/// Prints so many events of the journal.
+/// Prints this many events of the journal.
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ pub async fn tap(url: &str, events: u64) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Writes so many events of the journal to a file.
+/// Writes this many events of the journal to a file.
 ///
 /// # Errors
 ///

@@ -14,7 +14,7 @@ use crate::stream::turn::Took;
 const LEAST: f64 = 0.9;
 /// For the comparison of all sagas, in seconds.
 const LONGEST: f64 = 30.0;
-/// A million events may take so many megabytes more than a turn.
+/// A million events may take this many megabytes more than a turn.
 const FLAT: f64 = 16.0;
 /// For the comparison of all sagas, in megabytes.
 const LARGEST: f64 = 256.0;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub(crate) const EVENTS_EACH: u64 = 10;
 /// So many orders are under way together: their events come in turns.
 const TOGETHER: u64 = 100;
-/// One order in so many is broken in a run with faults.
+/// One order in this many is broken in a run with faults.
 const BROKEN: u64 = 397;
 /// 2026-11-22T09:00:00Z in milliseconds.
 const BEGIN: u64 = 1_795_338_000_000;
@@ -67,7 +67,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// The events of so many orders, as they come.
+    /// The events of this many orders, as they come.
     pub(crate) fn events(self, orders: u64) -> impl Iterator<Item = Result<Record>> {
         let all = (0..orders).step_by(usize::try_from(TOGETHER).unwrap_or(1));
         all.flat_map(move |first| {

@@ -194,7 +194,7 @@ pub(crate) struct Route {
     pub(crate) rate: Option<String>,
     #[serde(default)]
     pub(crate) idempotency: IdempotencyKey,
-    /// The upstream recognises the `Idempotency-Key` itself, so a request of which the outcome is
+    /// The upstream recognises the `Idempotency-Key` itself, so a request whose outcome is
     /// unknown may be sent again.
     #[serde(default)]
     pub(crate) deduplicates: bool,

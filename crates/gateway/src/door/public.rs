@@ -27,7 +27,7 @@ use crate::http::lingering::{LONGEST, MOST};
 use crate::http::problem::Problem;
 
 /// Below this many headers the gateway reads on, and refuses with their number. Above it hyper reads no
-/// further: memory for so many is reserved for each request.
+/// further: memory for this many is reserved for each request.
 const LEAST_HEADERS: usize = 256;
 const LEAST_BUFFER: usize = 64 * 1024;
 

@@ -1,4 +1,4 @@
-//! A body of which the beginning has been read already.
+//! A body whose beginning has been read already.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,6 +1,6 @@
 //! Makes a request once, and gives its answer again.
 //!
-//! A request of which the outcome is unknown (the gateway died, the service broke off or answered
+//! A request whose outcome is unknown (the gateway died, the service broke off or answered
 //! 5xx) is not made again, unless the service recognises the key itself. The key then answers 409:
 //! the client looks whether it took effect, and chooses another key if it did not. A service that
 //! recognises keys is asked again at once, also while another gateway may still wait for its answer.

@@ -135,7 +135,7 @@ fn parameter_of<'a>(of: Described<'a>, name: &str) -> Option<&'a Value> {
     all.map(|one| resolved(of.document, one)).find(|one| one["in"] == "path" && one["name"] == name)
 }
 
-/// A parameter of the path of which no document says more.
+/// A parameter of the path that no document describes.
 fn any_text(name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true,
         "description": format!("The part `{name}` of the path."), "schema": { "type": "string" } })

@@ -1,4 +1,4 @@
-//! `ballet-gateway api-key`: a key for a program, of which the config file has the hash.
+//! `ballet-gateway api-key`: a key for a program. The config file has its hash.
 
 use crate::auth::api_key::generate;
 

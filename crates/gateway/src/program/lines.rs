@@ -15,7 +15,7 @@ use crate::gate::exchange::ACCESS;
 const PAUSE: Duration = Duration::from_millis(100);
 /// So many bytes wait for no others.
 const ENOUGH: usize = 64 * 1024;
-/// With so many bytes waiting nobody reads the log. Further lines are lost, and counted.
+/// With this many bytes waiting nobody reads the log. Further lines are lost, and counted.
 const MOST: usize = 4 * 1024 * 1024;
 /// How long the end of the program waits for whoever reads the log.
 const PATIENCE: Duration = Duration::from_secs(1);

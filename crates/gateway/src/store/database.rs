@@ -16,7 +16,7 @@ const MIGRATION: &str = include_str!("../../../../migrations/gateway/0001_gatewa
 const PAUSE: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CLEAN_EVERY: Duration = Duration::from_secs(30);
-/// Old rows are removed in portions, so that no statement takes long, and in so many of them at a time.
+/// Old rows are removed in portions, so that no statement takes long, and in this many of them at a time.
 const PORTION: u32 = 5000;
 const PORTIONS: usize = 20;
 

@@ -125,7 +125,7 @@ fn says(line: &Value, message: &str) -> bool {
     line["message"].as_str().is_some_and(|said| said.starts_with(message))
 }
 
-/// The lines about a message, all of which name it, its type and its saga.
+/// The lines about a message. Each names it, its type and its saga.
 fn about(lines: &[Value], id: &str) -> Vec<Value> {
     let about = lines.iter().filter(|line| line.to_string().contains(id));
     let about: Vec<Value> = about.cloned().collect();

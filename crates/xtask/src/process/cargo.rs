@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// The directory of the workspace: the one that cargo runs this program for, or that the current
-/// directory is in. The one that it was built in may be another, of which this is a copy.
+/// directory is in. The one that it was built in may be another: this may be a copy.
 pub(crate) fn root() -> PathBuf {
     let of_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let current = std::env::current_dir().ok();

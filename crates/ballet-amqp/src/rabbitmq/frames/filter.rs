@@ -152,7 +152,7 @@ impl FrameFilter {
         }
     }
 
-    /// Looks at the frame that comes next, all of which is there. Returns its length now.
+    /// Looks at the next frame, which is there as a whole. Returns its length now.
     fn look_at(&mut self, head: &Head) -> usize {
         let (start, end) = (self.checked + HEAD, self.checked + head.length - 1);
         if head.kind == METHOD {

@@ -40,7 +40,7 @@ impl Found {
     }
 }
 
-/// A statement that finds products by a condition, with two queries, of which the second is for those
+/// A statement that finds products by a condition, with two queries. The second is for those
 /// that were found by the tier before. They are ranked by how much of the heading the words are, with
 /// the weights of its texts. Ranks are whole numbers, so that a cursor is exact.
 macro_rules! find {

@@ -1,4 +1,4 @@
-//! The values of which events are made: ids, names, money, addresses and lines.
+//! What events are made of: ids, names, money, addresses and lines.
 
 pub(crate) mod address;
 pub(crate) mod code;

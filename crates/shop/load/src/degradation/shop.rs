@@ -30,7 +30,7 @@ pub(crate) struct Shop {
     pub(crate) visitor: Visitor,
     /// The orders that anybody was told of.
     pub(crate) placed: usize,
-    /// Requests that may have placed an order of which nobody was told.
+    /// Requests that may have placed an order that nobody heard of.
     pub(crate) unknown: usize,
 }
 

@@ -32,7 +32,7 @@ const AT_ITS_START: Duration = Duration::from_secs(300);
 
 /// In how many shares the cases are, if `BALLET_TURN` says which one is tried.
 const SHARES: usize = 4;
-/// After so many cases of a service their orders are judged.
+/// After this many cases of a service their orders are judged.
 const TOGETHER: usize = 8;
 /// For what happens beside an order, and after it: acks, marks.
 const AFTERWARDS: Duration = Duration::from_secs(3);
