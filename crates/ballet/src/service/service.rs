@@ -28,6 +28,7 @@ use crate::http::unit::Handle;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
+use crate::service::beside::{Beside, States};
 use crate::service::check::{Checked, check, check_declaration};
 use crate::service::error::StartError;
 use crate::service::metrics::{CONSUME, PUBLISH};
@@ -37,14 +38,8 @@ use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
 use crate::service::{metrics, pool, recorder, roles, serve};
-use crate::upkeep::bindings::{Bindings, Compare};
-use crate::upkeep::declared_queues::{CompareQueues, DeclaredQueues};
 use crate::upkeep::hosts as upkeep_hosts;
-use crate::upkeep::progress::Progress;
-use crate::upkeep::{
-    calls, clock, copied, deadlines, hindrances, marks, partitions, pausing, process, queues,
-    republish, solved, stuck, sweeper, turns, unsent_copies,
-};
+use crate::upkeep::process;
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
 
@@ -225,83 +220,39 @@ impl Service {
         });
         held_worker::watch(engine.registry.service, Arc::downgrade(&engine.last_work));
         let publisher = roles::publish(&engine, Arc::clone(&broker));
-        let (bindings, bindings_state) = watch::channel(Bindings::default());
-        let (declared_queues, queues_state) = watch::channel(DeclaredQueues::default());
-        let part = self.participant.part();
-        let declared_queues = CompareQueues::new(&part, declared_queues);
-        let compare = Compare::new(&part, Arc::clone(&broker), bindings, declared_queues);
-        let consumer = roles::consume(&engine, lanes, broker, settings.prefetch());
+        let consumer = roles::consume(&engine, lanes, Arc::clone(&broker), settings.prefetch());
         let consumer = Arc::new(consumer);
+        let part = self.participant.part();
         base.watch("the consumer", CONSUME, consumer.state());
         base.watch("the publisher", PUBLISH, publisher.state());
         base.spawn("the upkeep of metrics", recorder::upkeep(engine.stopping.clone()));
-        let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
-        work.spawn("the database check", watch);
-        work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
-        work.spawn("the writer of marks", marks::flush_marks(Arc::clone(&engine)));
-        work.spawn("the turns of the outbox", turns::keep(Arc::clone(&engine)));
-        work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
-        work.spawn("the watch over the clock", clock::follow(Arc::clone(&engine)));
-        work.spawn("the worker for open calls", calls::run(Arc::clone(&engine)));
-        work.spawn("the watch for calls left behind", calls::let_go(Arc::clone(&engine)));
-        let (unpublishable, unpublishable_state) = watch::channel(0);
-        let count = stuck::keep_count(Arc::clone(&engine), unpublishable);
-        work.spawn("the count of stuck sagas", count);
-        work.spawn(
-            "the comparison with the broker",
-            compare.run(engine.clock.clone(), engine.stopping.clone()),
-        );
-        work.spawn("the sender of unsent copies", unsent_copies::run(Arc::clone(&engine)));
-        let (hindered, hindered_state) = watch::channel(None);
-        let watch = hindrances::watch(Arc::clone(&engine), hindered);
-        work.spawn("the watch over the database's tables", watch);
-        if engine.registry.with_deadline().next().is_some() {
-            work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
-        }
-        if solved::is_needed(&engine.registry.sagas) {
-            work.spawn(
-                "what goes on after a compensation by hand",
-                solved::run(Arc::clone(&engine)),
-            );
-        }
         let Participant { shares, copies, .. } = self.participant;
-        if !shares.is_empty() {
-            let republish = republish::run(Arc::clone(&engine), shares, settings.republish_rate);
-            work.spawn("the publisher of shared entities", republish);
-        }
-        let watch = queues::watch(Arc::clone(&engine), Arc::clone(&consumer));
-        work.spawn("the watch over the queues", watch);
-        let mut copies_state = None;
-        if !copies.is_empty() {
-            let (state, told) = watch::channel("not known yet".to_owned());
-            copies_state = Some(told);
-            let keeper = copied::Keeper {
-                engine: Arc::clone(&engine),
-                consumer: Arc::clone(&consumer),
-                copies: copies.into_iter().map(|copy| copy.part).collect(),
-                state,
-            };
-            work.spawn("the keeper of copies", keeper.run());
-        }
+        let beside = Beside {
+            engine: Arc::clone(&engine),
+            consumer: Arc::clone(&consumer),
+            broker,
+            part,
+            shares,
+            copies,
+            republish_rate: settings.republish_rate,
+        };
+        let States { hindered, unpublishable, bindings, queues: declared_queues, copies, progress } =
+            beside.spawn(&mut work);
         for works in queues {
             work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));
         }
 
-        let (consuming, last_work) = (Arc::clone(&consumer), Arc::clone(&engine.last_work));
-        let progress = Progress::new(consuming, last_work, engine.handler_time);
-        work.spawn("the watch over progress", progress.clone().watch(engine.stopping.clone()));
-
         let handle = Handle { engine: Arc::clone(&engine), asked_to_stop };
         let parts = Parts {
             database: database_state,
-            hindered: hindered_state,
+            hindered,
             consume: consumer.state(),
             publish: publisher.state(),
             held: publisher.held(),
-            unpublishable: unpublishable_state,
-            bindings: bindings_state,
-            queues: queues_state,
-            copies: copies_state,
+            unpublishable,
+            bindings,
+            queues: declared_queues,
+            copies,
             progress,
             service: engine.registry.service,
             shared_clock: Arc::clone(&engine.shared_clock),

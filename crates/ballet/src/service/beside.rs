@@ -1,0 +1,100 @@
+//! Starts what runs beside the lanes, and keeps the database and the broker in order.
+
+use std::sync::Arc;
+
+use ballet_amqp::{Broker, ConsumerHandle};
+use ballet_core::Part;
+use tokio::sync::watch;
+
+use crate::declare::copies::{CopyEntry, ShareEntry};
+use crate::engine::engine::Engine;
+use crate::service::tasks::Tasks;
+use crate::upkeep::bindings::{Bindings, Compare};
+use crate::upkeep::declared_queues::{CompareQueues, DeclaredQueues};
+use crate::upkeep::progress::Progress;
+use crate::upkeep::{
+    calls, clock, copied, deadlines, hindrances, marks, partitions, pausing, queues, republish,
+    solved, stuck, sweeper, turns, unsent_copies,
+};
+
+/// What is looked after.
+pub(super) struct Beside {
+    pub(super) engine: Arc<Engine>,
+    pub(super) consumer: Arc<ConsumerHandle>,
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) part: Part,
+    pub(super) shares: Vec<ShareEntry>,
+    pub(super) copies: Vec<CopyEntry>,
+    /// How many entities are published anew in a second.
+    pub(super) republish_rate: u32,
+}
+
+/// What readiness reads of it.
+pub(super) struct States {
+    pub(super) hindered: watch::Receiver<Option<String>>,
+    pub(super) unpublishable: watch::Receiver<i64>,
+    pub(super) bindings: watch::Receiver<Bindings>,
+    pub(super) queues: watch::Receiver<DeclaredQueues>,
+    /// None if there are no copies.
+    pub(super) copies: Option<watch::Receiver<String>>,
+    pub(super) progress: Progress,
+}
+
+impl Beside {
+    /// Starts all of it.
+    pub(super) fn spawn(self, work: &mut Tasks) -> States {
+        let Self { engine, consumer, broker, part, shares, copies, republish_rate } = self;
+        let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
+        work.spawn("the database check", watch);
+        work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
+        work.spawn("the writer of marks", marks::flush_marks(Arc::clone(&engine)));
+        work.spawn("the turns of the outbox", turns::keep(Arc::clone(&engine)));
+        work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
+        work.spawn("the watch over the clock", clock::follow(Arc::clone(&engine)));
+        work.spawn("the worker for open calls", calls::run(Arc::clone(&engine)));
+        work.spawn("the watch for calls left behind", calls::let_go(Arc::clone(&engine)));
+        let (count, unpublishable) = watch::channel(0);
+        work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine), count));
+        let (bindings_told, bindings) = watch::channel(Bindings::default());
+        let (queues_told, queues_state) = watch::channel(DeclaredQueues::default());
+        let declared = CompareQueues::new(&part, queues_told);
+        let compare = Compare::new(&part, broker, bindings_told, declared);
+        work.spawn(
+            "the comparison with the broker",
+            compare.run(engine.clock.clone(), engine.stopping.clone()),
+        );
+        work.spawn("the sender of unsent copies", unsent_copies::run(Arc::clone(&engine)));
+        let (told, hindered) = watch::channel(None);
+        let watch = hindrances::watch(Arc::clone(&engine), told);
+        work.spawn("the watch over the database's tables", watch);
+        if engine.registry.with_deadline().next().is_some() {
+            work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
+        }
+        if solved::is_needed(&engine.registry.sagas) {
+            work.spawn(
+                "what goes on after a compensation by hand",
+                solved::run(Arc::clone(&engine)),
+            );
+        }
+        if !shares.is_empty() {
+            let republish = republish::run(Arc::clone(&engine), shares, republish_rate);
+            work.spawn("the publisher of shared entities", republish);
+        }
+        let watch = queues::watch(Arc::clone(&engine), Arc::clone(&consumer));
+        work.spawn("the watch over the queues", watch);
+        let copies = (!copies.is_empty()).then(|| {
+            let (state, told) = watch::channel("not known yet".to_owned());
+            let keeper = copied::Keeper {
+                engine: Arc::clone(&engine),
+                consumer: Arc::clone(&consumer),
+                copies: copies.into_iter().map(|copy| copy.part).collect(),
+                state,
+            };
+            work.spawn("the keeper of copies", keeper.run());
+            told
+        });
+        let progress = Progress::new(consumer, Arc::clone(&engine.last_work), engine.handler_time);
+        work.spawn("the watch over progress", progress.clone().watch(engine.stopping.clone()));
+        States { hindered, unpublishable, bindings, queues: queues_state, copies, progress }
+    }
+}
