@@ -1,4 +1,4 @@
-//! Tests that failed beside others run once more, alone.
+//! Tests that failed beside others, or hung, run once more, alone.
 //!
 //! Where the time was up because the machine was busy, they pass. That is shown, and is no failure
 //! of the run. What fails for a reason of its own fails again.
@@ -14,6 +14,20 @@ pub(crate) fn failed_tests(output: &str) -> Vec<String> {
     let Some((_, list)) = output.rsplit_once("\nfailures:\n") else { return Vec::new() };
     let names = list.lines().map_while(|line| line.strip_prefix("    "));
     names.map(str::to_owned).collect()
+}
+
+/// The tests of a program that was ended before they were. `None` if it does not list its tests.
+pub(crate) async fn not_ended(program: &Program, output: &str) -> Option<Vec<String>> {
+    if !program.args.is_empty() {
+        return None;
+    }
+    let mut list = tokio::process::Command::new(&program.file);
+    list.args(["--list", "--format", "terse"]).current_dir(&program.dir).kill_on_drop(true);
+    let listed = list.output().await.ok()?;
+    let listed = String::from_utf8(listed.stdout).ok()?;
+    let all = listed.lines().filter_map(|line| line.strip_suffix(": test"));
+    let ended = |test: &&str| output.contains(&format!("test {test} ... "));
+    Some(all.filter(|test| !ended(test)).map(str::to_owned).collect())
 }
 
 /// The program with these tests only. `None` for one that takes no names: cargo itself, or one that
@@ -38,6 +52,22 @@ mod tests {
             test result: FAILED. 1 passed; 2 failed; 0 ignored\n";
         assert_eq!(failed_tests(output), ["a::one", "b"]);
         assert_eq!(failed_tests("running 3 tests\nabort"), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_had_not_ended_when_a_program_was_ended_is_known() {
+        let program = Program {
+            name: "this one".to_owned(),
+            file: std::env::current_exe().expect("this program"),
+            args: Vec::new(),
+            dir: std::env::temp_dir(),
+        };
+        let this = "test::alone::tests::what_had_not_ended_when_a_program_was_ended_is_known";
+        let hung = not_ended(&program, "running 3 tests\n").await.expect("a list");
+        assert!(hung.iter().any(|test| test == this), "{hung:?}");
+        let ended = format!("test {this} ... ok\n");
+        let hung = not_ended(&program, &ended).await.expect("a list");
+        assert!(!hung.is_empty() && hung.iter().all(|test| test != this), "{hung:?}");
     }
 
     #[test]

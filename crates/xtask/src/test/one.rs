@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct End {
     pub(crate) name: String,
     pub(crate) passed: bool,
+    /// Whether it was ended because it took too long.
+    pub(crate) hung: bool,
     pub(crate) took: Duration,
     pub(crate) output: String,
 }
@@ -59,20 +61,21 @@ pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<E
             }
         })
         .await?;
-    let passed = match tokio::time::timeout(limit, child.wait()).await {
-        Ok(status) => status?.success(),
+    let (passed, hung) = match tokio::time::timeout(limit, child.wait()).await {
+        Ok(status) => (status?.success(), false),
         Err(_late) => {
             child.stop(PATIENCE).await;
             let late =
                 format!("\nit was ended: a program that takes longer than {limit:?} hangs\n");
             note.write_all(late.as_bytes()).context("cannot write what a program said")?;
-            false
+            (false, true)
         }
     };
     let bytes = fs::read(&place).with_context(|| format!("cannot read {}", place.display()))?;
     Ok(End {
         name: program.name,
         passed,
+        hung,
         took: begun.elapsed(),
         output: String::from_utf8_lossy(&bytes).into_owned(),
     })
@@ -86,7 +89,7 @@ fn place(output: &Path, name: &str) -> PathBuf {
 /// All that a program said if it failed, else what it said last. A program without tests is not
 /// worth a line.
 pub(crate) fn show(end: &End) {
-    let End { name, passed, took, output } = end;
+    let End { name, passed, hung: _, took, output } = end;
     let seconds = took.as_secs();
     if !passed {
         ui::print(&format!(

@@ -43,7 +43,10 @@ pub(crate) async fn run(
         for (how, count) in &mut counts {
             *count += tests(&end.output, how);
         }
-        if !end.passed {
+        if end.hung {
+            let tests = alone::not_ended(&program, &end.output).await.unwrap_or_default();
+            failed.push((program, tests));
+        } else if !end.passed {
             failed.push((program, alone::failed_tests(&end.output)));
         }
     }
