@@ -24,8 +24,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 const AMQP_PORT: u16 = 5672;
 const MANAGEMENT_PORT: u16 = 15672;
 /// What is asked about a queue. Counts and rates of many queues would be work for the broker.
-const QUEUE_COLUMNS: &str = "name,vhost,durable,auto_delete,arguments,policy,operator_policy,\
-                             effective_policy_definition";
+const QUEUE_COLUMNS: &str = "name,vhost,type,state,leader,durable,auto_delete,arguments,policy,\
+                             operator_policy,effective_policy_definition";
 /// The longest answer that is read. A binding takes about 200 bytes, a queue 600.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// The value of the setting that switches the comparison off.

@@ -60,9 +60,9 @@ pub(crate) const ALARMS: &[Alarm] = &[
         severity: Severity::Critical,
         condition: of_process("ballet_queue_differs", Bound::Above(0.0)),
         minutes: 0,
-        summary: "needs a queue that is missing, of another kind, or under a policy that is not declared: \
-                  it may lose messages",
-        action: "`ballet topology check` says what differs and how to mend it",
+        summary: "needs a queue that is missing or stands still, is of another kind, or under a policy that is \
+                  not declared: it may lose messages",
+        action: "`ballet topology check` and `ballet doctor` say what is wrong and how to mend it",
     },
     Alarm {
         name: "BalletEventsReturned",

@@ -1,7 +1,7 @@
 //! The queues: whether somebody reads them, and how far behind their readers are.
 
 use ballet::core::System;
-use ballet::core::topology::{UNROUTED, dead_queue};
+use ballet::core::topology::{Standstill, UNROUTED, dead_queue, standstill};
 use serde_json::Value;
 
 use crate::doctor::finding::{Finding, number};
@@ -12,7 +12,7 @@ const BACKLOG: u64 = 10_000;
 
 pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
     let named = |name: &str| queues.iter().find(|queue| queue["name"] == name);
-    let mut findings = silent(queues);
+    let mut findings = standing(queues);
     for part in &system.parts {
         let service = part.service;
         // A queue that is missing is told with the topology.
@@ -45,23 +45,25 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
     findings
 }
 
-/// The queues that the broker says nothing about, while it does of others. Such a queue's process has crashed:
-/// what is published to it is never confirmed, and its numbers would read as none.
-fn silent(queues: &[Value]) -> Vec<Finding> {
-    let quorum = || queues.iter().filter(|queue| queue["type"] == "quorum");
-    if quorum().all(|queue| queue["state"].is_null()) {
-        // Nobody collects numbers here.
-        return Vec::new();
-    }
-    let silent = quorum().filter(|queue| queue["state"].is_null());
+/// The queues that stand still: their numbers would read as none.
+fn standing(queues: &[Value]) -> Vec<Finding> {
     let finding = |queue: &Value| {
         let name = queue["name"].as_str().unwrap_or_default();
-        let found = format!("the broker knows no state of {name}: its process may have crashed");
-        let advice = "look again in ten seconds; if it stays so, restart the broker's node, which brings \
-                      the queue back with its messages";
-        Finding::bad("queue", "the broker", &found, advice)
+        let (found, advice) = match standstill(queue, queues)? {
+            Standstill::Down => (
+                format!("{name} stands still: it has no leader, so it takes and gives no message"),
+                "start the broker's nodes that are away; if none is, restart the node that holds the queue, \
+                 which brings it back with its messages",
+            ),
+            Standstill::Silent => (
+                format!("the broker knows no state of {name}: its process may have crashed"),
+                "look again in ten seconds; if it stays so, restart the broker's node, which brings the queue \
+                 back with its messages",
+            ),
+        };
+        Some(Finding::bad("queue", "the broker", &found, advice))
     };
-    silent.map(finding).collect()
+    queues.iter().filter_map(finding).collect()
 }
 
 fn lag(service: &str, queue: &Value) -> Finding {
@@ -101,19 +103,6 @@ mod tests {
             json!({ "name": "unrouted", "messages": unrouted }),
         ];
         judge(&system, &queues).iter().map(|finding| (finding.check, finding.state)).collect()
-    }
-
-    #[test]
-    fn a_queue_that_the_broker_says_nothing_of_is_named() {
-        let queue =
-            |name: &str, state: Value| json!({ "name": name, "type": "quorum", "state": state });
-        let stream = json!({ "name": "journal", "type": "stream" });
-        let running = queue("orders", json!("running"));
-        let dead = queue("retry.5s", Value::Null);
-        let found = silent(&[running.clone(), dead.clone(), stream]);
-        assert_eq!(found.len(), 1);
-        assert!(found[0].found.contains("retry.5s"), "{}", found[0].found);
-        assert!(silent(&[running]).is_empty() && silent(&[dead]).is_empty());
     }
 
     #[test]

@@ -251,6 +251,33 @@ async fn t220_t221_whatever_is_deleted_remade_or_policed_at_the_broker_is_named_
 }
 
 #[tokio::test]
+async fn t220_a_queue_whose_process_at_the_broker_is_gone_is_named_by_readiness_too() {
+    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
+    if servers.rabbitmq().version().major >= 4 {
+        // Seen on 4.3.6: it goes on naming a leader, and `running`, for a queue whose process is gone.
+        return;
+    }
+    let patient = Patient::new(&servers).await;
+    patient.is_well().await;
+
+    let rabbitmq = servers.rabbitmq();
+    let process = format!("whereis('{}_counter')", patient.world.env.vhost());
+    // Its supervisor gives up after a few deaths.
+    let kill = format!(
+        "[begin catch exit({process}, kill), timer:sleep(100) end || _ <- lists:seq(1, 6)], {process}."
+    );
+    assert_eq!(rabbitmq.control(&["eval", &kill]).await.expect("killed").trim(), "undefined");
+    patient.has("queue", "counter stands still").await;
+    patient.has_also("ready", "queues: queue `counter`: its process at the broker does not").await;
+    // What it advises.
+    rabbitmq.kill().await.expect("killed");
+    rabbitmq.start().await.expect("started");
+    patient.is_well().await;
+    patient.begin_journal(1).await;
+    patient.world.close().await;
+}
+
+#[tokio::test]
 async fn t220_a_locked_table_and_commits_that_are_not_kept_are_named_first_in_bounded_time() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
     let patient = Patient::new(&servers).await;

@@ -13,6 +13,7 @@ pub mod drift;
 mod in_force;
 pub(crate) mod names;
 mod needed_queue;
+mod standstill;
 
 pub use binding::{Binding, Destination, bindings_needed_by, bindings_of_queue, journal_bindings};
 pub use definitions::definitions;
@@ -22,3 +23,4 @@ pub use names::{
     RETRIES, RETURNED, ROUTE, TAP, TOPOLOGY, UNROUTED, dead_queue, returned_queue,
 };
 pub use needed_queue::{NeededQueue, QueueDifference, queues_needed_by};
+pub use standstill::{Standstill, standstill};

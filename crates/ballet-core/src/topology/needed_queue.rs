@@ -8,6 +8,7 @@ use crate::topology::differs::other;
 use crate::topology::drift::Kind;
 use crate::topology::in_force;
 use crate::topology::names::{JOURNAL, RETRIES};
+use crate::topology::standstill::{Standstill, standstill};
 
 /// A queue that a service depends on, as it is declared.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,8 @@ pub struct QueueDifference {
     pub words: String,
     /// Whether a policy in force may lose messages of the service.
     pub loses: bool,
+    /// Whether the queue takes and gives no message, though it is declared.
+    pub standstill: Option<Standstill>,
 }
 
 /// The queues of a service, those of its retries, and the journal.
@@ -52,15 +55,19 @@ impl NeededQueue {
             return Some(QueueDifference {
                 words: format!("queue `{name}` is missing"),
                 loses: false,
+                standstill: None,
             });
         };
+        let standstill = standstill(found, listed);
         let mut words = other(Kind::Queue.fields(), &self.wanted, found);
         let in_force = in_force::compare(self.policies.iter(), &self.wanted, found);
         // What the journal no longer has is missing to tools, and to no service.
         let loses = !in_force.words.is_empty() && name != JOURNAL;
         words.extend(in_force.words);
+        words.extend(standstill.map(|_| "its process at the broker does not run".to_owned()));
+        let differs = !words.is_empty();
         let words = format!("queue `{name}`: {}", words.join("; "));
-        (!words.ends_with(": ")).then_some(QueueDifference { words, loses })
+        differs.then_some(QueueDifference { words, loses, standstill })
     }
 }
 

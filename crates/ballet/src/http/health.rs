@@ -127,7 +127,7 @@ impl Health {
             && held.is_none()
             && stands_still.is_none()
             && holds.is_none()
-            && queues.lose_nothing();
+            && queues.serve();
         Readiness {
             ready: connected && works && bindings.has_all(),
             database: hindered.unwrap_or_else(|| if answers { "ok" } else { "away" }.to_owned()),

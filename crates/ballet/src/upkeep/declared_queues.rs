@@ -1,12 +1,12 @@
-//! Compares the broker's queues with the declared ones: whether they are there, and which policies are in
-//! force. A policy of an operator can make a queue drop messages after their publisher has its confirm.
+//! Compares the broker's queues with the declared ones: whether they are there and run, and which policies are
+//! in force. A policy of an operator can make a queue drop messages after their publisher has its confirm.
 
 use std::fmt;
 
 use ballet_amqp::NotListed;
 use ballet_amqp::metric::Gauge;
 use ballet_core::Part;
-use ballet_core::topology::{NeededQueue, QueueDifference, queues_needed_by};
+use ballet_core::topology::{NeededQueue, QueueDifference, Standstill, queues_needed_by};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -20,9 +20,17 @@ pub(crate) struct DeclaredQueues {
 }
 
 impl DeclaredQueues {
-    /// Whether no queue is known to lose messages of the service.
-    pub(crate) fn lose_nothing(&self) -> bool {
-        !self.differ.iter().any(|queue| queue.loses)
+    /// Whether no queue is known to lose messages of the service, or to stand still.
+    pub(crate) fn serve(&self) -> bool {
+        !self.lose() && !self.stand_still()
+    }
+
+    fn lose(&self) -> bool {
+        self.differ.iter().any(|queue| queue.loses)
+    }
+
+    fn stand_still(&self) -> bool {
+        self.differ.iter().any(|queue| queue.standstill.is_some())
     }
 }
 
@@ -38,38 +46,48 @@ impl fmt::Display for DeclaredQueues {
         for (at, queue) in self.differ.iter().enumerate() {
             write!(f, "{}{}", if at == 0 { "" } else { ", " }, queue.words)?;
         }
-        if !self.lose_nothing() {
+        if self.lose() {
             f.write_str(": messages are lost")?;
         }
-        f.write_str(": `ballet topology check` says how to mend it")
+        f.write_str(if self.stand_still() {
+            ": `ballet doctor` says how to mend it"
+        } else {
+            ": `ballet topology check` says how to mend it"
+        })
     }
 }
 
-/// The declared queues, each with the gauge that is 1 while the broker's differs.
+/// The declared queues, compared again and again.
 pub(crate) struct CompareQueues {
-    needed: Vec<(NeededQueue, Gauge)>,
+    needed: Vec<Compared>,
     state: watch::Sender<DeclaredQueues>,
+}
+
+struct Compared {
+    queue: NeededQueue,
+    /// It is 1 while the broker's queue differs.
+    gauge: Gauge,
+    was_silent: bool,
 }
 
 impl CompareQueues {
     pub(crate) fn new(part: &Part, state: watch::Sender<DeclaredQueues>) -> Self {
-        let gauge = |queue: &NeededQueue| ballet_amqp::gauge!("ballet_queue_differs", "queue" => queue.name().to_owned());
-        let needed = queues_needed_by(part).into_iter();
-        Self { needed: needed.map(|queue| (queue.clone(), gauge(&queue))).collect(), state }
+        let compared = |queue: NeededQueue| {
+            let gauge =
+                ballet_amqp::gauge!("ballet_queue_differs", "queue" => queue.name().to_owned());
+            Compared { queue, gauge, was_silent: false }
+        };
+        Self { needed: queues_needed_by(part).into_iter().map(compared).collect(), state }
     }
 
-    pub(crate) fn take(&self, found: Result<Vec<Value>, NotListed>) {
+    pub(crate) fn take(&mut self, found: Result<Vec<Value>, NotListed>) {
         let mut now = self.state.borrow().clone();
         match found {
             // What differed when the broker last answered still counts.
             Err(NotListed(why)) => now.unknown = Some(why),
             Ok(found) => {
-                now = DeclaredQueues { was_compared: true, ..DeclaredQueues::default() };
-                for (queue, gauge) in &self.needed {
-                    let difference = queue.compare(&found);
-                    gauge.set(if difference.is_some() { 1.0 } else { 0.0 });
-                    now.differ.extend(difference);
-                }
+                let differ = self.needed.iter_mut().filter_map(|one| one.compare(&found)).collect();
+                now = DeclaredQueues { differ, was_compared: true, unknown: None };
                 let before = self.state.borrow().differ.clone();
                 if now.differ.is_empty() && !before.is_empty() {
                     tracing::warn!("all queues are as declared again");
@@ -79,5 +97,20 @@ impl CompareQueues {
             }
         }
         self.state.send_replace(now);
+    }
+}
+
+impl Compared {
+    fn compare(&mut self, listed: &[Value]) -> Option<QueueDifference> {
+        let mut found = self.queue.compare(listed);
+        let is_silent = |one: &QueueDifference| one.standstill == Some(Standstill::Silent);
+        let was_silent =
+            std::mem::replace(&mut self.was_silent, found.as_ref().is_some_and(is_silent));
+        if !was_silent {
+            // One that was just declared is silent, too.
+            found = found.filter(|one| !is_silent(one));
+        }
+        self.gauge.set(if found.is_some() { 1.0 } else { 0.0 });
+        found
     }
 }
