@@ -83,12 +83,10 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             return Ok(Done::All);
         }
         let handled = Handled { args, part: &part, missed: &missed, broker: &broker, stop: &stop };
-        if !restored::held_back(&part).is_empty() {
-            // Whatever still fails: what is to be compensated does not wait for it.
-            handled.but_aborts(&mut db).await?;
-            end_hold(&mut db).await?;
-            handled.hurry_aborts().await?;
-        }
+        // Whatever still fails: what is to be compensated does not wait for it.
+        handled.but_aborts(&mut db).await?;
+        end_hold(&mut db).await?;
+        handled.hurry_aborts().await?;
         if !handled.all(&mut db).await? {
             return Ok(Done::Partly);
         }

@@ -7,10 +7,13 @@ use std::collections::BTreeSet;
 
 use ballet_core::Part;
 
-/// The events that the service puts off meanwhile. The owner of a saga hears of no abort.
+/// The events that the service puts off meanwhile: aborts, and in the owner of a saga what makes it abort.
 #[must_use]
 pub fn held_back(part: &Part) -> BTreeSet<&'static str> {
-    let aborts = part.sagas.iter().filter_map(|saga| saga.abort);
+    let aborts = part.sagas.iter().flat_map(|saga| {
+        let passed = saga.deadline.map(|deadline| deadline.passed);
+        saga.abort.into_iter().chain(saga.aborts_on.iter().copied()).chain(passed)
+    });
     let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
     let undoes = steps.flat_map(|step| step.compensated_by.iter().copied());
     let heard: BTreeSet<&str> = part.consumes().iter().map(|event| event.name()).collect();

@@ -25,7 +25,8 @@ pub struct Room {
     pub claim_for: Duration,
 }
 
-/// Claims calls that are due, except those that the process holds.
+/// Claims calls that are due, except those that the process holds. One whose claim ran out belongs to a process
+/// that has died, or is frozen and goes on later: its request may be out for as long again.
 pub async fn claim(
     db: &mut PgConnection,
     process: i64,
@@ -64,7 +65,8 @@ pub async fn claim(
              and c.undo = room.undo and c.next_at <= (select ballet.now()) \
              and (c.last_error is not null) = room.is_repeated \
              and c.call_key <> all($6) order by c.attempts, c.next_at desc limit room.count for update skip locked) as due) \
-         update ballet.call c set owner = $5, \
+         update ballet.call c set owner = $5, out_until = case when c.owner <> 0 \
+             then greatest(c.out_until, ballet.now() + make_interval(secs => room.claim_for)) else c.out_until end, \
          next_at = ballet.now() + make_interval(secs => room.claim_for) from room \
          where c.ctid = any(array(select ctid from longest union select ctid from newest)) \
          and c.step = room.step and c.undo = room.undo \

@@ -192,18 +192,21 @@ pub async fn hurry(db: &mut PgConnection, key: CallKey) -> Result<bool, sqlx::Er
     Ok(sqlx::query(hurry).bind(key.0).execute(db).await?.rows_affected() > 0)
 }
 
-/// Whether the saga of a call is aborted, or this repetition of its step is.
+/// Whether the saga of a call is aborted, or this repetition of its step is, and no request of a process that
+/// has died, or is frozen, may still arrive.
 pub async fn is_taken_back(pool: &PgPool, saga: &str, call: &NewCall) -> Result<bool, sqlx::Error> {
     let table = table(call.saga_id.0);
     let statement = format!(
         "select exists (select from ballet.{table} where saga_id = $1 and entry = 'aborted' \
-         and ((step = '' and key = $2) or (step = $3 and key = $4)))"
+         and ((step = '' and key = $2) or (step = $3 and key = $4))) and not exists ( \
+         select from ballet.call where call_key = $5 and out_until > ballet.now())"
     );
     sqlx::query_scalar(AssertSqlSafe(statement))
         .bind(call.saga_id.0)
         .bind(saga)
         .bind(&call.step)
         .bind(&call.step_key)
+        .bind(call.key.0)
         .fetch_one(pool)
         .await
 }

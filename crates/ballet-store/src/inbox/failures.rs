@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use ballet_core::{MessageId, SagaId};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
+
+use crate::inbox::stuck::NO_OUTCOME_YET;
 
 /// Time limit for recording a failure. The message waits unacknowledged meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -16,7 +18,7 @@ const MAX_COUNTED: i64 = 10_000;
 
 /// Returns the numbers of stuck sagas: those that are retried, and those that wait for a person.
 pub async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(AssertSqlSafe(format!(
         "select (count(*) filter (where not for_good))::float8, \
              (count(*) filter (where for_good))::float8 from ( \
              select saga_id, bool_or(next_at is null) as for_good from ( \
@@ -29,10 +31,10 @@ pub async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Error> {
                  limit $1) \
                  union all \
                  (select saga_id, nullif(next_at, 'infinity') from ballet.call \
-                 where closed_at is null and last_error is not null limit $1) \
+                 where closed_at is null and last_error is not null and not {NO_OUTCOME_YET} limit $1) \
              ) as waiting group by saga_id \
          ) as saga",
-    )
+    )))
     .bind(MAX_COUNTED)
     .fetch_one(db)
     .await

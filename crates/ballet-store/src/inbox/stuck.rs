@@ -8,7 +8,7 @@
 use ballet_core::{MessageId, SagaId};
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, Row};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};
 use uuid::Uuid;
 
 /// A message or a call that is not done because of a failure.
@@ -62,6 +62,11 @@ pub enum What {
     },
 }
 
+/// Of a call whose provider has the request, and no outcome yet: it is not stuck. Its attempts begin anew with each
+/// such answer.
+pub(crate) const NO_OUTCOME_YET: &str = "(attempts = 0 and last_error is not null \
+    and next_at > ballet.now() - interval '1 minute')";
+
 /// Lists what is stuck in the service to which this database belongs: the oldest first, at most
 /// `limit` entries.
 ///
@@ -78,9 +83,8 @@ pub enum What {
 ///
 /// If the database does not answer.
 pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx::Error> {
-    // A retry may succeed at any moment, so this is only what is stuck now. The attempts of a call
-    // begin anew when the other side answers that it has no outcome yet: that call is not stuck.
-    sqlx::query_as(
+    // A retry may succeed at any moment, so this is only what is stuck now.
+    sqlx::query_as(AssertSqlSafe(format!(
         "select message_id as id, event_type, null as undo, saga_id, handler, reason, detail, \
              attempts, first_failed_at as since, next_at \
          from ballet.failure f \
@@ -92,10 +96,9 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx:
              attempts, created_at, nullif(next_at, 'infinity') \
          from ballet.call where closed_at is null \
              and (last_error is not null or created_at < ballet.now() - interval '1 minute') \
-             and not (attempts = 0 and last_error is not null \
-                 and next_at > ballet.now() - interval '1 minute') \
+             and not {NO_OUTCOME_YET} \
          order by since limit $1",
-    )
+    )))
     .bind(i64::from(limit))
     .fetch_all(db)
     .await

@@ -69,7 +69,7 @@ pub struct TableLock {
     pub pid: Option<i32>,
 }
 
-/// Reads who holds such locks on tables of this database.
+/// Reads who holds such locks on the service's tables.
 pub async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error> {
     let statement = "\
         select l.virtualtransaction, c.oid::regclass::text, l.mode, l.pid \
@@ -81,7 +81,9 @@ pub async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error>
                 'AccessExclusiveLock') \
             and l.pid is distinct from pg_backend_pid() \
             and c.relkind in ('r', 'p') and c.relpersistence <> 't' \
-            and n.nspname <> 'information_schema' and left(n.nspname, 3) <> 'pg_'";
+            and n.nspname <> 'information_schema' and left(n.nspname, 3) <> 'pg_' \
+            and (n.nspname = 'ballet' \
+                or c.relowner = (select oid from pg_roles where rolname = current_user))";
     let rows: Vec<(String, String, String, Option<i32>)> =
         sqlx::query_as(statement).fetch_all(db).await?;
     let lock = |(transaction, table, mode, pid)| TableLock { transaction, table, mode, pid };

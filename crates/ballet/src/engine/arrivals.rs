@@ -29,7 +29,7 @@ use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
 use crate::declare::saga_entry::SagaEntry;
 use crate::engine::compensation::{
-    compensate_next, compensate_one, record_compensated, unknown_step,
+    check_held, compensate_next, compensate_one, record_compensated, unknown_step,
 };
 use crate::engine::effect::Effect;
 use crate::engine::open_calls::Answer;
@@ -162,7 +162,7 @@ pub(crate) async fn take_outcome(
             if saga.owner.is_some() && saga.abort == Some(event.event_type) =>
         {
             transaction.add(saga_id, at, Entry::Refused, Some(event.clone()));
-            abort_as_owner(transaction, saga, saga_id, event).await?;
+            abort_now(transaction, saga, saga_id, event).await?;
             Ok(Effect::Refused)
         }
         AnyOutcome::Refused(event) => {
@@ -178,8 +178,19 @@ pub(crate) async fn take_outcome(
     }
 }
 
-/// The owner aborts, unless something else was committed first.
+/// The owner aborts, unless something else was committed first. One whose database was restored waits until it has
+/// heard what it decided before: others may have acted on that.
 pub(crate) async fn abort_as_owner(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    saga_id: SagaId,
+    abort_event: Encoded,
+) -> Result<Abort, Failure> {
+    check_held(transaction).await?;
+    abort_now(transaction, saga, saga_id, abort_event).await
+}
+
+async fn abort_now(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,

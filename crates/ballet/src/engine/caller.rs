@@ -112,7 +112,8 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let asked = watched(
         engine.registry.service,
         step.part().name,
-        Box::pin(attempt(engine, saga.saga, &**step, &call)),
+        // All of it is code of the step: the look-ups, and what it makes of a refusal.
+        Box::pin(guarded(attempt(engine, saga.saga, &**step, &call))),
     );
     let asked = tokio::time::timeout(limit, asked).await;
     drop(turn);
@@ -178,7 +179,7 @@ async fn attempt(
     step: &dyn AnyStep,
     call: &NewCall,
 ) -> Result<Known, Failure> {
-    let look_up = || guarded(step.look_up(call.undo, call.key, &call.request));
+    let look_up = || step.look_up(call.undo, call.key, &call.request);
     if let Some(kept) = step.keys_kept()
         && engine.clock.now().duration_since(call.created_at).unsigned_abs() >= kept
     {
@@ -195,8 +196,7 @@ async fn attempt(
         return Ok(look_up().await?.map_or(Known::Nothing, Known::Answer));
     }
     fault::point(FaultPoint::BeforeCall, call);
-    let asked = guarded(step.call(call.undo, call.key, &call.request)).await;
-    let failure = match asked {
+    let failure = match step.call(call.undo, call.key, &call.request).await {
         Ok(answer) => {
             fault::point(FaultPoint::AfterCall, call);
             return Ok(Known::Answer(answer));

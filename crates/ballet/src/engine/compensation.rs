@@ -34,7 +34,8 @@ pub(crate) async fn abort_here(
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
-async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
+/// Fails while the service, whose database was restored, has not heard yet what it missed.
+pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
     engine.aborts_held.check(transaction.db()).await
 }

@@ -7,6 +7,12 @@ use std::time::Duration;
 const PAUSES: [Duration; 3] =
     [Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(5 * 60)];
 
+/// How long work is put off under which the whole server ends, again and again. It is never set aside: a server
+/// is also started anew for other reasons.
+pub(crate) fn longest() -> Duration {
+    PAUSES[PAUSES.len() - 1]
+}
+
 /// How long work is put off that was put off this often; `None` if it is set aside.
 pub(crate) fn pause(before: u32) -> Option<Duration> {
     PAUSES.get(usize::try_from(before).unwrap_or(usize::MAX)).copied()

@@ -184,7 +184,11 @@ impl From<Failure> for Problem {
                     ..problem
                 }
             }
-            FailureKind::Transient | FailureKind::Permanent | FailureKind::NotYet => {
+            FailureKind::NotYet => {
+                let why = "the service cannot do this yet: try again later";
+                Self { cause, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, why) }
+            }
+            FailureKind::Transient | FailureKind::Permanent => {
                 // Internal errors are for the log, not for the caller.
                 let why = "the service failed; its log says why";
                 Self { cause, ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, why) }

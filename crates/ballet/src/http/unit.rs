@@ -140,7 +140,8 @@ impl Unit {
     ///
     /// # Errors
     ///
-    /// A permanent failure if this service does not own the saga; what the hook fails with.
+    /// A permanent failure if this service does not own the saga; what the hook fails with. While a database that
+    /// was restored from a backup has not heard what it missed, there is [no outcome yet](Failure::not_yet).
     pub async fn abort<Sg: Saga>(&mut self, abort_event: Sg::Abort) -> Result<Abort, Failure> {
         let saga_id = self.saga_id.ok_or_else(no_saga)?;
         let engine = Arc::clone(&self.transaction.engine);

@@ -7,12 +7,12 @@ use ballet_store::ledger::event::Encoded;
 use bytes::Bytes;
 
 use crate::declare::answered::answered;
-use crate::declare::failure::Failure;
+use crate::declare::failure::{Failure, FailureKind};
 use crate::declare::owner::Abort;
 use crate::engine::age::forgotten;
 use crate::engine::arrivals::{abort_as_owner, trigger};
 use crate::engine::commit::commit;
-use crate::engine::compensation::{self, abort_here, compensate_key};
+use crate::engine::compensation::{self, abort_here, check_held, compensate_key};
 use crate::engine::effect::Effect;
 use crate::engine::engine::Engine;
 use crate::engine::registry::Handler;
@@ -90,6 +90,11 @@ pub(crate) async fn entomb(
     let Message { envelope, known, .. } = message;
     let Some(saga_id) = envelope.saga_id else { return Ok(()) };
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
+    match check_held(&mut transaction).await {
+        // Steps that a restored database has forgotten are still to be done, so that they can be compensated.
+        Err(failure) if failure.kind() == FailureKind::NotYet => return Ok(()),
+        checked => checked?,
+    }
     transaction.receive(&[saga_id], &[]).await?;
     if may_be_forgotten {
         let saga = std::iter::once(saga_id);

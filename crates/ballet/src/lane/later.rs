@@ -42,7 +42,7 @@ pub(super) async fn later_or_never(
                 match delay {
                     Some(delay) => put_off(engine, *message, failed, delay, attempts),
                     None => {
-                        if needs_tombstone(engine, &message, failed) {
+                        if needs_tombstone(&message, failed) {
                             leave_tombstone(engine, &message).await;
                         }
                         let why = Unacceptable::new(reason, failed.failure.to_string());
@@ -92,7 +92,7 @@ pub(super) async fn later(
     for work in works {
         match work {
             Work::Message(message) => {
-                if needs_tombstone(engine, &message, failed) {
+                if needs_tombstone(&message, failed) {
                     leave_tombstone(engine, &message).await;
                 }
                 let delay = Delay::endless(dead_letter::waits(&message.delivery));
@@ -135,10 +135,7 @@ pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &st
 }
 
 /// Until the compensation is done, the tombstone must keep later steps from taking effect.
-fn needs_tombstone(engine: &Engine, message: &Message, failed: &BatchFailure) -> bool {
-    if engine.aborts_held.is_so() {
-        return false;
-    }
+fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
     // Without the saga's lock there is no tombstone either.
     let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
     // Nor for what is forgotten.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ballet_store::database::probe::Server;
 
 use crate::declare::failure::{Failure, FailureKind};
-use crate::engine::crash_pauses::pause;
+use crate::engine::crash_pauses::{longest, pause};
 use crate::engine::engine::Engine;
 
 /// After this many losses of the connection under one piece of work, the work may be to blame.
@@ -29,7 +29,15 @@ pub(crate) enum Blame {
 
 /// How often the connection was lost under each piece of work.
 #[derive(Debug)]
-pub(crate) struct Crashes<W>(HashMap<W, u32>);
+pub(crate) struct Crashes<W>(HashMap<W, Losses>);
+
+#[derive(Debug, Default)]
+struct Losses {
+    /// Of connections to a server that went on.
+    crashes: u32,
+    /// Of those that ended with their server.
+    restarts: u32,
+}
 
 impl<W> Default for Crashes<W> {
     fn default() -> Self {
@@ -39,8 +47,8 @@ impl<W> Default for Crashes<W> {
 
 impl<W: Eq + Hash> Crashes<W> {
     /// Says whether the work has lost its connection often enough to be what crashes the server, which was
-    /// `server` when it began. Returns when the database works again. A server that was started anew
-    /// charges nobody.
+    /// `server` when it began. Returns when the database works again. Under which work a server ended that was
+    /// started anew, says less: that work is put off after several times, and never set aside.
     pub(crate) async fn blame(
         &mut self,
         engine: &Engine,
@@ -53,20 +61,27 @@ impl<W: Eq + Hash> Crashes<W> {
         }
         engine.database_is_away(failure);
         engine.wait_for_database().await;
-        if server.is_some() && engine.probe.server() != server {
-            return Blame::None;
-        }
-        let losses = self.0.entry(work).or_default();
-        *losses += 1;
-        if !losses.is_multiple_of(LOSSES) {
-            return Blame::None;
-        }
-        pause(*losses / LOSSES - 1).map_or(Blame::SetAside, Blame::PutOff)
+        self.0.entry(work).or_default().blame(server.is_some() && engine.probe.server() != server)
     }
 
     /// The work is done, or set aside.
     pub(crate) fn forget(&mut self, work: &W) {
         self.0.remove(work);
+    }
+}
+
+impl Losses {
+    fn blame(&mut self, was_restarted: bool) -> Blame {
+        let losses = if was_restarted { &mut self.restarts } else { &mut self.crashes };
+        *losses += 1;
+        if !losses.is_multiple_of(LOSSES) {
+            return Blame::None;
+        }
+        match pause(*losses / LOSSES - 1) {
+            Some(pause) => Blame::PutOff(pause),
+            None if was_restarted => Blame::PutOff(longest()),
+            None => Blame::SetAside,
+        }
     }
 }
 
@@ -84,4 +99,26 @@ pub(crate) async fn noted<Note: Future<Output = Result<(), Failure>>>(
         engine.wait_for_database().await;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t209_what_crashes_a_server_is_set_aside_at_last_and_under_what_one_is_restarted_never() {
+        let after = |was_restarted: bool| {
+            let mut losses = Losses::default();
+            (0..8 * LOSSES).map(|_| losses.blame(was_restarted)).collect::<Vec<_>>()
+        };
+        let (crashed, restarted) = (after(false), after(true));
+        for (at, (crash, restart)) in crashed.iter().zip(&restarted).enumerate() {
+            let is_third = (at + 1).is_multiple_of(3);
+            assert_eq!(*crash != Blame::None, is_third, "{at}: {crash:?}");
+            assert_eq!(matches!(restart, Blame::PutOff(_)), is_third, "{at}: {restart:?}");
+        }
+        assert_eq!(crashed[2], Blame::PutOff(Duration::from_secs(5)));
+        assert_eq!(crashed[11], Blame::SetAside);
+        assert_eq!(restarted[23], Blame::PutOff(longest()));
+    }
 }

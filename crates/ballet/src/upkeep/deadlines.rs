@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_core::id::derived_in_saga;
 use ballet_core::{MessageId, Reason, SagaId};
 use ballet_store::deadlines;
 use ballet_store::deadlines::Passed;
@@ -204,8 +205,8 @@ async fn later(
     answered(deadlines::put_off(&mut db, *saga_id, saga, wait.unwrap_or(FOR_GOOD))).await
 }
 
-/// The id under which the failure of a deadline is listed: no message has it, for a saga's own id is not
-/// that of its deadline's event.
+/// The id under which the failure of a deadline is listed. No message has it: a saga's own id would be that of its
+/// first message where a producer uses one for both.
 fn note(passed: &Passed) -> MessageId {
-    MessageId(passed.saga_id.0)
+    MessageId(derived_in_saga(passed.saga_id, &format!("deadline\0{}", passed.saga)))
 }

@@ -154,9 +154,8 @@ impl Known {
 /// Names what the service needs, and what is not there any more. Tables that others have made come and go.
 fn missing(own: &BTreeSet<String>, before: &Rights, now: &Rights) -> Vec<String> {
     let framework = before.keys().filter(|name| name.starts_with("ballet."));
-    let needed = framework.chain(own);
-    let gone: Vec<&str> =
-        needed.filter(|name| !now.contains_key(*name)).map(String::as_str).collect();
+    let needed: BTreeSet<&str> = framework.chain(own).map(String::as_str).collect();
+    let gone: Vec<&str> = needed.iter().copied().filter(|name| !now.contains_key(*name)).collect();
     let mut missing = Vec::new();
     if !gone.is_empty() {
         let more = gone.len().saturating_sub(NAMED);
@@ -164,7 +163,7 @@ fn missing(own: &BTreeSet<String>, before: &Rights, now: &Rights) -> Vec<String>
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         missing.push(format!("{named}{more} cannot be found: dropped, renamed or out of reach"));
     }
-    for (name, rights) in before {
+    for (name, rights) in before.iter().filter(|(name, _)| needed.contains(&***name)) {
         let Some(now) = now.get(name) else { continue };
         let lost: Vec<&str> = rights.difference(now).map(String::as_str).collect();
         if !lost.is_empty() {
@@ -189,8 +188,9 @@ mod tests {
             ("room", &["INSERT", "SELECT"]),
             ("ballet.inbox", &["INSERT"]),
             ("scratch", &["SELECT"]),
+            ("report", &["SELECT", "UPDATE"]),
         ]);
-        let now = rights(&[("room", &["SELECT"]), ("other", &["SELECT"])]);
+        let now = rights(&[("room", &["SELECT"]), ("other", &["SELECT"]), ("report", &["SELECT"])]);
         let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         assert_eq!(
             missing(&own(&["guest", "room"]), &before, &now),

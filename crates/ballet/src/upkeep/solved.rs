@@ -24,7 +24,7 @@ use crate::engine::limited::limited;
 use crate::engine::registry::ABORT;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::upkeep::crashes::{Blame, Crashes};
+use crate::upkeep::crashes::{Blame, Crashes, noted};
 use crate::upkeep::told;
 
 /// It happens seldom, and nobody waits for it by the second.
@@ -123,6 +123,11 @@ async fn put_off(
         wait: Some(pause),
     };
     let event = saga.abort.map_or("", |abort| abort.name());
-    failures::record(&engine.pool, MessageId(solved.note_id), Some(saga_id), event, &failed).await;
-    answered(solved::put_off(&engine.pool, solved, pause)).await
+    let note = MessageId(solved.note_id);
+    // First: what is put off and not listed would stand still in silence.
+    noted(engine, || async {
+        answered(failures::insert(&engine.pool, note, Some(saga_id), event, &failed)).await
+    })
+    .await?;
+    noted(engine, || async { answered(solved::put_off(&engine.pool, solved, pause)).await }).await
 }

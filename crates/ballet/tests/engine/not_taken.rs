@@ -213,6 +213,27 @@ async fn t205_a_call_of_an_aborted_saga_ends_once_it_is_known_that_nothing_was_d
 }
 
 #[tokio::test]
+async fn t205_a_request_of_a_process_that_died_may_still_arrive_and_is_not_given_up_for() {
+    let rental = Rental::new(deals);
+    let world = World::new("still_out", vec![part(rental.cars(), &[])]).await;
+    let saga = book(&world, "Atlantis").await;
+    cancel(&world, saga).await;
+    let call = format!("ballet.call where saga_id = '{saga}' and closed_at is null");
+    world.until_count("cars", &format!("{call} and owner = 0 and attempts > 0"), 1).await;
+    // Nobody knows this process, and its claim has run out.
+    let died = format!(
+        "update ballet.call set attempts = 9, owner = 4711, next_at = now() - interval '1 second' \
+         where saga_id = '{saga}'"
+    );
+    world.execute("cars", &died).await;
+    world.until_count("cars", &format!("{call} and owner = 0 and attempts > 9"), 1).await;
+    assert_eq!(world.count("cars", &format!("{call} and out_until > now()")).await, 1);
+    let arrived = "update ballet.call set out_until = now(), next_at = now()";
+    world.execute("cars", arrived).await;
+    world.until_count("cars", "ballet.call where closed_at is null", 0).await;
+}
+
+#[tokio::test]
 async fn t204_a_key_that_may_be_forgotten_is_not_asked_under_but_looked_up() {
     let rental = Rental { kept: Some(Duration::from_secs(24 * 60 * 60)), ..Rental::new(deals) };
     let world = World::new("forgotten", vec![part(rental.cars(), &[])]).await;

@@ -1,13 +1,15 @@
 //! A database that was restored from a backup, while the broker and the others were not.
 
-use ballet::SagaId;
+use ballet::{Abort, FailureKind, SagaId};
 use ballet_stage::wait_until;
+use ballet_store::operators::restored::{end_hold, hold_aborts};
+use jiff::SignedDuration;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::trip::{
-    DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, TripBooked, TripConfirmed, Trouble, cars, desk,
-    hotel,
+    CarRefused, DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, RoomFreed, Trip, TripBooked,
+    TripCancelled, TripConfirmed, Trouble, cars, desk, hotel,
 };
 use crate::world::{SOON, World, part};
 
@@ -58,6 +60,35 @@ async fn t204_a_restored_service_asks_outside_under_the_keys_under_which_it_aske
     let mut before = before;
     before.sort_unstable();
     assert_eq!(after, before, "the same requests under the same keys");
+}
+
+async fn abort(world: &World, desk: usize, saga: SagaId) -> Result<Abort, FailureKind> {
+    let mut unit = world.handle(desk).saga_unit(saga).await.expect("a transaction");
+    let aborted = unit.abort::<Trip>(TripCancelled { reason: "ill".into() }).await;
+    let aborted = aborted.map_err(|failure| failure.kind())?;
+    unit.commit().await.expect("committed");
+    Ok(aborted)
+}
+
+#[tokio::test]
+async fn t204_a_restored_owner_aborts_nothing_until_it_has_heard_what_it_missed() {
+    let desk = || part(desk(), DESK_TABLES);
+    let hotel = part(hotel(Trouble::default()), HOTEL_TABLES);
+    let mut world = World::new("owner_waits", vec![desk(), hotel]).await;
+    let saga = begin(&world).await;
+    world.services.remove(0).stop().await;
+    let mut db = PgConnection::connect(world.env.database_url("desk")).await.expect("connected");
+    hold_aborts(&mut db, SignedDuration::from_hours(1)).await.expect("held");
+    world.start(desk()).await;
+    assert_eq!(abort(&world, 1, saga).await, Err(FailureKind::NotYet));
+    // A refusal may be older than the decision that it has not heard yet.
+    world.publish(saga, &CarRefused {}).await;
+    world.until_count("desk", "ballet.failure where reason = 'not_yet'", 1).await;
+    assert_eq!(world.count("desk", "ballet.ledger where entry = 'aborted'").await, 0);
+
+    end_hold(&mut db).await.expect("ended");
+    assert_eq!(abort(&world, 1, saga).await, Ok(Abort::Aborted));
+    world.event::<RoomFreed>(saga).await;
 }
 
 /// All that the hotel has of a saga is gone, as if the backup were older than it.

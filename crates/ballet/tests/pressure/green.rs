@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use ballet::Running;
-use ballet_stage::{Options, Servers, wait_until};
-use sqlx::{AssertSqlSafe, Executor};
+use ballet_stage::{Options, Postgres, Servers, wait_until};
+use ballet_store::schema::hindrances::locks;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
 use crate::hotel::hotel;
 use crate::stage::Stage;
@@ -107,6 +109,33 @@ async fn t222_only_what_the_service_has_made_itself_makes_readiness_red_when_it_
     until_says(&running, 200, "\"database\":\"ok\"").await;
     stage.book("Oslo");
     stage.until_count("room", 1).await;
+    stays_green(&running).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t222_a_table_of_others_may_be_held_and_its_rights_may_go() {
+    let postgres = Postgres::shared().await.expect("Postgres");
+    let stage = Stage::on(postgres, "others", &hotel()).await;
+    let database = stage.url().parse::<PgConnectOptions>().expect("a URL");
+    let database = database.get_database().expect("a name");
+    let administrator = postgres.url().parse::<PgConnectOptions>().expect("a URL");
+    let mut others = administrator.database(database).connect().await.expect("connected");
+    let made = "create table report (n int); grant select, update on report to public";
+    others.execute(sqlx::raw_sql(made)).await.expect("made");
+    let running = stage.start(hotel()).await;
+    stage.book("Rome");
+    stage.until_count("room", 1).await;
+    until_says(&running, 200, "\"database\":\"ok\"").await;
+
+    let held = "revoke all on report from public; begin; \
+        lock table report, room in exclusive mode";
+    others.execute(sqlx::raw_sql(held)).await.expect("held");
+    let mut db = stage.connect().await;
+    let locked: Vec<_> = locks(&mut db).await.expect("locks");
+    assert_eq!(locked.iter().map(|lock| &*lock.table).collect::<Vec<_>>(), ["room"]);
+    others.execute("rollback").await.expect("let go");
+    others.execute("revoke all on report from public").await.expect("revoked");
     stays_green(&running).await;
     running.stop().await;
 }
