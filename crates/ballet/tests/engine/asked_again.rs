@@ -8,7 +8,7 @@ use ballet::{
     call,
 };
 use ballet_stage::wait_until;
-use ballet_store::inbox::stuck;
+use ballet_store::inbox::{failures, stuck};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Semaphore;
 
@@ -92,6 +92,7 @@ async fn a_call_without_an_outcome_yet_is_not_stuck_and_is_made_as_soon_as_there
     world.execute("cars", long_ago).await;
     let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
     assert_eq!(stuck::list(&mut db, 100).await.expect("a list"), []);
+    assert_eq!(failures::count(&mut db).await.expect("a count"), (0.0, 0.0));
 
     let key = asked.first().expect("a call");
     let mut unit = world.handle(0).unit().await.expect("a transaction");
