@@ -13,7 +13,7 @@ use crate::declare::failure::Failure;
 const HELD: u8 = 1;
 const FREE: u8 = 2;
 
-/// What is known of it. A database is restored while no process runs, so once aborts are free they stay so.
+/// The last answer. A database is restored while no process runs, so once aborts are free they stay so.
 #[derive(Debug, Default)]
 pub(crate) struct AbortsHeld(AtomicU8);
 
