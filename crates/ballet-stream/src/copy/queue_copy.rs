@@ -75,7 +75,7 @@ impl fmt::Debug for QueueCopy {
     }
 }
 
-/// The copy to make: of which queue, and with which bindings.
+/// The copy to make: its queue and the bindings of that queue.
 struct Wanted {
     broker: Arc<dyn Broker>,
     queue: String,
