@@ -1,4 +1,4 @@
-//! One call of RabbitMQ's management API. Whoever asks the API asks it through this.
+//! One call of RabbitMQ's management API. All calls of the API go through this.
 
 use std::error::Error;
 use std::fmt;
@@ -30,7 +30,7 @@ pub enum ManagementError {
     Refused {
         /// The status.
         status: StatusCode,
-        /// What the answer says.
+        /// The text of the answer.
         text: String,
     },
     /// It goes on and on.

@@ -1,4 +1,4 @@
-//! What a service declares about its part in a system, as data that can be read without running
+//! The declaration of a service's part in a system, as data that can be read without running
 //! the service.
 
 use jiff::SignedDuration;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::EventType;
 
-/// What one service does. The graph, the broker's bindings and the documents are made from it.
+/// The part of one service in a system. The graph, the broker's bindings and the documents are made from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Part {
     /// The service's name; its queue has this name, and its events begin with it.
@@ -66,7 +66,7 @@ pub struct DeadlinePart {
 pub struct StepPart {
     /// The step's name: verb and noun, `reserve_stock`.
     pub name: &'static str,
-    /// What may happen to it.
+    /// The kind of step.
     pub kind: StepKind,
     /// The events that trigger it; several make a join. Empty for a step that a request from
     /// outside starts.

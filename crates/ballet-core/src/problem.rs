@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Problem {
     /// The rule, as a sentence.
     pub rule: &'static str,
-    /// What breaks it.
+    /// The declarations that break it.
     pub detail: String,
 }
 

@@ -1,4 +1,4 @@
-//! What triggers a step: one event, or a join of several, which is complete with the last of them.
+//! The trigger of a step: one event, or a join of several, which is complete with the last of them.
 
 use std::any::Any;
 

@@ -7,7 +7,7 @@ use ballet_fault::FaultPoint;
 
 /// The crates that say where they are.
 const CRATES: [&str; 3] = ["ballet-amqp", "ballet", "ballet-ops"];
-/// What has to have a point on both sides of it.
+/// The calls that must have a point on both sides.
 const DANGEROUS: [&str; 7] = [
     ".commit().await",
     "session.publish(",

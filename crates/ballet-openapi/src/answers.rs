@@ -1,4 +1,4 @@
-//! What a handler answers.
+//! The answers of a handler.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -14,14 +14,14 @@ use crate::takes::Takes;
 
 /// The person or program that signed in at the gateway.
 const SUBJECT: &str = "x-ballet-subject";
-/// What it may do. The gateway sends this with each request, and leaves it empty if nobody signed in.
+/// The caller's scopes. The gateway sends this with each request, and leaves it empty if nobody signed in.
 const SCOPES: &str = "x-ballet-scopes";
 
 /// A kind of owner. What belongs to one of them is hidden from the others.
 pub trait Owners: Send + Sync + 'static {
     /// The id of an owner, which is the subject of the owner's credentials.
     type Id: FromStr + fmt::Display + fmt::Debug + Copy + PartialEq + Send + Sync;
-    /// What an owner is called: `customer`.
+    /// The word for an owner: `customer`.
     const NAME: &'static str;
     /// The scope of those who see and change what belongs to anybody.
     const ALL: &'static str;

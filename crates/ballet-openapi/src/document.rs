@@ -73,7 +73,7 @@ impl Document {
         text
     }
 
-    /// What its author forgot. A service's tests expect none.
+    /// The descriptions that its author forgot. A service's tests expect none.
     #[must_use]
     pub fn mistakes(&self) -> &[String] {
         &self.mistakes

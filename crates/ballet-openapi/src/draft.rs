@@ -106,7 +106,7 @@ impl<'a> Draft<'a> {
         self.parameters.push(parameter);
     }
 
-    /// What the component says of itself that the schema refers to.
+    /// The description of the component that the schema refers to.
     fn described(&self, schema: &Value) -> Option<Value> {
         let name = schema["$ref"].as_str()?.strip_prefix(COMPONENTS)?;
         self.generator.definitions().get(name)?.get("description").cloned()

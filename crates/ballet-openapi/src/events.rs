@@ -19,7 +19,7 @@ use crate::draft::Draft;
 /// connection for dead, and so that the service notices a client that is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// What a proxy is asked for: that it passes each event on at once.
+/// The header that asks a proxy to pass each event on at once.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// An answer that goes on: server-sent events with an id each, the data as JSON. The next event is

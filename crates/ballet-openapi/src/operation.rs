@@ -1,10 +1,10 @@
-//! What the author of a route says about it, beside its types.
+//! The author's description of a route, beside its types.
 
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What the author of a route says about it. The types of its handler say the rest.
+/// The author's description of a route. The types of its handler say the rest.
 #[derive(Debug)]
 pub struct Operation {
     pub(crate) id: &'static str,

@@ -15,7 +15,7 @@ use crate::etag::etag;
 pub trait Tagged {
     /// The thing.
     type Thing: Serialize + JsonSchema;
-    /// What the document calls it.
+    /// The name of the thing in the document.
     const NAME: &'static str;
 
     /// Its version, which is its ETag.

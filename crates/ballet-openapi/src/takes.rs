@@ -1,4 +1,4 @@
-//! What a handler takes from a request.
+//! The parts of a request that a handler takes.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,10 +1,10 @@
-//! What a gateway signs of a request: where it goes, and all that only a gateway says. The body is not in it:
+//! The parts of a request that a gateway signs: where it goes, and all that only a gateway says. The body is not in it:
 //! it passes while it comes.
 
 /// The header with the signature.
 pub const HEADER: &str = "x-ballet-signature";
 
-/// What is said by a gateway alone.
+/// Whether a header comes from a gateway alone, and is signed.
 fn is_signed(name: &str) -> bool {
     (name.starts_with("x-ballet-") && name != HEADER) || name == "idempotency-key"
 }

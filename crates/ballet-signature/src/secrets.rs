@@ -20,7 +20,7 @@ pub struct Secrets {
     known: Arc<Mutex<Known>>,
 }
 
-/// What was read last, and when.
+/// The secrets that were last read, and when.
 type Known = Option<(Instant, Arc<[String]>)>;
 
 #[derive(Clone)]

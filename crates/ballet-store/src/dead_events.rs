@@ -197,7 +197,7 @@ pub async fn add(db: &mut PgConnection, event: &NewEvent<'_>) -> Result<(), sqlx
         .map(drop)
 }
 
-/// Takes an outbox table for a process that never lived: whoever finds its table takes it over.
+/// Takes an outbox table for a process that never lived: any process that finds the table takes it over.
 async fn take_table(db: &mut PgConnection) -> Result<(i64, i16), sqlx::Error> {
     let take = "select process, ballet.take_outbox(process) \
                 from (select nextval('ballet.process') as process) as drawn";

@@ -231,7 +231,7 @@ pub async fn cover(pool: &PgPool, limits: &Limits, time: Timestamp) -> Result<bo
     Ok(true)
 }
 
-/// What a table knows of a time.
+/// Whether a table still has the rows of a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Memory {
     /// There is a partition, and it has every row of that time.

@@ -18,7 +18,7 @@ pub struct Trace {
     pub carried: Carried,
 }
 
-/// What travels beside a trace. It takes no memory of its own if there is nothing.
+/// The `tracestate` and `baggage` beside a trace. It takes no memory of its own if there is neither.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Carried(Option<Arc<Texts>>);
 

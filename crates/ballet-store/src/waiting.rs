@@ -1,4 +1,4 @@
-//! What waits in a service, and since when: events that are not published yet, messages that are tried again
+//! The work that waits in a service, and since when: events that are not published yet, messages that are tried again
 //! later, and calls to the outside without an answer.
 
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ pub struct Line {
     pub since: Option<Timestamp>,
 }
 
-/// What waits on its way out of a service.
+/// The messages that wait on their way out of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutboxWaits {
     /// Events that are committed and not known to be published.
@@ -28,7 +28,7 @@ pub struct OutboxWaits {
     pub unpublishable: Line,
 }
 
-/// What waits inside of a service.
+/// The messages and calls that wait inside of a service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InboxWaits {
     /// Messages that failed and are tried again by themselves.

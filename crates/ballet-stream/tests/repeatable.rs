@@ -41,7 +41,7 @@ fn record(name: &str, by: Option<&str>) -> Record {
     }
 }
 
-/// What is judged of a saga that begins so, and goes on with these.
+/// The verdict on a saga that begins so, and goes on with these.
 fn judged(first: (&str, &str), more: &[&str]) -> (Option<Hindrance>, Scope) {
     let mut repeatable = Repeatable::by(&shop());
     repeatable.add(&record(first.0, Some(first.1)));

@@ -13,9 +13,9 @@ use std::process::Command;
 use serde_json::Value;
 
 const CASES: &str = "tests/compile_fail";
-/// What every case includes.
+/// The file that every case includes.
 const PRELUDE: &str = "prelude.inc";
-/// What the cases name.
+/// The libraries that the cases name.
 const LIBRARIES: [&str; 3] = ["ballet", "schemars", "serde"];
 
 #[test]
@@ -71,7 +71,7 @@ fn libraries() -> Vec<(&'static str, PathBuf)> {
     LIBRARIES.map(library).into()
 }
 
-/// What the compiler says of a case, without what changes with each edit of a library.
+/// The errors of the compiler for a case, without what changes with each edit of a library.
 fn compile(case: &Path, libraries: &[(&str, PathBuf)]) -> String {
     let mut compiler = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     compiler.args(["--edition=2024", "--emit=metadata", "-Adead_code", "--diagnostic-width=140"]);

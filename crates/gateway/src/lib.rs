@@ -31,7 +31,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 ///
 /// # Errors
 ///
-/// What is wrong with the config, or what a route or page leads to and no document has.
+/// The mistake in the config, or the target of a route or page that no document has.
 pub fn document<'a>(
     config: &Path,
     documents: impl IntoIterator<Item = (&'a str, String)>,

@@ -1,4 +1,4 @@
-//! What a status and a body say about a request.
+//! Reads the outcome of a request from a status and a body.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// What a refusal says, without what must not be logged.
+/// The text of a refusal, without what must not be logged.
 fn detail(body: &Bytes, secret: &str) -> String {
     let text = String::from_utf8_lossy(body);
     let value: Option<Value> = serde_json::from_str(&text).ok();

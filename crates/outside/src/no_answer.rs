@@ -47,7 +47,7 @@ pub enum NoAnswer {
     Refused {
         /// The status.
         status: u16,
-        /// What the other side says about it.
+        /// The other side's explanation.
         detail: String,
     },
     /// The answer is about another request. It is never taken as ours.

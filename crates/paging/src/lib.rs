@@ -57,7 +57,7 @@ impl TryFrom<u16> for Limit {
     }
 }
 
-/// What a client does about an `after` that leads nowhere.
+/// Advice for a client whose `after` leads nowhere.
 pub const CURSOR: &str = "send the `next` of the page before as it came, or leave `after` out to begin \
                           with the first page";
 

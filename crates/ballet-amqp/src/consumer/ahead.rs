@@ -12,7 +12,7 @@ const FIRST: u16 = 16;
 pub struct Ahead {
     most: u16,
     count: u16,
-    /// What was delivered since the number was last looked at.
+    /// The number of messages, and their bytes, since the limit was last calculated.
     messages: usize,
     bytes: usize,
 }

@@ -4,7 +4,7 @@
 pub const CAUSATION_ID: &str = "causation_id";
 /// The W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
-/// What other systems store beside the trace context (W3C).
+/// The W3C `tracestate`, which other systems store beside the trace context.
 pub const TRACESTATE: &str = "tracestate";
 /// The baggage of a trace (W3C).
 pub const BAGGAGE: &str = "baggage";
@@ -48,7 +48,7 @@ pub const ORIGINAL_EXPIRATION: &str = "x-original-expiration";
 /// The `user_id` of the original.
 pub const ORIGINAL_USER_ID: &str = "x-original-user-id";
 
-/// What the original's properties held that cannot be read, as JSON. It is added to a message as it
+/// The parts of the original's properties that cannot be read, as JSON. It is added to a message as it
 /// comes from the broker, before the client parses it.
 pub const ORIGINAL_BYTES: &str = "x-original-bytes";
 

@@ -53,7 +53,7 @@ pub struct LeftBehind {
     pub positions: Vec<i32>,
     /// The bytes of their bodies.
     pub bytes: usize,
-    /// What [`releases`](crate::PublisherHandle::releases) returned then. They may be read back when
+    /// The value of [`releases`](crate::PublisherHandle::releases) at that time. They may be read back when
     /// it returns more.
     pub releases: u64,
 }

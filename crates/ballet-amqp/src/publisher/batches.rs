@@ -20,7 +20,7 @@ pub(super) struct Entry {
     pub(super) attempts: u32,
     /// How often the channel closed while this message was alone on it.
     pub(super) strikes: u32,
-    /// What the broker had confirmed by the last time.
+    /// The number of messages that the broker had confirmed by the last time.
     pub(super) struck_at: u64,
     waiter: u64,
 }

@@ -71,8 +71,8 @@ impl Matcher {
 /// Interprets the broker's error. `unconfirmed` are the messages on the channel when it closed, `keys`
 /// the routing keys that the service may be expected to write.
 ///
-/// What is refused for its exchange is held until the right or the exchange is there: nothing is wrong
-/// with the message. So is what is refused for a key that the service declares. Another key is the
+/// A message that is refused for its exchange is held until the right or the exchange is there: nothing is
+/// wrong with the message. So is one that is refused for a key that the service declares. Another key is the
 /// message's own fault.
 pub(super) fn blame(cause: &BrokerError, unconfirmed: &[Entry], keys: &BTreeSet<String>) -> Blame {
     let alone = unconfirmed.len() == 1;

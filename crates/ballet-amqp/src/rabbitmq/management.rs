@@ -23,7 +23,7 @@ use crate::session::seam::NotListed;
 const LIMIT: Duration = Duration::from_secs(5);
 const AMQP_PORT: u16 = 5672;
 const MANAGEMENT_PORT: u16 = 15672;
-/// What is asked about a queue. Counts and rates of many queues would be work for the broker.
+/// The columns that are requested of a queue. Counts and rates of many queues would be work for the broker.
 const QUEUE_COLUMNS: &str = "name,vhost,type,state,leader,durable,auto_delete,arguments,policy,\
                              operator_policy,effective_policy_definition";
 /// The longest answer that is read. A binding takes about 200 bytes, a queue 600.
@@ -68,7 +68,7 @@ impl fmt::Debug for ManagementAddress {
 pub(super) struct Management {
     /// With user and password, which reqwest turns into a header.
     bases: Vec<Url>,
-    /// What is said if there are no addresses.
+    /// The reason why there are no addresses.
     unknown: &'static str,
     vhost: String,
 }
@@ -260,7 +260,7 @@ mod tests {
         }
     }
 
-    /// What is said about an API that answers like this. If it goes on, it sends blanks until nobody
+    /// The error about an API that answers like this. If `goes_on` is set, it sends blanks until nobody
     /// reads them.
     async fn said(answer: &'static [u8], goes_on: bool) -> String {
         let api = TcpListener::bind("127.0.0.1:0").await.expect("a port");

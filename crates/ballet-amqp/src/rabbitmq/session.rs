@@ -26,8 +26,8 @@ use crate::session::object::{CopyQueue, Found, Object};
 use crate::session::peer::Peer;
 use crate::session::seam::{Confirms, Deliveries, Session, StreamStart};
 
-/// What was acknowledged before counts only if the broker reads it. A connection that is dropped
-/// too early may lose it.
+/// Earlier acknowledgements count only if the broker reads them. A connection that is dropped
+/// too early may lose them.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// How often lapin's connection state is polled, to detect the loss of an idle connection.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -3,7 +3,7 @@
 use crate::session::error::BrokerError;
 use crate::session::object::Found;
 
-/// What the broker says of an exchange or a queue.
+/// The broker's answer about an exchange or a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
     /// It exists.

@@ -1,10 +1,10 @@
-//! What is told of an outage: its beginning, and what changes.
+//! Decides which causes of an outage are logged: the one that begins it, and each of another kind.
 
 use std::mem::{Discriminant, discriminant};
 
 use crate::session::error::BrokerError;
 
-/// What was told since a role was last connected.
+/// The last logged cause of a role's outage, until the role is connected again.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
     told: Option<Discriminant<BrokerError>>,

@@ -1,4 +1,4 @@
-//! What only a real broker can show.
+//! Behaviour that only a real broker can show.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

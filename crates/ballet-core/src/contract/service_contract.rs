@@ -100,7 +100,7 @@ impl ServiceContract {
         text
     }
 
-    /// What the service declares. The names in it live as long as the process.
+    /// The part that the service declares. The names in it live as long as the process.
     ///
     /// # Errors
     ///

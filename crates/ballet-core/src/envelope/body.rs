@@ -16,7 +16,7 @@ pub const CONTENT_TYPE: &str = "application/json";
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
 
-/// What a body holds, by its content type.
+/// The form of a body, by its content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// The event.

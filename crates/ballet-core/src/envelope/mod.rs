@@ -44,7 +44,7 @@ pub use producer::foreign_producer;
 pub use trace::{is_baggage, is_traceparent, is_tracestate};
 pub use unacceptable::{Reason, Unacceptable};
 
-/// What surrounds an event: its ids, its type, its publisher and its cause.
+/// The metadata of an event: its ids, its type, its publisher and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     /// The key for de-duplication.
@@ -59,7 +59,7 @@ pub struct Envelope {
     pub app_id: Option<String>,
     /// The W3C trace context.
     pub traceparent: Option<String>,
-    /// What other systems store beside the trace context.
+    /// The W3C `tracestate`, which other systems store beside the trace context.
     pub tracestate: Option<String>,
     /// The W3C baggage of the trace.
     pub baggage: Option<String>,
@@ -68,7 +68,7 @@ pub struct Envelope {
 /// A message that was read: the envelope and the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received<'a> {
-    /// What surrounds the event.
+    /// The metadata of the event.
     pub envelope: Envelope,
     /// The event as JSON: the message's body, unpacked and taken out of its CloudEvent.
     pub body: Cow<'a, [u8]>,

@@ -1,4 +1,4 @@
-//! What [`Envelope::read`] takes, derives and refuses.
+//! Messages that [`Envelope::read`] accepts or refuses, and the ids that it derives.
 
 use jiff::SignedDuration;
 

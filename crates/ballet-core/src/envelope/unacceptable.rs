@@ -144,7 +144,7 @@ impl fmt::Display for Reason {
 pub struct Unacceptable {
     /// The code.
     pub reason: Reason,
-    /// What is wrong, and what to do about it.
+    /// The mistake, and advice on how to correct it.
     pub detail: String,
 }
 

@@ -18,7 +18,7 @@ const LONGEST_NAME: usize = 40;
 pub struct UnreadablePart {
     /// The part, for instance `app_id` or ``header `price` ``.
     part: String,
-    /// What is wrong with it, for instance `is not UTF-8`.
+    /// The mistake in it, for instance `is not UTF-8`.
     problem: String,
     /// The bytes as they came.
     base64: String,

@@ -1,4 +1,4 @@
-//! What serde says about a wrong shape, in the words of JSON: who wrote the text may not know Rust.
+//! Serde's errors about a wrong shape, in the words of JSON: the author of the text may not know Rust.
 
 /// Says at which place what is wrong. `place` is a path such as `lines[2].quantity`, or `.`.
 pub(super) fn at(place: &str, what: &str) -> String {
@@ -108,7 +108,7 @@ fn whole_numbers(of: &str) -> Option<(String, String)> {
     bounds!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize)
 }
 
-/// What there is, as JSON writes it or calls it.
+/// The value that was found, as JSON writes it or names its type.
 fn kind(found: &str) -> &str {
     if let Some(text) = found.strip_prefix("string ") {
         return text;
@@ -126,7 +126,7 @@ fn kind(found: &str) -> &str {
     }
 }
 
-/// What stands in backticks behind these words, if nothing follows.
+/// The text in backticks behind these words, if nothing follows it.
 fn quoted<'a>(what: &'a str, words: &str) -> Option<&'a str> {
     what.strip_prefix(words)?.strip_prefix('`')?.strip_suffix('`')
 }

@@ -108,7 +108,7 @@ fn listed(names: &BTreeSet<&str>) -> String {
     names.iter().copied().collect::<Vec<_>>().join(", ")
 }
 
-/// What the value may be: the schemas behind references and choices, without null.
+/// The schemas that a value may match: those behind references and choices, without null.
 fn choices<'a>(schema: &'a Value, whole: &'a Value, depth: usize) -> Vec<&'a Value> {
     if depth == DEEPEST || schema["type"] == "null" {
         return Vec::new();

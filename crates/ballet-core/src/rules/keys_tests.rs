@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 
-/// What is wrong with these keys of an order.
+/// The mistakes that are found in these keys of an order.
 fn said(keys: &Value) -> Vec<String> {
     let text = json!({ "type": "string" });
     let contract = json!({

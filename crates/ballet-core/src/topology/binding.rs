@@ -5,7 +5,7 @@ use std::fmt;
 use crate::part::{Part, System};
 use crate::topology::names::{DEAD, EVENTS, JOURNAL, RETRIES, ROUTE, dead_queue};
 
-/// What a binding leads to.
+/// The kind of object that a binding leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Destination {
     /// A queue.
@@ -30,7 +30,7 @@ impl Destination {
 pub struct Binding {
     /// The exchange that the messages come from.
     pub source: String,
-    /// What kind of object they go to.
+    /// The kind of object that they go to.
     pub kind: Destination,
     /// The name of that object.
     pub destination: String,

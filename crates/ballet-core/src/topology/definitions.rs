@@ -195,7 +195,7 @@ fn shared_bindings(vhost: &str) -> Vec<Value> {
     bindings.iter().map(|binding| binding_entry(vhost, binding)).collect()
 }
 
-/// What may change over time is a policy and not an argument. RabbitMQ's console shows the policy's name
+/// Properties that may change over time are policies and not arguments. RabbitMQ's console shows the policy's name
 /// beside the queue, so the journal's says that its messages are no backlog. Service queues have no length limit,
 /// because a full queue would make the broker refuse the events of every service.
 pub(crate) fn policies(vhost: &str) -> Vec<Value> {

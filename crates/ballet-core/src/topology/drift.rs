@@ -74,14 +74,14 @@ pub enum Difference {
         kind: Kind,
         /// The object in the definitions document.
         wanted: Value,
-        /// What differs, one sentence per field.
+        /// The differences, one sentence per field.
         words: Vec<String>,
     },
     /// Policies that are not declared are in force on a queue, and decide what becomes of its messages.
     Policed {
         /// The queue in the definitions document.
         wanted: Value,
-        /// What differs, one sentence per property, and which policies these are.
+        /// The differences, one sentence per property, and the names of these policies.
         words: Vec<String>,
         /// The commands that remove these policies.
         remedies: Vec<String>,

@@ -1,12 +1,12 @@
-//! What policies make of a queue, against what is declared. RabbitMQ merges one policy and one operator
+//! The effect of policies on a queue, compared with its declaration. RabbitMQ merges one policy and one operator
 //! policy for each queue into its effective definition, and lists that beside the queue.
 
 use serde_json::{Map, Value};
 
 use crate::topology::differs::{differs, table};
 
-/// What a policy may say that decides what becomes of messages. The rest, such as where the leader of a
-/// queue is, is the operators' business.
+/// The properties of a policy that decide what becomes of messages. The others, such as the place of a
+/// queue's leader, are the operators' business.
 const PROPERTIES: [&str; 10] = [
     "message-ttl",
     "max-length",
@@ -20,7 +20,7 @@ const PROPERTIES: [&str; 10] = [
     "dead-letter-strategy",
 ];
 
-/// What policies in force change about a queue.
+/// The changes that policies in force make to a queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct InForce {
     /// One sentence for each property.

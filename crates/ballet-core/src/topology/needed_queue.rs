@@ -20,7 +20,7 @@ pub struct NeededQueue {
 /// How a queue of the broker differs from its declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueDifference {
-    /// What differs, for instance "queue `orders`: message-ttl is 500, but should be none".
+    /// The difference, for instance "queue `orders`: message-ttl is 500, but should be none".
     pub words: String,
     /// Whether a policy in force may lose messages of the service.
     pub loses: bool,

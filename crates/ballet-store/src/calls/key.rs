@@ -9,12 +9,12 @@ use uuid::Uuid;
 /// The idempotency key, by which the other side recognises repeated requests.
 ///
 /// It follows from the service, the saga, the step with its key, and whether the call compensates. So a
-/// database that was restored from a backup asks under the keys under which it asked before. Whoever
+/// database that was restored from a backup asks under the keys under which it asked before. Anyone who
 /// knows a saga's id can compute it: a key means something only within our account at the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallKey(pub Uuid);
 
-/// What a call is for.
+/// The purpose of a call.
 #[derive(Debug, Clone, Copy)]
 pub struct Purpose<'a> {
     pub service: &'a str,

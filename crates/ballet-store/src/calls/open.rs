@@ -60,7 +60,7 @@ pub struct OfCompensation {
     pub is_out: bool,
     /// Whether the other side has taken the request, and may be carrying it out.
     pub is_taken: bool,
-    /// What it failed with last.
+    /// The error of its last failed attempt.
     pub error: Option<String>,
 }
 

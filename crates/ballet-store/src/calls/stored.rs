@@ -42,7 +42,7 @@ pub struct NewCall {
 }
 
 impl NewCall {
-    /// What the log lines about the call have in common.
+    /// The span that the log lines about the call share.
     pub fn span(&self) -> tracing::Span {
         tracing::error_span!(
             "call", step = self.step, undo = self.undo, key = %self.key, saga = %self.saga_id
@@ -182,7 +182,7 @@ pub async fn note_failures(
     Ok(())
 }
 
-/// Makes an open call due now, whoever has claimed it. The failure of an attempt that runs meanwhile
+/// Makes an open call due now, even if a process has claimed it. The failure of an attempt that runs meanwhile
 /// is not recorded, so it cannot put the next attempt off; until when it may be out, is kept. Returns
 /// true if the call is open.
 pub async fn hurry(db: &mut PgConnection, key: CallKey) -> Result<bool, sqlx::Error> {

@@ -1,4 +1,4 @@
-//! What a reader's database tells of its copies, and an owner's of what it shares.
+//! The state of the copies in a reader's database, and of the shared entities in an owner's.
 
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::database::connection::in_time;
 
-/// What the database says of the time.
+/// A reading of the database's clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading {
     pub now: Timestamp,

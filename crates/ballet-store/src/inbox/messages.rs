@@ -27,7 +27,7 @@ pub struct NewMessage {
     pub content: i64,
 }
 
-/// What the inbox knew of messages before a transaction recorded them.
+/// The inbox's knowledge of messages before a transaction recorded them.
 #[derive(Debug, Default)]
 pub struct Received {
     /// The messages that are new.
@@ -179,10 +179,10 @@ pub async fn hold(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("begin; lock table ballet.inbox in share mode").execute(db).await.map(drop)
 }
 
-/// What is remembered of a message whose id is old.
+/// The inbox's knowledge of a message whose id is old.
 #[derive(Debug, Clone, Copy)]
 pub struct Remembered {
-    /// What the inbox knows of that time.
+    /// Whether the inbox still has the messages of that time.
     pub of_its_time: partitions::Memory,
     /// Whether it was handled, and is kept with those of its time, or apart.
     pub handled: bool,

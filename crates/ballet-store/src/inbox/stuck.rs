@@ -1,4 +1,4 @@
-//! What is stuck in a service: messages that could not be handled, and calls to the outside that
+//! The stuck messages and calls of a service: messages that could not be handled, and calls to the outside that
 //! fail or have waited for a minute, each with the reason.
 //!
 //! A service records a failure before the message goes to a retry queue or becomes a dead letter.
@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub struct Stuck {
     /// The saga that waits for it. A message outside of sagas has none.
     pub saga_id: Option<SagaId>,
-    /// What is not done.
+    /// The message or call that is stuck.
     pub what: What,
     /// The step or the projection; `abort` for a compensation.
     pub handler: String,
@@ -43,7 +43,7 @@ impl Stuck {
     }
 }
 
-/// What is not done.
+/// The kind and id of something that is stuck.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// A message is not handled.

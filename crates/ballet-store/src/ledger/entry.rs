@@ -1,4 +1,4 @@
-//! What a row of the ledger records, and for which step.
+//! The states that a row of the ledger records, and the step that it is about.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;

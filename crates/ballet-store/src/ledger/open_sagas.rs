@@ -21,9 +21,9 @@ pub type StepOf = (&'static str, &'static str);
 pub struct Stages {
     /// The owner's beginnings of sagas that it decides.
     pub begin: Vec<StepOf>,
-    /// What an abort undoes.
+    /// The steps that an abort undoes.
     pub undoable: Vec<StepOf>,
-    /// What runs only after the decision, and the owner's decision itself.
+    /// The steps that run only after the decision, and the owner's decision itself.
     pub last: Vec<StepOf>,
 }
 

@@ -17,7 +17,7 @@ pub struct Row {
     pub step: String,
     /// Its key; of a tombstone the saga's name.
     pub key: String,
-    /// What the row records.
+    /// The state that the row records.
     pub entry: Entry,
     /// The event that arrived for a join.
     pub arrived: String,

@@ -4,12 +4,12 @@ use ballet_core::{Part, StepKind};
 
 use crate::ledger::entry::{Entry, StepKey};
 
-/// What the rule looks at in a row of the ledger.
+/// The fields of a ledger row that the rule reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
     /// The step and its key.
     pub at: StepKey<'a>,
-    /// What the row records.
+    /// The state that the row records.
     pub entry: Entry,
     /// The place of the row among those of the saga.
     pub ordinal: i32,
@@ -17,11 +17,11 @@ pub struct Line<'a> {
 
 /// A row of the ledger, as somebody reads it.
 pub trait Recorded {
-    /// What the rule looks at.
+    /// The fields that the rule reads.
     fn line(&self) -> Line<'_>;
 }
 
-/// What a version of a service declares of a step that the ledger names.
+/// A version's declaration of a step that the ledger names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Declared {
     /// It is a step of the saga.
@@ -33,7 +33,7 @@ pub enum Declared {
 }
 
 impl Declared {
-    /// What a service declares of a step, for one of its sagas.
+    /// Looks up how a service declares a step, for one of its sagas.
     #[must_use]
     pub fn of(part: &Part, saga: &str, name: &str) -> Self {
         let mut all = part.sagas.iter();
@@ -80,7 +80,7 @@ pub fn standing<R: Recorded>(
     })
 }
 
-/// What comes next in an aborted saga.
+/// The next compensation in an aborted saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next<'a, R> {
     /// Nothing is left to compensate.

@@ -1,4 +1,4 @@
-//! What people have done by hand.
+//! The records of interventions by operators.
 
 pub mod change;
 pub mod restored;

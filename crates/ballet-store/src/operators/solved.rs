@@ -81,7 +81,7 @@ pub struct Note {
     pub why: String,
     /// When.
     pub at: Timestamp,
-    /// What the service's compensation failed with last.
+    /// The last error of the service's compensation.
     pub last_error: Option<String>,
 }
 
@@ -123,7 +123,7 @@ pub struct NewNote<'a> {
     pub why: &'a str,
     /// The event that says it.
     pub message_id: Option<Uuid>,
-    /// What the service's compensation failed with last.
+    /// The last error of the service's compensation.
     pub last_error: Option<String>,
     /// Whether earlier steps are left, with which the saga goes on.
     pub goes_on: bool,

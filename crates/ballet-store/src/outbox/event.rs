@@ -14,7 +14,7 @@ pub struct Emitted {
     pub saga_id: Option<SagaId>,
     pub causation_id: Option<MessageId>,
     pub trace: Option<Trace>,
-    /// What was noted in the transaction when it was published.
+    /// The number that was noted in the transaction when the event was published.
     pub noted: Option<u32>,
 }
 

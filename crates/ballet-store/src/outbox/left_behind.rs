@@ -40,7 +40,7 @@ pub struct Unmarked {
     pub since: Timestamp,
 }
 
-/// What a look at a table found.
+/// The result of a look at a table.
 #[derive(Debug)]
 pub struct Look {
     /// The number of batches without a mark, those of the caller's memory included.
@@ -173,7 +173,7 @@ pub struct Loaded {
     pub unreadable: Vec<(i32, String)>,
 }
 
-/// What [`load`] and [`load_some`] select.
+/// The query of [`load`] and [`load_some`].
 fn select(table: i16, wanted: &str, condition: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
         "select (wanted.at - 1)::int, message_id, event_type, saga_id, causation_id, traceparent, \

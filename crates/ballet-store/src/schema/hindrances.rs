@@ -1,11 +1,11 @@
-//! What a service needs of its database, and who keeps it from that: tables and rights that are gone, and
-//! tables that somebody has locked.
+//! The tables and rights that a service needs in its database, and what keeps it from them: tables and rights
+//! that are gone, and tables that somebody has locked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
-/// What there is: the rights on each table and sequence by name. Partitions and outbox tables come and go.
+/// The rights that there are on each table and sequence, by name. Partitions and outbox tables come and go.
 pub type Rights = BTreeMap<String, BTreeSet<String>>;
 
 /// Reads what the service finds by its search path, and the framework's tables.

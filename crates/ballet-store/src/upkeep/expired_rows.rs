@@ -17,7 +17,7 @@ const PORTION: i64 = 1000;
 
 const HANDLED_APART: &str = "delete from ballet.inbox_other where ctid = any(array(select ctid \
      from ballet.inbox_other where received_at < $1 limit $2 for update skip locked))";
-/// What is still tried again has no age: it is never given up silently.
+/// A failed message that is still tried again does not expire: it is never given up silently.
 const FAILURES: &str = "delete from ballet.failure where ctid = any(array(select ctid \
      from ballet.failure f where (next_at is null and last_failed_at < $1) \
      or exists (select from ballet.inbox i where i.message_id = f.message_id) \

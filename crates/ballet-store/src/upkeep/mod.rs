@@ -1,4 +1,4 @@
-//! What is deleted once it is old.
+//! The deletion of old rows and partitions.
 
 pub mod chores;
 pub mod expired_rows;

@@ -1,4 +1,4 @@
-//! What differs, for people and as JSON.
+//! The differences between two runs of a saga, for people and as JSON.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ pub struct Difference {
     pub saga: String,
     /// The event, behind those that led to it.
     pub path: Vec<String>,
-    /// What differs.
+    /// The kind of difference.
     #[serde(flatten)]
     pub change: Change,
 }
 
-/// What differs in an event.
+/// The kinds of differences in an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {

@@ -21,7 +21,7 @@ use crate::recording::line::{read_line, write_line};
 use crate::replay::made_keys::MadeKeys;
 use crate::replay::repeatable::Scope;
 
-/// So many files for each side: a million events of a kilobyte make 8 MB each.
+/// The number of files for each side: a million events of a kilobyte make 8 MB each.
 const PARTS: u64 = 128;
 
 /// The sagas that are compared: the id in a stream, and the id where it was recorded.
@@ -57,7 +57,7 @@ struct Side {
     recorded: Vec<Uuid>,
     /// The files that have something in them, with their paths.
     parts: HashMap<u64, (PathBuf, BufWriter<File>)>,
-    /// What the paths begin with.
+    /// The beginning of the paths.
     begin: PathBuf,
     /// The sagas of messages, for events that have no saga but a cause.
     of_message: HashMap<Uuid, u32>,

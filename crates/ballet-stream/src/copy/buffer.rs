@@ -1,4 +1,4 @@
-//! What has come and is not read yet. It is bounded: what comes while it is full is dropped and counted.
+//! A bounded buffer of records that are not read yet. A record that comes while it is full is dropped and counted.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use crate::copy::copied::Copied;
 use crate::journal::error::JournalError;
 use crate::record::Record;
 
-/// What a record takes besides its body.
+/// The memory that a record takes besides its body.
 const RECORD: usize = 1_024;
 
 /// Between the connection, which is read as fast as it goes, and a reader that may be slow.
@@ -70,7 +70,7 @@ impl Buffer {
         self.changed.notify_one();
     }
 
-    /// What comes next. Dropping the future loses nothing.
+    /// Returns the next item. Dropping the future loses nothing.
     pub(crate) async fn next(&self) -> Result<Copied, JournalError> {
         loop {
             let changed = self.changed.notified();

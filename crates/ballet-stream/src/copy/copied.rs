@@ -1,16 +1,16 @@
-//! What a copy of a queue gives.
+//! The items that the copy of a queue returns.
 
 use ballet_amqp::BrokerError;
 
 use crate::record::Record;
 
-/// What a copy of a queue gives.
+/// An item that the copy of a queue returns.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "nearly all are records")]
 pub enum Copied {
     /// The next message.
     Record(Record),
-    /// So many messages were dropped here, because the reader is slow.
+    /// This many messages were dropped here, because the reader is slow.
     Dropped(u64),
     /// The broker may have dropped some here, because this program read too slowly. It does not tell how many.
     MayBeDropped,

@@ -18,7 +18,7 @@ use crate::record::Record;
 
 /// The name of our connections.
 const CONNECTION: &str = "ballet tap";
-/// What is on its way to us is not among what the queue may drop.
+/// The queue cannot drop messages that are on their way to us.
 const PREFETCH: u16 = 200;
 const ACK_EVERY: u64 = 50;
 /// How often to look how much waits at the broker, at most.
@@ -75,7 +75,7 @@ impl fmt::Debug for QueueCopy {
     }
 }
 
-/// What is to be copied.
+/// The copy to make: its queue and the bindings of that queue.
 struct Wanted {
     broker: Arc<dyn Broker>,
     queue: String,

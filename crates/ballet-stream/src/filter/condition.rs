@@ -61,7 +61,7 @@ pub struct ValueIs {
 }
 
 const BODY: &str = "/body";
-/// What a recorded message has.
+/// The fields of a recorded message.
 const FIELDS: [&str; 8] =
     ["offset", "time", "exchange", "routing_key", "properties", "body", "body_text", "body_base64"];
 

@@ -16,7 +16,7 @@ pub enum JournalError {
         vhost: String,
         /// The broker's text.
         reason: String,
-        /// What to do about it.
+        /// Advice for the operator.
         advice: &'static str,
     },
     /// There is no queue to copy from.
@@ -56,7 +56,7 @@ pub enum JournalError {
         count: u32,
         /// The offset of the last.
         last: u64,
-        /// What the broker says.
+        /// The broker's error.
         error: BrokerError,
     },
 }

@@ -1,4 +1,4 @@
-//! What the journal still has: where it begins, and whether it has lost what its policy promises to keep.
+//! The range that the journal still has: where it begins, and whether it has lost what its policy promises to keep.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::journal::error::JournalError;
 use crate::journal::records::{Records, is_undeliverable};
 use crate::record::Record;
 
-/// Messages of other producers may have no time. So many are looked at for one that has.
+/// Messages of other producers may have no time. This many are searched for one that has.
 const LOOKED_AT: usize = 1_000;
 /// They come well within this time.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ use crate::journal::records::{CONNECTION, Records};
 use crate::record::Record;
 use crate::start::Start;
 
-/// What the journal gives.
+/// An item that a [`Reader`] returns.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "nearly all are records")]
 pub enum Read {
@@ -23,7 +23,7 @@ pub enum Read {
     Notice(Notice),
 }
 
-/// What happened to the reading.
+/// An event that interrupts or limits the reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// The journal no longer has what was asked for.
@@ -183,7 +183,7 @@ impl fmt::Debug for Reader {
     }
 }
 
-/// What the journal has lost before this record: nothing, unless it is the oldest.
+/// Checks whether the journal has lost messages before this record: none, unless it is the oldest.
 async fn cut(
     broker: &dyn Broker,
     record: &Record,

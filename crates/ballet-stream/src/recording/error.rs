@@ -1,9 +1,9 @@
-//! What is wrong with a recording: the file, the line, the reason.
+//! The errors of a recording: the file, the line, the reason.
 
 use std::io;
 use std::path::PathBuf;
 
-/// What is wrong with a recording.
+/// An error of a recording.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordingError {
@@ -12,7 +12,7 @@ pub enum RecordingError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
     /// The file cannot take more. What is in it can be used.
@@ -23,7 +23,7 @@ pub enum RecordingError {
     Full {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
         /// The number of records that were handed over in this run, and that the file has.
         written: u64,
@@ -35,7 +35,7 @@ pub enum RecordingError {
         path: PathBuf,
         /// The number of the line, from 1.
         line: u64,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// The file is no recording.
@@ -46,7 +46,7 @@ pub enum RecordingError {
     Foreign {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
 }

@@ -111,7 +111,7 @@ pub(crate) struct Properties<'a> {
     pub(crate) cluster_id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(crate) headers: Option<Headers<'a>>,
-    /// What was nested too deep for a line. It is for people.
+    /// Headers that were nested too deep for a line. They are for people.
     pub(crate) left_out_headers: IgnoredAny,
 }
 

@@ -15,7 +15,7 @@ use crate::recording::header::Header;
 use crate::recording::line::{read_line, write_line};
 use crate::recording::lines::{is_packed, is_packed_by_name};
 
-/// So many bytes of lines are written at once. If the file is packed, they are packed together.
+/// The bytes of lines that are written at once. If the file is packed, they are packed together.
 const BLOCK: usize = 256 * 1024;
 
 /// Writes records to a file.
@@ -199,7 +199,7 @@ fn at(path: &Path, error: io::Error) -> RecordingError {
     RecordingError::File { path: path.to_owned(), error }
 }
 
-/// What is whole in a file that may be cut off.
+/// The whole lines of a file that may be cut off.
 #[derive(Default)]
 struct Whole {
     header: Option<Header>,

@@ -10,7 +10,7 @@ use crate::record::Record;
 /// Tells what came from outside of a system from what its services answered.
 #[derive(Debug, Clone, Default)]
 pub struct Entries {
-    /// What services publish by themselves, with nothing that causes it.
+    /// The events that services publish by themselves, without a cause.
     by_themselves: HashSet<String>,
 }
 

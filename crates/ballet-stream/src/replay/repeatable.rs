@@ -18,7 +18,7 @@ pub enum Hindrance {
     Deadline,
 }
 
-/// What of a saga is compared.
+/// The part of a saga that is compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scope {
     /// It was open when the recording ended, so more may come than was recorded.
@@ -33,7 +33,7 @@ pub struct Repeatable {
     system: System,
     /// The types of sagas, by their places in [`Seen::types`].
     places: HashMap<&'static str, usize>,
-    /// What services publish after requests, with what a replay lacks then.
+    /// The events that services publish after requests, each with what a replay lacks then.
     requested: HashMap<&'static str, Lack>,
     deadlines: Vec<EventType>,
     sagas: HashMap<Uuid, Seen>,
@@ -47,7 +47,7 @@ enum Lack {
     Answers(&'static str),
 }
 
-/// What was seen of a saga.
+/// The records of a saga that were seen.
 #[derive(Debug, Default)]
 struct Seen {
     types: Vec<u64>,
@@ -114,7 +114,7 @@ impl Repeatable {
         seen.request.map(Hindrance::Request).or(passed.then_some(Hindrance::Deadline))
     }
 
-    /// What of the saga is compared.
+    /// Returns the part of the saga that is compared.
     #[must_use]
     pub fn scope(&self, saga: Uuid) -> Scope {
         let Some(seen) = self.sagas.get(&saga) else { return Scope::default() };
@@ -140,7 +140,7 @@ fn types_of(saga: &SagaPart) -> impl Iterator<Item = EventType> {
     of_steps.chain(saga.aborts_on.iter().copied()).chain(saga.abort).chain(deadline)
 }
 
-/// What a replay lacks of a service that published this because of a request.
+/// Returns what a replay lacks of a service that published this event because of a request.
 fn lack(part: &Part, event: EventType, graph: &Graph) -> Option<Lack> {
     let begun = graph.begun_by(event);
     let takes_part = |saga: &&SagaPart| {
@@ -162,7 +162,7 @@ fn lack(part: &Part, event: EventType, graph: &Graph) -> Option<Lack> {
     answers.then_some(Lack::Answers(part.service))
 }
 
-/// What a service publishes in its part of a saga.
+/// The events that a service publishes in its part of a saga.
 fn outcomes(part: &Part, saga: &SagaPart) -> impl Iterator<Item = EventType> {
     let outcomes = saga
         .steps

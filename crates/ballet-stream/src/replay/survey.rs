@@ -1,4 +1,4 @@
-//! What is in a recording, before it is replayed.
+//! A survey of a recording before it is replayed.
 
 use std::collections::BTreeSet;
 

@@ -12,7 +12,7 @@ const NOTE: &str = "select set_config('ballet.published', concat_ws(',', \
                     nullif(current_setting('ballet.published', true), ''), $1::text), true)";
 const READ: &str = "select current_setting('ballet.published', true)";
 
-/// What is noted in a transaction.
+/// The numbers that are noted in a transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Witness {
     /// The last number that was noted.

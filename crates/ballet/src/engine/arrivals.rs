@@ -1,4 +1,4 @@
-//! What a service does when an event or a call's outcome arrives: the table of the step ledger. The
+//! Handles the arrival of an event or of a call's outcome by the table of the step ledger. The
 //! owner judges refusals, cancels and deadlines here.
 //!
 //! | arrives | the ledger says | what happens |

@@ -163,7 +163,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     failed(engine, call, claim, failure.to_string(), again(&failure));
 }
 
-/// What an attempt found out.
+/// The result of an attempt.
 enum Known {
     Answer(String),
     /// The other side has done nothing for a call of an aborted saga.

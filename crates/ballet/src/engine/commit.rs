@@ -67,10 +67,10 @@ pub(crate) async fn commit(
     Ok(Committed { batch, has_marks })
 }
 
-/// What a transaction has committed.
+/// The result of a commit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Committed {
-    /// What names the events.
+    /// The id of the batch of its events, if it has any.
     pub(crate) batch: Option<BatchId>,
     /// Whether the marks are written.
     pub(crate) has_marks: bool,
@@ -179,7 +179,7 @@ fn publish(engine: &Engine, batch: BatchId, emitted: &[Emitted], now: Timestamp)
     engine.relay.committed(batch, messages);
 }
 
-/// Makes the calls that are claimed. The others are due, for whoever has room.
+/// Makes the calls that are claimed. The others are due, for any process that has room.
 fn make(engine: &Arc<Engine>, calls: Vec<NewCall>, claims: Vec<Option<Claim>>) {
     for (call, claim) in calls.into_iter().zip(claims) {
         match claim {

@@ -1,6 +1,6 @@
 //! The effect of an arrival: handled, refused or nothing.
 
-/// What became of an arrival.
+/// The effect of an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// It took effect.

@@ -23,7 +23,7 @@ struct Holder {
     since: Instant,
 }
 
-/// What runs on one thread.
+/// The handler that runs on one thread, if any.
 type Seat = Mutex<Option<Holder>>;
 
 static SEATS: Mutex<Vec<Weak<Seat>>> = Mutex::new(Vec::new());

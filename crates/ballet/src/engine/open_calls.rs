@@ -23,7 +23,7 @@ use crate::engine::registry::Registry;
 /// that other processes had no room for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// So many calls are remembered whose answers may have crashed the database.
+/// The number of remembered calls whose answers may have crashed the database.
 const MOST_SUSPECTS: usize = 10_000;
 
 /// The answer to a call.
@@ -44,7 +44,7 @@ pub(crate) struct FailedCall {
     pub(crate) claim: Claim,
 }
 
-/// What becomes of a call after a failed attempt.
+/// The fate of a call after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
     /// It is made again after the usual pause.

@@ -13,7 +13,7 @@ const PORTIONS: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_se
 /// How often a new call is tried at once while the provider is away.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
 
-/// What is known of a provider.
+/// The availability of a provider, judged by its recent answers.
 #[derive(Debug, Default)]
 pub(crate) struct Provider {
     failures_in_a_row: usize,

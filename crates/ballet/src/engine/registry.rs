@@ -1,4 +1,4 @@
-//! What a service does with each event, looked up by the event's name.
+//! The handlers of a service, looked up by the names of events.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -297,7 +297,7 @@ impl Registry {
         self.known.get(name)
     }
 
-    /// What the service declares that it publishes.
+    /// The events that the service declares to publish.
     pub(crate) fn emitted(&self) -> impl Iterator<Item = EventType> {
         self.emits.iter().copied()
     }
@@ -344,7 +344,7 @@ impl Registry {
         self.sagas.iter().any(|saga| saga.has_step(name))
     }
 
-    /// What this version declares of a step, for one of its sagas.
+    /// Looks up how this version declares a step, for one of its sagas.
     pub(crate) fn declared(&self, saga: &SagaEntry, name: &str) -> Declared {
         match saga.steps.iter().map(|step| step.part()).find(|part| part.name == name) {
             Some(part) => Declared::Step(part.kind),

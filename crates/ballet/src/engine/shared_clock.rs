@@ -37,7 +37,7 @@ pub(crate) struct SharedClock {
     seen: Mutex<Seen>,
 }
 
-/// What the last answers of the database showed.
+/// The comparison of the clocks by the last answers of the database.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
     /// How far this process's clock is ahead of the database's.

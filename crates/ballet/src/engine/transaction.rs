@@ -188,7 +188,7 @@ impl<'db> Transaction<'db> {
         })
     }
 
-    /// What the following is related to.
+    /// Sets the saga, the cause and the trace of the following work.
     pub(crate) fn enter(
         &mut self,
         saga_id: Option<SagaId>,

@@ -1,4 +1,4 @@
-//! What every service serves about itself: health, readiness and metrics.
+//! The routes that every service has for itself: health, readiness and metrics.
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,7 +20,7 @@ use crate::upkeep::progress::Progress;
 /// The parts of a service that readiness depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
-    /// What the start waits for.
+    /// The reason why the start waits, if it does.
     pub(crate) waits_for: watch::Receiver<Option<String>>,
     /// Set when the start is over.
     pub(crate) parts: Arc<OnceLock<Parts>>,
@@ -29,7 +29,7 @@ pub(crate) struct Health {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) database: watch::Receiver<bool>,
-    /// What keeps the service from working although the database answers, if anything does.
+    /// The reason why the service cannot work although the database answers, if there is one.
     pub(crate) hindered: watch::Receiver<Option<String>>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,

@@ -19,7 +19,7 @@ pub struct Problem {
     pub title: &'static str,
     /// The HTTP status code.
     pub status: u16,
-    /// What is wrong here, and what to do.
+    /// The mistake, and advice on what to do.
     pub detail: String,
     /// The parts of the request that are wrong, if it is known which.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -42,7 +42,7 @@ pub struct FieldError {
     /// Which part.
     #[serde(flatten)]
     pub place: Place,
-    /// What is wrong with it.
+    /// The mistake in it.
     pub detail: String,
 }
 

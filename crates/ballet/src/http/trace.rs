@@ -12,7 +12,7 @@ use crate::declare::clock::Clock;
 use crate::declare::spans;
 use crate::outgoing::spans::{Kind, Span, Spans};
 
-/// What makes spans of requests.
+/// Records the spans of requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Tracer {
     pub(crate) clock: Clock,
@@ -102,7 +102,7 @@ fn given(request: &Request) -> Option<TraceContext> {
     TraceContext::parse(request.headers().get("traceparent")?.to_str().ok()?)
 }
 
-/// What a request brings beside its trace. Each header may come in several lines.
+/// The `tracestate` and `baggage` of a request. Each header may come in several lines.
 fn carried(request: &Request, given: Option<TraceContext>) -> Carried {
     let lines = |name| {
         let lines = request.headers().get_all(name).iter().filter_map(|line| line.to_str().ok());

@@ -1,4 +1,4 @@
-//! What HTTP handlers work with: a handle for reads, and a transaction for writes.
+//! The types that HTTP handlers work with: a handle for reads, and a transaction for writes.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// The service's database, for reads. The connections are those for HTTP requests; whoever waits
+    /// The service's database, for reads. The connections are those for HTTP requests; a caller that waits
     /// for one longer than three seconds gets an error, which a [`Problem`](crate::http::Problem)
     /// answers with 503.
     #[must_use]

@@ -1,4 +1,4 @@
-//! What serde says about a request that it cannot read.
+//! Reads serde's errors about a request that cannot be read.
 
 use std::error::Error;
 

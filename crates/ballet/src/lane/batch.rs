@@ -51,7 +51,7 @@ pub(crate) struct Connection {
     replaced: Replaced,
 }
 
-/// What a lane keeps from one batch to the next.
+/// The state that a lane keeps from one batch to the next.
 #[derive(Default)]
 pub(crate) struct Kept {
     /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs
@@ -137,7 +137,7 @@ async fn connection(engine: &Engine, kept: &mut Kept) -> Result<Connection, Fail
     Ok(Connection { db, replaced })
 }
 
-/// Closes a connection that may be what failed: whoever came next would fail on it, too.
+/// Closes a connection that may be what failed: the next user of it would fail, too.
 fn close_if_suspect(engine: &Engine, mut connection: PoolConnection<Postgres>, failure: &Failure) {
     if failure.is_stale_statement() {
         engine.renewal.renew();
@@ -172,7 +172,7 @@ fn take_out(works: &mut Vec<Work>, places: &[usize]) -> Vec<Work> {
     taken
 }
 
-/// What a transaction has done.
+/// The result of one transaction.
 struct Ran {
     /// The places of the works that have not run, in order.
     rest: Vec<usize>,

@@ -47,8 +47,8 @@ pub(super) async fn send(engine: &Arc<Engine>, publisher: &PublisherHandle, mut 
     }
 }
 
-/// Publishes the copy. If the broker refuses its foreign headers, they are dropped: whoever tries
-/// again need not be refused again.
+/// Publishes the copy. If the broker refuses its foreign headers, they are dropped: the next attempt
+/// need not be refused again.
 pub(crate) async fn publish(
     publisher: &PublisherHandle,
     copy: &mut Publish,

@@ -1,8 +1,8 @@
-//! What became of messages, counted for the metrics.
+//! The outcomes of messages, counted for the metrics.
 
 use crate::engine::effect::Effect;
 
-/// What became of messages; it counts once the transaction has committed.
+/// The outcomes of messages; they count once the transaction has committed.
 #[derive(Default)]
 pub(crate) struct Counted(Vec<(&'static str, &'static str)>);
 

@@ -31,7 +31,7 @@ const PERSISTENT: u8 = 2;
 pub(crate) struct Original {
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
-    /// What its log lines have in common.
+    /// The span that its log lines share.
     pub(crate) span: Span,
 }
 
@@ -163,7 +163,7 @@ fn publish_copy(
     tokio::spawn(copied.instrument(span));
 }
 
-/// What is recorded of a message that could not be handled.
+/// The record of a message that could not be handled.
 enum Noted {
     Failed(Failed),
     /// It failed before, and became a dead letter before a handler got it again.

@@ -1,4 +1,4 @@
-//! What becomes of messages whose immediate attempts are used up: a retry queue, or a dead letter.
+//! The destination of messages whose immediate attempts are used up: a retry queue, or a dead letter.
 
 use std::sync::Arc;
 

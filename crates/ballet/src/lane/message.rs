@@ -19,7 +19,7 @@ use crate::lane::content;
 use crate::lane::dead_letter::earlier_attempts;
 use crate::lane::traced::Traced;
 
-/// What a lane works on.
+/// A piece of work for a lane.
 pub(crate) enum Work {
     Message(Box<Message>),
     Answer(Box<Answer>),
@@ -143,7 +143,7 @@ impl Message {
         self.events.get(at)?.as_ref()
     }
 
-    /// What the message's log lines have in common. Its level keeps it in every log that has lines.
+    /// The span that the message's log lines share. Its level keeps it in every log that has lines.
     pub(crate) fn span(&self) -> tracing::Span {
         let Envelope { event_type, message_id, saga_id, .. } = &self.envelope;
         let saga = saga_id.map(display);
@@ -187,7 +187,7 @@ impl Work {
         }
     }
 
-    /// What the work's log lines have in common.
+    /// The span that the work's log lines share.
     pub(crate) fn span(&self) -> tracing::Span {
         match self {
             Self::Message(message) => message.span(),

@@ -1,6 +1,6 @@
 //! How many messages one transaction takes, so that it lasts about a tenth of a second.
 //!
-//! A transaction keeps the locks of its sagas until it commits, and whoever wants one of them waits.
+//! A transaction keeps the locks of its sagas until it commits, and others that want one of them wait.
 
 use std::time::Duration;
 

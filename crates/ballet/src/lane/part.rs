@@ -60,7 +60,7 @@ impl Part {
         }
     }
 
-    /// What the log lines about the part have in common: the ids of its work, if there is only one.
+    /// The span that the part's log lines share: the ids of its work, if there is only one.
     pub(crate) fn span(&self) -> tracing::Span {
         match &self.works[..] {
             [only] => only.span(),

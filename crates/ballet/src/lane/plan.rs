@@ -42,7 +42,7 @@ impl Slot {
 
 /// Which places are handled at once, in which order.
 ///
-/// What a bulk step takes at once is not interrupted. A run with a handler that takes messages one by
+/// The messages that a bulk step takes at once stay together. A run with a handler that takes messages one by
 /// one is cut into parts, each twice as long as the one before it: the transaction may end after each
 /// of them, and the bulk step has few of them.
 pub(crate) fn plan(places: impl Iterator<Item = Slot>) -> Vec<Vec<usize>> {

@@ -23,7 +23,7 @@ const WITHIN: Duration = Duration::from_secs(60 * 60);
 /// How often what was left out is told.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// What is left of the bounds, by event.
+/// The rest of the bounds, by event.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<HashMap<&'static str, Left>>);
 
@@ -32,7 +32,7 @@ struct Left {
     messages: f64,
     bytes: f64,
     at: Instant,
-    /// What was not told yet, and when something was told last.
+    /// The number of refusals that are not logged yet, and the time of the last log line.
     untold: u64,
     told: Option<Instant>,
 }

@@ -1,4 +1,4 @@
-//! What a batch looks up before it works on messages that this service may have forgotten.
+//! Looks up old messages in the inbox before a batch handles them: this service may have forgotten them.
 //!
 //! Without a memory, a message that was handled looks like one that was not. Such a message is a
 //! dead letter that says so. What is noted as failing here was not handled, however old it is. A
@@ -52,12 +52,12 @@ pub(crate) async fn check_messages(
     Ok(())
 }
 
-/// What the inbox records of a batch.
+/// The messages of a batch, as the inbox records them.
 pub(crate) fn new_messages(works: &[Work]) -> Vec<NewMessage> {
     works.iter().filter_map(new_message).collect()
 }
 
-/// What the inbox records of a message.
+/// A message, as the inbox records it; `None` for an answer.
 pub(crate) fn new_message(work: &Work) -> Option<NewMessage> {
     match work {
         Work::Message(message) => Some(NewMessage {

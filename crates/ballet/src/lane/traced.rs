@@ -19,7 +19,7 @@ pub(crate) struct Traced {
     step: Open,
     /// How often a handler has failed with the message so far.
     failures: u32,
-    /// What came beside the trace.
+    /// The `tracestate` and `baggage` that came beside the trace.
     carried: Carried,
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::outgoing::relay::Relay;
 
-/// A batch whose commit is not known. Whoever drops it leaves it to the sweeper, which finds it if it
+/// A batch whose commit is not known. If it is dropped, it is left to the sweeper, which finds it if it
 /// was committed all the same: the answer may have been lost, or nobody waits for it any more.
 pub(crate) struct Begun<'a> {
     relay: &'a Relay,

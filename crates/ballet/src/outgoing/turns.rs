@@ -28,7 +28,7 @@ struct Inner {
     denied: Denied,
 }
 
-/// What processes that are gone left in tables that this one cannot take over, since somebody holds
+/// The events that gone processes left in tables that this one cannot take over, since somebody holds
 /// them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Denied {
@@ -38,7 +38,7 @@ pub(crate) struct Denied {
     pub(crate) since: Option<Timestamp>,
 }
 
-/// What is left behind in a table: committed, and in the memory of no living process.
+/// The events left behind in a table: committed, and in the memory of no living process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Left {
     /// Tells this note from a later one about the same table.

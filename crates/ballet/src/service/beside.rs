@@ -17,7 +17,7 @@ use crate::upkeep::{
     solved, stuck, sweeper, turns, unsent_copies,
 };
 
-/// What is looked after.
+/// The parts of a service that tasks beside the lanes look after.
 pub(super) struct Beside {
     pub(super) engine: Arc<Engine>,
     pub(super) consumer: Arc<ConsumerHandle>,
@@ -29,7 +29,7 @@ pub(super) struct Beside {
     pub(super) republish_rate: u32,
 }
 
-/// What readiness reads of it.
+/// The states of these tasks, as readiness reads them.
 pub(super) struct States {
     pub(super) hindered: watch::Receiver<Option<String>>,
     pub(super) unpublishable: watch::Receiver<i64>,

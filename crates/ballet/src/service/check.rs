@@ -22,7 +22,7 @@ use crate::service::settings::settings::{
 };
 use crate::service::{logging, pool};
 
-/// What the settings say, ready for use.
+/// The checked settings, ready for use.
 pub(super) struct Checked {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) database: Hosts,

@@ -35,7 +35,7 @@ pub(crate) fn filter(text: &str) -> Result<Targets, SettingsError> {
 ///
 /// # Errors
 ///
-/// What is wrong with the filter.
+/// The mistake in the filter.
 pub(crate) fn init(text: &str, format: LogFormat) -> Result<(), SettingsError> {
     let filter = filter(text)?;
     let text = match format {

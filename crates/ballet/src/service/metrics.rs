@@ -1,4 +1,4 @@
-//! What a service counts and measures.
+//! The metrics of a service.
 
 use ballet_core::topology::RETRIES;
 use ballet_core::{Part, Reason};

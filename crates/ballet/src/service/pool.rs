@@ -128,7 +128,7 @@ fn pool(options: PgConnectOptions, most: u32, wait: Duration, renewal: &Renewal)
 /// Returns true if the server answers on this connection, outside of any transaction.
 ///
 /// sqlx does not know of a transaction whose `begin` was cancelled, for example because the caller
-/// of a request hung up (transact-rs/sqlx#4385). Whoever got the connection next would work inside
+/// of a request hung up (transact-rs/sqlx#4385). The next user of the connection would work inside
 /// that transaction. So the server is asked: a transaction has begun before its second statement.
 async fn is_clean(db: &mut PgConnection) -> bool {
     // Without arguments it is a simple query, which is not prepared.

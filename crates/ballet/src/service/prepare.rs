@@ -49,7 +49,7 @@ pub(super) struct Prepare<'a> {
     pub(super) limits: &'a Limits,
     pub(super) clock: &'a Clock,
     pub(super) shared_clock: &'a SharedClock,
-    /// What the start waits for, for readiness.
+    /// The reason why the start waits, for readiness.
     pub(super) waits: &'a watch::Sender<Option<String>>,
 }
 
@@ -180,7 +180,7 @@ impl Prepare<'_> {
     }
 }
 
-/// What readiness says of a database that does not answer.
+/// The state of a database that does not answer, for readiness.
 fn away() -> Option<String> {
     Some("away".to_owned())
 }

@@ -30,7 +30,7 @@ pub(crate) struct Keeper {
     pub(crate) engine: Arc<Engine>,
     pub(crate) consumer: Arc<ConsumerHandle>,
     pub(crate) copies: Vec<CopyPart>,
-    /// What readiness tells.
+    /// The state of the copies, for readiness.
     pub(crate) state: watch::Sender<String>,
 }
 

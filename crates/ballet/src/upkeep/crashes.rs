@@ -16,7 +16,7 @@ const LOSSES: u32 = 3;
 /// For how long work is set aside: until a person has it tried again.
 pub(crate) const FOR_GOOD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// What is to be done with work under which the connection was lost.
+/// The treatment of work under which the connection was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Blame {
     /// It is tried again at once.

@@ -24,7 +24,7 @@ use crate::upkeep::others::Others;
 
 /// The most batches that a look lists.
 const LIST: i64 = 50_000;
-/// What is read back at a time, unless one batch is larger.
+/// The number of events that are read back at a time, unless one batch is larger.
 const PORTION_EVENTS: usize = 3_000;
 const PORTION_BYTES: usize = 64 * 1024 * 1024;
 /// How long to wait for room in the publisher's memory before other tables are looked at.

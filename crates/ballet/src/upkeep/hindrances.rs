@@ -64,12 +64,12 @@ fn tell(hindered: &watch::Sender<Option<String>>, found: &[String]) {
     });
 }
 
-/// What was seen before.
+/// The findings of earlier looks.
 #[derive(Debug, Default)]
 struct Known {
     /// The rights that there were when the service started.
     rights: Option<Rights>,
-    /// What the service's migrations have made.
+    /// The tables that the service's migrations have made.
     own: BTreeSet<String>,
     /// When there was room on the disk.
     room: Option<Instant>,

@@ -1,8 +1,8 @@
-//! What upkeep says in the log when it fails.
+//! The log lines of upkeep when it fails.
 
 use crate::declare::failure::{Failure, FailureKind};
 
-/// Says what waits because of a failure. That the database is away is said once, by whoever notices
+/// Says what waits because of a failure. That the database is away is said once, by the task that notices
 /// first, so what fails because of that is not said again every few seconds.
 pub(crate) fn waits(what: &str, failure: &Failure) {
     if failure.kind() == FailureKind::ConnectionLost {

@@ -64,7 +64,7 @@ async fn sweep(engine: &Engine, publisher: &PublisherHandle) -> Result<(), Failu
     }
 }
 
-/// What became of copies. Those that may have been published are in none: their lease has to end.
+/// The outcomes of copies. Those that may have been published are in none: their lease has to end.
 #[derive(Default)]
 struct Tried {
     sent: Vec<Uuid>,

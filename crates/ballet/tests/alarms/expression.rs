@@ -65,7 +65,7 @@ impl Expression {
         scrape.iter().filter(|sample| sample.name == self.metric && has(sample)).collect()
     }
 
-    /// What is compared with the bound, for each sample of the later scrape.
+    /// The values that are compared with the bound, for each sample of the later scrape.
     pub(crate) fn figures(&self, earlier: &[Sample], later: &[Sample]) -> Vec<f64> {
         let before = self.selects(earlier);
         let figure = |sample: &Sample| match self.function {

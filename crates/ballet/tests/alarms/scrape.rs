@@ -1,4 +1,4 @@
-//! What a service's `/metrics` says at one time.
+//! The samples of a service's `/metrics` at one time.
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,7 @@ pub(crate) struct Watched {
     pub(crate) broker: Proxy,
     pub(crate) database: Proxy,
     rules: Vec<Rule>,
-    /// What the first scrape said.
+    /// The samples of the first scrape.
     pub(crate) first: Vec<Sample>,
 }
 
@@ -77,7 +77,7 @@ impl Watched {
         .expect("the alarm");
     }
 
-    /// What an alarm compares with its bound now.
+    /// The value that an alarm compares with its bound now.
     pub(crate) async fn figure(&self, alarm: &str) -> f64 {
         let rule = self.rules.iter().find(|rule| rule.alert == alarm).expect("a rule");
         let figures = rule.expression.figures(&self.first, &self.process.scrape().await);

@@ -11,7 +11,7 @@ use crate::hall::{
 };
 use crate::stage::{Message, Stage};
 
-/// What may come for a saga.
+/// The messages that may come for a saga.
 #[derive(Debug, Clone)]
 enum Comes {
     Placed {

@@ -183,7 +183,7 @@ impl Stage {
         taken.fetch_one(&self.db).await.expect("the shelf")
     }
 
-    /// What went to an exchange, each message once, in order.
+    /// The messages that went to an exchange, each once, in order.
     pub(crate) fn taken(&self, exchange: &str) -> Vec<Publish> {
         let mut known = std::collections::HashSet::new();
         let taken = self.broker.taken().into_iter().filter(|message| message.exchange == exchange);
@@ -195,7 +195,7 @@ impl Stage {
             .collect()
     }
 
-    /// What the service told of a saga, in order: type, body and what caused it.
+    /// The service's messages of a saga, in order: type, body and what caused it.
     pub(crate) fn told(&self, saga: SagaId) -> Vec<String> {
         let service = self.participant.service();
         let saga = saga.to_string();

@@ -101,14 +101,14 @@ pub(crate) async fn change(house: &Handle, id: &str, text: Option<&str>) {
 /// Lamps by id: the version, and the text unless it is removed.
 pub(crate) type Lamps = BTreeMap<String, (i64, Option<String>)>;
 
-/// What the house has.
+/// The lamps that the house has.
 pub(crate) async fn owned(house: &mut PgConnection) -> Lamps {
     let rows: Vec<(String, i64, Option<String>)> =
         sqlx::query_as("select * from lamp").fetch_all(house).await.expect("lamps");
     rows.into_iter().map(|(id, version, text)| (id, (version, text))).collect()
 }
 
-/// What a reader's copy has.
+/// The lamps that a reader's copy has.
 pub(crate) async fn copied(reader: &mut PgConnection) -> Lamps {
     let rows: Vec<(String, i64, Option<String>)> = sqlx::query_as(
         "select id, version, state ->> 'text' from ballet.copy where entity = 'lamp'",

@@ -1,4 +1,4 @@
-//! What a copy takes, and what it leaves.
+//! The versions that a copy takes, and those that it leaves.
 
 use std::time::Duration;
 

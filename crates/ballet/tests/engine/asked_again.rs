@@ -69,7 +69,7 @@ async fn world(name: &str, fails: fn() -> Failure, answers: usize) -> (World, As
     (World::new(name, vec![part(cars, &[])]).await, asked)
 }
 
-/// What waits for a pause of this many minutes, at least.
+/// The condition for calls that wait for a pause of this many minutes, at least.
 fn waits(minutes: u32, attempts: u32) -> String {
     format!(
         "ballet.call where attempts = {attempts} and last_error is not null and owner = 0

@@ -1,4 +1,4 @@
-//! What cannot be taken is kept with the reason, its body as it came.
+//! Messages that cannot be taken are kept with the reason, their bodies as they came.
 
 use serde_json::{Value, json};
 

@@ -40,7 +40,7 @@ async fn rename(world: &World, id: &str, name: &str) {
     world.publish_raw("hotel.hotel_renamed.v1", &properties, &body).await;
 }
 
-/// What a path of the newest service answers.
+/// The answer of the newest service at a path.
 async fn answer(world: &World, path: &str) -> String {
     let address = world.services.last().expect("a service").address();
     let answer = reqwest::get(format!("http://{address}{path}")).await.expect("an answer");

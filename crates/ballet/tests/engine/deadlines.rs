@@ -19,7 +19,7 @@ use crate::world::{SOON, World, part};
 
 const LONG: SignedDuration = SignedDuration::from_hours(1);
 
-/// So many replicas of the desk, and nobody else: whoever is to book rooms and cars is silent.
+/// This many replicas of the desk, and nobody else: the services that book rooms and cars are silent.
 async fn desks(name: &str, replicas: usize, deadline: SignedDuration) -> World {
     let desk = || part(desk_within(deadline), DESK_TABLES);
     let mut world = World::new(name, vec![desk()]).await;

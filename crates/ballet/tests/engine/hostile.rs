@@ -1,4 +1,4 @@
-//! What has been tried against the engine once, and must not work again.
+//! Attacks and faults that hurt the engine once, and must not again.
 
 use std::time::Duration;
 

@@ -30,7 +30,7 @@ events! {
     Sent = "lab.sent.v1" { values: Vec<f64> }
 }
 
-/// What the outside was sent.
+/// The values that the outside was sent.
 type Outside = Arc<Mutex<Vec<u64>>>;
 
 fn lab(outside: &Outside) -> Participant {

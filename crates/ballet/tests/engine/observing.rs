@@ -1,4 +1,4 @@
-//! What a service serves about itself.
+//! The routes that a service has about itself.
 
 use ballet_stage::wait_until;
 

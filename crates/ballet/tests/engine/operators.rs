@@ -32,7 +32,7 @@ async fn session(url: &str) -> PgConnection {
     PgConnection::connect(url).await.expect("connected")
 }
 
-/// What a path of the last replica answers.
+/// The answer of the last replica at a path.
 async fn answer(world: &World, path: &str) -> Result<String, String> {
     let address = world.services.last().expect("a service").address();
     let answer = reqwest::get(format!("http://{address}{path}")).await;

@@ -19,7 +19,7 @@ use crate::trip::{
 };
 use crate::world::{Part, SOON, World, part};
 
-/// What each release left behind, by service. A release adds its own, and changes none.
+/// The database dump that each release left behind, by service. A release adds its own, and changes none.
 const RELEASES: [(&str, &str); 3] = [
     ("desk", include_str!("../releases/0.1-desk.sql")),
     ("hotel", include_str!("../releases/0.1-hotel.sql")),

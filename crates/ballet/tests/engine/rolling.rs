@@ -10,7 +10,7 @@ use crate::restarts::{Customers, SAGAS, all_ended_once, everybody};
 use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
 use crate::world::{LONG, Part, World, part};
 
-/// What a stop may take here: its limit, and as much again on a busy machine.
+/// The time that a stop may take here: its limit, and as much again on a busy machine.
 const STOPPED: Duration = Duration::from_secs(40);
 
 /// The next version has one table more, and one more handler of an event that the old one takes.

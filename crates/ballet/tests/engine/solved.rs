@@ -148,7 +148,7 @@ fn cancelled() -> TripCancelled {
     TripCancelled { reason: "the weather".into() }
 }
 
-/// What an operator says, who is Ada.
+/// Records that Ada, an operator, has compensated a step by hand.
 async fn by_hand(
     world: &World,
     participant: &Participant,

@@ -316,7 +316,7 @@ impl Projection for Names {
     }
 }
 
-/// What an HTTP handler of the desk does on a cancel.
+/// Cancels a trip as an HTTP handler of the desk does.
 pub(crate) async fn cancel(desk: &ballet::Handle, saga: ballet::SagaId) -> Abort {
     let mut unit = desk.saga_unit(saga).await.expect("a transaction");
     let abort_event = TripCancelled { reason: "the customer".into() };

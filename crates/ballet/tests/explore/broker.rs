@@ -80,7 +80,7 @@ struct LossySession {
     acked: Mutex<Acked>,
 }
 
-/// What was acknowledged: everything up to a tag, and tags above it one by one.
+/// The acknowledgements so far: everything up to a tag, and tags above it one by one.
 #[derive(Debug, Default)]
 struct Acked {
     to: u64,

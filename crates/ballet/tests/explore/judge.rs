@@ -1,4 +1,4 @@
-//! What must be true of a sale at rest, whatever reached the service in whatever order.
+//! The invariants of a sale at rest, whatever reached the service in whatever order.
 
 use std::fmt::Debug;
 

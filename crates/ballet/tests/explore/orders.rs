@@ -1,4 +1,4 @@
-//! What can reach a participant for one saga, and all the orders of it.
+//! The things that can reach a participant for one saga, and all orders of them.
 
 /// Something that happens to a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

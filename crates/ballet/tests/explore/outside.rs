@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// What is asked.
+/// A request to the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Ask {
     Authorize,
@@ -29,9 +29,9 @@ pub(crate) enum No {
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     no: No,
-    /// What is answered only later.
+    /// The requests that are answered only later.
     held: BTreeSet<Ask>,
-    /// What was asked under which key, and the answer: the same however often it is asked.
+    /// The requests by their keys, with the answers: the same however often one is asked.
     pub(crate) answers: BTreeMap<CallKey, (Ask, bool)>,
     /// How often it was asked anything, also the same again.
     pub(crate) asked: u32,
@@ -39,7 +39,7 @@ pub(crate) struct Account {
     pub(crate) voided: bool,
     pub(crate) captured: bool,
     pub(crate) refunded: bool,
-    /// What must never be asked.
+    /// The forbidden requests that were made, each in words.
     pub(crate) wrong: Vec<String>,
 }
 

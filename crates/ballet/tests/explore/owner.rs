@@ -20,7 +20,7 @@ use crate::sale::{
 use crate::sales::{SALES_TABLES, sales};
 use crate::stage::{Dies, Facts, LONG, Stage, env};
 
-/// What can reach the owner once a sale has begun.
+/// The things that can reach the owner once a sale has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Thing {
     /// The beginning once more, under another id.

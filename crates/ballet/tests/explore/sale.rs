@@ -106,7 +106,7 @@ impl CallCompensate for Authorize {
     type UndoRequest = Uuid;
     type UndoAnswer = bool;
 
-    /// What was captured is refunded, not voided.
+    /// A captured payment is refunded, not voided.
     async fn compensate_request(
         &self,
         tx: &mut Tx<'_>,

@@ -263,7 +263,7 @@ impl Stage {
     }
 }
 
-/// What there is of one saga.
+/// The records of one saga.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Facts {
     pub(crate) ledger: Vec<Row>,

@@ -1,4 +1,4 @@
-//! What the publisher did not get, or could not hold, is published all the same.
+//! Events that the publisher did not get, or could not hold, are published all the same.
 
 use ballet::{Event, Running, SagaId};
 use ballet_testkit::memory::Kind;

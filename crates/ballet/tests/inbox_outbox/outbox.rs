@@ -1,4 +1,4 @@
-//! What is committed is sent, whatever happens on the way; and nothing else is.
+//! Everything that is committed is sent, whatever happens on the way; and nothing else is.
 
 use ballet::{Running, SagaId};
 

@@ -115,7 +115,7 @@ impl Stage {
         });
     }
 
-    /// What the broker took of a type.
+    /// The messages of a type that the broker took.
     pub(crate) fn taken<E: Event>(&self) -> Vec<Publish> {
         let mut taken = self.broker.taken();
         taken.retain(|m| m.exchange == "events" && m.routing_key == E::TYPE.name());

@@ -1,4 +1,4 @@
-//! What is logged.
+//! The content of the log.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -51,7 +51,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// What nobody may read in a log.
+/// A text that must not appear in a log.
 const SECRET: &str = "xyzzy-7391";
 
 #[tokio::test]

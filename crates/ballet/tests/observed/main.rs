@@ -1,4 +1,4 @@
-//! What can be seen of a service from outside: metrics and logs. They belong to a whole process, so
+//! The parts of a service that can be observed from outside: metrics and logs. They belong to a whole process, so
 //! these tests have one of their own.
 
 mod logs;

@@ -1,4 +1,4 @@
-//! What is counted.
+//! The metrics of a service.
 
 use std::collections::BTreeSet;
 use std::path::Path;

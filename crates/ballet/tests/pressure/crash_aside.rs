@@ -1,4 +1,4 @@
-//! What crashes the server of the database without being a step: a request, a copy, a deadline, an
+//! Work that crashes the server of the database without being a step: a request, a copy, a deadline, an
 //! entity that is published anew.
 
 use std::sync::{Arc, Mutex};

@@ -93,7 +93,7 @@ async fn t222_a_search_path_that_is_gone_makes_readiness_red() {
     is_red("no_path", &unset, "room, room_room_seq cannot be found", &reset).await;
 }
 
-/// What others have made may go, also while the service works. What its own migrations have made may not, also
+/// Objects that others have made may go, also while the service works. What its own migrations have made may not, also
 /// if the service starts while that is away.
 #[tokio::test(flavor = "multi_thread")]
 async fn t222_only_what_the_service_has_made_itself_makes_readiness_red_when_it_is_gone() {

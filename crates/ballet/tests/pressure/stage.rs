@@ -126,7 +126,7 @@ impl Stage {
         });
     }
 
-    /// What was set aside: the city of each, and the reason with its detail.
+    /// The messages that were set aside: the city of each, and the reason with its detail.
     pub(crate) fn dead_letters(&self) -> Vec<(String, String)> {
         let mut dead = self.broker.taken();
         dead.retain(|message| message.exchange == "dead");

@@ -19,7 +19,7 @@ const DAY: u128 = 24 * 60 * 60 * 1000;
 /// Far enough from a limit in days for a run of hours.
 const NEARLY: u128 = DAY / 4;
 
-/// What is to become of a message.
+/// The expected fate of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Applied,

@@ -1,4 +1,4 @@
-//! What comes from outside, good and bad.
+//! Messages from outside, good and bad.
 
 use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Settings, Tx};
 use ballet_amqp::headers::ATTEMPTS;

@@ -1,4 +1,4 @@
-//! What a service says while it may not publish.
+//! The readiness of a service while it may not publish.
 
 use ballet_stage::{Method, wait_until};
 use serde_json::{Value, json};

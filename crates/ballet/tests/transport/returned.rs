@@ -1,4 +1,4 @@
-//! What a foreign producer learns of its messages with its own user, and what it cannot.
+//! The fate of a foreign producer's messages, and how much of it the producer can learn with its own user.
 
 use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Tx};
 use ballet_amqp::headers::{

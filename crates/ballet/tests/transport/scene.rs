@@ -1,4 +1,4 @@
-//! What the tests of this binary have in common.
+//! The parts that the tests of this binary share.
 
 use std::sync::Arc;
 

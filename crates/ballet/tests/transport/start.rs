@@ -71,7 +71,7 @@ const HELD: &[Migration] = &[
     },
 ];
 
-/// What readiness says of migrations that somebody holds up.
+/// The words of readiness about migrations that somebody holds up.
 const WAITS: &str = "the migrations wait for others to end: server process ";
 
 /// A hotel that is in the midst of a migration, and cannot go on before it is let go.

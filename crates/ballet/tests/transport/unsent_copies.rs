@@ -21,7 +21,7 @@ const SOON_ENOUGH: Duration = Duration::from_secs(15);
 /// One row if there is any: the queue of dead letters is full.
 const ANY: &str = "(select from ballet.unsent_copy limit 1) as any_copy";
 
-/// What fills the queue of dead letters.
+/// The body that fills the queue of dead letters.
 const FILLING: &str = "no dead letter";
 
 /// Lets the broker take no dead letter. A queue says only after it has written its messages that it is

@@ -52,7 +52,7 @@ impl fmt::Display for TokenError {
     }
 }
 
-/// What a token says before its signature is checked.
+/// A token before its signature is checked.
 #[derive(Debug)]
 pub(crate) struct Token<'a> {
     pub(crate) kid: String,
@@ -109,7 +109,7 @@ pub(crate) struct Verified {
     times: Times,
 }
 
-/// What a token has to say to count here and now.
+/// The values that a token must have to count here and now.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected<'a> {
     pub(crate) issuer: &'a str,

@@ -23,7 +23,7 @@ pub(crate) struct KeySet {
     last_try: Mutex<Option<Instant>>,
 }
 
-/// What a key set says to a key's id.
+/// The result of looking up a key's id in a key set.
 #[derive(Debug)]
 pub(crate) enum Found {
     Key(Arc<PublicKey>),

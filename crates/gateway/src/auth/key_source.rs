@@ -62,7 +62,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> String {
 ///
 /// # Errors
 ///
-/// What is wrong with the file.
+/// The reason why the file cannot be used.
 pub(crate) fn check(config: &Config, config_file: &Path) -> Result<(), String> {
     let Some(jwt) = &config.jwt else { return Ok(()) };
     let KeySource::File(path) = KeySource::of(&jwt.keys, config_file)? else { return Ok(()) };

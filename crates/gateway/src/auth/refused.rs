@@ -1,4 +1,4 @@
-//! Credentials that do not count, by the addresses that they come from: whoever guesses gets few
+//! Credentials that do not count, by the addresses that they come from: an attacker who guesses gets few
 //! tries. Each gateway counts for itself.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::limits::limiter::Limiter;
 
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// What addresses have been refused.
+/// The refused credentials of each address, counted in a window of time.
 #[derive(Debug)]
 pub(crate) struct RefusedSignIns(Limiter);
 

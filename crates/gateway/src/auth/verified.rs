@@ -26,7 +26,7 @@ pub(crate) struct Known {
 #[derive(Debug, Default)]
 pub(crate) struct VerifiedTokens(Mutex<Generations<Arc<Known>>>);
 
-/// What was used lately is young. The old make room for them.
+/// Two generations: the entries that were used lately are young, and the old ones make room for them.
 #[derive(Debug)]
 struct Generations<T> {
     young: HashMap<Print, T>,

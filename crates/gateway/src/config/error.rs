@@ -1,4 +1,4 @@
-//! What is wrong with a config file, in one sentence.
+//! A mistake in a config file, in one sentence.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ pub(crate) struct ConfigError {
     pub(crate) file: String,
     pub(crate) line: Option<usize>,
     pub(crate) field: Option<String>,
-    /// What is wrong, and what was expected.
+    /// The mistake, and what was expected.
     pub(crate) what: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a config file may say. Each field has its default here.
+//! The fields of a config file, with their defaults.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -52,7 +52,7 @@ pub(crate) struct Listen {
     pub(crate) trusted_proxies: Vec<IpAddr>,
 }
 
-/// What a client may send.
+/// The limits of what a client may send.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
@@ -135,7 +135,7 @@ pub(crate) struct ApiKey {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WideScope {
     pub(crate) name: Scope,
-    /// Whoever has the one has these, too.
+    /// The scopes that a client with this one has, too.
     pub(crate) includes: Vec<Scope>,
 }
 

@@ -10,7 +10,7 @@ use crate::config::rules::{self, Broken};
 ///
 /// # Errors
 ///
-/// What is wrong with it: the first mistake.
+/// The first mistake in it.
 pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
     checked(path, |config| rules::check(config).and_then(|()| rules::environment(config)))
 }
@@ -19,7 +19,7 @@ pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
 ///
 /// # Errors
 ///
-/// What is wrong with it: the first mistake.
+/// The first mistake in it.
 pub(crate) fn read_file(path: &Path) -> Result<Config, ConfigError> {
     checked(path, rules::check)
 }

@@ -1,4 +1,4 @@
-//! What a config file must say beyond its form: names that refer to each other, and choices that
+//! The rules of a config file beyond its form: names that refer to each other, and choices that
 //! nobody should make by accident.
 
 use std::collections::BTreeSet;

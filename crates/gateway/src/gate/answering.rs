@@ -18,7 +18,7 @@ use crate::limits::at_once::UnderWay;
 /// How long a stream may go on after its credentials have ceased to count.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
-/// What a client signed in with, and for.
+/// The credentials that a client signed in with, and the scopes it needs.
 #[derive(Debug)]
 pub(crate) struct SignedIn {
     headers: HeaderMap,

@@ -6,10 +6,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use crate::config::file::Cors;
 use crate::http::body::{Answer, empty};
 
-/// What a page's script may send. `Authorization` and a JSON body make a preflight.
+/// The headers that a page's script may send. `Authorization` and a JSON body make a preflight.
 const ALLOWED: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, \
                        last-event-id, traceparent, tracestate, x-api-key, x-request-id";
-/// What it may read beyond the few headers that it always may.
+/// The headers that it may read beyond the few that it always may.
 const EXPOSED: &str = "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, \
                        retry-after, x-request-id";
 

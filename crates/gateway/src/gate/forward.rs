@@ -129,7 +129,7 @@ fn target(route: &Route, path: &str, query: Option<&str>) -> String {
     }
 }
 
-/// What a service is told: what the client may say, and what only the gateway says.
+/// The headers for a service: those that the client may send, and those that only the gateway writes.
 pub(crate) fn outgoing_headers(
     exchange: &Exchange,
     identity: Option<&Identity>,

@@ -16,7 +16,7 @@ use crate::openapi::assemble;
 use crate::store::database::Database;
 use crate::upstream::service::Service;
 
-/// What lives as long as the process.
+/// The state that lives as long as the process.
 #[derive(Debug, Clone)]
 pub(crate) struct Lasting {
     pub(crate) database: Option<Arc<Database>>,

@@ -1,4 +1,4 @@
-//! What happens to a request: checks, sign-in, limits, and then a route or a page.
+//! The way of a request: checks, sign-in, limits, and then a route or a page.
 
 pub(crate) mod answering;
 pub(crate) mod check;

@@ -75,7 +75,7 @@ pub(crate) async fn compose(
     Ok(json(text))
 }
 
-/// What a service says of a refusal.
+/// A service's explanation of a refusal.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Said {
@@ -83,7 +83,7 @@ struct Said {
     errors: Vec<Value>,
 }
 
-/// What a service says of its refusal, if it says so as problem+json.
+/// Reads a service's explanation of its refusal, if the answer is problem+json.
 async fn said(answer: Response<Incoming>) -> Said {
     let kind = single(answer.headers(), header::CONTENT_TYPE.as_str()).ok().flatten();
     if !kind.is_some_and(|kind| kind.starts_with("application/problem+json")) {

@@ -25,7 +25,7 @@ pub(crate) struct Access {
 pub(crate) struct Route {
     pub(crate) prefix: String,
     pub(crate) methods: Vec<Method>,
-    /// What replaces the prefix.
+    /// The replacement of the prefix.
     pub(crate) to: Option<String>,
     pub(crate) access: Access,
     pub(crate) service: Arc<Service>,
@@ -60,7 +60,7 @@ pub(crate) struct Document {
     pub(crate) text: Text,
 }
 
-/// What serves a request.
+/// The document, route or page that serves a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target<'a> {
     Document(&'a Document),
@@ -150,7 +150,7 @@ impl Table {
         Ok(Self { document, routes, pages: pages.collect::<Result<_, String>>()? })
     }
 
-    /// What serves this request. The longest prefix decides, also over which methods there are: a
+    /// Finds what serves this request. The longest prefix decides, also over which methods there are: a
     /// request never falls through to a shorter one with other scopes.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Result<Target<'_>, Problem> {
         let is_read = matches!(*method, Method::GET | Method::HEAD);

@@ -23,7 +23,7 @@ pub(crate) enum BodyFault {
     Broken,
 }
 
-/// How far a body has been read: for whoever waits for the answer to its request.
+/// How far a body has been read. The task that waits for the answer to its request watches it.
 #[derive(Debug)]
 pub(crate) struct Progress {
     limit: usize,

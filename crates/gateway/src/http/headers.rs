@@ -16,7 +16,7 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// What only the gateway may tell a service, by the beginning of the name.
+/// The headers that only the gateway may send to a service, by the beginning of the name.
 const INTERNAL: [&str; 8] = [
     "x-ballet-",
     "x-forwarded-",
@@ -46,7 +46,7 @@ const INTERNAL_IN: [&str; 14] = [
     "x-request-id",
 ];
 
-/// What a service may not tell a client.
+/// The headers that a service may not send to a client.
 const INTERNAL_OUT: [&str; 8] = [
     "access-control-allow-origin",
     "access-control-allow-credentials",

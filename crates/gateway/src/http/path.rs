@@ -1,6 +1,6 @@
 //! Paths that mean the same to the gateway and to every service, and patterns for them.
 
-/// What keeps a path from being passed on, if anything does.
+/// Returns why a path may not be passed on, if it may not.
 ///
 /// A path that a service may read differently from the gateway would lead around the routes: dot
 /// segments, empty segments, encoded slashes and dots, backslashes.

@@ -42,7 +42,7 @@ pub(crate) fn at_service(client: &str, key: &str) -> String {
     format!("{kind}:%{name}:{key}")
 }
 
-/// What tells requests apart.
+/// The hash that tells requests apart.
 pub(crate) fn fingerprint(
     method: &Method,
     path: &str,

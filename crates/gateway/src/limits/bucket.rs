@@ -9,7 +9,7 @@ use crate::limits::verdict::Verdict;
 pub(crate) struct Bucket {
     /// Leased and not used.
     permits: u32,
-    /// What can still be leased, as far as known.
+    /// The permits that can still be leased, as far as known.
     elsewhere: u32,
     /// The last portion that was leased.
     portion: u32,

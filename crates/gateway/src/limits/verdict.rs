@@ -1,4 +1,4 @@
-//! What a limit says to a request, and the headers that tell the client.
+//! The verdict of a limit on a request, and the headers that tell the client.
 
 use std::time::Duration;
 

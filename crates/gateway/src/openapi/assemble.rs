@@ -12,7 +12,7 @@ use crate::openapi::operation::{self, Described, METHODS, exposed, is_by, path_b
 use crate::openapi::page;
 use crate::openapi::source::{self, Documents};
 
-/// What every client needs to know, and no operation says.
+/// The information that every client needs, and no operation gives.
 const ABOUT: &str = "Every answer has an `X-Request-Id`, which finds the request in the logs. Every \
 refusal is `application/problem+json` with a sentence in `detail`. Where a limit holds, `RateLimit` \
 and `RateLimit-Policy` say what is left.";
@@ -146,7 +146,7 @@ impl Paths {
     }
 }
 
-/// What each group of operations is about, in the words of its service.
+/// The descriptions of the groups of operations, in the words of their services.
 fn tags(
     config: &Config,
     documents: &Documents,

@@ -84,7 +84,7 @@ pub(crate) fn exposed(config: &Config, route: &Route, of: Described<'_>, names: 
     made
 }
 
-/// What a reference stands for, or the value itself.
+/// The target of a reference, or the value itself.
 pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let place = value["$ref"].as_str().and_then(|text| text.strip_prefix('#'));
     place.and_then(|place| document.pointer(place)).unwrap_or(value)

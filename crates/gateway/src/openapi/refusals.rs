@@ -6,7 +6,7 @@ use crate::config::file::{Config, IdempotencyKey};
 use crate::config::units::Size;
 use crate::openapi::components::PROBLEM;
 
-/// What an operation asks of its clients.
+/// The demands of an operation on its clients.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demands {
     /// Whether it is only for clients that sign in, and whether these need scopes.

@@ -1,5 +1,5 @@
-//! The lines of the log on their way out. A thread writes them, so that no request waits for whoever
-//! reads the log.
+//! The lines of the log on their way out. A thread writes them, so that no request waits for a reader of
+//! the log.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,11 +13,11 @@ use crate::gate::exchange::ACCESS;
 
 /// How long a line of the access log waits for others.
 const PAUSE: Duration = Duration::from_millis(100);
-/// So many bytes wait for no others.
+/// With this many bytes waiting, the thread waits for no more lines.
 const ENOUGH: usize = 64 * 1024;
 /// With this many bytes waiting nobody reads the log. Further lines are lost, and counted.
 const MOST: usize = 4 * 1024 * 1024;
-/// How long the end of the program waits for whoever reads the log.
+/// How long the end of the program waits for a reader of the log.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The lines that are not written yet.
@@ -27,7 +27,7 @@ pub(crate) struct Lines(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    /// Wakes the thread, and whoever waits for it.
+    /// Wakes the thread, and those that wait for it.
     changed: Condvar,
 }
 

@@ -13,7 +13,7 @@ use crate::program::lines::Lines;
 ///
 /// # Errors
 ///
-/// What is wrong with the filter.
+/// The mistake in the filter.
 pub(crate) fn init(filter: &str) -> Result<Lines, String> {
     let targets: Targets = filter.parse().map_err(|_| {
         format!("LOG: {filter:?} is not understood; expected a list like info,access=off")

@@ -8,7 +8,7 @@ use crate::openapi::{assemble, source};
 
 /// # Errors
 ///
-/// What is wrong with the config file or the services' documents.
+/// The mistake in the config file or in the services' documents.
 pub(crate) fn make(file: &Path) -> Result<String, String> {
     let (config, openapi) = read(file)?;
     assemble::document(&config, &openapi, &source::read(&config, &openapi, file)?)

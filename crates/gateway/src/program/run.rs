@@ -49,7 +49,7 @@ impl Addresses {
 ///
 /// # Errors
 ///
-/// What keeps the gateway from starting.
+/// The reason why the gateway cannot start.
 pub(crate) fn main(file: &Path, addresses: Addresses, log: &str) -> Result<(), String> {
     let config = addresses.read(file)?;
     let lines = logging::init(log)?;

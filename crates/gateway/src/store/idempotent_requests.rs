@@ -22,7 +22,7 @@ pub(crate) struct Kept {
     pub(crate) body: Option<Vec<u8>>,
 }
 
-/// What is known of a key.
+/// The state of a key.
 #[derive(Debug)]
 pub(crate) enum Known {
     /// Nothing: the request is this attempt's to make.
@@ -61,8 +61,8 @@ const BEGIN: &str = "
     from gateway.idempotent_request
     where client = $1 and key = $2 and not exists (select from mine)";
 
-/// Begins a request, or finds out what became of it. `again` takes one without an answer, whoever was given
-/// it: its service recognises the key.
+/// Begins a request, or finds out what became of it. `again` takes one without an answer, even if another
+/// attempt was given it: its service recognises the key.
 pub(crate) async fn begin(
     pool: &PgPool,
     key: &Key,
@@ -123,7 +123,7 @@ pub(crate) async fn unknown(pool: &PgPool, key: &Key) -> Result<(), sqlx::Error>
     query.execute(pool).await.map(drop)
 }
 
-/// What another gateway uses again, or removes, is left to it.
+/// Skips keys that another gateway uses again, or removes.
 const REMOVE_OLD: &str = "
     delete from gateway.idempotent_request where (client, key) in (
         select client, key from gateway.idempotent_request where expires_at < now()

@@ -4,7 +4,7 @@ use sqlx::PgPool;
 
 use crate::config::file::Rate;
 
-/// What a gateway asks for.
+/// A gateway's request for permits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
     pub(crate) rate: &'a str,
@@ -15,11 +15,11 @@ pub(crate) struct Ask<'a> {
     pub(crate) most: i32,
 }
 
-/// What it got.
+/// The permits that it got.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lease {
     pub(crate) granted: i32,
-    /// What is left in the window for all gateways.
+    /// The permits that are left in the window for all gateways.
     pub(crate) left: i32,
     /// Until the window ends.
     pub(crate) seconds: f64,

@@ -1,4 +1,4 @@
-//! What is no HTTP/1.1.
+//! Requests that are not HTTP/1.1.
 
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;

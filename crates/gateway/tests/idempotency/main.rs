@@ -14,7 +14,7 @@ use support::raw::{self, read_until};
 use support::service::{Service, text};
 use tokio::io::AsyncWriteExt;
 
-/// What bounds the keys of a client.
+/// The rate that bounds the number of a client's keys.
 const RATE: &str = "[[rate]]\nname = \"keys\"\nrequests = 20000\nwindow = \"1d\"\n";
 
 /// A client, and a gateway with a route that remembers.

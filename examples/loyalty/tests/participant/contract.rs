@@ -1,4 +1,4 @@
-//! What loyalty promises, in whatever language it is written.
+//! The contract of loyalty, whatever language it is written in.
 
 use ballet::core::{Part, ServiceContract};
 use ballet_testkit::participant::Contract;

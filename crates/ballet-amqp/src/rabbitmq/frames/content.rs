@@ -10,7 +10,7 @@ use crate::rabbitmq::frames::table::{Header, Problem, table_problem};
 const START: usize = 12;
 /// The place of the headers among the properties.
 const HEADERS: usize = 2;
-/// What a header of ours adds to its name and its text: two lengths and the type.
+/// The bytes that a header of ours takes besides its name and its text: two lengths and the type.
 const HEADER_OVERHEAD: usize = 6;
 const TOO_LONG: &str = "do not fit into a frame";
 
@@ -169,7 +169,7 @@ fn sound_headers(table: &[u8], unreadable: &mut Vec<UnreadablePart>) -> Vec<u8> 
     sound
 }
 
-/// What is left of the properties, encoded.
+/// The readable rest of the properties, encoded.
 #[derive(Debug, Default)]
 struct Readable<'a> {
     /// The properties other than headers, by their place.

@@ -180,8 +180,8 @@ impl FrameFilter {
         self.replace_payload(start, end, &repaired)
     }
 
-    /// Puts a short frame in place of a content header that is too long to be looked at, all but the
-    /// start of which is dropped.
+    /// Replaces a content header that is too long to be looked at by a short frame, and drops all but the
+    /// start of it.
     fn shorten(&mut self, head: &Head) {
         let names = self.take_names(head.channel);
         let start = self.checked + HEAD;

@@ -1,4 +1,4 @@
-//! What goes through the filter, whole, in pieces, and broken in every way.
+//! Frames that pass the filter: whole, in pieces, and broken in every way.
 
 use lapin::BasicProperties;
 use lapin::protocol::basic::parse_properties;
@@ -34,7 +34,7 @@ fn content(headers: &[u8], id: &[u8], kind: &[u8], app: &[u8]) -> Vec<u8> {
     [&start, &flags[..], &long(headers), &short(id), &short(kind), &short(app)].concat()
 }
 
-/// What lapin makes of a payload.
+/// The properties that lapin parses from a payload.
 fn parsed(payload: &[u8]) -> Option<BasicProperties> {
     let (rest, properties) = parse_properties(payload.get(12..)?).ok()?;
     rest.is_empty().then_some(properties)

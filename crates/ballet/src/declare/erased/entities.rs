@@ -108,7 +108,7 @@ pub(crate) struct Portion {
     pub(crate) are_last: bool,
 }
 
-/// What publishes entities anew.
+/// The events that publish entities anew.
 #[derive(Debug, Default)]
 pub(crate) struct PageEvents {
     /// At least one if the run ends with them.

@@ -27,13 +27,13 @@ const GATHER: Duration = Duration::from_secs(1);
 /// How long a collector may take, with the exporter's own retries.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What takes spans to a collector.
+/// Exports spans to a collector.
 pub(crate) struct Otlp {
     exporter: SpanExporter,
     queue: mpsc::Receiver<Span>,
 }
 
-/// What exports to the collector at this address, and where the spans go until then.
+/// Makes an exporter for the collector at this address, and the queue of the spans until then.
 pub(super) fn exporter(endpoint: &str) -> Result<(Spans, Otlp), String> {
     let exporter = SpanExporter::builder()
         .with_http()

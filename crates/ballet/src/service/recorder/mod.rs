@@ -1,4 +1,4 @@
-//! What keeps the metrics of the process.
+//! The recorder of the process's metrics.
 
 #[cfg(not(feature = "prometheus"))]
 mod absent;
@@ -20,7 +20,7 @@ pub(super) fn install() {
     kept::install();
 }
 
-/// What `/metrics` shows: nothing if the program has a recorder of its own, which shows it elsewhere.
+/// The text of `/metrics`: empty if the program has a recorder of its own, which shows it elsewhere.
 pub(super) fn rendered() -> String {
     kept::rendered()
 }

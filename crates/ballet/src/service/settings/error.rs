@@ -1,4 +1,4 @@
-//! What is wrong with the settings.
+//! The error of missing or wrong settings.
 
 use std::fmt;
 

@@ -61,7 +61,7 @@ pub struct TlsSettings {
 }
 
 impl TlsSettings {
-    /// What the broker's URL is used with.
+    /// The certificates for the broker's URL.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl TlsSettings {
         Ok(files)
     }
 
-    /// What the database's URL is used with.
+    /// The certificates for the database's URL.
     ///
     /// # Errors
     ///
