@@ -11,6 +11,7 @@ use ballet_terminal::ui;
 
 use crate::chaos::args::Args;
 use crate::chaos::faults::Faults;
+use crate::chaos::faults::baseline::Baseline;
 use crate::chaos::faults::kind::Kind;
 use crate::chaos::faults::undo::undo;
 use crate::chaos::report::Report;
@@ -43,6 +44,7 @@ struct Storm<'a> {
     subject: &'a Subject,
     args: &'a Args,
     run: &'a LongRun,
+    baseline: Baseline,
     recorder: Recorder,
     load: Load,
     done: Mutex<Done>,
@@ -56,11 +58,12 @@ pub(crate) async fn run(
     seed: u64,
     run: &LongRun,
 ) -> Result<Report> {
+    let baseline = Baseline::record(run, subject.sandboxes()).await?;
     let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
     let mix = Mix { cases: subject.mix(), rate: args.rate, clock: Clock::system() };
     let load = Load::new(run, subject, &recorder, mix)?;
     let (done, begun) = (Mutex::default(), Instant::now());
-    let storm = Storm { subject, args, run, recorder, load, done, begun };
+    let storm = Storm { subject, args, run, baseline, recorder, load, done, begun };
     tokio::select! {
         // Restarts the services whenever they end. It returns only with an error.
         failed = run.fleet.keep() => { failed?; unreachable!("it never returns by itself") }
@@ -127,7 +130,8 @@ impl Storm<'_> {
     }
 
     fn faults(&self, dice: Dice) -> Faults<'_> {
-        Faults { subject: self.subject, run: self.run, recorder: &self.recorder, dice }
+        let Self { subject, run, recorder, baseline, .. } = self;
+        Faults { subject, run, recorder, baseline, dice }
     }
 
     fn left(&self) -> Duration {
@@ -156,7 +160,7 @@ impl Storm<'_> {
         let caused = faults.cause(kind).await;
         if let Err(error) = &caused {
             ui::say(&format!("{}: {error:#}", kind.name()));
-            undo(self.run).await?;
+            undo(self.run, &self.baseline).await?;
         }
         let mut done = self.done();
         if shown {

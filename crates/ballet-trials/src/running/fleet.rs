@@ -1,13 +1,13 @@
 //! The services' processes: several of each, restarted whenever they end.
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ballet_stage::{Children, Launch, ServiceProcess, wait_until};
+use ballet_terminal::ui;
 use reqwest::Client;
 use rustix::process::Signal;
 use tokio::sync::Mutex;
@@ -15,6 +15,8 @@ use tokio::sync::Mutex;
 use crate::dice::Dice;
 use crate::program::SERVICE;
 use crate::running::clock;
+use crate::running::ends::Ends;
+use crate::running::signals::hears_sigterm;
 
 /// How often the processes are checked.
 const LOOK: Duration = Duration::from_millis(20);
@@ -29,6 +31,10 @@ const CLOCK_IS_SET: Duration = Duration::from_secs(60);
 /// four seconds later, if servers are away; on a machine with a dozen processes for each processor those
 /// are more.
 const SLACK: Duration = Duration::from_secs(20);
+/// A process that ends sooner has not started.
+const SOON: Duration = Duration::from_secs(10);
+/// For how long a process may fail to start, while what it needs is away.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 #[derive(Debug)]
 struct Replica {
@@ -40,19 +46,10 @@ struct Replica {
     /// The earliest time of its restart.
     not_before: Instant,
     since: Instant,
-    /// Whether a stop is in progress, which also restarts it.
+    /// Whether a stop is in progress.
     stopping: bool,
-}
-
-/// How the services ended that were not killed.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Ends {
-    pub(crate) stops: usize,
-    pub(crate) longest_stop: Duration,
-    /// Stops that took too long or failed.
-    pub(crate) bad_stops: Vec<String>,
-    /// Exits that we did not cause.
-    pub(crate) unexpected_exits: Vec<String>,
+    /// The first of its starts that have failed one after the other.
+    failing: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -65,6 +62,8 @@ pub(crate) struct Fleet {
     replicas: Mutex<Vec<Replica>>,
     ends: Mutex<Ends>,
     number: AtomicUsize,
+    /// [`PATIENCE`], but in tests.
+    patience: Duration,
 }
 
 impl Fleet {
@@ -82,6 +81,7 @@ impl Fleet {
             replicas: Mutex::default(),
             ends: Mutex::default(),
             number: 0.into(),
+            patience: PATIENCE,
         })
     }
 
@@ -112,33 +112,52 @@ impl Fleet {
         let service = ServiceProcess::start(&self.children, launch).await?;
         let since = Instant::now();
         let (killed, down, stopping, not_before) = (false, false, false, since);
-        let replica = Replica { service, killed, down, not_before, since, stopping };
+        let failing = None;
+        let replica = Replica { service, killed, down, not_before, since, stopping, failing };
         self.replicas.lock().await.push(replica);
         Ok(())
     }
 
-    /// Restarts every process that has ended. Returns only with an error.
+    /// Restarts every process that has ended. Returns only with an error: it names those that do not start, after
+    /// all others were restarted.
     pub(crate) async fn keep(&self) -> Result<()> {
         loop {
+            let mut lost = Vec::new();
             for replica in self.replicas.lock().await.iter_mut() {
                 replica.service.find_address();
                 if replica.stopping {
                     continue;
                 }
                 let Some(status) = replica.service.ended() else { continue };
+                let name = replica.service.launch.name;
                 // Only once per exit.
                 if !std::mem::replace(&mut replica.down, true) && !replica.killed {
-                    let (name, tail) = (replica.service.launch.name, replica.service.tail());
+                    let tail = replica.service.tail();
                     let last = tail.lines().last().unwrap_or_default();
                     let line = format!("{name} ended with {status}: {last}");
                     self.ends.lock().await.unexpected_exits.push(line);
                     replica.not_before = Instant::now() + Duration::from_millis(200);
+                    let soon = replica.since.elapsed() < SOON;
+                    replica.failing = soon.then(|| replica.failing.unwrap_or(replica.since));
+                    if replica.failing.is_some_and(|since| since.elapsed() > self.patience) {
+                        let why = format!("{name} does not start, and ends with {status}:\n{tail}");
+                        lost.push(why);
+                    }
+                }
+                if replica.killed {
+                    // Perhaps it had started.
+                    replica.failing = None;
                 }
                 if Instant::now() >= replica.not_before {
-                    replica.service.start_again(&self.children).await?;
-                    (replica.killed, replica.down) = (false, false);
+                    match replica.service.start_again(&self.children).await {
+                        Ok(()) => (replica.killed, replica.down) = (false, false),
+                        Err(error) => lost.push(format!("{name} does not start: {error}")),
+                    }
                     replica.since = Instant::now();
                 }
+            }
+            if !lost.is_empty() {
+                bail!(lost.join("\n"));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -179,6 +198,14 @@ impl Fleet {
             replica.service.signal(Signal::CONT);
         }
         Some(name)
+    }
+
+    /// Lets every process go on, by the right time.
+    pub(crate) async fn resume(&self) -> Result<()> {
+        let replicas = self.replicas.lock().await;
+        replicas.iter().for_each(|replica| replica.service.signal(Signal::CONT));
+        let clocks = replicas.iter().map(|replica| clock::shift(&replica.service.launch.log, 0));
+        clocks.collect::<Vec<_>>().into_iter().collect()
     }
 
     /// Lets the clock of a process jump ahead or back, and then to the right time again.
@@ -228,79 +255,55 @@ impl Fleet {
         replicas.iter().filter(|replica| !replica.down).map(process).collect()
     }
 
-    /// Stops a process with SIGTERM, and restarts it unless `for_good`. Returns the service's
-    /// name.
-    pub(crate) async fn stop(
-        &self,
-        dice: &mut Dice,
-        for_good: bool,
-    ) -> Result<Option<&'static str>> {
+    /// Stops a process with SIGTERM. [`Fleet::keep`] restarts it unless `for_good`. Returns the service's name.
+    pub(crate) async fn stop(&self, dice: &mut Dice, for_good: bool) -> Option<&'static str> {
         let (at, name, pid) = {
             let mut replicas = self.replicas.lock().await;
             let names: Vec<_> = replicas.iter().map(|r| r.service.launch.name).collect();
             let has_others = |name| names.iter().filter(|one| **one == name).count() > 1;
             let stoppable = replicas.iter().enumerate().filter(|(_, replica)| {
-                let Replica { service, killed, down, stopping, since, not_before: _ } = replica;
+                let Replica { service, killed, down, stopping, since, .. } = replica;
                 let running = !killed && !down && !stopping && since.elapsed() > YOUNG;
                 let running = running && hears_sigterm(service.pid());
                 running && (!for_good || has_others(service.launch.name))
             });
             let stoppable: Vec<usize> = stoppable.map(|(at, _)| at).collect();
-            let Some(&at) = dice.pick(&stoppable) else { return Ok(None) };
+            let at = *dice.pick(&stoppable)?;
             let replica = &mut replicas[at];
             replica.stopping = true;
             replica.service.signal(Signal::TERM);
             (at, replica.service.launch.name, replica.service.pid())
         };
         let begun = Instant::now();
-        let limit = ServiceProcess::DRAIN + SLACK;
-        let mut late = false;
-        let status = loop {
-            tokio::time::sleep(LOOK).await;
-            let mut replicas = self.replicas.lock().await;
-            let replica = &mut replicas[at];
-            if let Some(status) = replica.service.ended() {
-                break status;
-            }
-            if begun.elapsed() > limit && !std::mem::replace(&mut late, true) {
-                replica.service.signal(Signal::KILL);
-            }
-        };
-        let took = begun.elapsed();
-        self.note_stop(name, pid, status, took, late).await;
+        let mut status = self.ended(at, ServiceProcess::DRAIN + SLACK).await;
+        let late = status.is_none();
+        if late {
+            self.replicas.lock().await[at].service.signal(Signal::KILL);
+            status = self.ended(at, SLACK).await;
+        }
+        let process = format!("{name} (process {pid})");
+        self.ends.lock().await.note_stop(&process, status, begun.elapsed(), late);
         let mut replicas = self.replicas.lock().await;
-        if for_good {
+        if for_good && status.is_some() {
             replicas.remove(at);
         } else {
             let replica = &mut replicas[at];
-            replica.service.start_again(&self.children).await?;
-            (replica.stopping, replica.killed, replica.down) = (false, false, false);
-            replica.since = Instant::now();
+            (replica.stopping, replica.killed, replica.not_before) = (false, true, Instant::now());
         }
-        Ok(Some(name))
+        Some(name)
     }
 
-    async fn note_stop(
-        &self,
-        name: &str,
-        pid: u32,
-        status: ExitStatus,
-        took: Duration,
-        late: bool,
-    ) {
-        let mut ends = self.ends.lock().await;
-        let killed = status.signal() == Some(Signal::KILL.as_raw());
-        if late || !(status.success() || killed) {
-            ends.bad_stops.push(format!(
-                "{name} (process {pid}) was told to stop within {:?} and ended after \
-                 {took:?} with {status}",
-                ServiceProcess::DRAIN
-            ));
+    /// How a process ended, if it does in time.
+    async fn ended(&self, at: usize, limit: Duration) -> Option<ExitStatus> {
+        let begun = Instant::now();
+        while begun.elapsed() < limit {
+            tokio::time::sleep(LOOK).await;
+            let status = self.replicas.lock().await[at].service.ended();
+            if status.is_some() {
+                return status;
+            }
         }
-        if !killed {
-            ends.stops += 1;
-            ends.longest_stop = ends.longest_stop.max(took);
-        }
+        None
     }
 
     /// Whether one more process of a service may be added.
@@ -347,41 +350,19 @@ impl Fleet {
         self.replicas.lock().await.len()
     }
 
-    /// Stops all processes.
+    /// Stops all processes, and names those that even a kill does not end.
     pub(crate) async fn end(&self) {
         let replicas = std::mem::take(&mut *self.replicas.lock().await);
-        let stops = replicas.into_iter().map(|replica| replica.service.stop());
+        let stops = replicas.into_iter().map(|Replica { service, .. }| async move {
+            let (name, pid) = (service.launch.name, service.pid());
+            let limit = ServiceProcess::DRAIN + SLACK;
+            if tokio::time::timeout(limit, service.stop()).await.is_err() {
+                ui::say(&format!("{name} (process {pid}) does not end, though it was killed"));
+            }
+        });
         futures_util::future::join_all(stops).await;
     }
 }
 
-/// Whether a process handles SIGTERM by now. Before, the signal kills it, which says nothing of its stop.
-fn hears_sigterm(pid: u32) -> bool {
-    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    let caught = caught.and_then(|caught| u64::from_str_radix(caught.trim(), 16).ok());
-    caught.is_none_or(|caught| caught & (1 << (Signal::TERM.as_raw() - 1)) != 0)
-}
-
 #[cfg(test)]
-mod tests {
-    use std::io::{BufRead, BufReader};
-    use std::process::{Command, Stdio};
-
-    use super::*;
-
-    #[test]
-    fn a_process_hears_sigterm_once_it_handles_it() {
-        for (script, hears) in [("echo; read -r _", false), ("trap : TERM; echo; read -r _", true)]
-        {
-            let mut command = Command::new("sh");
-            command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
-            let mut shell = command.spawn().expect("sh");
-            let mut said = BufReader::new(shell.stdout.take().expect("its output"));
-            said.read_line(&mut String::new()).expect("a line");
-            assert_eq!(hears_sigterm(shell.id()), hears, "{script}");
-            drop(shell.stdin.take());
-            shell.wait().expect("its end");
-        }
-    }
-}
+mod tests;

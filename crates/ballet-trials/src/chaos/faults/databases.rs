@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use ballet_stage::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
+use crate::chaos::faults::baseline::Baseline;
 use crate::chaos::faults::some::service;
 use crate::dice::Dice;
 use crate::running::long_run::LongRun;
@@ -25,34 +26,22 @@ pub(crate) async fn dump(run: &LongRun, dice: &mut Dice) -> Result<String> {
 }
 
 /// Ends a service's sessions, and refuses all but two new ones for a while.
-pub(crate) async fn pool(run: &LongRun, dice: &mut Dice) -> Result<String> {
-    let service = service(run, dice)?;
-    let url = run.stage.env.admin_database_url(service);
-    let mut db = PgConnection::connect(url).await?;
-    let (role, before): (String, i32) = sqlx::query_as(
-        "select r.rolname::text, r.rolconnlimit from pg_database d \
-         join pg_roles r on r.oid = d.datdba where d.datname = current_database()",
-    )
-    .fetch_one(&mut db)
-    .await?;
-    limit(&mut db, &role, 2).await?;
+pub(crate) async fn pool(baseline: &Baseline, dice: &mut Dice) -> Result<String> {
+    let role = dice.pick(baseline.roles()).context("the system has no services")?;
+    let mut db = PgConnection::connect(&role.url).await?;
+    role.limit(&mut db, 2).await?;
     sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where usename = $1")
-        .bind(&role)
+        .bind(&role.name)
         .execute(&mut db)
         .await?;
     tokio::time::sleep(dice.millis(1_000, 8_000)).await;
-    // The server may have been killed meanwhile, and may be starting.
-    wait_until("the role's connections", PATIENCE, || async {
-        limit(&mut PgConnection::connect(url).await?, &role, before).await.map(Some)
-    })
-    .await
-    .context("the role does not get its connections back")?;
-    Ok(service.to_owned())
+    mend(baseline).await.context("the role does not get its connections back")?;
+    Ok(role.service.to_owned())
 }
 
-async fn limit(db: &mut PgConnection, role: &str, connections: i32) -> Result<(), sqlx::Error> {
-    let statement = format!("alter role \"{role}\" connection limit {connections}");
-    db.execute(AssertSqlSafe(statement)).await.map(drop)
+/// The server may have been killed meanwhile, and may be starting.
+async fn mend(baseline: &Baseline) -> Result<(), ballet_stage::Error> {
+    wait_until("the databases", PATIENCE, || async { baseline.databases().await.map(Some) }).await
 }
 
 /// Makes a provider that a service plays itself hang, or fail at once, for up to a minute: it loses its
@@ -60,6 +49,7 @@ async fn limit(db: &mut PgConnection, role: &str, connections: i32) -> Result<()
 pub(crate) async fn provider(
     subject: &Subject,
     run: &LongRun,
+    baseline: &Baseline,
     dice: &mut Dice,
 ) -> Result<Option<String>> {
     let Some(Sandbox { service, table }) = dice.pick(subject.sandboxes()) else { return Ok(None) };
@@ -78,13 +68,6 @@ pub(crate) async fn provider(
     let away = format!("alter table {table} rename to {table}_away");
     db.execute(AssertSqlSafe(away)).await?;
     tokio::time::sleep(time).await;
-    wait_until("the provider's table", PATIENCE, || async {
-        let mut db = PgConnection::connect(url).await?;
-        let back = format!("alter table if exists {table}_away rename to {table}");
-        db.execute(AssertSqlSafe(back)).await?;
-        Ok::<_, sqlx::Error>(Some(()))
-    })
-    .await
-    .context("the provider does not come back")?;
+    mend(baseline).await.context("the provider does not come back")?;
     Ok(Some(format!("that of {service} fails, {time:?}")))
 }

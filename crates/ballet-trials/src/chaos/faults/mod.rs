@@ -1,6 +1,7 @@
 //! The faults. Each cleans up after itself, so only its consequences remain. After one that could not,
 //! [`undo`] does.
 
+pub(crate) mod baseline;
 mod databases;
 pub(crate) mod kind;
 mod messages;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ballet_stage::{Link, Method, Proxy};
 
+use crate::chaos::faults::baseline::Baseline;
 use crate::chaos::faults::kind::Kind;
 use crate::chaos::faults::some::service;
 use crate::dice::Dice;
@@ -27,6 +29,7 @@ pub(crate) struct Faults<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) run: &'a LongRun,
     pub(crate) recorder: &'a Recorder,
+    pub(crate) baseline: &'a Baseline,
     pub(crate) dice: Dice,
 }
 
@@ -36,14 +39,14 @@ impl Faults<'_> {
         let (servers, fleet) = (&self.run.stage.servers, &self.run.fleet);
         let what = match kind {
             Kind::Kill => return Ok(fleet.kill(&mut self.dice).await.map(str::to_owned)),
-            Kind::Stop => return Ok(fleet.stop(&mut self.dice, false).await?.map(str::to_owned)),
+            Kind::Stop => return Ok(fleet.stop(&mut self.dice, false).await.map(str::to_owned)),
             Kind::Pause => return Ok(fleet.pause(&mut self.dice).await.map(str::to_owned)),
             Kind::Clock => return fleet.shift_clock(&mut self.dice).await,
             Kind::Scale => return self.scale().await,
             Kind::Broker => nodes::all(servers).await?,
             Kind::Leader => nodes::one(self.run, &mut self.dice, true).await?,
             Kind::Follower => nodes::one(self.run, &mut self.dice, false).await?,
-            Kind::Split => nodes::split(servers, &mut self.dice).await?,
+            Kind::Split => nodes::split(servers, self.baseline, &mut self.dice).await?,
             Kind::Postgres => {
                 servers.postgres().kill().await?;
                 tokio::time::sleep(self.dice.millis(0, 3_000)).await;
@@ -55,15 +58,16 @@ impl Faults<'_> {
             Kind::Queue => self.queue().await?,
             Kind::Memory => {
                 let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];
-                self.alarm(&low, undo::MEMORY).await?
+                self.alarm(&low).await?
             }
-            Kind::Disk => self.alarm(&["set_disk_free_limit", "100000GB"], undo::DISK).await?,
+            Kind::Disk => self.alarm(&["set_disk_free_limit", "100000GB"]).await?,
             Kind::Full => return self.full().await,
             Kind::Permission => self.permission().await?,
             Kind::Dump => databases::dump(self.run, &mut self.dice).await?,
-            Kind::Pool => databases::pool(self.run, &mut self.dice).await?,
+            Kind::Pool => databases::pool(self.baseline, &mut self.dice).await?,
             Kind::Provider => {
-                return databases::provider(self.subject, self.run, &mut self.dice).await;
+                return databases::provider(self.subject, self.run, self.baseline, &mut self.dice)
+                    .await;
             }
             Kind::Slow => {
                 let delay = self.dice.millis(5, 100);
@@ -91,7 +95,7 @@ impl Faults<'_> {
             self.run.add(name).await?;
             return Ok(Some(format!("one more of {name}")));
         }
-        let stopped = self.run.fleet.stop(&mut self.dice, true).await?;
+        let stopped = self.run.fleet.stop(&mut self.dice, true).await;
         Ok(stopped.map(|name| format!("one less of {name}")))
     }
 
@@ -143,12 +147,12 @@ impl Faults<'_> {
         Ok(service.to_owned())
     }
 
-    async fn alarm(&mut self, on: &[&str], off: &[&str]) -> Result<String> {
+    async fn alarm(&mut self, on: &[&str]) -> Result<String> {
         let rabbitmq = self.run.stage.servers.rabbitmq();
         rabbitmq.control(on).await?;
         let time = self.dice.millis(1_000, 5_000);
         tokio::time::sleep(time).await;
-        rabbitmq.control(off).await?;
+        self.baseline.node(rabbitmq).await?;
         Ok(format!("{time:?}"))
     }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet_stage::{Method, RabbitMq, Servers, wait_until};
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 
+use crate::chaos::faults::baseline::Baseline;
 use crate::chaos::faults::some::service;
 use crate::dice::Dice;
 use crate::running::long_run::LongRun;
@@ -38,31 +39,33 @@ pub(crate) async fn one(run: &LongRun, dice: &mut Dice, leader: bool) -> Result<
 
 /// Cuts the links between a node and the others, and mends them. The node is in the minority, so it
 /// pauses.
-pub(crate) async fn split(servers: &Servers, dice: &mut Dice) -> Result<String> {
+pub(crate) async fn split(
+    servers: &Servers,
+    baseline: &Baseline,
+    dice: &mut Dice,
+) -> Result<String> {
     let nodes: Vec<_> = servers.nodes().collect();
     let apart = dice.pick(&nodes).context("there is no broker")?;
-    let name = apart.node_name().unwrap_or_default();
-    let others: Vec<_> =
-        nodes.iter().filter(|node| node.node_name() != apart.node_name()).collect();
-    // Another cookie keeps the nodes from connecting again.
-    let cut = |node: String| {
-        format!("erlang:set_cookie('{node}', apart), erlang:disconnect_node('{node}').")
-    };
-    let mend = |node: String| format!("erlang:set_cookie('{node}', erlang:get_cookie()).");
-    for other in &others {
-        other.control(&["eval", &cut(name.clone())]).await?;
-        apart.control(&["eval", &cut(other.node_name().unwrap_or_default())]).await?;
+    for other in nodes.iter().filter(|node| node.node_name() != apart.node_name()) {
+        cut(other, apart).await?;
+        cut(apart, other).await?;
     }
     tokio::time::sleep(dice.millis(5_000, 25_000)).await;
-    for other in &others {
-        other.control(&["eval", &mend(name.clone())]).await?;
-        apart.control(&["eval", &mend(other.node_name().unwrap_or_default())]).await?;
-    }
     wait_until("the node to be back", PATIENCE, || async {
-        apart.control(&["await_startup"]).await.map(Some)
+        // All of them, whatever one says: the node waits for the others.
+        let mended = join_all(nodes.iter().map(|node| baseline.node(node))).await;
+        mended.into_iter().collect::<Result<()>>()?;
+        anyhow::Ok(apart.control(&["await_startup"]).await.map(Some)?)
     })
     .await?;
-    Ok(name)
+    Ok(apart.node_name().unwrap_or_default())
+}
+
+/// Cuts a node's link to another one. Another cookie keeps it from connecting again.
+pub(super) async fn cut(node: &RabbitMq, other: &RabbitMq) -> Result<()> {
+    let other = other.node_name().unwrap_or_default();
+    let cut = format!("erlang:set_cookie('{other}', apart), erlang:disconnect_node('{other}').");
+    Ok(node.control(&["eval", &cut]).await.map(drop)?)
 }
 
 /// Freezes one node.

@@ -1,0 +1,62 @@
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+/// It stops when it is told to. `orders` says why it does not start, once it may not.
+const PROGRAM: &str = r#"#!/bin/sh
+if [ "$TRIAL_SERVICE" = orders ] && [ -e "$0.broken" ]; then echo no such table; exit 3; fi
+trap 'exit 0' TERM
+while :; do sleep 0.05; done
+"#;
+
+/// Stops processes until it was one of `orders`.
+async fn stop_orders(fleet: &Fleet) {
+    let mut dice = Dice::new(1, 1);
+    while fleet.stop(&mut dice, false).await != Some("orders") {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_does_not_start_after_its_stop_is_named() {
+    let dir = std::env::temp_dir().join(format!("ballet-fleet-{}", std::process::id()));
+    fs::create_dir_all(&dir).expect("a directory");
+    let program = dir.join("service");
+    fs::write(&program, PROGRAM).expect("a program");
+    fs::set_permissions(&program, Permissions::from_mode(0o700)).expect("a program");
+    let fleet = Fleet::new(Children::new().expect("a watchdog"), &dir, Vec::new());
+    let patience = Duration::from_millis(500);
+    let fleet = Fleet { program, patience, ..fleet.expect("a fleet") };
+    for name in ["orders", "payments"] {
+        fleet.add(name, "", "").await.expect("a process");
+    }
+    fs::write(dir.join("service.broken"), "").expect("a file");
+    let stopped = async {
+        stop_orders(&fleet).await;
+        std::future::pending::<String>().await
+    };
+    let error = tokio::select! {
+        kept = fleet.keep() => kept.expect_err("orders does not start").to_string(),
+        never = stopped => never,
+    };
+    assert!(error.starts_with("orders does not start, and ends with exit status: 3"), "{error}");
+    assert!(error.ends_with("no such table"), "{error}");
+
+    // There is not even a process, because its log cannot be written. The other one is restarted.
+    let killed = {
+        let mut replicas = fleet.replicas.lock().await;
+        replicas[0].service.launch.log = dir.join("none").join("orders.log");
+        replicas[0].service.signal(Signal::KILL);
+        replicas[1].killed = true;
+        replicas[1].service.signal(Signal::KILL);
+        replicas[1].service.pid()
+    };
+    tokio::time::sleep(patience).await;
+    let error = fleet.keep().await.expect_err("orders does not start").to_string();
+    assert!(error.starts_with("orders does not start: cannot write "), "{error}");
+    let running = fleet.processes().await;
+    assert!(matches!(&running[..], [(name, pid)] if name == "payments-1" && *pid != killed));
+    fleet.end().await;
+    fs::remove_dir_all(&dir).expect("its end");
+}
