@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ballet::Clock;
-use ballet::TlsSettings;
 use ballet::core::topology::REDRIVE;
+use ballet::settings::TlsSettings;
 use ballet_amqp::{Broker, RabbitMq, tls};
 use ballet_store::database::connection::connect_options;
 use clap::Args;

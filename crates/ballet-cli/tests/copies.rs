@@ -4,10 +4,10 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet::core::Versioned;
 use ballet::core::{System, topology};
 use ballet::{
     Entity, EntityEvent, Event, EventType, Migration, Participant, Running, Service, Settings,
-    Versioned,
 };
 use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::memory::MemoryBroker;

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use ballet::{Clock, Part, Service, Settings};
+use ballet::core::Part;
+use ballet::{Clock, Service, Settings};
 use clap::Parser;
 
 /// The variable that tells a process of a trial which service it is.

@@ -95,8 +95,8 @@
 //! | to write | read |
 //! |---|---|
 //! | a step and its compensation | [`Step`], [`Compensate`] |
-//! | a step that takes many messages at once | [`BulkStep`], [`BulkCompensate`] |
-//! | a step that calls another system | [`CallStep`], [`CallCompensate`] |
+//! | a step that takes many messages at once | [`bulk::BulkStep`], [`bulk::BulkCompensate`] |
+//! | a step that calls another system | [`calls::CallStep`], [`calls::CallCompensate`] |
 //! | the service that decides how a saga ends | [`Owner`], [`OwnerSteps`] |
 //! | a copy of another service's data | [`Participant::copies`], [`Entity`], [`copies`] |
 //! | what another service copies | [`Participant::shares`], [`EntityEvent`] |
@@ -121,24 +121,13 @@ mod upkeep;
 
 pub use ballet_amqp as amqp;
 pub use ballet_core as core;
-pub use ballet_core::{
-    CopyRequested, Entity, EntityEvent, Event, EventType, Key, MessageId, Never, Part, Republished,
-    Saga, SagaId, Trigger, Versioned,
-};
-
-pub use ballet_store::calls::key::CallKey;
+pub use ballet_core::{Entity, EntityEvent, Event, EventType, Key, MessageId, Never, Saga, SagaId};
 pub use ballet_store::schema::migration::Migration;
 
-pub use declare::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx};
-pub use declare::call_step::{
-    Ask, CallCompensate, CallCompensateResult, CallStep, CallStepResult, CompensateRequestResult,
-    RequestResult, call, known,
-};
 pub use declare::clock::Clock;
 pub use declare::copies::CopyOf;
 pub use declare::deadline::Due;
 pub use declare::failure::{Failure, FailureKind, broken_constraint};
-pub use declare::item::Item;
 pub use declare::owner::{Abort, Owner};
 pub use declare::participant::{OwnerSteps, Participant, SagaSteps};
 pub use declare::projection::Projection;
@@ -155,21 +144,47 @@ pub use service::error::StartError;
 pub use service::program::main;
 pub use service::running::Running;
 pub use service::service::Service;
-pub use service::settings::error::SettingsError;
-pub use service::settings::settings::{LogFormat, Settings};
-pub use service::settings::tls::TlsSettings;
+pub use service::settings::settings::Settings;
+
+pub mod bulk {
+    //! Steps that take the messages of many sagas at once.
+
+    pub use crate::declare::bulk::{
+        BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx,
+    };
+    pub use crate::declare::item::Item;
+}
+
+pub mod calls {
+    //! Steps that call another system, outside of any transaction.
+
+    pub use ballet_store::calls::key::CallKey;
+
+    pub use crate::declare::call_step::{
+        Ask, CallCompensate, CallCompensateResult, CallStep, CallStepResult,
+        CompensateRequestResult, RequestResult, call, known,
+    };
+}
 
 pub mod kinds {
     //! The kinds of steps, as traits: which steps may be declared as what.
     //!
-    //! They are implemented for every [`Step`](crate::Step), [`BulkStep`](crate::BulkStep) and
-    //! [`CallStep`](crate::CallStep) that fits. A declaration that does not fit does not compile,
+    //! They are implemented for every [`Step`](crate::Step), [`BulkStep`](crate::bulk::BulkStep) and
+    //! [`CallStep`](crate::calls::CallStep) that fits. A declaration that does not fit does not compile,
     //! and the error says what is missing.
 
     pub use crate::declare::declarable::{
         Bulk, Compensatable, Decides, Local, Outside, Retriable, Starts,
     };
     pub use crate::declare::erased::any::ErasedStep;
+}
+
+pub mod settings {
+    //! The parts of [`Settings`](crate::Settings), and the error that a wrong one is.
+
+    pub use crate::service::settings::error::SettingsError;
+    pub use crate::service::settings::settings::LogFormat;
+    pub use crate::service::settings::tls::TlsSettings;
 }
 
 pub mod copies {

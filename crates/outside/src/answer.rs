@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballet::CallKey;
+use ballet::calls::CallKey;
 use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode, header};
 use serde::Deserialize;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ballet::CallKey;
+use ballet::calls::CallKey;
 use ballet_signature::{Secrets, WrongSetting};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::CallKey;
+use ballet::calls::CallKey;
 use ballet_stage::{Authority, Identity};
 use outside::{Client, Connection, NoAnswer, Secrets};
 use rustls::ServerConfig;

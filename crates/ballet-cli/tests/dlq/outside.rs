@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use ballet::CallKey;
+use ballet::calls::CallKey;
 use payments::provider::{
     Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
 };

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ballet::bulk::Item;
 use ballet::{
-    Compensate, CompensateResult, Failure, Item, Migration, Outcome, Participant, Rows, Service,
+    Compensate, CompensateResult, Failure, Migration, Outcome, Participant, Rows, Service,
     Settings, Step, StepResult, Tx, done,
 };
 use clap::Parser;

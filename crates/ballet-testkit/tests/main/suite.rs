@@ -3,11 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
+use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{
-    BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, CallKey, CallStep,
-    CallStepResult, Compensate, CompensateResult, Compensated, Event, EventType, Failure, Item,
-    Migration, Never, Outcome, Participant, RequestResult, Saga, Service, Step, StepResult, Tx,
-    call, compensated, done, refused,
+    Compensate, CompensateResult, Compensated, Event, EventType, Failure, Migration, Never,
+    Outcome, Participant, Saga, Service, Step, StepResult, Tx, compensated, done, refused,
 };
 use ballet_testkit::suite::{Case, Outside, Suite, published};
 use schemars::JsonSchema;

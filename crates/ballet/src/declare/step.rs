@@ -15,7 +15,7 @@ use crate::declare::tx::Tx;
 ///
 /// `run` takes effect at most once per saga, even if messages arrive twice, late or out of order.
 /// It runs inside the service's transaction: its writes commit together with its outcome, or not at
-/// all. For work outside of the database, see [`CallStep`](crate::CallStep).
+/// all. For work outside of the database, see [`CallStep`](crate::calls::CallStep).
 ///
 /// ```
 /// # use ballet::*;

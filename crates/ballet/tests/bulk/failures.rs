@@ -2,10 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ballet::{
-    BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Compensated, Failure, Item,
-    Never, Outcome, Participant, Retry, SagaId,
-};
+use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
+use ballet::{Compensated, Failure, Never, Outcome, Participant, Retry, SagaId};
 
 use crate::hall::{OrderCancelled, OrderPlaced, SeatsFreed, SeatsHeld, Show};
 use crate::stage::{Stage, header};

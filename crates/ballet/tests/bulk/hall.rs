@@ -1,10 +1,10 @@
 //! A hall that holds seats, sells them and sends ushers, with ordinary steps and with bulk steps.
 
+use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
 use ballet::{
-    BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Compensate,
-    CompensateResult, Compensated, Event, EventType, Failure, Item, Migration, Never, Outcome,
-    Participant, Saga, SagaId, Step, StepResult, Tx, compensated, compensated_silently, done,
-    refused,
+    Compensate, CompensateResult, Compensated, Event, EventType, Failure, Migration, Never,
+    Outcome, Participant, Saga, SagaId, Step, StepResult, Tx, compensated, compensated_silently,
+    done, refused,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
 use ballet::{
-    BulkResult, BulkStep, BulkTx, Compensate, CompensateResult, Failure, Item, Never, Outcome,
-    Participant, Rows, Step, StepResult, Tx, compensated, done,
+    Compensate, CompensateResult, Failure, Never, Outcome, Participant, Rows, Step, StepResult, Tx,
+    compensated, done,
 };
 use sqlx::PgConnection;
 use tokio::sync::Barrier;

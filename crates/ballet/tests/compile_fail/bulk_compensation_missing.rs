@@ -1,6 +1,6 @@
 //! A compensatable bulk step without a compensation.
 include!("prelude.inc");
-
+use ballet::bulk::*;
 struct ReserveAll;
 impl BulkStep for ReserveAll {
     const NAME: &'static str = "reserve";

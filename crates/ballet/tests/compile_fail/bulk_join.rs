@@ -1,6 +1,6 @@
 //! A bulk step cannot join events.
 include!("prelude.inc");
-
+use ballet::bulk::*;
 struct ReserveAll;
 impl BulkStep for ReserveAll {
     const NAME: &'static str = "reserve";

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ballet::{Entity, EntityEvent, Event, EventType, Handle, Migration, Participant, Versioned};
+use ballet::core::Versioned;
+use ballet::{Entity, EntityEvent, Event, EventType, Handle, Migration, Participant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;

@@ -1,7 +1,7 @@
 //! Any order, duplicates and losses of an owner's events: what was not lost is copied, and a run
 //! brings the rest.
 
-use ballet::Versioned;
+use ballet::core::Versioned;
 use ballet_store::copies::rebuild::Rebuild;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ballet::{Versioned, copies};
+use ballet::copies;
+use ballet::core::Versioned;
 use ballet_store::copies::rebuild::Rebuild;
 
 use crate::lamps::{Lamp, LampChanged, LampRemoved, Lamps, change};

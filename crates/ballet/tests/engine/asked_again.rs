@@ -3,10 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ballet::{
-    CallKey, CallStep, CallStepResult, Failure, Never, Outcome, Participant, RequestResult, Tx,
-    call,
-};
+use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
+use ballet::{Failure, Never, Outcome, Participant, Tx};
 use ballet_stage::wait_until;
 use ballet_store::inbox::{failures, stuck};
 use sqlx::{Connection, PgConnection};

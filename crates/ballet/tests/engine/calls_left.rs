@@ -1,10 +1,8 @@
 //! Calls that were left behind, or whose answer could not be taken in at first: each is made in the
 //! end, by a process that knows its step.
 
-use ballet::{
-    CallKey, CallStep, CallStepResult, Event, EventType, Failure, Never, Participant,
-    RequestResult, SagaId, Tx, call, done,
-};
+use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
+use ballet::{Event, EventType, Failure, Never, Participant, SagaId, Tx, done};
 use ballet_stage::wait_until;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ballet::{
+use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, Event, EventType, Failure, Never, Participant, RequestResult, Saga,
-    Tx, call, compensated, done,
+    CompensateRequestResult, RequestResult, call,
 };
+use ballet::{Event, EventType, Failure, Never, Participant, Saga, Tx, compensated, done};
 use ballet_ops::sagas::NotSolved;
 use ballet_stage::wait_until;
 use schemars::JsonSchema;

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ballet::{
+use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, Failure, Outcome, Participant, RequestResult, SagaId, Tx, call,
-    compensated, done,
+    CompensateRequestResult, RequestResult, call,
 };
+use ballet::{Failure, Outcome, Participant, SagaId, Tx, compensated, done};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
 use sqlx::{Connection, PgConnection};

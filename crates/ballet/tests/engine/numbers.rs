@@ -3,11 +3,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use ballet::calls::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, RequestResult, call, known,
+};
 use ballet::{
-    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult, Compensate,
-    CompensateRequestResult, CompensateResult, Event, EventType, Failure, Never, Participant,
-    RequestResult, SagaId, Step, StepResult, Tx, call, compensated, compensated_silently, done,
-    known,
+    Compensate, CompensateResult, Event, EventType, Failure, Never, Participant, SagaId, Step,
+    StepResult, Tx, compensated, compensated_silently, done,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

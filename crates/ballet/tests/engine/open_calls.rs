@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ballet::{
-    CallKey, CallStep, CallStepResult, Failure, Never, Outcome, Participant, RequestResult,
-    Service, Settings, Tx, call,
-};
+use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
+use ballet::{Failure, Never, Outcome, Participant, Service, Settings, Tx};
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_store::inbox::stuck;
 use sqlx::{Connection, PgConnection};

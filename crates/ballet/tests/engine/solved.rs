@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use ballet::calls::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, RequestResult, call,
+};
 use ballet::core::EventType;
 use ballet::{
-    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult, Clock, Compensate,
-    CompensateRequestResult, CompensateResult, Event, Failure, Never, Participant, RequestResult,
-    SagaId, Step, StepResult, Tx, call, compensated, done,
+    Clock, Compensate, CompensateResult, Event, Failure, Never, Participant, SagaId, Step,
+    StepResult, Tx, compensated, done,
 };
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{ByHand, FailedMessage, NotSolved, SolvedStep, solve};

@@ -4,11 +4,14 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use ballet::calls::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, RequestResult, call,
+};
 use ballet::{
-    Abort, CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult, Compensate,
-    CompensateRequestResult, CompensateResult, Compensated, Due, Event, EventType, Failure,
-    Migration, Never, Outcome, Owner, Participant, Projection, RequestResult, Saga, Step,
-    StepResult, Tx, call, compensated, done, refused,
+    Abort, Compensate, CompensateResult, Compensated, Due, Event, EventType, Failure, Migration,
+    Never, Outcome, Owner, Participant, Projection, Saga, Step, StepResult, Tx, compensated, done,
+    refused,
 };
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;

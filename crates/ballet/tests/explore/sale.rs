@@ -1,11 +1,13 @@
 //! The service under exploration: payments of a sale. First the amount is authorized (by a call,
 //! or, in the local variant, noted in a table), later it is captured.
 
+use ballet::calls::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, RequestResult, call, known,
+};
 use ballet::{
-    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult, Compensate,
-    CompensateRequestResult, CompensateResult, Event, EventType, Failure, Migration, Participant,
-    RequestResult, Saga, Step, StepResult, Tx, call, compensated, compensated_silently, done,
-    known, refused,
+    Compensate, CompensateResult, Event, EventType, Failure, Migration, Participant, Saga, Step,
+    StepResult, Tx, compensated, compensated_silently, done, refused,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

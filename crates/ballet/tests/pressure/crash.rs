@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ballet::{
-    CallKey, CallStep, CallStepResult, Failure, Never, Participant, RequestResult, Retry, Settings,
-    Step, StepResult, Tx, call, done,
-};
+use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
+use ballet::{Failure, Never, Participant, Retry, Settings, Step, StepResult, Tx, done};
 use ballet_stage::Postgres;
 use reqwest::Url;
 use sqlx::{Connection, Executor, PgConnection};

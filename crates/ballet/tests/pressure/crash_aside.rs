@@ -3,11 +3,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
+use ballet::core::Versioned;
 use ballet::core::topology;
 use ballet::{
-    CallKey, CallStep, CallStepResult, Entity, EntityEvent, Event, EventType, Failure, Migration,
-    Never, Owner, Participant, RequestResult, Retry, SagaId, Service, Settings, Step, StepResult,
-    Tx, Versioned, call, done,
+    Entity, EntityEvent, Event, EventType, Failure, Migration, Never, Owner, Participant, Retry,
+    SagaId, Service, Settings, Step, StepResult, Tx, done,
 };
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_ops::redrive::Note;

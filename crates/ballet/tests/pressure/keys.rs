@@ -1,6 +1,7 @@
 //! A bulk step whose key panics.
 
-use ballet::{BulkResult, BulkStep, BulkTx, Item, Never, Outcome, Participant, Retry};
+use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
+use ballet::{Never, Outcome, Participant, Retry};
 
 use crate::stage::{RoomBooked, Stage, Trip, TripBooked, until};
 

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
+use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{
-    BulkResult, BulkStep, BulkTx, CallKey, CallStep, CallStepResult, Failure, Item, Never, Outcome,
-    Participant, Projection, RequestResult, SagaId, Step, StepResult, Tx, call, done,
+    Failure, Never, Outcome, Participant, Projection, SagaId, Step, StepResult, Tx, done,
 };
 use sqlx::Executor;
 use tokio::sync::Semaphore;

@@ -4,11 +4,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use ballet::calls::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, RequestResult, call, known,
+};
 use ballet::{
-    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult, Compensate,
-    CompensateRequestResult, CompensateResult, Compensated, Event, EventType, Failure, Migration,
-    Never, Participant, RequestResult, Step, StepResult, Tx, call, compensated,
-    compensated_silently, done, known,
+    Compensate, CompensateResult, Compensated, Event, EventType, Failure, Migration, Never,
+    Participant, Step, StepResult, Tx, compensated, compensated_silently, done,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,7 @@
 //! The contestant `ballet-bulk`: the same steps as bulk handlers.
 
-use ballet::{
-    BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Compensated, Failure, Item,
-    Never, Outcome, Participant, Rows, Service,
-};
+use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
+use ballet::{Compensated, Failure, Never, Outcome, Participant, Rows, Service};
 use sqlx::PgConnection;
 
 use crate::contestants::ordinary::{MIGRATIONS, Opener, accounts, check};

@@ -1,8 +1,9 @@
 //! The contestant `ballet`: ordinary handlers, as in the README.
 
+use ballet::bulk::Item;
 use ballet::{
-    Compensate, CompensateResult, Failure, Item, Migration, Never, Owner, Participant, Rows,
-    Service, Step, StepResult, Tx, compensated, done, refused,
+    Compensate, CompensateResult, Failure, Migration, Never, Owner, Participant, Rows, Service,
+    Step, StepResult, Tx, compensated, done, refused,
 };
 use sqlx::PgConnection;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ballet::Versioned;
+use ballet::core::Versioned;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! A carrier that is quick, but for one country: there it answers only after weeks, by the clock of its
 //! process. A run in which time passes fast uses it for orders whose deadline passes.
 
-use ballet::{CallKey, Clock};
+use ballet::Clock;
+use ballet::calls::CallKey;
 use jiff::{SignedDuration, Timestamp};
 use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
 use shipping::sandbox::Sandbox;

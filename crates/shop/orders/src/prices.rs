@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use ballet::{Versioned, copies};
+use ballet::copies;
+use ballet::core::Versioned;
 use jiff::{SignedDuration, Timestamp};
 use shop_events::catalog::Product;
 use shop_events::{OrderLine, Sku};

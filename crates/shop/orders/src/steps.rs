@@ -1,9 +1,8 @@
 //! The steps of orders in the saga that it owns.
 
+use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
 use ballet::core::id;
-use ballet::{
-    BulkResult, BulkStep, BulkTx, Failure, Item, Never, Outcome, Owner, Step, StepResult, Tx, done,
-};
+use ballet::{Failure, Never, Outcome, Owner, Step, StepResult, Tx, done};
 use shop_events::cart::CartCheckedOut;
 use shop_events::inventory::StockCommitted;
 use shop_events::orders::{OrderCancelled, OrderCompleted, OrderConfirmed, OrderPlaced};

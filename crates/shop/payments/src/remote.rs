@@ -1,6 +1,6 @@
 //! A card processor behind an HTTP API. docs/providers.md says what it owes.
 
-use ballet::CallKey;
+use ballet::calls::CallKey;
 use outside::{Client, Connection, NoAnswer as Lost, Word, WrongSetting};
 use serde::{Deserialize, Serialize};
 use shop_events::{Money, OrderId};

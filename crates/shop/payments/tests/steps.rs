@@ -1,6 +1,7 @@
 //! Every step of payments, tried by the suite for steps.
 
-use ballet::{CallKey, SagaId};
+use ballet::SagaId;
+use ballet::calls::CallKey;
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Case, Outside, Published, Suite, published};
 use payments::provider::{

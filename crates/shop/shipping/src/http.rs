@@ -3,8 +3,9 @@
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use ballet::calls::CallKey;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet::{CallKey, Handle, SagaId};
+use ballet::{Handle, SagaId};
 use ballet_openapi::{Api, NoContent, Operation, json};
 use jiff::Timestamp;
 use outside::{Door, Signed, Webhooks};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballet::CallKey;
+use ballet::calls::CallKey;
 use outside::{Client, Connection, NoAnswer as Lost, Word, WrongSetting};
 use serde::{Deserialize, Serialize};
 use shop_events::OrderId;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ballet::CallKey;
+use ballet::calls::CallKey;
 
 use crate::carrier::{Book, Booking, Cancelled, Carrier, Delivered, Parcel, Reply};
 

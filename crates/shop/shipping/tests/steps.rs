@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ballet::{CallKey, SagaId};
+use ballet::SagaId;
+use ballet::calls::CallKey;
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Case, Outside, Published, Suite, published};
 use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};

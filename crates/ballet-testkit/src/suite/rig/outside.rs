@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ballet::CallKey;
+use ballet::calls::CallKey;
 use tokio::sync::watch;
 
 /// The half of a call that the suite disturbs.

@@ -83,7 +83,7 @@ mod tests {
     use std::sync::Arc;
 
     use anyhow::anyhow;
-    use ballet::Part;
+    use ballet::core::Part;
     use ballet::core::System;
     use ballet::core::topology::JOURNAL_POLICY;
     use ballet_stage::{Method, Options, Servers, Stage};

@@ -2,8 +2,9 @@
 //! a change of one product says nothing of the others, and a checkout is of the version that was read.
 
 use axum::extract::State;
+use ballet::core::Versioned;
 use ballet::http::{Json, Path, Place, Problem};
-use ballet::{Handle, Tx, Versioned, copies};
+use ballet::{Handle, Tx, copies};
 use ballet_openapi::{Found, New};
 use shop_access::Caller;
 use shop_events::cart::{CartCleared, ClearReason};

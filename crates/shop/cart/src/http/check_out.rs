@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use axum::extract::State;
+use ballet::core::Versioned;
 use ballet::http::{Json, Path, Problem};
-use ballet::{Handle, SagaId, Tx, Versioned, copies};
+use ballet::{Handle, SagaId, Tx, copies};
 use ballet_openapi::IfMatch;
 use shop_access::Caller;
 use shop_events::cart::CartCheckedOut;

@@ -1,6 +1,7 @@
 //! The step `commit_stock`.
 
-use ballet::{Failure, Item, Never, Rows, Step, StepResult, Tx, done};
+use ballet::bulk::Item;
+use ballet::{Failure, Never, Rows, Step, StepResult, Tx, done};
 use shop_events::inventory::StockCommitted;
 use shop_events::orders::OrderConfirmed;
 use sqlx::PgConnection;

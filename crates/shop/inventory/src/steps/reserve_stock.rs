@@ -1,8 +1,8 @@
 //! The step `reserve_stock` and its compensation.
 
+use ballet::bulk::Item;
 use ballet::{
-    Compensate, CompensateResult, Failure, Item, Rows, Step, StepResult, Tx, compensated, done,
-    refused,
+    Compensate, CompensateResult, Failure, Rows, Step, StepResult, Tx, compensated, done, refused,
 };
 use shop_events::inventory::{StockReleased, StockReservationFailed, StockReserved};
 use shop_events::orders::OrderPlaced;

@@ -1,6 +1,7 @@
 //! The table of the sandbox's operations. Each statement commits by itself.
 
-use ballet::{CallKey, Failure, TextEnum};
+use ballet::calls::CallKey;
+use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use paging::Limit;
 use schemars::JsonSchema;

@@ -20,7 +20,7 @@ pub(crate) mod memory;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use ballet::CallKey;
+use ballet::calls::CallKey;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::{
+use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, Failure, RequestResult, Tx, call, compensated, compensated_silently,
-    done, known, refused,
+    CompensateRequestResult, RequestResult, call, known,
 };
+use ballet::{Failure, Tx, compensated, compensated_silently, done, refused};
 use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::payments::{PaymentAuthorized, PaymentDeclined, PaymentVoided};

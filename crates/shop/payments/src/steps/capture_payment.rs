@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::{
+use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, Failure, RequestResult, Tx, call, compensated, done, known, refused,
+    CompensateRequestResult, RequestResult, call, known,
 };
+use ballet::{Failure, Tx, compensated, done, refused};
 use shop_events::payments::{PaymentCaptureFailed, PaymentCaptured, PaymentRefunded};
 use shop_events::shipping::ShipmentScheduled;
 

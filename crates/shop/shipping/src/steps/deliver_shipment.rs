@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ballet::{CallKey, CallStep, CallStepResult, Failure, Never, RequestResult, Tx, call, done};
+use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
+use ballet::{Failure, Never, Tx, done};
 use shop_events::shipping::{ShipmentDelivered, ShipmentDispatched};
 
 use crate::carrier::{Carrier, Delivered, NoAnswer, Parcel};

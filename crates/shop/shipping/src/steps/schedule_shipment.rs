@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::{
+use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, Failure, RequestResult, Tx, call, compensated, done, refused,
+    CompensateRequestResult, RequestResult, call,
 };
+use ballet::{Failure, Tx, compensated, done, refused};
 use shop_events::orders::OrderPlaced;
 use shop_events::payments::PaymentAuthorized;
 use shop_events::shipping::{ShipmentCancelled, ShipmentRejected, ShipmentScheduled};
