@@ -27,7 +27,7 @@ macro_rules! events {
 
 events! {
     SeatReserved = EventType::in_saga("reservations.seat_reserved.v1"), { seat: String }
-    // The turnstile is no service of ours. It may publish this event, and nothing else.
+    // The turnstile is no service of ours. It has a broker user that may publish this event, and nothing else.
     GuestArrived = EventType::in_saga("reservations.guest_arrived.v1").also_from(&["turnstile"]), {}
     SeatKept = EventType::in_saga("reservations.seat_kept.v1"), {}
     TimeOver = EventType::in_saga("reservations.time_over.v1"), { since: Timestamp }

@@ -202,7 +202,7 @@ impl World {
         self.request(Method::GET, service, path, None).await
     }
 
-    /// Ends the test. What became a dead letter was expected by [`dead_letter`](Self::dead_letter), or by nobody.
+    /// Ends the test, with as many dead letters as it expects.
     pub(crate) async fn close(self, dead_letters: usize) {
         let dead = self.seen("dead").await;
         assert_eq!(dead.len(), dead_letters, "{dead:#?}");
