@@ -1,0 +1,109 @@
+//! Begin a saga: `POST /orders` writes the order's row and publishes the first event, both or neither.
+//!
+//! The service that begins a saga owns it. Its row decides how the saga ends: of a refusal and the decision, the
+//! first that is committed wins. Nobody conducts: the box office does not know the snack bar.
+//! A request that is sent again is another order here; orders of the shop (`once.rs`) take an `Idempotency-Key`.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use ballet::http::{Json, Place, Problem};
+use ballet::{Failure, Handle, Migration, Never, Owner, Participant, SagaId, Service};
+use ballet::{Step, StepResult, Tx, done};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::ticket_order::{
+    CardCharged, CardDeclined, OrderCancelled, OrderConfirmed, SoldOut, TicketOrder, TicketsOrdered,
+};
+
+const SEAT_CENTS: i64 = 1_200;
+
+#[derive(Debug, Deserialize)]
+struct Wish {
+    guest: String,
+    show: String,
+    seats: u16,
+    popcorn: u16,
+    card: String,
+}
+
+async fn order(
+    State(handle): State<Handle>,
+    Json(Wish { guest, show, seats, popcorn, card }): Json<Wish>,
+) -> Result<(StatusCode, Json<Uuid>), Problem> {
+    if !(1..=10).contains(&seats) {
+        let problem = Problem::unprocessable("an order is for 1 to 10 seats");
+        return Err(problem.at(Place::body(["seats"])));
+    }
+    let order_id: Uuid = handle.new_id();
+    let mut unit = handle.saga_unit(SagaId(order_id)).await?;
+    sqlx::query("insert into ticket_order (order_id, guest, seats) values ($1, $2, $3)")
+        .bind(order_id)
+        .bind(guest)
+        .bind(i32::from(seats))
+        .execute(unit.tx().db())
+        .await?;
+    // The price is ours, so no client may name it.
+    let price_cents = i64::from(seats) * SEAT_CENTS;
+    unit.originate(TicketsOrdered { order_id, show, seats, popcorn, price_cents, card }).await?;
+    unit.commit().await?;
+    Ok((StatusCode::CREATED, Json(order_id)))
+}
+
+#[derive(Debug)]
+pub struct OrderRow;
+
+impl Owner for OrderRow {
+    type Saga = TicketOrder;
+
+    async fn abort(&self, tx: &mut Tx<'_>, cancelled: &OrderCancelled) -> Result<(), Failure> {
+        let cancel =
+            "update ticket_order set status = 'cancelled', reason = $2 where order_id = $1";
+        let cancel = sqlx::query(cancel).bind(cancelled.order_id).bind(&cancelled.reason);
+        cancel.execute(tx.db()).await?;
+        Ok(())
+    }
+}
+
+/// The decision: it does not run if the order was cancelled first.
+#[derive(Debug)]
+pub struct ConfirmOrder;
+
+impl Step for ConfirmOrder {
+    const NAME: &'static str = "confirm_order";
+    type On = CardCharged;
+    type Done = OrderConfirmed;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, charged: CardCharged) -> StepResult<Self> {
+        let confirm = "update ticket_order set status = 'confirmed' where order_id = $1
+                       returning guest, seats";
+        let confirm = sqlx::query_as::<_, (String, i32)>(confirm).bind(charged.order_id);
+        let (guest, seats) = confirm.fetch_one(tx.db()).await?;
+        done(OrderConfirmed { order_id: charged.order_id, guest, seats: u16::try_from(seats)? })
+    }
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_ticket_order",
+    sql: "create table ticket_order (order_id uuid primary key, guest text not null, seats int not null,
+              status text not null default 'open', reason text)",
+}];
+
+#[must_use]
+pub fn service() -> Service {
+    let participant = Participant::new("box_office").owns(OrderRow, |saga| {
+        saga.originates::<TicketsOrdered>("order_tickets")
+            .aborts_on(|SoldOut { order_id }| cancelled(order_id, "sold out".to_owned()))
+            .aborts_on(|CardDeclined { order_id, reason }| cancelled(order_id, reason))
+            .decides(ConfirmOrder)
+    });
+    let routes = |handle| Router::new().route("/orders", post(order)).with_state(handle);
+    Service::new(participant).migrations(TABLES).routes(routes)
+}
+
+fn cancelled(order_id: Uuid, reason: String) -> OrderCancelled {
+    OrderCancelled { order_id, reason }
+}

@@ -1,0 +1,85 @@
+//! Handle many messages at once: the club grants points for all orders that are ready, with one statement.
+//!
+//! A bulk step is declared like any other, and one can replace the other at any time. Its handler gets the messages
+//! of a batch, each of another saga. If one of them fails, only that one does: the others are tried without it.
+
+use ballet::{
+    BulkResult, BulkStep, BulkTx, Event, EventType, Failure, Item, Key, Migration, Never, Outcome,
+    Participant, Rows, Service,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::ticket_order::{ORDER, OrderConfirmed, TicketOrder};
+
+const POINTS_A_SEAT: i64 = 10;
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PointsGranted {
+    pub order_id: Uuid,
+    pub points: i64,
+}
+
+impl Event for PointsGranted {
+    const TYPE: EventType = EventType::in_saga("club.points_granted.v1");
+    const KEYS: &'static [Key] = &[ORDER];
+}
+
+#[derive(Debug)]
+pub struct GrantPoints;
+
+impl BulkStep for GrantPoints {
+    const NAME: &'static str = "grant_points";
+    type On = OrderConfirmed;
+    type Done = PointsGranted;
+    type Refused = Never;
+
+    /// Two replicas may grant points to the same guests at a time. Named rows are locked in one order, before any
+    /// handler runs, so the replicas do not deadlock.
+    async fn touches(
+        _: &mut PgConnection,
+        orders: &[Item<&OrderConfirmed>],
+    ) -> Result<Rows, Failure> {
+        Ok(Rows::of("member", orders.iter().map(|order| &order.guest)))
+    }
+
+    async fn run(
+        &self,
+        tx: &mut BulkTx<'_>,
+        orders: Vec<Item<OrderConfirmed>>,
+    ) -> BulkResult<Self> {
+        let granted: Vec<PointsGranted> = orders
+            .iter()
+            .map(|order| PointsGranted {
+                order_id: order.order_id,
+                points: i64::from(order.seats) * POINTS_A_SEAT,
+            })
+            .collect();
+        // Summed up first: one statement cannot change the row of a guest with two orders twice.
+        let grant = "insert into member (guest, points)
+                     select guest, sum(points) from unnest($1::text[], $2::bigint[]) as granted (guest, points)
+                     group by guest
+                     on conflict (guest) do update set points = member.points + excluded.points";
+        sqlx::query(grant)
+            .bind(orders.iter().map(|order| order.guest.as_str()).collect::<Vec<_>>())
+            .bind(granted.iter().map(|granted| granted.points).collect::<Vec<_>>())
+            .execute(tx.db())
+            .await?;
+        // One outcome for each order, in their order.
+        Ok(granted.into_iter().map(Outcome::Done).collect())
+    }
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_member",
+    sql: "create table member (guest text primary key, points bigint not null)",
+}];
+
+#[must_use]
+pub fn service() -> Service {
+    let participant =
+        Participant::new("club").saga::<TicketOrder>(|saga| saga.retriable(GrantPoints));
+    Service::new(participant).migrations(TABLES)
+}

@@ -1,0 +1,109 @@
+//! Call another company: the cashier charges a card, and refunds it if the order is cancelled all the same.
+//!
+//! A call is never made inside a transaction. It is stored with an idempotency key, made afterwards, and repeated
+//! under the same key until its answer is known. So the processor has to act once for each key.
+
+use ballet::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, Event, EventType, Failure, Participant, RequestResult, Service, Tx,
+    call, compensated, done, refused,
+};
+use outside::Client;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ticket_order::{CardCharged, CardDeclined, SeatsHeld, TicketOrder, TicketsOrdered};
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct CardRefunded {}
+
+impl Event for CardRefunded {
+    const TYPE: EventType = EventType::in_saga("cashier.card_refunded.v1");
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Charge {
+    order_id: Uuid,
+    price_cents: i64,
+    card: String,
+}
+
+/// A "no" of the processor is an answer. An unknown outcome is a failure, and asked for again.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Charged {
+    Charged,
+    Declined { reason: String },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Refunded {
+    Refunded,
+}
+
+#[derive(Debug)]
+pub struct ChargeCard(pub Client);
+
+impl CallStep for ChargeCard {
+    const NAME: &'static str = "charge_card";
+    /// A join: it runs once, when both have come, in any order.
+    type On = (TicketsOrdered, SeatsHeld);
+    type Done = CardCharged;
+    type Refused = CardDeclined;
+    type Request = Charge;
+    type Answer = Charged;
+
+    async fn request(&self, _: &mut Tx<'_>, (order, _): Self::On) -> RequestResult<Self> {
+        let TicketsOrdered { order_id, price_cents, card, .. } = order;
+        call(Charge { order_id, price_cents, card })
+    }
+
+    async fn call(&self, key: CallKey, charge: &Charge) -> Result<Charged, Failure> {
+        self.0.operate("/charges", key, charge).await.map_err(|lost| lost.failure("the processor"))
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, of: Charge, is: Charged) -> CallStepResult<Self> {
+        let Charge { order_id, price_cents, .. } = of;
+        match is {
+            Charged::Charged => done(CardCharged { order_id, price_cents }),
+            Charged::Declined { reason } => refused(CardDeclined { order_id, reason }),
+        }
+    }
+}
+
+impl CallCompensate for ChargeCard {
+    type Compensated = CardRefunded;
+    type UndoRequest = CardCharged;
+    type UndoAnswer = Refunded;
+
+    async fn compensate_request(
+        &self,
+        _: &mut Tx<'_>,
+        charged: CardCharged,
+    ) -> CompensateRequestResult<Self> {
+        call(charged)
+    }
+
+    async fn compensate_call(&self, key: CallKey, of: &CardCharged) -> Result<Refunded, Failure> {
+        self.0.operate("/refunds", key, of).await.map_err(|lost| lost.failure("the processor"))
+    }
+
+    async fn compensate_answered(
+        &self,
+        _: &mut Tx<'_>,
+        _: CardCharged,
+        Refunded::Refunded: Refunded,
+    ) -> CallCompensateResult<Self> {
+        compensated(CardRefunded {})
+    }
+}
+
+/// The pivot: once the box office has recorded the charge, nothing is aborted. A faster cancellation refunds it.
+#[must_use]
+pub fn service(processor: Client) -> Service {
+    let participant =
+        Participant::new("cashier").saga::<TicketOrder>(|saga| saga.pivot(ChargeCard(processor)));
+    Service::new(participant)
+}

@@ -1,0 +1,85 @@
+//! Compensate: the snack bar puts popcorn aside for an order, and puts it back if the order is cancelled.
+//!
+//! The compensation gets the very event that the step published. It runs only if the step did, and once; if the
+//! cancellation comes first, the step never runs. Neither has to look for itself.
+
+use ballet::{
+    Compensate, CompensateResult, Event, EventType, Key, Migration, Never, Participant, Service,
+    Step, StepResult, Tx, compensated, compensated_silently, done,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ticket_order::{ORDER, TicketOrder, TicketsOrdered};
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PopcornPutAside {
+    pub order_id: Uuid,
+    pub bags: u16,
+}
+
+impl Event for PopcornPutAside {
+    const TYPE: EventType = EventType::in_saga("snack_bar.popcorn_put_aside.v1");
+    const KEYS: &'static [Key] = &[ORDER];
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PopcornPutBack {
+    pub order_id: Uuid,
+    pub bags: u16,
+}
+
+impl Event for PopcornPutBack {
+    const TYPE: EventType = EventType::in_saga("snack_bar.popcorn_put_back.v1");
+    const KEYS: &'static [Key] = &[ORDER];
+}
+
+#[derive(Debug)]
+pub struct PutPopcornAside;
+
+impl Step for PutPopcornAside {
+    const NAME: &'static str = "put_popcorn_aside";
+    type On = TicketsOrdered;
+    type Done = PopcornPutAside;
+    // What is missing is popped: there is no reason to refuse.
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, order: TicketsOrdered) -> StepResult<Self> {
+        let TicketsOrdered { order_id, popcorn: bags, .. } = order;
+        put_on_shelf(tx, -i32::from(bags)).await?;
+        done(PopcornPutAside { order_id, bags })
+    }
+}
+
+impl Compensate for PutPopcornAside {
+    type Compensated = PopcornPutBack;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, aside: PopcornPutAside) -> CompensateResult<Self> {
+        let PopcornPutAside { order_id, bags } = aside;
+        if bags == 0 {
+            // Nobody needs to hear that nothing was put back.
+            return compensated_silently();
+        }
+        put_on_shelf(tx, i32::from(bags)).await?;
+        compensated(PopcornPutBack { order_id, bags })
+    }
+}
+
+async fn put_on_shelf(tx: &mut Tx<'_>, bags: i32) -> Result<(), sqlx::Error> {
+    sqlx::query("update shelf set bags = bags + $1").bind(bags).execute(tx.db()).await?;
+    Ok(())
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_shelf",
+    sql: "create table shelf (bags int not null);
+          insert into shelf values (100)",
+}];
+
+#[must_use]
+pub fn service() -> Service {
+    let participant = Participant::new("snack_bar")
+        .saga::<TicketOrder>(|saga| saga.compensatable(PutPopcornAside));
+    Service::new(participant).migrations(TABLES)
+}

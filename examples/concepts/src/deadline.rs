@@ -1,0 +1,109 @@
+//! End a saga by its deadline: a reserved seat is kept for the guest who comes in time, and released otherwise.
+//!
+//! The deadline is set in the transaction that begins the saga, and ends with the one that decides it. If the time
+//! is over first, the service publishes an event to itself, which competes with everything else for the saga's end.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use ballet::http::{Json, Problem};
+use ballet::{
+    Due, Event, EventType, Failure, Handle, Migration, Never, Owner, Participant, Saga, SagaId,
+    Service, Step, StepResult, Tx, done,
+};
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+// To save lines: the other examples write their events out.
+macro_rules! events {
+    ($($name:ident = $event_type:expr, { $($field:ident: $type:ty),* })+) => {$(
+        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+        pub struct $name { $(pub $field: $type),* }
+        impl Event for $name { const TYPE: EventType = $event_type; }
+    )+};
+}
+
+events! {
+    SeatReserved = EventType::in_saga("reservations.seat_reserved.v1"), { seat: String }
+    // The turnstile is no service of ours. It has a broker user that may publish this event, and nothing else.
+    GuestArrived = EventType::in_saga("reservations.guest_arrived.v1").also_from(&["turnstile"]), {}
+    SeatKept = EventType::in_saga("reservations.seat_kept.v1"), {}
+    TimeOver = EventType::in_saga("reservations.time_over.v1"), { since: Timestamp }
+    SeatReleased = EventType::in_saga("reservations.seat_released.v1"), { reason: String }
+}
+
+#[derive(Debug)]
+pub struct SeatReservation;
+
+impl Saga for SeatReservation {
+    const NAME: &'static str = "seat_reservation";
+    const OWNER: &'static str = "reservations";
+    type Abort = SeatReleased;
+}
+
+#[derive(Debug)]
+pub struct ReservationRow;
+
+impl Owner for ReservationRow {
+    type Saga = SeatReservation;
+
+    async fn abort(&self, tx: &mut Tx<'_>, _: &SeatReleased) -> Result<(), Failure> {
+        set_status(tx, "released").await
+    }
+}
+
+/// The decision. A guest who comes when the seat is released is too late: the step does not run.
+#[derive(Debug)]
+pub struct KeepSeat;
+
+impl Step for KeepSeat {
+    const NAME: &'static str = "keep_seat";
+    type On = GuestArrived;
+    type Done = SeatKept;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: GuestArrived) -> StepResult<Self> {
+        set_status(tx, "kept").await?;
+        done(SeatKept {})
+    }
+}
+
+async fn set_status(tx: &mut Tx<'_>, status: &str) -> Result<(), Failure> {
+    let saga_id = tx.saga_id().map(|saga_id| saga_id.0);
+    let set = sqlx::query("update reservation set status = $2 where reservation_id = $1");
+    set.bind(saga_id).bind(status).execute(tx.db()).await?;
+    Ok(())
+}
+
+async fn reserve(
+    State(handle): State<Handle>,
+    Json(reserved): Json<SeatReserved>,
+) -> Result<Json<Uuid>, Problem> {
+    let reservation_id: Uuid = handle.new_id();
+    let mut unit = handle.saga_unit(SagaId(reservation_id)).await?;
+    let insert = sqlx::query("insert into reservation (reservation_id) values ($1)");
+    insert.bind(reservation_id).execute(unit.tx().db()).await?;
+    unit.originate(reserved).await?;
+    unit.commit().await?;
+    Ok(Json(reservation_id))
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_reservation",
+    sql: "create table reservation (reservation_id uuid primary key, status text not null default 'open')",
+}];
+
+#[must_use]
+pub fn service(kept_for: SignedDuration) -> Service {
+    let time_over = |due: Due| TimeOver { since: due.at };
+    let released = |over: TimeOver| SeatReleased { reason: format!("no guest by {}", over.since) };
+    let participant = Participant::new("reservations").owns(ReservationRow, |saga| {
+        saga.originates::<SeatReserved>("reserve_seat")
+            .deadline(kept_for, time_over, released)
+            .decides(KeepSeat)
+    });
+    let routes = |handle| Router::new().route("/reservations", post(reserve)).with_state(handle);
+    Service::new(participant).migrations(TABLES).routes(routes)
+}

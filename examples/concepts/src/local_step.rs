@@ -1,0 +1,54 @@
+//! React to an event with a local step: the door prints tickets for a paid order.
+//!
+//! The tickets and the event that reports them commit in one transaction, with the note that the step is done. So a
+//! message that comes twice, even under another id, prints nothing again.
+
+use ballet::{Event, EventType, Key, Migration, Never, Participant, Service};
+use ballet::{Step, StepResult, Tx, done};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ticket_order::{ORDER, OrderConfirmed, TicketOrder};
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TicketsPrinted {
+    pub order_id: Uuid,
+    pub tickets: u16,
+}
+
+impl Event for TicketsPrinted {
+    const TYPE: EventType = EventType::in_saga("door.tickets_printed.v1");
+    const KEYS: &'static [Key] = &[ORDER];
+}
+
+#[derive(Debug)]
+pub struct PrintTickets;
+
+impl Step for PrintTickets {
+    const NAME: &'static str = "print_tickets";
+    type On = OrderConfirmed;
+    type Done = TicketsPrinted;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> StepResult<Self> {
+        let OrderConfirmed { order_id, seats: tickets, .. } = order;
+        let print = "insert into ticket (order_id, number) select $1, generate_series(1, $2)";
+        sqlx::query(print).bind(order_id).bind(i32::from(tickets)).execute(tx.db()).await?;
+        done(TicketsPrinted { order_id, tickets })
+    }
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_ticket",
+    // Without a primary key, so that only the framework keeps a ticket from being printed twice.
+    sql: "create table ticket (order_id uuid not null, number int not null)",
+}];
+
+#[must_use]
+pub fn service() -> Service {
+    // Retriable: it waits for the decision, after which nothing is aborted. So it needs no compensation.
+    let participant =
+        Participant::new("door").saga::<TicketOrder>(|saga| saga.retriable(PrintTickets));
+    Service::new(participant).migrations(TABLES)
+}

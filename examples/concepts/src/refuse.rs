@@ -1,0 +1,71 @@
+//! Refuse: the hall holds seats, or says that the show is sold out.
+//!
+//! A refusal is a business "no": an event, not an error. It is never retried. The saga's owner acts on it with
+//! `.aborts_on(..)`, see [`begin_a_saga`](crate::begin_a_saga); without that line the system's declaration is not
+//! sound, and a test of all services says so.
+
+use ballet::{
+    Compensate, CompensateResult, Event, EventType, Key, Migration, Participant, Service, Step,
+    StepResult, Tx, compensated, done, refused,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ticket_order::{ORDER, SeatsHeld, SoldOut, TicketOrder, TicketsOrdered};
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SeatsFreed {
+    pub order_id: Uuid,
+}
+
+impl Event for SeatsFreed {
+    const TYPE: EventType = EventType::in_saga("hall.seats_freed.v1");
+    const KEYS: &'static [Key] = &[ORDER];
+}
+
+#[derive(Debug)]
+pub struct HoldSeats;
+
+impl Step for HoldSeats {
+    const NAME: &'static str = "hold_seats";
+    type On = TicketsOrdered;
+    type Done = SeatsHeld;
+    type Refused = SoldOut;
+
+    async fn run(&self, tx: &mut Tx<'_>, order: TicketsOrdered) -> StepResult<Self> {
+        let TicketsOrdered { order_id, show, seats, .. } = order;
+        // One statement that looks and takes: two orders cannot both get the last seat.
+        let hold = "update show set free = free - $2 where show = $1 and free >= $2";
+        let hold = sqlx::query(hold).bind(&show).bind(i32::from(seats));
+        match hold.execute(tx.db()).await?.rows_affected() {
+            // A show that is unknown has no seats either.
+            0 => refused(SoldOut { order_id }),
+            _ => done(SeatsHeld { order_id, show, seats }),
+        }
+    }
+}
+
+/// The hall did not refuse, but somebody else did: the card, for instance.
+impl Compensate for HoldSeats {
+    type Compensated = SeatsFreed;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> CompensateResult<Self> {
+        let free = "update show set free = free + $2 where show = $1";
+        sqlx::query(free).bind(held.show).bind(i32::from(held.seats)).execute(tx.db()).await?;
+        compensated(SeatsFreed { order_id: held.order_id })
+    }
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_show",
+    sql: "create table show (show text primary key, free int not null);
+          insert into show values ('matinee', 100), ('premiere', 2)",
+}];
+
+#[must_use]
+pub fn service() -> Service {
+    let participant =
+        Participant::new("hall").saga::<TicketOrder>(|saga| saga.compensatable(HoldSeats));
+    Service::new(participant).migrations(TABLES)
+}

@@ -1,0 +1,106 @@
+//! Several handlers in one service, with settings from the environment. `src/main.rs` is its program, `foyer`.
+//!
+//! A handler is a value, so it gets its settings like any other value: as fields. A wrong setting ends the program at
+//! its start, with the variable's name. `foyer --help` lists all settings, `foyer --print-config` those in force.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use ballet::http::{Json, Problem};
+use ballet::{
+    Event, EventType, Failure, Handle, Migration, Never, Participant, Projection, Service, Step,
+    StepResult, Tx, done,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ticket_order::{OrderConfirmed, TicketOrder};
+use crate::upcast::GuestsCounted;
+
+/// The settings of the foyer, besides those of every service.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FoyerSettings {
+    /// How guests are greeted.
+    #[arg(long, env = "FOYER_GREETING", default_value = "Welcome")]
+    pub foyer_greeting: String,
+
+    /// How many guests have room.
+    #[arg(long, env = "FOYER_CAPACITY", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..))]
+    pub foyer_capacity: u16,
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct GuestGreeted {
+    pub text: String,
+}
+
+impl Event for GuestGreeted {
+    const TYPE: EventType = EventType::in_saga("foyer.guest_greeted.v1");
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FoyerFilled {
+    pub guests: i64,
+}
+
+impl Event for FoyerFilled {
+    const TYPE: EventType = EventType::plain("foyer.foyer_filled.v1");
+}
+
+#[derive(Debug)]
+pub struct GreetGuest {
+    greeting: String,
+}
+
+impl Step for GreetGuest {
+    const NAME: &'static str = "greet_guest";
+    type On = OrderConfirmed;
+    type Done = GuestGreeted;
+    type Refused = Never;
+
+    async fn run(&self, _: &mut Tx<'_>, order: OrderConfirmed) -> StepResult<Self> {
+        done(GuestGreeted { text: format!("{}, {}!", self.greeting, order.guest) })
+    }
+}
+
+#[derive(Debug)]
+pub struct LetIn {
+    capacity: i64,
+}
+
+impl Projection for LetIn {
+    const NAME: &'static str = "let_in";
+    type On = GuestsCounted;
+
+    async fn apply(&self, tx: &mut Tx<'_>, counted: GuestsCounted) -> Result<(), Failure> {
+        let new = i64::from(counted.adults) + i64::from(counted.children);
+        let add = sqlx::query_scalar("update foyer set guests = guests + $1 returning guests");
+        let guests: i64 = add.bind(new).fetch_one(tx.db()).await?;
+        // Only by those who fill it, not by everybody who comes after them.
+        if guests >= self.capacity && guests - new < self.capacity {
+            tx.publish(&FoyerFilled { guests }).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn guests(State(handle): State<Handle>) -> Result<Json<i64>, Problem> {
+    Ok(Json(sqlx::query_scalar("select guests from foyer").fetch_one(handle.db()).await?))
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_foyer",
+    sql: "create table foyer (guests bigint not null); insert into foyer values (0)",
+}];
+
+#[must_use]
+pub fn service(settings: FoyerSettings) -> Service {
+    let FoyerSettings { foyer_greeting: greeting, foyer_capacity } = settings;
+    let participant = Participant::new("foyer")
+        .saga::<TicketOrder>(|saga| saga.retriable(GreetGuest { greeting }))
+        .projects(LetIn { capacity: foyer_capacity.into() })
+        .publishes::<FoyerFilled>();
+    Service::new(participant)
+        .migrations(TABLES)
+        .routes(|handle| Router::new().route("/guests", get(guests)).with_state(handle))
+}

@@ -1,0 +1,89 @@
+//! All services together: what they declare, an order that is paid, and one that is cancelled.
+
+use ballet::Service;
+use ballet::core::System;
+use concepts::compensate::PopcornPutBack;
+use concepts::local_step::TicketsPrinted;
+use concepts::refuse::SeatsFreed;
+use concepts::settings::GuestGreeted;
+use concepts::ticket_order::{CardDeclined, OrderCancelled};
+use concepts::{
+    begin_a_saga, bulk_step, call_outside, compensate, copy, deadline, failures, local_step, query,
+    refuse, settings, share, upcast,
+};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::call_outside::Processor;
+use crate::settings::defaults;
+use crate::world::{World, id};
+
+/// Those that take part in the order of tickets.
+async fn of_the_order(processor: &Processor) -> Vec<Service> {
+    vec![
+        begin_a_saga::service(),
+        compensate::service(),
+        refuse::service(),
+        call_outside::service(processor.client().await),
+        local_step::service(),
+        bulk_step::service(),
+        query::service(),
+        settings::service(defaults()),
+    ]
+}
+
+#[tokio::test]
+async fn the_declarations_of_all_services_are_sound() {
+    let mut services = of_the_order(&Processor::default()).await;
+    services.extend([
+        deadline::service(SignedDuration::from_mins(15)),
+        share::service(),
+        copy::service(),
+        upcast::service(),
+        failures::service(),
+    ]);
+    let parts: Vec<_> = services.iter().map(Service::part).collect();
+    let names: Vec<&str> = parts.iter().map(|part| part.service).collect();
+    ballet_testkit::assert_sound(&System { name: "cinema", parts });
+
+    // Both tables name each example with its service, so that none is forgotten.
+    let (code, page) =
+        (include_str!("../../src/lib.rs"), include_str!("../../../../docs/examples.md"));
+    for (table, text) in [("the crate's", code), ("the page's", page)] {
+        let rows = text.lines().filter(|line| line.contains("` |") && line.contains("| ["));
+        let rows: Vec<&str> = rows.collect();
+        for name in &names {
+            let with = rows.iter().filter(|row| row.contains(&format!("| `{name}` |")));
+            assert_eq!(with.count(), 1, "{table} table has one row for {name}");
+        }
+        assert_eq!(rows.len(), names.len(), "{table} table");
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_paid_and_another_one_is_taken_back_by_everybody() {
+    let processor = Processor::default();
+    let world = World::new("cinema", of_the_order(&processor).await).await;
+    let wish = |card: &str| json!({ "guest": "Ada", "show": "premiere", "seats": 2, "popcorn": 3, "card": card });
+
+    let declined = id(world.post("box_office", "/orders", &wish("card_stolen")).await);
+    world.event::<CardDeclined>(declined).await;
+    assert_eq!(world.event::<OrderCancelled>(declined).await.reason, "no such card");
+    world.event::<SeatsFreed>(declined).await;
+    assert_eq!(world.event::<PopcornPutBack>(declined).await.bags, 3);
+
+    // The seats are free again.
+    let paid = id(world.post("box_office", "/orders", &wish("card_good")).await);
+    assert_eq!(world.event::<TicketsPrinted>(paid).await.tickets, 2);
+    assert_eq!(world.event::<GuestGreeted>(paid).await.text, "Welcome, Ada!");
+    world.until("club", "select coalesce(sum(points), 0)::bigint from member", 20).await;
+    world.until("board", "select count(*) from sale", 1).await;
+
+    // Now they are not.
+    let late = id(world.post("box_office", "/orders", &wish("card_good")).await);
+    assert_eq!(world.event::<OrderCancelled>(late).await.reason, "sold out");
+    assert_eq!(world.event::<PopcornPutBack>(late).await.bags, 3);
+    assert_eq!(world.value::<i64>("snack_bar", "select bags::bigint from shelf").await, 97);
+    assert_eq!(processor.done(), ["charges", "charges"], "one of them declined");
+    world.close(0).await;
+}

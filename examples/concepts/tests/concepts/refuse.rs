@@ -1,0 +1,69 @@
+//! Tests of the example `refuse`. The testkit's suite tries its step, too: crashes around the commit, two replicas,
+//! failing neighbours, the cancellation before, after and beside the step.
+
+use ballet::{Participant, SagaId};
+use ballet_testkit::steps;
+use ballet_testkit::suite::{Case, Published, Suite, published};
+use concepts::refuse::{self, HoldSeats, SeatsFreed};
+use concepts::ticket_order::{SeatsHeld, SoldOut, TicketOrder, TicketsOrdered};
+
+use crate::compensate::{cancelled, ordered};
+use crate::world::World;
+
+const FREE: &str = "select free::bigint from show where show = 'premiere'";
+
+#[tokio::test]
+async fn the_last_seats_are_held_and_whoever_comes_after_is_refused() {
+    let world = World::new("refuse", vec![refuse::service()]).await;
+    let (first, late) = (world.new_id(), world.new_id());
+    world.publish(first, &ordered(first, 2, 0)).await;
+    world.publish(late, &ordered(late, 1, 0)).await;
+    assert_eq!(world.event::<SeatsHeld>(first).await.seats, 2);
+    world.event::<SoldOut>(late).await;
+    assert_eq!(world.value::<i64>("hall", FREE).await, 0);
+
+    // The box office aborts both. Only who got seats gives some back.
+    world.publish(late, &cancelled(late)).await;
+    world.publish(first, &cancelled(first)).await;
+    world.event::<SeatsFreed>(first).await;
+    assert_eq!(world.value::<i64>("hall", FREE).await, 2);
+    assert!(world.events_of::<SeatsFreed>(late).await.is_empty());
+
+    let third = world.new_id();
+    world.publish(third, &ordered(third, 2, 0)).await;
+    world.event::<SeatsHeld>(third).await;
+    world.close(0).await;
+}
+
+steps!(hall: hold_seats);
+
+fn hall() -> Suite {
+    let hall = Participant::new("hall").saga::<TicketOrder>(|saga| saga.compensatable(HoldSeats));
+    Suite::new(&hall, |_, _| refuse::service())
+        // The suite empties all tables, also of what a migration wrote.
+        .reference("insert into show values ('premiere', 1000)")
+        .effects("seats", "select show, free from show")
+}
+
+fn hold_seats() -> Case {
+    Case::done_by(|saga| wanted(saga, 2))
+        .refused_by(|saga| wanted(saga, 2_000))
+        .aborted_by(|saga| vec![published(&cancelled(saga.0))])
+        // A row that cannot be changed.
+        .failing_on(
+            |_| {
+                "alter table show drop constraint if exists broken;
+                 insert into show values ('broken', 9) on conflict do nothing;
+                 alter table show add constraint broken check (show <> 'broken') not valid"
+                    .to_owned()
+            },
+            |saga| {
+                let show = "broken".to_owned();
+                vec![published(&TicketsOrdered { show, ..ordered(saga.0, 2, 0) })]
+            },
+        )
+}
+
+fn wanted(saga: SagaId, seats: u16) -> Vec<Published> {
+    vec![published(&ordered(saga.0, seats, 0))]
+}
