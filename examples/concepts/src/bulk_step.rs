@@ -3,9 +3,9 @@
 //! A bulk step is declared like any other, and one can replace the other at any time. Its handler gets the messages
 //! of a batch, each of another saga. If one of them fails, only that one does: the others are tried without it.
 
+use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
 use ballet::{
-    BulkResult, BulkStep, BulkTx, Event, EventType, Failure, Item, Key, Migration, Never, Outcome,
-    Participant, Rows, Service,
+    Event, EventType, Failure, Key, Migration, Never, Outcome, Participant, Rows, Service,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -3,11 +3,11 @@
 //! A call is never made inside a transaction. It is stored with an idempotency key, made afterwards, and repeated
 //! under the same key until its answer is known. So the processor has to act once for each key.
 
-use ballet::{
+use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, Event, EventType, Failure, Participant, RequestResult, Service, Tx,
-    call, compensated, done, refused,
+    CompensateRequestResult, RequestResult, call,
 };
+use ballet::{Event, EventType, Failure, Participant, Service, Tx, compensated, done, refused};
 use outside::Client;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

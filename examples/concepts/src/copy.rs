@@ -7,8 +7,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use ballet::core::Versioned;
 use ballet::http::{Json, Path, Problem};
-use ballet::{Handle, Participant, Service, Versioned, copies};
+use ballet::{Handle, Participant, Service, copies};
 
 use crate::share::{Film, FilmChanged};
 

@@ -6,10 +6,9 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::put;
+use ballet::core::Versioned;
 use ballet::http::{Json, Path, Problem};
-use ballet::{
-    Entity, EntityEvent, Event, EventType, Handle, Migration, Participant, Service, Versioned,
-};
+use ballet::{Entity, EntityEvent, Event, EventType, Handle, Migration, Participant, Service};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! Tests of the example `copy`.
 
-use ballet::Versioned;
+use ballet::core::Versioned;
 use ballet_stage::wait_until;
 use concepts::share::{Film, FilmChanged};
 use concepts::{copy, share};

@@ -1,6 +1,6 @@
 //! Tests of the example `share`.
 
-use ballet::Versioned;
+use ballet::core::Versioned;
 use ballet_stage::Method;
 use concepts::share::{self, Film, FilmChanged};
 use reqwest::StatusCode;
