@@ -3,7 +3,7 @@
 //! [`assert_sound`] checks the declarations of all services together, [`assert_contract`] a service's
 //! contract among those of its system. [`suite`] has the checks that every step of a saga has to pass, [`openapi`] those of a service's
 //! HTTP routes, [`participant`] those of a program in any language, and [`memory`] a broker without a server.
-//! A [`Collector`] takes spans.
+//! A [`Collector`] takes spans. A [`TestSystem`] runs services on a real broker and databases.
 
 #[doc(hidden)]
 pub mod advice;
@@ -13,8 +13,10 @@ pub mod openapi;
 pub mod participant;
 mod sound;
 pub mod suite;
+mod test_system;
 #[doc(hidden)]
 pub mod wire;
 
 pub use collector::{Collected, Collector};
 pub use sound::{assert_contract, assert_sound};
+pub use test_system::TestSystem;

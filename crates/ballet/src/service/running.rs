@@ -53,6 +53,12 @@ pub(super) struct Signals {
 }
 
 impl Running {
+    /// Returns the name of the service.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        self.handle.engine.registry.service
+    }
+
     /// Returns the address that serves HTTP.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {

@@ -100,7 +100,7 @@ async fn a_stop_answers_the_requests_in_hand_and_publishes_their_events() {
     .expect("no new connections");
     let_go.add_permits(1);
     let answer = request.await.expect("no panic").expect("an answer");
-    let saga = answer.text().await.expect("text").parse().expect("a saga's id");
+    let saga: SagaId = answer.text().await.expect("text").parse().expect("a saga's id");
     timeout(SOON, stop).await.expect("stopped in time").expect("no panic");
     assert_eq!(world.count("desk", "ballet.outbox_dead").await, 0);
     let published = world.events::<TripBooked>(saga).await;

@@ -1,15 +1,16 @@
 //! One service in a world of its own, with the other company that it calls.
 
+use std::ops::Deref;
 use std::time::Duration;
 
-use ballet::core::{Part, System, topology};
-use ballet::{Clock, Event, Running, Service, Settings};
-use ballet_stage::{Servers, TestEnv};
+use ballet::core::Part;
+use ballet::{Clock, Service};
 use ballet_store::inbox::stuck::{self, Stuck};
+use ballet_testkit::TestSystem;
 use outside::{Connection, Secrets};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use crate::partner::{KEY, Partner};
@@ -23,40 +24,29 @@ const REQUEST: Duration = Duration::from_secs(2);
 /// A service, what it runs on, and whom it calls.
 #[derive(Debug)]
 pub struct Rig {
-    pub env: TestEnv,
+    system: TestSystem,
     pub partner: Partner,
     name: &'static str,
     client: Client,
     url: String,
-    running: Running,
+}
+
+impl Deref for Rig {
+    type Target = TestSystem;
+
+    fn deref(&self) -> &TestSystem {
+        &self.system
+    }
 }
 
 impl Rig {
     /// Starts the service of this part, alone.
     pub async fn new(test: &str, part: Part, partner: Partner, service: Service) -> Self {
-        let servers = Servers::shared().await.expect("servers");
         let name = part.service;
-        let system = System { name: "shop", parts: vec![part] };
-        let definitions = topology::definitions(&system, |_| String::new());
-        let env = TestEnv::new(servers, test, &definitions, &[name]).await;
-        let env = env.expect("a test environment");
-        let settings = Settings::new(env.amqp_url(name), env.database_url(name));
-        let running = service.start(settings).await.expect("started");
-        let url = format!("http://{}", running.address());
-        Self { env, partner, name, client: Client::new(), url, running }
-    }
-
-    /// Publishes an event of another service.
-    pub async fn publish<E: Event>(&self, order_id: Uuid, event: &E) {
-        let properties = json!({
-            "message_id": new_id(),
-            "correlation_id": order_id,
-            "app_id": E::TYPE.service(),
-            "content_type": "application/json",
-        });
-        let body = serde_json::to_string(event).expect("JSON");
-        let management = self.env.management();
-        management.publish("events", E::TYPE.name(), &properties, &body).await.expect("published");
+        let mut system = TestSystem::asleep(test, vec![part]).await;
+        system.start(service).await;
+        let url = system.url(name);
+        Self { system, partner, name, client: Client::new(), url }
     }
 
     /// What the service answers at a path.
@@ -84,22 +74,17 @@ impl Rig {
 
     /// How many rows there are.
     pub async fn count(&self, what: &str) -> i64 {
-        let count = AssertSqlSafe(format!("select count(*) from {what}"));
-        sqlx::query_scalar(count).fetch_one(&mut self.database().await).await.expect("a count")
+        self.value(self.name, &format!("select count(*) from {what}")).await
     }
 
     /// What is listed as stuck.
     pub async fn stuck(&self) -> Vec<Stuck> {
-        stuck::list(&mut self.database().await, 100).await.expect("a list")
-    }
-
-    async fn database(&self) -> PgConnection {
-        PgConnection::connect(self.env.database_url(self.name)).await.expect("connected")
+        let db = PgConnection::connect(self.env.database_url(self.name)).await;
+        stuck::list(&mut db.expect("connected"), 100).await.expect("a list")
     }
 
     pub async fn close(self) {
-        self.running.stop().await;
-        self.env.close().await.expect("closed");
+        self.system.close(0).await;
     }
 }
 

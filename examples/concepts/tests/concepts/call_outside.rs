@@ -1,5 +1,6 @@
 //! Tests of the example `call_outside`.
 
+use ballet_testkit::TestSystem;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::compensate::{cancelled, ordered};
-use crate::world::World;
 
 /// A card processor that acts once for each key, and cannot answer at first.
 #[derive(Clone, Default)]
@@ -101,34 +101,36 @@ impl Processor {
 #[tokio::test]
 async fn a_card_is_charged_once_although_answers_are_lost_and_refunded_under_another_key() {
     let processor = Processor::default();
-    let world = World::new("charge", vec![call_outside::service(processor.client().await)]).await;
+    let system =
+        TestSystem::new("charge", vec![call_outside::service(processor.client().await)]).await;
     // Of a call, both the answer and that to the question what became of it; twice.
     processor.0.lock().expect("a memory").lost = 4;
-    let order_id = world.new_id();
+    let order_id = system.new_id();
     let held = SeatsHeld { order_id, show: "premiere".to_owned(), seats: 1 };
     // In the other order than usual.
-    world.publish(order_id, &held).await;
-    world.publish(order_id, &ordered(order_id, 1, 0)).await;
-    assert_eq!(world.event::<CardCharged>(order_id).await.price_cents, 1_200);
+    system.publish(order_id, &held).await;
+    system.publish(order_id, &ordered(order_id, 1, 0)).await;
+    assert_eq!(system.event::<CardCharged>(order_id).await.price_cents, 1_200);
     let asked = processor.0.lock().expect("a memory").asked.clone();
     assert_eq!(asked, [asked[0]; 3], "under the same key, until there was an answer");
     assert_eq!(processor.done(), ["charges"]);
 
-    world.publish(order_id, &cancelled(order_id)).await;
-    world.event::<CardRefunded>(order_id).await;
+    system.publish(order_id, &cancelled(order_id)).await;
+    system.event::<CardRefunded>(order_id).await;
     assert_eq!(processor.done(), ["charges", "refunds"]);
-    world.close(0).await;
+    system.close(0).await;
 }
 
 #[tokio::test]
 async fn the_no_of_the_processor_is_a_refusal_and_asked_for_once() {
     let processor = Processor::default();
-    let world = World::new("decline", vec![call_outside::service(processor.client().await)]).await;
-    let order_id = world.new_id();
+    let system =
+        TestSystem::new("decline", vec![call_outside::service(processor.client().await)]).await;
+    let order_id = system.new_id();
     let order = TicketsOrdered { card: "card_stolen".to_owned(), ..ordered(order_id, 1, 0) };
-    world.publish(order_id, &order).await;
-    world.publish(order_id, &SeatsHeld { order_id, show: order.show, seats: 1 }).await;
-    assert_eq!(world.event::<CardDeclined>(order_id).await.reason, "no such card");
+    system.publish(order_id, &order).await;
+    system.publish(order_id, &SeatsHeld { order_id, show: order.show, seats: 1 }).await;
+    assert_eq!(system.event::<CardDeclined>(order_id).await.reason, "no such card");
     assert_eq!(processor.0.lock().expect("a memory").asked.len(), 1);
-    world.close(0).await;
+    system.close(0).await;
 }

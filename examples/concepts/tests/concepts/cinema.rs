@@ -2,6 +2,7 @@
 
 use ballet::Service;
 use ballet::core::System;
+use ballet_testkit::TestSystem;
 use concepts::compensate::PopcornPutBack;
 use concepts::local_step::TicketsPrinted;
 use concepts::refuse::SeatsFreed;
@@ -14,9 +15,9 @@ use concepts::{
 use jiff::SignedDuration;
 use serde_json::json;
 
+use crate::answers::id;
 use crate::call_outside::Processor;
 use crate::settings::defaults;
-use crate::world::{World, id};
 
 /// Those that take part in the order of tickets.
 async fn of_the_order(processor: &Processor) -> Vec<Service> {
@@ -63,27 +64,27 @@ async fn the_declarations_of_all_services_are_sound() {
 #[tokio::test]
 async fn an_order_is_paid_and_another_one_is_taken_back_by_everybody() {
     let processor = Processor::default();
-    let world = World::new("cinema", of_the_order(&processor).await).await;
+    let system = TestSystem::new("cinema", of_the_order(&processor).await).await;
     let wish = |card: &str| json!({ "guest": "Ada", "show": "premiere", "seats": 2, "popcorn": 3, "card": card });
 
-    let declined = id(world.post("box_office", "/orders", &wish("card_stolen")).await);
-    world.event::<CardDeclined>(declined).await;
-    assert_eq!(world.event::<OrderCancelled>(declined).await.reason, "no such card");
-    world.event::<SeatsFreed>(declined).await;
-    assert_eq!(world.event::<PopcornPutBack>(declined).await.bags, 3);
+    let declined = id(system.post("box_office", "/orders", &wish("card_stolen")).await);
+    system.event::<CardDeclined>(declined).await;
+    assert_eq!(system.event::<OrderCancelled>(declined).await.reason, "no such card");
+    system.event::<SeatsFreed>(declined).await;
+    assert_eq!(system.event::<PopcornPutBack>(declined).await.bags, 3);
 
     // The seats are free again.
-    let paid = id(world.post("box_office", "/orders", &wish("card_good")).await);
-    assert_eq!(world.event::<TicketsPrinted>(paid).await.tickets, 2);
-    assert_eq!(world.event::<GuestGreeted>(paid).await.text, "Welcome, Ada!");
-    world.until("club", "select coalesce(sum(points), 0)::bigint from member", 20).await;
-    world.until("board", "select count(*) from sale", 1).await;
+    let paid = id(system.post("box_office", "/orders", &wish("card_good")).await);
+    assert_eq!(system.event::<TicketsPrinted>(paid).await.tickets, 2);
+    assert_eq!(system.event::<GuestGreeted>(paid).await.text, "Welcome, Ada!");
+    system.until("club", "select coalesce(sum(points), 0)::bigint from member", 20).await;
+    system.until("board", "select count(*) from sale", 1).await;
 
     // Now they are not.
-    let late = id(world.post("box_office", "/orders", &wish("card_good")).await);
-    assert_eq!(world.event::<OrderCancelled>(late).await.reason, "sold out");
-    assert_eq!(world.event::<PopcornPutBack>(late).await.bags, 3);
-    assert_eq!(world.value::<i64>("snack_bar", "select bags::bigint from shelf").await, 97);
+    let late = id(system.post("box_office", "/orders", &wish("card_good")).await);
+    assert_eq!(system.event::<OrderCancelled>(late).await.reason, "sold out");
+    assert_eq!(system.event::<PopcornPutBack>(late).await.bags, 3);
+    assert_eq!(system.value::<i64>("snack_bar", "select bags::bigint from shelf").await, 97);
     assert_eq!(processor.done(), ["charges", "charges"], "one of them declined");
-    world.close(0).await;
+    system.close(0).await;
 }

@@ -2,18 +2,19 @@
 
 use ballet::core::Versioned;
 use ballet_stage::wait_until;
+use ballet_testkit::TestSystem;
 use concepts::share::{Film, FilmChanged};
 use concepts::{copy, share};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::answers::SOON;
 use crate::share::{remove, show};
-use crate::world::{SOON, World};
 
 /// Waits until the kiosk answers this status, and this price if there is one.
-async fn until(world: &World, film_id: &str, expected: StatusCode, price: Value) {
+async fn until(system: &TestSystem, film_id: &str, expected: StatusCode, price: Value) {
     wait_until("an answer of the kiosk", SOON, || async {
-        let (status, film) = world.get("kiosk", &format!("/films/{film_id}")).await;
+        let (status, film) = system.get("kiosk", &format!("/films/{film_id}")).await;
         let is_it = status == expected && film["price_cents"] == price;
         if is_it { Ok(Some(())) } else { Err(format!("{status}: {film}")) }
     })
@@ -24,32 +25,32 @@ async fn until(world: &World, film_id: &str, expected: StatusCode, price: Value)
 #[tokio::test]
 async fn a_new_reader_gets_all_films_and_follows_every_change() {
     let (programme, kiosk) = (share::service(), copy::service());
-    let mut world = World::asleep("copy", vec![programme.part(), kiosk.part()]).await;
-    world.start(kiosk).await;
+    let mut system = TestSystem::asleep("copy", vec![programme.part(), kiosk.part()]).await;
+    system.start(kiosk).await;
     // The owner is not there, so nobody knows yet which films there are.
-    let (status, problem) = world.get("kiosk", "/films/tramp").await;
+    let (status, problem) = system.get("kiosk", "/films/tramp").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{problem}");
-    world.start(programme).await;
+    system.start(programme).await;
     // It is told all films, although there are none.
-    until(&world, "tramp", StatusCode::NOT_FOUND, Value::Null).await;
+    until(&system, "tramp", StatusCode::NOT_FOUND, Value::Null).await;
 
-    show(&world, "tramp", 900).await;
-    until(&world, "tramp", StatusCode::OK, json!(900)).await;
-    show(&world, "tramp", 800).await;
-    until(&world, "tramp", StatusCode::OK, json!(800)).await;
+    show(&system, "tramp", 900).await;
+    until(&system, "tramp", StatusCode::OK, json!(900)).await;
+    show(&system, "tramp", 800).await;
+    until(&system, "tramp", StatusCode::OK, json!(800)).await;
 
     // An older version that comes late changes nothing. There is one lane: what comes after it has not come before.
     let old = Film { title: "The tramp".to_owned(), price_cents: 900 };
     let late = FilmChanged { film: Versioned::of("tramp", 1, old) };
-    world.publish_plain("programme", &late).await;
-    show(&world, "gold", 500).await;
-    until(&world, "gold", StatusCode::OK, json!(500)).await;
-    until(&world, "tramp", StatusCode::OK, json!(800)).await;
+    system.publish_plain(&late).await;
+    show(&system, "gold", 500).await;
+    until(&system, "gold", StatusCode::OK, json!(500)).await;
+    until(&system, "tramp", StatusCode::OK, json!(800)).await;
 
-    remove(&world, "tramp").await;
-    until(&world, "tramp", StatusCode::GONE, Value::Null).await;
+    remove(&system, "tramp").await;
+    until(&system, "tramp", StatusCode::GONE, Value::Null).await;
     // The copy does not need its owner.
-    world.stop("programme").await;
-    until(&world, "gold", StatusCode::OK, json!(500)).await;
-    world.close(0).await;
+    system.stop("programme").await;
+    until(&system, "gold", StatusCode::OK, json!(500)).await;
+    system.close(0).await;
 }

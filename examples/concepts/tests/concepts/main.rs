@@ -1,6 +1,7 @@
 //! Each example on a real broker and real databases: publish a message or make a request, and see the events, the
 //! rows and the answers. The modules have the names of the examples.
 
+mod answers;
 mod begin_a_saga;
 mod bulk_step;
 mod call_outside;
@@ -15,4 +16,3 @@ mod refuse;
 mod settings;
 mod share;
 mod upcast;
-mod world;

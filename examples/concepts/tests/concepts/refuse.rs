@@ -2,37 +2,37 @@
 //! failing neighbours, the cancellation before, after and beside the step.
 
 use ballet::{Participant, SagaId};
+use ballet_testkit::TestSystem;
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Case, Published, Suite, published};
 use concepts::refuse::{self, HoldSeats, SeatsFreed};
 use concepts::ticket_order::{SeatsHeld, SoldOut, TicketOrder, TicketsOrdered};
 
 use crate::compensate::{cancelled, ordered};
-use crate::world::World;
 
 const FREE: &str = "select free::bigint from show where show = 'premiere'";
 
 #[tokio::test]
 async fn the_last_seats_are_held_and_whoever_comes_after_is_refused() {
-    let world = World::new("refuse", vec![refuse::service()]).await;
-    let (first, late) = (world.new_id(), world.new_id());
-    world.publish(first, &ordered(first, 2, 0)).await;
-    world.publish(late, &ordered(late, 1, 0)).await;
-    assert_eq!(world.event::<SeatsHeld>(first).await.seats, 2);
-    world.event::<SoldOut>(late).await;
-    assert_eq!(world.value::<i64>("hall", FREE).await, 0);
+    let system = TestSystem::new("refuse", vec![refuse::service()]).await;
+    let (first, late) = (system.new_id(), system.new_id());
+    system.publish(first, &ordered(first, 2, 0)).await;
+    system.publish(late, &ordered(late, 1, 0)).await;
+    assert_eq!(system.event::<SeatsHeld>(first).await.seats, 2);
+    system.event::<SoldOut>(late).await;
+    assert_eq!(system.value::<i64>("hall", FREE).await, 0);
 
     // The box office aborts both. Only who got seats gives some back.
-    world.publish(late, &cancelled(late)).await;
-    world.publish(first, &cancelled(first)).await;
-    world.event::<SeatsFreed>(first).await;
-    assert_eq!(world.value::<i64>("hall", FREE).await, 2);
-    assert!(world.events_of::<SeatsFreed>(late).await.is_empty());
+    system.publish(late, &cancelled(late)).await;
+    system.publish(first, &cancelled(first)).await;
+    system.event::<SeatsFreed>(first).await;
+    assert_eq!(system.value::<i64>("hall", FREE).await, 2);
+    assert!(system.events::<SeatsFreed>(late).await.is_empty());
 
-    let third = world.new_id();
-    world.publish(third, &ordered(third, 2, 0)).await;
-    world.event::<SeatsHeld>(third).await;
-    world.close(0).await;
+    let third = system.new_id();
+    system.publish(third, &ordered(third, 2, 0)).await;
+    system.event::<SeatsHeld>(third).await;
+    system.close(0).await;
 }
 
 steps!(hall: hold_seats);

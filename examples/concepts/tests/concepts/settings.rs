@@ -1,5 +1,6 @@
 //! Tests of the example `settings`.
 
+use ballet_testkit::TestSystem;
 use std::fs;
 use std::process::Command;
 
@@ -8,8 +9,9 @@ use clap::{CommandFactory, FromArgMatches};
 use concepts::settings::{self, FoyerFilled, FoyerSettings, GuestGreeted};
 use concepts::ticket_order::OrderConfirmed;
 use concepts::upcast::GuestsCounted;
+use reqwest::Client;
 
-use crate::world::{SOON, World};
+use crate::answers::SOON;
 
 const FOYER: &str = env!("CARGO_BIN_EXE_foyer");
 
@@ -26,50 +28,51 @@ pub(crate) fn defaults() -> FoyerSettings {
 
 #[tokio::test]
 async fn the_program_takes_its_settings_from_the_environment() {
-    let world = World::asleep("settings", vec![settings::service(defaults()).part()]).await;
+    let system = TestSystem::asleep("settings", vec![settings::service(defaults()).part()]).await;
     let children = Children::new().expect("a watchdog");
-    let log = format!("{}/{}.log", env!("CARGO_TARGET_TMPDIR"), world.env.vhost());
+    let log = format!("{}/{}.log", env!("CARGO_TARGET_TMPDIR"), system.env.vhost());
     let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let launch = Launch {
         name: "foyer",
         program: FOYER.into(),
         env: vec![set("FOYER_GREETING", "Good evening"), set("FOYER_CAPACITY", "5")],
         isolated: true,
-        amqp_url: world.env.amqp_url("foyer").to_owned(),
-        database_url: world.env.database_url("foyer").to_owned(),
+        amqp_url: system.env.amqp_url("foyer").to_owned(),
+        database_url: system.env.database_url("foyer").to_owned(),
         log: log.clone().into(),
     };
     let mut foyer = ServiceProcess::start(&children, launch).await.expect("a process");
-    foyer.ready(&world.client).await.expect("ready");
+    let client = Client::new();
+    foyer.ready(&client).await.expect("ready");
 
-    let order_id = world.new_id();
+    let order_id = system.new_id();
     let order = OrderConfirmed { order_id, guest: "Ada".to_owned(), seats: 1 };
-    world.publish(order_id, &order).await;
-    assert_eq!(world.event::<GuestGreeted>(order_id).await.text, "Good evening, Ada!");
+    system.publish(order_id, &order).await;
+    assert_eq!(system.event::<GuestGreeted>(order_id).await.text, "Good evening, Ada!");
 
     for (adults, children) in [(3, 1), (1, 1), (2, 0)] {
         let counted = GuestsCounted { screen: "one".to_owned(), adults, children };
-        world.publish_plain("turnstile", &counted).await;
+        system.publish_plain(&counted).await;
     }
     let url = format!("{}/guests", foyer.url);
     wait_until("all guests", SOON, || async {
-        let guests = async { world.client.get(&url).send().await?.json::<i64>().await };
+        let guests = async { client.get(&url).send().await?.json::<i64>().await };
         let guests = guests.await.map_err(|error| error.to_string())?;
         if guests == 8 { Ok(Some(())) } else { Err(format!("{guests} guests")) }
     })
     .await
     .expect("all guests");
     let filled = wait_until("a full foyer", SOON, || async {
-        let filled = world.events::<FoyerFilled>().await;
+        let filled = system.all_events::<FoyerFilled>().await;
         Ok::<_, String>(Some(filled).filter(|filled| !filled.is_empty()))
     });
     let filled: Vec<i64> =
-        filled.await.expect("it is full").into_iter().map(|(_, event)| event.guests).collect();
+        filled.await.expect("it is full").into_iter().map(|event| event.guests).collect();
     assert_eq!(filled, [6], "it is filled once");
 
     foyer.stop().await;
     fs::remove_file(log).expect("a log");
-    world.close(0).await;
+    system.close(0).await;
 }
 
 #[test]

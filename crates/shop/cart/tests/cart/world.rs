@@ -1,49 +1,38 @@
 //! One test's cart, products that it copies, and a queue that gets all its events.
 
-use std::sync::Mutex;
+use std::ops::Deref;
 use std::time::Duration;
 
-use ballet::core::{System, topology};
-use ballet::{Running, Settings};
-use ballet_stage::{Method, Servers, TestEnv, wait_until};
+use ballet_stage::wait_until;
+use ballet_testkit::TestSystem;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
-const PROBE: &str = "probe";
 const CUSTOMER: &str = "0193f7a0-0000-7000-8000-00000000c001";
 
 pub(crate) struct World {
-    pub(crate) env: TestEnv,
+    system: TestSystem,
     url: String,
     client: Client,
-    running: Running,
-    /// The probe's events so far.
-    events: Mutex<Vec<Value>>,
+}
+
+impl Deref for World {
+    type Target = TestSystem;
+
+    fn deref(&self) -> &TestSystem {
+        &self.system
+    }
 }
 
 impl World {
     /// A cart service that knows a mug at 12.50 and a pot at 30.00.
     pub(crate) async fn new(name: &str) -> Self {
-        let servers = Servers::shared().await.expect("servers");
-        let system = System { name: "shop", parts: vec![cart::participant().part()] };
-        let definitions = topology::definitions(&system, |_| String::new());
-        let env = TestEnv::new(servers, name, &definitions, &["cart"]).await.expect("an env");
-        let (management, vhost) = (env.management(), env.vhost());
-        let (durable, own) = (json!({ "durable": true }), json!({ "routing_key": "cart.#" }));
-        for (method, path, body) in [
-            (Method::PUT, &["queues", vhost, PROBE][..], &durable),
-            (Method::POST, &["bindings", vhost, "e", "events", "q", PROBE], &own),
-        ] {
-            management.call(method, path, Some(body)).await.expect("a probe");
-        }
-        let settings = Settings::new(env.amqp_url("cart"), env.database_url("cart"));
-        let running = cart::service().start(settings).await.expect("started");
-        let url = format!("http://{}", running.address());
-        let (client, events) = (Client::new(), Mutex::default());
-        let world = Self { env, url, client, running, events };
+        let system = TestSystem::new(name, vec![cart::service()]).await;
+        let (url, client) = (system.url("cart"), Client::new());
+        let world = Self { system, url, client };
         world.costs("mug", 1, euros(1_250)).await;
         world.costs("pot", 1, euros(3_000)).await;
         world
@@ -56,9 +45,7 @@ impl World {
         if let Some(saga_id) = saga_id {
             properties["correlation_id"] = json!(saga_id);
         }
-        let management = self.env.management();
-        let sent = management.publish("events", event_type, &properties, &body.to_string()).await;
-        assert!(sent.expect("published"), "cart follows {event_type}");
+        self.publish_raw(event_type, &properties, body.to_string()).await;
     }
 
     /// A product has a version with this price, and the copy knows it.
@@ -192,28 +179,22 @@ impl World {
 
     /// Waits until this many events of a type have come, and there are no more of them.
     pub(crate) async fn events(&self, event_type: &str, count: usize) -> Vec<Value> {
-        let of_type = |events: &[Value]| -> Vec<Value> {
-            let is_it = |event: &&Value| event["properties"]["type"] == event_type;
-            events.iter().filter(is_it).cloned().collect()
-        };
         let found = wait_until("events", SOON, || async {
-            let some = self.env.management().take(PROBE, 100).await;
-            let mut events = self.events.lock().expect("the events");
-            events.extend(some.map_err(|error| error.to_string())?);
-            let found = of_type(&events);
-            if found.len() < count { Err(format!("{} events", found.len())) } else { Ok(Some(())) }
+            let mut found = self.seen().await;
+            found.retain(|event| event["properties"]["type"] == event_type);
+            if found.len() < count {
+                Err(format!("{} events", found.len()))
+            } else {
+                Ok(Some(found))
+            }
         });
-        found.await.expect("the events");
-        let found = of_type(&self.events.lock().expect("the events"));
+        let found = found.await.expect("the events");
         assert_eq!(found.len(), count, "{found:#?}");
         found
     }
 
     pub(crate) async fn close(self) {
-        let dead = self.env.management().take("cart.dead", 10).await.expect("an answer");
-        assert_eq!(dead, [Value::Null; 0]);
-        self.running.stop().await;
-        self.env.close().await.expect("closed");
+        self.system.close(0).await;
     }
 }
 

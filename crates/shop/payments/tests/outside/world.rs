@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use ballet::SagaId;
-use ballet_stage::{Method, wait_until};
+use ballet_stage::wait_until;
 use outside::Webhooks;
 use payments::remote::Remote;
 use payments::sandbox::Sandbox;
@@ -19,8 +19,6 @@ use shop_rig::partner::{KEY, Partner};
 use shop_rig::rig::{Rig, SOON, connection, new_id, now, secrets};
 use shop_rig::samples::placed;
 use uuid::Uuid;
-
-const PROBE: &str = "probe";
 
 pub(crate) const NEW_SECRET: &str = "the-new-secret-of-the-tests";
 pub(crate) const OLD_SECRET: &str = "the-old-secret-of-the-tests";
@@ -59,14 +57,7 @@ impl World {
         let webhooks = Webhooks::signed_with(Some(signed), "PAYMENT_WEBHOOK_SECRETS");
         let service = payments::service_with(Arc::new(remote), webhooks);
         let part = payments::participant(Sandbox::default()).part();
-        let rig = Rig::new(name, part, partner, service).await;
-        let (durable, all) = (json!({ "durable": true }), json!({ "routing_key": "payments.#" }));
-        let (management, vhost) = (rig.env.management(), rig.env.vhost());
-        let queue = ["queues", vhost, PROBE];
-        management.call(Method::PUT, &queue, Some(&durable)).await.expect("a queue");
-        let binding = ["bindings", vhost, "e", "events", "q", PROBE];
-        management.call(Method::POST, &binding, Some(&all)).await.expect("a binding");
-        Self { rig }
+        Self { rig: Rig::new(name, part, partner, service).await }
     }
 
     /// Lets payments ask for the money of a new order.
@@ -140,20 +131,19 @@ impl World {
         .expect("stuck");
     }
 
-    /// The events that payments published, as type and order. They are gone afterwards.
+    /// The events that payments published, as type and order.
     pub(crate) async fn events(&self, count: usize) -> Vec<(String, String)> {
-        let depth = || async {
-            let depth = self.env.management().peek(PROBE, 1000).await;
-            let found = depth.map_err(|error| error.to_string())?.len();
-            if found >= count { Ok(Some(())) } else { Err(format!("{found} events")) }
-        };
-        wait_until(&format!("{count} events"), SOON, depth).await.expect("events");
-        let taken = self.env.management().take(PROBE, 1000).await.expect("events");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let told = |event: &Value| {
             (text(&event["routing_key"]), text(&event["properties"]["correlation_id"]))
         };
-        taken.iter().map(told).collect()
+        wait_until(&format!("{count} events"), SOON, || async {
+            let told = self.seen().await.iter().map(told).collect::<Vec<_>>().into_iter();
+            let own: Vec<_> = told.filter(|(name, _)| name.starts_with("payments.")).collect();
+            if own.len() >= count { Ok(Some(own)) } else { Err(format!("{} events", own.len())) }
+        })
+        .await
+        .expect("events")
     }
 
     pub(crate) async fn close(self) {

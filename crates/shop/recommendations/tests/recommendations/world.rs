@@ -1,10 +1,11 @@
 //! One test's recommendations, and the events that others would publish.
 
+use std::ops::Deref;
 use std::time::Duration;
 
-use ballet::core::{Event, System, topology};
-use ballet::{Running, Settings};
-use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet::Event;
+use ballet_stage::wait_until;
+use ballet_testkit::TestSystem;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
@@ -18,9 +19,16 @@ const SOON: Duration = Duration::from_secs(120);
 const SIDE_BY_SIDE: usize = 16;
 
 pub(crate) struct World {
-    pub(crate) env: TestEnv,
+    system: TestSystem,
     client: Client,
-    replicas: Vec<Running>,
+}
+
+impl Deref for World {
+    type Target = TestSystem;
+
+    fn deref(&self) -> &TestSystem {
+        &self.system
+    }
 }
 
 /// A message on its way.
@@ -121,21 +129,12 @@ impl World {
 
     /// Several replicas with several lanes.
     pub(crate) async fn with(name: &str, replicas: usize, lanes: u16) -> Self {
-        let servers = Servers::shared().await.expect("servers");
-        let system = System { name: "shop", parts: vec![recommendations::participant().part()] };
-        let definitions = topology::definitions(&system, |_| String::new());
-        let env = TestEnv::new(servers, name, &definitions, &["recommendations"]).await;
-        let env = env.expect("a test environment");
-        let mut world = Self { env, client: Client::new(), replicas: Vec::new() };
+        let parts = vec![recommendations::participant().part()];
+        let mut system = TestSystem::asleep(name, parts).await;
         for _ in 0..replicas {
-            let env = &world.env;
-            let settings =
-                Settings::new(env.amqp_url("recommendations"), env.database_url("recommendations"));
-            let settings = Settings { lanes, ..settings };
-            let running = recommendations::service().start(settings).await.expect("started");
-            world.replicas.push(running);
+            system.start_with(recommendations::service(), |set| set.lanes = lanes).await;
         }
-        world
+        Self { system, client: Client::new() }
     }
 
     /// Publishes messages, in no certain order, and waits until all are handled.
@@ -192,7 +191,7 @@ impl World {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {
-        let url = format!("http://{}{path}", self.replicas[0].address());
+        let url = format!("{}{path}", self.url("recommendations"));
         self.client.get(url).send().await.expect("an answer")
     }
 
@@ -238,10 +237,7 @@ impl World {
     }
 
     pub(crate) async fn close(self) {
-        for replica in self.replicas {
-            replica.stop().await;
-        }
-        self.env.close().await.expect("closed");
+        self.system.close(0).await;
     }
 }
 

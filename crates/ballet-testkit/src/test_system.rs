@@ -1,0 +1,304 @@
+//! Services in this process, on a broker and databases: what a test of one service, or of several, stands on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet::core::{Part, System, topology};
+use ballet::{Clock, Event, Handle, Running, SagaId, Service, Settings};
+use ballet_stage::{Method, Servers, TestEnv, wait_until};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Decode, Executor, PgConnection, Postgres, Type};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+/// In which time something has to happen, after what happened last: for what hangs.
+const LIMIT: Duration = Duration::from_secs(60);
+/// The queue that gets all that is published.
+const PROBE: &str = "probe";
+
+/// Services that run in this process, each with a database of its own, on a virtual host of their own. A queue gets
+/// all events and dead letters.
+///
+/// Tests that have one each run side by side. The servers are those of [`Servers::shared`]. The methods panic, with
+/// the reason, where something is not as the test wants it.
+///
+/// ```no_run
+/// # use ballet::{Event, Service};
+/// # async fn test<Placed: Event, Reserved: Event>(service: Service, placed: Placed) {
+/// use ballet_testkit::TestSystem;
+///
+/// let system = TestSystem::new("an_order_is_reserved", vec![service]).await;
+/// let saga = system.new_saga();
+/// system.publish(saga, &placed).await;
+/// let reserved: Reserved = system.event(saga).await;
+/// system.until("inventory", "select count(*) from reservation", 1).await;
+/// system.close(0).await;
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct TestSystem {
+    /// The virtual host and the databases.
+    pub env: TestEnv,
+    /// The services that run, in the order of their start.
+    pub services: Vec<Running>,
+    clock: Clock,
+    client: Client,
+    seen: Arc<Mutex<Vec<Value>>>,
+}
+
+impl TestSystem {
+    /// Starts these services. `test` is a part of the names of the virtual host and the databases.
+    pub async fn new(test: &str, services: Vec<Service>) -> Self {
+        let parts = services.iter().map(Service::part).collect();
+        let mut system = Self::asleep(test, parts).await;
+        for service in services {
+            system.start(service).await;
+        }
+        system
+    }
+
+    /// All that services with these parts need. None of them runs.
+    pub async fn asleep(test: &str, parts: Vec<Part>) -> Self {
+        Self::asleep_on(Servers::shared().await.expect("servers"), test, parts).await
+    }
+
+    /// The same on other servers.
+    pub async fn asleep_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
+        let names: Vec<&str> = parts.iter().map(|part| part.service).collect();
+        let system = System { name: "test", parts };
+        let definitions = topology::definitions(&system, |_| String::new());
+        let env = TestEnv::new(servers, test, &definitions, &names).await.expect("an environment");
+        // A classic queue takes a message in the moment in which it is published.
+        let queue = json!({ "durable": true, "arguments": { "x-queue-type": "classic" } });
+        let (path, management) = (["queues", env.vhost(), PROBE], env.management());
+        management.call(Method::PUT, &path, Some(&queue)).await.expect("a queue");
+        let all = json!({ "routing_key": "#" });
+        for exchange in [topology::EVENTS, topology::DEAD] {
+            let path = ["bindings", env.vhost(), "e", exchange, "q", PROBE];
+            management.call(Method::POST, &path, Some(&all)).await.expect("a binding");
+        }
+        let (clock, client) = (Clock::system(), Client::new());
+        Self { env, services: Vec::new(), clock, client, seen: Arc::default() }
+    }
+
+    /// Starts a service, or one more process of it.
+    pub async fn start(&mut self, service: Service) {
+        self.start_with(service, |_| {}).await;
+    }
+
+    /// Starts a service with other settings.
+    pub async fn start_with(&mut self, service: Service, set: impl FnOnce(&mut Settings)) {
+        let name = service.part().service;
+        let mut settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
+        set(&mut settings);
+        let running = service.start(settings).await;
+        self.services.push(running.unwrap_or_else(|error| panic!("{name} starts: {error}")));
+    }
+
+    /// Stops all processes of a service, as SIGTERM would.
+    pub async fn stop(&mut self, service: &str) {
+        let all = std::mem::take(&mut self.services).into_iter();
+        let (stopped, others): (Vec<_>, _) = all.partition(|running| running.service() == service);
+        assert!(!stopped.is_empty(), "{service} does not run");
+        self.services = others;
+        for running in stopped {
+            running.stop().await;
+        }
+    }
+
+    /// The handle of the service that was started at this place.
+    pub fn handle(&self, at: usize) -> &Handle {
+        self.services[at].handle()
+    }
+
+    /// Returns a new id.
+    pub fn new_id(&self) -> Uuid {
+        self.clock.new_id(self.clock.now())
+    }
+
+    /// Returns the id of a new saga.
+    pub fn new_saga(&self) -> SagaId {
+        SagaId(self.new_id())
+    }
+
+    /// Publishes an event of a saga, as the service of that type would. Returns the message's id.
+    pub async fn publish<E: Event>(&self, saga: impl Into<SagaId>, event: &E) -> Uuid {
+        let message = self.new_id();
+        self.publish_as(message, E::TYPE.service(), Some(saga.into()), event).await;
+        message
+    }
+
+    /// Publishes an event outside of sagas.
+    pub async fn publish_plain<E: Event>(&self, event: &E) -> Uuid {
+        let message = self.new_id();
+        self.publish_as(message, E::TYPE.service(), None, event).await;
+        message
+    }
+
+    /// Publishes an event under this message id, as this publisher.
+    pub async fn publish_as<E: Event>(
+        &self,
+        message: Uuid,
+        publisher: &str,
+        saga: Option<SagaId>,
+        event: &E,
+    ) {
+        let mut properties = json!({ "message_id": message, "type": E::TYPE.name(), "app_id": publisher,
+            "content_type": "application/json", "delivery_mode": 2 });
+        if let Some(saga) = saga {
+            properties["correlation_id"] = json!(saga.0);
+        }
+        let body = serde_json::to_string(event).expect("JSON");
+        self.publish_raw(E::TYPE.name(), &properties, body).await;
+    }
+
+    /// Publishes anything to the exchange for events, with properties as the management API writes them.
+    pub async fn publish_raw(&self, key: &str, properties: &Value, body: impl AsRef<[u8]>) {
+        let published =
+            self.env.management().publish(topology::EVENTS, key, properties, body).await;
+        published.unwrap_or_else(|error| panic!("{key} is published: {error}"));
+    }
+
+    /// Returns all events and dead letters so far, in order, as the management API writes messages.
+    pub async fn seen(&self) -> Vec<Value> {
+        let (management, seen) = (self.env.management().clone(), Arc::clone(&self.seen));
+        // In a task of its own: a caller that no longer waits for this must not lose what is taken.
+        let look = tokio::spawn(async move {
+            let mut seen = seen.lock().await;
+            seen.extend(management.take(PROBE, 20_000).await.expect("the probe's messages"));
+            seen.clone()
+        });
+        look.await.expect("no panic")
+    }
+
+    /// Returns the events of one type so far, of all sagas and of none.
+    pub async fn all_events<E: Event>(&self) -> Vec<E> {
+        self.of_type(|_| true).await
+    }
+
+    /// Returns the events of one type and saga so far.
+    pub async fn events<E: Event>(&self, saga: impl Into<SagaId>) -> Vec<E> {
+        let saga = saga.into().to_string();
+        self.of_type(|message| message["properties"]["correlation_id"] == saga.as_str()).await
+    }
+
+    async fn of_type<E: Event>(&self, counts: impl Fn(&Value) -> bool) -> Vec<E> {
+        let is_it = |message: &&Value| {
+            message["exchange"] == topology::EVENTS
+                && message["routing_key"] == E::TYPE.name()
+                && counts(message)
+        };
+        let event = |message: &Value| {
+            let body = message["payload"].as_str().expect("text");
+            serde_json::from_str(body)
+                .unwrap_or_else(|error| panic!("{body} is {}: {error}", E::TYPE))
+        };
+        self.seen().await.iter().filter(is_it).map(event).collect()
+    }
+
+    /// Waits for an event of a saga, and returns the last one.
+    pub async fn event<E: Event>(&self, saga: impl Into<SagaId>) -> E {
+        let saga = saga.into();
+        let what = format!("{} of saga {saga}", E::TYPE);
+        let found = wait_until(&what, LIMIT, || async {
+            Ok::<_, String>(self.events::<E>(saga).await.pop())
+        });
+        found.await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Waits for this many dead letters, at least. Their headers say why each is one.
+    pub async fn dead_letters(&self, count: usize) -> Vec<Value> {
+        let dead = wait_until("dead letters", LIMIT, || async {
+            let mut dead = self.seen().await;
+            dead.retain(|message| message["exchange"] == topology::DEAD);
+            if dead.len() < count { Err(format!("{} so far", dead.len())) } else { Ok(Some(dead)) }
+        });
+        dead.await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Executes statements in the database of a service.
+    pub async fn execute(&self, service: &str, sql: &str) {
+        let mut db = self.database(service).await;
+        let done = db.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Returns the only value that a query of a service's database yields.
+    pub async fn value<T>(&self, service: &str, sql: &str) -> T
+    where
+        T: Send + Unpin + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+    {
+        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+        let value = query.fetch_one(&mut self.database(service).await).await;
+        value.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Waits until a query of a service's database yields this value, as text, and no other.
+    pub async fn until(&self, service: &str, sql: &str, expected: impl ToString) {
+        let (expected, query) =
+            (expected.to_string(), format!("select a::text from ({sql}) q (a)"));
+        let reached = wait_until(sql, LIMIT, || async {
+            let mut db = PgConnection::connect(self.env.database_url(service)).await?;
+            let found = sqlx::query_scalar(AssertSqlSafe(query.clone())).fetch_all(&mut db).await?;
+            let found: Vec<Option<String>> = found;
+            if let [Some(value)] = &found[..]
+                && *value == expected
+            {
+                return Ok(Some(()));
+            }
+            Err(sqlx::Error::Protocol(format!("{found:?} instead of {expected:?}")))
+        });
+        reached.await.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    async fn database(&self, service: &str) -> PgConnection {
+        let db = PgConnection::connect(self.env.database_url(service)).await;
+        db.unwrap_or_else(|error| panic!("the database of {service}: {error}"))
+    }
+
+    /// The address of a service's routes.
+    pub fn url(&self, service: &str) -> String {
+        let running = self.services.iter().find(|running| running.service() == service);
+        let running = running.unwrap_or_else(|| panic!("{service} does not run"));
+        format!("http://{}", running.address())
+    }
+
+    /// Returns the status and the body of an answer.
+    pub async fn get(&self, service: &str, path: &str) -> (StatusCode, Value) {
+        self.request(Method::GET, service, path, None).await
+    }
+
+    /// Posts a body, and returns the status and the body of the answer.
+    pub async fn post(&self, service: &str, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.request(Method::POST, service, path, Some(body)).await
+    }
+
+    /// Sends a request, and returns the status and the body of the answer.
+    pub async fn request(
+        &self,
+        method: Method,
+        service: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> (StatusCode, Value) {
+        let request = self.client.request(method, format!("{}{path}", self.url(service)));
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        let answer = request.send().await.expect("an answer");
+        let (status, text) = (answer.status(), answer.text().await.expect("text"));
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Stops all services, and removes what they ran on. There have to be this many dead letters.
+    pub async fn close(self, dead_letters: usize) {
+        let dead = self.dead_letters(dead_letters).await;
+        assert_eq!(dead.len(), dead_letters, "dead letters: {dead:#?}");
+        for running in self.services {
+            running.stop().await;
+        }
+        self.env.close().await.expect("closed");
+    }
+}

@@ -1,0 +1,22 @@
+//! What several tests ask.
+
+use std::time::Duration;
+
+use ballet_testkit::TestSystem;
+use reqwest::StatusCode;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// For what hangs: nothing here takes long.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+/// The answer to a request that began something: its id.
+pub(crate) fn id((status, body): (StatusCode, Value)) -> Uuid {
+    assert!(status.is_success(), "{status}: {body}");
+    serde_json::from_value(body).expect("an id")
+}
+
+/// Waits for a dead letter, and returns its headers.
+pub(crate) async fn dead_letter(system: &TestSystem) -> Value {
+    system.dead_letters(1).await[0]["properties"]["headers"].clone()
+}
