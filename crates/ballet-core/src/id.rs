@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use uuid::Uuid;
 
 /// Makes newtypes over [`Uuid`] for the ids of a domain.
@@ -17,16 +18,44 @@ use uuid::Uuid;
 /// ```
 #[macro_export]
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
-        $(#[$doc])*
-        #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
-            $crate::private::serde::Serialize, $crate::private::serde::Deserialize,
-            $crate::private::schemars::JsonSchema,
-        )]
-        #[serde(crate = "ballet_core::private::serde", transparent)]
-        #[schemars(crate = "ballet_core::private::schemars", transparent)]
+    ($($(#[doc = $doc:literal])* $name:ident),+ $(,)?) => {$(
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub $crate::private::uuid::Uuid);
+
+        // Derived, they would name this crate, and a service may have it as `ballet::core` only.
+        impl $crate::private::serde::Serialize for $name {
+            fn serialize<S: $crate::private::serde::Serializer>(
+                &self,
+                to: S,
+            ) -> ::std::result::Result<S::Ok, S::Error> {
+                $crate::private::serde::Serialize::serialize(&self.0, to)
+            }
+        }
+
+        impl<'de> $crate::private::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::private::serde::Deserializer<'de>>(
+                from: D,
+            ) -> ::std::result::Result<Self, D::Error> {
+                $crate::private::serde::Deserialize::deserialize(from).map(Self)
+            }
+        }
+
+        impl $crate::private::schemars::JsonSchema for $name {
+            fn schema_name() -> ::std::borrow::Cow<'static, str> {
+                ::std::stringify!($name).into()
+            }
+
+            fn schema_id() -> ::std::borrow::Cow<'static, str> {
+                ::std::concat!(::std::module_path!(), "::", ::std::stringify!($name)).into()
+            }
+
+            fn json_schema(
+                all: &mut $crate::private::schemars::SchemaGenerator,
+            ) -> $crate::private::schemars::Schema {
+                $crate::private::id_schema(all, &[$($doc),*])
+            }
+        }
 
         impl ::std::fmt::Display for $name {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
@@ -50,7 +79,17 @@ macro_rules! ids {
     )+};
 }
 
-extern crate self as ballet_core;
+/// The schema of an id with these lines of documentation.
+#[doc(hidden)]
+#[must_use]
+pub fn id_schema(all: &mut SchemaGenerator, doc: &[&str]) -> Schema {
+    let mut schema = Uuid::json_schema(all);
+    let description = doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n");
+    if !description.is_empty() {
+        schema.insert("description".to_owned(), description.into());
+    }
+    schema
+}
 
 ids! {
     /// The id of a message: the key for de-duplication.

@@ -57,6 +57,7 @@ pub use trigger::{AnyEvent, Trigger};
 
 #[doc(hidden)]
 pub mod private {
+    pub use crate::id::id_schema;
     pub use schemars;
     pub use serde;
     pub use uuid;

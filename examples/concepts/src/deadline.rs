@@ -14,7 +14,11 @@ use ballet::{
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+
+ballet::core::ids! {
+    /// A reservation. It is also the id of its saga.
+    ReservationId,
+}
 
 // To save lines: the other examples write their events out.
 macro_rules! events {
@@ -80,11 +84,11 @@ async fn set_status(tx: &mut Tx<'_>, status: &str) -> Result<(), Failure> {
 async fn reserve(
     State(handle): State<Handle>,
     Json(reserved): Json<SeatReserved>,
-) -> Result<Json<Uuid>, Problem> {
-    let reservation_id: Uuid = handle.new_id();
-    let mut unit = handle.saga_unit(SagaId(reservation_id)).await?;
+) -> Result<Json<ReservationId>, Problem> {
+    let reservation_id: ReservationId = handle.new_id();
+    let mut unit = handle.saga_unit(SagaId(reservation_id.0)).await?;
     let insert = sqlx::query("insert into reservation (reservation_id) values ($1)");
-    insert.bind(reservation_id).execute(unit.tx().db()).await?;
+    insert.bind(reservation_id.0).execute(unit.tx().db()).await?;
     unit.originate(reserved).await?;
     unit.commit().await?;
     Ok(Json(reservation_id))
