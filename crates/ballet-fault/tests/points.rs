@@ -12,7 +12,7 @@ const DANGEROUS: [&str; 7] = [
     ".commit().await",
     "session.publish(",
     "session.ack(",
-    "guarded(step.call(",
+    "step.call(",
     "copies::send(&engine",
     ".commit()).await",
     "calls::note_failures(&engine",

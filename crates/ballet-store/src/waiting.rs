@@ -2,8 +2,9 @@
 //! later, and calls to the outside without an answer.
 
 use jiff::Timestamp;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 
+use crate::inbox::messages::is_in_no_inbox;
 use crate::outbox::{left_behind, tables};
 
 /// How much waits, and since when the oldest does.
@@ -74,11 +75,13 @@ pub async fn outbox(db: &mut PgConnection) -> Result<OutboxWaits, sqlx::Error> {
 /// If the database does not answer.
 pub async fn inbox(db: &mut PgConnection) -> Result<InboxWaits, sqlx::Error> {
     type Retries = (i64, Option<jiff_sqlx::Timestamp>, Option<jiff_sqlx::Timestamp>);
-    let retries = "select count(*), min(first_failed_at), min(next_at) from ballet.failure f \
-        where next_at is not null \
-        and not exists (select from ballet.inbox i where i.message_id = f.message_id) \
-        and not exists (select from ballet.inbox_other i where i.message_id = f.message_id)";
-    let (count, since, next_at): Retries = sqlx::query_as(retries).fetch_one(&mut *db).await?;
+    let retries = format!(
+        "select count(*), min(first_failed_at), min(next_at) from ballet.failure f \
+         where next_at is not null and {}",
+        is_in_no_inbox("f")
+    );
+    let retries = sqlx::query_as(AssertSqlSafe(retries));
+    let (count, since, next_at): Retries = retries.fetch_one(&mut *db).await?;
     let calls = "select count(*), min(created_at) from ballet.call where closed_at is null";
     let calls = line(sqlx::query_as(calls).fetch_one(db).await?);
     let next_at = next_at.map(jiff_sqlx::Timestamp::to_jiff);

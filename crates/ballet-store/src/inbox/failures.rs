@@ -9,6 +9,7 @@ use ballet_core::{MessageId, SagaId};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
+use crate::inbox::messages::is_in_no_inbox;
 use crate::inbox::stuck::NO_OUTCOME_YET;
 
 /// Time limit for recording a failure. The message waits unacknowledged meanwhile.
@@ -23,17 +24,13 @@ pub async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Error> {
              (count(*) filter (where for_good))::float8 from ( \
              select saga_id, bool_or(next_at is null) as for_good from ( \
                  (select saga_id, next_at from ballet.failure f \
-                 where saga_id is not null \
-                     and not exists (select from ballet.inbox i \
-                         where i.message_id = f.message_id) \
-                     and not exists (select from ballet.inbox_other i \
-                         where i.message_id = f.message_id) \
-                 limit $1) \
+                 where saga_id is not null and {} limit $1) \
                  union all \
                  (select saga_id, nullif(next_at, 'infinity') from ballet.call \
                  where closed_at is null and last_error is not null and not {NO_OUTCOME_YET} limit $1) \
              ) as waiting group by saga_id \
          ) as saga",
+        is_in_no_inbox("f")
     )))
     .bind(MAX_COUNTED)
     .fetch_one(db)
@@ -143,14 +140,13 @@ pub async fn of_saga(
     saga: Uuid,
     types: &[&str],
 ) -> Result<Option<(bool, String)>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(AssertSqlSafe(format!(
         "select next_at is null, detail from ballet.failure f \
-         where saga_id = $1 and event_type = any($2) \
-             and not exists (select from ballet.inbox i where i.message_id = f.message_id) \
-             and not exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
+         where saga_id = $1 and event_type = any($2) and {} \
              and not exists (select from ballet.solved s where s.note_id = f.message_id) \
          order by next_at nulls first limit 1",
-    )
+        is_in_no_inbox("f")
+    )))
     .bind(saga)
     .bind(types)
     .fetch_optional(db)

@@ -36,6 +36,14 @@ pub struct Received {
     pub known: HashMap<MessageId, i64>,
 }
 
+/// The condition that the message of a row has not been handled. `row` is its name in the statement.
+pub(crate) fn is_in_no_inbox(row: &str) -> String {
+    let not_in = |table| {
+        format!("not exists (select from ballet.{table} i where i.message_id = {row}.message_id)")
+    };
+    ["inbox", "inbox_other"].map(not_in).join(" and ")
+}
+
 const RECEIVE: &str = "select message_id, saga_id, step, key, entry, arrived, ordinal, content \
      from ballet.receive($1, $2, $3, $4, $5)";
 const RECEIVE_APART: &str = "insert into ballet.inbox_other (message_id, content, received_at) \

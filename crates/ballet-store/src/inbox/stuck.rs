@@ -11,6 +11,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};
 use uuid::Uuid;
 
+use crate::inbox::messages::is_in_no_inbox;
+
 /// A message or a call that is not done because of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stuck {
@@ -88,8 +90,7 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx:
         "select message_id as id, event_type, null as undo, saga_id, handler, reason, detail, \
              attempts, first_failed_at as since, next_at \
          from ballet.failure f \
-         where not exists (select from ballet.inbox i where i.message_id = f.message_id) \
-             and not exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
+         where {} \
          union all \
          select call_key, null, undo, saga_id, step, 'call_failed', \
              coalesce(last_error, 'it waits for its turn: other calls of this step fail or take long'), \
@@ -98,6 +99,7 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx:
              and (last_error is not null or created_at < ballet.now() - interval '1 minute') \
              and not {NO_OUTCOME_YET} \
          order by since limit $1",
+        is_in_no_inbox("f")
     )))
     .bind(i64::from(limit))
     .fetch_all(db)

@@ -26,6 +26,7 @@ use crate::declare::tx::Tx;
 /// parts until the failing message is alone, so the good ones commit.
 ///
 /// ```
+/// # use ballet::bulk::*;
 /// # use ballet::*;
 /// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};

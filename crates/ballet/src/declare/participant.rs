@@ -152,6 +152,7 @@ impl Participant {
     /// reads it.
     ///
     /// ```
+    /// # use ballet::core::Versioned;
     /// # use ballet::*;
     /// # use schemars::JsonSchema;
     /// # use serde::{Deserialize, Serialize};
