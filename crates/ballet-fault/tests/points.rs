@@ -12,7 +12,7 @@ const DANGEROUS: [&str; 7] = [
     ".commit().await",
     "session.publish(",
     "session.ack(",
-    "step.call(",
+    "match step.call(",
     "copies::send(&engine",
     ".commit()).await",
     "calls::note_failures(&engine",
