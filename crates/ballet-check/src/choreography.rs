@@ -90,7 +90,7 @@ fn section(page: &mut String, graph: &Graph, saga: &str) {
         "\n\n```mermaid\n{}```\n\nDotted lines are refusals and compensations. A double frame is \
          the pivot, a hexagon is a decision of the owner, and a rounded box is a step that cannot \
          refuse.\n\nThe same with a lane for each service, time downwards:\n\n\
-         ![{saga}: a lane for each service](choreography/{saga}.svg)\n\n",
+         ![{saga}: a lane for each service]({saga}.svg)\n\n",
         mermaid::flowchart(graph, saga)
     )
     .ok();

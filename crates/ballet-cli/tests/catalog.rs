@@ -171,7 +171,7 @@ fn shells_and_man_know_every_command() {
 
 #[test]
 fn a_saga_is_drawn() {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/choreography");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/shop");
     let (code, out, _) = ballet(&["diagram"]);
     assert_eq!(code, Some(0));
     assert_eq!(out, fs::read_to_string(docs.join("order_fulfillment.svg")).expect("a picture"));

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use ballet_terminal::ui;
 
 use crate::process::cargo;
-use crate::{generate, house, licences, packages};
+use crate::{generate, house, licences, packages, site};
 
 /// One thing that is checked.
 struct Part {
@@ -25,7 +25,7 @@ enum How {
 }
 
 /// From cheap to dear.
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     Part {
         name: "format",
         command: "cargo fmt --all --check",
@@ -43,6 +43,7 @@ const PARTS: [Part; 8] = [
         command: "cargo xtask generate --check",
         how: How::Here(|| generate::run(true)),
     },
+    Part { name: "links", command: "cargo xtask site --check", how: How::Here(site::check) },
     Part { name: "packages", command: "cargo xtask packages", how: How::Here(packages::run) },
     Part {
         name: "lints",

@@ -9,6 +9,7 @@ mod licences;
 mod packages;
 mod process;
 mod servers;
+mod site;
 mod systems;
 mod test;
 
@@ -70,6 +71,8 @@ enum Command {
     Licences,
     /// Check that the crates that others can depend on can be published.
     Packages,
+    /// Write the pages of the repository as a site, after a look where their links lead.
+    Site(site::Args),
 }
 
 fn main() -> ExitCode {
@@ -101,6 +104,7 @@ async fn run() -> ExitCode {
         Command::Check => check::run(),
         Command::Licences => licences::run(),
         Command::Packages => packages::run(),
+        Command::Site(args) => site::run(&args),
     };
     done.unwrap_or_else(|error| {
         ui::say(&format!("{} {error:#}", ui::bad("error:")));

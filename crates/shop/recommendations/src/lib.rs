@@ -1,5 +1,5 @@
 //! Recommendations: what is bought with what, and what is popular. It learns from confirmed orders,
-//! unlearns cancelled ones, and publishes nothing. `docs/recommendations.md` has the measures.
+//! unlearns cancelled ones, and publishes nothing. `docs/shop/recommendations.md` has the measures.
 
 #![warn(missing_docs)]
 

@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 
 /// The page that is checked and filled in.
 pub(crate) const PAGE: &str = "docs/conformance.md";
+/// Pages whose claims name tests, and rows of the conformance page.
+const CITING: [&str; 2] = ["README.md", "docs/guarantees.md"];
 /// Rows are numbered from 1 up to this.
 const ROWS: u32 = 172;
 /// The result of a row whose tests exist, of one without a test, and of one whose test is still to
@@ -24,7 +26,14 @@ const OPEN: &str = "open";
 /// If the page and the tests do not match. All mismatches are named.
 pub(crate) fn page(root: &Path, text: &str) -> Result<String> {
     let tests = tests(root)?;
-    let (completed, mismatches) = complete(text, &tests);
+    let (completed, mut mismatches) = complete(text, &tests);
+    let rows: BTreeSet<u32> =
+        text.lines().filter_map(Row::parse).flat_map(|row| row.numbers).collect();
+    for page in CITING {
+        let text =
+            fs::read_to_string(root.join(page)).with_context(|| format!("cannot read {page}"))?;
+        mismatches.extend(cited(&text, &rows, &tests).map(|what| format!("{page} {what}")));
+    }
     if !mismatches.is_empty() {
         bail!("{PAGE} and the tests do not match:\n  {}", mismatches.join("\n  "));
     }
@@ -70,6 +79,29 @@ fn complete(text: &str, tests: &Tests) -> (String, Vec<String>) {
     mismatches.extend(missing.map(|number| format!("T{number:02} is missing")));
     lines.push(String::new());
     (lines.join("\n"), mismatches)
+}
+
+/// What a page cites and is not there. A test has a name of four words or more.
+fn cited<'a>(
+    text: &'a str,
+    rows: &'a BTreeSet<u32>,
+    tests: &'a Tests,
+) -> impl Iterator<Item = String> + 'a {
+    let is_name = |word: &str| {
+        let name = word.rsplit("::").next().unwrap_or(word);
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
+        name.matches('_').count() >= 3 && word.chars().all(plain)
+    };
+    let gone = text.lines().filter(|line| line.starts_with('|')).flat_map(move |line| {
+        let names = line.split('`').skip(1).step_by(2).filter(move |word| is_name(word));
+        names.filter(|name| !exists(name, tests)).map(|name| format!("names {name}: no such test"))
+    });
+    let shown_by = text.lines().filter_map(|line| line.strip_suffix('|')?.rsplit('|').next());
+    let unknown = shown_by.flat_map(|cell| cell.split([',', ' '])).filter_map(|word| {
+        let number = word.strip_prefix('T')?.parse::<u32>().ok()?;
+        (!rows.contains(&number)).then(|| format!("names {word}: no such row in {PAGE}"))
+    });
+    gone.chain(unknown)
 }
 
 struct Row<'a> {
@@ -222,6 +254,20 @@ mod tests {
         assert!(said.contains("T01 names x::t01_gone"), "{said}");
         assert!(said.contains("T02 does not name ballet::engine::steps::t02_it_stays"), "{said}");
         assert!(said.contains("T172 is missing"), "{said}");
+    }
+
+    #[test]
+    fn what_a_page_cites_has_to_exist() {
+        let tests = known(&["ballet::engine::steps::it_is_not_done_twice"]);
+        let page = "| once | `it_is_not_done_twice`, `it_is_done_in_order`, T01, T09 |\n";
+        let wrong: Vec<String> = cited(page, &BTreeSet::from([1]), &tests).collect();
+        assert_eq!(
+            wrong,
+            [
+                "names it_is_done_in_order: no such test",
+                "names T09: no such row in docs/conformance.md"
+            ]
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use shop_load::demo::HINTS;
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
-const WALK: &str = "docs/try-it.md";
+const WALK: &str = "docs/shop/try-it.md";
 const METRICS: &str = "docs/metrics.md";
 const GUIDE: &str = "docs/write-a-service.md";
 const JOIN: &str = "docs/join-from-any-language.md";
@@ -87,11 +87,11 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
             text: definitions::text(graph.system(), COMMAND),
         },
         Generated {
-            path: "docs/events.md".to_owned(),
+            path: "docs/shop/events.md".to_owned(),
             text: events::page(&graph, &catalog, COMMAND),
         },
         Generated {
-            path: "docs/choreography.md".to_owned(),
+            path: "docs/shop/choreography.md".to_owned(),
             text: choreography::page(&graph, COMMAND),
         },
         Generated { path: "docs/monitoring/alarms.yml".to_owned(), text: alarms::rules(COMMAND) },
@@ -103,7 +103,7 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
         all.push(Generated { path, text: contract.text() });
     }
     all.extend(graph.sagas().into_iter().map(|saga| Generated {
-        path: format!("docs/choreography/{saga}.svg"),
+        path: format!("docs/shop/{saga}.svg"),
         text: lanes::svg(&graph, saga),
     }));
     all.extend(asyncapi_documents(graph.system(), &joined));

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::demo::Demo;
 
-const PAGES: [&str; 2] = ["README.md", "docs/try-it.md"];
+const PAGES: [&str; 2] = ["README.md", "docs/shop/try-it.md"];
 /// The pages with commands for a system that runs.
 const FOLDER: &str = "docs";
 /// Starts what all other commands work on.

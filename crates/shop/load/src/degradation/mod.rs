@@ -1,5 +1,5 @@
 //! `cargo xtask degradation`: stops each service under load, and says what still works for the clients
-//! of the gateway. `docs/degradation.md` is written from what was seen.
+//! of the gateway. `docs/shop/degradation.md` is written from what was seen.
 
 mod load;
 mod operation;

@@ -1,4 +1,4 @@
-//! `docs/degradation.md`, made from what was seen.
+//! `docs/shop/degradation.md`, made from what was seen.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use crate::degradation::operation::Operation;
 use crate::degradation::outage::{Meanwhile, Outage};
 use crate::degradation::overdue::{Overdue, STOPPED};
 
-pub(crate) const FILE: &str = "docs/degradation.md";
+pub(crate) const FILE: &str = "docs/shop/degradation.md";
 
 const BEFORE: &str = "\
 # What works while a service is down

@@ -1,0 +1,60 @@
+//! The links of a page, and what they point at.
+
+use pulldown_cmark::{Event, Parser, Tag};
+
+use super::page::OPTIONS;
+
+/// A link or picture of a page.
+pub(crate) struct Link {
+    /// The line that it begins in, from 1.
+    pub(crate) line: usize,
+    pub(crate) url: String,
+}
+
+/// A place in the repository.
+pub(crate) struct Target {
+    /// The path below the root.
+    pub(crate) file: String,
+    pub(crate) anchor: Option<String>,
+}
+
+pub(crate) fn of(text: &str) -> Vec<Link> {
+    let mut links = Vec::new();
+    for (event, range) in Parser::new_ext(text, OPTIONS).into_offset_iter() {
+        if let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = event {
+            let line = text[..range.start].matches('\n').count() + 1;
+            links.push(Link { line, url: dest_url.into_string() });
+        }
+    }
+    links
+}
+
+impl Link {
+    /// What it points at, seen from this page; nothing if that is elsewhere in the world.
+    pub(crate) fn target(&self, from: &str) -> Option<Target> {
+        target(&self.url, from)
+    }
+}
+
+pub(crate) fn target(url: &str, from: &str) -> Option<Target> {
+    if url.contains("://") || url.starts_with("mailto:") {
+        return None;
+    }
+    let (path, anchor) = match url.split_once('#') {
+        Some((path, anchor)) => (path, Some(anchor.to_owned())),
+        None => (url, None),
+    };
+    if path.is_empty() {
+        return Some(Target { file: from.to_owned(), anchor });
+    }
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    Some(Target { file: parts.join("/"), anchor })
+}

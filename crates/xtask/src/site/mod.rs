@@ -1,0 +1,213 @@
+//! `cargo xtask site`: the pages of the repository as one site, without a server and with nothing loaded
+//! from elsewhere. A link that leads nowhere is an error, and so is a page that the contents leave out.
+
+mod links;
+mod page;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, ensure};
+use ballet_terminal::ui;
+
+use crate::process::cargo;
+use links::{Link, Target};
+use page::Contents;
+
+/// The page of contents: a heading for each kind of reader, and a list of links below it.
+const CONTENTS: &str = "docs/README.md";
+const STYLE: &str = include_str!("style.css");
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where the site is written; `index.html` is its first page.
+    #[arg(long, default_value = "target/site")]
+    out: PathBuf,
+    /// Write nothing, and only look where the links lead.
+    #[arg(long)]
+    check: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let root = cargo::root();
+    let files = tracked(&root)?;
+    let pages = pages(&root, &files)?;
+    let wrong = wrong(&pages, &files);
+    for each in &wrong {
+        ui::say(&format!("{} {each}", ui::bad("error:")));
+    }
+    if !wrong.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    if args.check {
+        ui::print(&format!("all links of {} pages lead somewhere", pages.len()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let out = root.join(&args.out);
+    write(&root, &pages, &files, &out)?;
+    ui::print(&format!("{} pages: {}", pages.len(), out.join("index.html").display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn check() -> Result<ExitCode> {
+    run(&Args { out: PathBuf::new(), check: true })
+}
+
+/// The files that git knows, below the root.
+fn tracked(root: &Path) -> Result<BTreeSet<String>> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root)
+        .output()
+        .context("cannot run git, which knows the files of the repository")?;
+    ensure!(listed.status.success(), "git cannot list the files: is this a checkout?");
+    let listed = String::from_utf8(listed.stdout).context("a file name is not UTF-8")?;
+    Ok(listed.lines().filter(|file| root.join(file).exists()).map(str::to_owned).collect())
+}
+
+/// The pages for people. Templates have links into what is made of them.
+fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, String>> {
+    let is_page = |file: &&String| file.ends_with(".md") && !file.contains("/templates/");
+    files
+        .iter()
+        .filter(is_page)
+        .map(|file| {
+            let text = fs::read_to_string(root.join(file))
+                .with_context(|| format!("cannot read {file}"))?;
+            Ok((file.clone(), text))
+        })
+        .collect()
+}
+
+/// What is wrong with the links: those that lead nowhere, and pages to which none leads.
+fn wrong(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let headings: BTreeMap<&str, BTreeSet<String>> = pages
+        .iter()
+        .map(|(file, text)| (file.as_str(), page::headings(text).into_iter().collect()))
+        .collect();
+    for (file, text) in pages {
+        for link in links::of(text) {
+            if let Err(why) = resolve(&link, file, files, &headings) {
+                wrong.push(format!("{file}:{}: {}", link.line, why));
+            }
+        }
+    }
+    let listed: BTreeSet<String> = pages.get(CONTENTS).map_or_else(BTreeSet::new, |text| {
+        links::of(text).iter().filter_map(|link| link.target(CONTENTS)).map(|t| t.file).collect()
+    });
+    for file in pages.keys() {
+        let own = file.strip_prefix("docs/").is_some_and(|name| !name.starts_with("decisions/"));
+        if own && file != CONTENTS && !listed.contains(file) {
+            wrong.push(format!("{CONTENTS} leaves out {file}: add it where its reader looks"));
+        }
+    }
+    wrong
+}
+
+fn resolve(
+    link: &Link,
+    from: &str,
+    files: &BTreeSet<String>,
+    headings: &BTreeMap<&str, BTreeSet<String>>,
+) -> Result<(), String> {
+    let Some(Target { file, anchor }) = link.target(from) else { return Ok(()) };
+    let directory = format!("{file}/");
+    let exists = files.contains(&file) || files.iter().any(|each| each.starts_with(&directory));
+    if !exists {
+        return Err(format!("there is no {file}"));
+    }
+    match (anchor, headings.get(file.as_str())) {
+        (Some(anchor), Some(known)) if !known.contains(&anchor) => {
+            Err(format!("{file} has no heading #{anchor}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes all pages, and the files that they link to. Source code becomes a page, too.
+fn write(
+    root: &Path,
+    pages: &BTreeMap<String, String>,
+    files: &BTreeSet<String>,
+    out: &Path,
+) -> Result<()> {
+    let contents = Contents::of(pages.get(CONTENTS).map_or("", String::as_str), CONTENTS);
+    let mut linked = BTreeSet::new();
+    for (file, text) in pages {
+        let targets = links::of(text).into_iter().filter_map(|link| link.target(file));
+        linked.extend(targets.map(|target| target.file));
+        put(out, &page::address(file), page::html(file, text, &contents).as_bytes())?;
+    }
+    for file in linked.iter().filter(|file| !pages.contains_key(*file)) {
+        let below: Vec<&str> = below(file, files);
+        let html = match below.is_empty() {
+            true if page::is_shown_as_it_is(file) => {
+                put(out, file, &fs::read(root.join(file))?)?;
+                continue;
+            }
+            true => page::source(file, &fs::read_to_string(root.join(file))?, &contents),
+            false => page::directory(file, &below, &linked, &contents),
+        };
+        put(out, &page::address(file), html.as_bytes())?;
+    }
+    put(out, "style.css", STYLE.as_bytes())
+}
+
+/// The files in a directory and below it.
+fn below<'a>(directory: &str, files: &'a BTreeSet<String>) -> Vec<&'a str> {
+    let start = format!("{directory}/");
+    files.iter().filter(|file| file.starts_with(&start)).map(String::as_str).collect()
+}
+
+fn put(out: &Path, address: &str, bytes: &[u8]) -> Result<()> {
+    let file = out.join(address);
+    if let Some(directory) = file.parent() {
+        fs::create_dir_all(directory)
+            .with_context(|| format!("cannot create {}", directory.display()))?;
+    }
+    fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(pages: &[(&str, &str)]) -> (BTreeMap<String, String>, BTreeSet<String>) {
+        let pages: BTreeMap<_, _> =
+            pages.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
+        let files = pages.keys().cloned().chain(["src/a.rs".to_owned()]).collect();
+        (pages, files)
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_named_with_its_line() {
+        let (pages, files) = site(&[
+            (CONTENTS, "# Contents\n[a](a.md)\n"),
+            (
+                "docs/a.md",
+                "# A\n\n## Its `end`, twice\n\n[a](#its-end-twice) [b](b.md) [c](../src/a.rs) [d](../src)\n\n[e](a.md#x)\n",
+            ),
+        ]);
+        assert_eq!(
+            wrong(&pages, &files),
+            ["docs/a.md:5: there is no docs/b.md", "docs/a.md:7: docs/a.md has no heading #x"]
+        );
+    }
+
+    #[test]
+    fn a_page_that_the_contents_leave_out_is_named() {
+        let (pages, files) = site(&[
+            (CONTENTS, "# Contents\n"),
+            ("docs/a.md", "# A\n"),
+            ("docs/decisions/1.md", "# One\n"),
+            ("README.md", "# All\n"),
+        ]);
+        assert_eq!(
+            wrong(&pages, &files),
+            ["docs/README.md leaves out docs/a.md: add it where its reader looks"]
+        );
+    }
+}
