@@ -1,7 +1,6 @@
 //! One page of the site.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html as markup};
 
@@ -48,11 +47,11 @@ impl Contents {
     fn html(&self, from: &str) -> String {
         let mut html = format!("<a class=home href=\"{}\">{PRODUCT}</a>", relative(from, README));
         for (heading, pages) in &self.0 {
-            let _ = write!(html, "<h2>{}</h2><ul>", escaped(heading));
+            html += &format!("<h2>{}</h2><ul>", escaped(heading));
             for (words, file) in pages {
                 let here = if file == from { " aria-current=page" } else { "" };
                 let (url, words) = (relative(from, file), escaped(words));
-                let _ = write!(html, "<li><a href=\"{url}\"{here}>{words}</a></li>");
+                html += &format!("<li><a href=\"{url}\"{here}>{words}</a></li>");
             }
             html.push_str("</ul>");
         }
@@ -162,9 +161,9 @@ pub(crate) fn directory(
     for file in below {
         let has_page = linked.contains(*file) || file.ends_with(".md");
         let words = escaped(file.strip_prefix(directory).unwrap_or(file).trim_start_matches('/'));
-        let _ = match has_page {
-            true => write!(body, "<li><a href=\"{}\">{words}</a></li>", relative(directory, file)),
-            false => write!(body, "<li>{words}</li>"),
+        body += &match has_page {
+            true => format!("<li><a href=\"{}\">{words}</a></li>", relative(directory, file)),
+            false => format!("<li>{words}</li>"),
         };
     }
     framed(directory, directory, &(body + "</ul>"), contents)
