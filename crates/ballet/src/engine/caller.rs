@@ -9,17 +9,17 @@ use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
 use jiff::Timestamp;
 
-use crate::declare::answered::answered;
-use crate::declare::erased::any::AnyStep;
-use crate::declare::failure::{Failure, FailureKind};
-use crate::declare::spans;
+use crate::declare::erased::call::CallHandlers;
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::{Failure, FailureKind};
+use crate::declare::handler::spans;
+use crate::engine::calls::open_calls::{Answer, Claim, FailedCall, Then};
 use crate::engine::crash_pauses;
 use crate::engine::engine::Engine;
-use crate::engine::guard::guarded;
-use crate::engine::held_worker::watched;
-use crate::engine::open_calls::{Answer, Claim, FailedCall, Then};
+use crate::engine::handlers::guard::guarded;
+use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
-use crate::outgoing::spans::{Kind, Span};
+use crate::outgoing::spans::{Span, WorkKind};
 
 /// The pause until the other side is asked again that has no outcome yet.
 const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
@@ -96,7 +96,7 @@ fn wait(engine: &Engine, call: NewCall, claim: Claim, failure: &Failure) {
 }
 
 async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
-    let Some((saga, step)) = engine.registry.step(&call.step) else {
+    let Some((saga, step)) = engine.registry.call_step(&call.step) else {
         let unknown = "an open call belongs to a step that this version does not know";
         call.span().in_scope(|| tracing::error!("{unknown}"));
         return;
@@ -107,13 +107,13 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
         // It waited too long here. Another process may claim it before this one would be done.
         return;
     }
-    let begun = engine.clock.now();
+    let begun = engine.time.clock.now();
     let limit = line.time_limit();
     let asked = watched(
         engine.registry.service,
-        step.part().name,
+        step.name,
         // All of it is code of the step: the look-ups, and what it makes of a refusal.
-        Box::pin(guarded(attempt(engine, saga.saga, &**step, &call))),
+        Box::pin(guarded(attempt(engine, saga.saga, step, &call))),
     );
     let asked = tokio::time::timeout(limit, asked).await;
     drop(turn);
@@ -123,9 +123,9 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
             record(engine, &call, begun, None);
             claim.answered();
             let answer = match known {
-                Known::Answer(answer) => Some(answer),
-                Known::Nothing => None,
-                Known::Forgotten(kept) => {
+                Attempted::Answer(answer) => Some(answer),
+                Attempted::Nothing => None,
+                Attempted::Forgotten(kept) => {
                     let why = format!(
                         "the other side remembers keys for {kept:?}, and may have forgotten this \
                          one: ask it what became of the request"
@@ -133,7 +133,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
                     return failed(engine, call, claim, why, Then::SetAside);
                 }
             };
-            (engine.answers)(Answer { call, answer, claim });
+            engine.calls.answered(Answer { call, answer, claim });
             return;
         }
         Ok(Err(failure)) => failure,
@@ -164,7 +164,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
 }
 
 /// The result of an attempt.
-enum Known {
+enum Attempted {
     Answer(String),
     /// The other side has done nothing for a call of an aborted saga.
     Nothing,
@@ -176,30 +176,31 @@ enum Known {
 async fn attempt(
     engine: &Engine,
     saga: &str,
-    step: &dyn AnyStep,
+    handlers: &CallHandlers,
     call: &NewCall,
-) -> Result<Known, Failure> {
-    let look_up = || step.look_up(call.undo, call.key, &call.request);
+) -> Result<Attempted, Failure> {
+    let step = &handlers.step;
+    let look_up = || handlers.look_up(call);
     if let Some(kept) = step.keys_kept()
-        && engine.clock.now().duration_since(call.created_at).unsigned_abs() >= kept
+        && engine.time.clock.now().duration_since(call.created_at).unsigned_abs() >= kept
     {
         if !step.looks_up() {
-            return Ok(Known::Forgotten(kept));
+            return Ok(Attempted::Forgotten(kept));
         }
         if let Some(answer) = look_up().await? {
-            return Ok(Known::Answer(answer));
+            return Ok(Attempted::Answer(answer));
         }
         // Nothing was done, so nothing is repeated.
     }
     let may_end = call.is_stored && !call.undo && step.looks_up();
     if may_end && is_unwanted(engine, saga, call).await? {
-        return Ok(look_up().await?.map_or(Known::Nothing, Known::Answer));
+        return Ok(look_up().await?.map_or(Attempted::Nothing, Attempted::Answer));
     }
     fault::point(FaultPoint::BeforeCall, call);
-    let failure = match step.call(call.undo, call.key, &call.request).await {
+    let failure = match handlers.call(call).await {
         Ok(answer) => {
             fault::point(FaultPoint::AfterCall, call);
-            return Ok(Known::Answer(answer));
+            return Ok(Attempted::Answer(answer));
         }
         Err(failure) => failure,
     };
@@ -208,10 +209,10 @@ async fn attempt(
     if is_not_taken && !call.undo && step.looks_up() {
         // An attempt before may have been taken, and its answer lost.
         if let Some(answer) = look_up().await? {
-            return Ok(Known::Answer(answer));
+            return Ok(Attempted::Answer(answer));
         }
         if let Some(answer) = step.not_taken(&call.request, &failure.to_string())? {
-            return Ok(Known::Answer(answer));
+            return Ok(Attempted::Answer(answer));
         }
     }
     Err(failure)
@@ -220,7 +221,7 @@ async fn attempt(
 /// Whether a call is of an aborted saga, and no attempt that was made before can still be under way.
 async fn is_unwanted(engine: &Engine, saga: &str, call: &NewCall) -> Result<bool, Failure> {
     let is_quiet = !call.is_repeated || call.attempts >= QUIET_AFTER;
-    Ok(is_quiet && answered(calls::is_taken_back(&engine.pool, saga, call)).await?)
+    Ok(is_quiet && answered(calls::is_taken_back(&engine.database.upkeep, saga, call)).await?)
 }
 
 /// Records an attempt that has ended, as a part of what the step that wants it set off.
@@ -228,12 +229,12 @@ fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Fa
     let step = call.trace.as_ref().map(|trace| trace.context);
     let Some(step) = step.filter(|step| engine.spans.want(*step)) else { return };
     engine.spans.record(Span {
-        context: spans::child(step, &engine.clock),
+        context: spans::child(step, &engine.time.clock),
         parent: Some(step.span_id),
-        kind: Kind::Call,
+        kind: WorkKind::Call,
         name: format!("call {}", call.step),
         begun,
-        ended: engine.clock.now(),
+        ended: engine.time.clock.now(),
         attributes: vec![
             ("ballet.saga_id", call.saga_id.to_string()),
             ("ballet.step", call.step.clone()),

@@ -13,14 +13,14 @@ use ballet_store::outbox::batches::Mark;
 use ballet_store::outbox::event::Emitted;
 use jiff::Timestamp;
 
-use crate::declare::answered::answered;
-use crate::declare::failure::{Failure, FailureKind};
-use crate::declare::tx::Scope;
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::{Failure, FailureKind};
+use crate::declare::handler::tx::Scope;
 use crate::engine::caller;
+use crate::engine::calls::open_calls::Claim;
 use crate::engine::engine::Engine;
-use crate::engine::open_calls::Claim;
 use crate::engine::transaction::Transaction;
-use crate::outgoing::begun::Begun;
+use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::wire;
 
@@ -110,7 +110,7 @@ async fn write_ledger(engine: &Engine, open: &mut Transaction<'_>) -> Result<Col
         // commit would roll back without a word, so the transaction has to show that it works.
         answered(sqlx::query("select 1").execute(&mut **db)).await?;
     }
-    deadlines.flush(db, engine.shared_clock.settled()).await?;
+    deadlines.flush(db, engine.time.shared.settled()).await?;
     answered(copied.flush(db)).await?;
     Ok(added.timed)
 }
@@ -134,7 +134,7 @@ async fn write_calls(
 struct Written<'a> {
     emitted: Vec<Emitted>,
     /// The batch of the events, if there are any.
-    begun: Option<Begun<'a>>,
+    begun: Option<BegunBatch<'a>>,
     marks: &'a [Mark],
     has_marks: bool,
 }
@@ -159,7 +159,7 @@ async fn write_outbox<'a>(
     let along: Vec<BatchId> = along.into_iter().map(|mark| mark.batch).collect();
     // In memory before the commit is sent: what the sweeper finds and does not see there it
     // takes for left behind.
-    let mut begun = emits.then(|| Begun::new(&engine.relay, table, emitted.len(), now));
+    let mut begun = emits.then(|| BegunBatch::new(&engine.relay, table, emitted.len(), now));
     if let Some(begun) = &mut begun {
         let written = outbox::insert(db, begun.batch, &emitted, &timed, &along, now);
         if let Err(failure) = answered(written).await {
@@ -173,10 +173,10 @@ async fn write_outbox<'a>(
 /// Gives the events to the lane of the broker.
 fn publish(engine: &Engine, batch: BatchId, emitted: &[Emitted], now: Timestamp) {
     let service = engine.registry.service;
-    let publishing = Publishing::begin(&engine.spans, &engine.clock, emitted);
-    engine.relay.watch(batch, publishing);
+    let relay = &engine.relay;
+    relay.begin_spans(batch, |spans, clock| Publishing::begin(spans, clock, emitted));
     let messages = emitted.iter().map(|event| wire::publish(service, event, now)).collect();
-    engine.relay.committed(batch, messages);
+    relay.committed(batch, messages);
 }
 
 /// Makes the calls that are claimed. The others are due, for any process that has room.

@@ -8,15 +8,15 @@ use ballet_store::ledger::event::Encoded;
 use ballet_store::ledger::rows::Row;
 use ballet_store::ledger::standing::{Next, next};
 
-use crate::declare::bulk::BulkTx;
-use crate::declare::erased::any::AnyCompensated;
-use crate::declare::failure::Failure;
-use crate::declare::item::Item;
-use crate::declare::saga_entry::SagaEntry;
+use crate::declare::erased::outcome::AnyCompensated;
+use crate::declare::erased::step::Handlers;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::item::Item;
+use crate::declare::participant::saga_entry::SagaEntry;
+use crate::declare::step::bulk::BulkTx;
 use crate::engine::effect::Effect;
-use crate::engine::failed::RunFailure;
-use crate::engine::limited::limited;
 use crate::engine::registry::ABORT;
+use crate::engine::rollback::RunFailure;
 use crate::engine::transaction::Transaction;
 
 /// Takes in an abort at a participant. The tombstone comes first in any case: it covers the steps
@@ -119,13 +119,15 @@ async fn compensate_all(
     let engine = Arc::clone(&transaction.engine);
     let step = saga.steps.iter().find(|step| step.part().name == name);
     let declared = step.map_or(ABORT, |step| step.part().name);
-    let Some(bulk) = step.and_then(|step| step.bulk()) else {
+    let Some(Handlers::Bulk(bulk)) = step.map(|step| &step.handlers) else {
         for (at, row) in rows {
             let saga_id = aborts[at].saga_id;
             transaction.tx().enter(&aborts[at]);
             let undo =
                 compensate_one(transaction, saga, StepKey { step: name, key: &row.key }, saga_id);
-            limited(&engine, declared, undo)
+            engine
+                .handlers
+                .run(declared, undo)
                 .await
                 .map_err(|failure| RunFailure::of(at, failure))?;
         }
@@ -137,7 +139,7 @@ async fn compensate_all(
         done.push(aborts[*at].with(body.map_err(|failure| RunFailure::of(*at, failure))?));
     }
     let tx = BulkTx::new(transaction.tx());
-    let undone = limited(&engine, declared, bulk.compensate_all(tx, done)).await?;
+    let undone = engine.handlers.run(declared, bulk.compensate_all(tx, done)).await?;
     for ((at, row), undone) in rows.iter().zip(undone) {
         transaction.tx().enter(&aborts[*at]);
         record_compensated(

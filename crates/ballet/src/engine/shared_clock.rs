@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ballet_store::database::clock::Reading;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::declare::clock::Clock;
+use crate::declare::handler::clock::Clock;
 
 /// How long nothing is removed after the database's clock has leapt: time for people to see it.
 const HELD: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,6 +24,21 @@ const SETTLE: Duration = Duration::from_secs(60);
 /// Before the first answer.
 const UNKNOWN: i64 = i64::MIN;
 
+/// The clocks of a process.
+#[derive(Clone)]
+pub(crate) struct Time {
+    /// Tells the time that all processes of the service share, and draws this process's ids.
+    pub(crate) clock: Clock,
+    pub(crate) shared: Arc<SharedClock>,
+}
+
+impl Time {
+    pub(crate) fn new(own: Clock, bound: SignedDuration) -> Self {
+        let shared = SharedClock::new(own, bound);
+        Self { clock: shared.clock(), shared }
+    }
+}
+
 /// The time that the processes of a service share.
 pub(crate) struct SharedClock {
     own: Clock,
@@ -34,12 +49,12 @@ pub(crate) struct SharedClock {
     at_origin: AtomicI64,
     /// False while time passes on purpose: then only the database knows it.
     is_checked: AtomicBool,
-    seen: Mutex<Seen>,
+    seen: Mutex<ClockComparison>,
 }
 
 /// The comparison of the clocks by the last answers of the database.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seen {
+struct ClockComparison {
     /// How far this process's clock is ahead of the database's.
     ahead: Option<SignedDuration>,
     leap: Option<Leap>,
@@ -47,7 +62,7 @@ struct Seen {
     unsettled: Option<Leap>,
 }
 
-impl Seen {
+impl ClockComparison {
     /// Takes in a leap that is followed.
     fn unsettle(&mut self, by: SignedDuration, answered: Instant) {
         let before = self.unsettled.filter(|leap| answered < leap.until);

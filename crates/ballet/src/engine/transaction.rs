@@ -18,10 +18,10 @@ use ballet_store::ledger::rows::{Ledger, NewRow, Row};
 use ballet_store::trace::Trace;
 use sqlx::{Connection, PgConnection, Postgres};
 
-use crate::declare::answered::answered;
-use crate::declare::failure::Failure;
-use crate::declare::saga_entry::SagaEntry;
-use crate::declare::tx::{Scope, Tx};
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::tx::{Scope, Tx};
+use crate::declare::participant::saga_entry::SagaEntry;
 use crate::engine::engine::Engine;
 use crate::outgoing::spans::Span;
 
@@ -40,13 +40,13 @@ pub(crate) struct Transaction<'db> {
 impl Transaction<'static> {
     /// Opens a transaction for upkeep.
     pub(crate) async fn begin(engine: Arc<Engine>) -> Result<Self, Failure> {
-        let db = begin(&engine.pool).await?;
+        let db = begin(&engine.database.upkeep).await?;
         Ok(Self::new(engine, db))
     }
 
     /// Opens a transaction for an HTTP request.
     pub(crate) async fn begin_for_request(engine: Arc<Engine>) -> Result<Self, Failure> {
-        let db = begin(&engine.request_pool).await?;
+        let db = begin(&engine.database.requests).await?;
         Ok(Self::new(engine, db))
     }
 }
@@ -62,7 +62,7 @@ impl<'db> Transaction<'db> {
     }
 
     fn new(engine: Arc<Engine>, db: sqlx::Transaction<'db, Postgres>) -> Self {
-        let scope = Scope::new(engine.clock.clone());
+        let scope = Scope::new(engine.time.clock.clone());
         let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
         let copied = Copied::default();
         Self { engine, db, scope, ledger, calls, deadlines, copied, spans: Vec::new() }
@@ -205,7 +205,7 @@ impl<'db> Transaction<'db> {
         sagas: &[SagaId],
         messages: &[NewMessage],
     ) -> Result<Received, Failure> {
-        let now = self.engine.shared_clock.latest();
+        let now = self.engine.time.shared.latest();
         answered(inbox::receive(&mut self.db, &mut self.ledger, sagas, messages, now)).await
     }
 }

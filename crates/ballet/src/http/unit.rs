@@ -11,11 +11,11 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::declare::answered::answered;
-use crate::declare::event::encoded;
-use crate::declare::failure::Failure;
-use crate::declare::owner::Abort;
-use crate::declare::tx::Tx;
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::json::encoded;
+use crate::declare::handler::tx::Tx;
+use crate::declare::step::owner::Abort;
 use crate::engine::age::{too_old_to_begin, why_forgotten};
 use crate::engine::arrivals::{abort_as_owner, begun_before, originated};
 use crate::engine::commit::commit;
@@ -37,19 +37,19 @@ impl Handle {
     /// answers with 503.
     #[must_use]
     pub fn db(&self) -> &PgPool {
-        &self.engine.request_pool
+        &self.engine.database.requests
     }
 
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.engine.clock.now()
+        self.engine.time.clock.now()
     }
 
     /// A new id (UUIDv7).
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
-        self.engine.clock.draw(self.now()).into()
+        self.engine.time.clock.draw(self.now()).into()
     }
 
     /// Returns when the service is asked to stop. An answer that goes on, such as a stream of events,
@@ -188,7 +188,8 @@ impl Unit {
                 && failure.is_missing_partition()
             {
                 // For the next attempt of the caller.
-                partitions::make(&engine.pool, &engine.limits, engine.clock.now()).await?;
+                partitions::make(&engine.database.upkeep, &engine.limits, engine.time.clock.now())
+                    .await?;
             }
             committed
         });

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use ballet_core::{Reason, Unacceptable};
 
-use crate::declare::failure::FailureKind;
-use crate::declare::retry::Delay;
+use crate::declare::handler::failure::FailureKind;
+use crate::declare::step::retry::Delay;
 use crate::engine::caller::{after_crash, ask_again};
 use crate::engine::engine::Engine;
-use crate::engine::failed::BatchFailure;
 use crate::engine::registry::Handler;
-use crate::lane::batch::make_partitions;
-use crate::lane::dead_letter::{self, Original};
-use crate::lane::dispatch::entomb;
-use crate::lane::message::{Message, Work};
+use crate::engine::rollback::BatchFailure;
+use crate::lane::batch::batch::make_partitions;
+use crate::lane::batch::dispatch::entomb;
+use crate::lane::dead_letters::dead_letter::{self, Original};
+use crate::lane::message::message::{Message, Work};
 use crate::lane::part::pause;
 
 /// Puts messages off, or sets them aside, when the immediate attempts are used up.
@@ -52,7 +52,7 @@ pub(super) async fn later_or_never(
                     }
                 }
             }
-            // What crashes the database again and again is not tried for ever.
+            // Work that crashes the database again and again is not tried for ever.
             Work::Answer(answer) if failed.failure.kind() == FailureKind::ConnectionLost => {
                 after_crash(engine, *answer, &failed.failure);
             }
@@ -130,7 +130,7 @@ fn original(message: Message) -> Original {
 /// Ends a message's span. What becomes of its copy, if there is one, is in the same trace.
 pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
     let waits = dead_letter::waits(&message.delivery);
-    let now = engine.clock.now();
+    let now = engine.time.clock.now();
     message.traced.left(&engine.spans, &message.envelope, waits, outcome, now);
 }
 
@@ -157,6 +157,6 @@ async fn leave_tombstone(engine: &Arc<Engine>, message: &Message) {
             return;
         }
         pause(4).await;
-        engine.wait_for_database().await;
+        engine.database.until_it_works().await;
     }
 }

@@ -6,9 +6,9 @@ use ballet_store::outbox::left_behind::StoredEvent;
 use ballet_store::trace_context::TraceContext;
 use jiff::Timestamp;
 
-use crate::declare::clock::Clock;
-use crate::declare::spans;
-use crate::outgoing::spans::{Kind, Span, Spans};
+use crate::declare::handler::clock::Clock;
+use crate::declare::handler::spans;
+use crate::outgoing::spans::{Span, Spans, WorkKind};
 
 /// The events of a batch that the publisher has, by position.
 #[derive(Debug, Default)]
@@ -94,7 +94,7 @@ impl Event<'_> {
         Span {
             context,
             parent: Some(step.span_id),
-            kind: Kind::Publish,
+            kind: WorkKind::Publish,
             name: format!("publish {}", self.event_type),
             begun: now,
             ended: now,

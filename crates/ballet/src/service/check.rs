@@ -10,17 +10,19 @@ use ballet_core::{Problem, rules};
 use ballet_signature::Secrets;
 use ballet_store::database::hosts::Hosts;
 
-use crate::declare::participant::Participant;
-use crate::declare::saga_entry::SagaEntry;
+use crate::declare::erased::step::Handlers;
+use crate::declare::participant::participant::Participant;
+use crate::declare::participant::saga_entry::SagaEntry;
 use crate::outgoing::spans::Spans;
 use crate::service::error::StartError;
+use crate::service::logging;
 use crate::service::otlp::{self, Otlp};
+use crate::service::pool;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{
     ANY_BODY, AT_LEAST_ONE, BATCH, DATABASE_CONNECTIONS, DRAIN_SECONDS, HANDLER_SECONDS, LANES,
     REPUBLISH_RATE, Settings,
 };
-use crate::service::{logging, pool};
 
 /// The checked settings, ready for use.
 pub(super) struct Checked {
@@ -88,8 +90,9 @@ pub(super) fn check_declaration(participant: &Participant) -> Result<(), StartEr
 /// Checks the time limits of the calls that steps make.
 fn check_call_times(participant: &Participant) -> Result<(), StartError> {
     let steps = participant.sagas.iter().flat_map(|saga| &saga.steps);
-    for step in steps.filter(|step| step.part().calls_outside) {
-        let (step, time) = (step.part().name, step.call_time());
+    for step in steps {
+        let Handlers::Call(call) = &step.handlers else { continue };
+        let (step, time) = (call.name, call.step.call_time());
         if time.is_zero() || time > LONGEST_CALL {
             return Err(StartError::CallTime { step, time });
         }
