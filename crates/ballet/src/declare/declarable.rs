@@ -1,7 +1,7 @@
 //! The traits that decide how a step may be declared. A wrong declaration fails to compile, with an
 //! error message of ours.
 
-use ballet_core::{Event, Never, Saga, StepKind, StepPart, Trigger};
+use ballet_core::{Event, Never, Saga, StepKind, StepPart, Trigger, Versions};
 
 use crate::declare::bulk::{BulkCompensate, BulkStep};
 use crate::declare::call_step::{CallCompensate, CallStep};
@@ -167,5 +167,6 @@ fn step_part<On: Trigger, D: Event, R: Event>(name: &'static str, kind: StepKind
         compensated: None,
         compensated_by: Vec::new(),
         calls_outside: false,
+        versions: Versions::ALL,
     }
 }

@@ -1,6 +1,5 @@
 //! The object-safe traits through which the engine runs steps of any type.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_core::{AnyEvent, Event, EventSchema, StepPart, Trigger};
@@ -36,6 +35,7 @@ pub(crate) type Future<'a, T> = BoxFuture<'a, Result<T, Failure>>;
 
 pub(crate) trait AnyStep: Send + Sync {
     fn part(&self) -> &StepPart;
+    fn part_mut(&mut self) -> &mut StepPart;
     fn retry(&self) -> Retry;
     fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
     /// Returns the key of the repetition that an event triggers; empty if there is none.
@@ -128,7 +128,7 @@ pub(crate) trait AnyBulk: Send + Sync {
 
 /// A step without its type, as the builder collects it.
 pub struct ErasedStep {
-    pub(crate) step: Arc<dyn AnyStep>,
+    pub(crate) step: Box<dyn AnyStep>,
     /// Its events, for the service's contract.
     pub(crate) events: Vec<EventSchema>,
 }
@@ -138,7 +138,7 @@ impl ErasedStep {
     pub(crate) fn new<On: Trigger, D: Event, R: Event>(step: impl AnyStep + 'static) -> Self {
         let mut events = On::schemas();
         events.extend([EventSchema::of::<D>(), EventSchema::of::<R>()]);
-        Self { step: Arc::new(step), events }
+        Self { step: Box::new(step), events }
     }
 
     /// Adds the event of its compensation.

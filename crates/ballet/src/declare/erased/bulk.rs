@@ -100,6 +100,10 @@ impl<S: BulkStep> AnyStep for BulkLocalStep<S> {
         &self.part
     }
 
+    fn part_mut(&mut self) -> &mut StepPart {
+        &mut self.part
+    }
+
     fn retry(&self) -> Retry {
         S::RETRY
     }

@@ -74,6 +74,10 @@ impl<S: CallStep> AnyStep for OutsideStep<S> {
         &self.part
     }
 
+    fn part_mut(&mut self) -> &mut StepPart {
+        &mut self.part
+    }
+
     fn retry(&self) -> Retry {
         S::RETRY
     }

@@ -53,6 +53,10 @@ impl<S: Step> AnyStep for LocalStep<S> {
         &self.part
     }
 
+    fn part_mut(&mut self) -> &mut StepPart {
+        &mut self.part
+    }
+
     fn retry(&self) -> Retry {
         S::RETRY
     }
