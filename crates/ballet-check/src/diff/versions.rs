@@ -45,7 +45,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
             let unheard = refusals
                 .filter(|event| saga.aborts_on.contains(event) && !aborted_on.contains(event));
             missing
-                .extend(unheard.map(|event| format!("{}, which aborts on {event}", part.service)));
+                .extend(unheard.map(|event| format!("the abort by {} on {event}", part.service)));
             if missing.is_empty() {
                 continue;
             }
