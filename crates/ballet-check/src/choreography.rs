@@ -85,18 +85,37 @@ fn section(page: &mut String, graph: &Graph, saga: &str) {
         )
         .ok();
     }
-    write!(
-        page,
-        "\n\n```mermaid\n{}```\n\nDotted lines are refusals and compensations. A double frame is \
-         the pivot, a hexagon is a decision of the owner, and a rounded box is a step that cannot \
-         refuse.\n\nThe same with a lane for each service, time downwards:\n\n\
-         ![{saga}: a lane for each service]({saga}.svg)\n\n",
-        mermaid::flowchart(graph, saga)
-    )
-    .ok();
-    let rows: Vec<_> = nodes.iter().map(row).collect();
-    let header = ["service", "step", "kind", "trigger", "done", "refused", "compensated"];
-    page.push_str(&table(header, &rows));
+    let (versions, begun) = (graph.versions(saga), graph.begun_version(saga));
+    if versions.len() > 1 {
+        write!(
+            page,
+            " It has several versions: a run ends under the one under which it began. Runs begin under \
+             version {begun}."
+        )
+        .ok();
+    }
+    page.push_str(
+        "\n\nDotted lines are refusals and compensations. A double frame is the pivot, a hexagon is a \
+         decision of the owner, and a rounded box is a step that cannot refuse.\n",
+    );
+    for version in versions.iter().rev() {
+        if versions.len() > 1 {
+            write!(page, "\n### Version {version}\n").ok();
+        }
+        let graph = graph.in_version(saga, *version);
+        write!(page, "\n```mermaid\n{}```\n\n", mermaid::flowchart(&graph, saga)).ok();
+        if *version == begun {
+            write!(
+                page,
+                "The same with a lane for each service, time downwards:\n\n\
+                 ![{saga}: a lane for each service]({saga}.svg)\n\n"
+            )
+            .ok();
+        }
+        let rows: Vec<_> = in_order(&graph, saga).iter().map(row).collect();
+        let header = ["service", "step", "kind", "trigger", "done", "refused", "compensated"];
+        page.push_str(&table(header, &rows));
+    }
 }
 
 fn row(node: &Node<'_>) -> [String; 7] {

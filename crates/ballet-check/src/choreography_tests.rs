@@ -1,6 +1,6 @@
 //! A small shop as a flowchart and as a page.
 
-use ballet_core::{EventType, Part, SagaPart, StepPart, SubscriptionPart, System};
+use ballet_core::{EventType, Part, SagaPart, StepPart, SubscriptionPart, System, Versions};
 
 use super::*;
 
@@ -22,6 +22,7 @@ fn step(name: &'static str, kind: StepKind, on: EventType, done: EventType) -> S
         compensated: None,
         compensated_by: Vec::new(),
         calls_outside: false,
+        versions: Versions::ALL,
     }
 }
 
@@ -32,6 +33,7 @@ fn part(service: &'static str, steps: Vec<StepPart>) -> Part {
         abort: Some(CANCELLED),
         aborts_on: Vec::new(),
         deadline: None,
+        begins: 1,
         steps,
     };
     Part { service, sagas: vec![saga], ..Part::default() }
@@ -49,6 +51,7 @@ fn graph() -> Graph {
     let pick = StepPart {
         compensated: Some(RELEASED),
         calls_outside: true,
+        versions: Versions::ALL,
         ..step("pick", StepKind::Pivot, RESERVED, PICKED)
     };
     let mut inventory = part("inventory", vec![reserve, pick]);

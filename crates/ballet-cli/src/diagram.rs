@@ -45,7 +45,9 @@ pub(crate) fn run(args: &Args) -> Result<Done> {
     };
     let picture = match args.form {
         Form::Svg => lanes::svg(&graph, saga),
-        Form::Mermaid => mermaid::flowchart(&graph, saga),
+        Form::Mermaid => {
+            mermaid::flowchart(&graph.in_version(saga, graph.begun_version(saga)), saga)
+        }
     };
     ui::print(picture.trim_end());
     Ok(Done::All)

@@ -49,6 +49,24 @@ impl Graph {
         sagas.filter(begun).map(|saga| saga.saga).collect()
     }
 
+    /// The version under which the owner of a saga begins new ones.
+    #[must_use]
+    pub fn begun_version(&self, saga: &str) -> u32 {
+        node::begun(&self.system, saga)
+    }
+
+    /// The versions of a saga that its steps tell apart.
+    #[must_use]
+    pub fn versions(&self, saga: &str) -> BTreeSet<u32> {
+        node::declared(&self.system, saga)
+    }
+
+    /// One saga alone, with the steps that it has in this version.
+    #[must_use]
+    pub fn in_version(&self, saga: &str, version: u32) -> Self {
+        Self::new(node::only(&self.system, saga, version))
+    }
+
     /// The services that consume an event.
     #[must_use]
     pub fn consumers(&self, event: EventType) -> Vec<&'static str> {

@@ -11,6 +11,7 @@
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
 //! | [`entity`] | [`Entity`]: a thing that one service owns and others copy; its versions |
 //! | [`part`] | [`Part`]: what one service declares, as data |
+//! | [`versions`] | [`Versions`]: the versions of a saga that a step is of |
 //! | [`contract`] | [`ServiceContract`]: the same as a file, with the schemas of the events |
 //! | [`topology`] | the broker's exchanges, queues and rights that follow from the declarations |
 //! | [`topology::drift`] | how a running broker differs from them |
@@ -38,6 +39,7 @@ pub mod rules;
 pub mod saga;
 pub mod topology;
 pub mod trigger;
+pub mod versions;
 
 pub use contract::{ContractError, ServiceContract};
 pub use entity::{CopyRequested, Entity, EntityEvent, Republished, Versioned};
@@ -54,6 +56,7 @@ pub use part::{
 pub use problem::Problem;
 pub use saga::Saga;
 pub use trigger::{AnyEvent, Trigger};
+pub use versions::Versions;
 
 #[doc(hidden)]
 pub mod private {

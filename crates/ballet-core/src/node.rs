@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::event::EventType;
 use crate::part::{Part, SagaPart, StepKind, StepPart, System};
+use crate::versions::FIRST;
 
 /// A step and the service that it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -56,4 +57,38 @@ pub(crate) fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
         }
     }
     found
+}
+
+/// The version under which sagas begin. Only the owner says it.
+pub(crate) fn begun(system: &System, saga: &str) -> u32 {
+    let mut parts = parts_of(system, saga);
+    parts.find(|(service, part)| part.owner == *service).map_or(FIRST, |(_, part)| part.begins)
+}
+
+/// The versions that the steps of a saga tell apart, and the one under which sagas begin. Between two of them that are not
+/// neighbours nothing changes.
+pub(crate) fn declared(system: &System, saga: &str) -> BTreeSet<u32> {
+    let begun = begun(system, saga);
+    let steps = || parts_of(system, saga).flat_map(|(_, part)| &part.steps);
+    let (first, last) = (
+        || steps().map(|step| step.versions.first()),
+        || steps().filter_map(|step| step.versions.last()),
+    );
+    let all = last().fold(begun, u32::min)..=first().fold(begun, u32::max);
+    let before = first().map(|first| first.saturating_sub(1));
+    let after = last().map(|last| last.saturating_add(1));
+    let told = first().chain(before).chain(last()).chain(after).chain([begun]);
+    told.filter(|version| all.contains(version)).collect()
+}
+
+/// The saga alone, with the steps that it has in this version.
+pub(crate) fn only(system: &System, saga: &str, version: u32) -> System {
+    let mut only = system.clone();
+    for part in &mut only.parts {
+        part.sagas.retain(|part| part.saga == saga);
+        for saga in &mut part.sagas {
+            saga.steps.retain(|step| step.versions.has(version));
+        }
+    }
+    only
 }

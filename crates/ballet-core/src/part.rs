@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::EventType;
+use crate::versions::Versions;
 
 /// The part of one service in a system. The graph, the broker's bindings and the documents are made from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -37,8 +38,20 @@ pub struct SagaPart {
     pub aborts_on: Vec<EventType>,
     /// In the owner: how long it waits for the decision.
     pub deadline: Option<DeadlinePart>,
+    /// In the owner: the version under which it begins sagas. 1 in the others.
+    pub begins: u32,
     /// The steps of this service.
     pub steps: Vec<StepPart>,
+}
+
+impl SagaPart {
+    /// The versions of the saga in which all of these steps take part. A step that is not declared tells nothing.
+    #[must_use]
+    pub fn versions_with<'a>(&self, steps: impl IntoIterator<Item = &'a str>) -> Versions {
+        let find = |name: &str| self.steps.iter().find(|step| step.name == name);
+        let found = steps.into_iter().filter_map(find).map(|step| step.versions);
+        found.fold(Versions::ALL, Versions::and)
+    }
 }
 
 /// Whether a tombstone, the row of a ledger that aborts a whole saga, is of the saga with this name, and not of
@@ -81,6 +94,8 @@ pub struct StepPart {
     pub compensated_by: Vec<EventType>,
     /// Whether it calls an outside system.
     pub calls_outside: bool,
+    /// The versions of the saga that it is of.
+    pub versions: Versions,
 }
 
 /// What may happen to a step.

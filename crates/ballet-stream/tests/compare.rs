@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
-use ballet_core::{EventType, Key, Part, SagaPart, StepKind, StepPart, System};
+use ballet_core::{EventType, Key, Part, SagaPart, StepKind, StepPart, System, Versions};
 use ballet_stream::{
     Change, Comparison, Difference, Joins, MadeKeys, NewIds, Record, Sagas, Scope, Survey,
 };
@@ -197,6 +197,7 @@ fn post() -> System {
         compensated: None,
         compensated_by: Vec::new(),
         calls_outside: false,
+        versions: Versions::ALL,
     };
     let saga = SagaPart {
         saga: "letter",
@@ -204,6 +205,7 @@ fn post() -> System {
         abort: None,
         aborts_on: Vec::new(),
         deadline: None,
+        begins: 1,
         steps: vec![step],
     };
     let parts = vec![Part { service: "d", sagas: vec![saga], ..Part::default() }];

@@ -1,6 +1,6 @@
 //! Tests of the drawing, on a small choreography.
 
-use ballet_core::{Part, SagaPart, StepPart, System};
+use ballet_core::{Part, SagaPart, StepPart, System, Versions};
 use serde_json::json;
 
 use super::*;
@@ -16,7 +16,17 @@ const CANCELLED: EventType = EventType::in_saga("orders.order_cancelled.v1");
 fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -> StepPart {
     let (refused, compensated, compensated_by) = (None, None, Vec::new());
     let (on, calls_outside) = (on.to_vec(), false);
-    StepPart { name, kind, on, done, refused, compensated, compensated_by, calls_outside }
+    StepPart {
+        name,
+        kind,
+        on,
+        done,
+        refused,
+        compensated,
+        compensated_by,
+        calls_outside,
+        versions: Versions::ALL,
+    }
 }
 
 fn graph() -> Graph {
@@ -28,6 +38,7 @@ fn graph() -> Graph {
             abort: Some(CANCELLED),
             aborts_on: Vec::new(),
             deadline: None,
+            begins: 1,
             steps,
         }],
         ..Part::default()

@@ -12,6 +12,7 @@
 //! | share an entity with other services | [`share`] | `programme` |
 //! | keep a copy of another service's entity | [`copy`] | `kiosk` |
 //! | take an older version of an event | [`upcast`] | `visitors` |
+//! | add a step that may refuse while sagas are in flight | [`two_versions`] | `lounge` |
 //! | fail: try again, wait for another event, or give up | [`failures`] | `kitchen` |
 //! | answer a query in pages | [`query`] | `board` |
 //! | several handlers with settings from the environment | [`settings`] | `foyer` |
@@ -32,4 +33,5 @@ pub mod refuse;
 pub mod settings;
 pub mod share;
 pub mod ticket_order;
+pub mod two_versions;
 pub mod upcast;

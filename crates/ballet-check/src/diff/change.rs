@@ -54,6 +54,8 @@ pub enum Rule {
     StepCompensation,
     /// A saga has another owner, another abort, or no deadline any more.
     Saga,
+    /// Sagas begin under a version that not all who run today know.
+    Version,
     /// A rule of a sound choreography is broken that was kept.
     Choreography,
     /// Something is new.
@@ -85,6 +87,7 @@ impl Rule {
             Self::StepOutcome => "step_outcome",
             Self::StepCompensation => "step_compensation",
             Self::Saga => "saga",
+            Self::Version => "version",
             Self::Choreography => "choreography",
             Self::Added => "added",
             Self::Removed => "removed",
@@ -100,7 +103,8 @@ impl Rule {
             | Self::StepTrigger
             | Self::StepOutcome
             | Self::StepCompensation
-            | Self::Saga => matches!(other, Self::Changed),
+            | Self::Saga
+            | Self::Version => matches!(other, Self::Changed),
             _ => false,
         }
     }

@@ -187,6 +187,18 @@ impl List<'_> {
                     Some(_) => {}
                 }
             }
+            // One that an open saga needs is among the breaking changes.
+            for step in &known.steps {
+                if !saga.steps.iter().any(|one| one.name == step.name) {
+                    let what = format!("the step is gone: it was of {}", step.versions);
+                    self.add(&format!("{service}.{}", step.name), Rule::Removed, &what);
+                }
+            }
+            if known.begins != saga.begins {
+                let what =
+                    format!("sagas begin under version {}, not {}", saga.begins, known.begins);
+                self.add(saga.saga, Rule::Changed, &what);
+            }
             if (known.deadline, &known.aborts_on) != (saga.deadline, &saga.aborts_on) {
                 self.add(saga.saga, Rule::Changed, "its owner decides it otherwise");
             }

@@ -12,8 +12,9 @@ mod promise;
 mod sagas;
 #[cfg(test)]
 mod tests;
+mod versions;
 
-use ballet_core::rules;
+use ballet_core::{Problem, rules};
 
 use crate::contracts::Contracts;
 
@@ -39,8 +40,15 @@ impl Diff {
         let mut breaking = Self::breaking(old, new, false);
         let before = rules::of_system(old.system());
         let problems = rules::of_system(new.system()).into_iter();
-        let fresh = problems
-            .filter(|problem| !WORDED_HERE.contains(&problem.rule) && !before.contains(problem));
+        // With a second version, what was wrong is said of each.
+        let was = |problem: &Problem| {
+            let same = |one: &&Problem| {
+                one.rule == problem.rule && problem.detail.ends_with(one.detail.as_str())
+            };
+            before.iter().any(|one| same(&one))
+        };
+        let fresh =
+            problems.filter(|problem| !WORDED_HERE.contains(&problem.rule) && !was(problem));
         breaking.extend(fresh.map(|problem| Change {
             rule: Rule::Choreography,
             subject: problem.rule.to_owned(),
@@ -64,6 +72,7 @@ impl Diff {
         let mut found = bodies::changes(old, new, alone);
         found.extend(events::changes(old, new, alone));
         found.extend(sagas::changes(old, new));
+        found.extend(versions::changes(old, new));
         together(found)
     }
 

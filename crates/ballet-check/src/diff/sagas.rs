@@ -1,22 +1,27 @@
 //! Steps and sagas that changed while sagas may be open.
 
-use ballet_core::{EventType, SagaPart, StepPart};
+use ballet_core::versions::FIRST;
+use ballet_core::{EventType, Graph, SagaPart, StepPart};
 
 use crate::contracts::Contracts;
 use crate::diff::change::{Change, Rule};
 
 pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
     let mut found = Vec::new();
+    let graphs = [old, new].map(|contracts| Graph::new(contracts.system().clone()));
     for part in &old.system().parts {
         let after = new.system().parts.iter().find(|after| after.service == part.service);
         for saga in &part.sagas {
             let of_saga =
                 after.and_then(|part| part.sagas.iter().find(|one| one.saga == saga.saga));
-            let mut sagas = Sagas { service: part.service, saga, found: &mut found };
+            let open = open_versions(&graphs, saga.saga);
+            let mut sagas = Sagas { service: part.service, saga, open: &open, found: &mut found };
             if let Some(after) = of_saga {
                 sagas.whole(after);
             }
-            for step in &saga.steps {
+            let may_be_open =
+                |step: &&StepPart| open.iter().any(|version| step.versions.has(*version));
+            for step in saga.steps.iter().filter(may_be_open) {
                 let mut steps = of_saga.into_iter().flat_map(|saga| &saga.steps);
                 match steps.find(|after| after.name == step.name) {
                     Some(after) => sagas.step(step, after),
@@ -28,9 +33,20 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
     found
 }
 
+/// The versions of a saga of which one may be open, and has to end: that under which sagas begin, and the older ones that
+/// the new contracts still have. An older one that they have no more is taken away on purpose, and of a later one no
+/// saga has begun yet.
+fn open_versions([old, new]: &[Graph; 2], saga: &str) -> Vec<u32> {
+    let (begun, kept) = (old.begun_version(saga), new.versions(saga));
+    let is_kept = |version: &u32| *version == begun || (*version < begun && kept.contains(version));
+    old.versions(saga).into_iter().filter(is_kept).collect()
+}
+
 struct Sagas<'a> {
     service: &'static str,
     saga: &'a SagaPart,
+    /// The versions of which a saga may be open.
+    open: &'a [u32],
     found: &'a mut Vec<Change>,
 }
 
@@ -52,9 +68,17 @@ impl Sagas<'_> {
             Some(_) => "the step is gone: what it did cannot be undone any more",
             None => "the step is gone: sagas on their way to it wait for ever",
         };
-        let advice = "take away what triggers it first, and the step when `ballet sagas open` shows no \
-                      saga from before";
-        self.add(self.name(step), Rule::StepRemoved, what.to_owned(), advice);
+        self.add(self.name(step), Rule::StepRemoved, what.to_owned(), &self.beside());
+    }
+
+    /// What to do with a step that changes while its sagas are open.
+    fn beside(&self) -> String {
+        let now = self.open.last().copied().unwrap_or(FIRST);
+        format!(
+            "keep it with `.until({now}, ..)`, and declare what is new with `.since({}, ..)`: open sagas end as \
+             they began; `ballet sagas versions` says when it can go",
+            now + 1
+        )
     }
 
     fn step(&mut self, before: &StepPart, after: &StepPart) {
@@ -65,18 +89,22 @@ impl Sagas<'_> {
         if !same(&before.on, &after.on) {
             let what =
                 format!("it waited for {}, and waits for {}", list(&before.on), list(&after.on));
-            let advice = "add a step with the new trigger, and take this one away when no saga from \
-                          before is open";
-            self.add(self.name(before), Rule::StepTrigger, what, advice);
+            self.add(self.name(before), Rule::StepTrigger, what, &self.beside());
+        }
+        let gone =
+            |version: &&u32| before.versions.has(**version) && !after.versions.has(**version);
+        if let Some(version) = self.open.iter().find(gone) {
+            let what = format!(
+                "it is of version {version} no more: sagas on their way to it wait for ever"
+            );
+            self.add(self.name(before), Rule::StepRemoved, what, &self.beside());
         }
         if before.compensated.is_some() && before.done != after.done {
             let what = format!(
                 "its outcome was {}, and is {}: the compensation does not know what the ledger holds",
                 before.done, after.done
             );
-            let advice = "add a step with the new outcome, and take this one away when no saga from \
-                          before is open";
-            self.add(self.name(before), Rule::StepOutcome, what, advice);
+            self.add(self.name(before), Rule::StepOutcome, what, &self.beside());
         }
         if before.compensated.is_some() && after.compensated.is_none() {
             let what = "what it did cannot be undone any more".to_owned();

@@ -10,9 +10,10 @@ mod text;
 
 use ballet_core::Graph;
 
-/// The picture of a saga as SVG. Empty for a saga that the graph does not have.
+/// The picture of a saga, in the version under which runs begin, as SVG. Empty for a saga that the graph does not have.
 #[must_use]
 pub fn svg(graph: &Graph, saga: &str) -> String {
-    let plan = place::plan(graph, saga);
+    let graph = graph.in_version(saga, graph.begun_version(saga));
+    let plan = place::plan(&graph, saga);
     if plan.boxes.is_empty() { String::new() } else { draw::svg(&plan, &route::route(&plan), saga) }
 }

@@ -1,6 +1,6 @@
 //! The picture of a small saga, and where its boxes are.
 
-use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
+use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System, Versions};
 
 use super::*;
 use crate::lanes::route::{BOX, LANE, height};
@@ -20,6 +20,7 @@ fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -
         compensated: None,
         compensated_by: Vec::new(),
         calls_outside: false,
+        versions: Versions::ALL,
     }
 }
 
@@ -30,6 +31,7 @@ fn graph() -> Graph {
         abort: Some(EventType::in_saga("orders.order_cancelled.v1")),
         aborts_on: Vec::new(),
         deadline: None,
+        begins: 1,
         steps,
     };
     let orders = vec![

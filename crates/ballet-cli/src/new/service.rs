@@ -114,7 +114,9 @@ fn saga<'a>(system: &'a System, named: Option<&str>) -> Result<&'a SagaPart> {
 /// The event that the step waits for.
 fn trigger(system: &System, saga: &SagaPart, named: Option<&str>) -> Result<EventType> {
     let Some(name) = named else {
-        let origin = saga.steps.iter().find(|step| step.kind == StepKind::Origin);
+        let begins =
+            |step: &&StepPart| step.kind == StepKind::Origin && step.versions.has(saga.begins);
+        let origin = saga.steps.iter().find(begins);
         let origin = origin.map(|step| step.done);
         return origin.ok_or_else(|| usage("choose the event that it waits for with --on"));
     };

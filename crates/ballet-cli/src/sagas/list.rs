@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::exit::Done;
 use crate::options::GlobalOptions;
 use crate::sagas::named::Named;
+use crate::sagas::versions;
 use crate::sagas::waits::{self, warn_of};
 use crate::systems::{services, systems};
 use crate::ui::{self, Output};
@@ -142,7 +143,7 @@ fn cells(saga: &ListedSaga, now: Timestamp) -> [Cell; 5] {
     [
         Cell::from(saga.saga.to_string()),
         Cell::from(ui::ago(Some(saga.began), now)),
-        Cell::from(state.word()).styled(style),
+        Cell::from(format!("{}{}", state.word(), versions::words(&saga.versions))).styled(style),
         Cell::from(saga.last.as_ref().map(|(event, _)| event)),
         Cell::from(waits),
     ]
@@ -153,6 +154,7 @@ fn as_json(saga: &ListedSaga) -> Value {
         "saga": saga.saga, "began": saga.began.to_string(), "state": State::of(saga.standing).word(),
         "last_event": saga.last.as_ref().map(|(event, _)| event),
         "last_at": saga.last.as_ref().map(|(_, at)| at.to_string()),
+        "versions": versions::json(&saga.versions),
         "waits": saga.waits.iter().map(waits::json).collect::<Vec<_>>(),
     })
 }

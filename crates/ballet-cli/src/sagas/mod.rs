@@ -11,6 +11,7 @@ mod solved;
 mod solved_event;
 mod stop;
 mod stuck;
+mod versions;
 mod waiting;
 mod waits;
 mod watch;
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     /// List the sagas that wait because something failed, with the reason and the next attempt
     #[command(after_help = stuck::EXAMPLES)]
     Stuck(stuck::Args),
+    /// List the versions of each saga, with how many of its sagas are open: one that has none can be removed
+    Versions,
 }
 
 pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
@@ -54,5 +57,6 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
         Command::Solved(args) => solved::run(&args, options).await,
         Command::Stop(args) => stop::run(&args, options).await,
         Command::Stuck(args) => stuck::run(&args, options).await,
+        Command::Versions => versions::run(options).await,
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::exit::Done;
 use crate::options::GlobalOptions;
+use crate::sagas::versions;
 use crate::sagas::waits::{self, warn_of};
 use crate::systems::{services, systems};
 use crate::ui::{self, Output, age};
@@ -54,9 +55,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 
 fn show(sagas: &[OpenSaga], options: &GlobalOptions) {
     if options.output != Output::Table {
-        let row = |OpenSaga { saga, began, waits }: &OpenSaga| {
+        let row = |OpenSaga { saga, began, versions, waits }: &OpenSaga| {
             let waits: Vec<_> = waits.iter().map(waits::json).collect();
-            json!({ "saga": saga, "began": began.to_string(), "waits": waits })
+            let versions = versions::json(versions);
+            json!({ "saga": saga, "began": began.to_string(), "versions": versions, "waits": waits })
         };
         ui::print_json(options.output, sagas.iter().map(row).collect());
         return;
@@ -67,7 +69,7 @@ fn show(sagas: &[OpenSaga], options: &GlobalOptions) {
     }
     let now = options.clock.now();
     let mut table = Table::new(["saga", "age"].into_iter().chain(waits::HEADER));
-    for OpenSaga { saga, began, waits } in sagas {
+    for OpenSaga { saga, began, waits, .. } in sagas {
         for wait in waits {
             let saga = [Cell::from(saga.to_string()), Cell::from(ui::ago(Some(*began), now))];
             table.row(saga.into_iter().chain(waits::cells(wait, now)));

@@ -15,6 +15,7 @@ use crate::dead_letters;
 use crate::exit::{Done, usage};
 use crate::options::GlobalOptions;
 use crate::sagas::named::Named;
+use crate::sagas::versions;
 use crate::sagas::waits::{self, warn_of};
 use crate::systems::{services, systems};
 use crate::ui::{self, Output};
@@ -141,7 +142,8 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
     let now = shown.now.unwrap_or_else(|| options.clock.now());
     let state = if waits.is_empty() { ui::green("finished") } else { ui::yellow("open") };
     let begun = events.first().map(|event| format!(", began {} ago", ui::ago(Some(event.at), now)));
-    ui::print(&format!("saga {saga}  {state}{}", begun.unwrap_or_default()));
+    let versions = versions::words(&shown.versions);
+    ui::print(&format!("saga {saga}  {state}{}{versions}", begun.unwrap_or_default()));
     if !events.is_empty() {
         let event = |happened: &Happened| happened.at.as_millisecond();
         let events: Vec<Event<'_>> = events
@@ -207,7 +209,7 @@ fn as_json(saga: Uuid, shown: &Shown) -> Value {
         json!({ "saga": saga, "by": by, "why": why, "at": at.to_string() })
     };
     json!({
-        "saga": saga, "open": !shown.waits.is_empty(),
+        "saga": saga, "open": !shown.waits.is_empty(), "versions": versions::json(&shown.versions),
         "events": shown.events.iter().map(event).collect::<Vec<_>>(),
         "waits": shown.waits.iter().map(waits::json).collect::<Vec<_>>(),
         "stopped": shown.stopped.iter().map(stopped).collect::<Vec<_>>(),

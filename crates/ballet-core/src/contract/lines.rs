@@ -11,6 +11,7 @@ use crate::event::{EventType, Role};
 use crate::key::Key;
 use crate::lasting::lasting;
 use crate::part::{CopyPart, DeadlinePart, SagaPart, SharePart, StepKind, StepPart};
+use crate::versions::{FIRST, Versions};
 
 /// A service's part in one saga.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +30,9 @@ pub(crate) struct SagaLines {
     /// In the owner: how long it waits for the decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deadline: Option<DeadlineLines>,
+    /// In the owner: the version under which it begins sagas; 1 if it is not there.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub(crate) begins: u32,
     /// The steps of this service.
     pub(crate) steps: Vec<StepLines>,
 }
@@ -69,6 +73,21 @@ pub(crate) struct StepLines {
     /// Whether it calls an outside system.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) calls_outside: bool,
+    /// The first version of the saga that it is of, if it is not of all before `until`.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub(crate) since: u32,
+    /// The last version of the saga that it is of, if it is not of all later ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<u32>,
+}
+
+const fn first() -> u32 {
+    FIRST
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a function of a reference")]
+const fn is_first(version: &u32) -> bool {
+    *version == FIRST
 }
 
 /// An event that a service consumes outside of sagas.
@@ -156,6 +175,7 @@ impl SagaLines {
             abort: part.abort.map(name),
             aborts_on: names(&part.aborts_on),
             deadline,
+            begins: part.begins,
             steps: part.steps.iter().map(StepLines::of).collect(),
         }
     }
@@ -170,6 +190,7 @@ impl SagaLines {
             abort: known.maybe(self.abort.as_ref())?,
             aborts_on: known.events(&self.aborts_on)?,
             deadline: deadline.transpose()?,
+            begins: self.begins,
             steps: self.steps.iter().map(|step| step.part(known)).collect::<Result<_, _>>()?,
         })
     }
@@ -186,6 +207,8 @@ impl StepLines {
             compensated: part.compensated.map(name),
             compensated_by: names(&part.compensated_by),
             calls_outside: part.calls_outside,
+            since: part.versions.first(),
+            until: part.versions.last(),
         }
     }
 
@@ -199,7 +222,15 @@ impl StepLines {
             compensated: known.maybe(self.compensated.as_ref())?,
             compensated_by: known.events(&self.compensated_by)?,
             calls_outside: self.calls_outside,
+            versions: self.versions(),
         })
+    }
+}
+
+impl StepLines {
+    fn versions(&self) -> Versions {
+        let since = Versions::ALL.since(self.since);
+        self.until.map_or(since, |until| since.until(until))
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::event::{Event, Role};
 use crate::part::{CopyPart, DeadlinePart, SagaPart, SharePart, StepKind, StepPart};
+use crate::versions::Versions;
 
 /// A guest wants a room.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -58,6 +59,7 @@ fn part() -> Part {
         compensated: None,
         compensated_by: vec![GuestDeclined::TYPE],
         calls_outside: true,
+        versions: Versions::ALL.since(2).until(3),
     };
     let stay = SagaPart {
         saga: "stay",
@@ -68,6 +70,7 @@ fn part() -> Part {
             passed: WaitedTooLong::TYPE,
             after: SignedDuration::from_mins(5),
         }),
+        begins: 2,
         steps: vec![hold],
     };
     let rooms = SharePart {

@@ -7,6 +7,7 @@ mod keys;
 mod names;
 mod owner;
 mod path;
+mod versions;
 
 use crate::contract::ServiceContract;
 use crate::part::{Part, System};
@@ -31,8 +32,10 @@ pub fn of_system(system: &System) -> Vec<Problem> {
     events::check_emitters(system, &mut problems);
     events::check_agreement(system, &mut problems);
     copies::check_owners(system, &mut problems);
-    owner::check_answers(system, &mut problems);
-    path::check_order(system, &mut problems);
+    versions::check_triggers(system, &mut problems);
+    versions::check_readers(system, &mut problems);
+    versions::in_each(system, owner::check_answers, &mut problems);
+    versions::in_each(system, path::check_order, &mut problems);
     problems
 }
 
@@ -43,9 +46,11 @@ fn whatever_others_declare(system: &System) -> Vec<Problem> {
         names::check(part, &mut problems);
         events::check(part, &mut problems);
         owner::check(part, &mut problems);
+        versions::check(part, &mut problems);
         copies::check(part, &mut problems);
     }
     events::check_sharing(system, &mut problems);
-    path::check(system, &mut problems);
+    versions::check_beginnings(system, &mut problems);
+    versions::in_each(system, path::check, &mut problems);
     problems
 }

@@ -1,6 +1,6 @@
 //! Tests of the judgement on made-up rows.
 
-use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart};
+use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, Versions};
 use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded::RecordedRow;
 
@@ -25,6 +25,7 @@ fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -
         compensated: None,
         compensated_by: Vec::new(),
         calls_outside: false,
+        versions: Versions::ALL,
     }
 }
 
@@ -36,6 +37,7 @@ fn system() -> System {
         abort: Some(CANCELLED),
         aborts_on,
         deadline: None,
+        begins: 1,
         steps,
     };
     let reserve = StepPart {

@@ -258,7 +258,9 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecid
             continue;
         }
         let arrived = |event: &EventType| rows.iter().any(|row| row.arrived == event.name());
-        let expected = of_kind(StepKind::Decision).flat_map(|step| &step.on);
+        let versions = saga.versions_with(rows.iter().map(|row| row.step.as_str()));
+        let decisions = of_kind(StepKind::Decision).filter(|step| step.versions.meets(versions));
+        let expected = decisions.flat_map(|step| &step.on);
         let expected = expected.chain(&saga.aborts_on).filter(|event| !arrived(event)).collect();
         let since = rows.iter().map(|row| row.recorded_at).max().unwrap_or_default();
         undecided.push(Undecided { owner: part.service, expected, since });
@@ -279,9 +281,15 @@ fn has_acted(part: &Part, saga: &SagaPart, event_type: &str, rows: &[RecordedRow
     let has = |step: &StepPart, entry: &dyn Fn(&RecordedRow) -> bool| {
         rows.iter().any(|row| row.step == step.name && entry(row))
     };
+    // Of those that begin the saga on the same event, each under another version, one does.
+    let has_begun = || {
+        let mut origins = saga.steps.iter().filter(|step| step.kind == StepKind::Origin);
+        origins.any(|step| has(step, &|_| true))
+    };
     let acted = |step: &StepPart| {
         let arrived = |row: &RecordedRow| row.entry != Entry::Arrived || row.arrived == event_type;
-        (!step.on.iter().any(is) || has(step, &arrived))
+        let has_acted = || has(step, &arrived) || (step.kind == StepKind::Origin && has_begun());
+        (!step.on.iter().any(is) || has_acted())
             && (!step.compensated_by.iter().any(is)
                 || has(step, &|row| row.entry == Entry::Aborted))
     };

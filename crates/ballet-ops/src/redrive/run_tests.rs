@@ -130,6 +130,7 @@ fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
         compensated: None,
         compensated_by: vec![],
         calls_outside: false,
+        versions: ballet_core::Versions::ALL,
     };
     let saga = ballet_core::SagaPart {
         saga: "trip",
@@ -137,6 +138,7 @@ fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
         abort: None,
         aborts_on: vec![],
         deadline: None,
+        begins: 1,
         steps: vec![step],
     };
     let part = Part { service: "hotel", sagas: vec![saga], ..Part::default() };

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ballet_core::envelope::Limits;
-use ballet_core::{EventType, Part, System, id};
+use ballet_core::{EventType, Graph, Part, SagaPart, StepPart, System, id};
 use ballet_store::calls::open::OpenCall;
 use ballet_store::inbox::stuck::{Stuck, What};
+use ballet_store::ledger::recorded::Row;
 use ballet_store::outbox::left_behind::Unpublished;
 use ballet_store::process::Alive;
 use jiff::Timestamp;
@@ -28,10 +29,14 @@ pub(crate) struct Explainer<'a> {
     unpublishable: HashMap<Uuid, Vec<(&'a str, &'a str, &'a str)>>,
     /// By saga: the owner, and when the first deadline passes.
     deadlines: HashMap<Uuid, (&'a str, Timestamp)>,
+    /// By the saga's name, if it has several: its versions.
+    versions: BTreeMap<&'static str, BTreeSet<u32>>,
 }
 
 impl<'a> Explainer<'a> {
     pub(crate) fn new(system: &'a System, states: &'a BTreeMap<&'a str, State>) -> Self {
+        let graph = Graph::new(system.clone());
+        let versions = graph.sagas().into_iter().map(|saga| (saga, graph.versions(saga)));
         let mut explainer = Self {
             system,
             states,
@@ -40,6 +45,7 @@ impl<'a> Explainer<'a> {
             unpublished: HashMap::new(),
             unpublishable: HashMap::new(),
             deadlines: HashMap::new(),
+            versions: versions.filter(|(_, versions)| versions.len() > 1).collect(),
         };
         for (service, state) in states {
             for failure in &state.failures {
@@ -138,7 +144,8 @@ impl<'a> Explainer<'a> {
         let mut waits = Vec::new();
         for part in &self.system.parts {
             let own = rows.get(part.service).map_or(&[][..], Vec::as_slice);
-            for Undecided { owner, expected, since } in undecided(part, own) {
+            for Undecided { owner, mut expected, since } in undecided(part, own) {
+                expected.retain(|event| self.may_come(event, part, own));
                 let names: Vec<&str> = expected.iter().map(|event| event.name()).collect();
                 let mut what = match &names[..] {
                     [] => "has not decided it".to_owned(),
@@ -152,6 +159,38 @@ impl<'a> Explainer<'a> {
             }
         }
         waits
+    }
+
+    /// Whether an event may come in the version under which its owner began the saga.
+    fn may_come(&self, event: &EventType, owner: &Part, own: &[Row]) -> bool {
+        let began = |saga: &SagaPart| saga.versions_with(own.iter().map(|row| row.step.as_str()));
+        let parts = self.system.parts.iter().find(|part| part.service == event.service());
+        let mut sagas = parts.into_iter().flat_map(|part| &part.sagas);
+        sagas.all(|saga| {
+            let owned = owner.sagas.iter().find(|of| of.saga == saga.saga);
+            let emits = |step: &&StepPart| step.done == *event || step.refused == Some(*event);
+            let mut steps = saga.steps.iter().filter(emits).peekable();
+            let Some(owned) = owned.filter(|_| steps.peek().is_some()) else { return true };
+            steps.any(|step| step.versions.meets(began(owned)))
+        })
+    }
+
+    /// The version under which a saga runs, of each saga with its id that has several.
+    pub(crate) fn versions(&self, rows: &Rows<'_>) -> Vec<(&'static str, u32)> {
+        let version = |(name, versions): (&&'static str, &BTreeSet<u32>)| {
+            let parts = self.system.parts.iter();
+            let mut owned =
+                parts.flat_map(|part| part.sagas.iter().map(move |saga| (part.service, saga)));
+            let (owner, saga) =
+                owned.find(|(service, saga)| saga.saga == *name && saga.owner == *service)?;
+            let is_of_saga = |row: &&Row| saga.steps.iter().any(|step| step.name == row.step);
+            let ran: Vec<&str> =
+                rows.get(owner)?.iter().filter(is_of_saga).map(|row| &*row.step).collect();
+            let ran_in = saga.versions_with(ran.iter().copied());
+            let last = versions.iter().rev().find(|version| ran_in.has(**version))?;
+            (!ran.is_empty()).then_some((*name, *last))
+        };
+        self.versions.iter().filter_map(version).collect()
     }
 
     /// What those who should publish an event have published in its place: events that nobody takes.

@@ -58,6 +58,8 @@ pub struct ListedSaga {
     pub standing: Standing,
     /// The event that was published last, and when it was recorded.
     pub last: Option<(String, Timestamp)>,
+    /// The version under which it runs, of each saga with this id that has several.
+    pub versions: Vec<(&'static str, u32)>,
     /// What it waits for, the oldest first.
     pub waits: Vec<Wait>,
 }
@@ -168,6 +170,7 @@ fn stands(system: &System, explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_
         began: id::time_of(saga).or(first).unwrap_or_default(),
         standing,
         last: last.and_then(|row| Some((row.event_type.clone()?, row.recorded_at))),
+        versions: explainer.versions(rows),
         waits,
     }
 }

@@ -21,6 +21,8 @@ pub struct OpenSaga {
     pub saga: Uuid,
     /// When it began.
     pub began: Timestamp,
+    /// The version under which it runs, of each saga with this id that has several.
+    pub versions: Vec<(&'static str, u32)>,
     /// What it waits for, the oldest first.
     pub waits: Vec<Wait>,
 }
@@ -92,5 +94,5 @@ fn explained(explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>) -> Option<O
     let first = waits.first()?.since;
     let recorded = rows.values().flatten().map(|row| row.recorded_at).min();
     let began = id::time_of(saga).or(recorded).unwrap_or(first);
-    Some(OpenSaga { saga, began, waits })
+    Some(OpenSaga { saga, began, versions: explainer.versions(rows), waits })
 }

@@ -36,6 +36,8 @@ pub struct Happened {
 pub struct Shown {
     /// What has happened, in the order of time.
     pub events: Vec<Happened>,
+    /// The version under which it runs, of each saga with this id that has several.
+    pub versions: Vec<(&'static str, u32)>,
     /// What it waits for, the oldest first.
     pub waits: Vec<Wait>,
     /// What a person has compensated by hand, each with the service, in their order.
@@ -84,6 +86,7 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
     let explainer = Explainer::new(system, &states);
     let shown = Shown {
         events,
+        versions: explainer.versions(&rows),
         waits: explainer.waits(saga, &rows),
         solved: by_hand,
         stopped: stoppers,

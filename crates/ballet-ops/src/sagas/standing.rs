@@ -165,7 +165,7 @@ fn name(step: &str, key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ballet_core::{EventType, StepKind};
+    use ballet_core::{EventType, StepKind, Versions};
     use ballet_store::ledger::recorded::RecordedRow;
 
     use super::*;
@@ -180,12 +180,21 @@ mod tests {
             compensated: None,
             compensated_by: Vec::new(),
             calls_outside: false,
+            versions: Versions::ALL,
         }
     }
 
     fn saga(saga: &'static str, step: StepPart) -> SagaPart {
         let (aborts_on, deadline) = (Vec::new(), None);
-        SagaPart { saga, owner: "orders", abort: None, aborts_on, deadline, steps: vec![step] }
+        SagaPart {
+            saga,
+            owner: "orders",
+            abort: None,
+            aborts_on,
+            deadline,
+            begins: 1,
+            steps: vec![step],
+        }
     }
 
     #[test]

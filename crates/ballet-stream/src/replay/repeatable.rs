@@ -184,7 +184,9 @@ fn is_open(saga: &SagaPart, has: impl Fn(EventType) -> bool) -> bool {
     }
     saga.steps.iter().any(|step| {
         let is_triggered = !step.on.is_empty() && step.on.iter().all(|event| has(*event));
-        let is_answered = has(step.done) || step.refused.is_some_and(&has);
+        // Of those that begin it on the same event, each under another version, one answers.
+        let has_begun = || step.kind == StepKind::Origin && done(StepKind::Origin);
+        let is_answered = has(step.done) || step.refused.is_some_and(&has) || has_begun();
         let is_taken_back = is_aborted || any(&step.compensated_by);
         let is_undone = step.compensated.is_none_or(&has);
         (is_triggered && !is_answered && !is_taken_back)

@@ -18,7 +18,7 @@
 
 use std::sync::Arc;
 
-use ballet_core::{AnyEvent, MessageId, SagaId, StepKind};
+use ballet_core::{AnyEvent, MessageId, SagaId, StepKind, Versions};
 use ballet_store::deadlines::NewDeadline;
 use ballet_store::ledger::entry::{Entry, NO_KEY, StepKey};
 use ballet_store::ledger::event::Encoded;
@@ -76,12 +76,38 @@ pub(crate) fn admits(
     {
         return Ok(false);
     }
+    let versions = step.part().versions;
+    if versions != Versions::ALL
+        && let Some(other) = of_another_version(transaction, saga, saga_id, versions)
+    {
+        // Replicas of two releases begin sagas under two versions on the same event.
+        return if step.part().kind == StepKind::Origin { Ok(false) } else { Err(other) };
+    }
     if step.part().kind != StepKind::Origin {
         check_begun(transaction, saga, saga_id)?;
     } else if transaction.rows_of(saga, saga_id).any(|row| row.step != name) {
         return Err(begun_before(saga, saga_id));
     }
     Ok(true)
+}
+
+/// A saga runs under one version from its beginning to its end, whatever is published under its id.
+fn of_another_version(
+    transaction: &Transaction<'_>,
+    saga: &SagaEntry,
+    saga_id: SagaId,
+    versions: Versions,
+) -> Option<Failure> {
+    let mut rows = transaction.rows_of(saga, saga_id);
+    let (ran, other) = rows.find_map(|row| {
+        let other = saga.versions_of(&row.step).filter(|other| !other.meets(versions))?;
+        Some((&row.step, other))
+    })?;
+    Some(Failure::permanent(format!(
+        "this is of {versions} of {}, and {saga_id} runs under {other}, by which it did {ran} here: whoever \
+         published it did not keep to the version of the event that it acted on",
+        saga.saga
+    )))
 }
 
 /// The owner begins its sagas, so it knows every one of them. An event of an unknown saga must not

@@ -248,7 +248,7 @@ impl Registry {
             handlers.entry(event.name()).or_insert_with(|| (event, Vec::new())).1.push(handler);
         };
         for saga in &sagas {
-            for step in &saga.steps {
+            for step in saga.steps.iter().filter(|step| saga.runs(step.part())) {
                 for (place, event) in step.part().on.iter().enumerate() {
                     let (saga, step) = (Arc::clone(saga), Arc::clone(step));
                     add(*event, Handler::Step { saga, step, place });

@@ -117,6 +117,17 @@ impl Unit {
                 E::TYPE
             )));
         };
+        if !origin.versions.has(saga.begins) {
+            return Err(Failure::permanent(format!(
+                "{} is of {} of {}, and {} begins sagas under version {}: publish the event of that version, \
+                 or declare the other with `.begins(..)`",
+                E::TYPE,
+                origin.versions,
+                saga.saga,
+                engine.registry.service,
+                saga.begins
+            )));
+        }
         if self.transaction.rows_of(saga, saga_id).next().is_some() {
             return Err(begun_before(saga, saga_id));
         }

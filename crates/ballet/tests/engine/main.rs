@@ -42,4 +42,5 @@ mod tracing;
 mod trip;
 mod two_sagas;
 mod undecided;
+mod versions;
 mod world;

@@ -94,7 +94,7 @@ impl Owner for Desk {
     }
 }
 
-async fn set_trip(tx: &mut Tx<'_>, state: &str) -> Result<(), Failure> {
+pub(crate) async fn set_trip(tx: &mut Tx<'_>, state: &str) -> Result<(), Failure> {
     let saga = tx.saga_id().map(|saga| saga.0);
     sqlx::query("insert into trip values ($1, $2) on conflict (saga_id) do update set state = $2")
         .bind(saga)
@@ -104,7 +104,7 @@ async fn set_trip(tx: &mut Tx<'_>, state: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-struct AcceptTrip;
+pub(crate) struct AcceptTrip;
 
 impl Step for AcceptTrip {
     const NAME: &'static str = "accept_trip";
@@ -121,7 +121,7 @@ impl Step for AcceptTrip {
     }
 }
 
-struct ConfirmTrip;
+pub(crate) struct ConfirmTrip;
 
 impl Step for ConfirmTrip {
     const NAME: &'static str = "confirm_trip";
@@ -156,8 +156,8 @@ pub(crate) fn hotel(trouble: Trouble) -> Participant {
         .publishes::<HotelRenamed>()
 }
 
-struct BookRoom {
-    trouble: Trouble,
+pub(crate) struct BookRoom {
+    pub(crate) trouble: Trouble,
 }
 
 impl Step for BookRoom {
@@ -239,8 +239,8 @@ pub(crate) fn cars(rental: Rental) -> Participant {
     Participant::new("cars").saga::<Trip>(|saga| saga.pivot(RentCar { rental }))
 }
 
-struct RentCar {
-    rental: Rental,
+pub(crate) struct RentCar {
+    pub(crate) rental: Rental,
 }
 
 impl CallStep for RentCar {

@@ -51,12 +51,21 @@ impl World {
 
     pub(crate) async fn on(servers: &Servers, name: &str, parts: Vec<Part>) -> Self {
         let all = parts.iter().map(|part| part.participant.part()).collect();
-        let system = TestSystem::asleep_on(servers, name, all).await;
-        let mut world = Self { system, asked_at: None, clock: Clock::system() };
+        let mut world = Self::asleep(servers, name, all).await;
         for part in parts {
             world.start(part).await;
         }
         world
+    }
+
+    /// All that services with these parts need. None of them runs.
+    pub(crate) async fn asleep(
+        servers: &Servers,
+        name: &str,
+        parts: Vec<ballet::core::Part>,
+    ) -> Self {
+        let system = TestSystem::asleep_on(servers, name, parts).await;
+        Self { system, asked_at: None, clock: Clock::system() }
     }
 
     pub(crate) async fn start(&mut self, part: Part) {

@@ -25,6 +25,8 @@ const WALK: &str = "docs/shop/try-it.md";
 const METRICS: &str = "docs/metrics.md";
 const GUIDE: &str = "docs/write-a-service.md";
 const JOIN: &str = "docs/join-from-any-language.md";
+const VERSIONS: &str = "docs/versions-of-a-saga.md";
+const VERSIONS_EXAMPLE: &str = "examples/concepts/src/two_versions.rs";
 const CONTRACT: &str = "examples/python-loyalty/loyalty.json";
 const GATEWAY: &str = "crates/gateway/shop.toml";
 const EXAMPLE: &str = "examples/loyalty/src/lib.rs";
@@ -128,6 +130,7 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
         (GUIDE, "main", rust(&text(EXAMPLES_MAIN)?)),
         (GUIDE, "sound", rust(&last_test(&read(&root.join(EXAMPLES_TEST))?.unwrap_or_default())?)),
         (JOIN, "contract", format!("```json\n{}\n```\n", contract.trim_end())),
+        (VERSIONS, "versions", rust(&participant(&text(VERSIONS_EXAMPLE)?)?)),
         (METRICS, "alarms", alarms::table()),
         (WALK, "hints", format!("```sh\n{HINTS}```\n")),
     ] {
@@ -197,6 +200,15 @@ fn step(example: &str) -> Result<String> {
         (Some(step), Some(declared)) => Ok(format!("{step}{declared}")),
         _ => bail!("{EXAMPLE} has no step, or declares no participant"),
     }
+}
+
+/// Where the example declares two versions of a saga.
+fn participant(example: &str) -> Result<String> {
+    let declared = example.split_once("pub fn participant(").and_then(|(_, rest)| {
+        let (declared, _) = rest.split_once("\n}\n")?;
+        Some(format!("pub fn participant({declared}\n}}\n"))
+    });
+    declared.with_context(|| format!("{VERSIONS_EXAMPLE} declares no participant"))
 }
 
 fn read(file: &Path) -> Result<Option<String>> {

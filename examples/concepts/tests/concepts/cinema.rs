@@ -10,7 +10,7 @@ use concepts::settings::GuestGreeted;
 use concepts::ticket_order::{CardDeclined, OrderCancelled};
 use concepts::{
     begin_a_saga, bulk_step, call_outside, compensate, copy, deadline, failures, local_step, query,
-    refuse, settings, share, upcast,
+    refuse, settings, share, two_versions, upcast,
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -40,6 +40,7 @@ async fn the_declarations_of_all_services_are_sound() {
         deadline::service(SignedDuration::from_mins(15)),
         share::service(),
         copy::service(),
+        two_versions::service(1),
         upcast::service(),
         failures::service(),
     ]);

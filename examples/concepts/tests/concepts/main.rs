@@ -15,4 +15,5 @@ mod query;
 mod refuse;
 mod settings;
 mod share;
+mod two_versions;
 mod upcast;

@@ -10,6 +10,7 @@ use super::*;
 mod keys;
 mod properties;
 mod sagas;
+mod versions;
 
 const PLACED: &str = "orders.order_placed.v1";
 const RESERVED: &str = "inventory.stock_reserved.v1";

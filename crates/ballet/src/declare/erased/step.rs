@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ballet_core::{AnyEvent, Event, EventSchema, StepKind, StepPart, Trigger};
+use ballet_core::{AnyEvent, Event, EventSchema, StepKind, StepPart, Trigger, Versions};
 use sqlx::PgConnection;
 
 use crate::declare::erased::bulk::BulkHandlers;
@@ -35,6 +35,10 @@ pub(crate) enum Handlers {
 impl AnyStep {
     pub(crate) const fn part(&self) -> &StepPart {
         &self.part
+    }
+
+    pub(crate) const fn part_mut(&mut self) -> &mut StepPart {
+        &mut self.part
     }
 
     pub(crate) const fn retry(&self) -> Retry {
@@ -152,6 +156,7 @@ impl ErasedStep {
             compensated: None,
             compensated_by: Vec::new(),
             calls_outside: matches!(handlers, Handlers::Call(_)),
+            versions: Versions::ALL,
         };
         let key = move |event: &AnyEvent| event.downcast_ref().and_then(key).unwrap_or_default();
         let step = AnyStep { part, retry, decode: On::decode, key: Box::new(key), handlers };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ballet_core::{
     DeadlinePart, Entity, Event, EventSchema, EventType, Part, Saga, ServiceContract, StepKind,
-    StepPart, SubscriptionPart,
+    StepPart, SubscriptionPart, Versions,
 };
 use jiff::SignedDuration;
 
@@ -231,18 +231,84 @@ impl fmt::Debug for Participant {
 /// Collects a service's steps of one saga.
 pub struct SagaSteps<Sg> {
     entry: SagaEntry,
+    /// The versions that the steps are of which are added now.
+    versions: Versions,
     saga: PhantomData<fn(Sg)>,
 }
 
 impl<Sg: Saga> SagaSteps<Sg> {
     fn new() -> Self {
-        Self { entry: SagaEntry::new::<Sg>(), saga: PhantomData }
+        Self { entry: SagaEntry::new::<Sg>(), versions: Versions::ALL, saga: PhantomData }
     }
 
     fn push(mut self, erased: ErasedStep) -> Self {
-        self.entry.steps.push(Arc::new(erased.step));
+        let mut step = erased.step;
+        step.part_mut().versions = self.versions;
+        self.entry.steps.push(Arc::new(step));
         self.entry.events.extend(erased.events);
         self
+    }
+
+    /// Declares steps of the saga's version `version` and later ones. In sagas that began under an older one they do
+    /// not run.
+    ///
+    /// A message carries no version: a step runs in all sagas in which its trigger is published. So what triggers these
+    /// steps is an event of the new version alone, such as the next major version of what it was before.
+    ///
+    /// ```
+    /// # use ballet::*;
+    /// # use schemars::JsonSchema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # macro_rules! events { ($($name:ident $text:literal)+) => {$(
+    /// #     #[derive(Serialize, Deserialize, JsonSchema)] struct $name {}
+    /// #     impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
+    /// # )+}; }
+    /// # events! {
+    /// #     RoomHeld "rooms.room_held.v1" RoomHeldV2 "rooms.room_held.v2" Checked "credit.checked.v1"
+    /// #     Charged "payments.charged.v1" Refunded "payments.refunded.v1" Cancelled "desk.cancelled.v1"
+    /// # }
+    /// # struct Booking;
+    /// # impl Saga for Booking {
+    /// #     const NAME: &'static str = "booking";
+    /// #     const OWNER: &'static str = "desk";
+    /// #     type Abort = Cancelled;
+    /// # }
+    /// # macro_rules! steps { ($($step:ident $name:literal $on:ident)+) => {$(
+    /// #     struct $step;
+    /// #     impl Step for $step {
+    /// #         const NAME: &'static str = $name;
+    /// #         type On = $on;
+    /// #         type Done = Charged;
+    /// #         type Refused = Never;
+    /// #         async fn run(&self, _: &mut Tx<'_>, _: $on) -> StepResult<Self> { done(Charged {}) }
+    /// #     }
+    /// #     impl Compensate for $step {
+    /// #         type Compensated = Refunded;
+    /// #         async fn compensate(&self, _: &mut Tx<'_>, _: Charged) -> CompensateResult<Self> {
+    /// #             compensated(Refunded {})
+    /// #         }
+    /// #     }
+    /// # )+}; }
+    /// # steps! { Charge "charge" RoomHeld ChargeChecked "charge_checked" Checked }
+    /// let payments = Participant::new("payments").saga::<Booking>(|saga| {
+    ///     saga.until(1, |old| old.pivot(Charge)).since(2, |new| new.pivot(ChargeChecked))
+    /// });
+    /// # assert_eq!(payments.part().sagas[0].steps.len(), 2);
+    /// ```
+    #[must_use]
+    pub fn since(mut self, version: u32, steps: impl FnOnce(Self) -> Self) -> Self {
+        let outside = self.versions;
+        self.versions = outside.since(version);
+        Self { versions: outside, ..steps(self) }
+    }
+
+    /// Declares steps of the saga's version `version` and older ones: those that began under it end with them. They go
+    /// when `ballet sagas versions` shows that none is open.
+    #[must_use]
+    pub fn until(mut self, version: u32, steps: impl FnOnce(Self) -> Self) -> Self {
+        let outside = self.versions;
+        self.versions = outside.until(version);
+        Self { versions: outside, ..steps(self) }
     }
 
     /// Adds a step that may refuse, and is undone when the saga is aborted.
@@ -291,6 +357,30 @@ impl<Sg> fmt::Debug for SagaSteps<Sg> {
 pub struct OwnerSteps<Sg>(SagaSteps<Sg>);
 
 impl<Sg: Saga> OwnerSteps<Sg> {
+    /// Begins sagas under this version, and not under 1. All services know it by then: it is a release of its own, after
+    /// the one in which they declare the version's steps.
+    #[must_use]
+    pub fn begins(mut self, version: u32) -> Self {
+        self.0.entry.begins = version;
+        self
+    }
+
+    /// Declares steps of the saga's version `version` and later ones. See [`SagaSteps::since`].
+    #[must_use]
+    pub fn since(mut self, version: u32, steps: impl FnOnce(Self) -> Self) -> Self {
+        let outside = self.0.versions;
+        self.0.versions = outside.since(version);
+        Self(SagaSteps { versions: outside, ..steps(self).0 })
+    }
+
+    /// Declares steps of the saga's version `version` and older ones. See [`SagaSteps::until`].
+    #[must_use]
+    pub fn until(mut self, version: u32, steps: impl FnOnce(Self) -> Self) -> Self {
+        let outside = self.0.versions;
+        self.0.versions = outside.until(version);
+        Self(SagaSteps { versions: outside, ..steps(self).0 })
+    }
+
     /// Starts the saga with this event, on an external request. See
     /// [`Unit::originate`](crate::Unit::originate).
     #[must_use]
@@ -304,6 +394,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
             compensated: None,
             compensated_by: Vec::new(),
             calls_outside: false,
+            versions: self.0.versions,
         });
         self.0.entry.events.push(EventSchema::of::<E>());
         self

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ballet_core::{Event, EventSchema, EventType, Saga, SagaPart, StepPart};
+use ballet_core::versions::FIRST;
+use ballet_core::{Event, EventSchema, EventType, Saga, SagaPart, StepKind, StepPart, Versions};
 use jiff::SignedDuration;
 
 use crate::declare::erased::others::{AnyKeyedCompensation, AnyOwner, AnyRefusal};
@@ -20,6 +21,8 @@ pub(crate) struct SagaEntry {
     pub(crate) owner: Option<Arc<dyn AnyOwner>>,
     pub(crate) refusals: Vec<Arc<dyn AnyRefusal>>,
     pub(crate) deadline: Option<Deadline>,
+    /// The version under which this service, the owner, begins sagas.
+    pub(crate) begins: u32,
     pub(crate) keyed_compensations: Vec<Arc<dyn AnyKeyedCompensation>>,
     /// The events of all of this, for the service's contract.
     pub(crate) events: Vec<EventSchema>,
@@ -36,6 +39,7 @@ impl SagaEntry {
             owner: None,
             refusals: Vec::new(),
             deadline: None,
+            begins: FIRST,
             keyed_compensations: Vec::new(),
             events: vec![EventSchema::of::<Sg::Abort>()],
         }
@@ -46,15 +50,37 @@ impl SagaEntry {
         self.deadline.as_ref().map(|deadline| deadline.part.after)
     }
 
+    /// The steps and the origins.
+    fn parts(&self) -> impl Iterator<Item = &StepPart> {
+        self.origins.iter().chain(self.steps.iter().map(|step| step.part()))
+    }
+
     /// Whether the saga has a step, or an origin, of that name.
     pub(crate) fn has_step(&self, name: &str) -> bool {
-        let steps = self.steps.iter().map(|step| step.part());
-        steps.chain(&self.origins).any(|part| part.name == name)
+        self.parts().any(|part| part.name == name)
+    }
+
+    /// The versions of which a step of that name is.
+    pub(crate) fn versions_of(&self, name: &str) -> Option<Versions> {
+        self.parts().find(|part| part.name == name).map(|part| part.versions)
+    }
+
+    /// Whether a step runs on its triggers. Of several that begin the saga on the same event, only one does: that of
+    /// the version under which sagas begin.
+    pub(crate) fn runs(&self, step: &StepPart) -> bool {
+        let is_rival = |other: &StepPart| {
+            other.kind == StepKind::Origin
+                && other.name != step.name
+                && other.versions.has(self.begins)
+                && other.on.iter().any(|event| step.on.contains(event))
+        };
+        step.kind != StepKind::Origin
+            || step.versions.has(self.begins)
+            || !self.parts().any(is_rival)
     }
 
     pub(crate) fn part(&self) -> SagaPart {
-        let steps = self.origins.iter().chain(self.steps.iter().map(|step| step.part()));
-        let steps = steps.map(|step| StepPart {
+        let steps = self.parts().map(|step| StepPart {
             compensated_by: self
                 .keyed_compensations
                 .iter()
@@ -69,6 +95,7 @@ impl SagaEntry {
             abort: self.abort,
             aborts_on: self.refusals.iter().map(|refusal| refusal.event_type()).collect(),
             deadline: self.deadline.as_ref().map(|deadline| deadline.part),
+            begins: self.begins,
             steps: steps.collect(),
         }
     }

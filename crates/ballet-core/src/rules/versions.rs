@@ -1,0 +1,174 @@
+//! The rules for the versions of a saga: each is sound by itself, and no event of one triggers a step of another.
+//!
+//! Messages carry no version, so that a producer in any language, an old message and a replica of the release before
+//! cannot lose it. The events of a saga imply it.
+
+use crate::event::EventType;
+use crate::node::{Node, begun, declared, nodes, only, sagas};
+use crate::part::{Part, StepKind, StepPart, System};
+use crate::problem::Problem;
+use crate::versions::{FIRST, Versions};
+
+/// The rules for the versions that one service declares.
+pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
+    let service = part.service;
+    for saga in &part.sagas {
+        for step in &saga.steps {
+            let versions = step.versions;
+            if versions.first() < FIRST || !versions.meets(Versions::ALL) {
+                problems.push(Problem {
+                    rule: "a step is of some version of its saga",
+                    detail: format!(
+                        "{service}.{} is of none: versions are counted from {FIRST}, and `since` is not \
+                         after `until`",
+                        step.name
+                    ),
+                });
+            }
+        }
+        if saga.begins < FIRST {
+            problems.push(Problem {
+                rule: "a step is of some version of its saga",
+                detail: format!(
+                    "{service} begins {} under version 0: count from {FIRST}",
+                    saga.saga
+                ),
+            });
+        }
+    }
+}
+
+/// Checks each version of each saga alone.
+pub(super) fn in_each(
+    system: &System,
+    check: fn(&System, &mut Vec<Problem>),
+    problems: &mut Vec<Problem>,
+) {
+    for saga in sagas(system) {
+        let versions = declared(system, saga);
+        for version in &versions {
+            let mut found = Vec::new();
+            check(&only(system, saga, *version), &mut found);
+            if versions.len() > 1 {
+                for problem in &mut found {
+                    problem.detail = format!("in version {version}: {}", problem.detail);
+                }
+            }
+            problems.extend(found);
+        }
+    }
+}
+
+/// The rules for what triggers the steps of each version.
+pub(super) fn check_triggers(system: &System, problems: &mut Vec<Problem>) {
+    for saga in sagas(system) {
+        let nodes = nodes(system, saga);
+        for version in declared(system, saga) {
+            let of_version = |node: &&Node<'_>| node.step.versions.has(version);
+            let emitter = |event: &EventType| {
+                nodes.iter().filter(of_version).find(|node| emits(node.step, *event))
+            };
+            // Outside of the saga, versions mean nothing.
+            let is_of_saga =
+                |event: &&EventType| nodes.iter().any(|node| emits(node.step, **event));
+            for node in nodes.iter().filter(|node| node.step.kind != StepKind::Origin) {
+                let (service, name) = (node.service, node.step.name);
+                let runs = node.step.versions.has(version);
+                for event in node.step.on.iter().filter(is_of_saga) {
+                    match (runs, emitter(event)) {
+                        (true, None) => problems.push(Problem {
+                            rule: "every trigger has an emitter",
+                            detail: format!(
+                                "in version {version}: {service}.{name} waits for {event}, which no step \
+                                 of that version publishes"
+                            ),
+                        }),
+                        (false, Some(by)) => problems.push(Problem {
+                            rule: "no event of one version triggers a step of another",
+                            detail: format!(
+                                "{service}.{name} is of {}, and {}.{} publishes {event} in version \
+                                 {version} of {saga} too, so that it would run there, and wait for nothing \
+                                 that is new: let another step publish {}.{}.v{} in version {version}, and \
+                                 keep this one in {}",
+                                node.step.versions,
+                                by.service,
+                                by.step.name,
+                                event.service(),
+                                event.event(),
+                                event.major() + 1,
+                                node.step.versions,
+                            ),
+                        }),
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The rule for beginnings: if a saga has one, each version has one.
+pub(super) fn check_beginnings(system: &System, problems: &mut Vec<Problem>) {
+    for saga in sagas(system) {
+        let nodes = nodes(system, saga);
+        let origins: Vec<&StepPart> = nodes
+            .iter()
+            .map(|node| node.step)
+            .filter(|step| step.kind == StepKind::Origin)
+            .collect();
+        if origins.is_empty() {
+            continue;
+        }
+        for version in declared(system, saga) {
+            if !origins.iter().any(|step| step.versions.has(version)) {
+                problems.push(Problem {
+                    rule: "each version of a saga has a beginning",
+                    detail: format!(
+                        "nothing begins version {version} of {saga}: declare what begins it with \
+                         .since({version}, ..), also while no saga begins under it yet"
+                    ),
+                });
+            }
+        }
+    }
+}
+
+/// The rule for those who follow a saga from outside: they hear of the sagas that begin now.
+pub(super) fn check_readers(system: &System, problems: &mut Vec<Problem>) {
+    for saga in sagas(system) {
+        let (nodes, begun) = (nodes(system, saga), begun(system, saga));
+        for part in &system.parts {
+            for projection in &part.subscriptions {
+                let of =
+                    |event: EventType| nodes.iter().filter(move |node| emits(node.step, event));
+                let is_old = of(projection.on).next().is_some()
+                    && !of(projection.on).any(|node| node.step.versions.has(begun));
+                let of_now = nodes.iter().filter(|node| node.step.versions.has(begun));
+                let next = of_now.flat_map(|node| emitted(node.step)).find(|event| {
+                    event.service() == projection.on.service()
+                        && event.event() == projection.on.event()
+                });
+                if let (true, Some(next)) = (is_old, next)
+                    && !part.subscriptions.iter().any(|other| other.on == next)
+                {
+                    problems.push(Problem {
+                        rule: "what follows a saga follows each version",
+                        detail: format!(
+                            "{}.{} follows {}, and sagas of {saga} begin under version {begun}, which \
+                             publishes {next}: add a projection of it",
+                            part.service, projection.name, projection.on
+                        ),
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn emits(step: &StepPart, event: EventType) -> bool {
+    emitted(step).any(|emitted| emitted == event)
+}
+
+fn emitted(step: &StepPart) -> impl Iterator<Item = EventType> {
+    [Some(step.done), step.refused, step.compensated].into_iter().flatten()
+}
