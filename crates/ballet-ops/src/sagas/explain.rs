@@ -7,12 +7,14 @@ use ballet_core::envelope::Limits;
 use ballet_core::{EventType, Part, System, id};
 use ballet_store::calls::open::OpenCall;
 use ballet_store::inbox::stuck::{Stuck, What};
+use ballet_store::operators::interventions::Intervention;
 use ballet_store::outbox::left_behind::Unpublished;
 use ballet_store::process::Alive;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::ledger::{Left, Rows, Undecided, not_acted_on, published, undecided, unfinished};
+use crate::audit::pending::discarded;
 use crate::sagas::state::State;
 use crate::sagas::wait::Wait;
 
@@ -26,6 +28,8 @@ pub(crate) struct Explainer<'a> {
     unpublished: HashMap<Uuid, Vec<(&'a str, &'a Unpublished)>>,
     /// By saga: the service, the type, and the reason.
     unpublishable: HashMap<Uuid, Vec<(&'a str, &'a str, &'a str)>>,
+    /// By saga: the service, and who has discarded what.
+    discarded: HashMap<Uuid, Vec<(&'a str, &'a Intervention)>>,
     /// By saga: the owner, and when the first deadline passes.
     deadlines: HashMap<Uuid, (&'a str, Timestamp)>,
 }
@@ -39,6 +43,7 @@ impl<'a> Explainer<'a> {
             calls: HashMap::new(),
             unpublished: HashMap::new(),
             unpublishable: HashMap::new(),
+            discarded: HashMap::new(),
             deadlines: HashMap::new(),
         };
         for (service, state) in states {
@@ -59,6 +64,11 @@ impl<'a> Explainer<'a> {
                 if let Some(saga) = saga {
                     let event = (*service, event_type.as_str(), reason.as_str());
                     explainer.unpublishable.entry(*saga).or_default().push(event);
+                }
+            }
+            for act in &state.pending.discarded {
+                if let Some(saga) = act.saga_id {
+                    explainer.discarded.entry(saga).or_default().push((*service, act));
                 }
             }
             for (saga, due_at) in &state.deadlines {
@@ -206,6 +216,13 @@ impl<'a> Explainer<'a> {
         let mut unpublished = self.unpublished.get(&saga).into_iter().flatten();
         if let Some((by, _)) = unpublished.find(|(_, event)| is_type(&event.event_type)) {
             return Wait { why: Some(format!("{by} has not published it yet")), ..wait };
+        }
+        let mut of_saga = self.discarded.get(&saga).into_iter().flatten().copied();
+        if let (Some(by), Some(event)) =
+            (discarded(&mut of_saga, service, event_type.as_deref()), &event_type)
+        {
+            let what = format!("does not get {event}");
+            return Wait { what, why: Some(by), ..wait };
         }
         Wait { why: self.silence(service), ..wait }
     }

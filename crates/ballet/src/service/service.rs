@@ -153,12 +153,13 @@ impl Service {
             );
         }
 
-        if hosts.are_several() {
+        if hosts.are_several() || settings.database_url_file.is_some() {
+            let read_again = pool::url_file(&settings, pools.hosts.clone())?;
             let all_pools = [&pools.lanes, &pools.requests, &pools.upkeep].map(Clone::clone);
             let (bounded, renewal) = (pools.hosts.clone(), pools.renewal.clone());
             base.spawn(
                 "the watch over the database's servers",
-                upkeep_hosts::follow(bounded, all_pools, renewal, leaving.clone()),
+                upkeep_hosts::follow(bounded, read_again, all_pools, renewal, leaving.clone()),
             );
         }
 
@@ -245,6 +246,7 @@ impl Service {
         let handle = Handle { engine: Arc::clone(&engine), asked_to_stop };
         let parts = Parts {
             database: database_state,
+            refusal: engine.probe.refusal().clone(),
             hindered,
             consume: consumer.state(),
             publish: publisher.state(),

@@ -38,7 +38,9 @@ async fn ask(engine: &Engine) {
         if engine.database_works().await {
             engine.database_answers();
         } else {
-            engine.database_is_away(&Failure::transient("it does not answer when it is asked"));
+            let why = engine.probe.refusal().why().map(|refuses| format!("it {refuses}"));
+            let why = why.unwrap_or_else(|| "it does not answer when it is asked".to_owned());
+            engine.database_is_away(&Failure::transient(why));
         }
         tokio::time::sleep(EVERY).await;
     }
