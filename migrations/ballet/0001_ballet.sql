@@ -433,3 +433,20 @@ create table ballet.stopped (
     stopped_at timestamptz not null,
     constraint stopped_pkey primary key (saga_id, saga)
 );
+
+-- What persons have done to single messages and calls: who, when and why. Kept for as long as the ledger.
+create table ballet.intervention (
+    at timestamptz not null,
+    -- `redriven`, `edited`, `discarded` or `retried`.
+    act text not null,
+    -- The message, or the key of the call.
+    message_id uuid not null,
+    -- Null for a message outside of sagas.
+    saga_id uuid,
+    event_type text,
+    done_by text not null,
+    -- Null if no reason was given.
+    why text
+);
+create index intervention_saga_id on ballet.intervention (saga_id) where saga_id is not null;
+create index intervention_at on ballet.intervention (at);

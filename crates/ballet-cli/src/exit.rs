@@ -134,6 +134,7 @@ fn of_broker(error: &BrokerError) -> u8 {
     match error {
         BrokerError::BadUrl(_) => USAGE,
         BrokerError::AccessRefused { .. }
+        | BrokerError::LoginRefused { .. }
         | BrokerError::Unreachable { .. }
         | BrokerError::Tls { .. }
         | BrokerError::TooOld { .. }

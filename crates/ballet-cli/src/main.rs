@@ -2,6 +2,7 @@
 //! unpublished events, stuck sagas, copies, the broker's topology. Authors begin it and check it.
 
 mod asyncapi;
+mod audit;
 mod catalog;
 mod check;
 mod contract;
@@ -14,6 +15,7 @@ mod exit;
 mod id;
 mod inbox;
 mod input;
+mod interventions;
 mod lost;
 mod manual;
 mod moment;
@@ -63,8 +65,8 @@ enum Command {
     #[command(after_help = asyncapi::EXAMPLES)]
     Asyncapi(asyncapi::Args),
     /// Whether all that must hold does, in the running demo or in any system
-    #[command(disable_help_flag = true)]
-    Audit(trials::Args),
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::Args),
     /// The events of the system: who publishes and who consumes each, and its fields
     #[command(after_help = catalog::EXAMPLES)]
     Catalog(catalog::Args),
@@ -201,7 +203,7 @@ async fn run(args: Args) -> anyhow::Result<Done> {
     }
     match args.command {
         Command::Asyncapi(given) => asyncapi::run(&given),
-        Command::Audit(given) => trials::run("audit", &given),
+        Command::Audit(given) => Box::pin(audit::run(&given, &args.options)).await,
         Command::Catalog(given) => catalog::run(&given, &args.options),
         Command::Chaos(given) => trials::run("chaos", &given),
         Command::Check => check::run(&args.options),

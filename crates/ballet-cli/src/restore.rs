@@ -8,12 +8,13 @@ use ballet::core::Part;
 use ballet::core::envelope::Limits;
 use ballet_amqp::{Broker, Object};
 use ballet_ops::missed::{self, Journal, Missed, MissedEvent};
-use ballet_ops::redrive::{Stop, Waiting};
+use ballet_ops::redrive::{DeadLetter, Stop, Waiting};
 use ballet_ops::restored::{self, Compared, Difference, ON_ITS_WAY};
 use ballet_store::calls::stored::count_open;
 use ballet_store::deadlines;
 use ballet_store::inbox::backlog::oldest_unhandled;
 use ballet_store::inbox::stuck;
+use ballet_store::operators::interventions::Act;
 use ballet_store::operators::restored::{end_hold, hold_aborts};
 use ballet_store::process::{Alive, alive};
 use ballet_stream::end;
@@ -27,6 +28,7 @@ use crate::dlq::interrupt::stop_on_ctrl_c;
 use crate::dlq::missed::{part, remembered, show_missed, warn};
 use crate::dlq::sending::Sending;
 use crate::exit::{Done, of_journal, usage, with_advice, without_databases};
+use crate::interventions::Notes;
 use crate::moment::Moment;
 use crate::options::GlobalOptions;
 use crate::ui::{self, Output, events};
@@ -82,7 +84,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         if args.sending.dry_run {
             return Ok(Done::All);
         }
-        let handled = Handled { args, part: &part, missed: &missed, broker: &broker, stop: &stop };
+        let (part, missed, broker, stop) = (&part, &missed, &broker, &stop);
+        let handled = Handled { args, part, missed, broker, stop, options };
         // Whatever still fails: what is to be compensated does not wait for it.
         handled.but_aborts(&mut db).await?;
         end_hold(&mut db).await?;
@@ -125,7 +128,7 @@ async fn tell_again(
     let journal = Journal::new(Arc::clone(broker), part.clone(), begin).of_restored();
     let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
     let show = |read: u64| progress.show(read);
-    let search_options = args.sending.redrive_options(options, stop.clone(), &show);
+    let search_options = args.sending.redrive_options(options, stop.clone(), &show, &|_| {});
     let missed = missed::search(&journal, &search_options, db, floor, Duration::ZERO).await;
     drop(progress);
     let missed = missed.map_err(with_advice)?;
@@ -144,9 +147,12 @@ async fn tell_again(
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
     let show = |done: u64| progress.show(done);
-    let send_options = args.sending.redrive_options(options, stop.clone(), &show);
+    let notes = Notes::open(service, Act::Redriven, args.sending.note(options), options).await;
+    let note = |sent: &DeadLetter| notes.add(sent);
+    let send_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
     let summary = missed::send(&journal, &missed, &send_options).await;
     drop(progress);
+    notes.close().await;
     let summary = summary.map_err(with_advice)?;
     if summary.stopped || summary.removed < whole {
         ui::say(&format!(
@@ -170,6 +176,7 @@ struct Handled<'a> {
     missed: &'a Missed,
     broker: &'a Arc<dyn Broker>,
     stop: &'a Stop,
+    options: &'a GlobalOptions,
 }
 
 impl Handled<'_> {
@@ -191,7 +198,9 @@ impl Handled<'_> {
         }
         let service = self.args.service.clone();
         let waiting = Waiting { service, messages, ..Waiting::default() };
-        let hurried = waiting.hurry(self.broker, None, self.stop.clone(), &|_| {}).await;
+        let stop = self.stop.clone();
+        let hurry = self.args.sending.redrive_options(self.options, stop, &|_| {}, &|_| {});
+        let hurried = waiting.hurry(self.broker, &hurry).await;
         hurried.map(drop).map_err(with_advice)
     }
 

@@ -21,15 +21,25 @@ pub(crate) struct Args {
 
 /// Becomes the program of this workspace. It returns only with an error.
 pub(crate) fn run(trial: &str, args: &Args) -> Result<Done> {
-    let here = std::env::current_dir().context("there is no current directory")?;
-    if !here.ancestors().any(has_alias) {
+    if !are_here()? {
         return Err(usage(format!(
             "there are no trials here: {trial} is `cargo {ALIAS} {trial}`, an alias that the \
              `.cargo/config.toml` of a system's workspace has"
         )));
     }
+    become_trial(trial, &args.args)
+}
+
+/// Whether the workspace around the current directory has such a program.
+pub(crate) fn are_here() -> Result<bool> {
+    let here = std::env::current_dir().context("there is no current directory")?;
+    Ok(here.ancestors().any(has_alias))
+}
+
+/// Becomes the program. It returns only with an error.
+pub(crate) fn become_trial(trial: &str, args: &[OsString]) -> Result<Done> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.arg(ALIAS).arg(trial).args(&args.args);
+    cargo.arg(ALIAS).arg(trial).args(args);
     // What `cargo run` says of this command would reach build scripts, and build all of them again.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};
 use uuid::Uuid;
 
 use crate::operators::change::{as_service, change};
+use crate::operators::interventions::By;
 
 /// The events of one batch that is put back.
 const BATCH: i64 = 500;
@@ -45,6 +46,17 @@ pub struct Filter {
 const SELECTED: &str = "(cardinality($1::uuid[]) = 0 or message_id = any($1)) \
     and (cardinality($2::uuid[]) = 0 or saga_id = any($2)) \
     and (cardinality($3::text[]) = 0 or event_type = any($3))";
+
+/// Notes who deals with the events that are `gone` from the table, with three parameters from `first` on.
+fn noted(first: u32) -> String {
+    format!(
+        "insert into ballet.intervention (at, act, message_id, saga_id, event_type, done_by, why) \
+         select ballet.now(), ${first}, message_id, saga_id, event_type, ${}, ${} from gone \
+         where message_id is not null",
+        first + 1,
+        first + 2
+    )
+}
 
 /// Lists the events that the service of this database could not publish: the oldest first, at most
 /// `limit`.
@@ -86,7 +98,7 @@ pub async fn count(db: &mut PgConnection, filter: &Filter) -> Result<i64, sqlx::
     Ok(count)
 }
 
-/// Puts events back into the outbox, and returns how many. A replica of the service publishes them,
+/// Puts events back into the outbox, notes who does, and returns how many. A replica of the service publishes them,
 /// under their message ids, as it publishes what a dead process left behind: in order, but for several
 /// replicas that publish at the same time.
 ///
@@ -100,13 +112,14 @@ pub async fn count(db: &mut PgConnection, filter: &Filter) -> Result<i64, sqlx::
 pub async fn retry(
     db: &mut PgConnection,
     filter: &Filter,
+    by: By<'_>,
     mut progress: impl FnMut(u64),
 ) -> Result<u64, sqlx::Error> {
     // An event that dies again has the number of its step's process.
     let mut steps = Vec::new();
     let mut put = 0;
     loop {
-        let step = retry_step(db, filter, &mut steps).await?;
+        let step = retry_step(db, filter, by, &mut steps).await?;
         put += step;
         if step > 0 {
             progress(put);
@@ -121,6 +134,7 @@ pub async fn retry(
 async fn retry_step(
     db: &mut PgConnection,
     filter: &Filter,
+    by: By<'_>,
     steps: &mut Vec<i64>,
 ) -> Result<u64, sqlx::Error> {
     let mut transaction = change(db).await?;
@@ -147,18 +161,23 @@ async fn retry_step(
              using unnest($1::bigint[], $2::bigint[], $3::int[]) as chosen (owner, batch, position) \
              where (d.owner, d.batch, d.position) = (chosen.owner, chosen.batch, chosen.position) \
              returning d.*), \
+         noted as ({}), \
          ordered as (select *, row_number() over (order by owner, batch, position) - 1 as at \
              from gone) \
          insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
              saga_id, causation_id, traceparent, body, created_at) \
          select $4, at / {BATCH}, (at % {BATCH})::int, message_id, event_type, saga_id, \
-             causation_id, traceparent, body, created_at from ordered"
+             causation_id, traceparent, body, created_at from ordered",
+        noted(5)
     );
     let put = sqlx::query(AssertSqlSafe(statement))
         .bind(chosen.iter().map(|(owner, ..)| *owner).collect::<Vec<_>>())
         .bind(chosen.iter().map(|(_, batch, _)| *batch).collect::<Vec<_>>())
         .bind(chosen.iter().map(|(.., position)| *position).collect::<Vec<_>>())
         .bind(process)
+        .bind(by.act.name())
+        .bind(by.name)
+        .bind(by.why)
         .execute(&mut *transaction)
         .await?;
     fault::point(FaultPoint::BeforeTables, "put_back");
@@ -204,20 +223,31 @@ async fn take_table(db: &mut PgConnection) -> Result<(i64, i16), sqlx::Error> {
     sqlx::query_as(take).fetch_one(db).await
 }
 
-/// Deletes events for good, and returns how many.
+/// Deletes events for good, notes who does, and returns how many.
 ///
 /// # Errors
 ///
 /// If the database does not answer.
-pub async fn forget(db: &mut PgConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
-    let statement = format!("delete from ballet.outbox_dead where {SELECTED}");
-    let deleted = sqlx::query(AssertSqlSafe(statement))
+pub async fn forget(
+    db: &mut PgConnection,
+    filter: &Filter,
+    by: By<'_>,
+) -> Result<u64, sqlx::Error> {
+    let statement = format!(
+        "with gone as (delete from ballet.outbox_dead where {SELECTED} returning *), \
+         noted as ({}) select count(*) from gone",
+        noted(4)
+    );
+    let deleted: i64 = sqlx::query_scalar(AssertSqlSafe(statement))
         .bind(&filter.messages)
         .bind(&filter.sagas)
         .bind(&filter.events)
-        .execute(db)
+        .bind(by.act.name())
+        .bind(by.name)
+        .bind(by.why)
+        .fetch_one(db)
         .await?;
-    Ok(deleted.rows_affected())
+    Ok(deleted.unsigned_abs())
 }
 
 impl FromRow<'_, PgRow> for DeadEvent {

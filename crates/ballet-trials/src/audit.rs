@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
-use ballet_ops::audit::Report;
+use ballet_ops::audit::{Part, Report, Verdict};
 use ballet_terminal::{ask, is_interactive, ui};
 use jiff::SignedDuration;
 use rustix::process::{Pid, test_kill_process};
@@ -71,7 +71,7 @@ pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
     if args.json {
         ui::print(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
     } else {
-        show(&report, services, args.quiescent_after);
+        show(&report, services, quiescent_after);
     }
     Ok(match (report.needs_nobody(), report.away.is_empty()) {
         (true, true) => ExitCode::SUCCESS,
@@ -150,42 +150,16 @@ fn choose(files: &[PathBuf]) -> Result<PathBuf> {
     chosen.cloned().with_context(|| format!("{answer:?} is none of them"))
 }
 
-fn show(report: &Report, services: usize, quiescent_after: u32) {
-    let Report { rows, violations, open, stuck, recent, unseen, away, .. } = report;
-    ui::print(&format!(
-        "{}: {rows} rows of {services} services, their ledgers, outboxes and calls, and the broker's \
-         queues; quiescent is what has not changed for {quiescent_after} s",
-        ui::bold("The audit")
-    ));
-    let wrong = match violations.len() {
-        0 => "no violations".to_owned(),
-        1 => "1 violation".to_owned(),
-        count => format!("{count} violations"),
-    };
-    ui::rule(&wrong, violations);
-    let waits = match stuck.len() {
-        0 => "nothing waits for a person".to_owned(),
-        1 => "1 thing goes on only when a person acts".to_owned(),
-        count => format!("{count} things go on only when a person acts"),
-    };
-    ui::rule(&waits, stuck);
-    if !away.is_empty() {
-        let services = "did not answer, so nothing is said of them; the rest is judged";
-        ui::print(&format!("  {} {} {services}", ui::red("!"), away.len()));
-        ui::list(away, ui::red);
-    }
-    for (what, lines) in [("open, and why", open), ("not looked at, so not judged", unseen)] {
-        if !lines.is_empty() {
-            ui::print(&format!("  {} {} {what}", ui::yellow("·"), lines.len()));
-            ui::list(lines, ui::yellow);
-        }
-    }
-    if !recent.is_empty() {
-        let ended =
-            format!("ended in the last {quiescent_after} s, and the next audit judges them");
-        ui::print(&format!("  {} {} {ended}", ui::dim("·"), recent.len()));
-    }
-    if open.is_empty() && stuck.is_empty() && away.is_empty() {
-        ui::print("  everything is quiescent");
+fn show(report: &Report, services: usize, quiescent_after: SignedDuration) {
+    ui::print(&format!("{}: {}", ui::bold("The audit"), report.scope(services, quiescent_after)));
+    for Part { verdict, said, cases } in report.parts(quiescent_after) {
+        let (mark, colour): (_, fn(&str) -> String) = match verdict {
+            Verdict::Good => (ui::green("✓"), ui::green),
+            Verdict::Bad => (ui::red("✗"), ui::red),
+            Verdict::Open => (ui::yellow("·"), ui::yellow),
+            Verdict::Later => (ui::dim("·"), ui::dim),
+        };
+        ui::print(&format!("  {mark} {said}"));
+        ui::list(cases, colour);
     }
 }

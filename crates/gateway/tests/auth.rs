@@ -182,7 +182,7 @@ async fn becomes(gateway: &Gateway, token: &str, status: u16) {
 }
 
 #[tokio::test]
-async fn keys_change_without_a_restart() {
+async fn t228_keys_change_without_a_restart() {
     let (service, folder) = (Service::ok().await, Folder::new());
     let (old, new) = (Key::ed25519("old"), Key::ed25519("new"));
     let keys = Arc::new(Mutex::new(set(&[&old])));
@@ -272,6 +272,39 @@ async fn an_api_key_signs_in_and_only_its_hash_is_stored() {
     let [got] = &service.got()[..] else { panic!("one request") };
     assert_eq!(got.header("x-ballet-client"), Some("key:mobile"));
     assert_eq!(got.header("x-api-key"), None);
+}
+
+#[tokio::test]
+async fn t228_an_api_key_is_replaced_by_a_second_one_of_the_client_without_a_restart() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let new_key = || {
+        let (good, printed, error) = command(&["api-key", "mobile", "--scopes", "a:read"]);
+        assert!(good, "{error}");
+        let (key, stanza) = printed.split_once("\n\n").unwrap();
+        (key.to_owned(), stanza.to_owned())
+    };
+    let ((old, old_stanza), (new, new_stanza)) = (new_key(), new_key());
+    let listen = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
+    let config = |keys: &str| format!("{listen}{keys}{}", routes(&service));
+    let gateway = Gateway::start(&folder, &format!("{old_stanza}{}", routes(&service))).await;
+    let client = Client::new();
+    let status = async |key: &str| {
+        let get = client.get(gateway.at("/a")).header("x-api-key", key);
+        get.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((status(&old).await, status(&new).await), (200, 401));
+    let keys = [format!("{old_stanza}\n{new_stanza}"), new_stanza];
+    for (at, (keys, expected)) in keys.iter().zip([(200, 200), (401, 200)]).enumerate() {
+        folder.write("gateway.toml", &config(keys));
+        gateway.signal("-HUP");
+        let read = format!("gateway_reloads_total{{outcome=\"ok\"}} {}", at + 1);
+        gateway.private_says("/metrics", 200, &read).await;
+        assert_eq!((status(&old).await, status(&new).await), expected);
+    }
+    // It is the same client with both: its limits and the keys of its requests go on.
+    let clients =
+        service.got().into_iter().map(|got| got.header("x-ballet-client").map(str::to_owned));
+    assert!(clients.clone().count() == 4 && clients.flatten().all(|client| client == "key:mobile"));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod support;
 
 use ballet_stage::{Database, Link, Postgres, Proxy, wait_until};
 use reqwest::{Client, Response};
+use sqlx::{Connection, Executor, PgConnection};
 use support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use support::service::{ROUTE, Service};
 
@@ -173,4 +174,27 @@ async fn a_database_that_goes_away_and_comes_back_is_noticed() {
         });
         noticed.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn t228_a_replaced_password_of_the_database_is_taken_from_its_file() {
+    let database = Database::new(Postgres::shared().await.unwrap(), "rotated").await.unwrap();
+    let (service, folder) = (Service::ok().await, Folder::new());
+    folder.write("database.url", database.url());
+    let config = config(&service, 200, WINDOW, Some("file:database.url")).replace("1m", "2s");
+    let gateway = Gateway::start(&folder, &config).await;
+    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+    let mut url = reqwest::Url::parse(database.url()).unwrap();
+    let user = url.username().to_owned();
+    let mut db = PgConnection::connect(database.url()).await.unwrap();
+    let change = format!("alter role \"{user}\" password 'of-tomorrow'");
+    db.execute(sqlx::AssertSqlSafe(change)).await.unwrap();
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity \
+               where usename = current_user and pid <> pg_backend_pid()";
+    db.execute(end).await.unwrap();
+    gateway.private_says("/readyz", 200, "\"database\":\"away: ").await;
+    assert!(gateway.log().contains("password authentication failed"), "{}", gateway.log());
+    url.set_password(Some("of-tomorrow")).unwrap();
+    folder.write("database.url", url.as_str());
+    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
 }

@@ -42,3 +42,33 @@ impl Webhooks {
         ballet_signature::check(&secrets, header, now.as_second(), body).map_err(refused)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use ballet_signature::sign;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn t228_two_secrets_count_at_once_and_one_that_is_taken_away_no_longer() {
+        let file = std::env::temp_dir().join(format!("ballet-webhook-{}", std::process::id()));
+        let write = |secrets: &str| std::fs::write(&file, secrets).unwrap();
+        let [old, new] = ["o", "n"].map(|letter| letter.repeat(32));
+        write(&old);
+        let secrets = Secrets::of("A_SECRET", None, Some(&PathBuf::from(&file)), 32).unwrap();
+        let webhooks = Webhooks::signed_with(secrets, "A_SECRET");
+        let now = Timestamp::UNIX_EPOCH;
+        let counts = async |secret: &str| {
+            let signature = sign(secret, now.as_second(), b"{}");
+            webhooks.check(Some(&signature), now, b"{}").await.is_ok()
+        };
+        assert_eq!((counts(&old).await, counts(&new).await), (true, false));
+        write(&format!("{new}\n{old}\n"));
+        assert_eq!((counts(&old).await, counts(&new).await), (true, true));
+        write(&new);
+        assert_eq!((counts(&old).await, counts(&new).await), (false, true));
+        std::fs::remove_file(&file).unwrap();
+    }
+}

@@ -64,6 +64,8 @@ pub const EDITED: &str = "x-edited";
 pub const SEARCHED: &str = "x-searched";
 /// Prefix of the headers that record who discarded a dead letter, when and why.
 pub const DISCARDED: &str = "x-discarded";
+/// Prefix of the headers that record who had a message tried again now, when and why.
+pub const RETRIED: &str = "x-retried";
 
 /// The broker's record of each time it dead-lettered the message.
 pub const DEATHS: &str = "x-death";

@@ -38,12 +38,21 @@ pub(super) fn error(from: &lapin::Error) -> BrokerError {
     }
 }
 
+/// What the broker says of an unknown user, and of a wrong password.
+const NO_LOGIN: &str = "Login was refused";
+
 /// CONNECTION_FORCED.
 const FORCED: u16 = 320;
 
 /// Converts the error of a failed connect.
 pub(super) fn connect_error(from: &lapin::Error, at: String) -> BrokerError {
     let reason = match error(from) {
+        BrokerError::ChannelClosed { code: 403, text }
+        | BrokerError::ConnectionClosed { code: 403, text }
+            if text.contains(NO_LOGIN) =>
+        {
+            return BrokerError::LoginRefused { at };
+        }
         BrokerError::ChannelClosed { code: 403, text }
         | BrokerError::ConnectionClosed { code: 403 | 530, text } => {
             return BrokerError::AccessRefused { at, reason: text };

@@ -22,14 +22,24 @@ pub enum BrokerError {
 
     /// The broker answered, but refused access.
     #[error(
-        "RabbitMQ at {at} refused access: {reason}; check user, password and vhost in AMQP_URL, \
-         and that the broker has loaded its definitions"
+        "RabbitMQ at {at} refused access: {reason}; check user and vhost in AMQP_URL, and \
+         that the broker has loaded its definitions"
     )]
     AccessRefused {
         /// User, host and vhost.
         at: String,
         /// The broker's text.
         reason: String,
+    },
+
+    /// The broker answered, and does not know the user, or not with this password.
+    #[error(
+        "RabbitMQ at {at} refused the login: it has no such user, or the user has another password. Set the \
+         broker's URL to the new one (AMQP_URL; the file of AMQP_URL_FILE is read again for each attempt)"
+    )]
+    LoginRefused {
+        /// User, host and vhost.
+        at: String,
     },
 
     /// The broker cannot be reached.
@@ -100,6 +110,7 @@ impl BrokerError {
             Self::BadUrl(_)
             | Self::BadManagementUrl(_)
             | Self::AccessRefused { .. }
+            | Self::LoginRefused { .. }
             | Self::Tls { .. }
             | Self::TooOld { .. }
             | Self::Topology(_)
@@ -121,6 +132,7 @@ impl BrokerError {
             Self::BadUrl(_)
             | Self::BadManagementUrl(_)
             | Self::AccessRefused { .. }
+            | Self::LoginRefused { .. }
             | Self::Tls { .. }
             | Self::TooOld { .. }
             | Self::Topology(_)

@@ -202,7 +202,7 @@ async fn who_is_not_let_in_is_told_why_and_no_password() {
         })
     };
     let wrong = connect(format!("{user}:s3cret@{host}")).await;
-    assert!(matches!(wrong, Some(BrokerError::AccessRefused { .. })), "{wrong:?}");
+    assert!(matches!(wrong, Some(BrokerError::LoginRefused { .. })), "{wrong:?}");
     let (server, _) = host.split_once('/').unwrap();
     let nowhere = connect(format!("{user}:{password}@{server}/nowhere")).await;
     assert!(matches!(nowhere, Some(BrokerError::AccessRefused { .. })), "{nowhere:?}");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use ballet_ops::redrive::{Archive, DeadLetter};
+use ballet_store::operators::interventions::Act;
 
 use crate::dlq::given_up::{self, confirm};
 use crate::dlq::interrupt::stop_on_ctrl_c;
@@ -15,6 +16,7 @@ use crate::dlq::record::Record;
 use crate::dlq::render;
 use crate::dlq::selection::Selection;
 use crate::exit::Done;
+use crate::interventions::Notes;
 use crate::options::GlobalOptions;
 use crate::ui;
 
@@ -62,7 +64,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
         args.selection.require_known_reason()?;
-        return given_up::give_up(&args.selection, args.yes, args.dry_run, options).await;
+        let Args { selection, yes, dry_run, record, .. } = args;
+        return given_up::give_up(selection, *yes, *dry_run, record, options).await;
     }
     plans::show(&planned, options);
     if args.dry_run {
@@ -70,6 +73,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         return Ok(Done::All);
     }
     confirm(args.yes, &ui::dead_letters(whole))?;
+    let record = args.record.asked("Why are they discarded?", args.yes);
     let now = options.clock.now();
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
@@ -80,13 +84,17 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let service = planned.queue.service();
         let progress = ui::Progress::new(&format!("discarding from {service}"), whole);
         let show = |count: u64| progress.show(count);
-        let redrive_options = args.record.redrive_options(options, stop.clone(), &show);
+        let notes = Notes::open(service, Act::Discarded, record.note(options), options).await;
+        let note = |discarded: &DeadLetter| notes.add(discarded);
+        let redrive_options = record.redrive_options(options, stop.clone(), &show, &note);
         let archive: Box<dyn Archive> = Box::new(Lines(BufWriter::new(open(&file)?)));
         let summary = planned
             .queue
             .dead_letters
             .discard(&planned.plan, Some(archive), &redrive_options)
-            .await?;
+            .await;
+        notes.close().await;
+        let summary = summary?;
         done += summary.removed;
         stopped |= summary.stopped;
         drop(progress);

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use ballet_ops::redrive::{DeadLetter, Filter};
+use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
 
 use crate::dead_letters;
@@ -13,6 +14,7 @@ use crate::dlq::interrupt::stop_on_ctrl_c;
 use crate::dlq::record::Record;
 use crate::dlq::{lookup, render};
 use crate::exit::{Done, usage};
+use crate::interventions::Notes;
 use crate::options::GlobalOptions;
 use crate::ui;
 
@@ -61,8 +63,13 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let queues = dead_letters::open(options, std::slice::from_ref(&dead_letter.service)).await?;
     let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
     let plan = queue.dead_letters.plan(filter, None, Timestamp::UNIX_EPOCH).await?;
-    let redrive_options = args.record.redrive_options(options, stop_on_ctrl_c(), &|_| {});
-    let summary = queue.dead_letters.edit(&plan, body.into(), &redrive_options).await?;
+    let record = args.record.asked("Why is it changed?", args.body.is_some());
+    let notes = Notes::open(queue.service(), Act::Edited, record.note(options), options).await;
+    let note = |edited: &DeadLetter| notes.add(edited);
+    let redrive_options = record.redrive_options(options, stop_on_ctrl_c(), &|_| {}, &note);
+    let summary = queue.dead_letters.edit(&plan, body.into(), &redrive_options).await;
+    notes.close().await;
+    let summary = summary?;
     for (id, why) in &summary.failures {
         ui::say(&format!("{} {id} was not changed: {why}", ui::bad("note:")));
     }

@@ -7,11 +7,13 @@ use anyhow::{Result, bail};
 use ballet::MessageId;
 use ballet_ops::redrive::DeadLetters;
 use ballet_store::inbox::stuck::{self, What};
+use ballet_store::operators::interventions::{Act, Touched, insert};
 use ballet_store::waiting;
 use ballet_terminal::{ask, is_interactive};
 use sqlx::Connection;
 
 use crate::dlq::plans::forget;
+use crate::dlq::record::Record;
 use crate::dlq::selection::Selection;
 use crate::exit::{Done, usage};
 use crate::lost::is_overdue;
@@ -27,6 +29,7 @@ pub(super) async fn give_up(
     selection: &Selection,
     yes: bool,
     dry_run: bool,
+    record: &Record,
     options: &GlobalOptions,
 ) -> Result<Done> {
     let mut all = Vec::new();
@@ -42,10 +45,11 @@ pub(super) async fn give_up(
         ui::print("no dead letters match");
         return Ok(Done::All);
     }
-    selection.require_whole_ids(all.iter().flat_map(|(_, lost)| lost).copied())?;
+    let ids = all.iter().flat_map(|(_, lost)| lost).map(|one| MessageId(one.message_id));
+    selection.require_whole_ids(ids)?;
     for (service, lost) in &all {
-        for id in lost {
-            ui::say(&format!("{id} failed in {service}, and is in no queue any more"));
+        for Touched { message_id, .. } in lost {
+            ui::say(&format!("{message_id} failed in {service}, and is in no queue any more"));
         }
     }
     if dry_run {
@@ -53,8 +57,14 @@ pub(super) async fn give_up(
         return Ok(Done::All);
     }
     confirm(yes, "the records of them")?;
+    let note = record.asked("Why are they given up?", yes).note(options);
     for (service, lost) in &all {
-        forget(options, service, lost).await?;
+        if let Some(mut db) = options.connect(service).await? {
+            insert(&mut db, note.of(Act::Discarded), lost).await?;
+            db.close().await.ok();
+        }
+        let ids: Vec<MessageId> = lost.iter().map(|one| MessageId(one.message_id)).collect();
+        forget(options, service, &ids).await?;
         let count = lost.len();
         ui::say(&format!(
             "{count} of {service} given up: `sagas stuck` no longer lists what was lost"
@@ -67,7 +77,7 @@ async fn lost(
     selection: &Selection,
     service: &str,
     options: &GlobalOptions,
-) -> Result<Vec<MessageId>> {
+) -> Result<Vec<Touched>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(Vec::new()) };
     let noted = stuck::list(&mut db, MOST).await?;
     let unsent = waiting::outbox(&mut db).await?.copies.count;
@@ -81,11 +91,15 @@ async fn lost(
     let is_lost = |one: &stuck::Stuck| {
         !one.is_deadline() && one.next_at.is_none_or(|at| is_overdue(Some(at), now))
     };
-    let ids = noted.iter().filter(|one| is_lost(one)).filter_map(|one| match one.what {
-        What::Message { message_id, .. } => Some(message_id),
-        What::Call { .. } => None,
+    let lost = noted.into_iter().filter(is_lost).filter_map(|one| match one.what {
+        What::Message { message_id, event_type } if selection.names(message_id) => Some(Touched {
+            message_id: message_id.0,
+            saga_id: one.saga_id.map(|saga| saga.0),
+            event_type: Some(event_type),
+        }),
+        What::Message { .. } | What::Call { .. } => None,
     });
-    Ok(ids.filter(|id| selection.names(*id)).collect())
+    Ok(lost.collect())
 }
 
 /// Asks the user to confirm, unless `--yes` is given.

@@ -7,6 +7,8 @@ use anyhow::Result;
 use ballet::core::Part;
 use ballet::core::envelope::Limits;
 use ballet_ops::missed::{self, Journal, Missed};
+use ballet_ops::redrive::DeadLetter;
+use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::json;
@@ -16,6 +18,7 @@ use crate::dlq::interrupt::stop_on_ctrl_c;
 use crate::dlq::selection::Selection;
 use crate::dlq::sending::Sending;
 use crate::exit::{Done, usage, with_advice, without_databases};
+use crate::interventions::Notes;
 use crate::moment::Moment;
 use crate::options::GlobalOptions;
 use crate::systems::systems;
@@ -67,7 +70,7 @@ pub(crate) async fn run(
     let stop = stop_on_ctrl_c();
     let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
     let show = |read: u64| progress.show(read);
-    let search_options = sending.redrive_options(options, stop.clone(), &show);
+    let search_options = sending.redrive_options(options, stop.clone(), &show, &|_| {});
     let patience = Duration::from_secs(sending.patience);
     let mut stopped = stop.clone();
     let missed = tokio::select! {
@@ -99,9 +102,12 @@ pub(crate) async fn run(
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
     let show = |done: u64| progress.show(done);
-    let send_options = sending.redrive_options(options, stop, &show);
+    let notes = Notes::open(service, Act::Redriven, sending.note(options), options).await;
+    let note = |sent: &DeadLetter| notes.add(sent);
+    let send_options = sending.redrive_options(options, stop, &show, &note);
     let summary = missed::send(&journal, &missed, &send_options).await;
     drop(progress);
+    notes.close().await;
     let summary = summary.map_err(with_advice)?;
     for (id, why) in &summary.failures {
         ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));

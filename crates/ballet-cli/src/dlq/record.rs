@@ -1,13 +1,14 @@
-//! Who redrives, edits or discards dead letters, and why: the note that goes with each of them.
+//! Who does something to messages or sagas, and why: the note that goes with it.
 
 use anyhow::Result;
-use ballet_ops::redrive::{Note, Progress, RedriveOptions, Stop};
+use ballet_ops::redrive::{Each, Note, Progress, RedriveOptions, Stop};
+use ballet_terminal::{ask, is_interactive};
 use clap::Args;
 
 use crate::exit::usage;
 use crate::options::GlobalOptions;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Record {
     /// Who does it [default: you, on this machine]
     #[arg(long, env = "BALLET_OPERATOR", value_name = "NAME", help_heading = "Record")]
@@ -33,15 +34,26 @@ impl Record {
         }
     }
 
+    /// The same with the reason that a person at the terminal is asked for, unless it is given. A script is
+    /// asked nothing.
+    pub(crate) fn asked(&self, question: &str, is_script: bool) -> Self {
+        if self.why.is_some() || is_script || !is_interactive() {
+            return self.clone();
+        }
+        let why = ask(question).ok().filter(|why| !why.is_empty());
+        Self { why, ..self.clone() }
+    }
+
     pub(crate) fn redrive_options<'a>(
         &self,
         options: &GlobalOptions,
         stop: Stop,
         progress: Progress<'a>,
+        each: Each<'a>,
     ) -> RedriveOptions<'a> {
         let note = self.note(options);
         let run_id = options.clock.new_id(note.at);
-        RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress }
+        RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress, each }
     }
 }
 

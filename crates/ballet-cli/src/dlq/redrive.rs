@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_ops::redrive::{Canary, Plan, RedriveOptions, RedriveOutcome, Summary};
+use ballet_ops::redrive::{Canary, DeadLetter, Plan, RedriveOptions, RedriveOutcome, Summary};
+use ballet_store::operators::interventions::Act;
 use ballet_terminal::{ask, is_interactive};
 
 use crate::dlq::interrupt::stop_on_ctrl_c;
@@ -14,6 +15,7 @@ use crate::dlq::selection::Selection;
 use crate::dlq::sending::Sending;
 use crate::dlq::unrouted::{self, FromUnrouted};
 use crate::exit::Done;
+use crate::interventions::Notes;
 use crate::options::GlobalOptions;
 use crate::ui::{self, Output, cell};
 
@@ -92,19 +94,27 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         );
         let ahead = AtomicU64::new(0);
         let show = |done: u64| progress.show(done + ahead.load(Ordering::Relaxed));
-        let redrive_options = args.sending.redrive_options(options, stop.clone(), &show);
+        let service = planned.queue.service();
+        let notes = Notes::open(service, Act::Redriven, args.sending.note(options), options).await;
+        let note = |sent: &DeadLetter| notes.add(sent);
+        let redrive_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
         let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
-        let mut canaries = Vec::new();
-        let mut summary = Summary::default();
-        if !args.no_canary {
-            (canaries, summary) =
-                canaries_of(&mut planned, &redrive_options, args, options).await?;
-            ahead.store(summary.removed, Ordering::Relaxed);
-        }
-        if !summary.stopped {
-            let rest = planned.queue.dead_letters.redrive(&planned.plan, &redrive_options).await?;
-            add(&mut summary, rest);
-        }
+        let sent = async {
+            let (mut canaries, mut summary) = (Vec::new(), Summary::default());
+            if !args.no_canary {
+                (canaries, summary) =
+                    canaries_of(&mut planned, &redrive_options, args, options).await?;
+                ahead.store(summary.removed, Ordering::Relaxed);
+            }
+            if !summary.stopped {
+                let dead_letters = &planned.queue.dead_letters;
+                add(&mut summary, dead_letters.redrive(&planned.plan, &redrive_options).await?);
+            }
+            anyhow::Ok((canaries, summary))
+        };
+        let sent = sent.await;
+        notes.close().await;
+        let (canaries, summary) = sent?;
         drop(progress);
         forget(options, planned.queue.service(), &summary.retired).await?;
         show_canaries(&canaries, options);

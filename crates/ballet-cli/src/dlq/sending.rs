@@ -1,6 +1,6 @@
 //! How messages are sent, whatever they are.
 
-use ballet_ops::redrive::{Progress, RedriveOptions, Stop};
+use ballet_ops::redrive::{Each, Note, Progress, RedriveOptions, Stop};
 use clap::Args;
 
 use crate::dlq::record::Record;
@@ -23,13 +23,19 @@ pub(crate) struct Sending {
 }
 
 impl Sending {
+    /// Who sends, when and why.
+    pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
+        self.record.note(options)
+    }
+
     pub(crate) fn redrive_options<'a>(
         &self,
         options: &GlobalOptions,
         stop: Stop,
         progress: Progress<'a>,
+        each: Each<'a>,
     ) -> RedriveOptions<'a> {
-        let redrive_options = self.record.redrive_options(options, stop, progress);
+        let redrive_options = self.record.redrive_options(options, stop, progress, each);
         RedriveOptions { rate: self.rate, ..redrive_options }
     }
 }

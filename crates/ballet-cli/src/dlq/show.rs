@@ -1,7 +1,8 @@
 //! `ballet dlq show`: one dead letter with all that it holds.
 
 use anyhow::Result;
-use ballet_ops::redrive::DeadLetter;
+use ballet_amqp::headers::{EDITED, REDRIVEN};
+use ballet_ops::redrive::{DeadLetter, Note};
 use serde_json::Map;
 
 use crate::dlq::{lookup, render};
@@ -55,7 +56,12 @@ fn show(dead_letter: &DeadLetter, options: &GlobalOptions) {
         line("died", &format!("{at} ({} ago)", ui::ago(Some(at), options.clock.now())));
     }
     line("attempts", &dead_letter.attempts.to_string());
-    line("redriven", &format!("{} times", dead_letter.redrives));
+    let last = |prefix: &str| dead_letter.noted(prefix).map(|note| by(&note, options));
+    let redriven = last(REDRIVEN).map_or_else(String::new, |by| format!(", last {by}"));
+    line("redriven", &format!("{} times{redriven}", dead_letter.redrives));
+    if let Some(by) = last(EDITED) {
+        line("edited", &by);
+    }
     if let Some(exchange) = &dead_letter.exchange {
         let key = dead_letter.routing_key.as_deref().unwrap_or_default();
         line("published to", &format!("exchange {exchange:?}, routing key {key:?}"));
@@ -80,6 +86,12 @@ fn show(dead_letter: &DeadLetter, options: &GlobalOptions) {
     };
     ui::print(&format!("\n{} ({} bytes{packed})", ui::dim("body"), dead_letter.body.len()));
     ui::print(&body(dead_letter));
+}
+
+/// Who did it, when and why.
+fn by(Note { by, why, at }: &Note, options: &GlobalOptions) -> String {
+    let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+    format!("by {by} {} ago{why}", ui::ago(Some(*at), options.clock.now()))
 }
 
 /// The body as text, with indentation if it is JSON.

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use ballet_ops::redrive::Unrouted;
+use ballet::core::Part;
+use ballet_ops::redrive::{DeadLetter, Unrouted};
+use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table};
 use serde_json::json;
 
@@ -13,6 +15,7 @@ use crate::dlq::missed::OTHERS;
 use crate::dlq::selection::Selection;
 use crate::dlq::sending::Sending;
 use crate::exit::{Done, with_advice};
+use crate::interventions::Notes;
 use crate::options::GlobalOptions;
 use crate::systems::systems;
 use crate::ui::{self, Output};
@@ -31,7 +34,7 @@ pub(crate) async fn run(
     sending: &Sending,
     options: &GlobalOptions,
 ) -> Result<Done> {
-    let parts = systems().into_iter().flat_map(|system| system.parts).collect();
+    let parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
     let unrouted = Unrouted::new(options.broker()?, parts);
     let filter = selection.filter(options.clock.now());
     // By type, the services and the number of events.
@@ -71,9 +74,22 @@ pub(crate) async fn run(
     }
     let progress = ui::Progress::new("sending from unrouted", whole);
     let show = |sent: u64| progress.show(sent);
-    let send_options = sending.redrive_options(options, stop_on_ctrl_c(), &show);
+    let services: BTreeSet<&str> =
+        found.values().flat_map(|(services, _)| services.split(", ")).collect();
+    let mut notes = BTreeMap::new();
+    for service in services.into_iter().filter(|service| !service.is_empty()) {
+        let of_service = Notes::open(service, Act::Redriven, sending.note(options), options).await;
+        notes.insert(service, of_service);
+    }
+    let note = |sent: &DeadLetter| {
+        unrouted.consumers(sent).iter().filter_map(|to| notes.get(to)).for_each(|to| to.add(sent));
+    };
+    let send_options = sending.redrive_options(options, stop_on_ctrl_c(), &show, &note);
     let summary = unrouted.redrive(&filter, &send_options).await;
     drop(progress);
+    for (_, of_service) in notes {
+        of_service.close().await;
+    }
     let summary = summary.map_err(with_advice)?;
     for (id, why) in &summary.failures {
         ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));

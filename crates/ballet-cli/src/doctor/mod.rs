@@ -14,9 +14,7 @@ mod waiting;
 
 use anyhow::Result;
 use ballet::core::System;
-use ballet::core::topology::OPS;
 use ballet::core::topology::drift::Found;
-use ballet_check::definitions::development_password;
 use ballet_terminal::{Cell, Table};
 use console::Style;
 use futures_util::future::join_all;
@@ -27,7 +25,7 @@ use crate::doctor::finding::{Finding, State};
 use crate::exit::{Done, words};
 use crate::options::GlobalOptions;
 use crate::systems::contracts;
-use crate::topology::management::{Management, SOON};
+use crate::topology::management::{self, Management, SOON};
 use crate::ui::{self, Output};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -57,8 +55,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     findings.push(connected);
     // A virtual host may have another name than the folder of the contracts.
     let vhost = vhost.unwrap_or_else(|| system.name.to_owned());
-    let of_services = || std::env::var("RABBITMQ_MANAGEMENT_URL").ok();
-    let address = args.management_url.clone().or_else(of_services).unwrap_or_else(development);
+    let address = management::address(args.management_url.as_ref());
     let management = Management::within(SOON, &address, &vhost)?;
     let mut queues = None;
     let is_connected = findings.iter().all(|finding| finding.state == State::Well);
@@ -96,12 +93,6 @@ async fn sagas(
         // That they cannot be read is told already.
         _ => Vec::new(),
     }
-}
-
-/// A broker on this machine with the development users.
-fn development() -> String {
-    let password = development_password(OPS);
-    format!("http://{OPS}:{password}@127.0.0.1:15672")
 }
 
 /// What the management API knows.
@@ -206,17 +197,5 @@ fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
     if bad + warnings > 0 {
         let warnings = if warnings == 1 { "1 warning" } else { &format!("{warnings} warnings") };
         ui::say(&format!("of {all} checks: {bad} bad or not possible, {warnings}"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_development_broker_is_asked_as_its_operator() {
-        let address = development();
-        assert!(Management::at(&address, "shop").is_ok());
-        assert!(address.starts_with("http://ops:ops-development@127.0.0.1"));
     }
 }

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use ballet::core::topology::dead_queue;
 use ballet_amqp::{Broker, Lookup, Object};
-use ballet_ops::redrive::Waiting;
+use ballet_ops::redrive::{DeadLetter, Note, RedriveOptions, Waiting};
+use ballet_store::operators::interventions::Act;
 use sqlx::Connection;
 use uuid::Uuid;
 
 use crate::dlq::interrupt::stop_on_ctrl_c;
+use crate::dlq::record::Record;
 use crate::exit::{Done, usage, with_advice};
+use crate::interventions::Notes;
 use crate::options::GlobalOptions;
 use crate::ui;
 
@@ -46,6 +49,8 @@ pub(crate) struct Args {
     /// Say how many messages and calls are meant, and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    record: Record,
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
@@ -59,14 +64,20 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if args.dry_run {
         let count = waiting.count(&broker).await.map_err(with_advice)?;
         ui::say(&format!("{} of {service} would be tried again now", messages(count)));
-        say_calls(&waiting, options, Calls::Count).await?;
+        say_calls(&waiting, options, None).await?;
         return Ok(Done::All);
     }
     let stop = stop_on_ctrl_c();
     let progress = ui::Progress::endless(&format!("messages moved to {service}"));
     let show = |done: u64| progress.show(done);
-    let summary = waiting.hurry(&broker, args.rate, stop, &show).await;
+    let note = args.record.note(options);
+    let notes = Notes::open(service, Act::Retried, note.clone(), options).await;
+    let each = |moved: &DeadLetter| notes.add(moved);
+    let hurry = args.record.redrive_options(options, stop, &show, &each);
+    let hurry = RedriveOptions { rate: args.rate.map(NonZeroU32::get), ..hurry };
+    let summary = waiting.hurry(&broker, &hurry).await;
     drop(progress);
+    notes.close().await;
     let summary = summary.map_err(with_advice)?;
     ui::say(&format!("{} of {service} tried again now", messages(summary.removed)));
     for (id, why) in &summary.failures {
@@ -76,7 +87,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
         return Ok(Done::Partly);
     }
-    say_calls(&waiting, options, Calls::Hurry).await?;
+    say_calls(&waiting, options, Some(&note)).await?;
     Ok(if summary.failed > 0 { Done::Partly } else { Done::All })
 }
 
@@ -97,22 +108,16 @@ async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
     }
 }
 
-/// What happens to calls to the outside.
-#[derive(Clone, Copy)]
-enum Calls {
-    Count,
-    Hurry,
-}
-
-async fn say_calls(waiting: &Waiting, options: &GlobalOptions, what: Calls) -> Result<()> {
+/// Makes the calls to the outside due. Without a note it only counts them.
+async fn say_calls(waiting: &Waiting, options: &GlobalOptions, note: Option<&Note>) -> Result<()> {
     let service = &waiting.service;
     let Some(mut db) = options.connect(service).await? else {
         ui::say("calls to the outside are in the service's database: set DATABASE_URL for them");
         return Ok(());
     };
-    let (count, happens) = match what {
-        Calls::Count => (waiting.count_calls(&mut db).await, "would be made again now"),
-        Calls::Hurry => (waiting.hurry_calls(&mut db).await, "made again within seconds"),
+    let (count, happens) = match note {
+        None => (waiting.count_calls(&mut db).await, "would be made again now"),
+        Some(note) => (waiting.hurry_calls(&mut db, note).await, "made again within seconds"),
     };
     let count = count.with_context(|| format!("the database of {service}"))?;
     db.close().await.ok();

@@ -5,12 +5,14 @@ mod waiting;
 
 use anyhow::{Context as _, Result, bail};
 use ballet_store::dead_events::{self, DeadEvent, Filter};
+use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table, ask, is_interactive};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::dlq::record::Record;
 use crate::exit::{Done, usage, without_databases};
 use crate::options::GlobalOptions;
 use crate::systems::services_or_all;
@@ -67,6 +69,8 @@ pub(crate) struct Change {
     /// Say how many events are meant, and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    record: Record,
 }
 
 pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
@@ -181,16 +185,20 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done
         ui::say("nothing was changed");
         return Ok(Done::All);
     }
+    let mut record = args.record.clone();
     if way == Way::Forget {
         confirm(args, whole)?;
+        record = record.asked("Why are they deleted?", args.yes);
     }
+    let note = record.note(options);
     for ((service, mut db), count) in databases.into_iter().zip(counts) {
         let changed = match way {
             Way::Retry => {
                 let progress = ui::Progress::new("events put back", count);
-                dead_events::retry(&mut db, &filter, |put| progress.show(put)).await
+                let by = note.of(Act::Retried);
+                dead_events::retry(&mut db, &filter, by, |put| progress.show(put)).await
             }
-            Way::Forget => dead_events::forget(&mut db, &filter).await,
+            Way::Forget => dead_events::forget(&mut db, &filter, note.of(Act::Discarded)).await,
         };
         let changed = changed.with_context(|| format!("the database of {service}"))?;
         let changed = i64::try_from(changed).unwrap_or(i64::MAX);

@@ -1,9 +1,10 @@
 //! `ballet sagas show`: one saga as swim lanes, and what it waits for.
 
 use anyhow::Result;
-use ballet::core::Graph;
+use ballet::core::{Graph, id};
 use ballet_ops::redrive::DeadLetter;
 use ballet_ops::sagas::{self, Happened, Shown, Wait};
+use ballet_store::operators::interventions::{Act, Intervention};
 use ballet_store::operators::solved::Note;
 use ballet_store::operators::stopped::Stopped;
 use ballet_terminal::lanes::{self, Happened as Event};
@@ -157,8 +158,21 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
             .collect();
         ui::print(lanes::draw(graph, &events, columns()).trim_end());
     }
-    if !(shown.solved.is_empty() && shown.stopped.is_empty()) {
+    if !(shown.solved.is_empty() && shown.stopped.is_empty() && shown.interventions.is_empty()) {
         ui::print("");
+    }
+    for (service, Intervention { at, act, message_id, event_type, by, why, .. }) in
+        &shown.interventions
+    {
+        let what = match event_type {
+            Some(event_type) => event_type,
+            None if act == Act::Retried.name() => "a call to the outside",
+            None => "a message without a type",
+        };
+        let id = id::short(&message_id.to_string());
+        let ago = ui::ago(Some(*at), now);
+        let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        ui::print(&format!("{what} ({id}) of {service}: {act} by {by} {ago} ago{why}"));
     }
     for Stopped { saga, by, why, at } in &shown.stopped {
         ui::print(&format!("{saga} stopped by {by} {} ago: {why}", ui::ago(Some(*at), now)));
@@ -204,6 +218,12 @@ fn as_json(saga: Uuid, shown: &Shown) -> Value {
             "why": solved.why, "at": solved.at.to_string(), "last_error": solved.last_error,
         })
     };
+    let act = |(service, one): &(String, Intervention)| {
+        json!({
+            "service": service, "act": one.act, "message_id": one.message_id,
+            "event": one.event_type, "by": one.by, "why": one.why, "at": one.at.to_string(),
+        })
+    };
     let stopped = |stopped: &Stopped| {
         let Stopped { saga, by, why, at } = stopped;
         json!({ "saga": saga, "by": by, "why": why, "at": at.to_string() })
@@ -213,6 +233,7 @@ fn as_json(saga: Uuid, shown: &Shown) -> Value {
         "events": shown.events.iter().map(event).collect::<Vec<_>>(),
         "waits": shown.waits.iter().map(waits::json).collect::<Vec<_>>(),
         "stopped": shown.stopped.iter().map(stopped).collect::<Vec<_>>(),
+        "interventions": shown.interventions.iter().map(act).collect::<Vec<_>>(),
         "solved": shown.solved.iter().map(solved).collect::<Vec<_>>(),
         "deadline": shown.deadline.map(|at| at.to_string()), "away": shown.away,
     })

@@ -97,7 +97,10 @@ fn death(record: &Record) -> Option<(&'static str, String)> {
     let note = NOTES.into_iter().find(|note| {
         record.routing_key.strip_prefix(note).is_some_and(|rest| rest.starts_with('.'))
     });
-    let header = |name| text_header(&record.properties, name);
-    let why = [header(DEAD_REASON), header(DEAD_DETAIL)].into_iter().flatten();
-    Some((note.unwrap_or("DEAD"), why.collect::<Vec<_>>().join(": ")))
+    let header = |name: &str| text_header(&record.properties, name).map(str::to_owned);
+    let of_note = |what| note.and_then(|note| header(&format!("x-{note}-{what}")));
+    let by = of_note("by").map(|by| format!("by {by}"));
+    let said = [by, of_note("why"), header(DEAD_REASON), header(DEAD_DETAIL)].into_iter().flatten();
+    let said: Vec<String> = said.collect();
+    Some((note.unwrap_or("DEAD"), said.join(": ")))
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use ballet::core::mask::masked;
+use ballet::core::topology::OPS;
 use ballet::core::topology::drift::{Difference, Found, Kind};
 use ballet_amqp::{ManagementApi, ManagementError};
+use ballet_check::definitions::development_password;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::{Method, StatusCode, Url};
@@ -16,6 +18,18 @@ use crate::exit::{Refusal, usage};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// For those who ask many things, and want an answer soon.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// The address that is given, else that of the services, else a broker on this machine with the development
+/// users.
+pub(crate) fn address(given: Option<&String>) -> String {
+    let of_services = || std::env::var("RABBITMQ_MANAGEMENT_URL").ok();
+    given.cloned().or_else(of_services).unwrap_or_else(development)
+}
+
+fn development() -> String {
+    let password = development_password(OPS);
+    format!("http://{OPS}:{password}@127.0.0.1:15672")
+}
 
 /// One virtual host of a broker.
 pub(crate) struct Management {
@@ -165,4 +179,16 @@ impl Management {
 /// The kind of a binding's destination, as the API abbreviates it.
 fn end(binding: &Value) -> &'static str {
     if binding["destination_type"] == "exchange" { "e" } else { "q" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_development_broker_is_asked_as_its_operator() {
+        let address = development();
+        assert!(Management::at(&address, "shop").is_ok());
+        assert!(address.starts_with("http://ops:ops-development@127.0.0.1"));
+    }
 }

@@ -1,6 +1,7 @@
 //! `ballet dlq` and `ballet sagas` as an operator uses them: the program itself, on a real broker and real
 //! databases, as the user that may do no more than this.
 
+mod audit;
 mod bodies;
 mod causes;
 mod doctor;
@@ -12,6 +13,7 @@ mod lost;
 mod memory;
 mod missed;
 mod outside;
+mod persons;
 mod picking;
 mod pty;
 mod publish;

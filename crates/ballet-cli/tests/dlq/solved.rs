@@ -165,7 +165,7 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
 }
 
 /// What the journal has.
-async fn tap(shop: &Shop, arguments: &[&str]) -> String {
+pub(crate) async fn tap(shop: &Shop, arguments: &[&str]) -> String {
     let mut command = shop.command(arguments);
     command.env("AMQP_URL", shop.env.amqp_url("tap"));
     ended(command).await.succeeds()

@@ -50,10 +50,10 @@ pub const MOST_COPIED_BYTES: u32 = 64 * 1024 * 1024;
 /// How long such a queue stays without its reader, in milliseconds.
 pub const COPY_EXPIRES: u32 = 60_000;
 
-/// The notes of tools: how a dead letter was dealt with, or that the journal was searched for messages that
+/// The notes of tools: how a message was dealt with, or that the journal was searched for messages that
 /// a service missed. A note goes to the exchange [`DEAD`] with the routing key `<note>.<service>`, so only
 /// the journal gets it.
-pub const NOTES: [&str; 4] = ["redriven", "edited", "discarded", "searched"];
+pub const NOTES: [&str; 5] = ["redriven", "edited", "discarded", "retried", "searched"];
 
 /// The name of a service's dead-letter queue.
 #[must_use]

@@ -30,17 +30,28 @@ pub async fn audit(
     broker: &BrokerSnapshot,
     quiescent_after: SignedDuration,
 ) -> Report {
-    let mut report = Report::default();
     let mut known = Vec::with_capacity(databases.len());
     let mut misnamed = Vec::new();
     for (service, url) in databases {
         match url.parse::<PgConnectOptions>() {
             Ok(options) => known.push((service.clone(), options)),
-            Err(error) => misnamed.push((service.as_str(), error.to_string())),
+            Err(error) => misnamed.push(format!("the database of {service}: {error}")),
         }
     }
-    let mut sources = Sources::open(&known).await;
-    sources.lose_all(misnamed);
+    let mut report = audit_with(system, &known, broker, quiescent_after).await;
+    report.away.extend(misnamed);
+    report
+}
+
+/// The same with options to connect, which may have certificates.
+pub async fn audit_with(
+    system: &System,
+    databases: &[(String, PgConnectOptions)],
+    broker: &BrokerSnapshot,
+    quiescent_after: SignedDuration,
+) -> Report {
+    let mut report = Report::default();
+    let mut sources = Sources::open(databases).await;
     judge_all(system, &mut sources, broker, quiescent_after, &mut report).await;
     copies::judge(system, &mut sources, broker, &mut report).await;
     report.away.extend(sources.why_away());

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::audit::held::held_words;
 use crate::audit::ledger::{Left, Rows, contradictions, not_acted_on, unfinished};
-use crate::audit::pending::Pending;
+use crate::audit::pending::{Pending, discarded};
 use crate::audit::report::Report;
 use crate::audit::snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 
@@ -112,9 +112,12 @@ impl<'a> Judge<'a> {
         left.extend(not_acted_on(self.system, rows, self.may_be_forgotten(saga, rows)));
         let changed = rows.values().flatten().map(|row| row.recorded_at).max();
         left.retain(|left| !self.away.contains_key(left.service));
-        for Left { service, what, .. } in left {
+        for Left { service, what, event_type, .. } in left {
             let line = format!("saga {saga}: {service} {what}");
-            if let Some(reason) = self.death_of(saga, service) {
+            if let Some(by) = self.discarded(saga, service, event_type.as_deref()) {
+                report.does_not_settle(saga, true);
+                report.stuck.push(format!("{line}, which was {by}"));
+            } else if let Some(reason) = self.death_of(saga, service) {
                 report.does_not_settle(saga, true);
                 report
                     .stuck
@@ -145,6 +148,15 @@ impl<'a> Judge<'a> {
         let mut dead_letters = self.broker.dead_letters.iter();
         let dead = dead_letters.find(|dead| dead.saga == Some(saga) && dead.service == service);
         dead.map(|dead| dead.reason.as_str())
+    }
+
+    /// Who has discarded what a saga waits for in a service.
+    fn discarded(&self, saga: Uuid, service: &str, event_type: Option<&str>) -> Option<String> {
+        let all = self.pending.iter().flat_map(|(of, pending)| {
+            pending.discarded.iter().map(move |discarded| (*of, discarded))
+        });
+        let of_saga = all.filter(|(_, discarded)| discarded.saga_id == Some(saga));
+        discarded(of_saga, service, event_type)
     }
 
     /// What a saga may still wait for in a service.

@@ -19,7 +19,7 @@ mod report;
 mod snapshot;
 pub(crate) mod window;
 
-pub use auditor::{audit, not_handled};
+pub use auditor::{audit, audit_with, not_handled};
 pub use held::{held_in, held_words, stay_held};
-pub use report::Report;
+pub use report::{Part, Report, Verdict};
 pub use snapshot::{BrokerSnapshot, DeadLetterSnapshot};

@@ -3,7 +3,7 @@
 use ballet_store::calls::open;
 use ballet_store::database::clock::now;
 use ballet_store::ledger::recorded::without_message;
-use ballet_store::operators::solved;
+use ballet_store::operators::{interventions, solved};
 use ballet_store::outbox::{batches, left_behind, tables};
 use ballet_store::partitions::bound;
 use jiff::SignedDuration;
@@ -25,6 +25,7 @@ pub(crate) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Erro
         pending.unpublished_count += left_behind::count(db, table).await?.0;
     }
     pending.unpublishable = batches::dead(db, MOST).await?;
+    pending.discarded = interventions::discarded(db).await?;
     Ok(pending)
 }
 

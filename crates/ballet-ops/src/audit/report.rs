@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::SignedDuration;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -33,7 +34,90 @@ pub struct Report {
     pub by_hand: BTreeMap<(Uuid, String), String>,
 }
 
+/// What a part of a report means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well.
+    Good,
+    /// Something is wrong, or was not read.
+    Bad,
+    /// Something is not over, or not looked at.
+    Open,
+    /// There is nothing to look at yet.
+    Later,
+}
+
+/// A part of a report, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// What it means.
+    pub verdict: Verdict,
+    /// A sentence.
+    pub said: String,
+    /// The cases, a sentence each.
+    pub cases: &'a [String],
+}
+
 impl Report {
+    /// What was read, in a sentence.
+    #[must_use]
+    pub fn scope(&self, services: usize, quiescent_after: SignedDuration) -> String {
+        format!(
+            "{} rows of {services} services, their ledgers, outboxes and calls, and the broker's queues; \
+             quiescent is what has not changed for {} s",
+            self.rows,
+            quiescent_after.as_secs()
+        )
+    }
+
+    /// What was found, in the order in which it is read.
+    #[must_use]
+    pub fn parts(&self, quiescent_after: SignedDuration) -> Vec<Part<'_>> {
+        let Self { violations, open, stuck, recent, unseen, away, .. } = self;
+        let wrong = match violations.len() {
+            0 => "no violations".to_owned(),
+            1 => "1 violation".to_owned(),
+            count => format!("{count} violations"),
+        };
+        let waits = match stuck.len() {
+            0 => "nothing waits for a person".to_owned(),
+            1 => "1 thing goes on only when a person acts".to_owned(),
+            count => format!("{count} things go on only when a person acts"),
+        };
+        let verdict = |cases: &[String]| match cases {
+            [] => Verdict::Good,
+            _ => Verdict::Bad,
+        };
+        let mut parts = vec![
+            Part { verdict: verdict(violations), said: wrong, cases: violations },
+            Part { verdict: verdict(stuck), said: waits, cases: stuck },
+        ];
+        let recently = format!(
+            "ended in the last {} s, and the next audit judges them",
+            quiescent_after.as_secs()
+        );
+        for (verdict, said, lines, cases) in [
+            (
+                Verdict::Bad,
+                "did not answer, so nothing is said of them; the rest is judged",
+                away,
+                &away[..],
+            ),
+            (Verdict::Open, "open, and why", open, &open[..]),
+            (Verdict::Open, "not looked at, so not judged", unseen, &unseen[..]),
+            (Verdict::Later, &recently, recent, &[]),
+        ] {
+            if !lines.is_empty() {
+                parts.push(Part { verdict, said: format!("{} {said}", lines.len()), cases });
+            }
+        }
+        if open.is_empty() && stuck.is_empty() && away.is_empty() {
+            let said = "everything is quiescent".to_owned();
+            parts.push(Part { verdict: Verdict::Good, said, cases: &[] });
+        }
+        parts
+    }
+
     /// Whether there are no violations. Something may still be open, stuck or unseen.
     #[must_use]
     pub fn is_clean(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::missed::search::Missed;
 use crate::redrive::action::Action;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::options::{Progress, RedriveOptions};
+use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::reader::Reading;
 use crate::redrive::run::Run;
@@ -46,7 +46,7 @@ pub async fn send(
         run: Run::new(options, missed.run.floor),
         journal,
         summary: Summary::default(),
-        progress: options.progress,
+        options,
     };
     let pace = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
     let mut stop = options.stop.clone();
@@ -138,7 +138,7 @@ struct Send<'a> {
     run: Run,
     journal: &'a Journal,
     summary: Summary,
-    progress: Progress<'a>,
+    options: &'a RedriveOptions<'a>,
 }
 
 impl Action for Send<'_> {
@@ -149,7 +149,7 @@ impl Action for Send<'_> {
 
     fn removed(&mut self, event: &DeadLetter) {
         self.left.remove(&event.id);
-        self.summary.add_removed(event, false, self.progress);
+        self.summary.add_removed(event, false, self.options);
     }
 
     fn failed(&mut self, id: String, reason: String) {

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::redrive::death::Death;
+use crate::redrive::note::Note;
 
 /// The most that is unpacked for display. It is more than a service accepts by default, and little
 /// enough to be safe from a decompression bomb.
@@ -162,6 +163,14 @@ impl DeadLetter {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         text_header(&self.properties, name)
+    }
+
+    /// Who redrove or edited it last, as its headers say. Anybody who may publish can write such headers.
+    #[must_use]
+    pub fn noted(&self, prefix: &str) -> Option<Note> {
+        let header = |name: &str| self.header(&format!("{prefix}-{name}"));
+        let (by, at) = header("by").zip(header("at").and_then(|at| at.parse().ok()))?;
+        Some(Note { by: by.to_owned(), why: header("why").map(str::to_owned), at })
     }
 
     /// The body as text, if it is UTF-8.

@@ -1,7 +1,6 @@
 //! Messages in the retry queues: tries them again now.
 
 use std::collections::HashSet;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,16 +9,20 @@ use ballet_amqp::{Broker, FieldTable, Publish, Session};
 use ballet_core::MessageId;
 use ballet_core::topology::RETRIES;
 use ballet_store::calls::open;
+use ballet_store::operators::interventions::Act;
+use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::redrive::action::Action;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::options::{Progress, Stop};
+use crate::redrive::note::Note;
+use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::DeadQueue;
 use crate::redrive::reader::Reading;
+use crate::redrive::run::Run;
 use crate::redrive::source::Source;
 use crate::redrive::summary::Summary;
 
@@ -56,7 +59,7 @@ impl Waiting {
 
     /// Moves the messages from the retry queues to the queue of the service. They keep their ids and the
     /// counts of their attempts, so one that fails again waits for as long as it would have. A message
-    /// that is sent twice after an interruption is handled once. At most `rate` are moved per second.
+    /// that is sent twice after an interruption is handled once. The journal has a note of each.
     ///
     /// # Errors
     ///
@@ -64,13 +67,12 @@ impl Waiting {
     pub async fn hurry(
         &self,
         broker: &Arc<dyn Broker>,
-        rate: Option<NonZeroU32>,
-        mut stop: Stop,
-        progress: Progress<'_>,
+        options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let summary = Summary::default();
-        let mut hurry = Hurry { waiting: self, moved: HashSet::new(), summary, progress };
-        let pace = rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.get());
+        let (run, summary) = (Run::new(options, Timestamp::MIN), Summary::default());
+        let mut hurry = Hurry { waiting: self, run, moved: HashSet::new(), summary, options };
+        let pace = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
+        let mut stop = options.stop.clone();
         // In this order: what fails meanwhile goes on to the next queue.
         for (queue, _) in RETRIES {
             let queue = RetryQueue(of(broker, queue));
@@ -82,13 +84,18 @@ impl Waiting {
     }
 
     /// Makes the calls to the outside due that wait for their next attempt, some at a time, and returns
-    /// how many. They are asked for again under the same keys. A call that is being made is left alone.
+    /// how many. They are asked for again under the same keys. A call that is being made is left alone. The
+    /// database has a note of each.
     ///
     /// # Errors
     ///
     /// If the database does not answer.
-    pub async fn hurry_calls(&self, db: &mut PgConnection) -> Result<u64, sqlx::Error> {
-        open::hurry(db, &self.sagas, &self.messages).await
+    pub async fn hurry_calls(
+        &self,
+        db: &mut PgConnection,
+        note: &Note,
+    ) -> Result<u64, sqlx::Error> {
+        open::hurry(db, &self.sagas, &self.messages, note.of(Act::Retried)).await
     }
 
     /// Counts the calls to the outside that wait for their next attempt.
@@ -153,10 +160,11 @@ impl Source for RetryQueue {
 
 struct Hurry<'a> {
     waiting: &'a Waiting,
+    run: Run,
     /// One that fails again, and waits again, is not moved in circles.
     moved: HashSet<MessageId>,
     summary: Summary,
-    progress: Progress<'a>,
+    options: &'a RedriveOptions<'a>,
 }
 
 impl Action for Hurry<'_> {
@@ -175,17 +183,18 @@ impl Action for Hurry<'_> {
             }
             properties = properties.with_headers(kept);
         }
-        Some(vec![Publish {
+        let retried = Publish {
             exchange: DEFAULT_EXCHANGE.to_owned(),
             routing_key: message.service.clone(),
             mandatory: true,
             properties,
             body: message.body.clone().into(),
-        }])
+        };
+        Some(vec![self.run.retried(message), retried])
     }
 
     fn removed(&mut self, message: &DeadLetter) {
-        self.summary.add_removed(message, false, self.progress);
+        self.summary.add_removed(message, false, self.options);
     }
 
     fn failed(&mut self, id: String, reason: String) {

@@ -2,26 +2,19 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
+
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::note::Note;
 
 /// Becomes true to end an operation early. Nothing is lost by that.
 pub type Stop = watch::Receiver<bool>;
 /// Is called with the number of dead letters that are done.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
-/// Who acts on dead letters, when and why. It is written into the headers of the messages sent,
-/// and so into the journal.
-#[derive(Debug, Clone)]
-pub struct Note {
-    /// Who acts.
-    pub by: String,
-    /// The reason, if one is given.
-    pub why: Option<String>,
-    /// The time.
-    pub at: Timestamp,
-}
+/// Is called with each dead letter that is done.
+pub type Each<'a> = &'a (dyn Fn(&DeadLetter) + Send + Sync);
 
 /// How dead letters are sent back, edited or discarded.
 pub struct RedriveOptions<'a> {
@@ -38,6 +31,8 @@ pub struct RedriveOptions<'a> {
     pub stop: Stop,
     /// Is called after each dead letter.
     pub progress: Progress<'a>,
+    /// Is called with each dead letter that is done.
+    pub each: Each<'a>,
 }
 
 impl fmt::Debug for RedriveOptions<'_> {

@@ -6,7 +6,7 @@ use crate::redrive::action::Action;
 use crate::redrive::archive::Archive;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::options::{Progress, RedriveOptions};
+use crate::redrive::options::RedriveOptions;
 use crate::redrive::plan::Plan;
 use crate::redrive::run::Run;
 use crate::redrive::summary::Summary;
@@ -23,20 +23,20 @@ pub(crate) struct Replace<'a> {
     /// Whether the messages will not come again.
     retires: bool,
     summary: Summary,
-    progress: Progress<'a>,
+    options: &'a RedriveOptions<'a>,
 }
 
 impl<'a> Replace<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
-        options: &'a RedriveOptions<'_>,
+        options: &'a RedriveOptions<'a>,
         replacement: Replacement<'a>,
         archive: Option<Box<dyn Archive>>,
         retires: bool,
     ) -> Self {
         let run = Run::new(options, plan.floor());
-        let (summary, progress) = (Summary::default(), options.progress);
-        Self { plan, run, replacement, archive, retires, summary, progress }
+        let summary = Summary::default();
+        Self { plan, run, replacement, archive, retires, summary, options }
     }
 
     pub(crate) fn into_summary(self) -> Summary {
@@ -60,7 +60,7 @@ impl Action for Replace<'_> {
     }
 
     fn removed(&mut self, dead_letter: &DeadLetter) {
-        self.summary.add_removed(dead_letter, self.retires, self.progress);
+        self.summary.add_removed(dead_letter, self.retires, self.options);
     }
 
     fn failed(&mut self, id: String, reason: String) {

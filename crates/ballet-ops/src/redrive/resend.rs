@@ -9,7 +9,7 @@ use ballet_core::envelope::{Envelope, Incoming, Limits};
 use crate::redrive::action::Action;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::groups::GroupKey;
-use crate::redrive::options::{Progress, RedriveOptions};
+use crate::redrive::options::RedriveOptions;
 use crate::redrive::plan::Plan;
 use crate::redrive::run::Run;
 use crate::redrive::summary::Summary;
@@ -31,12 +31,12 @@ pub(crate) struct Resend<'a> {
     canaries_only: bool,
     canaries: HashMap<GroupKey, SentCanary>,
     summary: Summary,
-    progress: Progress<'a>,
+    options: &'a RedriveOptions<'a>,
 }
 
 impl<'a> Resend<'a> {
     /// Sends all dead letters of the plan, except those of groups that are held back.
-    pub(crate) fn all(plan: &'a Plan, options: &'a RedriveOptions<'_>) -> Self {
+    pub(crate) fn all(plan: &'a Plan, options: &'a RedriveOptions<'a>) -> Self {
         Self {
             plan,
             run: Run::new(options, plan.floor()),
@@ -44,12 +44,12 @@ impl<'a> Resend<'a> {
             canaries_only: false,
             canaries: HashMap::new(),
             summary: Summary::default(),
-            progress: options.progress,
+            options,
         }
     }
 
     /// Sends one dead letter of each group.
-    pub(crate) fn canaries(plan: &'a Plan, options: &'a RedriveOptions<'_>) -> Self {
+    pub(crate) fn canaries(plan: &'a Plan, options: &'a RedriveOptions<'a>) -> Self {
         Self { canaries_only: true, ..Self::all(plan, options) }
     }
 
@@ -83,7 +83,7 @@ impl Action for Resend<'_> {
 
     fn removed(&mut self, dead_letter: &DeadLetter) {
         let renamed = dead_letter.id_is_before(self.run.floor);
-        self.summary.add_removed(dead_letter, renamed, self.progress);
+        self.summary.add_removed(dead_letter, renamed, self.options);
     }
 
     fn failed(&mut self, id: String, reason: String) {

@@ -3,7 +3,8 @@
 use ballet_amqp::headers::{
     self, DEAD_AT, DEAD_EXCHANGE, DEAD_PREFIX, DEAD_REASON, DEAD_ROUTING_KEY, DEAD_SERVICE,
     DISCARDED, Deaths, EDITED, ORIGINAL_BYTES, ORIGINAL_MESSAGE_ID, REDRIVE_ID, REDRIVEN, REDRIVES,
-    SEARCHED, insert_text, is_about_redrives, plain_body_properties, properties_to_keep, unkept,
+    RETRIED, SEARCHED, insert_text, is_about_redrives, plain_body_properties, properties_to_keep,
+    unkept,
 };
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
 use ballet_core::envelope::is_blank;
@@ -15,7 +16,8 @@ use uuid::Uuid;
 
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::declared::starts_saga;
-use crate::redrive::options::{Note, RedriveOptions};
+use crate::redrive::note::Note;
+use crate::redrive::options::RedriveOptions;
 
 const PERSISTENT: u8 = 2;
 /// On the default exchange the routing key is the name of a queue.
@@ -108,6 +110,14 @@ impl Run {
         self.sign(&mut headers, DISCARDED);
         let properties = named(dead_letter, properties_to_keep).with_headers(headers);
         vec![record("discarded", dead_letter, properties, dead_letter.body.clone().into())]
+    }
+
+    /// The record for the journal of a message that is tried again now.
+    pub(crate) fn retried(&self, message: &DeadLetter) -> Publish {
+        let mut headers = original_headers(message);
+        self.sign(&mut headers, RETRIED);
+        let properties = named(message, properties_to_keep).with_headers(headers);
+        record("retried", message, properties, Bytes::new())
     }
 
     /// The note that this run searches the journal for what the service missed.

@@ -3,7 +3,7 @@
 use ballet_core::MessageId;
 
 use crate::redrive::dead_letter::DeadLetter;
-use crate::redrive::options::Progress;
+use crate::redrive::options::RedriveOptions;
 
 /// The most failures that are listed one by one.
 const MOST_FAILURES: usize = 20;
@@ -31,13 +31,14 @@ impl Summary {
         &mut self,
         dead_letter: &DeadLetter,
         retired: bool,
-        progress: Progress<'_>,
+        options: &RedriveOptions<'_>,
     ) {
         self.removed += 1;
         if retired {
             self.retired.push(dead_letter.id);
         }
-        progress(self.removed);
+        (options.each)(dead_letter);
+        (options.progress)(self.removed);
     }
 
     /// Counts a dead letter that stays.

@@ -14,7 +14,7 @@ use crate::redrive::action::Action;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::Filter;
-use crate::redrive::options::{Progress, RedriveOptions};
+use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
 use crate::redrive::run::Run;
@@ -91,7 +91,7 @@ impl Unrouted {
             filter,
             run: Run::new(options, Timestamp::MIN),
             summary: Summary::default(),
-            progress: options.progress,
+            options,
         };
         let pace = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
         let mut stop = options.stop.clone();
@@ -112,7 +112,7 @@ struct Route<'a> {
     filter: &'a Filter,
     run: Run,
     summary: Summary,
-    progress: Progress<'a>,
+    options: &'a RedriveOptions<'a>,
 }
 
 impl Action for Route<'_> {
@@ -129,7 +129,7 @@ impl Action for Route<'_> {
     }
 
     fn removed(&mut self, event: &DeadLetter) {
-        self.summary.add_removed(event, false, self.progress);
+        self.summary.add_removed(event, false, self.options);
     }
 
     fn failed(&mut self, id: String, reason: String) {

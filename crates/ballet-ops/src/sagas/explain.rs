@@ -7,13 +7,15 @@ use ballet_core::envelope::Limits;
 use ballet_core::{EventType, Graph, Part, SagaPart, StepPart, System, id};
 use ballet_store::calls::open::OpenCall;
 use ballet_store::inbox::stuck::{Stuck, What};
-use ballet_store::ledger::recorded::Row;
+use ballet_store::ledger::recorded::RecordedRow;
+use ballet_store::operators::interventions::Intervention;
 use ballet_store::outbox::left_behind::Unpublished;
 use ballet_store::process::Alive;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::ledger::{Left, Rows, Undecided, not_acted_on, published, undecided, unfinished};
+use crate::audit::pending::discarded;
 use crate::sagas::state::State;
 use crate::sagas::wait::Wait;
 
@@ -27,6 +29,8 @@ pub(crate) struct Explainer<'a> {
     unpublished: HashMap<Uuid, Vec<(&'a str, &'a Unpublished)>>,
     /// By saga: the service, the type, and the reason.
     unpublishable: HashMap<Uuid, Vec<(&'a str, &'a str, &'a str)>>,
+    /// By saga: the service, and who has discarded what.
+    discarded: HashMap<Uuid, Vec<(&'a str, &'a Intervention)>>,
     /// By saga: the owner, and when the first deadline passes.
     deadlines: HashMap<Uuid, (&'a str, Timestamp)>,
     /// By the saga's name, if it has several: its versions.
@@ -44,6 +48,7 @@ impl<'a> Explainer<'a> {
             calls: HashMap::new(),
             unpublished: HashMap::new(),
             unpublishable: HashMap::new(),
+            discarded: HashMap::new(),
             deadlines: HashMap::new(),
             versions: versions.filter(|(_, versions)| versions.len() > 1).collect(),
         };
@@ -65,6 +70,11 @@ impl<'a> Explainer<'a> {
                 if let Some(saga) = saga {
                     let event = (*service, event_type.as_str(), reason.as_str());
                     explainer.unpublishable.entry(*saga).or_default().push(event);
+                }
+            }
+            for act in &state.pending.discarded {
+                if let Some(saga) = act.saga_id {
+                    explainer.discarded.entry(saga).or_default().push((*service, act));
                 }
             }
             for (saga, due_at) in &state.deadlines {
@@ -162,7 +172,7 @@ impl<'a> Explainer<'a> {
     }
 
     /// Whether an event may come in the version under which its owner began the saga.
-    fn may_come(&self, event: &EventType, owner: &Part, own: &[Row]) -> bool {
+    fn may_come(&self, event: &EventType, owner: &Part, own: &[RecordedRow]) -> bool {
         let began = |saga: &SagaPart| saga.versions_with(own.iter().map(|row| row.step.as_str()));
         let parts = self.system.parts.iter().find(|part| part.service == event.service());
         let mut sagas = parts.into_iter().flat_map(|part| &part.sagas);
@@ -183,7 +193,7 @@ impl<'a> Explainer<'a> {
                 parts.flat_map(|part| part.sagas.iter().map(move |saga| (part.service, saga)));
             let (owner, saga) =
                 owned.find(|(service, saga)| saga.saga == *name && saga.owner == *service)?;
-            let is_of_saga = |row: &&Row| saga.steps.iter().any(|step| step.name == row.step);
+            let is_of_saga = |row: &&RecordedRow| saga.steps.iter().any(|step| step.name == row.step);
             let ran: Vec<&str> =
                 rows.get(owner)?.iter().filter(is_of_saga).map(|row| &*row.step).collect();
             let ran_in = saga.versions_with(ran.iter().copied());
@@ -245,6 +255,13 @@ impl<'a> Explainer<'a> {
         let mut unpublished = self.unpublished.get(&saga).into_iter().flatten();
         if let Some((by, _)) = unpublished.find(|(_, event)| is_type(&event.event_type)) {
             return Wait { why: Some(format!("{by} has not published it yet")), ..wait };
+        }
+        let mut of_saga = self.discarded.get(&saga).into_iter().flatten().copied();
+        if let (Some(by), Some(event)) =
+            (discarded(&mut of_saga, service, event_type.as_deref()), &event_type)
+        {
+            let what = format!("does not get {event}");
+            return Wait { what, why: Some(by), ..wait };
         }
         Wait { why: self.silence(service), ..wait }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ballet_core::{Part, StepKind, System, id};
 use ballet_store::ledger::recorded::{Recorded, RecordedRow, of_saga};
+use ballet_store::operators::interventions::{self, Intervention};
 use ballet_store::operators::solved::{Note, notes};
 use ballet_store::operators::stopped::{self, Stopped};
 use jiff::Timestamp;
@@ -42,6 +43,8 @@ pub struct Shown {
     pub waits: Vec<Wait>,
     /// What a person has compensated by hand, each with the service, in their order.
     pub solved: Vec<(String, Note)>,
+    /// What persons have done to its messages and calls, each with the service, in the order of time.
+    pub interventions: Vec<(String, Intervention)>,
     /// Who has stopped it.
     pub stopped: Vec<Stopped>,
     /// When the owner aborts it, if it has not decided until then.
@@ -60,13 +63,16 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
     let states = states(&mut sources).await;
     let (mut rows, mut lost) = (Rows::new(), Vec::new());
     let (mut events, mut by_hand, mut stoppers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut touched = Vec::new();
     for Source { service, options, db } in &mut sources.open {
         let read = async {
             let recorded = of_saga(db, saga).await?;
-            Ok((recorded, notes(db, saga).await?, stopped::of_saga(db, saga).await?))
+            let by_hand = (notes(db, saga).await?, interventions::of_saga(db, saga).await?);
+            Ok((recorded, by_hand, stopped::of_saga(db, saga).await?))
         };
         match answered(&[*options], read).await {
-            Ok((recorded, solved, by)) => {
+            Ok((recorded, (solved, acts), by)) => {
+                touched.extend(acts.into_iter().map(|act| ((*service).to_owned(), act)));
                 stoppers.extend(by);
                 by_hand.extend(solved.into_iter().map(|note| ((*service).to_owned(), note)));
                 if let Some(part) = system.parts.iter().find(|part| part.service == *service) {
@@ -83,12 +89,14 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
     }
     sources.lose_all(lost);
     events.sort_by_key(|event| event.at);
+    touched.sort_by_key(|(_, act)| act.at);
     let explainer = Explainer::new(system, &states);
     let shown = Shown {
         events,
         versions: explainer.versions(&rows),
         waits: explainer.waits(saga, &rows),
         solved: by_hand,
+        interventions: touched,
         stopped: stoppers,
         deadline: explainer.deadline(saga),
         now: explainer.now(),

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
+use crate::operators::interventions::By;
+
 /// A call to the outside that has no answer yet.
 #[derive(Debug, Clone)]
 pub struct OpenCall {
@@ -104,17 +106,22 @@ pub async fn hurry(
     db: &mut PgConnection,
     sagas: &[Uuid],
     messages: &[Uuid],
+    by: By<'_>,
 ) -> Result<u64, sqlx::Error> {
     let hurry = format!(
-        "update ballet.call set next_at = ballet.now() where call_key in ( \
+        "with due as (update ballet.call set next_at = ballet.now() where call_key in ( \
              select call_key from ballet.call where {WAITING} and call_key <> all($3) \
-             order by next_at limit {HURRIED} for update skip locked) returning call_key"
+             order by next_at limit {HURRIED} for update skip locked) returning call_key, saga_id), \
+         noted as (insert into ballet.intervention (at, act, message_id, saga_id, done_by, why) \
+             select ballet.now(), $4, call_key, saga_id, $5, $6 from due) \
+         select call_key from due"
     );
     // One that fails again meanwhile waits.
     let mut hurried: Vec<Uuid> = Vec::new();
     loop {
         let query = sqlx::query_scalar(AssertSqlSafe(hurry.clone())).bind(sagas).bind(messages);
-        let step: Vec<Uuid> = query.bind(&hurried).fetch_all(&mut *db).await?;
+        let step = query.bind(&hurried).bind(by.act.name()).bind(by.name).bind(by.why);
+        let step: Vec<Uuid> = step.fetch_all(&mut *db).await?;
         if step.is_empty() {
             return Ok(hurried.len() as u64);
         }

@@ -1,7 +1,8 @@
 //! The servers of a database: one, or several, and one of them takes writes.
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ballet_amqp::TlsFiles;
@@ -16,15 +17,34 @@ use crate::database::connection::connect_options;
 /// Time limit for the answer of one server.
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// The servers that a URL names, and the one that takes writes.
-#[derive(Debug, Clone)]
+/// The servers that a URL names, and the one that takes writes. The URL may be replaced.
+#[derive(Clone)]
 pub struct Hosts {
-    all: Arc<[PgConnectOptions]>,
+    named: Arc<RwLock<Arc<Named>>>,
+    /// The changes to the options of all of them.
+    changes: Vec<Arc<Change>>,
     current: Arc<AtomicUsize>,
     /// The latest timeline that any of them has shown.
     latest: Arc<AtomicU32>,
+}
+
+type Change = dyn Fn(PgConnectOptions) -> PgConnectOptions + Send + Sync;
+
+/// The servers that one URL names.
+struct Named {
+    all: Vec<PgConnectOptions>,
     /// The connection to each server over which it was asked last.
-    asked: Arc<[Mutex<Option<PgConnection>>]>,
+    asked: Vec<Mutex<Option<PgConnection>>>,
+}
+
+impl Named {
+    fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
+        let all: Result<Vec<_>, _> =
+            one_by_one(url)?.iter().map(|url| connect_options(url, tls)).collect();
+        let all = all?;
+        let asked = all.iter().map(|_| Mutex::default()).collect();
+        Ok(Self { all, asked })
+    }
 }
 
 impl Hosts {
@@ -34,24 +54,46 @@ impl Hosts {
     ///
     /// The URL is not a Postgres URL, or asks for a server that takes no writes.
     pub fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
-        let all: Result<Vec<_>, _> =
-            one_by_one(url)?.iter().map(|url| connect_options(url, tls)).collect();
-        let all: Arc<[_]> = all?.into();
-        let asked = all.iter().map(|_| Mutex::default()).collect();
-        Ok(Self { all, current: Arc::default(), latest: Arc::default(), asked })
+        let named = Arc::new(RwLock::new(Arc::new(Named::parse(url, tls)?)));
+        let (current, latest) = (Arc::default(), Arc::default());
+        Ok(Self { named, changes: Vec::new(), current, latest })
+    }
+
+    /// Takes the servers, and the login, from another URL from now on, here and wherever the options were
+    /// changed. Connections stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// As with [`parse`](Self::parse). Nothing is changed then.
+    pub fn replace(&self, url: &str, tls: &TlsFiles) -> Result<(), sqlx::Error> {
+        let named = Arc::new(Named::parse(url, tls)?);
+        *self.named.write().unwrap_or_else(PoisonError::into_inner) = named;
+        Ok(())
     }
 
     /// Changes the options for all servers.
     #[must_use]
-    pub fn with(&self, change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> Self {
-        let all = self.all.iter().cloned().map(change).collect();
-        let (current, latest) = (Arc::clone(&self.current), Arc::clone(&self.latest));
-        Self { all, current, latest, asked: Arc::clone(&self.asked) }
+    pub fn with(
+        &self,
+        change: impl Fn(PgConnectOptions) -> PgConnectOptions + Send + Sync + 'static,
+    ) -> Self {
+        let mut changed = self.clone();
+        changed.changes.push(Arc::new(change));
+        changed
+    }
+
+    fn named(&self) -> Arc<Named> {
+        Arc::clone(&self.named.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn changed(&self, options: &PgConnectOptions) -> PgConnectOptions {
+        self.changes.iter().fold(options.clone(), |options, change| change(options))
     }
 
     /// The options for the server that took writes last.
     pub fn options(&self) -> PgConnectOptions {
-        self.all[self.current().min(self.all.len() - 1)].clone()
+        let named = self.named();
+        self.changed(&named.all[self.current().min(named.all.len() - 1)])
     }
 
     /// The place of the server that took writes last.
@@ -60,7 +102,7 @@ impl Hosts {
     }
 
     pub fn are_several(&self) -> bool {
-        self.all.len() > 1
+        self.named().all.len() > 1
     }
 
     /// Asks all servers which of them takes writes, and uses that one from now on. Returns true if it
@@ -71,8 +113,10 @@ impl Hosts {
     /// timeline than was ever seen does not count, even if it is the only one that answers.
     pub async fn look(&self) -> bool {
         let before = self.current();
-        let asked = self.all.iter().zip(&*self.asked);
-        let asked = asked.map(|(options, kept)| timeout(ANSWER, timeline(options, kept)));
+        let named = self.named();
+        let asked = named.all.iter().map(|options| self.changed(options)).zip(&named.asked);
+        let asked = asked
+            .map(|(options, kept)| async move { timeout(ANSWER, timeline(&options, kept)).await });
         let answers = join_all(asked).await.into_iter().map(|it| it.ok()?.ok()?);
         let writable = answers.enumerate().filter_map(|(at, timeline)| Some((timeline?, at)));
         // Of several with the same timeline the one in use stays.
@@ -82,6 +126,13 @@ impl Hosts {
             return false;
         }
         self.current.swap(now, Ordering::Relaxed) != now
+    }
+}
+
+impl fmt::Debug for Hosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.named();
+        f.debug_list().entries(named.all.iter().map(PgConnectOptions::get_host)).finish()
     }
 }
 

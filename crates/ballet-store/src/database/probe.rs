@@ -2,6 +2,7 @@
 //! use, or broken.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sqlx::{ConnectOptions, Executor, PgConnection};
@@ -28,21 +29,62 @@ pub struct Probe {
     kept: Mutex<Option<PgConnection>>,
     /// When the server that answered last was started, in microseconds since 1970.
     started: AtomicI64,
+    /// Why the server refuses the login, if it does.
+    refusal: Refusal,
 }
 
 /// A server: one that was started again is another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Server(i64);
 
+/// Whether the server refuses the login, and why.
+#[derive(Debug, Clone, Default)]
+pub struct Refusal(Arc<std::sync::Mutex<Option<String>>>);
+
+impl Refusal {
+    fn set(&self, why: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Returns in a sentence that the server refuses the login, if it did when it was asked last.
+    pub fn why(&self) -> Option<String> {
+        let why = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(format!(
+            "refuses the login: {why}. Set the database's URL to the new password (DATABASE_URL; the file \
+             of DATABASE_URL_FILE is read again)"
+        ))
+    }
+}
+
 impl Probe {
     pub fn new(hosts: Hosts) -> Self {
-        Self { hosts, kept: Mutex::default(), started: AtomicI64::new(0) }
+        Self {
+            hosts,
+            kept: Mutex::default(),
+            started: AtomicI64::new(0),
+            refusal: Refusal::default(),
+        }
     }
 
     /// Returns the server that answered last, if any has.
     pub fn server(&self) -> Option<Server> {
         let started = self.started.load(Ordering::Relaxed);
         (started != 0).then_some(Server(started))
+    }
+
+    /// Returns what knows whether the server refuses the login.
+    pub fn refusal(&self) -> &Refusal {
+        &self.refusal
+    }
+
+    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let connected = self.hosts.options().connect().await;
+        let refused = connected.as_ref().err().and_then(sqlx::Error::as_database_error);
+        // Invalid authorization: no such user, or another password.
+        let refused =
+            refused.filter(|error| error.code().is_some_and(|code| code.starts_with("28")));
+        self.refusal.set(refused.map(|error| error.message().to_owned()));
+        connected
     }
 
     async fn takes_writes(&self, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
@@ -57,7 +99,7 @@ impl Probe {
             let mut kept = self.kept.lock().await;
             let mut db = match kept.take() {
                 Some(db) => db,
-                None => self.hosts.options().connect().await?,
+                None => self.connect().await?,
             };
             let works = self.takes_writes(&mut db).await?;
             *kept = Some(db);
@@ -72,7 +114,7 @@ impl Probe {
         let asked = async {
             let mut kept = self.kept.lock().await;
             drop(kept.take());
-            let mut db = self.hosts.options().connect().await?;
+            let mut db = self.connect().await?;
             let works = self.takes_writes(&mut db).await?;
             if works {
                 db.execute(NEEDS_ROOM).await?;

@@ -1,6 +1,7 @@
 //! The records of interventions by operators.
 
 pub mod change;
+pub mod interventions;
 pub mod restored;
 pub mod solved;
 pub mod stopped;

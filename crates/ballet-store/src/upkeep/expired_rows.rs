@@ -23,6 +23,8 @@ const FAILURES: &str = "delete from ballet.failure where ctid = any(array(select
      or exists (select from ballet.inbox i where i.message_id = f.message_id) \
      or exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
      limit $2 for update skip locked))";
+const INTERVENTIONS: &str = "delete from ballet.intervention where ctid = any(array(select ctid \
+     from ballet.intervention where at < $1 limit $2 for update skip locked))";
 const CLOSED_CALLS: &str = "delete from ballet.call where ctid = any(array(select ctid \
      from ballet.call where closed_at < $1 limit $2 for update skip locked))";
 
@@ -39,6 +41,7 @@ pub async fn delete(
         ("failure", FAILURES, limits.saga_window),
         ("inbox_other", HANDLED_APART, limits.inbox_window),
         ("call", CLOSED_CALLS, limits.saga_window),
+        ("intervention", INTERVENTIONS, limits.saga_window),
     ] {
         let before = (now - window).to_sqlx();
         let deleted = in_portions(db, || sqlx::query(statement).bind(before).bind(PORTION)).await;

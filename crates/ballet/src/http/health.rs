@@ -7,6 +7,7 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
 use ballet_amqp::ConnectionState;
+use ballet_store::database::probe::Refusal;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -29,6 +30,8 @@ pub(crate) struct Health {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) database: watch::Receiver<bool>,
+    /// Whether it refuses the login.
+    pub(crate) refusal: Refusal,
     /// The reason why the service cannot work although the database answers, if there is one.
     pub(crate) hindered: watch::Receiver<Option<String>>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
@@ -50,7 +53,7 @@ pub(crate) struct Parts {
 struct Readiness {
     ready: bool,
     database: String,
-    consume: &'static str,
+    consume: String,
     publish: String,
     /// Says that events wait for a person. The service works all the same.
     outbox: String,
@@ -97,7 +100,7 @@ impl Health {
             return Readiness {
                 ready: false,
                 database: self.waits_for.borrow().clone().unwrap_or_else(|| starting.to_owned()),
-                consume: starting,
+                consume: starting.to_owned(),
                 publish: starting.to_owned(),
                 outbox: starting.to_owned(),
                 bindings: starting.to_owned(),
@@ -109,12 +112,16 @@ impl Health {
             };
         };
         let word = |state: &ConnectionState| match state {
-            ConnectionState::Ready => "ok",
-            ConnectionState::Connecting { .. } => "connecting",
-            ConnectionState::Blocked => "blocked by the broker",
-            ConnectionState::Paused => "paused",
-            ConnectionState::Stopped => "stopped",
+            ConnectionState::Ready => "ok".to_owned(),
+            ConnectionState::Connecting { last_error: Some(error), .. } => {
+                format!("connecting: {error}")
+            }
+            ConnectionState::Connecting { last_error: None, .. } => "connecting".to_owned(),
+            ConnectionState::Blocked => "blocked by the broker".to_owned(),
+            ConnectionState::Paused => "paused".to_owned(),
+            ConnectionState::Stopped => "stopped".to_owned(),
         };
+        let silence = || parts.refusal.why().unwrap_or_else(|| "away".to_owned());
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let (answers, hindered) = (*parts.database.borrow(), parts.hindered.borrow().clone());
         let bindings = parts.bindings.borrow().clone();
@@ -130,11 +137,11 @@ impl Health {
             && queues.serve();
         Readiness {
             ready: connected && works && bindings.has_all(),
-            database: hindered.unwrap_or_else(|| if answers { "ok" } else { "away" }.to_owned()),
+            database: hindered.unwrap_or_else(|| if answers { "ok".to_owned() } else { silence() }),
             consume: word(&consume),
             publish: match &held {
                 Some(reason) if publish.is_ready() => format!("events wait: {reason}"),
-                _ => word(&publish).to_owned(),
+                _ => word(&publish),
             },
             outbox: match *parts.unpublishable.borrow() {
                 0 => "ok".to_owned(),

@@ -18,11 +18,13 @@ use crate::service::error::StartError;
 use crate::service::logging;
 use crate::service::otlp::{self, Otlp};
 use crate::service::pool;
+use crate::service::renewed_broker::RenewedBroker;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{
     ANY_BODY, AT_LEAST_ONE, BATCH, DATABASE_CONNECTIONS, DRAIN_SECONDS, HANDLER_SECONDS, LANES,
     REPUBLISH_RATE, Settings,
 };
+use crate::service::settings::url_file::UrlFile;
 
 /// The checked settings, ready for use.
 pub(super) struct Checked {
@@ -101,15 +103,22 @@ fn check_call_times(participant: &Participant) -> Result<(), StartError> {
 }
 
 fn rabbitmq(settings: &Settings) -> Result<Arc<dyn Broker>, SettingsError> {
+    let url = settings.amqp_url()?;
+    let broker = rabbitmq_at(&url, settings)?;
+    let Some(file) = settings.amqp_url_file.clone() else { return Ok(Arc::new(broker)) };
+    let (file, settings) = (UrlFile::new("AMQP_URL_FILE", file, url), settings.clone());
+    let make = move |url: &str| rabbitmq_at(url, &settings).map_err(|error| error.to_string());
+    Ok(Arc::new(RenewedBroker::new(file, broker, Box::new(make))))
+}
+
+fn rabbitmq_at(url: &str, settings: &Settings) -> Result<RabbitMq, SettingsError> {
     let wrong = |error: BrokerError| SettingsError::new(error.to_string());
-    let broker = settings.amqp_url().and_then(|url| RabbitMq::new(&url).map_err(wrong));
-    let broker = broker.and_then(|broker| Ok(broker.tls(settings.amqp_tls()?)));
+    let broker = RabbitMq::new(url).map_err(wrong);
+    let broker = broker.and_then(|broker| Ok(broker.tls(settings.tls.amqp(url)?)));
     let management = settings.management_url.as_deref().map(str::parse::<ManagementAddress>);
     match (broker, management.transpose().map_err(wrong)) {
-        (Ok(broker), Ok(Some(management))) => {
-            Ok(Arc::new(broker.management(management).map_err(wrong)?))
-        }
-        (Ok(broker), Ok(None)) => Ok(Arc::new(broker)),
+        (Ok(broker), Ok(Some(management))) => broker.management(management).map_err(wrong),
+        (Ok(broker), Ok(None)) => Ok(broker),
         (broker, management) => {
             Err(SettingsError::all([broker.err(), management.err()].into_iter().flatten()))
         }

@@ -131,7 +131,10 @@ impl Service {
 
         let front = self.open_front(&mut frame, &settings, &database, &time, &spans, gateway);
         let front = front.await?;
-        frame.follow(bounded, &database);
+        if hosts.are_several() || settings.database_url_file.is_some() {
+            let read_again = pool::url_file(&settings, bounded.clone())?;
+            frame.follow(bounded, read_again, &database);
+        }
         let prepare = Prepare {
             pool: &database.upkeep,
             hosts: &hosts,
@@ -258,6 +261,7 @@ fn parts(
     let States { hindered, unpublishable, bindings, queues, copies, progress } = states;
     Parts {
         database: engine.database.state(),
+        refusal: engine.database.probe.refusal().clone(),
         hindered,
         consume: consumer.state(),
         publish: publisher.state(),

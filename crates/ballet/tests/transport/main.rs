@@ -15,6 +15,7 @@ mod poison;
 mod publishing;
 mod refused;
 mod returned;
+mod rotation;
 mod scene;
 mod start;
 mod tls;

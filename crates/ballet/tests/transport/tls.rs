@@ -16,17 +16,17 @@ use crate::world::World;
 const SOON: Duration = Duration::from_secs(60);
 
 /// Files that are gone with the test.
-struct Files(PathBuf);
+pub(crate) struct Files(PathBuf);
 
 impl Files {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut path = std::env::temp_dir();
         path.push(format!("ballet-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    fn file(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
         std::fs::write(&path, text).unwrap();
         path
@@ -41,7 +41,7 @@ impl Drop for Files {
 
 /// A world on servers with TLS whose services are stopped; none where servers cannot be had from
 /// local programs.
-async fn world(name: &str, options: Options) -> Option<(World, Servers)> {
+pub(crate) async fn world(name: &str, options: Options) -> Option<(World, Servers)> {
     let servers = Servers::private(options).await.unwrap();
     if servers.rabbitmq().tls_port().is_none() {
         use std::io::Write;
@@ -56,7 +56,7 @@ async fn world(name: &str, options: Options) -> Option<(World, Servers)> {
     Some((world, servers))
 }
 
-fn amqps(world: &World, servers: &Servers, host: &str) -> String {
+pub(crate) fn amqps(world: &World, servers: &Servers, host: &str) -> String {
     let url = world.env.amqp_url("hotel").replace("amqp://", "amqps://");
     let (before, after) = url.split_once("@127.0.0.1:").unwrap();
     let (_, vhost) = after.split_once('/').unwrap();

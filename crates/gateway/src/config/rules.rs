@@ -111,7 +111,10 @@ pub(crate) fn environment(config: &Config) -> Check {
     let wrong = |what| Err(broken("database", 0, "url", what));
     match database.url.reveal() {
         Err(what) => wrong(what),
-        Ok(url) if !url.starts_with("postgres://") && !url.starts_with("postgresql://") => {
+        // What the file holds is looked at when it is read.
+        Ok(url)
+            if !["postgres://", "postgresql://", "file:"].iter().any(|s| url.starts_with(s)) =>
+        {
             wrong("expected an address like postgres://user:password@host/name".into())
         }
         Ok(_) => Ok(()),
@@ -128,8 +131,9 @@ fn name(name: &str) -> Result<(), Wrong> {
 
 fn api_key(key: &ApiKey, before: &[ApiKey]) -> Result<(), Wrong> {
     name(&key.id).map_err(|(_, what)| ("id", what))?;
-    if before.iter().any(|other| other.id == key.id) {
-        return Err(("id", format!("{:?} is taken by another key", key.id)));
+    if before.iter().filter(|other| other.id == key.id).count() > 1 {
+        let what = "has two keys already: one that is replaced, and the one that replaces it";
+        return Err(("id", format!("{:?} {what}", key.id)));
     }
     if key.hash.len() != 64 || !key.hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let what = "expected 64 hex digits, as `ballet-gateway api-key` prints them";

@@ -77,7 +77,8 @@ async fn run(
         handler(SignalKind::interrupt())?,
         handler(SignalKind::hangup())?,
     );
-    let database = config.database.as_ref().map(Database::new).transpose()?.map(Arc::new);
+    let database = config.database.as_ref().map(|database| Database::new(database, file));
+    let database = database.transpose()?.map(Arc::new);
     let lasting = Lasting {
         limiter: Arc::new(Limiter::new(database.clone())),
         at_once: AtOnce::default(),

@@ -1,5 +1,6 @@
 //! The connection to the database. The gateway starts and works without it, with less.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,24 +31,53 @@ pub(crate) struct Away(String);
 pub(crate) struct Database {
     pool: PgPool,
     patience: Duration,
+    /// The file with the URL, and what it held last.
+    file: Option<(PathBuf, Mutex<String>)>,
     prepared: AtomicBool,
     failed_at: Mutex<Option<Instant>>,
 }
 
+fn options(url: &str, patience: Duration) -> Result<PgConnectOptions, String> {
+    let options: Result<PgConnectOptions, _> = url.trim().parse();
+    let options = options.map_err(|error| format!("database.url is not understood: {error}"))?;
+    // What a request no longer waits for is not worth finishing.
+    let limit = patience.as_millis().to_string();
+    Ok(options.options([("statement_timeout", limit.as_str()), ("jit", "off")]))
+}
+
 impl Database {
-    pub(crate) fn new(settings: &file::Database) -> Result<Self, String> {
-        let url = settings.url.reveal()?;
-        let options: PgConnectOptions =
-            url.parse().map_err(|error| format!("database.url is not understood: {error}"))?;
+    /// `config` is the config file.
+    pub(crate) fn new(settings: &file::Database, config: &Path) -> Result<Self, String> {
+        let mut url = settings.url.reveal()?;
+        let mut file = None;
+        if let Some(name) = url.strip_prefix("file:") {
+            let path = config.parent().unwrap_or(Path::new("")).join(name);
+            url = std::fs::read_to_string(&path)
+                .map_err(|error| format!("database.url: {}: {error}", path.display()))?;
+            file = Some((path, Mutex::new(url.clone())));
+        }
         let patience = settings.timeout.0;
-        // What a request no longer waits for is not worth finishing.
-        let limit = patience.as_millis().to_string();
-        let options = options.options([("statement_timeout", limit.as_str()), ("jit", "off")]);
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections.max(1))
             .acquire_timeout(patience)
-            .connect_lazy_with(options);
-        Ok(Self { pool, patience, prepared: AtomicBool::new(false), failed_at: Mutex::default() })
+            .connect_lazy_with(options(&url, patience)?);
+        let (prepared, failed_at) = (AtomicBool::new(false), Mutex::default());
+        Ok(Self { pool, patience, file, prepared, failed_at })
+    }
+
+    /// Reads the file again that holds the URL. Connections stay; new ones take another login.
+    fn read_again(&self) {
+        let Some((path, last)) = &self.file else { return };
+        let Ok(url) = std::fs::read_to_string(path) else { return };
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last == url {
+            return;
+        }
+        match options(&url, self.patience) {
+            Ok(options) => self.pool.set_connect_options(options),
+            Err(why) => tracing::warn!("{}: the last URL stays: {why}", path.display()),
+        }
+        *last = url;
     }
 
     /// Whether the last statement worked, or the last failure is a while ago.
@@ -91,14 +121,17 @@ impl Database {
     /// Creates the tables as soon as the database can be reached. From then on looks whether it is
     /// there, and removes old rows: those of `rates` when their window is over.
     pub(crate) async fn keep(self: Arc<Self>, rates: impl Fn() -> Vec<Rate>) {
+        self.read_again();
         while let Err(error) = self.migrate().await {
             self.note(Some(&Away(error.to_string())));
             tokio::time::sleep(PAUSE).await;
+            self.read_again();
         }
         self.prepared.store(true, Ordering::Release);
         self.note(None);
         let mut cleaned_at: Option<Instant> = None;
         loop {
+            self.read_again();
             // Readiness and metrics know of its absence before a request has to find out.
             let look = self.ask(async |pool| sqlx::query("select 1").execute(pool).await).await;
             if look.is_ok() && cleaned_at.is_none_or(|at| at.elapsed() >= CLEAN_EVERY) {

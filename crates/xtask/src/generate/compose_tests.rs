@@ -11,8 +11,8 @@ use crate::process::cargo;
 
 const DOCKERFILE: &str = "crates/shop/system/Dockerfile";
 /// What is not a service of the shop.
-const OTHERS: [&str; 7] =
-    ["rabbitmq", "postgres", "definitions", "databases", "image", "keys", "gateway"];
+const OTHERS: [&str; 8] =
+    ["rabbitmq", "postgres", "definitions", "databases", "image", "keys", "gateway", "ballet"];
 
 fn file(path: &str) -> String {
     fs::read_to_string(cargo::root().join(path)).expect("a file of the workspace")
@@ -51,7 +51,11 @@ fn whatever_goes_on_for_ever_is_started_again() {
     let compose = compose();
     for (name, container) in compose["services"].as_hash().expect("a mapping") {
         let once = ["definitions", "databases", "image", "keys"].map(Some);
-        let expected = if once.contains(&name.as_str()) { None } else { Some("unless-stopped") };
+        let expected = match name.as_str() {
+            Some("ballet") => Some("no"),
+            name if once.contains(&name) => None,
+            _ => Some("unless-stopped"),
+        };
         assert_eq!(field(container, "restart").as_str(), expected, "{name:?}");
     }
 }
@@ -79,7 +83,7 @@ fn every_service_has_a_container_and_a_user_of_the_broker() {
         assert!(databases.contains(&name), "{name} has no database");
         assert_eq!(field(service, "command")[0].as_str(), Some(name));
         assert!(programs.contains(name), "there is no program {name}");
-        assert_eq!(field(service, "image").as_str(), Some("ballet-shop"));
+        assert_eq!(field(service, "image").as_str(), Some("localhost/ballet-shop"));
     }
     assert!(databases.contains(&"gateway"));
 }
@@ -118,11 +122,77 @@ fn only_the_gateway_can_be_opened_to_others() {
             assert_eq!(may_be_opened, name == "gateway", "{name}: {port}");
             assert!(may_be_opened || port.starts_with("127.0.0.1:"), "{name}: {port}");
         }
-        let ours = field(service, "image").as_str() == Some("ballet-shop");
-        let serves = ours && !["image", "keys"].contains(&name);
-        assert_eq!(serves, field(service, "read_only").as_bool() == Some(true), "{name}");
+        let ours = field(service, "image").as_str() == Some("localhost/ballet-shop");
+        let serves = ours && !["image", "keys", "ballet"].contains(&name);
+        let is_read_only = field(service, "read_only").as_bool() == Some(true);
+        assert_eq!(serves || name == "ballet", is_read_only, "{name}");
         let checked = field(service, "healthcheck").as_hash().is_some();
         assert_eq!(checked, serves || ["rabbitmq", "postgres"].contains(&name), "{name}");
+    }
+}
+
+/// How long a container waits for the others: until each has this condition.
+fn waits_for(compose: &Yaml, name: &str) -> Vec<(String, String)> {
+    let waits = field(&compose["services"][name], "depends_on").as_hash().cloned();
+    let text = |yaml: &Yaml| yaml.as_str().expect("a text").to_owned();
+    let waits = waits.unwrap_or_default().into_iter();
+    waits.map(|(name, how)| (text(&name), text(&how["condition"]))).collect()
+}
+
+#[test]
+fn everything_starts_when_what_it_needs_is_healthy_or_done() {
+    let compose = compose();
+    let (healthy, done) = ("service_healthy", "service_completed_successfully");
+    let waits = |name: &str, for_: &str, condition: &str| {
+        let waits = waits_for(&compose, name);
+        let is_there = waits.iter().any(|(of, how)| of == for_ && how == condition);
+        assert!(is_there, "{name} does not wait for {for_}: {waits:?}");
+    };
+    waits("definitions", "rabbitmq", healthy);
+    waits("databases", "postgres", healthy);
+    for service in services() {
+        waits(service, "definitions", done);
+        waits(service, "databases", done);
+        waits("gateway", service, healthy);
+    }
+    waits("gateway", "keys", done);
+    // Whoever is waited for says when it is healthy, or ends.
+    for (name, container) in compose["services"].as_hash().expect("a mapping") {
+        for (other, how) in waits_for(&compose, name.as_str().expect("a name")) {
+            let of = &compose["services"][other.as_str()];
+            let is_checked = field(of, "healthcheck").as_hash().is_some();
+            assert_eq!(how == healthy, is_checked, "{name:?} waits for {other} to be {how}");
+            assert_eq!(how == done, field(of, "restart").is_badvalue(), "{other}");
+        }
+        // Without a list of registries podman resolves whole names only.
+        if let Some(image) = field(container, "image").as_str() {
+            let is_whole = image.starts_with("docker.io/") || image.starts_with("localhost/");
+            assert!(is_whole, "{name:?}: {image}");
+        }
+    }
+}
+
+#[test]
+fn the_command_is_in_the_image_with_the_three_addresses() {
+    let compose = compose();
+    let ballet = &compose["services"]["ballet"];
+    assert_eq!(ballet["entrypoint"][0].as_str(), Some("ballet"));
+    let variable = |name: &str| ballet["environment"][name].as_str().expect("an address");
+    for (name, begin, end) in [
+        ("AMQP_URL", "amqp://ops:", "@rabbitmq:5672/shop"),
+        ("DATABASE_URL", "postgres://ops:", "@postgres:5432/{service}"),
+        ("RABBITMQ_MANAGEMENT_URL", "http://ops:", "@rabbitmq:15672"),
+    ] {
+        let address = variable(name);
+        assert!(address.starts_with(begin) && address.ends_with(end), "{name}: {address}");
+    }
+    let text = file(DOCKERFILE);
+    assert!(text.contains("--package ballet-cli") && programs().contains("ballet"), "{text}");
+    let contracts = "COPY docs/contracts/shop /etc/ballet/contracts";
+    assert!(text.contains(contracts) && text.contains("BALLET_CONTRACTS=/etc/ballet/contracts"));
+    for service in services() {
+        let contract = format!("docs/contracts/shop/{service}.json");
+        assert!(cargo::root().join(&contract).exists(), "{contract}");
     }
 }
 
@@ -139,7 +209,7 @@ fn the_gateway_finds_every_service_where_compose_puts_it() {
     // From `/etc/gateway` the way up is as long as from the file's folder in the workspace.
     let documents = config["openapi"]["documents"].as_str().expect("a folder");
     let documents = documents.strip_prefix("../..").expect("a folder of the workspace");
-    let mounted = format!(".{documents}:{documents}:ro");
+    let mounted = format!(".{documents}:{documents}:ro,z");
     let volumes = compose["services"]["gateway"]["volumes"].as_vec().expect("volumes");
     assert!(volumes.iter().any(|volume| volume.as_str() == Some(mounted.as_str())), "{mounted}");
 }

@@ -41,7 +41,9 @@ async fn ask(database: &Database) {
         if database.works().await {
             database.answers();
         } else {
-            database.is_away(&Failure::transient("it does not answer when it is asked"));
+            let why = database.probe.refusal().why().map(|refuses| format!("it {refuses}"));
+            let why = why.unwrap_or_else(|| "it does not answer when it is asked".to_owned());
+            database.is_away(&Failure::transient(why));
         }
         tokio::time::sleep(EVERY).await;
     }

@@ -1,0 +1,65 @@
+//! `ballet audit`: any system is audited by its contracts, without its code.
+
+use ballet_stage::wait_until;
+use serde_json::Value;
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::shop::{Shop, checkout};
+use crate::world::{Ended, SOON, ended};
+
+async fn audit(shop: &Shop, more: &[&str]) -> Ended {
+    let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
+    let named = ["audit", "--contracts", contracts, "--quiescent-after", "0"];
+    let mut command = shop.command(&[&named, more].concat());
+    command.env("RABBITMQ_MANAGEMENT_URL", shop.env.management_url());
+    ended(command).await
+}
+
+/// Waits until it ends with this code, and says this.
+async fn until(shop: &Shop, code: i32, words: &str) -> Ended {
+    wait_until(&format!("an audit with {words:?}"), SOON, || async {
+        let said = audit(shop, &[]).await;
+        let is_said = said.code == Some(code) && said.out.contains(words);
+        if is_said { Ok(Some(said)) } else { Err(format!("{said:#?}")) }
+    })
+    .await
+    .expect("said")
+}
+
+#[tokio::test]
+async fn any_system_is_audited_by_its_contracts_and_addresses_alone() {
+    let shop = Shop::open("audited").await;
+    let order = Shop::new_id();
+    shop.drop(&order, &checkout().to_string()).await;
+    shop.order_is(&order, "completed").await;
+    let well = until(&shop, 0, "everything is quiescent").await;
+    for words in ["rows of 7 services", "no violations", "not judged: what must hold between"] {
+        assert!(well.out.contains(words), "{words:?} is not in {well:#?}");
+    }
+
+    // Something waits for a person.
+    shop.drop(&Shop::new_id(), "no JSON").await;
+    shop.dead("orders").await;
+    let waits = until(&shop, 1, "go on only when a person acts").await;
+    assert!(waits.out.contains("dead letter of orders"), "{waits:#?}");
+    shop.ballet(&["dlq", "discard", "--all", "--yes"]).await.ends_with(0);
+    until(&shop, 0, "everything is quiescent").await;
+
+    // A row is wrong.
+    let url = shop.env.admin_database_url("payments");
+    let mut db = PgConnection::connect(url).await.expect("a database");
+    db.execute("delete from ballet.inbox").await.expect("deleted");
+    let wrong = until(&shop, 1, "which is not in the inbox").await;
+    assert!(wrong.out.contains("payments: saga"), "{wrong:#?}");
+    let json = audit(&shop, &["-o", "json"]).await.ends_with(1);
+    let report: Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!(report[0]["own_tables"], "not judged");
+    assert!(report[0]["violations"].as_array().is_some_and(|all| !all.is_empty()), "{report}");
+
+    // Who does not answer is named.
+    let mut away = shop.command(&["audit", "--contracts", "nowhere"]);
+    away.env("RABBITMQ_MANAGEMENT_URL", shop.env.management_url());
+    let away = ended(away).await.ends_with(2);
+    assert!(away.err.contains("nowhere"), "{away:?}");
+    shop.close().await;
+}

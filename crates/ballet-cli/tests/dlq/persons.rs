@@ -1,0 +1,137 @@
+//! Who did what: a person's edits, redrives, discards and retries are in `sagas show`, `tap` and `dlq`.
+
+use ballet_stage::{Method, wait_until};
+use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::sagas::until_said;
+use crate::shop::{Shop, checkout};
+use crate::solved::tap;
+use crate::world::{SOON, ended};
+
+const PLACED: &str = "orders.order_placed.v1";
+
+/// While this is there, inventory fails at reserving stock.
+const TROUBLE: &str = "create function trouble() returns trigger language plpgsql as \
+        $$ begin raise exception 'the warehouse is flooded'; end $$; \
+     create trigger trouble before insert on reservation for each row execute function trouble()";
+
+async fn inventory(shop: &Shop) -> PgConnection {
+    PgConnection::connect(shop.env.admin_database_url("inventory")).await.expect("a database")
+}
+
+/// What persons have done to the messages of a saga: the act, who, and why.
+async fn acts(shop: &Shop, saga: &str) -> Vec<(String, String, Value)> {
+    let shown = shop.ballet(&["sagas", "show", saga, "-o", "json"]).await;
+    let shown: Value = serde_json::from_str(&shown.out).expect("JSON");
+    let acts = shown[0]["interventions"].as_array().expect("a list").iter();
+    let text = |act: &Value, name: &str| act[name].as_str().expect("a text").to_owned();
+    acts.map(|act| (text(act, "act"), text(act, "by"), act["why"].clone())).collect()
+}
+
+/// What the journal has of a saga.
+async fn seen_of(shop: &Shop, saga: &str) -> String {
+    tap(shop, &["tap", "--since", "1h", "--until", "now", "--saga", saga]).await
+}
+
+#[tokio::test]
+async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason() {
+    let mut shop = Shop::open("persons").await;
+    // A checkout with a mistake is corrected and sent back.
+    let saga = Shop::new_id();
+    let mut wrong = checkout();
+    wrong["lines"][0]["quantity"] = json!("one");
+    shop.drop(&saga, &wrong.to_string()).await;
+    until_said(&shop, &["dlq", "list", "-o", "json"], &saga).await;
+    std::fs::write(shop.place.join("body.json"), checkout().to_string()).expect("written");
+    let why = ["--why", "it was one mug, case 4711", "--by", "bob"];
+    let edit = [&["dlq", "edit", &saga, "--body", "body.json"], &why[..]].concat();
+    shop.ballet(&edit).await.ends_with(0);
+    let letter = shop.ballet(&["dlq", "show", &saga]).await.succeeds();
+    assert!(letter.contains("edited") && letter.contains("by bob"), "{letter}");
+    assert!(letter.contains("case 4711"), "{letter}");
+    // Without --by it is the user; without --why there is no reason.
+    shop.ballet(&["dlq", "redrive", "--id", &saga]).await.ends_with(0);
+    shop.order_is(&saga, "completed").await;
+    let expected = [
+        ("edited".to_owned(), "bob".to_owned(), json!("it was one mug, case 4711")),
+        ("redriven".to_owned(), "ada".to_owned(), Value::Null),
+    ];
+    assert_eq!(acts(&shop, &saga).await, expected);
+    let shown = shop.ballet(&["sagas", "show", &saga]).await.succeeds();
+    for words in ["of orders: edited by bob", "4711", "of orders: redriven by ada"] {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+    let seen = seen_of(&shop, &saga).await;
+    assert!(seen.contains("by bob: it was one mug") && seen.contains("redriven by ada"), "{seen}");
+
+    // What waits for its next attempt is tried again now.
+    inventory(&shop).await.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
+    let retried = Shop::new_id();
+    shop.drop(&retried, &checkout().to_string()).await;
+    until_said(&shop, &["sagas", "stuck"], &retried).await;
+    // It waits for as long as everybody's messages do, so that there is something to move.
+    let path = ["policies", shop.env.vhost(), "quick-retries"];
+    shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");
+    let retry = ["inbox", "retry", "inventory", "--saga", &retried, "--why", "it is dry again"];
+    wait_until("a message to be moved", SOON, || async {
+        let moved = shop.ballet(&retry).await.ends_with(0);
+        let acts = acts(&shop, &retried).await;
+        if acts.is_empty() { Err(format!("{moved:?}")) } else { Ok(Some(())) }
+    })
+    .await
+    .expect("retried");
+    inventory(&shop).await.execute("drop trigger trouble on reservation").await.expect("mended");
+    let act = ("retried".to_owned(), "ada".to_owned(), json!("it is dry again"));
+    assert_eq!(acts(&shop, &retried).await[0], act);
+    // One that was moved before may have failed meanwhile, and wait again.
+    wait_until("it to be handled", SOON, || async {
+        shop.ballet(&retry).await.ends_with(0);
+        let stuck = shop.ballet(&["sagas", "stuck"]).await;
+        if stuck.out.contains(&retried) { Err(format!("{stuck:?}")) } else { Ok(Some(())) }
+    })
+    .await
+    .expect("handled");
+    shop.order_is(&retried, "completed").await;
+    let seen = seen_of(&shop, &retried).await;
+    assert!(seen.contains("retried by ada: it is dry again"), "{seen}");
+
+    // A dead letter that was discarded: its saga goes on to say who has done it.
+    shop.stop("inventory").await;
+    shop.start("inventory", Some(10)).await;
+    let discarded = Shop::new_id();
+    shop.drop(&discarded, &checkout().to_string()).await;
+    shop.dead("inventory").await;
+    let discard = ["dlq", "discard", "--saga", &discarded, "--yes", "--why", "a test order"];
+    shop.ballet(&discard).await.ends_with(0);
+    let shown = shop.ballet(&["sagas", "show", &discarded]).await.succeeds();
+    for words in [
+        "of inventory: discarded by ada",
+        "a test order",
+        &format!("does not get {PLACED}"),
+        "discarded by ada at",
+    ] {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+    assert!(!shown.contains("has not acted"), "{shown}");
+    let open = shop.ballet(&["sagas", "open", "--older-than", "0s"]).await.succeeds();
+    assert!(open.contains("discarded") && !open.contains("has not acted"), "{open}");
+    let seen = seen_of(&shop, &discarded).await;
+    assert!(seen.contains("discarded by ada: a test order"), "{seen}");
+
+    // A tool that knows no database works as ever, and says where the note is.
+    shop.stop("inventory").await;
+    shop.start("inventory", None).await;
+    let search = ["dlq", "redrive", "--from-journal", "inventory", "--since", "10m"];
+    shop.ballet(&[&search[..], &["--saga", &discarded]].concat()).await.ends_with(0);
+    shop.order_is(&discarded, "completed").await;
+    let shown = shop.ballet(&["sagas", "show", &discarded]).await.succeeds();
+    assert!(shown.contains("redriven by ada") && shown.contains("finished"), "{shown}");
+    shop.drop(&Shop::new_id(), "no JSON").await;
+    shop.dead("orders").await;
+    let mut alone = shop.command(&["dlq", "discard", "--all", "--yes"]);
+    alone.env_remove("DATABASE_URL");
+    let alone = ended(alone).await.ends_with(0);
+    assert!(alone.err.contains("in the journal"), "{alone:?}");
+    shop.close().await;
+}

@@ -1,0 +1,128 @@
+//! The table of what persons have done to single messages and calls.
+
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// What a person does to a message or a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Sends it to its service again.
+    Redriven,
+    /// Gives it another body.
+    Edited,
+    /// Has it never handled, or never published.
+    Discarded,
+    /// Has its next attempt made now.
+    Retried,
+}
+
+impl Act {
+    /// The act as the table names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Redriven => "redriven",
+            Self::Edited => "edited",
+            Self::Discarded => "discarded",
+            Self::Retried => "retried",
+        }
+    }
+}
+
+/// Who does it, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct By<'a> {
+    /// What is done.
+    pub act: Act,
+    /// Who does it.
+    pub name: &'a str,
+    /// The reason, if one is given.
+    pub why: Option<&'a str>,
+}
+
+/// A message to which something is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// Its id.
+    pub message_id: Uuid,
+    /// Its saga.
+    pub saga_id: Option<Uuid>,
+    /// Its type.
+    pub event_type: Option<String>,
+}
+
+/// What a person has done to a message or a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intervention {
+    /// When.
+    pub at: Timestamp,
+    /// [`Act::name`].
+    pub act: String,
+    /// The message, or the key of the call.
+    pub message_id: Uuid,
+    /// Its saga.
+    pub saga_id: Option<Uuid>,
+    /// Its type. A call has none.
+    pub event_type: Option<String>,
+    /// Who.
+    pub by: String,
+    /// Why, if that was said.
+    pub why: Option<String>,
+}
+
+/// Notes what a person does to messages.
+pub async fn insert(
+    db: &mut PgConnection,
+    by: By<'_>,
+    touched: &[Touched],
+) -> Result<(), sqlx::Error> {
+    let messages: Vec<Uuid> = touched.iter().map(|one| one.message_id).collect();
+    let sagas: Vec<Option<Uuid>> = touched.iter().map(|one| one.saga_id).collect();
+    let types: Vec<Option<&str>> = touched.iter().map(|one| one.event_type.as_deref()).collect();
+    sqlx::query(
+        "insert into ballet.intervention (at, act, message_id, saga_id, event_type, done_by, why) \
+         select ballet.now(), $1, message, saga, type, $2, $3 \
+         from unnest($4::uuid[], $5::uuid[], $6::text[]) as touched (message, saga, type)",
+    )
+    .bind(by.act.name())
+    .bind(by.name)
+    .bind(by.why)
+    .bind(messages)
+    .bind(sagas)
+    .bind(types)
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// What persons have done to the messages and calls of a saga, in the order of time.
+pub async fn of_saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Intervention>, sqlx::Error> {
+    let of_saga = "select at, act, message_id, saga_id, event_type, done_by, why \
+                   from ballet.intervention where saga_id = $1 order by at";
+    read(db, sqlx::query_as(of_saga).bind(saga)).await
+}
+
+/// The events of sagas that a person has discarded, and that nobody has sent again since.
+pub async fn discarded(db: &mut PgConnection) -> Result<Vec<Intervention>, sqlx::Error> {
+    let discarded = "select * from (select distinct on (saga_id, event_type) at, act, message_id, \
+                         saga_id, event_type, done_by, why from ballet.intervention \
+                         where saga_id is not null and event_type is not null \
+                             and act in ('discarded', 'redriven') \
+                         order by saga_id, event_type, at desc) as last \
+                     where act = 'discarded'";
+    read(db, sqlx::query_as(discarded)).await
+}
+
+type Columns =
+    (jiff_sqlx::Timestamp, String, Uuid, Option<Uuid>, Option<String>, String, Option<String>);
+type Query<'q> = sqlx::query::QueryAs<'q, sqlx::Postgres, Columns, sqlx::postgres::PgArguments>;
+
+async fn read(db: &mut PgConnection, query: Query<'_>) -> Result<Vec<Intervention>, sqlx::Error> {
+    let rows = query.fetch_all(db).await?;
+    let intervention = |(at, act, message_id, saga_id, event_type, by, why): Columns| {
+        let at = at.to_jiff();
+        Intervention { at, act, message_id, saga_id, event_type, by, why }
+    };
+    Ok(rows.into_iter().map(intervention).collect())
+}

@@ -1,0 +1,207 @@
+//! Passwords and certificates that are replaced while messages flow: no restart, nothing lost, nothing dead.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use ballet::core::SagaId;
+use ballet::core::topology::dead_queue;
+use ballet::{Event, Running, Service, Settings};
+use ballet_stage::{Authority, Identity, Method, Options, wait_until};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::scene::{asleep, rome, the_hotel};
+use crate::tls::{Files, amqps, world};
+use crate::trip::{HOTEL_TABLES, RoomBooked};
+use crate::world::{LONG, World};
+
+const HOTEL: &str = "hotel";
+
+/// A hotel whose URLs are in files, and what it was asked for.
+struct Scene {
+    world: World,
+    files: Files,
+    running: Running,
+    sagas: Vec<SagaId>,
+}
+
+impl Scene {
+    async fn open(world: World, files: Files, urls: [String; 2], ca: Option<PathBuf>) -> Self {
+        let mut settings = Settings::new("", "");
+        (settings.amqp_url, settings.database_url) = (None, None);
+        settings.amqp_url_file = Some(files.file("amqp", &urls[0]));
+        settings.database_url_file = Some(files.file("database", &urls[1]));
+        (settings.tls.amqp_ca_file, settings.tls.database_ca_file) = (ca.clone(), ca);
+        let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
+        let running = service.start(settings).await.unwrap();
+        let mut scene = Self { world, files, running, sagas: Vec::new() };
+        scene.says("consume", "ok").await;
+        scene.asks().await;
+        scene
+    }
+
+    /// Asks for some more rooms.
+    async fn asks(&mut self) {
+        for _ in 0..20 {
+            let saga = self.world.new_saga();
+            self.world.publish(saga, &rome()).await;
+            self.sagas.push(saga);
+        }
+    }
+
+    /// Waits until readiness says this of a part.
+    async fn says(&self, part: &str, words: &str) {
+        let url = format!("http://{}/readyz", self.running.address());
+        wait_until(&format!("{part} to be {words:?}"), LONG, || async {
+            let ready = reqwest::get(&url).await.map_err(|error| error.to_string())?;
+            let ready: Value = ready.json().await.map_err(|error| error.to_string())?;
+            let is_said = ready[part].as_str().is_some_and(|said| said.contains(words));
+            if is_said { Ok(Some(())) } else { Err(ready.to_string()) }
+        })
+        .await
+        .unwrap();
+    }
+
+    async fn is_well(&self) {
+        for part in ["database", "consume", "publish"] {
+            self.says(part, "ok").await;
+        }
+    }
+
+    async fn admin(&self) -> PgConnection {
+        PgConnection::connect(self.world.env.admin_database_url(HOTEL)).await.unwrap()
+    }
+
+    /// Ends what the service has open: whatever it opens from now on is new.
+    async fn cut(&self) {
+        let management = self.world.env.management();
+        let names = wait_until("its connections", LONG, || async {
+            let open = management.connections().await.map_err(|error| error.to_string())?;
+            let names = open.iter().map(|one| &one["client_properties"]["connection_name"]);
+            let names = names.filter_map(Value::as_str).filter(|name| {
+                name.starts_with("hotel consume ") || name.starts_with("hotel publish ")
+            });
+            let names: BTreeSet<String> = names.map(str::to_owned).collect();
+            if names.len() == 2 { Ok(Some(names)) } else { Err(format!("{names:?}")) }
+        });
+        for name in names.await.unwrap() {
+            management.close_connections(&name).await.unwrap();
+        }
+        let role = user(self.world.env.database_url(HOTEL));
+        let end = format!(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = '{role}'"
+        );
+        self.admin().await.execute(AssertSqlSafe(end)).await.unwrap();
+    }
+
+    /// Every room was booked, once, by the process that was there from the start.
+    async fn close(self) {
+        for saga in &self.sagas {
+            self.world.event::<RoomBooked>(*saga).await;
+        }
+        // An event whose confirm was cut off is published again, under its id.
+        let booked = self.world.seen().await.into_iter().filter_map(|message| {
+            let properties = &message["properties"];
+            let is_it = properties["type"] == RoomBooked::TYPE.name();
+            is_it.then(|| properties["message_id"].to_string())
+        });
+        assert_eq!(booked.collect::<BTreeSet<_>>().len(), self.sagas.len());
+        let dead = self.world.env.management().depth(&dead_queue(HOTEL)).await.unwrap();
+        assert_eq!(dead.ready, 0);
+        self.running.stop().await;
+    }
+}
+
+fn user(url: &str) -> String {
+    reqwest::Url::parse(url).unwrap().username().to_owned()
+}
+
+fn with_password(url: &str, password: &str) -> String {
+    let mut url = reqwest::Url::parse(url).unwrap();
+    url.set_password(Some(password)).unwrap();
+    url.into()
+}
+
+#[tokio::test]
+async fn t228_replaced_passwords_are_taken_from_their_files_and_a_refused_login_is_said() {
+    let world = asleep("rotation", vec![the_hotel()]).await;
+    let [amqp, database] = [world.env.amqp_url(HOTEL), world.env.database_url(HOTEL)];
+    let urls = [amqp.to_owned(), database.to_owned()];
+    let files = Files::new("rotation");
+    let mut scene = Scene::open(world, files, urls.clone(), None).await;
+
+    // The broker's comes first, the file later.
+    let change = json!({ "password": "of-tomorrow", "tags": "management" });
+    let path = ["users", &user(&urls[0])];
+    let management = scene.world.env.management();
+    management.call(Method::PUT, &path, Some(&change)).await.unwrap();
+    scene.cut().await;
+    scene.says("consume", "refused the login").await;
+    scene.says("publish", "AMQP_URL_FILE").await;
+    scene.asks().await;
+    scene.files.file("amqp", "no URL");
+    scene.files.file("amqp", &with_password(&urls[0], "of-tomorrow"));
+    scene.is_well().await;
+    scene.asks().await;
+
+    let change = format!("alter role \"{}\" password 'of-tomorrow'", user(&urls[1]));
+    scene.admin().await.execute(AssertSqlSafe(change)).await.unwrap();
+    scene.cut().await;
+    scene.says("database", "refuses the login: password authentication failed").await;
+    scene.asks().await;
+    scene.files.file("database", &with_password(&urls[1], "of-tomorrow"));
+    scene.is_well().await;
+    scene.asks().await;
+    scene.close().await;
+}
+
+/// Replaces the certificate of both servers.
+fn replace(folder: &Path, identity: &Identity) -> usize {
+    let mut replaced = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = match path.file_name().and_then(|name| name.to_str()) {
+            _ if path.is_dir() => {
+                replaced += replace(&path, identity);
+                continue;
+            }
+            Some("server.pem") => identity.certificate(),
+            Some("server.key") => identity.key(),
+            _ => continue,
+        };
+        std::fs::write(&path, text).unwrap();
+        replaced += 1;
+    }
+    replaced
+}
+
+#[tokio::test]
+async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() {
+    let [old, new] = [Authority::new().unwrap(), Authority::new().unwrap()];
+    let options = Options::fast().tls(&old.identity(&["localhost"]).unwrap());
+    let Some((world, servers)) = world("rotated", options).await else { return };
+    let files = Files::new("rotated");
+    let ca = files.file("ca.pem", old.certificate());
+    let database = world.env.database_url(HOTEL).replace("127.0.0.1", "localhost");
+    let urls = [amqps(&world, &servers, "localhost"), database];
+    let mut scene = Scene::open(world, files, urls, Some(ca)).await;
+
+    // Whoever trusts both can be asked to show either.
+    let both = format!("{}{}", old.certificate(), new.certificate());
+    scene.files.file("ca.pem", &both);
+    let identity = new.identity(&["localhost"]).unwrap();
+    assert_eq!(replace(servers.dir().unwrap(), &identity), 4);
+    servers.rabbitmq().control(&["eval", "ssl:clear_pem_cache()."]).await.unwrap();
+    let mut db = PgConnection::connect(servers.postgres().url()).await.unwrap();
+    db.execute("select pg_reload_conf()").await.unwrap();
+    scene.asks().await;
+    scene.cut().await;
+    scene.is_well().await;
+    scene.asks().await;
+    // The old authority is trusted no more.
+    scene.files.file("ca.pem", new.certificate());
+    scene.cut().await;
+    scene.is_well().await;
+    scene.asks().await;
+    scene.close().await;
+}
