@@ -115,7 +115,7 @@ impl<T: Answers> Answers for Result<T, Problem> {
         T::describe(draft);
         let status = StatusCode::SERVICE_UNAVAILABLE;
         draft.refuses(status, "The service is starting, is busy, or cannot reach its database.");
-        let schema = json!({ "type": "integer", "minimum": 0 });
-        draft.header(status, "Retry-After", "The seconds to wait before the next try.", &schema);
+        draft.retry_after(status);
+        draft.refuses(StatusCode::INTERNAL_SERVER_ERROR, "The service failed; its log says why.");
     }
 }

@@ -140,7 +140,8 @@ fn problem() -> Value {
         "description": "An error (RFC 9457).",
         "required": ["type", "title", "status", "detail"],
         "properties": {
-            "type": text("Always `about:blank`: the status says what kind of problem it is."),
+            "type": text("`about:blank` if the status says what kind of problem it is. \
+                          `urn:problem-type:ballet:not-yet`: try again after `Retry-After`."),
             "title": text("The status in words."),
             "status": { "type": "integer", "description": "The HTTP status code." },
             "detail": text("What is wrong, and what to do."),
@@ -164,11 +165,11 @@ fn problem() -> Value {
             "type": "about:blank",
             "title": "Unprocessable Entity",
             "status": 422,
-            "detail": "the body's field #/lines/0/quantity is wrong: missing field `quantity`",
+            "detail": "the body's field #/lines/0/quantity is wrong: it is missing",
             "errors": [{
                 "in": "body",
                 "pointer": "#/lines/0/quantity",
-                "detail": "missing field `quantity`",
+                "detail": "it is missing",
             }],
         }],
     })

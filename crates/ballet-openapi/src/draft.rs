@@ -127,6 +127,8 @@ impl<'a> Draft<'a> {
     /// Answers with server-sent events whose data are these.
     pub(crate) fn answers_events<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
         let data = self.schema::<T>();
+        let name = data["$ref"].as_str().and_then(|place| place.strip_prefix(COMPONENTS));
+        let kind = name.map_or("a value".to_owned(), |name| format!("the schema `{name}`"));
         // OpenAPI 3.1 knows only the whole stream. The extension is what 3.2 calls `itemSchema`.
         let item = json!({
             "type": "object",
@@ -142,7 +144,7 @@ impl<'a> Draft<'a> {
         });
         let schema = json!({
             "type": "string",
-            "description": "Server-sent events. The `data` of each is JSON.",
+            "description": format!("Server-sent events. The `data` of each is JSON: {}.", kind),
         });
         let media = json!({ "schema": schema, "x-item-schema": item });
         let content = json!({ "text/event-stream": media });
@@ -191,15 +193,25 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// A status that was described before says when to try again.
+    pub(crate) fn retry_after(&mut self, status: StatusCode) {
+        let schema = json!({ "type": "integer", "minimum": 0 });
+        self.header(status, "Retry-After", "The seconds to wait before the next try.", &schema);
+    }
+
     fn answer(&mut self, status: StatusCode, answer: Value) {
         self.answers.insert(status.as_u16(), answer);
     }
 
     /// The operation object: what the types say, and what its author says.
     pub(crate) fn finish(mut self, tag: &str, operation: Operation) -> Value {
-        let Operation { id, summary, about, example, answers, refusals } = operation;
+        let Operation { id, summary, about, example, answers, refusals, not_yet } = operation;
         for (status, when) in refusals {
             self.refuses(status, when);
+        }
+        if let Some(when) = not_yet {
+            self.refuses(StatusCode::NOT_FOUND, when);
+            self.retry_after(StatusCode::NOT_FOUND);
         }
         for (status, when) in answers {
             match self.answers.get_mut(&status.as_u16()) {

@@ -13,6 +13,7 @@ pub struct Operation {
     pub(crate) example: Option<Value>,
     pub(crate) answers: Vec<(StatusCode, &'static str)>,
     pub(crate) refusals: Vec<(StatusCode, &'static str)>,
+    pub(crate) not_yet: Option<&'static str>,
 }
 
 impl Operation {
@@ -21,7 +22,7 @@ impl Operation {
     #[must_use]
     pub fn new(id: &'static str, summary: &'static str) -> Self {
         let (answers, refusals) = (Vec::new(), Vec::new());
-        Self { id, summary, about: None, example: None, answers, refusals }
+        Self { id, summary, about: None, example: None, answers, refusals, not_yet: None }
     }
 
     /// Says more than the summary.
@@ -50,6 +51,14 @@ impl Operation {
     #[must_use]
     pub fn refuses(mut self, status: StatusCode, when: &'static str) -> Self {
         self.refusals.push((status, when));
+        self
+    }
+
+    /// Says of what a 404 has a `Retry-After`: what may be on its way
+    /// ([`Problem::not_yet`](ballet::http::Problem::not_yet)).
+    #[must_use]
+    pub const fn not_yet(mut self, when: &'static str) -> Self {
+        self.not_yet = Some(when);
         self
     }
 }

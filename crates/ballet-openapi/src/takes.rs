@@ -27,7 +27,7 @@ impl<T: JsonSchema> Takes for Json<T> {
         draft.body::<T>();
         draft.refuses(StatusCode::BAD_REQUEST, "The body is not JSON.");
         draft.refuses(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.");
-        draft.refuses(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's type is not JSON.");
+        draft.refuses(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not JSON, or is packed.");
         draft.refuses(
             StatusCode::UNPROCESSABLE_ENTITY,
             "The body is JSON, but one of its fields is missing or wrong.",

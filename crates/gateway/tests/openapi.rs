@@ -121,10 +121,20 @@ async fn the_system_has_one_document_while_all_its_services_are_down() {
     let statuses = |operation: &Value| -> Vec<String> {
         operation["responses"].as_object().unwrap().keys().cloned().collect()
     };
-    let always = ["414", "429", "431", "502", "503", "504"];
-    assert_eq!(statuses(read), [&["200", "400", "401", "404"][..], &always].concat());
-    let of_place = ["201", "400", "401", "403", "408", "409", "413"];
+    let always = ["429", "431", "500", "502", "503", "504"];
+    assert_eq!(statuses(read), [&["200", "400", "401", "404", "414"][..], &always].concat());
+    let of_place = ["201", "400", "401", "403", "408", "409", "413", "414", "415"];
     assert_eq!(statuses(place), [&of_place[..], &always].concat());
+    let header = |name: &str| json!({ "$ref": format!("#/components/headers/{name}") });
+    for (status, has_rate) in [("200", true), ("404", false), ("429", true), ("500", false)] {
+        let headers = &read["responses"][status]["headers"];
+        assert_eq!(headers["X-Request-Id"], header("X-Request-Id"), "{status}");
+        let rate = if has_rate { header("RateLimit") } else { Value::Null };
+        assert_eq!(headers["RateLimit"], rate, "{status}");
+    }
+    assert!(place["responses"]["201"]["headers"]["RateLimit"].is_null(), "it has no rate");
+    let described = document["components"]["headers"].as_object().unwrap();
+    assert_eq!(described.len(), 3, "{described:?}");
     assert_eq!(place["responses"]["409"]["description"], "There is one already.");
     let problem = json!({ "$ref": "#/components/schemas/Problem" });
     for (status, header) in [("401", "WWW-Authenticate"), ("429", "Retry-After")] {
@@ -166,6 +176,48 @@ async fn the_document_is_read_only_and_read_again_at_a_reload() {
     gateway.signal("-HUP");
     gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"ok\"} 1").await;
     assert_eq!(document(&gateway).await["tags"][0]["description"], "Takes more orders.");
+}
+
+#[tokio::test]
+async fn the_document_is_shown_to_people_where_nothing_else_is() {
+    let folder = folder(&orders());
+    let config = jwt() + &upstreams(&nobody(), &nobody()) + CONFIG;
+    let gateway = Gateway::start(&folder, &config).await;
+    let answer = reqwest::get(gateway.at("/")).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let headers = answer.headers();
+    assert_eq!(headers["content-type"], "text/html; charset=utf-8");
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    assert!(headers.contains_key("etag"));
+    let page = answer.text().await.unwrap();
+    for part in ["<h1>A system</h1>", "/api/orders/{id}", "There is no such order.", "orders:write"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // Of a system that has a page of its own there, it is that.
+    let own = "[[route]]\nprefix = \"/\"\nmethods = [\"GET\"]\nupstream = \"b\"\npublic = true\n";
+    let service = Service::start(|_| answer_text("its own")).await;
+    let config = jwt() + &upstreams(&nobody(), &service.address) + CONFIG + own;
+    let gateway = Gateway::start(&folder, &config).await;
+    let page = reqwest::get(gateway.at("/")).await.unwrap().text().await.unwrap();
+    assert_eq!(page, "its own");
+}
+
+fn answer_text(text: &str) -> axum::response::Response {
+    support::service::text(200, text)
+}
+
+#[tokio::test]
+async fn the_methods_that_a_path_takes_are_those_of_its_own_route() {
+    let folder = folder(&orders());
+    let config = jwt() + &upstreams(&nobody(), &nobody()) + CONFIG;
+    let gateway = Gateway::start(&folder, &config).await;
+    for (path, methods) in [("/api/orders", "POST"), ("/api/orders/7", "GET"), ("/", "GET")] {
+        let refused = Client::new().delete(gateway.at(path)).send().await.unwrap();
+        assert_eq!(refused.headers()["allow"], methods, "{path}");
+        assert_eq!(problem(refused, 405).await, format!("{path} takes {methods}"));
+    }
 }
 
 #[test]

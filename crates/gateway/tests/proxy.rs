@@ -37,6 +37,28 @@ async fn a_request_and_its_answer_pass_whole() {
 }
 
 #[tokio::test]
+async fn a_packed_body_is_refused_with_how_to_send_it() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let client = Client::new();
+    for coding in ["gzip", "br, identity"] {
+        let request = client.post(gateway.at("/a")).header("content-encoding", coding);
+        let refused = request.body("packed").send().await.unwrap();
+        assert_eq!(refused.headers()["accept-encoding"], "identity", "{coding}");
+        let detail = problem(refused, 415).await;
+        assert!(detail.starts_with("the body is packed: send it as it is"), "{detail}");
+    }
+    assert_eq!(service.got().len(), 0);
+    // Nothing is packed here.
+    let plain = client.post(gateway.at("/a")).header("content-encoding", "Identity").body("plain");
+    let none = client.get(gateway.at("/a")).header("content-encoding", "gzip");
+    for request in [plain, none] {
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn no_internal_header_passes_in_either_direction() {
     let service = Service::start(|_| {
         let mut answer = text(200, "ok");

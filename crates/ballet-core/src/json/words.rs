@@ -32,6 +32,16 @@ pub fn in_words(what: &str) -> String {
     if what.starts_with("UUID parsing failed") {
         return "a UUID is wanted, such as 0193f7a0-0000-7000-8000-00000000c001".to_owned();
     }
+    // These are about the field that the place names.
+    if quoted(what, "missing field ").is_some() {
+        return "it is missing".to_owned();
+    }
+    if quoted(what, "duplicate field ").is_some() {
+        return "it is there twice".to_owned();
+    }
+    if let Some(words) = unparsed(what) {
+        return words.to_owned();
+    }
     let Some((found, wanted)) = what.rsplit_once(", expected ") else { return what.to_owned() };
     let mismatch =
         found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: "));
@@ -39,7 +49,11 @@ pub fn in_words(what: &str) -> String {
         return format!("{} is wanted, but there is {}", wanted_in_words(wanted), kind(found));
     }
     if let Some(length) = found.strip_prefix("invalid length ") {
-        return format!("{} is wanted, but its length is {length}", wanted_in_words(wanted));
+        return match wanted_in_words(wanted) {
+            // So says a struct of an array.
+            wanted if wanted == "an object" => format!("{wanted} is wanted, but there is an array"),
+            wanted => format!("{wanted} is wanted, but its length is {length}"),
+        };
     }
     let known = wanted.strip_prefix("one of ").unwrap_or(wanted);
     if let Some(variant) = quoted(found, "unknown variant ") {
@@ -49,6 +63,24 @@ pub fn in_words(what: &str) -> String {
         Some(field) => format!("`{field}` is not known, only {known}"),
         None => what.to_owned(),
     }
+}
+
+/// What Rust says of a text that is no value of a type. It does not say of which.
+fn unparsed(what: &str) -> Option<&'static str> {
+    Some(match what {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "a whole number is wanted"
+        }
+        "number too large to fit in target type" => "the number is too large",
+        "number too small to fit in target type" => "the number is too small",
+        "number would be zero for non-zero type" => "a number other than 0 is wanted",
+        "invalid float literal" | "cannot parse float from empty string" => "a number is wanted",
+        "provided string was not `true` or `false`" => "true or false is wanted",
+        "too many characters in string" | "cannot parse char from empty string" => {
+            "a single character is wanted"
+        }
+        _ => return None,
+    })
 }
 
 fn without_position(what: &str) -> &str {
@@ -173,6 +205,16 @@ mod tests {
                 "`page` is not known, only `limit` or `after`",
             ),
             ("a SKU has at most 64 characters", "a SKU has at most 64 characters"),
+            ("missing field `q`", "it is missing"),
+            ("duplicate field `q` at line 1 column 9", "it is there twice"),
+            (
+                "invalid length 1, expected struct Money with 2 elements",
+                "an object is wanted, but there is an array",
+            ),
+            ("invalid digit found in string", "a whole number is wanted"),
+            ("cannot parse integer from empty string", "a whole number is wanted"),
+            ("number too large to fit in target type", "the number is too large"),
+            ("provided string was not `true` or `false`", "true or false is wanted"),
             (
                 "UUID parsing failed: invalid character: found `m` at 0",
                 "a UUID is wanted, such as 0193f7a0-0000-7000-8000-00000000c001",

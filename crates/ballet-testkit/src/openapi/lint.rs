@@ -116,6 +116,8 @@ impl<'a> Lint<'a> {
             let at = format!("{at}: {status}");
             self.fields(&at, answer, ANSWER);
             for (name, header) in entries(&answer["headers"]) {
+                let place = header["$ref"].as_str().and_then(|place| place.strip_prefix('#'));
+                let header = place.and_then(|place| self.document.pointer(place)).unwrap_or(header);
                 self.fields(&format!("{at}: the header {name}"), header, HEADER);
             }
             let kinds: Vec<&str> = entries(&answer["content"]).map(|(kind, _)| kind).collect();

@@ -61,14 +61,15 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-impl<T: FromStr<Err: Display>, S: Send + Sync> FromRequestParts<S> for LastEventId<T> {
+impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for LastEventId<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get(LastEventId::HEADER) else { return Ok(Self(None)) };
         let place = Place::header(LastEventId::HEADER);
-        let text = value.to_str().map_err(|error| wrong(place.clone(), error))?;
-        text.parse().map(|id| Self(Some(id))).map_err(|error| wrong(place, error))
+        let id = value.to_str().ok().and_then(|text| text.parse().ok());
+        let what = || not_of(std::any::type_name::<T>());
+        id.map(|id| Self(Some(id))).ok_or_else(|| wrong(place, what()))
     }
 }
 
@@ -88,6 +89,8 @@ fn unreadable_query(rejection: &QueryRejection) -> Problem {
     if let Some(rest) = what.strip_prefix("unknown field `")
         && let Some((name, known)) = rest.split_once("`, ")
     {
+        let known =
+            known.replacen("expected one of ", "only ", 1).replacen("expected ", "only ", 1);
         return wrong(Place::query(name), format!("there is no such parameter, {known}"));
     }
     match names(error.path(), &what).into_iter().next() {
@@ -187,10 +190,40 @@ mod tests {
         let uri = "/?limt=1".parse().expect("a URI");
         let read = axum::extract::Query::<Listed>::try_from_uri(&uri);
         let problem = unreadable_query(&read.expect_err("no such parameter"));
-        let detail = "there is no such parameter, expected `after` or `limit`";
+        let detail = "there is no such parameter, only `after` or `limit`";
         assert_eq!(problem.detail, format!("the query parameter limt is wrong: {detail}"));
         assert_eq!(problem.errors[0].place, Place::query("limt"));
         assert_eq!(problem.errors[0].detail, detail);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_parameter_is_said_without_a_word_of_rust() {
+        for (query, name, what) in [
+            ("limit=x", "limit", "a whole number is wanted"),
+            ("limit=", "limit", "a whole number is wanted"),
+            ("limit=70000", "limit", "the number is too large"),
+            ("limit=1&limit=2", "limit", "it is there twice"),
+        ] {
+            let uri = format!("/?{query}").parse().expect("a URI");
+            let read = axum::extract::Query::<Listed>::try_from_uri(&uri);
+            let problem = unreadable_query(&read.expect_err("it cannot be read"));
+            assert_eq!(problem.errors[0].place, Place::query(name), "{query}");
+            assert_eq!(problem.errors[0].detail, what, "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_id_of_an_event_that_is_none_is_refused_with_what_is_wanted() {
+        for text in ["x", "", "-1", "256"] {
+            let request = axum::http::Request::builder().header(LastEventId::HEADER, text);
+            let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+            let read = LastEventId::<u8>::from_request_parts(&mut parts, &()).await;
+            let problem = read.expect_err("no id");
+            assert_eq!(
+                problem.errors[0].detail, "a whole number from 0 to 255 is wanted",
+                "{text}"
+            );
+        }
     }
 
     #[test]

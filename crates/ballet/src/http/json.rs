@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ballet_core::json::{in_words, whole};
 use serde::Serialize;
@@ -35,13 +35,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            let detail = "the body has to be JSON: send it with the header `Content-Type: \
-                          application/json`";
-            let place = Place::header("Content-Type");
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
-                .and(place, "it is not application/json"));
-        }
+        check_kind(request.headers())?;
         let most = request.extensions().get::<MaxBody>().copied();
         let bytes = Bytes::from_request(request, state).await;
         let bytes = bytes.map_err(|rejection| incomplete(&rejection, most))?;
@@ -51,6 +45,29 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         deserializer.end().map_err(|error| no_json(&error))?;
         Ok(Self(body))
     }
+}
+
+/// The body is JSON, and not packed.
+fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
+    let refused = |detail, (header, what), (name, wanted)| {
+        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+        Err(problem.and(Place::header(header), what).header(name, wanted))
+    };
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if !codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let detail = "the body is packed: send it as it is, without the header `Content-Encoding`";
+        let wanted = HeaderValue::from_static("identity");
+        let what = ("Content-Encoding", "only `identity` is taken");
+        return refused(detail, what, (header::ACCEPT_ENCODING, wanted));
+    }
+    if !is_json(headers) {
+        let detail = "the body has to be JSON: send it with the header `Content-Type: \
+                      application/json`";
+        let wanted = HeaderValue::from_static("application/json");
+        let what = ("Content-Type", "it is not application/json");
+        return refused(detail, what, (header::ACCEPT, wanted));
+    }
+    Ok(())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -84,7 +101,17 @@ fn unreadable<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Problem 
 
 /// 400: the body is no JSON.
 fn no_json(error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
     let what = error.to_string();
+    let what = what.split(" at line ").next().unwrap_or_default();
+    let what = match what.strip_prefix("EOF while parsing ") {
+        Some(_) if column == 0 && line <= 1 => "it is empty".to_owned(),
+        Some(what) => format!("it ends in the middle of {what}, at line {line} column {column}"),
+        None => {
+            let what = what.replace("expected ident", "expected true, false or null");
+            format!("{what}, at line {line} column {column}")
+        }
+    };
     Problem::bad_request(format!("the body is not JSON: {what}")).and(Place::body([""; 0]), what)
 }
 
@@ -132,7 +159,12 @@ mod tests {
     }
 
     async fn refused(kind: &str, body: &str) -> Problem {
+        refused_packed("identity", kind, body).await
+    }
+
+    async fn refused_packed(coding: &str, kind: &str, body: &str) -> Problem {
         let request = Request::builder().header("content-type", kind);
+        let request = request.header("content-encoding", coding);
         let request = request.body(Body::from(body.to_owned())).expect("a request");
         Json::<Vec<Shirt>>::from_request(request, &()).await.expect_err("it cannot be read")
     }
@@ -161,12 +193,36 @@ mod tests {
         for (body, place, what) in [
             (r#"[["small",7]]"#, &["0"][..], "object"),
             (r#"[{"size":"small","number":7}]"#, &["0", "number"], "there is no such field"),
-            (r#"[{"size":"small","size":"large"}]"#, &["0"], "duplicate field `size`"),
+            (r#"[{"size":"small","size":"large"}]"#, &["0", "size"], "it is there twice"),
+            (r#"[{"numbers":1}]"#, &["0", "size"], "it is missing"),
         ] {
             let problem = refused("application/json", body).await;
             assert_eq!(problem.status, 422, "{body}: {}", problem.detail);
             assert_eq!(problem.errors[0].place, Place::body(place.iter().copied()), "{body}");
             assert!(problem.errors[0].detail.contains(what), "{body}: {}", problem.detail);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_packed_body_is_refused_with_how_to_send_it() {
+        for coding in ["gzip", "GZIP", "br, identity", ""] {
+            let problem = refused_packed(coding, "application/json", "[]").await;
+            assert_eq!(problem.errors[0].place, Place::header("Content-Encoding"), "{coding}");
+            let answer = problem.into_response();
+            assert_eq!(answer.status(), 415, "{coding}");
+            assert_eq!(answer.headers()["accept-encoding"], "identity", "{coding}");
+        }
+    }
+
+    #[tokio::test]
+    async fn where_a_body_ceases_to_be_json_is_said_in_words() {
+        for (body, what) in [
+            ("", "it is empty"),
+            ("[{\"size\":", "it ends in the middle of a value, at line 1 column 9"),
+            ("[\n x]", "expected value, at line 2 column 2"),
+        ] {
+            let problem = refused("application/json", body).await;
+            assert_eq!(problem.errors[0].detail, what, "{body}");
         }
     }
 

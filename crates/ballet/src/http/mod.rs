@@ -16,4 +16,4 @@ mod unreadable;
 pub use extract::{LastEventId, Path, Query};
 pub use json::Json;
 pub use place::Place;
-pub use problem::{FieldError, Problem};
+pub use problem::{FieldError, NOT_YET, Problem};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use crate::http::place::Place;
 /// An error of an HTTP handler, answered as `application/problem+json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
-    /// Always `about:blank`: the status says what kind of problem it is.
+    /// `about:blank` if the status says what kind of problem it is, or [`NOT_YET`].
     pub r#type: &'static str,
     /// The status in words.
     pub title: &'static str,
@@ -34,7 +34,13 @@ pub struct Problem {
     outdated: Option<Outdated>,
     #[serde(skip)]
     cause: Option<Cause>,
+    /// A header of the answer. It is one pointer, too.
+    #[serde(skip)]
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
+
+/// The type of a problem with something that may come to be in a moment.
+pub const NOT_YET: &str = "urn:problem-type:ballet:not-yet";
 
 /// A part of a request that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,7 +74,7 @@ impl Cause {
 }
 
 /// When a caller may try again, in seconds: what keeps a request from being served ends soon.
-pub(crate) const RETRY_AFTER: header::HeaderValue = header::HeaderValue::from_static("1");
+pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 impl Problem {
     /// A problem with any status.
@@ -84,6 +90,7 @@ impl Problem {
             in_doubt: false,
             outdated: None,
             cause: None,
+            header: None,
         }
     }
 
@@ -108,6 +115,13 @@ impl Problem {
         self
     }
 
+    /// Gives the answer a header.
+    #[must_use]
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some(Box::new((name, value)));
+        self
+    }
+
     /// Says that nobody knows whether the request took effect. Such an answer does not ask to try again.
     #[must_use]
     pub(crate) fn in_doubt(mut self) -> Self {
@@ -127,6 +141,13 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// 404 with `Retry-After`, and the type [`NOT_YET`]: there is no such thing, but it may be on its way.
+    #[must_use]
+    pub fn not_yet(detail: impl Into<String>) -> Self {
+        let problem = Self { r#type: NOT_YET, ..Self::not_found(detail) };
+        problem.header(header::RETRY_AFTER, RETRY_AFTER)
+    }
+
     /// 409: the state of the resource does not allow it.
     #[must_use]
     pub fn conflict(detail: impl Into<String>) -> Self {
@@ -141,7 +162,8 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        let header = self.header.take();
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (in_doubt, outdated, cause) = (self.in_doubt, self.outdated, self.cause.clone());
         let mut response = (status, axum::Json(self)).into_response();
@@ -154,7 +176,11 @@ impl IntoResponse for Problem {
         if let Some(cause) = cause {
             response.extensions_mut().insert(cause);
         }
-        let value = header::HeaderValue::from_static("application/problem+json");
+        if let Some(header) = header {
+            let (name, value) = *header;
+            response.headers_mut().insert(name, value);
+        }
+        let value = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, value);
         response
     }

@@ -4,17 +4,18 @@ use std::error::Error;
 
 use serde_path_to_error::{Path, Segment};
 
-/// The names and indexes that lead to a field. A missing field belongs to them, too: serde names it
-/// in its message, and its parent in the path.
+/// The names and indexes that lead to a field. One that is missing or there twice belongs to them, too:
+/// serde names it in its message, and its parent in the path.
 pub(super) fn names(path: &Path, what: &str) -> Vec<String> {
-    let missing = what.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+    let named = ["missing field `", "duplicate field `"];
+    let named = named.iter().find_map(|words| what.strip_prefix(words)?.split_once('`'));
     let known = path.iter().filter_map(|segment| match segment {
         Segment::Seq { index } => Some(index.to_string()),
         Segment::Map { key } => Some(key.clone()),
         Segment::Enum { variant } => Some(variant.clone()),
         Segment::Unknown => None,
     });
-    known.chain(missing.map(|(name, _)| name.to_owned())).collect()
+    known.chain(named.map(|(name, _)| name.to_owned())).collect()
 }
 
 /// The first cause of this type.

@@ -10,14 +10,17 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use ring::digest::{SHA256, digest};
 
-use crate::http::body::{Answer, empty, json};
+use crate::http::body::{Answer, empty, full};
 
-/// A JSON text in both its forms.
+/// A text in both its forms.
 #[derive(Debug)]
 pub(crate) struct Text {
     whole: Form,
     /// `None` if it could not be packed.
     packed: Option<Form>,
+    kind: &'static str,
+    /// What a browser may load for it.
+    policy: Option<HeaderValue>,
 }
 
 #[derive(Debug)]
@@ -35,10 +38,19 @@ impl Form {
 }
 
 impl Text {
-    pub(crate) fn new(text: String) -> Self {
+    pub(crate) fn json(text: String) -> Self {
+        Self::new(text, "application/json", None)
+    }
+
+    pub(crate) fn html(text: String, policy: &str) -> Self {
+        Self::new(text, "text/html; charset=utf-8", HeaderValue::from_str(policy).ok())
+    }
+
+    fn new(text: String, kind: &'static str, policy: Option<HeaderValue>) -> Self {
         let mut packer = GzEncoder::new(Vec::new(), Compression::best());
         let packed = packer.write_all(text.as_bytes()).and_then(|()| packer.finish());
-        Self { packed: packed.ok().map(Form::new), whole: Form::new(text.into_bytes()) }
+        let (packed, whole) = (packed.ok().map(Form::new), Form::new(text.into_bytes()));
+        Self { whole, packed, kind, policy }
     }
 
     /// The form that this client takes, or nothing new.
@@ -46,14 +58,18 @@ impl Text {
         let packed = self.packed.as_ref().filter(|_| takes_gzip(request));
         let form = packed.unwrap_or(&self.whole);
         let is_known = has(request, &form.etag);
-        let mut answer = match is_known {
-            true => Response::new(empty()),
-            false => json(form.bytes.clone()),
-        };
+        let body = if is_known { empty() } else { full(form.bytes.clone()) };
+        let mut answer = Response::new(body);
         if is_known {
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
         }
         let headers = answer.headers_mut();
+        if !is_known {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        }
+        if let Some(policy) = &self.policy {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+        }
         if packed.is_some() && !is_known {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }

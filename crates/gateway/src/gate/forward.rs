@@ -37,6 +37,13 @@ pub(crate) async fn forward(
     if too_large {
         return Err(body_problem(BodyFault::TooLarge(route.body)));
     }
+    if !request.body().is_end_stream() && is_packed(request.headers()) {
+        // Its limit is for what a service reads.
+        let detail = "the body is packed: send it as it is, without the header `Content-Encoding`";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+            .header("Content-Encoding")
+            .with(header::ACCEPT_ENCODING, "identity"));
+    }
     let idempotency_key = match route.idempotency {
         IdempotencyKey::Off => None,
         _ if matches!(*request.method(), Method::GET | Method::HEAD) => None,
@@ -107,6 +114,11 @@ pub(crate) async fn forward(
         tracing::error!("a request with an Idempotency-Key failed: {error}");
         Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed; its log says why"))
     })
+}
+
+fn is_packed(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn whole(bytes: Bytes) -> Payload {

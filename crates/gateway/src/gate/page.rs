@@ -79,6 +79,7 @@ pub(crate) async fn compose(
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Said {
+    r#type: Option<String>,
     detail: Option<String>,
     errors: Vec<Value>,
 }
@@ -126,10 +127,16 @@ async fn fetch(
             return Err(Problem::new(status, detail).retry_after(Duration::from_secs(1)));
         }
         if status.is_client_error() {
+            let retry_after = single(answer.headers(), "retry-after").ok().flatten();
+            let retry_after = retry_after.map(str::to_owned);
             let said = said(answer).await;
             let wordless = || format!("{name}: {upstream} answered {status}");
             let detail = said.detail.map_or_else(wordless, |detail| format!("{name}: {detail}"));
-            return Err(Problem::new(status, detail).errors(said.errors));
+            let problem = Problem::new(status, detail).errors(said.errors).kind(said.r#type);
+            return Err(match retry_after {
+                Some(wait) => problem.with(header::RETRY_AFTER, wait),
+                None => problem,
+            });
         }
         if !status.is_success() {
             return Err(bad(format!("{name}: {upstream} answered {status}")));

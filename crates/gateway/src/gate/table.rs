@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Method, StatusCode, header};
+use serde_json::Value;
 
 use crate::config::file::{Config, IdempotencyKey, Rate};
 use crate::config::rules::DOCUMENT;
@@ -11,7 +12,12 @@ use crate::config::words::Scope;
 use crate::gate::document::Text;
 use crate::http::path::{Pattern, begins_with};
 use crate::http::problem::Problem;
+use crate::openapi::components::object;
+use crate::openapi::reference;
 use crate::upstream::service::Service;
+
+/// Where the document is shown to people.
+const REFERENCE: &str = "/";
 
 /// Who may use a route or a page, and how often.
 #[derive(Debug)]
@@ -53,9 +59,10 @@ pub(crate) struct Page {
     pub(crate) parts: Vec<Part>,
 }
 
-/// The document of the whole system, for everybody.
+/// The document of the whole system, for everybody: for programs, or as a page for people.
 #[derive(Debug)]
 pub(crate) struct Document {
+    path: &'static str,
     access: Access,
     pub(crate) text: Text,
 }
@@ -79,7 +86,7 @@ impl Target<'_> {
 
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Document(_) => DOCUMENT,
+            Self::Document(document) => document.path,
             Self::Route(route) => &route.prefix,
             Self::Page(page) => &page.path,
         }
@@ -88,7 +95,9 @@ impl Target<'_> {
 
 #[derive(Debug)]
 pub(crate) struct Table {
-    document: Option<Document>,
+    documents: Vec<Document>,
+    /// The methods of each path that the document has. Of two that fit, the first counts.
+    documented: Vec<(Pattern, Vec<String>)>,
     routes: Vec<Route>,
     pages: Vec<Page>,
 }
@@ -145,9 +154,24 @@ impl Table {
             })
         });
         let rate = config.openapi.as_ref().and_then(|openapi| openapi.rate.as_deref());
-        let document = document
-            .map(|text| Document { access: access(true, None, rate), text: Text::new(text) });
-        Ok(Self { document, routes, pages: pages.collect::<Result<_, String>>()? })
+        let pages = pages.collect::<Result<Vec<_>, String>>()?;
+        let mut table = Self { documents: Vec::new(), documented: Vec::new(), routes, pages };
+        if let Some(text) = document {
+            let whole: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+            let mut add = |path, text| {
+                table.documents.push(Document { path, access: access(true, None, rate), text });
+            };
+            let page = Text::html(reference::page(&whole), &reference::policy());
+            add(DOCUMENT, Text::json(text));
+            // A system may have a page of its own there.
+            if !config.routes.iter().any(|route| route.prefix.0 == REFERENCE)
+                && !config.pages.iter().any(|page| page.path == REFERENCE)
+            {
+                add(REFERENCE, page);
+            }
+            table.documented = documented(&whole)?;
+        }
+        Ok(table)
     }
 
     /// Finds what serves this request. The longest prefix decides, also over which methods there are: a
@@ -170,9 +194,9 @@ impl Table {
         }
         let methods = self.methods(path);
         if methods.is_empty() {
-            let hint = match self.document {
-                Some(_) => format!("; {DOCUMENT} says what there is"),
-                None => String::new(),
+            let hint = match self.documents.is_empty() {
+                false => format!("; {DOCUMENT} says what there is"),
+                true => String::new(),
             };
             let detail = format!("there is nothing at {path}{hint}");
             return Err(Problem::new(StatusCode::NOT_FOUND, detail));
@@ -182,7 +206,7 @@ impl Table {
     }
 
     fn document_at(&self, path: &str) -> Option<&Document> {
-        self.document.as_ref().filter(|_| path == DOCUMENT)
+        self.documents.iter().find(|document| document.path == path)
     }
 
     /// The routes with the longest prefix of this path.
@@ -192,10 +216,18 @@ impl Table {
         self.routes.iter().filter(move |route| longest == Some(route.prefix.as_str()))
     }
 
-    /// The methods that a path takes, as a list.
+    /// The methods that a path takes, as a list: those of its routes that the document has for it. A path
+    /// that is not in the document has those of its routes.
     pub(crate) fn methods(&self, path: &str) -> String {
         let mut methods: Vec<&str> =
             self.at(path).flat_map(|route| &route.methods).map(Method::as_str).collect();
+        let documented =
+            self.documented.iter().find(|(path_of, _)| path_of.matches(path).is_some());
+        if let Some((_, known)) = documented
+            && methods.iter().any(|method| known.iter().any(|one| one == method))
+        {
+            methods.retain(|method| known.iter().any(|one| one == method));
+        }
         let is_page = self.pages.iter().any(|page| page.pattern.matches(path).is_some());
         if is_page || self.document_at(path).is_some() {
             methods.push("GET");
@@ -204,4 +236,17 @@ impl Table {
         methods.dedup();
         methods.join(", ")
     }
+}
+
+/// The methods of each path of a document, those without parameters first.
+fn documented(document: &Value) -> Result<Vec<(Pattern, Vec<String>)>, String> {
+    let mut paths: Vec<_> = object(&document["paths"]).collect();
+    paths.sort_by_key(|(path, _)| {
+        path.split('/').map(|part| part.starts_with('{')).collect::<Vec<_>>()
+    });
+    let read = paths.into_iter().map(|(path, item)| {
+        let methods = object(item).map(|(method, _)| method.to_uppercase());
+        Ok((Pattern::parse(path)?, methods.collect()))
+    });
+    read.collect()
 }

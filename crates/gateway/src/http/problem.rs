@@ -18,12 +18,14 @@ pub(crate) struct Problem {
     headers: Vec<(HeaderName, String)>,
     /// The parts of the request that are wrong.
     errors: Vec<Value>,
+    /// What kind of problem it is, if its status does not say it.
+    kind: Option<String>,
 }
 
 /// As clients get it.
 #[derive(Serialize)]
 struct Written<'a> {
-    r#type: &'static str,
+    r#type: &'a str,
     title: &'a str,
     status: u16,
     detail: &'a str,
@@ -34,7 +36,8 @@ struct Written<'a> {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), headers: Vec::new(), errors: Vec::new() }
+        let (headers, errors, kind) = (Vec::new(), Vec::new(), None);
+        Self { status, detail: detail.into(), headers, errors, kind }
     }
 
     #[must_use]
@@ -64,6 +67,12 @@ impl Problem {
         self
     }
 
+    /// Of the kind that a service says.
+    #[must_use]
+    pub(crate) fn kind(self, kind: Option<String>) -> Self {
+        Self { kind, ..self }
+    }
+
     /// When the client may try again.
     #[must_use]
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
@@ -73,7 +82,7 @@ impl Problem {
 
     pub(crate) fn answer(self, request_id: &str) -> Answer {
         let written = Written {
-            r#type: "about:blank",
+            r#type: self.kind.as_deref().unwrap_or("about:blank"),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: &self.detail,

@@ -127,9 +127,9 @@ async fn settle(
     let status = answer.status();
     // The service says that it did nothing yet.
     let later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::TOO_EARLY, StatusCode::REQUEST_TIMEOUT];
-    let is_later = later.contains(&status)
-        || (status == StatusCode::SERVICE_UNAVAILABLE
-            && answer.headers().contains_key(RETRY_AFTER));
+    let may_be_later = status == StatusCode::SERVICE_UNAVAILABLE || status.is_client_error();
+    let is_later =
+        later.contains(&status) || (may_be_later && answer.headers().contains_key(RETRY_AFTER));
     if status.is_server_error() || is_later {
         end(database, key, !is_later).await;
         return Ok(answer);

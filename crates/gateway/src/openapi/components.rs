@@ -8,6 +8,26 @@ const PLACE: &str = "#/components/";
 /// The place of the errors that the gateway answers itself.
 pub(crate) const PROBLEM: &str = "#/components/schemas/Problem";
 
+/// The headers of the gateway's answers, with what they look like.
+const HEADERS: [(&str, &str, &str); 3] = [
+    (REQUEST_ID, "Finds the request in the logs.", "^[A-Za-z0-9._-]{8,64}$"),
+    (
+        LIMIT,
+        "What is left of the rate, and for how many seconds: `\"read\";r=598;t=42`.",
+        "^\"[^\"]+\";r=[0-9]+;t=[0-9]+$",
+    ),
+    (
+        POLICY,
+        "The rate, as so many requests in so many seconds: `\"read\";q=600;w=60`.",
+        "^\"[^\"]+\";q=[0-9]+;w=[0-9]+$",
+    ),
+];
+/// Every answer has it.
+pub(crate) const REQUEST_ID: &str = "X-Request-Id";
+/// An answer has both if a rate was judged.
+pub(crate) const LIMIT: &str = "RateLimit";
+pub(crate) const POLICY: &str = "RateLimit-Policy";
+
 /// The components by their places: `schemas/Order`.
 #[derive(Debug)]
 pub(crate) struct Components(BTreeMap<String, Value>);
@@ -18,7 +38,12 @@ pub(crate) struct Names(BTreeMap<String, String>);
 
 impl Components {
     pub(crate) fn new() -> Self {
-        Self(BTreeMap::from([("schemas/Problem".to_owned(), problem())]))
+        let headers = HEADERS.map(|(name, about, pattern)| {
+            let schema = json!({ "type": "string", "pattern": pattern });
+            let header = json!({ "description": about, "schema": schema });
+            (format!("headers/{name}"), header)
+        });
+        Self(headers.into_iter().chain([("schemas/Problem".to_owned(), problem())]).collect())
     }
 
     /// Takes the components of a service. Equal ones are shared. One that is there with another
@@ -146,7 +171,8 @@ fn problem() -> Value {
         "description": "An error (RFC 9457).",
         "required": ["type", "title", "status", "detail"],
         "properties": {
-            "type": text("`about:blank`: the status says what kind of problem it is."),
+            "type": text("`about:blank` if the status says what kind of problem it is. \
+                          `urn:problem-type:ballet:not-yet`: try again after `Retry-After`."),
             "title": text("The status in words."),
             "status": { "type": "integer", "description": "The HTTP status code." },
             "detail": text("What is wrong, and what to do."),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::config::file::{Config, IdempotencyKey, Page, Part};
 use crate::openapi::components::{Components, Names, object};
 use crate::openapi::operation::{Described, resolved, security};
-use crate::openapi::refusals::{self, Demands};
+use crate::openapi::refusals::{self, Demands, RETRY_AFTER};
 use crate::openapi::source::Documents;
 
 /// # Errors
@@ -61,6 +61,10 @@ pub(crate) fn operation(
                 let when = &resolved(document, answer)["description"];
                 if let (Some(status), Some(when)) = (refused, when.as_str()) {
                     refusals::refuse(&mut responses, status, when);
+                    let wait = &resolved(document, answer)["headers"][RETRY_AFTER];
+                    if !wait.is_null() {
+                        refusals::header(&mut responses, status, RETRY_AFTER, wait.clone());
+                    }
                 }
             }
         }

@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::config::file::{Config, IdempotencyKey};
 use crate::config::units::Size;
-use crate::openapi::components::PROBLEM;
+use crate::openapi::components::{LIMIT, POLICY, PROBLEM, REQUEST_ID};
+
+pub(crate) const RETRY_AFTER: &str = "Retry-After";
 
 /// The demands of an operation on its clients.
 #[derive(Debug, Clone, Copy)]
@@ -18,8 +20,13 @@ pub(crate) struct Demands {
     pub(crate) idempotency: IdempotencyKey,
 }
 
-/// Adds the gateway's own answers to those of the service.
+/// Adds the gateway's own answers to those of the service, and its headers to all.
 pub(crate) fn add(config: &Config, demands: Demands, responses: &mut Map<String, Value>) {
+    refusals(config, demands, responses);
+    headers(demands.rate, responses);
+}
+
+fn refusals(config: &Config, demands: Demands, responses: &mut Map<String, Value>) {
     let signs_in = config.jwt.is_some() || !config.api_keys.is_empty();
     let keyed = demands.idempotency != IdempotencyKey::Off;
     let limits = &config.limits;
@@ -42,10 +49,12 @@ pub(crate) fn add(config: &Config, demands: Demands, responses: &mut Map<String,
         ),
         (body.is_some(), 413, body.as_deref().unwrap_or_default()),
         (true, 414, &uri),
+        (body.is_some(), 415, "The body is packed (`Content-Encoding`)."),
         (keyed, 422, "The `Idempotency-Key` was used for another request."),
         (demands.rate, 429, "The client has used up its limit, or failed to sign in too often."),
         (!demands.rate && signs_in, 429, "The client has failed to sign in too often."),
         (true, 431, &headers),
+        (true, 500, "The service or the gateway failed: its log has the request's id."),
         (
             true,
             502,
@@ -67,19 +76,42 @@ pub(crate) fn add(config: &Config, demands: Demands, responses: &mut Map<String,
     ];
     for (_, status, when) in all.into_iter().filter(|(answered, ..)| *answered) {
         refuse(responses, status, when);
-        let header = |description: &str, schema: Value| json!({ "description": description, "schema": schema });
-        let answer = responses.entry(status.to_string()).or_insert(Value::Null);
+        let described =
+            |text: &str, schema: Value| json!({ "description": text, "schema": schema });
+        let text = || json!({ "type": "string" });
         if matches!(status, 409 | 429 | 503) {
-            let text = "The seconds to wait before the next try.";
-            let schema = json!({ "type": "integer", "minimum": 0 });
-            *within(within(answer, "headers"), "Retry-After") = header(text, schema);
+            let seconds = json!({ "type": "integer", "minimum": 0 });
+            let wait = described("The seconds to wait before the next try.", seconds);
+            header(responses, status, RETRY_AFTER, wait);
+        }
+        if status == 415 {
+            let taken = described("`identity`, if the body was packed.", text());
+            header(responses, status, "Accept-Encoding", taken);
         }
         if status == 401 {
-            let text = "What is wrong with the credentials (RFC 6750).";
-            let schema = json!({ "type": "string" });
-            *within(within(answer, "headers"), "WWW-Authenticate") = header(text, schema);
+            let wrong = described("What is wrong with the credentials (RFC 6750).", text());
+            header(responses, status, "WWW-Authenticate", wrong);
         }
     }
+}
+
+/// Adds the headers that the gateway gives to answers. What it refuses before it judges the rate does not
+/// say what is left, so only good answers and 429 are said to.
+fn headers(has_rate: bool, responses: &mut Map<String, Value>) {
+    for (status, answer) in responses.iter_mut() {
+        let is_limited = has_rate && (status.starts_with('2') || status == "429");
+        let names = [(true, REQUEST_ID), (is_limited, LIMIT), (is_limited, POLICY)];
+        for (_, name) in names.into_iter().filter(|(has_it, _)| *has_it) {
+            let place = json!({ "$ref": format!("#/components/headers/{name}") });
+            *within(within(answer, "headers"), name) = place;
+        }
+    }
+}
+
+/// Gives an answer a header.
+pub(crate) fn header(responses: &mut Map<String, Value>, status: u16, name: &str, header: Value) {
+    let answer = responses.entry(status.to_string()).or_insert(Value::Null);
+    *within(within(answer, "headers"), name) = header;
 }
 
 /// Adds a problem. A status that the service answers too has both reasons.

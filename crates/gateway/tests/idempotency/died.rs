@@ -95,8 +95,11 @@ async fn t213_what_the_service_has_not_done_frees_the_key_and_what_it_may_have_d
     let service = Service::start(move |got| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let (busy, lost) = (got.body == b"busy", got.body == b"lost");
-        let mut answer = text(if number == 0 || lost { 503 } else { 201 }, "said");
-        if busy {
+        // What it is about is on its way.
+        let too_early = number == 3;
+        let status = if too_early { 404 } else { 201 };
+        let mut answer = text(if number == 0 || lost { 503 } else { status }, "said");
+        if busy || too_early {
             answer.headers_mut().insert("retry-after", "1".parse().unwrap());
         }
         answer
@@ -108,7 +111,9 @@ async fn t213_what_the_service_has_not_done_frees_the_key_and_what_it_may_have_d
     assert_eq!(shop.post("l", "lost").await.status(), 503);
     let detail = problem(shop.post("l", "lost").await, 409).await;
     assert!(detail.starts_with("nobody knows"), "{detail}");
-    assert_eq!(service.got().len(), 3);
+    assert_eq!(shop.post("m", "early").await.status(), 404);
+    assert_eq!(shop.post("m", "early").await.status(), 201);
+    assert_eq!(service.got().len(), 5);
 }
 
 #[tokio::test]

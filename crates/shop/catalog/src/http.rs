@@ -45,7 +45,7 @@ pub(crate) fn api() -> Api<Handle> {
                 .about(
                     "Finds the products that have all words, in any order and in any field, the \
                      best first. A word also finds longer ones, and those from which it differs by \
-                     a typing error, an accent or an ending.",
+                     a typing error, an accent, an ending or a space.",
                 )
                 .answers(StatusCode::OK, "A page of products."),
         )

@@ -37,6 +37,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_product_price",
         sql: include_str!("../../../../migrations/catalog/0003_product_price.sql"),
     },
+    Migration {
+        name: "0004_word_letters",
+        sql: include_str!("../../../../migrations/catalog/0004_word_letters.sql"),
+    },
 ];
 
 /// The service: its participant, its tables, its HTTP routes.

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
 use ballet::{Abort, Handle, SagaId};
 use ballet_openapi::{
-    Accepted, Api, Created, Either, Events, IdempotencyKey, NoContent, Operation, Value, json,
+    Accepted, Api, Created, Either, Events, IdempotencyKey, NoContent, Operation,
 };
 use paging::{CURSOR, Limit, Page, cursor};
 use schemars::JsonSchema;
@@ -16,10 +16,11 @@ use shop_events::cart::CartCheckedOut;
 use shop_events::{OrderFulfillment, OrderId};
 use sqlx::PgConnection;
 
-use crate::checkout::Impossible;
 use crate::history::StatusChange;
 use crate::order::{Order, Status};
-use crate::prices::{self, Named, NotOffered};
+use crate::prices::{self, Named};
+use crate::refusals::{impossible, not_offered, unknown};
+use crate::requests::{NewOrder, example};
 use crate::watchers::{Limits, Watchers};
 use crate::{cancel, checkout, once, pages, store};
 
@@ -37,6 +38,8 @@ pub(crate) fn routes(handle: Handle, watchers: Limits) -> Router {
 
 pub(crate) fn api() -> Api<Orders> {
     let no_order = "There is no such order.";
+    let on_its_way = "An order that was just checked out may not be here yet: try again after \
+                      `Retry-After`.";
     Api::new("orders", "Places, reads, watches and cancels orders.")
         .get(
             "/orders",
@@ -66,7 +69,8 @@ pub(crate) fn api() -> Api<Orders> {
             read,
             Operation::new("read_order", "Read an order")
                 .answers(StatusCode::OK, "The order.")
-                .refuses(StatusCode::NOT_FOUND, no_order),
+                .refuses(StatusCode::NOT_FOUND, no_order)
+                .not_yet(on_its_way),
         )
         .get(
             "/orders/{order_id}/events",
@@ -81,6 +85,7 @@ pub(crate) fn api() -> Api<Orders> {
                 .answers(StatusCode::OK, "The changes of the status.")
                 .answers(StatusCode::NO_CONTENT, "The client has seen the last change.")
                 .refuses(StatusCode::NOT_FOUND, no_order)
+                .not_yet(on_its_way)
                 .refuses(StatusCode::TOO_MANY_REQUESTS, "The customer watches orders too often.")
                 .refuses(StatusCode::SERVICE_UNAVAILABLE, "Too many clients watch orders."),
         )
@@ -94,29 +99,9 @@ pub(crate) fn api() -> Api<Orders> {
                 )
                 .answers(StatusCode::OK, "The order was cancelled before.")
                 .refuses(StatusCode::NOT_FOUND, no_order)
+                .not_yet(on_its_way)
                 .refuses(StatusCode::CONFLICT, "The order is paid and can no longer be cancelled."),
         )
-}
-
-/// A checkout with an example of every field.
-fn example() -> Value {
-    json!({
-        "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
-        "lines": [{
-            "sku": "mug",
-            "quantity": 2,
-            "unit_price": { "amount_minor": 1250, "currency": "EUR" },
-            "product_version": 1,
-        }],
-        "card_token": "card_approved",
-        "ship_to": {
-            "name": "Pia Kamp",
-            "street": "Am Hafen 3",
-            "postal_code": "20457",
-            "city": "Hamburg",
-            "country": "DE",
-        },
-    })
 }
 
 /// The answer to a placed order.
@@ -127,12 +112,11 @@ struct Placed {
     order_id: OrderId,
 }
 
-/// The body is that of `cart.checked_out.v1`.
 async fn place(
     State(Orders { handle, .. }): State<Orders>,
     caller: Caller,
     key: IdempotencyKey,
-    Json(checkout): Json<CartCheckedOut>,
+    Json(NewOrder(checkout)): Json<NewOrder>,
 ) -> Result<Created<Placed>, Problem> {
     caller.may_act_for(checkout.customer_id, Place::body(["customer_id"]))?;
     let text = key.text().map(|_| text(&checkout)).transpose()?;
@@ -154,25 +138,6 @@ async fn place(
     unit.originate(order).await?;
     unit.commit().await?;
     Ok(placed(order_id))
-}
-
-fn impossible(wrong: &Impossible) -> Problem {
-    let place = Place::body(wrong.field());
-    match wrong {
-        Impossible::OtherPrice { .. } => Problem::conflict(wrong.to_string()).at(place),
-        _ => Problem::unprocessable(wrong.to_string()).at(place),
-    }
-}
-
-fn not_offered(why: &NotOffered) -> Problem {
-    match why {
-        NotOffered::Wrong(wrong) => impossible(wrong),
-        // The client may as well be wrong, and that is no failure of the service.
-        NotOffered::NotYet { is_filled: true, .. } => Problem::conflict(why.to_string()),
-        NotOffered::NotYet { is_filled: false, .. } => {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, why.to_string())
-        }
-    }
 }
 
 fn placed(order_id: OrderId) -> Created<Placed> {
@@ -204,7 +169,8 @@ async fn read(
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<Order>, Problem> {
     let order = store::find(handle.db(), order_id).await?;
-    order.filter(|order| order.is_for(&caller)).map(Json).ok_or_else(|| unknown(order_id))
+    let order = order.filter(|order| order.is_for(&caller));
+    order.map(Json).ok_or_else(|| unknown(order_id, handle.now()))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -258,7 +224,7 @@ async fn cancel(
     let mut unit = handle.saga_unit(SagaId(order_id.0)).await?;
     let order = store::find(unit.tx().db(), order_id).await?;
     if !order.is_some_and(|order| order.is_for(&caller)) {
-        return Err(unknown(order_id));
+        return Err(unknown(order_id, handle.now()));
     }
     let now = match unit.abort::<OrderFulfillment>(cancel::by_customer(order_id)).await? {
         Abort::Aborted => true,
@@ -269,11 +235,8 @@ async fn cancel(
             )));
         }
     };
-    let order = store::find(unit.tx().db(), order_id).await?.ok_or_else(|| unknown(order_id))?;
+    let order = store::find(unit.tx().db(), order_id).await?;
+    let order = order.ok_or_else(|| unknown(order_id, handle.now()))?;
     unit.commit().await?;
     Ok(if now { Either::This(Accepted(order)) } else { Either::That(Json(order)) })
-}
-
-fn unknown(order_id: OrderId) -> Problem {
-    Problem::not_found(format!("there is no order {order_id}"))
 }

@@ -16,6 +16,8 @@ mod order;
 mod pages;
 mod prices;
 mod projections;
+mod refusals;
+mod requests;
 pub mod steps;
 mod store;
 mod watchers;

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::history::{History, StatusChange};
 use crate::order::Status;
+use crate::refusals::unknown;
 use crate::store;
 
 /// The pause between two looks at the watched orders.
@@ -74,7 +75,7 @@ impl Watchers {
         let history = store::history(self.0.handle.db(), order_id)
             .await?
             .filter(|history| caller.is_allowed(history.customer_id))
-            .ok_or_else(|| Problem::not_found(format!("there is no order {order_id}")))?;
+            .ok_or_else(|| unknown(order_id, self.0.handle.now()))?;
         if history.has_ended() && history.after(seen).next().is_none() {
             return Ok(None);
         }

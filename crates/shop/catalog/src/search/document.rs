@@ -28,7 +28,9 @@ impl Document {
     pub(crate) fn new<'a>(heading: impl IntoIterator<Item = Weighted<'a>>, rest: &str) -> Self {
         let mut places: BTreeMap<String, (usize, char)> = BTreeMap::new();
         let mut position = 0;
+        let mut joined: BTreeSet<String> = BTreeSet::new();
         for (weight, text) in heading {
+            joined.extend(pairs(text));
             read(text, |word, is_next| {
                 position = (position + usize::from(is_next)).min(LAST);
                 places.entry(word).or_insert((position, weight));
@@ -44,12 +46,19 @@ impl Document {
         for (word, (position, weight)) in &places {
             write!(heading, "'{word}':{position}{weight} ").ok();
         }
-        for word in &all {
+        for word in all.iter().chain(joined.iter().filter(|word| !all.contains(*word))) {
             write!(words, "'{word}' ").ok();
         }
         let vocabulary = all.into_iter().filter(|word| may_be_meant(word)).collect();
         Self { heading, words, vocabulary }
     }
+}
+
+/// The neighbours of a text as one word each: `tea pot` is found as `teapot`, too.
+fn pairs(text: &str) -> impl Iterator<Item = String> {
+    let words = words(text);
+    let pairs: Vec<String> = words.windows(2).filter_map(|pair| pair[0].joined(&pair[1])).collect();
+    pairs.into_iter()
 }
 
 /// Gives every spelling of every word of a text, and whether it is of the next word.
@@ -85,7 +94,7 @@ mod tests {
         );
         assert_eq!(
             document.words,
-            "'7' 'a' 'blue' 'cotton' 'for' 'mueller' 'muller' 'of' 'shirt' 'shirt7' 't' 'tshirt' "
+            "'7' 'a' 'blue' 'cotton' 'for' 'mueller' 'muller' 'of' 'shirt' 'shirt7' 't' 'tshirt' 'bluet' "
         );
         let vocabulary = ["blue", "cotton", "for", "mueller", "muller", "shirt", "tshirt"];
         assert_eq!(document.vocabulary, vocabulary);

@@ -52,33 +52,36 @@ impl Query {
 
     /// All words are in the title as they are.
     pub(crate) fn in_title(&self) -> Wanted {
-        self.wanted(|word, _| lexemes(word.spellings(), "A"))
+        self.wanted(|_, word| lexemes(word.spellings(), "A"))
     }
 
     /// Words of the title begin with all words.
     pub(crate) fn begin_in_title(&self) -> Wanted {
-        self.wanted(|word, _| self.beginnings(word, "A"))
+        self.wanted(|_, word| self.beginnings(word, "A"))
     }
 
     /// Words of the product begin with all words.
     pub(crate) fn begin(&self) -> Wanted {
-        self.wanted(|word, _| self.beginnings(word, ""))
+        self.wanted(|_, word| self.beginnings(word, ""))
     }
 
     /// The product has words that begin with all words or are like them, given the words of
-    /// products that are similar to the unsure ones.
+    /// products that are similar to the unsure ones. A word and its neighbour may be one there.
     pub(crate) fn alike(&self, similar: &[Similar]) -> Wanted {
-        self.wanted(|word, is_last| {
+        self.wanted(|at, word| {
+            let is_last = at + 1 == self.words.len();
             let corrections = corrections(&word.plain, is_last, similar);
             let others = corrections.into_iter().chain(uninflected(&word.plain));
-            [self.beginnings(word, ""), lexemes(others, "")].concat()
+            let joined = self.words[at.saturating_sub(1)..].windows(2).take(1 + at.min(1));
+            let joined: Vec<String> = joined.filter_map(|pair| pair[0].joined(&pair[1])).collect();
+            let joined = lexemes(joined.iter().map(String::as_str), "*");
+            [self.beginnings(word, ""), lexemes(others, ""), joined].concat()
         })
     }
 
     /// All words, each by any of its alternatives.
-    fn wanted(&self, alternatives: impl Fn(&Word, bool) -> Vec<String>) -> Wanted {
-        let numbered = self.words.iter().zip(1..);
-        let words = numbered.map(|(word, number)| alternatives(word, number == self.words.len()));
+    fn wanted(&self, alternatives: impl Fn(usize, &Word) -> Vec<String>) -> Wanted {
+        let words = self.words.iter().enumerate().map(|(at, word)| alternatives(at, word));
         let words: Vec<String> = words.map(|any| format!("({})", any.join(" | "))).collect();
         Wanted { all: words.join(" & "), any: words.join(" | ") }
     }
@@ -140,7 +143,7 @@ mod tests {
         assert_eq!(blue.begin().all, "('blue':*) & ('ketel':*)");
         assert_eq!(blue.begin().any, "('blue':*) | ('ketel':*)");
         let similar = [("blue", "glue"), ("ketel", "metal"), ("ketel", "kettle")];
-        let all = "('blue':* | 'glue':) & ('ketel':* | 'kettle':)";
+        let all = "('blue':* | 'glue': | 'blueketel':*) & ('ketel':* | 'kettle': | 'blueketel':*)";
         assert_eq!(alike("Blue ketel", &similar), all);
         assert_eq!(query("Müller").in_title().all, "('muller':A | 'mueller':A)");
         assert_eq!(alike("dishes", &[]), "('dishes':* | 'dish':)");
@@ -154,6 +157,14 @@ mod tests {
         assert!(alike("tepo", &similar).contains("'teapot'"));
         assert!(alike("blue tepo", &similar).contains("'teapot'"));
         assert!(!alike("tepo blue", &similar).contains("'teapot'"));
+    }
+
+    #[test]
+    fn neighbours_may_be_one_word() {
+        let all = "('blue':* | 'bluetea':*) & ('tea':* | 'bluetea':* | 'teapot':*) & \
+                   ('pot':* | 'teapot':*)";
+        assert_eq!(alike("blue tea pot", &[]), all);
+        assert_eq!(alike("a b", &[]), "('a':) & ('b':)");
     }
 
     #[test]

@@ -15,7 +15,16 @@ pub(super) struct Word {
     pub(super) spelt: Option<String>,
 }
 
+/// The fewest letters of two words as one. Fewer begin too many words.
+const JOINED: usize = 4;
+
 impl Word {
+    /// This word and the next as one.
+    pub(super) fn joined(&self, next: &Self) -> Option<String> {
+        let joined = format!("{}{}", self.plain, next.plain);
+        (joined.chars().count() >= JOINED).then(|| joined.chars().take(LONGEST).collect())
+    }
+
     /// Its spellings, one or two.
     pub(super) fn spellings(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.plain.as_str()).chain(self.spelt.as_deref())
@@ -73,6 +82,8 @@ fn undecomposed(letter: char) -> Option<&'static str> {
         'đ' | 'ð' => "d",
         'þ' => "th",
         'ı' => "i",
+        // At the end of a word it is written so.
+        'ς' => "σ",
         _ => return None,
     })
 }
@@ -106,6 +117,7 @@ mod tests {
             ("Łódź, Ærø; STRASSE/Straße", &["lodz", "aero", "strasse", "strasse"]),
             ("ﬁne ＷＩＤＥ İstanbul ½", &["fine", "wide", "istanbul", "1", "2"]),
             ("ЧАЙНИК чашка", &["чаиник", "чашка"]),
+            ("ΚΑΦΕΣ καφές", &["καφεσ", "καφεσ"]),
             ("☕️ \"quoted\" & | ! :* <-> ('", &["quoted"]),
             ("", &[]),
         ] {

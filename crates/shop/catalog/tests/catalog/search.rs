@@ -17,6 +17,8 @@ const SHOP: &[(&str, &str, &str)] = &[
     ("x200", "Toaster X200", "Two slices."),
     ("x300", "Toaster X300", "Three slices."),
     ("samovar", "Самовар", "Для чая."),
+    ("briki", "Μπρίκι καφές", "Για δύο."),
+    ("enamel-1", "Coffee pot", "Enamel."),
 ];
 
 async fn stocked(name: &str) -> World {
@@ -88,6 +90,18 @@ async fn what_people_type_is_found_the_best_first() {
         ("household самовар", &["samovar"]),
         ("САМОВАР", &["samovar"]),
         ("сам", &["samovar"]),
+        // Typing errors in other letters, whatever the locale of the database is.
+        ("сомовар", &["samovar"]),
+        ("самвоар", &["samovar"]),
+        ("САМОВР", &["samovar"]),
+        ("μπρικη", &["briki"]),
+        ("ΜΠΡΙΚΙ ΚΑΦΕΣ", &["briki"]),
+        ("καφσε", &["briki"]),
+        // Two words that are one, and one that is two.
+        ("tea pot", &["teapot", "shirt"]),
+        ("tea po", &["teapot", "shirt"]),
+        ("ket tle", &["kettle", "descaler"]),
+        ("coffeepot", &["enamel-1"]),
         ("unicorn", &[]),
         ("kettle unicorn", &[]),
     ] {

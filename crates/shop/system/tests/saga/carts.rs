@@ -1,10 +1,11 @@
 //! Orders that begin with a cart.
 
+use ballet::Clock;
 use ballet_stage::wait_until;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::shop::{SOON, Shop, mugs};
+use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
 
 #[tokio::test]
 async fn a_cart_is_bought_at_the_price_that_it_showed() {
@@ -47,6 +48,55 @@ async fn a_declined_card_leaves_the_cart_to_be_bought_with_another() {
     shop.is_sound().await;
     assert_eq!(shop.stock("mug").await["committed"], 1);
     shop.close().await;
+}
+
+#[tokio::test]
+async fn an_order_right_after_its_checkout_is_not_yet_there_and_then_it_is() {
+    let shop = Shop::with("gw_not_yet", Opened { gateway: true, ..USUAL }).await;
+    sold(&shop, "mug", 1_250).await;
+    let door = shop.door("orders").to_owned();
+    let clock = Clock::system();
+    // It might have been checked out just now, or not: it is nowhere yet. An old one is not on its way.
+    let (new, old) =
+        (clock.new_id(clock.now()).to_string(), "0193f7a0-0000-7000-8000-000000000000");
+    for (order_id, not_yet) in [(new.as_str(), true), (old, false)] {
+        let order = format!("{door}/orders/{order_id}");
+        let key = |number: u8| format!("{order_id}-{number}");
+        for request in [
+            shop.client.get(&order),
+            shop.client.get(format!("{order}/events")),
+            shop.client.get(format!("{door}/pages/order/{order_id}")),
+            shop.client.post(format!("{order}/cancel")).header("Idempotency-Key", key(1)),
+        ] {
+            let said = format!("{request:?}");
+            let answer = request.send().await.expect("an answer");
+            is_not_there(answer, not_yet, &said).await;
+        }
+    }
+    let cart = opened(&shop, 1).await;
+    let checkout = check_out(&shop, &cart, "\"1\"", "card_approved").await;
+    let order = format!("{door}{}", checkout.headers()["location"].to_str().expect("a path"));
+    wait_until("the order", SOON, || async {
+        let answer = shop.client.get(&order).send().await?;
+        if answer.status() == StatusCode::OK {
+            return Ok::<_, reqwest::Error>(Some(()));
+        }
+        is_not_there(answer, true, &order).await;
+        Ok(None)
+    })
+    .await
+    .expect("it is there in time");
+    shop.close().await;
+}
+
+/// Checks what is said of an order that is not there.
+async fn is_not_there(answer: reqwest::Response, not_yet: bool, said: &str) {
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{said}");
+    let wait = answer.headers().get("retry-after").cloned();
+    let problem: Value = answer.json().await.expect("JSON");
+    let kind = if not_yet { ballet::http::NOT_YET } else { "about:blank" };
+    assert_eq!(problem["type"], kind, "{said}: {problem}");
+    assert_eq!(wait.is_some(), not_yet, "{said}: {problem}");
 }
 
 /// Publishes a product, and waits until carts know it; its URL.

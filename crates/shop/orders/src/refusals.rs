@@ -1,0 +1,77 @@
+//! What cannot be done with an order, in a sentence each.
+
+use axum::http::StatusCode;
+use ballet::core::id;
+use ballet::http::{Place, Problem};
+use jiff::{SignedDuration, Timestamp};
+use shop_events::OrderId;
+
+use crate::checkout::Impossible;
+use crate::prices::NotOffered;
+
+/// How long an order may take from its checkout to here.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(1);
+
+/// The caller has no such order. If it was checked out just now, nobody here knows that, or whose it is. So
+/// the age of the id decides what is said, of nobody's order as of somebody else's.
+pub(crate) fn unknown(order_id: OrderId, now: Timestamp) -> Problem {
+    let age = id::time_of(order_id.0).map(|drawn| now.duration_since(drawn).abs());
+    let there_is_none = format!("there is no order {order_id}");
+    if age.is_some_and(|age| age < ON_ITS_WAY) {
+        return Problem::not_yet(format!(
+            "{there_is_none} yet: one that was just checked out is here in a moment, try again"
+        ));
+    }
+    Problem::not_found(there_is_none)
+}
+
+pub(crate) fn impossible(wrong: &Impossible) -> Problem {
+    let place = Place::body(wrong.field());
+    match wrong {
+        Impossible::OtherPrice { .. } => Problem::conflict(wrong.to_string()).at(place),
+        _ => Problem::unprocessable(wrong.to_string()).at(place),
+    }
+}
+
+pub(crate) fn not_offered(why: &NotOffered) -> Problem {
+    match why {
+        NotOffered::Wrong(wrong) => impossible(wrong),
+        // The client may as well be wrong, and that is no failure of the service.
+        NotOffered::NotYet { is_filled: true, .. } => Problem::conflict(why.to_string()),
+        NotOffered::NotYet { is_filled: false, .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, why.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_may_be_on_its_way_for_a_minute_from_the_time_in_its_id() {
+        let drawn: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+        let millis = u128::try_from(drawn.as_millisecond()).expect("after 1970");
+        let of = |version: u128| OrderId::from(uuid(millis << 80 | version << 76 | 0x8 << 60 | 1));
+        for (order_id, seconds, not_yet) in [
+            (of(7), 0, true),
+            (of(7), 59, true),
+            (of(7), 60, false),
+            // The clock of who drew it is ahead. An id from next year stays none.
+            (of(7), -59, true),
+            (of(7), -60, false),
+            // It has no time.
+            (of(4), 0, false),
+        ] {
+            let now = drawn + SignedDuration::from_secs(seconds);
+            let problem = unknown(order_id, now);
+            assert_eq!(problem.status, 404);
+            let expected = if not_yet { ballet::http::NOT_YET } else { "about:blank" };
+            assert_eq!(problem.r#type, expected, "{order_id} after {seconds} s");
+        }
+    }
+
+    fn uuid(number: u128) -> sqlx::types::Uuid {
+        sqlx::types::Uuid::from_u128(number)
+    }
+}
