@@ -285,7 +285,7 @@ async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
     fs::write(&contract, sound.replace("\"do_part\",", "\"do_part\", \"refuses\": 1,"))
         .expect("written");
     let (code, said) = place.ballet(&["check"], "harbour").await;
-    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("pantry.json is not a contract: unknown field `refuses`"), "{said}");
 
     let mut elsewhere = place.command(BALLET, &["check"], "");
