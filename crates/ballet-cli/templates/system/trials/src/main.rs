@@ -4,14 +4,19 @@ mod audit;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use ballet::{Event, EventType};
 use ballet_trials::{
-    Attempt, Audit, Begun, Case, End, Operation, Report, Seen, ServiceProgram, Site, Trial,
+    Attempt, Audit, Begun, Case, End, Operation, Report, Seen, ServiceProgram, Site, Trial, seen,
+    send_until_answered,
 };
-use my_service::events::{RequestAccepted, RequestMade, RequestWithdrawn};
+use my_service::events::{RequestAnswered, RequestConfirmed, RequestId};
+use serde_json::{Value, json};
 use uuid::Uuid;
+
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The system.
 #[derive(Debug)]
@@ -21,7 +26,7 @@ struct Requests;
 #[derive(Debug)]
 enum Client {
     Asks,
-    SaysNothing,
+    AsksForTooMany,
     Withdraws,
 }
 
@@ -29,7 +34,7 @@ impl Trial for Requests {
     type Case = Client;
 
     const NAME: &'static str = "my_system";
-    const COMPLETED: &'static [EventType] = &[RequestAccepted::TYPE];
+    const COMPLETED: &'static [EventType] = &[RequestConfirmed::TYPE];
     const SAGAS: &'static str = "requests";
 
     fn services(&self) -> Vec<ServiceProgram> {
@@ -42,31 +47,35 @@ impl Trial for Requests {
     fn cases(&self) -> Vec<Case<Client>> {
         vec![
             Case::new("a request", 80, Client::Asks),
-            Case::new("a request that says nothing", 10, Client::SaysNothing),
+            Case::new("a request for too many", 10, Client::AsksForTooMany),
             Case::new("a request that is withdrawn", 10, Client::Withdraws),
         ]
     }
 
-    async fn play(&self, client: &Client, _number: usize, site: &Site) -> Result<Begun> {
-        let text = if matches!(client, Client::SaysNothing) { "" } else { "A table for two" };
-        let saga = ask(text, site).await?;
+    async fn play(&self, client: &Client, number: usize, site: &Site) -> Result<Begun> {
+        let places = if matches!(client, Client::AsksForTooMany) { 9 } else { 2 };
+        let wish = json!({ "text": "A table by the window", "places": places });
+        let made = ask(site, number, "/requests", &wish).await?;
+        let saga: Uuid = serde_json::from_value(made["request_id"].clone())?;
         let end = match client {
-            Client::Asks => End::Completed,
-            Client::SaysNothing => End::aborted("it does not say what is wanted"),
+            Client::Asks => {
+                let answered = RequestAnswered { request_id: RequestId(saga) };
+                site.publish("clerk", saga, &answered).await?;
+                End::Completed
+            }
+            Client::AsksForTooMany => End::aborted("there are 8 places at most"),
             Client::Withdraws => {
-                site.wait_for(saga, RequestAccepted::TYPE).await;
-                site.publish("client", saga, &RequestWithdrawn { request_id: saga }).await?;
+                ask(site, number, &format!("/requests/{saga}/withdraw"), &Value::Null).await?;
                 End::aborted("it was withdrawn")
             }
         };
         Ok(Begun { saga, end })
     }
 
-    /// A request needs no service, for the broker keeps it. What takes an answer `.needs("my_service")`.
     async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
         let site = Arc::clone(site);
         let request = move || makes_a_request(Arc::clone(&site));
-        Ok(vec![Operation::does("make a request", request).followed()])
+        Ok(vec![Operation::does("make a request", request).needs("my_service").followed()])
     }
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
@@ -74,17 +83,42 @@ impl Trial for Requests {
     }
 }
 
-/// Makes a request. Returns its saga.
-async fn ask(text: &str, site: &Site) -> Result<Uuid> {
-    let saga = site.new_id();
-    let request = RequestMade { request_id: saga, text: text.to_owned() };
-    site.publish("client", saga, &request).await?;
-    Ok(saga)
+/// A client makes a request once, and the clerk answers it.
+async fn makes_a_request(site: Arc<Site>) -> Result<Attempt> {
+    let Ok(url) = site.url("my_service", 0).await else { return Ok(Seen::Nothing.into()) };
+    let wish = json!({ "text": "A table by the window", "places": 2 });
+    let request = site.http.post(format!("{url}/requests"));
+    let request = request.header("Idempotency-Key", site.new_id().to_string());
+    let (seen, made) = seen(request.json(&wish)).await?;
+    if seen != Seen::Works {
+        return Ok(seen.into());
+    }
+    let saga: Uuid = serde_json::from_value(made["request_id"].clone())?;
+    let answered = RequestAnswered { request_id: RequestId(saga) };
+    site.publish("clerk", saga, &answered).await?;
+    Ok(Attempt { seen, begun: Some(Begun { saga, end: End::Completed }) })
 }
 
-async fn makes_a_request(site: Arc<Site>) -> Result<Attempt> {
-    let saga = ask("A table for two", &site).await?;
-    Ok(Attempt { seen: Seen::Works, begun: Some(Begun { saga, end: End::Completed }) })
+/// Asks the service until it has answered: it may be killed meanwhile. The key makes it one request.
+async fn ask(site: &Site, number: usize, path: &str, body: &Value) -> Result<Value> {
+    let key = site.new_id().to_string();
+    loop {
+        // It is nowhere while it starts again.
+        let Ok(url) = site.url("my_service", number).await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let request = site.http.post(format!("{url}{path}")).header("Idempotency-Key", &key);
+        let Ok(answer) = send_until_answered(request.json(body)).await else { continue };
+        let status = answer.status();
+        let text = answer.text().await.unwrap_or_default();
+        match serde_json::from_str(&text) {
+            Ok(answer) if status.is_success() => return Ok(answer),
+            Err(_) if status.is_success() && text.is_empty() => return Ok(Value::Null),
+            _ if status.is_server_error() => {}
+            _ => anyhow::bail!("{path} was answered with {status}: {text}"),
+        }
+    }
 }
 
 fn main() -> ExitCode {
