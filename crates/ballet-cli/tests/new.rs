@@ -61,7 +61,10 @@ impl Place {
         let here = self.0.canonicalize().expect("a directory");
         let up = "../".repeat(here.components().count() - 1);
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize();
-        format!("{up}{}", checkout.expect("a checkout").display().to_string().trim_start_matches('/'))
+        format!(
+            "{up}{}",
+            checkout.expect("a checkout").display().to_string().trim_start_matches('/')
+        )
     }
 
     async fn ballet(&self, arguments: &[&str], below: &str) -> (Option<i32>, String) {
@@ -375,6 +378,10 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
     let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
     assert_eq!(code, Some(0), "{said}");
     let inside = concat!(env!("CARGO_MANIFEST_DIR"), "/target/harbour");
+    let nowhere = ["new", "system", "other", "--ballet", "nowhere"];
+    let (code, said) = place.ballet(&nowhere, "").await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("no checkout of ballet in nowhere"), "{said}");
     for (arguments, below, why) in [
         (&["new", "system", "harbour"], "", "exists already: nothing was written"),
         (&["new", "system", "Old Harbour"], "", "lower case with underscores"),
@@ -383,7 +390,6 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
         (&["new", "service", "journal"], "harbour", "a service's name is its own"),
         (&["new", "service", "trials"], "harbour", "choose another name"),
         (&["new", "service", "gateway"], "harbour", "choose another name"),
-        (&["new", "system", "other", "--ballet", "nowhere"], "", "no checkout of ballet in nowhere"),
     ] {
         let (code, said) = place.ballet(arguments, below).await;
         assert_eq!(code, Some(2), "{said}");

@@ -218,7 +218,7 @@ fn enter(root: &Path, place: &str, name: &str) -> Result<()> {
             "adds its service here.\n",
             format!("            ServiceProgram::of({name}::service),\n"),
         ),
-        ("compose.yaml", "      SERVICES: ", format!("{name} ")),
+        ("compose.yaml", "\n      SERVICES: ", format!("{name} ")),
         ("compose.yaml", "adds its service here.\n", CONTAINER.replace("my_service", name)),
     ] {
         let file = root.join(path);

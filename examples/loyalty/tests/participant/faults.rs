@@ -253,7 +253,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         name: "it takes what is older than its memory",
         scenario: Scenario::OldIds,
-        says: EVENT,
+        says: "the dead letters",
         changes: &[("saga.py", "        check_age(message, now)\n", "")],
     },
 ];
