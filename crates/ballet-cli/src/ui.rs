@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+pub(crate) use ballet_terminal::ui::say;
 use ballet_terminal::{Table, columns, plain};
 use clap::ValueEnum;
 use console::Style;
@@ -24,11 +25,6 @@ pub(crate) enum Output {
     Json,
     /// One JSON object per line
     Jsonl,
-}
-
-/// Prints progress or an error. Errors of writing are ignored: the reader may be gone.
-pub(crate) fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").ok();
 }
 
 /// Prints a line of the result.

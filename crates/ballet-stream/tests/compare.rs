@@ -74,7 +74,9 @@ fn differences_by(
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let comparison = Comparison::new(&folder, sagas.0, sagas.1, HashSet::new());
     let mut comparison = rules(comparison.expect("a folder"));
-    expected.iter().for_each(|record| comparison.expect(record).expect("written"));
+    for record in expected {
+        comparison.expect(record).expect("written");
+    }
     for record in actual {
         assert!(comparison.came(record).expect("written"));
     }

@@ -8,12 +8,16 @@ use std::time::{Duration, Instant};
 use console::Style;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::text::{columns_of_errors, folded};
+
 /// The time between two lines of progress where there is no bar.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Prints a line of progress or an error. Errors of writing are ignored: the reader may be gone.
+/// Prints a line of progress or an error, folded to the terminal. Errors of writing are ignored: the reader may be
+/// gone.
 pub fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").ok();
+    let folded = columns_of_errors().map(|room| folded(line, room));
+    writeln!(std::io::stderr(), "{}", folded.as_deref().unwrap_or(line)).ok();
 }
 
 /// Prints a line of the result.

@@ -37,7 +37,7 @@ pub(crate) struct Selection {
     /// Only those with this message id; its last digits are enough
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     pub(crate) id: Vec<String>,
-    /// Only those of this saga
+    /// Only those of this saga; the last digits of its id are enough
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     saga: Option<String>,
     /// Only those that died longer ago than this: `90s`, `30min`, `2h`, `7d`
@@ -68,7 +68,10 @@ impl Selection {
         self.require_whole_ids(missed.events().into_iter().map(|event| event.id))?;
         missed.retain(|event| {
             self.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
-                && self.saga.as_ref().is_none_or(|wanted| Some(wanted) == event.saga.as_ref())
+                && self
+                    .saga
+                    .as_ref()
+                    .is_none_or(|end| event.saga.as_ref().is_some_and(|saga| is_end(end, saga)))
                 && (self.id.is_empty() || self.names(event.id))
         });
         Ok(())

@@ -1,5 +1,6 @@
 //! `ballet inbox waiting`: how much has come to each service and waits, and since when.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio::time::sleep;
 use crate::exit::{Done, with_advice, words};
 use crate::options::GlobalOptions;
 use crate::systems::services_or_all;
+use crate::topology::management::{Management, SOON};
 use crate::ui::{self, Output};
 
 pub(super) const EXAMPLES: &str = "\
@@ -24,7 +26,8 @@ Examples:
   ballet inbox waiting
   ballet inbox waiting -o jsonl | jq 'select(.ready > 1000)'
 
-queue: messages that no process has taken yet, and the processes that read them. retries: messages that
+queue: messages that no process has taken yet. taken: those that a process has taken and not handled; the
+management API knows them (RABBITMQ_MANAGEMENT_URL). readers: the processes that read them. retries: messages that
 failed and are tried again by themselves. calls: requests to the outside without an answer. dead: dead
 letters. It asks the broker (AMQP_URL) and the services' databases (DATABASE_URL with {service} in it),
 and changes nothing. What is away, or not shown to this user of the broker, is named, and the rest is
@@ -39,12 +42,17 @@ pub(crate) struct Args {
     /// Only this service [default: all known services]
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
+    /// RabbitMQ's management API, with user and password [default: RABBITMQ_MANAGEMENT_URL]
+    #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
+    management_url: Option<String>,
 }
 
 /// What waits for one service. What could not be asked is `None`.
 struct Row {
     service: String,
     queue: Option<Found>,
+    /// The messages that processes have taken and not handled.
+    taken: Option<u64>,
     dead: Option<Found>,
     tables: Option<(bool, InboxWaits)>,
 }
@@ -55,6 +63,14 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let connected = options.broker()?.connect("ballet inbox").await;
     let session = connected.map_err(|error| with_advice(error.into()));
     let session = session.map_err(|error| away.push(words(&error))).ok();
+    let taken = match &session {
+        Some(session) => taken(args, &session.peer().vhost).await,
+        None => Ok(None),
+    };
+    let taken = taken.unwrap_or_else(|error| {
+        away.push(format!("what processes have taken: {}", words(&error)));
+        None
+    });
     let mut rows = Vec::new();
     for service in known {
         let mut queues = [None, None];
@@ -78,13 +94,26 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             }
         };
         let [queue, dead] = queues;
-        rows.push(Row { service, queue, dead, tables });
+        let taken = taken.as_ref().and_then(|taken| taken.get(&service).copied());
+        rows.push(Row { service, queue, taken, dead, tables });
     }
     if let Some(session) = session {
         session.close().await;
     }
     show(&rows, options);
     Ok(Done::listed_without(&away))
+}
+
+/// The number of unacknowledged messages of each queue, if the management API is named. AMQP does not tell it.
+async fn taken(args: &Args, vhost: &str) -> Result<Option<BTreeMap<String, u64>>> {
+    let of_services = || std::env::var("RABBITMQ_MANAGEMENT_URL").ok();
+    let Some(address) = args.management_url.clone().or_else(of_services) else { return Ok(None) };
+    let queues = Management::within(SOON, &address, vhost)?.queues().await?;
+    let count = |queue: &Value| {
+        let name = queue["name"].as_str()?.to_owned();
+        Some((name, queue["messages_unacknowledged"].as_u64()?))
+    };
+    Ok(Some(queues.iter().filter_map(count).collect()))
 }
 
 /// RabbitMQ reports a quorum queue as empty and without readers if it cannot find out within 250 ms, so
@@ -127,6 +156,7 @@ fn show(rows: &[Row], options: &GlobalOptions) {
             json!({
                 "service": row.service,
                 "ready": row.queue.map(|queue| queue.messages),
+                "taken": row.taken,
                 "readers": row.queue.map(|queue| queue.consumers),
                 "alive": row.tables.map(|(is_alive, _)| is_alive),
                 "retries": waits(row).map(|waits| waits.retries.count),
@@ -141,9 +171,19 @@ fn show(rows: &[Row], options: &GlobalOptions) {
         return;
     }
     let now = options.clock.now();
-    let header =
-        ["service", "queue", "readers", "retries", "for", "next attempt", "calls", "for", "dead"];
-    let mut table = Table::new(header).right([1, 2, 3, 6, 8]);
+    let header = [
+        "service",
+        "queue",
+        "taken",
+        "readers",
+        "retries",
+        "for",
+        "next attempt",
+        "calls",
+        "for",
+        "dead",
+    ];
+    let mut table = Table::new(header).right([1, 2, 3, 4, 7, 9]);
     for row in rows {
         let count = |count: Option<u64>| Cell::from(count.map(ui::grouped));
         let line = |line: fn(&InboxWaits) -> Waiting| {
@@ -157,6 +197,7 @@ fn show(rows: &[Row], options: &GlobalOptions) {
         table.row([
             Cell::from(&row.service),
             count(row.queue.map(|queue| queue.messages.into())),
+            count(row.taken),
             count(row.queue.map(|queue| queue.consumers.into())),
             retries,
             retries_for,

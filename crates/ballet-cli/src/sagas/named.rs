@@ -1,4 +1,5 @@
-//! A saga as it is named on the command line: by its id, or by a business key that services declare.
+//! A saga as it is named on the command line: by its id or the end of it, or by a business key that services
+//! declare.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -6,8 +7,8 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
 use ballet::core::{EventType, Key, Role};
-use ballet_ops::sagas::{KeyIs, KeyedSagas, keyed};
-use ballet_stream::{Filter, Start};
+use ballet_ops::sagas::{KeyIs, KeyedSagas, ending, keyed};
+use ballet_stream::{Filter, Record, Start};
 use uuid::Uuid;
 
 use crate::exit::usage;
@@ -21,10 +22,14 @@ use crate::ui;
 /// The most ids that an error names.
 const MOST: usize = 10;
 
-/// A saga's id, or `KEY=VALUE`.
+/// The fewest digits of an id that name a saga: as many as are shown where room is short.
+const SHORT: usize = 8;
+
+/// A saga's id, the last digits of one, or `KEY=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Named {
     Id(Uuid),
+    End(String),
     Key { name: String, value: String },
 }
 
@@ -35,11 +40,19 @@ impl FromStr for Named {
         if let Ok(id) = Uuid::try_parse(given) {
             return Ok(Self::Id(id));
         }
+        let is_digit = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+        if (SHORT..36).contains(&given.len()) && given.bytes().all(is_digit) {
+            return Ok(Self::End(given.to_lowercase()));
+        }
         match given.split_once('=') {
             Some((name, value)) if !name.is_empty() && !value.is_empty() => {
                 Ok(Self::Key { name: name.to_owned(), value: value.to_owned() })
             }
-            _ => Err("expected a saga's id, or KEY=VALUE such as order=ABC".to_owned()),
+            _ => Err(
+                "expected a saga's id, the last eight digits of it or more, or KEY=VALUE such as \
+                      order=ABC"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -60,17 +73,21 @@ impl Named {
         match (first, second) {
             (Some(saga), None) => Ok(*saga),
             (None, _) if is_partial => bail!("no saga was found by {self} in what could be read"),
-            (None, _) => Err(usage(format!(
-                "no saga has {self} in an event that a ledger or the journal still has"
-            ))),
+            (None, _) => Err(usage(match self {
+                Self::Id(_) | Self::End(_) => format!("no ledger and no journal has a saga {self}"),
+                Self::Key { .. } => {
+                    format!("no saga has {self} in an event that a ledger or the journal still has")
+                }
+            })),
             (Some(_), Some(_)) => {
                 let mut ids: Vec<String> =
                     sagas.iter().rev().take(MOST).map(ToString::to_string).collect();
                 if sagas.len() > MOST {
                     ids.push("...".to_owned());
                 }
+                let have = if matches!(self, Self::End(_)) { "end with" } else { "have" };
                 Err(usage(format!(
-                    "{} sagas have {self}: name one by its id; `{} sagas list {self}` shows them:\n  {}",
+                    "{} sagas {have} {self}: name one by its id; `{} sagas list {self}` shows them:\n  {}",
                     ui::grouped(sagas.len() as u64),
                     ui::ballet(),
                     ids.join("\n  ")
@@ -85,6 +102,17 @@ impl Named {
             Self::Id(id) => {
                 return Ok(Found { sagas: BTreeSet::from([*id]), is_partial: false });
             }
+            Self::End(digits) => {
+                let KeyedSagas { mut sagas, away } =
+                    ending(&options.databases(&services())?, digits).await;
+                warn_of(&away);
+                let mut is_partial = !away.is_empty();
+                if sagas.is_empty() {
+                    let filter = Filter { sagas: vec![digits.clone()], ..Filter::default() };
+                    is_partial |= add_of_journal(&mut sagas, filter, |_| true, options).await;
+                }
+                return Ok(Found { sagas, is_partial });
+            }
             Self::Key { name, value } => (name, value),
         };
         let key = KeyIs { fields: fields(name)?, value: value.clone() };
@@ -96,13 +124,12 @@ impl Named {
         // publish.
         let begins = key.fields.iter().any(|(event, _)| event.role() == Role::StartsSaga);
         if begins || sagas.is_empty() {
-            match of_journal(&key, options).await {
-                Ok(found) => sagas.extend(found),
-                Err(error) => {
-                    ui::say(&format!("{} the journal is not read: {error:#}", ui::bad("note:")));
-                    is_partial = true;
-                }
-            }
+            let names: BTreeSet<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
+            // The name of an event is a pattern without wildcards.
+            let types = names.into_iter().filter_map(|name| name.parse().ok()).collect();
+            let filter = Filter { types, ..Filter::default() };
+            let has_key = |record: &Record| key.is_in(record.event_type(), &record.body);
+            is_partial |= add_of_journal(&mut sagas, filter, has_key, options).await;
         }
         Ok(Found { sagas, is_partial })
     }
@@ -112,6 +139,7 @@ impl std::fmt::Display for Named {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Id(id) => id.fmt(f),
+            Self::End(digits) => f.write_str(digits),
             Self::Key { name, value } => write!(f, "{name}={value}"),
         }
     }
@@ -132,12 +160,31 @@ fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
     }))
 }
 
-/// The sagas that have the key in an event of the journal.
-async fn of_journal(key: &KeyIs, options: &GlobalOptions) -> Result<BTreeSet<Uuid>> {
-    let names: BTreeSet<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
-    // The name of an event is a pattern without wildcards.
-    let types = names.into_iter().filter_map(|name| name.parse().ok()).collect();
-    let filter = Filter { types, ..Filter::default() };
+/// Adds the sagas of the events of the journal that are meant. Returns whether it could not be read, which
+/// was said.
+async fn add_of_journal(
+    sagas: &mut BTreeSet<Uuid>,
+    filter: Filter,
+    is_meant: impl Fn(&Record) -> bool,
+    options: &GlobalOptions,
+) -> bool {
+    match of_journal(filter, is_meant, options).await {
+        Ok(found) => {
+            sagas.extend(found);
+            false
+        }
+        Err(error) => {
+            ui::say(&format!("{} the journal is not read: {error:#}", ui::bad("note:")));
+            true
+        }
+    }
+}
+
+async fn of_journal(
+    filter: Filter,
+    is_meant: impl Fn(&Record) -> bool,
+    options: &GlobalOptions,
+) -> Result<BTreeSet<Uuid>> {
     let range = Range::until_the_end();
     let mut feed = Feed::open(options.broker_as(TAP)?, Start::First, filter, &range).await?;
     let mut sagas = BTreeSet::new();
@@ -145,7 +192,7 @@ async fn of_journal(key: &KeyIs, options: &GlobalOptions) -> Result<BTreeSet<Uui
         match feed.next().await? {
             Ok(record) if record.is_dead_letter() => {}
             Ok(record) => {
-                if key.is_in(record.event_type(), &record.body) {
+                if is_meant(&record) {
                     sagas.extend(record.saga().and_then(|saga| Uuid::try_parse(saga).ok()));
                 }
             }
@@ -170,7 +217,10 @@ mod tests {
         let key =
             |name: &str, value: &str| Named::Key { name: name.to_owned(), value: value.to_owned() };
         assert_eq!("order=A=B".parse(), Ok(key("order", "A=B")));
-        for wrong in ["", "order", "order=", "=A", &id[1..]] {
+        for end in ["0000000A", &id[1..]] {
+            assert_eq!(end.parse(), Ok(Named::End(end.to_lowercase())));
+        }
+        for wrong in ["", "order", "order=", "=A", "000000a", "0000000g"] {
             assert!(wrong.parse::<Named>().is_err(), "{wrong:?} was taken");
         }
     }

@@ -1,4 +1,4 @@
-//! Shows what differs: each difference, and in how many sagas its kind stands.
+//! Shows what differs: each difference, and in how many sagas the first of its kind stands.
 
 use std::collections::HashMap;
 
@@ -18,9 +18,15 @@ const KINDS: usize = 10;
 pub(crate) struct Shown {
     output: Output,
     count: usize,
+    /// The saga whose differences were shown last.
+    shown: String,
     /// The saga of the last.
     last: String,
+    /// The events that differ in that saga, by their paths.
+    of_last: Vec<Vec<String>>,
     kinds: HashMap<String, Kind>,
+    /// How many differences only follow from others.
+    following: u64,
 }
 
 /// A kind of difference: the same change of the same event.
@@ -34,13 +40,26 @@ struct Kind {
 
 impl Shown {
     pub(crate) fn new(output: Output) -> Self {
-        Self { output, count: 0, last: String::new(), kinds: HashMap::new() }
+        Self {
+            output,
+            count: 0,
+            shown: String::new(),
+            last: String::new(),
+            of_last: Vec::new(),
+            kinds: HashMap::new(),
+            following: 0,
+        }
     }
 
     pub(crate) fn show(&mut self, difference: &Difference) {
         let step = step(difference);
-        self.add(difference, step.as_deref());
-        self.count += 1;
+        let follows = self.follows(difference);
+        if follows {
+            self.following += 1;
+        } else {
+            self.add(difference, step.as_deref());
+            self.count += 1;
+        }
         if self.output != Output::Table {
             let mut line = json!(difference);
             if let (Some(step), Some(line)) = (step, line.as_object_mut()) {
@@ -49,12 +68,12 @@ impl Shown {
             ui::print(&line.to_string());
             return;
         }
-        if self.count > MOST {
+        if follows || self.count > MOST {
             return;
         }
-        if self.last != difference.saga {
+        if self.shown != difference.saga {
             ui::print(&format!("saga {}", difference.saga));
-            self.last.clone_from(&difference.saga);
+            self.shown.clone_from(&difference.saga);
         }
         let (causes, _) = difference.path.split_at(difference.path.len().saturating_sub(1));
         let step = step.map(|step| format!("in {step}"));
@@ -73,6 +92,28 @@ impl Shown {
             let more = ui::grouped((self.count - MOST) as u64);
             ui::print(&format!("and {more} more differences: -o jsonl lists them all"));
         }
+        if self.output == Output::Table && self.following > 0 {
+            let (number, s) =
+                (ui::grouped(self.following), if self.following == 1 { "s" } else { "" });
+            ui::print(&format!(
+                "{number} more follow{s} from these, in events that they led to: -o jsonl lists them too"
+            ));
+        }
+    }
+
+    /// Whether an event that led to this one differs. Those of a saga come in the order of their paths.
+    fn follows(&mut self, difference: &Difference) -> bool {
+        if self.last != difference.saga {
+            self.last.clone_from(&difference.saga);
+            self.of_last.clear();
+        }
+        let path = &difference.path;
+        let follows =
+            self.of_last.iter().any(|led| led.len() < path.len() && path.starts_with(led));
+        if !follows && self.of_last.last() != Some(path) {
+            self.of_last.push(path.clone());
+        }
+        follows
     }
 
     /// Says in how many sagas each kind of difference is, the most frequent first.

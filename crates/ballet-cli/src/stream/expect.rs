@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use crate::exit::{Done, of_journal};
 use crate::stream::differences::Shown;
-use crate::stream::left_out;
 use crate::stream::selection::duration;
+use crate::stream::{left_out, never_run};
 use crate::systems::systems;
 use crate::ui::{self, Output};
 
@@ -77,6 +77,8 @@ pub(crate) struct Expectation {
     gathering: JoinHandle<Result<Comparison>>,
     sent: oneshot::Sender<()>,
     output: Output,
+    /// The types of all recorded events of the sagas.
+    recorded: HashSet<String>,
 }
 
 impl Expectation {
@@ -99,9 +101,12 @@ impl Expectation {
         let comparison = Comparison::new(&folder, recorded, sent, ignored)?;
         let mut comparison = comparison.with_joins(joins).with_keys(made);
         let mut repeatable = systems().first().map(Repeatable::by);
+        let mut types = HashSet::new();
         for record in Recording::open(expected)? {
             let record = record?;
-            comparison.expect(&record)?;
+            if comparison.expect(&record)? && !types.contains(record.event_type()) {
+                types.insert(record.event_type().to_owned());
+            }
             if let Some(repeatable) = &mut repeatable {
                 repeatable.add(&record);
             }
@@ -112,7 +117,7 @@ impl Expectation {
         let reader = Reader::open(broker, Start::Next).await.map_err(of_journal)?;
         let (sent, all_sent) = oneshot::channel();
         let gathering = tokio::spawn(gather(reader, comparison, all_sent, args.comparing.settle));
-        Ok(Self { gathering, sent, output })
+        Ok(Self { gathering, sent, output, recorded: types })
     }
 
     /// Removes what was gathered, after a replay that was not sent whole.
@@ -132,6 +137,7 @@ impl Expectation {
         let compared = comparison.finish(|difference| shown.show(&difference))?;
         shown.end();
         let Compared { sagas, different } = compared;
+        never_run::say(&self.recorded);
         if different == 0 {
             ui::say(&format!("{} of {} are the same", ui::grouped(sagas), ui::grouped(sagas)));
             return Ok(Done::All);

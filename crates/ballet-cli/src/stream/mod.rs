@@ -4,6 +4,7 @@ mod differences;
 pub(crate) mod expect;
 pub(crate) mod feed;
 mod left_out;
+mod never_run;
 pub(crate) mod pace;
 mod progress;
 mod record;

@@ -220,6 +220,31 @@ async fn what_is_not_published_is_counted_with_its_age_and_the_reason() {
 }
 
 #[tokio::test]
+async fn messages_that_a_process_has_taken_are_counted() {
+    let world = World::new("taken").await;
+    let mut db = world.database().await;
+    db.execute("begin; lock table counted in access exclusive mode").await.expect("locked");
+    for number in 0..5 {
+        world.tick(TICKED, number).await;
+    }
+    wait_until("the messages to be taken", SOON, || async {
+        let mut seen = command(&world, &["inbox", "waiting", "--service", "counter", "-o", "json"]);
+        seen.env("AMQP_URL", world.env.ops_amqp_url());
+        seen.env("RABBITMQ_MANAGEMENT_URL", world.env.management_url());
+        let rows: Vec<Value> =
+            serde_json::from_str(&ended(seen).await.ends_with(0).out).expect("JSON");
+        let is = rows[0]["taken"] == 5 && rows[0]["ready"] == 0;
+        if is { Ok(Some(())) } else { Err(format!("{rows:?}")) }
+    })
+    .await
+    .expect("taken");
+    db.execute("rollback").await.expect("free again");
+    db.close().await.expect("closed");
+    world.all_counted_once(5).await;
+    world.close().await;
+}
+
+#[tokio::test]
 async fn t201_what_a_user_may_not_see_is_unknown_and_never_none() {
     let mut world = World::new("hidden").await;
     world.stop().await;

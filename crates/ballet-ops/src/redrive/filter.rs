@@ -17,7 +17,7 @@ pub struct Filter {
     pub detail: Option<String>,
     /// Message ids, or their last digits. One of them has to match.
     pub ids: Vec<String>,
-    /// The saga.
+    /// The saga; its last digits are enough.
     pub saga: Option<String>,
     /// It died before this time.
     pub before: Option<Timestamp>,
@@ -39,7 +39,10 @@ impl Filter {
             && self.detail.as_deref().is_none_or(|part| {
                 dead_letter.detail.as_deref().is_some_and(|detail| detail.contains(part))
             })
-            && is(&self.saga, dead_letter.saga.as_deref())
+            && self
+                .saga
+                .as_deref()
+                .is_none_or(|end| dead_letter.saga.as_deref().is_some_and(|saga| is_end(end, saga)))
             && self.before.is_none_or(|before| died.is_some_and(|at| at < before))
             && self.after.is_none_or(|after| died.is_some_and(|at| at > after))
             && self.matches_id(dead_letter)
@@ -50,6 +53,11 @@ impl Filter {
             return true;
         }
         let id = dead_letter.id.to_string();
-        self.ids.iter().any(|end| !end.is_empty() && id.ends_with(&end.to_lowercase()))
+        self.ids.iter().any(|end| is_end(end, &id))
     }
+}
+
+/// Whether these are the last digits of an id.
+fn is_end(end: &str, id: &str) -> bool {
+    !end.is_empty() && id.to_lowercase().ends_with(&end.to_lowercase())
 }

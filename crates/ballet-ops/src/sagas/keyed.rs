@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ballet_core::{EventType, Key};
-use ballet_store::ledger::recorded::with_text;
+use ballet_store::ledger::recorded::{self, with_text};
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
@@ -61,10 +61,26 @@ pub struct KeyedSagas {
 ///
 /// `databases` names each service with its database.
 pub async fn keyed(databases: &[(String, PgConnectOptions)], key: &KeyIs) -> KeyedSagas {
+    in_all(databases, async |db| of_ledger(db, key).await).await
+}
+
+/// Finds the sagas whose ids end with these digits.
+///
+/// `databases` names each service with its database.
+pub async fn ending(databases: &[(String, PgConnectOptions)], digits: &str) -> KeyedSagas {
+    let digits = digits.to_lowercase();
+    in_all(databases, async |db| Ok(recorded::ending(db, &digits).await?.into_iter().collect()))
+        .await
+}
+
+async fn in_all(
+    databases: &[(String, PgConnectOptions)],
+    find: impl AsyncFn(&mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error>,
+) -> KeyedSagas {
     let mut sources = Sources::open(databases).await;
     let (mut sagas, mut lost) = (BTreeSet::new(), Vec::new());
     for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], of_ledger(db, key)).await {
+        match answered(&[*options], find(db)).await {
             Ok(found) => sagas.extend(found),
             Err(why) => lost.push((*service, why)),
         }

@@ -13,7 +13,7 @@ mod state;
 mod stop;
 mod wait;
 
-pub use keyed::{KeyIs, KeyedSagas, keyed};
+pub use keyed::{KeyIs, KeyedSagas, ending, keyed};
 pub use list::{ListedSaga, ListedSagas, Standing, Wanted, list};
 pub use open::{OpenSaga, OpenSagas, open};
 pub use refused::NotSolved;

@@ -108,13 +108,13 @@ impl Comparison {
         self.scopes.insert(saga, scope);
     }
 
-    /// Adds a record of what was expected.
+    /// Adds a record of what was expected. Returns whether it belongs to a saga that is compared.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn expect(&mut self, record: &Record) -> Result<(), RecordingError> {
-        self.expected.add(record).map(drop).map_err(|error| at(&self.folder, error))
+    pub fn expect(&mut self, record: &Record) -> Result<bool, RecordingError> {
+        self.expected.add(record).map_err(|error| at(&self.folder, error))
     }
 
     /// Adds a record of what came. Returns whether it belongs to a saga that is compared.

@@ -94,7 +94,14 @@ impl Health {
         Some(why.chars().take(LONGEST_REASON).collect())
     }
 
+    /// What `/readyz` says now. The metric is as fresh as the last look, and each scrape is one.
     fn readiness(&self) -> Readiness {
+        let readiness = self.parts_now();
+        ballet_amqp::gauge!("ballet_ready").set(if readiness.ready { 1.0 } else { 0.0 });
+        readiness
+    }
+
+    fn parts_now(&self) -> Readiness {
         let Some(parts) = self.parts.get() else {
             let starting = "starting";
             return Readiness {
@@ -160,13 +167,16 @@ impl Health {
 
 /// Routes for health, readiness and metrics, and the service's own.
 pub(crate) fn router(health: Health, metrics: fn() -> String, own: OwnRoutes) -> Router {
+    let scraped = health.clone();
     let ready = move || async move {
         let readiness = health.readiness();
         let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         (status, axum::Json(readiness))
     };
-    let metrics =
-        move || async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics()) };
+    let metrics = move || async move {
+        scraped.readiness();
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics())
+    };
     let service = move |request: Request| own.answer(request);
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
