@@ -51,7 +51,8 @@ impl TestSystem {
     /// Starts these services. `test` is a part of the names of the virtual host and the databases.
     pub async fn new(test: &str, services: Vec<Service>) -> Self {
         let parts = services.iter().map(Service::part).collect();
-        let mut system = Self::asleep(test, parts).await;
+        let servers = Servers::shared().await.expect("servers");
+        let mut system = Self::prepared_on(servers, test, parts).await;
         for service in services {
             system.start(service).await;
         }
@@ -65,10 +66,19 @@ impl TestSystem {
 
     /// The same on other servers.
     pub async fn asleep_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
-        let names: Vec<&str> = parts.iter().map(|part| part.service).collect();
-        let system = System { name: "test", parts };
-        let definitions = topology::definitions(&system, |_| String::new());
-        let env = TestEnv::new(servers, test, &definitions, &names).await.expect("an environment");
+        let (definitions, names) = needs(parts);
+        let env = TestEnv::new(servers, test, &definitions, &names).await;
+        Self::in_env(env.expect("an environment")).await
+    }
+
+    /// The same with the tables of the framework, as if the services had run before.
+    pub async fn prepared_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
+        let (definitions, names) = needs(parts);
+        let env = TestEnv::prepared(servers, test, &definitions, &names).await;
+        Self::in_env(env.expect("an environment")).await
+    }
+
+    async fn in_env(env: TestEnv) -> Self {
         // A classic queue takes a message in the moment in which it is published.
         let queue = json!({ "durable": true, "arguments": { "x-queue-type": "classic" } });
         let (path, management) = (["queues", env.vhost(), PROBE], env.management());
@@ -238,10 +248,17 @@ impl TestSystem {
     pub async fn until(&self, service: &str, sql: &str, expected: impl ToString) {
         let (expected, query) =
             (expected.to_string(), format!("select a::text from ({sql}) q (a)"));
+        // A session costs the server more than a look does, so it is kept until a look fails.
+        let session = Mutex::new(None);
         let reached = wait_until(sql, LIMIT, || async {
-            let mut db = PgConnection::connect(self.env.database_url(service)).await?;
+            let mut kept = session.lock().await;
+            let mut db = match kept.take() {
+                Some(db) => db,
+                None => PgConnection::connect(self.env.database_url(service)).await?,
+            };
             let found = sqlx::query_scalar(AssertSqlSafe(query.clone())).fetch_all(&mut db).await?;
             let found: Vec<Option<String>> = found;
+            *kept = Some(db);
             if let [Some(value)] = &found[..]
                 && *value == expected
             {
@@ -301,4 +318,11 @@ impl TestSystem {
         }
         self.env.close().await.expect("closed");
     }
+}
+
+/// What the services with these parts need on the broker, and their names.
+fn needs(parts: Vec<Part>) -> (Value, Vec<&'static str>) {
+    let names = parts.iter().map(|part| part.service).collect();
+    let system = System { name: "test", parts };
+    (topology::definitions(&system, |_| String::new()), names)
 }

@@ -50,8 +50,8 @@ impl Shop {
         let system = shop::system();
         let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&system, |_| String::new());
-        let env =
-            TestEnv::new(servers, name, &definitions, &services).await.expect("a test environment");
+        let env = TestEnv::prepared(servers, name, &definitions, &services).await;
+        let env = env.expect("a test environment");
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let (running, http, place) = (BTreeMap::new(), Client::new(), place(name));
         let moved = None;

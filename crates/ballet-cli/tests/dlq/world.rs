@@ -103,9 +103,8 @@ impl World {
     pub(crate) async fn on(servers: &Servers, name: &str) -> Self {
         let system = System { name: "clocks", parts: vec![counter().part()] };
         let definitions = topology::definitions(&system, |_| String::new());
-        let env = TestEnv::new(servers, name, &definitions, &["counter"])
-            .await
-            .expect("a test environment");
+        let env = TestEnv::prepared(servers, name, &definitions, &["counter"]).await;
+        let env = env.expect("a test environment");
         let place = place(name);
         let mut world = Self { env, service: None, place, context: Clock::system() };
         world.start().await;

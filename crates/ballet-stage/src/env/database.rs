@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Url;
 
 use crate::env::clean_up::clean_up;
-use crate::env::databases::{create, drop_all};
+use crate::env::databases::{Content, create, drop_all};
 use crate::env::names::identifier;
 use crate::error::Result;
 use crate::random;
@@ -24,7 +24,8 @@ impl Database {
     pub async fn new(postgres: &Postgres, name: &str) -> Result<Self> {
         let name = format!("{}_{}", identifier(name, 40), random::hex::<3>()?);
         let admin = postgres.admin().clone();
-        let made = create(&admin, &BTreeMap::from([(name.clone(), name.clone())])).await?;
+        let wanted = BTreeMap::from([(name.clone(), name.clone())]);
+        let made = create(&admin, &wanted, Content::Nothing).await?;
         let url = made.into_values().next().map_or_else(|| admin.clone(), |made| made.url);
         Ok(Self { url, name, admin })
     }

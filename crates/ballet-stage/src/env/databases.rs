@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use reqwest::Url;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use crate::env::prepared;
 use crate::error::Result;
-use crate::servers::postgres_access::{connect, sql};
+use crate::servers::postgres_access::{close, connect, run};
 use crate::servers::scram::verifier;
 use crate::{random, url};
 
@@ -17,14 +17,34 @@ pub(crate) struct ServiceDatabase {
     pub(crate) admin_url: Url,
 }
 
+/// What is in a new database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    Nothing,
+    /// The framework's tables.
+    Prepared,
+}
+
+/// Copying files takes half of the processor's time that writing all pages to the log takes. Older servers
+/// have no other way, and no word for it.
+const BY_FILES: &str = " strategy file_copy";
+const HAS_STRATEGIES: u32 = 150_000;
+
 /// Creates a database and a role for each service.
 ///
 /// Names are identifiers, and a verifier has no quotes, so both are safe in a statement's text.
 pub(crate) async fn create(
     admin: &Url,
     wanted: &BTreeMap<String, String>,
+    content: Content,
 ) -> Result<BTreeMap<String, ServiceDatabase>> {
     let mut session = connect(admin).await?;
+    let has_strategies = session.server_version_num() >= Some(HAS_STRATEGIES);
+    let strategy = if has_strategies { BY_FILES } else { "" };
+    let template = match content {
+        Content::Nothing => "template0".to_owned(),
+        Content::Prepared => prepared::template(&mut session, admin).await?,
+    };
     let mut databases = BTreeMap::new();
     for (service, name) in wanted {
         let password = random::hex::<12>()?;
@@ -33,12 +53,15 @@ pub(crate) async fn create(
             format!("create role {name} login password '{verifier}'"),
             // An administrator who is no superuser has to be a member of the new owner.
             format!("grant {name} to current_user"),
-            format!("create database {name} owner {name} template template0"),
+            format!("create database {name} owner {name} template {template}{strategy}"),
             format!("revoke all on database {name} from public"),
             format!("alter database {name} set jit = off"),
         ];
         for statement in statements {
             run(&mut session, admin, &format!("creating database {name}"), statement).await?;
+        }
+        if content == Content::Prepared {
+            prepared::hand_over(admin, name, &template).await?;
         }
         let database = ServiceDatabase {
             url: url::for_user(admin, name, &password, name),
@@ -63,13 +86,4 @@ pub(crate) async fn drop_all(admin: &Url, names: &[String]) -> Result<()> {
         }
     }
     close(session, admin).await
-}
-
-async fn run(session: &mut PgConnection, url: &Url, what: &str, statement: String) -> Result<()> {
-    let done = sqlx::query(AssertSqlSafe(statement)).execute(session).await;
-    done.map(drop).map_err(|error| sql(what, url, &error))
-}
-
-async fn close(session: PgConnection, url: &Url) -> Result<()> {
-    session.close().await.map_err(|error| sql("closing a session", url, &error))
 }

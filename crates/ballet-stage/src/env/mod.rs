@@ -6,6 +6,7 @@ mod databases;
 mod definitions;
 mod import;
 mod names;
+mod prepared;
 mod reader;
 pub(crate) mod test_env;
 

@@ -6,7 +6,7 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 use crate::env::clean_up::clean_up;
-use crate::env::databases::{self, ServiceDatabase};
+use crate::env::databases::{self, Content, ServiceDatabase};
 use crate::env::definitions::{EnvDefinitions, rewrite};
 use crate::env::import;
 use crate::env::names::{database_names, identifier};
@@ -50,8 +50,31 @@ impl TestEnv {
         definitions: &Value,
         services: &[&str],
     ) -> Result<Self> {
+        Self::of_test(servers, name, definitions, services, Content::Nothing).await
+    }
+
+    /// Creates the same with databases as a service leaves them that has started once: they have the
+    /// framework's tables. Their copies take a tenth of the time in which a service makes them.
+    ///
+    /// The first such environment on a server leaves the database there from which others are copied.
+    pub async fn prepared(
+        servers: &Servers,
+        name: &str,
+        definitions: &Value,
+        services: &[&str],
+    ) -> Result<Self> {
+        Self::of_test(servers, name, definitions, services, Content::Prepared).await
+    }
+
+    async fn of_test(
+        servers: &Servers,
+        name: &str,
+        definitions: &Value,
+        services: &[&str],
+        content: Content,
+    ) -> Result<Self> {
         let suffix = format!("_{}_{}", identifier(name, 16), random::hex::<3>()?);
-        Self::with(servers, &suffix, definitions, services).await
+        Self::with(servers, &suffix, definitions, services, content).await
     }
 
     /// Creates an environment for people to look at: vhost, users and databases keep their names.
@@ -63,7 +86,7 @@ impl TestEnv {
         services: &[&str],
     ) -> Result<Self> {
         if servers.rabbitmq().is_private() && servers.postgres().is_private() {
-            return Self::with(servers, "", definitions, services).await;
+            return Self::with(servers, "", definitions, services, Content::Nothing).await;
         }
         Self::new(servers, "plain", definitions, services).await
     }
@@ -73,6 +96,7 @@ impl TestEnv {
         suffix: &str,
         definitions: &Value,
         services: &[&str],
+        content: Content,
     ) -> Result<Self> {
         let mut rewritten = rewrite(definitions, suffix)?;
         if let Some(unknown) =
@@ -109,7 +133,7 @@ impl TestEnv {
         // From here on dropping it removes what has been created.
         let (broker, databases) = tokio::join!(
             import::apply(&env.management, &rewritten, &env.amqp, services, &env.ops),
-            databases::create(servers.postgres().admin(), &wanted),
+            databases::create(servers.postgres().admin(), &wanted, content),
         );
         broker?;
         env.databases = databases?;

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use reqwest::Url;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::error::{Error, Result};
 use crate::servers::version::{self, Version};
@@ -35,6 +35,21 @@ pub(crate) async fn connect(url: &Url) -> Result<PgConnection> {
             session => return session.map_err(|error| sql("connecting", url, &error)),
         }
     }
+}
+
+/// Executes a statement. `what` is for the error.
+pub(crate) async fn run(
+    session: &mut PgConnection,
+    url: &Url,
+    what: &str,
+    statement: String,
+) -> Result<()> {
+    let done = sqlx::query(AssertSqlSafe(statement)).execute(session).await;
+    done.map(drop).map_err(|error| sql(what, url, &error))
+}
+
+pub(crate) async fn close(session: PgConnection, url: &Url) -> Result<()> {
+    session.close().await.map_err(|error| sql("closing a session", url, &error))
 }
 
 pub(crate) fn sql(what: &str, url: &Url, error: &sqlx::Error) -> Error {

@@ -17,7 +17,8 @@ macro_rules! framework {
     };
 }
 
-const FRAMEWORK: &[Migration] = &[framework!("0001_ballet")];
+/// The migrations of the framework's own tables.
+pub const FRAMEWORK: &[Migration] = &[framework!("0001_ballet")];
 
 /// Where the framework's migrations that were run are noted.
 const FRAMEWORK_TABLE: &str = "ballet._framework_migrations";

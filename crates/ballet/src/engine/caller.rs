@@ -120,7 +120,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     drop(turn);
     let failure = match asked {
         Ok(Ok(known)) => {
-            counted(step.part().name, "answered").increment(1);
+            counted(step.name, "answered").increment(1);
             record(engine, &call, begun, None);
             claim.answered();
             let answer = match known {
@@ -142,7 +142,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     };
     record(engine, &call, begun, Some(&failure));
     match failure.kind() {
-        FailureKind::NotYet => return wait(engine, step.part().name, call, claim, &failure),
+        FailureKind::NotYet => return wait(engine, step.name, call, claim, &failure),
         // It answers: what fails is this request.
         FailureKind::Permanent => claim.answered(),
         FailureKind::Transient | FailureKind::Conflict | FailureKind::ConnectionLost => {
@@ -157,7 +157,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
             }
         }
     }
-    counted(step.part().name, "failed").increment(1);
+    counted(step.name, "failed").increment(1);
     let attempts = call.attempts + 1;
     call.span()
         .in_scope(|| tracing::warn!(attempts, "a call failed, and is made again: {failure}"));

@@ -8,6 +8,7 @@ use ballet_stage::{Servers, wait_until};
 use ballet_testkit::TestSystem;
 use jiff::SignedDuration;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::sync::Mutex;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// For many messages, or after something was broken.
@@ -51,7 +52,8 @@ impl World {
 
     pub(crate) async fn on(servers: &Servers, name: &str, parts: Vec<Part>) -> Self {
         let all = parts.iter().map(|part| part.participant.part()).collect();
-        let mut world = Self::asleep(servers, name, all).await;
+        let system = TestSystem::prepared_on(servers, name, all).await;
+        let mut world = Self { system, asked_at: None, clock: Clock::system() };
         for part in parts {
             world.start(part).await;
         }
@@ -126,8 +128,19 @@ impl World {
 
     /// Waits until this many rows are there.
     pub(crate) async fn until_count(&self, service: &str, what: &str, expected: i64) {
+        let session = Mutex::new(None);
         wait_until(what, LONG, || async {
-            let count = self.try_count(service, what).await.map_err(|error| error.to_string())?;
+            let mut kept = session.lock().await;
+            let counted = async {
+                let mut db = match kept.take() {
+                    Some(db) => db,
+                    None => self.session(service).await?,
+                };
+                let count = count(&mut db, what).await?;
+                *kept = Some(db);
+                Ok(count)
+            };
+            let count = counted.await.map_err(|error: sqlx::Error| error.to_string())?;
             if count == expected { Ok(Some(())) } else { Err(format!("{count} of {expected}")) }
         })
         .await
@@ -135,12 +148,19 @@ impl World {
     }
 
     pub(crate) async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
+        count(&mut self.session(service).await?, what).await
+    }
+
+    async fn session(&self, service: &str) -> Result<PgConnection, sqlx::Error> {
         let mut url = reqwest::Url::parse(self.env.database_url(service)).expect("a URL");
         if self.asked_at.is_some() {
             url.set_port(self.asked_at).expect("a URL with a host");
         }
-        let mut db = PgConnection::connect(url.as_str()).await?;
-        let sql = AssertSqlSafe(format!("select count(*) from {what}"));
-        sqlx::query_scalar(sql).fetch_one(&mut db).await
+        PgConnection::connect(url.as_str()).await
     }
+}
+
+async fn count(db: &mut PgConnection, what: &str) -> Result<i64, sqlx::Error> {
+    let sql = AssertSqlSafe(format!("select count(*) from {what}"));
+    sqlx::query_scalar(sql).fetch_one(db).await
 }

@@ -10,21 +10,24 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::process::cargo;
 
-/// The programs that take longest, the longest first. They begin before all others.
+/// The examples in the documentation: one compiler after the other, for minutes.
+const EXAMPLES: &str = "examples in the documentation";
+/// The programs that take longest, the longest first. They begin before all others, so that no processor
+/// is idle at the end.
 const LONGEST: &[&str] = &[
-    "shop kill",
+    "shop saga",
     "ballet engine",
+    "ballet-cli dlq",
     "loyalty participant",
+    "shop kill",
+    "xtask walk",
+    "ballet-cli new",
+    EXAMPLES,
     "xtask chaos",
     "xtask soak",
-    "ballet compile_fail",
-    "ballet-cli new",
-    "xtask walk",
     "ballet transport",
     "ballet-stage main",
     "ballet-testkit main",
-    "ballet-cli dlq",
-    "shop saga",
 ];
 
 /// Something that runs tests and says how they ended.
@@ -92,7 +95,7 @@ fn program(message: &Value) -> Option<Program> {
 /// The examples in the documentation are built and run by cargo itself.
 fn documentation() -> Program {
     Program {
-        name: "examples in the documentation".to_owned(),
+        name: EXAMPLES.to_owned(),
         file: cargo::program().into(),
         args: ["test", "--workspace", "--doc", "--quiet", "--no-fail-fast"]
             .map(str::to_owned)

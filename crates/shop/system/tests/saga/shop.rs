@@ -61,8 +61,8 @@ impl Shop {
         let system = shop::system();
         let names: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&system, |_| String::new());
-        let env =
-            TestEnv::new(servers, name, &definitions, &names).await.expect("a test environment");
+        let env = TestEnv::prepared(servers, name, &definitions, &names).await;
+        let env = env.expect("a test environment");
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let (client, support) = (Client::new(), Client::new());
         let (urls, services) = (BTreeMap::new(), Vec::new());

@@ -1,0 +1,106 @@
+//! The database that others are copies of. It has the framework's tables with their partitions.
+//!
+//! A service makes them at its first start with some 200 statements. A copy takes a tenth of that time.
+
+use ballet::core::envelope::Limits;
+use ballet_store::partitions;
+use ballet_store::schema::migrate;
+use reqwest::Url;
+use sha2::{Digest, Sha256};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgConnection};
+
+use crate::error::{Error, Result};
+use crate::servers::postgres_access::{close, connect, run, sql};
+use crate::servers::scram::verifier;
+use crate::{random, url};
+
+/// The advisory lock of the one who makes it: others wait.
+const MAKING: &str = "select pg_advisory_lock(hashtext('ballet prepared database'))";
+const MADE: &str = "select pg_advisory_unlock(hashtext('ballet prepared database'))";
+
+/// Makes the database unless the server has it, and returns its name. Its tables belong to a role of the same
+/// name. It stays on the server, for the next tests.
+pub(crate) async fn template(session: &mut PgConnection, admin: &Url) -> Result<String> {
+    let name = name();
+    if exists(session, admin, &name).await? {
+        return Ok(name);
+    }
+    run(session, admin, "waiting for the prepared database", MAKING.to_owned()).await?;
+    let made = match exists(session, admin, &name).await {
+        Ok(false) => make(session, admin, &name).await,
+        known => known.map(drop),
+    };
+    run(session, admin, "making the prepared database", MADE.to_owned()).await?;
+    made.map(|()| name)
+}
+
+/// Gives all that a copy has to the copy's owner, a role with the copy's name.
+pub(crate) async fn hand_over(admin: &Url, copy: &str, template: &str) -> Result<()> {
+    let at = url::with_path(admin, copy);
+    let mut session = connect(&at).await?;
+    let statement = format!("reassign owned by {template} to {copy}");
+    run(&mut session, &at, &format!("giving database {copy} to its owner"), statement).await?;
+    close(session, &at).await
+}
+
+/// Another one for each text of the framework's migrations.
+fn name() -> String {
+    let mut hash = Sha256::new();
+    for migration in migrate::FRAMEWORK {
+        hash.update(migration.sql);
+    }
+    let digest: String = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("ballet_prepared_{digest}")
+}
+
+async fn exists(session: &mut PgConnection, admin: &Url, name: &str) -> Result<bool> {
+    let found = sqlx::query("select from pg_database where datname = $1").bind(name);
+    let found = session.fetch_optional(found).await;
+    Ok(found.map_err(|error| sql("looking for the prepared database", admin, &error))?.is_some())
+}
+
+/// It has its name only when it is whole: a process may die in between.
+async fn make(session: &mut PgConnection, admin: &Url, name: &str) -> Result<()> {
+    let (draft, password) = (format!("{name}_draft"), random::hex::<12>()?);
+    let before = [
+        format!("drop database if exists {draft} with (force)"),
+        format!("drop role if exists {name}"),
+        format!("create role {name} login password '{}'", verifier(&password)?),
+        format!("grant {name} to current_user"),
+        format!("create database {draft} template template0"),
+        format!("revoke all on database {draft} from public"),
+        format!("grant create, connect on database {draft} to {name}"),
+    ];
+    for statement in before {
+        run(session, admin, "making the prepared database", statement).await?;
+    }
+    fill(&url::for_user(admin, name, &password, &draft)).await?;
+    let after = [
+        format!("alter role {name} nologin"),
+        format!("alter database {draft} allow_connections false"),
+        format!("alter database {draft} rename to {name}"),
+    ];
+    for statement in after {
+        run(session, admin, "making the prepared database", statement).await?;
+    }
+    Ok(())
+}
+
+async fn fill(at: &Url) -> Result<()> {
+    let options: PgConnectOptions =
+        at.as_str().parse().map_err(|error| sql("reading the URL", at, &error))?;
+    let failed = |error: &dyn std::fmt::Display| Error::Server {
+        what: "making the framework's tables".to_owned(),
+        place: url::masked(at),
+        cause: error.to_string(),
+        advice: "are the migrations of ballet in order?",
+    };
+    let session = migrate::connect(&options).await.map_err(|error| failed(&error))?;
+    migrate::migrate(session, &[]).await.map_err(|error| failed(&error))?;
+    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+    let now = ballet::Clock::system().now();
+    let made = partitions::make(&pool, &Limits::default(), now).await;
+    pool.close().await;
+    made.map_err(|error| failed(&error))
+}
