@@ -4,7 +4,7 @@
 //! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is an environment on them: a vhost
 //! with its topology, users, and a database per service. [`Management`] is the broker's management API.
 //! An [`OwnProcess`] is a service that can be killed, a [`ServiceProcess`] one that runs from its
-//! program. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a condition.
+//! program. A [`Prometheus`] watches them. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a condition.
 
 mod env;
 mod error;
@@ -29,7 +29,9 @@ pub use processes::{
 };
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
-pub use servers::{Options, Postgres, RabbitMq, Servers, Version, python};
+pub use servers::{
+    Options, Postgres, Prometheus, RabbitMq, Servers, Target, Version, prometheus, python,
+};
 pub use stage::{Setting, Stage, failed, variables, write_exports};
 pub use tls::{Authority, Identity};
 pub use wait::wait_until;

@@ -1,7 +1,5 @@
 //! An alarm: when it rings, and what to do then.
 
-use crate::alarms::condition::Condition;
-
 /// An alarm: when it rings, and what to do then.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Alarm {
@@ -9,14 +7,25 @@ pub(crate) struct Alarm {
     pub(crate) name: &'static str,
     /// How urgent it is.
     pub(crate) severity: Severity,
-    /// When it rings.
-    pub(crate) condition: Condition,
+    /// When it rings, as an expression of Prometheus.
+    pub(crate) rings: &'static str,
+    /// What explains it. It does not ring while one of these holds, because that has an alarm of its own.
+    pub(crate) unless: &'static [Cause],
     /// How many minutes the condition has to hold.
     pub(crate) minutes: u32,
-    /// What has happened, as the predicate of a sentence about the service.
+    /// What has happened, as a sentence. A label is written `{job}`.
     pub(crate) summary: &'static str,
     /// What to do.
     pub(crate) action: &'static str,
+}
+
+/// What explains another alarm.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cause {
+    /// The labels that are the same in both. Without any, it explains the alarm for all services.
+    pub(crate) on: &'static str,
+    /// When it holds, as an expression of Prometheus.
+    pub(crate) holds: &'static str,
 }
 
 /// How urgent an alarm is.
@@ -35,5 +44,16 @@ impl Severity {
             Self::Critical => "critical",
             Self::Warning => "warning",
         }
+    }
+}
+
+impl Alarm {
+    /// The whole expression.
+    pub(crate) fn expression(&self) -> String {
+        let mut expression = self.rings.to_owned();
+        for Cause { on, holds } in self.unless {
+            expression += &format!(" unless on ({on}) ({holds})");
+        }
+        expression
     }
 }

@@ -13,6 +13,16 @@ struct Panel {
 
 const PANELS: &[Panel] = &[
     Panel {
+        title: "Processes that answer",
+        unit: "short",
+        lines: &[("sum by (job) (up{JOB})", "{{job}}")],
+    },
+    Panel {
+        title: "Ready (1) or not (0)",
+        unit: "short",
+        lines: &[("min by (job) (ballet_ready{JOB} or gateway_ready{JOB})", "{{job}}")],
+    },
+    Panel {
         title: "Waits for a person",
         unit: "short",
         lines: &[
@@ -106,9 +116,67 @@ const PANELS: &[Panel] = &[
         lines: &[("max by (job) (ballet_outbox_oldest_seconds{JOB})", "{{job}}")],
     },
     Panel {
+        title: "Calls to the outside per minute",
+        unit: "short",
+        lines: &[(
+            "sum by (job, step, outcome) (60 * rate(ballet_calls_total{JOB}[5m]))",
+            "{{job}}: {{step}} {{outcome}}",
+        )],
+    },
+    Panel {
         title: "Clock, ahead of the database's",
         unit: "s",
         lines: &[("ballet_clock_difference_seconds{JOB}", "{{job}} {{instance}}")],
+    },
+    Panel {
+        title: "Broker: readers of queues, and events that no service takes",
+        unit: "short",
+        lines: &[
+            ("max by (queue) (rabbitmq_detailed_queue_consumers{queue=~\"$job\"})", "{{queue}}"),
+            (
+                "max by (queue) (rabbitmq_detailed_queue_messages{queue=\"unrouted\"})",
+                "events that no service takes",
+            ),
+        ],
+    },
+    Panel {
+        title: "Broker: memory, of what it may take",
+        unit: "percentunit",
+        lines: &[(
+            "rabbitmq_detailed_process_resident_memory_bytes \
+             / rabbitmq_detailed_resident_memory_limit_bytes",
+            "{{instance}}",
+        )],
+    },
+    Panel {
+        title: "Broker: free disk",
+        unit: "bytes",
+        lines: &[
+            ("rabbitmq_detailed_disk_space_available_bytes", "{{instance}}"),
+            ("rabbitmq_detailed_disk_space_available_limit_bytes", "{{instance}}: its limit"),
+        ],
+    },
+    Panel {
+        title: "Gateway: answers per second",
+        unit: "ops",
+        lines: &[("sum by (status) (rate(gateway_requests_total[1m]))", "{{status}}")],
+    },
+    Panel {
+        title: "Gateway: time to the answer (99 %)",
+        unit: "s",
+        lines: &[(
+            "histogram_quantile(0.99, sum by (route, le) \
+             (rate(gateway_request_seconds_bucket[5m])))",
+            "{{route}}",
+        )],
+    },
+    Panel {
+        title: "Gateway: services and a database that it does not reach",
+        unit: "short",
+        lines: &[
+            ("max by (upstream) (gateway_breaker_open)", "{{upstream}}"),
+            ("max by (job) (gateway_database_away)", "{{job}}: its database"),
+        ],
     },
 ];
 
@@ -131,7 +199,7 @@ pub fn board() -> String {
             { "name": "datasource", "label": "Prometheus", "type": "datasource",
               "query": "prometheus" },
             { "name": "job", "label": "Service", "type": "query", "datasource": source,
-              "query": { "query": "label_values(ballet_connected, job)", "refId": "job" },
+              "query": { "query": "label_values(up, job)", "refId": "job" },
               "multi": true, "includeAll": true, "allValue": ".*", "refresh": 2, "sort": 1 },
         ]},
         "panels": panels,

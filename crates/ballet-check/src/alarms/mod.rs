@@ -1,9 +1,8 @@
-//! The alarms of a service that is written with ballet: as rules for Prometheus, as a table, and as a
-//! board for Grafana.
+//! The alarms of a system that is written with ballet: as rules for Prometheus, as a table, and as a board for
+//! Grafana.
 
 mod alarm;
 mod board;
-mod condition;
 mod list;
 mod rules;
 mod table;

@@ -1,20 +1,21 @@
 //! The alarms as a table of a page.
 
-use crate::alarms::list::ALARMS;
+use crate::alarms::list::alarms;
 use crate::markdown;
 
 /// The table of the alarms, in Markdown.
 #[must_use]
 pub fn table() -> String {
-    let rows: Vec<[String; 4]> = ALARMS
-        .iter()
+    let rows: Vec<[String; 4]> = alarms()
+        .into_iter()
         .map(|alarm| {
             let held = match alarm.minutes {
                 0 => "at once".to_owned(),
                 minutes => format!("after {minutes} min"),
             };
-            let what = format!("The service {}. {}.", alarm.summary, sentence(alarm.action));
-            let rings = format!("{} {held}", markdown::code(alarm.condition));
+            let what = format!("{}. {}.", sentence(alarm.summary), sentence(alarm.action));
+            let what = what.replace(['{', '}'], "*");
+            let rings = format!("{} {held}", markdown::code(alarm.rings));
             [alarm.name.to_owned(), alarm.severity.as_str().to_owned(), rings, what]
         })
         .collect();

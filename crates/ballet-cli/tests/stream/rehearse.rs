@@ -122,7 +122,7 @@ impl Recorded {
         let vhosts = vhosts.as_array().expect("a list").iter();
         let mut left: Vec<String> =
             vhosts.map(|vhost| vhost["name"].as_str().expect("a name").to_owned()).collect();
-        let [_, _, (_, url)] = Servers::shared().await.expect("servers").env();
+        let [_, _, (_, url), _] = Servers::shared().await.expect("servers").env();
         let mut session = PgConnection::connect(url).await.expect("a session");
         let databases = sqlx::query_scalar("select datname::text from pg_database");
         left.extend(databases.fetch_all(&mut session).await.expect("databases"));

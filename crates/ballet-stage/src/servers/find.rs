@@ -133,7 +133,7 @@ pub(crate) fn on_path(program: &str) -> bool {
 }
 
 /// The common places and the PATH.
-fn places(patterns: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn places(patterns: &[&str]) -> Vec<PathBuf> {
     let mut dirs: Vec<_> = patterns.iter().flat_map(|pattern| expand(pattern)).collect();
     dirs.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     dirs
@@ -156,7 +156,7 @@ fn too_old(version: Version, dir: &Path) -> Absent {
     Absent::TooOld(format!("version {version} in {}", dir.display()))
 }
 
-fn wrong(name: &'static str, dir: &OsStr) -> Error {
+pub(crate) fn wrong(name: &'static str, dir: &OsStr) -> Error {
     Error::Setting {
         name,
         value: dir.to_string_lossy().into_owned(),

@@ -3,10 +3,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use tokio::process::Command;
 
-use crate::error::{Result, machine};
+use crate::error::{Error, Result, machine};
 use crate::servers::find::{self, Absent};
 use crate::servers::options::Progress;
 use crate::servers::run::base_dir;
@@ -62,6 +63,19 @@ pub(crate) const PYTHON: Package = Package {
     user: "",
 };
 
+/// What the tests of alarms ask. `promtool` comes with it.
+pub(crate) const PROMETHEUS: Package = Package {
+    server: "Prometheus",
+    advice: "Install the package prometheus, or name the directory with the programs prometheus and \
+             promtool in BALLET_PROMETHEUS_BIN.",
+    apt: "prometheus",
+    dnf: "golang-github-prometheus",
+    pacman: "prometheus",
+    brew: "prometheus",
+    units: "prometheus.service",
+    user: "prometheus",
+};
+
 impl Package {
     /// The server's programs on this machine. The inner error says why there are none to use.
     pub(crate) async fn find(&self) -> Result<Result<PathBuf, Absent>> {
@@ -106,6 +120,32 @@ pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Re
     let text = fs::read_to_string(&log).unwrap_or_default();
     let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
     Ok(Err(format!("installing {name} failed ({last}; all of it in {})", log.display())))
+}
+
+/// Finds what a test needs besides servers, or installs its package.
+pub(crate) async fn tool(
+    package: &Package,
+    find: impl AsyncFn() -> Option<PathBuf>,
+) -> Result<PathBuf> {
+    if let Some(found) = find().await {
+        return Ok(found);
+    }
+    fs::create_dir_all(base_dir()).map_err(machine("create target/servers"))?;
+    let _lock = lock(true).await?;
+    // Another process may have installed it while we waited for the lock.
+    if let Some(found) = find().await {
+        return Ok(found);
+    }
+    let progress: Progress = Arc::new(|line| eprintln!("{line}"));
+    let mut tried = vec![Absent::NotInstalled(package.server).to_string()];
+    match install(package, &progress).await? {
+        Ok(()) => match find().await {
+            Some(found) => return Ok(found),
+            None => tried.push("the same after the installation".to_owned()),
+        },
+        Err(why) => tried.push(why),
+    }
+    Err(Error::NoServer { server: package.server, tried, advice: package.advice })
 }
 
 /// The command that installs the package, if we may run one.

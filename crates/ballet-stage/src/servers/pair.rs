@@ -11,6 +11,9 @@ use crate::servers::postgres::Postgres;
 use crate::servers::rabbitmq::RabbitMq;
 use crate::servers::run::Run;
 
+/// Where the broker that `AMQP_URL` names serves its metrics, if not at port 15692 of its host.
+const METRICS: &str = "RABBITMQ_METRICS_URL";
+
 /// A RabbitMQ and a Postgres.
 ///
 /// Servers that were brought up for it are gone after [`Servers::stop`], shortly after the value is
@@ -33,7 +36,8 @@ impl Servers {
         let amqp = named("AMQP_URL");
         let management = named("RABBITMQ_MANAGEMENT_URL");
         let database = named("DATABASE_URL");
-        Self::with(&options, amqp.zip(Some(management)), database).await
+        let broker = amqp.map(|amqp| (amqp, management, named(METRICS)));
+        Self::with(&options, broker, database).await
     }
 
     /// Brings up servers for the caller alone, even if the environment names some.
@@ -48,7 +52,7 @@ impl Servers {
     ///
     /// One of them cannot be reached, or is too old.
     pub async fn at(amqp: String, management: Option<String>, database: String) -> Result<Self> {
-        Self::with(&Options::durable(), Some((amqp, management)), Some(database)).await
+        Self::with(&Options::durable(), Some((amqp, management, None)), Some(database)).await
     }
 
     /// The servers that all tests of this process share. They end with the process.
@@ -59,15 +63,16 @@ impl Servers {
 
     async fn with(
         options: &Options,
-        amqp: Option<(String, Option<String>)>,
+        amqp: Option<(String, Option<String>, Option<String>)>,
         database: Option<String>,
     ) -> Result<Self> {
         let needed = amqp.is_none() || database.is_none();
         let run = if needed { Some(Arc::new(Run::start()?)) } else { None };
         let rabbitmq = async {
             match (&amqp, &run) {
-                (Some((url, management)), _) => {
-                    Ok((RabbitMq::external(url, management.as_deref()).await?, Vec::new()))
+                (Some((url, management, metrics)), _) => {
+                    let named = RabbitMq::external(url, management.as_deref(), metrics.clone());
+                    Ok((named.await?, Vec::new()))
                 }
                 (None, Some(run)) => {
                     let first = RabbitMq::bring_up(run, options).await?;
@@ -112,11 +117,12 @@ impl Servers {
     }
 
     /// The variables with which another process acquires the same servers.
-    pub fn env(&self) -> [(&'static str, &str); 3] {
+    pub fn env(&self) -> [(&'static str, &str); 4] {
         [
             ("AMQP_URL", self.rabbitmq.amqp_url()),
             ("RABBITMQ_MANAGEMENT_URL", self.rabbitmq.management_url()),
             ("DATABASE_URL", self.postgres.url()),
+            (METRICS, self.rabbitmq.metrics_url()),
         ]
     }
 

@@ -1,17 +1,13 @@
 //! Finds a Python for the programs of tests, or installs what it lacks.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 
 use tokio::process::Command;
 
-use crate::error::{Error, Result, machine};
+use crate::error::{Error, Result};
 use crate::servers::install::{self, PYTHON};
-use crate::servers::options::Progress;
-use crate::servers::run::base_dir;
 
 /// Names the interpreter; there is no search then.
 const NAMED: &str = "BALLET_PYTHON";
@@ -28,25 +24,7 @@ pub async fn python() -> Result<PathBuf> {
         let named = PathBuf::from(named);
         return if has_both(&named).await { Ok(named) } else { Err(wrong(&named)) };
     }
-    if let Some(found) = find().await {
-        return Ok(found);
-    }
-    fs::create_dir_all(base_dir()).map_err(machine("create target/servers"))?;
-    let _lock = install::lock(true).await?;
-    // Another process may have installed them while we waited for the lock.
-    if let Some(found) = find().await {
-        return Ok(found);
-    }
-    let progress: Progress = Arc::new(|line| eprintln!("{line}"));
-    let mut tried = vec![format!("{} cannot import both", PLACES.join(" and "))];
-    match install::install(&PYTHON, &progress).await? {
-        Ok(()) => match find().await {
-            Some(found) => return Ok(found),
-            None => tried.push("the same after the installation".to_owned()),
-        },
-        Err(why) => tried.push(why),
-    }
-    Err(Error::NoServer { server: PYTHON.server, tried, advice: PYTHON.advice })
+    install::tool(&PYTHON, find).await
 }
 
 async fn find() -> Option<PathBuf> {

@@ -13,6 +13,7 @@ use crate::servers::backend::Backend;
 use crate::servers::install;
 use crate::servers::node_home::NodeHome;
 use crate::servers::options::Options;
+use crate::servers::ports::Ports;
 use crate::servers::rabbitmq_access::Access;
 use crate::servers::rabbitmq_node::Node;
 use crate::servers::run::Run;
@@ -32,6 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct RabbitMq {
     access: Access,
     version: Version,
+    metrics: String,
     backend: Backend<Node>,
 }
 
@@ -44,6 +46,11 @@ impl RabbitMq {
     /// Where the console and the management API are, without credentials.
     pub fn management_url(&self) -> &str {
         self.access.management.url()
+    }
+
+    /// Where it serves its metrics to Prometheus, without a path.
+    pub fn metrics_url(&self) -> &str {
+        &self.metrics
     }
 
     /// The administrator's management API, for the vhost `/`.
@@ -190,7 +197,11 @@ impl RabbitMq {
     }
 
     /// Uses the server that the environment names.
-    pub(crate) async fn external(amqp: &str, management: Option<&str>) -> Result<Self> {
+    pub(crate) async fn external(
+        amqp: &str,
+        management: Option<&str>,
+        metrics: Option<String>,
+    ) -> Result<Self> {
         let amqp = url::parse("AMQP_URL", amqp, &["amqp"])?;
         let mut base = match management {
             Some(named) => url::parse("RABBITMQ_MANAGEMENT_URL", named, &["http"])?,
@@ -214,7 +225,9 @@ impl RabbitMq {
         let unusable = |why| Error::Named { name: "AMQP_URL", why: Box::new(why) };
         let version = version.map_err(unusable)?;
         version::check_rabbitmq(version, &url::masked(&access.amqp))?;
-        Ok(Self { access, version, backend: Backend::External })
+        let host = access.amqp.host_str().unwrap_or("127.0.0.1");
+        let metrics = metrics.unwrap_or_else(|| format!("http://{host}:15692"));
+        Ok(Self { access, version, metrics, backend: Backend::External })
     }
 
     /// Brings up a broker of our own.
@@ -240,7 +253,8 @@ impl RabbitMq {
         };
         let console = access.management.url();
         (options.progress)(&format!("RabbitMQ: {version} is ready, its console is {console}"));
-        Ok(Self { access, version, backend })
+        let metrics = metrics_at(run.ports());
+        Ok(Self { access, version, metrics, backend })
     }
 
     /// Brings up the cluster's other nodes, and waits until all have joined.
@@ -257,8 +271,9 @@ impl RabbitMq {
             let home = NodeHome::further(run, number)?;
             let access = Access::ours(run, home.ports())?;
             let script = first.script().to_owned();
+            let metrics = metrics_at(home.ports());
             let (node, version) = Node::start(home, script, options, &access).await?;
-            Ok(Self { access, version, backend: Backend::Local(node) })
+            Ok(Self { access, version, metrics, backend: Backend::Local(node) })
         });
         let others = futures_util::future::try_join_all(others).await?;
         wait_until("the nodes to be one cluster", PATIENCE, || async {
@@ -276,6 +291,10 @@ impl RabbitMq {
         (options.progress)(&format!("RabbitMQ: {} nodes are one cluster", options.nodes));
         Ok(others)
     }
+}
+
+fn metrics_at(ports: &Ports) -> String {
+    format!("http://127.0.0.1:{}", ports.prometheus())
 }
 
 async fn ready(access: &Access) -> Result<Option<Version>> {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_amqp::metric::Counter;
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
@@ -87,9 +88,9 @@ fn again(failure: &Failure) -> Then {
 }
 
 /// The other side answers, but has no outcome yet.
-fn wait(engine: &Engine, call: NewCall, claim: Claim, failure: &Failure) {
+fn wait(engine: &Engine, step: &'static str, call: NewCall, claim: Claim, failure: &Failure) {
     call.span().in_scope(|| tracing::debug!("a call has no outcome yet: {failure}"));
-    ballet_amqp::counter!("ballet_calls_total", "outcome" => "not_yet").increment(1);
+    counted(step, "not_yet").increment(1);
     claim.answered();
     let then = Then::Taken(failure.pause().unwrap_or(UNTIL_IT_KNOWS).min(LONGEST_WAIT));
     failed(engine, call, claim, failure.to_string(), then);
@@ -119,7 +120,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     drop(turn);
     let failure = match asked {
         Ok(Ok(known)) => {
-            ballet_amqp::counter!("ballet_calls_total", "outcome" => "answered").increment(1);
+            counted(step.part().name, "answered").increment(1);
             record(engine, &call, begun, None);
             claim.answered();
             let answer = match known {
@@ -141,7 +142,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     };
     record(engine, &call, begun, Some(&failure));
     match failure.kind() {
-        FailureKind::NotYet => return wait(engine, call, claim, &failure),
+        FailureKind::NotYet => return wait(engine, step.part().name, call, claim, &failure),
         // It answers: what fails is this request.
         FailureKind::Permanent => claim.answered(),
         FailureKind::Transient | FailureKind::Conflict | FailureKind::ConnectionLost => {
@@ -156,11 +157,16 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
             }
         }
     }
-    ballet_amqp::counter!("ballet_calls_total", "outcome" => "failed").increment(1);
+    counted(step.part().name, "failed").increment(1);
     let attempts = call.attempts + 1;
     call.span()
         .in_scope(|| tracing::warn!(attempts, "a call failed, and is made again: {failure}"));
     failed(engine, call, claim, failure.to_string(), again(&failure));
+}
+
+/// The attempts of a step's calls, and of its compensation's, with this outcome.
+pub(crate) fn counted(step: &'static str, outcome: &'static str) -> Counter {
+    ballet_amqp::counter!("ballet_calls_total", "step" => step, "outcome" => outcome)
 }
 
 /// The result of an attempt.

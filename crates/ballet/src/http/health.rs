@@ -50,7 +50,7 @@ pub(crate) struct Parts {
 struct Readiness {
     ready: bool,
     database: String,
-    consume: &'static str,
+    consume: String,
     publish: String,
     /// Says that events wait for a person. The service works all the same.
     outbox: String,
@@ -91,13 +91,20 @@ impl Health {
         Some(why.chars().take(LONGEST_REASON).collect())
     }
 
+    /// What `/readyz` says now. The metric is as fresh as the last look, and each scrape is one.
     fn readiness(&self) -> Readiness {
+        let readiness = self.parts_now();
+        ballet_amqp::gauge!("ballet_ready").set(if readiness.ready { 1.0 } else { 0.0 });
+        readiness
+    }
+
+    fn parts_now(&self) -> Readiness {
         let Some(parts) = self.parts.get() else {
             let starting = "starting";
             return Readiness {
                 ready: false,
                 database: self.waits_for.borrow().clone().unwrap_or_else(|| starting.to_owned()),
-                consume: starting,
+                consume: starting.to_owned(),
                 publish: starting.to_owned(),
                 outbox: starting.to_owned(),
                 bindings: starting.to_owned(),
@@ -108,12 +115,15 @@ impl Health {
                 copies: None,
             };
         };
-        let word = |state: &ConnectionState| match state {
-            ConnectionState::Ready => "ok",
-            ConnectionState::Connecting { .. } => "connecting",
-            ConnectionState::Blocked => "blocked by the broker",
-            ConnectionState::Paused => "paused",
-            ConnectionState::Stopped => "stopped",
+        let said = |state: &ConnectionState| match state {
+            ConnectionState::Ready => "ok".to_owned(),
+            ConnectionState::Connecting { last_error: Some(why), .. } => {
+                format!("connecting: {why}")
+            }
+            ConnectionState::Connecting { last_error: None, .. } => "connecting".to_owned(),
+            ConnectionState::Blocked => "blocked by the broker".to_owned(),
+            ConnectionState::Paused => "paused".to_owned(),
+            ConnectionState::Stopped => "stopped".to_owned(),
         };
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let (answers, hindered) = (*parts.database.borrow(), parts.hindered.borrow().clone());
@@ -131,10 +141,10 @@ impl Health {
         Readiness {
             ready: connected && works && bindings.has_all(),
             database: hindered.unwrap_or_else(|| if answers { "ok" } else { "away" }.to_owned()),
-            consume: word(&consume),
+            consume: said(&consume),
             publish: match &held {
                 Some(reason) if publish.is_ready() => format!("events wait: {reason}"),
-                _ => word(&publish).to_owned(),
+                _ => said(&publish),
             },
             outbox: match *parts.unpublishable.borrow() {
                 0 => "ok".to_owned(),
@@ -153,13 +163,16 @@ impl Health {
 
 /// Routes for health, readiness and metrics, and the service's own.
 pub(crate) fn router(health: Health, metrics: fn() -> String, own: OwnRoutes) -> Router {
+    let scraped = health.clone();
     let ready = move || async move {
         let readiness = health.readiness();
         let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         (status, axum::Json(readiness))
     };
-    let metrics =
-        move || async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics()) };
+    let metrics = move || async move {
+        scraped.readiness();
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics())
+    };
     let service = move |request: Request| own.answer(request);
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))

@@ -3,6 +3,7 @@
 use ballet_core::topology::RETRIES;
 use ballet_core::{Part, Reason};
 
+use crate::engine::caller;
 use crate::engine::held_worker;
 use crate::engine::registry::ABORT;
 
@@ -30,7 +31,7 @@ const COUNTERS: [&str; 18] = [
     "ballet_splits_total",
     "ballet_unpublishable_total",
 ];
-const GAUGES: [&str; 14] = [
+const GAUGES: [&str; 15] = [
     "ballet_bindings_compared",
     "ballet_calls_held",
     "ballet_calls_open",
@@ -44,6 +45,7 @@ const GAUGES: [&str; 14] = [
     "ballet_publish_in_flight",
     "ballet_queue_behind_seconds",
     "ballet_queue_messages",
+    "ballet_ready",
     "ballet_unsettled_oldest_seconds",
 ];
 const HISTOGRAMS: [&str; 4] = [
@@ -72,8 +74,10 @@ pub(super) fn begin(part: &Part) {
     for then in ["again"].into_iter().chain(RETRIES.map(|(queue, _)| queue)) {
         drop(ballet_amqp::counter!("ballet_failures_total", "then" => then));
     }
-    for outcome in ["answered", "failed", "not_yet"] {
-        drop(ballet_amqp::counter!("ballet_calls_total", "outcome" => outcome));
+    for step in part.sagas.iter().flat_map(|saga| &saga.steps).filter(|step| step.calls_outside) {
+        for outcome in ["answered", "failed", "not_yet"] {
+            drop(caller::counted(step.name, outcome));
+        }
     }
     for role in [CONSUME, PUBLISH] {
         drop(ballet_amqp::gauge!("ballet_connected", "role" => role));

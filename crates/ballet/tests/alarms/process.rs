@@ -5,6 +5,8 @@ use axum::routing::post;
 use ballet::http::Problem;
 use ballet::{Failure, Handle, Participant, Projection, Service, Settings, Tx};
 use ballet_stage::{OwnProcess, wait_until};
+use serde_json::Value;
+use tokio::process::Command;
 
 use crate::lamps::reader;
 use crate::scrape::{Sample, samples};
@@ -26,7 +28,7 @@ pub(crate) struct Places {
 
 /// A service in a process of its own. It ends with this.
 pub(crate) struct Process {
-    _process: OwnProcess,
+    process: OwnProcess,
     address: String,
 }
 
@@ -41,15 +43,37 @@ impl Process {
         });
         let mut process = process.expect("a process");
         let address = process.serving().await.expect("it serves");
-        Self { address, _process: process }
+        Self { address, process }
+    }
+
+    pub(crate) fn metrics_url(&self) -> String {
+        format!("{}/metrics", self.address)
     }
 
     pub(crate) async fn scrape(&self) -> Vec<Sample> {
-        let url = format!("{}/metrics", self.address);
+        let url = self.metrics_url();
         let text = wait_until("metrics", LONG, || async {
             reqwest::get(&url).await?.text().await.map(Some)
         });
         samples(&text.await.expect("metrics"))
+    }
+
+    /// What `/readyz` says.
+    pub(crate) async fn readiness(&self) -> Value {
+        let answer = reqwest::get(format!("{}/readyz", self.address)).await.expect("an answer");
+        answer.json().await.expect("JSON")
+    }
+
+    /// Kills it.
+    pub(crate) async fn kill(&mut self) {
+        self.process.kill().await.expect("killed");
+    }
+
+    /// Sends it a signal: it stands still, or goes on.
+    pub(crate) async fn signal(&self, signal: &str) {
+        let id = self.process.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await;
+        assert!(sent.expect("a command").success(), "{signal} {id}");
     }
 
     /// Has the hotel publish an event with a name of this length.
@@ -95,7 +119,8 @@ impl Projection for Blocks {
 /// A service by its name.
 pub(crate) fn participant(name: &str) -> Participant {
     match name {
-        "hotel" => hotel(Trouble::default()),
+        // What fails there fails for good.
+        "hotel" => hotel(Trouble::default().times(u32::MAX)),
         // No car is ever rented.
         "cars" => cars(Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() }),
         "porter" => reader("porter"),

@@ -1,22 +1,33 @@
-//! One test's world with one service that is watched.
+//! One test's world with services that a Prometheus watches.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use ballet_stage::{Proxy, wait_until};
+use ballet_stage::{Prometheus, Proxy, Servers, Target, wait_until};
 
 use crate::process::{Places, Process, participant};
-use crate::rules::{Rule, rules};
+use crate::rules::{read, rules};
 use crate::scrape::Sample;
 use crate::trip::HOTEL_TABLES;
 use crate::world::{LONG, World, part};
 
+/// What the page tells an operator to scrape of the broker.
+const OF_THE_BROKER: &str = "/metrics/detailed?family=queue_coarse_metrics\
+    &family=queue_consumer_count&family=node_metrics&family=node_coarse_metrics";
+
+/// What a minute of the rules lasts here.
+const MINUTE: Duration = Duration::from_secs(2);
+
 pub(crate) struct Watched {
     pub(crate) world: World,
+    /// The service that the test is about.
     pub(crate) process: Process,
-    /// The ways to the servers.
+    /// Its ways to the servers.
     pub(crate) broker: Proxy,
     pub(crate) database: Proxy,
-    rules: Vec<Rule>,
+    /// The others, with their ways to the broker and to their databases.
+    pub(crate) others: Vec<(Process, Proxy, Proxy)>,
+    pub(crate) prometheus: Prometheus,
     /// The samples of the first scrape.
     pub(crate) first: Vec<Sample>,
 }
@@ -24,63 +35,110 @@ pub(crate) struct Watched {
 impl Watched {
     /// A service of that name that has done nothing yet.
     pub(crate) async fn new(test: &str, service: &'static str) -> Self {
-        Self::with(test, service, |_| {}).await
+        Self::with(test, &[service], None, |_| {}).await
     }
 
+    /// The first of these services, beside the others.
+    pub(crate) async fn beside(test: &str, services: &[&'static str]) -> Self {
+        Self::with(test, services, None, |_| {}).await
+    }
+
+    /// `absent` belongs to the system and does not run. `set` changes where the first finds its servers.
     pub(crate) async fn with(
         test: &str,
-        service: &'static str,
+        services: &[&'static str],
+        absent: Option<&'static str>,
         set: impl FnOnce(&mut Places),
     ) -> Self {
-        let tables = if service == "hotel" { HOTEL_TABLES } else { &[] };
-        let mut world = World::new(test, vec![part(participant(service), tables)]).await;
-        // It runs in a process of its own.
-        world.services.remove(0).stop().await;
-        let broker = Proxy::to(world.env.amqp_url(service)).await.expect("a way");
-        let database = Proxy::to(world.env.database_url(service)).await.expect("a way");
-        let mut places = Places {
-            amqp: broker.url().to_owned(),
-            database: database.url().to_owned(),
-            management: Some(world.env.management().url().to_owned()),
-        };
-        set(&mut places);
-        let process = Process::start(service, &places).await;
+        let known: BTreeSet<_> = services.iter().copied().chain(absent).collect();
+        let tables = |name: &str| if name == "hotel" { HOTEL_TABLES } else { &[] };
+        let parts = known.iter().map(|name| part(participant(name), tables(name))).collect();
+        let mut world = World::new(test, parts).await;
+        // Those that run have processes of their own.
+        for started in world.services.drain(..) {
+            started.stop().await;
+        }
+        let mut set = Some(set);
+        let mut running = Vec::new();
+        for name in services {
+            let broker = Proxy::to(world.env.amqp_url(name)).await.expect("a way");
+            let database = Proxy::to(world.env.database_url(name)).await.expect("a way");
+            let mut places = Places {
+                amqp: broker.url().to_owned(),
+                database: database.url().to_owned(),
+                management: Some(world.env.management().url().to_owned()),
+            };
+            if let Some(set) = set.take() {
+                set(&mut places);
+            }
+            running.push((Process::start(name, &places).await, broker, database));
+        }
+        let metrics = Servers::shared().await.expect("servers").rabbitmq().metrics_url();
+        let of_broker = format!("{metrics}{OF_THE_BROKER}&vhost={}", world.env.vhost());
+        let mut targets = vec![Target::new("rabbitmq", &of_broker).expect("a URL")];
+        for (name, (process, ..)) in services.iter().zip(&running) {
+            targets.push(Target::new(name, &process.metrics_url()).expect("a URL"));
+        }
+        let rules = read("docs/monitoring/alarms.yml");
+        let prometheus = Prometheus::start(&targets, &rules, MINUTE).await.expect("a Prometheus");
+        let mut running = running.into_iter();
+        let (process, broker, database) = running.next().expect("a service");
         let first = process.scrape().await;
-        Self { world, process, broker, database, rules: rules(), first }
+        let others = running.collect();
+        let watched = Self { world, process, broker, database, others, prometheus, first };
+        let all = targets.len().to_string();
+        watched.until_value("sum(up)", &all).await;
+        watched
     }
 
-    /// The alarms that ring, as far as two scrapes can tell: not how long they have.
-    async fn ringing(&self) -> BTreeSet<String> {
-        let now = self.process.scrape().await;
-        let rings = self.rules.iter().filter(|rule| rule.expression.holds(&self.first, &now));
-        rings.map(|rule| rule.alert.clone()).collect()
+    /// Waits until an expression has this value.
+    pub(crate) async fn until_value(&self, expression: &str, value: &str) {
+        wait_until(expression, LONG, || async {
+            let found = self.prometheus.query(expression).await.map_err(|why| why.to_string())?;
+            let is_it = found.first().is_some_and(|one| one["value"][1] == value);
+            if is_it { Ok(Some(())) } else { Err(format!("{found:?}")) }
+        })
+        .await
+        .expect("the value");
     }
 
     /// Waits until these alarms ring and no other.
     pub(crate) async fn until_only(&self, alarms: &[&str]) {
-        let alarms: BTreeSet<String> = alarms.iter().map(|alarm| (*alarm).to_owned()).collect();
+        let alarms = set(alarms);
         wait_until(&format!("{alarms:?}"), LONG, || async {
-            let ringing = self.ringing().await;
+            let ringing = self.prometheus.ringing().await.map_err(|why| why.to_string())?;
             if ringing == alarms { Ok(Some(())) } else { Err(format!("{ringing:?}")) }
         })
         .await
         .expect("these alarms");
     }
 
+    /// Waits until this alarm rings, and then for as long as any other alarm would need: none other rings.
+    pub(crate) async fn until_alone(&self, alarm: &str) {
+        self.until_only(&[alarm]).await;
+        let longest = rules().iter().map(|rule| rule.minutes).max().expect("rules");
+        let since = std::time::Instant::now();
+        wait_until("all alarms to have had their time", LONG, || async {
+            let ringing = self.prometheus.ringing().await.map_err(|why| why.to_string())?;
+            assert_eq!(ringing, set(&[alarm]), "one cause rings one alarm");
+            let is_over = since.elapsed() > MINUTE * (longest + 1);
+            if is_over { Ok(Some(())) } else { Err("it goes on".to_owned()) }
+        })
+        .await
+        .expect("it ends");
+    }
+
     /// Waits until this alarm rings, whatever else does.
     pub(crate) async fn until_rings(&self, alarm: &str) {
         wait_until(alarm, LONG, || async {
-            let ringing = self.ringing().await;
+            let ringing = self.prometheus.ringing().await.map_err(|why| why.to_string())?;
             if ringing.contains(alarm) { Ok(Some(())) } else { Err(format!("{ringing:?}")) }
         })
         .await
         .expect("the alarm");
     }
+}
 
-    /// The value that an alarm compares with its bound now.
-    pub(crate) async fn figure(&self, alarm: &str) -> f64 {
-        let rule = self.rules.iter().find(|rule| rule.alert == alarm).expect("a rule");
-        let figures = rule.expression.figures(&self.first, &self.process.scrape().await);
-        figures.into_iter().fold(0.0, f64::max)
-    }
+fn set(alarms: &[&str]) -> BTreeSet<String> {
+    alarms.iter().map(|alarm| (*alarm).to_owned()).collect()
 }

@@ -42,7 +42,7 @@ pub(crate) async fn run(
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(|State(parts): State<Parts>| async move { parts.metrics.render() }))
+        .route("/metrics", get(scraped))
         .with_state(Parts { current, metrics, stopping });
     if let Err(error) = axum::serve(listener, routes).await {
         tracing::error!("the private listener ended: {error}");
@@ -50,12 +50,24 @@ pub(crate) async fn run(
 }
 
 async fn ready(State(parts): State<Parts>) -> (StatusCode, Json<Readiness>) {
+    let readiness = readiness(&parts);
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
+}
+
+async fn scraped(State(parts): State<Parts>) -> String {
+    let ready = readiness(&parts).ready;
+    metrics::gauge!("gateway_ready").set(if ready { 1.0 } else { 0.0 });
+    parts.metrics.render()
+}
+
+fn readiness(parts: &Parts) -> Readiness {
     let gate = parts.current.get();
     let stopping = *parts.stopping.borrow();
     let keys = gate.sign_in.is_ready();
     let database = gate.lasting.database.as_deref();
     let is_away = database.is_some_and(Database::is_away);
-    let readiness = Readiness {
+    Readiness {
         ready: keys && !stopping,
         keys: if keys { "ok" } else { "not read yet: tokens are answered with 503" },
         database: match database {
@@ -68,9 +80,7 @@ async fn ready(State(parts): State<Parts>) -> (StatusCode, Json<Readiness>) {
         },
         stands_still: if is_away { keyed_only(&gate.config) } else { Vec::new() },
         stopping,
-    };
-    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(readiness))
+    }
 }
 
 /// The routes that take no request without an `Idempotency-Key`.

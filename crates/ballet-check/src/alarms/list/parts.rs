@@ -1,0 +1,110 @@
+//! Alarms about what a service can do: be ready, take messages, publish, handle.
+
+use crate::alarms::alarm::Severity::{Critical, Warning};
+use crate::alarms::alarm::{Alarm, Cause};
+use crate::alarms::list::causes::{
+    BLOCKED, BROKER_AWAY, CUT_OFF, DISCONNECTED, HELD, QUEUE_DIFFERS, STANDS_STILL,
+};
+
+pub(super) const ALARMS: &[Alarm] = &[
+    Alarm {
+        name: "BalletConsumingStopped",
+        severity: Critical,
+        rings: "min by (job) (ballet_connected{role=\"consume\"}) < 1",
+        unless: &[BROKER_AWAY, CUT_OFF, QUEUE_DIFFERS],
+        minutes: 1,
+        summary: "{job} takes no messages: its database is away, so it is paused, or its queue is refused to it",
+        action: "`/readyz` says which of the two",
+    },
+    Alarm {
+        name: "BalletPublishingStopped",
+        severity: Critical,
+        rings: "min by (job) (ballet_connected{role=\"publish\"}) < 1",
+        unless: &[BROKER_AWAY],
+        minutes: 1,
+        summary: "{job} does not reach the broker, while others do, or a node has an alarm of memory or disk",
+        action: "`/readyz` has the reason: its login, its certificate, the network, or the alarm",
+    },
+    Alarm {
+        name: "BalletNotReady",
+        severity: Critical,
+        rings: "min by (job) (ballet_ready or gateway_ready) < 1",
+        unless: &[
+            DISCONNECTED,
+            HELD,
+            BLOCKED,
+            STANDS_STILL,
+            Cause { on: "job", holds: "ballet_queue_differs > 0 or ballet_binding_missing > 0" },
+        ],
+        minutes: 1,
+        summary: "{job} is not ready, for a reason that no other alarm has",
+        action: "`/readyz` says which part: a start that waits, a database that is full or whose tables are \
+                 locked or gone, the gateway's keys",
+    },
+    Alarm {
+        name: "BalletEventsReturned",
+        severity: Critical,
+        rings: "sum by (job) (increase(ballet_returned_total[5m])) > 0",
+        unless: &[Cause { on: "", holds: "max(ballet_binding_missing) > 0" }],
+        minutes: 0,
+        summary: "{job} publishes events for which the broker has no queue; they are tried again",
+        action: "`ballet topology check`, then `ballet topology apply`",
+    },
+    Alarm {
+        name: "BalletPublishingHeld",
+        severity: Critical,
+        rings: "max by (job) (ballet_publish_held) > 0",
+        unless: &[BROKER_AWAY, CUT_OFF],
+        minutes: 1,
+        summary: "{job} holds events back, because an exchange or a right is missing at the broker",
+        action: "`/readyz` says which; `ballet topology check`, and compare the user's rights with \
+                 `broker/definitions.json`",
+    },
+    Alarm {
+        name: "BalletOutboxOld",
+        severity: Critical,
+        rings: "max by (job) (ballet_outbox_oldest_seconds) > 60",
+        unless: &[BROKER_AWAY, CUT_OFF, HELD],
+        minutes: 1,
+        summary: "{job} has committed events that the broker does not take; they wait on the disk of the \
+                  database",
+        action: "`/readyz` and `ballet outbox waiting` have the reason",
+    },
+    Alarm {
+        name: "BalletMessagesStandStill",
+        severity: Critical,
+        rings: "max by (job) (ballet_unsettled_oldest_seconds) > 300",
+        unless: &[BLOCKED],
+        minutes: 0,
+        summary: "{job} has a message that is neither handled nor set aside",
+        action: "its log says what it waits for; a restart delivers the message again",
+    },
+    Alarm {
+        name: "BalletHandlerBlocks",
+        severity: Critical,
+        rings: "max by (job, step) (ballet_worker_held_seconds) > 0",
+        unless: &[],
+        minutes: 0,
+        summary: "the step {step} of {job} blocks its thread, or calculates for long; other work waits for it",
+        action: "give such work to a thread of its own, or make it a call",
+    },
+    Alarm {
+        name: "BalletClockDifference",
+        severity: Critical,
+        rings: "abs(ballet_clock_difference_seconds) > 60",
+        unless: &[],
+        minutes: 1,
+        summary: "{job} has another time than its database, and removes nothing old meanwhile",
+        action: "look at NTP on the host of the process and on that of the database",
+    },
+    Alarm {
+        name: "BalletQueueBehind",
+        severity: Warning,
+        rings: "max by (job) (ballet_queue_behind_seconds) > 60",
+        unless: &[BLOCKED, STANDS_STILL],
+        minutes: 5,
+        summary: "{job} does not keep up with its queue; if it keeps copies, it answers from old ones",
+        action: "is it slow, or are the messages too many? Start another replica. `/readyz` has the figures \
+                 in `copies`",
+    },
+];

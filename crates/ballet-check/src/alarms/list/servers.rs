@@ -1,0 +1,123 @@
+//! Alarms about what services stand on: their processes, the broker and its objects, the gateway.
+
+use crate::alarms::alarm::Severity::{Critical, Warning};
+use crate::alarms::alarm::{Alarm, Cause};
+use crate::alarms::list::causes::{BROKER_AWAY, DISCONNECTED, DOWN, UNREADY};
+
+pub(super) const ALARMS: &[Alarm] = &[
+    Alarm {
+        name: "BalletBrokerAway",
+        severity: Critical,
+        rings: "max(ballet_connected{role=\"publish\"}) < 1",
+        unless: &[],
+        minutes: 1,
+        summary: "no service reaches the broker, or it has an alarm of memory or disk: no saga goes on",
+        action: "look at the broker: its nodes, its memory, its disk. `/readyz` of any service has the \
+                 reason. Services go on by themselves when it is back",
+    },
+    Alarm {
+        name: "BalletServiceDown",
+        severity: Critical,
+        rings: "max by (job) (up) < 1",
+        unless: &[Cause {
+            on: "job",
+            holds: "label_replace(max(ballet_connected{role=\"publish\"}) < 1, \"job\", \"rabbitmq\", \
+                    \"\", \"\")",
+        }],
+        minutes: 1,
+        summary: "{job} has no process that answers: all are dead, or hang",
+        action: "look at its log and start it again. Its messages wait in its queue",
+    },
+    Alarm {
+        name: "BalletQueueUnread",
+        severity: Critical,
+        // A queue with dead letters of its own is a service's.
+        rings: "label_replace(max by (vhost, queue) (rabbitmq_detailed_queue_consumers) < 1, \
+                \"job\", \"$1\", \"queue\", \"(.+)\") and on (vhost, job) \
+                label_replace(rabbitmq_detailed_queue_consumers{queue=~\".+[.]dead\"}, \
+                \"job\", \"$1\", \"queue\", \"(.+)[.]dead\")",
+        unless: &[DOWN, DISCONNECTED],
+        minutes: 1,
+        summary: "nobody reads the queue {queue}: {job} does not run, or Prometheus does not know it",
+        action: "start the service. `ballet doctor` says since when its messages wait",
+    },
+    Alarm {
+        name: "BalletJournalGone",
+        severity: Critical,
+        rings: "max(ballet_queue_differs{queue=\"journal\"}) > 0",
+        unless: &[],
+        minutes: 0,
+        summary: "the journal is missing or stands still, or a policy makes it lose events",
+        action: "back up the databases at once: what is not in the journal cannot be sent again. Then \
+                 `ballet doctor` says what is wrong, and `ballet topology apply` makes it anew",
+    },
+    Alarm {
+        name: "BalletQueueDiffers",
+        severity: Critical,
+        rings: "max by (queue) (ballet_queue_differs{queue!=\"journal\"}) > 0",
+        unless: &[],
+        minutes: 0,
+        summary: "the queue {queue} is missing or stands still, is of another kind, or under a policy that \
+                  is not declared: messages may be lost",
+        action: "`ballet topology check` and `ballet doctor` say what is wrong and how to mend it",
+    },
+    Alarm {
+        name: "BalletBindingMissing",
+        severity: Critical,
+        rings: "max by (exchange, to, key) (ballet_binding_missing) > 0",
+        unless: &[Cause {
+            on: "to",
+            holds: "label_replace(ballet_queue_differs > 0, \"to\", \"$1\", \"queue\", \"(.+)\")",
+        }],
+        minutes: 0,
+        summary: "{to} misses the events {key}, because the broker lacks a binding of {exchange}",
+        action: "`ballet topology apply`; `/readyz` has the command that sends what was missed",
+    },
+    Alarm {
+        name: "BalletEventsUnrouted",
+        severity: Critical,
+        rings: "max by (vhost) (rabbitmq_detailed_queue_messages{queue=\"unrouted\"}) > 0",
+        unless: &[],
+        minutes: 0,
+        summary: "in {vhost} are events that no service takes: a type that nobody knows, or a binding is missing",
+        action: "`ballet topology check`. RabbitMQ's console shows the events in the queue `unrouted`: their \
+                 type and who sent them. Purge it when the cause is mended",
+    },
+    Alarm {
+        name: "BalletUpstreamAway",
+        severity: Critical,
+        rings: "label_replace(max by (upstream) (gateway_breaker_open) > 0, \
+                \"job\", \"$1\", \"upstream\", \"(.+)\")",
+        unless: &[DOWN, UNREADY],
+        minutes: 1,
+        summary: "the gateway does not reach {upstream}, or only gets failures from it",
+        action: "look at the log of the gateway: is the address right, and the network between them?",
+    },
+    Alarm {
+        name: "BalletGatewayDatabaseAway",
+        severity: Critical,
+        rings: "max by (job) (gateway_database_away) > 0",
+        unless: &[],
+        minutes: 1,
+        summary: "{job} has no database: it refuses requests with an Idempotency-Key, and counts limits alone",
+        action: "look at the gateway's database. Its `/readyz` lists the routes that stand still",
+    },
+    Alarm {
+        name: "BalletProcessDown",
+        severity: Warning,
+        rings: "up < 1",
+        unless: &[DOWN],
+        minutes: 5,
+        summary: "a process of {job} does not answer, while others do",
+        action: "look at the log of {instance}, and start it again",
+    },
+    Alarm {
+        name: "BalletBindingsNotCompared",
+        severity: Warning,
+        rings: "ballet_bindings_compared < 1",
+        unless: &[BROKER_AWAY],
+        minutes: 10,
+        summary: "{job} would not notice a missing binding: the management API does not answer it",
+        action: "check `RABBITMQ_MANAGEMENT_URL`, and that the user has the tag `management`",
+    },
+];
