@@ -121,8 +121,8 @@ mod tests {
             wrong,
             [
                 "LANES: 99 is not between 1 and 64",
-                "BATCH: \"many\": a whole number is wanted",
                 "LOG_FORMAT: \"loud\": expected auto, text, json",
+                "BATCH: \"many\": a whole number is wanted",
                 "LISTEN: \"x\": invalid socket address syntax",
             ]
         );
