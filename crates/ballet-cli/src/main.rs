@@ -83,6 +83,9 @@ enum Command {
     /// Copies that services keep of each other's entities
     #[command(subcommand)]
     Copies(copies::Command),
+    /// Kill each service while customers come: what still works for them?
+    #[command(disable_help_flag = true)]
+    Degradation(trials::Args),
     /// The system at work on servers of its own, with customers of all kinds
     #[command(disable_help_flag = true)]
     Demo(trials::Args),
@@ -100,6 +103,9 @@ enum Command {
     /// What has come to the services and waits, and a retry now
     #[command(subcommand)]
     Inbox(inbox::Command),
+    /// Kill a process at every point of every step: does every saga end as it must?
+    #[command(disable_help_flag = true)]
+    Kills(trials::Args),
     /// The manual's page of this command, or the pages of all commands
     #[command(after_help = manual::MAN_EXAMPLES)]
     Man(manual::ManArgs),
@@ -144,8 +150,10 @@ impl Command {
             | Self::Chaos(_)
             | Self::Completions(_)
             | Self::Contract(_)
+            | Self::Degradation(_)
             | Self::Demo(_)
             | Self::Id(_)
+            | Self::Kills(_)
             | Self::Man(_)
             | Self::Record(_)
             | Self::Replay(_)
@@ -208,12 +216,14 @@ async fn run(args: Args) -> anyhow::Result<Done> {
         Command::Completions(given) => manual::completions(&given, Args::command()),
         Command::Contract(command) => contract::run(&command, &args.options),
         Command::Copies(command) => Box::pin(copies::run(command, &args.options)).await,
+        Command::Degradation(given) => trials::run("degradation", &given),
         Command::Demo(given) => trials::run("demo", &given),
         Command::Diagram(given) => diagram::run(&given),
         Command::Dlq(command) => Box::pin(dlq::run(*command, &args.options)).await,
         Command::Doctor(given) => Box::pin(doctor::run(&given, &args.options)).await,
         Command::Id(arguments) => id::run(&arguments, &args.options),
         Command::Inbox(command) => Box::pin(inbox::run(command, &args.options)).await,
+        Command::Kills(given) => trials::run("kills", &given),
         Command::Man(given) => manual::man(&given, Args::command()),
         Command::New(command) => new::run(&command),
         Command::Outbox(command) => Box::pin(outbox::run(command, &args.options)).await,

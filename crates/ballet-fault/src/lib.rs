@@ -11,6 +11,9 @@
 //!
 //! Without the feature every function here compiles to nothing.
 
+/// Whether the points are armed: the feature `faults` is on.
+pub const ARMED: bool = cfg!(feature = "faults");
+
 #[cfg(feature = "faults")]
 mod armed;
 mod fault_point;

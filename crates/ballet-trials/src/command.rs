@@ -7,11 +7,12 @@ use anyhow::Result;
 use ballet_terminal::ui;
 use clap::{Parser, Subcommand};
 
+use crate::gateway::GATEWAY;
 use crate::program::SERVICE;
 use crate::running::clock::clock;
 use crate::subject::Subject;
 use crate::trial::Trial;
-use crate::{audit, chaos, demo, soak};
+use crate::{audit, chaos, degradation, demo, kills, soak};
 
 /// Tries a system: everything that can go wrong does, and nothing may be lost, doubled or broken.
 #[derive(Debug, Parser)]
@@ -35,6 +36,10 @@ pub enum Command {
     Audit(audit::Args),
     /// Kill, stop and disconnect everything while customers come, and check that nothing is lost.
     Chaos(chaos::args::Args),
+    /// Kill each service while clients come: what still works for them, and does everything catch up?
+    Degradation(degradation::Args),
+    /// Kill a process at every point of every step: does every saga end as it must?
+    Kills(kills::Args),
     /// Let the system work for hours in which months pass for its services: memory, disk and latency
     /// must stay flat, and nothing may be lost.
     Soak(soak::args::Args),
@@ -61,10 +66,13 @@ pub fn main(trial: impl Trial) -> ExitCode {
     })
 }
 
-/// Runs the service that this process is, if it is one of a trial.
+/// Runs the service that this process is, or the gateway, if it is one of a trial.
 #[must_use]
 pub fn served(subject: &Subject) -> Option<ExitCode> {
     let service = std::env::var(SERVICE).ok()?;
+    if let (GATEWAY, Some(front)) = (&*service, subject.front()) {
+        return Some((front.main)());
+    }
     let name = subject.system.name;
     Some(subject.serve(&service, clock()).unwrap_or_else(|| {
         ui::say(&format!("{SERVICE} is {service}, but {name} has no such service"));
@@ -81,6 +89,8 @@ pub async fn run(subject: &Arc<Subject>, command: &Command) -> Result<ExitCode> 
     match command {
         Command::Audit(args) => audit::run(subject, args).await,
         Command::Chaos(args) => Box::pin(chaos::run(subject, args)).await,
+        Command::Degradation(args) => Box::pin(degradation::run(subject, args)).await,
+        Command::Kills(args) => Box::pin(kills::run(subject, args)).await,
         Command::Soak(args) => Box::pin(soak::run(subject, args)).await,
     }
 }

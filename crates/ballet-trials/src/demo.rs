@@ -46,16 +46,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
-    let plan = Plan {
-        kind: "demo",
-        replicas: 1,
-        nodes: 1,
-        small_disks: false,
-        proxies: false,
-        env: subject.env(false),
-        own_servers: false,
-        journal: None,
-    };
+    let plan = Plan::new("demo", subject.env(false));
     let run = tokio::select! {
         run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
@@ -84,12 +75,13 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
 async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool> {
     run.ready().await?;
     let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
-    let mix = Mix { cases: subject.mix(), rate: RATE, clock: Clock::system() };
+    let mix = Mix { cases: subject.mix(), rate: RATE, clock: Clock::system(), gateway: None };
     let load = Load::new(run, subject, &recorder, mix)?;
     subject.prepare(&load.site).await?;
     ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
     for _ in 0..args.customers {
-        load.play().await;
+        // One without an answer is none that ends.
+        load.play().await.ok();
     }
     let known = Known::default();
     let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;

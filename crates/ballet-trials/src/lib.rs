@@ -1,14 +1,16 @@
 //! Tries a system by what it says about itself.
 //!
 //! A system implements [`Trial`]: its services, what its customers do, how that must end, and what must hold
-//! between its databases. Its program calls [`main`], and is then the command with `demo`, `audit`, `chaos`
-//! and `soak`; as a process of a trial, the same program is one of the services.
+//! between its databases. Its program calls [`main`], and is then the command with `demo`, `audit`, `chaos`,
+//! `degradation`, `kills` and `soak`; as a process of a trial, the same program is one of the services.
 //!
 //! | what a system says | read |
 //! |---|---|
 //! | everything | [`Trial`] |
 //! | a service | [`ServiceProgram`] |
 //! | what a customer does, and how it must end | [`Case`], [`Begun`], [`End`] |
+//! | what a client can do while a service is down | [`Operation`], [`Overdue`] |
+//! | the gateway in front of it | [`Front`] |
 //! | a provider outside that a service plays itself | [`Sandbox`] |
 //!
 //! | what it works with | read |
@@ -23,11 +25,15 @@ mod begun;
 mod case;
 mod chaos;
 mod command;
+mod degradation;
 mod demo;
 mod dice;
 mod endpoints;
+mod gateway;
 mod http;
+mod kills;
 mod load;
+mod operation;
 mod oracle;
 mod percentile;
 mod placed;
@@ -45,7 +51,9 @@ pub use begun::{Begun, End};
 pub use case::{Case, mix};
 pub use command::{Command, main, run, served};
 pub use endpoints::Endpoints;
+pub use gateway::{Front, GATEWAY, Gateway, Program, SECRET, drawn_secret};
 pub use http::send_until_answered;
+pub use operation::{Attempt, Operation, Seen, judge, seen};
 pub use percentile::at_share;
 pub use placed::{Placed, Sagas};
 pub use program::{SERVICE, ServiceProgram};
@@ -57,4 +65,4 @@ pub use scene::{
 };
 pub use stop::Stop;
 pub use subject::Subject;
-pub use trial::{Audit, Sandbox, Trial};
+pub use trial::{Audit, Overdue, Sandbox, Trial};

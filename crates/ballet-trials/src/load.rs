@@ -8,7 +8,9 @@ use anyhow::{Result, ensure};
 use ballet::Clock;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use uuid::Uuid;
 
+use crate::gateway::Gateway;
 use crate::placed::Sagas;
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
@@ -26,11 +28,13 @@ pub(crate) struct Mix {
     pub(crate) rate: u32,
     /// The customers' clock.
     pub(crate) clock: Clock,
+    /// What they go through, if not to the services themselves.
+    pub(crate) gateway: Option<Gateway>,
 }
 
 pub(crate) struct Load {
     subject: Arc<Subject>,
-    pub(crate) site: Site,
+    pub(crate) site: Arc<Site>,
     cases: Vec<usize>,
     next: AtomicUsize,
     every: Duration,
@@ -53,13 +57,15 @@ impl Load {
             "{} has no cases: nobody would do anything",
             subject.system.name
         );
+        let mut site = Site::of(run, recorder.clone(), mix.clock)?;
+        site.gateway = mix.gateway;
         Ok(Self {
             subject: Arc::clone(subject),
-            site: Site::of(run, recorder.clone(), mix.clock)?,
+            sagas: site.sagas.clone(),
+            site: Arc::new(site),
             cases: mix.cases,
             next: AtomicUsize::new(0),
             every: Duration::from_secs(1) / mix.rate.max(1),
-            sagas: Sagas::default(),
             unanswered: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
         })
@@ -79,7 +85,7 @@ impl Load {
         while Instant::now() < until {
             tokio::select! {
                 _ = ticks.tick() => {}
-                Some(()) = under_way.next() => continue,
+                Some(_) = under_way.next() => continue,
             }
             if self.open().0 + under_way.len() < MOST_OPEN {
                 under_way.push(self.play());
@@ -89,20 +95,35 @@ impl Load {
         Ok(())
     }
 
-    /// One customer. Without an answer there may still be a saga. It must end like any other, but its
+    /// The next customer. Without an answer there may still be a saga. It must end like any other, but its
     /// expected end is not known.
-    pub(crate) async fn play(&self) {
+    pub(crate) async fn play(&self) -> Result<()> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (case, at) = (self.cases[number % self.cases.len()], Instant::now());
+        self.play_case(self.cases[number % self.cases.len()], number).await.map(drop)
+    }
+
+    /// The customer with this number does what this case says. Returns the saga.
+    pub(crate) async fn play_case(&self, case: usize, number: usize) -> Result<Uuid> {
+        let at = Instant::now();
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let begun = self.subject.play(case, number, &self.site).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         match begun {
-            Ok(begun) => self.sagas.add(self.subject.cases[case].name, begun, at),
-            Err(_) => {
+            Ok(begun) => {
+                let saga = begun.saga;
+                self.sagas.add(self.subject.cases[case].name, begun, at);
+                Ok(saga)
+            }
+            Err(error) => {
                 self.unanswered.fetch_add(1, Ordering::Relaxed);
+                Err(error)
             }
         }
+    }
+
+    /// The number of customers who have begun.
+    pub(crate) fn begun(&self) -> usize {
+        self.next.load(Ordering::Relaxed)
     }
 
     /// What goes on beside the customers.

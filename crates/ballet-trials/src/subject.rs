@@ -1,5 +1,6 @@
 //! The system under trial, whatever its type.
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,10 +17,12 @@ use serde_json::Value;
 use crate::begun::{Begun, End};
 use crate::case::{Case, mix};
 use crate::endpoints::Endpoints;
+use crate::gateway::Front;
+use crate::operation::Operation;
 use crate::program::ServiceProgram;
 use crate::scene::journal::Witness;
 use crate::scene::site::Site;
-use crate::trial::{Audit, Sandbox, Trial};
+use crate::trial::{Audit, Overdue, Sandbox, Trial};
 
 /// The system under trial.
 #[derive(Debug)]
@@ -112,6 +115,44 @@ impl Subject {
         self.tried.play(case, number, site).await
     }
 
+    /// The gateway in front of it.
+    pub(crate) fn front(&self) -> Option<Front> {
+        self.tried.front()
+    }
+
+    /// What a client can do.
+    pub(crate) async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
+        self.tried.operations(site).await
+    }
+
+    /// A deadline that is let pass.
+    pub(crate) fn overdue(&self) -> Option<Overdue> {
+        self.tried.overdue()
+    }
+
+    /// Why no customer leads a service to a fault point.
+    pub(crate) fn unreachable(&self, service: &str, point: &str) -> Option<&'static str> {
+        self.tried.unreachable(service, point)
+    }
+
+    /// Whether a saga completes only by this service: one of its steps comes before the good end, over any
+    /// number of events.
+    pub(crate) fn completes_by(&self, service: &str) -> bool {
+        let parts = || self.system.parts.iter();
+        let steps = parts().flat_map(|part| part.sagas.iter().map(move |saga| (part, &saga.steps)));
+        let steps: Vec<_> =
+            steps.flat_map(|(part, steps)| steps.iter().map(move |s| (part.service, s))).collect();
+        let (mut before, mut open) = (HashSet::new(), self.completed.clone());
+        while let Some(event) = open.pop() {
+            for (service, step) in steps.iter().filter(|(_, step)| step.done.name() == event) {
+                if before.insert((*service, step.name)) {
+                    open.extend(step.on.iter().map(EventType::name));
+                }
+            }
+        }
+        before.iter().any(|(other, _)| *other == service)
+    }
+
     /// Makes the system ready for its customers.
     pub(crate) async fn prepare(&self, site: &Site) -> Result<()> {
         self.tried.prepare(site).await
@@ -198,6 +239,10 @@ trait Tried: Debug + Send + Sync {
     fn audit<'a>(&'a self, audit: Audit<'a>) -> LocalBoxFuture<'a, Result<Report>>;
     fn env(&self, days_pass: bool) -> Vec<(&'static str, String)>;
     fn sandboxes(&self) -> &'static [Sandbox];
+    fn front(&self) -> Option<Front>;
+    fn operations<'a>(&'a self, site: &'a Arc<Site>) -> LocalBoxFuture<'a, Result<Vec<Operation>>>;
+    fn overdue(&self) -> Option<Overdue>;
+    fn unreachable(&self, service: &str, point: &str) -> Option<&'static str>;
     fn remembers_days(&self, service: &str) -> u32;
 }
 
@@ -247,6 +292,22 @@ impl<T: Trial> Tried for Cased<T> {
 
     fn sandboxes(&self) -> &'static [Sandbox] {
         self.trial.sandboxes()
+    }
+
+    fn front(&self) -> Option<Front> {
+        self.trial.front()
+    }
+
+    fn operations<'a>(&'a self, site: &'a Arc<Site>) -> LocalBoxFuture<'a, Result<Vec<Operation>>> {
+        Box::pin(self.trial.operations(site))
+    }
+
+    fn overdue(&self) -> Option<Overdue> {
+        self.trial.overdue()
+    }
+
+    fn unreachable(&self, service: &str, point: &str) -> Option<&'static str> {
+        self.trial.unreachable(service, point)
     }
 
     fn remembers_days(&self, service: &str) -> u32 {

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::future::{Future, ready};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -12,6 +13,8 @@ use jiff::SignedDuration;
 use crate::begun::Begun;
 use crate::case::Case;
 use crate::endpoints::Endpoints;
+use crate::gateway::Front;
+use crate::operation::Operation;
 use crate::program::ServiceProgram;
 use crate::scene::site::Site;
 
@@ -77,6 +80,29 @@ pub trait Trial: Debug + Send + Sync + 'static {
         &[]
     }
 
+    /// The gateway in front of the services, for trials in which clients go through it.
+    fn front(&self) -> Option<Front> {
+        None
+    }
+
+    /// What a client can do, for the trial that kills each service in turn. The system is ready, and clients
+    /// come already: what the operations need, such as a client of their own, is made here, and the site is theirs
+    /// as well.
+    fn operations(&self, _site: &Arc<Site>) -> impl Future<Output = Result<Vec<Operation>>> {
+        ready(Ok(Vec::new()))
+    }
+
+    /// A deadline that is let pass while a service is down.
+    fn overdue(&self) -> Option<Overdue> {
+        None
+    }
+
+    /// Why no customer leads a service to this fault point, as `kills` writes it. All other points have to be
+    /// reached by the cases and by what goes on meanwhile.
+    fn unreachable(&self, _service: &str, _point: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Cases for a run in which days pass in seconds, besides the others: sagas that take days.
     fn cases_of_days(&self) -> Vec<Case<Self::Case>> {
         Vec::new()
@@ -102,6 +128,19 @@ pub struct Audit<'a> {
     pub framework: &'a Report,
     /// What has not changed for so long is quiescent, and is judged.
     pub quiescent_after: SignedDuration,
+}
+
+/// A deadline that passes because a service is down.
+#[derive(Debug, Clone, Copy)]
+pub struct Overdue {
+    /// The owner of the sagas.
+    pub owner: &'static str,
+    /// Its variable for the time to the deadline, in seconds.
+    pub variable: &'static str,
+    /// The service without which no saga is decided.
+    pub without: &'static str,
+    /// The reason of the abort.
+    pub reason: &'static str,
 }
 
 /// A provider outside that a service plays itself, in a table of its database. Without the table it fails.

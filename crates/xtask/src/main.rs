@@ -19,8 +19,6 @@ use ballet_terminal::ui;
 use ballet_trials as trials;
 use clap::{Parser, Subcommand};
 
-use crate::process::cargo;
-
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands", version)]
 struct Args {
@@ -41,9 +39,6 @@ enum Command {
     Demo(shop_load::demo::Args),
     #[command(flatten)]
     Trial(trials::Command),
-    /// Stop each service while customers buy through the gateway: what still works for them, and
-    /// whether everything catches up.
-    Degradation(shop_load::degradation::Args),
     /// Write the broker's definitions and the generated pages.
     Generate {
         /// Write nothing, and fail if a file is out of date.
@@ -93,10 +88,7 @@ async fn run() -> ExitCode {
     let done = match Args::parse().command {
         Command::Bench { args } => Box::pin(bench::run(&args)).await,
         Command::Demo(args) => Box::pin(systems::demo(&args)).await,
-        Command::Trial(command) => trials::run(&systems::shop(), &command).await,
-        Command::Degradation(args) => {
-            Box::pin(shop_load::degradation::run(&cargo::root(), &args)).await
-        }
+        Command::Trial(command) => Box::pin(trials::run(&systems::shop(), &command)).await,
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
         Command::Servers(args) => servers::run(&args).await,

@@ -8,6 +8,7 @@ use tokio::process::Command;
 async fn without_each_service_the_rest_works_and_afterwards_everything_catches_up() {
     let status = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .arg("degradation")
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .status()

@@ -98,6 +98,8 @@ impl ServiceProcess {
     ///
     /// Those of [`ServiceProcess::start`].
     pub async fn start_again(&mut self, children: &Children) -> Result<()> {
+        // It may have ended before anybody asked for it.
+        self.find_address();
         let listen = self.url.trim_start_matches("http://");
         let listen = if listen.is_empty() { "127.0.0.1:0" } else { listen };
         self.child = run(children, &self.launch, listen).await?;

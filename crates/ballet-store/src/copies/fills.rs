@@ -29,6 +29,24 @@ pub async fn take_turn_to_ask(db: &mut PgConnection, entity: &str) -> Result<boo
     Ok(taken.rows_affected() > 0)
 }
 
+/// Makes all copies of this service as new ones: empty, and never asked for.
+pub async fn forget_all(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "with gone as (delete from ballet.copy) update ballet.copy_fill set \
+         run = null, seen = 0, pages = null, filled_run = null, requested_at = null",
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Whether all copies of this service were asked for by itself, and whether they are filled.
+pub async fn are_asked_and_filled(db: &mut PgConnection) -> Result<(bool, bool), sqlx::Error> {
+    let all = "select coalesce(bool_and(requested_at is not null), true), \
+               coalesce(bool_and(filled_run is not null), true) from ballet.copy_fill";
+    sqlx::query_as(all).fetch_one(db).await
+}
+
 /// Whether a copy was filled. One that is not kept was not.
 pub async fn is_filled(db: &mut PgConnection, entity: &str) -> Result<bool, sqlx::Error> {
     let filled = "select filled_run is not null from ballet.copy_fill where entity = $1";

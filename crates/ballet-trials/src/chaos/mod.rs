@@ -56,14 +56,12 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
 
 fn plan(subject: &Subject, args: &Args) -> Plan {
     Plan {
-        kind: "chaos",
         replicas: args.replicas,
         nodes: args.nodes(),
         small_disks: args.small_disks(),
         proxies: true,
-        env: subject.env(false),
         own_servers: true,
-        journal: None,
+        ..Plan::new("chaos", subject.env(false))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The services' processes: several of each, restarted whenever they end.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +19,8 @@ use crate::running::clock;
 use crate::running::ends::Ends;
 use crate::running::signals::hears_sigterm;
 
+/// The extension of the directory of a process's fault points.
+const POINTS: &str = "points";
 /// How often the processes are checked.
 const LOOK: Duration = Duration::from_millis(20);
 /// The most processes of one service.
@@ -52,6 +55,12 @@ struct Replica {
     failing: Option<Instant>,
 }
 
+impl Replica {
+    fn is_of(&self, name: &str) -> bool {
+        self.service.launch.name == name
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Fleet {
     children: Children,
@@ -62,6 +71,8 @@ pub(crate) struct Fleet {
     replicas: Mutex<Vec<Replica>>,
     ends: Mutex<Ends>,
     number: AtomicUsize,
+    /// Where each process dies at first, in a run that uses fault points.
+    pub(crate) first_aim: Option<&'static str>,
     /// [`PATIENCE`], but in tests.
     patience: Duration,
 }
@@ -81,6 +92,7 @@ impl Fleet {
             replicas: Mutex::default(),
             ends: Mutex::default(),
             number: 0.into(),
+            first_aim: None,
             patience: PATIENCE,
         })
     }
@@ -99,6 +111,13 @@ impl Fleet {
             (clock::FILE, clock::file(&log).display().to_string()),
         ];
         env.extend(self.env.iter().cloned());
+        if let Some(aim) = self.first_aim {
+            let points = log.with_extension(POINTS);
+            let written =
+                fs::create_dir_all(&points).and_then(|()| fs::write(points.join("aim"), aim));
+            written.with_context(|| format!("cannot write to {}", points.display()))?;
+            env.push(("BALLET_FAULTS", points.display().to_string()));
+        }
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let launch = Launch {
             name,
@@ -364,5 +383,6 @@ impl Fleet {
     }
 }
 
+pub(crate) mod of_service;
 #[cfg(test)]
 mod tests;

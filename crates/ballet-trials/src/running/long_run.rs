@@ -15,7 +15,10 @@ use reqwest::Client;
 use serde_json::Value;
 
 use crate::endpoints::Endpoints;
+use crate::gateway::{Front, GATEWAY, Gateway, Program, SECRET};
+use crate::program::SERVICE;
 use crate::running::fleet::Fleet;
+use crate::running::fleet::of_service::OfService;
 use crate::running::run_dir::run_dir;
 
 /// What is to be set up.
@@ -35,9 +38,34 @@ pub(crate) struct Plan {
     pub(crate) env: Vec<(&'static str, String)>,
     /// Whether the servers are its own, so that it may kill them.
     pub(crate) own_servers: bool,
+    /// Whether others may be on the same servers.
+    pub(crate) beside_others: bool,
+    /// The fault point at which each process dies at its first start, if fault points are used.
+    pub(crate) first_aim: Option<&'static str>,
+    /// What services want requests to be signed with, if there is a gateway.
+    pub(crate) secret: Option<String>,
     /// The size at which the journal forgets its oldest messages, in bytes, if not that of the
     /// definitions.
     pub(crate) journal: Option<u64>,
+}
+
+impl Plan {
+    /// One process of each service, with these variables.
+    pub(crate) fn new(kind: &'static str, env: Vec<(&'static str, String)>) -> Self {
+        Self {
+            kind,
+            replicas: 1,
+            nodes: 1,
+            small_disks: false,
+            proxies: false,
+            env,
+            own_servers: false,
+            beside_others: false,
+            first_aim: None,
+            secret: None,
+            journal: None,
+        }
+    }
 }
 
 /// The proxies between a service and its servers.
@@ -67,10 +95,11 @@ pub(crate) struct LongRun {
     pub(crate) stage: Stage,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) proxies: BTreeMap<&'static str, Proxies>,
+    pub(crate) secret: Option<String>,
 }
 
 impl LongRun {
-    pub(crate) async fn set(system: &System, plan: Plan) -> Result<Self> {
+    pub(crate) async fn set(system: &System, mut plan: Plan) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let logs = run_dir(Some(&program), plan.kind)?;
         let options = Options::durable().nodes(plan.nodes).progress(ui::say);
@@ -84,10 +113,14 @@ impl LongRun {
                 limit_journal(definitions, bytes);
             }
         });
+        let setting = if plan.beside_others { setting.named(plan.kind) } else { setting };
         let mut stage = setting.on(servers, logs).await?;
+        plan.env.extend(plan.secret.iter().map(|secret| (SECRET, secret.clone())));
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
         stage.http = http.context("cannot set up HTTP")?;
-        let fleet = Arc::new(Fleet::new(stage.children.clone(), &stage.logs, plan.env)?);
+        let mut fleet = Fleet::new(stage.children.clone(), &stage.logs, plan.env)?;
+        fleet.first_aim = plan.first_aim;
+        let fleet = Arc::new(fleet);
         let (servers, env) = (&stage.servers, &stage.env);
         let mut proxies = BTreeMap::new();
         let names = system.parts.iter().map(|part| part.service).filter(|_| plan.proxies);
@@ -97,13 +130,24 @@ impl LongRun {
             new.broker.rotate_left(number % plan.nodes);
             proxies.insert(name, new);
         }
-        let run = Self { system: system.clone(), stage, fleet, proxies };
+        let secret = plan.secret;
+        let run = Self { system: system.clone(), stage, fleet, proxies, secret };
         for name in run.services() {
             for _ in 0..plan.replicas.max(1) {
                 run.add(name).await?;
             }
         }
         Ok(run)
+    }
+
+    /// Starts the gateway. The services are ready, and their addresses are known.
+    pub(crate) async fn open(&self, front: &Front) -> Result<Gateway> {
+        let path = std::env::current_exe().context("cannot find this program")?;
+        let mut env = vec![(SERVICE, GATEWAY.to_owned())];
+        env.extend(self.secret.iter().map(|secret| (SECRET, secret.clone())));
+        let services = self.endpoints().await?.services;
+        let services: Vec<_> = services.iter().map(|(name, url)| (&**name, &**url)).collect();
+        Gateway::start(&self.stage, Program { path, env }, front, &services).await
     }
 
     /// Starts one more process of a service.
@@ -118,6 +162,11 @@ impl LongRun {
                 self.fleet.add(name, amqp_url, database_url).await
             }
         }
+    }
+
+    /// All processes of a service.
+    pub(crate) fn of<'a>(&'a self, name: &'a str) -> OfService<'a> {
+        OfService { fleet: &self.fleet, name }
     }
 
     /// The names of the services.
@@ -153,7 +202,11 @@ impl LongRun {
             let url = self.fleet.url(name, 0).await.unwrap_or_default();
             services.insert(name.to_owned(), url);
         }
-        Ok(Endpoints::new(&self.stage.env, services))
+        let endpoints = Endpoints::new(&self.stage.env, services);
+        Ok(match &self.secret {
+            Some(secret) => endpoints.signed(secret),
+            None => endpoints,
+        })
     }
 
     /// Opens all proxies.

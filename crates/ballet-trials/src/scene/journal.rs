@@ -1,6 +1,6 @@
 //! What was published, by saga, and how each saga ended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Instant;
@@ -130,6 +130,11 @@ impl Journal {
     #[must_use]
     pub fn ended(&self, saga: Uuid) -> Option<&End> {
         self.ended.get(&saga).map(|ended| &ended.end)
+    }
+
+    /// The sagas that have ended and are not among these.
+    pub(crate) fn ended_besides(&self, known: &HashSet<Uuid>) -> Vec<Uuid> {
+        self.ended.keys().filter(|saga| !known.contains(saga)).copied().collect()
     }
 
     /// When the end of a saga was read.

@@ -1,5 +1,6 @@
 //! The running system as a customer has it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,9 @@ use reqwest::Client;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::begun::Begun;
+use crate::gateway::Gateway;
+use crate::placed::Sagas;
 use crate::running::fleet::Fleet;
 use crate::running::long_run::LongRun;
 use crate::scene::producer::Outgoing;
@@ -33,6 +37,10 @@ pub struct Site {
     producers: Vec<(&'static str, String)>,
     /// The ids of messages that the broker has confirmed.
     confirmed: Mutex<Vec<Uuid>>,
+    pub(crate) gateway: Option<Gateway>,
+    pub(crate) sagas: Sagas,
+    /// Requests that were given up: each may have begun a saga that nobody knows.
+    pub(crate) given_up: AtomicUsize,
 }
 
 impl Site {
@@ -50,6 +58,9 @@ impl Site {
             senders: Senders::default(),
             producers: names.iter().map(broker).collect::<Result<_>>()?,
             confirmed: Mutex::default(),
+            gateway: None,
+            sagas: Sagas::default(),
+            given_up: AtomicUsize::new(0),
         })
     }
 
@@ -62,6 +73,23 @@ impl Site {
     pub async fn url(&self, service: &str, number: usize) -> Result<String> {
         let url = self.fleet.url(service, number).await;
         url.with_context(|| format!("{service} is nowhere"))
+    }
+
+    /// The gateway, in a run that has one. Then the services take only what it signs.
+    #[must_use]
+    pub fn gateway(&self) -> Option<&Gateway> {
+        self.gateway.as_ref()
+    }
+
+    /// A saga that was begun beside the customers. It is checked like theirs.
+    pub fn began(&self, what: &'static str, begun: Begun) {
+        self.sagas.add(what, begun, Instant::now());
+    }
+
+    /// A customer gives up a request that had no answer, and sends another one. It may have begun a saga that
+    /// nobody knows.
+    pub fn gave_up(&self) {
+        self.given_up.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A new id, by the customers' clock.

@@ -68,13 +68,9 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
 
 fn plan(subject: &Subject, args: &Args) -> Plan {
     Plan {
-        kind: "soak-logs",
         replicas: args.replicas,
-        nodes: 1,
-        small_disks: false,
-        proxies: false,
-        env: subject.env(true),
         own_servers: true,
         journal: Some(JOURNAL),
+        ..Plan::new("soak-logs", subject.env(true))
     }
 }

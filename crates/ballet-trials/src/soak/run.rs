@@ -64,7 +64,7 @@ impl<'a> Soak<'a> {
         let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
         let cases =
             if pace.step.is_zero() { subject.mix() } else { subject.mix_with_those_of_days() };
-        let mix = Mix { cases, rate, clock: ages.clock() };
+        let mix = Mix { cases, rate, clock: ages.clock(), gateway: None };
         let load = Load::new(run, subject, &recorder, mix)?;
         let (handled, taken) = (tokio::sync::Mutex::default(), Mutex::default());
         Ok(Self { subject, pace, run, recorder, load, ages, handled, taken, begun: Instant::now() })

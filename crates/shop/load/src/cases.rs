@@ -116,7 +116,7 @@ impl Case {
 /// An ordinary order.
 pub(crate) const GOOD: Case = Case {
     name: "a good card",
-    share: 61,
+    share: 59,
     card: "card_approved",
     goods: Goods::Plenty,
     country: "DE",
@@ -148,7 +148,7 @@ pub(crate) const LATE: Case =
 /// The same, with a carrier that answers days after the deadline. Such an order takes days.
 pub(crate) const SLOW_CARRIER: Case = Case { country: slow_carrier::COUNTRY, share: 1, ..LATE };
 
-pub(crate) const CASES: [Case; 14] = [
+pub(crate) const CASES: [Case; 16] = [
     GOOD,
     Case { name: "a flaky payment provider", share: 4, card: "card_flaky", ..GOOD },
     Case { name: "a slow payment provider", share: 2, card: "card_slow", ..GOOD },
@@ -164,6 +164,11 @@ pub(crate) const CASES: [Case; 14] = [
         country: "AQ",
         ..refused("an address in Antarctica", 5, CancelReason::ShipmentRejected)
     },
+    Case {
+        country: "AQ",
+        card: "card_flaky",
+        ..refused("there, with a flaky payment provider", 1, CancelReason::ShipmentRejected)
+    },
     CAPTURE_FAILS,
     Case {
         card: "card_expires",
@@ -171,6 +176,10 @@ pub(crate) const CASES: [Case; 14] = [
     },
     cancelled("cancelled at once", 2, Cancel::AtOnce),
     cancelled("cancelled during the capture", 2, Cancel::AtCapture),
+    Case {
+        card: "card_flaky",
+        ..cancelled("the same with a flaky payment provider", 1, Cancel::AtCapture)
+    },
     cancelled("cancelled too late", 1, Cancel::TooLate),
 ];
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use ballet::Clock;
 use ballet_stage::wait_until;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER};
+use reqwest::header::{IF_MATCH, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,8 +14,7 @@ use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
 use crate::cases::{self, Case, End};
-use crate::gateway::Gateway;
-use ballet_trials::send_until_answered;
+use ballet_trials::{Gateway, send_until_answered};
 
 /// What a customer may do with what is their own.
 pub(crate) const BUYS: &str = "orders:read orders:write";
@@ -24,8 +23,12 @@ pub(crate) const SELLS: &str = "products:write stock:write";
 /// What those may do who help customers.
 pub(crate) const SUPPORTS: &str = "orders:all";
 
+/// For an answer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// The number of people who buy through the gateway, which allows each of them 60 orders a minute.
+const CUSTOMERS: usize = 20;
 /// How long the way to the shop may be broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const BROKEN: Duration = Duration::from_secs(300);
 /// How long an order may take on a busy machine.
 const ENDED: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -45,13 +48,17 @@ impl Customer {
     pub(crate) async fn new(gateway: &Gateway, scopes: &str, timeout: Duration) -> Result<Self> {
         let clock = Clock::system();
         let id = clock.new_id(clock.now());
-        let token = gateway.token(&id.to_string(), scopes).await?;
-        let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))?;
-        bearer.set_sensitive(true);
-        let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
-        let http = Client::builder().no_proxy().timeout(timeout).default_headers(headers).build();
-        let http = http.context("cannot set up HTTP")?;
+        let http = gateway.client(&id.to_string(), scopes, timeout).await?;
         Ok(Self { id, http, shop: gateway.url.clone(), clock })
+    }
+
+    /// Several who buy.
+    pub(crate) async fn several(gateway: &Gateway) -> Result<Vec<Self>> {
+        let mut customers = Vec::new();
+        for _ in 0..CUSTOMERS {
+            customers.push(Self::new(gateway, BUYS, PATIENCE).await?);
+        }
+        Ok(customers)
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
@@ -103,7 +110,7 @@ impl Customer {
         let cart = loop {
             let (status, body) = patiently(|| self.post_json("/carts", &cart_of(checkout))).await?;
             // A product that was published a moment ago may not be known to cart yet.
-            let unknown = status == StatusCode::UNPROCESSABLE_ENTITY && begun.elapsed() < PATIENCE;
+            let unknown = status == StatusCode::UNPROCESSABLE_ENTITY && begun.elapsed() < BROKEN;
             match serde_json::from_str::<Value>(&body) {
                 Ok(cart) if status == StatusCode::CREATED => break cart,
                 Ok(_) | Err(_) if unknown => tokio::time::sleep(PAUSE).await,
@@ -124,6 +131,46 @@ impl Customer {
         self.post(&path)
             .header(IF_MATCH, format!("\"{}\"", cart["version"]))
             .json(&json!({ "card_token": card_token, "ship_to": ship_to }))
+    }
+
+    /// Sends one order until it is placed: the same request under the same key, and anew, after it was given
+    /// up, where the gateway that was killed had it.
+    pub(crate) async fn place(
+        &self,
+        checkout: &CartCheckedOut,
+        gives_up: impl Fn(),
+    ) -> Result<Uuid> {
+        let (begun, mut key) = (Instant::now(), self.new_id());
+        loop {
+            let (status, wait, text) =
+                match self.post_under(&key, "/orders").json(checkout).send().await {
+                    Ok(answer) => {
+                        let wait = answer.headers().get(RETRY_AFTER);
+                        let wait = wait.and_then(|wait| wait.to_str().ok()?.parse().ok());
+                        // An answer that breaks off is one that did not come.
+                        (Some(answer.status()), wait, answer.text().await.unwrap_or_default())
+                    }
+                    Err(_) => (None, None, String::new()),
+                };
+            let placed: Value = serde_json::from_str(&text).unwrap_or_default();
+            let placed = placed["order_id"].as_str().and_then(|id| id.parse().ok());
+            match (status, placed) {
+                (Some(StatusCode::CREATED), Some(order)) => return Ok(order),
+                _ if begun.elapsed() > BROKEN => bail!("an order has no answer: {status:?} {text}"),
+                // Orders knows the key, if it got the request.
+                (None | Some(StatusCode::CREATED), _)
+                | (Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS), _)
+                | (Some(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT), _) => {}
+                // It says when to ask again.
+                (Some(StatusCode::CONFLICT), _) if wait.is_some() => {}
+                (Some(StatusCode::CONFLICT), _) if text.contains("Idempotency-Key") => {
+                    gives_up();
+                    key = self.new_id();
+                }
+                (Some(status), _) => bail!("an order was answered with {status}: {text}"),
+            }
+            tokio::time::sleep(wait.map_or(PAUSE, Duration::from_secs)).await;
+        }
     }
 
     /// Places an order, and returns its id.
@@ -186,8 +233,10 @@ async fn patiently(request: impl Fn() -> RequestBuilder) -> Result<(StatusCode, 
         let body = answer.text().await?;
         let wait = match status {
             StatusCode::TOO_MANY_REQUESTS => Duration::from_secs(asked.unwrap_or(1)),
-            _ if begun.elapsed() > PATIENCE => return Ok((status, body)),
-            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => PAUSE,
+            _ if begun.elapsed() > BROKEN => return Ok((status, body)),
+            StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::GATEWAY_TIMEOUT => PAUSE,
             // The gateway was killed under this request, so nobody knows whether it took effect.
             StatusCode::CONFLICT if body.contains("Idempotency-Key") => PAUSE,
             _ => return Ok((status, body)),

@@ -13,13 +13,45 @@ use shop_events::shipping::ShipmentScheduled;
 use uuid::Uuid;
 
 use crate::carts;
-use crate::cases::{self, Cancel, Case, End};
+use crate::cases::{self, Cancel, Case, End, Goods};
+use crate::customer::Customer;
 
 /// The shop front: a foreign producer that the shop declares.
 const STOREFRONT: &str = "storefront";
 /// How long a customer asks for the cancellation.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// One customer orders through the gateway. A shop front that knows nothing of the catalog still publishes.
+pub(crate) async fn order_through_gateway(
+    case: &Case,
+    number: usize,
+    site: &Site,
+    customer: &Customer,
+) -> Result<Begun> {
+    let checkout = customer.checkout(case, number)?;
+    if matches!(case.goods, Goods::None | Goods::Unknown) {
+        let saga = site.new_id();
+        site.publish(STOREFRONT, saga, &checkout).await?;
+        return Ok(Begun { saga, end: case.end.expected(None) });
+    }
+    let saga = customer.place(&checkout, || site.gave_up()).await?;
+    let End::CustomerCancels(when) = case.end else {
+        return Ok(Begun { saga, end: case.end.expected(None) });
+    };
+    in_time(when, saga, site).await;
+    let answer = customer.cancel(saga).await?;
+    Ok(Begun { saga, end: case.end.expected(Some(answer)) })
+}
+
+/// Waits for the moment at which a customer cancels.
+async fn in_time(when: Cancel, saga: Uuid, site: &Site) {
+    match when {
+        Cancel::AtOnce => {}
+        Cancel::AtCapture => site.wait_for(saga, ShipmentScheduled::TYPE).await,
+        Cancel::TooLate => site.wait_for(saga, OrderConfirmed::TYPE).await,
+    }
+}
 
 /// One customer orders.
 pub(crate) async fn order(case: &Case, number: usize, site: &Site) -> Result<Begun> {
@@ -37,11 +69,7 @@ pub(crate) async fn order(case: &Case, number: usize, site: &Site) -> Result<Beg
     let End::CustomerCancels(when) = case.end else {
         return Ok(Begun { saga, end: case.end.expected(None) });
     };
-    match when {
-        Cancel::AtOnce => {}
-        Cancel::AtCapture => site.wait_for(saga, ShipmentScheduled::TYPE).await,
-        Cancel::TooLate => site.wait_for(saga, OrderConfirmed::TYPE).await,
-    }
+    in_time(when, saga, site).await;
     let answer = cancel(site, number, saga).await?;
     Ok(Begun { saga, end: case.end.expected(Some(answer)) })
 }

@@ -1,6 +1,6 @@
 //! What the shop says about itself, so that it can be tried: its services, what its customers do and how
-//! often, how that must end, and what must hold between its databases. What only the shop has is here, too:
-//! its demo, what works while a service is down, and checkouts at a steady rate.
+//! often, how that must end, what must hold between its databases, and what a client can do. What only the shop
+//! has is here, too: its demo, and checkouts at a steady rate.
 
 #![warn(missing_docs)]
 
@@ -9,11 +9,10 @@ mod cases;
 pub mod checkouts;
 mod customer;
 mod customers;
-pub mod degradation;
 pub mod demo;
-mod gateway;
 mod merchant;
 mod open_shop;
+mod operations;
 mod products;
 mod services;
 mod slow_carrier;

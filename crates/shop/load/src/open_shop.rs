@@ -4,20 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_stage::{Database, ServiceProcess, Stage};
+use ballet_stage::{ServiceProcess, Stage};
 
-use crate::customer::{BUYS, Customer, SELLS};
-use crate::gateway::{Gateway, Program, SECRET, drawn_secret};
+use crate::customer::{Customer, PATIENCE, SELLS};
 use crate::stock::fill_shelves;
-use crate::system::GATEWAY;
 use crate::system::SERVICES;
+use crate::trial::gateway;
 use ballet_terminal::ui;
-use ballet_trials::Endpoints;
+use ballet_trials::{Endpoints, GATEWAY, Gateway, Program, SECRET, drawn_secret};
 
-/// For an answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// The number of people who buy through the gateway, which allows each of them 60 orders a minute.
-const CUSTOMERS: usize = 20;
 /// How often the services are checked.
 const WATCH: Duration = Duration::from_millis(200);
 
@@ -28,8 +23,6 @@ pub struct OpenShop {
     pub(crate) root: PathBuf,
     pub(crate) stage: Stage,
     pub(crate) gateway: Gateway,
-    /// The gateway's.
-    database: Database,
     pub(crate) customers: Vec<Customer>,
     /// Publishes products and counts goods in.
     pub(crate) merchant: Customer,
@@ -57,22 +50,15 @@ impl OpenShop {
             let launch = stage.launch(name, path, env);
             stage.start(launch).await?;
         }
-        let database = Database::new(stage.servers.postgres(), GATEWAY).await?;
         stage.ready().await?;
         let own = stage.services.iter().filter(|service| SERVICES.contains(&service.launch.name));
         let urls: Vec<_> = own.map(|service| (service.launch.name, &*service.url)).collect();
-        let (children, program) = (&stage.children, signed(GATEWAY)?);
-        let (logs, url) = (&stage.logs, database.url());
-        let gateway = Gateway::start(children, program, root, logs, url, &urls).await?;
-        gateway.ready(&stage.http).await?;
-        let mut customers = Vec::new();
-        for _ in 0..CUSTOMERS {
-            customers.push(Customer::new(&gateway, BUYS, PATIENCE).await?);
-        }
+        let gateway = Gateway::start(&stage, signed(GATEWAY)?, &gateway(), &urls).await?;
+        let customers = Customer::several(&gateway).await?;
         let merchant = Customer::new(&gateway, SELLS, PATIENCE).await?;
         fill_shelves(&merchant.http, &merchant.shop).await?;
         let root = root.to_owned();
-        Ok(Self { root, stage, gateway, database, customers, merchant, secret })
+        Ok(Self { root, stage, gateway, customers, merchant, secret })
     }
 
     /// Where everything can be reached, for the audit.
@@ -112,7 +98,6 @@ impl OpenShop {
             ui::say(&format!("the services' logs are in {}", self.logs().display()));
         }
         self.gateway.stop(ServiceProcess::DRAIN).await;
-        drop(self.database);
         Ok(Box::pin(self.stage.end(keep_logs)).await?)
     }
 }

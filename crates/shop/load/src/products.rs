@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use ballet_stage::wait_until;
 use ballet_trials::send_until_answered;
-use reqwest::{Client, Response, StatusCode, header};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
+use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
 use crate::cases;
@@ -29,14 +30,17 @@ pub(crate) async fn publish_all(http: &Client, catalog: &str) -> Result<()> {
 }
 
 /// Waits until orders knows the product that was published last. It refuses a price of nothing with
-/// 409, and whatever it does not know otherwise.
-pub(crate) async fn known_to_orders(http: &Client, orders: &str) -> Result<()> {
-    let mut free = cases::checkout(&cases::GOOD, 0, Uuid::nil())?;
+/// 409, and whatever it does not know otherwise. `place` is the request of a customer for an order.
+pub(crate) async fn known_to_orders(
+    customer: Uuid,
+    place: impl Fn(&CartCheckedOut) -> RequestBuilder,
+) -> Result<()> {
+    let mut free = cases::checkout(&cases::GOOD, 0, customer)?;
     let line = free.lines.first_mut().context("a line")?;
     line.sku = RARE.0.parse()?;
     (line.unit_price.amount_minor, line.product_version) = (0, None);
     let known = wait_until("orders to know the products", KNOWN, || async {
-        let answer = http.post(format!("{orders}/orders")).json(&free).send().await?;
+        let answer = place(&free).send().await?;
         Ok::<_, reqwest::Error>((answer.status() == StatusCode::CONFLICT).then_some(()))
     });
     Ok(known.await?)

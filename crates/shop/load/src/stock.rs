@@ -1,7 +1,7 @@
 //! What the shop sells, and how its shelves are filled.
 
 use anyhow::{Context, Result};
-use ballet_trials::send_until_answered;
+use ballet_trials::{Site, send_until_answered};
 use reqwest::Client;
 use serde_json::json;
 
@@ -33,5 +33,13 @@ pub(crate) async fn fill_shelves(http: &Client, inventory: &str) -> Result<()> {
             .and_then(|answer| Ok(answer.error_for_status()?))
             .with_context(|| format!("cannot receive stock of {sku}"))?;
     }
+    Ok(())
+}
+
+/// Goods come in under the delivery note with this number.
+pub(crate) async fn receive(site: &Site, number: usize, sku: &str, quantity: usize) -> Result<()> {
+    let url = format!("{}/stock/{sku}/receive", site.url("inventory", number).await?);
+    let note = json!({ "receipt": format!("note-{number}"), "quantity": quantity });
+    send_until_answered(site.http.post(url).json(&note)).await?.error_for_status()?;
     Ok(())
 }

@@ -1,17 +1,21 @@
 //! The shop under trial.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ballet::{Event, EventType, MessageId};
-use ballet_trials::{Audit, Begun, Case, Report, Sandbox, ServiceProgram, Site, Trial};
+use ballet_trials::{
+    Audit, Begun, Case, Front, Operation, Overdue, Report, Sandbox, ServiceProgram, Site, Trial,
+};
 use shop::audit::{Published, ServiceUrls};
 use shop_events::orders::OrderCompleted;
+use uuid::Uuid;
 
 use crate::cases::{self, CASES, SLOW_CARRIER};
+use crate::customer::{Customer, PATIENCE, SELLS};
 use crate::merchant::Merchant;
-use crate::{customers, products, services, stock};
+use crate::{customers, operations, products, services, stock};
 
 /// The time within which an order must be paid when days pass in seconds: the longest that orders takes.
 const DEADLINE_DAYS: u32 = 30;
@@ -22,6 +26,17 @@ pub struct Shop {
     merchant: Merchant,
     /// What was published of the products.
     published: Mutex<Published>,
+    http: reqwest::Client,
+    /// Those who buy through the gateway, if there is one.
+    customers: OnceLock<Vec<Customer>>,
+}
+
+/// The gateway of the shop.
+pub(crate) fn gateway() -> Front {
+    Front {
+        config: concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/shop.toml").into(),
+        main: || ballet_gateway::main(std::env::args_os()),
+    }
 }
 
 impl Trial for Shop {
@@ -40,14 +55,34 @@ impl Trial for Shop {
     }
 
     async fn play(&self, case: &cases::Case, number: usize, site: &Site) -> Result<Begun> {
-        customers::order(case, number, site).await
+        match (site.gateway(), self.customers.get()) {
+            (Some(_), Some(customers)) => {
+                let customer = &customers[number % customers.len()];
+                customers::order_through_gateway(case, number, site, customer).await
+            }
+            _ => customers::order(case, number, site).await,
+        }
     }
 
     /// Fills the shelves, and publishes the products.
     async fn prepare(&self, site: &Site) -> Result<()> {
+        if let Some(gateway) = site.gateway() {
+            let merchant = Customer::new(gateway, SELLS, PATIENCE).await?;
+            stock::fill_shelves(&merchant.http, &merchant.shop).await?;
+            products::publish_all(&merchant.http, &merchant.shop).await?;
+            let customers = Customer::several(gateway).await?;
+            if let Some(one) = customers.first() {
+                let place = |checkout: &_| one.post_json("/orders", checkout);
+                products::known_to_orders(one.id, place).await?;
+            }
+            // A run prepares once.
+            self.customers.set(customers).ok();
+            return Ok(());
+        }
         stock::fill_shelves(&site.http, &site.url("inventory", 0).await?).await?;
         products::publish_all(&site.http, &site.url("catalog", 0).await?).await?;
-        products::known_to_orders(&site.http, &site.url("orders", 0).await?).await
+        let url = format!("{}/orders", site.url("orders", 0).await?);
+        products::known_to_orders(Uuid::nil(), |checkout| site.http.post(&url).json(checkout)).await
     }
 
     async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
@@ -73,6 +108,9 @@ impl Trial for Shop {
             let products = shop::audit::products(&urls).await?;
             report.violations.extend(shop::audit::unlike_published(&products, &published));
         }
+        if let Some(inventory) = at.services.get("inventory") {
+            report.violations.extend(self.merchant.audit(&self.http, inventory).await?);
+        }
         Ok(report)
     }
 
@@ -83,6 +121,29 @@ impl Trial for Shop {
 
     fn sandboxes(&self) -> &'static [Sandbox] {
         &[Sandbox { service: "payments", table: "sandbox_operation" }]
+    }
+
+    fn front(&self) -> Option<Front> {
+        Some(gateway())
+    }
+
+    async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
+        let gateway = site.gateway().context("clients of the shop go through its gateway")?;
+        operations::operations(site, gateway).await
+    }
+
+    fn overdue(&self) -> Option<Overdue> {
+        Some(Overdue {
+            owner: "orders",
+            variable: "ORDER_DEADLINE_SECONDS",
+            without: "payments",
+            reason: "deadline_passed",
+        })
+    }
+
+    fn unreachable(&self, service: &str, point: &str) -> Option<&'static str> {
+        let noted = point.starts_with("before_note@") || point.starts_with("after_note@");
+        (service == "shipping" && noted).then_some("the sandbox's carrier always answers")
     }
 
     fn cases_of_days(&self) -> Vec<Case<cases::Case>> {

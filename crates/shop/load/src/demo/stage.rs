@@ -7,12 +7,10 @@ use anyhow::{Context, Result};
 use ballet::core::System;
 use ballet_stage::{Servers, Stage};
 
-use crate::gateway::Program;
 use crate::open_shop::OpenShop;
-use crate::system::GATEWAY;
 use crate::system::SERVICES;
 use ballet_terminal::ui;
-use ballet_trials::run_dir;
+use ballet_trials::{GATEWAY, Program, run_dir};
 
 /// The gateway's program. Its package has the gateway's name.
 const GATEWAY_PROGRAM: &str = "ballet-gateway";

@@ -8,9 +8,8 @@ use ballet::core::topology;
 use ballet_stage::{Servers, TestEnv, wait_until};
 use sqlx::{Connection, PgConnection};
 
-use crate::path::goods;
 use crate::process::Process;
-use crate::world::World;
+use crate::world::{World, goods};
 
 const FROZEN: &str = "after_commit@done:reserve_stock";
 const SOON: Duration = Duration::from_secs(60);
@@ -32,7 +31,7 @@ async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_do
     for process in &mut processes {
         world.services.serves(process.service, process.serving().await);
     }
-    world.assortment.fill(&world.services).await;
+    world.fill().await;
     let at = services.iter().position(|service| *service == "inventory").expect("a service");
     processes[at].freeze(FROZEN);
     let order = world.place(&goods("card_approved")).await;

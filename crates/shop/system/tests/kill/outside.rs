@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::path::goods;
 use crate::process::Process;
-use crate::world::World;
+use crate::world::{World, goods};
 use ballet::core::topology;
 use ballet_stage::{Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
@@ -54,7 +53,7 @@ async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
     for process in &mut processes {
         world.services.serves(process.service, process.serving().await);
     }
-    world.assortment.fill(&world.services).await;
+    world.fill().await;
     let at = services.iter().position(|service| *service == "payments").expect("a service");
     for (aim, path) in AIMS {
         let payments = &mut processes[at];

@@ -64,11 +64,6 @@ impl Process {
         fs::rename(new, aim).expect("an aim");
     }
 
-    /// Lets it live; whether it was to die.
-    pub(crate) fn spare(&self) -> bool {
-        fs::remove_file(self.place.join("aim")).is_ok()
-    }
-
     /// Makes it stop at a point (SIGSTOP), with all that it holds.
     pub(crate) fn freeze(&self, at: &str) {
         let (new, freeze) = (self.place.join("freeze.new"), self.place.join("freeze"));
@@ -94,12 +89,6 @@ impl Process {
         let status = running.ended().await.expect("a status");
         let (service, tail) = (self.service, || tail(&self.place));
         assert_eq!(status.signal(), Some(9), "{service} ended with {status}\n{}", tail());
-    }
-
-    /// The points at which it was, with what it worked on there, up to now.
-    pub(crate) fn seen(&self) -> Vec<String> {
-        let seen = fs::read_to_string(self.place.join("seen")).unwrap_or_default();
-        seen.lines().map(str::to_owned).collect()
     }
 }
 

@@ -5,7 +5,6 @@ use std::fmt::Display;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use ballet_stage::Method;
 use reqwest::{Client, Response};
 use serde_json::Value;
 use shop::audit::ServiceUrls;
@@ -50,25 +49,8 @@ impl Services {
         path: &str,
         body: &Value,
     ) -> Result<Response, String> {
-        self.ask(service, Method::POST, path, body, None).await
-    }
-
-    /// What a service answers to a request for a version of a thing, or for any.
-    pub(crate) async fn ask(
-        &self,
-        service: &str,
-        method: Method,
-        path: &str,
-        body: &Value,
-        tag: Option<&str>,
-    ) -> Result<Response, String> {
         let url = format!("{}/{path}", self.url(service));
-        let request = self.client.request(method, url).json(body);
-        let request = match tag {
-            Some(tag) => request.header("If-Match", tag),
-            None => request,
-        };
-        request.send().await.map_err(said)
+        self.client.post(url).json(body).send().await.map_err(said)
     }
 }
 

@@ -3,11 +3,15 @@
 mod audit;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Result;
 use ballet::{Event, EventType};
-use ballet_trials::{Audit, Begun, Case, End, Report, ServiceProgram, Site, Trial};
+use ballet_trials::{
+    Attempt, Audit, Begun, Case, End, Operation, Report, Seen, ServiceProgram, Site, Trial,
+};
 use my_service::events::{RequestAccepted, RequestMade, RequestWithdrawn};
+use uuid::Uuid;
 
 /// The system.
 #[derive(Debug)]
@@ -44,10 +48,8 @@ impl Trial for Requests {
     }
 
     async fn play(&self, client: &Client, _number: usize, site: &Site) -> Result<Begun> {
-        let saga = site.new_id();
         let text = if matches!(client, Client::SaysNothing) { "" } else { "A table for two" };
-        let request = RequestMade { request_id: saga, text: text.to_owned() };
-        site.publish("client", saga, &request).await?;
+        let saga = ask(text, site).await?;
         let end = match client {
             Client::Asks => End::Completed,
             Client::SaysNothing => End::aborted("it does not say what is wanted"),
@@ -60,9 +62,29 @@ impl Trial for Requests {
         Ok(Begun { saga, end })
     }
 
+    /// A request needs no service, for the broker keeps it. What takes an answer `.needs("my_service")`.
+    async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
+        let site = Arc::clone(site);
+        let request = move || makes_a_request(Arc::clone(&site));
+        Ok(vec![Operation::does("make a request", request).followed()])
+    }
+
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
         audit::requests(audit.at.database("my_service")?).await
     }
+}
+
+/// Makes a request. Returns its saga.
+async fn ask(text: &str, site: &Site) -> Result<Uuid> {
+    let saga = site.new_id();
+    let request = RequestMade { request_id: saga, text: text.to_owned() };
+    site.publish("client", saga, &request).await?;
+    Ok(saga)
+}
+
+async fn makes_a_request(site: Arc<Site>) -> Result<Attempt> {
+    let saga = ask("A table for two", &site).await?;
+    Ok(Attempt { seen: Seen::Works, begun: Some(Begun { saga, end: End::Completed }) })
 }
 
 fn main() -> ExitCode {

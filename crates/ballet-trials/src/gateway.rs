@@ -1,29 +1,31 @@
-//! The gateway in front of a shop, as a process, with keys made for this run.
+//! The gateway in front of a system, as a process, with keys made for this run.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitCode, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use ballet::Clock;
-use ballet_stage::{Child, Children};
+use ballet_stage::{Child, Children, Database, Stage};
 use reqwest::Client;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// The shop's config file. Here it gets other addresses.
-const CONFIG: &str = include_str!("../../../gateway/shop.toml");
 const CONFIG_FILE: &str = "gateway.toml";
 /// The folder of the keys, as the config names it.
 const KEYS: &str = "keys";
-/// The services' HTTP documents, in the workspace.
-const DOCUMENTS: &str = "docs/openapi";
 const DATABASE: &str = "\"env:GATEWAY_DATABASE_URL\"";
+/// The field of the config that names the folder of the services' HTTP documents.
+const DOCUMENTS: &str = "documents = \"";
+/// What the gateway is called in [`SERVICE`](crate::SERVICE), in its database's name and in reports.
+pub const GATEWAY: &str = "gateway";
 /// What it signs with, in its environment and in that of the services.
-pub(crate) const SECRET: &str = "GATEWAY_SECRET";
+pub const SECRET: &str = "GATEWAY_SECRET";
 /// How long a request waits for the database. It is on this machine, which may have much else to do.
 const DATABASE_TIMEOUT: &str = "10s";
 /// How long it may take to start, on a machine that has much else to do.
@@ -31,44 +33,64 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a client works with its token.
 const VALID: &str = "7d";
 
-/// The program `ballet-gateway`, or one that can be it.
+/// The gateway that a system has.
 #[derive(Debug, Clone)]
-pub(crate) struct Program {
-    pub(crate) path: PathBuf,
-    pub(crate) env: Vec<(&'static str, String)>,
+pub struct Front {
+    /// Its config file. In it a service is at `http://NAME:8080`, and the database at
+    /// `env:GATEWAY_DATABASE_URL`: a run has addresses of its own.
+    pub config: PathBuf,
+    /// What the gateway's program does.
+    pub main: fn() -> ExitCode,
 }
 
-/// A secret for this run.
-pub(crate) fn drawn_secret() -> String {
+/// A program, with variables for it.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The file.
+    pub path: PathBuf,
+    /// The variables.
+    pub env: Vec<(&'static str, String)>,
+}
+
+/// A secret for this run, with which the gateway signs.
+#[must_use]
+pub fn drawn_secret() -> String {
     let clock = Clock::system();
     let id = || clock.new_id(clock.now()).simple().to_string();
     id() + &id()
 }
 
+/// The gateway's process. Its database is removed with this value.
 #[derive(Debug)]
-pub(crate) struct Gateway {
+pub struct Gateway {
     program: Program,
     /// Holds the config file, the keys and the log.
     dir: PathBuf,
     /// For clients: `http://127.0.0.1:<port>`.
-    pub(crate) url: String,
+    pub url: String,
     /// For operators.
     private: String,
-    child: Child,
+    child: Mutex<Child>,
+    _database: Database,
 }
 
 impl Gateway {
-    /// Makes keys, writes the config, and starts it on free ports. `root` is the checkout.
-    pub(crate) async fn start(
-        children: &Children,
+    /// Makes keys, writes the config with the URLs of these services, and starts it on free ports, with what
+    /// the stage has.
+    ///
+    /// # Errors
+    ///
+    /// The config has a service that is not among them, or the gateway does not start.
+    pub async fn start(
+        stage: &Stage,
         program: Program,
-        root: &Path,
-        dir: &Path,
-        database_url: &str,
+        front: &Front,
         services: &[(&str, &str)],
     ) -> Result<Self> {
+        let (children, dir) = (&stage.children, &stage.logs);
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        let text = config(root, database_url, services)?;
+        let database = Database::new(stage.servers.postgres(), GATEWAY).await?;
+        let text = config(&front.config, database.url(), services)?;
         let path = dir.join(CONFIG_FILE);
         // Only we may read the file: the database's password is in it.
         let file =
@@ -77,14 +99,34 @@ impl Gateway {
         written.with_context(|| format!("cannot write {}", path.display()))?;
         command(&program, &["keys", &dir.join(KEYS).display().to_string()]).await?;
         let child = run(children, &program, dir, ["127.0.0.1:0", "127.0.0.1:0"]).await?;
-        let (url, private) = (String::new(), String::new());
-        let mut gateway = Self { program, dir: dir.to_owned(), url, private, child };
+        let (url, private, child) = (String::new(), String::new(), Mutex::new(child));
+        let mut gateway =
+            Self { program, dir: dir.clone(), url, private, child, _database: database };
         gateway.find_addresses().await?;
+        gateway.ready(&stage.http).await?;
         Ok(gateway)
     }
 
+    /// Sends requests with a token of this subject, who may do this.
+    ///
+    /// # Errors
+    ///
+    /// The gateway makes no such token.
+    pub async fn client(&self, subject: &str, scopes: &str, timeout: Duration) -> Result<Client> {
+        let token = self.token(subject, scopes).await?;
+        let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))?;
+        bearer.set_sensitive(true);
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+        let http = Client::builder().no_proxy().timeout(timeout).default_headers(headers).build();
+        http.context("cannot set up HTTP")
+    }
+
     /// A token for a client, made by `ballet-gateway token`.
-    pub(crate) async fn token(&self, subject: &str, scopes: &str) -> Result<String> {
+    ///
+    /// # Errors
+    ///
+    /// The gateway makes no such token.
+    pub async fn token(&self, subject: &str, scopes: &str) -> Result<String> {
         let (file, keys) = (self.config().display().to_string(), self.keys().display().to_string());
         let args = ["token", &file, "--keys", &keys, "--valid", VALID];
         let args = [&args[..], &["--subject", subject, "--scopes", scopes]].concat();
@@ -92,7 +134,11 @@ impl Gateway {
     }
 
     /// Waits until it serves clients and has its database.
-    pub(crate) async fn ready(&self, http: &Client) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// It does not within minutes.
+    pub async fn ready(&self, http: &Client) -> Result<()> {
         let begun = Instant::now();
         loop {
             let answer = http.get(format!("{}/readyz", self.private)).send().await;
@@ -112,40 +158,59 @@ impl Gateway {
     }
 
     /// Starts it again at the same addresses if it has ended. Returns a line about it.
-    pub(crate) async fn revive(&mut self, children: &Children) -> Result<Option<String>> {
-        let Some(status) = self.child.ended() else { return Ok(None) };
+    ///
+    /// # Errors
+    ///
+    /// There is no process for it.
+    pub async fn revive(&self, children: &Children) -> Result<Option<String>> {
+        let Some(status) = self.child().ended() else { return Ok(None) };
         let addresses = [&self.url, &self.private].map(|url| url.trim_start_matches("http://"));
-        self.child = run(children, &self.program, &self.dir, addresses).await?;
+        let child = run(children, &self.program, &self.dir, addresses).await?;
+        *self.child() = child;
         let pid = self.pid();
         Ok(Some(format!("the gateway ended ({status}) and was started again as process {pid}")))
     }
 
     /// The program, which has other commands as well.
-    pub(crate) fn program(&self) -> &Path {
+    #[must_use]
+    pub fn program(&self) -> &Path {
         &self.program.path
     }
 
-    pub(crate) fn config(&self) -> PathBuf {
+    /// Its config file.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
         self.dir.join(CONFIG_FILE)
     }
 
-    pub(crate) fn keys(&self) -> PathBuf {
+    /// The folder of its keys.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
         self.dir.join(KEYS)
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id().unwrap_or_default()
+    /// Its process id; 0 when it has ended.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child().id().unwrap_or_default()
     }
 
     /// Kills it, and waits for its end.
-    pub(crate) async fn kill(&mut self) -> Result<()> {
-        self.child.signal(Signal::KILL);
-        self.child.wait().await?;
-        Ok(())
+    pub(crate) async fn kill(&self) {
+        self.child().signal(Signal::KILL);
+        while self.child().ended().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
-    pub(crate) async fn stop(self, patience: Duration) {
-        self.child.stop(patience).await;
+    /// Asks it to stop, and kills it if it takes longer.
+    pub async fn stop(self, patience: Duration) {
+        let Self { child, .. } = self;
+        child.into_inner().unwrap_or_else(PoisonError::into_inner).stop(patience).await;
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its log says where it listens.
@@ -161,7 +226,7 @@ impl Gateway {
                 (self.url, self.private) = urls.context("the gateway does not say where it is")?;
                 return Ok(());
             }
-            let ended = self.child.ended();
+            let ended = self.child().ended();
             if ended.is_some() || begun.elapsed() > PATIENCE {
                 bail!("the gateway does not start; its log is {}\n{text}", log.display());
             }
@@ -170,10 +235,12 @@ impl Gateway {
     }
 }
 
-/// The shop's config with these addresses of its services. The documents are in this checkout.
-fn config(root: &Path, database_url: &str, services: &[(&str, &str)]) -> Result<String> {
-    let documents = root.join(DOCUMENTS).display().to_string();
-    let text = CONFIG.replace(&format!("../../{DOCUMENTS}"), &documents);
+/// The config with these addresses of its services. What it names by a relative path is where it was.
+fn config(file: &Path, database_url: &str, services: &[(&str, &str)]) -> Result<String> {
+    let text =
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let dir = file.parent().unwrap_or(file);
+    let text = text.replace(DOCUMENTS, &format!("{DOCUMENTS}{}/", dir.display()));
     let database = format!("\"{database_url}\"\ntimeout = \"{DATABASE_TIMEOUT}\"");
     let mut text = text.replace(DATABASE, &database);
     for (service, url) in services {
@@ -232,11 +299,17 @@ mod tests {
 
     #[test]
     fn the_config_has_the_addresses_of_this_run() {
-        let names = crate::system::SERVICES.clone();
-        let urls: Vec<_> = names.iter().map(|name| (*name, "http://127.0.0.1:1")).collect();
-        let text =
-            config(Path::new("."), "postgres://gateway", &urls).expect("every service is started");
+        let file = std::env::temp_dir().join(format!("desk-{}.toml", std::process::id()));
+        let text = "documents = \"../docs\"\nurl = \"env:GATEWAY_DATABASE_URL\"\n\
+                    servers = [\"http://desk:8080\"]\n";
+        fs::write(&file, text).expect("a file");
+        let desk = [("desk", "http://127.0.0.1:1")];
+        let text = config(&file, "postgres://gateway", &desk).expect("every service is started");
         assert!(text.contains("url = \"postgres://gateway\"\ntimeout = \"10s\"\n"), "{text}");
-        assert!(config(Path::new("."), "postgres://gateway", &[]).is_err(), "none is started");
+        assert!(text.contains("servers = [\"http://127.0.0.1:1\"]"), "{text}");
+        let documents = std::env::temp_dir().join("../docs");
+        assert!(text.contains(&format!("documents = \"{}\"", documents.display())), "{text}");
+        assert!(config(&file, "postgres://gateway", &[]).is_err(), "none is started");
+        fs::remove_file(&file).expect("removed");
     }
 }

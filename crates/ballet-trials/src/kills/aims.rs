@@ -1,7 +1,8 @@
 //! What to aim at: every point, for everything that a service declares.
 
+use ballet::EventType;
 use ballet::core::topology::{DEAD, RETRIES};
-use ballet::core::{Part, StepKind, StepPart};
+use ballet::core::{Part, StepPart};
 use ballet_fault::{About, FaultPoint};
 
 /// What a process is killed at.
@@ -26,18 +27,12 @@ impl Aim {
         Some(Self { point, what: self.what.clone() })
     }
 
-    /// Why no order gets there.
-    pub(crate) fn unreachable(&self, service: &str) -> Option<&'static str> {
-        use FaultPoint::{AfterCopy, AfterNote, BeforeCopy, BeforeNote};
-        match self.point {
-            BeforeNote | AfterNote if service == "shipping" => {
-                Some("the sandbox's carrier always answers")
-            }
-            BeforeCopy | AfterCopy if self.what != DEAD => {
-                Some("the same lines as for a dead letter; an undo would have to fail for long")
-            }
-            _ => None,
-        }
+    /// Why nothing gets there, in any system.
+    pub(crate) fn unreachable(&self) -> Option<&'static str> {
+        let is_copy = matches!(self.point, FaultPoint::BeforeCopy | FaultPoint::AfterCopy);
+        (is_copy && self.what != DEAD).then_some(
+            "the same lines as for a dead letter; a compensation would have to fail for long",
+        )
     }
 }
 
@@ -54,7 +49,7 @@ pub(crate) fn of(part: &Part) -> Vec<Aim> {
 
 fn whats(part: &Part, about: About) -> Vec<String> {
     let steps = || part.sagas.iter().flat_map(|saga| &saga.steps);
-    let names = |types: Vec<ballet::EventType>| types.iter().map(|e| e.name().to_owned()).collect();
+    let names = |types: Vec<EventType>| types.iter().map(|e| e.name().to_owned()).collect();
     match about {
         About::Delivery => names(part.consumes()),
         About::Event => names(part.emits()),
@@ -72,7 +67,7 @@ fn whats(part: &Part, about: About) -> Vec<String> {
         }
         About::Call => {
             let calls = steps().filter(|step| step.calls_outside).flat_map(|step| {
-                let undo = can_be_undone(step).then(|| format!("undo:{}", step.name));
+                let undo = step.kind.can_be_compensated().then(|| format!("undo:{}", step.name));
                 [Some(step.name.to_owned()), undo]
             });
             calls.flatten().collect()
@@ -94,17 +89,10 @@ fn rows_of(step: &StepPart) -> Vec<String> {
         ("calling", step.calls_outside),
         ("done", true),
         ("refused", step.refused.is_some()),
-        ("undoing", step.calls_outside && can_be_undone(step)),
-        ("undone", can_be_undone(step)),
+        ("undoing", step.calls_outside && step.kind.can_be_compensated()),
+        ("undone", step.kind.can_be_compensated()),
         ("aborted", !step.compensated_by.is_empty()),
     ];
     let possible = entries.into_iter().filter(|(_, possible)| *possible);
     possible.map(|(entry, _)| format!("{entry}:{}", step.name)).collect()
-}
-
-fn can_be_undone(step: &StepPart) -> bool {
-    match step.kind {
-        StepKind::Compensatable | StepKind::Pivot => true,
-        StepKind::Origin | StepKind::Decision | StepKind::Retriable => false,
-    }
 }

@@ -1,0 +1,100 @@
+//! All processes of one service, for a run that kills and starts them itself.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Instant;
+
+use anyhow::Result;
+use reqwest::Client;
+use rustix::process::Signal;
+
+use super::{Fleet, LOOK, POINTS};
+
+/// All processes of one service.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfService<'a> {
+    pub(crate) fleet: &'a Fleet,
+    pub(crate) name: &'a str,
+}
+
+impl OfService<'_> {
+    /// Kills them, and leaves them dead until [`OfService::start`].
+    pub(crate) async fn kill(self) {
+        self.hold().await;
+        self.signal(Signal::KILL).await;
+        while self.dead().await.is_none() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The directory of the fault points of the first.
+    pub(crate) async fn points(self) -> Option<PathBuf> {
+        let replicas = self.fleet.replicas.lock().await;
+        let first = replicas.iter().find(|one| one.is_of(self.name));
+        first.map(|one| one.service.launch.log.with_extension(POINTS))
+    }
+
+    /// Sends them a signal.
+    pub(crate) async fn signal(self, signal: Signal) {
+        let replicas = self.fleet.replicas.lock().await;
+        replicas
+            .iter()
+            .filter(|one| one.is_of(self.name))
+            .for_each(|one| one.service.signal(signal));
+    }
+
+    /// The last lines of their logs.
+    pub(crate) async fn tail(self) -> String {
+        let replicas = self.fleet.replicas.lock().await;
+        replicas.iter().filter(|one| one.is_of(self.name)).map(|one| one.service.tail()).collect()
+    }
+
+    /// Whether they serve, and are ready.
+    pub(crate) async fn is_ready(self, http: &Client) -> bool {
+        let urls: Option<Vec<String>> = {
+            let mut replicas = self.fleet.replicas.lock().await;
+            let of_name = replicas.iter_mut().filter(|one| one.is_of(self.name));
+            of_name.map(|one| one.service.find_address().then(|| one.service.url.clone())).collect()
+        };
+        for url in urls.iter().flatten() {
+            let answer = http.get(format!("{url}/readyz")).send().await;
+            if !answer.is_ok_and(|answer| answer.status().is_success()) {
+                return false;
+            }
+        }
+        urls.is_some()
+    }
+
+    /// The fleet restarts them no more.
+    pub(crate) async fn hold(self) {
+        let mut replicas = self.fleet.replicas.lock().await;
+        replicas.iter_mut().filter(|one| one.is_of(self.name)).for_each(|one| one.stopping = true);
+    }
+
+    /// The fleet restarts them again.
+    pub(crate) async fn release(self) {
+        let mut replicas = self.fleet.replicas.lock().await;
+        replicas.iter_mut().filter(|one| one.is_of(self.name)).for_each(|one| one.stopping = false);
+    }
+
+    /// How they ended, if all have.
+    pub(crate) async fn dead(self) -> Option<Vec<ExitStatus>> {
+        let mut replicas = self.fleet.replicas.lock().await;
+        let of_name = replicas.iter_mut().filter(|one| one.is_of(self.name));
+        of_name.map(|one| one.service.ended()).collect()
+    }
+
+    /// Starts them again, with these variables from now on. They have ended.
+    pub(crate) async fn start(self, env: &[(&str, String)]) -> Result<()> {
+        for replica in
+            self.fleet.replicas.lock().await.iter_mut().filter(|one| one.is_of(self.name))
+        {
+            let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            replica.service.launch.env.extend(env);
+            replica.service.start_again(&self.fleet.children).await?;
+            (replica.killed, replica.down) = (false, false);
+            replica.since = Instant::now();
+        }
+        Ok(())
+    }
+}

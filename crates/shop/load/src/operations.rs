@@ -1,0 +1,178 @@
+//! What a client of the shop can do through the gateway, and which services that takes.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet_stage::wait_until;
+use ballet_trials::{Attempt, Begun, Gateway, Operation, Seen, Site, judge, seen};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{RequestBuilder, StatusCode};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::cases::{Cancel, End, GOOD};
+use crate::customer::{BUYS, Customer, PATIENCE, SELLS, SUPPORTS, cart_of};
+
+/// For what hangs; nothing depends on the pace.
+const LONG: Duration = Duration::from_secs(300);
+
+/// A quantity in a cart.
+#[derive(Debug, Serialize)]
+struct Quantity {
+    quantity: u32,
+}
+
+const ONE: Quantity = Quantity { quantity: 1 };
+
+/// Who tries the operations.
+#[derive(Debug)]
+struct Visitor {
+    customer: Customer,
+    merchant: Customer,
+    /// Somebody behind the shop, who may read the payment and the shipment of any order.
+    support: Customer,
+    /// An order that was completed before anything was stopped.
+    order: Uuid,
+    /// An open cart.
+    cart: Uuid,
+}
+
+/// All of them, for clients of this gateway.
+pub(crate) async fn operations(site: &Site, gateway: &Gateway) -> Result<Vec<Operation>> {
+    let visitor = Rc::new(Visitor::new(site, gateway).await?);
+    let asks = |name, needs, request: fn(&Visitor) -> RequestBuilder| {
+        let visitor = Rc::clone(&visitor);
+        Operation::asks(name, needs, move || request(&visitor))
+    };
+    let [check_out, place, watch, cancel] = [(); 4].map(|()| Rc::clone(&visitor));
+    Ok(vec![
+        asks("search for a product", "catalog", |v| v.customer.get("/products/search?q=teapto")),
+        asks("see a product's page", "catalog", |v| v.customer.get("/pages/product/mug"))
+            .shows("inventory", "stock")
+            .shows("recommendations", "related"),
+        asks("see what goes with a product", "recommendations", |v| {
+            v.customer.get("/recommendations/products/mug/related")
+        }),
+        asks("ask for the stock", "inventory", |v| v.customer.get("/stock/mug")),
+        asks("publish a product", "catalog", |v| publish(&v.merchant)).once(),
+        asks("receive goods", "inventory", |v| receive(&v.merchant)).once(),
+        asks("put a product in a cart", "cart", |v| {
+            v.customer.put(&format!("/carts/{}/items/teapot", v.cart)).json(&ONE)
+        }),
+        Operation::does("check out a cart", move || checks_out(Rc::clone(&check_out)))
+            .needs("cart")
+            .once(),
+        Operation::does("place an order", move || places(Rc::clone(&place)))
+            .needs("orders")
+            .followed(),
+        asks("read an order", "orders", |v| v.customer.get(&format!("/orders/{}", v.order))),
+        Operation::does("watch an order", move || watches(Rc::clone(&watch))).needs("orders"),
+        Operation::does("cancel an order", move || cancels(Rc::clone(&cancel)))
+            .needs("orders")
+            .once(),
+        asks("see an order's page", "orders", |v| {
+            v.customer.get(&format!("/pages/order/{}", v.order))
+        })
+        .shows("payments", "payment")
+        .shows("shipping", "shipment"),
+        asks("ask for a payment", "payments", |v| v.support.get(&format!("/payments/{}", v.order))),
+        asks("ask for a shipment", "shipping", |v| {
+            v.support.get(&format!("/shipments/{}", v.order))
+        }),
+    ])
+}
+
+impl Visitor {
+    async fn new(site: &Site, gateway: &Gateway) -> Result<Self> {
+        let customer = Customer::new(gateway, BUYS, PATIENCE).await?;
+        let order = customer.buy(&customer.checkout(&GOOD, 0)?).await?;
+        site.began("a visitor's order", begun(order));
+        customer.ends(order, GOOD.end).await?;
+        let cart = wait_until("a cart, once cart knows the products", LONG, || async {
+            let (seen, cart) = open_cart(&customer).await?;
+            let id = cart["cart_id"].as_str().and_then(|id| id.parse().ok());
+            if id.is_some() { Ok(id) } else { Err(anyhow::anyhow!("{seen:?}")) }
+        });
+        let cart = cart.await?;
+        let merchant = Customer::new(gateway, SELLS, PATIENCE).await?;
+        let support = Customer::new(gateway, SUPPORTS, PATIENCE).await?;
+        Ok(Self { customer, merchant, support, order, cart })
+    }
+}
+
+/// An order that has to be completed.
+fn begun(order: Uuid) -> Begun {
+    Begun { saga: order, end: GOOD.end.expected(None) }
+}
+
+/// What was seen of an order that is placed by this answer.
+fn placed((seen, body): (Seen, Value)) -> Attempt {
+    let order = body["order_id"].as_str().and_then(|id| id.parse().ok());
+    Attempt { seen, begun: order.map(begun) }
+}
+
+fn publish(merchant: &Customer) -> RequestBuilder {
+    let sku = format!("new-{}", merchant.new_id());
+    let product = json!({ "sku": sku, "title": "A new cup", "category": "home",
+        "price": { "amount_minor": 900, "currency": "EUR" } });
+    merchant.post_json("/products", &product)
+}
+
+fn receive(merchant: &Customer) -> RequestBuilder {
+    let receipt = json!({ "receipt": merchant.new_id(), "quantity": 1 });
+    merchant.post_json("/stock/mug/receive", &receipt)
+}
+
+/// Opens a cart with a product in it. Returns the cart.
+async fn open_cart(customer: &Customer) -> Result<(Seen, Value)> {
+    let checkout = customer.checkout(&GOOD, 0)?;
+    seen(customer.post_json("/carts", &cart_of(&checkout))).await
+}
+
+/// Fills a cart and checks it out, at the prices that it shows.
+async fn checks_out(visitor: Rc<Visitor>) -> Result<Attempt> {
+    let Visitor { customer, cart, .. } = &*visitor;
+    let checkout = customer.checkout(&GOOD, 0)?;
+    let (opened, new) = open_cart(customer).await?;
+    let cart = if opened == Seen::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
+    Ok(placed(seen(customer.check_out(&cart, &checkout)).await?))
+}
+
+async fn places(visitor: Rc<Visitor>) -> Result<Attempt> {
+    let customer = &visitor.customer;
+    let checkout = customer.checkout(&GOOD, 0)?;
+    Ok(placed(seen(customer.post_json("/orders", &checkout)).await?))
+}
+
+/// Places an order that takes its time, and cancels it. If it was faster the answer is 409: then it is
+/// paid, which is an answer as well.
+async fn cancels(visitor: Rc<Visitor>) -> Result<Attempt> {
+    let customer = &visitor.customer;
+    let mut checkout = customer.checkout(&GOOD, 0)?;
+    "card_slow".clone_into(&mut checkout.card_token);
+    let placed = placed(seen(customer.post_json("/orders", &checkout)).await?);
+    let order = placed.begun.as_ref().map_or(visitor.order, |begun| begun.saga);
+    let (cancelled, _) = seen(customer.post(&format!("/orders/{order}/cancel"))).await?;
+    let too_late = matches!(&cancelled, Seen::Other(what) if what.starts_with("409"));
+    let end = End::CustomerCancels(Cancel::AtOnce);
+    let end = end.expected(too_late.then_some(StatusCode::CONFLICT));
+    let begun = placed.begun.map(|begun| Begun { end, ..begun });
+    Ok(Attempt { seen: if too_late { Seen::Works } else { cancelled }, begun })
+}
+
+/// Waits for the first change of the order's status.
+async fn watches(visitor: Rc<Visitor>) -> Result<Attempt> {
+    let Visitor { customer, order, .. } = &*visitor;
+    let request = customer.get(&format!("/orders/{order}/events"));
+    let Ok(mut answer) = request.send().await else { return Ok(Seen::Nothing.into()) };
+    let kind = answer.headers().get(CONTENT_TYPE).cloned();
+    if kind.is_none_or(|kind| kind != "text/event-stream") {
+        return Ok(judge(answer).await?.0.into());
+    }
+    let first = answer.chunk().await.context("the stream broke off")?.unwrap_or_default();
+    let first = String::from_utf8_lossy(&first).into_owned();
+    let good = first.contains("\"status\":\"placed\"");
+    Ok(if good { Seen::Works } else { Seen::Other(first) }.into())
+}
