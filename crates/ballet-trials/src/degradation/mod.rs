@@ -29,9 +29,9 @@ pub struct Args {
     /// Write the page. Without it, the run fails if there is a page and it is not what was seen.
     #[arg(long)]
     write: bool,
-    /// The page. What stands around its tables is yours.
-    #[arg(long, value_name = "FILE", default_value = "docs/degradation.md")]
-    page: PathBuf,
+    /// The page; what stands around its tables is yours. By default `docs/SYSTEM/degradation.md`.
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
 }
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
@@ -64,7 +64,10 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     }
     run.tear_down(!held).await?;
     match seen {
-        Some(Ok(tables)) if args.only.is_empty() => page::judge(&args.page, &tables, args.write),
+        Some(Ok(tables)) if args.only.is_empty() => {
+            let usual = || PathBuf::from(format!("docs/{}/degradation.md", subject.system.name));
+            page::judge(&args.page.clone().unwrap_or_else(usual), &tables, args.write)
+        }
         Some(Ok(_)) => Ok(ExitCode::SUCCESS),
         Some(Err(error)) => Err(error),
         None => Ok(ExitCode::from(130)),

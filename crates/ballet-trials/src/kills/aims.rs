@@ -5,6 +5,9 @@ use ballet::core::topology::{DEAD, RETRIES};
 use ballet::core::{Part, StepPart};
 use ballet_fault::{About, FaultPoint};
 
+/// The operation by which a process takes over the calls of one that is gone.
+pub(crate) const CLAIMS: &str = "claims";
+
 /// What a process is killed at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Aim {
@@ -76,7 +79,7 @@ fn whats(part: &Part, about: About) -> Vec<String> {
             let retries = RETRIES.iter().map(|(name, _)| (*name).to_owned());
             std::iter::once(DEAD.to_owned()).chain(retries).collect()
         }
-        About::Tables => vec!["partitions".to_owned(), "truncate".to_owned()],
+        About::Tables => ["partitions", "truncate", CLAIMS].map(str::to_owned).into(),
         // What tools do, not services.
         About::Letter => Vec::new(),
     }

@@ -83,6 +83,9 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     let services = run.services();
     let processes = try_join_all(services.iter().map(|service| first_start(run, service))).await?;
     subject.prepare(&scene.load.site).await?;
+    // What led to a point there is no path.
+    scene.is_sound().await?;
+    try_join_all(processes.iter().map(Process::forget)).await?;
     ui::say(&format!("{} were killed at their first start, and are ready", services.join(", ")));
     let leading = explore::explore(&scene, &processes).await?;
     ui::say(&format!("explored in {:.0?}", begun.elapsed()));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ballet_fault::FaultPoint;
 
-use crate::kills::aims::Aim;
+use crate::kills::aims::{Aim, CLAIMS};
 use crate::kills::path::Path;
 use crate::subject::Subject;
 
@@ -34,7 +34,12 @@ pub(crate) fn plan(
         if aim.what == "partitions" {
             continue;
         }
-        let (by_itself, first) = (aim.what == "truncate", aim.after());
+        let by_itself = aim.what == "truncate";
+        let first = match &*aim.what {
+            // The claims of a process that is gone: any kill does.
+            CLAIMS => aims.iter().find(|one| one.what != CLAIMS && led(one).is_some()).cloned(),
+            _ => aim.after(),
+        };
         let path = if by_itself {
             // A table is emptied once its turn is over, if anything is in it.
             aims.iter().filter(|aim| aim.point == FaultPoint::BeforePublish).find_map(led)

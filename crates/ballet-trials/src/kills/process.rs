@@ -60,6 +60,14 @@ impl<'a> Process<'a> {
         bail!("{} ended by itself:\n{}", self.service, self.all.tail().await)
     }
 
+    /// Starts it anew, with no point seen. A process notes each point once.
+    pub(crate) async fn forget(&self) -> Result<()> {
+        self.all.kill().await;
+        let seen = self.points.join("seen");
+        fs::remove_file(&seen).with_context(|| format!("cannot remove {}", seen.display()))?;
+        self.start().await
+    }
+
     /// Starts it, and waits until it dies at this point.
     pub(crate) async fn dies_at_its_start(&self, at: &str) -> Result<()> {
         self.aim(at)?;
