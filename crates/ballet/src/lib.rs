@@ -176,7 +176,7 @@ pub mod kinds {
     pub use crate::declare::declarable::{
         Bulk, Compensatable, Decides, Local, Outside, Retriable, Starts,
     };
-    pub use crate::declare::erased::any::ErasedStep;
+    pub use crate::declare::erased::step::ErasedStep;
 }
 
 pub mod settings {

@@ -1,14 +1,16 @@
 //! The traits that decide how a step may be declared. A wrong declaration fails to compile, with an
 //! error message of ours.
 
-use ballet_core::{Event, Never, Saga, StepKind, StepPart, Trigger};
+use std::sync::Arc;
+
+use ballet_core::{Never, Saga, StepKind};
 
 use crate::declare::bulk::{BulkCompensate, BulkStep};
 use crate::declare::call_step::{CallCompensate, CallStep};
-use crate::declare::erased::any::ErasedStep;
-use crate::declare::erased::bulk::{BulkCompensation, BulkLocalStep};
-use crate::declare::erased::call::{CallCompensation, OutsideStep};
-use crate::declare::erased::local::{LocalCompensation, LocalStep};
+use crate::declare::erased::bulk::{AnyBulkCompensation, BulkHandlers};
+use crate::declare::erased::call::{AnyCallCompensation, CallHandlers};
+use crate::declare::erased::local::{AnyLocalCompensation, LocalHandlers};
+use crate::declare::erased::step::{ErasedStep, Handlers};
 use crate::declare::step::{Compensate, Step};
 
 /// Marks a [`Step`].
@@ -71,101 +73,90 @@ pub trait Decides<Via> {
 
 impl<Sg: Saga, S: Step<Refused = Sg::Abort>> Starts<Sg, Local> for S {
     fn erase(self) -> ErasedStep {
-        ErasedStep::new::<S::On, S::Done, S::Refused>(without_compensation(self, StepKind::Origin))
+        local(Arc::new(self), StepKind::Origin, None)
     }
 }
 
 impl<Sg: Saga, S: BulkStep<Refused = Sg::Abort>> Starts<Sg, Bulk> for S {
     fn erase(self) -> ErasedStep {
-        ErasedStep::new::<S::On, S::Done, S::Refused>(bulk(self, StepKind::Origin))
+        bulk(Arc::new(self), StepKind::Origin, None)
     }
 }
 
 impl<S: Step<Refused = Never>> Decides<Local> for S {
     fn erase(self) -> ErasedStep {
-        ErasedStep::new::<S::On, S::Done, S::Refused>(without_compensation(
-            self,
-            StepKind::Decision,
-        ))
+        local(Arc::new(self), StepKind::Decision, None)
     }
 }
 
 impl<S: BulkStep<Refused = Never>> Decides<Bulk> for S {
     fn erase(self) -> ErasedStep {
-        ErasedStep::new::<S::On, S::Done, S::Refused>(bulk(self, StepKind::Decision))
+        bulk(Arc::new(self), StepKind::Decision, None)
     }
 }
 
 impl<S: Compensate> Compensatable<Local> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
-        let mut step = without_compensation(self, kind);
-        step.part.compensated = S::Compensated::TYPE.if_any();
-        step.undo = Some(LocalCompensation::of());
-        ErasedStep::new::<S::On, S::Done, S::Refused>(step).compensated::<S::Compensated>()
+        let step = Arc::new(self);
+        local(Arc::clone(&step), kind, Some(step)).compensated::<S::Compensated>()
     }
 }
 
 impl<S: CallCompensate> Compensatable<Outside> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
-        let mut step = outside(self, kind);
-        step.part.compensated = S::Compensated::TYPE.if_any();
-        step.undo = Some(CallCompensation::of());
-        ErasedStep::new::<S::On, S::Done, S::Refused>(step).compensated::<S::Compensated>()
+        let step = Arc::new(self);
+        outside(Arc::clone(&step), kind, Some(step)).compensated::<S::Compensated>()
     }
 }
 
 impl<S: BulkCompensate> Compensatable<Bulk> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
-        let mut step = bulk(self, kind);
-        step.part.compensated = S::Compensated::TYPE.if_any();
-        step.undo = Some(BulkCompensation::of());
-        ErasedStep::new::<S::On, S::Done, S::Refused>(step).compensated::<S::Compensated>()
+        let step = Arc::new(self);
+        bulk(Arc::clone(&step), kind, Some(step)).compensated::<S::Compensated>()
     }
 }
 
 impl<S: Step<Refused = Never>> Retriable<Local> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
-        ErasedStep::new::<S::On, S::Done, S::Refused>(without_compensation(self, kind))
+        local(Arc::new(self), kind, None)
     }
 }
 
 impl<S: CallStep<Refused = Never>> Retriable<Outside> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
-        ErasedStep::new::<S::On, S::Done, S::Refused>(outside(self, kind))
+        outside(Arc::new(self), kind, None)
     }
 }
 
 impl<S: BulkStep<Refused = Never>> Retriable<Bulk> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
-        ErasedStep::new::<S::On, S::Done, S::Refused>(bulk(self, kind))
+        bulk(Arc::new(self), kind, None)
     }
 }
 
-fn without_compensation<S: Step>(step: S, kind: StepKind) -> LocalStep<S> {
-    let part = step_part::<S::On, S::Done, S::Refused>(S::NAME, kind);
-    LocalStep { step, part, undo: None }
+fn local<S: Step>(
+    step: Arc<S>,
+    kind: StepKind,
+    compensation: Option<Arc<dyn AnyLocalCompensation>>,
+) -> ErasedStep {
+    let handlers = Handlers::Local(LocalHandlers { step, compensation });
+    ErasedStep::new::<S::On, S::Done, S::Refused>(S::NAME, kind, S::RETRY, S::key, handlers)
 }
 
-fn outside<S: CallStep>(step: S, kind: StepKind) -> OutsideStep<S> {
-    let mut part = step_part::<S::On, S::Done, S::Refused>(S::NAME, kind);
-    part.calls_outside = true;
-    OutsideStep { step, part, undo: None }
+fn outside<S: CallStep>(
+    step: Arc<S>,
+    kind: StepKind,
+    compensation: Option<Arc<dyn AnyCallCompensation>>,
+) -> ErasedStep {
+    let handlers = Handlers::Call(CallHandlers { name: S::NAME, step, compensation });
+    ErasedStep::new::<S::On, S::Done, S::Refused>(S::NAME, kind, S::RETRY, S::key, handlers)
 }
 
-fn bulk<S: BulkStep>(step: S, kind: StepKind) -> BulkLocalStep<S> {
-    let part = step_part::<S::On, S::Done, S::Refused>(S::NAME, kind);
-    BulkLocalStep { step, part, undo: None }
-}
-
-fn step_part<On: Trigger, D: Event, R: Event>(name: &'static str, kind: StepKind) -> StepPart {
-    StepPart {
-        name,
-        kind,
-        on: On::types(),
-        done: D::TYPE,
-        refused: R::TYPE.if_any(),
-        compensated: None,
-        compensated_by: Vec::new(),
-        calls_outside: false,
-    }
+fn bulk<S: BulkStep>(
+    step: Arc<S>,
+    kind: StepKind,
+    compensation: Option<Arc<dyn AnyBulkCompensation>>,
+) -> ErasedStep {
+    let handlers = Handlers::Bulk(BulkHandlers { name: S::NAME, step, compensation });
+    ErasedStep::new::<S::On, S::Done, S::Refused>(S::NAME, kind, S::RETRY, S::key, handlers)
 }

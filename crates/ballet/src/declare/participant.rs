@@ -14,10 +14,10 @@ use jiff::SignedDuration;
 use crate::declare::copies::{CopyEntry, CopyOf, ShareEntry};
 use crate::declare::deadline::{Deadline, Due};
 use crate::declare::declarable::{Compensatable, Decides, Retriable, Starts};
-use crate::declare::erased::any::ErasedStep;
 use crate::declare::erased::others::{
     AnyProjection, KeyedCompensation, TypedOwner, TypedProjection, TypedRefusal,
 };
+use crate::declare::erased::step::ErasedStep;
 use crate::declare::event::encoded;
 use crate::declare::owner::Owner;
 use crate::declare::projection::Projection;
@@ -240,7 +240,7 @@ impl<Sg: Saga> SagaSteps<Sg> {
     }
 
     fn push(mut self, erased: ErasedStep) -> Self {
-        self.entry.steps.push(erased.step);
+        self.entry.steps.push(Arc::new(erased.step));
         self.entry.events.extend(erased.events);
         self
     }

@@ -6,8 +6,8 @@ use ballet_core::{Event, EventSchema, EventType, Saga, SagaPart, StepPart};
 use jiff::SignedDuration;
 
 use crate::declare::deadline::Deadline;
-use crate::declare::erased::any::AnyStep;
 use crate::declare::erased::others::{AnyKeyedCompensation, AnyOwner, AnyRefusal};
+use crate::declare::erased::step::AnyStep;
 
 /// A service's part in one saga, with its handlers.
 #[derive(Clone)]
@@ -15,7 +15,7 @@ pub(crate) struct SagaEntry {
     pub(crate) saga: &'static str,
     pub(crate) owner_service: &'static str,
     pub(crate) abort: Option<EventType>,
-    pub(crate) steps: Vec<Arc<dyn AnyStep>>,
+    pub(crate) steps: Vec<Arc<AnyStep>>,
     pub(crate) origins: Vec<StepPart>,
     pub(crate) owner: Option<Arc<dyn AnyOwner>>,
     pub(crate) refusals: Vec<Arc<dyn AnyRefusal>>,

@@ -24,7 +24,8 @@ use ballet_store::ledger::entry::{Entry, NO_KEY, StepKey};
 use ballet_store::ledger::event::Encoded;
 use ballet_store::ledger::rows::Row;
 
-use crate::declare::erased::any::{AnyOutcome, AnyStep};
+use crate::declare::erased::outcome::AnyOutcome;
+use crate::declare::erased::step::AnyStep;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
 use crate::declare::saga_entry::SagaEntry;
@@ -39,7 +40,7 @@ use crate::engine::transaction::Transaction;
 pub(crate) async fn trigger(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
-    step: &Arc<dyn AnyStep>,
+    step: &Arc<AnyStep>,
     place: usize,
     saga_id: SagaId,
     event: AnyEvent,
@@ -65,7 +66,7 @@ pub(crate) async fn trigger(
 pub(crate) fn admits(
     transaction: &Transaction<'_>,
     saga: &SagaEntry,
-    step: &Arc<dyn AnyStep>,
+    step: &Arc<AnyStep>,
     saga_id: SagaId,
     key: &str,
 ) -> Result<bool, Failure> {
@@ -104,7 +105,7 @@ fn check_begun(
 /// Records an event of a join. Returns all of them once the last has arrived.
 async fn join(
     transaction: &mut Transaction<'_>,
-    step: &Arc<dyn AnyStep>,
+    step: &Arc<AnyStep>,
     place: usize,
     saga_id: SagaId,
     event: AnyEvent,
@@ -229,7 +230,7 @@ pub(crate) async fn answer(
 ) -> Result<Effect, Failure> {
     let call = &answer.call;
     let engine = Arc::clone(&transaction.engine);
-    let Some((saga, step)) = engine.registry.step(&call.step) else {
+    let Some((saga, step)) = engine.registry.call_step(&call.step) else {
         return Err(unknown_step(&call.step));
     };
     let saga_id = call.saga_id;
@@ -240,7 +241,7 @@ pub(crate) async fn answer(
             return Ok(Effect::Nothing);
         }
         let Some(answer) = &answer.answer else { return Ok(Effect::Nothing) };
-        let undone = step.compensate_answered(transaction.tx(), &call.request, answer).await?;
+        let undone = step.compensation()?.answered(transaction.tx(), &call.request, answer).await?;
         record_compensated(transaction, saga_id, at, undone);
         if transaction.is_aborted(saga, saga_id) {
             compensate_next(transaction, saga, saga_id).await?;
@@ -258,7 +259,7 @@ pub(crate) async fn answer(
         }
         return Ok(Effect::Refused);
     };
-    let outcome = step.answered(transaction.tx(), &call.request, answer).await?;
+    let outcome = step.step.answered(transaction.tx(), &call.request, answer).await?;
     if !transaction.is_taken_back(saga, saga_id, at) {
         return take_outcome(transaction, saga, at, saga_id, outcome).await;
     }

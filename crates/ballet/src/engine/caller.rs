@@ -10,7 +10,7 @@ use ballet_store::calls::stored::NewCall;
 use jiff::Timestamp;
 
 use crate::declare::answered::answered;
-use crate::declare::erased::any::AnyStep;
+use crate::declare::erased::call::CallHandlers;
 use crate::declare::failure::{Failure, FailureKind};
 use crate::declare::spans;
 use crate::engine::crash_pauses;
@@ -96,7 +96,7 @@ fn wait(engine: &Engine, call: NewCall, claim: Claim, failure: &Failure) {
 }
 
 async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
-    let Some((saga, step)) = engine.registry.step(&call.step) else {
+    let Some((saga, step)) = engine.registry.call_step(&call.step) else {
         let unknown = "an open call belongs to a step that this version does not know";
         call.span().in_scope(|| tracing::error!("{unknown}"));
         return;
@@ -111,9 +111,9 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let limit = line.time_limit();
     let asked = watched(
         engine.registry.service,
-        step.part().name,
+        step.name,
         // All of it is code of the step: the look-ups, and what it makes of a refusal.
-        Box::pin(guarded(attempt(engine, saga.saga, &**step, &call))),
+        Box::pin(guarded(attempt(engine, saga.saga, step, &call))),
     );
     let asked = tokio::time::timeout(limit, asked).await;
     drop(turn);
@@ -176,10 +176,11 @@ enum Known {
 async fn attempt(
     engine: &Engine,
     saga: &str,
-    step: &dyn AnyStep,
+    handlers: &CallHandlers,
     call: &NewCall,
 ) -> Result<Known, Failure> {
-    let look_up = || step.look_up(call.undo, call.key, &call.request);
+    let step = &handlers.step;
+    let look_up = || handlers.look_up(call);
     if let Some(kept) = step.keys_kept()
         && engine.clock.now().duration_since(call.created_at).unsigned_abs() >= kept
     {
@@ -196,7 +197,7 @@ async fn attempt(
         return Ok(look_up().await?.map_or(Known::Nothing, Known::Answer));
     }
     fault::point(FaultPoint::BeforeCall, call);
-    let failure = match step.call(call.undo, call.key, &call.request).await {
+    let failure = match handlers.call(call).await {
         Ok(answer) => {
             fault::point(FaultPoint::AfterCall, call);
             return Ok(Known::Answer(answer));

@@ -9,7 +9,8 @@ use ballet_store::ledger::rows::Row;
 use ballet_store::ledger::standing::{Next, next};
 
 use crate::declare::bulk::BulkTx;
-use crate::declare::erased::any::AnyCompensated;
+use crate::declare::erased::outcome::AnyCompensated;
+use crate::declare::erased::step::Handlers;
 use crate::declare::failure::Failure;
 use crate::declare::item::Item;
 use crate::declare::saga_entry::SagaEntry;
@@ -119,7 +120,7 @@ async fn compensate_all(
     let engine = Arc::clone(&transaction.engine);
     let step = saga.steps.iter().find(|step| step.part().name == name);
     let declared = step.map_or(ABORT, |step| step.part().name);
-    let Some(bulk) = step.and_then(|step| step.bulk()) else {
+    let Some(Handlers::Bulk(bulk)) = step.map(|step| &step.handlers) else {
         for (at, row) in rows {
             let saga_id = aborts[at].saga_id;
             transaction.tx().enter(&aborts[at]);

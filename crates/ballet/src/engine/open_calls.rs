@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use crate::declare::erased::step::Handlers;
 use crate::engine::call_line::{Line, LineOf};
 use crate::engine::registry::Registry;
 
@@ -74,9 +75,11 @@ impl OpenCalls {
     /// At most `limit` calls of each step, and of each compensation, are made at a time.
     pub(crate) fn new(registry: &Registry, limit: u16) -> Arc<Self> {
         let steps = registry.sagas.iter().flat_map(|saga| &saga.steps);
-        let calling = steps.filter(|step| step.part().calls_outside);
-        let lines = calling.flat_map(|step| {
-            let (name, time_limit) = (step.part().name, step.call_time());
+        let calling = steps.filter_map(|step| match &step.handlers {
+            Handlers::Call(call) => Some((call.name, call.step.call_time())),
+            Handlers::Local(_) | Handlers::Bulk(_) => None,
+        });
+        let lines = calling.flat_map(|(name, time_limit)| {
             [false, true].into_iter().flat_map(move |undo| {
                 let of = LineOf { step: name, undo, limit: usize::from(limit), time_limit };
                 let [first, repeated] = Line::of(of);

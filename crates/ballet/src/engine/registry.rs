@@ -13,9 +13,10 @@ use ballet_store::ledger::rows::Row;
 use ballet_store::ledger::standing::Declared;
 use jiff::SignedDuration;
 
-use crate::declare::erased::any::AnyStep;
+use crate::declare::erased::call::CallHandlers;
 use crate::declare::erased::entities::AnyFeed;
 use crate::declare::erased::others::{AnyKeyedCompensation, AnyProjection, AnyRefusal};
+use crate::declare::erased::step::{AnyStep, Handlers};
 use crate::declare::participant::Participant;
 use crate::declare::retry::Retry;
 use crate::declare::saga_entry::SagaEntry;
@@ -39,7 +40,7 @@ const SHARE: &str = "share";
 #[derive(Clone)]
 pub(crate) enum Handler {
     /// It triggers a step; `place` is its place among the step's triggers.
-    Step { saga: Arc<SagaEntry>, step: Arc<dyn AnyStep>, place: usize },
+    Step { saga: Arc<SagaEntry>, step: Arc<AnyStep>, place: usize },
     /// It aborts the saga.
     Abort { saga: Arc<SagaEntry> },
     /// It is a refusal, and this service, the owner, aborts the saga.
@@ -106,7 +107,7 @@ impl Handler {
     }
 
     /// The step that it triggers without joining other events.
-    pub(crate) fn step_of_one(&self) -> Option<&Arc<dyn AnyStep>> {
+    pub(crate) fn step_of_one(&self) -> Option<&Arc<AnyStep>> {
         match self {
             Self::Step { step, .. } if step.part().on.len() == 1 => Some(step),
             Self::Step { .. }
@@ -123,10 +124,10 @@ impl Handler {
     /// Whether the handler takes many messages at once, and none of them alone.
     fn is_bulk(&self) -> bool {
         match self {
-            Self::Step { step, .. } => step.bulk().is_some(),
+            Self::Step { step, .. } => step.is_bulk(),
             Self::Abort { saga } => {
                 let mut steps = saga.steps.iter();
-                steps.all(|step| !step.part().kind.can_be_compensated() || step.bulk().is_some())
+                steps.all(|step| !step.part().kind.can_be_compensated() || step.is_bulk())
             }
             Self::Refusal { .. }
             | Self::Deadline { .. }
@@ -140,8 +141,8 @@ impl Handler {
     /// Whether the handler gains from many messages at once.
     fn runs(&self) -> bool {
         match self {
-            Self::Step { step, .. } => step.bulk().is_some(),
-            Self::Abort { saga } => saga.steps.iter().any(|step| step.bulk().is_some()),
+            Self::Step { step, .. } => step.is_bulk(),
+            Self::Abort { saga } => saga.steps.iter().any(|step| step.is_bulk()),
             Self::Refusal { .. }
             | Self::Deadline { .. }
             | Self::KeyedCompensation { .. }
@@ -308,10 +309,19 @@ impl Registry {
     }
 
     /// The step of that name, with its saga.
-    pub(crate) fn step(&self, name: &str) -> Option<(&Arc<SagaEntry>, &Arc<dyn AnyStep>)> {
+    pub(crate) fn step(&self, name: &str) -> Option<(&Arc<SagaEntry>, &Arc<AnyStep>)> {
         self.sagas.iter().find_map(|saga| {
             saga.steps.iter().find(|step| step.part().name == name).map(|step| (saga, step))
         })
+    }
+
+    /// The step of that name as one that makes calls, with its saga.
+    pub(crate) fn call_step(&self, name: &str) -> Option<(&Arc<SagaEntry>, &CallHandlers)> {
+        let (saga, step) = self.step(name)?;
+        match &step.handlers {
+            Handlers::Call(call) => Some((saga, call)),
+            Handlers::Local(_) | Handlers::Bulk(_) => None,
+        }
     }
 
     /// The steps that tell whether a saga has ended here.
@@ -334,7 +344,7 @@ impl Registry {
     }
 
     /// The steps that are compensated without a call.
-    pub(crate) fn compensated_here(&self) -> impl Iterator<Item = &Arc<dyn AnyStep>> {
+    pub(crate) fn compensated_here(&self) -> impl Iterator<Item = &Arc<AnyStep>> {
         let undone = |part: &StepPart| part.kind.can_be_compensated() && !part.calls_outside;
         self.sagas.iter().flat_map(|saga| &saga.steps).filter(move |step| undone(step.part()))
     }

@@ -10,7 +10,8 @@ use ballet_store::trace::Trace;
 use tracing::Instrument;
 
 use crate::declare::bulk::BulkTx;
-use crate::declare::erased::any::{AnyBulk, AnyStep};
+use crate::declare::erased::bulk::BulkHandlers;
+use crate::declare::erased::step::{AnyStep, Handlers};
 use crate::declare::failure::Failure;
 use crate::declare::item::{Item, Lineage};
 use crate::declare::saga_entry::SagaEntry;
@@ -50,25 +51,9 @@ pub(crate) async fn handle(
             (Arc::clone(&message.known), tracing::info_span!("run", r#type = name, size))
         }
     };
-    let engine = Arc::clone(&transaction.engine);
-    let clock = &engine.clock;
     let all = async {
         for (place, handler) in known.handlers.iter().enumerate() {
-            let effects = match bulk(handler) {
-                Some((saga, step, bulk)) => match items(works, run, place, clock) {
-                    Ok(items) => run_all(transaction, saga, step, bulk, items).await,
-                    Err(failed) => Err(failed),
-                },
-                None => match handler {
-                    Handler::Abort { saga } if run.len() > 1 => {
-                        match abort_events(works, run, clock) {
-                            Ok(abort_events) => abort_all(transaction, saga, abort_events).await,
-                            Err(failed) => Err(failed),
-                        }
-                    }
-                    _ => one_by_one(transaction, works, run, handler, place).await,
-                },
-            };
+            let effects = run_handler(transaction, works, run, handler, place).await;
             let effects = effects.and_then(|effects| {
                 transaction.check_open()?;
                 Ok(effects)
@@ -84,17 +69,36 @@ pub(crate) async fn handle(
     all.instrument(span).await
 }
 
-/// The bulk step that a handler sets off, if it does.
-fn bulk(handler: &Handler) -> Option<(&SagaEntry, &Arc<dyn AnyStep>, &dyn AnyBulk)> {
+/// Runs one handler for a run.
+async fn run_handler(
+    transaction: &mut Transaction<'_>,
+    works: &mut [Work],
+    run: &[usize],
+    handler: &Handler,
+    place: usize,
+) -> Result<Vec<Effect>, RunFailure> {
+    let engine = Arc::clone(&transaction.engine);
     match handler {
-        Handler::Step { saga, step, .. } => step.bulk().map(|bulk| (&**saga, step, bulk)),
+        Handler::Step { saga, step, .. } => match &step.handlers {
+            Handlers::Bulk(bulk) => {
+                let items = items(works, run, place, &engine.clock)?;
+                run_all(transaction, saga, step, bulk, items).await
+            }
+            Handlers::Local(_) | Handlers::Call(_) => {
+                one_by_one(transaction, works, run, handler, place).await
+            }
+        },
+        Handler::Abort { saga } if run.len() > 1 => {
+            let abort_events = abort_events(works, run, &engine.clock)?;
+            abort_all(transaction, saga, abort_events).await
+        }
         Handler::Abort { .. }
         | Handler::Refusal { .. }
         | Handler::Deadline { .. }
         | Handler::KeyedCompensation { .. }
         | Handler::Projection(_)
         | Handler::Copy(_)
-        | Handler::Share(_) => None,
+        | Handler::Share(_) => one_by_one(transaction, works, run, handler, place).await,
     }
 }
 
@@ -189,8 +193,8 @@ fn end_steps(
 async fn run_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
-    step: &Arc<dyn AnyStep>,
-    bulk: &dyn AnyBulk,
+    step: &Arc<AnyStep>,
+    bulk: &BulkHandlers,
     items: Vec<Item<AnyEvent>>,
 ) -> Result<Vec<Effect>, RunFailure> {
     let mut effects = vec![Effect::Nothing; items.len()];
@@ -210,7 +214,7 @@ async fn run_all(
     }
     let engine = Arc::clone(&transaction.engine);
     let tx = BulkTx::new(transaction.tx());
-    let outcomes = limited(&engine, step.part().name, bulk.run_all(tx, admitted)).await?;
+    let outcomes = limited(&engine, step.part().name, bulk.step.run_all(tx, admitted)).await?;
     for ((at, key), outcome) in of.into_iter().zip(outcomes) {
         transaction.tx().enter(&key);
         let place = StepKey { step: step.part().name, key: &key.event };

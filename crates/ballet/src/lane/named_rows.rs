@@ -7,7 +7,7 @@ use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::locks::lock_keys;
 use ballet_store::ledger::rows::Row;
 
-use crate::declare::erased::any::AnyStep;
+use crate::declare::erased::step::AnyStep;
 use crate::declare::failure::Failure;
 use crate::declare::item::Item;
 use crate::declare::row_locks::Rows;
@@ -46,7 +46,7 @@ pub(crate) async fn lock_named(
     Ok(lock_keys(transaction.db(), rows.into_lock_keys()).await.map_err(Failure::from)?)
 }
 
-type Triggers<'a> = Vec<(Arc<dyn AnyStep>, Vec<Item<&'a AnyEvent>>)>;
+type Triggers<'a> = Vec<(Arc<AnyStep>, Vec<Item<&'a AnyEvent>>)>;
 
 /// The steps that are triggered, each with its triggers.
 fn triggers<'a>(works: &'a mut [Work], live: &[usize]) -> Result<Triggers<'a>, BatchFailure> {
@@ -80,7 +80,7 @@ fn triggers<'a>(works: &'a mut [Work], live: &[usize]) -> Result<Triggers<'a>, B
 async fn outcomes(
     transaction: &mut Transaction<'_>,
     sagas: &[SagaId],
-) -> Result<Vec<(Arc<dyn AnyStep>, Vec<Item<String>>)>, Failure> {
+) -> Result<Vec<(Arc<AnyStep>, Vec<Item<String>>)>, Failure> {
     let engine = Arc::clone(&transaction.engine);
     let steps: Vec<_> = engine.registry.compensated_here().collect();
     let names: Vec<&str> = steps.iter().map(|step| step.part().name).collect();
@@ -92,7 +92,7 @@ async fn outcomes(
         return Ok(Vec::new());
     }
     ledger.read_outcomes(db, &done, &names).await?;
-    let of = |step: &Arc<dyn AnyStep>| {
+    let of = |step: &Arc<AnyStep>| {
         let rows = done.iter().flat_map(|saga| ledger.rows(*saga).iter().map(|row| (*saga, row)));
         rows.filter(|(_, row)| row.entry == Entry::Done && row.step == step.part().name)
             .filter_map(|(saga, row)| Some(Item::of_saga(saga, row.body()?.into_owned())))

@@ -10,6 +10,7 @@ use ballet_core::{Problem, rules};
 use ballet_signature::Secrets;
 use ballet_store::database::hosts::Hosts;
 
+use crate::declare::erased::step::Handlers;
 use crate::declare::participant::Participant;
 use crate::declare::saga_entry::SagaEntry;
 use crate::outgoing::spans::Spans;
@@ -88,8 +89,9 @@ pub(super) fn check_declaration(participant: &Participant) -> Result<(), StartEr
 /// Checks the time limits of the calls that steps make.
 fn check_call_times(participant: &Participant) -> Result<(), StartError> {
     let steps = participant.sagas.iter().flat_map(|saga| &saga.steps);
-    for step in steps.filter(|step| step.part().calls_outside) {
-        let (step, time) = (step.part().name, step.call_time());
+    for step in steps {
+        let Handlers::Call(call) = &step.handlers else { continue };
+        let (step, time) = (call.name, call.step.call_time());
         if time.is_zero() || time > LONGEST_CALL {
             return Err(StartError::CallTime { step, time });
         }

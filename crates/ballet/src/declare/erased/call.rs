@@ -1,152 +1,108 @@
-//! Call steps without their types.
+//! Call steps without their types. Requests and answers pass as JSON.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_core::{AnyEvent, StepPart, Trigger};
+use ballet_core::AnyEvent;
 use ballet_store::calls::key::CallKey;
+use ballet_store::calls::stored::NewCall;
 
 use crate::declare::call_step::{Ask, CallCompensate, CallStep};
-use crate::declare::erased::any::{
-    AnyCompensated, AnyOutcome, AnyStep, Compensation, Future, no_compensation,
-};
 use crate::declare::erased::codec::{
     assemble, decode_stored, encode_compensated, encode_json, encode_outcome,
 };
+use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, Future, no_compensation};
 use crate::declare::failure::Failure;
-use crate::declare::retry::Retry;
 use crate::declare::tx::Tx;
 
-/// How a [`CallStep`] is undone.
-pub(crate) struct CallCompensation<S> {
-    request: Compensation<S>,
-    call: for<'a> fn(&'a S, CallKey, &'a str) -> Future<'a, String>,
-    look_up: for<'a> fn(&'a S, CallKey, &'a str) -> Future<'a, Option<String>>,
-    answered: for<'a> fn(&'a S, Tx<'a>, &'a str, &'a str) -> Future<'a, AnyCompensated>,
-}
-
-impl<S: CallCompensate> CallCompensation<S> {
-    pub(crate) fn of() -> Self {
-        Self {
-            request: |step, mut tx, done| {
-                Box::pin(async move {
-                    let done = decode_stored::<S::Done>(S::NAME, "outcome", done)?;
-                    match step.compensate_request(&mut tx, done).await? {
-                        Ask::Call(request) => {
-                            Ok(AnyCompensated::Call(encode_json(S::NAME, &request)?))
-                        }
-                        Ask::Known(undone) => encode_compensated(undone),
-                    }
-                })
-            },
-            call: |step, key, request| {
-                Box::pin(async move {
-                    let request = decode_stored(S::NAME, "request", request)?;
-                    encode_json(S::NAME, &step.compensate_call(key, &request).await?)
-                })
-            },
-            look_up: |step, key, request| {
-                Box::pin(async move {
-                    let request = decode_stored(S::NAME, "request", request)?;
-                    let known = step.compensate_look_up(key, &request).await?;
-                    known.map(|answer| encode_json(S::NAME, &answer)).transpose()
-                })
-            },
-            answered: |step, mut tx, request, answer| {
-                Box::pin(async move {
-                    let request = decode_stored(S::NAME, "request", request)?;
-                    let answer = decode_stored(S::NAME, "answer", answer)?;
-                    encode_compensated(step.compensate_answered(&mut tx, request, answer).await?)
-                })
-            },
-        }
-    }
-}
-
 /// A [`CallStep`], with its compensation if it has one.
-pub(crate) struct OutsideStep<S> {
-    pub(crate) step: S,
-    pub(crate) part: StepPart,
-    pub(crate) undo: Option<CallCompensation<S>>,
+pub(crate) struct CallHandlers {
+    pub(crate) name: &'static str,
+    pub(crate) step: Arc<dyn AnyCall>,
+    pub(crate) compensation: Option<Arc<dyn AnyCallCompensation>>,
 }
 
-impl<S: CallStep> AnyStep for OutsideStep<S> {
-    fn part(&self) -> &StepPart {
-        &self.part
+impl CallHandlers {
+    /// Makes the call of the step or of its compensation.
+    pub(crate) async fn call(&self, call: &NewCall) -> Result<String, Failure> {
+        if call.undo {
+            return self.compensation()?.call(call.key, &call.request).await;
+        }
+        self.step.call(call.key, &call.request).await
     }
 
-    fn retry(&self) -> Retry {
-        S::RETRY
+    /// Looks up what became of the call of the step or of its compensation; `None` if nothing was
+    /// done.
+    pub(crate) async fn look_up(&self, call: &NewCall) -> Result<Option<String>, Failure> {
+        if call.undo {
+            return self.compensation()?.look_up(call.key, &call.request).await;
+        }
+        self.step.look_up(call.key, &call.request).await
     }
 
-    fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
-        S::On::decode(place, body)
+    pub(crate) fn compensation(&self) -> Result<&dyn AnyCallCompensation, Failure> {
+        self.compensation.as_deref().ok_or_else(|| no_compensation(self.name))
     }
+}
 
-    fn key(&self, event: &AnyEvent) -> String {
-        event.downcast_ref::<S::On>().and_then(S::key).unwrap_or_default()
-    }
+/// A [`CallStep`] of any type.
+pub(crate) trait AnyCall: Send + Sync {
+    fn request<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
+    fn call<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, String>;
+    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>>;
+    fn answered<'a>(
+        &'a self,
+        tx: Tx<'a>,
+        request: &'a str,
+        answer: &'a str,
+    ) -> Future<'a, AnyOutcome>;
+    /// Returns how long one attempt at the call may take.
+    fn call_time(&self) -> Duration;
+    /// Whether the step can look up what became of its call.
+    fn looks_up(&self) -> bool;
+    /// Returns the answer that stands for a request which the other side does not take.
+    fn not_taken(&self, request: &str, why: &str) -> Result<Option<String>, Failure>;
+    /// Returns how long the other side remembers a key.
+    fn keys_kept(&self) -> Option<Duration>;
+}
 
-    fn run<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
+/// The compensation of a [`CallStep`] of any type.
+pub(crate) trait AnyCallCompensation: Send + Sync {
+    fn request<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated>;
+    fn call<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, String>;
+    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>>;
+    fn answered<'a>(
+        &'a self,
+        tx: Tx<'a>,
+        request: &'a str,
+        answer: &'a str,
+    ) -> Future<'a, AnyCompensated>;
+}
+
+impl<S: CallStep> AnyCall for S {
+    fn request<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
         Box::pin(async move {
             let on = assemble::<S::On>(S::NAME, events)?;
-            match self.step.request(&mut tx, on).await? {
+            match CallStep::request(self, &mut tx, on).await? {
                 Ask::Call(request) => Ok(AnyOutcome::Call(encode_json(S::NAME, &request)?)),
                 Ask::Known(outcome) => encode_outcome(outcome),
             }
         })
     }
 
-    fn compensate<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated> {
-        match &self.undo {
-            Some(compensation) => (compensation.request)(&self.step, tx, done),
-            None => no_compensation(S::NAME),
-        }
+    fn call<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, String> {
+        Box::pin(async move {
+            let request = decode_stored(S::NAME, "request", request)?;
+            encode_json(S::NAME, &CallStep::call(self, key, &request).await?)
+        })
     }
 
-    fn call_time(&self) -> Duration {
-        S::CALL_TIME
-    }
-
-    fn call<'a>(&'a self, undo: bool, key: CallKey, request: &'a str) -> Future<'a, String> {
-        match (&self.undo, undo) {
-            (Some(compensation), true) => (compensation.call)(&self.step, key, request),
-            (None, true) => no_compensation(S::NAME),
-            (_, false) => Box::pin(async move {
-                let request = decode_stored(S::NAME, "request", request)?;
-                encode_json(S::NAME, &self.step.call(key, &request).await?)
-            }),
-        }
-    }
-
-    fn looks_up(&self) -> bool {
-        self.step.looks_up()
-    }
-
-    fn look_up<'a>(
-        &'a self,
-        undo: bool,
-        key: CallKey,
-        request: &'a str,
-    ) -> Future<'a, Option<String>> {
-        match (&self.undo, undo) {
-            (Some(compensation), true) => (compensation.look_up)(&self.step, key, request),
-            (None, true) => no_compensation(S::NAME),
-            (_, false) => Box::pin(async move {
-                let request = decode_stored(S::NAME, "request", request)?;
-                let known = self.step.look_up(key, &request).await?;
-                known.map(|answer| encode_json(S::NAME, &answer)).transpose()
-            }),
-        }
-    }
-
-    fn not_taken(&self, request: &str, why: &str) -> Result<Option<String>, Failure> {
-        let request = decode_stored(S::NAME, "request", request)?;
-        let answer = self.step.not_taken(&request, why);
-        answer.map(|answer| encode_json(S::NAME, &answer)).transpose()
-    }
-
-    fn keys_kept(&self) -> Option<Duration> {
-        self.step.keys_kept()
+    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>> {
+        Box::pin(async move {
+            let request = decode_stored(S::NAME, "request", request)?;
+            let known = CallStep::look_up(self, key, &request).await?;
+            known.map(|answer| encode_json(S::NAME, &answer)).transpose()
+        })
     }
 
     fn answered<'a>(
@@ -158,19 +114,65 @@ impl<S: CallStep> AnyStep for OutsideStep<S> {
         Box::pin(async move {
             let request = decode_stored(S::NAME, "request", request)?;
             let answer = decode_stored(S::NAME, "answer", answer)?;
-            encode_outcome(self.step.answered(&mut tx, request, answer).await?)
+            encode_outcome(CallStep::answered(self, &mut tx, request, answer).await?)
         })
     }
 
-    fn compensate_answered<'a>(
+    fn call_time(&self) -> Duration {
+        S::CALL_TIME
+    }
+
+    fn looks_up(&self) -> bool {
+        CallStep::looks_up(self)
+    }
+
+    fn not_taken(&self, request: &str, why: &str) -> Result<Option<String>, Failure> {
+        let request = decode_stored(S::NAME, "request", request)?;
+        let answer = CallStep::not_taken(self, &request, why);
+        answer.map(|answer| encode_json(S::NAME, &answer)).transpose()
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        CallStep::keys_kept(self)
+    }
+}
+
+impl<S: CallCompensate> AnyCallCompensation for S {
+    fn request<'a>(&'a self, mut tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated> {
+        Box::pin(async move {
+            let done = decode_stored::<S::Done>(S::NAME, "outcome", done)?;
+            match self.compensate_request(&mut tx, done).await? {
+                Ask::Call(request) => Ok(AnyCompensated::Call(encode_json(S::NAME, &request)?)),
+                Ask::Known(compensated) => encode_compensated(compensated),
+            }
+        })
+    }
+
+    fn call<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, String> {
+        Box::pin(async move {
+            let request = decode_stored(S::NAME, "request", request)?;
+            encode_json(S::NAME, &self.compensate_call(key, &request).await?)
+        })
+    }
+
+    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>> {
+        Box::pin(async move {
+            let request = decode_stored(S::NAME, "request", request)?;
+            let known = self.compensate_look_up(key, &request).await?;
+            known.map(|answer| encode_json(S::NAME, &answer)).transpose()
+        })
+    }
+
+    fn answered<'a>(
         &'a self,
-        tx: Tx<'a>,
+        mut tx: Tx<'a>,
         request: &'a str,
         answer: &'a str,
     ) -> Future<'a, AnyCompensated> {
-        match &self.undo {
-            Some(compensation) => (compensation.answered)(&self.step, tx, request, answer),
-            None => no_compensation(S::NAME),
-        }
+        Box::pin(async move {
+            let request = decode_stored(S::NAME, "request", request)?;
+            let answer = decode_stored(S::NAME, "answer", answer)?;
+            encode_compensated(self.compensate_answered(&mut tx, request, answer).await?)
+        })
     }
 }

@@ -4,7 +4,7 @@ use ballet_core::{AnyEvent, Event, Trigger};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::declare::erased::any::{AnyCompensated, AnyOutcome};
+use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome};
 use crate::declare::event::encoded;
 use crate::declare::failure::Failure;
 use crate::declare::item::Item;

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use ballet_core::{AnyEvent, Event, EventType, Saga, Trigger};
 use ballet_store::ledger::event::Encoded;
 
-use crate::declare::erased::any::Future;
 use crate::declare::erased::codec::assemble;
+use crate::declare::erased::outcome::Future;
 use crate::declare::event::encoded;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Owner;

@@ -1,0 +1,175 @@
+//! A step without its types, as the engine runs it: what all steps have, and the handlers of its kind.
+
+use std::fmt;
+
+use ballet_core::{AnyEvent, Event, EventSchema, StepKind, StepPart, Trigger};
+use sqlx::PgConnection;
+
+use crate::declare::bulk::BulkTx;
+use crate::declare::erased::bulk::BulkHandlers;
+use crate::declare::erased::call::CallHandlers;
+use crate::declare::erased::local::LocalHandlers;
+use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, no_compensation};
+use crate::declare::failure::Failure;
+use crate::declare::item::Item;
+use crate::declare::retry::Retry;
+use crate::declare::row_locks::Rows;
+use crate::declare::tx::Tx;
+
+/// A step without its types.
+pub(crate) struct AnyStep {
+    part: StepPart,
+    retry: Retry,
+    decode: fn(usize, &[u8]) -> Result<AnyEvent, serde_json::Error>,
+    key: Box<dyn Fn(&AnyEvent) -> String + Send + Sync>,
+    pub(crate) handlers: Handlers,
+}
+
+/// The handlers of a step, by its kind.
+pub(crate) enum Handlers {
+    Local(LocalHandlers),
+    Bulk(BulkHandlers),
+    Call(CallHandlers),
+}
+
+impl AnyStep {
+    pub(crate) const fn part(&self) -> &StepPart {
+        &self.part
+    }
+
+    pub(crate) const fn retry(&self) -> Retry {
+        self.retry
+    }
+
+    pub(crate) const fn is_bulk(&self) -> bool {
+        matches!(self.handlers, Handlers::Bulk(_))
+    }
+
+    pub(crate) fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        (self.decode)(place, body)
+    }
+
+    /// Returns the key of the repetition that an event triggers; empty if there is none.
+    pub(crate) fn key(&self, event: &AnyEvent) -> String {
+        (self.key)(event)
+    }
+
+    /// Runs the step once. A bulk step gets a run of one.
+    pub(crate) async fn run(
+        &self,
+        tx: Tx<'_>,
+        events: Vec<AnyEvent>,
+    ) -> Result<AnyOutcome, Failure> {
+        match &self.handlers {
+            Handlers::Local(local) => local.step.run(tx, events).await,
+            Handlers::Call(call) => call.step.request(tx, events).await,
+            Handlers::Bulk(bulk) => {
+                let items = events.into_iter().map(|event| tx.item(event));
+                let items = items.collect::<Result<_, _>>()?;
+                only(bulk.step.run_all(BulkTx::new(tx), items).await?)
+            }
+        }
+    }
+
+    /// Compensates the step once, given its stored outcome.
+    pub(crate) async fn compensate(
+        &self,
+        tx: Tx<'_>,
+        done: &str,
+    ) -> Result<AnyCompensated, Failure> {
+        match &self.handlers {
+            Handlers::Local(LocalHandlers { compensation: Some(compensation), .. }) => {
+                compensation.compensate(tx, done).await
+            }
+            Handlers::Call(CallHandlers { compensation: Some(compensation), .. }) => {
+                compensation.request(tx, done).await
+            }
+            Handlers::Bulk(bulk) => {
+                let items = vec![tx.item(done.to_owned())?];
+                only(bulk.compensate_all(BulkTx::new(tx), items).await?)
+            }
+            Handlers::Local(_) | Handlers::Call(_) => Err(no_compensation(self.part.name)),
+        }
+    }
+
+    /// Names the rows that the step will touch, given its triggers.
+    pub(crate) async fn touches(
+        &self,
+        db: &mut PgConnection,
+        on: Vec<Item<&AnyEvent>>,
+    ) -> Result<Rows, Failure> {
+        match &self.handlers {
+            Handlers::Local(local) => local.step.touches(db, on).await,
+            Handlers::Bulk(bulk) => bulk.step.touches(db, on).await,
+            Handlers::Call(_) => Ok(Rows::none()),
+        }
+    }
+
+    /// Names the rows that the compensation will touch, given stored outcomes.
+    pub(crate) async fn compensate_touches(
+        &self,
+        db: &mut PgConnection,
+        done: Vec<Item<String>>,
+    ) -> Result<Rows, Failure> {
+        match &self.handlers {
+            Handlers::Local(LocalHandlers { compensation: Some(compensation), .. }) => {
+                compensation.touches(db, done).await
+            }
+            Handlers::Bulk(BulkHandlers { compensation: Some(compensation), .. }) => {
+                compensation.touches(db, done).await
+            }
+            Handlers::Local(_) | Handlers::Bulk(_) | Handlers::Call(_) => Ok(Rows::none()),
+        }
+    }
+}
+
+fn only<T>(mut all: Vec<T>) -> Result<T, Failure> {
+    all.pop().ok_or_else(|| Failure::permanent("an empty run has no outcome"))
+}
+
+/// A step without its type, as the builder collects it.
+pub struct ErasedStep {
+    pub(crate) step: AnyStep,
+    /// Its events, for the service's contract.
+    pub(crate) events: Vec<EventSchema>,
+}
+
+impl ErasedStep {
+    /// Erases a step with these triggers and outcomes.
+    pub(crate) fn new<On: Trigger, D: Event, R: Event>(
+        name: &'static str,
+        kind: StepKind,
+        retry: Retry,
+        key: fn(&On) -> Option<String>,
+        handlers: Handlers,
+    ) -> Self {
+        let part = StepPart {
+            name,
+            kind,
+            on: On::types(),
+            done: D::TYPE,
+            refused: R::TYPE.if_any(),
+            compensated: None,
+            compensated_by: Vec::new(),
+            calls_outside: matches!(handlers, Handlers::Call(_)),
+        };
+        let key = move |event: &AnyEvent| event.downcast_ref().and_then(key).unwrap_or_default();
+        let step = AnyStep { part, retry, decode: On::decode, key: Box::new(key), handlers };
+        let mut events = On::schemas();
+        events.extend([EventSchema::of::<D>(), EventSchema::of::<R>()]);
+        Self { step, events }
+    }
+
+    /// Adds the event of its compensation.
+    pub(crate) fn compensated<E: Event>(mut self) -> Self {
+        self.step.part.compensated = E::TYPE.if_any();
+        self.events.push(EventSchema::of::<E>());
+        self
+    }
+}
+
+impl fmt::Debug for ErasedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ErasedStep").field(self.step.part()).finish()
+    }
+}
