@@ -107,7 +107,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
         // It waited too long here. Another process may claim it before this one would be done.
         return;
     }
-    let begun = engine.clock.now();
+    let begun = engine.time.clock.now();
     let limit = line.time_limit();
     let asked = watched(
         engine.registry.service,
@@ -133,7 +133,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
                     return failed(engine, call, claim, why, Then::SetAside);
                 }
             };
-            (engine.answers)(Answer { call, answer, claim });
+            engine.calls.answered(Answer { call, answer, claim });
             return;
         }
         Ok(Err(failure)) => failure,
@@ -182,7 +182,7 @@ async fn attempt(
     let step = &handlers.step;
     let look_up = || handlers.look_up(call);
     if let Some(kept) = step.keys_kept()
-        && engine.clock.now().duration_since(call.created_at).unsigned_abs() >= kept
+        && engine.time.clock.now().duration_since(call.created_at).unsigned_abs() >= kept
     {
         if !step.looks_up() {
             return Ok(Known::Forgotten(kept));
@@ -221,7 +221,7 @@ async fn attempt(
 /// Whether a call is of an aborted saga, and no attempt that was made before can still be under way.
 async fn is_unwanted(engine: &Engine, saga: &str, call: &NewCall) -> Result<bool, Failure> {
     let is_quiet = !call.is_repeated || call.attempts >= QUIET_AFTER;
-    Ok(is_quiet && answered(calls::is_taken_back(&engine.pool, saga, call)).await?)
+    Ok(is_quiet && answered(calls::is_taken_back(&engine.database.upkeep, saga, call)).await?)
 }
 
 /// Records an attempt that has ended, as a part of what the step that wants it set off.
@@ -229,12 +229,12 @@ fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Fa
     let step = call.trace.as_ref().map(|trace| trace.context);
     let Some(step) = step.filter(|step| engine.spans.want(*step)) else { return };
     engine.spans.record(Span {
-        context: spans::child(step, &engine.clock),
+        context: spans::child(step, &engine.time.clock),
         parent: Some(step.span_id),
         kind: Kind::Call,
         name: format!("call {}", call.step),
         begun,
-        ended: engine.clock.now(),
+        ended: engine.time.clock.now(),
         attributes: vec![
             ("ballet.saga_id", call.saga_id.to_string()),
             ("ballet.step", call.step.clone()),

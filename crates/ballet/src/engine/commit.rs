@@ -110,7 +110,7 @@ async fn write_ledger(engine: &Engine, open: &mut Transaction<'_>) -> Result<Col
         // commit would roll back without a word, so the transaction has to show that it works.
         answered(sqlx::query("select 1").execute(&mut **db)).await?;
     }
-    deadlines.flush(db, engine.shared_clock.settled()).await?;
+    deadlines.flush(db, engine.time.shared.settled()).await?;
     answered(copied.flush(db)).await?;
     Ok(added.timed)
 }
@@ -173,10 +173,10 @@ async fn write_outbox<'a>(
 /// Gives the events to the lane of the broker.
 fn publish(engine: &Engine, batch: BatchId, emitted: &[Emitted], now: Timestamp) {
     let service = engine.registry.service;
-    let publishing = Publishing::begin(&engine.spans, &engine.clock, emitted);
-    engine.relay.watch(batch, publishing);
+    let relay = &engine.relay;
+    relay.begin_spans(batch, |spans, clock| Publishing::begin(spans, clock, emitted));
     let messages = emitted.iter().map(|event| wire::publish(service, event, now)).collect();
-    engine.relay.committed(batch, messages);
+    relay.committed(batch, messages);
 }
 
 /// Makes the calls that are claimed. The others are due, for any process that has room.

@@ -16,7 +16,6 @@ use crate::declare::item::Item;
 use crate::declare::saga_entry::SagaEntry;
 use crate::engine::effect::Effect;
 use crate::engine::failed::RunFailure;
-use crate::engine::limited::limited;
 use crate::engine::registry::ABORT;
 use crate::engine::transaction::Transaction;
 
@@ -126,7 +125,9 @@ async fn compensate_all(
             transaction.tx().enter(&aborts[at]);
             let undo =
                 compensate_one(transaction, saga, StepKey { step: name, key: &row.key }, saga_id);
-            limited(&engine, declared, undo)
+            engine
+                .handlers
+                .run(declared, undo)
                 .await
                 .map_err(|failure| RunFailure::of(at, failure))?;
         }
@@ -138,7 +139,7 @@ async fn compensate_all(
         done.push(aborts[*at].with(body.map_err(|failure| RunFailure::of(*at, failure))?));
     }
     let tx = BulkTx::new(transaction.tx());
-    let undone = limited(&engine, declared, bulk.compensate_all(tx, done)).await?;
+    let undone = engine.handlers.run(declared, bulk.compensate_all(tx, done)).await?;
     for ((at, row), undone) in rows.iter().zip(undone) {
         transaction.tx().enter(&aborts[*at]);
         record_compensated(

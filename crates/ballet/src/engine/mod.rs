@@ -8,14 +8,15 @@ pub(crate) mod caller;
 pub(crate) mod commit;
 pub(crate) mod compensation;
 pub(crate) mod crash_pauses;
+pub(crate) mod database;
 pub(crate) mod effect;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod engine;
 pub(crate) mod failed;
 pub(crate) mod guard;
+pub(crate) mod handler_limit;
 pub(crate) mod held_worker;
 pub(crate) mod last_work;
-pub(crate) mod limited;
 pub(crate) mod open_calls;
 pub(crate) mod provider;
 pub(crate) mod registry;

@@ -6,6 +6,7 @@
 //! have lines apart, so a call's first attempt never waits behind those.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -59,7 +60,6 @@ pub(crate) enum Then {
 }
 
 /// The calls that this process holds.
-#[derive(Debug)]
 pub(crate) struct OpenCalls {
     /// By step, whether it compensates, and whether the calls were asked before.
     lines: HashMap<(&'static str, bool, bool), Arc<Line>>,
@@ -69,11 +69,17 @@ pub(crate) struct OpenCalls {
     crashes: Mutex<HashMap<CallKey, u32>>,
     next_look: Mutex<Instant>,
     changed: Notify,
+    /// Takes the answer to a call to the lane of its saga.
+    answers: Box<dyn Fn(Answer) + Send + Sync>,
 }
 
 impl OpenCalls {
     /// At most `limit` calls of each step, and of each compensation, are made at a time.
-    pub(crate) fn new(registry: &Registry, limit: u16) -> Arc<Self> {
+    pub(crate) fn new(
+        registry: &Registry,
+        limit: u16,
+        answers: impl Fn(Answer) + Send + Sync + 'static,
+    ) -> Arc<Self> {
         let steps = registry.sagas.iter().flat_map(|saga| &saga.steps);
         let calling = steps.filter_map(|step| match &step.handlers {
             Handlers::Call(call) => Some((call.name, call.step.call_time())),
@@ -93,6 +99,7 @@ impl OpenCalls {
             crashes: Mutex::default(),
             next_look: Mutex::new(Instant::now()),
             changed: Notify::new(),
+            answers: Box::new(answers),
         })
     }
 
@@ -159,6 +166,11 @@ impl OpenCalls {
     pub(crate) fn look_now(&self) {
         *lock(&self.next_look) = Instant::now();
         self.changed.notify_one();
+    }
+
+    /// Hands over an answer, for a transaction to take it in.
+    pub(crate) fn answered(&self, answer: Answer) {
+        (self.answers)(answer);
     }
 
     /// Takes a failed attempt until it is recorded.
@@ -229,6 +241,12 @@ impl OpenCalls {
     /// Returns the keys of the calls that this process holds.
     pub(crate) fn held(&self) -> Vec<Uuid> {
         lock(&self.held).iter().map(|key| key.0).collect()
+    }
+}
+
+impl fmt::Debug for OpenCalls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenCalls").field("held", &self.held).finish_non_exhaustive()
     }
 }
 

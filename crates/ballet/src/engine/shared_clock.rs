@@ -24,6 +24,21 @@ const SETTLE: Duration = Duration::from_secs(60);
 /// Before the first answer.
 const UNKNOWN: i64 = i64::MIN;
 
+/// The clocks of a process.
+#[derive(Clone)]
+pub(crate) struct Time {
+    /// Tells the time that all processes of the service share, and draws this process's ids.
+    pub(crate) clock: Clock,
+    pub(crate) shared: Arc<SharedClock>,
+}
+
+impl Time {
+    pub(crate) fn new(own: Clock, bound: SignedDuration) -> Self {
+        let shared = SharedClock::new(own, bound);
+        Self { clock: shared.clock(), shared }
+    }
+}
+
 /// The time that the processes of a service share.
 pub(crate) struct SharedClock {
     own: Clock,

@@ -40,13 +40,13 @@ pub(crate) struct Transaction<'db> {
 impl Transaction<'static> {
     /// Opens a transaction for upkeep.
     pub(crate) async fn begin(engine: Arc<Engine>) -> Result<Self, Failure> {
-        let db = begin(&engine.pool).await?;
+        let db = begin(&engine.database.upkeep).await?;
         Ok(Self::new(engine, db))
     }
 
     /// Opens a transaction for an HTTP request.
     pub(crate) async fn begin_for_request(engine: Arc<Engine>) -> Result<Self, Failure> {
-        let db = begin(&engine.request_pool).await?;
+        let db = begin(&engine.database.requests).await?;
         Ok(Self::new(engine, db))
     }
 }
@@ -62,7 +62,7 @@ impl<'db> Transaction<'db> {
     }
 
     fn new(engine: Arc<Engine>, db: sqlx::Transaction<'db, Postgres>) -> Self {
-        let scope = Scope::new(engine.clock.clone());
+        let scope = Scope::new(engine.time.clock.clone());
         let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
         let copied = Copied::default();
         Self { engine, db, scope, ledger, calls, deadlines, copied, spans: Vec::new() }
@@ -205,7 +205,7 @@ impl<'db> Transaction<'db> {
         sagas: &[SagaId],
         messages: &[NewMessage],
     ) -> Result<Received, Failure> {
-        let now = self.engine.shared_clock.latest();
+        let now = self.engine.time.shared.latest();
         answered(inbox::receive(&mut self.db, &mut self.ledger, sagas, messages, now)).await
     }
 }

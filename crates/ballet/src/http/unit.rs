@@ -37,19 +37,19 @@ impl Handle {
     /// answers with 503.
     #[must_use]
     pub fn db(&self) -> &PgPool {
-        &self.engine.request_pool
+        &self.engine.database.requests
     }
 
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.engine.clock.now()
+        self.engine.time.clock.now()
     }
 
     /// A new id (UUIDv7).
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
-        self.engine.clock.draw(self.now()).into()
+        self.engine.time.clock.draw(self.now()).into()
     }
 
     /// Returns when the service is asked to stop. An answer that goes on, such as a stream of events,
@@ -188,7 +188,8 @@ impl Unit {
                 && failure.is_missing_partition()
             {
                 // For the next attempt of the caller.
-                partitions::make(&engine.pool, &engine.limits, engine.clock.now()).await?;
+                partitions::make(&engine.database.upkeep, &engine.limits, engine.time.clock.now())
+                    .await?;
             }
             committed
         });

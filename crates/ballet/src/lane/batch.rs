@@ -19,6 +19,7 @@ use ballet_store::outbox::batches::Mark;
 use ballet_store::partitions;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
+use tokio::sync::Mutex;
 use tracing::Instrument;
 
 use crate::declare::answered::answered;
@@ -51,9 +52,24 @@ pub(crate) struct Connection {
     replaced: Replaced,
 }
 
+/// What the lanes of a service have in common.
+pub(crate) struct Common {
+    /// The most messages of one transaction.
+    pub(crate) most: usize,
+    /// Held by a lane while it runs a batch that was lost with its connection before. One of them may
+    /// crash the server each time, and then it is known which.
+    pub(crate) suspects: Mutex<()>,
+}
+
+impl Common {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, suspects: Mutex::default() }
+    }
+}
+
 /// The state that a lane keeps from one batch to the next.
-#[derive(Default)]
 pub(crate) struct Kept {
+    pub(crate) common: Arc<Common>,
     /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs
     /// as much as a small batch's own statements. One on which a batch failed does go back, or is
     /// closed if the failure may be that of the connection.
@@ -62,10 +78,19 @@ pub(crate) struct Kept {
     pub(crate) emitted: Option<BatchId>,
     /// Until when handlers wait only a moment for a lock, because somebody holds one for long.
     hurried: Option<Instant>,
-    pub(crate) pace: Pace,
+    pace: Pace,
 }
 
 impl Kept {
+    pub(crate) fn new(common: Arc<Common>) -> Self {
+        Self { common, connection: None, emitted: None, hurried: None, pace: Pace::default() }
+    }
+
+    /// The most messages of the next transaction.
+    pub(crate) fn limit(&self) -> usize {
+        self.pace.limit(self.common.most)
+    }
+
     /// A lock was not free in time. For a while, handlers wait only a moment for one. A lock that is
     /// not free within that moment does not prolong it: it may be held for a moment only, too.
     pub(crate) fn hurry(&mut self) {
@@ -132,15 +157,15 @@ async fn connection(engine: &Engine, kept: &mut Kept) -> Result<Connection, Fail
         connection.db.close_on_drop();
     }
     // Before the connection is made: a server may be replaced meanwhile.
-    let replaced = engine.renewal.replaced();
-    let db = answered(engine.lane_pool.acquire()).await?;
+    let replaced = engine.database.renewal.replaced();
+    let db = answered(engine.database.lanes.acquire()).await?;
     Ok(Connection { db, replaced })
 }
 
 /// Closes a connection that may be what failed: the next user of it would fail, too.
 fn close_if_suspect(engine: &Engine, mut connection: PoolConnection<Postgres>, failure: &Failure) {
     if failure.is_stale_statement() {
-        engine.renewal.renew();
+        engine.database.renewal.renew();
     }
     if failure.kind() == FailureKind::ConnectionLost {
         connection.close_on_drop();
@@ -150,8 +175,8 @@ fn close_if_suspect(engine: &Engine, mut connection: PoolConnection<Postgres>, f
 /// Makes the partitions that a transaction lacked. Where one cannot be made now, the transaction
 /// fails again, and comes back here. Where one was dropped, what belonged there is forgotten.
 pub(crate) async fn make_partitions(engine: &Engine) {
-    let now = engine.clock.now();
-    if let Err(error) = partitions::make(&engine.pool, &engine.limits, now).await {
+    let now = engine.time.clock.now();
+    if let Err(error) = partitions::make(&engine.database.upkeep, &engine.limits, now).await {
         tracing::error!(
             "a partition of ballet.inbox or ballet.ledger is missing, and cannot be made; its \
              messages are tried again: {error}"
@@ -207,7 +232,7 @@ async fn in_one_transaction(
     }
     let Committed { batch, has_marks } = commit(transaction, marks).await?;
     kept.emitted = batch;
-    kept.pace.learn(live.len() - rest.len(), took, engine.batch);
+    kept.pace.learn(live.len() - rest.len(), took, kept.common.most);
     counted.publish();
     Ok(Ran { rest, has_marks })
 }

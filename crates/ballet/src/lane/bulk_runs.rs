@@ -20,7 +20,6 @@ use crate::engine::compensation::abort_all;
 use crate::engine::effect::Effect;
 use crate::engine::failed::{BatchFailure, RunFailure};
 use crate::engine::guard::caught;
-use crate::engine::limited::limited;
 use crate::engine::open_calls::Answer;
 use crate::engine::registry::{ABORT, Handler};
 use crate::engine::transaction::Transaction;
@@ -81,7 +80,7 @@ async fn run_handler(
     match handler {
         Handler::Step { saga, step, .. } => match &step.handlers {
             Handlers::Bulk(bulk) => {
-                let items = items(works, run, place, &engine.clock)?;
+                let items = items(works, run, place, &engine.time.clock)?;
                 run_all(transaction, saga, step, bulk, items).await
             }
             Handlers::Local(_) | Handlers::Call(_) => {
@@ -89,7 +88,7 @@ async fn run_handler(
             }
         },
         Handler::Abort { saga } if run.len() > 1 => {
-            let abort_events = abort_events(works, run, &engine.clock)?;
+            let abort_events = abort_events(works, run, &engine.time.clock)?;
             abort_all(transaction, saga, abort_events).await
         }
         Handler::Abort { .. }
@@ -113,14 +112,12 @@ async fn one_by_one(
     let mut effects = Vec::with_capacity(run.len());
     for (item, at) in run.iter().enumerate() {
         let Some(message) = message(works, *at) else { continue };
-        let Lineage { cause, trace } = begin_step(message, &engine.clock);
+        let Lineage { cause, trace } = begin_step(message, &engine.time.clock);
         transaction.enter(message.envelope.saga_id, cause, trace);
-        let effect = limited(
-            &engine,
-            handler.name(),
-            dispatch::handle(transaction, handler, place, message),
-        )
-        .await;
+        let effect = engine
+            .handlers
+            .run(handler.name(), dispatch::handle(transaction, handler, place, message))
+            .await;
         effects.push(effect.map_err(|failure| RunFailure::of(item, failure))?);
     }
     Ok(effects)
@@ -131,12 +128,12 @@ async fn take_answer(transaction: &mut Transaction<'_>, answer: &Answer) -> Resu
     let engine = Arc::clone(&transaction.engine);
     let call = &answer.call;
     let asked = call.trace.as_ref().map(|trace| trace.context);
-    let open = Open::after(asked, call.saga_id.0, &engine.clock);
+    let open = Open::after(asked, call.saga_id.0, &engine.time.clock);
     let carried = call.trace.as_ref().map(|trace| trace.carried.clone()).unwrap_or_default();
     let trace = Trace { context: open.context, carried };
     transaction.enter(Some(call.saga_id), call.cause, Some(trace));
     let step = engine.registry.step(&call.step).map_or(ABORT, |(_, step)| step.part().name);
-    let taken = limited(&engine, step, arrivals::answer(transaction, answer)).await;
+    let taken = engine.handlers.run(step, arrivals::answer(transaction, answer)).await;
     if engine.spans.want(open.context) {
         let attributes = vec![
             ("ballet.saga_id", call.saga_id.to_string()),
@@ -145,7 +142,7 @@ async fn take_answer(transaction: &mut Transaction<'_>, answer: &Answer) -> Resu
         let error = taken.as_ref().err().map(ToString::to_string);
         let outcome = error.as_deref().map_or(Ok("answered"), Err);
         let name = call.step.clone();
-        let span = open.end(Kind::Step, name, attributes, outcome, engine.clock.now());
+        let span = open.end(Kind::Step, name, attributes, outcome, engine.time.clock.now());
         match taken {
             Ok(_) => transaction.spans.push(span),
             // The transaction and what it holds are gone.
@@ -169,7 +166,7 @@ fn end_steps(
     if !spans.are_on() {
         return;
     }
-    let now = engine.clock.now();
+    let now = engine.time.clock.now();
     match ran {
         Ok(effects) => {
             for (at, effect) in run.iter().zip(effects) {
@@ -214,16 +211,17 @@ async fn run_all(
     }
     let engine = Arc::clone(&transaction.engine);
     let tx = BulkTx::new(transaction.tx());
-    let outcomes = limited(&engine, step.part().name, bulk.step.run_all(tx, admitted)).await?;
+    let outcomes = engine.handlers.run(step.part().name, bulk.step.run_all(tx, admitted)).await?;
     for ((at, key), outcome) in of.into_iter().zip(outcomes) {
         transaction.tx().enter(&key);
         let place = StepKey { step: step.part().name, key: &key.event };
-        let effect = limited(
-            &engine,
-            step.part().name,
-            arrivals::take_outcome(transaction, saga, place, key.saga_id, outcome),
-        )
-        .await;
+        let effect = engine
+            .handlers
+            .run(
+                step.part().name,
+                arrivals::take_outcome(transaction, saga, place, key.saga_id, outcome),
+            )
+            .await;
         effects[at] = effect.map_err(|failure| RunFailure::of(at, failure))?;
     }
     Ok(effects)

@@ -66,7 +66,7 @@ pub(crate) async fn publish(
 async fn keep(engine: &Engine, copy: &Publish, why: &str) -> Result<(), String> {
     let encoded = Encoded::new(copy).map_err(|error| error.to_string())?;
     let insert = async {
-        let mut db = engine.pool.acquire().await?;
+        let mut db = engine.database.upkeep.acquire().await?;
         unsent_copies::insert(&mut db, copy, &encoded, why).await
     };
     answered(insert).await.map_err(|failure| failure.to_string())

@@ -68,7 +68,7 @@ pub(crate) fn set_aside(
     let mut headers = vec![
         (DEAD_REASON, text_value(reason)),
         (DEAD_DETAIL, text_value(&detail)),
-        (DEAD_AT, text_value(&engine.clock.now().to_string())),
+        (DEAD_AT, text_value(&engine.time.clock.now().to_string())),
         (DEAD_SERVICE, text_value(engine.registry.service)),
         (DEAD_EXCHANGE, text_value(exchange)),
         (DEAD_ROUTING_KEY, text_value(routing_key)),
@@ -182,12 +182,12 @@ async fn note(engine: &Engine, letter: &Publish, noted: &Noted) {
     let failed = match noted {
         Noted::Failed(failed) => failed,
         Noted::GivenUp { reason, detail } => {
-            return failures::give_up(&engine.pool, id, reason, detail).await;
+            return failures::give_up(&engine.database.upkeep, id, reason, detail).await;
         }
     };
     let saga = text(properties.correlation_id()).and_then(|id| id.parse().ok());
     let event_type = text(properties.kind()).unwrap_or_default();
-    failures::record(&engine.pool, id, saga, &event_type, failed).await;
+    failures::record(&engine.database.upkeep, id, saga, &event_type, failed).await;
 }
 
 /// Whether the message was delivered so often, and never settled, that reading it may be what ends
@@ -247,7 +247,7 @@ fn copy(
     // Properties that were derived from the message are written into every copy.
     let (incoming, events) = (incoming(&delivery), &engine.registry.events);
     let read = (!is_crash_loop(&delivery))
-        .then(|| Envelope::read(&incoming, events, &engine.limits, engine.shared_clock.latest()));
+        .then(|| Envelope::read(&incoming, events, &engine.limits, engine.time.shared.latest()));
     match read {
         Some(Ok(Received { envelope, .. })) => {
             properties = properties

@@ -44,7 +44,7 @@ impl Lanes {
             dead_letter::set_aside(engine, original, why, None, 0);
             return;
         }
-        let (clock, latest) = (&engine.clock, engine.shared_clock.latest());
+        let (clock, latest) = (&engine.time.clock, engine.time.shared.latest());
         match Message::read(&engine.registry, &engine.limits, clock, latest, delivery, receipt) {
             Ok(message) => {
                 let envelope = &message.envelope;

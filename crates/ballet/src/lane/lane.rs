@@ -16,7 +16,7 @@ use crate::engine::engine::Engine;
 use crate::engine::failed::{BatchFailure, NotCommitted};
 use crate::engine::stopping::stopped;
 use crate::lane::batch;
-use crate::lane::batch::Kept;
+use crate::lane::batch::{Common, Kept};
 use crate::lane::later::{after_conflict, later, later_or_never, left};
 use crate::lane::message::Work;
 use crate::lane::part::{Part, pause, split};
@@ -53,14 +53,15 @@ pub(crate) async fn run(
     engine: Arc<Engine>,
     mut works: mpsc::UnboundedReceiver<Work>,
     cautious: watch::Receiver<bool>,
+    common: Arc<Common>,
 ) {
     let mut stopping = engine.stopping.clone();
-    let mut kept = Kept::default();
+    let mut kept = Kept::new(common);
     let mut last = 0;
     let mut took = Duration::ZERO;
     let mut kept_since = Instant::now();
     loop {
-        let most = if *cautious.borrow() { 1 } else { kept.pace.limit(engine.batch) };
+        let most = if *cautious.borrow() { 1 } else { kept.limit() };
         if last >= BUSY && works.len() < most {
             fill(&engine, &kept, took).await;
         }
@@ -74,7 +75,7 @@ pub(crate) async fn run(
             }
         };
         let Some(first) = first else { return };
-        let most = if *cautious.borrow() { 1 } else { kept.pace.limit(engine.batch) };
+        let most = if *cautious.borrow() { 1 } else { kept.limit() };
         let mut batch = vec![first];
         while batch.len() < most {
             match works.try_recv() {
@@ -131,11 +132,12 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
             // The broker delivers again, and open calls are found in their table.
             return;
         }
-        if let Some(others) = part.split_off(kept.pace.limit(engine.batch)) {
+        if let Some(others) = part.split_off(kept.limit()) {
             parts.push_front(others);
         }
-        let turn = if part.losses > 0 { Some(engine.suspects.lock().await) } else { None };
-        let server = engine.probe.server();
+        let common = Arc::clone(&kept.common);
+        let turn = if part.losses > 0 { Some(common.suspects.lock().await) } else { None };
+        let server = engine.database.probe.server();
         let (begun, hurried) = (Instant::now(), kept.is_hurried());
         let ran = batch::run(engine, &mut part.works, kept).await;
         drop(turn);
@@ -143,8 +145,8 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
         ballet_amqp::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
         match ran {
             Ok(rest) => {
-                engine.database_answers();
-                engine.last_work.note();
+                engine.database.answers();
+                engine.handlers.last_work.note();
                 settle(engine, part.works);
                 if !rest.is_empty() {
                     parts.push_front(Part::new(rest));
@@ -213,14 +215,14 @@ async fn go_on(
     let mut is_down = false;
     if failed.failure.kind() == FailureKind::ConnectionLost {
         let is_stale = failed.failure.is_stale_statement();
-        is_down = !is_stale && !engine.probe.works().await;
+        is_down = !is_stale && !engine.database.probe.works().await;
         part.losses += 1;
         let losses = part.losses;
         if is_down {
             // If the batch was committed after all, the inbox drops the rerun.
             until_it_works(engine, &mut part, &failed.failure).await;
         }
-        if server.is_some() && engine.probe.server() != server {
+        if server.is_some() && engine.database.probe.server() != server {
             part.restarts += 1;
         }
         if part.is_single() && part.restarts >= LOSSES {
@@ -301,13 +303,13 @@ async fn until_it_works(engine: &Engine, part: &mut Part, failure: &Failure) {
     part.waits += 1;
     let waits = part.waits;
     tracing::debug!(waits, "a batch waits for the database: {failure}");
-    engine.database_is_away(failure);
+    engine.database.is_away(failure);
     pause(waits).await;
-    engine.wait_for_database().await;
+    engine.database.until_it_works().await;
 }
 
 fn settle(engine: &Engine, works: Vec<Work>) {
-    let now = engine.clock.now();
+    let now = engine.time.clock.now();
     let mut newest = None;
     for work in works {
         match work {
@@ -328,6 +330,6 @@ fn settle(engine: &Engine, works: Vec<Work>) {
         }
     }
     if let Some(newest) = newest {
-        engine.last_work.handled(newest);
+        engine.handlers.last_work.handled(newest);
     }
 }

@@ -130,7 +130,7 @@ fn original(message: Message) -> Original {
 /// Ends a message's span. What becomes of its copy, if there is one, is in the same trace.
 pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
     let waits = dead_letter::waits(&message.delivery);
-    let now = engine.clock.now();
+    let now = engine.time.clock.now();
     message.traced.left(&engine.spans, &message.envelope, waits, outcome, now);
 }
 
@@ -157,6 +157,6 @@ async fn leave_tombstone(engine: &Arc<Engine>, message: &Message) {
             return;
         }
         pause(4).await;
-        engine.wait_for_database().await;
+        engine.database.until_it_works().await;
     }
 }

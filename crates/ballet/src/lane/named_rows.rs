@@ -12,7 +12,6 @@ use crate::declare::failure::Failure;
 use crate::declare::item::Item;
 use crate::declare::row_locks::Rows;
 use crate::engine::failed::BatchFailure;
-use crate::engine::limited::limited;
 use crate::engine::transaction::Transaction;
 use crate::lane::message::Work;
 
@@ -26,7 +25,7 @@ pub(crate) async fn lock_named(
     let engine = Arc::clone(&transaction.engine);
     let mut rows = Rows::none();
     for (step, on) in triggers(works, live)? {
-        let named = limited(&engine, step.part().name, step.touches(transaction.db(), on)).await;
+        let named = engine.handlers.run(step.part().name, step.touches(transaction.db(), on)).await;
         rows.extend(named.map_err(|failure| BatchFailure::of_step(step.part().name, failure))?);
     }
     let mut sagas: Vec<SagaId> = live
@@ -38,9 +37,10 @@ pub(crate) async fn lock_named(
     sagas.sort_unstable();
     sagas.dedup();
     for (step, done) in outcomes(transaction, &sagas).await? {
-        let named =
-            limited(&engine, step.part().name, step.compensate_touches(transaction.db(), done))
-                .await;
+        let named = engine
+            .handlers
+            .run(step.part().name, step.compensate_touches(transaction.db(), done))
+            .await;
         rows.extend(named.map_err(|failure| BatchFailure::of_step(step.part().name, failure))?);
     }
     Ok(lock_keys(transaction.db(), rows.into_lock_keys()).await.map_err(Failure::from)?)

@@ -137,13 +137,18 @@ impl Relay {
         self.live().remove(&batch);
     }
 
-    /// Keeps the spans of a batch until it is published. Called before the handover to the
-    /// publisher.
-    pub(crate) fn watch(&self, batch: BatchId, publishing: Publishing) {
-        if self.spans.are_on()
-            && let Some(live) = self.live().get_mut(&batch)
-        {
-            live.publishing = publishing;
+    /// Begins the spans of a batch, and keeps them until it is published. Called before the handover to
+    /// the publisher.
+    pub(crate) fn begin_spans(
+        &self,
+        batch: BatchId,
+        begin: impl FnOnce(&Spans, &Clock) -> Publishing,
+    ) {
+        if self.spans.are_on() {
+            let publishing = begin(&self.spans, &self.clock);
+            if let Some(live) = self.live().get_mut(&batch) {
+                live.publishing = publishing;
+            }
         }
     }
 

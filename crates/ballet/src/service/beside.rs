@@ -11,10 +11,12 @@ use crate::engine::engine::Engine;
 use crate::service::tasks::Tasks;
 use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::declared_queues::{CompareQueues, DeclaredQueues};
+use crate::upkeep::outbox::Outbox;
 use crate::upkeep::progress::Progress;
+use crate::upkeep::queues::Queues;
 use crate::upkeep::{
-    calls, clock, copied, deadlines, hindrances, marks, partitions, pausing, queues, republish,
-    solved, stuck, sweeper, turns, unsent_copies,
+    calls, clock, copied, deadlines, hindrances, marks, partitions, pausing, republish, solved,
+    stuck, sweeper, turns, unsent_copies,
 };
 
 /// The parts of a service that tasks beside the lanes look after.
@@ -44,29 +46,37 @@ impl Beside {
     /// Starts all of it.
     pub(super) fn spawn(self, work: &mut Tasks) -> States {
         let Self { engine, consumer, broker, part, shares, copies, republish_rate } = self;
-        let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
-        work.spawn("the database check", watch);
-        work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
-        work.spawn("the writer of marks", marks::flush_marks(Arc::clone(&engine)));
-        work.spawn("the turns of the outbox", turns::keep(Arc::clone(&engine)));
-        work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
-        work.spawn("the watch over the clock", clock::follow(Arc::clone(&engine)));
+        let (database, relay) = (&engine.database, &engine.relay);
+        let pool = || database.upkeep.clone();
+        let stopping = || engine.stopping.clone();
+
+        let pausing = pausing::run(Arc::clone(database), Arc::clone(&consumer), stopping());
+        work.spawn("the database check", pausing);
+        let shared = Arc::clone(&engine.time.shared);
+        work.spawn("the watch over the clock", clock::follow(pool(), shared, stopping()));
+        let (hindered_told, hindered) = watch::channel(None);
+        let (watched, relayed) = (Arc::clone(database), Arc::clone(relay));
+        let watch = hindrances::watch(watched, relayed, hindered_told, stopping());
+        work.spawn("the watch over the database's tables", watch);
+        let keeper = partitions::Keeper {
+            pool: pool(),
+            limits: engine.limits,
+            time: engine.time.clone(),
+            stages: engine.registry.stages(),
+        };
+        work.spawn("the upkeep of partitions", partitions::keep(keeper, stopping()));
+        let (count, unpublishable) = watch::channel(0);
+        work.spawn("the count of stuck sagas", stuck::keep_count(pool(), count, stopping()));
+
+        let outbox = Outbox::of(&engine);
+        work.spawn("the sweeper", sweeper::run(outbox.clone()));
+        work.spawn("the writer of marks", marks::flush_marks(outbox.clone()));
+        work.spawn("the turns of the outbox", turns::keep(outbox));
+        let unsent = unsent_copies::run(pool(), Arc::clone(relay), stopping());
+        work.spawn("the sender of unsent copies", unsent);
+
         work.spawn("the worker for open calls", calls::run(Arc::clone(&engine)));
         work.spawn("the watch for calls left behind", calls::let_go(Arc::clone(&engine)));
-        let (count, unpublishable) = watch::channel(0);
-        work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine), count));
-        let (bindings_told, bindings) = watch::channel(Bindings::default());
-        let (queues_told, queues_state) = watch::channel(DeclaredQueues::default());
-        let declared = CompareQueues::new(&part, queues_told);
-        let compare = Compare::new(&part, broker, bindings_told, declared);
-        work.spawn(
-            "the comparison with the broker",
-            compare.run(engine.clock.clone(), engine.stopping.clone()),
-        );
-        work.spawn("the sender of unsent copies", unsent_copies::run(Arc::clone(&engine)));
-        let (told, hindered) = watch::channel(None);
-        let watch = hindrances::watch(Arc::clone(&engine), told);
-        work.spawn("the watch over the database's tables", watch);
         if engine.registry.with_deadline().next().is_some() {
             work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
         }
@@ -76,25 +86,34 @@ impl Beside {
                 solved::run(Arc::clone(&engine)),
             );
         }
+
+        let (bindings_told, bindings) = watch::channel(Bindings::default());
+        let (queues_told, declared_queues) = watch::channel(DeclaredQueues::default());
+        let declared = CompareQueues::new(&part, queues_told);
+        let compare = Compare::new(&part, broker, bindings_told, declared);
+        let compare = compare.run(engine.time.clock.clone(), stopping());
+        work.spawn("the comparison with the broker", compare);
+        let queues = Queues::of(&engine, Arc::clone(&consumer));
+        work.spawn("the watch over the queues", queues.clone().watch(stopping()));
+        let handlers = &engine.handlers;
+        let progress = Progress::new(consumer, Arc::clone(&handlers.last_work), handlers.time);
+        work.spawn("the watch over progress", progress.clone().watch(stopping()));
+
         if !shares.is_empty() {
             let republish = republish::run(Arc::clone(&engine), shares, republish_rate);
             work.spawn("the publisher of shared entities", republish);
         }
-        let watch = queues::watch(Arc::clone(&engine), Arc::clone(&consumer));
-        work.spawn("the watch over the queues", watch);
         let copies = (!copies.is_empty()).then(|| {
             let (state, told) = watch::channel("not known yet".to_owned());
             let keeper = copied::Keeper {
                 engine: Arc::clone(&engine),
-                consumer: Arc::clone(&consumer),
+                queues,
                 copies: copies.into_iter().map(|copy| copy.part).collect(),
                 state,
             };
             work.spawn("the keeper of copies", keeper.run());
             told
         });
-        let progress = Progress::new(consumer, Arc::clone(&engine.last_work), engine.handler_time);
-        work.spawn("the watch over progress", progress.clone().watch(engine.stopping.clone()));
-        States { hindered, unpublishable, bindings, queues: queues_state, copies, progress }
+        States { hindered, unpublishable, bindings, queues: declared_queues, copies, progress }
     }
 }

@@ -4,6 +4,8 @@ pub(crate) mod arguments;
 pub(crate) mod beside;
 pub(crate) mod check;
 pub(crate) mod error;
+mod frame;
+mod front;
 pub(crate) mod logging;
 pub(crate) mod metrics;
 pub(crate) mod otlp;

@@ -1,8 +1,6 @@
 //! The connection pools, and the wait for a database that is not up yet.
-//!
-//! Lanes, requests and upkeep each have a pool of their own, so that none of them waits for the
-//! others' connections.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, tls};
@@ -12,7 +10,9 @@ use ballet_store::database::renewal::Renewal;
 use ballet_store::schema::differences as schema;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgConnection, PgPool, Row};
+use tokio::sync::watch;
 
+use crate::engine::database::Database;
 use crate::service::error::StartError;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
@@ -35,20 +35,6 @@ const WAIT_OF_REQUEST: Duration = Duration::from_secs(3);
 /// have more time.
 const STATEMENT: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(60);
-
-/// The connection pools of a service.
-pub(super) struct Pools {
-    /// A connection for each lane.
-    pub(super) lanes: PgPool,
-    /// For HTTP requests.
-    pub(super) requests: PgPool,
-    /// For everything else.
-    pub(super) upkeep: PgPool,
-    pub(super) probe: Probe,
-    pub(super) renewal: Renewal,
-    /// The servers, with the options of the pools.
-    pub(super) hosts: Hosts,
-}
 
 /// The fewest connections of a service with this many lanes: one is left for requests.
 pub(super) fn fewest_connections(lanes: u16) -> u32 {
@@ -78,8 +64,13 @@ pub(super) fn options(settings: &Settings, service: &str) -> Result<Hosts, Setti
     }))
 }
 
-/// Returns the connection pools, with timeouts. Migrations do not use them.
-pub(super) fn pools(settings: &Settings, hosts: &Hosts) -> Pools {
+/// Returns the connection pools, with timeouts, and the servers with the options of the pools. Migrations
+/// do not use them.
+pub(super) fn database(
+    settings: &Settings,
+    hosts: &Hosts,
+    stopping: watch::Receiver<bool>,
+) -> (Arc<Database>, Hosts) {
     // A handler may take all of its time in one statement, or between two.
     let handler = settings.handler_time();
     let (statement, idle) = (STATEMENT.max(handler), IDLE.max(handler + IDLE / 2));
@@ -96,14 +87,9 @@ pub(super) fn pools(settings: &Settings, hosts: &Hosts) -> Pools {
     let requests = settings.database_connections().saturating_sub(lanes + UPKEEP + apart).max(1);
     let renewal = Renewal::default();
     let pool = |most, wait| pool(bounded.options(), most, wait, &renewal);
-    Pools {
-        lanes: pool(lanes, WAIT),
-        requests: pool(requests, WAIT_OF_REQUEST),
-        upkeep: pool(UPKEEP, WAIT),
-        probe: Probe::new(bounded.clone()),
-        renewal: renewal.clone(),
-        hosts: bounded,
-    }
+    let pools = [pool(lanes, WAIT), pool(requests, WAIT_OF_REQUEST), pool(UPKEEP, WAIT)];
+    let probe = Probe::new(bounded.clone());
+    (Arc::new(Database::new(pools, probe, renewal, stopping)), bounded)
 }
 
 fn pool(options: PgConnectOptions, most: u32, wait: Duration, renewal: &Renewal) -> PgPool {

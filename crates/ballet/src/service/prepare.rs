@@ -20,10 +20,9 @@ use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::declare::clock::Clock;
 use crate::declare::copies::{CopyEntry, ShareEntry};
 use crate::declare::failure::server_is_away;
-use crate::engine::shared_clock::SharedClock;
+use crate::engine::shared_clock::Time;
 use crate::service::error::StartError;
 use crate::service::pool;
 use crate::upkeep::{clock, partitions};
@@ -47,16 +46,24 @@ pub(super) struct Prepare<'a> {
     pub(super) shares: &'a [ShareEntry],
     pub(super) copies: &'a [CopyEntry],
     pub(super) limits: &'a Limits,
-    pub(super) clock: &'a Clock,
-    pub(super) shared_clock: &'a SharedClock,
+    pub(super) time: &'a Time,
     /// The reason why the start waits, for readiness.
     pub(super) waits: &'a watch::Sender<Option<String>>,
 }
 
+/// The place of this process in the database.
+pub(super) struct Prepared {
+    /// The number of the process.
+    pub(super) process: i64,
+    /// The session that holds its lock.
+    pub(super) session: PgConnection,
+    /// The first outbox table to write to.
+    pub(super) table: i16,
+}
+
 impl Prepare<'_> {
-    /// Prepares the database. Returns the number of the process, the session that holds its
-    /// lock, and the first outbox table to write to.
-    pub(super) async fn run(&self) -> Result<(i64, PgConnection, i16), StartError> {
+    /// Prepares the database.
+    pub(super) async fn run(&self) -> Result<Prepared, StartError> {
         loop {
             self.reach().await?;
             let error = match self.attempt().await {
@@ -96,16 +103,16 @@ impl Prepare<'_> {
         })
     }
 
-    async fn attempt(&self) -> Result<(i64, PgConnection, i16), StartError> {
+    async fn attempt(&self) -> Result<Prepared, StartError> {
         let mut db = migrate::connect(&self.hosts.options()).await?;
         let pid = migrate::pid(&mut db).await?;
         tokio::select! {
             done = migrate::migrate(db, self.migrations) => done?,
             lost = self.lost(pid) => return Err(StartError::Database(lost)),
         }
-        let asked = clock::ask(self.pool, self.shared_clock).await;
+        let asked = clock::ask(self.pool, &self.time.shared).await;
         asked.map_err(StartError::Database)?;
-        let prepared = partitions::prepare(self.pool, self.limits, self.clock).await;
+        let prepared = partitions::prepare(self.pool, self.limits, &self.time.clock).await;
         prepared.map_err(StartError::Database)?;
         pool::log_schema_differences(self.pool).await;
         self.register().await?;
@@ -116,7 +123,7 @@ impl Prepare<'_> {
             return Err(StartError::Pooler);
         }
         let table = outbox_tables::take(&mut db, process).await.map_err(StartError::Database)?;
-        Ok((process, session, table))
+        Ok(Prepared { process, session, table })
     }
 
     /// Records the shared entities and the copies, for the command and for the replicas together.

@@ -20,13 +20,13 @@ pub(super) fn publish(engine: &Arc<Engine>, broker: Arc<dyn Broker>) -> Publishe
     let mut settings = PublisherSettings::new(service, engine.relay.process.to_string());
     settings.expected = expected(service);
     settings.keys = engine.registry.emitted().map(|event| event.name().to_owned()).collect();
-    let relay = Arc::downgrade(engine);
+    let relay = Arc::downgrade(&engine.relay);
     let publisher = Publisher::start(
         broker,
         settings,
         Arc::new(move |published| {
-            if let Some(engine) = relay.upgrade() {
-                engine.relay.published(published);
+            if let Some(relay) = relay.upgrade() {
+                relay.published(published);
             }
         }),
     );

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::http::unit::Handle;
 use crate::service::tasks::Tasks;
 use crate::upkeep::marks;
+use crate::upkeep::outbox::Outbox;
 
 /// Extra time for the last steps of a stop.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -102,8 +103,7 @@ impl Running {
 
         self.publish(deadline).await;
         let last = deadline.max(Instant::now() + LEAVE);
-        let engine = &self.handle.engine;
-        let pools = [&engine.request_pool, &engine.lane_pool, &engine.pool];
+        let pools = self.handle.engine.database.pools();
         let closed = join_all(pools.map(PgPool::close));
         if timeout_at(last, closed).await.is_err() {
             tracing::warn!("a database connection is still in use, or does not answer");
@@ -140,7 +140,8 @@ impl Running {
             Err(_) => tracing::warn!("the publisher's connection did not close in time"),
         }
         let last = deadline.max(Instant::now() + LEAVE);
-        let why = match timeout_at(last, marks::flush_now(&self.handle.engine)).await {
+        let outbox = Outbox::of(&self.handle.engine);
+        let why = match timeout_at(last, marks::flush_now(&outbox)).await {
             Ok(Ok(())) => return,
             Ok(Err(failure)) => failure.to_string(),
             Err(_) => "the database does not answer".to_owned(),

@@ -1,45 +1,47 @@
 //! A service that can be started.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Extension, Router};
-use ballet_amqp::Broker;
+use ballet_amqp::{Broker, ConsumerHandle, PublisherHandle};
 use ballet_core::envelope::Limits;
 use ballet_core::{Part, ServiceContract};
+use ballet_signature::Secrets;
 use ballet_store::schema::migration::Migration;
-use tokio::sync::{Mutex, watch};
 
 use crate::declare::clock::Clock;
 use crate::declare::participant::Participant;
 use crate::engine::aborts_held::AbortsHeld;
+use crate::engine::database::Database;
 use crate::engine::engine::Engine;
+use crate::engine::handler_limit::HandlerLimit;
 use crate::engine::held_worker;
-use crate::engine::last_work::LastWork;
 use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
-use crate::engine::shared_clock::SharedClock;
+use crate::engine::shared_clock::Time;
 use crate::http::door::Door;
-use crate::http::health::{self, Health, Parts};
+use crate::http::health::Parts;
 use crate::http::json::MaxBody;
 use crate::http::own_routes::OwnRoutes;
 use crate::http::trace::Tracer;
 use crate::http::unit::Handle;
+use crate::lane::batch::Common;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
+use crate::outgoing::spans::Spans;
 use crate::service::beside::{Beside, States};
 use crate::service::check::{Checked, check, check_declaration};
 use crate::service::error::StartError;
+use crate::service::frame::Frame;
+use crate::service::front::Front;
 use crate::service::metrics::{CONSUME, PUBLISH};
-use crate::service::prepare::Prepare;
-use crate::service::running::{Running, Signals};
+use crate::service::prepare::{Prepare, Prepared};
+use crate::service::running::Running;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
-use crate::service::tasks::Tasks;
-use crate::service::{metrics, pool, recorder, roles, serve};
-use crate::upkeep::hosts as upkeep_hosts;
-use crate::upkeep::process;
+use crate::service::{metrics, pool, recorder, roles};
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
 
@@ -112,158 +114,75 @@ impl Service {
     ///
     /// A [`StartError`] for problems that do not end by themselves. A declaration that would lose work
     /// is refused before anything starts, with the rule that it breaks.
-    pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
+    pub async fn start(mut self, settings: Settings) -> Result<Running, StartError> {
         check_declaration(&self.participant)?;
         let Checked { broker, database: hosts, spans, otlp, gateway } = self.check(&settings)?;
         if hosts.are_several() {
             hosts.look().await;
         }
-        let pools = pool::pools(&settings, &hosts);
-        let (stop, asked_to_stop) = watch::channel(false);
-        let (end, stopping) = watch::channel(false);
-        let (leave, leaving) = watch::channel(false);
-        let signals = Signals { stop, end, leave };
-        let (fail, failed) = watch::channel(None);
-        let tasks = || Tasks::new(asked_to_stop.clone(), fail.clone());
-        let (mut http, mut work, mut base) = (tasks(), tasks(), tasks());
-
-        let (waits, waits_for) = watch::channel(None);
-        let health = Health { waits_for, parts: Arc::new(OnceLock::new()) };
+        let mut frame = Frame::new();
+        let (database, bounded) = pool::database(&settings, &hosts, frame.stopping.clone());
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
-        let door = Door { secrets: gateway, clock: self.clock.clone() };
-        let trusts_network = self.routes.is_some() && door.secrets.is_none();
-        let shared_clock = SharedClock::new(self.clock, limits.clock_skew / 5);
-        let clock = shared_clock.clock();
-        let tracer = Tracer { clock: clock.clone(), spans: spans.clone() };
-        let own_routes =
-            OwnRoutes::new(settings.http_requests, pools.renewal.clone(), tracer, door);
-        recorder::install();
-        let routes = health::router(health.clone(), recorder::rendered, own_routes.clone());
+        let time = Time::new(self.clock.clone(), limits.clock_skew / 5);
         metrics::begin(&self.participant.part());
-        let failing = failed.clone();
-        let address =
-            serve::serve(&mut http, settings.listen, routes, failing, asked_to_stop.clone())
-                .await?;
-        tracing::info!(service = self.participant.service(), %address, "serving HTTP");
-        if trusts_network && !address.ip().is_loopback() {
-            tracing::warn!(
-                %address,
-                "the network is trusted: whoever reaches this address may do everything; with \
-                 GATEWAY_SECRET only what the gateway has signed is taken"
-            );
-        }
 
-        if hosts.are_several() {
-            let all_pools = [&pools.lanes, &pools.requests, &pools.upkeep].map(Clone::clone);
-            let (bounded, renewal) = (pools.hosts.clone(), pools.renewal.clone());
-            base.spawn(
-                "the watch over the database's servers",
-                upkeep_hosts::follow(bounded, all_pools, renewal, leaving.clone()),
-            );
-        }
-
+        let front = self.open_front(&mut frame, &settings, &database, &time, &spans, gateway);
+        let front = front.await?;
+        frame.follow(bounded, &database);
         let prepare = Prepare {
-            pool: &pools.upkeep,
+            pool: &database.upkeep,
             hosts: &hosts,
             migrations: self.migrations,
             shares: &self.participant.shares,
             copies: &self.participant.copies,
             limits: &limits,
-            clock: &clock,
-            shared_clock: &shared_clock,
-            waits: &waits,
+            time: &time,
+            waits: &front.waits,
         };
-        let (process, session, table) = prepare.run().await?;
-        let told = health.clone();
-        base.spawn(
-            "the process's session",
-            process::keep(
-                session,
-                hosts,
-                process,
-                Box::new(move || told.why_unready()),
-                leaving.clone(),
-            ),
-        );
+        let Prepared { process, session, table } = prepare.run().await?;
+        frame.keep(session, hosts, process, front.health.clone());
         if let Some(otlp) = otlp {
-            base.spawn(
-                "the export of spans",
-                otlp.run(self.participant.service(), process, leaving),
-            );
+            let export = otlp.run(self.participant.service(), process, frame.leaving.clone());
+            frame.base.spawn("the export of spans", export);
         }
 
         let (lanes, queues) = Lanes::new(settings.lanes);
-        let answers = lanes.clone();
-        let (database, database_state) = watch::channel(true);
         let registry = Registry::new(&self.participant);
+        let answers = lanes.clone();
+        let relay = Relay::new(process, table, time.clock.clone(), spans.clone());
         let engine = Arc::new(Engine {
-            calls: OpenCalls::new(&registry, settings.calls),
-            aborts_held: AbortsHeld::default(),
+            calls: OpenCalls::new(&registry, settings.calls, move |answer| answers.answer(answer)),
+            handlers: HandlerLimit::new(registry.service, settings.handler_time()),
             registry,
-            pool: pools.upkeep,
-            lane_pool: pools.lanes,
-            request_pool: pools.requests,
-            probe: pools.probe,
-            renewal: pools.renewal.clone(),
             limits,
-            relay: Relay::new(process, table, clock.clone(), spans.clone()),
-            clock,
-            shared_clock,
-            spans,
-            suspects: Mutex::default(),
-            batch: usize::from(settings.batch),
-            handler_time: settings.handler_time(),
-            last_work: Arc::new(LastWork::new()),
-            answers: Box::new(move |answer| answers.answer(answer)),
-            stopping,
+            time,
             database,
+            relay: Arc::new(relay),
+            aborts_held: AbortsHeld::default(),
+            spans,
+            stopping: frame.stopping.clone(),
         });
-        held_worker::watch(engine.registry.service, Arc::downgrade(&engine.last_work));
         let publisher = roles::publish(&engine, Arc::clone(&broker));
-        let consumer = roles::consume(&engine, lanes, Arc::clone(&broker), settings.prefetch());
-        let consumer = Arc::new(consumer);
-        let part = self.participant.part();
-        base.watch("the consumer", CONSUME, consumer.state());
-        base.watch("the publisher", PUBLISH, publisher.state());
-        base.spawn("the upkeep of metrics", recorder::upkeep(engine.stopping.clone()));
-        let Participant { shares, copies, .. } = self.participant;
-        let beside = Beside {
-            engine: Arc::clone(&engine),
-            consumer: Arc::clone(&consumer),
-            broker,
-            part,
-            shares,
-            copies,
-            republish_rate: settings.republish_rate,
-        };
-        let States { hindered, unpublishable, bindings, queues: declared_queues, copies, progress } =
-            beside.spawn(&mut work);
+        let prefetch = settings.prefetch();
+        let consumer = Arc::new(roles::consume(&engine, lanes, Arc::clone(&broker), prefetch));
+        let states = self.begin_work(&mut frame, &engine, &consumer, broker, &settings);
+        let common = Arc::new(Common::new(usize::from(settings.batch)));
         for works in queues {
-            work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));
+            let lane =
+                lane::run(Arc::clone(&engine), works, consumer.cautious(), Arc::clone(&common));
+            frame.work.spawn("a lane", lane);
         }
+        frame.base.watch("the consumer", CONSUME, consumer.state());
+        frame.base.watch("the publisher", PUBLISH, publisher.state());
 
-        let handle = Handle { engine: Arc::clone(&engine), asked_to_stop };
-        let parts = Parts {
-            database: database_state,
-            hindered,
-            consume: consumer.state(),
-            publish: publisher.state(),
-            held: publisher.held(),
-            unpublishable,
-            bindings,
-            queues: declared_queues,
-            copies,
-            progress,
-            service: engine.registry.service,
-            shared_clock: Arc::clone(&engine.shared_clock),
-        };
+        let address = front.address;
+        let handle = Handle { engine, asked_to_stop: frame.asked_to_stop.clone() };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
         let routes = routes.layer(Extension(MaxBody(settings.max_body)));
-        if !own_routes.serve(routes) || health.parts.set(parts).is_err() {
-            tracing::error!("the service was started twice");
-        }
+        front.begin(routes, parts(&handle.engine, &consumer, &publisher, states));
         let drain = settings.drain();
+        let Frame { signals, failed, http, work, base, .. } = frame;
         Ok(Running {
             address,
             handle,
@@ -276,6 +195,77 @@ impl Service {
             base,
             drain,
         })
+    }
+
+    /// Opens the HTTP front: it answers at once.
+    async fn open_front(
+        &self,
+        frame: &mut Frame,
+        settings: &Settings,
+        database: &Database,
+        time: &Time,
+        spans: &Spans,
+        gateway: Option<Secrets>,
+    ) -> Result<Front, StartError> {
+        let door = Door { secrets: gateway, clock: self.clock.clone() };
+        let trusts_network = self.routes.is_some() && door.secrets.is_none();
+        let tracer = Tracer { clock: time.clock.clone(), spans: spans.clone() };
+        let renewal = database.renewal.clone();
+        let own_routes = OwnRoutes::new(settings.http_requests, renewal, tracer, door);
+        let service = self.participant.service();
+        let front = Front::open(frame, service, settings.listen, own_routes).await?;
+        if trusts_network {
+            front.warn_of_trust();
+        }
+        Ok(front)
+    }
+
+    /// Starts what runs beside the lanes.
+    fn begin_work(
+        &mut self,
+        frame: &mut Frame,
+        engine: &Arc<Engine>,
+        consumer: &Arc<ConsumerHandle>,
+        broker: Arc<dyn Broker>,
+        settings: &Settings,
+    ) -> States {
+        let handlers = &engine.handlers;
+        held_worker::watch(engine.registry.service, Arc::downgrade(&handlers.last_work));
+        frame.base.spawn("the upkeep of metrics", recorder::upkeep(frame.stopping.clone()));
+        let beside = Beside {
+            engine: Arc::clone(engine),
+            consumer: Arc::clone(consumer),
+            broker,
+            part: self.participant.part(),
+            shares: std::mem::take(&mut self.participant.shares),
+            copies: std::mem::take(&mut self.participant.copies),
+            republish_rate: settings.republish_rate,
+        };
+        beside.spawn(&mut frame.work)
+    }
+}
+
+/// The parts of a service that works, as readiness reads them.
+fn parts(
+    engine: &Engine,
+    consumer: &ConsumerHandle,
+    publisher: &PublisherHandle,
+    states: States,
+) -> Parts {
+    let States { hindered, unpublishable, bindings, queues, copies, progress } = states;
+    Parts {
+        database: engine.database.state(),
+        hindered,
+        consume: consumer.state(),
+        publish: publisher.state(),
+        held: publisher.held(),
+        unpublishable,
+        bindings,
+        queues,
+        copies,
+        progress,
+        service: engine.registry.service,
+        shared_clock: Arc::clone(&engine.time.shared),
     }
 }
 

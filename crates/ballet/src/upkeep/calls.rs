@@ -78,7 +78,8 @@ async fn note_failures(engine: &Engine) -> Result<(), Failure> {
         })
         .collect();
     fault::point(FaultPoint::BeforeNote, &*failed);
-    let noted = answered(calls::note_failures(&engine.pool, engine.relay.process, &notes)).await;
+    let noted =
+        answered(calls::note_failures(&engine.database.upkeep, engine.relay.process, &notes)).await;
     drop(notes);
     if let Err(failure) = noted {
         engine.calls.give_back(failed);
@@ -101,7 +102,7 @@ async fn claim_due(engine: &Arc<Engine>) -> Result<(), Failure> {
         return Ok(());
     }
     let held = engine.calls.held();
-    let mut transaction = begin(&engine.pool).await?;
+    let mut transaction = begin(&engine.database.upkeep).await?;
     let claim = call_claims::claim(&mut transaction, engine.relay.process, &rooms, &held);
     let claimed = answered(claim).await?;
     fault::point(FaultPoint::BeforeClaim, &*claimed);
@@ -152,7 +153,7 @@ pub(crate) async fn let_go(engine: Arc<Engine>) {
 /// Ends the leases of processes that are gone, and their claims. Both in one transaction: whose lease
 /// has ended is not looked at again.
 async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
-    let mut transaction = begin(&engine.pool).await?;
+    let mut transaction = begin(&engine.database.upkeep).await?;
     let gone = process::end_leases(&mut transaction, engine.relay.process).await?;
     if gone.is_empty() {
         return Ok((gone, 0));
@@ -167,7 +168,8 @@ async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
 async fn end_unreachable(engine: &Engine) -> Result<(), Failure> {
     let reaches = engine.calls.reaches(LONGEST_PAUSE);
     let ended =
-        answered(call_claims::end_unreachable(&engine.pool, &reaches, LONGEST_WAIT)).await?;
+        answered(call_claims::end_unreachable(&engine.database.upkeep, &reaches, LONGEST_WAIT))
+            .await?;
     if ended > 0 {
         tracing::warn!(
             calls = ended,
@@ -181,7 +183,7 @@ async fn end_unreachable(engine: &Engine) -> Result<(), Failure> {
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]
 async fn count(engine: &Engine) -> Result<(), Failure> {
-    let open = answered(calls::count_open(&engine.pool)).await?;
+    let open = answered(calls::count_open(&engine.database.upkeep)).await?;
     ballet_amqp::gauge!("ballet_calls_open").set(open as f64);
     ballet_amqp::gauge!("ballet_calls_held").set(engine.calls.held().len() as f64);
     Ok(())

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ballet_store::database::clock::read;
 use sqlx::PgPool;
+use tokio::sync::watch;
 
-use crate::engine::engine::Engine;
 use crate::engine::shared_clock::SharedClock;
 use crate::engine::stopping::stopped;
 
@@ -22,11 +22,14 @@ pub(crate) async fn ask(pool: &PgPool, shared: &SharedClock) -> Result<(), sqlx:
 }
 
 /// Follows the database's clock until the service stops.
-pub(crate) async fn follow(engine: Arc<Engine>) {
-    let mut stopping = engine.stopping.clone();
+pub(crate) async fn follow(
+    pool: PgPool,
+    shared: Arc<SharedClock>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut doubted = false;
     loop {
-        let doubt = engine.shared_clock.doubt();
+        let doubt = shared.doubt();
         match &doubt {
             Some(why) if !doubted => tracing::error!("{why}"),
             None if doubted => tracing::info!("the clocks agree again; old rows are removed again"),
@@ -37,7 +40,7 @@ pub(crate) async fn follow(engine: Arc<Engine>) {
             () = tokio::time::sleep(EVERY) => {}
             () = stopped(&mut stopping) => return,
         }
-        if let Err(error) = ask(&engine.pool, &engine.shared_clock).await {
+        if let Err(error) = ask(&pool, &shared).await {
             tracing::debug!("the database does not tell its time: {error}");
         }
     }

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::ConsumerHandle;
 use ballet_core::CopyPart;
 use ballet_store::copies::fills as copy_fills;
 use ballet_store::copies::fills::Fill;
@@ -20,7 +19,7 @@ use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::upkeep::queues::{Backlog, backlog};
+use crate::upkeep::queues::{Backlog, Queues};
 use crate::upkeep::told;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -28,7 +27,7 @@ const EVERY: Duration = Duration::from_secs(5);
 /// Looks after copies.
 pub(crate) struct Keeper {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) consumer: Arc<ConsumerHandle>,
+    pub(crate) queues: Queues,
     pub(crate) copies: Vec<CopyPart>,
     /// The state of the copies, for readiness.
     pub(crate) state: watch::Sender<String>,
@@ -38,13 +37,12 @@ impl Keeper {
     /// Looks after the copies until the service stops.
     pub(crate) async fn run(self) {
         let mut stopping = self.engine.stopping.clone();
-        let started = self.engine.clock.now();
         loop {
             let look = async {
                 if let Err(failure) = self.ask_for_empty().await {
                     told::waits("a copy cannot be asked for; trying again", &failure);
                 }
-                self.tell(backlog(&self.engine, &self.consumer, started)).await;
+                self.tell(self.queues.backlog()).await;
             };
             tokio::select! {
                 () = look => {}
@@ -80,8 +78,9 @@ impl Keeper {
     /// Tells how far the copies are behind.
     async fn tell(&self, backlog: Option<Backlog>) {
         let entities: Vec<&str> = self.copies.iter().map(|copy| copy.entity).collect();
-        let fills =
-            async { copy_fills::all(&mut *self.engine.pool.acquire().await?, &entities).await };
+        let fills = async {
+            copy_fills::all(&mut *self.engine.database.upkeep.acquire().await?, &entities).await
+        };
         let Ok(fills) = answered(fills).await.inspect_err(|failure| {
             tracing::debug!("the state of the copies cannot be read: {failure}");
         }) else {

@@ -9,7 +9,7 @@ use ballet_store::database::probe::Server;
 
 use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::crash_pauses::{longest, pause};
-use crate::engine::engine::Engine;
+use crate::engine::database::Database;
 
 /// After this many losses of the connection under one piece of work, the work may be to blame.
 const LOSSES: u32 = 3;
@@ -51,7 +51,7 @@ impl<W: Eq + Hash> Crashes<W> {
     /// started anew, says less: that work is put off after several times, and never set aside.
     pub(crate) async fn blame(
         &mut self,
-        engine: &Engine,
+        database: &Database,
         work: W,
         server: Option<Server>,
         failure: &Failure,
@@ -59,9 +59,9 @@ impl<W: Eq + Hash> Crashes<W> {
         if failure.kind() != FailureKind::ConnectionLost {
             return Blame::None;
         }
-        engine.database_is_away(failure);
-        engine.wait_for_database().await;
-        self.0.entry(work).or_default().blame(server.is_some() && engine.probe.server() != server)
+        database.is_away(failure);
+        database.until_it_works().await;
+        self.0.entry(work).or_default().blame(server.is_some() && database.probe.server() != server)
     }
 
     /// The work is done, or set aside.
@@ -88,15 +88,15 @@ impl Losses {
 /// Notes that work is set aside. The crash has ended all sessions of the pool, and each of them fails once:
 /// if the note were given up then, the work would crash the server as often.
 pub(crate) async fn noted<Note: Future<Output = Result<(), Failure>>>(
-    engine: &Engine,
+    database: &Database,
     note: impl Fn() -> Note,
 ) -> Result<(), Failure> {
     while let Err(failure) = note().await {
-        if failure.kind() != FailureKind::ConnectionLost || *engine.stopping.borrow() {
+        if failure.kind() != FailureKind::ConnectionLost || database.is_stopping() {
             return Err(failure);
         }
-        engine.database_is_away(&failure);
-        engine.wait_for_database().await;
+        database.is_away(&failure);
+        database.until_it_works().await;
     }
     Ok(())
 }

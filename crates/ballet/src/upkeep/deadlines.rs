@@ -56,7 +56,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             Ok(pause) => pause,
             Err(failure) => {
                 if failure.kind() == FailureKind::ConnectionLost {
-                    engine.database_is_away(&failure);
+                    engine.database.is_away(&failure);
                 }
                 told::waits("deadlines could not be checked; trying again", &failure);
                 EVERY
@@ -78,8 +78,8 @@ async fn publish_all(
 ) -> Result<Duration, Failure> {
     let mut most = PORTION;
     loop {
-        let settled = engine.shared_clock.settled();
-        let mut db = engine.pool.acquire().await?;
+        let settled = engine.time.shared.settled();
+        let mut db = engine.database.upkeep.acquire().await?;
         let pause = answered(deadlines::next(&mut db, sagas, settled)).await?;
         drop(db);
         let pause = pause.unwrap_or(EVERY);
@@ -90,7 +90,7 @@ async fn publish_all(
         if suspicion.is_strong {
             most = 1;
         }
-        let server = engine.probe.server();
+        let server = engine.database.probe.server();
         let mut passed = Vec::new();
         let published = Box::pin(guarded(publish_portion(engine, sagas, most, &mut passed))).await;
         let failure = match published {
@@ -105,13 +105,17 @@ async fn publish_all(
         match (failure.kind(), &passed[..]) {
             (FailureKind::Conflict, _) | (_, []) => return Err(failure),
             (FailureKind::ConnectionLost, [oldest, others @ ..]) => {
-                let blame = suspicion.crashes.blame(engine, oldest.saga_id, server, &failure).await;
+                let blame = suspicion
+                    .crashes
+                    .blame(&engine.database, oldest.saga_id, server, &failure)
+                    .await;
                 if blame != Blame::None {
                     suspicion.is_strong = !others.is_empty();
                 }
                 match blame {
                     Blame::PutOff(pause) if others.is_empty() => {
-                        noted(engine, || put_off(engine, oldest, &failure, pause)).await?;
+                        noted(&engine.database, || put_off(engine, oldest, &failure, pause))
+                            .await?;
                     }
                     Blame::SetAside if others.is_empty() => {
                         set_aside(engine, oldest, &failure).await?;
@@ -133,7 +137,7 @@ async fn publish_portion(
     passed: &mut Vec<Passed>,
 ) -> Result<(), Failure> {
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
-    let settled = engine.shared_clock.settled();
+    let settled = engine.time.shared.settled();
     *passed = answered(deadlines::due(transaction.db(), sagas, most, settled)).await?;
     for Passed { saga_id, due_at, saga, cause, trace, .. } in &*passed {
         let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
@@ -183,7 +187,7 @@ async fn set_aside(engine: &Engine, passed: &Passed, failure: &Failure) -> Resul
          `ballet sagas stop`: {failure}"
     );
     tracing::error!(saga = %passed.saga_id, "a deadline is set aside: {why}");
-    noted(engine, || later(engine, passed, &why, None)).await
+    noted(&engine.database, || later(engine, passed, &why, None)).await
 }
 
 async fn later(
@@ -200,8 +204,15 @@ async fn later(
         Failed { handler: "deadline", reason: Reason::Failed.code(), detail, attempts: 1, wait };
     let event = event.map_or("", |event| event.name());
     // First: what is put off and not listed would stand still in silence.
-    answered(failures::insert(&engine.pool, note(passed), Some(*saga_id), event, &failed)).await?;
-    let mut db = answered(engine.pool.acquire()).await?;
+    answered(failures::insert(
+        &engine.database.upkeep,
+        note(passed),
+        Some(*saga_id),
+        event,
+        &failed,
+    ))
+    .await?;
+    let mut db = answered(engine.database.upkeep.acquire()).await?;
     answered(deadlines::put_off(&mut db, *saga_id, saga, wait.unwrap_or(FOR_GOOD))).await
 }
 

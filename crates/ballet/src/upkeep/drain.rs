@@ -5,7 +5,6 @@
 //! portions, whenever the publisher has room. A table is short, so a portion costs little more than
 //! what it brings.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_amqp::{BatchId, Handed, OutBatch, Published};
@@ -16,11 +15,11 @@ use ballet_store::outbox::left_behind::{Loaded, Look, Unmarked};
 
 use crate::declare::answered::{answered, patiently};
 use crate::declare::failure::Failure;
-use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::wire;
 use crate::upkeep::others::Others;
+use crate::upkeep::outbox::Outbox;
 
 /// The most batches that a look lists.
 const LIST: i64 = 50_000;
@@ -42,28 +41,28 @@ pub(crate) enum Drained {
 
 /// Publishes the batches that were left behind in a table.
 pub(crate) async fn drain(
-    engine: &Arc<Engine>,
+    outbox: &Outbox,
     table: i16,
     others: &mut Others,
 ) -> Result<Drained, Failure> {
-    let relay = &engine.relay;
+    let relay = &outbox.relay;
     loop {
         let noted = relay.turns.left().get(&table).copied();
         let begun = Instant::now();
-        let found = look(engine, table, others).await?;
+        let found = look(outbox, table, others).await?;
         let took = begun.elapsed();
         let is_whole = i64::try_from(found.left.len()).unwrap_or(i64::MAX) < LIST;
         let mut left = &*found.left;
         let settled = found.unmarked == 0;
         while !left.is_empty() {
-            if !has_room(engine).await {
+            if !has_room(outbox).await {
                 let events = left.iter().map(|batch| batch.events).sum();
                 let since = left.iter().map(|batch| batch.since).min();
                 relay.turns.looked(table, noted, settled, events, since);
                 return Ok(Drained::NoRoom);
             }
             let (portion, rest) = left.split_at(portion(left));
-            publish(engine, table, portion).await?;
+            publish(outbox, table, portion).await?;
             left = rest;
         }
         relay.turns.looked(table, noted, settled, 0, None);
@@ -74,20 +73,20 @@ pub(crate) async fn drain(
 }
 
 /// Reads back the events that waited until somebody mended the broker, and may be tried again.
-pub(crate) async fn read_back(engine: &Arc<Engine>) -> Result<(), Failure> {
-    let Some(publisher) = engine.relay.publisher() else { return Ok(()) };
-    let held = &engine.relay.held;
-    while held.has_due(publisher.releases()) && has_room(engine).await {
+pub(crate) async fn read_back(outbox: &Outbox) -> Result<(), Failure> {
+    let Some(publisher) = outbox.relay.publisher() else { return Ok(()) };
+    let held = &outbox.relay.held;
+    while held.has_due(publisher.releases()) && has_room(outbox).await {
         let due = held.take_due(publisher.releases(), PORTION_EVENTS, PORTION_BYTES);
         let Some(table) = due.first().map(|(batch, _)| batch.table) else { return Ok(()) };
         let positions: Vec<(BatchId, Vec<i32>)> =
             due.iter().map(|(batch, events)| (*batch, events.positions.clone())).collect();
         let loaded = async {
-            let mut db = answered(engine.pool.acquire()).await?;
+            let mut db = answered(outbox.database.upkeep.acquire()).await?;
             answered(left_behind::load_some(&mut db, table, &positions)).await
         };
         match loaded.await {
-            Ok(loaded) => hand_over(engine, table, loaded),
+            Ok(loaded) => hand_over(outbox, table, loaded),
             Err(failure) => {
                 // A look at the table would publish all of them, later ones first.
                 due.into_iter().for_each(|(batch, events)| held.add(batch, events));
@@ -99,9 +98,9 @@ pub(crate) async fn read_back(engine: &Arc<Engine>) -> Result<(), Failure> {
 }
 
 /// Lists what is left behind in a table.
-async fn look(engine: &Engine, table: i16, others: &mut Others) -> Result<Look, Failure> {
-    let relay = &engine.relay;
-    let mut db = answered(engine.pool.acquire()).await?;
+async fn look(outbox: &Outbox, table: i16, others: &mut Others) -> Result<Look, Failure> {
+    let relay = &outbox.relay;
+    let mut db = answered(outbox.database.upkeep.acquire()).await?;
     loop {
         // Batches that begin after this point are in memory, and this look ignores them.
         let next = relay.next_number();
@@ -136,9 +135,9 @@ fn portion(left: &[Unmarked]) -> usize {
 }
 
 /// Waits a while for room in the publisher's memory.
-async fn has_room(engine: &Engine) -> bool {
-    let Some(publisher) = engine.relay.publisher() else { return false };
-    let mut stopping = engine.stopping.clone();
+async fn has_room(outbox: &Outbox) -> bool {
+    let Some(publisher) = outbox.relay.publisher() else { return false };
+    let mut stopping = outbox.stopping.clone();
     tokio::select! {
         biased;
         () = stopped(&mut stopping) => false,
@@ -148,26 +147,26 @@ async fn has_room(engine: &Engine) -> bool {
 }
 
 /// Reads batches back, and hands them to the publisher.
-async fn publish(engine: &Arc<Engine>, table: i16, portion: &[Unmarked]) -> Result<(), Failure> {
+async fn publish(outbox: &Outbox, table: i16, portion: &[Unmarked]) -> Result<(), Failure> {
     let adopt = |left: &&Unmarked| {
-        engine.relay.adopt(left.batch, usize::try_from(left.events).unwrap_or_default(), left.since)
+        outbox.relay.adopt(left.batch, usize::try_from(left.events).unwrap_or_default(), left.since)
     };
     let left: Vec<BatchId> = portion.iter().filter(adopt).map(|left| left.batch).collect();
     let loaded = async {
-        let mut db = answered(engine.pool.acquire()).await?;
+        let mut db = answered(outbox.database.upkeep.acquire()).await?;
         answered(left_behind::load(&mut db, table, &left)).await
     };
     let loaded = loaded.await;
     // The next look finds them again.
     let loaded =
-        loaded.inspect_err(|_| left.iter().for_each(|batch| engine.relay.leave(*batch)))?;
-    hand_over(engine, table, loaded);
+        loaded.inspect_err(|_| left.iter().for_each(|batch| outbox.relay.leave(*batch)))?;
+    hand_over(outbox, table, loaded);
     Ok(())
 }
 
 /// Hands what was read back to the publisher.
-fn hand_over(engine: &Arc<Engine>, table: i16, loaded: Vec<Loaded>) {
-    let relay = &engine.relay;
+fn hand_over(outbox: &Outbox, table: i16, loaded: Vec<Loaded>) {
+    let relay = &outbox.relay;
     let Some(publisher) = relay.publisher() else { return };
     let events: usize = loaded.iter().map(|loaded| loaded.events.len()).sum();
     let batches = loaded.len();
@@ -180,9 +179,8 @@ fn hand_over(engine: &Arc<Engine>, table: i16, loaded: Vec<Loaded>) {
         }
         fault::remember(&batch, &*events);
         fault::point(FaultPoint::BeforeSweep, &*events);
-        let service = engine.registry.service;
-        let publishing = Publishing::begin_stored(&engine.spans, &engine.clock, &events);
-        relay.watch(batch, publishing);
+        let service = outbox.service;
+        relay.begin_spans(batch, |spans, clock| Publishing::begin_stored(spans, clock, &events));
         let messages =
             events.into_iter().map(|event| wire::publish_stored(service, event)).collect();
         if publisher.send(OutBatch { batch, messages }) != Handed::Queued {

@@ -15,8 +15,9 @@ use sqlx::{Executor, PgConnection};
 use tokio::sync::watch;
 
 use crate::declare::failure::{Failure, server_is_away};
-use crate::engine::engine::Engine;
+use crate::engine::database::Database;
 use crate::engine::stopping::stopped;
+use crate::outgoing::relay::Relay;
 
 const EVERY: Duration = Duration::from_secs(5);
 /// How often it looks for room on the disk. The server counts, and may log, each of these looks.
@@ -29,11 +30,15 @@ const OWN_TABLE: &str = "ballet.own_table";
 const NAMED: usize = 3;
 
 /// Looks until the service stops, and says what it finds.
-pub(crate) async fn watch(engine: Arc<Engine>, hindered: watch::Sender<Option<String>>) {
-    let mut stopping = engine.stopping.clone();
+pub(crate) async fn watch(
+    database: Arc<Database>,
+    relay: Arc<Relay>,
+    hindered: watch::Sender<Option<String>>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut known = Known::default();
     loop {
-        match look(&engine, &mut known).await {
+        match look(&database, &relay, &mut known).await {
             Ok(found) => tell(&hindered, &found),
             // Without a database, others say so.
             Err(error) => tracing::debug!("what the service needs is not known: {error}"),
@@ -79,9 +84,13 @@ struct Known {
     denied: Option<Instant>,
 }
 
-async fn look(engine: &Engine, known: &mut Known) -> Result<Vec<String>, sqlx::Error> {
-    let mut db = in_time(engine.pool.acquire()).await?;
-    let mut found = known.denied(engine);
+async fn look(
+    database: &Database,
+    relay: &Relay,
+    known: &mut Known,
+) -> Result<Vec<String>, sqlx::Error> {
+    let mut db = in_time(database.upkeep.acquire()).await?;
+    let mut found = known.denied(relay);
     let is_due = known.room.is_none_or(|at| at.elapsed() >= ROOM_EVERY);
     if is_due && let Err(error) = in_time(db.execute(NEEDS_ROOM)).await {
         known.room = None;
@@ -91,7 +100,7 @@ async fn look(engine: &Engine, known: &mut Known) -> Result<Vec<String>, sqlx::E
             return Err(error);
         }
         let why = error.to_string();
-        engine.database_is_away(&Failure::from(error));
+        database.is_away(&Failure::from(error));
         found.push(format!("the database takes no more: {why}"));
         return Ok(found);
     }
@@ -133,8 +142,8 @@ impl Known {
     }
 
     /// Says what is left behind, and cannot be taken over for too long.
-    fn denied(&mut self, engine: &Engine) -> Vec<String> {
-        let denied = engine.relay.turns.denied();
+    fn denied(&mut self, relay: &Relay) -> Vec<String> {
+        let denied = relay.turns.denied();
         if denied.events == 0 {
             self.denied = None;
             return Vec::new();

@@ -1,12 +1,12 @@
 //! Follows the server that takes writes, when a URL names several.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_store::database::hosts::Hosts;
-use ballet_store::database::renewal::Renewal;
-use sqlx::PgPool;
 use tokio::sync::watch;
 
+use crate::engine::database::Database;
 use crate::engine::stopping::stopped;
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -17,15 +17,14 @@ const OPENING: Duration = Duration::from_secs(15);
 /// their connections to the last one. Lanes that wait for the last one go on at once.
 pub(crate) async fn follow(
     hosts: Hosts,
-    pools: [PgPool; 3],
-    renewal: Renewal,
+    database: Arc<Database>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut renew_at: Option<Instant> = None;
     loop {
         if renew_at.is_some_and(|at| at <= Instant::now()) {
             renew_at = None;
-            renewal.renew();
+            database.renewal.renew();
         }
         if hosts.look().await {
             let to = hosts.options();
@@ -34,8 +33,8 @@ pub(crate) async fn follow(
                 port = to.get_port(),
                 "another server of the database takes writes now; going on there"
             );
-            pools.iter().for_each(|pool| pool.set_connect_options(to.clone()));
-            renewal.replace_server();
+            database.pools().iter().for_each(|pool| pool.set_connect_options(to.clone()));
+            database.renewal.replace_server();
             renew_at = Some(Instant::now() + OPENING);
         }
         tokio::select! {

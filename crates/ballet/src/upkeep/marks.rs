@@ -1,18 +1,17 @@
 //! Writes the marks that no batch's transaction takes along.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
-use ballet_store::outbox::batches as outbox;
+use ballet_store::outbox::batches;
 use ballet_store::outbox::batches::Mark;
 use ballet_store::outbox::tables as outbox_tables;
 
 use crate::declare::answered::answered;
 use crate::declare::failure::Failure;
-use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
+use crate::upkeep::outbox::Outbox;
 
 /// The idle time after which marks are written without a batch.
 const IDLE: Duration = Duration::from_millis(100);
@@ -21,9 +20,9 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// Writes the marks that no batch's transaction includes: those of the table that batches write to once
 /// no batch has begun for a moment, and those of other tables soon.
-pub(crate) async fn flush_marks(engine: Arc<Engine>) {
-    let relay = &engine.relay;
-    let mut stopping = engine.stopping.clone();
+pub(crate) async fn flush_marks(outbox: Outbox) {
+    let relay = &outbox.relay;
+    let mut stopping = outbox.stopping.clone();
     loop {
         tokio::select! {
             () = relay.marked.notified() => {}
@@ -37,7 +36,7 @@ pub(crate) async fn flush_marks(engine: Arc<Engine>) {
             let current = relay.turns.current();
             let tables = relay.marked_tables();
             let due = tables.iter().copied().filter(|table| idle || *table != current);
-            if let Err(failure) = flush(&engine, due).await {
+            if let Err(failure) = flush(&outbox, due).await {
                 tracing::debug!("marks could not be written: {failure}");
                 tokio::time::sleep(AGAIN).await;
             }
@@ -49,26 +48,26 @@ pub(crate) async fn flush_marks(engine: Arc<Engine>) {
 }
 
 /// Writes all waiting marks.
-pub(crate) async fn flush_now(engine: &Engine) -> Result<(), Failure> {
-    flush(engine, engine.relay.marked_tables()).await
+pub(crate) async fn flush_now(outbox: &Outbox) -> Result<(), Failure> {
+    flush(outbox, outbox.relay.marked_tables()).await
 }
 
 /// Writes the marks of these tables, each on its own. Returns the first error.
-async fn flush(engine: &Engine, tables: impl IntoIterator<Item = i16>) -> Result<(), Failure> {
+async fn flush(outbox: &Outbox, tables: impl IntoIterator<Item = i16>) -> Result<(), Failure> {
     let mut result = Ok(());
     for table in tables {
-        let marks = engine.relay.take_marks(table);
-        let written = match answered(write(engine, &marks)).await {
-            Err(_) if is_gone(engine, table).await => {
+        let marks = outbox.relay.take_marks(table);
+        let written = match answered(write(outbox, &marks)).await {
+            Err(_) if is_gone(outbox, table).await => {
                 tracing::warn!(table, "an outbox table is gone: its marks are not written");
                 Ok(())
             }
             written => written,
         };
         match written {
-            Ok(()) => engine.relay.marks_committed(&marks),
+            Ok(()) => outbox.relay.marks_committed(&marks),
             Err(failure) => {
-                engine.relay.give_back(marks);
+                outbox.relay.give_back(marks);
                 result = result.and(Err(failure));
             }
         }
@@ -76,10 +75,10 @@ async fn flush(engine: &Engine, tables: impl IntoIterator<Item = i16>) -> Result
     result
 }
 
-async fn write(engine: &Engine, marks: &[Mark]) -> Result<(), sqlx::Error> {
-    let mut transaction = begin(&engine.pool).await?;
+async fn write(outbox: &Outbox, marks: &[Mark]) -> Result<(), sqlx::Error> {
+    let mut transaction = begin(&outbox.database.upkeep).await?;
     let all: Vec<&Mark> = marks.iter().collect();
-    outbox::mark(&mut transaction, &all, engine.clock.now()).await?;
+    batches::mark(&mut transaction, &all, outbox.clock.now()).await?;
     fault::point(FaultPoint::BeforeMark, marks);
     transaction.commit().await?;
     fault::point(FaultPoint::AfterMark, marks);
@@ -87,7 +86,8 @@ async fn write(engine: &Engine, marks: &[Mark]) -> Result<(), sqlx::Error> {
 }
 
 /// Returns true if a table is known not to exist.
-async fn is_gone(engine: &Engine, table: i16) -> bool {
-    let exists = async { outbox_tables::exists(&mut *engine.pool.acquire().await?, table).await };
+async fn is_gone(outbox: &Outbox, table: i16) -> bool {
+    let exists =
+        async { outbox_tables::exists(&mut *outbox.database.upkeep.acquire().await?, table).await };
     matches!(answered(exists).await, Ok(false))
 }

@@ -12,6 +12,7 @@ pub(crate) mod hindrances;
 pub(crate) mod hosts;
 pub(crate) mod marks;
 pub(crate) mod others;
+pub(crate) mod outbox;
 pub(crate) mod partitions;
 pub(crate) mod pausing;
 pub(crate) mod process;

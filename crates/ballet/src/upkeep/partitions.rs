@@ -1,11 +1,11 @@
 //! Creates partitions ahead and drops old ones while the service runs.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_amqp::Backoff;
 use ballet_core::envelope::Limits;
 use ballet_store::database::connection::in_time;
+use ballet_store::ledger::open_sagas::Stages;
 use ballet_store::partitions;
 use ballet_store::partitions::{cover, make};
 use ballet_store::upkeep::chores::Chores;
@@ -13,9 +13,10 @@ use ballet_store::upkeep::expired_rows;
 use ballet_store::upkeep::old_partitions;
 use jiff::SignedDuration;
 use sqlx::PgPool;
+use tokio::sync::watch;
 
 use crate::declare::clock::Clock;
-use crate::engine::engine::Engine;
+use crate::engine::shared_clock::Time;
 use crate::engine::stopping::stopped;
 use crate::upkeep::clock;
 
@@ -64,13 +65,21 @@ pub(crate) async fn prepare(
     }
 }
 
+/// Keeps the partitions of a service.
+pub(crate) struct Keeper {
+    pub(crate) pool: PgPool,
+    pub(crate) limits: Limits,
+    pub(crate) time: Time,
+    /// The steps that tell whether a saga has ended.
+    pub(crate) stages: Stages,
+}
+
 /// Creates partitions ahead and cleans up, until the service stops.
-pub(crate) async fn keep(engine: Arc<Engine>) {
-    let mut stopping = engine.stopping.clone();
+pub(crate) async fn keep(keeper: Keeper, mut stopping: watch::Receiver<bool>) {
     let mut tidying = Backoff::new(AGAIN, EVERY);
     loop {
         let (made, tidied) = tokio::select! {
-            done = async { (make_ahead(&engine).await, tidy(&engine).await) } => done,
+            done = async { (make_ahead(&keeper).await, tidy(&keeper).await) } => done,
             () = stopped(&mut stopping) => return,
         };
         let failed = tidied.unwrap_or_else(|error| Some(error.to_string()));
@@ -87,7 +96,7 @@ pub(crate) async fn keep(engine: Arc<Engine>) {
             EVERY
         };
         tokio::select! {
-            () = passed(&engine.clock, pause) => {}
+            () = passed(&keeper.time.clock, pause) => {}
             () = stopped(&mut stopping) => return,
         }
     }
@@ -103,8 +112,9 @@ async fn passed(clock: &Clock, pause: Duration) {
     }
 }
 
-async fn make_ahead(engine: &Engine) -> Result<(), sqlx::Error> {
-    let (pool, limits, now) = (&engine.pool, &engine.limits, engine.clock.now());
+async fn make_ahead(keeper: &Keeper) -> Result<(), sqlx::Error> {
+    let Keeper { pool, limits, time, .. } = keeper;
+    let now = time.clock.now();
     let made = make(pool, limits, now).await;
     if let Err(error) = &made {
         if cover(pool, limits, now + URGENT).await.unwrap_or(false) {
@@ -122,14 +132,15 @@ async fn make_ahead(engine: &Engine) -> Result<(), sqlx::Error> {
 }
 
 /// Returns what failed.
-async fn tidy(engine: &Engine) -> Result<Option<String>, sqlx::Error> {
+async fn tidy(keeper: &Keeper) -> Result<Option<String>, sqlx::Error> {
+    let Keeper { pool, limits, time, stages } = keeper;
     // Freshly asked: what is removed does not come back.
-    clock::ask(&engine.pool, &engine.shared_clock).await?;
-    if engine.shared_clock.doubt().is_some() {
+    clock::ask(pool, &time.shared).await?;
+    if time.shared.doubt().is_some() {
         return Ok(None);
     }
-    let (limits, now) = (&engine.limits, engine.clock.now());
-    let mut db = in_time(engine.pool.acquire()).await?;
+    let now = time.clock.now();
+    let mut db = in_time(pool.acquire()).await?;
     // The lock belongs to the session, since no transaction lasts as long as this may take. However
     // this ends, the connection is closed, and the lock is free.
     db.close_on_drop();
@@ -137,9 +148,8 @@ async fn tidy(engine: &Engine) -> Result<Option<String>, sqlx::Error> {
     let (ours,): (bool,) = in_time(ours.fetch_one(&mut *db)).await?;
     let mut chores = Chores::default();
     if ours {
-        let stages = engine.registry.stages();
-        expired_rows::delete(&mut db, limits, &stages, now, &mut chores).await?;
-        old_partitions::drop_old(&mut db, limits, &stages, now, &mut chores).await?;
+        expired_rows::delete(&mut db, limits, stages, now, &mut chores).await?;
+        old_partitions::drop_old(&mut db, limits, stages, now, &mut chores).await?;
         let turn = sqlx::query("select pg_advisory_unlock($1)").bind(TIDYING);
         in_time(turn.execute(&mut *db)).await?;
     }

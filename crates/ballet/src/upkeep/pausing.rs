@@ -13,7 +13,7 @@ use tokio::sync::watch::error::RecvError;
 use tokio::time::timeout;
 
 use crate::declare::failure::Failure;
-use crate::engine::engine::Engine;
+use crate::engine::database::Database;
 use crate::engine::stopping::stopped;
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -22,23 +22,26 @@ const AWAY: Duration = Duration::from_secs(10);
 const BACK: Duration = Duration::from_secs(1);
 
 /// Pauses and resumes consuming, until the service stops.
-pub(crate) async fn run(engine: Arc<Engine>, consumer: Arc<ConsumerHandle>) {
-    let mut stopping = engine.stopping.clone();
+pub(crate) async fn run(
+    database: Arc<Database>,
+    consumer: Arc<ConsumerHandle>,
+    mut stopping: watch::Receiver<bool>,
+) {
     tokio::select! {
-        () = pause_without_database(engine.database.subscribe(), consumer) => {}
-        () = ask(&engine) => {}
+        () = pause_without_database(database.state(), consumer) => {}
+        () = ask(&database) => {}
         () = stopped(&mut stopping) => {}
     }
 }
 
 /// Checks the database regularly. Lanes and sweeper that wait for a frozen server, or behind a
 /// broken network, notice nothing.
-async fn ask(engine: &Engine) {
+async fn ask(database: &Database) {
     loop {
-        if engine.database_works().await {
-            engine.database_answers();
+        if database.works().await {
+            database.answers();
         } else {
-            engine.database_is_away(&Failure::transient("it does not answer when it is asked"));
+            database.is_away(&Failure::transient("it does not answer when it is asked"));
         }
         tokio::time::sleep(EVERY).await;
     }

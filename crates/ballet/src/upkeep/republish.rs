@@ -48,7 +48,7 @@ pub(crate) async fn run(engine: Arc<Engine>, shares: Vec<ShareEntry>, rate: u32)
             Ok(pause) => pause,
             Err(failure) => {
                 if failure.kind() == FailureKind::ConnectionLost {
-                    engine.database_is_away(&failure);
+                    engine.database.is_away(&failure);
                 }
                 told::waits("shared entities cannot be published; trying again", &failure);
                 EVERY
@@ -70,7 +70,7 @@ async fn publish_due(
     rate: u32,
 ) -> Result<Duration, Failure> {
     let names: Vec<&str> = shares.iter().map(|share| share.part.entity).collect();
-    let mut db = engine.pool.acquire().await?;
+    let mut db = engine.database.upkeep.acquire().await?;
     let next = answered(republications::next(&mut db, &names)).await?;
     drop(db);
     let Some((entity, wait)) = next else { return Ok(EVERY) };
@@ -83,7 +83,7 @@ async fn publish_due(
     let Some(share) = shares.iter().find(|share| share.part.entity == entity) else {
         return Ok(EVERY);
     };
-    let server = engine.probe.server();
+    let server = engine.database.probe.server();
     let failure = match Box::pin(guarded(publish_portion(engine, share, sources, rate))).await {
         Ok(has_published) => {
             crashes.forget(&share.part.entity);
@@ -91,7 +91,7 @@ async fn publish_due(
         }
         Err(failure) => failure,
     };
-    let pause = match crashes.blame(engine, share.part.entity, server, &failure).await {
+    let pause = match crashes.blame(&engine.database, share.part.entity, server, &failure).await {
         _ if failure.kind() != FailureKind::ConnectionLost => {
             sources.remove(share.part.entity);
             Some(AFTER_FAILURE)
@@ -112,8 +112,8 @@ async fn publish_due(
         why
     };
     let pause = pause.unwrap_or(FOR_GOOD);
-    let note = || answered(republications::failed(&engine.pool, &entity, &why, pause));
-    noted(engine, note).await?;
+    let note = || answered(republications::failed(&engine.database.upkeep, &entity, &why, pause));
+    noted(&engine.database, note).await?;
     Ok(EVERY)
 }
 
@@ -127,7 +127,7 @@ async fn publish_portion(
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     let taken = answered(republications::take(transaction.db(), share.part.entity)).await?;
     let Some(taken) = taken else { return Ok(false) };
-    let mut run = begun(taken, || engine.clock.draw(transaction.scope.now));
+    let mut run = begun(taken, || engine.time.clock.draw(transaction.scope.now));
     let Some(id) = run.run else { return Ok(false) };
     let source = source(transaction.db(), share, sources).await?;
     let after = run.position.as_deref();

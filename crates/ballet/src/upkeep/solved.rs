@@ -20,7 +20,6 @@ use crate::declare::saga_entry::SagaEntry;
 use crate::engine::commit::commit;
 use crate::engine::compensation::compensate_next;
 use crate::engine::engine::Engine;
-use crate::engine::limited::limited;
 use crate::engine::registry::ABORT;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
@@ -46,7 +45,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     loop {
         if let Err(failure) = all_due(&engine, &sagas, &mut crashes).await {
             if failure.kind() == FailureKind::ConnectionLost {
-                engine.database_is_away(&failure);
+                engine.database.is_away(&failure);
             }
             told::waits("sagas after a compensation by hand wait", &failure);
         }
@@ -63,20 +62,21 @@ async fn all_due(
     crashes: &mut Crashes<Uuid>,
 ) -> Result<(), Failure> {
     loop {
-        let mut db = engine.pool.acquire().await?;
+        let mut db = engine.database.upkeep.acquire().await?;
         let next = answered(solved::next(&mut db, sagas)).await?;
         drop(db);
         let Some(solved) = next else { return Ok(()) };
         let saga = engine.registry.sagas.iter().find(|saga| saga.saga == solved.saga);
         let Some(saga) = saga.map(Arc::clone) else { return Ok(()) };
-        let server = engine.probe.server();
+        let server = engine.database.probe.server();
         let Err(failure) = Box::pin(go_on(engine, &saga, &solved)).await else {
             crashes.forget(&solved.note_id);
             continue;
         };
         // What crashes the server is put off like any other.
         if failure.kind() == FailureKind::ConnectionLost
-            && crashes.blame(engine, solved.note_id, server, &failure).await == Blame::None
+            && crashes.blame(&engine.database, solved.note_id, server, &failure).await
+                == Blame::None
         {
             return Ok(());
         }
@@ -94,7 +94,7 @@ async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, solved: &Solved) -> Resul
     }
     transaction.enter(Some(*saga_id), None, None);
     if transaction.is_aborted(saga, *saga_id) {
-        limited(engine, ABORT, compensate_next(&mut transaction, saga, *saga_id)).await?;
+        engine.handlers.run(ABORT, compensate_next(&mut transaction, saga, *saga_id)).await?;
     }
     answered(failures::forget(transaction.db(), &[MessageId(*note_id)])).await?;
     commit(transaction, &[]).await?;
@@ -125,9 +125,13 @@ async fn put_off(
     let event = saga.abort.map_or("", |abort| abort.name());
     let note = MessageId(solved.note_id);
     // First: what is put off and not listed would stand still in silence.
-    noted(engine, || async {
-        answered(failures::insert(&engine.pool, note, Some(saga_id), event, &failed)).await
+    noted(&engine.database, || async {
+        answered(failures::insert(&engine.database.upkeep, note, Some(saga_id), event, &failed))
+            .await
     })
     .await?;
-    noted(engine, || async { answered(solved::put_off(&engine.pool, solved, pause)).await }).await
+    noted(&engine.database, || async {
+        answered(solved::put_off(&engine.database.upkeep, solved, pause)).await
+    })
+    .await
 }

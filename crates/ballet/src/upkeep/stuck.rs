@@ -1,15 +1,13 @@
 //! Counts what waits for a person: stuck sagas, and events that can never be published.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_store::inbox::failures;
 use ballet_store::outbox::batches as outbox;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 
 use crate::declare::answered::answered;
-use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 
 /// The tables are short in good times. In bad times a count may take a moment.
@@ -23,10 +21,13 @@ struct Counted {
 
 /// Counts for the metrics, and for readiness, until the service stops. The counts come from the
 /// database, so every replica reports the same numbers.
-pub(crate) async fn keep_count(engine: Arc<Engine>, unpublishable: watch::Sender<i64>) {
-    let mut stopping = engine.stopping.clone();
+pub(crate) async fn keep_count(
+    pool: PgPool,
+    unpublishable: watch::Sender<i64>,
+    mut stopping: watch::Receiver<bool>,
+) {
     loop {
-        let counted = async { count(&mut *engine.pool.acquire().await?).await };
+        let counted = async { count(&mut *pool.acquire().await?).await };
         match answered(counted).await {
             Ok(counted) => {
                 let Counted { tried_again, for_good, unpublishable: dead } = counted;

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_amqp::jittered;
@@ -18,11 +17,11 @@ use sqlx::PgConnection;
 
 use crate::declare::answered::answered;
 use crate::declare::failure::{Failure, FailureKind};
-use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::outgoing::turns::{Denied, Left};
 use crate::upkeep::drain::{Drained, drain, read_back};
 use crate::upkeep::others::Others;
+use crate::upkeep::outbox::Outbox;
 use crate::upkeep::told;
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -34,10 +33,10 @@ const SHARE: u32 = 20;
 const MOST_COUNTED: i64 = 50_000;
 
 /// Sweeps every few seconds until the service stops.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let mut stopping = engine.stopping.clone();
+pub(crate) async fn run(outbox: Outbox) {
+    let mut stopping = outbox.stopping.clone();
     let (looks, firsts, denied) = (HashMap::new(), HashMap::new(), HashMap::new());
-    let mut sweeper = Sweeper { engine, looks, firsts, denied };
+    let mut sweeper = Sweeper { outbox, looks, firsts, denied };
     // Services that start together would otherwise sweep one database server at the same moments.
     let mut pause = jittered(EVERY);
     loop {
@@ -45,7 +44,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             Ok(()) => {}
             Err(failure) => {
                 if failure.kind() == FailureKind::ConnectionLost {
-                    sweeper.engine.database_is_away(&failure);
+                    sweeper.outbox.database.is_away(&failure);
                 }
                 told::waits("a sweep failed; trying again", &failure);
             }
@@ -58,7 +57,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 }
 
 struct Sweeper {
-    engine: Arc<Engine>,
+    outbox: Outbox,
     /// The tables that were looked at and hold rows, as far as it is known.
     looks: HashMap<i16, Schedule>,
     /// The first batch of each table that was to be looked at.
@@ -88,22 +87,22 @@ struct Schedule {
 impl Sweeper {
     /// Looks at the tables that are due. An error in one table leaves the others alone.
     async fn sweep(&mut self) -> Result<(), Failure> {
-        let mut result = read_back(&self.engine).await;
+        let mut result = read_back(&self.outbox).await;
         let mut others = Others::default();
         let mut tables = self.tables(&mut others).await?;
         self.looks.retain(|table, _| tables.contains(table));
         self.firsts.retain(|table, _| tables.contains(table));
-        let has_room = self.engine.relay.publisher().is_some_and(|publisher| publisher.has_room());
-        let left = self.engine.relay.turns.left();
+        let has_room = self.outbox.relay.publisher().is_some_and(|publisher| publisher.has_room());
+        let left = self.outbox.relay.turns.left();
         // What is left behind waits for room. The other tables are looked at to be emptied.
         tables.retain(|table| {
             let noted = left.get(table);
             (has_room || noted.is_none()) && self.is_due(*table, noted)
         });
         // Nothing is to be done in them until somebody mends the broker.
-        let held = self.engine.relay.held.tables();
+        let held = self.outbox.relay.held.tables();
         for table in self.in_order(tables).await? {
-            match drain(&self.engine, table, &mut others).await {
+            match drain(&self.outbox, table, &mut others).await {
                 Ok(Drained::Done { took, settled }) => {
                     let is_quiet = settled || held.contains(&table);
                     self.schedule(table, left.get(&table), took, is_quiet);
@@ -127,8 +126,8 @@ impl Sweeper {
 
     /// Returns the tables that this process is to look at, and takes over those of dead processes.
     async fn tables(&mut self, others: &mut Others) -> Result<Vec<i16>, Failure> {
-        let relay = &self.engine.relay;
-        let mut db = answered(self.engine.pool.acquire()).await?;
+        let relay = &self.outbox.relay;
+        let mut db = answered(self.outbox.database.upkeep.acquire()).await?;
         // Also tables that it has lost to another, while it seemed to be dead.
         let left = relay.turns.left();
         let mut tables: Vec<i16> = left.keys().copied().collect();
@@ -168,7 +167,7 @@ impl Sweeper {
         table: OutboxTable,
         is_held: &mut bool,
     ) -> bool {
-        let relay = &self.engine.relay;
+        let relay = &self.outbox.relay;
         match answered(outbox_tables::take_over(db, table, relay.process)).await {
             Ok(true) => {
                 relay.turns.note_left(table.number, 0, None);
@@ -209,7 +208,7 @@ impl Sweeper {
             }
         }
         let held = || self.denied.values().filter(|held| held.events > 0);
-        self.engine.relay.turns.deny(Denied {
+        self.outbox.relay.turns.deny(Denied {
             tables: held().count(),
             events: held().map(|held| held.events).sum(),
             since: held().filter_map(|held| held.since).min(),
@@ -221,7 +220,7 @@ impl Sweeper {
     fn is_due(&self, table: i16, noted: Option<&Left>) -> bool {
         let Some(look) = self.looks.get(&table) else { return true };
         (noted.is_some() && noted.map(|left| left.note) != look.note)
-            || (look.next <= Instant::now() && !self.engine.relay.is_under_way(table))
+            || (look.next <= Instant::now() && !self.outbox.relay.is_under_way(table))
     }
 
     /// Puts the next look off. A quiet table, in which there is nothing to do but which cannot be
@@ -239,7 +238,7 @@ impl Sweeper {
         if tables.len() < 2 {
             return Ok(tables);
         }
-        let mut db = answered(self.engine.pool.acquire()).await?;
+        let mut db = answered(self.outbox.database.upkeep.acquire()).await?;
         for table in &tables {
             if let Entry::Vacant(unknown) = self.firsts.entry(*table) {
                 // Its place is of no account if it cannot be read.

@@ -1,6 +1,5 @@
 //! Begins the turns of this process's outbox tables, and empties the tables whose turn is over.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_fault::{self as fault, FaultPoint};
@@ -11,8 +10,8 @@ use sqlx::PgConnection;
 
 use crate::declare::answered::{answered, patiently};
 use crate::declare::failure::Failure;
-use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
+use crate::upkeep::outbox::Outbox;
 use crate::upkeep::told;
 
 /// How often it asks whether a turn is over.
@@ -22,18 +21,18 @@ const EMPTY_EVERY: Duration = Duration::from_secs(2);
 const SPARE: usize = 3;
 
 /// Works until the service stops.
-pub(crate) async fn keep(engine: Arc<Engine>) {
-    let mut stopping = engine.stopping.clone();
-    let mut keeper = Keeper { engine, spare: Vec::new() };
+pub(crate) async fn keep(outbox: Outbox) {
+    let mut stopping = outbox.stopping.clone();
+    let mut keeper = Keeper { outbox, spare: Vec::new() };
     let mut emptied = Instant::now();
     loop {
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
             () = stopped(&mut stopping) => return,
         }
-        let relay = &keeper.engine.relay;
+        let relay = &keeper.outbox.relay;
         let (_, unpublished_since) = relay.unpublished();
-        if relay.turns.is_over(keeper.engine.clock.now(), unpublished_since)
+        if relay.turns.is_over(keeper.outbox.clock.now(), unpublished_since)
             && let Err(failure) = keeper.next_turn().await
         {
             told::waits("no other outbox table can be had, so this one is used on", &failure);
@@ -50,17 +49,17 @@ pub(crate) async fn keep(engine: Arc<Engine>) {
 }
 
 struct Keeper {
-    engine: Arc<Engine>,
+    outbox: Outbox,
     spare: Vec<i16>,
 }
 
 impl Keeper {
     async fn next_turn(&mut self) -> Result<(), Failure> {
-        let (relay, clock) = (&self.engine.relay, &self.engine.clock);
+        let (relay, clock) = (&self.outbox.relay, &self.outbox.clock);
         let next = match self.spare.pop() {
             Some(spare) => spare,
             None => {
-                let mut db = answered(self.engine.pool.acquire()).await?;
+                let mut db = answered(self.outbox.database.upkeep.acquire()).await?;
                 answered(outbox_tables::take(&mut db, relay.process)).await?
             }
         };
@@ -71,9 +70,9 @@ impl Keeper {
     /// Empties the tables whose events are all published. What cannot be emptied now, since
     /// somebody reads it, is tried again.
     async fn empty(&mut self) -> Result<(), Failure> {
-        let engine = Arc::clone(&self.engine);
-        let relay = &engine.relay;
-        let mut db = answered(engine.pool.acquire()).await?;
+        let outbox = self.outbox.clone();
+        let relay = &outbox.relay;
+        let mut db = answered(outbox.database.upkeep.acquire()).await?;
         let tables = answered(outbox_tables::list(&mut db)).await?;
         let mine = |number: i16| {
             tables.iter().any(|t| t.number == number && t.owner == Some(relay.process))
@@ -112,13 +111,13 @@ impl Keeper {
     }
 
     fn measure(&self) {
-        let (events, oldest) = self.engine.relay.unpublished();
-        let denied = self.engine.relay.turns.denied();
+        let (events, oldest) = self.outbox.relay.unpublished();
+        let denied = self.outbox.relay.turns.denied();
         let (events, oldest) =
             (events + denied.events, oldest.into_iter().chain(denied.since).min());
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         ballet_amqp::gauge!("ballet_outbox_unpublished").set(events as f64);
-        let now = self.engine.clock.now();
+        let now = self.outbox.clock.now();
         let age = oldest.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
         ballet_amqp::gauge!("ballet_outbox_oldest_seconds").set(age);
     }

@@ -8,13 +8,15 @@ use ballet_amqp::{PublishError, PublisherHandle, jittered};
 use ballet_store::outbox::unsent_copies;
 use ballet_store::outbox::unsent_copies::{Refused, Unsent};
 use futures_util::future::join_all;
+use sqlx::PgPool;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::declare::answered::answered;
 use crate::declare::failure::Failure;
-use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::lane::copies;
+use crate::outgoing::relay::Relay;
 use crate::upkeep::told;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -24,16 +26,15 @@ const PORTION: i64 = 10;
 const ATTEMPT: Duration = Duration::from_secs(25);
 
 /// Publishes unsent copies until the service stops.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let mut stopping = engine.stopping.clone();
+pub(crate) async fn run(pool: PgPool, relay: Arc<Relay>, mut stopping: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(jittered(EVERY)) => {}
             () = stopped(&mut stopping) => return,
         }
-        let Some(publisher) = engine.relay.publisher() else { continue };
+        let Some(publisher) = relay.publisher() else { continue };
         tokio::select! {
-            swept = sweep(&engine, publisher) => if let Err(failure) = swept {
+            swept = sweep(&pool, publisher) => if let Err(failure) = swept {
                 told::waits("unsent copies wait", &failure);
             },
             () = stopped(&mut stopping) => return,
@@ -42,10 +43,10 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 }
 
 /// Tries all copies that are due, but no more of those for an exchange that takes none.
-async fn sweep(engine: &Engine, publisher: &PublisherHandle) -> Result<(), Failure> {
+async fn sweep(pool: &PgPool, publisher: &PublisherHandle) -> Result<(), Failure> {
     let mut closed = Vec::new();
     loop {
-        let mut db = answered(engine.pool.acquire()).await?;
+        let mut db = answered(pool.acquire()).await?;
         let unsent = answered(unsent_copies::take(&mut db, PORTION, &closed)).await?;
         if unsent.is_empty() {
             let left = answered(unsent_copies::count(&mut db)).await?;
@@ -55,7 +56,7 @@ async fn sweep(engine: &Engine, publisher: &PublisherHandle) -> Result<(), Failu
         }
         drop(db);
         let tried = attempt(publisher, unsent, &mut closed).await?;
-        let mut db = answered(engine.pool.acquire()).await?;
+        let mut db = answered(pool.acquire()).await?;
         answered(unsent_copies::delete(&mut db, &tried.sent)).await?;
         answered(unsent_copies::postpone(&mut db, &tried.untried)).await?;
         for refused in &tried.refused {

@@ -1,0 +1,100 @@
+//! The service's database: its connections, and whether it answers.
+
+use std::time::Duration;
+
+use ballet_amqp::Backoff;
+use ballet_store::database::probe::Probe;
+use ballet_store::database::renewal::Renewal;
+use sqlx::PgPool;
+use tokio::sync::watch;
+
+use crate::declare::failure::Failure;
+use crate::engine::stopping::stopped;
+
+/// The waits between two looks at a database that is away: the first, and the longest.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
+
+/// The connections of a service to its database. Lanes, requests and upkeep each have a pool of their
+/// own, so that none of them waits for the others' connections.
+pub(crate) struct Database {
+    /// A connection for each lane.
+    pub(crate) lanes: PgPool,
+    /// Connections for HTTP requests.
+    pub(crate) requests: PgPool,
+    /// Connections for everything else.
+    pub(crate) upkeep: PgPool,
+    pub(crate) probe: Probe,
+    pub(crate) renewal: Renewal,
+    state: watch::Sender<bool>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Database {
+    /// The pools are those of the lanes, of requests and of upkeep.
+    pub(crate) fn new(
+        [lanes, requests, upkeep]: [PgPool; 3],
+        probe: Probe,
+        renewal: Renewal,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let (state, _) = watch::channel(true);
+        Self { lanes, requests, upkeep, probe, renewal, state, stopping }
+    }
+
+    pub(crate) const fn pools(&self) -> [&PgPool; 3] {
+        [&self.lanes, &self.requests, &self.upkeep]
+    }
+
+    /// Whether it answered when it was last asked.
+    pub(crate) fn state(&self) -> watch::Receiver<bool> {
+        self.state.subscribe()
+    }
+
+    /// Records that it answers, for readiness. The log says when it does again.
+    pub(crate) fn answers(&self) {
+        if self.now_answers(true) {
+            tracing::info!("the database answers again");
+        }
+    }
+
+    /// Records that it does not answer. The log says so once, however many notice.
+    pub(crate) fn is_away(&self, why: &Failure) {
+        if self.now_answers(false) {
+            tracing::warn!("the database is away, and what needs it waits: {why}");
+        }
+    }
+
+    /// Returns true if this is news.
+    fn now_answers(&self, answers: bool) -> bool {
+        self.state.send_if_modified(|before| std::mem::replace(before, answers) != answers)
+    }
+
+    /// Asks whether it works, within a few seconds. While it does, a cheap question is enough; when it
+    /// was away, it has to show that it takes writes.
+    pub(crate) async fn works(&self) -> bool {
+        let worked = *self.state.borrow();
+        if worked { self.probe.answers().await } else { self.probe.works().await }
+    }
+
+    /// Returns when it answers again, or the service stops.
+    pub(crate) async fn until_it_works(&self) {
+        let mut backoff = Backoff::new(FIRST_LOOK, LONGEST_LOOK);
+        let mut stopping = self.stopping.clone();
+        while !*stopping.borrow() {
+            tokio::select! {
+                () = tokio::time::sleep(backoff.wait()) => {}
+                () = stopped(&mut stopping) => return,
+            }
+            if self.works().await {
+                self.answers();
+                return;
+            }
+        }
+    }
+
+    /// Whether the service stops, and waits for nothing any more.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+}

@@ -1,0 +1,61 @@
+//! The HTTP front of a service. It answers from the first moment, and takes the service's own routes
+//! when the service works.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use tokio::sync::watch;
+
+use crate::http::health::{self, Health, Parts};
+use crate::http::own_routes::OwnRoutes;
+use crate::service::error::StartError;
+use crate::service::frame::Frame;
+use crate::service::{recorder, serve};
+
+/// The HTTP front of a service.
+pub(super) struct Front {
+    pub(super) address: SocketAddr,
+    pub(super) health: Health,
+    /// The reason why the start waits, for readiness.
+    pub(super) waits: watch::Sender<Option<String>>,
+    own_routes: OwnRoutes,
+}
+
+impl Front {
+    /// Serves health, readiness and metrics.
+    pub(super) async fn open(
+        frame: &mut Frame,
+        service: &str,
+        listen: SocketAddr,
+        own_routes: OwnRoutes,
+    ) -> Result<Self, StartError> {
+        let (waits, waits_for) = watch::channel(None);
+        let health = Health { waits_for, parts: Arc::new(OnceLock::new()) };
+        recorder::install();
+        let routes = health::router(health.clone(), recorder::rendered, own_routes.clone());
+        let (failed, asked_to_stop) = (frame.failed.clone(), frame.asked_to_stop.clone());
+        let served = serve::serve(&mut frame.http, listen, routes, failed, asked_to_stop);
+        let address = served.await?;
+        tracing::info!(service, %address, "serving HTTP");
+        Ok(Self { address, health, waits, own_routes })
+    }
+
+    /// Says so where everybody in the network may do everything.
+    pub(super) fn warn_of_trust(&self) {
+        if !self.address.ip().is_loopback() {
+            tracing::warn!(
+                address = %self.address,
+                "the network is trusted: whoever reaches this address may do everything; with \
+                 GATEWAY_SECRET only what the gateway has signed is taken"
+            );
+        }
+    }
+
+    /// Takes the service's own routes, and shows the parts that readiness depends on.
+    pub(super) fn begin(self, routes: Router, parts: Parts) {
+        if !self.own_routes.serve(routes) || self.health.parts.set(parts).is_err() {
+            tracing::error!("the service was started twice");
+        }
+    }
+}
