@@ -124,21 +124,21 @@ pub use ballet_core as core;
 pub use ballet_core::{Entity, EntityEvent, Event, EventType, Key, MessageId, Never, Saga, SagaId};
 pub use ballet_store::schema::migration::Migration;
 
-pub use declare::clock::Clock;
-pub use declare::copies::CopyOf;
-pub use declare::deadline::Due;
-pub use declare::failure::{Failure, FailureKind, broken_constraint};
-pub use declare::owner::{Abort, Owner};
-pub use declare::participant::{OwnerSteps, Participant, SagaSteps};
-pub use declare::projection::Projection;
-pub use declare::retry::{Delay, Retry};
-pub use declare::row_locks::Rows;
-pub use declare::step::{
+pub use declare::handler::clock::Clock;
+pub use declare::handler::failure::{Failure, FailureKind, broken_constraint};
+pub use declare::handler::tx::Tx;
+pub use declare::participant::copies::CopyOf;
+pub use declare::participant::deadline::Due;
+pub use declare::participant::participant::{OwnerSteps, Participant, SagaSteps};
+pub use declare::step::owner::{Abort, Owner};
+pub use declare::step::projection::Projection;
+pub use declare::step::retry::{Delay, Retry};
+pub use declare::step::row_locks::Rows;
+pub use declare::step::step::{
     Compensate, CompensateResult, Compensated, Outcome, Step, StepResult, compensated,
     compensated_silently, done, refused,
 };
 pub use declare::text_enum::TextEnum;
-pub use declare::tx::Tx;
 pub use http::unit::{Handle, Unit};
 pub use service::error::StartError;
 pub use service::program::main;
@@ -149,10 +149,10 @@ pub use service::settings::settings::Settings;
 pub mod bulk {
     //! Steps that take the messages of many sagas at once.
 
-    pub use crate::declare::bulk::{
+    pub use crate::declare::handler::item::Item;
+    pub use crate::declare::step::bulk::{
         BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx,
     };
-    pub use crate::declare::item::Item;
 }
 
 pub mod calls {
@@ -160,7 +160,7 @@ pub mod calls {
 
     pub use ballet_store::calls::key::CallKey;
 
-    pub use crate::declare::call_step::{
+    pub use crate::declare::step::call_step::{
         Ask, CallCompensate, CallCompensateResult, CallStep, CallStepResult,
         CompensateRequestResult, RequestResult, call, known,
     };
@@ -173,10 +173,10 @@ pub mod kinds {
     //! [`CallStep`](crate::calls::CallStep) that fits. A declaration that does not fit does not compile,
     //! and the error says what is missing.
 
-    pub use crate::declare::declarable::{
+    pub use crate::declare::erased::step::ErasedStep;
+    pub use crate::declare::participant::declarable::{
         Bulk, Compensatable, Decides, Local, Outside, Retriable, Starts,
     };
-    pub use crate::declare::erased::step::ErasedStep;
 }
 
 pub mod settings {
@@ -193,5 +193,5 @@ pub mod copies {
     //! A copy is declared with [`Participant::copies`](crate::Participant::copies). Each entity is a
     //! row of the table `ballet.copy`: the entity's name, its id, version, and state as `jsonb`.
 
-    pub use crate::declare::copied::{get, get_all, is_filled};
+    pub use crate::declare::handler::copy_reads::{get, get_all, is_filled};
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ballet_store::operators::restored;
 use sqlx::PgConnection;
 
-use crate::declare::answered::answered;
-use crate::declare::failure::Failure;
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::Failure;
 
 /// Asks until they are free. A database is restored while no process runs, so they stay so.
 #[derive(Debug, Default)]

@@ -26,14 +26,14 @@ use ballet_store::ledger::rows::Row;
 
 use crate::declare::erased::outcome::AnyOutcome;
 use crate::declare::erased::step::AnyStep;
-use crate::declare::failure::Failure;
-use crate::declare::owner::Abort;
-use crate::declare::saga_entry::SagaEntry;
+use crate::declare::handler::failure::Failure;
+use crate::declare::participant::saga_entry::SagaEntry;
+use crate::declare::step::owner::Abort;
+use crate::engine::calls::open_calls::Answer;
 use crate::engine::compensation::{
     check_held, compensate_next, compensate_one, record_compensated, unknown_step,
 };
 use crate::engine::effect::Effect;
-use crate::engine::open_calls::Answer;
 use crate::engine::transaction::Transaction;
 
 /// Runs a step whose trigger arrived.

@@ -9,15 +9,15 @@ use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
 use jiff::Timestamp;
 
-use crate::declare::answered::answered;
 use crate::declare::erased::call::CallHandlers;
-use crate::declare::failure::{Failure, FailureKind};
-use crate::declare::spans;
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::{Failure, FailureKind};
+use crate::declare::handler::spans;
+use crate::engine::calls::open_calls::{Answer, Claim, FailedCall, Then};
 use crate::engine::crash_pauses;
 use crate::engine::engine::Engine;
-use crate::engine::guard::guarded;
-use crate::engine::held_worker::watched;
-use crate::engine::open_calls::{Answer, Claim, FailedCall, Then};
+use crate::engine::handlers::guard::guarded;
+use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
 use crate::outgoing::spans::{Kind, Span};
 

@@ -13,14 +13,14 @@ use ballet_store::outbox::batches::Mark;
 use ballet_store::outbox::event::Emitted;
 use jiff::Timestamp;
 
-use crate::declare::answered::answered;
-use crate::declare::failure::{Failure, FailureKind};
-use crate::declare::tx::Scope;
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::{Failure, FailureKind};
+use crate::declare::handler::tx::Scope;
 use crate::engine::caller;
+use crate::engine::calls::open_calls::Claim;
 use crate::engine::engine::Engine;
-use crate::engine::open_calls::Claim;
 use crate::engine::transaction::Transaction;
-use crate::outgoing::begun::Begun;
+use crate::outgoing::begun_batch::Begun;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::wire;
 

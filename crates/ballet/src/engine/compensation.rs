@@ -8,15 +8,15 @@ use ballet_store::ledger::event::Encoded;
 use ballet_store::ledger::rows::Row;
 use ballet_store::ledger::standing::{Next, next};
 
-use crate::declare::bulk::BulkTx;
 use crate::declare::erased::outcome::AnyCompensated;
 use crate::declare::erased::step::Handlers;
-use crate::declare::failure::Failure;
-use crate::declare::item::Item;
-use crate::declare::saga_entry::SagaEntry;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::item::Item;
+use crate::declare::participant::saga_entry::SagaEntry;
+use crate::declare::step::bulk::BulkTx;
 use crate::engine::effect::Effect;
-use crate::engine::failed::RunFailure;
 use crate::engine::registry::ABORT;
+use crate::engine::rollback::RunFailure;
 use crate::engine::transaction::Transaction;
 
 /// Takes in an abort at a participant. The tombstone comes first in any case: it covers the steps

@@ -8,7 +8,7 @@ use ballet_store::database::renewal::Renewal;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
-use crate::declare::failure::Failure;
+use crate::declare::handler::failure::Failure;
 use crate::engine::stopping::stopped;
 
 /// The waits between two looks at a database that is away: the first, and the longest.

@@ -7,9 +7,9 @@ use ballet_core::envelope::Limits;
 use tokio::sync::watch;
 
 use crate::engine::aborts_held::AbortsHeld;
+use crate::engine::calls::open_calls::OpenCalls;
 use crate::engine::database::Database;
-use crate::engine::handler_limit::HandlerLimit;
-use crate::engine::open_calls::OpenCalls;
+use crate::engine::handlers::handler_limit::HandlerLimit;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::Time;
 use crate::outgoing::relay::Relay;

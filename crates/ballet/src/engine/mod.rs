@@ -3,8 +3,8 @@
 pub(crate) mod aborts_held;
 pub(crate) mod age;
 pub(crate) mod arrivals;
-pub(crate) mod call_line;
 pub(crate) mod caller;
+pub(crate) mod calls;
 pub(crate) mod commit;
 pub(crate) mod compensation;
 pub(crate) mod crash_pauses;
@@ -12,14 +12,9 @@ pub(crate) mod database;
 pub(crate) mod effect;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod engine;
-pub(crate) mod failed;
-pub(crate) mod guard;
-pub(crate) mod handler_limit;
-pub(crate) mod held_worker;
-pub(crate) mod last_work;
-pub(crate) mod open_calls;
-pub(crate) mod provider;
+pub(crate) mod handlers;
 pub(crate) mod registry;
+pub(crate) mod rollback;
 pub(crate) mod shared_clock;
 pub(crate) mod stopping;
 pub(crate) mod transaction;

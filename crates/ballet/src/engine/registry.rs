@@ -17,10 +17,10 @@ use crate::declare::erased::call::CallHandlers;
 use crate::declare::erased::entities::AnyFeed;
 use crate::declare::erased::others::{AnyKeyedCompensation, AnyProjection, AnyRefusal};
 use crate::declare::erased::step::{AnyStep, Handlers};
-use crate::declare::participant::Participant;
-use crate::declare::retry::Retry;
-use crate::declare::saga_entry::SagaEntry;
-use crate::engine::guard::panic_message;
+use crate::declare::participant::participant::Participant;
+use crate::declare::participant::saga_entry::SagaEntry;
+use crate::declare::step::retry::Retry;
+use crate::engine::handlers::guard::panic_message;
 
 /// The handler that compensates this service's part.
 pub(crate) const ABORT: &str = "abort";

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ballet_store::database::clock::Reading;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::declare::clock::Clock;
+use crate::declare::handler::clock::Clock;
 
 /// How long nothing is removed after the database's clock has leapt: time for people to see it.
 const HELD: Duration = Duration::from_secs(24 * 60 * 60);

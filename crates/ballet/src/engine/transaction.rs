@@ -18,10 +18,10 @@ use ballet_store::ledger::rows::{Ledger, NewRow, Row};
 use ballet_store::trace::Trace;
 use sqlx::{Connection, PgConnection, Postgres};
 
-use crate::declare::answered::answered;
-use crate::declare::failure::Failure;
-use crate::declare::saga_entry::SagaEntry;
-use crate::declare::tx::{Scope, Tx};
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::tx::{Scope, Tx};
+use crate::declare::participant::saga_entry::SagaEntry;
 use crate::engine::engine::Engine;
 use crate::outgoing::spans::Span;
 

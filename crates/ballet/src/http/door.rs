@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use ballet_signature::{REQUEST_HEADER, Secrets, check, message};
 
-use crate::declare::clock::Clock;
+use crate::declare::handler::clock::Clock;
 use crate::http::problem::Problem;
 
 /// Takes a request, or refuses it. A request without a client's name may do everything, so it matters who

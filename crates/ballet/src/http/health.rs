@@ -10,11 +10,11 @@ use ballet_amqp::ConnectionState;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::engine::held_worker;
+use crate::engine::handlers::held_worker;
 use crate::engine::shared_clock::SharedClock;
 use crate::http::own_routes::OwnRoutes;
-use crate::upkeep::bindings::Bindings;
-use crate::upkeep::declared_queues::DeclaredQueues;
+use crate::upkeep::broker::bindings::Bindings;
+use crate::upkeep::broker::declared_queues::DeclaredQueues;
 use crate::upkeep::progress::Progress;
 
 /// The parts of a service that readiness depends on.

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::declare::failure::{Failure, FailureKind};
+use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::http::place::Place;
 
 /// An error of an HTTP handler, answered as `application/problem+json`.

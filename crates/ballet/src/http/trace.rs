@@ -8,8 +8,8 @@ use ballet_core::SagaId;
 use ballet_store::trace::{Carried, Trace};
 use ballet_store::trace_context::TraceContext;
 
-use crate::declare::clock::Clock;
-use crate::declare::spans;
+use crate::declare::handler::clock::Clock;
+use crate::declare::handler::spans;
 use crate::outgoing::spans::{Kind, Span, Spans};
 
 /// Records the spans of requests.

@@ -11,11 +11,11 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::declare::answered::answered;
-use crate::declare::event::encoded;
-use crate::declare::failure::Failure;
-use crate::declare::owner::Abort;
-use crate::declare::tx::Tx;
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::json::encoded;
+use crate::declare::handler::tx::Tx;
+use crate::declare::step::owner::Abort;
 use crate::engine::age::{too_old_to_begin, why_forgotten};
 use crate::engine::arrivals::{abort_as_owner, begun_before, originated};
 use crate::engine::commit::commit;

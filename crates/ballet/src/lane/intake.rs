@@ -6,11 +6,11 @@ use ballet_amqp::Arrival;
 use ballet_core::{Reason, Unacceptable};
 use tokio::sync::mpsc;
 
+use crate::engine::calls::open_calls::Answer;
 use crate::engine::engine::Engine;
-use crate::engine::open_calls::Answer;
-use crate::lane::dead_letter::{self, Original};
-use crate::lane::message::{Message, Work};
-use crate::lane::refusals::Refusals;
+use crate::lane::dead_letters::dead_letter::{self, Original};
+use crate::lane::message::message::{Message, Work};
+use crate::lane::message::refusals::Refusals;
 
 /// Hands work to the lanes.
 #[derive(Clone)]

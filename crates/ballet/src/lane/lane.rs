@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 use ballet_store::database::probe::Server;
 use tokio::sync::{mpsc, watch};
 
-use crate::declare::failure::{Failure, FailureKind};
+use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
-use crate::engine::failed::{BatchFailure, NotCommitted};
+use crate::engine::rollback::{BatchFailure, NotCommitted};
 use crate::engine::stopping::stopped;
-use crate::lane::batch;
-use crate::lane::batch::{Common, Kept};
+use crate::lane::batch::batch;
+use crate::lane::batch::batch::{Common, Kept};
 use crate::lane::later::{after_conflict, later, later_or_never, left};
-use crate::lane::message::Work;
+use crate::lane::message::message::Work;
+use crate::lane::message::reused_ids;
 use crate::lane::part::{Part, pause, split};
-use crate::lane::reused_ids;
 
 /// How often a batch in conflict with another transaction is tried as a whole before it is split,
 /// and a single message before it waits in a retry queue.

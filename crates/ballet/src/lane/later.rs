@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use ballet_core::{Reason, Unacceptable};
 
-use crate::declare::failure::FailureKind;
-use crate::declare::retry::Delay;
+use crate::declare::handler::failure::FailureKind;
+use crate::declare::step::retry::Delay;
 use crate::engine::caller::{after_crash, ask_again};
 use crate::engine::engine::Engine;
-use crate::engine::failed::BatchFailure;
 use crate::engine::registry::Handler;
-use crate::lane::batch::make_partitions;
-use crate::lane::dead_letter::{self, Original};
-use crate::lane::dispatch::entomb;
-use crate::lane::message::{Message, Work};
+use crate::engine::rollback::BatchFailure;
+use crate::lane::batch::batch::make_partitions;
+use crate::lane::batch::dispatch::entomb;
+use crate::lane::dead_letters::dead_letter::{self, Original};
+use crate::lane::message::message::{Message, Work};
 use crate::lane::part::pause;
 
 /// Puts messages off, or sets them aside, when the immediate attempts are used up.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ballet_amqp::Backoff;
 
-use crate::declare::retry::Retry;
-use crate::engine::failed::BatchFailure;
-use crate::lane::dead_letter::earlier_attempts;
-use crate::lane::message::Work;
+use crate::declare::step::retry::Retry;
+use crate::engine::rollback::BatchFailure;
+use crate::lane::dead_letters::dead_letter::earlier_attempts;
+use crate::lane::message::message::Work;
 
 /// How long a lane pauses before it tries again.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));

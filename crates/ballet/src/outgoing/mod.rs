@@ -1,7 +1,7 @@
 //! From a committed transaction to the publisher.
 
-pub(crate) mod begun;
-pub(crate) mod held;
+pub(crate) mod begun_batch;
+pub(crate) mod held_batches;
 pub(crate) mod publishing;
 pub(crate) mod relay;
 pub(crate) mod spans;

@@ -6,8 +6,8 @@ use ballet_store::outbox::left_behind::StoredEvent;
 use ballet_store::trace_context::TraceContext;
 use jiff::Timestamp;
 
-use crate::declare::clock::Clock;
-use crate::declare::spans;
+use crate::declare::handler::clock::Clock;
+use crate::declare::handler::spans;
 use crate::outgoing::spans::{Kind, Span, Spans};
 
 /// The events of a batch that the publisher has, by position.

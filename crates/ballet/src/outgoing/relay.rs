@@ -16,8 +16,8 @@ use ballet_store::outbox::batches::Mark;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::declare::clock::Clock;
-use crate::outgoing::held::HeldBatches;
+use crate::declare::handler::clock::Clock;
+use crate::outgoing::held_batches::HeldBatches;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Spans;
 use crate::outgoing::turns::Turns;

@@ -11,17 +11,18 @@ use ballet_signature::Secrets;
 use ballet_store::database::hosts::Hosts;
 
 use crate::declare::erased::step::Handlers;
-use crate::declare::participant::Participant;
-use crate::declare::saga_entry::SagaEntry;
+use crate::declare::participant::participant::Participant;
+use crate::declare::participant::saga_entry::SagaEntry;
 use crate::outgoing::spans::Spans;
 use crate::service::error::StartError;
+use crate::service::logging;
 use crate::service::otlp::{self, Otlp};
+use crate::service::pool;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{
     ANY_BODY, AT_LEAST_ONE, BATCH, DATABASE_CONNECTIONS, DRAIN_SECONDS, HANDLER_SECONDS, LANES,
     REPUBLISH_RATE, Settings,
 };
-use crate::service::{logging, pool};
 
 /// The checked settings, ready for use.
 pub(super) struct Checked {

@@ -10,7 +10,8 @@ use crate::engine::database::Database;
 use crate::http::health::Health;
 use crate::service::running::Signals;
 use crate::service::tasks::Tasks;
-use crate::upkeep::{hosts, process};
+use crate::upkeep::database::hosts;
+use crate::upkeep::database::process;
 
 /// The frame of a service, before it works.
 pub(super) struct Frame {

@@ -11,7 +11,8 @@ use crate::http::health::{self, Health, Parts};
 use crate::http::own_routes::OwnRoutes;
 use crate::service::error::StartError;
 use crate::service::frame::Frame;
-use crate::service::{recorder, serve};
+use crate::service::recorder;
+use crate::service::serve;
 
 /// The HTTP front of a service.
 pub(super) struct Front {

@@ -3,7 +3,7 @@
 use ballet_core::topology::RETRIES;
 use ballet_core::{Part, Reason};
 
-use crate::engine::held_worker;
+use crate::engine::handlers::held_worker;
 use crate::engine::registry::ABORT;
 
 /// The roles at the broker, as labels.

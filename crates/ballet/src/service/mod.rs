@@ -1,7 +1,7 @@
 //! A service as a whole: configuration, start, run and stop.
 
 pub(crate) mod arguments;
-pub(crate) mod beside;
+pub(crate) mod background;
 pub(crate) mod check;
 pub(crate) mod error;
 mod frame;

@@ -20,12 +20,13 @@ use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::declare::copies::{CopyEntry, ShareEntry};
-use crate::declare::failure::server_is_away;
+use crate::declare::handler::failure::server_is_away;
+use crate::declare::participant::copies::{CopyEntry, ShareEntry};
 use crate::engine::shared_clock::Time;
 use crate::service::error::StartError;
 use crate::service::pool;
-use crate::upkeep::{clock, partitions};
+use crate::upkeep::database::clock;
+use crate::upkeep::database::partitions;
 
 /// If the database is not reached within this time, readiness reports it as away.
 const REPORT_AFTER: Duration = Duration::from_secs(1);

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::service::arguments;
 use crate::service::arguments::Arguments;
+use crate::service::logging;
 use crate::service::service::Service;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{Settings, printed};
-use crate::service::{arguments, logging};
 
 /// Runs a service as a program: reads the arguments, starts the service, and stops it on SIGTERM or
 /// Ctrl-C.

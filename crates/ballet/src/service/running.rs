@@ -12,8 +12,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::http::unit::Handle;
 use crate::service::tasks::Tasks;
-use crate::upkeep::marks;
-use crate::upkeep::outbox::Outbox;
+use crate::upkeep::outbox::marks;
+use crate::upkeep::outbox::outbox::Outbox;
 
 /// Extra time for the last steps of a stop.
 const LEAVE: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::engine::guard::panic_message;
+use crate::engine::handlers::guard::panic_message;
 
 /// Tasks that run until the service is asked to stop. If a task ends earlier, the service has
 /// failed: it looks alive, but no longer does a part of its work.

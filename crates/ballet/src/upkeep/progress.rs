@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet_amqp::ConsumerHandle;
 use tokio::sync::watch;
 
-use crate::engine::last_work::LastWork;
+use crate::engine::handlers::last_work::LastWork;
 use crate::engine::stopping::stopped;
 
 const EVERY: Duration = Duration::from_secs(5);

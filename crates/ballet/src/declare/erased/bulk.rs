@@ -5,12 +5,12 @@ use std::sync::Arc;
 use ballet_core::AnyEvent;
 use sqlx::PgConnection;
 
-use crate::declare::bulk::{BulkCompensate, BulkStep, BulkTx};
 use crate::declare::erased::codec::{assemble, decode_all, encode_compensated, encode_outcome};
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, Future, no_compensation};
-use crate::declare::failure::Failure;
-use crate::declare::item::Item;
-use crate::declare::row_locks::Rows;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::item::Item;
+use crate::declare::step::bulk::{BulkCompensate, BulkStep, BulkTx};
+use crate::declare::step::row_locks::Rows;
 
 /// A [`BulkStep`], with its compensation if it has one.
 pub(crate) struct BulkHandlers {

@@ -7,13 +7,13 @@ use ballet_core::AnyEvent;
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored::NewCall;
 
-use crate::declare::call_step::{Ask, CallCompensate, CallStep};
 use crate::declare::erased::codec::{
     assemble, decode_stored, encode_compensated, encode_json, encode_outcome,
 };
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, Future, no_compensation};
-use crate::declare::failure::Failure;
-use crate::declare::tx::Tx;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::tx::Tx;
+use crate::declare::step::call_step::{Ask, CallCompensate, CallStep};
 
 /// A [`CallStep`], with its compensation if it has one.
 pub(crate) struct CallHandlers {

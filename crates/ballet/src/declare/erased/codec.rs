@@ -5,11 +5,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome};
-use crate::declare::event::encoded;
-use crate::declare::failure::Failure;
-use crate::declare::item::Item;
-use crate::declare::json;
-use crate::declare::step::{Compensated, Outcome};
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::item::Item;
+use crate::declare::handler::json;
+use crate::declare::handler::json::encoded;
+use crate::declare::step::step::{Compensated, Outcome};
 
 pub(crate) fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<T, Failure> {
     T::assemble(events).ok_or_else(|| {

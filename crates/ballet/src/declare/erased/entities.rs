@@ -8,9 +8,9 @@ use ballet_store::ledger::event::Encoded;
 use uuid::Uuid;
 
 use crate::declare::erased::codec::assemble;
-use crate::declare::event::encoded;
-use crate::declare::failure::Failure;
-use crate::declare::json;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::json;
+use crate::declare::handler::json::encoded;
 
 /// The most entities of one page, and the most bytes of their states. A single state may be bigger.
 const PAGE_ENTITIES: usize = 50;

@@ -9,10 +9,10 @@ use crate::declare::erased::codec::{
     assemble, decode_all, decode_stored, encode_compensated, encode_outcome,
 };
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, Future};
-use crate::declare::item::Item;
-use crate::declare::row_locks::Rows;
-use crate::declare::step::{Compensate, Step};
-use crate::declare::tx::Tx;
+use crate::declare::handler::item::Item;
+use crate::declare::handler::tx::Tx;
+use crate::declare::step::row_locks::Rows;
+use crate::declare::step::step::{Compensate, Step};
 
 /// A [`Step`], with its compensation if it has one.
 pub(crate) struct LocalHandlers {

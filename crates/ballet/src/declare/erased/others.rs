@@ -7,12 +7,12 @@ use ballet_store::ledger::event::Encoded;
 
 use crate::declare::erased::codec::assemble;
 use crate::declare::erased::outcome::Future;
-use crate::declare::event::encoded;
-use crate::declare::failure::Failure;
-use crate::declare::owner::Owner;
-use crate::declare::projection::Projection;
-use crate::declare::retry::Retry;
-use crate::declare::tx::Tx;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::json::encoded;
+use crate::declare::handler::tx::Tx;
+use crate::declare::step::owner::Owner;
+use crate::declare::step::projection::Projection;
+use crate::declare::step::retry::Retry;
 
 /// An owner without its type.
 pub(crate) trait AnyOwner: Send + Sync {

@@ -3,7 +3,7 @@
 use ballet_store::ledger::event::Encoded;
 use futures_util::future::BoxFuture;
 
-use crate::declare::failure::Failure;
+use crate::declare::handler::failure::Failure;
 
 /// The future of a handler.
 pub(crate) type Future<'a, T> = BoxFuture<'a, Result<T, Failure>>;

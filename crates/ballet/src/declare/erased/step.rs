@@ -5,16 +5,16 @@ use std::fmt;
 use ballet_core::{AnyEvent, Event, EventSchema, StepKind, StepPart, Trigger};
 use sqlx::PgConnection;
 
-use crate::declare::bulk::BulkTx;
 use crate::declare::erased::bulk::BulkHandlers;
 use crate::declare::erased::call::CallHandlers;
 use crate::declare::erased::local::LocalHandlers;
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, no_compensation};
-use crate::declare::failure::Failure;
-use crate::declare::item::Item;
-use crate::declare::retry::Retry;
-use crate::declare::row_locks::Rows;
-use crate::declare::tx::Tx;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::item::Item;
+use crate::declare::handler::tx::Tx;
+use crate::declare::step::bulk::BulkTx;
+use crate::declare::step::retry::Retry;
+use crate::declare::step::row_locks::Rows;
 
 /// A step without its types.
 pub(crate) struct AnyStep {

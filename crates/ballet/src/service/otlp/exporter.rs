@@ -14,7 +14,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
 use tokio::sync::{mpsc, watch};
 
-use crate::engine::guard::panic_message;
+use crate::engine::handlers::guard::panic_message;
 use crate::engine::stopping::stopped;
 use crate::outgoing::spans::{Kind, Span, Spans};
 

@@ -1,0 +1,11 @@
+//! What handlers work with: their view of a transaction, its events, and their failures.
+
+pub(crate) mod clock;
+pub(crate) mod copy_reads;
+pub(crate) mod database_wait;
+pub(crate) mod failure;
+pub(crate) mod item;
+pub(crate) mod json;
+pub(crate) mod spans;
+pub(crate) mod tx;
+pub(crate) mod witness;

@@ -1,0 +1,183 @@
+//! The view of a handler: its transaction, the time, new ids, and its saga.
+
+use ballet_core::id::derived_in_saga;
+use ballet_core::{Event, MessageId, SagaId};
+use ballet_store::ledger::event::Encoded;
+use ballet_store::outbox::event::Emitted;
+use ballet_store::trace::Trace;
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::declare::handler::clock::Clock;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::item::{Item, Lineage};
+use crate::declare::handler::json::encoded;
+use crate::declare::handler::witness::Witness;
+
+/// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and the
+/// outbox commit together. A handler uses no other clock, no other randomness and no network.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    db: &'a mut PgConnection,
+    scope: &'a mut Scope,
+}
+
+/// The context of a transaction, and the events that it collects.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) clock: Clock,
+    pub(crate) now: Timestamp,
+    pub(crate) saga_id: Option<SagaId>,
+    pub(crate) cause: Option<MessageId>,
+    pub(crate) trace: Option<Trace>,
+    pub(crate) emitted: Vec<Emitted>,
+    pub(crate) witness: Witness,
+}
+
+impl Scope {
+    pub(crate) fn new(clock: Clock) -> Self {
+        let now = clock.now();
+        let (emitted, witness) = (Vec::new(), Witness::default());
+        Self { clock, now, saga_id: None, cause: None, trace: None, emitted, witness }
+    }
+
+    /// Sets the saga and the message that later events belong to.
+    pub(crate) fn enter(
+        &mut self,
+        saga_id: Option<SagaId>,
+        cause: Option<MessageId>,
+        trace: Option<Trace>,
+    ) {
+        self.saga_id = saga_id;
+        self.cause = cause;
+        self.trace = trace;
+    }
+
+    /// Emits an event that belongs to the transaction as a whole.
+    pub(crate) fn emit(&mut self, event: Encoded) -> MessageId {
+        self.emit_noted(event, None)
+    }
+
+    fn emit_noted(&mut self, event: Encoded, noted: Option<u32>) -> MessageId {
+        let message_id = MessageId(self.clock.draw(self.now));
+        self.emitted.push(Emitted {
+            message_id,
+            event,
+            saga_id: self.saga_id,
+            causation_id: self.cause,
+            trace: self.trace.clone(),
+            noted,
+        });
+        message_id
+    }
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(db: &'a mut PgConnection, scope: &'a mut Scope) -> Self {
+        Self { db, scope }
+    }
+
+    /// Returns the connection of the transaction. The framework commits or rolls back.
+    pub fn db(&mut self) -> &mut PgConnection {
+        self.scope.witness.statements();
+        self.db
+    }
+
+    /// Runs statements that may fail, for example on a named constraint. If they fail, only they
+    /// are rolled back, and the transaction goes on. Without `attempt`, an ignored error breaks the
+    /// whole transaction.
+    ///
+    /// ```
+    /// # use ballet::{Tx, broken_constraint};
+    /// # async fn example(tx: &mut Tx<'_>) -> Result<bool, ballet::Failure> {
+    /// let added = tx
+    ///     .attempt(async |db| sqlx::query("insert into seat values (7)").execute(db).await)
+    ///     .await;
+    /// match added {
+    ///     Ok(_) => Ok(true),
+    ///     Err(error) if broken_constraint(&error) == Some("seat_taken_once") => Ok(false),
+    ///     Err(error) => Err(error.into()),
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The error of the statements.
+    pub async fn attempt<T>(
+        &mut self,
+        statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        self.scope.witness.statements();
+        sqlx::query("savepoint attempt").execute(&mut *self.db).await?;
+        let result = statements(self.db).await;
+        let end = if result.is_ok() {
+            "release savepoint attempt"
+        } else {
+            "rollback to savepoint attempt"
+        };
+        sqlx::query(end).execute(&mut *self.db).await?;
+        result
+    }
+
+    /// Returns the time, which is the same throughout the transaction.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.scope.now
+    }
+
+    /// Returns a new id (UUIDv7), for example `tx.new_id::<ShipmentId>()`.
+    #[must_use]
+    pub fn new_id<Id: From<Uuid>>(&self) -> Id {
+        self.scope.clock.draw(self.scope.now).into()
+    }
+
+    /// Returns the id of what there is once in the current saga under this name, for example
+    /// `tx.id_in_saga::<ShipmentId>("shipment")`. It is the same whenever the step runs, also after
+    /// the database was restored from a backup: so what others have heard of it stays true. Outside
+    /// of sagas it is a new id.
+    #[must_use]
+    pub fn id_in_saga<Id: From<Uuid>>(&self, name: &str) -> Id {
+        match self.scope.saga_id {
+            Some(saga_id) => derived_in_saga(saga_id, name).into(),
+            None => self.new_id(),
+        }
+    }
+
+    /// Returns the current saga, or `None` for an event outside of sagas.
+    #[must_use]
+    pub fn saga_id(&self) -> Option<SagaId> {
+        self.scope.saga_id
+    }
+
+    /// Returns the view of one item of a run.
+    pub(crate) fn enter<E>(&mut self, item: &Item<E>) -> Tx<'_> {
+        let Lineage { cause, trace } = item.lineage.clone();
+        self.scope.enter(Some(item.saga_id), cause, trace);
+        Tx::new(self.db, self.scope)
+    }
+
+    /// Returns an item with the saga and message of this view.
+    pub(crate) fn item<E>(&self, event: E) -> Result<Item<E>, Failure> {
+        let saga_id =
+            self.scope.saga_id.ok_or_else(|| Failure::permanent("a step runs without a saga"))?;
+        let lineage = Lineage { cause: self.scope.cause, trace: self.scope.trace.clone() };
+        Ok(Item { saga_id, event, lineage })
+    }
+
+    /// Publishes an event in addition to a step's outcome, once the transaction has committed. An
+    /// event that is published after a savepoint is taken back with it. The participant declares
+    /// the event with [`Participant::publishes`](crate::Participant::publishes).
+    ///
+    /// # Errors
+    ///
+    /// A permanent failure if the event cannot be encoded as JSON; a failure of the transaction.
+    pub async fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
+        let event = encoded(event)?;
+        let Scope { witness, emitted, .. } = &mut *self.scope;
+        let noted = witness.note(self.db, emitted).await?;
+        self.scope.emit_noted(event, noted);
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! The traits that decide how a step may be declared. A wrong declaration fails to compile, with an
+//! error message of ours.
+
+use std::sync::Arc;
+
+use ballet_core::{Never, Saga, StepKind};
+
+use crate::declare::erased::bulk::{AnyBulkCompensation, BulkHandlers};
+use crate::declare::erased::call::{AnyCallCompensation, CallHandlers};
+use crate::declare::erased::local::{AnyLocalCompensation, LocalHandlers};
+use crate::declare::erased::step::{ErasedStep, Handlers};
+use crate::declare::step::bulk::{BulkCompensate, BulkStep};
+use crate::declare::step::call_step::{CallCompensate, CallStep};
+use crate::declare::step::step::{Compensate, Step};
+
+/// Marks a [`Step`].
+#[derive(Debug)]
+pub enum Local {}
+
+/// Marks a [`CallStep`].
+#[derive(Debug)]
+pub enum Outside {}
+
+/// Marks a [`BulkStep`].
+#[derive(Debug)]
+pub enum Bulk {}
+
+/// A step that can be undone, for [`compensatable`](crate::SagaSteps::compensatable) and
+/// [`pivot`](crate::SagaSteps::pivot).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no compensation",
+    label = "a compensatable step, and a pivot, needs one",
+    note = "write `impl Compensate for {Self}` beside `impl Step for {Self}`; for a `CallStep`, write `impl CallCompensate for {Self}`; for a `BulkStep`, `impl BulkCompensate for {Self}`",
+    note = "a step that never has to be compensated, because nothing can be refused after it, is declared with `.retriable(..)`"
+)]
+pub trait Compensatable<Via> {
+    #[doc(hidden)]
+    fn erase(self, kind: StepKind) -> ErasedStep;
+}
+
+/// A step that cannot refuse, for [`retriable`](crate::SagaSteps::retriable).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` may refuse, so it cannot be a retriable step",
+    label = "a retriable step goes on until it is done",
+    note = "after the pivot nothing can be compensated: set `type Refused = Never`, or move the step before the pivot and declare it with `.compensatable(..)`"
+)]
+pub trait Retriable<Via> {
+    #[doc(hidden)]
+    fn erase(self, kind: StepKind) -> ErasedStep;
+}
+
+/// A step that starts a saga of its owner, for [`starts`](crate::OwnerSteps::starts).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot begin the saga `{Sg}`: its refusal is not the saga's abort",
+    label = "what an owner refuses at the start, it aborts",
+    note = "set `type Refused` to the `type Abort` of `impl Saga for {Sg}`"
+)]
+pub trait Starts<Sg, Via> {
+    #[doc(hidden)]
+    fn erase(self) -> ErasedStep;
+}
+
+/// A step that records the pivot's outcome, for [`decides`](crate::OwnerSteps::decides).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` may refuse, so it cannot record the pivot's outcome",
+    label = "a record states what has happened",
+    note = "set `type Refused = Never`: what can still be refused comes before the pivot"
+)]
+pub trait Decides<Via> {
+    #[doc(hidden)]
+    fn erase(self) -> ErasedStep;
+}
+
+impl<Sg: Saga, S: Step<Refused = Sg::Abort>> Starts<Sg, Local> for S {
+    fn erase(self) -> ErasedStep {
+        local(Arc::new(self), StepKind::Origin, None)
+    }
+}
+
+impl<Sg: Saga, S: BulkStep<Refused = Sg::Abort>> Starts<Sg, Bulk> for S {
+    fn erase(self) -> ErasedStep {
+        bulk(Arc::new(self), StepKind::Origin, None)
+    }
+}
+
+impl<S: Step<Refused = Never>> Decides<Local> for S {
+    fn erase(self) -> ErasedStep {
+        local(Arc::new(self), StepKind::Decision, None)
+    }
+}
+
+impl<S: BulkStep<Refused = Never>> Decides<Bulk> for S {
+    fn erase(self) -> ErasedStep {
+        bulk(Arc::new(self), StepKind::Decision, None)
+    }
+}
+
+impl<S: Compensate> Compensatable<Local> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        let step = Arc::new(self);
+        local(Arc::clone(&step), kind, Some(step)).compensated::<S::Compensated>()
+    }
+}
+
+impl<S: CallCompensate> Compensatable<Outside> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        let step = Arc::new(self);
+        outside(Arc::clone(&step), kind, Some(step)).compensated::<S::Compensated>()
+    }
+}
+
+impl<S: BulkCompensate> Compensatable<Bulk> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        let step = Arc::new(self);
+        bulk(Arc::clone(&step), kind, Some(step)).compensated::<S::Compensated>()
+    }
+}
+
+impl<S: Step<Refused = Never>> Retriable<Local> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        local(Arc::new(self), kind, None)
+    }
+}
+
+impl<S: CallStep<Refused = Never>> Retriable<Outside> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        outside(Arc::new(self), kind, None)
+    }
+}
+
+impl<S: BulkStep<Refused = Never>> Retriable<Bulk> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        bulk(Arc::new(self), kind, None)
+    }
+}
+
+fn local<S: Step>(
+    step: Arc<S>,
+    kind: StepKind,
+    compensation: Option<Arc<dyn AnyLocalCompensation>>,
+) -> ErasedStep {
+    let handlers = Handlers::Local(LocalHandlers { step, compensation });
+    ErasedStep::new::<S::On, S::Done, S::Refused>(S::NAME, kind, S::RETRY, S::key, handlers)
+}
+
+fn outside<S: CallStep>(
+    step: Arc<S>,
+    kind: StepKind,
+    compensation: Option<Arc<dyn AnyCallCompensation>>,
+) -> ErasedStep {
+    let handlers = Handlers::Call(CallHandlers { name: S::NAME, step, compensation });
+    ErasedStep::new::<S::On, S::Done, S::Refused>(S::NAME, kind, S::RETRY, S::key, handlers)
+}
+
+fn bulk<S: BulkStep>(
+    step: Arc<S>,
+    kind: StepKind,
+    compensation: Option<Arc<dyn AnyBulkCompensation>>,
+) -> ErasedStep {
+    let handlers = Handlers::Bulk(BulkHandlers { name: S::NAME, step, compensation });
+    ErasedStep::new::<S::On, S::Done, S::Refused>(S::NAME, kind, S::RETRY, S::key, handlers)
+}

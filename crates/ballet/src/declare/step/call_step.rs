@@ -1,0 +1,198 @@
+//! Steps that call an external system: a card processor, a carrier.
+//!
+//! A call never runs inside a transaction. The transaction that handles the trigger stores the
+//! request with an idempotency key. A worker makes the call, and another transaction handles the
+//! answer. A call without an answer is repeated under the same key until the answer is known, so an
+//! external effect is never assumed not to have happened.
+
+use std::future::Future;
+use std::time::Duration;
+
+use ballet_core::{Event, Trigger};
+use ballet_store::calls::key::CallKey;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::tx::Tx;
+use crate::declare::step::retry::Retry;
+use crate::declare::step::step::{Compensated, Outcome};
+
+/// Whether a call is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask<Request, Known> {
+    /// Make this call.
+    Call(Request),
+    /// No call is needed; the outcome is known.
+    Known(Known),
+}
+
+/// Makes a call with this request.
+///
+/// # Errors
+///
+/// Never. It returns a `Result` so it can be the last expression of `request`.
+pub fn call<Request, Known>(request: Request) -> Result<Ask<Request, Known>, Failure> {
+    Ok(Ask::Call(request))
+}
+
+/// Returns an outcome that is known without a call.
+///
+/// # Errors
+///
+/// The failure of the given outcome.
+pub fn known<Request, Known>(
+    outcome: Result<Known, Failure>,
+) -> Result<Ask<Request, Known>, Failure> {
+    outcome.map(Ask::Known)
+}
+
+/// A step whose outcome an external system decides.
+///
+/// The three parts run in this order: `request` in a transaction, `call` outside of any
+/// transaction, and `answered` in a transaction of its own. Each takes effect at most once per
+/// saga, except that `call` may be repeated under the same key.
+pub trait CallStep: Send + Sync + 'static {
+    /// The step's name: verb and noun, `authorize_payment`.
+    const NAME: &'static str;
+    /// The event that triggers the step, or a tuple of events that it joins.
+    type On: Trigger;
+    /// The event that reports the step as done.
+    type Done: Event;
+    /// The event that reports a business "no"; [`Never`](crate::Never) if there is none.
+    type Refused: Event;
+    /// How often the step is retried when its database part fails. The call itself is repeated
+    /// until it is answered.
+    const RETRY: Retry = Retry::DEFAULT;
+    /// How long one attempt at the call, or at the compensation's call, may take. After this the
+    /// answer counts as unknown, and the call is made again. At most an hour.
+    const CALL_TIME: Duration = Duration::from_secs(30);
+    /// The request, stored as JSON until the answer is known.
+    type Request: Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// The answer of the other side. A "no" is an answer, not a failure.
+    type Answer: Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// Distinguishes the repetitions of a step in one saga. See [`Step::key`](crate::Step::key).
+    #[must_use]
+    fn key(_on: &Self::On) -> Option<String> {
+        None
+    }
+
+    /// Creates the request, given the trigger.
+    fn request(
+        &self,
+        tx: &mut Tx<'_>,
+        on: Self::On,
+    ) -> impl Future<Output = RequestResult<Self>> + Send;
+
+    /// Makes the call. A failure means that the outcome is unknown, and the call is repeated later
+    /// under the same key. [`Failure::not_yet`] says that the other side has no outcome yet, and
+    /// [`Unit::ask_again`](crate::Unit::ask_again) makes the call again when there is a hint that it
+    /// has. [`Failure::permanent`] says that the other side does not take this request, however often
+    /// it is repeated. Two calls with the same key may run at the same time.
+    fn call(
+        &self,
+        key: CallKey,
+        request: &Self::Request,
+    ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
+
+    /// Whether [`look_up`](Self::look_up) can tell what became of a call.
+    fn looks_up(&self) -> bool {
+        false
+    }
+
+    /// Asks what became of the call under this key, without making it: `None` if nothing was done,
+    /// and nothing is under way. Asked before a call of an aborted saga is made after all, when the
+    /// other side does not take a request again and again, and when it may have forgotten the key.
+    /// Only asked if the step [`looks_up`](Self::looks_up).
+    fn look_up(
+        &self,
+        _key: CallKey,
+        _request: &Self::Request,
+    ) -> impl Future<Output = Result<Option<Self::Answer>, Failure>> + Send {
+        async { Err(Failure::transient("the step cannot look it up")) }
+    }
+
+    /// The answer that stands for a request which the other side does not take, given why it does
+    /// not: a "no", in general. It counts once the request was not taken several times and
+    /// [`look_up`](Self::look_up) has said that nothing was done. `None` if a person has to look: the
+    /// call is listed as stuck, and made again.
+    fn not_taken(&self, _request: &Self::Request, _why: &str) -> Option<Self::Answer> {
+        None
+    }
+
+    /// How long the other side remembers a key; `None` if for as long as we may ask. A call, or a
+    /// compensation's call, that is older is not made again, because that could repeat its effect. It
+    /// is looked up, and without an answer it is listed as stuck.
+    fn keys_kept(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Handles the answer.
+    fn answered(
+        &self,
+        tx: &mut Tx<'_>,
+        request: Self::Request,
+        answer: Self::Answer,
+    ) -> impl Future<Output = CallStepResult<Self>> + Send;
+}
+
+/// Undoes a [`CallStep`] by another external call.
+pub trait CallCompensate: CallStep {
+    /// The event that reports the step as undone.
+    type Compensated: Event;
+    /// The request that undoes the step.
+    type UndoRequest: Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// The answer of the other side. It is a success if the effect has already ended by itself.
+    type UndoAnswer: Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// Creates the request that undoes the step, given the event that the step emitted.
+    fn compensate_request(
+        &self,
+        tx: &mut Tx<'_>,
+        done: Self::Done,
+    ) -> impl Future<Output = CompensateRequestResult<Self>> + Send;
+
+    /// Makes the call. A failure means that the outcome is unknown. See [`CallStep::call`].
+    fn compensate_call(
+        &self,
+        key: CallKey,
+        request: &Self::UndoRequest,
+    ) -> impl Future<Output = Result<Self::UndoAnswer, Failure>> + Send;
+
+    /// Asks what became of the call, without making it. See [`CallStep::look_up`].
+    fn compensate_look_up(
+        &self,
+        _key: CallKey,
+        _request: &Self::UndoRequest,
+    ) -> impl Future<Output = Result<Option<Self::UndoAnswer>, Failure>> + Send {
+        async { Err(Failure::transient("the step cannot look it up")) }
+    }
+
+    /// Handles the answer.
+    fn compensate_answered(
+        &self,
+        tx: &mut Tx<'_>,
+        request: Self::UndoRequest,
+        answer: Self::UndoAnswer,
+    ) -> impl Future<Output = CallCompensateResult<Self>> + Send;
+}
+
+/// The result of [`CallStep::answered`].
+pub type CallStepResult<S> =
+    Result<Outcome<<S as CallStep>::Done, <S as CallStep>::Refused>, Failure>;
+
+/// The result of [`CallStep::request`]: [`call`] or [`known`].
+pub type RequestResult<S> = Result<
+    Ask<<S as CallStep>::Request, Outcome<<S as CallStep>::Done, <S as CallStep>::Refused>>,
+    Failure,
+>;
+
+/// The result of [`CallCompensate::compensate_answered`].
+pub type CallCompensateResult<S> = Result<Compensated<<S as CallCompensate>::Compensated>, Failure>;
+
+/// The result of [`CallCompensate::compensate_request`]: [`call`] or [`known`].
+pub type CompensateRequestResult<S> = Result<
+    Ask<<S as CallCompensate>::UndoRequest, Compensated<<S as CallCompensate>::Compensated>>,
+    Failure,
+>;

@@ -1,0 +1,191 @@
+//! Steps and their compensations.
+
+use std::future::Future;
+
+use ballet_core::{Event, Trigger};
+use sqlx::PgConnection;
+
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::item::Item;
+use crate::declare::handler::tx::Tx;
+use crate::declare::step::retry::Retry;
+use crate::declare::step::row_locks::Rows;
+
+/// One service's local part of a saga. An event triggers it, and it ends with an outcome event.
+///
+/// `run` takes effect at most once per saga, even if messages arrive twice, late or out of order.
+/// It runs inside the service's transaction: its writes commit together with its outcome, or not at
+/// all. For work outside of the database, see [`CallStep`](crate::calls::CallStep).
+///
+/// ```
+/// # use ballet::*;
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderPlaced { seats: u32 }
+/// # impl Event for OrderPlaced {
+/// #     const TYPE: EventType = EventType::in_saga("orders.order_placed.v1");
+/// # }
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SeatsHeld { seats: u32 }
+/// # impl Event for SeatsHeld {
+/// #     const TYPE: EventType = EventType::in_saga("hall.seats_held.v1");
+/// # }
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SoldOut {}
+/// # impl Event for SoldOut { const TYPE: EventType = EventType::in_saga("hall.sold_out.v1"); }
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SeatsFreed { seats: u32 }
+/// # impl Event for SeatsFreed {
+/// #     const TYPE: EventType = EventType::in_saga("hall.seats_freed.v1");
+/// # }
+/// /// Holds the seats, or refuses when the hall is full.
+/// struct HoldSeats;
+///
+/// impl Step for HoldSeats {
+///     const NAME: &'static str = "hold_seats";
+///     type On = OrderPlaced;
+///     type Done = SeatsHeld;
+///     type Refused = SoldOut;
+///
+///     async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
+///         let taken = sqlx::query("update hall set free = free - $1 where free >= $1")
+///             .bind(i64::from(order.seats))
+///             .execute(tx.db())
+///             .await?;
+///         if taken.rows_affected() == 1 {
+///             done(SeatsHeld { seats: order.seats })
+///         } else {
+///             refused(SoldOut {})
+///         }
+///     }
+/// }
+///
+/// impl Compensate for HoldSeats {
+///     type Compensated = SeatsFreed;
+///
+///     async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> CompensateResult<Self> {
+///         sqlx::query("update hall set free = free + $1")
+///             .bind(i64::from(held.seats))
+///             .execute(tx.db())
+///             .await?;
+///         compensated(SeatsFreed { seats: held.seats })
+///     }
+/// }
+/// ```
+pub trait Step: Send + Sync + 'static {
+    /// The step's name in the ledger, in metrics and on pages: verb and noun, `reserve_stock`.
+    const NAME: &'static str;
+    /// The event that triggers the step, or a tuple of events that it joins.
+    type On: Trigger;
+    /// The event that reports the step as done.
+    type Done: Event;
+    /// The event that reports a business "no"; [`Never`](crate::Never) if there is none.
+    type Refused: Event;
+
+    /// How often a failed step is retried.
+    const RETRY: Retry = Retry::DEFAULT;
+
+    /// Distinguishes the repetitions of a step in one saga; see
+    /// [`repeating`](crate::SagaSteps::repeating). A step that runs once has no key, and a join
+    /// cannot have one.
+    #[must_use]
+    fn key(_on: &Self::On) -> Option<String> {
+        None
+    }
+
+    /// Names the rows that the step will touch for these triggers, which come from all sagas of a
+    /// batch. The names prevent deadlocks between transactions that touch the same rows. Only rows
+    /// that several sagas touch, in several lanes or replicas, need a name. The function may read,
+    /// but takes no locks: the framework takes them before any handler runs. It is not called for a
+    /// join.
+    fn touches(
+        _db: &mut PgConnection,
+        _on: &[Item<&Self::On>],
+    ) -> impl Future<Output = Result<Rows, Failure>> + Send {
+        async { Ok(Rows::none()) }
+    }
+
+    /// Runs the step.
+    fn run(&self, tx: &mut Tx<'_>, on: Self::On) -> impl Future<Output = StepResult<Self>> + Send;
+}
+
+/// Undoes a step when its saga is aborted.
+pub trait Compensate: Step {
+    /// The event that reports the step as undone.
+    type Compensated: Event;
+
+    /// Names the rows that the compensation will touch. See [`Step::touches`].
+    fn compensate_touches(
+        _db: &mut PgConnection,
+        _done: &[Item<Self::Done>],
+    ) -> impl Future<Output = Result<Rows, Failure>> + Send {
+        async { Ok(Rows::none()) }
+    }
+
+    /// Undoes the step, given the event that it emitted. It takes effect at most once, runs only if
+    /// the step took effect, and never before the later steps of the same service are undone. It
+    /// cannot refuse.
+    fn compensate(
+        &self,
+        tx: &mut Tx<'_>,
+        done: Self::Done,
+    ) -> impl Future<Output = CompensateResult<Self>> + Send;
+}
+
+/// The outcome of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome<D, R> {
+    /// The step took effect.
+    Done(D),
+    /// A business "no". Rows that the step wrote before are kept, so a step should refuse before it
+    /// writes.
+    Refused(R),
+}
+
+/// The outcome of a compensation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compensated<U> {
+    /// Undone; the event informs the other services.
+    With(U),
+    /// There was nothing left to undo, and there is no event.
+    Silently,
+}
+
+/// The result of [`Step::run`].
+pub type StepResult<S> = Result<Outcome<<S as Step>::Done, <S as Step>::Refused>, Failure>;
+
+/// The result of [`Compensate::compensate`].
+pub type CompensateResult<S> = Result<Compensated<<S as Compensate>::Compensated>, Failure>;
+
+/// Returns the outcome of a step that took effect.
+///
+/// # Errors
+///
+/// Never. It returns a `Result` so it can be the last expression of a step.
+pub fn done<D, R>(event: D) -> Result<Outcome<D, R>, Failure> {
+    Ok(Outcome::Done(event))
+}
+
+/// Returns the outcome of a step that refuses.
+///
+/// # Errors
+///
+/// Never. It returns a `Result` so it can be the last expression of a step.
+pub fn refused<D, R>(event: R) -> Result<Outcome<D, R>, Failure> {
+    Ok(Outcome::Refused(event))
+}
+
+/// Returns the outcome of a compensation that has undone its step.
+///
+/// # Errors
+///
+/// Never. It returns a `Result` so it can be the last expression of a compensation.
+pub fn compensated<U>(event: U) -> Result<Compensated<U>, Failure> {
+    Ok(Compensated::With(event))
+}
+
+/// Returns the outcome of a compensation that found nothing to undo.
+///
+/// # Errors
+///
+/// Never. It returns a `Result` so it can be the last expression of a compensation.
+pub fn compensated_silently<U>() -> Result<Compensated<U>, Failure> {
+    Ok(Compensated::Silently)
+}

@@ -1,0 +1,240 @@
+//! The calls of one step, or of its compensation: how many are held and made at a time. Those that
+//! were asked before are in a line of their own.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ballet_store::calls::claims::{Reach, Room};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+use crate::engine::calls::provider::Provider;
+
+/// How long a claimed call may wait in memory for its turn.
+const WAIT: Duration = Duration::from_secs(30);
+/// While the provider answers, this many times as many calls are held as are made at a time.
+const HELD: usize = 8;
+
+/// Whose calls a line holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LineOf {
+    pub(crate) step: &'static str,
+    pub(crate) undo: bool,
+    /// The most calls that are made at a time.
+    pub(crate) limit: usize,
+    pub(crate) time_limit: Duration,
+}
+
+/// The calls of one step, or of its compensation: those that were asked before, or those that were not.
+#[derive(Debug)]
+pub(crate) struct Line {
+    of: LineOf,
+    is_repeated: bool,
+    /// Those of both lines.
+    permits: Arc<Semaphore>,
+    /// Of a line of calls that were asked before: the others always find some.
+    own_permits: Option<Semaphore>,
+    pace: Mutex<Pace>,
+}
+
+/// The turn of a call.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    _own: Option<SemaphorePermit<'a>>,
+    _of_both: SemaphorePermit<'a>,
+}
+
+#[derive(Debug, Default)]
+struct Pace {
+    /// The number of calls that are made, wait for their turn, or have an answer that is not
+    /// committed.
+    held: usize,
+    provider: Provider,
+    /// When to look for due calls, if some are expected.
+    look_at: Option<Instant>,
+    /// Whether calls may wait in the table for room. New calls then queue behind them.
+    is_behind: bool,
+}
+
+impl Line {
+    /// The line of the calls that were not asked before, and that of those that were.
+    pub(crate) fn of(of: LineOf) -> [Self; 2] {
+        let permits = Arc::new(Semaphore::new(of.limit));
+        // A quarter is kept for first attempts.
+        let most_repeated = of.limit.saturating_sub(of.limit.div_ceil(4)).max(1);
+        [None, Some(Semaphore::new(most_repeated))].map(|own_permits| {
+            let (permits, pace) = (Arc::clone(&permits), Mutex::default());
+            Self { of, is_repeated: own_permits.is_some(), permits, own_permits, pace }
+        })
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_of(&self, step: &str, undo: bool, is_repeated: bool) -> bool {
+        self.of.step == step && self.of.undo == undo && self.is_repeated == is_repeated
+    }
+
+    /// How long one attempt may take.
+    pub(crate) const fn time_limit(&self) -> Duration {
+        self.of.time_limit
+    }
+
+    /// How long a call is claimed.
+    pub(crate) const fn claim_time(&self) -> Duration {
+        self.of.time_limit.saturating_add(WAIT)
+    }
+
+    /// Returns the longest time to the next claim of a call: its longest pause, or its claim.
+    pub(crate) fn reach(&self, longest_pause: Duration) -> Reach {
+        let longest = self.claim_time().max(longest_pause);
+        Reach { step: self.of.step, undo: self.of.undo, longest }
+    }
+
+    /// Waits for the turn of a call.
+    pub(crate) async fn turn(&self) -> Option<Turn<'_>> {
+        let own = match &self.own_permits {
+            Some(permits) => Some(permits.acquire().await.ok()?),
+            None => None,
+        };
+        Some(Turn { _own: own, _of_both: self.permits.acquire().await.ok()? })
+    }
+
+    /// Whether a new call may be held without a look at the table. If not, it waits there. While
+    /// calls wait there for room, no new call overtakes them: each freed place would be taken at
+    /// once, and they would wait as long as the line is busy. But while all of them fail, one does now
+    /// and then: what fails may be their own fault.
+    pub(crate) fn has_room_for_new(&self) -> bool {
+        let mut pace = self.pace();
+        if pace.provider.is_away() {
+            return pace.held < self.of.limit && pace.provider.begin_probe(Instant::now());
+        }
+        let is_full = pace.held >= self.most_held(&pace);
+        let is_late = pace.look_at.is_some_and(|at| self.count(&pace) == 0 && at <= Instant::now());
+        pace.is_behind |= is_full || is_late;
+        !pace.is_behind
+    }
+
+    pub(crate) fn add(&self) {
+        self.pace().held += 1;
+    }
+
+    /// Removes a call. Returns true if that makes room for which calls may wait.
+    pub(crate) fn remove(&self) -> bool {
+        let mut pace = self.pace();
+        pace.held = pace.held.saturating_sub(1);
+        pace.look_at.is_some() && self.count(&pace) > 0
+    }
+
+    /// Returns the number of calls for which there is room.
+    fn count(&self, pace: &Pace) -> usize {
+        let most = self.most_held(pace);
+        // Few large portions cost less than many small ones.
+        if pace.provider.is_away() || pace.held <= most / 2 {
+            most.saturating_sub(pace.held)
+        } else {
+            0
+        }
+    }
+
+    /// Returns how many calls may be held: those that are made, and some that wait for their turn
+    /// while the provider answers.
+    fn most_held(&self, pace: &Pace) -> usize {
+        if pace.provider.is_away() { self.portion() } else { self.of.limit.saturating_mul(HELD) }
+    }
+
+    /// The number of calls that are tried at a time while the provider is away: the two lines of a
+    /// step share the limit.
+    fn portion(&self) -> usize {
+        self.of.limit.div_ceil(2)
+    }
+
+    /// Returns the room for due calls, if it is time to look for them.
+    pub(crate) fn rooms(&self, now: Instant, all_look: bool) -> Vec<Room> {
+        let Some(count) = self.count_now(now, all_look) else { return Vec::new() };
+        let room = |newest_first, count| Room {
+            step: self.of.step,
+            undo: self.of.undo,
+            is_repeated: self.is_repeated,
+            newest_first,
+            count,
+            claim_for: self.claim_time(),
+        };
+        // While all fail, what fails may be their own fault. So one that has just come waits neither
+        // behind a burst of those nor behind those that have failed for long; nor are they forgotten
+        // over new ones.
+        let newest = self.pace().provider.half_of(count);
+        let rooms = [room(false, count - newest), room(true, newest)];
+        rooms.into_iter().filter(|room| room.count > 0).collect()
+    }
+
+    fn count_now(&self, now: Instant, all_look: bool) -> Option<usize> {
+        let mut pace = self.pace();
+        let is_time = pace.look_at.is_some_and(|at| at <= now);
+        let is_early = pace.provider.not_before().is_some_and(|at| at > now);
+        let count = self.count(&pace);
+        if !(all_look || is_time) || is_early {
+            return None;
+        }
+        if count == 0 {
+            // The look waits for room.
+            (pace.is_behind, pace.look_at) = (true, Some(now));
+            return None;
+        }
+        pace.look_at = pace.look_at.filter(|at| *at > now);
+        Some(count)
+    }
+
+    /// Returns when to look for due calls, if some are expected and there is room.
+    pub(crate) fn next_look(&self) -> Option<Instant> {
+        let pace = self.pace();
+        let at = pace.look_at.filter(|_| self.count(&pace) > 0)?;
+        Some(pace.provider.not_before().map_or(at, |not_before| not_before.max(at)))
+    }
+
+    /// Makes the line look for due calls at this time, or before.
+    pub(crate) fn look_at(&self, at: Instant) {
+        let mut pace = self.pace();
+        pace.look_at = Some(pace.look_at.map_or(at, |before| before.min(at)));
+    }
+
+    /// Notes how many due calls were found in the room for `count`.
+    pub(crate) fn looked(&self, count: usize, found: usize) {
+        let now = Instant::now();
+        let mut pace = self.pace();
+        if found > 0 {
+            pace.provider.begin_portion(now);
+        }
+        // One may have been found twice.
+        pace.is_behind = found >= if self.is_repeated { count.div_ceil(2) } else { count };
+        if pace.is_behind {
+            // There may be more.
+            pace.look_at = Some(now);
+        }
+    }
+
+    /// Notes that the provider answered. Returns true if it counted as away.
+    pub(crate) fn answered(&self) -> bool {
+        let mut pace = self.pace();
+        let was_away = pace.provider.answered();
+        if was_away {
+            pace.look_at = Some(Instant::now());
+        }
+        was_away
+    }
+
+    /// Notes that the provider counts as away, by what others found.
+    pub(crate) fn be_away(&self) {
+        self.pace().provider.be_away();
+    }
+
+    /// Notes a failed attempt. Returns true if the provider counts as away from now on.
+    pub(crate) fn failed(&self) -> bool {
+        self.pace().provider.failed(self.of.limit)
+    }
+}
+
+#[cfg(test)]
+#[path = "line_tests.rs"]
+mod tests;

@@ -1,0 +1,293 @@
+//! The external calls that this process holds, and how many of each step it makes at a time.
+//!
+//! A call is held from its claim until its answer is committed or its failure is recorded. The calls
+//! of one step form a line, and those of its compensation another one. So a provider that hangs
+//! holds up its own line only, and a compensation never waits for a step. Calls that failed before
+//! have lines apart, so a call's first attempt never waits behind those.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ballet_store::calls::claims::{Reach, Room};
+use ballet_store::calls::key::CallKey;
+use ballet_store::calls::stored::NewCall;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
+
+use crate::declare::erased::step::Handlers;
+use crate::engine::calls::line::{Line, LineOf};
+use crate::engine::registry::Registry;
+
+/// How often every line looks for calls that are due: those of processes that are gone, and those
+/// that other processes had no room for.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The number of remembered calls whose answers may have crashed the database.
+const MOST_SUSPECTS: usize = 10_000;
+
+/// The answer to a call.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) call: NewCall,
+    /// None if it is known that the other side has done nothing, of a call of an aborted saga.
+    pub(crate) answer: Option<String>,
+    pub(crate) claim: Claim,
+}
+
+/// An attempt that failed, until it is recorded.
+#[derive(Debug)]
+pub(crate) struct FailedCall {
+    pub(crate) call: NewCall,
+    pub(crate) failure: String,
+    pub(crate) then: Then,
+    pub(crate) claim: Claim,
+}
+
+/// The fate of a call after a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// It is made again after the usual pause.
+    Again,
+    /// It is made again when the other side asks for it.
+    After(Duration),
+    /// The other side has the request and no outcome yet. It is asked after a while.
+    Taken(Duration),
+    /// It is not made again until a person asks for it.
+    SetAside,
+}
+
+/// The calls that this process holds.
+pub(crate) struct OpenCalls {
+    /// By step, whether it compensates, and whether the calls were asked before.
+    lines: HashMap<(&'static str, bool, bool), Arc<Line>>,
+    held: Mutex<HashSet<CallKey>>,
+    failed: Mutex<Vec<FailedCall>>,
+    /// How often the answer to a call may have crashed the database.
+    crashes: Mutex<HashMap<CallKey, u32>>,
+    next_look: Mutex<Instant>,
+    changed: Notify,
+    /// Takes the answer to a call to the lane of its saga.
+    answers: Box<dyn Fn(Answer) + Send + Sync>,
+}
+
+impl OpenCalls {
+    /// At most `limit` calls of each step, and of each compensation, are made at a time.
+    pub(crate) fn new(
+        registry: &Registry,
+        limit: u16,
+        answers: impl Fn(Answer) + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let steps = registry.sagas.iter().flat_map(|saga| &saga.steps);
+        let calling = steps.filter_map(|step| match &step.handlers {
+            Handlers::Call(call) => Some((call.name, call.step.call_time())),
+            Handlers::Local(_) | Handlers::Bulk(_) => None,
+        });
+        let lines = calling.flat_map(|(name, time_limit)| {
+            [false, true].into_iter().flat_map(move |undo| {
+                let of = LineOf { step: name, undo, limit: usize::from(limit), time_limit };
+                let [first, repeated] = Line::of(of);
+                [((name, undo, false), Arc::new(first)), ((name, undo, true), Arc::new(repeated))]
+            })
+        });
+        Arc::new(Self {
+            lines: lines.collect(),
+            held: Mutex::default(),
+            failed: Mutex::default(),
+            crashes: Mutex::default(),
+            next_look: Mutex::new(Instant::now()),
+            changed: Notify::new(),
+            answers: Box::new(answers),
+        })
+    }
+
+    /// Claims the calls that a transaction requests and that there is room for. The table stores the
+    /// claims. The other calls are due at once.
+    pub(crate) fn claim_new(self: &Arc<Self>, calls: &[NewCall]) -> Vec<Option<Claim>> {
+        let claim = |call: &NewCall| {
+            let line = self.line(call).filter(|line| line.has_room_for_new())?;
+            self.hold(call.key, line)
+        };
+        calls.iter().map(claim).collect()
+    }
+
+    /// Holds a call that this process has claimed in the table. Returns `None` if it holds it
+    /// already, or does not know the step.
+    pub(crate) fn claimed(self: &Arc<Self>, call: &NewCall) -> Option<Claim> {
+        self.hold(call.key, self.line(call)?)
+    }
+
+    fn hold(self: &Arc<Self>, key: CallKey, line: &Arc<Line>) -> Option<Claim> {
+        if !lock(&self.held).insert(key) {
+            return None;
+        }
+        line.add();
+        let until = Instant::now() + line.claim_time();
+        Some(Claim { calls: Arc::clone(self), line: Arc::clone(line), key, until })
+    }
+
+    fn line(&self, call: &NewCall) -> Option<&Arc<Line>> {
+        // The map's keys are the names of steps of this version.
+        self.lines.values().find(|line| line.is_of(&call.step, call.undo, call.is_repeated))
+    }
+
+    /// Slows down the calls of the same step that were asked before, too. The first of those to be
+    /// answered ends it.
+    pub(crate) fn provider_is_away(&self, call: &NewCall) {
+        let repeated = self.lines.values().find(|line| line.is_of(&call.step, call.undo, true));
+        if let Some(repeated) = repeated {
+            repeated.be_away();
+        }
+    }
+
+    /// Returns how often the answer to a call may have crashed the database before, and counts it once more.
+    pub(crate) fn crashed(&self, key: CallKey) -> u32 {
+        let mut crashes = lock(&self.crashes);
+        // Most were not to blame, and are done.
+        if crashes.len() >= MOST_SUSPECTS && !crashes.contains_key(&key) {
+            crashes.clear();
+        }
+        let count = crashes.entry(key).or_default();
+        *count += 1;
+        *count - 1
+    }
+
+    /// Makes the call's line look for due calls after a time.
+    pub(crate) fn look_after(&self, call: &NewCall, time: Duration) {
+        if let Some(line) = self.line(call) {
+            line.look_at(Instant::now() + time);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Makes all lines look for due calls now.
+    pub(crate) fn look_now(&self) {
+        *lock(&self.next_look) = Instant::now();
+        self.changed.notify_one();
+    }
+
+    /// Hands over an answer, for a transaction to take it in.
+    pub(crate) fn answered(&self, answer: Answer) {
+        (self.answers)(answer);
+    }
+
+    /// Takes a failed attempt until it is recorded.
+    pub(crate) fn failed(&self, failed: FailedCall) {
+        lock(&self.failed).push(failed);
+        self.changed.notify_one();
+    }
+
+    /// Returns the failed attempts that are not recorded.
+    pub(crate) fn take_failed(&self) -> Vec<FailedCall> {
+        std::mem::take(&mut lock(&self.failed))
+    }
+
+    /// Takes back failed attempts that could not be recorded.
+    pub(crate) fn give_back(&self, failed: Vec<FailedCall>) {
+        lock(&self.failed).extend(failed);
+    }
+
+    /// Returns when there are failures to record, or a line has room and looks for due calls.
+    pub(crate) async fn until_due(&self) {
+        loop {
+            if !lock(&self.failed).is_empty() {
+                return;
+            }
+            let lines = self.lines.values().filter_map(|line| line.next_look());
+            let next = lines.chain([*lock(&self.next_look)]).min();
+            let due = next.unwrap_or_else(Instant::now);
+            if due <= Instant::now() {
+                return;
+            }
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = sleep_until(due) => return,
+            }
+        }
+    }
+
+    /// Returns the room of each line that looks for due calls now.
+    pub(crate) fn rooms(&self) -> Vec<Room> {
+        let now = Instant::now();
+        let mut next_look = lock(&self.next_look);
+        let all_look = *next_look <= now;
+        if all_look {
+            *next_look = now + ballet_amqp::jittered(LOOK_EVERY);
+        }
+        self.lines.values().flat_map(|line| line.rooms(now, all_look)).collect()
+    }
+
+    /// Tells the lines how many due calls were found in their room.
+    pub(crate) fn looked(&self, rooms: &[Room], found: &[NewCall]) {
+        for line in self.lines.values() {
+            let is_of = |room: &&Room| line.is_of(room.step, room.undo, room.is_repeated);
+            let count: usize = rooms.iter().filter(is_of).map(|room| room.count).sum();
+            let is_of = |call: &&NewCall| line.is_of(&call.step, call.undo, call.is_repeated);
+            if count > 0 {
+                line.looked(count, found.iter().filter(is_of).count());
+            }
+        }
+    }
+
+    /// Returns the longest time to the next claim of each line's calls, given their longest pause.
+    pub(crate) fn reaches(&self, longest_pause: Duration) -> Vec<Reach> {
+        // Of those that were asked before and of those that were not it is the same.
+        let lines = self.lines.iter().filter(|((_, _, is_repeated), _)| !is_repeated);
+        lines.map(|(_, line)| line.reach(longest_pause)).collect()
+    }
+
+    /// Returns the keys of the calls that this process holds.
+    pub(crate) fn held(&self) -> Vec<Uuid> {
+        lock(&self.held).iter().map(|key| key.0).collect()
+    }
+}
+
+impl fmt::Debug for OpenCalls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenCalls").field("held", &self.held).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A call that this process holds. Dropping it lets the call go: it is due when the claim ends in the
+/// table.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    calls: Arc<OpenCalls>,
+    pub(crate) line: Arc<Line>,
+    key: CallKey,
+    until: Instant,
+}
+
+impl Claim {
+    /// How long the call is claimed in the table.
+    pub(crate) fn time(&self) -> Duration {
+        self.line.claim_time()
+    }
+
+    /// Whether an attempt that begins now ends before the claim does.
+    pub(crate) fn outlasts_an_attempt(&self) -> bool {
+        Instant::now() + self.line.time_limit() <= self.until
+    }
+
+    /// Notes that the provider answered. A line that had slowed down goes on.
+    pub(crate) fn answered(&self) {
+        if self.line.answered() {
+            self.calls.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        lock(&self.calls.held).remove(&self.key);
+        if self.line.remove() {
+            self.calls.changed.notify_one();
+        }
+    }
+}

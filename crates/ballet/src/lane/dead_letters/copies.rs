@@ -1,0 +1,73 @@
+//! Publishes copies of messages. One that the broker does not take is kept in a table, so that its
+//! original holds up no other message.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ballet_amqp::headers::drop_foreign;
+use ballet_amqp::{Publish, PublishError, PublisherHandle};
+use ballet_store::outbox::unsent_copies;
+use ballet_store::outbox::unsent_copies::Encoded;
+
+use crate::declare::handler::database_wait::answered;
+use crate::engine::engine::Engine;
+
+/// A confirm that does not come is waited for. The publisher asks again over another connection.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long to wait before the next attempt, when neither the broker nor the database takes a copy.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Returns when the copy is in the broker, or in the table.
+pub(super) async fn send(engine: &Arc<Engine>, publisher: &PublisherHandle, mut copy: Publish) {
+    loop {
+        let error = match publish(publisher, &mut copy, AS_LONG_AS_IT_TAKES).await {
+            Ok(()) => return,
+            Err(error) => error,
+        };
+        if error != PublishError::Stopped {
+            let why = error.to_string();
+            match keep(engine, &copy, &why).await {
+                Ok(()) => {
+                    ballet_amqp::counter!("ballet_copies_kept_total").increment(1);
+                    tracing::error!(
+                        exchange = copy.exchange,
+                        "a dead letter or delayed message is kept in ballet.unsent_copy until the \
+                         broker takes it: {why}"
+                    );
+                    return;
+                }
+                Err(failure) => tracing::error!(
+                    exchange = copy.exchange,
+                    "a dead letter or delayed message can neither be published nor kept; its \
+                     original stays unacknowledged: {why}; {failure}"
+                ),
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Publishes the copy. If the broker refuses its foreign headers, they are dropped: the next attempt
+/// need not be refused again.
+pub(crate) async fn publish(
+    publisher: &PublisherHandle,
+    copy: &mut Publish,
+    within: Duration,
+) -> Result<(), PublishError> {
+    let begun = Instant::now();
+    let published = publisher.try_publish(copy.clone(), within).await;
+    let is_refused = matches!(published, Err(PublishError::Unpublishable { .. }));
+    if !is_refused || !drop_foreign(&mut copy.properties) {
+        return published;
+    }
+    publisher.try_publish(copy.clone(), within.saturating_sub(begun.elapsed())).await
+}
+
+async fn keep(engine: &Engine, copy: &Publish, why: &str) -> Result<(), String> {
+    let encoded = Encoded::new(copy).map_err(|error| error.to_string())?;
+    let insert = async {
+        let mut db = engine.database.upkeep.acquire().await?;
+        unsent_copies::insert(&mut db, copy, &encoded, why).await
+    };
+    answered(insert).await.map_err(|failure| failure.to_string())
+}

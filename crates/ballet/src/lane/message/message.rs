@@ -1,0 +1,214 @@
+//! The work of a lane: messages and answers to calls, as they travel through the service.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ballet_amqp::{Delivery, Receipt, incoming};
+use ballet_core::envelope::Limits;
+use ballet_core::{AnyEvent, Envelope, Reason, Received, SagaId, Unacceptable};
+use ballet_fault::WorksOn;
+use jiff::Timestamp;
+use tracing::field::display;
+
+use crate::declare::handler::clock::Clock;
+use crate::declare::handler::failure::Failure;
+use crate::engine::age::{id_is_old, is_old, too_old_to_begin};
+use crate::engine::calls::open_calls::Answer;
+use crate::engine::registry::{Known, Registry};
+use crate::lane::dead_letters::dead_letter::earlier_attempts;
+use crate::lane::message::content;
+use crate::lane::message::spans::Traced;
+
+/// A piece of work for a lane.
+pub(crate) enum Work {
+    Message(Box<Message>),
+    Answer(Box<Answer>),
+}
+
+/// How much of a message may be forgotten here.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Age {
+    /// Whether the ledger may have forgotten the saga.
+    pub(crate) saga_is_old: bool,
+    /// Whether the inbox may have forgotten the message.
+    pub(crate) id_is_old: bool,
+    /// Whether a table lacked a partition. So what is remembered is looked up, at any age.
+    pub(crate) is_doubtful: bool,
+    /// Whether the inbox keeps the message among those without a time in their id.
+    pub(crate) is_apart: bool,
+}
+
+/// A message that could be read.
+pub(crate) struct Message {
+    pub(crate) envelope: Envelope,
+    pub(crate) known: Arc<Known>,
+    pub(crate) delivery: Delivery,
+    pub(crate) receipt: Receipt,
+    pub(crate) traced: Traced,
+    /// How much of it may be forgotten.
+    pub(crate) age: Age,
+    /// The hash of its type and of the event as JSON.
+    pub(crate) content: i64,
+    /// Whether it was handled before.
+    pub(crate) is_duplicate: bool,
+    /// Whether what was handled before under its id was something else.
+    pub(crate) reuses_id: bool,
+    /// The event as JSON, where that is not the delivery's body as it came.
+    body: Option<Vec<u8>>,
+    /// One for each handler; taken when it runs, and decoded again if it has to run again.
+    events: Vec<Option<AnyEvent>>,
+}
+
+impl Message {
+    /// Reads a delivery. What cannot be read leaves before any transaction. What is ahead is told by
+    /// the latest time that any clock tells.
+    pub(crate) fn read(
+        registry: &Registry,
+        limits: &Limits,
+        clock: &Clock,
+        latest: Timestamp,
+        delivery: Delivery,
+        receipt: Receipt,
+    ) -> Result<Self, Box<(Unacceptable, Delivery, Receipt)>> {
+        let now = clock.now();
+        let read = Envelope::read(&incoming(&delivery), &registry.events, limits, latest);
+        let read = read.and_then(|Received { envelope, body }| {
+            let name = envelope.event_type.name();
+            let known = registry
+                .known(name)
+                .map(Arc::clone)
+                .ok_or_else(|| Unacceptable::new(Reason::UnknownType, name.to_owned()))?;
+            check_age(&known, &envelope, limits, now)?;
+            let events = known.decode(&body)?;
+            let content = content::hash(name, &body);
+            let body = match body {
+                Cow::Borrowed(body) if body.len() == delivery.body.len() => None,
+                other => Some(other.into_owned()),
+            };
+            Ok((envelope, known, content, body, events))
+        });
+        match read {
+            Ok((envelope, known, content, body, events)) => {
+                let traced = Traced::arrived(&envelope, earlier_attempts(&delivery), clock);
+                let age = Age {
+                    saga_is_old: envelope.saga_id.is_some_and(|saga| is_old(limits, saga, now)),
+                    id_is_old: id_is_old(limits, envelope.message_id, now),
+                    ..Age::default()
+                };
+                Ok(Self {
+                    envelope,
+                    known,
+                    delivery,
+                    receipt,
+                    traced,
+                    age,
+                    content,
+                    is_duplicate: false,
+                    reuses_id: false,
+                    body,
+                    events,
+                })
+            }
+            Err(unacceptable) => Err(Box::new((unacceptable, delivery, receipt))),
+        }
+    }
+
+    /// The event as JSON.
+    pub(crate) fn body(&self) -> &[u8] {
+        self.body.as_deref().unwrap_or(&self.delivery.body)
+    }
+
+    /// The event for the handler at this place.
+    pub(crate) fn event(&mut self, at: usize) -> Result<AnyEvent, Failure> {
+        if let Some(event) = self.events.get_mut(at).and_then(Option::take) {
+            return Ok(event);
+        }
+        match self.known.handlers.get(at) {
+            Some(handler) => Ok(handler.decode(self.body())?),
+            None => Err(Failure::permanent("a handler is gone")),
+        }
+    }
+
+    /// Makes sure that the event for the handler at this place can be looked at.
+    pub(crate) fn prepare(&mut self, at: usize) -> Result<(), Failure> {
+        let event = self.event(at)?;
+        if let Some(place) = self.events.get_mut(at) {
+            *place = Some(event);
+        }
+        Ok(())
+    }
+
+    /// The event for the handler at this place, if it is prepared.
+    pub(crate) fn prepared(&self, at: usize) -> Option<&AnyEvent> {
+        self.events.get(at)?.as_ref()
+    }
+
+    /// The span that the message's log lines share. Its level keeps it in every log that has lines.
+    pub(crate) fn span(&self) -> tracing::Span {
+        let Envelope { event_type, message_id, saga_id, .. } = &self.envelope;
+        let saga = saga_id.map(display);
+        let trace = self.traced.trace_id();
+        tracing::error_span!(
+            "message", r#type = event_type.name(), id = %message_id, saga,
+            trace_id = %format_args!("{trace:032x}")
+        )
+    }
+
+    /// When the message was made, if its id tells.
+    pub(crate) fn made_at(&self) -> Option<Timestamp> {
+        ballet_core::id::time_of(self.envelope.message_id.0)
+    }
+
+    /// The saga whose lock and ledger the message needs.
+    pub(crate) fn saga(&self) -> Option<SagaId> {
+        if self.known.works_on_saga() { self.envelope.saga_id } else { None }
+    }
+}
+
+/// A saga does not begin so late that it could be forgotten before it ends.
+fn check_age(
+    known: &Known,
+    envelope: &Envelope,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<(), Unacceptable> {
+    let (Some(deadline), Some(saga_id)) = (known.begins, envelope.saga_id) else { return Ok(()) };
+    match too_old_to_begin(limits, Some(deadline), saga_id, now) {
+        Some(why) => Err(Unacceptable::new(Reason::SagaTooOld, why)),
+        None => Ok(()),
+    }
+}
+
+impl Work {
+    pub(crate) fn saga(&self) -> Option<SagaId> {
+        match self {
+            Self::Message(message) => message.saga(),
+            Self::Answer(answer) => Some(answer.call.saga_id),
+        }
+    }
+
+    /// The span that the work's log lines share.
+    pub(crate) fn span(&self) -> tracing::Span {
+        match self {
+            Self::Message(message) => message.span(),
+            Self::Answer(answer) => answer.call.span(),
+        }
+    }
+
+    /// Whether it is a message by which something is undone.
+    pub(crate) fn compensates(&self) -> bool {
+        match self {
+            Self::Message(message) => message.known.compensates(),
+            Self::Answer(_) => false,
+        }
+    }
+}
+
+impl WorksOn for Work {
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Message(message) => vec![message.envelope.event_type.name().to_owned()],
+            Self::Answer(answer) => answer.call.names(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The spans of a message: its way through the service, and the runs of its handlers.
+
+use ballet_core::Envelope;
+use ballet_store::trace::{Carried, Trace};
+use ballet_store::trace_context::TraceContext;
+use jiff::Timestamp;
+
+use crate::declare::handler::clock::Clock;
+use crate::declare::handler::spans;
+use crate::engine::effect::Effect;
+use crate::outgoing::spans::{Kind, Span, Spans};
+
+/// Where a message is in its trace.
+#[derive(Debug)]
+pub(crate) struct Traced {
+    /// From the message's arrival until it is settled.
+    received: Open,
+    /// The handler that is running, or ran last.
+    step: Open,
+    /// How often a handler has failed with the message so far.
+    failures: u32,
+    /// The `tracestate` and `baggage` that came beside the trace.
+    carried: Carried,
+}
+
+/// A span that has begun.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    pub(crate) context: TraceContext,
+    parent: Option<u64>,
+    begun: Timestamp,
+}
+
+impl Open {
+    /// Begins a span that follows from the given one, or else a trace.
+    pub(crate) fn after(given: Option<TraceContext>, id: uuid::Uuid, clock: &Clock) -> Self {
+        let parent = given.map(|given| given.span_id);
+        Self { context: spans::after(given, id, clock), parent, begun: clock.now() }
+    }
+
+    /// Begins a part of it.
+    fn child(self, clock: &Clock) -> Self {
+        let parent = Some(self.context.span_id);
+        Self { context: spans::child(self.context, clock), parent, begun: clock.now() }
+    }
+
+    pub(crate) fn end(
+        self,
+        kind: Kind,
+        name: String,
+        attributes: Vec<(&'static str, String)>,
+        outcome: Result<&str, &str>,
+        now: Timestamp,
+    ) -> Span {
+        let Self { context, parent, begun } = self;
+        let mut attributes = attributes;
+        let outcome_or_failed = outcome.unwrap_or("failed");
+        attributes.push(("ballet.outcome", outcome_or_failed.to_owned()));
+        let error = outcome.err().map(str::to_owned);
+        Span { context, parent, kind, name, begun, ended: now, attributes, error }
+    }
+}
+
+impl Traced {
+    /// A message has arrived.
+    pub(crate) fn arrived(envelope: &Envelope, failures: u32, clock: &Clock) -> Self {
+        let given = envelope.traceparent.as_deref().and_then(TraceContext::parse);
+        let id = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);
+        let received = Open::after(given, id, clock);
+        // A `tracestate` belongs to its trace.
+        let tracestate = envelope.tracestate.as_deref().filter(|_| given.is_some());
+        let carried = Carried::new(tracestate, envelope.baggage.as_deref());
+        Self { received, step: received, failures, carried }
+    }
+
+    /// A handler begins to run; what it emits, and wants later, follows from this.
+    pub(crate) fn begin_step(&mut self, clock: &Clock) -> Trace {
+        self.step = self.received.child(clock);
+        Trace { context: self.step.context, carried: self.carried.clone() }
+    }
+
+    pub(crate) const fn trace_id(&self) -> u128 {
+        self.received.context.trace_id
+    }
+
+    /// The span of the handler that ran last, if it is wanted.
+    pub(crate) fn step(
+        &self,
+        spans: &Spans,
+        envelope: &Envelope,
+        handler: &str,
+        outcome: Result<Effect, &str>,
+        now: Timestamp,
+    ) -> Option<Span> {
+        spans.want(self.step.context).then(|| {
+            let outcome = outcome.map(Effect::as_str);
+            let mut attributes = attributes(envelope);
+            attributes.push(("ballet.attempt", (self.failures + 1).to_string()));
+            self.step.end(Kind::Step, handler.to_owned(), attributes, outcome, now)
+        })
+    }
+
+    /// The handler that ran last has failed.
+    pub(crate) fn failed(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Records that the message has left the service.
+    pub(crate) fn left(
+        &self,
+        spans: &Spans,
+        envelope: &Envelope,
+        waits: u32,
+        outcome: Result<&str, &str>,
+        now: Timestamp,
+    ) {
+        if spans.want(self.received.context) {
+            let mut attributes = attributes(envelope);
+            attributes.push(("messaging.system", "rabbitmq".to_owned()));
+            attributes.push(("messaging.operation.type", "process".to_owned()));
+            // How often it waited in a retry queue before.
+            attributes.push(("ballet.waits", waits.to_string()));
+            let name = format!("receive {}", envelope.event_type);
+            spans.record(self.received.end(Kind::Receive, name, attributes, outcome, now));
+        }
+    }
+}
+
+fn attributes(envelope: &Envelope) -> Vec<(&'static str, String)> {
+    let mut attributes = vec![
+        ("messaging.destination.name", envelope.event_type.name().to_owned()),
+        ("messaging.message.id", envelope.message_id.to_string()),
+    ];
+    attributes.extend(envelope.saga_id.map(|saga| ("ballet.saga_id", saga.to_string())));
+    attributes
+}

@@ -1,0 +1,203 @@
+//! Publishes all entities that this service shares anew, when a reader asks: page by page, at a
+//! rate, and from where the last page ended.
+//!
+//! A page and its place in the run commit together, so a process that dies leaves a run that another
+//! goes on with. Changes go on meanwhile: a reader keeps the newest version, however it comes. An entity
+//! that no event can hold is left out and named; the others are published. If there are no others, the
+//! run waits until that is mended.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_store::copies::entity_row::EntityRow;
+use ballet_store::copies::republications;
+use ballet_store::copies::republications::Run;
+use ballet_store::copies::source::Source;
+use sqlx::PgConnection;
+
+use crate::declare::erased::entities::{PageEvents, Portion};
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::{Failure, FailureKind};
+use crate::declare::participant::copies::ShareEntry;
+use crate::engine::commit::commit;
+use crate::engine::engine::Engine;
+use crate::engine::handlers::guard::guarded;
+use crate::engine::stopping::stopped;
+use crate::engine::transaction::Transaction;
+use crate::upkeep::database::crashes::{Blame, Crashes, FOR_GOOD, noted};
+use crate::upkeep::failure_log;
+
+/// The longest time between two looks at the requests. Those that come meanwhile share a run.
+const EVERY: Duration = Duration::from_secs(1);
+/// The pause while another replica has the run, or the broker has to catch up.
+const SOON: Duration = Duration::from_millis(100);
+/// The pause after a page that could not be published.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
+/// The entities of one transaction.
+const PORTION: i64 = 500;
+
+/// Publishes the shared entities when they are asked for, until the service stops. All replicas
+/// together publish at most `rate` entities per second.
+pub(crate) async fn run(engine: Arc<Engine>, shares: Vec<ShareEntry>, rate: u32) {
+    let mut stopping = engine.stopping.clone();
+    let (mut sources, mut crashes) = (HashMap::new(), Crashes::default());
+    loop {
+        let published = publish_due(&engine, &shares, &mut sources, &mut crashes, rate);
+        let pause = match published.await {
+            Ok(pause) => pause,
+            Err(failure) => {
+                if failure.kind() == FailureKind::ConnectionLost {
+                    engine.database.is_away(&failure);
+                }
+                failure_log::waits("shared entities cannot be published; trying again", &failure);
+                EVERY
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Publishes a portion, if one is due. Returns the time until the next.
+async fn publish_due(
+    engine: &Arc<Engine>,
+    shares: &[ShareEntry],
+    sources: &mut HashMap<&'static str, Source>,
+    crashes: &mut Crashes<&'static str>,
+    rate: u32,
+) -> Result<Duration, Failure> {
+    let names: Vec<&str> = shares.iter().map(|share| share.part.entity).collect();
+    let mut db = engine.database.upkeep.acquire().await?;
+    let next = answered(republications::next(&mut db, &names)).await?;
+    drop(db);
+    let Some((entity, wait)) = next else { return Ok(EVERY) };
+    if !wait.is_zero() {
+        return Ok(wait.min(EVERY));
+    }
+    if engine.relay.publisher().is_some_and(|publisher| !publisher.has_room()) {
+        return Ok(SOON);
+    }
+    let Some(share) = shares.iter().find(|share| share.part.entity == entity) else {
+        return Ok(EVERY);
+    };
+    let server = engine.database.probe.server();
+    let failure = match Box::pin(guarded(publish_portion(engine, share, sources, rate))).await {
+        Ok(has_published) => {
+            crashes.forget(&share.part.entity);
+            return Ok(if has_published { Duration::ZERO } else { SOON });
+        }
+        Err(failure) => failure,
+    };
+    let pause = match crashes.blame(&engine.database, share.part.entity, server, &failure).await {
+        _ if failure.kind() != FailureKind::ConnectionLost => {
+            sources.remove(share.part.entity);
+            Some(AFTER_FAILURE)
+        }
+        Blame::None => return Ok(EVERY),
+        Blame::PutOff(pause) => Some(pause),
+        Blame::SetAside => None,
+    };
+    let why = if let Some(pause) = pause {
+        tracing::error!("{entity} cannot be published anew; trying again in {pause:?}: {failure}");
+        failure.to_string()
+    } else {
+        let why = format!(
+            "to publish it anew may be what crashes the database; it waits for \
+             `ballet copies rebuild`: {failure}"
+        );
+        tracing::error!("{entity} is set aside: {why}");
+        why
+    };
+    let pause = pause.unwrap_or(FOR_GOOD);
+    let note = || answered(republications::failed(&engine.database.upkeep, &entity, &why, pause));
+    noted(&engine.database, note).await?;
+    Ok(EVERY)
+}
+
+/// Publishes the next portion of a run. Returns false if another replica has the run.
+async fn publish_portion(
+    engine: &Arc<Engine>,
+    share: &ShareEntry,
+    sources: &mut HashMap<&'static str, Source>,
+    rate: u32,
+) -> Result<bool, Failure> {
+    let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
+    let taken = answered(republications::take(transaction.db(), share.part.entity)).await?;
+    let Some(taken) = taken else { return Ok(false) };
+    let mut run = begun(taken, || engine.time.clock.draw(transaction.scope.now));
+    let Some(id) = run.run else { return Ok(false) };
+    let source = source(transaction.db(), share, sources).await?;
+    let after = run.position.as_deref();
+    let rows = answered(source.page(transaction.db(), after, PORTION)).await?;
+    let read = rows.len();
+    let is_last = i64::try_from(read).is_ok_and(|read| read < PORTION);
+    if let Some((last, ..)) = rows.last() {
+        run.position = Some(last.clone());
+    }
+    let rows = rows.into_iter().map(|(id, version, state)| EntityRow { id, version, state });
+    let rows: Vec<_> = rows.collect();
+    let stated = rows.iter().filter(|row| row.state.is_some()).count();
+    let portion = Portion { run: id, before: run.pages, rows, are_last: is_last };
+    let PageEvents { events, left_out } = share.share.pages(portion, engine.limits.max_body)?;
+    if let Some(why) = left_out.first().filter(|_| run.pages == 0 && left_out.len() == stated) {
+        // That is the view's fault, and no entity's: a reader would think that there are none.
+        return Err(Failure::permanent(why.clone()));
+    }
+    run.pages += i64::try_from(events.len()).unwrap_or(i64::MAX);
+    run.entities += i64::try_from(read).unwrap_or(i64::MAX);
+    if is_last {
+        run.done = run.begun;
+    }
+    for page in events {
+        transaction.scope.emit(page);
+    }
+    let pause = Duration::from_secs_f64(
+        f64::from(u32::try_from(read).unwrap_or(u32::MAX)) / f64::from(rate.max(1)),
+    );
+    // The first of them is enough to begin with.
+    run.left_out = run.left_out.or_else(|| left_out.first().cloned());
+    answered(republications::advance(transaction.db(), &run, pause)).await?;
+    commit(transaction, &[]).await?;
+    for why in &left_out {
+        tracing::error!("{} is not published anew as a whole: {why}", share.part.entity);
+    }
+    if is_last {
+        let (entity, entities) = (share.part.entity, run.entities);
+        tracing::info!(entities, "all entities named {entity} are published anew");
+    }
+    Ok(true)
+}
+
+/// The run that goes on, or a new one. One that has published nothing yet serves also those who
+/// asked since it began.
+fn begun(taken: Run, new_id: impl FnOnce() -> uuid::Uuid) -> Run {
+    let goes_on = taken.begun > taken.done && taken.run.is_some();
+    match (goes_on, &taken.position) {
+        (true, Some(_)) => taken,
+        (true, None) => Run { begun: taken.requested, ..taken },
+        (false, _) => Run {
+            begun: taken.requested,
+            run: Some(new_id()),
+            position: None,
+            pages: 0,
+            entities: 0,
+            left_out: None,
+            ..taken
+        },
+    }
+}
+
+async fn source<'a>(
+    db: &mut PgConnection,
+    share: &ShareEntry,
+    sources: &'a mut HashMap<&'static str, Source>,
+) -> Result<&'a Source, Failure> {
+    let entity = share.part.entity;
+    if !sources.contains_key(entity) {
+        sources.insert(entity, answered(Source::open(db, share.part.view)).await?);
+    }
+    sources.get(entity).ok_or_else(|| Failure::transient("the source is gone"))
+}

@@ -1,0 +1,93 @@
+//! Writes the marks that no batch's transaction takes along.
+
+use std::time::Duration;
+
+use ballet_fault::{self as fault, FaultPoint};
+use ballet_store::database::connection::begin;
+use ballet_store::outbox::batches;
+use ballet_store::outbox::batches::Mark;
+use ballet_store::outbox::tables as outbox_tables;
+
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::Failure;
+use crate::engine::stopping::stopped;
+use crate::upkeep::outbox::outbox::Outbox;
+
+/// The idle time after which marks are written without a batch.
+const IDLE: Duration = Duration::from_millis(100);
+/// The wait after marks could not be written.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Writes the marks that no batch's transaction includes: those of the table that batches write to once
+/// no batch has begun for a moment, and those of other tables soon.
+pub(crate) async fn flush_marks(outbox: Outbox) {
+    let relay = &outbox.relay;
+    let mut stopping = outbox.stopping.clone();
+    loop {
+        tokio::select! {
+            () = relay.marked.notified() => {}
+            () = stopped(&mut stopping) => return,
+        }
+        loop {
+            let before = relay.idle_since();
+            tokio::time::sleep(IDLE).await;
+            let idle = before.is_some() && relay.idle_since() == before;
+            let idle = idle || *stopping.borrow();
+            let current = relay.turns.current();
+            let tables = relay.marked_tables();
+            let due = tables.iter().copied().filter(|table| idle || *table != current);
+            if let Err(failure) = flush(&outbox, due).await {
+                tracing::debug!("marks could not be written: {failure}");
+                tokio::time::sleep(AGAIN).await;
+            }
+            if idle || !tables.contains(&current) {
+                break;
+            }
+        }
+    }
+}
+
+/// Writes all waiting marks.
+pub(crate) async fn flush_now(outbox: &Outbox) -> Result<(), Failure> {
+    flush(outbox, outbox.relay.marked_tables()).await
+}
+
+/// Writes the marks of these tables, each on its own. Returns the first error.
+async fn flush(outbox: &Outbox, tables: impl IntoIterator<Item = i16>) -> Result<(), Failure> {
+    let mut result = Ok(());
+    for table in tables {
+        let marks = outbox.relay.take_marks(table);
+        let written = match answered(write(outbox, &marks)).await {
+            Err(_) if is_gone(outbox, table).await => {
+                tracing::warn!(table, "an outbox table is gone: its marks are not written");
+                Ok(())
+            }
+            written => written,
+        };
+        match written {
+            Ok(()) => outbox.relay.marks_committed(&marks),
+            Err(failure) => {
+                outbox.relay.give_back(marks);
+                result = result.and(Err(failure));
+            }
+        }
+    }
+    result
+}
+
+async fn write(outbox: &Outbox, marks: &[Mark]) -> Result<(), sqlx::Error> {
+    let mut transaction = begin(&outbox.database.upkeep).await?;
+    let all: Vec<&Mark> = marks.iter().collect();
+    batches::mark(&mut transaction, &all, outbox.clock.now()).await?;
+    fault::point(FaultPoint::BeforeMark, marks);
+    transaction.commit().await?;
+    fault::point(FaultPoint::AfterMark, marks);
+    Ok(())
+}
+
+/// Returns true if a table is known not to exist.
+async fn is_gone(outbox: &Outbox, table: i16) -> bool {
+    let exists =
+        async { outbox_tables::exists(&mut *outbox.database.upkeep.acquire().await?, table).await };
+    matches!(answered(exists).await, Ok(false))
+}

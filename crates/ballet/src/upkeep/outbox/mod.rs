@@ -1,0 +1,11 @@
+//! The upkeep of the outbox: events that were left behind are published, published ones are marked, and tables
+//! are emptied in turns.
+
+pub(crate) mod drain;
+pub(crate) mod marks;
+pub(crate) mod other_processes;
+#[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
+pub(crate) mod outbox;
+pub(crate) mod sweeper;
+pub(crate) mod turns;
+pub(crate) mod unsent_copies;

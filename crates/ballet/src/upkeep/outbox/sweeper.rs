@@ -1,0 +1,270 @@
+//! The sweeper: decides which outbox tables to look at, and takes over those of dead processes.
+//!
+//! A process knows what of its own tables is published, so it looks at one only when something is
+//! left behind, after its turn, and now and then until it is empty. It looks at the tables of the
+//! release before, which all replicas of that release write to, as long as they hold rows.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::time::{Duration, Instant};
+
+use ballet_amqp::jittered;
+use ballet_store::outbox::left_behind;
+use ballet_store::outbox::tables as outbox_tables;
+use ballet_store::outbox::tables::OutboxTable;
+use jiff::Timestamp;
+use sqlx::PgConnection;
+
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::{Failure, FailureKind};
+use crate::engine::stopping::stopped;
+use crate::outgoing::turns::{Denied, Left};
+use crate::upkeep::failure_log;
+use crate::upkeep::outbox::drain::{Drained, drain, read_back};
+use crate::upkeep::outbox::other_processes::Others;
+use crate::upkeep::outbox::outbox::Outbox;
+
+const EVERY: Duration = Duration::from_secs(2);
+/// The longest pause between two looks at a table that holds rows.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Looks at one table take no more than this share of the time.
+const SHARE: u32 = 20;
+/// The most batches that are counted of a table that cannot be taken over.
+const MOST_COUNTED: i64 = 50_000;
+
+/// Sweeps every few seconds until the service stops.
+pub(crate) async fn run(outbox: Outbox) {
+    let mut stopping = outbox.stopping.clone();
+    let (looks, firsts, denied) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut sweeper = Sweeper { outbox, looks, firsts, denied };
+    // Services that start together would otherwise sweep one database server at the same moments.
+    let mut pause = jittered(EVERY);
+    loop {
+        match sweeper.sweep().await {
+            Ok(()) => {}
+            Err(failure) => {
+                if failure.kind() == FailureKind::ConnectionLost {
+                    sweeper.outbox.database.is_away(&failure);
+                }
+                failure_log::waits("a sweep failed; trying again", &failure);
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = EVERY,
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+struct Sweeper {
+    outbox: Outbox,
+    /// The tables that were looked at and hold rows, as far as it is known.
+    looks: HashMap<i16, Schedule>,
+    /// The first batch of each table that was to be looked at.
+    firsts: HashMap<i16, Option<(i64, i64)>>,
+    /// The tables of processes that are gone which could not be taken over.
+    denied: HashMap<i16, Held>,
+}
+
+/// A table that could not be taken over.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    /// When it was last read, and what was in it.
+    read: Option<Instant>,
+    events: i64,
+    since: Option<Timestamp>,
+}
+
+/// When a table is looked at again.
+#[derive(Debug, Clone, Copy)]
+struct Schedule {
+    next: Instant,
+    pause: Duration,
+    /// The note that the last look knew.
+    note: Option<u64>,
+}
+
+impl Sweeper {
+    /// Looks at the tables that are due. An error in one table leaves the others alone.
+    async fn sweep(&mut self) -> Result<(), Failure> {
+        let mut result = read_back(&self.outbox).await;
+        let mut others = Others::default();
+        let mut tables = self.tables(&mut others).await?;
+        self.looks.retain(|table, _| tables.contains(table));
+        self.firsts.retain(|table, _| tables.contains(table));
+        let has_room = self.outbox.relay.publisher().is_some_and(|publisher| publisher.has_room());
+        let left = self.outbox.relay.turns.left();
+        // What is left behind waits for room. The other tables are looked at to be emptied.
+        tables.retain(|table| {
+            let noted = left.get(table);
+            (has_room || noted.is_none()) && self.is_due(*table, noted)
+        });
+        // Nothing is to be done in them until somebody mends the broker.
+        let held = self.outbox.relay.held.tables();
+        for table in self.in_order(tables).await? {
+            match drain(&self.outbox, table, &mut others).await {
+                Ok(Drained::Done { took, settled }) => {
+                    let is_quiet = settled || held.contains(&table);
+                    self.schedule(table, left.get(&table), took, is_quiet);
+                }
+                Ok(Drained::NoRoom) => break,
+                Err(failure) => {
+                    self.schedule(table, left.get(&table), EVERY, true);
+                    if failure.kind() == FailureKind::ConnectionLost {
+                        result = Err(failure);
+                    } else {
+                        tracing::warn!(
+                            table,
+                            "what is left in an outbox table is not known: {failure}"
+                        );
+                    }
+                }
+            }
+        }
+        result
+    }
+
+    /// Returns the tables that this process is to look at, and takes over those of dead processes.
+    async fn tables(&mut self, others: &mut Others) -> Result<Vec<i16>, Failure> {
+        let relay = &self.outbox.relay;
+        let mut db = answered(self.outbox.database.upkeep.acquire()).await?;
+        // Also tables that it has lost to another, while it seemed to be dead.
+        let left = relay.turns.left();
+        let mut tables: Vec<i16> = left.keys().copied().collect();
+        let mut all = answered(outbox_tables::list(&mut db)).await?;
+        all.retain(|table| !left.contains_key(&table.number));
+        let free = all.iter().filter(|table| table.owner.is_none()).map(|table| table.number);
+        let with_rows = with_rows(&mut db, free.collect()).await;
+        let mut denied = Vec::new();
+        let mut is_held = false;
+        for table in all {
+            let number = table.number;
+            let is_left = match table.owner {
+                Some(owner) if owner == relay.process => {
+                    if number != relay.turns.current() {
+                        tables.push(number);
+                    }
+                    false
+                }
+                Some(owner) => others.is_gone(&mut db, owner).await?,
+                None => with_rows.contains(&number),
+            };
+            if !is_left {
+                continue;
+            }
+            // Whoever holds the list holds it for each table.
+            let taken = !is_held && self.take_over(&mut db, table, &mut is_held).await;
+            if taken { tables.push(number) } else { denied.push(number) }
+        }
+        self.count_denied(&mut db, &denied).await;
+        Ok(tables)
+    }
+
+    /// Takes over a table in which something may be left behind.
+    async fn take_over(
+        &self,
+        db: &mut PgConnection,
+        table: OutboxTable,
+        is_held: &mut bool,
+    ) -> bool {
+        let relay = &self.outbox.relay;
+        match answered(outbox_tables::take_over(db, table, relay.process)).await {
+            Ok(true) => {
+                relay.turns.note_left(table.number, 0, None);
+                true
+            }
+            Ok(false) => false,
+            // Somebody holds the list. What is taken over already is looked at all the same.
+            Err(failure) => {
+                let table = table.number;
+                tracing::warn!(table, "an outbox table cannot be taken over: {failure}");
+                *is_held = true;
+                false
+            }
+        }
+    }
+
+    /// Counts what is left in the tables that could not be taken over. One that is denied for the first
+    /// time may just have gone to another replica.
+    async fn count_denied(&mut self, db: &mut PgConnection, denied: &[i16]) {
+        self.denied.retain(|table, _| denied.contains(table));
+        for table in denied {
+            let Some(held) = self.denied.get_mut(table) else {
+                self.denied.insert(*table, Held::default());
+                continue;
+            };
+            if held.read.is_some_and(|read| read.elapsed() < LONGEST_PAUSE) {
+                continue;
+            }
+            held.read = Some(Instant::now());
+            match answered(left_behind::look(&mut *db, *table, &[], &[], MOST_COUNTED)).await {
+                Ok(found) => {
+                    held.events = found.left.iter().map(|batch| batch.events).sum();
+                    held.since = found.left.iter().map(|batch| batch.since).min();
+                }
+                Err(failure) => {
+                    tracing::debug!(table, "an outbox table cannot be counted: {failure}");
+                }
+            }
+        }
+        let held = || self.denied.values().filter(|held| held.events > 0);
+        self.outbox.relay.turns.deny(Denied {
+            tables: held().count(),
+            events: held().map(|held| held.events).sum(),
+            since: held().filter_map(|held| held.since).min(),
+        });
+    }
+
+    /// A look reads a whole table, so a table is looked at again when something more was left behind, or
+    /// when what the last look found is published.
+    fn is_due(&self, table: i16, noted: Option<&Left>) -> bool {
+        let Some(look) = self.looks.get(&table) else { return true };
+        (noted.is_some() && noted.map(|left| left.note) != look.note)
+            || (look.next <= Instant::now() && !self.outbox.relay.is_under_way(table))
+    }
+
+    /// Puts the next look off. A quiet table, in which there is nothing to do but which cannot be
+    /// emptied, is looked at more and more seldom: a commit that came late may still bring something.
+    fn schedule(&mut self, table: i16, noted: Option<&Left>, took: Duration, is_quiet: bool) {
+        let note = noted.map(|left| left.note);
+        let before = self.looks.get(&table).filter(|_| is_quiet);
+        let pause = before.map_or(EVERY, |look| LONGEST_PAUSE.min(look.pause * 2));
+        let next = Instant::now() + pause.max(took * SHARE);
+        self.looks.insert(table, Schedule { next, pause, note });
+    }
+
+    /// Sorts tables by the order in which they were written to.
+    async fn in_order(&mut self, mut tables: Vec<i16>) -> Result<Vec<i16>, Failure> {
+        if tables.len() < 2 {
+            return Ok(tables);
+        }
+        let mut db = answered(self.outbox.database.upkeep.acquire()).await?;
+        for table in &tables {
+            if let Entry::Vacant(unknown) = self.firsts.entry(*table) {
+                // Its place is of no account if it cannot be read.
+                let first = answered(left_behind::first(&mut db, *table)).await;
+                unknown.insert(first.unwrap_or_default());
+            }
+        }
+        tables.sort_unstable_by_key(|table| (self.firsts.get(table).copied().flatten(), *table));
+        Ok(tables)
+    }
+}
+
+/// Returns those of the tables that hold rows. There may be hundreds after an outage, so they are asked
+/// about together. If somebody holds one of them, each is asked about alone, and that one again later.
+async fn with_rows(db: &mut PgConnection, tables: Vec<i16>) -> Vec<i16> {
+    if let Ok(with_rows) = answered(outbox_tables::with_rows(db, &tables)).await {
+        return with_rows;
+    }
+    let mut with_rows = Vec::new();
+    for table in tables {
+        match answered(outbox_tables::with_rows(db, &[table])).await {
+            Ok(found) => with_rows.extend(found),
+            Err(failure) => {
+                tracing::warn!(table, "an outbox table cannot be looked at: {failure}");
+            }
+        }
+    }
+    with_rows
+}

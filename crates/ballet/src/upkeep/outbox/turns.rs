@@ -1,0 +1,139 @@
+//! Begins the turns of this process's outbox tables, and empties the tables whose turn is over.
+
+use std::time::{Duration, Instant};
+
+use ballet_fault::{self as fault, FaultPoint};
+use ballet_store::database::connection::patient;
+use ballet_store::outbox::tables as outbox_tables;
+use ballet_store::outbox::tables::Emptied;
+use sqlx::PgConnection;
+
+use crate::declare::handler::database_wait::{answered, patiently};
+use crate::declare::handler::failure::Failure;
+use crate::engine::stopping::stopped;
+use crate::upkeep::failure_log;
+use crate::upkeep::outbox::outbox::Outbox;
+
+/// How often it asks whether a turn is over.
+const TICK: Duration = Duration::from_millis(500);
+const EMPTY_EVERY: Duration = Duration::from_secs(2);
+/// The empty tables that a process keeps for its next turns.
+const SPARE: usize = 3;
+
+/// Works until the service stops.
+pub(crate) async fn keep(outbox: Outbox) {
+    let mut stopping = outbox.stopping.clone();
+    let mut keeper = Keeper { outbox, spare: Vec::new() };
+    let mut emptied = Instant::now();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            () = stopped(&mut stopping) => return,
+        }
+        let relay = &keeper.outbox.relay;
+        let (_, unpublished_since) = relay.unpublished();
+        if relay.turns.is_over(keeper.outbox.clock.now(), unpublished_since)
+            && let Err(failure) = keeper.next_turn().await
+        {
+            failure_log::waits(
+                "no other outbox table can be had, so this one is used on",
+                &failure,
+            );
+            tokio::time::sleep(EMPTY_EVERY).await;
+        }
+        if emptied.elapsed() >= EMPTY_EVERY {
+            emptied = Instant::now();
+            if let Err(failure) = keeper.empty().await {
+                failure_log::waits("the outbox tables cannot be emptied; trying again", &failure);
+            }
+            keeper.measure();
+        }
+    }
+}
+
+struct Keeper {
+    outbox: Outbox,
+    spare: Vec<i16>,
+}
+
+impl Keeper {
+    async fn next_turn(&mut self) -> Result<(), Failure> {
+        let (relay, clock) = (&self.outbox.relay, &self.outbox.clock);
+        let next = match self.spare.pop() {
+            Some(spare) => spare,
+            None => {
+                let mut db = answered(self.outbox.database.upkeep.acquire()).await?;
+                answered(outbox_tables::take(&mut db, relay.process)).await?
+            }
+        };
+        relay.turns.begin(next, clock.now());
+        Ok(())
+    }
+
+    /// Empties the tables whose events are all published. What cannot be emptied now, since
+    /// somebody reads it, is tried again.
+    async fn empty(&mut self) -> Result<(), Failure> {
+        let outbox = self.outbox.clone();
+        let relay = &outbox.relay;
+        let mut db = answered(outbox.database.upkeep.acquire()).await?;
+        let tables = answered(outbox_tables::list(&mut db)).await?;
+        let mine = |number: i16| {
+            tables.iter().any(|t| t.number == number && t.owner == Some(relay.process))
+        };
+        self.spare.retain(|spare| mine(*spare));
+        for table in &tables {
+            let number = table.number;
+            if !mine(number)
+                || self.spare.contains(&number)
+                || !relay.turns.may_be_emptied(number)
+                || !relay.live_of_table(number).is_empty()
+            {
+                continue;
+            }
+            match truncate(&mut db, number).await {
+                Ok(Emptied::Yes | Emptied::Already) if self.spare.len() < SPARE => {
+                    self.spare.push(number);
+                }
+                Ok(Emptied::Yes | Emptied::Already) => {
+                    answered(outbox_tables::release(&mut db, number, relay.process)).await?;
+                }
+                Ok(Emptied::Unmarked) => relay.turns.note_left(number, 0, None),
+                Err(failure) => {
+                    tracing::debug!(
+                        table = number,
+                        "an outbox table is not emptied yet: {failure}"
+                    );
+                }
+            }
+        }
+        if !mine(relay.turns.current()) {
+            // Another process took it, while this one seemed to be dead.
+            self.next_turn().await?;
+        }
+        Ok(())
+    }
+
+    fn measure(&self) {
+        let (events, oldest) = self.outbox.relay.unpublished();
+        let denied = self.outbox.relay.turns.denied();
+        let (events, oldest) =
+            (events + denied.events, oldest.into_iter().chain(denied.since).min());
+        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+        ballet_amqp::gauge!("ballet_outbox_unpublished").set(events as f64);
+        let now = self.outbox.clock.now();
+        let age = oldest.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
+        ballet_amqp::gauge!("ballet_outbox_oldest_seconds").set(age);
+    }
+}
+
+async fn truncate(db: &mut PgConnection, table: i16) -> Result<Emptied, Failure> {
+    let mut transaction = patient(db).await?;
+    let emptied = patiently(outbox_tables::truncate(&mut transaction, table)).await?;
+    if emptied == Emptied::Yes {
+        fault::point(FaultPoint::BeforeTables, "truncate");
+        answered(transaction.commit()).await?;
+        fault::point(FaultPoint::AfterTables, "truncate");
+        ballet_amqp::counter!("ballet_outbox_truncations_total").increment(1);
+    }
+    Ok(emptied)
+}

@@ -1,0 +1,137 @@
+//! Goes on after a person has compensated a step by hand: compensates the earlier steps of the saga.
+//!
+//! Otherwise the outcome of the step's own compensation does that, or the abort that comes again. After
+//! a compensation by hand there may be neither.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{Backoff, jittered};
+use ballet_core::{MessageId, Reason};
+use ballet_store::inbox::failures;
+use ballet_store::inbox::failures::Failed;
+use ballet_store::operators::solved;
+use ballet_store::operators::solved::Solved;
+use uuid::Uuid;
+
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::{Failure, FailureKind};
+use crate::declare::participant::saga_entry::SagaEntry;
+use crate::engine::commit::commit;
+use crate::engine::compensation::compensate_next;
+use crate::engine::engine::Engine;
+use crate::engine::registry::ABORT;
+use crate::engine::stopping::stopped;
+use crate::engine::transaction::Transaction;
+use crate::upkeep::database::crashes::{Blame, Crashes, noted};
+use crate::upkeep::failure_log;
+
+/// It happens seldom, and nobody waits for it by the second.
+const EVERY: Duration = Duration::from_secs(3);
+/// A compensation is never given up.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(5 * 60));
+
+/// Whether a step of a saga can be compensated.
+pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
+    let mut steps = sagas.iter().flat_map(|saga| &saga.steps);
+    steps.any(|step| step.part().kind.can_be_compensated())
+}
+
+/// Goes on until the service stops.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let sagas: Vec<&'static str> = engine.registry.sagas.iter().map(|saga| saga.saga).collect();
+    let mut stopping = engine.stopping.clone();
+    let mut crashes = Crashes::default();
+    loop {
+        if let Err(failure) = all_due(&engine, &sagas, &mut crashes).await {
+            if failure.kind() == FailureKind::ConnectionLost {
+                engine.database.is_away(&failure);
+            }
+            failure_log::waits("sagas after a compensation by hand wait", &failure);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(jittered(EVERY)) => {}
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+async fn all_due(
+    engine: &Arc<Engine>,
+    sagas: &[&'static str],
+    crashes: &mut Crashes<Uuid>,
+) -> Result<(), Failure> {
+    loop {
+        let mut db = engine.database.upkeep.acquire().await?;
+        let next = answered(solved::next(&mut db, sagas)).await?;
+        drop(db);
+        let Some(solved) = next else { return Ok(()) };
+        let saga = engine.registry.sagas.iter().find(|saga| saga.saga == solved.saga);
+        let Some(saga) = saga.map(Arc::clone) else { return Ok(()) };
+        let server = engine.database.probe.server();
+        let Err(failure) = Box::pin(go_on(engine, &saga, &solved)).await else {
+            crashes.forget(&solved.note_id);
+            continue;
+        };
+        // What crashes the server is put off like any other.
+        if failure.kind() == FailureKind::ConnectionLost
+            && crashes.blame(&engine.database, solved.note_id, server, &failure).await
+                == Blame::None
+        {
+            return Ok(());
+        }
+        put_off(engine, &saga, &solved, &failure).await?;
+    }
+}
+
+async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, solved: &Solved) -> Result<(), Failure> {
+    let Solved { saga_id, note_id, .. } = solved;
+    let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
+    transaction.receive(&[*saga_id], &[]).await?;
+    // Another replica may have come first. The saga's lock says who.
+    if !answered(solved::take(transaction.db(), solved)).await? {
+        return Ok(());
+    }
+    transaction.enter(Some(*saga_id), None, None);
+    if transaction.is_aborted(saga, *saga_id) {
+        engine.handlers.run(ABORT, compensate_next(&mut transaction, saga, *saga_id)).await?;
+    }
+    answered(failures::forget(transaction.db(), &[MessageId(*note_id)])).await?;
+    commit(transaction, &[]).await?;
+    tracing::info!(
+        saga = %saga_id, step = solved.step,
+        "the saga went on after a compensation by hand"
+    );
+    Ok(())
+}
+
+/// Shows why it cannot go on, as that of an abort that fails is shown.
+async fn put_off(
+    engine: &Engine,
+    saga: &SagaEntry,
+    solved: &Solved,
+    failure: &Failure,
+) -> Result<(), Failure> {
+    let pause = jittered(PAUSES.after(solved.attempts.saturating_add(1)));
+    let (saga_id, attempts) = (solved.saga_id, solved.attempts.saturating_add(1));
+    tracing::warn!(saga = %saga_id, attempts, "an earlier step is not compensated: {failure}");
+    let failed = Failed {
+        handler: ABORT,
+        reason: Reason::Failed.code(),
+        detail: failure.to_string(),
+        attempts,
+        wait: Some(pause),
+    };
+    let event = saga.abort.map_or("", |abort| abort.name());
+    let note = MessageId(solved.note_id);
+    // First: what is put off and not listed would stand still in silence.
+    noted(&engine.database, || async {
+        answered(failures::insert(&engine.database.upkeep, note, Some(saga_id), event, &failed))
+            .await
+    })
+    .await?;
+    noted(&engine.database, || async {
+        answered(solved::put_off(&engine.database.upkeep, solved, pause)).await
+    })
+    .await
+}

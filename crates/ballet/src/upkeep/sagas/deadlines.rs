@@ -1,0 +1,223 @@
+//! The watch over deadlines: the owner publishes an event to itself when a deadline has passed.
+//!
+//! The event passes through outbox and queue, so it is handled after the messages that already
+//! wait, like any other request to abort. The transaction that writes the event to the outbox also
+//! deletes the row. So each deadline is published once, by the first replica to take it, even if it
+//! became due while no replica was running.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_core::id::derived_in_saga;
+use ballet_core::{MessageId, Reason, SagaId};
+use ballet_store::deadlines;
+use ballet_store::deadlines::Passed;
+use ballet_store::inbox::failures;
+use ballet_store::inbox::failures::Failed;
+
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::{Failure, FailureKind};
+use crate::declare::participant::deadline::Due;
+use crate::engine::commit::commit;
+use crate::engine::engine::Engine;
+use crate::engine::handlers::guard::guarded;
+use crate::engine::stopping::stopped;
+use crate::engine::transaction::Transaction;
+use crate::upkeep::database::crashes::{Blame, Crashes, FOR_GOOD, noted};
+use crate::upkeep::failure_log;
+
+/// The longest time between two checks, since another replica may have set an earlier deadline.
+const EVERY: Duration = Duration::from_secs(2);
+/// The pause before the next check while another transaction holds the due deadlines.
+const SOON: Duration = Duration::from_millis(200);
+/// The shortest time between two checks.
+const MIN_PAUSE: Duration = Duration::from_millis(10);
+/// The maximum number of deadlines per transaction.
+const PORTION: usize = 500;
+/// When a deadline is tried again that could not be published.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// Whether a deadline is what crashes the database's server.
+#[derive(Default)]
+struct Suspicion {
+    /// By the oldest deadline of a portion.
+    crashes: Crashes<SagaId>,
+    /// Whether one of several is to blame. Until it is found, each is published alone.
+    is_strong: bool,
+}
+
+/// Publishes deadlines that have passed, until the service stops.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let sagas: Vec<&'static str> = engine.registry.with_deadline().map(|saga| saga.saga).collect();
+    let mut stopping = engine.stopping.clone();
+    let mut suspicion = Suspicion::default();
+    loop {
+        let pause = match publish_all(&engine, &sagas, &mut suspicion).await {
+            Ok(pause) => pause,
+            Err(failure) => {
+                if failure.kind() == FailureKind::ConnectionLost {
+                    engine.database.is_away(&failure);
+                }
+                failure_log::waits("deadlines could not be checked; trying again", &failure);
+                EVERY
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Publishes all due deadlines. Returns the time until the next check. One that cannot be published is
+/// put off, and costs the others a smaller portion. One that crashes the server is set aside.
+async fn publish_all(
+    engine: &Arc<Engine>,
+    sagas: &[&'static str],
+    suspicion: &mut Suspicion,
+) -> Result<Duration, Failure> {
+    let mut most = PORTION;
+    loop {
+        let settled = engine.time.shared.settled();
+        let mut db = engine.database.upkeep.acquire().await?;
+        let pause = answered(deadlines::next(&mut db, sagas, settled)).await?;
+        drop(db);
+        let pause = pause.unwrap_or(EVERY);
+        if !pause.is_zero() {
+            suspicion.is_strong = false;
+            return Ok(pause.clamp(MIN_PAUSE, EVERY));
+        }
+        if suspicion.is_strong {
+            most = 1;
+        }
+        let server = engine.database.probe.server();
+        let mut passed = Vec::new();
+        let published = Box::pin(guarded(publish_portion(engine, sagas, most, &mut passed))).await;
+        let failure = match published {
+            Ok(()) if passed.is_empty() => return Ok(SOON),
+            Ok(()) => {
+                passed.iter().for_each(|passed| suspicion.crashes.forget(&passed.saga_id));
+                most = PORTION.min(most * 2);
+                continue;
+            }
+            Err(failure) => failure,
+        };
+        match (failure.kind(), &passed[..]) {
+            (FailureKind::Conflict, _) | (_, []) => return Err(failure),
+            (FailureKind::ConnectionLost, [oldest, others @ ..]) => {
+                let blame = suspicion
+                    .crashes
+                    .blame(&engine.database, oldest.saga_id, server, &failure)
+                    .await;
+                if blame != Blame::None {
+                    suspicion.is_strong = !others.is_empty();
+                }
+                match blame {
+                    Blame::PutOff(pause) if others.is_empty() => {
+                        noted(&engine.database, || put_off(engine, oldest, &failure, pause))
+                            .await?;
+                    }
+                    Blame::SetAside if others.is_empty() => {
+                        set_aside(engine, oldest, &failure).await?;
+                    }
+                    _ => {}
+                }
+            }
+            (_, [passed]) => put_off(engine, passed, &failure, AGAIN).await?,
+            (_, _) => most = 1,
+        }
+    }
+}
+
+/// Publishes a portion of the due deadlines, and notes them in `passed`.
+async fn publish_portion(
+    engine: &Arc<Engine>,
+    sagas: &[&'static str],
+    most: usize,
+    passed: &mut Vec<Passed>,
+) -> Result<(), Failure> {
+    let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
+    let settled = engine.time.shared.settled();
+    *passed = answered(deadlines::due(transaction.db(), sagas, most, settled)).await?;
+    for Passed { saga_id, due_at, saga, cause, trace, .. } in &*passed {
+        let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
+        let Some(declared) = declared else { continue };
+        let Some(deadline) = &declared.deadline else { continue };
+        let event = (deadline.passed_event)(Due { saga_id: *saga_id, at: *due_at })?;
+        transaction.enter(Some(*saga_id), *cause, trace.clone());
+        transaction.scope.emit(event);
+        transaction.deadlines.end(*saga_id, declared.saga);
+    }
+    if passed.is_empty() {
+        return Ok(());
+    }
+    let notes: Vec<MessageId> = passed.iter().map(note).collect();
+    answered(failures::forget(transaction.db(), &notes)).await?;
+    commit(transaction, &[]).await?;
+    for Passed { saga_id, due_at, saga, .. } in &*passed {
+        tracing::info!(saga = %saga_id, %due_at, "the deadline of {saga} has passed");
+    }
+    ballet_amqp::counter!("ballet_deadlines_passed_total").increment(passed.len() as u64);
+    for Passed { late, .. } in &*passed {
+        ballet_amqp::histogram!("ballet_deadline_late_seconds").record(*late);
+    }
+    Ok(())
+}
+
+/// Puts off a deadline whose event cannot be published, and lists its saga as stuck.
+async fn put_off(
+    engine: &Engine,
+    passed: &Passed,
+    failure: &Failure,
+    pause: Duration,
+) -> Result<(), Failure> {
+    let Passed { saga_id, saga, .. } = passed;
+    tracing::error!(
+        saga = %saga_id,
+        "the deadline of {saga} has passed and cannot be published; trying again in {pause:?}: \
+         {failure}"
+    );
+    later(engine, passed, &failure.to_string(), Some(pause)).await
+}
+
+/// Puts off for good a deadline that may be what crashes the database's server each time.
+async fn set_aside(engine: &Engine, passed: &Passed, failure: &Failure) -> Result<(), Failure> {
+    let why = format!(
+        "to publish that its deadline has passed may be what crashes the database; it waits for \
+         `ballet sagas stop`: {failure}"
+    );
+    tracing::error!(saga = %passed.saga_id, "a deadline is set aside: {why}");
+    noted(&engine.database, || later(engine, passed, &why, None)).await
+}
+
+async fn later(
+    engine: &Engine,
+    passed: &Passed,
+    detail: &str,
+    wait: Option<Duration>,
+) -> Result<(), Failure> {
+    let Passed { saga_id, saga, .. } = passed;
+    let detail = detail.to_owned();
+    let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
+    let event = declared.and_then(|saga| saga.deadline.as_ref()).map(|it| it.part.passed);
+    let failed =
+        Failed { handler: "deadline", reason: Reason::Failed.code(), detail, attempts: 1, wait };
+    let event = event.map_or("", |event| event.name());
+    // First: what is put off and not listed would stand still in silence.
+    answered(failures::insert(
+        &engine.database.upkeep,
+        note(passed),
+        Some(*saga_id),
+        event,
+        &failed,
+    ))
+    .await?;
+    let mut db = answered(engine.database.upkeep.acquire()).await?;
+    answered(deadlines::put_off(&mut db, *saga_id, saga, wait.unwrap_or(FOR_GOOD))).await
+}
+
+/// The id under which the failure of a deadline is listed. No message has it: a saga's own id would be that of its
+/// first message where a producer uses one for both.
+fn note(passed: &Passed) -> MessageId {
+    MessageId(derived_in_saga(passed.saga_id, &format!("deadline\0{}", passed.saga)))
+}
