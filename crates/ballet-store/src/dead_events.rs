@@ -102,7 +102,7 @@ pub async fn retry(
     filter: &Filter,
     mut progress: impl FnMut(u64),
 ) -> Result<u64, sqlx::Error> {
-    // What dies again has the number of its step's process.
+    // An event that dies again has the number of its step's process.
     let mut steps = Vec::new();
     let mut put = 0;
     loop {

@@ -9,7 +9,7 @@ use crate::outbox::{left_behind, tables};
 
 /// How much waits, and since when the oldest does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Line {
+pub struct Waiting {
     /// The number.
     pub count: u64,
     /// The time of the oldest.
@@ -20,31 +20,31 @@ pub struct Line {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutboxWaits {
     /// Events that are committed and not known to be published.
-    pub events: Line,
+    pub events: Waiting,
     /// Dead letters and delayed messages that the broker did not take.
-    pub copies: Line,
+    pub copies: Waiting,
     /// Why the broker did not take the oldest of these.
     pub refused: Option<String>,
     /// Events that can never be published as they are.
-    pub unpublishable: Line,
+    pub unpublishable: Waiting,
 }
 
 /// The messages and calls that wait inside of a service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InboxWaits {
     /// Messages that failed and are tried again by themselves.
-    pub retries: Line,
+    pub retries: Waiting,
     /// The next attempt of any of them.
     pub next_at: Option<Timestamp>,
     /// Calls to the outside without an answer.
-    pub calls: Line,
+    pub calls: Waiting,
 }
 
 type Columns = (i64, Option<jiff_sqlx::Timestamp>);
 
-fn line((count, since): Columns) -> Line {
+fn line((count, since): Columns) -> Waiting {
     let since = since.map(jiff_sqlx::Timestamp::to_jiff);
-    Line { count: count.unsigned_abs(), since }
+    Waiting { count: count.unsigned_abs(), since }
 }
 
 /// Counts what waits in the outbox of the service of this database.
@@ -53,7 +53,7 @@ fn line((count, since): Columns) -> Line {
 ///
 /// If the database does not answer.
 pub async fn outbox(db: &mut PgConnection) -> Result<OutboxWaits, sqlx::Error> {
-    let mut events = Line::default();
+    let mut events = Waiting::default();
     for table in tables::present(&mut *db).await? {
         let (count, since) = left_behind::count(&mut *db, table).await?;
         events.count += count.unsigned_abs();

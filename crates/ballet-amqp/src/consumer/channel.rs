@@ -50,7 +50,7 @@ pub(super) enum End {
 
 /// The number of messages that the broker may send ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pace {
+enum Window {
     /// One, because no message has shown yet that more are safe.
     Probing,
     /// As many as the settings allow, or fewer if they are big.
@@ -67,7 +67,7 @@ pub(super) struct Channel<'a> {
     state: &'a watch::Sender<ConnectionState>,
     cautious: &'a watch::Sender<bool>,
     settling: Arc<Settling>,
-    pace: Pace,
+    pace: Window,
     ahead: Ahead,
     consumers: u32,
     /// Received but not handed on. Used only when cautious.
@@ -95,7 +95,7 @@ impl<'a> Channel<'a> {
             state,
             cautious,
             settling,
-            pace: Pace::Probing,
+            pace: Window::Probing,
             ahead: Ahead::new(settings.prefetch),
             consumers: 0,
             held: VecDeque::new(),
@@ -157,7 +157,7 @@ impl<'a> Channel<'a> {
                     match next {
                         Some(Ok(delivery)) => {
                             self.receive(delivery, deliveries).await?;
-                            if self.pace == Pace::Open && self.ahead.adjusts() {
+                            if self.pace == Window::Open && self.ahead.adjusts() {
                                 self.open_up(deliveries).await?;
                             }
                         }
@@ -177,7 +177,7 @@ impl<'a> Channel<'a> {
     /// Returns true if the pending acks may be sent a little later.
     fn acks_may_wait(&self) -> bool {
         let enough = u64::from(self.ahead.count()) / ACK_SHARE;
-        self.pace == Pace::Open && self.settling.has_only_acks_below(enough)
+        self.pace == Window::Open && self.settling.has_only_acks_below(enough)
     }
 
     async fn receive(
@@ -188,7 +188,7 @@ impl<'a> Channel<'a> {
         self.settling.delivered(delivery.tag);
         self.ahead.delivered(delivery.body.len());
         match self.pace {
-            Pace::Open | Pace::Probing if is_suspect(&delivery) => {
+            Window::Open | Window::Probing if is_suspect(&delivery) => {
                 tracing::warn!(
                     queue = self.settings.queue,
                     routing_key = delivery.routing_key,
@@ -198,7 +198,7 @@ impl<'a> Channel<'a> {
                 );
                 self.cautious.send_replace(true);
                 self.held.push_back(delivery);
-                if self.pace == Pace::Open {
+                if self.pace == Window::Open {
                     // Stop sending ahead. Hold the messages that are already on their way.
                     self.session.cancel(&self.tag()).await?;
                     while let Some(delivery) = deliveries.next().await {
@@ -208,18 +208,18 @@ impl<'a> Channel<'a> {
                     }
                     *deliveries = self.consume(1).await?;
                 }
-                self.pace = Pace::Cautious;
+                self.pace = Window::Cautious;
                 self.release(deliveries).await
             }
-            Pace::Open => {
+            Window::Open => {
                 self.hand_on(delivery);
                 Ok(())
             }
-            Pace::Probing => {
+            Window::Probing => {
                 self.hand_on(delivery);
                 self.open_up(deliveries).await
             }
-            Pace::Cautious => {
+            Window::Cautious => {
                 self.held.push_back(delivery);
                 self.release(deliveries).await
             }
@@ -229,7 +229,7 @@ impl<'a> Channel<'a> {
     /// When cautious, hands on the next message once nothing else is unsettled. Ends the caution
     /// when no held message is suspect.
     async fn release(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
-        if self.pace != Pace::Cautious || self.settling.outstanding() > self.held.len() {
+        if self.pace != Window::Cautious || self.settling.outstanding() > self.held.len() {
             return Ok(());
         }
         let Some(next) = self.held.pop_front() else { return Ok(()) };
@@ -252,7 +252,7 @@ impl<'a> Channel<'a> {
     /// Lets the broker send ahead. A prefetch applies only to new consumers, so this starts a new
     /// one.
     async fn open_up(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
-        self.pace = Pace::Open;
+        self.pace = Window::Open;
         if self.settings.prefetch <= 1 {
             return Ok(());
         }

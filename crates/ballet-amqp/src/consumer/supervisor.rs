@@ -107,7 +107,7 @@ impl Supervisor {
     }
 
     async fn pause(&mut self) {
-        // Whoever asked for it says why.
+        // The one that asked for it says why.
         tracing::debug!("consumer is paused");
         self.state.send_replace(ConnectionState::Paused);
         changed(&mut self.wish).await;

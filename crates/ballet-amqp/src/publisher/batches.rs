@@ -13,7 +13,7 @@ use crate::session::message::{Publish, said};
 
 /// One message on its way, and its waiter.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct InFlight {
     pub(super) message: Publish,
     pub(super) position: i32,
     /// How often the broker did not accept it.
@@ -67,7 +67,7 @@ impl Batches {
     }
 
     /// Takes in a batch, and yields its messages in order.
-    pub(super) fn open(&mut self, out: OutBatch) -> impl Iterator<Item = Entry> {
+    pub(super) fn open(&mut self, out: OutBatch) -> impl Iterator<Item = InFlight> {
         self.next += 1;
         let waiter = self.next;
         let left = out.messages.len();
@@ -78,7 +78,7 @@ impl Batches {
             let batch = Waiter::Batch { batch, left, unpublishable, left_behind: None };
             self.open.insert(waiter, batch);
         }
-        (0..).zip(out.messages).map(move |(position, message)| Entry {
+        (0..).zip(out.messages).map(move |(position, message)| InFlight {
             message,
             position,
             attempts: 0,
@@ -94,14 +94,14 @@ impl Batches {
         message: Publish,
         patient: bool,
         done: oneshot::Sender<Result<(), NotSent>>,
-    ) -> Entry {
+    ) -> InFlight {
         self.next += 1;
         self.open.insert(self.next, Waiter::Single { patient, done });
-        Entry { message, position: 0, attempts: 0, strikes: 0, struck_at: 0, waiter: self.next }
+        InFlight { message, position: 0, attempts: 0, strikes: 0, struck_at: 0, waiter: self.next }
     }
 
     /// Returns true if the message still has a waiter. Forgets a waiter that has given up.
-    pub(super) fn wanted(&mut self, entry: &Entry) -> bool {
+    pub(super) fn wanted(&mut self, entry: &InFlight) -> bool {
         match self.open.get(&entry.waiter) {
             Some(Waiter::Single { done, .. }) if done.is_closed() => {
                 self.open.remove(&entry.waiter);
@@ -113,33 +113,33 @@ impl Batches {
     }
 
     /// Returns true for a single message. Single messages go before batches.
-    pub(super) fn is_single(&self, entry: &Entry) -> bool {
+    pub(super) fn is_single(&self, entry: &InFlight) -> bool {
         matches!(self.open.get(&entry.waiter), Some(Waiter::Single { .. }))
     }
 
     /// Returns true if the message is to be published again when the broker does not take it.
-    pub(super) fn is_patient(&self, entry: &Entry) -> bool {
+    pub(super) fn is_patient(&self, entry: &InFlight) -> bool {
         !matches!(self.open.get(&entry.waiter), Some(Waiter::Single { patient: false, .. }))
     }
 
     /// Records that the broker did not take the message of a caller who does not wait for it.
-    pub(super) fn not_taken(&mut self, entry: &Entry, reason: String) {
+    pub(super) fn not_taken(&mut self, entry: &InFlight, reason: String) {
         self.done(entry, Some(NotSent::NotTaken(reason)));
     }
 
     /// Records that the broker has the message.
-    pub(super) fn confirmed(&mut self, entry: &Entry) {
+    pub(super) fn confirmed(&mut self, entry: &InFlight) {
         self.done(entry, None);
     }
 
     /// Records that the message can never be published.
-    pub(super) fn unpublishable(&mut self, entry: &Entry, reason: String) {
+    pub(super) fn unpublishable(&mut self, entry: &InFlight, reason: String) {
         self.done(entry, Some(NotSent::Never(reason)));
     }
 
     /// Returns true if memory has room for a message that waits until somebody mends the broker. The
     /// `first` one of its kind always stays: one has to be tried.
-    pub(super) fn may_wait(&self, entry: &Entry, first: bool) -> bool {
+    pub(super) fn may_wait(&self, entry: &InFlight, first: bool) -> bool {
         match self.open.get(&entry.waiter) {
             Some(Waiter::Batch { batch, .. }) => self.memory.hold(batch, first),
             Some(Waiter::Single { .. }) | None => true,
@@ -147,7 +147,7 @@ impl Batches {
     }
 
     /// Leaves a message behind in the outbox. Only messages of batches are there.
-    pub(super) fn leave_behind(&mut self, entry: &Entry) {
+    pub(super) fn leave_behind(&mut self, entry: &InFlight) {
         if let Some(Waiter::Batch { left_behind, .. }) = self.open.get_mut(&entry.waiter) {
             let none =
                 || LeftBehind { positions: Vec::new(), bytes: 0, releases: self.memory.releases() };
@@ -163,7 +163,7 @@ impl Batches {
         self.memory.release();
     }
 
-    fn done(&mut self, entry: &Entry, failure: Option<NotSent>) {
+    fn done(&mut self, entry: &InFlight, failure: Option<NotSent>) {
         let complete = match self.open.get_mut(&entry.waiter) {
             Some(Waiter::Batch { left, unpublishable, .. }) => {
                 if let Some(NotSent::Never(reason)) = failure {

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use crate::publisher::batches::Entry;
+use crate::publisher::batches::InFlight;
 
 /// Unconfirmed messages by their number on the channel.
 #[derive(Debug, Default)]
 pub(super) struct Flight {
     first: u64,
-    entries: VecDeque<Option<Entry>>,
+    entries: VecDeque<Option<InFlight>>,
     unconfirmed: usize,
 }
 
@@ -23,7 +23,7 @@ impl Flight {
     }
 
     /// The numbers on a channel are consecutive.
-    pub(super) fn insert(&mut self, number: u64, entry: Entry) {
+    pub(super) fn insert(&mut self, number: u64, entry: InFlight) {
         if self.entries.is_empty() {
             self.first = number;
         }
@@ -31,7 +31,7 @@ impl Flight {
         self.unconfirmed += 1;
     }
 
-    pub(super) fn take(&mut self, number: u64) -> Option<Entry> {
+    pub(super) fn take(&mut self, number: u64) -> Option<InFlight> {
         let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
         let entry = self.entries.get_mut(index)?.take()?;
         self.unconfirmed -= 1;
@@ -43,7 +43,7 @@ impl Flight {
     }
 
     /// Removes and returns the unconfirmed messages, in the order of publishing.
-    pub(super) fn drain(&mut self) -> Vec<Entry> {
+    pub(super) fn drain(&mut self) -> Vec<InFlight> {
         self.unconfirmed = 0;
         self.entries.drain(..).flatten().collect()
     }

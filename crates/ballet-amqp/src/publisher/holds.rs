@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::publisher::batches::{Batches, Entry};
+use crate::publisher::batches::{Batches, InFlight};
 use crate::publisher::poison::Matcher;
 use crate::session::message::Publish;
 
@@ -27,7 +27,7 @@ pub(super) struct Holds {
 struct Hold {
     matcher: Matcher,
     reason: String,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<InFlight>,
     /// Whether messages were left behind. Later ones would overtake them.
     is_full: bool,
     attempts: u32,
@@ -61,7 +61,7 @@ impl Holds {
     }
 
     /// Puts a message that has to wait behind the others. Returns one that need not wait.
-    pub(super) fn push_back(&mut self, entry: Entry, batches: &mut Batches) -> Option<Entry> {
+    pub(super) fn push_back(&mut self, entry: InFlight, batches: &mut Batches) -> Option<InFlight> {
         match self.of(&entry) {
             Some(hold) => hold.push_back(entry, batches),
             None => return Some(entry),
@@ -70,7 +70,7 @@ impl Holds {
     }
 
     /// Puts a message that was tried back in front of the others. Returns one that need not wait.
-    pub(super) fn push_front(&mut self, entry: Entry) -> Option<Entry> {
+    pub(super) fn push_front(&mut self, entry: InFlight) -> Option<InFlight> {
         match self.of(&entry) {
             Some(hold) => hold.entries.push_front(entry),
             None => return Some(entry),
@@ -78,7 +78,7 @@ impl Holds {
         None
     }
 
-    fn of(&mut self, entry: &Entry) -> Option<&mut Hold> {
+    fn of(&mut self, entry: &InFlight) -> Option<&mut Hold> {
         self.holds.iter_mut().find(|hold| hold.matcher.matches(&entry.message))
     }
 
@@ -88,7 +88,7 @@ impl Holds {
         &mut self,
         matcher: Matcher,
         reason: String,
-        entries: Vec<Entry>,
+        entries: Vec<InFlight>,
         batches: &mut Batches,
     ) -> bool {
         let known = self.holds.iter().position(|hold| hold.matcher == matcher);
@@ -115,7 +115,7 @@ impl Holds {
     }
 
     /// Takes one message of each cause that is due.
-    pub(super) fn take_due(&mut self, batches: &mut Batches) -> Vec<Entry> {
+    pub(super) fn take_due(&mut self, batches: &mut Batches) -> Vec<InFlight> {
         let now = Instant::now();
         let mut due = Vec::new();
         for hold in self.holds.iter_mut().filter(|hold| hold.next.is_some_and(|at| at <= now)) {
@@ -143,7 +143,7 @@ impl Holds {
     }
 
     /// The broker took a message: whatever else waits for the same may go. Returns it in order.
-    pub(super) fn release(&mut self, taken: &Publish, batches: &Batches) -> VecDeque<Entry> {
+    pub(super) fn release(&mut self, taken: &Publish, batches: &Batches) -> VecDeque<InFlight> {
         let at = self.holds.iter().position(|hold| hold.matcher.matches(taken));
         let Some(at) = at else { return VecDeque::new() };
         batches.released();
@@ -158,7 +158,7 @@ impl Hold {
     }
 
     /// Puts a message behind the others, or leaves it behind if there is no room.
-    fn push_back(&mut self, entry: Entry, batches: &mut Batches) {
+    fn push_back(&mut self, entry: InFlight, batches: &mut Batches) {
         let first = self.entries.is_empty();
         let may_wait = self.matcher.is_of_exchange()
             || batches.is_single(&entry)

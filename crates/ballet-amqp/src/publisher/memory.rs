@@ -27,14 +27,14 @@ pub(super) struct Memory {
 
 #[derive(Debug, Default)]
 struct Inner {
-    batches: HashMap<BatchId, Known>,
+    batches: HashMap<BatchId, HeldBatch>,
     /// Of those that are not held.
     total: Size,
     held: Size,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct HeldBatch {
     size: Size,
     is_held: bool,
 }
@@ -137,8 +137,8 @@ impl Memory {
     pub(super) fn forget(&self, batch: &BatchId) {
         let mut inner = self.lock();
         match inner.batches.remove(batch) {
-            Some(Known { size, is_held: true }) => inner.held -= size,
-            Some(Known { size, is_held: false }) => inner.total -= size,
+            Some(HeldBatch { size, is_held: true }) => inner.held -= size,
+            Some(HeldBatch { size, is_held: false }) => inner.total -= size,
             None => {}
         }
         self.tell_room(&inner);

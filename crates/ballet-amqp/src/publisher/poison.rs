@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::publisher::batches::Entry;
+use crate::publisher::batches::InFlight;
 use crate::session::error::BrokerError;
 use crate::session::message::Publish;
 
@@ -74,7 +74,11 @@ impl Matcher {
 /// A message that is refused for its exchange is held until the right or the exchange is there: nothing is
 /// wrong with the message. So is one that is refused for a key that the service declares. Another key is the
 /// message's own fault.
-pub(super) fn blame(cause: &BrokerError, unconfirmed: &[Entry], keys: &BTreeSet<String>) -> Blame {
+pub(super) fn blame(
+    cause: &BrokerError,
+    unconfirmed: &[InFlight],
+    keys: &BTreeSet<String>,
+) -> Blame {
     let alone = unconfirmed.len() == 1;
     let blame = match cause {
         BrokerError::ChannelClosed { code: 403, text } => {

@@ -9,7 +9,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::backoff::{Backoff, until};
 use crate::metric::{Counter, Gauge};
-use crate::publisher::batches::Entry;
+use crate::publisher::batches::InFlight;
 use crate::publisher::queue::{Command, Queue, UNTIL_MENDED, UNTIL_TAKEN};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{Stop, Stopping};
@@ -220,7 +220,7 @@ impl<'a> PublishLoop<'a> {
         }
     }
 
-    fn again_or_never(&mut self, entry: Entry, backoff: &Backoff, why: &str) {
+    fn again_or_never(&mut self, entry: InFlight, backoff: &Backoff, why: &str) {
         if self.queue.batches.is_patient(&entry) {
             self.queue.postpone(entry, backoff);
         } else {

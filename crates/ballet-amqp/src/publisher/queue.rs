@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::publisher::batch::OutBatch;
-use crate::publisher::batches::{Batches, Entry, NotSent};
+use crate::publisher::batches::{Batches, InFlight, NotSent};
 use crate::publisher::flight::Flight;
 use crate::publisher::holds::Holds;
 use crate::publisher::poison::{Blame, blame};
@@ -36,13 +36,13 @@ pub(super) struct Queue {
     pub(super) batches: Batches,
     pub(super) flight: Flight,
     /// Single messages that a caller waits for.
-    urgent: VecDeque<Entry>,
-    ready: VecDeque<Entry>,
+    urgent: VecDeque<InFlight>,
+    ready: VecDeque<InFlight>,
     /// Messages that the broker did not accept, by the time of the next attempt.
-    later: BTreeMap<(Instant, u64), Entry>,
+    later: BTreeMap<(Instant, u64), InFlight>,
     laters: u64,
     /// Messages to publish one by one, to find the one that makes the broker close the channel.
-    suspects: VecDeque<Entry>,
+    suspects: VecDeque<InFlight>,
     /// A single suspect is in flight.
     isolating: bool,
     /// The routing keys that the service declares.
@@ -50,7 +50,7 @@ pub(super) struct Queue {
     /// Messages that wait until somebody mends the broker.
     holds: Holds,
     /// One of those, to be tried.
-    tries: VecDeque<Entry>,
+    tries: VecDeque<InFlight>,
     /// The number of messages that the broker confirmed.
     confirmed: u64,
 }
@@ -103,7 +103,7 @@ impl Queue {
     }
 
     /// Returns the next message that may be published now.
-    pub(super) fn next(&mut self, window: usize) -> Option<Entry> {
+    pub(super) fn next(&mut self, window: usize) -> Option<InFlight> {
         if self.isolating || !self.suspects.is_empty() {
             if self.flight.len() > 0 {
                 return None;
@@ -136,7 +136,7 @@ impl Queue {
     }
 
     /// Returns the message, unless it has to wait with others.
-    fn unless_held(&mut self, entry: Entry) -> Option<Entry> {
+    fn unless_held(&mut self, entry: InFlight) -> Option<InFlight> {
         if self.holds.is_empty() {
             return Some(entry);
         }
@@ -162,7 +162,7 @@ impl Queue {
     }
 
     /// Records that the broker took a message, though perhaps no queue did.
-    pub(super) fn taken(&mut self, entry: &Entry) {
+    pub(super) fn taken(&mut self, entry: &InFlight) {
         self.confirmed += 1;
         if self.holds.is_empty() {
             return;
@@ -173,7 +173,7 @@ impl Queue {
     }
 
     /// Puts an unsent message back at the front.
-    pub(super) fn put_back(&mut self, entry: Entry) {
+    pub(super) fn put_back(&mut self, entry: InFlight) {
         let Some(entry) = self.holds.push_front(entry) else { return };
         if self.isolating {
             self.suspects.push_front(entry);
@@ -185,7 +185,7 @@ impl Queue {
     }
 
     /// Postpones a message that the broker did not accept. Each attempt waits longer.
-    pub(super) fn postpone(&mut self, mut entry: Entry, backoff: &Backoff) {
+    pub(super) fn postpone(&mut self, mut entry: InFlight, backoff: &Backoff) {
         entry.attempts += 1;
         self.laters += 1;
         let when = Instant::now() + backoff.after(entry.attempts);
@@ -271,7 +271,7 @@ impl Queue {
     /// Counts how often the channel closed on a message that was alone on it. Something between us
     /// and the broker may have spoilt a frame, so a batch's message counts only if the broker took
     /// others in between.
-    fn strike(&mut self, mut entry: Entry, cause: &BrokerError) {
+    fn strike(&mut self, mut entry: InFlight, cause: &BrokerError) {
         let is_patient = self.batches.is_patient(&entry);
         if entry.strikes == 0 || !is_patient || self.confirmed > entry.struck_at {
             entry.strikes += 1;
@@ -293,8 +293,8 @@ impl Queue {
     }
 
     /// Gives up on a message that can never be published.
-    pub(super) fn give_up(&mut self, entry: &Entry, reason: String) {
-        // Whoever waits for the message tells people.
+    pub(super) fn give_up(&mut self, entry: &InFlight, reason: String) {
+        // The one that waits for the message tells people.
         crate::counter!("ballet_unpublishable_total").increment(1);
         self.batches.unpublishable(entry, reason);
     }

@@ -25,7 +25,7 @@ use crate::session::seam::Confirms;
 /// When the oldest answer is missing for this long, the others are polled too.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
-type Answer = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
+type PendingConfirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
 
 /// The messages published on a channel and not yet answered.
 pub(super) struct Pending {
@@ -47,7 +47,7 @@ struct Waiting {
     number: u64,
     fingerprint: u64,
     returned: Option<Outcome>,
-    answer: Answer,
+    answer: PendingConfirm,
 }
 
 struct Answered {
@@ -70,7 +70,7 @@ impl Pending {
         let (channel, body) = (Arc::clone(&self.channel), message.body.clone());
         let properties = message.properties.clone();
         let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
-        let mut answer: Answer = Box::pin(async move {
+        let mut answer: PendingConfirm = Box::pin(async move {
             let sent = channel.basic_publish(exchange, routing_key, options, &body, properties);
             sent.await?.await
         });

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use ballet::core::topology::dead_queue;
 use ballet_amqp::{Found, Lookup, Object, Session};
 use ballet_store::process::{Alive, alive};
-use ballet_store::waiting::{self, InboxWaits, Line};
+use ballet_store::waiting::{self, InboxWaits, Waiting};
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -146,7 +146,7 @@ fn show(rows: &[Row], options: &GlobalOptions) {
     let mut table = Table::new(header).right([1, 2, 3, 6, 8]);
     for row in rows {
         let count = |count: Option<u64>| Cell::from(count.map(ui::grouped));
-        let line = |line: fn(&InboxWaits) -> Line| {
+        let line = |line: fn(&InboxWaits) -> Waiting| {
             let line = waits(row).as_ref().map(line);
             let age = line.and_then(|line| line.since).map(|at| ui::ago(Some(at), now));
             (count(line.map(|line| line.count)), Cell::from(age))

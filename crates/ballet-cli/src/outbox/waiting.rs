@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ballet_store::process::{Alive, alive};
-use ballet_store::waiting::{self, Line, OutboxWaits};
+use ballet_store::waiting::{self, OutboxWaits, Waiting};
 use ballet_terminal::{Cell, Table};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -109,7 +109,7 @@ fn show(rows: &[Row], broker: Option<&str>, options: &GlobalOptions) {
     let now = options.clock.now();
     if options.output != Output::Table {
         let row = |row: &Row| -> Value {
-            let at = |line: &Line| line.since.map(|at| at.to_string());
+            let at = |line: &Waiting| line.since.map(|at| at.to_string());
             let OutboxWaits { events, copies, unpublishable, .. } = &row.waits;
             json!({
                 "service": row.service, "waiting": events.count, "since": at(events),
@@ -125,7 +125,7 @@ fn show(rows: &[Row], broker: Option<&str>, options: &GlobalOptions) {
     let mut table = Table::new(header).right([1, 3, 5]);
     for row in rows {
         let OutboxWaits { events, copies, unpublishable, .. } = &row.waits;
-        let age = |line: &Line| Cell::from(line.since.map(|at| ui::ago(Some(at), now)));
+        let age = |line: &Waiting| Cell::from(line.since.map(|at| ui::ago(Some(at), now)));
         table.row([
             Cell::from(&row.service),
             Cell::from(ui::grouped(events.count)),

@@ -2,7 +2,7 @@
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart};
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::Row;
+use ballet_store::ledger::recorded::RecordedRow;
 
 use super::*;
 
@@ -61,7 +61,7 @@ fn system() -> System {
 
 /// `done place orders.placed.v1`, or without an event; the tombstone is `aborted -`. The key, or the
 /// tombstone's saga, comes last.
-fn rows(lines: &[&str]) -> Vec<Row> {
+fn rows(lines: &[&str]) -> Vec<RecordedRow> {
     let row = |(line, ordinal): (&&str, i32)| {
         let mut words = line.split(' ');
         let mut next = || words.next().map(str::to_owned);
@@ -69,7 +69,7 @@ fn rows(lines: &[&str]) -> Vec<Row> {
         let step = next().filter(|step| step != "-").unwrap_or_default();
         let (arrived, recorded_at) = (String::new(), Timestamp::UNIX_EPOCH);
         let (event_type, key) = (next(), next().unwrap_or_default());
-        Row { step, key, entry, arrived, ordinal, event_type, recorded_at }
+        RecordedRow { step, key, entry, arrived, ordinal, event_type, recorded_at }
     };
     lines.iter().zip(0..).map(row).collect()
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System, is_tombstone_of};
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::Row;
+use ballet_store::ledger::recorded::RecordedRow;
 use ballet_store::ledger::standing::Declared;
 use jiff::Timestamp;
 
@@ -21,12 +21,12 @@ pub(crate) struct Left<'a> {
 }
 
 /// All rows of one saga, by service, in the order in which they were added.
-pub(crate) type Rows<'a> = BTreeMap<&'a str, Vec<Row>>;
+pub(crate) type Rows<'a> = BTreeMap<&'a str, Vec<RecordedRow>>;
 
 /// The entries of each step and key, each with its ordinal.
 type Entries<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<Entry, i32>>;
 
-fn entries_of(rows: &[Row]) -> Entries<'_> {
+fn entries_of(rows: &[RecordedRow]) -> Entries<'_> {
     let mut all = Entries::new();
     for row in rows {
         let entries = all.entry((&row.step, &row.key)).or_default();
@@ -37,7 +37,7 @@ fn entries_of(rows: &[Row]) -> Entries<'_> {
 }
 
 /// Whether a row is the abort of this whole saga.
-pub(crate) fn aborts(part: &Part, row: &Row, saga: &SagaPart) -> bool {
+pub(crate) fn aborts(part: &Part, row: &RecordedRow, saga: &SagaPart) -> bool {
     let sagas = part.sagas.iter().map(|saga| saga.saga);
     row.step.is_empty()
         && row.entry == Entry::Aborted
@@ -45,13 +45,13 @@ pub(crate) fn aborts(part: &Part, row: &Row, saga: &SagaPart) -> bool {
 }
 
 /// The ordinal of the abort of a step, alone or with the whole saga.
-fn tombstone(part: &Part, rows: &[Row], at: (&str, &str)) -> Option<i32> {
+fn tombstone(part: &Part, rows: &[RecordedRow], at: (&str, &str)) -> Option<i32> {
     let saga = part.sagas.iter().find(|saga| saga.steps.iter().any(|step| step.name == at.0));
-    let with_saga = |row: &Row| match saga {
+    let with_saga = |row: &RecordedRow| match saga {
         Some(saga) => aborts(part, row, saga),
         None => row.step.is_empty() && row.entry == Entry::Aborted,
     };
-    let alone = |row: &Row| row.entry == Entry::Aborted && (&*row.step, &*row.key) == at;
+    let alone = |row: &RecordedRow| row.entry == Entry::Aborted && (&*row.step, &*row.key) == at;
     let aborts = rows.iter().filter(|row| alone(row) || with_saga(row));
     aborts.map(|row| row.ordinal).min()
 }
@@ -71,7 +71,7 @@ fn name((step, key): (&str, &str)) -> String {
 }
 
 /// What contradicts itself, at whatever moment it is read.
-pub(crate) fn contradictions(part: &Part, rows: &[Row]) -> Vec<String> {
+pub(crate) fn contradictions(part: &Part, rows: &[RecordedRow]) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut ordinals = HashSet::new();
     for row in rows.iter().filter(|row| !ordinals.insert(row.ordinal)) {
@@ -146,7 +146,7 @@ fn undone_too_early(part: &Part, all: &Entries<'_>) -> Vec<String> {
 /// an open call.
 pub(crate) fn unfinished<'a>(
     part: &'a Part,
-    rows: &[Row],
+    rows: &[RecordedRow],
     has_call: impl Fn(&str, &str) -> bool,
 ) -> Vec<Left<'a>> {
     let all = entries_of(rows);
@@ -212,8 +212,8 @@ pub(crate) fn not_acted_on<'a>(
 }
 
 /// The rows whose events a service has published for a saga, according to its ledger.
-pub(crate) fn published<'a>(part: &Part, rows: &'a [Row]) -> Vec<&'a Row> {
-    let is_published = |row: &&Row| match row.entry {
+pub(crate) fn published<'a>(part: &Part, rows: &'a [RecordedRow]) -> Vec<&'a RecordedRow> {
+    let is_published = |row: &&RecordedRow| match row.entry {
         // The outcome of a call that came after the abort is stored, but not published.
         Entry::Done | Entry::Refused => {
             tombstone(part, rows, (&row.step, &row.key)).is_none_or(|t| t > row.ordinal)
@@ -227,7 +227,7 @@ pub(crate) fn published<'a>(part: &Part, rows: &'a [Row]) -> Vec<&'a Row> {
 }
 
 /// Whether the saga's owner has aborted it.
-pub(crate) fn is_aborted(part: &Part, rows: &[Row]) -> bool {
+pub(crate) fn is_aborted(part: &Part, rows: &[RecordedRow]) -> bool {
     let owned = || part.sagas.iter().filter(|saga| saga.owner == part.service);
     rows.iter().any(|row| owned().any(|saga| aborts(part, row, saga)))
 }
@@ -244,7 +244,7 @@ pub(crate) struct Undecided<'a> {
 
 /// The sagas that this service has begun, would decide, and has neither decided nor aborted. A saga without a
 /// decision ends when nothing is left to do.
-pub(crate) fn undecided<'a>(part: &'a Part, rows: &[Row]) -> Vec<Undecided<'a>> {
+pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecided<'a>> {
     let is = |step: &StepPart, entry: Entry| {
         rows.iter().any(|row| row.step == step.name && row.entry == entry)
     };
@@ -267,7 +267,7 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[Row]) -> Vec<Undecided<'a>> 
 }
 
 /// Whether a service has done for one saga what it does on this event.
-fn has_acted(part: &Part, saga: &SagaPart, event_type: &str, rows: &[Row]) -> bool {
+fn has_acted(part: &Part, saga: &SagaPart, event_type: &str, rows: &[RecordedRow]) -> bool {
     let is = |event: &EventType| event.name() == event_type;
     if rows.iter().any(|row| aborts(part, row, saga)) {
         return true;
@@ -276,11 +276,11 @@ fn has_acted(part: &Part, saga: &SagaPart, event_type: &str, rows: &[Row]) -> bo
     if !owns && saga.abort.as_ref().is_some_and(is) {
         return false;
     }
-    let has = |step: &StepPart, entry: &dyn Fn(&Row) -> bool| {
+    let has = |step: &StepPart, entry: &dyn Fn(&RecordedRow) -> bool| {
         rows.iter().any(|row| row.step == step.name && entry(row))
     };
     let acted = |step: &StepPart| {
-        let arrived = |row: &Row| row.entry != Entry::Arrived || row.arrived == event_type;
+        let arrived = |row: &RecordedRow| row.entry != Entry::Arrived || row.arrived == event_type;
         (!step.on.iter().any(is) || has(step, &arrived))
             && (!step.compensated_by.iter().any(is)
                 || has(step, &|row| row.entry == Entry::Aborted))

@@ -8,7 +8,7 @@ use ballet_core::topology::EVENTS;
 use ballet_core::{Part, StepPart};
 use ballet_store::calls::open;
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::{Row, Sagas, of_sagas};
+use ballet_store::ledger::recorded::{RecordedRow, Sagas, of_sagas};
 use ballet_store::ledger::standing::Declared;
 use ballet_stream::{Notice, Read, Reader, Start};
 use jiff::{SignedDuration, Timestamp};
@@ -74,13 +74,13 @@ pub async fn compare(
     let open = open::sagas(db).await?;
     let sagas: Vec<Uuid> = published.keys().copied().collect();
     for sagas in sagas.chunks(LOOK_UP) {
-        let mut rows: HashMap<Uuid, Vec<Row>> = HashMap::new();
+        let mut rows: HashMap<Uuid, Vec<RecordedRow>> = HashMap::new();
         for (saga, row) in of_sagas(db, Sagas::These(sagas)).await? {
             rows.entry(saga).or_default().push(row);
         }
         for saga in sagas {
             let (before, now) = (&published[saga], rows.remove(saga).unwrap_or_default());
-            let of_backup = |row: &Row| row.recorded_at < since;
+            let of_backup = |row: &RecordedRow| row.recorded_at < since;
             let was_aborted =
                 aborted.contains(saga) || now.iter().any(|row| is_abort(row) && of_backup(row));
             let held = held_outside(part, before, &now);
@@ -181,18 +181,22 @@ fn in_ledger(part: &Part) -> BTreeSet<&'static str> {
     types
 }
 
-fn is_abort(row: &Row) -> bool {
+fn is_abort(row: &RecordedRow) -> bool {
     row.step.is_empty() && row.entry == Entry::Aborted
 }
 
 /// The outcomes of steps that took effect at another company, and that nobody has compensated: neither
 /// before, nor as the database knows it.
-fn held_outside(part: &Part, before: &BTreeSet<&'static str>, now: &[Row]) -> Vec<&'static str> {
+fn held_outside(
+    part: &Part,
+    before: &BTreeSet<&'static str>,
+    now: &[RecordedRow],
+) -> Vec<&'static str> {
     let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
     let can_be_compensated = |step: &&StepPart| Declared::Step(step.kind).can_be_compensated();
     let calling = steps.filter(|step| step.calls_outside).filter(can_be_compensated);
     let ended = |step: &StepPart| {
-        let is_it = |row: &Row| {
+        let is_it = |row: &RecordedRow| {
             row.step == step.name && matches!(row.entry, Entry::Compensated | Entry::Refused)
         };
         now.iter().any(is_it) || step.compensated.is_some_and(|event| before.contains(event.name()))
@@ -208,7 +212,7 @@ fn difference(
     before: &BTreeSet<&'static str>,
     was_aborted: bool,
     held: &[&'static str],
-    now: &[Row],
+    now: &[RecordedRow],
 ) -> Option<Difference> {
     let known: BTreeSet<&str> = now.iter().filter_map(|row| row.event_type.as_deref()).collect();
     let missing: Vec<&'static str> =
@@ -237,8 +241,8 @@ mod tests {
     const REFUSED: &str = "shipping.shipment_rejected.v1";
     const ABORT: &str = "orders.order_cancelled.v1";
 
-    fn row(step: &str, entry: Entry, event: &str) -> Row {
-        Row {
+    fn row(step: &str, entry: Entry, event: &str) -> RecordedRow {
+        RecordedRow {
             step: step.to_owned(),
             key: String::new(),
             entry,
@@ -249,7 +253,7 @@ mod tests {
         }
     }
 
-    fn of(was_aborted: bool, now: &[Row]) -> Option<(Vec<&'static str>, Vec<String>)> {
+    fn of(was_aborted: bool, now: &[RecordedRow]) -> Option<(Vec<&'static str>, Vec<String>)> {
         let difference = difference(Uuid::nil(), &[DONE].into(), was_aborted, &[], now);
         difference.map(|difference| (difference.before, difference.now))
     }

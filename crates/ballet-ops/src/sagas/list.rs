@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ballet_core::{System, id};
-use ballet_store::ledger::recorded::{Row, Sagas, before};
+use ballet_store::ledger::recorded::{RecordedRow, Sagas, before};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -161,7 +161,7 @@ fn stands(system: &System, explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_
         Standing::Completed
     };
     let events = parts().flat_map(|(part, rows)| published(part, rows));
-    let last: Option<&Row> = events.max_by_key(|row| row.recorded_at);
+    let last: Option<&RecordedRow> = events.max_by_key(|row| row.recorded_at);
     let first = rows.values().flatten().map(|row| row.recorded_at).min();
     ListedSaga {
         saga,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ballet_core::{Part, StepKind, System, id};
-use ballet_store::ledger::recorded::{Recorded, Row, of_saga};
+use ballet_store::ledger::recorded::{Recorded, RecordedRow, of_saga};
 use ballet_store::operators::solved::{Note, notes};
 use ballet_store::operators::stopped::{self, Stopped};
 use jiff::Timestamp;
@@ -70,7 +70,8 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
                 if let Some(part) = system.parts.iter().find(|part| part.service == *service) {
                     events.extend(happened(part, &recorded));
                 }
-                let of_service: Vec<Row> = recorded.into_iter().map(|one| one.row).collect();
+                let of_service: Vec<RecordedRow> =
+                    recorded.into_iter().map(|one| one.row).collect();
                 if !of_service.is_empty() {
                     rows.insert(*service, of_service);
                 }
@@ -96,7 +97,7 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
 
 /// The events that a service published for the saga, and the one from outside with which it began it.
 fn happened(part: &Part, recorded: &[Recorded]) -> Vec<Happened> {
-    let rows: Vec<Row> = recorded.iter().map(|one| one.row.clone()).collect();
+    let rows: Vec<RecordedRow> = recorded.iter().map(|one| one.row.clone()).collect();
     let by_ordinal: BTreeMap<i32, &Recorded> =
         recorded.iter().map(|one| (one.row.ordinal, one)).collect();
     let mut events = Vec::new();

@@ -166,7 +166,7 @@ fn name(step: &str, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use ballet_core::{EventType, StepKind};
-    use ballet_store::ledger::recorded::Row;
+    use ballet_store::ledger::recorded::RecordedRow;
 
     use super::*;
 
@@ -198,7 +198,7 @@ mod tests {
         ];
         let part = Part { service: "stock", sagas, ..Part::default() };
         let row = |(step, key, entry, ordinal): (&str, &str, Entry, i32)| Recorded {
-            row: Row {
+            row: RecordedRow {
                 step: step.to_owned(),
                 key: key.to_owned(),
                 entry,

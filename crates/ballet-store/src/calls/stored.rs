@@ -137,7 +137,7 @@ pub async fn reopen(db: &mut PgConnection, keys: &[CallKey]) -> Result<(), sqlx:
 
 /// A failed attempt.
 #[derive(Debug)]
-pub struct Failed<'a> {
+pub struct FailedAttempt<'a> {
     pub call: &'a NewCall,
     pub failure: &'a str,
     /// The time to the next attempt. None if there is none until a person asks for it.
@@ -150,10 +150,10 @@ pub struct Failed<'a> {
 pub async fn note_failures(
     pool: &PgPool,
     process: i64,
-    failed: &[Failed<'_>],
+    failed: &[FailedAttempt<'_>],
 ) -> Result<(), sqlx::Error> {
     // Postgres does not store zero bytes in text.
-    let text = |failed: &Failed<'_>| {
+    let text = |failed: &FailedAttempt<'_>| {
         failed.failure.chars().filter(|c| *c != '\0').take(LONGEST_ERROR).collect::<String>()
     };
     sqlx::query(

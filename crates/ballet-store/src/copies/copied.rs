@@ -103,7 +103,7 @@ impl Copied {
             let is_newest = counted.execute(&mut *db).await?.rows_affected() > 0;
             let of_entity = rows.iter_mut().filter(|((of, _), _)| *of == entity);
             for copy in of_entity.flat_map(|(_, copies)| copies) {
-                // What another run has is no more than what an event has.
+                // An entity of another run counts no more than one of an event.
                 copy.run = copy.run.filter(|of| is_newest && *of == run);
             }
             sqlx::query(

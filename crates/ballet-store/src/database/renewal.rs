@@ -86,7 +86,7 @@ mod tests {
         assert!(!renewal.is_stale(made.elapsed()));
         renewal.renew();
         assert!(renewal.is_stale(made.elapsed()));
-        // What is made in the same microsecond counts as older.
+        // A connection that is made in the same microsecond counts as older.
         while renewal.is_stale(Duration::ZERO) {}
         assert!(renewal.is_stale(made.elapsed()));
     }

@@ -58,7 +58,7 @@ pub async fn give_up(pool: &PgPool, message: MessageId, reason: &str, detail: &s
 
 /// A failure of a handler.
 #[derive(Debug)]
-pub struct Failed {
+pub struct FailedMessage {
     pub handler: &'static str,
     pub reason: &'static str,
     pub detail: String,
@@ -73,7 +73,7 @@ pub async fn record(
     message: MessageId,
     saga: Option<SagaId>,
     event_type: &str,
-    failed: &Failed,
+    failed: &FailedMessage,
 ) {
     log_failure(insert(pool, message, saga, event_type, failed)).await;
 }
@@ -94,9 +94,9 @@ pub async fn insert(
     message: MessageId,
     saga: Option<SagaId>,
     event_type: &str,
-    failed: &Failed,
+    failed: &FailedMessage,
 ) -> Result<(), sqlx::Error> {
-    let Failed { handler, reason, detail, attempts, wait } = failed;
+    let FailedMessage { handler, reason, detail, attempts, wait } = failed;
     let wait = wait.map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
     sqlx::query(
         "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, \

@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::ledger::entry::{Entry, StepKey};
 use crate::ledger::rows::table;
-use crate::ledger::standing::{self, Line};
+use crate::ledger::standing::{self, RowFields};
 
 /// A row of the ledger, without its body.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub struct RecordedRow {
     /// The step. A tombstone has none.
     pub step: String,
     /// Its key; of a tombstone the saga's name.
@@ -33,27 +33,27 @@ pub struct Row {
 #[derive(Debug)]
 pub struct Recorded {
     /// The rest of it.
-    pub row: Row,
+    pub row: RecordedRow,
     /// The event.
     pub body: Option<String>,
     /// The message that caused it.
     pub cause: Option<Uuid>,
 }
 
-impl standing::Recorded for Row {
-    fn line(&self) -> Line<'_> {
+impl standing::Recorded for RecordedRow {
+    fn line(&self) -> RowFields<'_> {
         let Self { step, key, entry, ordinal, .. } = self;
-        Line { at: StepKey { step, key }, entry: *entry, ordinal: *ordinal }
+        RowFields { at: StepKey { step, key }, entry: *entry, ordinal: *ordinal }
     }
 }
 
 impl standing::Recorded for Recorded {
-    fn line(&self) -> Line<'_> {
+    fn line(&self) -> RowFields<'_> {
         self.row.line()
     }
 }
 
-impl FromRow<'_, PgRow> for Row {
+impl FromRow<'_, PgRow> for RecordedRow {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             step: row.try_get("step")?,
@@ -77,7 +77,7 @@ pub async fn of_saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Recorded>,
     let rows = sqlx::query(AssertSqlSafe(statement)).bind(saga).fetch_all(db).await?;
     let recorded = |row: &PgRow| {
         let (body, cause) = (row.try_get("body")?, row.try_get("message_id")?);
-        Ok(Recorded { row: Row::from_row(row)?, body, cause })
+        Ok(Recorded { row: RecordedRow::from_row(row)?, body, cause })
     };
     rows.iter().map(recorded).collect()
 }
@@ -95,7 +95,7 @@ pub enum Sagas<'a> {
 pub async fn of_sagas(
     db: &mut PgConnection,
     wanted: Sagas<'_>,
-) -> Result<Vec<(Uuid, Row)>, sqlx::Error> {
+) -> Result<Vec<(Uuid, RecordedRow)>, sqlx::Error> {
     let condition = match wanted {
         Sagas::Between(..) => {
             "($1::uuid is null or saga_id > $1) and ($2::uuid is null or saga_id <= $2)"
@@ -112,7 +112,7 @@ pub async fn of_sagas(
         Sagas::These(sagas) => query.bind(sagas),
     };
     let rows = query.fetch_all(db).await?;
-    rows.iter().map(|row| Ok((row.try_get("saga_id")?, Row::from_row(row)?))).collect()
+    rows.iter().map(|row| Ok((row.try_get("saga_id")?, RecordedRow::from_row(row)?))).collect()
 }
 
 /// Returns the last of the next `count` sagas; `None` if no more than that are left.

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::ledger::entry::{Entry, StepKey};
 use crate::ledger::event::Encoded;
-use crate::ledger::standing::{self, Line, Recorded};
+use crate::ledger::standing::{self, Recorded, RowFields};
 
 /// One row of the ledger. A row read from the table has no body at first.
 #[derive(Debug, Clone)]
@@ -43,9 +43,9 @@ impl Row {
 }
 
 impl Recorded for Row {
-    fn line(&self) -> Line<'_> {
+    fn line(&self) -> RowFields<'_> {
         let Self { step, key, entry, ordinal, .. } = self;
-        Line { at: StepKey { step, key }, entry: *entry, ordinal: *ordinal }
+        RowFields { at: StepKey { step, key }, entry: *entry, ordinal: *ordinal }
     }
 }
 

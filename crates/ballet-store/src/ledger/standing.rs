@@ -6,7 +6,7 @@ use crate::ledger::entry::{Entry, StepKey};
 
 /// The fields of a ledger row that the rule reads.
 #[derive(Debug, Clone, Copy)]
-pub struct Line<'a> {
+pub struct RowFields<'a> {
     /// The step and its key.
     pub at: StepKey<'a>,
     /// The state that the row records.
@@ -18,7 +18,7 @@ pub struct Line<'a> {
 /// A row of the ledger, as somebody reads it.
 pub trait Recorded {
     /// The fields that the rule reads.
-    fn line(&self) -> Line<'_>;
+    fn line(&self) -> RowFields<'_>;
 }
 
 /// A version's declaration of a step that the ledger names.
@@ -73,7 +73,7 @@ pub fn standing<R: Recorded>(
     declared: impl Fn(&str) -> Declared,
 ) -> impl Iterator<Item = &R> {
     rows.iter().filter(move |row| {
-        let Line { at, entry, .. } = row.line();
+        let RowFields { at, entry, .. } = row.line();
         entry == Entry::Done
             && state(rows, at) == Some(Entry::Done)
             && declared(at.step).can_be_compensated()
@@ -94,7 +94,7 @@ pub enum Next<'a, R> {
 /// Compensations run one after the other, that of the latest step first, and none while a call is out.
 pub fn next<R: Recorded>(rows: &[R], declared: impl Fn(&str) -> Declared) -> Next<'_, R> {
     let is_out = |row: &&R| {
-        let Line { at, entry, .. } = row.line();
+        let RowFields { at, entry, .. } = row.line();
         matches!(entry, Entry::Calling | Entry::Compensating)
             && state(rows, at) == Some(entry)
             && declared(at.step) != Declared::OfAnotherSaga
@@ -114,8 +114,8 @@ mod tests {
     struct Row(&'static str, Entry, i32);
 
     impl Recorded for Row {
-        fn line(&self) -> Line<'_> {
-            Line { at: StepKey { step: self.0, key: "" }, entry: self.1, ordinal: self.2 }
+        fn line(&self) -> RowFields<'_> {
+            RowFields { at: StepKey { step: self.0, key: "" }, entry: self.1, ordinal: self.2 }
         }
     }
 

@@ -75,7 +75,7 @@ pub struct Note {
     pub step: String,
     /// Its key, if it has one.
     pub key: String,
-    /// Who says so.
+    /// The person that says so.
     pub by: String,
     /// Why.
     pub why: String,
@@ -117,7 +117,7 @@ pub struct NewNote<'a> {
     pub step: &'a str,
     /// Its key.
     pub key: &'a str,
-    /// Who says so.
+    /// The person that says so.
     pub by: &'a str,
     /// Why.
     pub why: &'a str,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 pub struct Stopped {
     /// The saga's name.
     pub saga: String,
-    /// Who stopped it.
+    /// The person that stopped it.
     pub by: String,
     /// Why.
     pub why: String,
@@ -17,7 +17,7 @@ pub struct Stopped {
     pub at: Timestamp,
 }
 
-/// Who has stopped the sagas with this id.
+/// The people that have stopped the sagas with this id.
 pub async fn of_saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Stopped>, sqlx::Error> {
     let statement =
         "select saga, stopped_by, why, stopped_at from ballet.stopped where saga_id = $1";

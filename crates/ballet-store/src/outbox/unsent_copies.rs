@@ -22,16 +22,16 @@ pub struct Unsent {
 }
 
 /// Id, exchange, routing key, properties and body.
-type Row = (Uuid, String, String, Vec<u8>, Vec<u8>);
+type UnsentRow = (Uuid, String, String, Vec<u8>, Vec<u8>);
 
 /// The properties as they are stored, and the id of the copy.
 #[derive(Debug)]
-pub struct Encoded {
+pub struct EncodedProperties {
     id: Uuid,
     properties: Vec<u8>,
 }
 
-impl Encoded {
+impl EncodedProperties {
     /// # Errors
     ///
     /// Properties that JSON cannot hold, which do not come from a broker.
@@ -58,7 +58,7 @@ pub fn encode(properties: &BasicProperties) -> Result<Vec<u8>, serde_json::Error
 pub async fn insert(
     db: &mut PgConnection,
     copy: &Publish,
-    encoded: &Encoded,
+    encoded: &EncodedProperties,
     why: &str,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
@@ -95,7 +95,7 @@ pub async fn take(
     count: i64,
     closed: &[String],
 ) -> Result<Vec<Unsent>, sqlx::Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<UnsentRow> = sqlx::query_as(
         "update ballet.unsent_copy set next_at = now() + $1::interval where copy_id in ( \
              select copy_id from ballet.unsent_copy where next_at < now() \
              and exchange <> all($3) order by next_at limit $2 \

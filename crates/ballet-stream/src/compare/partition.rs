@@ -183,7 +183,7 @@ impl Comparison {
 
 impl Drop for Comparison {
     fn drop(&mut self) {
-        // What stays of it is in the folder for temporary files.
+        // The rest of it is in the folder for temporary files.
         std::fs::remove_dir_all(&self.folder).ok();
     }
 }

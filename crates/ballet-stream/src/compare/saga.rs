@@ -36,7 +36,7 @@ pub(super) fn compare(
     scope: Scope,
 ) -> Vec<Difference> {
     let read = |records| Side::read(records, rules, scope.without);
-    let mut both: BTreeMap<Path, (Vec<Seen>, Vec<Seen>)> = BTreeMap::new();
+    let mut both: BTreeMap<Path, (Vec<SeenEvent>, Vec<SeenEvent>)> = BTreeMap::new();
     for (path, events) in read(expected).events {
         both.entry(path).or_default().0 = events;
     }
@@ -45,7 +45,7 @@ pub(super) fn compare(
     }
     let mut differences = Vec::new();
     for (path, (mut missing, mut new)) in both {
-        // What is the same on both sides is a pair, whatever the order.
+        // Events that are the same on both sides are a pair, whatever the order.
         missing.retain(|event| {
             let same = new.iter().position(|other| other.canonical == event.canonical);
             same.map(|at| new.remove(at)).is_none()
@@ -60,7 +60,7 @@ pub(super) fn compare(
             fields(&expected, &actual, &mut pointer, &mut add);
         }
         missing.into_iter().for_each(|event| add(Change::Missing { body: event.body }));
-        // What comes after the end of the recording is not known.
+        // Events after the end of the recording are not known.
         let new = new.into_iter().filter(|_| !scope.is_open);
         new.for_each(|event| add(Change::New { body: event.body }));
     }
@@ -68,14 +68,14 @@ pub(super) fn compare(
 }
 
 #[derive(Debug, Clone)]
-struct Seen {
+struct SeenEvent {
     body: Value,
     canonical: Value,
 }
 
 /// The events of a saga on one side.
 struct Side {
-    events: BTreeMap<Path, Vec<Seen>>,
+    events: BTreeMap<Path, Vec<SeenEvent>>,
 }
 
 impl Side {
@@ -96,7 +96,7 @@ impl Side {
             .filter(|record| is_event(record))
             .filter_map(|record| Some((record.message_id()?, *record)))
             .collect();
-        let mut events: BTreeMap<Path, Vec<Seen>> = BTreeMap::new();
+        let mut events: BTreeMap<Path, Vec<SeenEvent>> = BTreeMap::new();
         let mut depths = Depths::new(&by_id, joins);
         let mut nodes = Vec::new();
         for record in &first {
@@ -106,7 +106,7 @@ impl Side {
                 let service = record.service().unwrap_or_default();
                 let dead = format!("dead in {service}: {reason}");
                 let path = vec![record.event_type().to_owned(), dead];
-                let nothing = Seen { body: Value::Null, canonical: Value::Null };
+                let nothing = SeenEvent { body: Value::Null, canonical: Value::Null };
                 events.entry(path).or_default().push(nothing);
                 continue;
             }
@@ -123,7 +123,7 @@ impl Side {
             nodes.push((depths.of(record), path(record, &by_id, joins), *record, body));
         }
         given.remove(&new);
-        // What causes comes before what is caused, so an id belongs to the event that made it. Where
+        // A cause comes before its effect, so an id belongs to the event that made it. Where
         // neither does, the place in the stream is chance.
         nodes.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
         for (_, path, record, _) in &nodes {
@@ -136,7 +136,7 @@ impl Side {
         }
         for (_, path, record, body) in nodes {
             let canonical = canonical(&body, &given, &names, record.message_id());
-            events.entry(path).or_default().push(Seen { body, canonical });
+            events.entry(path).or_default().push(SeenEvent { body, canonical });
         }
         Self { events }
     }
@@ -185,7 +185,12 @@ fn without_fields(body: &mut Value, ignored: &HashSet<String>) {
 }
 
 /// The values that differ, as they were, unless only their names tell the difference.
-fn fields(expected: &Seen, actual: &Seen, pointer: &mut String, add: &mut impl FnMut(Change)) {
+fn fields(
+    expected: &SeenEvent,
+    actual: &SeenEvent,
+    pointer: &mut String,
+    add: &mut impl FnMut(Change),
+) {
     if expected.canonical == actual.canonical {
         return;
     }
@@ -196,9 +201,9 @@ fn fields(expected: &Seen, actual: &Seen, pointer: &mut String, add: &mut impl F
             for name in names {
                 pointer.push('/');
                 pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
-                let child = |seen: &Seen, canonical: &Map<String, Value>| {
+                let child = |seen: &SeenEvent, canonical: &Map<String, Value>| {
                     let canonical = canonical.get(name)?.clone();
-                    Some(Seen { body: seen.body.get(name)?.clone(), canonical })
+                    Some(SeenEvent { body: seen.body.get(name)?.clone(), canonical })
                 };
                 let (one, other) = (child(expected, one), child(actual, other));
                 pair(one.as_ref(), other.as_ref(), pointer, add);
@@ -208,9 +213,9 @@ fn fields(expected: &Seen, actual: &Seen, pointer: &mut String, add: &mut impl F
         (Value::Array(one), Value::Array(other)) => {
             for at in 0..one.len().max(other.len()) {
                 pointer.push_str(&format!("/{at}"));
-                let child = |seen: &Seen, canonical: &[Value]| {
+                let child = |seen: &SeenEvent, canonical: &[Value]| {
                     let canonical = canonical.get(at)?.clone();
-                    Some(Seen { body: seen.body.get(at)?.clone(), canonical })
+                    Some(SeenEvent { body: seen.body.get(at)?.clone(), canonical })
                 };
                 let (one, other) = (child(expected, one), child(actual, other));
                 pair(one.as_ref(), other.as_ref(), pointer, add);
@@ -222,8 +227,8 @@ fn fields(expected: &Seen, actual: &Seen, pointer: &mut String, add: &mut impl F
 }
 
 fn pair(
-    expected: Option<&Seen>,
-    actual: Option<&Seen>,
+    expected: Option<&SeenEvent>,
+    actual: Option<&SeenEvent>,
     pointer: &mut String,
     add: &mut impl FnMut(Change),
 ) {
@@ -234,14 +239,15 @@ fn pair(
 }
 
 fn pair_values(
-    expected: Option<&Seen>,
-    actual: Option<&Seen>,
+    expected: Option<&SeenEvent>,
+    actual: Option<&SeenEvent>,
     pointer: &str,
     add: &mut impl FnMut(Change),
 ) {
     // The names of ids say more than the ids, which are new in every run.
-    let is_name = |seen: &Seen| seen.canonical.as_str().is_some_and(|text| text.starts_with('<'));
-    let value = |seen: &Seen| if is_name(seen) { &seen.canonical } else { &seen.body }.clone();
+    let is_name =
+        |seen: &SeenEvent| seen.canonical.as_str().is_some_and(|text| text.starts_with('<'));
+    let value = |seen: &SeenEvent| if is_name(seen) { &seen.canonical } else { &seen.body }.clone();
     let (expected, actual) = (expected.map(value), actual.map(value));
     add(Change::Field { pointer: pointer.to_owned(), expected, actual });
 }

@@ -17,12 +17,12 @@ const RECORD: usize = 1_024;
 pub(crate) struct Buffer {
     most: usize,
     most_bytes: usize,
-    held: Mutex<Held>,
+    held: Mutex<Buffered>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct Buffered {
     copied: VecDeque<Copied>,
     bytes: usize,
     /// The records that were dropped behind the last of them.
@@ -97,12 +97,12 @@ impl Buffer {
         dropped.sum::<u64>() + held.dropped
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, Buffered> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Held {
+impl Buffered {
     fn take(&mut self) -> Option<Copied> {
         if self.copied.is_empty() {
             self.note_dropped();

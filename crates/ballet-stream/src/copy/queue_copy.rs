@@ -172,7 +172,7 @@ async fn read(opened: &mut Opened, buffer: &Buffer) -> BrokerError {
             if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
                 looked = Some(Instant::now());
                 let ready = match session.find(&queue).await {
-                    // Who may make this queue may count it; an absent one ends the copies elsewhere.
+                    // A user that may make this queue may count it; an absent one ends the copies elsewhere.
                     Ok(found) => found.messages().unwrap_or_default(),
                     Err(error) => return error,
                 };

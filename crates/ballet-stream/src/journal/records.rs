@@ -32,7 +32,7 @@ const SLOW: u64 = 100;
 
 /// How the deliveries are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pace {
+enum Asking {
     /// As many at a time as are not too big together. One acknowledgement covers many.
     Fast,
     /// One by one, so that the broker does not begin with a message that ends the connection before
@@ -44,7 +44,7 @@ enum Pace {
 struct Reader {
     session: Arc<dyn Session>,
     deliveries: Deliveries,
-    pace: Pace,
+    pace: Asking,
     ack_every: u64,
     read: u64,
     /// The delivery whose acknowledgement asks for more.
@@ -58,7 +58,7 @@ pub struct Records {
     reader: Option<Reader>,
     /// Where the next connection begins.
     start: StreamStart,
-    pace: Pace,
+    pace: Asking,
     ahead: Ahead,
     /// Whether the next connection asks for another number of messages.
     adjusts: bool,
@@ -79,7 +79,7 @@ impl Records {
             broker,
             reader: None,
             start,
-            pace: Pace::Fast,
+            pace: Asking::Fast,
             ahead: Ahead::new(MOST_AHEAD),
             adjusts: false,
             earlier: 1,
@@ -130,7 +130,7 @@ impl Records {
             reader.read += 1;
             // Then a new connection goes on behind this message.
             self.ahead.delivered(delivery.body.len());
-            self.adjusts = reader.pace == Pace::Fast && self.ahead.adjusts();
+            self.adjusts = reader.pace == Asking::Fast && self.ahead.adjusts();
         }
         true
     }
@@ -148,11 +148,11 @@ impl Records {
     }
 
     async fn read(&mut self) -> Result<Delivery, JournalError> {
-        let is_past = |reader: &Reader| reader.pace == Pace::Slow && reader.read >= SLOW;
+        let is_past = |reader: &Reader| reader.pace == Asking::Slow && reader.read >= SLOW;
         let is_past = self.reader.as_ref().is_some_and(is_past);
         if is_past || self.adjusts {
             if is_past {
-                self.pace = Pace::Fast;
+                self.pace = Asking::Fast;
             }
             self.adjusts = false;
             self.disconnect().await;
@@ -163,7 +163,7 @@ impl Records {
                 let (start, pace) = match self.start {
                     StreamStart::Offset(offset) if self.attempts > 0 => {
                         let back = self.attempts.min(readable_before(&self.unreadable, offset));
-                        (StreamStart::Offset(offset - back), Pace::Fast)
+                        (StreamStart::Offset(offset - back), Asking::Fast)
                     }
                     start => (start, self.pace),
                 };
@@ -188,7 +188,7 @@ impl Records {
     async fn go_on(&mut self, error: BrokerError) -> Result<(), JournalError> {
         let got_some = self.reader.as_ref().is_some_and(|reader| reader.read > 0);
         self.disconnect().await;
-        self.pace = Pace::Slow;
+        self.pace = Asking::Slow;
         if got_some {
             return Ok(());
         }
@@ -242,12 +242,12 @@ fn readable_before(unreadable: &BTreeSet<u64>, offset: u64) -> u64 {
 async fn open(
     broker: &dyn Broker,
     start: StreamStart,
-    pace: Pace,
+    pace: Asking,
     ahead: u16,
 ) -> Result<Reader, BrokerError> {
     let prefetch = match pace {
-        Pace::Fast => ahead,
-        Pace::Slow => 1,
+        Asking::Fast => ahead,
+        Asking::Slow => 1,
     };
     let session = broker.connect(CONNECTION).await?;
     let deliveries = session.consume_stream(JOURNAL, CONNECTION, prefetch, start).await?;

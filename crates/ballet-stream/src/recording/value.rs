@@ -171,7 +171,7 @@ fn from_json(json: &Value) -> Result<AMQPValue, String> {
         Value::Bool(value) => AMQPValue::Boolean(*value),
         Value::String(text) => AMQPValue::LongString(text.as_str().into()),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            // What a person or another tool has written may need more room.
+            // A value that a person or another tool has written may need more room.
             (Some(number), _) => {
                 i32::try_from(number).map_or(AMQPValue::LongLongInt(number), AMQPValue::LongInt)
             }

@@ -36,7 +36,7 @@ pub struct Repeatable {
     /// The events that services publish after requests, each with what a replay lacks then.
     requested: HashMap<&'static str, Lack>,
     deadlines: Vec<EventType>,
-    sagas: HashMap<Uuid, Seen>,
+    sagas: HashMap<Uuid, SeenSaga>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,7 @@ enum Lack {
 
 /// The records of a saga that were seen.
 #[derive(Debug, Default)]
-struct Seen {
+struct SeenSaga {
     types: Vec<u64>,
     request: Option<&'static str>,
     without: Option<&'static str>,
@@ -97,7 +97,7 @@ impl Repeatable {
             }
             seen.types[word] |= 1 << bit;
         }
-        // What a foreign producer publishes under the same name is no answer to a request.
+        // An event of a foreign producer under the same name is no answer to a request.
         let by = |service| (record.service() == Some(service)).then_some(service);
         match lack {
             Some(Lack::Steps(service)) => seen.request = seen.request.or(by(service)),
@@ -123,7 +123,7 @@ impl Repeatable {
         Scope { is_open, without: seen.without }
     }
 
-    fn has(&self, seen: &Seen, event: EventType) -> bool {
+    fn has(&self, seen: &SeenSaga, event: EventType) -> bool {
         let place = self.places.get(event.name());
         place.is_some_and(|at| {
             seen.types.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)

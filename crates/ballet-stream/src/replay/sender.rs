@@ -147,7 +147,7 @@ impl Sender {
         tokio::time::sleep(self.backoff.wait()).await;
         match connect(&*self.broker).await {
             Ok(link) => {
-                // What was confirmed behind a gap goes again, too: the numbers follow each other.
+                // Messages that were confirmed behind a gap go again, too: the numbers follow each other.
                 for InFlight { message, confirmed } in &mut self.flight {
                     *confirmed = false;
                     if let Err(error) = link.session.publish(message) {

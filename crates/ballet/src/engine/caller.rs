@@ -19,7 +19,7 @@ use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
-use crate::outgoing::spans::{Kind, Span};
+use crate::outgoing::spans::{Span, WorkKind};
 
 /// The pause until the other side is asked again that has no outcome yet.
 const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
@@ -123,9 +123,9 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
             record(engine, &call, begun, None);
             claim.answered();
             let answer = match known {
-                Known::Answer(answer) => Some(answer),
-                Known::Nothing => None,
-                Known::Forgotten(kept) => {
+                Attempted::Answer(answer) => Some(answer),
+                Attempted::Nothing => None,
+                Attempted::Forgotten(kept) => {
                     let why = format!(
                         "the other side remembers keys for {kept:?}, and may have forgotten this \
                          one: ask it what became of the request"
@@ -164,7 +164,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
 }
 
 /// The result of an attempt.
-enum Known {
+enum Attempted {
     Answer(String),
     /// The other side has done nothing for a call of an aborted saga.
     Nothing,
@@ -178,29 +178,29 @@ async fn attempt(
     saga: &str,
     handlers: &CallHandlers,
     call: &NewCall,
-) -> Result<Known, Failure> {
+) -> Result<Attempted, Failure> {
     let step = &handlers.step;
     let look_up = || handlers.look_up(call);
     if let Some(kept) = step.keys_kept()
         && engine.time.clock.now().duration_since(call.created_at).unsigned_abs() >= kept
     {
         if !step.looks_up() {
-            return Ok(Known::Forgotten(kept));
+            return Ok(Attempted::Forgotten(kept));
         }
         if let Some(answer) = look_up().await? {
-            return Ok(Known::Answer(answer));
+            return Ok(Attempted::Answer(answer));
         }
         // Nothing was done, so nothing is repeated.
     }
     let may_end = call.is_stored && !call.undo && step.looks_up();
     if may_end && is_unwanted(engine, saga, call).await? {
-        return Ok(look_up().await?.map_or(Known::Nothing, Known::Answer));
+        return Ok(look_up().await?.map_or(Attempted::Nothing, Attempted::Answer));
     }
     fault::point(FaultPoint::BeforeCall, call);
     let failure = match handlers.call(call).await {
         Ok(answer) => {
             fault::point(FaultPoint::AfterCall, call);
-            return Ok(Known::Answer(answer));
+            return Ok(Attempted::Answer(answer));
         }
         Err(failure) => failure,
     };
@@ -209,10 +209,10 @@ async fn attempt(
     if is_not_taken && !call.undo && step.looks_up() {
         // An attempt before may have been taken, and its answer lost.
         if let Some(answer) = look_up().await? {
-            return Ok(Known::Answer(answer));
+            return Ok(Attempted::Answer(answer));
         }
         if let Some(answer) = step.not_taken(&call.request, &failure.to_string())? {
-            return Ok(Known::Answer(answer));
+            return Ok(Attempted::Answer(answer));
         }
     }
     Err(failure)
@@ -231,7 +231,7 @@ fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Fa
     engine.spans.record(Span {
         context: spans::child(step, &engine.time.clock),
         parent: Some(step.span_id),
-        kind: Kind::Call,
+        kind: WorkKind::Call,
         name: format!("call {}", call.step),
         begun,
         ended: engine.time.clock.now(),

@@ -20,7 +20,7 @@ use crate::engine::caller;
 use crate::engine::calls::open_calls::Claim;
 use crate::engine::engine::Engine;
 use crate::engine::transaction::Transaction;
-use crate::outgoing::begun_batch::Begun;
+use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::wire;
 
@@ -134,7 +134,7 @@ async fn write_calls(
 struct Written<'a> {
     emitted: Vec<Emitted>,
     /// The batch of the events, if there are any.
-    begun: Option<Begun<'a>>,
+    begun: Option<BegunBatch<'a>>,
     marks: &'a [Mark],
     has_marks: bool,
 }
@@ -159,7 +159,7 @@ async fn write_outbox<'a>(
     let along: Vec<BatchId> = along.into_iter().map(|mark| mark.batch).collect();
     // In memory before the commit is sent: what the sweeper finds and does not see there it
     // takes for left behind.
-    let mut begun = emits.then(|| Begun::new(&engine.relay, table, emitted.len(), now));
+    let mut begun = emits.then(|| BegunBatch::new(&engine.relay, table, emitted.len(), now));
     if let Some(begun) = &mut begun {
         let written = outbox::insert(db, begun.batch, &emitted, &timed, &along, now);
         if let Err(failure) = answered(written).await {

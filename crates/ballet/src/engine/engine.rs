@@ -18,9 +18,9 @@ use crate::outgoing::spans::Spans;
 /// The parts of a running service that its transactions work with. What needs one or two of them
 /// takes those.
 pub(crate) struct Engine {
-    /// What the service does, by event and by step.
+    /// The handlers of the service, by event and by step.
     pub(crate) registry: Registry,
-    /// What it takes in, and how long it remembers.
+    /// The limits of what it takes in, and of how long it remembers.
     pub(crate) limits: Limits,
     pub(crate) time: Time,
     pub(crate) database: Arc<Database>,

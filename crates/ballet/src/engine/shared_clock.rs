@@ -49,12 +49,12 @@ pub(crate) struct SharedClock {
     at_origin: AtomicI64,
     /// False while time passes on purpose: then only the database knows it.
     is_checked: AtomicBool,
-    seen: Mutex<Seen>,
+    seen: Mutex<ClockComparison>,
 }
 
 /// The comparison of the clocks by the last answers of the database.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seen {
+struct ClockComparison {
     /// How far this process's clock is ahead of the database's.
     ahead: Option<SignedDuration>,
     leap: Option<Leap>,
@@ -62,7 +62,7 @@ struct Seen {
     unsettled: Option<Leap>,
 }
 
-impl Seen {
+impl ClockComparison {
     /// Takes in a leap that is followed.
     fn unsettle(&mut self, by: SignedDuration, answered: Instant) {
         let before = self.unsettled.filter(|leap| answered < leap.until);

@@ -10,7 +10,7 @@ use ballet_store::trace_context::TraceContext;
 
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::spans;
-use crate::outgoing::spans::{Kind, Span, Spans};
+use crate::outgoing::spans::{Span, Spans, WorkKind};
 
 /// Records the spans of requests.
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ impl Tracer {
             spans.record(Span {
                 context,
                 parent: given.map(|given| given.span_id),
-                kind: Kind::Request,
+                kind: WorkKind::Request,
                 name,
                 begun,
                 ended: clock.now(),

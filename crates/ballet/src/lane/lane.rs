@@ -16,7 +16,7 @@ use crate::engine::engine::Engine;
 use crate::engine::rollback::{BatchFailure, NotCommitted};
 use crate::engine::stopping::stopped;
 use crate::lane::batch::batch;
-use crate::lane::batch::batch::{Common, Kept};
+use crate::lane::batch::batch::{Common, LaneState};
 use crate::lane::later::{after_conflict, later, later_or_never, left};
 use crate::lane::message::message::Work;
 use crate::lane::message::reused_ids;
@@ -56,7 +56,7 @@ pub(crate) async fn run(
     common: Arc<Common>,
 ) {
     let mut stopping = engine.stopping.clone();
-    let mut kept = Kept::new(common);
+    let mut kept = LaneState::new(common);
     let mut last = 0;
     let mut took = Duration::ZERO;
     let mut kept_since = Instant::now();
@@ -100,7 +100,7 @@ pub(crate) async fn run(
 /// Lets messages gather until the broker has confirmed the events of the last batch, as Nagle's
 /// algorithm (RFC 896) does with small packets: the busier the broker, the bigger the batches.
 /// After a batch without events, waits as long as that batch took.
-async fn fill(engine: &Engine, kept: &Kept, took: Duration) {
+async fn fill(engine: &Engine, kept: &LaneState, took: Duration) {
     let filled = async {
         match kept.emitted {
             Some(batch) => engine.relay.until_published(batch).await,
@@ -125,7 +125,7 @@ fn count(items: usize) -> f64 {
     items as f64
 }
 
-async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
+async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut LaneState) {
     let mut parts = VecDeque::from([Part::new(batch)]);
     while let Some(mut part) = parts.pop_front() {
         if *engine.stopping.borrow() {
@@ -277,7 +277,7 @@ async fn go_on(
             split_up(part, parts);
         }
         FailureKind::Transient | FailureKind::ConnectionLost
-            // What may have crashed the server does not crash it again at once.
+            // Work that may have crashed the server does not crash it again at once.
             if !is_down && part.retry(&failed).again_at_once(part.attempts + 1) =>
         {
             part.attempts += 1;

@@ -52,7 +52,7 @@ pub(super) async fn later_or_never(
                     }
                 }
             }
-            // What crashes the database again and again is not tried for ever.
+            // Work that crashes the database again and again is not tried for ever.
             Work::Answer(answer) if failed.failure.kind() == FailureKind::ConnectionLost => {
                 after_crash(engine, *answer, &failed.failure);
             }

@@ -7,13 +7,13 @@ use crate::outgoing::relay::Relay;
 
 /// A batch whose commit is not known. If it is dropped, it is left to the sweeper, which finds it if it
 /// was committed all the same: the answer may have been lost, or nobody waits for it any more.
-pub(crate) struct Begun<'a> {
+pub(crate) struct BegunBatch<'a> {
     relay: &'a Relay,
     pub(crate) batch: BatchId,
     is_known: bool,
 }
 
-impl<'a> Begun<'a> {
+impl<'a> BegunBatch<'a> {
     /// Assigns the id of a new batch, and keeps it in memory.
     pub(crate) fn new(relay: &'a Relay, table: i16, events: usize, now: Timestamp) -> Self {
         Self { relay, batch: relay.begin(table, events, now), is_known: false }
@@ -31,7 +31,7 @@ impl<'a> Begun<'a> {
     }
 }
 
-impl Drop for Begun<'_> {
+impl Drop for BegunBatch<'_> {
     fn drop(&mut self) {
         if !self.is_known {
             self.relay.leave(self.batch);
@@ -51,7 +51,7 @@ mod tests {
     fn a_batch_whose_end_nobody_learned_is_left_to_the_sweeper() {
         let clock = Clock::system();
         let relay = Relay::new(1, TABLE, clock.clone(), Spans::off());
-        let begin = || Begun::new(&relay, TABLE, 3, clock.now());
+        let begin = || BegunBatch::new(&relay, TABLE, 3, clock.now());
         begin().forget();
         assert!(relay.turns.left().is_empty() && relay.live_of_table(TABLE).is_empty());
         let mut committed = begin();

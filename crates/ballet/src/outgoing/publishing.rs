@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::spans;
-use crate::outgoing::spans::{Kind, Span, Spans};
+use crate::outgoing::spans::{Span, Spans, WorkKind};
 
 /// The events of a batch that the publisher has, by position.
 #[derive(Debug, Default)]
@@ -94,7 +94,7 @@ impl Event<'_> {
         Span {
             context,
             parent: Some(step.span_id),
-            kind: Kind::Publish,
+            kind: WorkKind::Publish,
             name: format!("publish {}", self.event_type),
             begun: now,
             ended: now,

@@ -12,7 +12,7 @@ pub(crate) struct Span {
     pub(crate) context: TraceContext,
     /// The parent span.
     pub(crate) parent: Option<u64>,
-    pub(crate) kind: Kind,
+    pub(crate) kind: WorkKind,
     pub(crate) name: String,
     pub(crate) begun: Timestamp,
     pub(crate) ended: Timestamp,
@@ -23,7 +23,7 @@ pub(crate) struct Span {
 
 /// The kind of work that a span records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum WorkKind {
     /// A request that this service answers.
     Request,
     /// A message, from its arrival until it is settled.
@@ -80,7 +80,7 @@ mod tests {
         Span {
             context: TraceContext { trace_id: 1, span_id: 2, flags },
             parent: None,
-            kind: Kind::Step,
+            kind: WorkKind::Step,
             name: "reserve_stock".to_owned(),
             begun: Timestamp::UNIX_EPOCH,
             ended: Timestamp::UNIX_EPOCH,

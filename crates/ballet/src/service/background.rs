@@ -68,7 +68,7 @@ impl Beside {
         let (watched, relayed) = (Arc::clone(database), Arc::clone(relay));
         let watch = hindrances::watch(watched, relayed, hindered_told, stopping());
         work.spawn("the watch over the database's tables", watch);
-        let keeper = partitions::Keeper {
+        let keeper = partitions::PartitionKeeper {
             pool: pool(),
             limits: engine.limits,
             time: engine.time.clone(),
@@ -115,7 +115,7 @@ impl Beside {
         }
         let copies = (!copies.is_empty()).then(|| {
             let (state, told) = watch::channel("not known yet".to_owned());
-            let keeper = keeper::Keeper {
+            let keeper = keeper::CopyKeeper {
                 engine: Arc::clone(&engine),
                 queues,
                 copies: copies.into_iter().map(|copy| copy.part).collect(),

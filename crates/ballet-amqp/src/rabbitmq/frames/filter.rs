@@ -190,7 +190,7 @@ impl FrameFilter {
         self.drop = head.length - HEAD - NEEDED;
         self.checked = start + NEEDED;
         self.drop_some();
-        // What follows the frame, if its end has come.
+        // The bytes behind the frame, if its end has come.
         let length = self.replace_payload(start, self.checked, &payload);
         let end = start + payload.len();
         self.bytes.insert(end, END);

@@ -1,4 +1,4 @@
-//! What handlers work with: their view of a transaction, its events, and their failures.
+//! The tools of handlers: their view of a transaction, its events, and their failures.
 
 pub(crate) mod clock;
 pub(crate) mod copy_reads;

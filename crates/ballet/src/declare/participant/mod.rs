@@ -1,4 +1,4 @@
-//! What a service declares of itself, and how it is collected.
+//! The declaration of a service, and how it is collected.
 
 pub(crate) mod copies;
 pub(crate) mod deadline;

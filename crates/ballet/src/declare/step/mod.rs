@@ -1,4 +1,4 @@
-//! What a service implements: steps, owners and projections.
+//! The traits that a service implements: steps, owners and projections.
 
 pub(crate) mod bulk;
 pub(crate) mod call_step;

@@ -34,7 +34,7 @@ pub(crate) struct Line {
     permits: Arc<Semaphore>,
     /// Of a line of calls that were asked before: the others always find some.
     own_permits: Option<Semaphore>,
-    pace: Mutex<Pace>,
+    pace: Mutex<LineState>,
 }
 
 /// The turn of a call.
@@ -45,7 +45,7 @@ pub(crate) struct Turn<'a> {
 }
 
 #[derive(Debug, Default)]
-struct Pace {
+struct LineState {
     /// The number of calls that are made, wait for their turn, or have an answer that is not
     /// committed.
     held: usize,
@@ -68,7 +68,7 @@ impl Line {
         })
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
+    fn pace(&self) -> MutexGuard<'_, LineState> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -128,7 +128,7 @@ impl Line {
     }
 
     /// Returns the number of calls for which there is room.
-    fn count(&self, pace: &Pace) -> usize {
+    fn count(&self, pace: &LineState) -> usize {
         let most = self.most_held(pace);
         // Few large portions cost less than many small ones.
         if pace.provider.is_away() || pace.held <= most / 2 {
@@ -140,7 +140,7 @@ impl Line {
 
     /// Returns how many calls may be held: those that are made, and some that wait for their turn
     /// while the provider answers.
-    fn most_held(&self, pace: &Pace) -> usize {
+    fn most_held(&self, pace: &LineState) -> usize {
         if pace.provider.is_away() { self.portion() } else { self.of.limit.saturating_mul(HELD) }
     }
 

@@ -40,18 +40,18 @@ pub(crate) fn watched<T>(
     mut handler: impl Future<Output = T> + Unpin,
 ) -> impl Future<Output = T> {
     poll_fn(move |context| {
-        let _held = Held::begin(Holder { service, step, since: Instant::now() });
+        let _held = HeldThread::begin(Holder { service, step, since: Instant::now() });
         Pin::new(&mut handler).poll(context)
     })
 }
 
 /// Ends with the poll, also if that panics.
-struct Held {
+struct HeldThread {
     seat: Arc<Seat>,
     before: Option<Holder>,
 }
 
-impl Held {
+impl HeldThread {
     fn begin(holder: Holder) -> Self {
         let seat = SEAT.with_borrow_mut(|seat| Arc::clone(seat.get_or_insert_with(take_seat)));
         let before = lock(&seat).replace(holder);
@@ -59,7 +59,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldThread {
     fn drop(&mut self) {
         *lock(&self.seat) = self.before;
     }

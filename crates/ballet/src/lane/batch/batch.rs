@@ -32,7 +32,7 @@ use crate::engine::transaction::Transaction;
 use crate::lane::batch::bulk_runs;
 use crate::lane::batch::named_rows::lock_named;
 use crate::lane::batch::old_messages::{self, forget_failures, new_message, new_messages};
-use crate::lane::batch::outcome_counts::Counted;
+use crate::lane::batch::outcome_counts::OutcomeCounts;
 use crate::lane::batch::pace::{Pace, TURN};
 use crate::lane::batch::plan::{Slot, plan};
 use crate::lane::message::message::Work;
@@ -52,7 +52,7 @@ pub(crate) struct Connection {
     replaced: Replaced,
 }
 
-/// What the lanes of a service have in common.
+/// The state that the lanes of a service share.
 pub(crate) struct Common {
     /// The most messages of one transaction.
     pub(crate) most: usize,
@@ -68,7 +68,7 @@ impl Common {
 }
 
 /// The state that a lane keeps from one batch to the next.
-pub(crate) struct Kept {
+pub(crate) struct LaneState {
     pub(crate) common: Arc<Common>,
     /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs
     /// as much as a small batch's own statements. One on which a batch failed does go back, or is
@@ -81,7 +81,7 @@ pub(crate) struct Kept {
     pace: Pace,
 }
 
-impl Kept {
+impl LaneState {
     pub(crate) fn new(common: Arc<Common>) -> Self {
         Self { common, connection: None, emitted: None, hurried: None, pace: Pace::default() }
     }
@@ -110,7 +110,7 @@ impl Kept {
 pub(crate) async fn run(
     engine: &Arc<Engine>,
     works: &mut Vec<Work>,
-    kept: &mut Kept,
+    kept: &mut LaneState,
 ) -> Result<Vec<Work>, NotCommitted> {
     let mut connection = connection(engine, kept).await.map_err(NotCommitted::NotBegun)?;
     let marks = engine.relay.take_marks(engine.relay.turns.current());
@@ -149,7 +149,7 @@ pub(crate) async fn run(
 }
 
 /// The connection that a lane keeps, or else another one.
-async fn connection(engine: &Engine, kept: &mut Kept) -> Result<Connection, Failure> {
+async fn connection(engine: &Engine, kept: &mut LaneState) -> Result<Connection, Failure> {
     if let Some(mut connection) = kept.connection.take() {
         if !connection.replaced.is_so() {
             return Ok(connection);
@@ -209,10 +209,10 @@ async fn in_one_transaction(
     engine: &Arc<Engine>,
     works: &mut [Work],
     marks: &[Mark],
-    kept: &mut Kept,
+    kept: &mut LaneState,
     connection: &mut PgConnection,
 ) -> Result<Ran, NotCommitted> {
-    let mut counted = Counted::default();
+    let mut counted = OutcomeCounts::default();
     let hurried = kept.is_hurried();
     let begun = Transaction::begin_on(Arc::clone(engine), connection).await;
     let mut transaction = begun.map_err(NotCommitted::NotBegun)?;
@@ -241,7 +241,7 @@ async fn in_one_transaction(
 async fn take_in(
     transaction: &mut Transaction<'_>,
     works: &mut [Work],
-    counted: &mut Counted,
+    counted: &mut OutcomeCounts,
 ) -> Result<Vec<usize>, NotCommitted> {
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
     old_messages::check_messages(transaction, works).await?;
@@ -278,7 +278,7 @@ async fn run_a_turn(
     transaction: &mut Transaction<'_>,
     works: &mut [Work],
     live: &[usize],
-    counted: &mut Counted,
+    counted: &mut OutcomeCounts,
 ) -> Result<Vec<usize>, NotCommitted> {
     let begun = Instant::now();
     let mut runs = plan(live.iter().map(|at| Slot::of(*at, &works[*at]))).into_iter();

@@ -24,18 +24,18 @@ use crate::engine::registry::{ABORT, Handler};
 use crate::engine::rollback::{BatchFailure, RunFailure};
 use crate::engine::transaction::Transaction;
 use crate::lane::batch::dispatch;
-use crate::lane::batch::outcome_counts::Counted;
+use crate::lane::batch::outcome_counts::OutcomeCounts;
 use crate::lane::batch::run_items::{abort_events, begin_step, items, message};
 use crate::lane::message::message::Work;
 use crate::lane::message::spans::Open;
-use crate::outgoing::spans::Kind;
+use crate::outgoing::spans::WorkKind;
 
 /// Handles a run; one that no bulk step takes has one item.
 pub(crate) async fn handle(
     transaction: &mut Transaction<'_>,
     works: &mut [Work],
     run: &[usize],
-    counted: &mut Counted,
+    counted: &mut OutcomeCounts,
 ) -> Result<(), BatchFailure> {
     let Some(first) = run.first().and_then(|at| works.get_mut(*at)) else { return Ok(()) };
     let (known, span) = match first {
@@ -142,7 +142,7 @@ async fn take_answer(transaction: &mut Transaction<'_>, answer: &Answer) -> Resu
         let error = taken.as_ref().err().map(ToString::to_string);
         let outcome = error.as_deref().map_or(Ok("answered"), Err);
         let name = call.step.clone();
-        let span = open.end(Kind::Step, name, attributes, outcome, engine.time.clock.now());
+        let span = open.end(WorkKind::Step, name, attributes, outcome, engine.time.clock.now());
         match taken {
             Ok(_) => transaction.spans.push(span),
             // The transaction and what it holds are gone.

@@ -1,4 +1,4 @@
-//! What a lane does in one transaction.
+//! The work of a lane in one transaction.
 
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod batch;

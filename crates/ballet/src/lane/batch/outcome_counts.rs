@@ -4,9 +4,9 @@ use crate::engine::effect::Effect;
 
 /// The outcomes of messages; they count once the transaction has committed.
 #[derive(Default)]
-pub(crate) struct Counted(Vec<(&'static str, &'static str)>);
+pub(crate) struct OutcomeCounts(Vec<(&'static str, &'static str)>);
 
-impl Counted {
+impl OutcomeCounts {
     pub(crate) fn add(&mut self, event_type: &'static str, outcome: &'static str) {
         self.0.push((event_type, outcome));
     }

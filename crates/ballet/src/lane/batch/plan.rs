@@ -27,7 +27,7 @@ impl Slot {
         match work {
             Work::Message(message) => {
                 let (saga, known) = (message.envelope.saga_id, &message.known);
-                // What came without a saga is refused, and that alone.
+                // A message that came without a saga is refused alone.
                 let runs = known.runs() && saga.is_some();
                 let runs_with = runs.then(|| known.event_type.name());
                 Self { at, saga, runs_with, is_mixed: runs && !known.is_all_bulk() }
@@ -107,7 +107,7 @@ mod tests {
 
     fn place((at, (saga, runs_with)): (usize, (Option<u128>, Option<usize>))) -> Slot {
         let saga = saga.map(|saga| SagaId(uuid::Uuid::from_u128(saga)));
-        // What has no saga runs alone.
+        // A message without a saga runs alone.
         let runs_with = runs_with.filter(|_| saga.is_some()).map(|at| TYPES[at]);
         Slot { at, saga, runs_with, is_mixed: runs_with == Some(TYPES[MIXED]) }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ballet_amqp::headers::drop_foreign;
 use ballet_amqp::{Publish, PublishError, PublisherHandle};
 use ballet_store::outbox::unsent_copies;
-use ballet_store::outbox::unsent_copies::Encoded;
+use ballet_store::outbox::unsent_copies::EncodedProperties;
 
 use crate::declare::handler::database_wait::answered;
 use crate::engine::engine::Engine;
@@ -64,7 +64,7 @@ pub(crate) async fn publish(
 }
 
 async fn keep(engine: &Engine, copy: &Publish, why: &str) -> Result<(), String> {
-    let encoded = Encoded::new(copy).map_err(|error| error.to_string())?;
+    let encoded = EncodedProperties::new(copy).map_err(|error| error.to_string())?;
     let insert = async {
         let mut db = engine.database.upkeep.acquire().await?;
         unsent_copies::insert(&mut db, copy, &encoded, why).await

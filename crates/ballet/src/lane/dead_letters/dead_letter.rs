@@ -16,7 +16,7 @@ use ballet_core::topology::{DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, ROUTE};
 use ballet_core::{Envelope, Received, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::inbox::failures;
-use ballet_store::inbox::failures::Failed;
+use ballet_store::inbox::failures::FailedMessage;
 use tracing::{Instrument, Span};
 
 use crate::declare::step::retry::Delay;
@@ -92,9 +92,13 @@ pub(crate) fn set_aside(
     }
     // A message that no handler ever got is not listed as stuck; it is among the dead letters.
     let failed = match step {
-        Some(handler) => {
-            Some(Noted::Failed(Failed { handler, reason, detail, attempts, wait: None }))
-        }
+        Some(handler) => Some(Noted::FailedMessage(FailedMessage {
+            handler,
+            reason,
+            detail,
+            attempts,
+            wait: None,
+        })),
         None => (waits(delivery) > 0).then_some(Noted::GivenUp { reason, detail }),
     };
     publish_copy(engine, DEAD, original, headers, attempts, failed);
@@ -126,8 +130,8 @@ pub(crate) fn retry_later(
         (RETRY_ROUTING_KEY, text_value(routing_key)),
     ];
     let wait = Some(delay.time());
-    let failed = |handler| Failed { handler, reason: reason.code(), detail, attempts, wait };
-    let failed = step.map(|handler| Noted::Failed(failed(handler)));
+    let failed = |handler| FailedMessage { handler, reason: reason.code(), detail, attempts, wait };
+    let failed = step.map(|handler| Noted::FailedMessage(failed(handler)));
     publish_copy(engine, queue, original, headers, attempts, failed);
 }
 
@@ -165,7 +169,7 @@ fn publish_copy(
 
 /// The record of a message that could not be handled.
 enum Noted {
-    Failed(Failed),
+    FailedMessage(FailedMessage),
     /// It failed before, and became a dead letter before a handler got it again.
     GivenUp {
         reason: &'static str,
@@ -180,7 +184,7 @@ async fn note(engine: &Engine, letter: &Publish, noted: &Noted) {
     let id = text(properties.message_id()).and_then(|id| id.parse().ok());
     let Some(id) = id else { return };
     let failed = match noted {
-        Noted::Failed(failed) => failed,
+        Noted::FailedMessage(failed) => failed,
         Noted::GivenUp { reason, detail } => {
             return failures::give_up(&engine.database.upkeep, id, reason, detail).await;
         }

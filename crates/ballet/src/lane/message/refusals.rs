@@ -40,7 +40,7 @@ struct Left {
 impl Refusals {
     /// Whether a message that cannot be read becomes a dead letter. One that does not is in the journal.
     pub(crate) fn keeps(&self, known: &KnownEvents, delivery: &Delivery) -> bool {
-        // What was put straight into a queue is in no journal, and a service may be believed: its mistakes
+        // A message that was put straight into a queue is in no journal, and a service may be believed: its mistakes
         // are mended, and then all of them are wanted.
         let event = known.get(&delivery.routing_key);
         let is_foreign = |event: &EventType| !event.foreign_producers().is_empty();

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::spans;
 use crate::engine::effect::Effect;
-use crate::outgoing::spans::{Kind, Span, Spans};
+use crate::outgoing::spans::{Span, Spans, WorkKind};
 
 /// Where a message is in its trace.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Open {
 
     pub(crate) fn end(
         self,
-        kind: Kind,
+        kind: WorkKind,
         name: String,
         attributes: Vec<(&'static str, String)>,
         outcome: Result<&str, &str>,
@@ -96,7 +96,7 @@ impl Traced {
             let outcome = outcome.map(Effect::as_str);
             let mut attributes = attributes(envelope);
             attributes.push(("ballet.attempt", (self.failures + 1).to_string()));
-            self.step.end(Kind::Step, handler.to_owned(), attributes, outcome, now)
+            self.step.end(WorkKind::Step, handler.to_owned(), attributes, outcome, now)
         })
     }
 
@@ -121,7 +121,7 @@ impl Traced {
             // How often it waited in a retry queue before.
             attributes.push(("ballet.waits", waits.to_string()));
             let name = format!("receive {}", envelope.event_type);
-            spans.record(self.received.end(Kind::Receive, name, attributes, outcome, now));
+            spans.record(self.received.end(WorkKind::Receive, name, attributes, outcome, now));
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine::handlers::guard::panic_message;
 use crate::engine::stopping::stopped;
-use crate::outgoing::spans::{Kind, Span, Spans};
+use crate::outgoing::spans::{Span, Spans, WorkKind};
 
 /// How many spans wait at the most: a few megabytes.
 const QUEUE: usize = 8192;
@@ -125,13 +125,13 @@ fn data(span: Span, scope: &InstrumentationScope) -> SpanData {
             TraceState::default(),
         ),
         parent_span_id: parent.map_or(SpanId::INVALID, SpanId::from),
-        parent_span_is_remote: matches!(kind, Kind::Request | Kind::Receive),
+        parent_span_is_remote: matches!(kind, WorkKind::Request | WorkKind::Receive),
         span_kind: match kind {
-            Kind::Request => SpanKind::Server,
-            Kind::Receive => SpanKind::Consumer,
-            Kind::Step => SpanKind::Internal,
-            Kind::Call => SpanKind::Client,
-            Kind::Publish => SpanKind::Producer,
+            WorkKind::Request => SpanKind::Server,
+            WorkKind::Receive => SpanKind::Consumer,
+            WorkKind::Step => SpanKind::Internal,
+            WorkKind::Call => SpanKind::Client,
+            WorkKind::Publish => SpanKind::Producer,
         },
         name: name.into(),
         start_time: SystemTime::from(begun),

@@ -36,7 +36,7 @@ const MOST_BODY: u64 = 512 * 1024 * 1024;
 /// The fewest characters of the gateway's secret.
 const LEAST_SECRET: usize = 32;
 
-/// What every service is told. Put it into the service's own arguments with
+/// The settings that every service has. Put them into the service's own arguments with
 /// `#[command(flatten)]`.
 #[derive(Clone, Args)]
 pub struct Settings {
@@ -128,7 +128,7 @@ pub struct Settings {
     #[arg(long, env = "DRAIN_SECONDS", default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(DRAIN_SECONDS))]
     pub drain_seconds: u64,
 
-    /// What is logged: a level, or `target=level` separated by commas. The service tells what
+    /// The filter of the log: a level, or `target=level` separated by commas. The service tells what
     /// concerns the broker, so its client `lapin` logs only if it is named.
     #[arg(long, env = "LOG", default_value = "info")]
     pub log: String,

@@ -142,7 +142,7 @@ impl Compare {
                 if before.unknown.as_ref() != Some(&why) {
                     tracing::warn!("a missing binding would not be noticed: {why}");
                 }
-                // What was missing when the broker last answered still counts as missing.
+                // A binding that was missing when the broker last answered still counts as missing.
                 now.unknown = Some(why);
             }
             Ok(found) => {

@@ -25,7 +25,7 @@ use crate::upkeep::failure_log;
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Looks after copies.
-pub(crate) struct Keeper {
+pub(crate) struct CopyKeeper {
     pub(crate) engine: Arc<Engine>,
     pub(crate) queues: Queues,
     pub(crate) copies: Vec<CopyPart>,
@@ -33,7 +33,7 @@ pub(crate) struct Keeper {
     pub(crate) state: watch::Sender<String>,
 }
 
-impl Keeper {
+impl CopyKeeper {
     /// Looks after the copies until the service stops.
     pub(crate) async fn run(self) {
         let mut stopping = self.engine.stopping.clone();

@@ -36,7 +36,7 @@ pub(crate) async fn watch(
     hindered: watch::Sender<Option<String>>,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let mut known = Known::default();
+    let mut known = EarlierLooks::default();
     loop {
         match look(&database, &relay, &mut known).await {
             Ok(found) => tell(&hindered, &found),
@@ -71,7 +71,7 @@ fn tell(hindered: &watch::Sender<Option<String>>, found: &[String]) {
 
 /// The findings of earlier looks.
 #[derive(Debug, Default)]
-struct Known {
+struct EarlierLooks {
     /// The rights that there were when the service started.
     rights: Option<Rights>,
     /// The tables that the service's migrations have made.
@@ -87,7 +87,7 @@ struct Known {
 async fn look(
     database: &Database,
     relay: &Relay,
-    known: &mut Known,
+    known: &mut EarlierLooks,
 ) -> Result<Vec<String>, sqlx::Error> {
     let mut db = in_time(database.upkeep.acquire()).await?;
     let mut found = known.denied(relay);
@@ -113,7 +113,7 @@ async fn look(
     Ok(found)
 }
 
-impl Known {
+impl EarlierLooks {
     async fn rights(&mut self, db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
         let now = in_time(rights(db)).await?;
         // Where the framework's tables are out of reach, what was read before holds.
@@ -225,7 +225,7 @@ mod tests {
             mode: "AccessExclusiveLock".to_owned(),
             pid: Some(7),
         };
-        let (mut known, begun) = (Known::default(), Instant::now());
+        let (mut known, begun) = (EarlierLooks::default(), Instant::now());
         let at = |seconds| begun + Duration::from_secs(seconds);
         assert_eq!(known.locked(vec![lock("3/1")], at(0)), [""; 0]);
         assert_eq!(known.locked(vec![lock("3/1"), lock("4/1")], at(29)), [""; 0]);

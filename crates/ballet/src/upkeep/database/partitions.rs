@@ -66,7 +66,7 @@ pub(crate) async fn prepare(
 }
 
 /// Keeps the partitions of a service.
-pub(crate) struct Keeper {
+pub(crate) struct PartitionKeeper {
     pub(crate) pool: PgPool,
     pub(crate) limits: Limits,
     pub(crate) time: Time,
@@ -75,7 +75,7 @@ pub(crate) struct Keeper {
 }
 
 /// Creates partitions ahead and cleans up, until the service stops.
-pub(crate) async fn keep(keeper: Keeper, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn keep(keeper: PartitionKeeper, mut stopping: watch::Receiver<bool>) {
     let mut tidying = Backoff::new(AGAIN, EVERY);
     loop {
         let (made, tidied) = tokio::select! {
@@ -89,7 +89,7 @@ pub(crate) async fn keep(keeper: Keeper, mut stopping: watch::Receiver<bool>) {
         let pause = if made.is_err() {
             AGAIN
         } else if failed.is_some() {
-            // What always fails does not make the rest be done each minute.
+            // A removal that always fails does not make the rest be done each minute.
             tidying.wait().max(AGAIN)
         } else {
             tidying.reset();
@@ -112,8 +112,8 @@ async fn passed(clock: &Clock, pause: Duration) {
     }
 }
 
-async fn make_ahead(keeper: &Keeper) -> Result<(), sqlx::Error> {
-    let Keeper { pool, limits, time, .. } = keeper;
+async fn make_ahead(keeper: &PartitionKeeper) -> Result<(), sqlx::Error> {
+    let PartitionKeeper { pool, limits, time, .. } = keeper;
     let now = time.clock.now();
     let made = make(pool, limits, now).await;
     if let Err(error) = &made {
@@ -132,8 +132,8 @@ async fn make_ahead(keeper: &Keeper) -> Result<(), sqlx::Error> {
 }
 
 /// Returns what failed.
-async fn tidy(keeper: &Keeper) -> Result<Option<String>, sqlx::Error> {
-    let Keeper { pool, limits, time, stages } = keeper;
+async fn tidy(keeper: &PartitionKeeper) -> Result<Option<String>, sqlx::Error> {
+    let PartitionKeeper { pool, limits, time, stages } = keeper;
     // Freshly asked: what is removed does not come back.
     clock::ask(pool, &time.shared).await?;
     if time.shared.doubt().is_some() {

@@ -63,12 +63,12 @@ struct Sweeper {
     /// The first batch of each table that was to be looked at.
     firsts: HashMap<i16, Option<(i64, i64)>>,
     /// The tables of processes that are gone which could not be taken over.
-    denied: HashMap<i16, Held>,
+    denied: HashMap<i16, DeniedTable>,
 }
 
 /// A table that could not be taken over.
 #[derive(Debug, Clone, Copy, Default)]
-struct Held {
+struct DeniedTable {
     /// When it was last read, and what was in it.
     read: Option<Instant>,
     events: i64,
@@ -94,7 +94,7 @@ impl Sweeper {
         self.firsts.retain(|table, _| tables.contains(table));
         let has_room = self.outbox.relay.publisher().is_some_and(|publisher| publisher.has_room());
         let left = self.outbox.relay.turns.left();
-        // What is left behind waits for room. The other tables are looked at to be emptied.
+        // Events that are left behind wait for room. The other tables are looked at to be emptied.
         tables.retain(|table| {
             let noted = left.get(table);
             (has_room || noted.is_none()) && self.is_due(*table, noted)
@@ -152,7 +152,7 @@ impl Sweeper {
             if !is_left {
                 continue;
             }
-            // Whoever holds the list holds it for each table.
+            // A lock on the list is one on the list for each table.
             let taken = !is_held && self.take_over(&mut db, table, &mut is_held).await;
             if taken { tables.push(number) } else { denied.push(number) }
         }
@@ -190,7 +190,7 @@ impl Sweeper {
         self.denied.retain(|table, _| denied.contains(table));
         for table in denied {
             let Some(held) = self.denied.get_mut(table) else {
-                self.denied.insert(*table, Held::default());
+                self.denied.insert(*table, DeniedTable::default());
                 continue;
             };
             if held.read.is_some_and(|read| read.elapsed() < LONGEST_PAUSE) {

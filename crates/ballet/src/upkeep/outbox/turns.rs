@@ -23,7 +23,7 @@ const SPARE: usize = 3;
 /// Works until the service stops.
 pub(crate) async fn keep(outbox: Outbox) {
     let mut stopping = outbox.stopping.clone();
-    let mut keeper = Keeper { outbox, spare: Vec::new() };
+    let mut keeper = TurnKeeper { outbox, spare: Vec::new() };
     let mut emptied = Instant::now();
     loop {
         tokio::select! {
@@ -51,12 +51,12 @@ pub(crate) async fn keep(outbox: Outbox) {
     }
 }
 
-struct Keeper {
+struct TurnKeeper {
     outbox: Outbox,
     spare: Vec<i16>,
 }
 
-impl Keeper {
+impl TurnKeeper {
     async fn next_turn(&mut self) -> Result<(), Failure> {
         let (relay, clock) = (&self.outbox.relay, &self.outbox.clock);
         let next = match self.spare.pop() {

@@ -96,7 +96,7 @@ async fn attempt(
                 tried.sent.push(id);
                 continue;
             };
-            // What is refused for what it is says nothing about the others.
+            // A copy that is refused for its own sake says nothing about the others.
             let is_unpublishable = matches!(error, PublishError::Unpublishable { .. });
             if !is_unpublishable {
                 closed.push(copy.exchange);

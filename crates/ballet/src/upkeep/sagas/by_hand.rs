@@ -9,7 +9,7 @@ use std::time::Duration;
 use ballet_amqp::{Backoff, jittered};
 use ballet_core::{MessageId, Reason};
 use ballet_store::inbox::failures;
-use ballet_store::inbox::failures::Failed;
+use ballet_store::inbox::failures::FailedMessage;
 use ballet_store::operators::solved;
 use ballet_store::operators::solved::Solved;
 use uuid::Uuid;
@@ -73,7 +73,7 @@ async fn all_due(
             crashes.forget(&solved.note_id);
             continue;
         };
-        // What crashes the server is put off like any other.
+        // A compensation that crashes the server is put off like any other.
         if failure.kind() == FailureKind::ConnectionLost
             && crashes.blame(&engine.database, solved.note_id, server, &failure).await
                 == Blame::None
@@ -115,7 +115,7 @@ async fn put_off(
     let pause = jittered(PAUSES.after(solved.attempts.saturating_add(1)));
     let (saga_id, attempts) = (solved.saga_id, solved.attempts.saturating_add(1));
     tracing::warn!(saga = %saga_id, attempts, "an earlier step is not compensated: {failure}");
-    let failed = Failed {
+    let failed = FailedMessage {
         handler: ABORT,
         reason: Reason::Failed.code(),
         detail: failure.to_string(),

@@ -70,7 +70,7 @@ async fn note_failures(engine: &Engine) -> Result<(), Failure> {
     let notes: Vec<_> = failed
         .iter()
         .zip(&pauses)
-        .map(|(failed, pause)| calls::Failed {
+        .map(|(failed, pause)| calls::FailedAttempt {
             call: &failed.call,
             failure: &failed.failure,
             pause: *pause,

@@ -13,7 +13,7 @@ use ballet_core::{MessageId, Reason, SagaId};
 use ballet_store::deadlines;
 use ballet_store::deadlines::Passed;
 use ballet_store::inbox::failures;
-use ballet_store::inbox::failures::Failed;
+use ballet_store::inbox::failures::FailedMessage;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
@@ -200,8 +200,13 @@ async fn later(
     let detail = detail.to_owned();
     let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
     let event = declared.and_then(|saga| saga.deadline.as_ref()).map(|it| it.part.passed);
-    let failed =
-        Failed { handler: "deadline", reason: Reason::Failed.code(), detail, attempts: 1, wait };
+    let failed = FailedMessage {
+        handler: "deadline",
+        reason: Reason::Failed.code(),
+        detail,
+        attempts: 1,
+        wait,
+    };
     let event = event.map_or("", |event| event.name());
     // First: what is put off and not listed would stand still in silence.
     answered(failures::insert(

@@ -13,7 +13,7 @@ use crate::engine::stopping::stopped;
 /// The tables are short in good times. In bad times a count may take a moment.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 
-struct Counted {
+struct StuckCounts {
     tried_again: f64,
     for_good: f64,
     unpublishable: i64,
@@ -30,7 +30,7 @@ pub(crate) async fn keep_count(
         let counted = async { count(&mut *pool.acquire().await?).await };
         match answered(counted).await {
             Ok(counted) => {
-                let Counted { tried_again, for_good, unpublishable: dead } = counted;
+                let StuckCounts { tried_again, for_good, unpublishable: dead } = counted;
                 ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => "yes").set(tried_again);
                 ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => "no").set(for_good);
                 ballet_amqp::gauge!("ballet_outbox_dead").set(dead as f64);
@@ -45,8 +45,8 @@ pub(crate) async fn keep_count(
     }
 }
 
-async fn count(db: &mut PgConnection) -> Result<Counted, sqlx::Error> {
+async fn count(db: &mut PgConnection) -> Result<StuckCounts, sqlx::Error> {
     let (tried_again, for_good) = failures::count(db).await?;
     let unpublishable = outbox::count_dead(db).await?;
-    Ok(Counted { tried_again, for_good, unpublishable })
+    Ok(StuckCounts { tried_again, for_good, unpublishable })
 }
