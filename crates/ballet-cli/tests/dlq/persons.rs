@@ -65,14 +65,14 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     let seen = seen_of(&shop, &saga).await;
     assert!(seen.contains("by bob: it was one mug") && seen.contains("redriven by ada"), "{seen}");
 
-    // What waits for its next attempt is tried again now.
+    // What waits for its next attempt is tried again now. It waits for as long as everybody's messages do, so
+    // that there is something to move.
+    let path = ["policies", shop.env.vhost(), "quick-retries"];
+    shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     inventory(&shop).await.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
     let retried = Shop::new_id();
     shop.drop(&retried, &checkout().to_string()).await;
     until_said(&shop, &["sagas", "stuck"], &retried).await;
-    // It waits for as long as everybody's messages do, so that there is something to move.
-    let path = ["policies", shop.env.vhost(), "quick-retries"];
-    shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     let retry = ["inbox", "retry", "inventory", "--saga", &retried, "--why", "it is dry again"];
     wait_until("a message to be moved", SOON, || async {
         let moved = shop.ballet(&retry).await.ends_with(0);
