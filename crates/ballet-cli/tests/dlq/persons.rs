@@ -120,13 +120,6 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     assert!(seen.contains("discarded by ada: a test order"), "{seen}");
 
     // A tool that knows no database works as ever, and says where the note is.
-    shop.stop("inventory").await;
-    shop.start("inventory", None).await;
-    let search = ["dlq", "redrive", "--from-journal", "inventory", "--since", "10m"];
-    shop.ballet(&[&search[..], &["--saga", &discarded]].concat()).await.ends_with(0);
-    shop.order_is(&discarded, "completed").await;
-    let shown = shop.ballet(&["sagas", "show", &discarded]).await.succeeds();
-    assert!(shown.contains("redriven by ada") && shown.contains("finished"), "{shown}");
     shop.drop(&Shop::new_id(), "no JSON").await;
     shop.dead("orders").await;
     let mut alone = shop.command(&["dlq", "discard", "--all", "--yes"]);
