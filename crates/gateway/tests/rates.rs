@@ -193,7 +193,13 @@ async fn t228_a_replaced_password_of_the_database_is_taken_from_its_file() {
                where usename = current_user and pid <> pg_backend_pid()";
     db.execute(end).await.unwrap();
     gateway.private_says("/readyz", 200, "\"database\":\"away: ").await;
-    assert!(gateway.log().contains("password authentication failed"), "{}", gateway.log());
+    wait_until("the reason in the log", LIMIT, || async {
+        let log = gateway.log();
+        let is_said = log.contains("password authentication failed");
+        if is_said { Ok(Some(())) } else { Err(log) }
+    })
+    .await
+    .unwrap();
     url.set_password(Some("of-tomorrow")).unwrap();
     folder.write("database.url", url.as_str());
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;

@@ -103,7 +103,10 @@ fn check_call_times(participant: &Participant) -> Result<(), StartError> {
 }
 
 fn rabbitmq(settings: &Settings) -> Result<Arc<dyn Broker>, SettingsError> {
-    let url = settings.amqp_url()?;
+    let url = settings.amqp_url().map_err(|missing| {
+        let all = [Some(missing), management(settings).err()];
+        SettingsError::all(all.into_iter().flatten())
+    })?;
     let broker = rabbitmq_at(&url, settings)?;
     let Some(file) = settings.amqp_url_file.clone() else { return Ok(Arc::new(broker)) };
     let (file, settings) = (UrlFile::new("AMQP_URL_FILE", file, url), settings.clone());
@@ -111,12 +114,16 @@ fn rabbitmq(settings: &Settings) -> Result<Arc<dyn Broker>, SettingsError> {
     Ok(Arc::new(RenewedBroker::new(file, broker, Box::new(make))))
 }
 
+fn management(settings: &Settings) -> Result<Option<ManagementAddress>, SettingsError> {
+    let parsed = settings.management_url.as_deref().map(str::parse).transpose();
+    parsed.map_err(|error: BrokerError| SettingsError::new(error.to_string()))
+}
+
 fn rabbitmq_at(url: &str, settings: &Settings) -> Result<RabbitMq, SettingsError> {
     let wrong = |error: BrokerError| SettingsError::new(error.to_string());
     let broker = RabbitMq::new(url).map_err(wrong);
     let broker = broker.and_then(|broker| Ok(broker.tls(settings.tls.amqp(url)?)));
-    let management = settings.management_url.as_deref().map(str::parse::<ManagementAddress>);
-    match (broker, management.transpose().map_err(wrong)) {
+    match (broker, management(settings)) {
         (Ok(broker), Ok(Some(management))) => broker.management(management).map_err(wrong),
         (Ok(broker), Ok(None)) => Ok(broker),
         (broker, management) => {

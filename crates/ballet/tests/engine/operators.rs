@@ -6,10 +6,13 @@ use std::time::Duration;
 use ballet::SagaId;
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_store::dead_events::{Filter, list, retry};
+use ballet_store::operators::interventions::{Act, By};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::trip::{DESK_TABLES, TripBooked, desk};
 use crate::world::{LONG, SOON, World, part};
+
+const BY: By<'static> = By { act: Act::Retried, name: "ada", why: None };
 
 /// Two replicas of the desk, and an event that only the first has: the broker takes nothing from it.
 async fn with_an_event_left(name: &str) -> (World, Proxy, SagaId) {
@@ -104,7 +107,7 @@ async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
     let way = Proxy::to(url).await.expect("a proxy");
     let mut through = session(way.url()).await;
     let frozen = tokio::spawn(async move {
-        retry(&mut through, &Filter::default(), |_| {}).await.map_err(|error| error.to_string())
+        retry(&mut through, &Filter::default(), BY, |_| {}).await.map_err(|error| error.to_string())
     });
     let waits = "pg_locks where not granted and relation = 'ballet.outbox_dead'::regclass";
     world.until_count("desk", waits, 1).await;
@@ -112,7 +115,7 @@ async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
     other.execute("rollback").await.expect("let go");
     // The event can be chosen again.
     let put = wait_until("the event to be put back", SOON, || async {
-        let put = retry(&mut session(url).await, &Filter::default(), |_| {}).await;
+        let put = retry(&mut session(url).await, &Filter::default(), BY, |_| {}).await;
         match put.map_err(|error| error.to_string())? {
             0 => Err("somebody else has it".to_owned()),
             put => Ok(Some(put)),

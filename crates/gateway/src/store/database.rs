@@ -34,7 +34,8 @@ pub(crate) struct Database {
     /// The file with the URL, and what it held last.
     file: Option<(PathBuf, Mutex<String>)>,
     prepared: AtomicBool,
-    failed_at: Mutex<Option<Instant>>,
+    /// When it failed last, and why.
+    failed_at: Mutex<Option<(Instant, String)>>,
 }
 
 fn options(url: &str, patience: Duration) -> Result<PgConnectOptions, String> {
@@ -83,7 +84,8 @@ impl Database {
     /// Whether the last statement worked, or the last failure is a while ago.
     pub(crate) fn is_worth_asking(&self) -> bool {
         let failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
-        self.prepared.load(Ordering::Acquire) && failed_at.is_none_or(|at| at.elapsed() >= PAUSE)
+        self.prepared.load(Ordering::Acquire)
+            && failed_at.as_ref().is_none_or(|(at, _)| at.elapsed() >= PAUSE)
     }
 
     pub(crate) fn is_away(&self) -> bool {
@@ -109,12 +111,16 @@ impl Database {
 
     fn note(&self, failure: Option<&Away>) {
         let mut failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
-        match (failure, failed_at.is_some()) {
-            (Some(why), false) => tracing::warn!("{why}; rates are limited per process meanwhile"),
-            (None, true) => tracing::info!("the gateway's database is back"),
+        let said = failure.map(ToString::to_string);
+        match (&said, &*failed_at) {
+            // The first reason, and another one: it was restarted, and refuses the login.
+            (Some(why), last) if last.as_ref().is_none_or(|(_, before)| before != why) => {
+                tracing::warn!("{why}; rates are limited per process meanwhile");
+            }
+            (None, Some(_)) => tracing::info!("the gateway's database is back"),
             _ => {}
         }
-        *failed_at = failure.map(|_| Instant::now());
+        *failed_at = said.map(|why| (Instant::now(), why));
         metrics::gauge!("gateway_database_away").set(if failure.is_some() { 1.0 } else { 0.0 });
     }
 
