@@ -5,8 +5,8 @@
 //! an event, and what waits for that is of the second version. `docs/versions-of-a-saga.md` has the order of releases.
 
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Failure, Migration, Never, Owner, Saga,
-    Service, Step, StepResult, Tx, compensated, compensated_silently, done, refused,
+    Compensate, CompensateResult, Event, EventType, Failure, Migration, Never, Owner, Participant,
+    Saga, Service, Step, StepResult, Tx, compensated, compensated_silently, done, refused,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use ballet::core::part::{SagaPart, StepKind};
+use ballet::core::part::{SagaPart, StepKind, StepPart};
 use ballet::core::{EventType, Role, System};
 use ballet_check::Contracts;
 
