@@ -1,4 +1,4 @@
-//! A database for a test that needs no broker.
+//! Databases for a test that needs no broker.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,10 @@ use reqwest::Url;
 use crate::env::clean_up::clean_up;
 use crate::env::databases::{Content, create, drop_all};
 use crate::env::names::identifier;
+use crate::env::reader::Reader;
 use crate::error::Result;
-use crate::random;
 use crate::servers::postgres::Postgres;
+use crate::{random, url};
 
 /// A database that nobody else uses. It is removed when this is dropped.
 #[derive(Debug)]
@@ -22,10 +23,30 @@ pub struct Database {
 impl Database {
     /// Creates a database with an owner of its own, named after the test.
     pub async fn new(postgres: &Postgres, name: &str) -> Result<Self> {
+        Self::with(postgres, name, Content::Nothing).await
+    }
+
+    /// Creates a database for each service, as a service leaves it that has started once: with the framework's
+    /// tables. See [`TestEnv::prepared`](crate::TestEnv::prepared).
+    pub async fn prepared(
+        postgres: &Postgres,
+        test: &str,
+        services: &[&str],
+    ) -> Result<BTreeMap<String, Self>> {
+        let mut made = BTreeMap::new();
+        for service in services {
+            let name = format!("{service}_{test}");
+            let database = Self::with(postgres, &name, Content::Prepared).await?;
+            made.insert((*service).to_owned(), database);
+        }
+        Ok(made)
+    }
+
+    async fn with(postgres: &Postgres, name: &str, content: Content) -> Result<Self> {
         let name = format!("{}_{}", identifier(name, 40), random::hex::<3>()?);
         let admin = postgres.admin().clone();
         let wanted = BTreeMap::from([(name.clone(), name.clone())]);
-        let made = create(&admin, &wanted, Content::Nothing).await?;
+        let made = create(&admin, &wanted, content).await?;
         let url = made.into_values().next().map_or_else(|| admin.clone(), |made| made.url);
         Ok(Self { url, name, admin })
     }
@@ -33,6 +54,11 @@ impl Database {
     /// The URL for its owner.
     pub fn url(&self) -> &str {
         self.url.as_str()
+    }
+
+    /// Lets a reader hold all its tables, as `pg_dump` does.
+    pub async fn hold_tables(&self) -> Result<Reader> {
+        Reader::new(&url::with_path(&self.admin, &self.name), true).await
     }
 }
 

@@ -7,10 +7,10 @@ use ballet_store::partitions;
 use ballet_store::schema::migrate;
 use reqwest::Url;
 use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgConnection};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, machine};
 use crate::servers::postgres_access::{close, connect, run, sql};
 use crate::servers::scram::verifier;
 use crate::{random, url};
@@ -55,9 +55,9 @@ fn name() -> String {
 }
 
 async fn exists(session: &mut PgConnection, admin: &Url, name: &str) -> Result<bool> {
-    let found = sqlx::query("select from pg_database where datname = $1").bind(name);
-    let found = session.fetch_optional(found).await;
-    Ok(found.map_err(|error| sql("looking for the prepared database", admin, &error))?.is_some())
+    let found = "select exists (select from pg_database where datname = $1)";
+    let found = sqlx::query_scalar(found).bind(name).fetch_one(session).await;
+    found.map_err(|error| sql("looking for the prepared database", admin, &error))
 }
 
 /// It has its name only when it is whole: a process may die in between.
@@ -75,7 +75,13 @@ async fn make(session: &mut PgConnection, admin: &Url, name: &str) -> Result<()>
     for statement in before {
         run(session, admin, "making the prepared database", statement).await?;
     }
-    fill(&url::for_user(admin, name, &password, &draft)).await?;
+    let at = url::for_user(admin, name, &password, &draft);
+    // What migrates cannot move between threads, and its callers may.
+    let filled = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(machine("make a prepared database"))?.block_on(fill(&at))
+    });
+    filled.await.map_err(|ended| machine("make a prepared database")(ended.into()))??;
     let after = [
         format!("alter role {name} nologin"),
         format!("alter database {draft} allow_connections false"),

@@ -1,5 +1,6 @@
 //! One test's world: a database for each service, and the broker in memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use ballet::{
     Clock, Entity, Event, EventType, Migration, Participant, Running, Service, Settings, StartError,
 };
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet_stage::{Database, Postgres, wait_until};
 use ballet_testkit::memory::MemoryBroker;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -19,7 +20,7 @@ use crate::lamps::{HOUSE_TABLES, Lamp, Lamps, copied, house, owned, reader};
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) struct Stage {
-    env: TestEnv,
+    databases: BTreeMap<String, Database>,
     pub(crate) broker: MemoryBroker,
     clock: Clock,
 }
@@ -27,15 +28,14 @@ pub(crate) struct Stage {
 impl Stage {
     /// The house, the porter and the gardener; none of them runs.
     pub(crate) async fn new(name: &str) -> Self {
-        let servers = Servers::shared().await.expect("servers");
+        let postgres = Postgres::shared().await.expect("a Postgres");
         let parts = [house(), reader("porter"), reader("gardener")];
         let parts: Vec<_> = parts.iter().map(Participant::part).collect();
         let names: Vec<&str> = parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&System { name: "town", parts }, |_| String::new());
-        let env =
-            TestEnv::new(servers, name, &definitions, &names).await.expect("a test environment");
+        let databases = Database::prepared(postgres, name, &names).await.expect("databases");
         let broker = MemoryBroker::with_definitions(&definitions);
-        Self { env, broker, clock: Clock::system() }
+        Self { databases, broker, clock: Clock::system() }
     }
 
     pub(crate) async fn house(&self) -> Running {
@@ -53,7 +53,7 @@ impl Stage {
         set: impl FnOnce(&mut Settings),
     ) -> Running {
         let mut settings =
-            Settings::new("amqp://in.memory", self.env.database_url(participant.service()));
+            Settings::new("amqp://in.memory", self.databases[participant.service()].url());
         set(&mut settings);
         let service = Service::new(participant).migrations(tables);
         service.broker(Arc::new(self.broker.clone())).start(settings).await.expect("started")
@@ -64,7 +64,7 @@ impl Stage {
         participant: Participant,
         tables: &'static [Migration],
     ) -> Result<Running, StartError> {
-        let url = self.env.database_url(participant.service());
+        let url = self.databases[participant.service()].url();
         let service = Service::new(participant).migrations(tables);
         let service = service.broker(Arc::new(self.broker.clone()));
         service.start(Settings::new("amqp://in.memory", url)).await
@@ -134,7 +134,7 @@ impl Stage {
     }
 
     pub(crate) async fn db(&self, service: &str) -> PgConnection {
-        PgConnection::connect(self.env.database_url(service)).await.expect("a database")
+        PgConnection::connect(self.databases[service].url()).await.expect("a database")
     }
 
     pub(crate) async fn execute(&self, service: &str, sql: &str) {

@@ -7,12 +7,13 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::outside::{No, Outside};
 use crate::proxy::Proxy;
 use crate::sale::{Authorized, PAY_TABLES, Placed, calling, local};
-use crate::stage::{LONG, Stage, env, left_by_a_gone_process};
+use crate::stage::{LONG, Stage, databases, left_by_a_gone_process};
 
 async fn behind_a_proxy(name: &str, is_local: bool) -> (Stage, Proxy, SagaId) {
     let outside = Outside::new();
     let participant = if is_local { local(&outside) } else { calling(&outside) };
-    let mut stage = Stage::new(&env(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside);
+    let mut stage =
+        Stage::new(&databases(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside);
     let proxy = Proxy::to(stage.url()).await;
     stage.connect_through(&proxy.url);
     stage.start(1).await;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use ballet::{Abort, Event, Failure, SagaId};
-use ballet_stage::{TestEnv, wait_until};
+use ballet_stage::wait_until;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use crate::sale::{
     Wanted,
 };
 use crate::sales::{SALES_TABLES, sales};
-use crate::stage::{Dies, Facts, LONG, Stage, env};
+use crate::stage::{Databases, Dies, Facts, LONG, Stage, databases};
 
 /// The things that can reach the owner once a sale has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,8 +58,8 @@ struct Exploration {
 }
 
 impl Exploration {
-    fn new(env: &Arc<TestEnv>, name: &str) -> Self {
-        let stage = Stage::new(env, name, sales(), SALES_TABLES, Outside::new());
+    fn new(databases: &Arc<Databases>, name: &str) -> Self {
+        let stage = Stage::new(databases, name, sales(), SALES_TABLES, Outside::new());
         let (answers, due) = (Mutex::default(), Mutex::default());
         Self { stage, runs: Vec::new(), answers, due, one_by_one: true }
     }
@@ -277,7 +277,7 @@ fn check(what: &str, is: bool) -> Result<(), String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_the_owner() {
     let began = Instant::now();
-    let mut all = Exploration::new(&env("owner", &["sales"]).await, "sales");
+    let mut all = Exploration::new(&databases("owner", &["sales"]).await, "sales");
     all.stage.start(1).await;
     all.every_order_of(&[Refusal, Refusal, RefusalCopy, Pivot, PivotCopy, Cancel, Praise]);
     all.every_order_of(&[Again, Refusal, Pivot, PivotCopy, Cancel, Praise]);
@@ -289,11 +289,11 @@ async fn every_order_at_the_owner() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
     const STAGES: [&str; 5] = ["after_0", "after_1", "after_2", "after_3", "after_4"];
-    let env = env("owner_crash", &STAGES).await;
+    let databases = databases("owner_crash", &STAGES).await;
     for dies in [Dies::BeforePublishing, Dies::BeforeConfirms] {
         let crashes = STAGES.iter().enumerate().map(async |(after, name)| {
             let began = Instant::now();
-            let mut all = Exploration::new(&env, name);
+            let mut all = Exploration::new(&databases, name);
             all.stage.start(1).await;
             all.every_order_of(&[Refusal, RefusalCopy, Pivot, Cancel, Praise]);
             all.every_order_of(&[Refusal, Pivot, PivotCopy, Cancel, Praise]);
@@ -311,7 +311,7 @@ async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_once_at_two_owners() {
     let began = Instant::now();
-    let mut all = Exploration::new(&env("owners", &["sales"]).await, "sales");
+    let mut all = Exploration::new(&databases("owners", &["sales"]).await, "sales");
     all.stage.start(2).await;
     all.stage.start(2).await;
     all.one_by_one = false;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ballet::SagaId;
-use ballet_stage::TestEnv;
 use futures_util::future::join_all;
 use uuid::Uuid;
 
@@ -17,7 +16,7 @@ use crate::orders::Action::{
 use crate::orders::orders;
 use crate::outside::{Ask, No, Outside};
 use crate::sale::{Cancelled, PAY_TABLES, Packed, Placed, calling, local};
-use crate::stage::{Dies, Stage, env};
+use crate::stage::{Databases, Dies, Stage, databases};
 
 /// One saga: an order of things, and how the provider answers.
 pub(crate) struct Run {
@@ -35,10 +34,10 @@ pub(crate) struct Exploration {
 }
 
 impl Exploration {
-    pub(crate) fn new(env: &Arc<TestEnv>, name: &str, is_local: bool) -> Self {
+    pub(crate) fn new(databases: &Arc<Databases>, name: &str, is_local: bool) -> Self {
         let outside = Outside::new();
         let participant = if is_local { local(&outside) } else { calling(&outside) };
-        let stage = Stage::new(env, name, participant, PAY_TABLES, outside);
+        let stage = Stage::new(databases, name, participant, PAY_TABLES, outside);
         Self { stage, runs: Vec::new(), local: is_local, one_by_one: true }
     }
 
@@ -174,7 +173,7 @@ fn asks(action: Action) -> &'static [Ask] {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_of_triggers_copies_abort_and_answers() {
     let began = Instant::now();
-    let mut all = Exploration::new(&env("orders", &["pay"]).await, "pay", false);
+    let mut all = Exploration::new(&databases("orders", &["pay"]).await, "pay", false);
     all.stage.start(1).await;
     all.every_order_of(
         &[First, First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond],
@@ -194,7 +193,7 @@ async fn every_order_of_triggers_copies_abort_and_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_without_an_abort() {
     let began = Instant::now();
-    let mut all = Exploration::new(&env("no_abort", &["pay"]).await, "pay", false);
+    let mut all = Exploration::new(&databases("no_abort", &["pay"]).await, "pay", false);
     all.stage.start(1).await;
     for no in [No::Never, No::First, No::Second] {
         all.every_order_of(&[First, FirstCopy, Second, SecondCopy, AnswerFirst, AnswerSecond], no);
@@ -206,7 +205,7 @@ async fn every_order_without_an_abort() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_with_a_local_first_step() {
     let began = Instant::now();
-    let mut all = Exploration::new(&env("local", &["pay"]).await, "pay", true);
+    let mut all = Exploration::new(&databases("local", &["pay"]).await, "pay", true);
     all.stage.start(1).await;
     for no in [No::Never, No::Second] {
         all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerSecond, AnswerUndo], no);
@@ -217,10 +216,10 @@ async fn every_order_with_a_local_first_step() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_once() {
-    let env = env("at_once", &["calling", "local"]).await;
+    let databases = databases("at_once", &["calling", "local"]).await;
     for (name, is_local) in [("calling", false), ("local", true)] {
         let began = Instant::now();
-        let mut all = Exploration::new(&env, name, is_local);
+        let mut all = Exploration::new(&databases, name, is_local);
         all.stage.start(1).await;
         all.every_order_of(&[First, First, FirstCopy, Abort, Second, AnswerSecond], No::Never);
         for no in [No::Never, No::First, No::Second] {
@@ -236,11 +235,11 @@ async fn every_order_with_a_crash_after_every_commit() {
     const STAGES: [&str; 6] = ["after_0", "after_1", "after_2", "after_3", "after_4", "after_5"];
     let copies = [First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond];
     let undos = [First, Abort, Second, AnswerFirst, AnswerSecond, AnswerUndo];
-    let env = env("crash", &STAGES).await;
+    let databases = databases("crash", &STAGES).await;
     for (dies, things) in [(Dies::BeforePublishing, copies), (Dies::BeforeConfirms, undos)] {
         let crashes = STAGES.iter().enumerate().map(async |(after, name)| {
             let began = Instant::now();
-            let mut all = Exploration::new(&env, name, false);
+            let mut all = Exploration::new(&databases, name, false);
             all.stage.start(1).await;
             all.every_order_of(&things, No::Never);
             all.with_a_crash(after, dies).await;

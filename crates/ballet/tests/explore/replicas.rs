@@ -7,13 +7,13 @@ use crate::orders::Action::{
 };
 use crate::outside::No;
 use crate::participant::Exploration;
-use crate::stage::env;
+use crate::stage::databases;
 
 async fn explore(name: &str, replicas: usize, dies: bool) {
-    let env = env(name, &["calling", "local"]).await;
+    let databases = databases(name, &["calling", "local"]).await;
     for (database, local) in [("calling", false), ("local", true)] {
         let began = Instant::now();
-        let mut all = Exploration::new(&env, database, local);
+        let mut all = Exploration::new(&databases, database, local);
         for _ in 0..replicas {
             all.stage.start(2).await;
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ballet::core::{System, topology};
 use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet_stage::{Database, Postgres, wait_until};
 use ballet_testkit::memory::MemoryBroker;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -20,7 +20,7 @@ use crate::outside::{Ask, Outside};
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) struct Stage {
-    // Before the environment, so that the services are gone when their database is dropped.
+    // Before the databases, so that the services are gone when their database is dropped.
     services: Vec<Running>,
     participant: Participant,
     tables: &'static [Migration],
@@ -29,15 +29,16 @@ pub(crate) struct Stage {
     pub(crate) outside: Outside,
     context: Clock,
     url: String,
-    _bed: Arc<TestEnv>,
+    _databases: Arc<Databases>,
 }
 
+/// The databases of stages, by their names.
+pub(crate) type Databases = BTreeMap<String, Database>;
+
 /// Databases, for as many stages as there are names.
-pub(crate) async fn env(test: &str, stages: &[&'static str]) -> Arc<TestEnv> {
-    let servers = Servers::shared().await.expect("servers");
-    let parts = stages.iter().map(|name| Participant::new(name).part()).collect();
-    let definitions = topology::definitions(&System { name: "sales", parts }, |_| String::new());
-    Arc::new(TestEnv::new(servers, test, &definitions, stages).await.expect("a test environment"))
+pub(crate) async fn databases(test: &str, stages: &[&str]) -> Arc<Databases> {
+    let postgres = Postgres::shared().await.expect("a Postgres");
+    Arc::new(Database::prepared(postgres, test, stages).await.expect("databases"))
 }
 
 /// At which point of a commit's way out the service dies.
@@ -51,7 +52,7 @@ pub(crate) enum Dies {
 
 impl Stage {
     pub(crate) fn new(
-        env: &Arc<TestEnv>,
+        databases: &Arc<Databases>,
         name: &str,
         participant: Participant,
         tables: &'static [Migration],
@@ -60,10 +61,11 @@ impl Stage {
         let system = System { name: "sales", parts: vec![participant.part()] };
         let definitions = topology::definitions(&system, |_| String::new());
         let broker = Lossy::new(MemoryBroker::with_definitions(&definitions));
-        let url = env.database_url(name).to_owned();
+        let url = databases[name].url().to_owned();
         let db = PgPoolOptions::new().max_connections(2).connect_lazy(&url).expect("a URL");
-        let (services, context, _bed) = (Vec::new(), Clock::system(), Arc::clone(env));
-        Self { services, participant, tables, broker, db, outside, context, url, _bed }
+        let (services, context) = (Vec::new(), Clock::system());
+        let _databases = Arc::clone(databases);
+        Self { services, participant, tables, broker, db, outside, context, url, _databases }
     }
 
     fn service(&self) -> &'static str {

@@ -6,12 +6,12 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::outside::Outside;
 use crate::proxy::Proxy;
 use crate::sale::{Authorized, PAY_TABLES, Placed, local};
-use crate::stage::{Stage, env, left_by_a_gone_process};
+use crate::stage::{Stage, databases, left_by_a_gone_process};
 
 async fn stage(name: &str) -> Stage {
     let outside = Outside::new();
     let participant = local(&outside);
-    Stage::new(&env(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside)
+    Stage::new(&databases(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside)
 }
 
 async fn connect(stage: &Stage) -> PgConnection {

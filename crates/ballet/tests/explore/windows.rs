@@ -9,13 +9,14 @@ use crate::sale::{
     calling, local,
 };
 use crate::sales::{SALES_TABLES, sales};
-use crate::stage::{Stage, env};
+use crate::stage::{Stage, databases};
 
 /// A service alone on its stage, with one saga for which the provider is prepared.
 async fn stage(name: &str, is_local: bool, held: &[Ask]) -> (Stage, SagaId) {
     let outside = Outside::new();
     let participant = if is_local { local(&outside) } else { calling(&outside) };
-    let mut stage = Stage::new(&env(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside);
+    let mut stage =
+        Stage::new(&databases(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside);
     stage.start(1).await;
     let saga = SagaId(stage.new_id());
     stage.outside.open_account(saga.0, No::Never, held, is_local);
@@ -67,8 +68,8 @@ async fn an_abort_and_a_step_on_two_replicas_are_one_after_the_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_and_the_pivots_outcome_are_one_after_the_other() {
-    let env = env("arbiter", &["sales"]).await;
-    let mut stage = Stage::new(&env, "sales", sales(), SALES_TABLES, Outside::new());
+    let databases = databases("arbiter", &["sales"]).await;
+    let mut stage = Stage::new(&databases, "sales", sales(), SALES_TABLES, Outside::new());
     stage.start(1).await;
     let saga = SagaId(stage.new_id());
     stage.put(stage.new_id(), saga, &Wanted {});

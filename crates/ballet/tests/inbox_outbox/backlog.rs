@@ -80,7 +80,7 @@ async fn t187_beside_a_dump_looks_cost_what_is_written_and_all_is_emptied_when_i
     count_lots(&running, 0..TURN, 500).await;
     let mut events = 21_000;
     stage.until_taken::<LotCounted>(events).await;
-    let dump = stage.env.hold_tables("cars").await.expect("held");
+    let dump = stage.databases["cars"].hold_tables().await.expect("held");
     let begun = Instant::now();
     for turn in 1..=4 {
         count_lots(&running, TURN * turn..TURN * (turn + 1), 500).await;

@@ -1,12 +1,13 @@
 //! One test's world: real databases, and a broker in memory.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Clock, Event, Migration, Participant, Running, SagaId, Service, Settings};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
-use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet_stage::{Database, Postgres, wait_until};
 use ballet_testkit::memory::MemoryBroker;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -15,7 +16,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 pub(crate) struct Stage {
-    pub(crate) env: TestEnv,
+    pub(crate) databases: BTreeMap<String, Database>,
     pub(crate) broker: MemoryBroker,
     context: Clock,
     /// Held by whatever of a service still runs, in the order of their starts.
@@ -24,14 +25,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new(name: &str, parts: &[Participant]) -> Self {
-        let servers = Servers::shared().await.expect("servers");
+        let postgres = Postgres::shared().await.expect("a Postgres");
         let system = System { name: "trips", parts: parts.iter().map(Participant::part).collect() };
         let names: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&system, |_| String::new());
-        let env =
-            TestEnv::new(servers, name, &definitions, &names).await.expect("a test environment");
+        let databases = Database::prepared(postgres, name, &names).await.expect("databases");
         let broker = MemoryBroker::with_definitions(&definitions);
-        Self { env, broker, context: Clock::system(), alive: Mutex::default() }
+        Self { databases, broker, context: Clock::system(), alive: Mutex::default() }
     }
 
     /// Starts one replica of a service.
@@ -64,7 +64,7 @@ impl Stage {
         clock: Clock,
         set: impl FnOnce(&mut Settings),
     ) -> Running {
-        let database = self.env.database_url(participant.service());
+        let database = self.databases[participant.service()].url();
         let mut settings = Settings::new("amqp://in.memory", database);
         set(&mut settings);
         let broker = Arc::new(self.broker.clone());
@@ -139,7 +139,7 @@ impl Stage {
     }
 
     pub(crate) async fn connect(&self, service: &str) -> PgConnection {
-        PgConnection::connect(self.env.database_url(service)).await.expect("a database")
+        PgConnection::connect(self.databases[service].url()).await.expect("a database")
     }
 
     pub(crate) async fn execute(&self, service: &str, sql: &str) {
@@ -151,7 +151,7 @@ impl Stage {
     }
 
     async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
-        let mut db = PgConnection::connect(self.env.database_url(service)).await?;
+        let mut db = PgConnection::connect(self.databases[service].url()).await?;
         let sql = AssertSqlSafe(format!("select count(*) from {what}"));
         let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await?;
         Ok(count)
