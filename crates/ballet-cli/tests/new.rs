@@ -219,7 +219,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     is_tried(&place, &target).await;
     let (mut demo, env) = start_demo(&place, CLONE, &target).await;
     observe(&place, &env, &target).await;
-    outlives_a_service(&place, &mut demo, &env, &target).await;
+    outlives_a_service(&place, &mut demo, &env).await;
     let pid = demo.id().expect("a process").cast_signed();
     kill_process(Pid::from_raw(pid).expect("a pid"), Signal::INT).expect("sent");
     let ended = demo.wait().await.expect("an end");
@@ -259,43 +259,31 @@ async fn clone(place: &Place) {
     git(&["clone", "--quiet", "author/harbour", CLONE], "").await;
 }
 
-/// A service that is killed is started again, and the demo goes on.
-async fn outlives_a_service(
-    place: &Place,
-    demo: &mut Child,
-    env: &[(String, String)],
-    target: &Path,
-) {
-    let ready = async || {
-        let url = env.iter().find(|(name, _)| name == "FRONT_DESK").map(|(_, url)| url.as_str());
-        let answer = reqwest::get(format!("{}/readyz", url.expect("a URL"))).await;
-        answer.is_ok_and(|answer| answer.status().is_success())
-    };
-    assert!(ready().await, "front_desk is ready");
-    let before = service_processes();
-    assert_eq!(before.len(), 1, "front_desk runs once");
-    kill_process(Pid::from_raw(before[0]).expect("a pid"), Signal::KILL).expect("killed");
+/// A service that is killed is started again at its address, and the demo goes on.
+async fn outlives_a_service(place: &Place, demo: &mut Child, env: &[(String, String)]) {
+    let url = env.iter().find(|(name, _)| name == "FRONT_DESK_URL").map(|(_, url)| url.as_str());
+    let ready = format!("{}/readyz", url.expect("a URL"));
+    let killed = processes(place);
+    assert_eq!(killed.len(), 1, "front_desk runs once");
+    kill_process(Pid::from_raw(killed[0]).expect("a pid"), Signal::KILL).expect("killed");
     wait_until("another front_desk", PATIENCE, || async {
-        let now = service_processes();
-        if now.len() == 1 && now != before { Ok(Some(())) } else { Err(format!("{now:?}")) }
+        let answer = reqwest::get(&ready).await.map_err(|error| error.to_string())?;
+        let is_new = !processes(place).contains(&killed[0]);
+        Ok::<_, String>((is_new && answer.status().is_success()).then_some(()))
     })
     .await
     .expect("another front_desk");
-    let mut audit = place.command(BALLET, &["audit"], CLONE);
-    audit.envs(env.iter().map(|(name, value)| (name, value)));
-    audit.env("CARGO", CARGO).env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
-    audit.env("CARGO_PROFILE_DEV_DEBUG", "0");
-    let (code, said) = said_by(&mut audit).await;
     assert!(demo.try_wait().expect("a process").is_none(), "the demo has ended");
-    println!("audit after the kill: {code:?} {said}");
 }
 
-/// The processes of front_desk that the demo has started.
-fn service_processes() -> Vec<i32> {
+/// The processes of front_desk in the demo.
+fn processes(place: &Place) -> Vec<i32> {
+    let here = place.at(CLONE).canonicalize().expect("a directory");
     let pid = |entry: fs::DirEntry| entry.file_name().to_string_lossy().parse::<i32>().ok();
     let is_it = |pid: &i32| {
         let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environ.split(|byte| *byte == 0).any(|one| one == b"TRIAL_SERVICE=front_desk")
+        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == here)
+            && environ.split(|byte| *byte == 0).any(|one| one == b"TRIAL_SERVICE=front_desk")
     };
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
     all.filter_map(pid).filter(is_it).collect()
