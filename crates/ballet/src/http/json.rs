@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ballet_core::json::{in_words, whole};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::http::place::Place;
-use crate::http::problem::Problem;
+use crate::http::problem::{Advice, Problem};
 use crate::http::unreadable::names;
 
 /// A JSON body, in and out.
@@ -49,23 +49,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
 /// The body is JSON, and not packed.
 fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
-    let refused = |detail, (header, what), (name, wanted)| {
+    let refused = |detail, header, what, advice| {
         let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
-        Err(problem.and(Place::header(header), what).header(name, wanted))
+        Err(problem.and(Place::header(header), what).advise(advice))
     };
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
     if !codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         let detail = "the body is packed: send it as it is, without the header `Content-Encoding`";
-        let wanted = HeaderValue::from_static("identity");
-        let what = ("Content-Encoding", "only `identity` is taken");
-        return refused(detail, what, (header::ACCEPT_ENCODING, wanted));
+        let what = "only `identity` is taken";
+        return refused(detail, "Content-Encoding", what, Advice::SendUnpacked);
     }
     if !is_json(headers) {
         let detail = "the body has to be JSON: send it with the header `Content-Type: \
                       application/json`";
-        let wanted = HeaderValue::from_static("application/json");
-        let what = ("Content-Type", "it is not application/json");
-        return refused(detail, what, (header::ACCEPT, wanted));
+        let what = "it is not application/json";
+        return refused(detail, "Content-Type", what, Advice::SendJson);
     }
     Ok(())
 }

@@ -34,9 +34,26 @@ pub struct Problem {
     outdated: Option<Outdated>,
     #[serde(skip)]
     cause: Option<Cause>,
-    /// A header of the answer. It is one pointer, too.
     #[serde(skip)]
-    header: Option<Box<(HeaderName, HeaderValue)>>,
+    advice: Option<Advice>,
+}
+
+/// What the client is told to do, as a header of the answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Advice {
+    TryAgain,
+    SendJson,
+    SendUnpacked,
+}
+
+impl Advice {
+    const fn header(self) -> (HeaderName, HeaderValue) {
+        match self {
+            Self::TryAgain => (header::RETRY_AFTER, RETRY_AFTER),
+            Self::SendJson => (header::ACCEPT, HeaderValue::from_static("application/json")),
+            Self::SendUnpacked => (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+        }
+    }
 }
 
 /// The type of a problem with something that may come to be in a moment.
@@ -90,7 +107,7 @@ impl Problem {
             in_doubt: false,
             outdated: None,
             cause: None,
-            header: None,
+            advice: None,
         }
     }
 
@@ -115,10 +132,10 @@ impl Problem {
         self
     }
 
-    /// Gives the answer a header.
+    /// Tells the client what to do.
     #[must_use]
-    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some(Box::new((name, value)));
+    pub(crate) fn advise(mut self, advice: Advice) -> Self {
+        self.advice = Some(advice);
         self
     }
 
@@ -145,7 +162,7 @@ impl Problem {
     #[must_use]
     pub fn not_yet(detail: impl Into<String>) -> Self {
         let problem = Self { r#type: NOT_YET, ..Self::not_found(detail) };
-        problem.header(header::RETRY_AFTER, RETRY_AFTER)
+        problem.advise(Advice::TryAgain)
     }
 
     /// 409: the state of the resource does not allow it.
@@ -162,8 +179,8 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(mut self) -> Response {
-        let header = self.header.take();
+    fn into_response(self) -> Response {
+        let advice = self.advice;
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (in_doubt, outdated, cause) = (self.in_doubt, self.outdated, self.cause.clone());
         let mut response = (status, axum::Json(self)).into_response();
@@ -176,8 +193,8 @@ impl IntoResponse for Problem {
         if let Some(cause) = cause {
             response.extensions_mut().insert(cause);
         }
-        if let Some(header) = header {
-            let (name, value) = *header;
+        if let Some(advice) = advice {
+            let (name, value) = advice.header();
             response.headers_mut().insert(name, value);
         }
         let value = HeaderValue::from_static("application/problem+json");
