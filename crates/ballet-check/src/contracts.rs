@@ -34,7 +34,7 @@ pub enum ContractsError {
         source: io::Error,
     },
     /// A file does not have the form of a contract.
-    #[error("{} is not a contract: {why}", .file.display())]
+    #[error("{} is not a contract: {why}; {}", .file.display(), write_again(.file))]
     Form {
         /// The file.
         file: PathBuf,
@@ -42,7 +42,7 @@ pub enum ContractsError {
         why: String,
     },
     /// A contract contradicts itself.
-    #[error("{} cannot be used: {why}", .file.display())]
+    #[error("{} cannot be used: {why}; {}", .file.display(), write_again(.file))]
     Contract {
         /// The file.
         file: PathBuf,
@@ -59,8 +59,8 @@ pub enum ContractsError {
     },
     /// There is no contract in the folder.
     #[error(
-        "there is no contract in {}: a service's program prints its own with --print-contract; \
-         write it to a file named after the service, such as orders.json",
+        "there is no contract in {}: `ballet contract write SERVICE` writes that of a service, from \
+         its program",
         .folder.display()
     )]
     Empty {
@@ -76,20 +76,35 @@ impl Contracts {
     ///
     /// The first mistake, with its file.
     pub fn read(folder: &Path) -> Result<Self, ContractsError> {
+        let (contracts, unreadable) = Self::readable(folder)?;
+        unreadable.into_iter().next().map_or(Ok(contracts), Err)
+    }
+
+    /// Reads the contracts of a folder that can be read, and says what is wrong with the others.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read, or has no contract.
+    pub fn readable(folder: &Path) -> Result<(Self, Vec<ContractsError>), ContractsError> {
         let error = |source| ContractsError::Read { path: folder.to_owned(), source };
         // Its own name, also for `.` and a link.
         let whole = folder.canonicalize().map_err(error)?;
         let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (mut contracts, mut parts) = (Vec::new(), Vec::new());
+        let (mut contracts, mut parts, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for file in files(folder).map_err(error)? {
-            let (contract, part) = read(&file)?;
-            contracts.push(contract);
-            parts.push(part);
+            match read(&file) {
+                Ok((contract, part)) => {
+                    contracts.push(contract);
+                    parts.push(part);
+                }
+                Err(error) => unreadable.push(error),
+            }
         }
-        if parts.is_empty() {
+        if parts.is_empty() && unreadable.is_empty() {
             return Err(ContractsError::Empty { folder: folder.to_owned() });
         }
-        Ok(Self { folder: whole, system: contract::system(&name, parts), contracts })
+        let system = contract::system(&name, parts);
+        Ok((Self { folder: whole, system, contracts }, unreadable))
     }
 
     /// Reads one contract, whatever the name of its file.
@@ -182,6 +197,15 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// What to do about a file that is no contract.
+fn write_again(file: &Path) -> String {
+    let service = file.file_stem().unwrap_or_default().to_string_lossy();
+    format!(
+        "`ballet contract write {service}` writes it from the service's program, and contract.schema.json \
+         has the form of one that is written by hand"
+    )
+}
+
 /// A contract in the file that has its service's name.
 fn read(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
     let (contract, part) = parsed(file)?;
@@ -196,6 +220,9 @@ fn parsed(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
     let at = || file.to_owned();
     let text =
         fs::read_to_string(file).map_err(|source| ContractsError::Read { path: at(), source })?;
+    if text.trim().is_empty() {
+        return Err(ContractsError::Form { file: at(), why: "it is empty".to_owned() });
+    }
     let contract: ServiceContract = serde_json::from_str(&text)
         .map_err(|why| ContractsError::Form { file: at(), why: why.to_string() })?;
     let part = contract.part().map_err(|why| ContractsError::Contract { file: at(), why })?;

@@ -1,6 +1,6 @@
 //! The system that the command works on, from the contracts of its services.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
@@ -13,34 +13,33 @@ static CONTRACTS: OnceLock<Contracts> = OnceLock::new();
 
 /// Reads the contracts of this folder, or of the one that belongs to the current directory.
 pub(crate) fn read(named: Option<&Path>) -> Result<&'static Contracts> {
-    let folder = match named {
-        Some(folder) => folder.to_owned(),
-        None => {
-            let here = std::env::current_dir().context("there is no current directory")?;
-            let found = folders(&here);
-            match &found[..] {
-                [folder] => folder.clone(),
-                [] => {
-                    return Err(usage(
-                        "there are no contracts of services here: run it in a system's workspace, \
-                         or name the folder with --contracts",
-                    ));
-                }
-                several => {
-                    let names: Vec<_> =
-                        several.iter().map(|folder| folder.display().to_string()).collect();
-                    return Err(usage(format!(
-                        "there are contracts of several systems: choose one with --contracts: {}",
-                        names.join(", ")
-                    )));
-                }
-            }
-        }
-    };
-    let contracts = Contracts::read(&folder);
+    let contracts = Contracts::read(&folder(named)?);
     let contracts =
         contracts.map_err(|error| usage(format!("{:#}", anyhow::Error::from(error))))?;
     Ok(CONTRACTS.get_or_init(|| contracts))
+}
+
+/// This folder of contracts, or the one that belongs to the current directory.
+pub(crate) fn folder(named: Option<&Path>) -> Result<PathBuf> {
+    if let Some(folder) = named {
+        return Ok(folder.to_owned());
+    }
+    let here = std::env::current_dir().context("there is no current directory")?;
+    let found = folders(&here);
+    match &found[..] {
+        [folder] => Ok(folder.clone()),
+        [] => Err(usage(
+            "there are no contracts of services here: run it in a system's workspace, or name the \
+             folder with --contracts",
+        )),
+        several => {
+            let names: Vec<_> = several.iter().map(|folder| folder.display().to_string()).collect();
+            Err(usage(format!(
+                "there are contracts of several systems: choose one with --contracts: {}",
+                names.join(", ")
+            )))
+        }
+    }
 }
 
 /// The system whose contracts were read.

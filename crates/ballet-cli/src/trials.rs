@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::cargo::cargo;
 use crate::exit::{Done, usage};
 
 /// The alias of cargo that runs the program.
@@ -28,15 +28,8 @@ pub(crate) fn run(trial: &str, args: &Args) -> Result<Done> {
              `.cargo/config.toml` of a system's workspace has"
         )));
     }
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo();
     cargo.arg(ALIAS).arg(trial).args(&args.args);
-    // What `cargo run` says of this command would reach build scripts, and build all of them again.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            cargo.env_remove(&name);
-        }
-    }
     // So that signals reach the program, and its exit code is ours.
     Err(cargo.exec()).context("cannot run cargo")
 }

@@ -38,7 +38,9 @@ pub(crate) fn print(line: &str) {
 
 /// The command as it was called here, for a hint that names another.
 pub(crate) fn ballet() -> &'static str {
-    let by_cargo = std::env::var_os("CARGO_PKG_NAME").is_some_and(|name| name == "ballet-cli");
+    // Here, and in a system that `ballet new system` has written.
+    let runs = |package| package == "ballet-cli" || package == "command";
+    let by_cargo = std::env::var_os("CARGO_PKG_NAME").is_some_and(runs);
     if by_cargo { "cargo ballet" } else { "ballet" }
 }
 

@@ -1,4 +1,4 @@
-//! `ballet contract diff`, as a pipeline runs it.
+//! `ballet contract`: contracts written from programs, and compared as a pipeline does it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,18 @@ impl Copied {
 /// The exit code, and what is printed on both outputs.
 fn diff(arguments: &[&Path]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
-    command.args(["contract", "diff"]).args(arguments).env_remove("BALLET_CONTRACTS");
+    said_by(command.args(["contract", "diff"]).args(arguments))
+}
+
+/// Writes a contract to this folder from what a program, given as a script, does.
+fn write(folder: &Path, script: &str) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+    command.arg("--contracts").arg(folder).args(["contract", "write", "--", "sh", "-c", script]);
+    said_by(&mut command)
+}
+
+fn said_by(command: &mut Command) -> (Option<i32>, String, String) {
+    command.env_remove("BALLET_CONTRACTS");
     let output = command.output().expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
@@ -98,4 +109,73 @@ fn what_cannot_be_compared_is_a_wrong_usage() {
         assert_eq!(code, Some(2), "{err}");
         assert!(err.contains(said), "{err}");
     }
+}
+
+#[test]
+fn a_contract_is_written_whole_or_not_at_all() {
+    let shop = Copied::new("write");
+    let file = shop.0.join("payments.json");
+    let whole = fs::read_to_string(&file).expect("a contract");
+    let print = format!("cat {}", shop.0.join("printed").display());
+    fs::write(shop.0.join("printed"), &whole).expect("written");
+    let files = || fs::read_dir(&shop.0).expect("a folder").count();
+    let before = files();
+
+    let (code, out, err) = write(&shop.0, &print);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.ends_with("payments.json is up to date\n"), "{out}");
+    // What `> payments.json` leaves when the build fails.
+    fs::write(&file, "").expect("written");
+    let (code, out, err) = write(&shop.0, &print);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.starts_with("wrote ") && out.ends_with("payments.json\n"), "{out}");
+    assert_eq!(fs::read_to_string(&file).expect("a contract"), whole);
+
+    let half = format!("head -c 100 {}", shop.0.join("printed").display());
+    let badly_named = format!("{print} | sed s/payment_captured.v1/payment-captured.v1/");
+    for (script, code, said) in [
+        ("exit 101", 1, "no contract was written"),
+        (&half, 1, "is not a contract, so none was written"),
+        (&badly_named, 1, "payments.payment-captured.v1\" does not name an event"),
+    ] {
+        let (ended, _, err) = write(&shop.0, script);
+        assert_eq!(ended, Some(code), "{err}");
+        assert!(err.contains(said), "{said} is not in:\n{err}");
+        assert_eq!(fs::read_to_string(&file).expect("a contract"), whole);
+    }
+    assert_eq!(files(), before, "nothing is left beside the contracts");
+}
+
+#[test]
+fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
+    let shop = Copied::new("unreadable");
+    let check = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        said_by(command.arg("--contracts").arg(&shop.0).arg("check"))
+    };
+    let (code, out, err) = check();
+    assert_eq!(code, Some(0), "{out}{err}");
+
+    // A new service, whose contract did not come through: nobody waits for its events yet.
+    fs::write(shop.0.join("loyalty.json"), "").expect("written");
+    let (code, out, err) = check();
+    assert_eq!(code, Some(3), "{out}{err}");
+    assert!(out.contains("loyalty.json is not a contract: it is empty; "), "{out}");
+    assert!(out.contains("`ballet contract write loyalty` writes it"), "{out}");
+    assert!(err.contains("the other contracts break no rule"), "{err}");
+
+    fs::write(shop.0.join("shipping.json"), "{").expect("written");
+    shop.edit("payments", "payments.payment_captured.v1", "payments.payment-captured.v1");
+    let (code, out, err) = check();
+    assert_eq!(code, Some(1), "{out}{err}");
+    assert!(out.contains("shipping.json is not a contract: "), "{out}");
+    assert!(out.contains("payments.payment-captured.v1\" does not name an event"), "{out}");
+    assert!(out.contains("orders waits for shipping."), "{out}");
+    assert!(err.contains("perhaps because of what could not be read"), "{err}");
+
+    // Other commands name the file as well.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+    let (code, _, err) = said_by(command.arg("--contracts").arg(&shop.0).arg("catalog"));
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("loyalty.json is not a contract: it is empty"), "{err}");
 }

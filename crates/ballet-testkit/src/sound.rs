@@ -52,9 +52,8 @@ pub fn assert_contract(folder: impl AsRef<Path>, contract: &ServiceContract) {
     let found = fs::read_to_string(&file).unwrap_or_default();
     assert!(
         found == contract.text(),
-        "{} is not the contract that {service} declares: write it with the service's own program, \
-         for instance `cargo run --package {service} -- --print-contract`, and tell those who read \
-         its events",
+        "{} is not the contract that {service} declares: write it with `cargo ballet contract write \
+         {service}`, and tell those who read its events",
         file.display()
     );
     match Contracts::read(folder) {

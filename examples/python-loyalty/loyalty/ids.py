@@ -25,10 +25,11 @@ def age(of: uuid.UUID, now: datetime) -> timedelta | None:
         return timedelta.min
 
 
-def message_id(given: str | None, event_type: str, body: str) -> uuid.UUID:
-    """The id under which every consumer knows a message."""
+def message_id(given: str | None, event_type: str, saga: str | None, body: str) -> uuid.UUID:
+    """The id under which every consumer knows a message. The same body in another saga is another."""
     if not given:
-        return uuid.uuid5(DERIVED, f"{event_type}\0{body}")
+        of = f"{event_type}\1{saga}" if saga else event_type
+        return uuid.uuid5(DERIVED, f"{of}\0{body}")
     try:
         return uuid.UUID(given)
     except ValueError:

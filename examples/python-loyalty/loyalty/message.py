@@ -64,7 +64,9 @@ def read(part: Part, delivery: Delivery) -> Message:
         raise Unacceptable("forged_app_id", detail)
     traceparent = delivery.headers().get("traceparent")
     return Message(
-        message_id=ids.message_id(properties.message_id, event_type, text),
+        message_id=ids.message_id(
+            properties.message_id, event_type, properties.correlation_id, text
+        ),
         type=event_type,
         saga_id=saga_of(event_type, properties.correlation_id),
         traceparent=traceparent if isinstance(traceparent, str) else None,

@@ -106,7 +106,8 @@ def copy(exchange: str, service: str, delivery: Delivery, more: dict[str, Any]) 
     kept["type"] = event_type
     if event_type and "message_id" in kept:
         text = delivery.body.decode("utf-8", errors="replace")
-        kept["message_id"] = str(ids.message_id(kept["message_id"], event_type, text))
+        saga = kept.get("correlation_id")
+        kept["message_id"] = str(ids.message_id(kept["message_id"], event_type, saga, text))
     headers = {}
     for name, value in delivery.headers().items():
         if isinstance(name, bytes) or name.startswith(DROPPED) or is_unkept(name, value):

@@ -18,8 +18,8 @@ use crate::part::{Part, SubscriptionPart, System};
 
 /// What a service declares, and its events with their JSON schemas.
 ///
-/// A Rust service prints it with `--print-contract`. For a service in another language it is
-/// written by hand.
+/// `ballet contract write` writes it from a Rust service's program. For a service in another language
+/// it is written by hand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceContract {

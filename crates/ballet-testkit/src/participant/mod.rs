@@ -7,23 +7,16 @@
 //! once, each event must be published once, under one id, and nothing may be left.
 //!
 //! ```no_run
-//! # fn part() -> ballet::core::Part { unimplemented!() }
 //! use ballet_testkit::participant::{Contract, Program, Suite};
-//! use serde_json::json;
 //!
-//! let contract = Contract {
-//!     part: part(),
-//!     step: "grant_points",
-//!     trigger: |saga| json!({ "order_id": saga, "customer_id": saga, "total": 2500 }),
-//!     done: |saga| json!({ "customer_id": saga, "points": 25 }),
-//!     abort: |saga| json!({ "order_id": saga, "reason": "customer_cancelled" }),
-//!     compensated: |saga| json!({ "customer_id": saga, "points": 25 }),
-//!     reference: "",
-//!     effect: "select points from account where customer_id = $1",
-//!     effect_when_done: 25,
-//! };
-//! Suite::new(Program::new("python3").args(["-m", "loyalty"]), contract).check();
+//! # async fn try_it() -> Result<(), String> {
+//! let contract = Contract::read("participant.json".as_ref())?;
+//! Suite::new(Program::new("python3").args(["-m", "loyalty"]), contract).check().await;
+//! # Ok(())
+//! # }
 //! ```
+//!
+//! `ballet participant try -- python3 -m loyalty` does the same, in any project.
 //!
 //! The program gets `AMQP_URL` and `DATABASE_URL`. Its queue, its rights and an empty database are
 //! there when it starts. [`Scenario`] lists what happens to it.
@@ -38,4 +31,4 @@ mod suite;
 pub use contract::Contract;
 pub use program::Program;
 pub use scenario::Scenario;
-pub use suite::Suite;
+pub use suite::{Outcome, Suite};

@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::participant::contract::Contract;
 use crate::participant::program::Program;
 use crate::participant::rig::world::{World, Wrong, said};
-use crate::participant::scenarios::{aborts, copies, deaths, outages, poison};
+use crate::participant::scenarios::{
+    aborts, copies, deaths, ids, joins, outages, poison, refusals,
+};
 use ballet_stage::{Options, Servers};
 
 /// What happens to the program. In each, every effect must be there once at the end, and every
@@ -51,11 +53,19 @@ pub enum Scenario {
     BrokerRestarted,
     /// Messages come that cannot be handled.
     Poison,
+    /// The id of a message comes again in another saga. Who remembers ids takes it for a copy.
+    ReusedId,
+    /// Ids are too old to be remembered, or lie in the future.
+    OldIds,
+    /// The step refuses, is told so again, and its saga is aborted.
+    Refused,
+    /// The events of a join come in another order and more than once, and some after the abort.
+    Join,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::KilledUnderLoad,
         Self::Once,
         Self::Twice,
@@ -74,8 +84,21 @@ impl Scenario {
         Self::ConnectionsLost,
         Self::DatabaseAway,
         Self::Poison,
+        Self::ReusedId,
+        Self::OldIds,
+        Self::Refused,
+        Self::Join,
         Self::BrokerRestarted,
     ];
+
+    /// Whether it is about something that the step of a contract does.
+    pub(crate) fn fits(self, contract: &Contract) -> bool {
+        match self {
+            Self::Refused => contract.refused_by.is_some(),
+            Self::Join => contract.types().is_ok_and(|types| types.triggers.len() > 1),
+            _ => true,
+        }
+    }
 
     pub(crate) async fn run(
         self,
@@ -111,6 +134,10 @@ impl Scenario {
             Self::DatabaseAway => outages::database(world).await,
             Self::BrokerRestarted => Err("it has servers of its own".to_owned()),
             Self::Poison => poison::poison(world).await,
+            Self::ReusedId => ids::reused(world).await,
+            Self::OldIds => ids::old(world).await,
+            Self::Refused => refusals::refused(world).await,
+            Self::Join => joins::join(world).await,
         }
     }
 }

@@ -4,4 +4,6 @@
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod participant;
+#[cfg(test)]
 mod suite;

@@ -244,4 +244,16 @@ pub(crate) const FAULTS: &[Fault] = &[
             "",
         )],
     },
+    Fault {
+        name: "it has a ledger and no inbox",
+        scenario: Scenario::ReusedId,
+        says: EVENT,
+        changes: &[NO_INBOX],
+    },
+    Fault {
+        name: "it takes what is older than its memory",
+        scenario: Scenario::OldIds,
+        says: "the dead letters",
+        changes: &[("saga.py", "        check_age(message, now)\n", "")],
+    },
 ];

@@ -1,5 +1,6 @@
 //! The world of one scenario: processes, links to the servers, what was sent and published.
 
+pub(crate) mod letters;
 pub(crate) mod process;
 pub(crate) mod record;
 pub(crate) mod verdict;

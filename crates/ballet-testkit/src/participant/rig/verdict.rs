@@ -20,6 +20,8 @@ pub(crate) enum End {
     Never,
     /// One of the last two.
     Aborted,
+    /// The step refused.
+    Refused,
 }
 
 /// How often each event was published, by the ids.
@@ -27,29 +29,37 @@ pub(crate) enum End {
 pub(crate) struct Counts {
     pub(crate) done: usize,
     pub(crate) compensated: usize,
+    pub(crate) refused: usize,
 }
 
 impl Counts {
-    pub(crate) fn of(types: Types, saga: Uuid, all: &[Seen]) -> Self {
+    pub(crate) fn of(types: &Types, saga: Uuid, all: &[Seen]) -> Self {
         let count = |event: EventType| {
             let of_saga = |seen: &&Seen| seen.is_of(saga) && seen.routing_key == event.name();
             let ids: BTreeSet<&str> =
                 all.iter().filter(of_saga).map(|seen| seen.property("message_id")).collect();
             ids.len()
         };
-        Self { done: count(types.done), compensated: count(types.compensated) }
+        Self {
+            done: count(types.done),
+            compensated: count(types.compensated),
+            refused: types.refused.map_or(0, count),
+        }
     }
 }
 
 impl End {
     /// Whether effect and events are those of this end.
     pub(crate) fn is(self, contract: &Contract, effect: i64, counts: Counts) -> bool {
-        let of = |done, compensated| counts == Counts { done, compensated };
+        let of = |done, compensated| counts == Counts { done, compensated, refused: 0 };
         match self {
             Self::Done => effect == contract.effect_when_done && of(1, 0),
             Self::Undone => effect == 0 && of(1, 1),
             Self::Never => effect == 0 && of(0, 0),
             Self::Aborted => effect == 0 && (of(1, 1) || of(0, 0)),
+            Self::Refused => {
+                effect == 0 && counts == Counts { done: 0, compensated: 0, refused: 1 }
+            }
         }
     }
 }
@@ -57,7 +67,7 @@ impl End {
 /// What an event lacks that the contract promises of each.
 pub(crate) fn lacks(
     contract: &Contract,
-    types: Types,
+    types: &Types,
     seen: &Seen,
     saga: Uuid,
     sent: &[Uuid],
@@ -68,14 +78,12 @@ pub(crate) fn lacks(
             wrong.push(format!("{}: {what}: {seen:?}", seen.routing_key));
         }
     };
-    let expected = match &*seen.routing_key {
-        name if name == types.done.name() => (contract.done)(saga),
-        name if name == types.compensated.name() => (contract.compensated)(saga),
-        _ => {
-            must(false, "an event that the contract does not promise");
-            return wrong;
-        }
+    let promised = [types.done, types.compensated].into_iter().chain(types.refused);
+    let Some(event) = promised.into_iter().find(|event| event.name() == seen.routing_key) else {
+        must(false, "an event that the contract does not promise");
+        return wrong;
     };
+    let expected = contract.body(event, saga);
     must(seen.property("type") == seen.routing_key, "`type` is not the routing key");
     let id = seen.property("message_id").parse::<Uuid>();
     must(id.is_ok_and(|id| id.get_version_num() == 7), "`message_id` is no UUIDv7");

@@ -96,7 +96,9 @@ impl<'a> World<'a> {
         .await?;
         if !std::mem::replace(&mut self.has_reference, true) {
             let mut db = self.probe.lock().await;
-            let reference = sqlx::raw_sql(self.contract.reference).execute(&mut *db).await;
+            let reference = sqlx::raw_sql(AssertSqlSafe(self.contract.reference.clone()))
+                .execute(&mut *db)
+                .await;
             reference.map_err(|error| format!("the reference rows: {error}"))?;
         }
         Ok(())
@@ -192,16 +194,48 @@ impl<'a> World<'a> {
         clock.new_id(clock.now())
     }
 
-    /// Triggers the step of a saga; the message's id.
-    pub(crate) async fn trigger(&mut self, saga: Uuid) -> Result<Uuid, Wrong> {
-        let id = Self::new_id();
-        self.trigger_as(saga, id).await.map(|()| id)
+    /// Triggers the step of a saga; the messages' ids.
+    pub(crate) async fn trigger(&mut self, saga: Uuid) -> Result<Vec<Uuid>, Wrong> {
+        let ids: Vec<Uuid> = self.types.triggers.iter().map(|_| Self::new_id()).collect();
+        self.trigger_as(saga, &ids).await.map(|()| ids)
     }
 
-    /// The same under a given message id.
-    pub(crate) async fn trigger_as(&mut self, saga: Uuid, id: Uuid) -> Result<(), Wrong> {
-        let body = (self.contract.trigger)(saga);
-        self.send(self.types.trigger, saga, id, &body).await
+    /// The same under given message ids.
+    pub(crate) async fn trigger_as(&mut self, saga: Uuid, ids: &[Uuid]) -> Result<(), Wrong> {
+        for (event, id) in self.types.triggers.clone().into_iter().zip(ids) {
+            let body = self.contract.body(event, saga);
+            self.send(event, saga, *id, &body).await?;
+        }
+        Ok(())
+    }
+
+    /// Triggers the step so that it refuses, under given message ids or new ones.
+    pub(crate) async fn trigger_refused(
+        &mut self,
+        saga: Uuid,
+        ids: Option<&[Uuid]>,
+    ) -> Result<Vec<Uuid>, Wrong> {
+        let events = self.types.triggers.clone();
+        let ids =
+            ids.map_or_else(|| events.iter().map(|_| Self::new_id()).collect(), <[_]>::to_vec);
+        let last = events.len() - 1;
+        for (at, (event, id)) in events.into_iter().zip(&ids).enumerate() {
+            let refused = self.contract.refused_by(saga).filter(|_| at == last);
+            let body = refused.unwrap_or_else(|| self.contract.body(event, saga));
+            self.send(event, saga, *id, &body).await?;
+        }
+        Ok(ids)
+    }
+
+    /// The event that triggers the step; of a join, the first.
+    pub(crate) fn trigger_type(&self) -> EventType {
+        self.types.triggers[0]
+    }
+
+    /// Publishes one event of a saga.
+    pub(crate) async fn send_event(&mut self, event: EventType, saga: Uuid) -> Result<(), Wrong> {
+        let body = self.contract.body(event, saga);
+        self.send(event, saga, Self::new_id(), &body).await
     }
 
     /// Aborts a saga; the message's id.
@@ -212,8 +246,9 @@ impl<'a> World<'a> {
 
     /// The same under a given message id.
     pub(crate) async fn abort_as(&mut self, saga: Uuid, id: Uuid) -> Result<(), Wrong> {
-        let body = (self.contract.abort)(saga);
-        self.send(self.types.abort, saga, id, &body).await
+        let abort = self.types.abort;
+        let body = self.contract.body(abort, saga);
+        self.send(abort, saga, id, &body).await
     }
 
     /// Publishes an event as the service does that it is named after.
@@ -249,7 +284,7 @@ impl<'a> World<'a> {
     pub(crate) async fn effect(&self, saga: Uuid) -> Result<i64, Wrong> {
         let mut db = self.probe.lock().await;
         let found: Result<Option<Option<i64>>, _> =
-            sqlx::query_scalar(AssertSqlSafe(self.contract.effect))
+            sqlx::query_scalar(AssertSqlSafe(self.contract.effect.clone()))
                 .bind(saga)
                 .fetch_optional(&mut *db)
                 .await;
@@ -287,14 +322,14 @@ impl<'a> World<'a> {
     }
 
     async fn is(&self, saga: Uuid, end: End, seen: &[Seen]) -> Result<(), Wrong> {
-        let (effect, counts) = (self.effect(saga).await?, Counts::of(self.types, saga, seen));
+        let (effect, counts) = (self.effect(saga).await?, Counts::of(&self.types, saga, seen));
         if end.is(self.contract, effect, counts) {
             return Ok(());
         }
-        let Counts { done, compensated } = counts;
+        let Counts { done, compensated, refused } = counts;
         Err(format!(
             "saga {saga} should be {end:?}: its effect is {effect} (done: {}), published are \
-             {done} of {} and {compensated} of {}, counted by ids",
+             {done} of {}, {compensated} of {} and {refused} refusals, counted by ids",
             self.contract.effect_when_done, self.types.done, self.types.compensated
         ))
     }
@@ -334,6 +369,16 @@ impl<'a> World<'a> {
         self.env.management().peek(&queue, 100).await.map_err(said)
     }
 
+    /// The same, once there are as many.
+    pub(crate) async fn some_dead_letters(&self, count: usize) -> Result<Vec<Value>, Wrong> {
+        self.until("the dead letters", || async {
+            let letters = self.dead_letters().await?;
+            let there = letters.len() >= count;
+            if there { Ok(Some(letters)) } else { Err(format!("{} are there", letters.len())) }
+        })
+        .await
+    }
+
     /// Waits until all sagas are at their ends, stops the program, and looks again: by then nothing
     /// can come any more.
     pub(crate) async fn ends(self, sagas: &[(Uuid, End)]) -> Result<(), Wrong> {
@@ -356,7 +401,7 @@ impl<'a> World<'a> {
             let saga = self.sent.iter().find(|(saga, _)| event.is_of(**saga));
             let (saga, sent) =
                 saga.ok_or_else(|| format!("`correlation_id` is of no saga: {event:?}"))?;
-            let wrong = lacks(self.contract, self.types, event, *saga, sent);
+            let wrong = lacks(self.contract, &self.types, event, *saga, sent);
             if !wrong.is_empty() {
                 return Err(wrong.join("\n"));
             }

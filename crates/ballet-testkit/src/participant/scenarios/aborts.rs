@@ -27,8 +27,8 @@ pub(crate) async fn before(mut world: World<'_>) -> Result<(), Wrong> {
     let saga = World::new_id();
     world.abort(saga).await?;
     world.is_quiet().await?;
-    let id = world.trigger(saga).await?;
-    world.trigger_as(saga, id).await?;
+    let ids = world.trigger(saga).await?;
+    world.trigger_as(saga, &ids).await?;
     world.trigger(saga).await?;
     world.ends(&[(saga, End::Never)]).await
 }
@@ -50,11 +50,11 @@ pub(crate) async fn twice(mut world: World<'_>) -> Result<(), Wrong> {
 pub(crate) async fn then_again(mut world: World<'_>) -> Result<(), Wrong> {
     world.start().await?;
     let saga = World::new_id();
-    let id = world.trigger(saga).await?;
+    let ids = world.trigger(saga).await?;
     world.is_done(saga).await?;
     world.abort(saga).await?;
     world.becomes(saga, End::Undone).await?;
-    world.trigger_as(saga, id).await?;
+    world.trigger_as(saga, &ids).await?;
     world.trigger(saga).await?;
     world.ends(&[(saga, End::Undone)]).await
 }

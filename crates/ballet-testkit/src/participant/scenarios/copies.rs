@@ -16,9 +16,11 @@ pub(crate) async fn once(mut world: World<'_>) -> Result<(), Wrong> {
     world.start().await?;
     let (plain, extended) = (World::new_id(), World::new_id());
     world.trigger(plain).await?;
-    let mut body = (world.contract.trigger)(extended);
-    body["a_field_of_a_later_version"] = json!({ "with": ["content"] });
-    world.send(world.types.trigger, extended, World::new_id(), &body).await?;
+    for event in world.types.triggers.clone() {
+        let mut body = world.contract.body(event, extended);
+        body["a_field_of_a_later_version"] = json!({ "with": ["content"] });
+        world.send(event, extended, World::new_id(), &body).await?;
+    }
     world.ends(&[(plain, End::Done), (extended, End::Done)]).await
 }
 
@@ -26,10 +28,10 @@ pub(crate) async fn once(mut world: World<'_>) -> Result<(), Wrong> {
 pub(crate) async fn twice(mut world: World<'_>) -> Result<(), Wrong> {
     world.start().await?;
     let saga = World::new_id();
-    let id = world.trigger(saga).await?;
-    world.trigger_as(saga, id).await?;
+    let ids = world.trigger(saga).await?;
+    world.trigger_as(saga, &ids).await?;
     world.is_done(saga).await?;
-    world.trigger_as(saga, id).await?;
+    world.trigger_as(saga, &ids).await?;
     world.ends(&[(saga, End::Done)]).await
 }
 
@@ -51,9 +53,9 @@ pub(crate) async fn two_processes(mut world: World<'_>) -> Result<(), Wrong> {
     let mut ends = Vec::new();
     for _ in 0..20 {
         let saga = World::new_id();
-        let id = world.trigger(saga).await?;
+        let ids = world.trigger(saga).await?;
         world.trigger(saga).await?;
-        world.trigger_as(saga, id).await?;
+        world.trigger_as(saga, &ids).await?;
         ends.push((saga, End::Done));
     }
     world.ends(&ends).await

@@ -154,11 +154,11 @@ pub(crate) async fn load(world: &mut World<'_>, ends: &mut Vec<(Uuid, End)>) -> 
     let before = world.surely_seen().await?.len();
     for number in 0..8 {
         let saga = World::new_id();
-        let id = world.trigger(saga).await?;
+        let ids = world.trigger(saga).await?;
         let end = match number % 4 {
             0 => End::Done,
             1 => {
-                world.trigger_as(saga, id).await?;
+                world.trigger_as(saga, &ids).await?;
                 End::Done
             }
             2 => {

@@ -3,5 +3,8 @@
 pub(crate) mod aborts;
 pub(crate) mod copies;
 pub(crate) mod deaths;
+pub(crate) mod ids;
+pub(crate) mod joins;
 pub(crate) mod outages;
 pub(crate) mod poison;
+pub(crate) mod refusals;

@@ -3,17 +3,18 @@
 use ballet::core::Reason;
 use serde_json::{Value, json};
 
+use crate::participant::rig::letters;
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong, properties};
 
 /// Each becomes one dead letter with the reason, and holds up nobody.
 pub(crate) async fn poison(mut world: World<'_>) -> Result<(), Wrong> {
     world.start().await?;
-    let (service, trigger) = (world.contract.part.service, world.types.trigger);
+    let (service, trigger) = (world.contract.part.service, world.trigger_type());
     let (first, last) = (World::new_id(), World::new_id());
     world.trigger(first).await?;
     let saga = World::new_id();
-    let good = (world.contract.trigger)(saga).to_string();
+    let good = world.contract.body(trigger, saga).to_string();
     let of = |change: fn(&mut Value)| {
         let mut properties = properties(trigger, saga, World::new_id());
         change(&mut properties);
@@ -35,29 +36,9 @@ pub(crate) async fn poison(mut world: World<'_>) -> Result<(), Wrong> {
     }
     world.trigger(last).await?;
     world.becomes(last, End::Done).await?;
-    let letters = world
-        .until("the dead letters", || async {
-            let letters = world.dead_letters().await?;
-            let there = letters.len() >= poison.len();
-            if there { Ok(Some(letters)) } else { Err(format!("{} are there", letters.len())) }
-        })
-        .await?;
+    let found = world.some_dead_letters(poison.len()).await?;
     for (reason, properties, body) in &poison {
-        let id = &properties["message_id"];
-        let letter = letters.iter().find(|letter| &letter["properties"]["message_id"] == id);
-        let letter = letter.ok_or_else(|| format!("no dead letter has the id of {properties}"))?;
-        let headers = &letter["properties"]["headers"];
-        if headers["x-dead-reason"] != reason.code() {
-            return Err(format!("the reason should be {reason}: {letter}"));
-        }
-        if letter["payload"] != **body {
-            return Err(format!("the body should be {body}: {letter}"));
-        }
-        for name in ["x-dead-detail", "x-dead-at", "x-dead-service"] {
-            if headers[name].as_str().is_none_or(str::is_empty) {
-                return Err(format!("there is no {name}: {letter}"));
-            }
-        }
+        letters::check(&found, &properties["message_id"], *reason, body)?;
     }
     let ends = [(first, End::Done), (saga, End::Never), (last, End::Done)];
     world.ends_with(&ends, poison.len()).await

@@ -2,6 +2,7 @@
 //! unpublished events, stuck sagas, copies, the broker's topology. Authors begin it and check it.
 
 mod asyncapi;
+mod cargo;
 mod catalog;
 mod check;
 mod contract;
@@ -20,6 +21,7 @@ mod moment;
 mod new;
 mod options;
 mod outbox;
+mod participant;
 mod publish;
 mod rehearse;
 mod restore;
@@ -77,7 +79,7 @@ enum Command {
     /// A script that completes this command's words in a shell
     #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
     Completions(manual::CompletionsArgs),
-    /// Contracts as files: what changed between two versions, and who breaks by it
+    /// Contracts as files: written from a service's program, and what changed between two versions
     #[command(subcommand)]
     Contract(contract::Command),
     /// Copies that services keep of each other's entities
@@ -109,6 +111,9 @@ enum Command {
     /// Events that are not published yet, and those that a service could not publish
     #[command(subcommand)]
     Outbox(outbox::Command),
+    /// Whether a service in any language keeps what a participant owes
+    #[command(subcommand)]
+    Participant(participant::Command),
     /// Publish events from a file, once the contracts have accepted all of them
     #[command(after_help = publish::EXAMPLES)]
     Publish(publish::Args),
@@ -142,11 +147,14 @@ impl Command {
             // Those of the stream need them only for the default of the broker's URL.
             Self::Audit(_)
             | Self::Chaos(_)
+            // It reads what can be read by itself.
+            | Self::Check
             | Self::Completions(_)
             | Self::Contract(_)
             | Self::Demo(_)
             | Self::Id(_)
             | Self::Man(_)
+            | Self::Participant(_)
             | Self::Record(_)
             | Self::Replay(_)
             | Self::Soak(_)
@@ -155,7 +163,6 @@ impl Command {
             Self::Topology(command) => command.needs_contracts(),
             Self::Asyncapi(_)
             | Self::Catalog(_)
-            | Self::Check
             | Self::Copies(_)
             | Self::Diagram(_)
             | Self::Dlq(_)
@@ -171,7 +178,9 @@ impl Command {
     }
 }
 
-fn main() -> ExitCode {
+/// Runs the command with the arguments of this process.
+#[must_use]
+pub fn main() -> ExitCode {
     let args = Args::parse();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = lines.without_time().with_target(false).with_ansi(ui::is_stderr_a_terminal());
@@ -217,6 +226,7 @@ async fn run(args: Args) -> anyhow::Result<Done> {
         Command::Man(given) => manual::man(&given, Args::command()),
         Command::New(command) => new::run(&command),
         Command::Outbox(command) => Box::pin(outbox::run(command, &args.options)).await,
+        Command::Participant(command) => Box::pin(participant::run(command, &args.options)).await,
         Command::Publish(given) => Box::pin(publish::run(&given, &args.options)).await,
         Command::Record(command) => Box::pin(stream::record(*command, &args.options)).await,
         Command::Rehearse(given) => Box::pin(rehearse::run(*given, &args.options)).await,

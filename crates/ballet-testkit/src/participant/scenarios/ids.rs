@@ -1,0 +1,56 @@
+//! Ids of messages and sagas: one that comes again, and those that nobody can remember.
+
+use ballet::Clock;
+use ballet::core::Reason;
+use jiff::SignedDuration;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::participant::rig::letters;
+use crate::participant::rig::verdict::End;
+use crate::participant::rig::world::{World, Wrong};
+
+/// The id of a message comes again in another saga. Under one id there is one message, so the second has no effect.
+pub(crate) async fn reused(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    let (first, second, last) = (World::new_id(), World::new_id(), World::new_id());
+    let ids = world.trigger(first).await?;
+    world.is_done(first).await?;
+    world.trigger_as(second, &ids).await?;
+    world.trigger(last).await?;
+    world.ends(&[(first, End::Done), (second, End::Never), (last, End::Done)]).await
+}
+
+/// A message that is older than the inbox, one of a saga that is older than the ledger, and one from the future are
+/// dead letters: nobody knows whether they were handled.
+pub(crate) async fn old(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    let days = |days: i64| id_of(SignedDuration::from_hours(24 * days));
+    let wrong = [
+        (Reason::TooOldToDeduplicate, World::new_id(), days(-8)),
+        (Reason::SagaTooOld, days(-91), World::new_id()),
+        (Reason::ClockAhead, World::new_id(), id_of(SignedDuration::from_hours(1))),
+    ];
+    let trigger = world.trigger_type();
+    let mut ends = Vec::new();
+    for (_, saga, id) in &wrong {
+        let body = world.contract.body(trigger, *saga);
+        world.send(trigger, *saga, *id, &body).await?;
+        ends.push((*saga, End::Never));
+    }
+    let last = World::new_id();
+    world.trigger(last).await?;
+    ends.push((last, End::Done));
+    let found = world.some_dead_letters(wrong.len()).await?;
+    for (reason, saga, id) in &wrong {
+        let body = world.contract.body(trigger, *saga).to_string();
+        letters::check(&found, &json!(id), *reason, &body)?;
+    }
+    world.ends_with(&ends, wrong.len()).await
+}
+
+/// An id of another time than now.
+fn id_of(from_now: SignedDuration) -> Uuid {
+    let clock = Clock::system();
+    clock.new_id(clock.now() + from_now)
+}
