@@ -282,6 +282,22 @@ fn a_saga_without_an_owner_is_found() {
 }
 
 #[test]
+fn a_saga_with_neither_a_decision_nor_a_deadline_is_found() {
+    let mut parts = sound();
+    parts.pop();
+    parts[0].sagas[0].steps.pop();
+    parts[0].sagas[0].aborts_on = vec![SHORT];
+    assert_eq!(broken(parts.clone()), ["a saga comes to an end"]);
+    // What is never aborted is over when its steps are done.
+    for part in &mut parts {
+        part.sagas[0].abort = None;
+        part.sagas[0].aborts_on.clear();
+    }
+    parts[1].sagas[0].steps[0].refused = None;
+    assert_eq!(broken(parts), [""; 0]);
+}
+
+#[test]
 fn an_unrecorded_pivot_is_found() {
     let mut parts = sound();
     parts[0].sagas[0].steps[1].kind = StepKind::Retriable;
@@ -319,6 +335,7 @@ fn two_steps_of_one_name_are_found_also_in_two_sagas() {
 
 const WANTED: EventType = EventType::starts_saga("orders.order_wanted.v1").also_from(&["shop"]);
 const INSURED: EventType = EventType::in_saga("orders.order_insured.v1");
+const AGREED: EventType = EventType::in_saga("orders.insurance_agreed.v1");
 const UNINSURED: EventType = EventType::in_saga("orders.insurance_cancelled.v1");
 
 /// The sound choreography and an insurance. One event begins both.
@@ -326,13 +343,14 @@ fn two_sagas(insurance: Vec<StepPart>, abort: EventType) -> Vec<Part> {
     let mut parts = sound();
     parts[0].sagas[0].steps[0].on = vec![WANTED];
     let insure = step("insure", StepKind::Origin, &[WANTED], INSURED);
+    let agree = step("agree", StepKind::Decision, &[INSURED], AGREED);
     parts[0].sagas.push(SagaPart {
         saga: "insurance",
         owner: "orders",
         abort: Some(abort),
         aborts_on: Vec::new(),
         deadline: None,
-        steps: [vec![insure], insurance].concat(),
+        steps: [vec![insure, agree], insurance].concat(),
     });
     parts
 }

@@ -6,6 +6,7 @@ use crate::event::{EventType, Role};
 use crate::node::{begins, parts_of, sagas};
 use crate::part::{Part, SagaPart, StepPart, System};
 use crate::problem::Problem;
+use crate::rules::near::near;
 
 /// The rules for the events of one service.
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
@@ -87,15 +88,20 @@ pub(super) fn check_emitters(system: &System, problems: &mut Vec<Problem>) {
         let nobodys =
             |event: &EventType| !emitted.contains(event) && event.foreign_producers().is_empty();
         for event in part.consumes().into_iter().filter(nobodys) {
-            problems.push(Problem {
-                rule: "every trigger has an emitter",
-                detail: format!(
+            let known = emitted.iter().map(EventType::name);
+            let detail = match near(event.name(), known) {
+                Some(near) => format!(
+                    "{} waits for {event}, which nobody emits: is {near} meant?",
+                    part.service
+                ),
+                None => format!(
                     "{} waits for {event}, which nobody emits: declare it in {}, or name its \
                      producer with also_from",
                     part.service,
                     event.service()
                 ),
-            });
+            };
+            problems.push(Problem { rule: "every trigger has an emitter", detail });
         }
     }
 }

@@ -5,6 +5,7 @@ mod copies;
 mod events;
 mod keys;
 mod names;
+mod near;
 mod owner;
 mod path;
 

@@ -83,6 +83,19 @@ pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
             continue;
         };
         let nodes = nodes(system, saga);
+        // A pivot has a rule of its own, below. What is never aborted has nothing to decide.
+        let decides = |kind| kind == StepKind::Decision || kind == StepKind::Pivot;
+        let may_end = owned.deadline.is_some() || nodes.iter().any(|node| decides(node.step.kind));
+        if owned.abort.is_some() && !may_end {
+            problems.push(Problem {
+                rule: "a saga comes to an end",
+                detail: format!(
+                    "{owner} owns {saga} with neither a decision nor a deadline, so no run of it is ever \
+                     over: declare the step that records its success with .decides(..), and with \
+                     .deadline(..) how long it may take"
+                ),
+            });
+        }
         for node in &nodes {
             let refused = node.step.refused.filter(|event| Some(*event) != owned.abort);
             if let Some(refused) = refused

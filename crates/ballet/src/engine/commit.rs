@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::BatchId;
+use ballet_core::EventType;
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
@@ -82,11 +83,7 @@ fn check_declared(engine: &Engine, emitted: &[Emitted]) -> Result<(), Failure> {
         let event = emitted.event.event_type;
         if !engine.registry.emits(event) {
             // A refusal by the broker would cost the whole channel.
-            return Err(Failure::permanent(format!(
-                "{} does not declare that it publishes {event}: add `.publishes` to its \
-                 participant",
-                engine.registry.service
-            )));
+            return Err(Failure::permanent(undeclared(engine.registry.service, event)));
         }
         let (bytes, limit) = (emitted.event.body.len(), engine.limits.max_body);
         if bytes > limit {
@@ -97,6 +94,23 @@ fn check_declared(engine: &Engine, emitted: &[Emitted]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Why an event cannot be published, and what to do.
+fn undeclared(service: &str, event: EventType) -> String {
+    if event.may_be_published_by(service) {
+        format!(
+            "{service} does not declare that it publishes {event}: add `.publishes` to its participant"
+        )
+    } else {
+        format!(
+            "{service} cannot publish {event}, which is an event of {}: publish one of its own, such as \
+             {service}.{}.v1, and let {} act on it",
+            event.service(),
+            event.event(),
+            event.service()
+        )
+    }
 }
 
 /// Writes the rows of ledger, deadlines and copies. Returns those of the ledger that go with the events.

@@ -54,7 +54,7 @@ fn wrong_value<'a>(program: &'a Command, error: &clap::Error) -> Option<(&'a Arg
     let shown = text(ContextKind::InvalidArg)?;
     let argument = program.get_arguments().find(|argument| argument.to_string() == shown)?;
     let why = match (error.kind(), error.get(ContextKind::ValidValue)) {
-        (ErrorKind::ValueValidation, _) => std::error::Error::source(error)?.to_string(),
+        (ErrorKind::ValueValidation, _) => in_words(&std::error::Error::source(error)?.to_string()),
         (ErrorKind::InvalidValue, Some(ContextValue::Strings(known))) => {
             format!("expected {}", known.join(", "))
         }
@@ -62,10 +62,25 @@ fn wrong_value<'a>(program: &'a Command, error: &clap::Error) -> Option<(&'a Arg
     };
     let name = argument.get_env().map_or(shown.into(), |name| name.to_string_lossy());
     let problem = match text(ContextKind::InvalidValue) {
+        Some(value) if why.starts_with(value) => why,
         Some(value) if !argument.is_hide_env_values_set() => format!("{value:?}: {why}"),
         Some(_) | None => why,
     };
     Some((argument, SettingsError::new(format!("{name}: {problem}"))))
+}
+
+/// A range as it is said of settings that a program has set itself.
+fn in_words(why: &str) -> String {
+    let range = why.split_once(" is not in ").and_then(|(value, range)| {
+        let (low, high) = range.split_once("..=")?;
+        Some(format!("{value} is not between {low} and {high}"))
+    });
+    match why {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "a whole number is wanted".to_owned()
+        }
+        other => range.unwrap_or_else(|| other.to_owned()),
+    }
 }
 
 /// Removes an option and its value.
@@ -90,18 +105,28 @@ mod tests {
     #[test]
     fn every_wrong_value_is_named_and_the_rest_is_read() {
         let program = Settings::augment_args(Command::new("service"));
-        let args = ["service", "--lanes", "99", "--log-format=loud", "--batch", "7", "--listen=x"];
+        let args = [
+            "service",
+            "--lanes",
+            "99",
+            "--log-format=loud",
+            "--calls",
+            "7",
+            "--batch=many",
+            "--listen=x",
+        ];
         let read = read(program, args.map(OsString::from).to_vec()).unwrap();
         let wrong: Vec<_> = read.wrong.iter().map(ToString::to_string).collect();
         assert_eq!(
             wrong,
             [
-                "LANES: \"99\": 99 is not in 1..=64",
+                "LANES: 99 is not between 1 and 64",
                 "LOG_FORMAT: \"loud\": expected auto, text, json",
+                "BATCH: \"many\": a whole number is wanted",
                 "LISTEN: \"x\": invalid socket address syntax",
             ]
         );
-        assert_eq!(read.given.get_one::<u16>("batch"), Some(&7));
+        assert_eq!(read.given.get_one::<u16>("calls"), Some(&7));
         assert_eq!(read.given.get_one::<u16>("lanes"), Some(&1));
     }
 

@@ -5,6 +5,7 @@ mod logs;
 mod metrics;
 mod recorder;
 mod reused_ids;
+mod sentences;
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/trip.rs"]
 mod trip;

@@ -141,6 +141,13 @@ fn database_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a sqlx::Erro
     None
 }
 
+/// sqlx adds the line at which the server's own code reports the error. It reads like one of the statement.
+fn without_line(text: &str, error: &(dyn Error + 'static)) -> String {
+    let error = database_error(error).and_then(|error| error.as_database_error());
+    let line = error.and_then(|error| error.try_downcast_ref::<PgDatabaseError>()?.line());
+    line.map_or_else(|| text.to_owned(), |line| text.replace(&format!(" at line {line}"), ""))
+}
+
 /// Classes of errors for which the server may be to blame, not the statement: connections,
 /// authorisation (a rotated password), resources, shutdown and crash, system errors, internal
 /// errors. A statement can cause each of them as well.
@@ -224,7 +231,7 @@ impl fmt::Display for Failure {
             }
             cause = error.source();
         }
-        f.write_str(&text)
+        f.write_str(&without_line(&text, &*self.error))
     }
 }
 

@@ -13,7 +13,7 @@ use ballet_amqp::headers::{
 use ballet_amqp::{AMQPValue, Delivery, Publish, Receipt, ShortString, incoming};
 use ballet_core::envelope::foreign_producer;
 use ballet_core::topology::{DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, ROUTE};
-use ballet_core::{Envelope, Received, Unacceptable};
+use ballet_core::{Envelope, Reason, Received, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
@@ -62,6 +62,8 @@ pub(crate) fn set_aside(
     let delivery = &original.delivery;
     let attempts = attempts + earlier_attempts(delivery);
     let Unacceptable { reason, detail } = why;
+    // What a handler or the engine says of its work; the rest is said of a message that was not read.
+    let was_handled = matches!(reason, Reason::Permanent | Reason::Failed | Reason::NotYet);
     let reason = reason.code();
     ballet_amqp::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
     let (exchange, routing_key) = origin(delivery);
@@ -78,18 +80,17 @@ pub(crate) fn set_aside(
     {
         headers.push((DEAD_PRODUCER, text_value(producer)));
     }
-    match step {
-        Some(step) => {
-            headers.push((DEAD_STEP, text_value(step)));
-            original.span.in_scope(|| {
-                tracing::error!(reason, step, attempts, "a message is set aside: {detail}");
-            });
-        }
-        // The detail may quote the message: that is for the dead letter, not for the log.
-        None => original.span.in_scope(|| {
-            tracing::error!(reason, routing_key, "a message that cannot be taken is set aside");
-        }),
+    if let Some(step) = step {
+        headers.push((DEAD_STEP, text_value(step)));
     }
+    original.span.in_scope(|| {
+        if step.is_some() || was_handled {
+            tracing::error!(reason, step, attempts, "a message is set aside: {detail}");
+        } else {
+            // The detail may quote the message: that is for the dead letter, not for the log.
+            tracing::error!(reason, routing_key, "a message that cannot be taken is set aside");
+        }
+    });
     // A message that no handler ever got is not listed as stuck; it is among the dead letters.
     let failed = match step {
         Some(handler) => Some(Noted::FailedMessage(FailedMessage {
