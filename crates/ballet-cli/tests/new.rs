@@ -14,6 +14,8 @@ use tokio::process::{Child, Command};
 const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
 /// By its name, as from a shell: a program of rustup then tells the compiler which toolchain it is.
 const CARGO: &str = "cargo";
+/// Where a colleague has cloned the system that another has begun.
+const CLONE: &str = "colleague/harbour";
 /// A build of everything, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(1800);
 
@@ -52,6 +54,17 @@ impl Place {
             }
         }
         command
+    }
+
+    /// The way from here to the checkout of this test.
+    fn path_to_checkout(&self) -> String {
+        let here = self.0.canonicalize().expect("a directory");
+        let up = "../".repeat(here.components().count() - 1);
+        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize();
+        format!(
+            "{up}{}",
+            checkout.expect("a checkout").display().to_string().trim_start_matches('/')
+        )
     }
 
     async fn ballet(&self, arguments: &[&str], below: &str) -> (Option<i32>, String) {
@@ -153,31 +166,38 @@ async fn start_demo(
 #[tokio::test]
 async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let place = Place::new("second-team");
-    let first = ["new", "system", "harbour", "--service", "front_desk"];
+    let checkout = place.path_to_checkout();
+    let first =
+        ["new", "system", "author/harbour", "--service", "front_desk", "--ballet", &checkout];
     let (code, said) = place.ballet(&first, "").await;
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) = place.ballet(&["check"], "harbour").await;
+    assert!(said.contains("whoever clones it needs a checkout there"), "{said}");
+    clone(&place).await;
+    let (code, said) = place.ballet(&["check"], CLONE).await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("harbour is sound: its service front_desk, 4 events"), "{said}");
-    let (code, said) = place.ballet(&["new", "service", "pantry"], "harbour").await;
+    assert!(said.contains("harbour is sound: its service front_desk, 8 events"), "{said}");
+    let (code, said) = place.ballet(&["new", "service", "pantry"], CLONE).await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("it waits for front_desk.request_accepted.v1"), "{said}");
-    let (code, said) = place.ballet(&["check"], "harbour/services/pantry/src").await;
+    assert!(said.contains("it waits for front_desk.request_made.v1"), "{said}");
+    let (code, said) = place.ballet(&["check"], &format!("{CLONE}/services/pantry/src")).await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("harbour is sound: its 2 services, 6 events"), "{said}");
+    assert!(said.contains("harbour is sound: its 2 services, 10 events"), "{said}");
 
-    let mut formatted = place.command(CARGO, &["fmt", "--check"], "harbour");
+    let mut formatted = place.command(CARGO, &["fmt", "--check"], CLONE);
     let (code, said) = said_by(&mut formatted).await;
     assert_eq!(code, Some(0), "{said}");
-    let target = share_build(&place, "harbour");
+    let target = share_build(&place, CLONE);
     // Without unit tests, of which there are none, only half as many programs are linked.
     let only = ["test", "--offline", "--test", "front_desk", "--test", "pantry"];
-    let mut tests = place.command(CARGO, &only, "harbour");
+    let mut tests = place.command(CARGO, &only, CLONE);
     tests.env("CARGO_TARGET_DIR", &target).env("CARGO_PROFILE_DEV_DEBUG", "0");
     let (code, said) = said_by(&mut tests).await;
     assert_eq!(code, Some(0), "{said}");
     for name in [
-        "a_request_is_accepted_and_cancelled_when_it_is_withdrawn",
+        "a_request_is_confirmed_once_it_is_answered_and_not_withdrawn_any_more",
+        "a_request_for_too_many_is_refused_and_one_that_is_withdrawn_frees_its_places",
+        "a_request_that_nobody_answers_is_cancelled_at_its_deadline",
+        "every_route_is_described",
         "the_part_is_done_and_taken_back_with_the_saga",
     ] {
         assert!(said.contains(&format!("test {name} ... ok")), "{name} is not in:\n{said}");
@@ -185,18 +205,21 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
 
     // What a service prints is its file, and the file is what the broker is made from.
     let program = target.join("debug/pantry").display().to_string();
-    let mut print = place.command(&program, &["--print-contract"], "harbour");
-    let file = fs::read_to_string(place.at("harbour/contracts/harbour/pantry.json"));
+    let mut print = place.command(&program, &["--print-contract"], CLONE);
+    let file = fs::read_to_string(place.at(&format!("{CLONE}/contracts/harbour/pantry.json")));
     assert_eq!(said_by(&mut print).await, (Some(0), file.expect("a contract")));
-    let (code, said) = place.ballet(&["topology", "definitions"], "harbour").await;
+    let (code, said) = place.ballet(&["topology", "definitions"], CLONE).await;
     assert_eq!(code, Some(0), "{said}");
-    for name in [r#"{"name": "harbour""#, r#"{"name": "pantry""#, r#"{"name": "client""#] {
+    let file = fs::read_to_string(place.at(&format!("{CLONE}/broker/definitions.json")));
+    assert_eq!(said.trim_end(), file.expect("definitions").trim_end());
+    for name in [r#"{"name": "harbour""#, r#"{"name": "pantry""#, r#"{"name": "clerk""#] {
         assert!(said.contains(name), "{name} is not in:\n{said}");
     }
 
     is_tried(&place, &target).await;
-    let (mut demo, env) = start_demo(&place, "harbour", &target).await;
+    let (mut demo, env) = start_demo(&place, CLONE, &target).await;
     observe(&place, &env, &target).await;
+    outlives_a_service(&place, &mut demo, &env).await;
     let pid = demo.id().expect("a process").cast_signed();
     kill_process(Pid::from_raw(pid).expect("a pid"), Signal::INT).expect("sent");
     let ended = demo.wait().await.expect("an end");
@@ -208,7 +231,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
 async fn is_tried(place: &Place, target: &Path) {
     let only = ["--only", "kill,stop,close,copies,reorder", "--replicas", "1"];
     let chaos = [&["chaos", "--minutes", "0.25", "--json"], &only[..]].concat();
-    let mut chaos = place.command(BALLET, &chaos, "harbour");
+    let mut chaos = place.command(BALLET, &chaos, CLONE);
     chaos.env("CARGO", CARGO).env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
     chaos.env("CARGO_PROFILE_DEV_DEBUG", "0").stderr(Stdio::inherit());
     let output = chaos.output().await.expect("it runs");
@@ -223,10 +246,53 @@ async fn is_tried(place: &Place, target: &Path) {
     assert_eq!(number("effects"), number("effects_expected"), "{text}");
 }
 
+/// Clones what the author has committed.
+async fn clone(place: &Place) {
+    let git = async |arguments: &[&str], below: &str| {
+        let (code, said) = said_by(&mut place.command("git", arguments, below)).await;
+        assert_eq!(code, Some(0), "{said}");
+    };
+    git(&["init", "--quiet"], "author/harbour").await;
+    git(&["add", "--all"], "author/harbour").await;
+    let name = ["-c", "user.name=a", "-c", "user.email=a@b.example"];
+    git(&[&name[..], &["commit", "--quiet", "-m", "A system"]].concat(), "author/harbour").await;
+    git(&["clone", "--quiet", "author/harbour", CLONE], "").await;
+}
+
+/// A service that is killed is started again at its address, and the demo goes on.
+async fn outlives_a_service(place: &Place, demo: &mut Child, env: &[(String, String)]) {
+    let url = env.iter().find(|(name, _)| name == "FRONT_DESK_URL").map(|(_, url)| url.as_str());
+    let ready = format!("{}/readyz", url.expect("a URL"));
+    let killed = processes(place);
+    assert_eq!(killed.len(), 1, "front_desk runs once");
+    kill_process(Pid::from_raw(killed[0]).expect("a pid"), Signal::KILL).expect("killed");
+    wait_until("another front_desk", PATIENCE, || async {
+        let answer = reqwest::get(&ready).await.map_err(|error| error.to_string())?;
+        let is_new = !processes(place).contains(&killed[0]);
+        Ok::<_, String>((is_new && answer.status().is_success()).then_some(()))
+    })
+    .await
+    .expect("another front_desk");
+    assert!(demo.try_wait().expect("a process").is_none(), "the demo has ended");
+}
+
+/// The processes of front_desk in the demo.
+fn processes(place: &Place) -> Vec<i32> {
+    let here = place.at(CLONE).canonicalize().expect("a directory");
+    let pid = |entry: fs::DirEntry| entry.file_name().to_string_lossy().parse::<i32>().ok();
+    let is_it = |pid: &i32| {
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == here)
+            && environ.split(|byte| *byte == 0).any(|one| one == b"TRIAL_SERVICE=front_desk")
+    };
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(pid).filter(is_it).collect()
+}
+
 /// What an operator does with the running system.
 async fn observe(place: &Place, env: &[(String, String)], target: &Path) {
     let ballet = |arguments: &'static [&'static str]| {
-        let mut command = place.command(BALLET, arguments, "harbour");
+        let mut command = place.command(BALLET, arguments, CLONE);
         command.envs(env.iter().map(|(name, value)| (name, value)));
         command.env("CARGO", CARGO).env("CARGO_NET_OFFLINE", "true");
         command.env("CARGO_TARGET_DIR", target).env("CARGO_PROFILE_DEV_DEBUG", "0");
@@ -248,7 +314,7 @@ async fn observe(place: &Place, env: &[(String, String)], target: &Path) {
         found.map(|(_, value)| value.as_str()).expect("a variable")
     };
     let management = Management::at(value("BALLET_MANAGEMENT_URL"), value("BALLET_VHOST"));
-    let key = "front_desk.request_made.v1";
+    let key = "front_desk.request_answered.v1";
     let properties = json!({ "type": key, "content_type": "application/json" });
     let published = management.expect("an address").publish("events", key, &properties, "{}").await;
     assert!(published.expect("published"), "{key} reaches nobody");
@@ -270,14 +336,14 @@ async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
     let contract = place.at("harbour/contracts/harbour/pantry.json");
     let sound = fs::read_to_string(&contract).expect("a contract");
 
-    edit(&contract, "\"title\": \"RequestAccepted\"", "\"required\": [\"colour\"]");
+    edit(&contract, "\"title\": \"RequestMade\"", "\"required\": [\"colour\"]");
     let (code, said) = place.ballet(&["check"], "harbour").await;
     assert_eq!(code, Some(1), "{said}");
-    let missing = "pantry reads desk.request_accepted.v1, and there is no `colour`";
+    let missing = "pantry reads desk.request_made.v1, and there is no `colour`";
     assert!(said.contains(missing), "{said}");
 
     fs::write(&contract, &sound).expect("written");
-    edit(&contract, "desk.request_accepted.v1", "desk.request_taken.v1");
+    edit(&contract, "desk.request_made.v1", "desk.request_taken.v1");
     let (code, said) = place.ballet(&["check", "-o", "json"], "harbour").await;
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("pantry waits for desk.request_taken.v1, which nobody emits"), "{said}");
@@ -285,7 +351,7 @@ async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
     fs::write(&contract, sound.replace("\"do_part\",", "\"do_part\", \"refuses\": 1,"))
         .expect("written");
     let (code, said) = place.ballet(&["check"], "harbour").await;
-    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("pantry.json is not a contract: unknown field `refuses`"), "{said}");
 
     let mut elsewhere = place.command(BALLET, &["check"], "");
@@ -300,6 +366,10 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
     let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
     assert_eq!(code, Some(0), "{said}");
     let inside = concat!(env!("CARGO_MANIFEST_DIR"), "/target/harbour");
+    let nowhere = ["new", "system", "other", "--ballet", "nowhere"];
+    let (code, said) = place.ballet(&nowhere, "").await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("no checkout of ballet in nowhere"), "{said}");
     for (arguments, below, why) in [
         (&["new", "system", "harbour"], "", "exists already: nothing was written"),
         (&["new", "system", "Old Harbour"], "", "lower case with underscores"),
@@ -307,6 +377,7 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
         (&["new", "service", "desk"], "harbour", "harbour has a service desk already"),
         (&["new", "service", "journal"], "harbour", "a service's name is its own"),
         (&["new", "service", "trials"], "harbour", "choose another name"),
+        (&["new", "service", "gateway"], "harbour", "choose another name"),
     ] {
         let (code, said) = place.ballet(arguments, below).await;
         assert_eq!(code, Some(2), "{said}");

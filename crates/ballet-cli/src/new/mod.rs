@@ -1,6 +1,7 @@
 //! `ballet new`: begins a system of one's own, or a service of a system. What it writes compiles, and
 //! its tests pass.
 
+mod dependency;
 mod names;
 mod service;
 mod system;

@@ -5,21 +5,33 @@ use ballet::core::{Part, rules};
 
 use crate::exit::usage;
 
-/// Names of crates and programs that the workspace has besides the services.
+/// Names of crates, programs and containers that the workspace has besides the services.
 const TAKEN: &[&str] = &[
     "alloc",
     "anyhow",
+    "axum",
     "ballet",
     "clap",
+    "command",
     "core",
-    "trials",
+    "databases",
+    "definitions",
+    "gateway",
+    "image",
+    "jiff",
+    "keys",
+    "postgres",
     "proc_macro",
+    "rabbitmq",
     "schemars",
     "serde",
+    "serde_json",
     "sqlx",
     "std",
     "test",
     "tokio",
+    "trials",
+    "uuid",
 ];
 
 /// The words that are no names of crates.

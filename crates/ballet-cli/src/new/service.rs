@@ -23,6 +23,8 @@ const TEMPLATES: [(&str, &str); 5] = [
     ("src/main.rs", include_str!("../../templates/service/src/main.rs")),
     ("tests/my_service.rs", include_str!("../../templates/service/tests/my_service.rs")),
 ];
+/// The service in `compose.yaml`.
+const CONTAINER: &str = include_str!("../../templates/service/container.yaml");
 const CONTRACT: &str = include_str!("../../templates/service/contract.json");
 
 #[derive(Debug, clap::Args)]
@@ -84,7 +86,8 @@ pub(super) fn run(args: &Service) -> Result<Done> {
     files.push(words.file(&format!("{below}/my_service.json"), CONTRACT));
     writing::write(root, &files)?;
     join(root, &place)?;
-    try_with_it(root, &place, name)?;
+    enter(root, &place, name)?;
+    define(root, folder)?;
     ui::say(&format!(
         "\nit waits for {}, and takes its part back on {}\nnext:\n  cargo test --package {name}\n  \
          cargo ballet check",
@@ -200,8 +203,8 @@ fn manifest(root: &Path) -> Result<String> {
     fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// Adds the service to the trials of the system, if it has some.
-fn try_with_it(root: &Path, place: &str, name: &str) -> Result<()> {
+/// Adds the service to what the workspace has for all of its services: trials, containers.
+fn enter(root: &Path, place: &str, name: &str) -> Result<()> {
     for (path, marker, line) in [
         (
             "trials/Cargo.toml",
@@ -213,18 +216,36 @@ fn try_with_it(root: &Path, place: &str, name: &str) -> Result<()> {
             "adds its service here.\n",
             format!("            ServiceProgram::of({name}::service),\n"),
         ),
+        ("compose.yaml", "\n      SERVICES: ", format!("{name} ")),
+        ("compose.yaml", "adds its service here.\n", CONTAINER.replace("my_service", name)),
     ] {
         let file = root.join(path);
         if !file.exists() {
-            return Ok(());
+            continue;
         }
         let text = fs::read_to_string(&file);
         let text = text.with_context(|| format!("cannot read {}", file.display()))?;
         let Some((before, after)) = text.split_once(marker) else {
-            ui::say(&format!("add {} to {}", line.trim(), file.display()));
+            // The shop's containers are generated.
+            if path != "compose.yaml" {
+                ui::say(&format!("add {} to {}", line.trim(), file.display()));
+            }
             continue;
         };
         fs::write(&file, format!("{before}{marker}{line}{after}"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Brings the broker's definitions up to date, where `ballet new system` has written them.
+fn define(root: &Path, contracts: &Path) -> Result<()> {
+    let definitions = writing::definitions(Contracts::read(contracts)?.system());
+    let file = root.join(&definitions.path);
+    let made_here =
+        fs::read_to_string(&file).is_ok_and(|text| text.contains("`ballet topology definitions`"));
+    if made_here {
+        fs::write(&file, definitions.text)
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())

@@ -1,43 +1,53 @@
-//! `ballet new system`: a workspace with one service that owns a saga, its trials and tests.
+//! `ballet new system`: a workspace with one service that owns a saga, with its door, its trials and tests.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use ballet_check::Contracts;
 
 use crate::exit::{Done, usage};
+use crate::new::dependency::{Dependency, whole};
 use crate::new::names;
-use crate::new::writing::{self, Words};
+use crate::new::writing::{self, File, Words};
 use crate::ui;
 
+macro_rules! template {
+    ($path:literal, $template:literal) => {
+        ($path, include_str!(concat!("../../templates/system/", $template)))
+    };
+}
+
 /// The files of a workspace.
-const TEMPLATES: [(&str, &str); 14] = [
-    ("Cargo.toml", include_str!("../../templates/system/manifest.toml")),
-    ("clippy.toml", include_str!("../../templates/system/clippy.toml")),
-    ("README.md", include_str!("../../templates/system/README.md")),
-    (".gitignore", include_str!("../../templates/system/gitignore")),
-    (".cargo/config.toml", include_str!("../../templates/system/cargo/config.toml")),
-    (
-        "contracts/my_system/my_service.json",
-        include_str!("../../templates/system/service/contract.json"),
-    ),
-    (
-        "services/my_service/Cargo.toml",
-        include_str!("../../templates/system/service/manifest.toml"),
-    ),
-    (
-        "services/my_service/src/events.rs",
-        include_str!("../../templates/system/service/src/events.rs"),
-    ),
-    ("services/my_service/src/lib.rs", include_str!("../../templates/system/service/src/lib.rs")),
-    ("services/my_service/src/main.rs", include_str!("../../templates/system/service/src/main.rs")),
-    (
-        "services/my_service/tests/my_service.rs",
-        include_str!("../../templates/system/service/tests/my_service.rs"),
-    ),
-    ("trials/Cargo.toml", include_str!("../../templates/system/trials/manifest.toml")),
-    ("trials/src/audit.rs", include_str!("../../templates/system/trials/src/audit.rs")),
-    ("trials/src/main.rs", include_str!("../../templates/system/trials/src/main.rs")),
+const TEMPLATES: [(&str, &str); 25] = [
+    template!("Cargo.toml", "manifest.toml"),
+    template!("clippy.toml", "clippy.toml"),
+    template!("README.md", "README.md"),
+    template!(".gitignore", "gitignore"),
+    template!(".dockerignore", "dockerignore"),
+    template!(".cargo/config.toml", "cargo/config.toml"),
+    template!(".ci/run", "ci/run"),
+    template!("compose.yaml", "compose.yaml"),
+    template!("gateway.toml", "gateway.toml"),
+    template!("deploy/Dockerfile", "deploy/Dockerfile"),
+    template!("deploy/databases.sh", "deploy/databases.sh"),
+    template!("deploy/ready", "deploy/ready"),
+    template!("command/Cargo.toml", "command/manifest.toml"),
+    template!("command/src/main.rs", "command/main.rs"),
+    template!("contracts/my_system/my_service.json", "service/contract.json"),
+    template!("services/my_service/Cargo.toml", "service/manifest.toml"),
+    template!("services/my_service/src/events.rs", "service/src/events.rs"),
+    template!("services/my_service/src/http.rs", "service/src/http.rs"),
+    template!("services/my_service/src/lib.rs", "service/src/lib.rs"),
+    template!("services/my_service/src/main.rs", "service/src/main.rs"),
+    template!("services/my_service/src/steps.rs", "service/src/steps.rs"),
+    template!("services/my_service/tests/my_service.rs", "service/tests/my_service.rs"),
+    template!("trials/Cargo.toml", "trials/manifest.toml"),
+    template!("trials/src/audit.rs", "trials/src/audit.rs"),
+    template!("trials/src/main.rs", "trials/src/main.rs"),
 ];
+/// The crates of ballet that a system is built with.
+const CRATES: [&str; 6] =
+    ["ballet", "ballet-cli", "ballet-openapi", "ballet-stage", "ballet-testkit", "ballet-trials"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct System {
@@ -46,9 +56,10 @@ pub(crate) struct System {
     /// The name of its first service
     #[arg(long, default_value = "desk", value_name = "NAME")]
     service: String,
-    /// The checkout of ballet that it is built with [default: the one that this command is of]
-    #[arg(long, value_name = "DIR")]
-    ballet: Option<PathBuf>,
+    /// How it depends on ballet: a version, the URL of a git repository with `#REVISION`, or the directory of a
+    /// checkout; a relative one stays relative [default: the checkout that this command is of]
+    #[arg(long, value_name = "WHAT")]
+    ballet: Option<String>,
 }
 
 pub(super) fn run(args: &System) -> Result<Done> {
@@ -56,53 +67,50 @@ pub(super) fn run(args: &System) -> Result<Done> {
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     names::check_system(&name)?;
     names::check_service(service)?;
-    let checkout = checkout(ballet.as_deref())?;
     let root = std::env::current_dir().context("there is no current directory")?.join(directory);
-    let above = root.ancestors().skip(1).find_map(|above| above.canonicalize().ok());
-    if above.is_some_and(|above| above.starts_with(&checkout)) {
-        return Err(usage(format!(
-            "{} would lie in the checkout of ballet: name a directory outside of it, such as {}",
-            root.display(),
-            checkout.with_file_name(&*name).display()
-        )));
+    let dependency = Dependency::of(ballet.as_deref(), &root)?;
+    if let Some(checkout) = dependency.checkout() {
+        check_place(&root, checkout, &name)?;
     }
+    let (copy, context) = dependency.in_container();
     let words = Words(vec![
         ("MY_SERVICE", service.to_uppercase()),
         ("my_service", service.clone()),
         ("my_system", name.clone().into_owned()),
-        ("BALLET/", format!("{}/", checkout.display())),
+        ("BALLET_DEPENDENCIES\n", dependency.lines(&CRATES)),
+        ("BALLET_INSTALL", dependency.install("gateway")),
+        ("BALLET_COPY\n", copy),
+        ("BALLET_CONTEXT\n", context),
+        ("BALLET_SOURCE", dependency.to_string()),
     ]);
     let mut files: Vec<_> =
         TEMPLATES.iter().map(|(path, template)| words.file(path, template)).collect();
     // The versions of dependencies that ballet itself is tested with.
-    if let Ok(text) = std::fs::read_to_string(checkout.join("Cargo.lock")) {
-        files.push(writing::File { path: "Cargo.lock".to_owned(), text });
+    let lock = dependency.checkout().map(|checkout| checkout.join("Cargo.lock"));
+    if let Some(text) = lock.and_then(|lock| std::fs::read_to_string(lock).ok()) {
+        files.push(File { path: "Cargo.lock".to_owned(), text });
     }
     writing::write(&root, &files)?;
+    let contracts = Contracts::read(&root.join("contracts").join(&*name))?;
+    writing::write(&root, &[writing::definitions(contracts.system())])?;
     ui::say(&format!(
-        "\nnext:\n  cd {}\n  cargo ballet demo                # {service} at work\n  \
+        "\n{}\n\nnext:\n  cd {}\n  cargo ballet demo                # {service} at work\n  \
          cargo ballet chaos --minutes 5   # and under faults\n  cargo test\n  \
          cargo ballet new service NAME",
+        dependency.meaning(),
         directory.display()
     ));
     Ok(Done::All)
 }
 
-/// The checkout of ballet: the one that is named, or that cargo runs this command for, or that it was
-/// built in.
-fn checkout(named: Option<&Path>) -> Result<PathBuf> {
-    let is_ballet = |folder: &PathBuf| folder.join("crates/ballet/Cargo.toml").exists();
-    let of_package = |package: &Path| package.join("../..");
-    let of_cargo = || {
-        let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)?;
-        Some(of_package(&package)).filter(is_ballet)
-    };
-    let built = || of_package(Path::new(env!("CARGO_MANIFEST_DIR")));
-    let folder = named.map_or_else(|| of_cargo().unwrap_or_else(built), Path::to_owned);
-    folder.canonicalize().ok().filter(is_ballet).ok_or_else(|| {
-        usage(format!(
-            "there is no checkout of ballet in {}: name its directory with --ballet",
-            folder.display()
-        ))
-    })
+/// A workspace in the checkout would be a part of it.
+fn check_place(root: &Path, checkout: &Path, name: &str) -> Result<()> {
+    if !whole(root)?.starts_with(checkout) {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "{} would lie in the checkout of ballet: name a directory outside of it, such as {}",
+        root.display(),
+        checkout.with_file_name(name).display()
+    )))
 }

@@ -2,10 +2,13 @@
 //! in place of the real ones.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
+use ballet::core::System;
+use ballet_check::definitions;
 
 use crate::exit::usage;
 use crate::ui;
@@ -15,6 +18,15 @@ use crate::ui;
 pub(super) struct File {
     pub(super) path: String,
     pub(super) text: String,
+}
+
+/// Where the broker's definitions are.
+const DEFINITIONS: &str = "broker/definitions.json";
+
+/// The broker's definitions of a system.
+pub(super) fn definitions(system: &System) -> File {
+    let text = definitions::text(system, "ballet topology definitions");
+    File { path: DEFINITIONS.to_owned(), text }
 }
 
 /// What stands in the templates, and what takes its place.
@@ -46,6 +58,11 @@ pub(super) fn write(root: &Path, files: &[File]) -> Result<()> {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        if text.starts_with("#!") {
+            let all_may_run = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(&file, all_may_run)
+                .with_context(|| format!("cannot make {} a program", file.display()))?;
+        }
         ui::print(&format!("wrote {}", file.display()));
     }
     format(root, files);

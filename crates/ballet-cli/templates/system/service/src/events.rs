@@ -1,61 +1,124 @@
 //! The events of `my_service`, and the saga that they belong to. A service that reads them declares the
 //! fields that it needs: `contracts` has all of them.
 
-use ballet::{Event, EventType, Saga};
+use ballet::{Event, EventType, Key, Saga};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-/// Somebody wants something. It comes from outside, from the producer `client`.
+ballet::core::ids! {
+    /// A request, which is also its saga.
+    RequestId,
+}
+
+/// The key by which people ask for a request: `ballet sagas show request=...`.
+const REQUEST: Key = Key::of("request", "request_id");
+
+/// Somebody wants something: the saga begins.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RequestMade {
-    /// The request, which is also the saga.
-    pub request_id: Uuid,
+    /// The request.
+    pub request_id: RequestId,
     /// What is wanted.
     pub text: String,
+    /// For how many.
+    pub places: u16,
 }
 
 impl Event for RequestMade {
-    const TYPE: EventType =
-        EventType::starts_saga("my_service.request_made.v1").also_from(&["client"]);
+    const TYPE: EventType = EventType::in_saga("my_service.request_made.v1");
+    const KEYS: &'static [Key] = &[REQUEST.made_here()];
 }
 
-/// The request is accepted, and the other services do their parts.
+/// The places are held for the request.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct RequestAccepted {
+pub struct PlacesHeld {
     /// The request.
-    pub request_id: Uuid,
-    /// What is wanted.
-    pub text: String,
+    pub request_id: RequestId,
+    /// How many.
+    pub places: u16,
 }
 
-impl Event for RequestAccepted {
-    const TYPE: EventType = EventType::in_saga("my_service.request_accepted.v1");
+impl Event for PlacesHeld {
+    const TYPE: EventType = EventType::in_saga("my_service.places_held.v1");
+    const KEYS: &'static [Key] = &[REQUEST];
 }
 
-/// Whoever made the request does not want it any more. It comes from the producer `client`.
+/// The refusal: there are not that many places.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct RequestWithdrawn {
+pub struct PlacesRefused {
     /// The request.
-    pub request_id: Uuid,
+    pub request_id: RequestId,
+    /// The most that a request can have.
+    pub most: u16,
 }
 
-impl Event for RequestWithdrawn {
+impl Event for PlacesRefused {
+    const TYPE: EventType = EventType::in_saga("my_service.places_refused.v1");
+    const KEYS: &'static [Key] = &[REQUEST];
+}
+
+/// The places are free again.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PlacesFreed {
+    /// The request.
+    pub request_id: RequestId,
+}
+
+impl Event for PlacesFreed {
+    const TYPE: EventType = EventType::in_saga("my_service.places_freed.v1");
+    const KEYS: &'static [Key] = &[REQUEST];
+}
+
+/// Whoever is asked has agreed. It comes from outside, from the producer `clerk`, who may publish this
+/// and nothing else.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RequestAnswered {
+    /// The request.
+    pub request_id: RequestId,
+}
+
+impl Event for RequestAnswered {
     const TYPE: EventType =
-        EventType::in_saga("my_service.request_withdrawn.v1").also_from(&["client"]);
+        EventType::in_saga("my_service.request_answered.v1").also_from(&["clerk"]);
+    const KEYS: &'static [Key] = &[REQUEST];
+}
+
+/// The decision: the request is granted, and can no longer be cancelled.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RequestConfirmed {
+    /// The request.
+    pub request_id: RequestId,
+}
+
+impl Event for RequestConfirmed {
+    const TYPE: EventType = EventType::in_saga("my_service.request_confirmed.v1");
+    const KEYS: &'static [Key] = &[REQUEST];
+}
+
+/// The deadline has passed, and nothing is decided. The service sends it to itself.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RequestOverdue {
+    /// The request.
+    pub request_id: RequestId,
+}
+
+impl Event for RequestOverdue {
+    const TYPE: EventType = EventType::in_saga("my_service.request_overdue.v1");
+    const KEYS: &'static [Key] = &[REQUEST];
 }
 
 /// The request is cancelled: every service takes back its part.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RequestCancelled {
     /// The request.
-    pub request_id: Uuid,
+    pub request_id: RequestId,
     /// Why.
     pub reason: String,
 }
 
 impl Event for RequestCancelled {
     const TYPE: EventType = EventType::in_saga("my_service.request_cancelled.v1");
+    const KEYS: &'static [Key] = &[REQUEST];
 }
 
 /// From a request to its end.

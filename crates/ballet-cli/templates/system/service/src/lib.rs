@@ -1,74 +1,57 @@
-//! `my_service` takes requests, and owns the saga in which the services of `my_system` handle them.
+//! `my_service` takes requests over HTTP, and owns the saga in which the services of `my_system` handle
+//! them.
 
 pub mod events;
+pub mod http;
+mod steps;
 
-use ballet::{Failure, Migration, Owner, Participant, Service, Step, StepResult, Tx, done, refused};
+use ballet::{Migration, Participant, Service};
+use jiff::SignedDuration;
 
-use crate::events::{
-    RequestAccepted, RequestCancelled, RequestHandling, RequestMade, RequestWithdrawn,
-};
+use crate::events::{PlacesRefused, RequestCancelled, RequestId, RequestMade, RequestOverdue};
+use crate::steps::{ConfirmRequest, HoldPlaces, Requests};
 
-/// Accepts a request, or refuses one that says nothing.
-#[derive(Debug)]
-pub struct AcceptRequest;
-
-impl Step for AcceptRequest {
-    const NAME: &'static str = "accept_request";
-    type On = RequestMade;
-    type Done = RequestAccepted;
-    type Refused = RequestCancelled;
-
-    async fn run(&self, tx: &mut Tx<'_>, request: RequestMade) -> StepResult<Self> {
-        let RequestMade { request_id, text } = request;
-        if text.trim().is_empty() {
-            let reason = "it does not say what is wanted".to_owned();
-            return refused(RequestCancelled { request_id, reason });
-        }
-        sqlx::query("insert into request (request_id, wanted, state) values ($1, $2, 'accepted')")
-            .bind(request_id)
-            .bind(&text)
-            .execute(tx.db())
-            .await?;
-        done(RequestAccepted { request_id, text })
-    }
-}
-
-/// Decides how a request ends, by its own row.
-#[derive(Debug)]
-pub struct Requests;
-
-impl Owner for Requests {
-    type Saga = RequestHandling;
-
-    async fn abort(&self, tx: &mut Tx<'_>, cancelled: &RequestCancelled) -> Result<(), Failure> {
-        sqlx::query("update request set state = 'cancelled' where request_id = $1")
-            .bind(cancelled.request_id)
-            .execute(tx.db())
-            .await?;
-        Ok(())
-    }
-}
+/// How long a request may wait for its decision.
+const DEADLINE: SignedDuration = SignedDuration::from_mins(15);
 
 const TABLES: &[Migration] = &[Migration {
     name: "0001_request",
-    sql: "create table request (request_id uuid primary key, wanted text not null, \
-          state text not null)",
+    sql: "create table request (request_id uuid primary key, idempotency_key text unique, \
+          wanted text not null, state text not null default 'open', reason text); \
+          create table held (request_id uuid primary key, places int not null)",
 }];
 
 /// Everything that the service does. A refusal of another service, once there is one, cancels the
 /// request with a further `.aborts_on(..)`.
 #[must_use]
-pub fn participant() -> Participant {
+pub fn participant(deadline: SignedDuration) -> Participant {
     Participant::new("my_service").owns(Requests, |saga| {
-        saga.starts(AcceptRequest).aborts_on(|withdrawn: RequestWithdrawn| RequestCancelled {
-            request_id: withdrawn.request_id,
-            reason: "it was withdrawn".to_owned(),
-        })
+        saga.originates::<RequestMade>("make_request")
+            .compensatable(HoldPlaces)
+            .aborts_on(|PlacesRefused { request_id, most }| {
+                cancelled(request_id, &format!("there are {most} places at most"))
+            })
+            .deadline(
+                deadline,
+                |due| RequestOverdue { request_id: RequestId(due.saga_id.0) },
+                |RequestOverdue { request_id }| cancelled(request_id, "nobody answered in time"),
+            )
+            .decides(ConfirmRequest)
     })
 }
 
-/// The service: what it does, and its tables.
+fn cancelled(request_id: RequestId, reason: &str) -> RequestCancelled {
+    RequestCancelled { request_id, reason: reason.to_owned() }
+}
+
+/// The service: what it does, its tables and its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
-    Service::new(participant()).migrations(TABLES)
+    with_deadline(DEADLINE)
+}
+
+/// The same, with another time for the decision.
+#[must_use]
+pub fn with_deadline(deadline: SignedDuration) -> Service {
+    Service::new(participant(deadline)).migrations(TABLES).routes(http::routes)
 }

@@ -3,11 +3,18 @@
 mod audit;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use ballet::{Event, EventType};
-use ballet_trials::{Audit, Begun, Case, End, Report, ServiceProgram, Site, Trial};
-use my_service::events::{RequestAccepted, RequestMade, RequestWithdrawn};
+use ballet_trials::{
+    Audit, Begun, Case, End, Report, ServiceProgram, Site, Trial, send_until_answered,
+};
+use my_service::events::{RequestAnswered, RequestConfirmed, RequestId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The system.
 #[derive(Debug)]
@@ -17,7 +24,7 @@ struct Requests;
 #[derive(Debug)]
 enum Client {
     Asks,
-    SaysNothing,
+    AsksForTooMany,
     Withdraws,
 }
 
@@ -25,7 +32,7 @@ impl Trial for Requests {
     type Case = Client;
 
     const NAME: &'static str = "my_system";
-    const COMPLETED: &'static [EventType] = &[RequestAccepted::TYPE];
+    const COMPLETED: &'static [EventType] = &[RequestConfirmed::TYPE];
     const SAGAS: &'static str = "requests";
 
     fn services(&self) -> Vec<ServiceProgram> {
@@ -38,22 +45,25 @@ impl Trial for Requests {
     fn cases(&self) -> Vec<Case<Client>> {
         vec![
             Case::new("a request", 80, Client::Asks),
-            Case::new("a request that says nothing", 10, Client::SaysNothing),
+            Case::new("a request for too many", 10, Client::AsksForTooMany),
             Case::new("a request that is withdrawn", 10, Client::Withdraws),
         ]
     }
 
-    async fn play(&self, client: &Client, _number: usize, site: &Site) -> Result<Begun> {
-        let saga = site.new_id();
-        let text = if matches!(client, Client::SaysNothing) { "" } else { "A table for two" };
-        let request = RequestMade { request_id: saga, text: text.to_owned() };
-        site.publish("client", saga, &request).await?;
+    async fn play(&self, client: &Client, number: usize, site: &Site) -> Result<Begun> {
+        let places = if matches!(client, Client::AsksForTooMany) { 9 } else { 2 };
+        let wish = json!({ "text": "A table by the window", "places": places });
+        let made = ask(site, number, "/requests", &wish).await?;
+        let saga: Uuid = serde_json::from_value(made["request_id"].clone())?;
         let end = match client {
-            Client::Asks => End::Completed,
-            Client::SaysNothing => End::aborted("it does not say what is wanted"),
+            Client::Asks => {
+                let answered = RequestAnswered { request_id: RequestId(saga) };
+                site.publish("clerk", saga, &answered).await?;
+                End::Completed
+            }
+            Client::AsksForTooMany => End::aborted("there are 8 places at most"),
             Client::Withdraws => {
-                site.wait_for(saga, RequestAccepted::TYPE).await;
-                site.publish("client", saga, &RequestWithdrawn { request_id: saga }).await?;
+                ask(site, number, &format!("/requests/{saga}/withdraw"), &Value::Null).await?;
                 End::aborted("it was withdrawn")
             }
         };
@@ -62,6 +72,28 @@ impl Trial for Requests {
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
         audit::requests(audit.at.database("my_service")?).await
+    }
+}
+
+/// Asks the service until it has answered: it may be killed meanwhile. The key makes it one request.
+async fn ask(site: &Site, number: usize, path: &str, body: &Value) -> Result<Value> {
+    let key = site.new_id().to_string();
+    loop {
+        // It is nowhere while it starts again.
+        let Ok(url) = site.url("my_service", number).await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let request = site.http.post(format!("{url}{path}")).header("Idempotency-Key", &key);
+        let Ok(answer) = send_until_answered(request.json(body)).await else { continue };
+        let status = answer.status();
+        let text = answer.text().await.unwrap_or_default();
+        match serde_json::from_str(&text) {
+            Ok(answer) if status.is_success() => return Ok(answer),
+            Err(_) if status.is_success() && text.is_empty() => return Ok(Value::Null),
+            _ if status.is_server_error() => {}
+            _ => anyhow::bail!("{path} was answered with {status}: {text}"),
+        }
     }
 }
 

@@ -1,0 +1,136 @@
+//! The HTTP door of `my_service`. The routes describe themselves: `GET /openapi.json` is made from these
+//! types.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ballet::http::{Json, Path, Place, Problem};
+use ballet::{Abort, Handle, SagaId};
+use ballet_openapi::{Api, Created, IdempotencyKey, NoContent, Operation};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::events::{RequestCancelled, RequestHandling, RequestId, RequestMade};
+
+/// What a client wants.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Wish {
+    /// What is wanted.
+    text: String,
+    /// For how many.
+    places: u16,
+}
+
+/// A request, and what became of it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Request {
+    /// The request.
+    request_id: RequestId,
+    /// `open`, `confirmed` or `cancelled`.
+    state: String,
+    /// Why it is cancelled.
+    reason: Option<String>,
+}
+
+/// The routes of the service, and `GET /openapi.json`.
+pub(crate) fn routes(handle: Handle) -> Router {
+    api().router(handle)
+}
+
+/// The routes, with what they take and answer.
+#[must_use]
+pub fn api() -> Api<Handle> {
+    Api::new("my_service", "Requests, and what becomes of them.")
+        .post(
+            "/requests",
+            make,
+            Operation::new("make_request", "Make a request")
+                .about("With the same `Idempotency-Key` it may be sent again: there is one request.")
+                .example(json!({ "text": "A table by the window", "places": 2 }))
+                .answers(StatusCode::CREATED, "The request is made, or was made before."),
+        )
+        .get(
+            "/requests/{request_id}",
+            read,
+            Operation::new("read_request", "Read a request")
+                .answers(StatusCode::OK, "The request.")
+                .refuses(StatusCode::NOT_FOUND, "There is no such request."),
+        )
+        .post(
+            "/requests/{request_id}/withdraw",
+            withdraw,
+            Operation::new("withdraw_request", "Withdraw a request")
+                .answers(StatusCode::NO_CONTENT, "The request is cancelled.")
+                .refuses(StatusCode::NOT_FOUND, "There is no such request.")
+                .refuses(StatusCode::CONFLICT, "The request is confirmed."),
+        )
+}
+
+/// The row and the event that begins the saga are committed together.
+async fn make(
+    State(handle): State<Handle>,
+    key: IdempotencyKey,
+    Json(Wish { text, places }): Json<Wish>,
+) -> Result<Created<Request>, Problem> {
+    if text.trim().is_empty() {
+        let problem = Problem::unprocessable("a request says what is wanted");
+        return Err(problem.at(Place::body(["text"])));
+    }
+    let request_id: RequestId = handle.new_id();
+    let mut unit = handle.saga_unit(SagaId(request_id.0)).await?;
+    let insert = "insert into request (request_id, idempotency_key, wanted) values ($1, $2, $3) \
+                  on conflict (idempotency_key) do nothing";
+    let insert = sqlx::query(insert).bind(request_id.0).bind(key.text()).bind(&text);
+    if insert.execute(unit.tx().db()).await?.rows_affected() == 0 {
+        let before = "select request_id, wanted from request where idempotency_key = $1";
+        let before = sqlx::query_as::<_, (Uuid, String)>(before).bind(key.text());
+        let (request_id, wanted) = before.fetch_one(unit.tx().db()).await?;
+        if wanted != text {
+            return Err(IdempotencyKey::taken());
+        }
+        return Ok(created(find(&handle, RequestId(request_id)).await?));
+    }
+    unit.originate(RequestMade { request_id, text, places }).await?;
+    unit.commit().await?;
+    Ok(created(Request { request_id, state: "open".to_owned(), reason: None }))
+}
+
+fn created(body: Request) -> Created<Request> {
+    Created { location: format!("/requests/{}", body.request_id), body }
+}
+
+async fn read(
+    State(handle): State<Handle>,
+    Path(request_id): Path<RequestId>,
+) -> Result<Json<Request>, Problem> {
+    find(&handle, request_id).await.map(Json)
+}
+
+/// An abort from outside. It competes with the decision: the first that is committed wins.
+async fn withdraw(
+    State(handle): State<Handle>,
+    Path(request_id): Path<RequestId>,
+) -> Result<NoContent, Problem> {
+    find(&handle, request_id).await?;
+    let mut unit = handle.saga_unit(SagaId(request_id.0)).await?;
+    let cancelled = RequestCancelled { request_id, reason: "it was withdrawn".to_owned() };
+    match unit.abort::<RequestHandling>(cancelled).await? {
+        Abort::Aborted | Abort::AlreadyAborted => {
+            unit.commit().await?;
+            Ok(NoContent)
+        }
+        Abort::TooLate => Err(Problem::conflict("the request is confirmed")),
+    }
+}
+
+async fn find(handle: &Handle, request_id: RequestId) -> Result<Request, Problem> {
+    let row = sqlx::query_as::<_, (String, Option<String>)>(
+        "select state, reason from request where request_id = $1",
+    );
+    let row = row.bind(request_id.0).fetch_optional(handle.db()).await?;
+    let (state, reason) =
+        row.ok_or_else(|| Problem::not_found(format!("there is no request {request_id}")))?;
+    Ok(Request { request_id, state, reason })
+}
