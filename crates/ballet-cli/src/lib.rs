@@ -208,11 +208,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs the command on a thread of its own, because the main thread has a smaller stack.
+/// Runs the command on a thread of the runtime, because the main thread has a smaller stack.
 fn start(args: Args) -> anyhow::Result<Done> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let command = std::thread::spawn(move || runtime.block_on(run(args)));
-    command.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    runtime.block_on(async { tokio::spawn(run(args)).await? })
 }
 
 async fn run(args: Args) -> anyhow::Result<Done> {

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
 use ballet::core::{EventType, Key, Role};
 use ballet_ops::sagas::{KeyIs, KeyedSagas, ending, keyed};
-use ballet_stream::{Filter, Record, Start};
+use ballet_stream::{Filter, Start};
 use uuid::Uuid;
 
 use crate::exit::usage;
@@ -109,7 +109,7 @@ impl Named {
                 let mut is_partial = !away.is_empty();
                 if sagas.is_empty() {
                     let filter = Filter { sagas: vec![digits.clone()], ..Filter::default() };
-                    is_partial |= add_of_journal(&mut sagas, filter, |_| true, options).await;
+                    is_partial |= add_of_journal(&mut sagas, filter, None, options).await;
                 }
                 return Ok(Found { sagas, is_partial });
             }
@@ -128,8 +128,7 @@ impl Named {
             // The name of an event is a pattern without wildcards.
             let types = names.into_iter().filter_map(|name| name.parse().ok()).collect();
             let filter = Filter { types, ..Filter::default() };
-            let has_key = |record: &Record| key.is_in(record.event_type(), &record.body);
-            is_partial |= add_of_journal(&mut sagas, filter, has_key, options).await;
+            is_partial |= add_of_journal(&mut sagas, filter, Some(&key), options).await;
         }
         Ok(Found { sagas, is_partial })
     }
@@ -160,15 +159,15 @@ fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
     }))
 }
 
-/// Adds the sagas of the events of the journal that are meant. Returns whether it could not be read, which
+/// Adds the sagas of the events of the journal, those that have the key. Returns whether it could not be read, which
 /// was said.
 async fn add_of_journal(
     sagas: &mut BTreeSet<Uuid>,
     filter: Filter,
-    is_meant: impl Fn(&Record) -> bool,
+    key: Option<&KeyIs>,
     options: &GlobalOptions,
 ) -> bool {
-    match of_journal(filter, is_meant, options).await {
+    match of_journal(filter, key, options).await {
         Ok(found) => {
             sagas.extend(found);
             false
@@ -182,7 +181,7 @@ async fn add_of_journal(
 
 async fn of_journal(
     filter: Filter,
-    is_meant: impl Fn(&Record) -> bool,
+    key: Option<&KeyIs>,
     options: &GlobalOptions,
 ) -> Result<BTreeSet<Uuid>> {
     let range = Range::until_the_end();
@@ -192,7 +191,7 @@ async fn of_journal(
         match feed.next().await? {
             Ok(record) if record.is_dead_letter() => {}
             Ok(record) => {
-                if is_meant(&record) {
+                if key.is_none_or(|key| key.is_in(record.event_type(), &record.body)) {
                     sagas.extend(record.saga().and_then(|saga| Uuid::try_parse(saga).ok()));
                 }
             }

@@ -61,26 +61,37 @@ pub struct KeyedSagas {
 ///
 /// `databases` names each service with its database.
 pub async fn keyed(databases: &[(String, PgConnectOptions)], key: &KeyIs) -> KeyedSagas {
-    in_all(databases, async |db| of_ledger(db, key).await).await
+    in_all(databases, Search::Key(key)).await
 }
 
 /// Finds the sagas whose ids end with these digits.
 ///
 /// `databases` names each service with its database.
 pub async fn ending(databases: &[(String, PgConnectOptions)], digits: &str) -> KeyedSagas {
-    let digits = digits.to_lowercase();
-    in_all(databases, async |db| Ok(recorded::ending(db, &digits).await?.into_iter().collect()))
-        .await
+    in_all(databases, Search::Ending(&digits.to_lowercase())).await
 }
 
-async fn in_all(
-    databases: &[(String, PgConnectOptions)],
-    find: impl AsyncFn(&mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error>,
-) -> KeyedSagas {
+/// What is looked for.
+#[derive(Clone, Copy)]
+enum Search<'a> {
+    Key(&'a KeyIs),
+    Ending(&'a str),
+}
+
+impl Search<'_> {
+    async fn find(self, db: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+        match self {
+            Self::Key(key) => of_ledger(db, key).await,
+            Self::Ending(digits) => Ok(recorded::ending(db, digits).await?.into_iter().collect()),
+        }
+    }
+}
+
+async fn in_all(databases: &[(String, PgConnectOptions)], search: Search<'_>) -> KeyedSagas {
     let mut sources = Sources::open(databases).await;
     let (mut sagas, mut lost) = (BTreeSet::new(), Vec::new());
     for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], find(db)).await {
+        match answered(&[*options], search.find(db)).await {
             Ok(found) => sagas.extend(found),
             Err(why) => lost.push((*service, why)),
         }
