@@ -193,7 +193,8 @@ impl<'a> Explainer<'a> {
                 parts.flat_map(|part| part.sagas.iter().map(move |saga| (part.service, saga)));
             let (owner, saga) =
                 owned.find(|(service, saga)| saga.saga == *name && saga.owner == *service)?;
-            let is_of_saga = |row: &&RecordedRow| saga.steps.iter().any(|step| step.name == row.step);
+            let is_of_saga =
+                |row: &&RecordedRow| saga.steps.iter().any(|step| step.name == row.step);
             let ran: Vec<&str> =
                 rows.get(owner)?.iter().filter(is_of_saga).map(|row| &*row.step).collect();
             let ran_in = saga.versions_with(ran.iter().copied());

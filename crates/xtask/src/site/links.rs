@@ -1,8 +1,9 @@
 //! The links of a page, and what they point at.
 
-use pulldown_cmark::{Event, Parser, Tag};
+use pulldown_cmark::{Event, Options, Parser, Tag};
 
-use super::page::OPTIONS;
+/// The Markdown of the repository's pages.
+pub(crate) const OPTIONS: Options = Options::ENABLE_TABLES;
 
 /// A link or picture of a page.
 pub(crate) struct Link {

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html as markup};
+use pulldown_cmark::{CowStr, Event, HeadingLevel, Parser, Tag, TagEnd, html as markup};
 
-use super::links::{self, Target};
+use super::links::{self, OPTIONS, Target};
 
-pub(crate) const OPTIONS: Options = Options::ENABLE_TABLES;
 const PRODUCT: &str = "ballet";
 /// The first page.
 const README: &str = "README.md";
