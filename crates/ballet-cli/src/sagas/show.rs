@@ -169,7 +169,7 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
             None if act == Act::Retried.name() => "a call to the outside",
             None => "a message without a type",
         };
-        let id = id::short(&message_id.to_string());
+        let id = id::short(message_id.to_string());
         let ago = ui::ago(Some(*at), now);
         let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
         ui::print(&format!("{what} ({id}) of {service}: {act} by {by} {ago} ago{why}"));

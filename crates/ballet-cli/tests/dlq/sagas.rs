@@ -249,7 +249,8 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
                      shipment, tracking";
         assert!(unknown.err.contains(there), "{unknown:?}");
         let wrong = shop.ballet(&["sagas", command, "order"]).await.ends_with(2);
-        assert!(wrong.err.contains("expected a saga's id, or KEY=VALUE"), "{wrong:?}");
+        let ways = "expected a saga's id, the last eight digits of it or more, or KEY=VALUE";
+        assert!(wrong.err.contains(ways), "{wrong:?}");
     }
 
     // A saga that no ledger knows: its first event is a dead letter.

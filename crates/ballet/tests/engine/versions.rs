@@ -21,7 +21,7 @@ use ballet_stage::{Servers, wait_until};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -475,8 +475,15 @@ async fn all_ended_as_they_began(upgrade: &Upgrade, wanted: &BTreeMap<Uuid, &str
     assert_eq!(freed, i64::try_from(refused_late).expect("few"));
     let returned = upgrade.world.count("border", "ballet.ledger where entry = 'undone'").await;
     assert_eq!(returned, i64::try_from(number("Carless", &second)).expect("few"));
-    let dead = upgrade.world.seen().await.into_iter().filter(|m| m["exchange"] == "dead").count();
-    assert_eq!(dead, 0, "each message found a release that knows it");
+    let (dead, seen): (Vec<Value>, Vec<Value>) =
+        upgrade.world.seen().await.into_iter().partition(|m| m["exchange"] == "dead");
+    // What a process that was killed had published comes again as a copy, maybe to an older release.
+    let is_copy = |letter: &&Value| {
+        let id = &letter["properties"]["message_id"];
+        seen.iter().filter(|m| m["properties"]["message_id"] == *id).count() > 1
+    };
+    let lost: Vec<&Value> = dead.iter().filter(|letter| !is_copy(letter)).collect();
+    assert!(lost.is_empty(), "each message found a release that knows it: {lost:#?}");
 }
 
 #[tokio::test]

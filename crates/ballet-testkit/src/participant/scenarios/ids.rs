@@ -28,7 +28,8 @@ pub(crate) async fn old(mut world: World<'_>) -> Result<(), Wrong> {
     let days = |days: i64| id_of(SignedDuration::from_hours(24 * days));
     let wrong = [
         (Reason::TooOldToDeduplicate, World::new_id(), days(-8)),
-        (Reason::SagaTooOld, days(-91), World::new_id()),
+        // A saga is forgotten after 90 days at the earliest: a ledger may go by whole weeks.
+        (Reason::SagaTooOld, days(-104), World::new_id()),
         (Reason::ClockAhead, World::new_id(), id_of(SignedDuration::from_hours(1))),
     ];
     let trigger = world.trigger_type();

@@ -11,7 +11,7 @@ use ballet_store::partitions::{cover, make};
 use ballet_store::upkeep::chores::Chores;
 use ballet_store::upkeep::expired_rows;
 use ballet_store::upkeep::old_partitions;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::PgPool;
 use tokio::sync::watch;
 
@@ -78,6 +78,8 @@ pub(crate) struct PartitionKeeper {
 pub(crate) async fn keep(keeper: PartitionKeeper, mut stopping: watch::Receiver<bool>) {
     let mut tidying = Backoff::new(AGAIN, EVERY);
     loop {
+        // Taken first: a look at the database may find that days have passed since.
+        let begun = keeper.time.clock.now();
         let (made, tidied) = tokio::select! {
             done = async { (make_ahead(&keeper).await, tidy(&keeper).await) } => done,
             () = stopped(&mut stopping) => return,
@@ -96,16 +98,16 @@ pub(crate) async fn keep(keeper: PartitionKeeper, mut stopping: watch::Receiver<
             EVERY
         };
         tokio::select! {
-            () = passed(&keeper.time.clock, pause) => {}
+            () = passed(&keeper.time.clock, begun, pause) => {}
             () = stopped(&mut stopping) => return,
         }
     }
 }
 
-/// Returns when this much time has passed, by the shared clock or by the time that this process was
-/// running. A machine that was suspended for days is due at once.
-async fn passed(clock: &Clock, pause: Duration) {
-    let (begun, due) = (clock.now(), Instant::now() + pause);
+/// Returns when this much time has passed, since `begun` by the shared clock or from now on by the time that
+/// this process was running. A machine that was suspended for days is due at once.
+async fn passed(clock: &Clock, begun: Timestamp, pause: Duration) {
+    let due = Instant::now() + pause;
     let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
     while Instant::now() < due && clock.now().duration_since(begun) < pause {
         tokio::time::sleep(LOOK.min(due.saturating_duration_since(Instant::now()))).await;

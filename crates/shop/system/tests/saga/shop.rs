@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ballet::core::{Part, topology};
+use ballet::core::{Entity as _, Part, topology};
 use ballet::{Clock, Running, Service, Settings};
 use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet_store::copies::fills;
 use ballet_testkit::Collector;
 use jiff::SignedDuration;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
+use shop_events::catalog::Product;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::gateway::{EVERYTHING, Gateway};
@@ -108,7 +110,7 @@ impl Shop {
         self.known(sku, 1).await;
     }
 
-    /// Waits until those who sell a product know this version of it.
+    /// Waits until those who sell a product know this version of it, and have a whole copy of the products.
     pub(crate) async fn known(&self, sku: &str, version: i64) {
         for reader in ["orders", "cart"] {
             wait_until(&format!("{reader} to know {sku}"), SOON, || async {
@@ -116,7 +118,8 @@ impl Shop {
                 let known = "select count(*) > 0 from ballet.copy where id = $1 and version >= $2";
                 let known = sqlx::query_scalar(known).bind(sku).bind(version);
                 let known: bool = known.fetch_one(&mut db).await?;
-                Ok::<_, sqlx::Error>(known.then_some(()))
+                let is_filled = fills::is_filled(&mut db, Product::NAME).await?;
+                Ok::<_, sqlx::Error>((known && is_filled).then_some(()))
             })
             .await
             .expect("a copy");

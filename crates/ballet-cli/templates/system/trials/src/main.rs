@@ -12,7 +12,7 @@ use ballet_trials::{
     Attempt, Audit, Begun, Case, End, Operation, Report, Seen, ServiceProgram, Site, Trial, seen,
     send_until_answered,
 };
-use my_service::events::{RequestAnswered, RequestConfirmed, RequestId};
+use my_service::events::{RequestAnswered, RequestConfirmed, RequestId, RequestOverdue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -76,6 +76,11 @@ impl Trial for Requests {
         let site = Arc::clone(site);
         let request = move || makes_a_request(Arc::clone(&site));
         Ok(vec![Operation::does("make a request", request).needs("my_service").followed()])
+    }
+
+    fn unreachable(&self, _service: &str, point: &str) -> Option<&'static str> {
+        let overdue = point.contains(RequestOverdue::TYPE.name());
+        overdue.then_some("every request is answered before its deadline")
     }
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
