@@ -31,7 +31,7 @@ pub struct Scope {
 #[derive(Debug)]
 pub struct Repeatable {
     system: System,
-    /// The types of sagas, by their places in [`Seen::types`].
+    /// The types of sagas, by their places in [`SeenSaga::types`].
     places: HashMap<&'static str, usize>,
     /// The events that services publish after requests, each with what a replay lacks then.
     requested: HashMap<&'static str, Lack>,
