@@ -315,12 +315,13 @@ async fn observe(place: &Place, env: &[(String, String)], target: &Path) {
     };
     let management = Management::at(value("BALLET_MANAGEMENT_URL"), value("BALLET_VHOST"));
     let key = "front_desk.request_answered.v1";
+    // It does not say of which request it is.
     let properties = json!({ "type": key, "content_type": "application/json" });
     let published = management.expect("an address").publish("events", key, &properties, "{}").await;
     assert!(published.expect("published"), "{key} reaches nobody");
     wait_until("the dead letter", PATIENCE, || async {
         match ballet(&["dlq", "list", "-o", "json"]).await {
-            (Some(0), said) if said.contains("wrong_shape") => Ok(Some(())),
+            (Some(0), said) if said.contains("no_correlation_id") => Ok(Some(())),
             other => Err(format!("{other:?}")),
         }
     })
