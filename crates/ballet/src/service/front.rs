@@ -33,7 +33,6 @@ impl Front {
     ) -> Result<Self, StartError> {
         let (waits, waits_for) = watch::channel(None);
         let health = Health { waits_for, parts: Arc::new(OnceLock::new()) };
-        recorder::install();
         let routes = health::router(health.clone(), recorder::rendered, own_routes.clone());
         let (failed, asked_to_stop) = (frame.failed.clone(), frame.asked_to_stop.clone());
         let served = serve::serve(&mut frame.http, listen, routes, failed, asked_to_stop);

@@ -127,6 +127,8 @@ impl Service {
         let (database, bounded) = pool::database(&settings, &hosts, frame.stopping.clone());
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
         let time = Time::new(self.clock.clone(), limits.clock_skew / 5);
+        // What is counted before it is nowhere.
+        recorder::install();
         metrics::begin(&self.participant.part());
 
         let front = self.open_front(&mut frame, &settings, &database, &time, &spans, gateway);
