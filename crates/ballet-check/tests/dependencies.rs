@@ -130,12 +130,15 @@ const fn below(layer: Layer) -> &'static [Layer] {
         Outside => &[Library, Framework, OpenApi],
         Access => &[OpenApi, Events],
         Ops => &[Core, Fault, Amqp, Stream, Store, Framework],
-        Stage => &[Amqp, Framework, Ops],
+        Stage => &[Amqp, Store, Framework, Ops],
         Testkit => &[Core, Fault, Amqp, Store, Framework, Ops, Check, Stage],
         Service => &[Core, Library, Framework, OpenApi, Outside, Events, Access],
         System => &[Core, Library, Store, Framework, OpenApi, Outside, Ops, Events, Service, Check],
         Rig => &[Store, Framework, Ops, Outside, Events, Stage, Testkit],
-        Command => &[Core, Library, Amqp, Stream, Store, Framework, Ops, Check, Stage, Program],
+        // `ballet participant try` is the testkit's suite.
+        Command => {
+            &[Core, Library, Amqp, Stream, Store, Framework, Ops, Check, Stage, Testkit, Program]
+        }
         Load | Program => &[
             Core, Fault, Amqp, Stream, Store, Framework, OpenApi, Outside, Ops, Library, Events,
             Service, System, Check, Stage, Gateway, Load, Program,
