@@ -12,7 +12,7 @@ const DANGEROUS: [&str; 7] = [
     ".commit().await",
     "session.publish(",
     "session.ack(",
-    "match step.call(",
+    "match handlers.call(",
     "copies::send(&engine",
     ".commit()).await",
     "calls::note_failures(&engine",

@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(write["requestBody"]["content"]["application/json"]["schema"], note);
         let statuses: Vec<&String> =
             write["responses"].as_object().expect("answers").keys().collect();
-        assert_eq!(statuses, ["200", "400", "413", "415", "422", "503"]);
+        assert_eq!(statuses, ["200", "400", "413", "415", "422", "500", "503"]);
     }
 
     #[test]
