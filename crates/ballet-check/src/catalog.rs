@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ballet_core::{EventType, Key, System};
+use ballet_core::{EventType, Key, System, TelemetryType};
 use schemars::Schema;
 use serde_json::Value;
 
@@ -15,6 +15,7 @@ pub struct Catalog {
     /// The shared types of the events' fields, by name.
     pub(crate) values: BTreeMap<String, Shape>,
     keys: Vec<(EventType, Key)>,
+    pub(crate) telemetry: Vec<(TelemetryType, Shape)>,
 }
 
 /// Why the events and the declarations do not make a catalog.
@@ -70,7 +71,31 @@ impl Catalog {
             .map(|(name, schema)| (name.clone(), Shape::read(schema, &definitions)))
             .filter(|(_, shape)| !shape.is_scalar())
             .collect();
-        Ok(Self { events, values, keys: Vec::new() })
+        Ok(Self { events, values, keys: Vec::new(), telemetry: Vec::new() })
+    }
+
+    /// Adds telemetry, with the shared types of its fields. What is there already stays.
+    #[must_use]
+    pub fn with_telemetry(
+        mut self,
+        entries: impl IntoIterator<Item = (TelemetryType, Schema)>,
+    ) -> Self {
+        for (telemetry, schema) in entries {
+            if self.telemetry.iter().any(|(known, _)| known.name() == telemetry.name()) {
+                continue;
+            }
+            let schema = schema.to_value();
+            let definitions: BTreeMap<String, Value> =
+                schema["$defs"].as_object().cloned().unwrap_or_default().into_iter().collect();
+            for (name, value) in &definitions {
+                let shape = Shape::read(value, &definitions);
+                if !shape.is_scalar() && !self.values.contains_key(name) {
+                    self.values.insert(name.clone(), shape);
+                }
+            }
+            self.telemetry.push((telemetry, Shape::read(&schema, &definitions)));
+        }
+        self
     }
 
     /// Adds the business keys of events.

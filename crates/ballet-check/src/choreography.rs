@@ -7,7 +7,6 @@ use ballet_core::{Graph, StepKind};
 
 use crate::markdown::{code, codes, table};
 use crate::mermaid;
-use crate::roles::in_order;
 
 /// The page of all sagas of a system. `made_by` is the command that generates it.
 #[must_use]
@@ -32,6 +31,17 @@ pub fn page(graph: &Graph, made_by: &str) -> String {
         page += "\n## Outside of sagas\n\n";
         page += &table(["service", "projection", "event"], &projections);
     }
+    let readers: Vec<[String; 3]> = graph
+        .system()
+        .parts
+        .iter()
+        .flat_map(|part| part.readers.iter().map(|one| (part.service, one)))
+        .map(|(service, one)| [code(service), code(one.name), code(one.reads)])
+        .collect();
+    if !readers.is_empty() {
+        page += "\n## Telemetry\n\n";
+        page += &table(["service", "reader", "telemetry"], &readers);
+    }
     let copies: Vec<[String; 4]> = graph
         .system()
         .parts
@@ -49,7 +59,7 @@ pub fn page(graph: &Graph, made_by: &str) -> String {
 }
 
 fn section(page: &mut String, graph: &Graph, saga: &str) {
-    let nodes = in_order(graph, saga);
+    let nodes = graph.in_order(saga);
     let Some(any) = nodes.first() else { return };
     // Writing to a string cannot fail.
     write!(
@@ -112,7 +122,7 @@ fn section(page: &mut String, graph: &Graph, saga: &str) {
             )
             .ok();
         }
-        let rows: Vec<_> = in_order(&graph, saga).iter().map(row).collect();
+        let rows: Vec<_> = graph.in_order(saga).iter().map(row).collect();
         let header = ["service", "step", "kind", "trigger", "done", "refused", "compensated"];
         page.push_str(&table(header, &rows));
     }
@@ -129,7 +139,7 @@ fn row(node: &Node<'_>) -> [String; 7] {
     [
         code(node.service),
         code(step.name),
-        if step.calls_outside { format!("{kind}, calls outside") } else { kind.to_owned() },
+        format!("{kind}{}", step.runs.note()),
         trigger,
         code(step.done),
         codes(step.refused),

@@ -1,6 +1,6 @@
 //! A small shop as a flowchart and as a page.
 
-use ballet_core::{EventType, Part, SagaPart, StepPart, SubscriptionPart, System, Versions};
+use ballet_core::{EventType, Part, Runs, SagaPart, StepPart, SubscriptionPart, System, Versions};
 
 use super::*;
 
@@ -13,17 +13,7 @@ const SHORT: EventType = EventType::in_saga("inventory.stock_short.v1");
 const RELEASED: EventType = EventType::in_saga("inventory.stock_released.v1");
 
 fn step(name: &'static str, kind: StepKind, on: EventType, done: EventType) -> StepPart {
-    StepPart {
-        name,
-        kind,
-        on: vec![on],
-        done,
-        refused: None,
-        compensated: None,
-        compensated_by: Vec::new(),
-        calls_outside: false,
-        versions: Versions::ALL,
-    }
+    StepPart::new(name, kind, vec![on], done)
 }
 
 fn part(service: &'static str, steps: Vec<StepPart>) -> Part {
@@ -50,7 +40,7 @@ fn graph() -> Graph {
     };
     let pick = StepPart {
         compensated: Some(RELEASED),
-        calls_outside: true,
+        runs: Runs::CallsOutside,
         versions: Versions::ALL,
         ..step("pick", StepKind::Pivot, RESERVED, PICKED)
     };

@@ -163,7 +163,7 @@ impl Contracts {
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = rules::of_system(&self.system);
-        problems.extend(self.contracts.iter().flat_map(rules::of_keys));
+        problems.extend(self.contracts.iter().flat_map(rules::of_contract));
         problems.extend(bodies::problems(&self.system, &self.contracts));
         problems
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use ballet_core::topology::TELEMETRY;
 use ballet_core::{EventType, Graph, Key, Role};
 
 use crate::catalog::Catalog;
@@ -40,6 +41,7 @@ pub fn page(graph: &Graph, catalog: &Catalog, made_by: &str) -> String {
     for (event, shape) in &catalog.events {
         section(&mut page, graph, catalog, (*event, shape));
     }
+    telemetry(&mut page, graph, catalog);
     if !catalog.values.is_empty() {
         page += "\n## Values\n\nThe types of the fields above.\n";
     }
@@ -73,6 +75,51 @@ fn section(
         writeln!(page, "- Its keys: {}.", keys.join(", ")).ok();
     }
     page.push_str(&content(shape));
+}
+
+/// What is measured, and who reads it.
+fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog) {
+    if catalog.telemetry.is_empty() {
+        return;
+    }
+    page.push_str(
+        "\n## Telemetry\n\nWhat is measured often and matters in sum ([telemetry](../telemetry.md)). It belongs to no \
+         saga, and the journal does not have it. Its name and the number of its stream are the routing key on the \
+         exchange `telemetry`.\n",
+    );
+    for (telemetry, shape) in &catalog.telemetry {
+        let (name, parts) = (telemetry.name(), &graph.system().parts);
+        let publishes =
+            parts.iter().filter(|part| part.telemetry.iter().any(|one| one.name() == name));
+        let publishers: Vec<_> = publishes.map(|part| part.service).collect();
+        // Writing to a string cannot fail.
+        write!(page, "\n### {name}\n\n{}\n\n", paragraph(&shape.meaning)).ok();
+        writeln!(page, "- Published by {}.", codes(publishers)).ok();
+        for part in parts {
+            for reader in part.readers.iter().filter(|one| one.reads.name() == name) {
+                let (service, name) = (part.service, reader.name);
+                let line = if reader.in_memory {
+                    format!("- Followed by each process of `{service}`, as `{name}`.")
+                } else {
+                    format!("- Read by `{service}`, its reader `{name}`.")
+                };
+                writeln!(page, "{line}").ok();
+            }
+        }
+        let (first, last) =
+            (telemetry.routing_key(0), telemetry.routing_key(telemetry.partition_count() - 1));
+        let streams = match telemetry.partition_count() {
+            1 => format!("One stream, `{TELEMETRY}.{first}`"),
+            many => format!("{many} streams, `{TELEMETRY}.{first}` to `{TELEMETRY}.{last}`"),
+        };
+        let days = match telemetry.days() {
+            1 => "a day".to_owned(),
+            days => format!("{days} days"),
+        };
+        let megabytes = telemetry.bytes() / 1_000_000;
+        writeln!(page, "- {streams}. Each keeps {days}, or {megabytes} MB if that is less.").ok();
+        page.push_str(&content(shape));
+    }
 }
 
 fn published_by(graph: &Graph, event: EventType) -> String {

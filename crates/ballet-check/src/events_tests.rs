@@ -1,6 +1,6 @@
 //! The table and the page of a small system.
 
-use ballet_core::{Part, SubscriptionPart, System};
+use ballet_core::{Part, ReaderPart, SubscriptionPart, System, TelemetryType};
 use schemars::{Schema, json_schema};
 
 use super::*;
@@ -58,6 +58,29 @@ fn the_page_says_who_does_what_with_an_event() {
         "- No service consumes it; the journal keeps it.\n",
         "| `why` | text | yes | Why \\| not. |\n",
         "`make pages`",
+    ] {
+        assert!(page.contains(part), "{part:?} is missing in:\n{page}");
+    }
+}
+
+#[test]
+fn the_page_says_who_reads_telemetry_and_how_long_it_is_kept() {
+    let beat = TelemetryType::new("orders.beat.v1").partitions(4).kept_days(2);
+    let mut system = graph().system().clone();
+    system.parts[0].telemetry = vec![beat];
+    let reader = ReaderPart { name: "pulse", reads: beat, in_memory: false };
+    system.parts.push(Part { service: "nurse", readers: vec![reader], ..Part::default() });
+    let graph = Graph::new(system);
+    let schema = json_schema!({
+        "type": "object", "description": "A beat.", "required": ["at"],
+        "properties": {"at": {"type": "string", "description": "When."}},
+    });
+    let page = page(&graph, &catalog(&graph).with_telemetry([(beat, schema)]), "make pages");
+    for part in [
+        "### orders.beat.v1\n\nA beat.\n",
+        "- Published by `orders`.\n- Read by `nurse`, its reader `pulse`.\n",
+        "- 4 streams, `telemetry.orders.beat.v1.0` to `telemetry.orders.beat.v1.3`. Each keeps 2 days",
+        "| `at` | text | yes | When. |\n",
     ] {
         assert!(page.contains(part), "{part:?} is missing in:\n{page}");
     }

@@ -12,6 +12,7 @@
 //! | what a change of contracts breaks, and whom | [`diff::Diff`] |
 //! | alarms for Prometheus, and a board for Grafana | [`alarms::rules`], [`alarms::board()`] |
 //! | the JSON Schema of each event, as a file of its own | [`schemas::text`] |
+//! | the event that says what a person has compensated by hand | [`solved_event::body`] |
 //! | the contracts of a system, read from their files and checked | [`Contracts`] |
 //!
 //! The same declarations always give the same bytes.
@@ -34,6 +35,7 @@ pub mod mermaid;
 mod roles;
 mod schema;
 pub mod schemas;
+pub mod solved_event;
 mod takes;
 pub mod validate;
 

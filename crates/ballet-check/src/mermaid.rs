@@ -6,8 +6,6 @@ use std::fmt::Write;
 use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, StepKind};
 
-use crate::roles::in_order;
-
 /// The border colours of the services. They can be distinguished on light and dark pages.
 const COLOURS: [&str; 8] =
     ["#3b82f6", "#10b981", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16", "#f97316"];
@@ -16,7 +14,7 @@ const COLOURS: [&str; 8] =
 /// dotted.
 #[must_use]
 pub fn flowchart(graph: &Graph, saga: &str) -> String {
-    let nodes = in_order(graph, saga);
+    let nodes = graph.in_order(saga);
     let mut chart = Chart { text: "flowchart TD\n".to_owned(), nodes: &nodes };
     chart.outside_triggers();
     chart.steps();
@@ -63,7 +61,7 @@ impl Chart<'_> {
             let (open, close) = shape(node.step.kind);
             let kind = node.step.kind.as_str();
             let (service, step) = (node.service, node.step.name);
-            let outside = if node.step.calls_outside { ", calls outside" } else { "" };
+            let outside = node.step.runs.note();
             self.line(format_args!(
                 "{}{open}\"<b>{service}</b><br/>{step}<br/><i>{kind}{outside}</i>\"{close}",
                 id(node)

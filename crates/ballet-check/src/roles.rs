@@ -1,6 +1,5 @@
 //! Which services publish and consume an event, and what for.
 
-use ballet_core::graph::Node;
 use ballet_core::{CopyPart, EventType, Graph, Part, System};
 
 /// A service that consumes an event, and what for.
@@ -77,21 +76,4 @@ pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<Consumer> {
         asked.for_each(|share| add(Purpose::Share(share.entity)));
     }
     found
-}
-
-/// The steps of a saga in the order in which they can happen.
-pub(crate) fn in_order<'a>(graph: &'a Graph, saga: &str) -> Vec<Node<'a>> {
-    let nodes = graph.nodes(saga);
-    let mut depths = vec![0_usize; nodes.len()];
-    // The longest path has at most this many steps. A circle ends there, too.
-    for _ in 0..nodes.len() {
-        for at in 0..nodes.len() {
-            let causes =
-                (0..nodes.len()).filter(|c| nodes[at].step.on.contains(&nodes[*c].step.done));
-            depths[at] = causes.map(|cause| depths[cause] + 1).max().unwrap_or(0);
-        }
-    }
-    let mut order: Vec<usize> = (0..nodes.len()).collect();
-    order.sort_by_key(|at| depths[*at]);
-    order.into_iter().map(|at| nodes[at]).collect()
 }

@@ -36,6 +36,8 @@ enum Layer {
     /// What a system is made of, for tools and whole-system tests.
     System,
     Check,
+    /// The operators' web page.
+    Console,
     /// A running system: servers, environments, processes.
     Stage,
     Testkit,
@@ -87,10 +89,11 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
         ["crates", "ballet"] => (Layer::Framework, None),
         ["crates", "ballet-openapi"] => (Layer::OpenApi, None),
         ["crates", "ballet-ops"] => (Layer::Ops, None),
-        ["crates", "paging" | "ballet-signature"] => (Layer::Library, None),
+        ["crates", "paging" | "search" | "values" | "ballet-signature"] => (Layer::Library, None),
         ["crates", "gateway"] => (Layer::Gateway, None),
-        ["crates", "outside"] => (Layer::Outside, None),
+        ["crates", "outside" | "cards"] => (Layer::Outside, None),
         ["crates", "ballet-check"] => (Layer::Check, None),
+        ["crates", "ballet-console"] => (Layer::Console, None),
         ["crates", "ballet-stage"] => (Layer::Stage, None),
         ["crates", "ballet-testkit"] => (Layer::Testkit, None),
         ["crates", "ballet-cli"] => (Layer::Command, None),
@@ -121,34 +124,37 @@ const fn below(layer: Layer) -> &'static [Layer] {
     match layer {
         Core | Fault | Library => &[],
         Gateway => &[Library],
-        Events | Check => &[Core],
+        Check => &[Core],
+        Events => &[Core, Library],
         Amqp => &[Core, Fault],
         Stream => &[Core, Amqp],
         Store => &[Core, Fault, Amqp],
         Framework => &[Core, Fault, Amqp, Store, Library],
         OpenApi => &[Framework],
-        Outside => &[Library, Framework, OpenApi],
+        Outside => &[Library, Framework, OpenApi, Outside],
         Access => &[OpenApi, Events],
-        Ops => &[Core, Fault, Amqp, Stream, Store, Framework],
+        Ops => &[Core, Fault, Amqp, Stream, Store, Framework, Check],
+        Console => &[Core, Amqp, Stream, Store, Framework, Ops, Check],
         Stage => &[Amqp, Store, Framework, Ops],
-        Testkit => &[Core, Fault, Amqp, Store, Framework, Ops, Check, Stage],
+        Testkit => &[Core, Fault, Amqp, Store, Framework, OpenApi, Ops, Check, Stage],
         Service => &[Core, Library, Framework, OpenApi, Outside, Events, Access],
         System => &[Core, Library, Store, Framework, OpenApi, Outside, Ops, Events, Service, Check],
         Rig => &[Store, Framework, Ops, Outside, Events, Stage, Testkit],
         // `ballet participant try` is the testkit's suite.
-        Command => {
-            &[Core, Library, Amqp, Stream, Store, Framework, Ops, Check, Stage, Testkit, Program]
-        }
+        Command => &[
+            Core, Library, Amqp, Stream, Store, Framework, Ops, Check, Console, Stage, Testkit,
+            Program,
+        ],
         Load | Program => &[
             Core, Fault, Amqp, Stream, Store, Framework, OpenApi, Outside, Ops, Library, Events,
-            Service, System, Check, Stage, Gateway, Load, Program,
+            Service, System, Check, Console, Stage, Gateway, Load, Program,
         ],
     }
 }
 
 /// What the tests of any layer may use: they bring up servers, make processes die, read the broker
 /// and look at whole systems.
-const FOR_TESTS: [Layer; 10] = [
+const FOR_TESTS: [Layer; 11] = [
     Layer::Store,
     Layer::Stage,
     Layer::Testkit,
@@ -157,6 +163,7 @@ const FOR_TESTS: [Layer; 10] = [
     Layer::Amqp,
     Layer::Ops,
     Layer::Check,
+    Layer::Console,
     Layer::System,
     Layer::Gateway,
 ];

@@ -1,39 +1,10 @@
 //! `ballet`: the command for a system of choreographed sagas. Operators repair it: dead letters,
 //! unpublished events, stuck sagas, copies, the broker's topology. Authors begin it and check it.
 
-mod asyncapi;
-mod audit;
-mod cargo;
-mod catalog;
-mod check;
-mod contract;
-mod copies;
-mod dead_letters;
-mod diagram;
-mod dlq;
-mod doctor;
-mod exit;
-mod id;
-mod inbox;
-mod input;
-mod interventions;
-mod lost;
-mod manual;
-mod moment;
-mod new;
-mod options;
-mod outbox;
-mod participant;
-mod publish;
-mod rehearse;
-mod restore;
-mod sagas;
-mod stream;
-mod systems;
-mod topology;
-mod trials;
-mod ui;
-mod validate;
+mod author;
+mod base;
+mod operator;
+mod tester;
 
 use std::process::ExitCode;
 
@@ -43,8 +14,17 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::exit::Done;
-use crate::options::GlobalOptions;
+use crate::author::{
+    asyncapi, catalog, check, contract, diagram, id, manual, new, participant, trials, validate,
+};
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+use crate::base::{exit, systems, ui};
+use crate::operator::{
+    audit, console, copies, coverage, dlq, doctor, inbox, outbox, restore, sagas, telemetry,
+    topology,
+};
+use crate::tester::{publish, rehearse, stream};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -81,12 +61,21 @@ enum Command {
     /// A script that completes this command's words in a shell
     #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
     Completions(manual::CompletionsArgs),
+    /// The operators' web page: what hangs, where and why
+    #[command(after_help = console::EXAMPLES)]
+    Console(Box<console::Args>),
     /// Contracts as files: written from a service's program, and what changed between two versions
     #[command(subcommand)]
     Contract(contract::Command),
     /// Copies that services keep of each other's entities
     #[command(subcommand)]
     Copies(copies::Command),
+    /// Which steps, refusals, compensations, deadlines and retries were ever seen: what has never run comes first
+    #[command(after_help = coverage::EXAMPLES)]
+    Coverage(coverage::Args),
+    /// Readers of telemetry: how far they are, what they missed; rewind one
+    #[command(subcommand)]
+    Telemetry(telemetry::Command),
     /// Kill each service while customers come: what still works for them?
     #[command(disable_help_flag = true)]
     Degradation(trials::Args),
@@ -173,7 +162,10 @@ impl Command {
             Self::Topology(command) => command.needs_contracts(),
             Self::Asyncapi(_)
             | Self::Catalog(_)
+            | Self::Console(_)
             | Self::Copies(_)
+            | Self::Coverage(_)
+            | Self::Telemetry(_)
             | Self::Diagram(_)
             | Self::Dlq(_)
             | Self::Doctor(_)
@@ -225,8 +217,11 @@ async fn run(args: Args) -> anyhow::Result<Done> {
         Command::Chaos(given) => trials::run("chaos", &given),
         Command::Check => check::run(&args.options),
         Command::Completions(given) => manual::completions(&given, Args::command()),
+        Command::Console(given) => Box::pin(console::run(&given, &args.options)).await,
         Command::Contract(command) => contract::run(&command, &args.options),
         Command::Copies(command) => Box::pin(copies::run(command, &args.options)).await,
+        Command::Coverage(given) => Box::pin(coverage::run(&given, &args.options)).await,
+        Command::Telemetry(command) => Box::pin(telemetry::run(command, &args.options)).await,
         Command::Degradation(given) => trials::run("degradation", &given),
         Command::Demo(given) => trials::run("demo", &given),
         Command::Diagram(given) => diagram::run(&given),

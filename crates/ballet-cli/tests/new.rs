@@ -1,6 +1,7 @@
 //! `ballet new`: a second workspace, outside of this one, with services of its own. It is built and
 //! tested as it is written, and the command works on it while it runs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -86,22 +87,35 @@ fn edit(file: &Path, from: &str, to: &str) {
     fs::write(file, text.replace(from, to)).expect("written");
 }
 
-/// Builds with the target directory of this workspace. A further package gives the dependencies the
-/// features that they are built with here, so that most of them need not be built again.
-fn share_build(place: &Place, workspace: &str) -> PathBuf {
+/// Builds with the target directory of this workspace. A further package gives all dependencies the features
+/// that they are built with here, so that none of them is built again.
+async fn share_build(place: &Place, workspace: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let manifest = fs::read_to_string(root.join("Cargo.toml")).expect("a manifest");
-    let (_, dependencies) = manifest.split_once("[workspace.dependencies]").expect("dependencies");
-    let dependencies = dependencies.split("\n[").next().expect("a section");
-    let external = |line: &&str| line.contains(" = ") && !line.contains("path = ");
-    let mut lines: Vec<String> = dependencies.lines().filter(external).map(str::to_owned).collect();
-    add_features(&root, &mut lines);
+    let edges = ["--edges", "normal,dev,no-proc-macro", "--prefix", "none"];
+    let tree = [&["tree", "--workspace", "--locked", "--format", "{p}|{f}"], &edges[..]].concat();
+    let (code, tree) = said_by(place.command(CARGO, &tree, "").current_dir(root)).await;
+    assert_eq!(code, Some(0), "{tree}");
+    let mut features = BTreeMap::<(&str, &str), BTreeSet<&str>>::new();
+    for line in tree.lines().filter(|line| !line.contains(" (/")) {
+        let Some((package, of_it)) = line.split_once('|') else { continue };
+        let Some((name, version)) = package.split_once(" v") else { continue };
+        let version = version.split(' ').next().unwrap_or_default();
+        let of_it = of_it.trim_end_matches(" (*)").split(',').filter(|feature| !feature.is_empty());
+        features.entry((name, version)).or_default().extend(of_it);
+    }
+    assert!(features.len() > 100, "{tree}");
+    let mut text =
+        "[package]\nname = \"shared\"\nedition = \"2024\"\n\n[dependencies]\n".to_owned();
+    for (number, ((name, version), features)) in features.iter().enumerate() {
+        // Of some there are two versions.
+        text += &format!(
+            "of_{number} = {{ package = {name:?}, version = \"={version}\", default-features = false, \
+             features = {features:?} }}\n",
+            features = features.iter().collect::<Vec<_>>()
+        );
+    }
     let package = place.at(workspace).join("shared");
     fs::create_dir_all(package.join("src")).expect("a directory");
-    let text = format!(
-        "[package]\nname = \"shared\"\nedition = \"2024\"\n\n[dependencies]\n{}\n",
-        lines.join("\n")
-    );
     fs::write(package.join("Cargo.toml"), text).expect("written");
     fs::write(package.join("src/lib.rs"), "").expect("written");
     edit(&place.at(workspace).join("Cargo.toml"), "\"trials\", ", "\"trials\", \"shared\", ");
@@ -109,27 +123,6 @@ fn share_build(place: &Place, workspace: &str) -> PathBuf {
     edit(&trials, "[dependencies]\n", "[dependencies]\nshared = { path = \"../shared\" }\n");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory");
     target.to_owned()
-}
-
-/// Adds the features that single packages here ask of a dependency besides the others'.
-fn add_features(root: &Path, lines: &mut [String]) {
-    for folder in ["crates", "crates/shop", "examples"] {
-        for entry in fs::read_dir(root.join(folder)).expect("a directory").flatten() {
-            let Ok(text) = fs::read_to_string(entry.path().join("Cargo.toml")) else { continue };
-            for line in text.lines() {
-                let Some((package, features)) =
-                    line.split_once(" = { workspace = true, features = [")
-                else {
-                    continue;
-                };
-                let features = features.split(']').next().unwrap_or_default();
-                let of_package = |line: &&mut String| line.starts_with(&format!("{package} = "));
-                for line in lines.iter_mut().filter(of_package) {
-                    *line = line.replacen("features = [", &format!("features = [{features}, "), 1);
-                }
-            }
-        }
-    }
 }
 
 /// Starts the demo, and waits for the variables that it gives to a shell.
@@ -183,10 +176,14 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("harbour is sound: its 2 services, 10 events"), "{said}");
 
+    let locked = ["metadata", "--locked", "--offline", "--format-version", "1"];
+    let (code, said) = said_by(&mut place.command(CARGO, &locked, CLONE)).await;
+    assert_eq!(code, Some(0), "{said}");
+
     let mut formatted = place.command(CARGO, &["fmt", "--check"], CLONE);
     let (code, said) = said_by(&mut formatted).await;
     assert_eq!(code, Some(0), "{said}");
-    let target = share_build(&place, CLONE);
+    let target = share_build(&place, CLONE).await;
     // Without unit tests, of which there are none, only half as many programs are linked.
     let only = ["test", "--offline", "--test", "front_desk", "--test", "pantry"];
     let mut tests = place.command(CARGO, &only, CLONE);

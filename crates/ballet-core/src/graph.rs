@@ -41,6 +41,12 @@ impl Graph {
         node::nodes(&self.system, saga)
     }
 
+    /// The steps of one saga, in the order in which they can happen.
+    #[must_use]
+    pub fn in_order(&self, saga: &str) -> Vec<Node<'_>> {
+        node::in_order(&self.system, saga)
+    }
+
     /// The sagas that an event begins. There may be several: they share their id, and nothing else.
     #[must_use]
     pub fn begun_by(&self, event: EventType) -> BTreeSet<&'static str> {

@@ -17,17 +17,7 @@ const UNPAID: EventType = EventType::in_saga("payments.capture_failed.v1");
 const REFUNDED: EventType = EventType::in_saga("payments.payment_refunded.v1");
 
 fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -> StepPart {
-    StepPart {
-        name,
-        kind,
-        on: on.to_vec(),
-        done,
-        refused: None,
-        compensated: None,
-        compensated_by: Vec::new(),
-        calls_outside: false,
-        versions: Versions::ALL,
-    }
+    StepPart::new(name, kind, on.to_vec(), done)
 }
 
 fn part(service: &'static str, aborts_on: &[EventType], steps: Vec<StepPart>) -> Part {

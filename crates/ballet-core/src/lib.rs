@@ -7,11 +7,13 @@
 //! | [`id`] | [`MessageId`], [`SagaId`], and a macro for the ids of a domain |
 //! | [`json`] | decodes events: a struct is an object, never an array |
 //! | [`key`] | [`Key`]: a field of an event by which people know what it is about |
+//! | [`telemetry`] | [`Telemetry`]: what is measured often and matters in sum; its streams |
 //! | [`saga`] | [`Saga`]: the name, owner and abort event of a distributed transaction |
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
 //! | [`entity`] | [`Entity`]: a thing that one service owns and others copy; its versions |
 //! | [`part`] | [`Part`]: what one service declares, as data |
 //! | [`versions`] | [`Versions`]: the versions of a saga that a step is of |
+//! | [`personal`] | [`Personal`](personal::Personal): a value that is about a person |
 //! | [`contract`] | [`ServiceContract`]: the same as a file, with the schemas of the events |
 //! | [`topology`] | the broker's exchanges, queues and rights that follow from the declarations |
 //! | [`topology::drift`] | how a running broker differs from them |
@@ -34,9 +36,11 @@ mod lasting;
 pub mod mask;
 mod node;
 pub mod part;
+pub mod personal;
 mod problem;
 pub mod rules;
 pub mod saga;
+pub mod telemetry;
 pub mod topology;
 pub mod trigger;
 pub mod versions;
@@ -50,11 +54,12 @@ pub use graph::Graph;
 pub use id::{MessageId, SagaId};
 pub use key::Key;
 pub use part::{
-    CopyPart, DeadlinePart, Part, SagaPart, SharePart, StepKind, StepPart, SubscriptionPart,
-    System, is_tombstone_of,
+    CopyPart, DeadlinePart, Part, ReaderPart, Runs, SagaPart, SharePart, StepKind, StepPart,
+    SubscriptionPart, System, is_tombstone_of,
 };
 pub use problem::Problem;
 pub use saga::Saga;
+pub use telemetry::{Telemetry, TelemetrySchema, TelemetryType};
 pub use trigger::{AnyEvent, Trigger};
 pub use versions::Versions;
 

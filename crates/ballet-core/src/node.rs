@@ -39,6 +39,23 @@ pub(crate) fn nodes<'a>(system: &'a System, saga: &str) -> Vec<Node<'a>> {
     parts_of(system, saga).flat_map(of_saga).collect()
 }
 
+/// The steps of a saga in the order in which they can happen.
+pub(crate) fn in_order<'a>(system: &'a System, saga: &str) -> Vec<Node<'a>> {
+    let nodes = nodes(system, saga);
+    let mut depths = vec![0_usize; nodes.len()];
+    // The longest path has at most this many steps. A circle ends there, too.
+    for _ in 0..nodes.len() {
+        for at in 0..nodes.len() {
+            let causes =
+                (0..nodes.len()).filter(|c| nodes[at].step.on.contains(&nodes[*c].step.done));
+            depths[at] = causes.map(|cause| depths[cause] + 1).max().unwrap_or(0);
+        }
+    }
+    let mut order: Vec<usize> = (0..nodes.len()).collect();
+    order.sort_by_key(|at| depths[*at]);
+    order.into_iter().map(|at| nodes[at]).collect()
+}
+
 /// The events that begin a saga.
 pub(crate) fn begins(saga: &SagaPart) -> impl Iterator<Item = EventType> {
     let origins = saga.steps.iter().filter(|step| step.kind == StepKind::Origin);

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::EventType;
+use crate::telemetry::TelemetryType;
 use crate::versions::Versions;
 
 /// The part of one service in a system. The graph, the broker's bindings and the documents are made from it.
@@ -23,6 +24,23 @@ pub struct Part {
     pub shares: Vec<SharePart>,
     /// Its copies of others' entities.
     pub copies: Vec<CopyPart>,
+    /// The telemetry that it publishes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub telemetry: Vec<TelemetryType>,
+    /// Its readers of telemetry.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub readers: Vec<ReaderPart>,
+}
+
+/// A service's reader of telemetry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReaderPart {
+    /// The reader's name.
+    pub name: &'static str,
+    /// The telemetry.
+    pub reads: TelemetryType,
+    /// Each process follows all of it in memory: nothing of it is in the database.
+    pub in_memory: bool,
 }
 
 /// A service's part in one saga.
@@ -92,10 +110,51 @@ pub struct StepPart {
     pub compensated: Option<EventType>,
     /// The events that undo one repetition of it: the one whose key the event carries.
     pub compensated_by: Vec<EventType>,
-    /// Whether it calls an outside system.
-    pub calls_outside: bool,
+    /// Where its outcome comes from.
+    pub runs: Runs,
     /// The versions of the saga that it is of.
     pub versions: Versions,
+}
+
+impl StepPart {
+    /// A step that answers from its transaction, without a refusal and a compensation, in all versions.
+    #[must_use]
+    pub fn new(name: &'static str, kind: StepKind, on: Vec<EventType>, done: EventType) -> Self {
+        let (refused, compensated, compensated_by) = (None, None, Vec::new());
+        let (runs, versions) = (Runs::Here, Versions::ALL);
+        Self { name, kind, on, done, refused, compensated, compensated_by, runs, versions }
+    }
+}
+
+/// Where the outcome of a step comes from, and so how long it may take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Runs {
+    /// From the transaction that handles its trigger.
+    #[default]
+    Here,
+    /// From a system outside that it calls.
+    CallsOutside,
+    /// From its own service's rows, when they say that it is over. Until then it is open, by design.
+    StaysOpen,
+}
+
+impl Runs {
+    /// Whether it is in the ledger for a while before it has an outcome.
+    #[must_use]
+    pub const fn is_answered_later(self) -> bool {
+        !matches!(self, Self::Here)
+    }
+
+    /// What documents add to the step's kind.
+    #[must_use]
+    pub const fn note(self) -> &'static str {
+        match self {
+            Self::Here => "",
+            Self::CallsOutside => ", calls outside",
+            Self::StaysOpen => ", stays open",
+        }
+    }
 }
 
 /// What may happen to a step.
@@ -197,6 +256,12 @@ impl Part {
         types
     }
 
+    /// The telemetry that the service publishes or reads, each type once.
+    #[must_use]
+    pub fn uses_telemetry(&self) -> Vec<TelemetryType> {
+        System { name: "", parts: vec![self.clone()] }.telemetry()
+    }
+
     /// The types that the service publishes.
     #[must_use]
     pub fn emits(&self) -> Vec<EventType> {
@@ -230,6 +295,21 @@ pub struct System {
 }
 
 impl System {
+    /// Every type of telemetry that is published or read in the system. What its publisher says of it counts.
+    #[must_use]
+    pub fn telemetry(&self) -> Vec<TelemetryType> {
+        let published = self.parts.iter().flat_map(|part| part.telemetry.iter().copied());
+        let read = self.parts.iter().flat_map(|part| part.readers.iter().map(|one| one.reads));
+        let mut types: Vec<TelemetryType> = Vec::new();
+        for one in published.chain(read) {
+            if !types.iter().any(|known| known.name() == one.name()) {
+                types.push(one);
+            }
+        }
+        types.sort_unstable_by_key(TelemetryType::name);
+        types
+    }
+
     /// The producers outside of the system, each with the types that it may publish.
     #[must_use]
     pub fn foreign_producers(&self) -> Vec<(&'static str, Vec<EventType>)> {

@@ -12,7 +12,7 @@ const DANGEROUS: [&str; 7] = [
     ".commit().await",
     "session.publish(",
     "session.ack(",
-    "match handlers.call(",
+    "=> handlers.call(",
     "copies::send(&engine",
     ".commit()).await",
     "calls::note_failures(&engine",
@@ -32,9 +32,12 @@ fn a_commit_a_publish_an_ack_and_a_call_are_between_two_points() {
                 continue;
             };
             // A search's note in the journal replaces nothing; the next search writes its own. An ack
-            // to a stream removes nothing.
+            // to a stream removes nothing: the journal's reader, and those of telemetry.
             let harmless = ["self.transaction.commit", "run.searched(", "reader.session.ack("];
-            if harmless.iter().any(|code| line.contains(code)) {
+            let of_a_stream = file.components().any(|part| part.as_os_str() == "telemetry");
+            if harmless.iter().any(|code| line.contains(code))
+                || (of_a_stream && line.contains("session.ack("))
+            {
                 continue;
             }
             found[which] += 1;

@@ -48,6 +48,18 @@ impl<O: Owners> Caller<O> {
         self.0
     }
 
+    /// Checks that the caller sees and changes everything.
+    ///
+    /// # Errors
+    ///
+    /// 403 if it is an owner.
+    pub fn must_be_behind(&self) -> Result<(), Problem> {
+        let Some(own) = self.0 else { return Ok(()) };
+        let (name, all) = (O::NAME, O::ALL);
+        let detail = format!("you are signed in as {name} {own}: this needs the scope {all}");
+        Err(Problem::new(StatusCode::FORBIDDEN, detail))
+    }
+
     /// Checks that the caller may make something for this owner, whom a part of the request names.
     ///
     /// # Errors
@@ -103,7 +115,7 @@ fn no_owner<O: Owners>(what: &str) -> Problem {
 
 impl<O: Owners> Takes for Caller<O> {
     fn describe(draft: &mut Draft<'_>) {
-        let when = format!("The credentials are not those of a {}.", O::NAME);
+        let when = format!("The credentials are those of no {}.", O::NAME);
         draft.refuses(StatusCode::FORBIDDEN, &when);
     }
 }

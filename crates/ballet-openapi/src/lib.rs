@@ -56,6 +56,7 @@ mod idempotency_key;
 mod operation;
 mod tagged;
 mod takes;
+mod watchers;
 
 pub use answers::{Accepted, Answers, Created, Either, NoContent};
 pub use api::Api;
@@ -69,5 +70,6 @@ pub use idempotency_key::IdempotencyKey;
 pub use operation::Operation;
 pub use tagged::{Found, Known, New, Tagged, describe_etag};
 pub use takes::Takes;
+pub use watchers::{Changed, History, Limits, Watchers};
 
 pub use serde_json::{Value, json};

@@ -6,8 +6,11 @@
 
 pub mod audit;
 pub mod copies;
+pub mod coverage;
 mod databases;
+pub mod finding;
 pub mod missed;
+pub mod publish;
 pub mod redrive;
 pub mod restored;
 pub mod sagas;

@@ -26,11 +26,13 @@ pub use own_process::OwnProcess;
 pub use processes::{
     children::{Child, Children},
     service::{Launch, ServiceProcess},
+    usage,
 };
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
 pub use servers::{
-    Options, Postgres, Prometheus, RabbitMq, Servers, Target, Version, prometheus, python,
+    Options, Postgres, Prometheus, RabbitMq, Servers, Target, Version, WebBrowser, prometheus,
+    python,
 };
 pub use stage::{Setting, Stage, failed, variables, write_exports};
 pub use tls::{Authority, Identity};

@@ -5,6 +5,8 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use ballet::{Service, Settings};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
@@ -109,6 +111,30 @@ impl OwnProcess {
     /// The operating system refuses.
     pub async fn kill(&mut self) -> Result<()> {
         self.child.kill().await.map_err(machine("kill a process"))
+    }
+
+    /// Stops it without its noticing (SIGSTOP). Its connections stay.
+    ///
+    /// # Errors
+    ///
+    /// It has ended, or the operating system refuses.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal("freeze a process", Signal::STOP)
+    }
+
+    /// Lets it go on (SIGCONT).
+    ///
+    /// # Errors
+    ///
+    /// It has ended, or the operating system refuses.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal("thaw a process", Signal::CONT)
+    }
+
+    fn signal(&self, action: &'static str, signal: Signal) -> Result<()> {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let sent = id.map_or(Err(Errno::SRCH), |id| kill_process(id, signal));
+        sent.map_err(std::io::Error::from).map_err(machine(action))
     }
 
     /// Waits until it has ended by itself.

@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod partitions;
 pub mod process;
 pub mod schema;
+pub mod telemetry;
 pub mod trace;
 pub mod trace_context;
 pub mod upkeep;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
-use ballet_core::{EventType, Key, Part, SagaPart, StepKind, StepPart, System, Versions};
+use ballet_core::{EventType, Key, Part, SagaPart, StepKind, StepPart, System};
 use ballet_stream::{
     Change, Comparison, Difference, Joins, MadeKeys, NewIds, Record, Sagas, Scope, Survey,
 };
@@ -190,17 +190,9 @@ fn letter(run: u128, turned: bool) -> Vec<Record> {
 
 /// The contract of `d`, which waits for both.
 fn post() -> System {
-    let step = StepPart {
-        name: "send_letter",
-        kind: StepKind::Retriable,
-        on: ["c.bought.v1", "b.written.v1"].map(EventType::in_saga).to_vec(),
-        done: EventType::in_saga("d.sent.v1"),
-        refused: None,
-        compensated: None,
-        compensated_by: Vec::new(),
-        calls_outside: false,
-        versions: Versions::ALL,
-    };
+    let on = ["c.bought.v1", "b.written.v1"].map(EventType::in_saga).to_vec();
+    let done = EventType::in_saga("d.sent.v1");
+    let step = StepPart::new("send_letter", StepKind::Retriable, on, done);
     let saga = SagaPart {
         saga: "letter",
         owner: "a",

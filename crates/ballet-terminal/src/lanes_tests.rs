@@ -1,6 +1,6 @@
 //! Tests of the drawing, on a small choreography.
 
-use ballet_core::{Part, SagaPart, StepPart, System, Versions};
+use ballet_core::{Part, SagaPart, StepPart, System};
 use serde_json::json;
 
 use super::*;
@@ -14,19 +14,7 @@ const COMPLETED: EventType = EventType::in_saga("orders.order_completed.v1");
 const CANCELLED: EventType = EventType::in_saga("orders.order_cancelled.v1");
 
 fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -> StepPart {
-    let (refused, compensated, compensated_by) = (None, None, Vec::new());
-    let (on, calls_outside) = (on.to_vec(), false);
-    StepPart {
-        name,
-        kind,
-        on,
-        done,
-        refused,
-        compensated,
-        compensated_by,
-        calls_outside,
-        versions: Versions::ALL,
-    }
+    StepPart::new(name, kind, on.to_vec(), done)
 }
 
 fn graph() -> Graph {

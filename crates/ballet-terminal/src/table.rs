@@ -1,5 +1,5 @@
-//! Tables that fit the terminal. One that is too wide is folded: a row takes several lines, and all
-//! columns still line up.
+//! Tables that fit the terminal. One that is too wide is folded: a row takes several lines, as far as there is
+//! something in them, and all columns still line up.
 
 use std::fmt;
 
@@ -120,7 +120,10 @@ impl Table {
         let header: Vec<Cell> = header.collect();
         let mut text = String::new();
         for row in std::iter::once(&header).chain(&self.rows) {
-            for (number, line) in lines.iter().enumerate() {
+            // Lines at the end of a folded row that would have nothing in them.
+            let is_there = |at: &usize| row.get(*at).is_some_and(|cell| cell.text != NONE);
+            let used = lines.iter().rposition(|line| line.iter().any(|(at, _)| is_there(at)));
+            for (number, line) in lines.iter().take(used.unwrap_or(0) + 1).enumerate() {
                 let indent = if number == 0 { 0 } else { INDENT };
                 self.draw_line(row, line, indent, most, &mut text);
             }

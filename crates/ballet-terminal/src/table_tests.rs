@@ -63,8 +63,7 @@ saga                                  service      for  reason
 0193f7a0-0000-7000-8000-000000000001  payments  12 min  failed
   the card processor at https://cards.example/authorizations?currency=EUR
   answered 500
-商品   1                              orders       9 s  not_yet
-  –";
+商品   1                              orders       9 s  not_yet";
     assert_eq!(uncoloured(&table().draw(Some(80))), expected.trim_start());
 }
 

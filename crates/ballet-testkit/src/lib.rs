@@ -8,6 +8,8 @@
 #[doc(hidden)]
 pub mod advice;
 mod collector;
+#[doc(hidden)]
+pub mod logged;
 pub mod memory;
 pub mod openapi;
 pub mod participant;
@@ -18,5 +20,5 @@ mod test_system;
 pub mod wire;
 
 pub use collector::{Collected, Collector};
-pub use sound::{assert_contract, assert_sound};
+pub use sound::{assert_contract, assert_contracts_say_all, assert_described, assert_sound};
 pub use test_system::TestSystem;

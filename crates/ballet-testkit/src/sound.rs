@@ -5,6 +5,9 @@ use std::path::Path;
 
 use ballet::core::{Problem, ServiceContract, System, rules};
 use ballet_check::Contracts;
+use ballet_openapi::Document;
+
+use crate::openapi::lint;
 
 /// Checks what the services of a system declare: that each event has somebody who publishes it, each
 /// refusal somebody who acts on it, that a saga can be taken back until it is decided, and all other
@@ -60,6 +63,46 @@ pub fn assert_contract(folder: impl AsRef<Path>, contract: &ServiceContract) {
         Ok(contracts) => assert_no_problems(contracts.system().name, &contracts.problems()),
         Err(error) => panic!("the contracts in {} cannot be read: {error}", folder.display()),
     }
+}
+
+/// Checks that the contracts of a system's services, read from their files, are what the code declares: each part with
+/// all its events, and who else may publish them.
+///
+/// # Panics
+///
+/// With the first that differs.
+pub fn assert_contracts_say_all(contracts: &[ServiceContract], system: &System) {
+    assert_eq!(contracts.len(), system.parts.len(), "the contracts of {}", system.name);
+    for (contract, part) in contracts.iter().zip(&system.parts) {
+        let read = serde_json::from_str::<ServiceContract>(&contract.text());
+        let read = read.unwrap_or_else(|error| panic!("{}: {error}", part.service));
+        assert_eq!(read.part().as_ref(), Ok(part));
+        let schemas = read.schemas().unwrap_or_else(|error| panic!("{}: {error}", part.service));
+        for event in [part.emits(), part.consumes()].concat() {
+            let known = schemas.iter().find(|(known, _)| *known == event);
+            let (known, _) = known.unwrap_or_else(|| panic!("no schema of {event}"));
+            let is_same = known.role() == event.role()
+                && known.foreign_producers() == event.foreign_producers();
+            assert!(is_same, "{event}");
+        }
+    }
+}
+
+/// Checks that each service of a system describes its HTTP routes, and that clients can be generated from it.
+///
+/// # Panics
+///
+/// With what is missing or wrong.
+pub fn assert_described(documents: &[(&str, Document)], system: &System) {
+    for (service, document) in documents {
+        assert_eq!(document.mistakes(), [""; 0], "{service}");
+        let read = serde_json::from_str(&document.text());
+        assert_eq!(lint(&read.unwrap_or_default()), [""; 0], "{service}");
+    }
+    let mut services: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
+    services.sort_unstable();
+    let documented: Vec<&str> = documents.iter().map(|(service, _)| *service).collect();
+    assert_eq!(documented, services);
 }
 
 fn assert_no_problems(system: &str, problems: &[Problem]) {

@@ -48,8 +48,10 @@ pub struct TestSystem {
 }
 
 impl TestSystem {
-    /// Starts these services. `test` is a part of the names of the virtual host and the databases.
+    /// Starts these services. `test` is a part of the names of the virtual host and the databases. What the services
+    /// warn of is shown when the test fails, unless the process has a subscriber of its own.
     pub async fn new(test: &str, services: Vec<Service>) -> Self {
+        show_warnings();
         let parts = services.iter().map(Service::part).collect();
         let servers = Servers::shared().await.expect("servers");
         let mut system = Self::prepared_on(servers, test, parts).await;
@@ -318,6 +320,13 @@ impl TestSystem {
         }
         self.env.close().await.expect("closed");
     }
+}
+
+/// Warnings and errors go to the output of the test.
+fn show_warnings() {
+    let lines = tracing_subscriber::fmt().with_test_writer().without_time().with_ansi(false);
+    // From the second test on there is one.
+    drop(lines.with_max_level(tracing::Level::WARN).try_init());
 }
 
 /// What the services with these parts need on the broker, and their names.

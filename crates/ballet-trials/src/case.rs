@@ -5,7 +5,7 @@
 pub struct Case<C> {
     /// The name in reports.
     pub name: &'static str,
-    /// The number of such customers in a hundred.
+    /// The number of such customers in a hundred. With 0, `chaos --case` alone lets them come.
     pub share: u32,
     /// What [`Trial::play`](crate::Trial::play) is told.
     pub what: C,
@@ -25,7 +25,8 @@ pub fn mix(shares: &[u32], count: u32) -> Vec<usize> {
     let wanted = usize::try_from(count).unwrap_or(usize::MAX);
     let mut all: Vec<usize> = Vec::new();
     for (kind, share) in shares.iter().enumerate().skip(1) {
-        let some = (count * share / 100).max(1);
+        // A share of 0 is a case that comes only when it is asked for.
+        let some = if *share == 0 { 0 } else { (count * share / 100).max(1) };
         all.extend((0..some).map(|_| kind));
     }
     all.truncate(wanted);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,11 +12,15 @@ use anyhow::{Context, Result, bail};
 use ballet::Clock;
 use ballet_stage::{variables, write_exports};
 use ballet_terminal::{Cell, Table, columns, ui};
+use tokio::sync::watch;
 
 use crate::audit;
 use crate::begun::End;
+use crate::demo_console::{DemoConsole, demo_console};
+use crate::gateway::{GATEWAY, Gateway, drawn_secret};
 use crate::load::{Load, Mix};
 use crate::oracle::{self, Known, Verdict};
+use crate::program::SERVICE;
 use crate::report::show_effects;
 use crate::running::long_run::{LongRun, Plan};
 use crate::scene::record::Recorder;
@@ -31,22 +35,28 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The options of `demo`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     /// Exit after the summary, with success only if everything held.
     #[arg(long)]
-    once: bool,
+    pub once: bool,
     /// The number of customers in the summary.
     #[arg(long, default_value_t = 50, value_name = "N",
           value_parser = clap::value_parser!(u32).range(..=100_000))]
-    customers: u32,
+    pub customers: u32,
     /// Keep the services' logs after the demo.
     #[arg(long)]
-    keep: bool,
+    pub keep: bool,
 }
 
-pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
+/// Shows a system at work.
+///
+/// # Errors
+///
+/// It cannot be started, or something hangs.
+pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
-    let plan = Plan::new("demo", subject.env(false));
+    let secret = subject.front().is_some().then(drawn_secret);
+    let plan = Plan { secret, ..Plan::new("demo", subject.env(false)) };
     let run = tokio::select! {
         run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
@@ -75,24 +85,40 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
 async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool> {
     run.ready().await?;
     let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
-    let mix = Mix { cases: subject.mix(), rate: RATE, clock: Clock::system(), gateway: None };
+    let gateway = match subject.front() {
+        Some(front) => Some(run.open(&front).await?),
+        None => None,
+    };
+    let mix = Mix { cases: subject.mix(), rate: RATE, clock: Clock::system(), gateway };
     let load = Load::new(run, subject, &recorder, mix)?;
     subject.prepare(&load.site).await?;
     ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
-    for _ in 0..args.customers {
-        // One without an answer is none that ends.
-        load.play().await.ok();
+    let (calm, calmed) = watch::channel(false);
+    let come = async {
+        for _ in 0..args.customers {
+            // One without an answer is none that ends.
+            load.play().await.ok();
+        }
+        calm.send_replace(true);
+        let known = Known::default();
+        let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
+        show(subject, &load, &recorder, &verdict);
+        if !args.once {
+            let _console = around(subject, run, load.site.gateway()).await?;
+            calm.send_replace(false);
+            load.run(Instant::now() + DAY).await?;
+        }
+        Ok(verdict.holds())
+    };
+    let beside = async {
+        let meanwhile = load.meanwhile(Instant::now() + DAY);
+        tokio::try_join!(meanwhile, subject.show(&load.site, calmed))?;
+        std::future::pending().await
+    };
+    tokio::select! {
+        held = come => held,
+        failed = beside => failed,
     }
-    let known = Known::default();
-    let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
-    let held = verdict.holds();
-    show(subject, &load, &recorder, &verdict);
-    if args.once {
-        return Ok(held);
-    }
-    around(run).await?;
-    load.run(Instant::now() + DAY).await?;
-    Ok(held)
 }
 
 /// Prints how the sagas of each case ended, and what must hold.
@@ -118,8 +144,20 @@ fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &Verdict) 
     show_effects(lost, doubled, broken, *rows, unfinished);
 }
 
-/// Prints where the user can look around.
-async fn around(run: &LongRun) -> Result<()> {
+/// Which contracts the command reads, where there are those of several systems.
+fn contracts(system: &str) -> Option<(String, String)> {
+    let here = std::env::current_dir().ok()?;
+    let folders = ["contracts", "docs/contracts"].map(|folder| here.join(folder).join(system));
+    let folder = folders.into_iter().find(|folder| folder.is_dir())?;
+    Some(("BALLET_CONTRACTS".to_owned(), folder.display().to_string()))
+}
+
+/// Prints where the user can look around. The console runs as long as what is returned.
+async fn around(
+    subject: &Subject,
+    run: &LongRun,
+    gateway: Option<&Gateway>,
+) -> Result<Option<DemoConsole>> {
     let endpoints = run.endpoints().await?;
     let audited = endpoints.write(run.logs())?;
     let services = run.services();
@@ -128,6 +166,9 @@ async fn around(run: &LongRun) -> Result<()> {
     let file = run.logs().join(ENV);
     let mut all = variables(&run.stage.env, &services);
     all.push((audit::ENDPOINTS.to_owned(), audited.display().to_string()));
+    let contracts = contracts(subject.system.name);
+    all.extend(contracts.clone());
+    all.extend(gateway.map(shell).into_iter().flatten());
     write_exports(&file, &all)?;
     let link = link(&file)?;
     ui::print(&format!("\n{}", ui::bold("Where to look around, in another terminal")));
@@ -139,13 +180,38 @@ async fn around(run: &LongRun) -> Result<()> {
     for command in ["audit", "sagas list", "sagas stuck", "dlq groups", "topology check"] {
         ui::print(&format!("  cargo ballet {command}"));
     }
+    if gateway.is_some() {
+        ui::print("  curl $GATEWAY_URL/openapi.json");
+        ui::print(
+            "  export TOKEN=$($GATEWAY token $CONFIG --keys $KEYS --subject ID --scopes 'A B')",
+        );
+        ui::print("  curl -H \"Authorization: Bearer $TOKEN\" $GATEWAY_URL/...");
+    }
+    let mut console = None;
+    if let Some((_, folder)) = &contracts {
+        match demo_console(&run.stage, &run.services(), run.logs(), Path::new(folder)).await {
+            Ok(open) => console = Some(open),
+            Err(error) => ui::say(&format!("there is no console: {error:#}")),
+        }
+    }
     ui::print(&format!("\nthe services' logs are in {}", run.logs().display()));
     ui::print("customers go on to come until Ctrl-C; what you kill is started again");
-    Ok(())
+    Ok(console)
+}
+
+/// What a shell needs for the gateway. Its commands are those of this program, as that service.
+fn shell(gateway: &Gateway) -> [(String, String); 4] {
+    [
+        ("GATEWAY_URL", gateway.url.clone()),
+        ("GATEWAY", format!("env {SERVICE}={GATEWAY} {}", gateway.program().display())),
+        ("CONFIG", gateway.config().display().to_string()),
+        ("KEYS", gateway.keys().display().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
 }
 
 /// A path to the file that stays the same from demo to demo.
-fn link(file: &std::path::Path) -> Result<PathBuf> {
+fn link(file: &Path) -> Result<PathBuf> {
     let link = file.ancestors().nth(2).unwrap_or(file).join(ENV);
     // It is that of an earlier demo, or there is none.
     fs::remove_file(&link).ok();

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 /// `SplitMix64`.
 #[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
     /// The dice of one part of a run. Each part has its own, because they draw at their own pace.
-    pub(crate) fn new(seed: u64, part: u64) -> Self {
+    #[must_use]
+    pub fn new(seed: u64, part: u64) -> Self {
         let mut dice = Self(seed ^ part.wrapping_mul(0xd1b5_4a32_d192_ed03));
         dice.next();
         dice
@@ -22,20 +23,23 @@ impl Dice {
     }
 
     /// A number less than `count`, or 0 if `count` is 0.
-    pub(crate) fn below(&mut self, count: usize) -> usize {
+    pub fn below(&mut self, count: usize) -> usize {
         let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.next() % count).unwrap_or_default()
     }
 
-    pub(crate) fn one_in(&mut self, count: usize) -> bool {
+    /// Whether one in so many comes up.
+    pub fn one_in(&mut self, count: usize) -> bool {
         self.below(count) == 0
     }
 
-    pub(crate) fn millis(&mut self, from: u64, to: u64) -> Duration {
+    /// A time between both.
+    pub fn millis(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_millis(from + self.next() % (to - from).max(1))
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+    /// One of them, if there are any.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         from.get(self.below(from.len()))
     }
 

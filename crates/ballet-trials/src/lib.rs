@@ -15,7 +15,7 @@
 //!
 //! | what it works with | read |
 //! |---|---|
-//! | while a customer acts | [`Site`] |
+//! | while a customer acts | [`Site`], [`SiteClient`] |
 //! | in its audit | [`Audit`], [`Endpoints`], [`Report`] |
 
 #![warn(missing_docs)]
@@ -26,7 +26,8 @@ mod case;
 mod chaos;
 mod command;
 mod degradation;
-mod demo;
+pub mod demo;
+mod demo_console;
 mod dice;
 mod endpoints;
 mod gateway;
@@ -50,6 +51,9 @@ pub use ballet_ops::audit::Report;
 pub use begun::{Begun, End};
 pub use case::{Case, mix};
 pub use command::{Command, main, run, served};
+pub use demo::{Args as DemoArgs, run as demo};
+pub use demo_console::{DemoConsole, SAYS as CONSOLE_SAYS, demo_console};
+pub use dice::Dice;
 pub use endpoints::Endpoints;
 pub use gateway::{Front, GATEWAY, Gateway, Program, SECRET, drawn_secret};
 pub use http::send_until_answered;
@@ -59,6 +63,7 @@ pub use placed::{Placed, Sagas};
 pub use program::{SERVICE, ServiceProgram};
 pub use running::run_dir::run_dir;
 pub use scene::{
+    client::{SiteClient, id},
     journal::{Entry, Journal, Witness},
     producer::Producer,
     site::Site,

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ballet::core::{Role, System};
 use ballet::{Clock, EventType, MessageId};
 use ballet_ops::audit::{BrokerSnapshot, Report};
 use futures_util::future::LocalBoxFuture;
 use jiff::SignedDuration;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::begun::{Begun, End};
 use crate::case::{Case, mix};
@@ -100,6 +101,15 @@ impl Subject {
         mix(&shares, 300)
     }
 
+    /// The number of the case with this name.
+    pub(crate) fn case(&self, name: &str) -> Result<usize> {
+        let number = self.cases.iter().position(|case| case.name == name);
+        number.with_context(|| {
+            let names: Vec<_> = self.cases.iter().map(|case| case.name).collect();
+            format!("{} has no case {name:?}; its cases are {names:?}", self.system.name)
+        })
+    }
+
     /// The same with the sagas that take days.
     pub(crate) fn mix_with_those_of_days(&self) -> Vec<usize> {
         let mut all = self.mix();
@@ -160,6 +170,11 @@ impl Subject {
 
     pub(crate) async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
         self.tried.meanwhile(site, until).await
+    }
+
+    /// What the demo shows besides its table.
+    pub(crate) async fn show(&self, site: &Arc<Site>, calm: watch::Receiver<bool>) -> Result<()> {
+        self.tried.show(site, calm).await
     }
 
     /// Variables of all services, with those for a run in which days pass.
@@ -235,6 +250,11 @@ trait Tried: Debug + Send + Sync {
     ) -> LocalBoxFuture<'a, Result<Begun>>;
     fn prepare<'a>(&'a self, site: &'a Site) -> LocalBoxFuture<'a, Result<()>>;
     fn meanwhile<'a>(&'a self, site: &'a Site, until: Instant) -> LocalBoxFuture<'a, Result<()>>;
+    fn show<'a>(
+        &'a self,
+        site: &'a Arc<Site>,
+        calm: watch::Receiver<bool>,
+    ) -> LocalBoxFuture<'a, Result<()>>;
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]);
     fn audit<'a>(&'a self, audit: Audit<'a>) -> LocalBoxFuture<'a, Result<Report>>;
     fn env(&self, days_pass: bool) -> Vec<(&'static str, String)>;
@@ -272,6 +292,14 @@ impl<T: Trial> Tried for Cased<T> {
 
     fn meanwhile<'a>(&'a self, site: &'a Site, until: Instant) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(self.trial.meanwhile(site, until))
+    }
+
+    fn show<'a>(
+        &'a self,
+        site: &'a Arc<Site>,
+        calm: watch::Receiver<bool>,
+    ) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(self.trial.show(site, calm))
     }
 
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]) {

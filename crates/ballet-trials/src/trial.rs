@@ -1,7 +1,7 @@
 //! What a system says about itself so that it can be tried.
 
 use std::fmt::Debug;
-use std::future::{Future, ready};
+use std::future::{Future, pending, ready};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,6 +9,7 @@ use anyhow::Result;
 use ballet::{EventType, MessageId};
 use ballet_ops::audit::Report;
 use jiff::SignedDuration;
+use tokio::sync::watch;
 
 use crate::begun::Begun;
 use crate::case::Case;
@@ -59,6 +60,16 @@ pub trait Trial: Debug + Send + Sync + 'static {
     /// What goes on until then beside the customers.
     fn meanwhile(&self, _site: &Site, _until: Instant) -> impl Future<Output = Result<()>> {
         ready(Ok(()))
+    }
+
+    /// What the demo shows besides its table, such as a page with a map. It goes on until it is dropped. While `calm`
+    /// is true no saga is to begin: what has begun ends, and everything is checked.
+    fn show(
+        &self,
+        _site: &Arc<Site>,
+        _calm: watch::Receiver<bool>,
+    ) -> impl Future<Output = Result<()>> {
+        pending()
     }
 
     /// Sees an event that was published, for the audit. It may come again.
@@ -141,6 +152,8 @@ pub struct Overdue {
     pub without: &'static str,
     /// The reason of the abort.
     pub reason: &'static str,
+    /// The case of a customer who begins one without `without`, and does not wait for what becomes of it.
+    pub case: &'static str,
 }
 
 /// A provider outside that a service plays itself, in a table of its database. Without the table it fails.

@@ -97,10 +97,12 @@
 //! | a step and its compensation | [`Step`], [`Compensate`] |
 //! | a step that takes many messages at once | [`bulk::BulkStep`], [`bulk::BulkCompensate`] |
 //! | a step that calls another system | [`calls::CallStep`], [`calls::CallCompensate`] |
+//! | a step that stays open for hours, until signs of life stop | [`Watch`] |
 //! | the service that decides how a saga ends | [`Owner`], [`OwnerSteps`] |
 //! | a copy of another service's data | [`Participant::copies`], [`Entity`], [`copies`] |
 //! | what another service copies | [`Participant::shares`], [`EntityEvent`] |
 //! | rows that follow from another service's events | [`Projection`] |
+//! | rows that follow from telemetry, such as heartbeats | [`Telemetry`], [`TelemetryReader`], [`Handle::telemetry`] |
 //! | the whole contract of a service | [`Participant`] |
 //! | what a failing handler means | [`Failure`], [`Retry`] |
 //! | HTTP routes | [`Handle`], [`Unit`], [`http`] |
@@ -117,11 +119,13 @@ pub mod http;
 mod lane;
 mod outgoing;
 mod service;
+mod telemetry;
 mod upkeep;
 
 pub use ballet_amqp as amqp;
 pub use ballet_core as core;
 pub use ballet_core::{Entity, EntityEvent, Event, EventType, Key, MessageId, Never, Saga, SagaId};
+pub use ballet_core::{Telemetry, TelemetryType};
 pub use ballet_store::schema::migration::Migration;
 
 pub use declare::handler::clock::Clock;
@@ -129,7 +133,8 @@ pub use declare::handler::failure::{Failure, FailureKind, broken_constraint};
 pub use declare::handler::tx::Tx;
 pub use declare::participant::copies::CopyOf;
 pub use declare::participant::deadline::Due;
-pub use declare::participant::participant::{OwnerSteps, Participant, SagaSteps};
+pub use declare::participant::participant::Participant;
+pub use declare::participant::saga_steps::{OwnerSteps, SagaSteps};
 pub use declare::step::owner::{Abort, Owner};
 pub use declare::step::projection::Projection;
 pub use declare::step::retry::{Delay, Retry};
@@ -138,6 +143,8 @@ pub use declare::step::step::{
     Compensate, CompensateResult, Compensated, Outcome, Step, StepResult, compensated,
     compensated_silently, done, refused,
 };
+pub use declare::step::watch::{Look, Watch, look_now};
+pub use declare::telemetry::{Reading, TelemetryFollower, TelemetryReader};
 pub use declare::text_enum::TextEnum;
 pub use http::unit::{Handle, Unit};
 pub use service::error::StartError;
@@ -145,6 +152,7 @@ pub use service::program::main;
 pub use service::running::Running;
 pub use service::service::Service;
 pub use service::settings::settings::Settings;
+pub use telemetry::publishing::{TelemetryError, TelemetryPublisher};
 
 pub mod bulk {
     //! Steps that take the messages of many sagas at once.

@@ -94,7 +94,7 @@ async fn is_refused(participant: Participant, expected: &str) {
 }
 
 #[tokio::test]
-async fn two_steps_of_one_name_do_not_start() {
+async fn t199_two_steps_of_one_name_do_not_start() {
     let twice =
         warranty().saga::<Fulfillment>(|saga| saga.compensatable(Give).compensatable(GiveAgain));
     is_refused(twice, "warranty has two steps named \"give_warranty\"").await;
@@ -107,7 +107,7 @@ async fn a_plain_event_in_a_saga_does_not_start() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_named_after_another_service_does_not_start() {
+async fn t199_an_event_that_is_named_after_another_service_does_not_start() {
     let foreign = warranty().saga::<Fulfillment>(|saga| saga.compensatable(Insure));
     is_refused(foreign, "warranty publishes orders.order_insured.v1").await;
 }
@@ -178,7 +178,7 @@ async fn a_saga_has_the_owner_that_it_names() {
 }
 
 #[tokio::test]
-async fn all_broken_rules_are_named_at_once() {
+async fn t199_all_broken_rules_are_named_at_once() {
     let wrong = warranty().saga::<Fulfillment>(|saga| {
         saga.compensatable(Give).compensatable(GiveAgain).compensatable(Note)
     });

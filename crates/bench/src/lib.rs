@@ -2,12 +2,16 @@
 //!
 //! [`saga4`] is the work, [`contestants`] are the ways to write it, [`runs`] measures them, and
 //! [`report`] says what is measured and compares the figures. [`search`] measures the shop's catalogue,
-//! [`gateway`] the gateway, and [`stream`] the commands for the stream of all events.
+//! [`gateway`] the gateway, [`stream`] the commands for the stream of all events, [`telemetry`] its readers, [`ranking`]
+//! what streaming's analytics answer, and [`places`] the drivers of rides.
 
 pub mod contestants;
 pub mod gateway;
+pub mod places;
+pub mod ranking;
 pub mod report;
 pub mod runs;
 pub mod saga4;
 pub mod search;
 pub mod stream;
+pub mod telemetry;

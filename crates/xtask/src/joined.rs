@@ -1,24 +1,21 @@
-//! Services that have joined the shop: their contracts lie beside ours, and their code is not in this
+//! Services that have joined a system: their contracts lie beside ours, and their code is not in this
 //! build. The generated files have them, and the demo runs those whose package lies beside ours.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use ballet::core::{EventType, Key, ServiceContract, System};
+use ballet::core::{EventType, Key, ServiceContract, System, TelemetryType};
 use ballet_check::Contracts;
 use schemars::Schema;
 
-const FOLDER: &str = "docs/contracts/shop";
-
-/// The contracts beside ours.
-pub(crate) fn joined(root: &Path) -> Result<Vec<ServiceContract>> {
-    let folder = root.join(FOLDER);
+/// The contracts beside those of a system, which are its own.
+pub(crate) fn joined(root: &Path, system: &System) -> Result<Vec<ServiceContract>> {
+    let folder = root.join("docs/contracts").join(system.name);
     if !folder.exists() {
         return Ok(Vec::new());
     }
-    let own = shop::system();
     let is_own = |contract: &&ServiceContract| {
-        own.parts.iter().any(|part| part.service == contract.service())
+        system.parts.iter().any(|part| part.service == contract.service())
     };
     let contracts = Contracts::read(&folder)?;
     Ok(contracts.contracts().iter().filter(|contract| !is_own(contract)).cloned().collect())
@@ -40,7 +37,7 @@ pub(crate) fn with(mut system: System, joined: &[ServiceContract]) -> Result<Sys
     Ok(system)
 }
 
-/// The schemas of the shop's events, and of those that only these services know.
+/// The schemas of a system's events, and of those that only these services know.
 pub(crate) fn schemas(
     mut known: Vec<(EventType, Schema)>,
     joined: &[ServiceContract],
@@ -55,9 +52,23 @@ pub(crate) fn schemas(
     Ok(known)
 }
 
-/// The business keys of the shop's events, and of those of these services.
-pub(crate) fn keys(joined: &[ServiceContract]) -> Vec<(EventType, Key)> {
-    let own = shop::contracts();
+/// The business keys of a system's events, and of those of these services.
+pub(crate) fn keys(own: &[ServiceContract], joined: &[ServiceContract]) -> Vec<(EventType, Key)> {
     let all = own.iter().chain(joined).filter_map(|contract| contract.keys().ok());
     all.flatten().collect()
+}
+
+/// The telemetry of a system, and that of these services. Its publisher's words come first.
+pub(crate) fn telemetry(
+    own: &[ServiceContract],
+    joined: &[ServiceContract],
+) -> Vec<(TelemetryType, Schema)> {
+    let all = || own.iter().chain(joined);
+    let of = |contract: &ServiceContract| contract.telemetry_schemas().unwrap_or_default();
+    let published = all().flat_map(|contract| {
+        let mut schemas = of(contract);
+        schemas.retain(|(telemetry, _)| telemetry.service() == contract.service());
+        schemas
+    });
+    published.chain(all().flat_map(of)).collect()
 }

@@ -7,6 +7,7 @@ mod house;
 mod joined;
 mod licences;
 mod packages;
+mod picture;
 mod process;
 mod servers;
 mod site;
@@ -22,6 +23,9 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands", version)]
 struct Args {
+    /// The system that a trial is of.
+    #[arg(long, value_enum, default_value_t = systems::Name::Shop)]
+    system: systems::Name,
     #[command(subcommand)]
     command: Command,
 }
@@ -35,8 +39,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Show the shop at work: orders of all kinds, and how they end.
-    Demo(shop_load::demo::Args),
+    /// Show a system at work: customers of all kinds, and how it ends for them.
+    Demo(systems::Demo),
+    /// Write a picture of the page that a demo shows into the docs.
+    Picture(picture::Args),
     #[command(flatten)]
     Trial(trials::Command),
     /// Write the broker's definitions and the generated pages.
@@ -85,10 +91,12 @@ fn main() -> ExitCode {
 }
 
 async fn run() -> ExitCode {
-    let done = match Args::parse().command {
+    let Args { system, command } = Args::parse();
+    let done = match command {
         Command::Bench { args } => Box::pin(bench::run(&args)).await,
         Command::Demo(args) => Box::pin(systems::demo(&args)).await,
-        Command::Trial(command) => Box::pin(trials::run(&systems::shop(), &command)).await,
+        Command::Picture(args) => Box::pin(picture::run(&args)).await,
+        Command::Trial(command) => Box::pin(trials::run(&system.subject(), &command)).await,
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
         Command::Servers(args) => servers::run(&args).await,

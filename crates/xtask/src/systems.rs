@@ -1,30 +1,148 @@
-//! The systems of the project, which the trials are for.
+//! The systems of the project: what files are generated from, and what the trials are for.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Result;
+use ballet::EventType;
+use ballet::core::{ServiceContract, System};
+use ballet_openapi::Document;
 use ballet_stage::{Children, Options, Servers};
 use ballet_terminal::ui;
+use ballet_trials::{Subject, served as service_of};
+use clap::ValueEnum;
+use schemars::Schema;
 use shop_load::{OpenShop, demo};
-
-pub(crate) use shop_load::{served, subject as shop};
 
 use crate::joined;
 use crate::process::cargo::{self, Profile};
 
-/// The demo of the shop, from the programs of its services.
-pub(crate) async fn demo(args: &demo::Args) -> Result<ExitCode> {
-    demo::run(args, open()).await
+/// A system, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Name {
+    Shop,
+    Streaming,
+    Rides,
+}
+
+/// A system, as it describes itself.
+pub(crate) struct Described {
+    pub(crate) system: System,
+    pub(crate) contracts: Vec<ServiceContract>,
+    /// What the HTTP routes of its services take and answer.
+    pub(crate) documents: Vec<(&'static str, Document)>,
+    pub(crate) schemas: Vec<(EventType, Schema)>,
+}
+
+impl Name {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Shop => "shop",
+            Self::Streaming => "streaming",
+            Self::Rides => "rides",
+        }
+    }
+
+    /// What its services declare.
+    pub(crate) fn describe(self) -> Described {
+        match self {
+            Self::Shop => Described {
+                system: shop::system(),
+                contracts: shop::contracts(),
+                documents: shop::documents(),
+                schemas: shop_events::schemas(),
+            },
+            Self::Streaming => Described {
+                system: streaming::system(),
+                contracts: streaming::contracts(),
+                documents: streaming::documents(),
+                schemas: streaming_events::schemas(),
+            },
+            Self::Rides => Described {
+                system: rides::system(),
+                contracts: rides::contracts(),
+                documents: rides::documents(),
+                schemas: rides_events::schemas(),
+            },
+        }
+    }
+
+    /// The system for trials.
+    pub(crate) fn subject(self) -> Arc<Subject> {
+        match self {
+            Self::Shop => shop_load::subject(),
+            Self::Streaming => streaming_load::subject(),
+            Self::Rides => rides_load::subject(),
+        }
+    }
+
+    /// The configuration of its gateway, in the workspace.
+    pub(crate) fn gateway(self) -> String {
+        format!("crates/gateway/{}.toml", self.as_str())
+    }
+
+    /// What its broker needs, in the workspace.
+    pub(crate) fn definitions(self) -> String {
+        match self {
+            Self::Shop => "broker/definitions.json".to_owned(),
+            Self::Streaming | Self::Rides => format!("broker/{}.json", self.as_str()),
+        }
+    }
+}
+
+/// Runs what this process is, if it is one of a trial: a service, or a gateway. No two systems have a service of
+/// one name.
+pub(crate) fn served() -> Option<ExitCode> {
+    let service = std::env::var(ballet_trials::SERVICE).ok()?;
+    let subjects = Name::value_variants().iter().map(|name| name.subject());
+    let has = |subject: &Arc<Subject>| subject.services().contains(&&*service);
+    let subject = subjects.clone().find(has).or_else(|| subjects.clone().next())?;
+    service_of(&subject)
+}
+
+/// The options of `demo`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// The system.
+    #[arg(value_enum, default_value_t = Name::Shop)]
+    system: Name,
+    /// Exit after the summary, with success only if everything held.
+    #[arg(long)]
+    once: bool,
+    /// The number of customers, or orders of the shop, in the summary: 300 in the shop, 50 elsewhere. With 0
+    /// nobody buys anything in the shop, also later: for a replay.
+    #[arg(long, visible_alias = "orders", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(..=100_000))]
+    customers: Option<u32>,
+    /// Keep the services' logs after the demo.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// The demo of a system. That of the shop is made of the programs of its services.
+pub(crate) async fn demo(args: &Demo) -> Result<ExitCode> {
+    let Demo { system, once, customers, keep } = *args;
+    match system {
+        Name::Shop => {
+            let args = demo::Args { once, orders: customers.unwrap_or(300), keep };
+            demo::run(&args, open()).await
+        }
+        other => {
+            let args = ballet_trials::demo::Args { once, customers: customers.unwrap_or(50), keep };
+            Box::pin(ballet_trials::demo::run(&other.subject(), &args)).await
+        }
+    }
 }
 
 /// Builds everything and starts it.
 async fn open() -> Result<OpenShop> {
     ui::say("building the services and the gateway");
     let root = cargo::root();
-    let joined = joined::joined(&root)?;
+    let system = shop::system();
+    let joined = joined::joined(&root, &system)?;
     let packages = demo::packages(&joined::programs(&root, &joined)?);
     let programs = cargo::build(&Children::new()?, Profile::Dev, &packages).await?;
-    let system = joined::with(shop::system(), &joined)?;
+    let system = joined::with(system, &joined)?;
     let servers = Servers::acquire(Options::durable()).await?;
     demo::open(&root, "demo", &programs, &system, servers).await
 }

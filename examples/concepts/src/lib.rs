@@ -8,6 +8,7 @@
 //! | refuse, so that the saga is aborted | [`refuse`] | `hall` |
 //! | call another company under an idempotency key, and take the call back | [`call_outside`] | `cashier` |
 //! | end a saga by its deadline | [`deadline`] | `reservations` |
+//! | stay open until signs of life end | [`watch`] | `screenings` |
 //! | handle many messages with one statement | [`bulk_step`] | `club` |
 //! | share an entity with other services | [`share`] | `programme` |
 //! | keep a copy of another service's entity | [`copy`] | `kiosk` |
@@ -35,3 +36,4 @@ pub mod share;
 pub mod ticket_order;
 pub mod two_versions;
 pub mod upcast;
+pub mod watch;

@@ -169,7 +169,9 @@ impl Management {
             ManagementError::Refused {
                 status: status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
                 ..
-            } => failed(&format!("{status}; the user needs the tag management")),
+            } => failed(&format!(
+                "{status}: the user has another password, or lacks the tag management"
+            )),
             other => failed(&other),
         })
     }

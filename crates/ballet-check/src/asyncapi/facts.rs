@@ -1,6 +1,6 @@
 //! What a service does with an event: the part of it that AsyncAPI has no word for.
 
-use ballet_core::{EventType, Part};
+use ballet_core::{EventType, Part, Runs};
 use serde_json::{Value, json};
 
 /// What the service publishes the event for.
@@ -44,8 +44,10 @@ pub(super) fn of_received(part: &Part, event: EventType) -> Vec<Value> {
             if !others.is_empty() {
                 fact["joined_with"] = json!(others);
             }
-            if step.calls_outside {
-                fact["calls_outside"] = json!(true);
+            match step.runs {
+                Runs::Here => {}
+                Runs::CallsOutside => fact["calls_outside"] = json!(true),
+                Runs::StaysOpen => fact["stays_open"] = json!(true),
             }
             facts.push(fact);
         }

@@ -11,7 +11,7 @@ use crate::diff::promise::Promises;
 use crate::takes::{Doubt, Kind, NotTaken, not_taken};
 
 /// Who publishes, who reads, what, and what does not fit.
-type Key = (String, String, EventType, NotTaken);
+type Key = (String, String, &'static str, NotTaken);
 
 /// Which versions meet: of the publisher, and of the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,22 +33,49 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
             let writes = [&old, &new].map(|all| all.service(publisher)?.writes(event));
             for reader in &both {
                 let reads = [&old, &new].map(|all| all.service(reader)?.reads(event));
-                found.pairs((publisher, reader, event), writes, reads);
+                found.pairs((publisher, reader, event.name()), writes, reads);
             }
             if alone {
                 // Its readers are not known. They may read all that it wrote.
-                found.pairs((publisher, ANYBODY, event), writes, [writes[0], None]);
+                found.pairs((publisher, ANYBODY, event.name()), writes, [writes[0], None]);
             }
         }
         foreign(&old, &new, event, &mut found);
         if alone && !old.is_published(event) {
             for reader in &both {
                 let reads = [&old, &new].map(|all| all.service(reader)?.reads(event));
-                found.pairs((ANYBODY, reader, event), [reads[0], None], reads);
+                found.pairs((ANYBODY, reader, event.name()), [reads[0], None], reads);
             }
         }
     }
+    of_telemetry(&old, &new, alone, &mut found);
     found.0.into_iter().map(|(key, meetings)| change(key, &meetings)).collect()
+}
+
+/// A stream keeps what an older release has published, and readers are rewound.
+fn of_telemetry(old: &Promises, new: &Promises, alone: bool, found: &mut Found) {
+    for name in old.telemetry().into_iter().chain(new.telemetry()).collect::<BTreeSet<_>>() {
+        let both: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
+        let writes_it = |all: &&Promises| {
+            all.services().any(|promise| promise.writes_telemetry(name).is_some())
+        };
+        for publisher in &both {
+            let writes = [old, new].map(|all| all.service(publisher)?.writes_telemetry(name));
+            for reader in &both {
+                let reads = [old, new].map(|all| all.service(reader)?.reads_telemetry(name));
+                found.pairs((publisher, reader, name), writes, reads);
+            }
+            if alone {
+                found.pairs((publisher, ANYBODY, name), writes, [writes[0], None]);
+            }
+        }
+        if alone && !writes_it(&old) {
+            for reader in &both {
+                let reads = [old, new].map(|all| all.service(reader)?.reads_telemetry(name));
+                found.pairs((ANYBODY, reader, name), [reads[0], None], reads);
+            }
+        }
+    }
 }
 
 /// Producers outside of the system write what they were told, and no release of ours changes them.
@@ -57,11 +84,11 @@ fn foreign(old: &Promises, new: &Promises, event: EventType, found: &mut Found) 
     for producer in declared.map_or(&[][..], |event| event.foreign_producers()) {
         let writes = [old.body(event), None];
         let told = [old.body(event), new.body(event)];
-        found.pairs((producer, event.service(), event), writes, told);
+        found.pairs((producer, event.service(), event.name()), writes, told);
         for reader in new.services() {
             let service = reader.part.service;
             let before = old.service(service).and_then(|promise| promise.reads(event));
-            found.pairs((producer, service, event), writes, [before, reader.reads(event)]);
+            found.pairs((producer, service, event.name()), writes, [before, reader.reads(event)]);
         }
     }
 }
@@ -73,7 +100,7 @@ impl Found {
     /// Compares the old and the new publisher with the old and the new reader.
     fn pairs(
         &mut self,
-        (publisher, reader, event): (&str, &str, EventType),
+        (publisher, reader, name): (&str, &str, &'static str),
         writes: [Option<&Value>; 2],
         reads: [Option<&Value>; 2],
     ) {
@@ -88,16 +115,17 @@ impl Found {
             (Meeting::BothNew, compared(writes[1], reads[1])),
         ] {
             for one in found.into_iter().filter(|one| !before.contains(one)) {
-                let key = (publisher.to_owned(), reader.to_owned(), event, one);
+                let key = (publisher.to_owned(), reader.to_owned(), name, one);
                 self.0.entry(key).or_default().insert(meeting);
             }
         }
     }
 }
 
-fn change((publisher, reader, event, one): Key, meetings: &BTreeSet<Meeting>) -> Change {
+fn change((publisher, reader, name, one): Key, meetings: &BTreeSet<Meeting>) -> Change {
     let meets = |meeting| meetings.contains(&meeting);
-    let is_foreign = event.service() != publisher && publisher != ANYBODY;
+    let own = name.split('.').next().unwrap_or_default();
+    let is_foreign = own != publisher && publisher != ANYBODY;
     let (service, advice) = if publisher == reader {
         let advice = format!(
             "{reader} reads it from its ledger and its queue, where the other release wrote it: keep \
@@ -109,13 +137,9 @@ fn change((publisher, reader, event, one): Key, meetings: &BTreeSet<Meeting>) ->
             format!("{publisher} is not released with the system: keep it readable as it was");
         (reader.clone(), advice)
     } else if meets(Meeting::OldReader) && meets(Meeting::BothNew) {
-        let next = event.major() + 1;
-        let advice = format!(
-            "keep it, or publish {}.{}.v{next} beside it until no contract names v{}",
-            event.service(),
-            event.event(),
-            event.major()
-        );
+        let (next, version) = next_major(name);
+        let advice =
+            format!("keep it, or publish {next} beside it until no contract names {version}");
         (publisher.clone(), advice)
     } else if meets(Meeting::OldReader) {
         let advice = format!(
@@ -133,7 +157,7 @@ fn change((publisher, reader, event, one): Key, meetings: &BTreeSet<Meeting>) ->
         (reader.clone(), advice)
     };
     Change {
-        subject: event.name().to_owned(),
+        subject: name.to_owned(),
         field: one.path,
         rule: rule(one.kind),
         what: format!("in what {publisher} writes, {}", one.text),
@@ -141,6 +165,13 @@ fn change((publisher, reader, event, one): Key, meetings: &BTreeSet<Meeting>) ->
         service,
         advice,
     }
+}
+
+/// The name of the next major version, and the last part of this one's: `v1`.
+pub(super) fn next_major(name: &str) -> (String, &str) {
+    let (stem, version) = name.rsplit_once('.').unwrap_or((name, ""));
+    let major: u32 = version.get(1..).and_then(|major| major.parse().ok()).unwrap_or_default();
+    (format!("{stem}.v{}", major + 1), version)
 }
 
 const fn rule(kind: Kind) -> Rule {

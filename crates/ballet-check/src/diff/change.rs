@@ -38,8 +38,10 @@ pub enum Rule {
     Format,
     /// The schemas use words that cannot be compared.
     Unclear,
-    /// An event is published by nobody any more.
+    /// An event, or telemetry, is published by nobody any more.
     NotPublished,
+    /// Telemetry is spread over another number of streams.
+    Partitions,
     /// An event has another role.
     Role,
     /// A producer outside of the system may not publish an event any more.
@@ -80,6 +82,7 @@ impl Rule {
             Self::Format => "format",
             Self::Unclear => "unclear",
             Self::NotPublished => "not_published",
+            Self::Partitions => "partitions",
             Self::Role => "role",
             Self::ProducerRemoved => "producer_removed",
             Self::StepRemoved => "step_removed",
@@ -99,7 +102,8 @@ impl Rule {
     const fn covers(self, other: Self) -> bool {
         match self {
             Self::NotPublished | Self::StepRemoved => matches!(other, Self::Removed),
-            Self::Role
+            Self::Partitions
+            | Self::Role
             | Self::StepTrigger
             | Self::StepOutcome
             | Self::StepCompensation

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ballet_core::personal::PERSONAL;
 use ballet_core::{EventType, Key, Part};
 use serde_json::Value;
 
@@ -18,6 +19,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
             (Some(before), Some(after)) => {
                 let mut list = List { service, found: &mut found };
                 list.events(before, after);
+                list.telemetry(before, after);
                 list.parts(&before.part, &after.part);
             }
             (None, Some(_)) => add(&mut found, service, service, Rule::Added, "the service is new"),
@@ -52,8 +54,8 @@ impl List<'_> {
         add(self.found, self.service, subject, rule, what);
     }
 
-    fn add_field(&mut self, event: EventType, field: &str, rule: Rule, what: &str) {
-        self.add(event.name(), rule, what);
+    fn add_field(&mut self, subject: &str, field: &str, rule: Rule, what: &str) {
+        self.add(subject, rule, what);
         if let Some(change) = self.found.last_mut() {
             change.field = field.to_owned();
         }
@@ -78,7 +80,77 @@ impl List<'_> {
             let (Some(one), Some(other)) = (before.schema(event), after.schema(event)) else {
                 continue;
             };
-            self.body(event, verb(after, event), one, other);
+            self.body(event.name(), verb(after, event), one, other);
+        }
+    }
+
+    fn telemetry(&mut self, before: &Promise, after: &Promise) {
+        let service = self.service;
+        let verb = |promise: &Promise, name: &str| {
+            if promise.writes_telemetry(name).is_some() { "publishes" } else { "reads" }
+        };
+        for was in before.telemetry() {
+            let name = was.name();
+            let Some(is) = after.telemetry().find(|one| one.name() == name) else {
+                let what = format!("{service} {} it no more", verb(before, name));
+                self.add(name, Rule::Removed, &what);
+                continue;
+            };
+            if was.partition_count() != is.partition_count() {
+                self.add(name, Rule::Changed, "it is spread over another number of streams");
+            }
+            // The publisher's word makes the policy.
+            let is_kept_here = after.writes_telemetry(name).is_some();
+            if is_kept_here && (is.days() < was.days() || is.bytes() < was.bytes()) {
+                let what = "its streams keep less: what is older goes, and a reader that is away for longer misses it";
+                self.add(name, Rule::Changed, what);
+            } else if is_kept_here && (is.days(), is.bytes()) != (was.days(), was.bytes()) {
+                self.add(name, Rule::Changed, "its streams keep more");
+            }
+            if let (Some(one), Some(other)) =
+                (before.telemetry_schema(name), after.telemetry_schema(name))
+            {
+                self.body(name, verb(after, name), one, other);
+            }
+        }
+        for is in after.telemetry() {
+            let name = is.name();
+            if before.telemetry().all(|one| one.name() != name) {
+                self.add(name, Rule::Added, &format!("{service} {} it", verb(after, name)));
+            }
+        }
+        self.readers(&before.part, &after.part);
+    }
+
+    fn readers(&mut self, before: &Part, after: &Part) {
+        let find = |part: &Part, name: &str| {
+            part.readers.iter().find(|one| one.name == name).map(|one| one.reads.name())
+        };
+        for reader in &before.readers {
+            let subject = format!("{}.{}", self.service, reader.name);
+            match find(after, reader.name) {
+                None if reader.in_memory => {
+                    self.add(&subject, Rule::Removed, "nothing of it is kept");
+                }
+                None => {
+                    self.add(&subject, Rule::Removed, "the reader is gone, and its place with it");
+                }
+                Some(reads) if reads != reader.reads.name() => {
+                    let what =
+                        format!("it reads {reads}, from its beginning, and not {}", reader.reads);
+                    self.add(&subject, Rule::Changed, &what);
+                }
+                Some(_) => {}
+            }
+        }
+        for reader in after.readers.iter().filter(|one| find(before, one.name).is_none()) {
+            let subject = format!("{}.{}", self.service, reader.name);
+            let what = if reader.in_memory {
+                format!("each process follows {} in memory", reader.reads)
+            } else {
+                format!("a reader of {}, which begins at its beginning", reader.reads)
+            };
+            self.add(&subject, Rule::Added, &what);
         }
     }
 
@@ -130,7 +202,7 @@ impl List<'_> {
     }
 
     /// The fields that come and go, and those that are different.
-    fn body(&mut self, event: EventType, verb: &str, before: &Value, after: &Value) {
+    fn body(&mut self, name: &str, verb: &str, before: &Value, after: &Value) {
         let (one, other) = (bare(before), bare(after));
         if one == other {
             return;
@@ -138,21 +210,21 @@ impl List<'_> {
         let of = if verb == "publishes" { "writes" } else { "reads" };
         let names = |schema: &'_ Value| -> BTreeSet<String> {
             let fields = schema["properties"].as_object().into_iter().flatten();
-            fields.map(|(name, _)| name.clone()).collect()
+            fields.map(|(field, _)| field.clone()).collect()
         };
         let (had, has) = (names(&one), names(&other));
         for field in has.difference(&had) {
             let what = format!("{} {of} a new field `{field}`", self.service);
-            self.add_field(event, field, Rule::Added, &what);
+            self.add_field(name, field, Rule::Added, &what);
         }
         for field in had.difference(&has) {
             let what = format!("{} {of} no field `{field}` any more", self.service);
-            self.add_field(event, field, Rule::Removed, &what);
+            self.add_field(name, field, Rule::Removed, &what);
         }
         let differs = |field: &&String| one["properties"][*field] != other["properties"][*field];
         let mut fields: Vec<&String> = had.intersection(&has).filter(differs).collect();
         let requires = |schema: &Value, field: &str| {
-            schema["required"].as_array().is_some_and(|all| all.iter().any(|name| name == field))
+            schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == field))
         };
         fields.extend(
             had.intersection(&has).filter(|field| {
@@ -161,11 +233,11 @@ impl List<'_> {
         );
         for field in &fields {
             let what = format!("{} {of} `{field}` in another form", self.service);
-            self.add_field(event, field, Rule::Changed, &what);
+            self.add_field(name, field, Rule::Changed, &what);
         }
         if fields.is_empty() && had == has {
             let what = format!("{} {of} its fields in another form", self.service);
-            self.add(event.name(), Rule::Changed, &what);
+            self.add(name, Rule::Changed, &what);
         }
     }
 
@@ -233,7 +305,8 @@ fn bare(schema: &Value) -> Value {
             let kept = object.iter().filter(|(key, value)| {
                 let notes = ["description", "title", "$schema", "examples", "$comment"];
                 // A field may have such a name. Its schema is an object, and a note is not.
-                !notes.contains(&key.as_str()) || value.is_object() || value.is_boolean()
+                !key.starts_with(PERSONAL)
+                    && (!notes.contains(&key.as_str()) || value.is_object() || value.is_boolean())
             });
             Value::Object(kept.map(|(key, value)| (key.clone(), bare(value))).collect())
         }

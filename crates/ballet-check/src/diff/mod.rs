@@ -10,6 +10,7 @@ mod compatible;
 mod events;
 mod promise;
 mod sagas;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -21,8 +22,12 @@ use crate::contracts::Contracts;
 pub use change::{Change, Rule};
 
 /// The rules of a sound choreography that the difference words itself.
-const WORDED_HERE: [&str; 2] =
-    ["every trigger has an emitter", "an event is the same for all services"];
+const WORDED_HERE: [&str; 4] = [
+    "every trigger has an emitter",
+    "an event is the same for all services",
+    "telemetry that is read is published",
+    "reader and publisher of telemetry mean the same streams",
+];
 
 /// The changes between two versions of a system's contracts.
 #[derive(Debug, Default)]
@@ -71,6 +76,7 @@ impl Diff {
     fn breaking(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
         let mut found = bodies::changes(old, new, alone);
         found.extend(events::changes(old, new, alone));
+        found.extend(telemetry::changes(old, new, alone));
         found.extend(sagas::changes(old, new));
         found.extend(versions::changes(old, new));
         together(found)

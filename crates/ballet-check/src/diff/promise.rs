@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use ballet_core::{EventType, Key, Part, ServiceContract};
+use ballet_core::{EventType, Key, Part, ServiceContract, TelemetryType};
 use serde_json::Value;
 
-use crate::bodies::{of, schemas};
+use crate::bodies;
+use crate::bodies::{of, of_name, schemas};
 use crate::contracts::Contracts;
 
 /// One version of a system's contracts.
@@ -18,6 +19,7 @@ pub(super) struct Promise {
     pub(super) part: Part,
     schemas: Vec<(EventType, Value)>,
     keys: Vec<(EventType, Key)>,
+    telemetry: Vec<(TelemetryType, Value)>,
 }
 
 impl Promises {
@@ -27,6 +29,7 @@ impl Promises {
             part: part.clone(),
             schemas: schemas(contract),
             keys: contract.keys().unwrap_or_default(),
+            telemetry: bodies::telemetry(contract),
         };
         Self { services: parts.zip(contracts.contracts()).map(promise).collect() }
     }
@@ -62,6 +65,17 @@ impl Promises {
         named.into_iter().find_map(|promise| promise.schema(event))
     }
 
+    /// The names of all telemetry.
+    pub(super) fn telemetry(&self) -> BTreeSet<&'static str> {
+        self.services().flat_map(Promise::telemetry).map(|one| one.name()).collect()
+    }
+
+    /// The services that read the telemetry.
+    pub(super) fn read_by(&self, telemetry: &str) -> BTreeSet<&'static str> {
+        let reads = self.services().filter(|one| one.reads_telemetry(telemetry).is_some());
+        reads.map(|one| one.part.service).collect()
+    }
+
     /// All events that are named.
     pub(super) fn events(&self) -> BTreeSet<EventType> {
         let all = self.services().flat_map(|promise| &promise.schemas);
@@ -87,6 +101,28 @@ impl Promise {
     /// The events that it names.
     pub(super) fn events(&self) -> impl Iterator<Item = EventType> {
         self.schemas.iter().map(|(event, _)| *event)
+    }
+
+    /// The telemetry that it names, as it declares it.
+    pub(super) fn telemetry(&self) -> impl Iterator<Item = TelemetryType> {
+        self.telemetry.iter().map(|(telemetry, _)| *telemetry)
+    }
+
+    /// The schema of the telemetry.
+    pub(super) fn telemetry_schema(&self, name: &str) -> Option<&Value> {
+        of_name(&self.telemetry, name)
+    }
+
+    /// What it writes of the telemetry.
+    pub(super) fn writes_telemetry(&self, name: &str) -> Option<&Value> {
+        let is_written = self.part.telemetry.iter().any(|one| one.name() == name);
+        self.telemetry_schema(name).filter(|_| is_written)
+    }
+
+    /// What its readers read of the telemetry.
+    pub(super) fn reads_telemetry(&self, name: &str) -> Option<&Value> {
+        let is_read = self.part.readers.iter().any(|one| one.reads.name() == name);
+        self.telemetry_schema(name).filter(|_| is_read)
     }
 
     /// What it writes of the event.

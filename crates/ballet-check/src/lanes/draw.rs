@@ -4,6 +4,7 @@ use std::fmt::{Arguments, Write};
 
 use ballet_core::StepKind;
 
+use crate::lanes::marks::MarksOf;
 use crate::lanes::place::{Frame, Plan, Style};
 use crate::lanes::route::{BOX, HEAD, LANE, LINE, Line, PAD, Routed, height, middle};
 use crate::lanes::text::{escaped, lines};
@@ -48,7 +49,8 @@ impl Picture {
     }
 }
 
-pub(super) fn svg(plan: &Plan, routed: &Routed, saga: &str) -> String {
+/// Draws it: with its own style, or with marks for a page that has one.
+pub(super) fn svg(plan: &Plan, routed: &Routed, saga: &str, marks: Option<MarksOf<'_>>) -> String {
     let lanes = plan.lanes.len().max(LEAST);
     let width = lanes * LANE;
     let notes: Vec<(Style, String)> = plan
@@ -61,12 +63,15 @@ pub(super) fn svg(plan: &Plan, routed: &Routed, saga: &str) -> String {
     let bottom = routed.bottom + MARGIN;
     let (whole, tall) = (width + 2 * MARGIN, bottom + LINE * notes.len() + 3 * MARGIN);
     let mut picture = Picture(String::new());
+    let class = if marks.is_some() { " class=\"lanes\"" } else { "" };
     picture.add(format_args!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-{MARGIN} -{MARGIN} {whole} {tall}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\"{class} viewBox=\"-{MARGIN} -{MARGIN} {whole} {tall}\" \
          width=\"{whole}\" font-family=\"system-ui,sans-serif\" font-size=\"12\" role=\"img\">"
     ));
     picture.add(format_args!("<title>{}: a lane for each service</title>", escaped(saga)));
-    picture.add(format_args!("<style>{STYLE}</style>"));
+    if marks.is_none() {
+        picture.add(format_args!("<style>{STYLE}</style>"));
+    }
     picture.add(format_args!(
         "<rect class=\"ground\" x=\"-{MARGIN}\" y=\"-{MARGIN}\" width=\"{whole}\" height=\"{tall}\"/>"
     ));
@@ -90,10 +95,18 @@ pub(super) fn svg(plan: &Plan, routed: &Routed, saga: &str) -> String {
     routed.lines.iter().for_each(|line| way(&mut picture, line));
     for one in &plan.boxes {
         let (x, y) = (one.lane * LANE + (LANE - BOX) / 2, routed.tops[one.row]);
-        frame(&mut picture, one.frame, (x, y), height(one.lines.len()), colour(one.lane));
+        let tall = height(one.lines.len());
+        let marks = marks.zip(one.step).map(|(of, step)| of(plan.lanes[one.lane], step));
+        if let Some(marks) = &marks {
+            picture.add(format_args!("<a href=\"{}\">", escaped(&marks.link)));
+        }
+        frame(&mut picture, one.frame, (x, y), tall, colour(one.lane));
         for (number, (style, text)) in one.lines.iter().enumerate() {
             let at = (x + BOX / 2, y + PAD + LINE * number + LINE - 4);
             picture.text(at, *style, "middle", text);
+        }
+        if let Some(marks) = &marks {
+            picture.add(format_args!("{}</a>", marks.drawn((x, y + tall))));
         }
     }
     for (number, (style, note)) in notes.iter().enumerate() {

@@ -8,7 +8,6 @@ use crate::lanes::text::lines;
 /// The most characters of a line in a box. Names are bold, and wider.
 const ROOM: usize = 15;
 const NAME: usize = 13;
-use crate::roles::in_order;
 
 /// How a line of a box looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +36,14 @@ pub(super) struct Box {
     pub(super) lines: Vec<(Style, String)>,
     /// The boxes whose events it waits for.
     pub(super) causes: Vec<usize>,
+    /// The step, in the service of the lane.
+    pub(super) step: Option<&'static str>,
+}
+
+impl Box {
+    const fn new(lane: usize, row: usize, frame: Frame, lines: Vec<(Style, String)>) -> Self {
+        Self { lane, row, frame, lines, causes: Vec::new(), step: None }
+    }
 }
 
 /// A picture without measures.
@@ -49,8 +56,9 @@ pub(super) struct Plan {
     pub(super) notes: Vec<(Style, String)>,
 }
 
-pub(super) fn plan(graph: &Graph, saga: &str) -> Plan {
-    let nodes = in_order(graph, saga);
+/// Places the boxes. `below` is the number of lines that each step has below its own.
+pub(super) fn plan(graph: &Graph, saga: &str, below: usize) -> Plan {
+    let nodes = graph.in_order(saga);
     let mut lanes: Vec<&'static str> = Vec::new();
     for node in &nodes {
         if !lanes.contains(&node.service) {
@@ -66,7 +74,8 @@ pub(super) fn plan(graph: &Graph, saga: &str) -> Plan {
         for event in node.step.on.iter().filter(|event| !of_saga(**event)) {
             if publish.iter().all(|(known, _)| known != event) {
                 let named = format!("{} {}", event.service(), event.event());
-                let at = plan.add(lane, 0, Frame::Event, said(Style::Done, "", &named), Vec::new());
+                let lines = said(Style::Done, "", &named);
+                let at = plan.add(Box::new(lane, 0, Frame::Event, lines));
                 publish.push((*event, at));
             }
         }
@@ -74,38 +83,30 @@ pub(super) fn plan(graph: &Graph, saga: &str) -> Plan {
         let causes: Vec<usize> = publish.iter().filter(is_cause).map(|(_, at)| *at).collect();
         let after = causes.iter().map(|at| plan.boxes[*at].row + 1).max().unwrap_or(0);
         let frame = Frame::Step(node.step.kind);
-        let at = plan.add(lane, after, frame, content(node), causes);
+        let mut lines = content(node);
+        lines.extend(vec![(Style::Kind, String::new()); below]);
+        let step = Some(node.step.name);
+        let at = plan.add(Box { causes, step, ..Box::new(lane, after, frame, lines) });
         publish.push((node.step.done, at));
     }
     plan
 }
 
 impl Plan {
-    /// Adds a box to a lane, in this row or the next that is free there.
-    fn add(
-        &mut self,
-        lane: usize,
-        mut row: usize,
-        frame: Frame,
-        lines: Vec<(Style, String)>,
-        causes: Vec<usize>,
-    ) -> usize {
-        while self.boxes.iter().any(|other| (other.lane, other.row) == (lane, row)) {
-            row += 1;
+    /// Adds a box to its lane, in its row or the next that is free there.
+    fn add(&mut self, mut one: Box) -> usize {
+        while self.boxes.iter().any(|other| (other.lane, other.row) == (one.lane, one.row)) {
+            one.row += 1;
         }
-        self.rows = self.rows.max(row + 1);
-        self.boxes.push(Box { lane, row, frame, lines, causes });
+        self.rows = self.rows.max(one.row + 1);
+        self.boxes.push(one);
         self.boxes.len() - 1
     }
 }
 
 fn content(node: &Node<'_>) -> Vec<(Style, String)> {
     let step = node.step;
-    let kind = if step.calls_outside {
-        format!("{}, calls outside", step.kind.as_str())
-    } else {
-        step.kind.as_str().to_owned()
-    };
+    let kind = format!("{}{}", step.kind.as_str(), step.runs.note());
     let mut all = said(Style::Name, "", step.name);
     all.extend(said(Style::Kind, "", &kind));
     all.extend(said(Style::Done, "✓ ", step.done.event()));

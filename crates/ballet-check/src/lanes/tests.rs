@@ -1,6 +1,6 @@
 //! The picture of a small saga, and where its boxes are.
 
-use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System, Versions};
+use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
 
 use super::*;
 use crate::lanes::route::{BOX, LANE, height};
@@ -11,17 +11,7 @@ const HELD: EventType = EventType::in_saga("stock.stock_held.v1");
 const PAID: EventType = EventType::in_saga("orders.order_paid.v1");
 
 fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -> StepPart {
-    StepPart {
-        name,
-        kind,
-        on: on.to_vec(),
-        done,
-        refused: None,
-        compensated: None,
-        compensated_by: Vec::new(),
-        calls_outside: false,
-        versions: Versions::ALL,
-    }
+    StepPart::new(name, kind, on.to_vec(), done)
 }
 
 fn graph() -> Graph {
@@ -45,7 +35,7 @@ fn graph() -> Graph {
 
 #[test]
 fn every_step_is_below_its_causes_in_the_lane_of_its_service() {
-    let plan = place::plan(&graph(), "order");
+    let plan = place::plan(&graph(), "order", 0);
     assert_eq!(plan.lanes, ["orders", "stock"]);
     let places: Vec<(usize, usize)> = plan.boxes.iter().map(|one| (one.lane, one.row)).collect();
     // The event from outside, then place, hold and confirm.
@@ -55,7 +45,7 @@ fn every_step_is_below_its_causes_in_the_lane_of_its_service() {
 
 #[test]
 fn lines_cross_no_box() {
-    let plan = place::plan(&graph(), "order");
+    let plan = place::plan(&graph(), "order", 0);
     let routed = route::route(&plan);
     assert_eq!(routed.lines.len(), 4);
     for line in &routed.lines {
@@ -73,6 +63,20 @@ fn lines_cross_no_box() {
             }
         }
     }
+}
+
+#[test]
+fn marks_are_below_what_each_step_says_and_lead_to_what_they_count() {
+    let marks = |service: &str, step: &str| Marks {
+        link: format!("/sagas?service={service}&step={step}"),
+        rate: "12/min".to_owned(),
+        marks: vec![Mark { class: "stuck", count: 3, says: "stuck" }],
+    };
+    let picture = marked(&graph(), "order", &marks);
+    assert!(!picture.contains("<style>"));
+    assert!(picture.contains("<a href=\"/sagas?service=stock&amp;step=hold\">"));
+    assert_eq!(picture.matches("<title>3 stuck</title>").count(), 3);
+    assert_eq!(picture.matches("12/min").count(), 3);
 }
 
 #[test]

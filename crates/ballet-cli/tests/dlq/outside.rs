@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ballet::calls::CallKey;
-use payments::provider::{
-    Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
-};
+use cards::{Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void};
 use shipping::carrier::{self, Book, Booking, Cancelled, Carrier, Delivered, Parcel};
 
 /// What was done under a key: what, for which order, and about what.

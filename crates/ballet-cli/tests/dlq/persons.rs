@@ -20,6 +20,12 @@ async fn inventory(shop: &Shop) -> PgConnection {
     PgConnection::connect(shop.env.admin_database_url("inventory")).await.expect("a database")
 }
 
+/// From here on retries come as late as everybody's do, and no longer at once as in tests.
+async fn retries_take_their_time(shop: &Shop) {
+    let path = ["policies", shop.env.vhost(), "quick-retries"];
+    shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");
+}
+
 /// What persons have done to the messages of a saga: the act, who, and why.
 async fn acts(shop: &Shop, saga: &str) -> Vec<(String, String, Value)> {
     let shown = shop.ballet(&["sagas", "show", saga, "-o", "json"]).await;
@@ -65,10 +71,8 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     let seen = seen_of(&shop, &saga).await;
     assert!(seen.contains("by bob: it was one mug") && seen.contains("redriven by ada"), "{seen}");
 
-    // What waits for its next attempt is tried again now. It waits for as long as everybody's messages do, so
-    // that there is something to move.
-    let path = ["policies", shop.env.vhost(), "quick-retries"];
-    shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");
+    // What waits for its next attempt is tried again now: there has to be something to move.
+    retries_take_their_time(&shop).await;
     inventory(&shop).await.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
     let retried = Shop::new_id();
     shop.drop(&retried, &checkout().to_string()).await;
@@ -126,5 +130,40 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     alone.env_remove("DATABASE_URL");
     let alone = ended(alone).await.ends_with(0);
     assert!(alone.err.contains("in the journal"), "{alone:?}");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t227_what_was_sent_back_a_moment_ago_is_marked_and_not_advised_again() {
+    let mut shop = Shop::open("sent-back").await;
+    // The message must not have died by itself before the service is stopped.
+    retries_take_their_time(&shop).await;
+    let mut db = inventory(&shop).await;
+    db.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
+    let saga = Shop::new_id();
+    shop.drop(&saga, &checkout().to_string()).await;
+    until_said(&shop, &["sagas", "stuck"], "the warehouse is flooded").await;
+    shop.stop("inventory").await;
+    db.execute("drop trigger trouble on reservation").await.expect("mended");
+    // As if it had been a dead letter, and was redriven: the tests above show that the command notes it.
+    let dead = "update ballet.failure set next_at = null";
+    db.execute(dead).await.expect("dead");
+    let stuck = shop.ballet(&["sagas", "stuck"]).await;
+    assert!(stuck.err.contains("dlq redrive"), "{stuck:?}");
+    let touched = "insert into ballet.intervention (at, act, message_id, saga_id, event_type, done_by) \
+                   select ballet.now(), 'redriven', message_id, saga_id, event_type, 'ada' \
+                   from ballet.failure";
+    db.execute(touched).await.expect("redriven");
+
+    let stuck = shop.ballet(&["sagas", "stuck"]).await;
+    assert!(stuck.out.contains("sent back ") && stuck.out.contains(" s ago"), "{stuck:?}");
+    assert!(!stuck.err.contains("dlq redrive"), "{stuck:?}");
+    let shown = shop.ballet(&["sagas", "show", &saga]).await;
+    assert!(shown.out.contains("it was sent back at"), "{shown:?}");
+    assert!(!shown.out.contains("a dead letter"), "{shown:?}");
+
+    shop.start("inventory", None).await;
+    shop.order_is(&saga, "completed").await;
+    until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
     shop.close().await;
 }

@@ -94,7 +94,12 @@ impl Drawn {
         }
         for row in &rows {
             for (line, at, name) in &places {
-                let cells: Vec<char> = row.get(*line).unwrap_or(&"").chars().collect();
+                // A folded row ends where nothing follows.
+                let Some(cells) = row.get(*line) else {
+                    assert!(*line > 0, "{name:?} in {row:#?} of\n{}", self.text());
+                    continue;
+                };
+                let cells: Vec<char> = cells.chars().collect();
                 let at_of = |place: usize| cells.get(place).copied().unwrap_or(' ');
                 let what = || format!("{name:?} in {row:#?} of\n{}", self.text());
                 if right.contains(name) {

@@ -19,7 +19,7 @@ pub(crate) async fn until_said(shop: &Shop, arguments: &[&str], word: &str) -> S
 }
 
 #[tokio::test]
-async fn t169_a_saga_shows_what_happened_and_what_it_waits_for_since_when() {
+async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when() {
     let mut shop = Shop::open("lanes").await;
     let done = Shop::new_id();
     shop.drop(&done, &checkout().to_string()).await;
@@ -267,5 +267,23 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
     assert!(stuck.contains("no saga is stuck"), "{stuck}");
     let shown = shop.ballet(&["sagas", "show", &key("cart", &lost)]).await.succeeds();
     assert!(shown.contains("has not handled cart.checked_out.v1"), "{shown}");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t169_a_saga_that_has_ended_is_never_shown_with_something_left_to_do() {
+    let shop = Shop::open("torn").await;
+    for _ in 0..6 {
+        for _ in 0..3 {
+            shop.drop(&Shop::new_id(), &checkout().to_string()).await;
+        }
+        let listed = shop.ballet(&["sagas", "list", "-o", "json"]).await.succeeds();
+        let listed: Vec<Value> = serde_json::from_str(&listed).expect("JSON");
+        for saga in listed {
+            let has_ended = saga["last_event"] == "orders.order_completed.v1";
+            assert!(!has_ended || saga["state"] == "completed", "{saga}");
+        }
+    }
+    until_said(&shop, &["sagas", "open"], "no saga is open").await;
     shop.close().await;
 }

@@ -92,7 +92,7 @@ impl Shop {
             ("catalog", _) => catalog::service(),
             ("inventory", _) => inventory::service(),
             ("payments", Some(companies)) => payments::service(companies.clone()),
-            ("payments", None) => payments::service(payments::sandbox::Sandbox::new(
+            ("payments", None) => payments::service(cards::Sandbox::new(
                 settings.database_url.clone().expect("a URL"),
             )),
             ("recommendations", _) => recommendations::service(),

@@ -18,6 +18,17 @@ pub enum ContractError {
     /// An event has no entry under `events`.
     #[error("{0} is used but is not among `events`: add it there, with its role and its schema")]
     NoEvent(String),
+    /// The entry of a telemetry type cannot be right.
+    #[error(
+        "{0:?} does not say a type of telemetry: its name is `<service>.<what>.v<major>`, it has 1 to 64 \
+         partitions, and is kept for a day at least"
+    )]
+    Telemetry(String),
+    /// A telemetry type has no entry under `telemetry`.
+    #[error(
+        "{0} is used but is not among `telemetry`: add it there, with its partitions and its schema"
+    )]
+    NoTelemetry(String),
     /// An event has two entries under `events`.
     #[error("{0} is among `events` twice: remove one")]
     Twice(String),

@@ -10,7 +10,7 @@ use crate::contract::known::Known;
 use crate::event::{EventType, Role};
 use crate::key::Key;
 use crate::lasting::lasting;
-use crate::part::{CopyPart, DeadlinePart, SagaPart, SharePart, StepKind, StepPart};
+use crate::part::{CopyPart, DeadlinePart, Runs, SagaPart, SharePart, StepKind, StepPart};
 use crate::versions::{FIRST, Versions};
 
 /// A service's part in one saga.
@@ -73,6 +73,9 @@ pub(crate) struct StepLines {
     /// Whether it calls an outside system.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) calls_outside: bool,
+    /// Whether it stays open, by design, until its service's rows say that it is over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stays_open: bool,
     /// The first version of the saga that it is of, if it is not of all before `until`.
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub(crate) since: u32,
@@ -206,7 +209,8 @@ impl StepLines {
             refused: part.refused.map(name),
             compensated: part.compensated.map(name),
             compensated_by: names(&part.compensated_by),
-            calls_outside: part.calls_outside,
+            calls_outside: part.runs == Runs::CallsOutside,
+            stays_open: part.runs == Runs::StaysOpen,
             since: part.versions.first(),
             until: part.versions.last(),
         }
@@ -221,13 +225,21 @@ impl StepLines {
             refused: known.maybe(self.refused.as_ref())?,
             compensated: known.maybe(self.compensated.as_ref())?,
             compensated_by: known.events(&self.compensated_by)?,
-            calls_outside: self.calls_outside,
+            runs: self.runs(),
             versions: self.versions(),
         })
     }
 }
 
 impl StepLines {
+    const fn runs(&self) -> Runs {
+        match (self.stays_open, self.calls_outside) {
+            (true, _) => Runs::StaysOpen,
+            (false, true) => Runs::CallsOutside,
+            (false, false) => Runs::Here,
+        }
+    }
+
     fn versions(&self) -> Versions {
         let since = Versions::ALL.since(self.since);
         self.until.map_or(since, |until| since.until(until))

@@ -6,6 +6,7 @@ mod error;
 mod known;
 mod lines;
 mod service_contract;
+mod telemetry_lines;
 
 pub use error::ContractError;
 pub use service_contract::{ServiceContract, schema_text, system};

@@ -11,10 +11,12 @@ use crate::contract::known::Known;
 use crate::contract::lines::{
     CopyLines, EventLines, KeyLines, SagaLines, ShareLines, SubscriptionLines, name, names,
 };
+use crate::contract::telemetry_lines::{KnownTelemetry, ReaderLines, TelemetryLines};
 use crate::event::{EventSchema, EventType};
 use crate::key::Key;
 use crate::lasting::lasting;
 use crate::part::{Part, SubscriptionPart, System};
+use crate::telemetry::{TelemetrySchema, TelemetryType};
 
 /// What a service declares, and its events with their JSON schemas.
 ///
@@ -42,6 +44,15 @@ pub struct ServiceContract {
     /// Its copies of others' entities.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     copies: Vec<CopyLines>,
+    /// The telemetry that it publishes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    publishes_telemetry: Vec<String>,
+    /// Its readers of telemetry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reads_telemetry: Vec<ReaderLines>,
+    /// Every type of telemetry that is named above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    telemetry: Vec<TelemetryLines>,
     /// Every event that is named above.
     events: Vec<EventLines>,
 }
@@ -81,8 +92,38 @@ impl ServiceContract {
             publishes: names(&part.publishes),
             shares: part.shares.iter().map(ShareLines::of).collect(),
             copies: part.copies.iter().map(CopyLines::of).collect(),
+            publishes_telemetry: part.telemetry.iter().map(|one| one.name().to_owned()).collect(),
+            reads_telemetry: part.readers.iter().map(ReaderLines::of).collect(),
+            telemetry: Vec::new(),
             events,
         }
+    }
+
+    /// Adds the schemas of the telemetry that the service publishes or reads.
+    #[must_use]
+    pub fn with_telemetry(mut self, schemas: impl IntoIterator<Item = TelemetrySchema>) -> Self {
+        for schema in schemas {
+            let telemetry = schema.telemetry();
+            if self.telemetry.iter().all(|known| known.name != telemetry.name()) {
+                self.telemetry.push(TelemetryLines {
+                    name: telemetry.name().to_owned(),
+                    partitions: telemetry.partition_count(),
+                    kept_days: telemetry.days(),
+                    kept_bytes: telemetry.bytes(),
+                    schema: sorted(schema.schema().to_value()),
+                });
+            }
+        }
+        self
+    }
+
+    /// The schemas of the telemetry.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake.
+    pub fn telemetry_schemas(&self) -> Result<Vec<(TelemetryType, Schema)>, ContractError> {
+        KnownTelemetry::read(&self.telemetry)?.schemas(&self.telemetry)
     }
 
     /// The service's name.
@@ -107,6 +148,7 @@ impl ServiceContract {
     /// The first mistake.
     pub fn part(&self) -> Result<Part, ContractError> {
         let known = self.known()?;
+        let telemetry = KnownTelemetry::read(&self.telemetry)?;
         let of_sagas = self.sagas.iter().map(|saga| saga.part(&known));
         let of_subscriptions = self.subscriptions.iter().map(|one| {
             Ok(SubscriptionPart { name: lasting(&one.name), on: known.event(&one.on)? })
@@ -118,6 +160,16 @@ impl ServiceContract {
             publishes: known.events(&self.publishes)?,
             shares: self.shares.iter().map(|one| one.part(&known)).collect::<Result<_, _>>()?,
             copies: self.copies.iter().map(|one| one.part(&known)).collect::<Result<_, _>>()?,
+            telemetry: self
+                .publishes_telemetry
+                .iter()
+                .map(|name| telemetry.one(name))
+                .collect::<Result<_, _>>()?,
+            readers: self
+                .reads_telemetry
+                .iter()
+                .map(|line| telemetry.reader(line))
+                .collect::<Result<_, _>>()?,
         })
     }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::event::{Event, Role};
-use crate::part::{CopyPart, DeadlinePart, SagaPart, SharePart, StepKind, StepPart};
+use crate::part::{CopyPart, DeadlinePart, Runs, SagaPart, SharePart, StepKind, StepPart};
 use crate::versions::Versions;
 
 /// A guest wants a room.
@@ -58,7 +58,7 @@ fn part() -> Part {
         refused: Some(StayCancelled::TYPE),
         compensated: None,
         compensated_by: vec![GuestDeclined::TYPE],
-        calls_outside: true,
+        runs: Runs::CallsOutside,
         versions: Versions::ALL.since(2).until(3),
     };
     let stay = SagaPart {
@@ -96,6 +96,7 @@ fn part() -> Part {
         publishes: vec![EventType::plain("desk.opened.v1")],
         shares: vec![rooms],
         copies: vec![doors],
+        ..Part::default()
     }
 }
 

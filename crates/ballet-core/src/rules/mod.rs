@@ -8,6 +8,8 @@ mod names;
 mod near;
 mod owner;
 mod path;
+mod personal;
+mod telemetry;
 mod versions;
 
 use crate::contract::ServiceContract;
@@ -20,10 +22,10 @@ pub fn of_service(part: &Part) -> Vec<Problem> {
     whatever_others_declare(&System { name: "", parts: vec![part.clone()] })
 }
 
-/// Every rule that the business keys of a contract break, whatever the other services declare.
+/// Every rule that the schemas and the business keys of a contract break, whatever the other services declare.
 #[must_use]
-pub fn of_keys(contract: &ServiceContract) -> Vec<Problem> {
-    keys::problems(contract)
+pub fn of_contract(contract: &ServiceContract) -> Vec<Problem> {
+    [keys::problems(contract), personal::problems(contract)].concat()
 }
 
 /// Every rule that the declarations of a whole system break.
@@ -33,6 +35,7 @@ pub fn of_system(system: &System) -> Vec<Problem> {
     events::check_emitters(system, &mut problems);
     events::check_agreement(system, &mut problems);
     copies::check_owners(system, &mut problems);
+    telemetry::check_publishers(system, &mut problems);
     versions::check_triggers(system, &mut problems);
     versions::check_readers(system, &mut problems);
     versions::in_each(system, owner::check_answers, &mut problems);
@@ -49,6 +52,7 @@ fn whatever_others_declare(system: &System) -> Vec<Problem> {
         owner::check(part, &mut problems);
         versions::check(part, &mut problems);
         copies::check(part, &mut problems);
+        telemetry::check(part, &mut problems);
     }
     events::check_sharing(system, &mut problems);
     versions::check_beginnings(system, &mut problems);

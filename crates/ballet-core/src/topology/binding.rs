@@ -3,7 +3,10 @@
 use std::fmt;
 
 use crate::part::{Part, System};
-use crate::topology::names::{DEAD, EVENTS, JOURNAL, RETRIES, ROUTE, dead_queue};
+use crate::telemetry::TelemetryType;
+use crate::topology::names::{
+    DEAD, EVENTS, JOURNAL, RETRIES, ROUTE, TELEMETRY, dead_queue, telemetry_streams,
+};
 
 /// The kind of object that a binding leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +76,12 @@ pub(crate) fn of_service(part: &Part) -> Vec<Binding> {
     bindings
 }
 
+/// The bindings of the streams of telemetry.
+pub(crate) fn of_telemetry(types: &[TelemetryType]) -> Vec<Binding> {
+    let streams = types.iter().flat_map(|one| telemetry_streams(*one));
+    streams.map(|(stream, key)| Binding::of_queue(TELEMETRY, &stream, &key)).collect()
+}
+
 /// The bindings by which a service's queue, or its dead-letter queue, gets its messages. There are none for
 /// any other queue.
 #[must_use]
@@ -87,6 +96,7 @@ pub fn bindings_needed_by(part: &Part) -> Vec<Binding> {
     let mut bindings = of_service(part);
     bindings.push(Binding::of_exchange(EVENTS, ROUTE, "#"));
     bindings.extend(RETRIES.map(|(name, _)| Binding::of_queue(name, name, "#")));
+    bindings.extend(of_telemetry(&part.telemetry));
     bindings
 }
 

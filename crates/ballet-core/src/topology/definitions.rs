@@ -11,6 +11,7 @@ use crate::topology::names::{
     JOURNAL_POLICY, LOOK_LIMIT, MOST_COPIED_BYTES, MOST_COPIES, OPS, REDRIVE, RETRIES, RETURNED,
     ROUTE, TAP, TOPOLOGY, UNROUTED, dead_queue, returned_queue,
 };
+use crate::topology::telemetry;
 
 /// The definitions document of a system.
 ///
@@ -41,8 +42,9 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
     for part in &system.parts {
         // The tag lets a service ask for the bindings of its virtual host. It adds no right over AMQP.
         users.push(user(part.service, "management", &password_hash));
-        permissions.push(service_permission(vhost, part.service));
+        permissions.push(service_permission(vhost, part));
         topic_permissions.extend(service_topic_permissions(vhost, part.service));
+        topic_permissions.extend(telemetry::topic_permission(vhost, part));
         queues.extend(service_queues(vhost, part.service));
         bindings.extend(binding::of_service(part).iter().map(|of| binding_entry(vhost, of)));
     }
@@ -67,11 +69,18 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
         // No service consumes it, so without this binding `route` would send it to `unrouted`.
         bindings.push(binding_entry(vhost, &Binding::of_queue(ROUTE, JOURNAL, event.name())));
     }
+    let types = system.telemetry();
+    queues.extend(telemetry::streams(vhost, &types));
+    bindings.extend(binding::of_telemetry(&types).iter().map(|of| binding_entry(vhost, of)));
+    let mut exchanges = exchanges(vhost);
+    exchanges.extend(telemetry::exchange(vhost, &types));
+    let mut policies = policies(vhost);
+    policies.extend(telemetry::policies(vhost, &types));
     json!({
         "users": users, "vhosts": [{"name": vhost}],
         "permissions": permissions, "topic_permissions": topic_permissions,
-        "exchanges": exchanges(vhost), "queues": queues, "bindings": bindings,
-        "policies": policies(vhost), "parameters": [], "global_parameters": [],
+        "exchanges": exchanges, "queues": queues, "bindings": bindings,
+        "policies": policies, "parameters": [], "global_parameters": [],
     })
 }
 
@@ -82,10 +91,15 @@ fn user(name: &str, tags: &str, password_hash: &impl Fn(&str) -> String) -> Valu
 
 /// A service may not configure anything, nor write to the default exchange, which reaches all
 /// queues.
-fn service_permission(vhost: &str, service: &str) -> Value {
+fn service_permission(vhost: &str, part: &Part) -> Value {
+    let service = part.service;
+    let telemetry = if part.telemetry.is_empty() { "" } else { "|telemetry" };
+    let streams = match telemetry::read_by(part) {
+        Some(streams) => format!(r"^({service}(\.dead)?|{streams})$"),
+        None => format!(r"^{service}(\.dead)?$"),
+    };
     json!({"user": service, "vhost": vhost, "configure": "^$",
-        "write": r"^(events|dead|retry\.(5s|30s|5m))$",
-        "read": format!(r"^{service}(\.dead)?$")})
+        "write": format!(r"^(events|dead|retry\.(5s|30s|5m){telemetry})$"), "read": streams})
 }
 
 /// The system's own objects. To declare a queue that dead-letters to an exchange, a user needs the
@@ -96,7 +110,8 @@ fn topology_permission(system: &System) -> Value {
     let returned = system.foreign_producers().into_iter().map(|(name, _)| returned_queue(name));
     let shared = shared.map(str::to_owned).chain(returned).map(|name| name.replace('.', r"\."));
     let services = system.parts.iter().map(|part| format!(r"{}(\.dead)?", part.service));
-    let own = shared.chain(services).collect::<Vec<_>>().join("|");
+    let telemetry = telemetry::configured(system);
+    let own = shared.chain(services).chain(telemetry).collect::<Vec<_>>().join("|");
     json!({"user": TOPOLOGY, "vhost": system.name, "configure": format!("^({own})$"),
         "write": format!("^({own})$"), "read": format!("^({own})$")})
 }

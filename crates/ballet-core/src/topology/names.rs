@@ -1,5 +1,7 @@
 //! The names of the broker's objects and users, and the limits of its queues.
 
+use crate::telemetry::TelemetryType;
+
 /// The topic exchange for all events.
 pub const EVENTS: &str = "events";
 /// The internal exchange that routes events to the services. It is a direct exchange: types are
@@ -54,6 +56,23 @@ pub const COPY_EXPIRES: u32 = 60_000;
 /// a service missed. A note goes to the exchange [`DEAD`] with the routing key `<note>.<service>`, so only
 /// the journal gets it.
 pub const NOTES: [&str; 5] = ["redriven", "edited", "discarded", "retried", "searched"];
+
+/// The topic exchange for telemetry. The routing key is `<type>.<partition>`.
+pub const TELEMETRY: &str = "telemetry";
+
+/// The name of the stream with one partition of telemetry.
+#[must_use]
+pub fn telemetry_stream(telemetry: TelemetryType, partition: u16) -> String {
+    format!("{TELEMETRY}.{}", telemetry.routing_key(partition))
+}
+
+/// The streams of a type of telemetry, each with its routing key.
+pub(crate) fn telemetry_streams(
+    telemetry: TelemetryType,
+) -> impl Iterator<Item = (String, String)> {
+    let stream = move |n| (telemetry_stream(telemetry, n), telemetry.routing_key(n));
+    (0..telemetry.partition_count()).map(stream)
+}
 
 /// The name of a service's dead-letter queue.
 #[must_use]

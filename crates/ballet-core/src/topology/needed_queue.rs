@@ -9,6 +9,7 @@ use crate::topology::drift::Kind;
 use crate::topology::in_force;
 use crate::topology::names::{JOURNAL, RETRIES};
 use crate::topology::standstill::{Standstill, standstill};
+use crate::topology::telemetry;
 
 /// A queue that a service depends on, as it is declared.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,8 +36,12 @@ pub fn queues_needed_by(part: &Part) -> Vec<NeededQueue> {
         queue["name"] == JOURNAL || RETRIES.iter().any(|(retry, _)| queue["name"] == *retry)
     };
     let shared = shared_queues("").into_iter().filter(is_needed);
-    let queues = service_queues("", part.service).into_iter().chain(shared);
-    queues.map(|wanted| NeededQueue { wanted, policies: policies("") }).collect()
+    let types = part.uses_telemetry();
+    let streams = telemetry::streams("", &types);
+    let queues = service_queues("", part.service).into_iter().chain(shared).chain(streams);
+    let mut policies = policies("");
+    policies.extend(telemetry::policies("", &types));
+    queues.map(|wanted| NeededQueue { wanted, policies: policies.clone() }).collect()
 }
 
 impl NeededQueue {

@@ -1,6 +1,6 @@
 //! Tests of the judgement on made-up rows.
 
-use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, Versions};
+use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart};
 use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded::RecordedRow;
 
@@ -16,17 +16,7 @@ const LOST: EventType = EventType::in_saga("stock.lost.v1");
 const CONFIRMED: EventType = EventType::in_saga("orders.confirmed.v1");
 
 fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -> StepPart {
-    StepPart {
-        name,
-        kind,
-        on: on.to_vec(),
-        done,
-        refused: None,
-        compensated: None,
-        compensated_by: Vec::new(),
-        calls_outside: false,
-        versions: Versions::ALL,
-    }
+    StepPart::new(name, kind, on.to_vec(), done)
 }
 
 /// Orders asks stock, and confirms when there is some. Stock has another saga, too.

@@ -17,6 +17,7 @@ use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::Filter;
 use crate::redrive::options::RedriveOptions;
+use crate::redrive::outcomes::Outcomes;
 use crate::redrive::passes::{self, MOST_LOSSES};
 use crate::redrive::plan::Plan;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
@@ -163,11 +164,41 @@ impl DeadLetters {
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
         let mut resend = Resend::all(plan, options);
-        let pace = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
-        let mut stop = options.stop.clone();
-        let stopped = passes::run(&self.queue, &mut resend, pace, &mut stop).await?;
+        let stopped = self.run_at_rate(&mut resend, options).await?;
         let (summary, _) = resend.into_parts();
         Ok(Summary { stopped, ..summary })
+    }
+
+    /// The same, and waits for what becomes of all that is sent, for `patience` after the last. `inbox` is a connection to
+    /// the service's database, as with [`canaries`](Self::canaries).
+    ///
+    /// # Errors
+    ///
+    /// As with [`redrive`](Self::redrive), and if the database does not answer.
+    pub async fn redrive_watched(
+        &self,
+        plan: &Plan,
+        options: &RedriveOptions<'_>,
+        inbox: Option<PgConnection>,
+        patience: Duration,
+    ) -> Result<(Summary, Outcomes), RedriveError> {
+        let mut watcher = Watcher::open(&*self.queue.broker, inbox).await?;
+        let mut resend = Resend::all(plan, options);
+        let stopped = self.run_at_rate(&mut resend, options).await?;
+        let (summary, sent) = resend.into_sent();
+        let found = watcher.outcomes(&options.run_id, self.service(), &sent, patience).await?;
+        watcher.close().await;
+        Ok((Summary { stopped, ..summary }, Outcomes::of(found.values())))
+    }
+
+    /// Sends at the rate that is asked for. Returns whether it was stopped before the end.
+    async fn run_at_rate(
+        &self,
+        resend: &mut Resend<'_>,
+        options: &RedriveOptions<'_>,
+    ) -> Result<bool, RedriveError> {
+        let pace = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
+        passes::run(&self.queue, resend, pace, &mut options.stop.clone()).await
     }
 
     /// Gives the dead letters of the plan another body. They stay dead letters, and the journal

@@ -30,6 +30,8 @@ pub(crate) struct Resend<'a> {
     /// Whether only one of each group is sent.
     canaries_only: bool,
     canaries: HashMap<GroupKey, SentCanary>,
+    /// The ids under which the service knows what was sent.
+    sent: Vec<MessageId>,
     summary: Summary,
     options: &'a RedriveOptions<'a>,
 }
@@ -43,6 +45,7 @@ impl<'a> Resend<'a> {
             beyond_memory: options.beyond_memory,
             canaries_only: false,
             canaries: HashMap::new(),
+            sent: Vec::new(),
             summary: Summary::default(),
             options,
         }
@@ -51,6 +54,11 @@ impl<'a> Resend<'a> {
     /// Sends one dead letter of each group.
     pub(crate) fn canaries(plan: &'a Plan, options: &'a RedriveOptions<'a>) -> Self {
         Self { canaries_only: true, ..Self::all(plan, options) }
+    }
+
+    /// Sends all, and what was sent is told in the end.
+    pub(crate) fn into_sent(self) -> (Summary, Vec<MessageId>) {
+        (self.summary, self.sent)
     }
 
     pub(crate) fn into_parts(self) -> (Summary, HashMap<GroupKey, SentCanary>) {
@@ -73,9 +81,10 @@ impl Action for Resend<'_> {
             return None;
         }
         let messages = self.run.redriven(dead_letter, self.plan.part());
+        let sent_as = messages.last().map_or(dead_letter.id, id_of);
+        self.sent.push(sent_as);
         if self.canaries_only {
             let id = dead_letter.id.to_string();
-            let sent_as = messages.last().map_or(dead_letter.id, id_of);
             self.canaries.insert(group, SentCanary { id, sent_as });
         }
         Some(messages)

@@ -121,17 +121,8 @@ fn an_id_that_is_too_old_is_replaced_always_by_the_same_one() {
 #[test]
 fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
     let wanted = EventType::starts_saga("agency.trip_wanted.v1");
-    let step = ballet_core::StepPart {
-        name: "accept_trip",
-        kind: ballet_core::StepKind::Compensatable,
-        on: vec![wanted],
-        done: wanted,
-        refused: None,
-        compensated: None,
-        compensated_by: vec![],
-        calls_outside: false,
-        versions: ballet_core::Versions::ALL,
-    };
+    let kind = ballet_core::StepKind::Compensatable;
+    let step = ballet_core::StepPart::new("accept_trip", kind, vec![wanted], wanted);
     let saga = ballet_core::SagaPart {
         saga: "trip",
         owner: "hotel",

@@ -41,6 +41,15 @@ impl Summary {
         (options.progress)(self.removed);
     }
 
+    /// Adds what came of a further operation.
+    pub fn add(&mut self, more: Self) {
+        self.removed += more.removed;
+        self.failed += more.failed;
+        self.failures.extend(more.failures);
+        self.retired.extend(more.retired);
+        self.stopped |= more.stopped;
+    }
+
     /// Counts a dead letter that stays.
     pub(crate) fn add_failed(&mut self, id: String, reason: String) {
         self.failed += 1;

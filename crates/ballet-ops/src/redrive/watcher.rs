@@ -57,6 +57,7 @@ impl Watcher {
         patience: Duration,
     ) -> Result<HashMap<MessageId, RedriveOutcome>, RedriveError> {
         let mut outcomes = HashMap::new();
+        let ids: HashSet<MessageId> = ids.iter().copied().collect();
         let end = Instant::now() + patience;
         let mut poll = tokio::time::interval(INBOX_POLL);
         while outcomes.len() < ids.len() && Instant::now() < end {
@@ -83,14 +84,16 @@ impl Watcher {
                     self.stream.ack(tag, false).await?;
                 }
                 _ = poll.tick() => {
-                    for id in self.handled(ids).await? {
+                    let open: Vec<MessageId> =
+                        ids.iter().copied().filter(|id| !outcomes.contains_key(id)).collect();
+                    for id in self.handled(&open).await? {
                         outcomes.entry(id).or_insert(RedriveOutcome::Handled);
                     }
                 }
             }
         }
         for id in ids {
-            outcomes.entry(*id).or_insert(RedriveOutcome::Unknown);
+            outcomes.entry(id).or_insert(RedriveOutcome::Unknown);
         }
         Ok(outcomes)
     }

@@ -194,7 +194,7 @@ fn held_outside(
 ) -> Vec<&'static str> {
     let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
     let can_be_compensated = |step: &&StepPart| Declared::Step(step.kind).can_be_compensated();
-    let calling = steps.filter(|step| step.calls_outside).filter(can_be_compensated);
+    let calling = steps.filter(|step| step.runs.is_answered_later()).filter(can_be_compensated);
     let ended = |step: &StepPart| {
         let is_it = |row: &RecordedRow| {
             row.step == step.name && matches!(row.entry, Entry::Compensated | Entry::Refused)

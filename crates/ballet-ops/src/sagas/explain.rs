@@ -307,8 +307,12 @@ impl<'a> Explainer<'a> {
 
 /// The same because of this failure. A failure without another attempt is a dead letter.
 fn of_failure(failure: &Stuck, wait: Wait) -> Wait {
-    let Stuck { detail, attempts, next_at, .. } = failure;
+    let Stuck { detail, attempts, next_at, sent_back_at, .. } = failure;
     let times = if *attempts == 1 { "attempt" } else { "attempts" };
+    if let Some(at) = sent_back_at {
+        let why = format!("it was sent back at {at:.0}, after: {detail} ({attempts} {times})");
+        return Wait { why: Some(why), ..wait };
+    }
     let why = Some(format!("{detail} ({attempts} {times})"));
     Wait { why, is_dead: next_at.is_none(), next_at: *next_at, ..wait }
 }

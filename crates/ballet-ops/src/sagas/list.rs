@@ -14,7 +14,8 @@ use crate::audit::ledger::{Rows, is_aborted, published};
 use crate::audit::window::rows;
 use crate::databases::{Source, Sources, answered};
 use crate::sagas::explain::Explainer;
-use crate::sagas::open::states;
+use crate::sagas::looks;
+use crate::sagas::state::states;
 use crate::sagas::wait::Wait;
 
 /// The number of sagas that are looked at together.
@@ -85,20 +86,19 @@ pub async fn list(
 ) -> ListedSagas {
     let mut sources = Sources::open(databases).await;
     let states = states(&mut sources).await;
-    let explainer = Explainer::new(system, &states);
     let mut listed = ListedSagas::default();
     let mut after = wanted.after;
     'pages: loop {
         let ids = page(&mut sources, after, wanted).await;
-        let rows = rows(&mut sources, Sagas::These(&ids)).await;
+        let mut rows = rows(&mut sources, Sagas::These(&ids)).await;
+        rows.retain(|saga, _| wanted.sagas.as_ref().is_none_or(|sagas| sagas.contains(saga)));
+        let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>| {
+            let one = stands(system, explainer, saga, rows);
+            (one.standing == Standing::Open, one)
+        };
+        let mut judged = looks::judge(&mut sources, system, &states, rows, judge).await;
         for saga in &ids {
-            if wanted.sagas.as_ref().is_some_and(|sagas| !sagas.contains(saga)) {
-                continue;
-            }
-            let of_saga = rows.get(saga);
-            let Some(one) = of_saga.map(|rows| stands(system, &explainer, *saga, rows)) else {
-                continue;
-            };
+            let Some(one) = judged.remove(saga) else { continue };
             if wanted.standing.is_some_and(|standing| standing != one.standing) {
                 continue;
             }

@@ -2,8 +2,10 @@
 //! does not answer is named, and the rest is read.
 
 mod explain;
+pub mod journal;
 mod keyed;
 mod list;
+mod looks;
 mod open;
 mod refused;
 mod show;

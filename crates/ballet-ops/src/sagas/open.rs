@@ -1,7 +1,5 @@
 //! The sagas that are open.
 
-use std::collections::BTreeMap;
-
 use ballet_core::{System, id};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgConnectOptions;
@@ -9,9 +7,10 @@ use uuid::Uuid;
 
 use crate::audit::ledger::Rows;
 use crate::audit::window::next_window;
-use crate::databases::{Source, Sources, answered};
+use crate::databases::Sources;
 use crate::sagas::explain::Explainer;
-use crate::sagas::state::State;
+use crate::sagas::looks;
+use crate::sagas::state::states;
 use crate::sagas::wait::Wait;
 
 /// A saga that is open, and what it waits for.
@@ -48,44 +47,33 @@ pub async fn open(
     let mut sources = Sources::open(databases).await;
     let states = states(&mut sources).await;
     let explainer = Explainer::new(system, &states);
+    let now = explainer.now();
     let mut without_rows = explainer.known();
     let mut sagas = Vec::new();
     let mut after = None;
+    let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>| {
+        let open = explained(explainer, saga, rows);
+        (open.is_some(), open)
+    };
     loop {
         let (window, upper) = next_window(&mut sources, after).await;
-        for (saga, rows) in &window {
-            without_rows.remove(saga);
-            sagas.extend(explained(&explainer, *saga, rows));
-        }
+        without_rows.retain(|saga| !window.contains_key(saga));
+        let judged = looks::judge(&mut sources, system, &states, window, judge).await;
+        sagas.extend(judged.into_values().flatten());
         if upper.is_none() {
             break;
         }
         after = upper;
     }
     // Their messages failed before any step.
-    let none = Rows::new();
-    sagas.extend(without_rows.iter().filter_map(|saga| explained(&explainer, *saga, &none)));
-    let now = explainer.now();
+    let without_rows = without_rows.into_iter().map(|saga| (saga, Rows::new())).collect();
+    let judged = looks::judge(&mut sources, system, &states, without_rows, judge).await;
+    sagas.extend(judged.into_values().flatten());
     sagas.retain(|saga| now.is_some_and(|now| now.duration_since(saga.began) >= older_than));
     sagas.sort_by_key(|saga| (saga.began, saga.saga));
     let away = sources.why_away();
     sources.close().await;
     OpenSagas { sagas, away }
-}
-
-/// What each service shows of all its sagas.
-pub(crate) async fn states<'a>(sources: &mut Sources<'a>) -> BTreeMap<&'a str, State> {
-    let (mut states, mut lost) = (BTreeMap::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], State::read(db)).await {
-            Ok(state) => {
-                states.insert(*service, state);
-            }
-            Err(why) => lost.push((*service, why)),
-        }
-    }
-    sources.lose_all(lost);
-    states
 }
 
 /// The saga with what it waits for, or `None` if nothing is left to do for it.

@@ -15,7 +15,8 @@ use uuid::Uuid;
 use crate::audit::ledger::{Rows, published};
 use crate::databases::{Source, Sources, answered};
 use crate::sagas::explain::Explainer;
-use crate::sagas::open::states;
+use crate::sagas::looks;
+use crate::sagas::state::states;
 use crate::sagas::wait::Wait;
 
 /// An event of a saga.
@@ -60,10 +61,27 @@ pub struct Shown {
 /// `databases` names each service with its database.
 pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], saga: Uuid) -> Shown {
     let mut sources = Sources::open(databases).await;
-    let states = states(&mut sources).await;
+    let (mut shown, mut rows) = look(&mut sources, system, saga).await;
+    for _ in 1..looks::MOST {
+        if shown.waits.is_empty() {
+            break;
+        }
+        let before = rows;
+        (shown, rows) = look(&mut sources, system, saga).await;
+        if rows == before {
+            break;
+        }
+    }
+    shown.away = sources.why_away();
+    sources.close().await;
+    shown
+}
+
+/// What the services show of the saga, one after the other.
+async fn look<'a>(sources: &mut Sources<'a>, system: &System, saga: Uuid) -> (Shown, Rows<'a>) {
+    let states = states(sources).await;
     let (mut rows, mut lost) = (Rows::new(), Vec::new());
-    let (mut events, mut by_hand, mut stoppers) = (Vec::new(), Vec::new(), Vec::new());
-    let mut touched = Vec::new();
+    let mut shown = Shown::default();
     for Source { service, options, db } in &mut sources.open {
         let read = async {
             let recorded = of_saga(db, saga).await?;
@@ -72,11 +90,14 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
         };
         match answered(&[*options], read).await {
             Ok((recorded, (solved, acts), by)) => {
-                touched.extend(acts.into_iter().map(|act| ((*service).to_owned(), act)));
-                stoppers.extend(by);
-                by_hand.extend(solved.into_iter().map(|note| ((*service).to_owned(), note)));
+                shown
+                    .interventions
+                    .extend(acts.into_iter().map(|act| ((*service).to_owned(), act)));
+                shown.stopped.extend(by);
+                let solved = solved.into_iter().map(|note| ((*service).to_owned(), note));
+                shown.solved.extend(solved);
                 if let Some(part) = system.parts.iter().find(|part| part.service == *service) {
-                    events.extend(happened(part, &recorded));
+                    shown.events.extend(happened(part, &recorded));
                 }
                 let of_service: Vec<RecordedRow> =
                     recorded.into_iter().map(|one| one.row).collect();
@@ -88,22 +109,14 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
         }
     }
     sources.lose_all(lost);
-    events.sort_by_key(|event| event.at);
-    touched.sort_by_key(|(_, act)| act.at);
+    shown.events.sort_by_key(|event| event.at);
+    shown.interventions.sort_by_key(|(_, act)| act.at);
     let explainer = Explainer::new(system, &states);
-    let shown = Shown {
-        events,
-        versions: explainer.versions(&rows),
-        waits: explainer.waits(saga, &rows),
-        solved: by_hand,
-        interventions: touched,
-        stopped: stoppers,
-        deadline: explainer.deadline(saga),
-        now: explainer.now(),
-        away: sources.why_away(),
-    };
-    sources.close().await;
-    shown
+    shown.versions = explainer.versions(&rows);
+    shown.waits = explainer.waits(saga, &rows);
+    shown.deadline = explainer.deadline(saga);
+    shown.now = explainer.now();
+    (shown, rows)
 }
 
 /// The events that a service published for the saga, and the one from outside with which it began it.

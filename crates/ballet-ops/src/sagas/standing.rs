@@ -165,23 +165,13 @@ fn name(step: &str, key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ballet_core::{EventType, StepKind, Versions};
+    use ballet_core::{EventType, StepKind};
     use ballet_store::ledger::recorded::RecordedRow;
 
     use super::*;
 
     fn step(name: &'static str, done: EventType) -> StepPart {
-        StepPart {
-            name,
-            kind: StepKind::Compensatable,
-            on: Vec::new(),
-            done,
-            refused: None,
-            compensated: None,
-            compensated_by: Vec::new(),
-            calls_outside: false,
-            versions: Versions::ALL,
-        }
+        StepPart::new(name, StepKind::Compensatable, Vec::new(), done)
     }
 
     fn saga(saga: &'static str, step: StepPart) -> SagaPart {

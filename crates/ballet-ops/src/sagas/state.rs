@@ -1,5 +1,7 @@
 //! What one service shows of all its sagas: what failed, what is open, and whether it is alive.
 
+use std::collections::BTreeMap;
+
 use ballet_store::database::clock::now;
 use ballet_store::deadlines;
 use ballet_store::inbox::stuck::{self, Stuck};
@@ -10,6 +12,7 @@ use uuid::Uuid;
 
 use crate::audit::pending::Pending;
 use crate::audit::read::pending;
+use crate::databases::{Source, Sources, answered};
 
 /// The most failures that are read of one service.
 const MOST: u32 = 100_000;
@@ -35,4 +38,19 @@ impl State {
         let deadlines = deadlines::all(db).await?;
         Ok(Self { at, pending, failures, deadlines, alive })
     }
+}
+
+/// What each service shows of all its sagas.
+pub(crate) async fn states<'a>(sources: &mut Sources<'a>) -> BTreeMap<&'a str, State> {
+    let (mut states, mut lost) = (BTreeMap::new(), Vec::new());
+    for Source { service, options, db } in &mut sources.open {
+        match answered(&[*options], State::read(db)).await {
+            Ok(state) => {
+                states.insert(*service, state);
+            }
+            Err(why) => lost.push((*service, why)),
+        }
+    }
+    sources.lose_all(lost);
+    states
 }

@@ -76,6 +76,19 @@ pub(crate) const PROMETHEUS: Package = Package {
     user: "prometheus",
 };
 
+/// What the tests of pages look with.
+pub(crate) const CHROMIUM: Package = Package {
+    server: "Chromium with its driver",
+    advice: "Install the packages chromium and chromium-driver, or name the directory with the program \
+             chromedriver in BALLET_CHROMEDRIVER_BIN.",
+    apt: "chromium chromium-driver",
+    dnf: "chromium chromedriver",
+    pacman: "chromium",
+    brew: "",
+    units: "",
+    user: "",
+};
+
 impl Package {
     /// The server's programs on this machine. The inner error says why there are none to use.
     pub(crate) async fn find(&self) -> Result<Result<PathBuf, Absent>> {

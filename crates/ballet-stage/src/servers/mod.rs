@@ -1,9 +1,11 @@
 //! RabbitMQ and Postgres: named by the environment, or brought up for us alone.
 
 mod backend;
+mod browser;
 pub(crate) mod definitions;
 mod docker;
 mod find;
+mod in_memory;
 mod install;
 mod node_home;
 mod options;
@@ -25,6 +27,7 @@ mod source;
 mod user;
 mod version;
 
+pub use browser::WebBrowser;
 pub use options::Options;
 pub use pair::Servers;
 pub use postgres::Postgres;

@@ -13,6 +13,7 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result, machine};
+use crate::servers::in_memory;
 use crate::servers::options::Options;
 use crate::servers::ports::Ports;
 use crate::servers::postgres_access::check;
@@ -204,6 +205,9 @@ async fn init(
         true => Some(SmallDisk::mount(&dir.join("data"), user)?),
         false => None,
     };
+    if options.fast {
+        in_memory::link(&dir.join("data"), user)?;
+    }
     let mut command = std::process::Command::new(programs.join("initdb"));
     forget_env(&mut command, FORGET);
     let mut command = Command::from(command);

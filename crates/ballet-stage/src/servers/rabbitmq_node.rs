@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::error::{Error, Result, machine};
 use crate::servers::find;
+use crate::servers::in_memory;
 use crate::servers::node_home::{FORGET, NodeHome};
 use crate::servers::options::Options;
 use crate::servers::process::{Launch, Process, forget_env, start_failed};
@@ -44,6 +45,9 @@ impl Node {
             true => Some(SmallDisk::mount(&home.dir().join("data"), None)?),
             false => None,
         };
+        if options.fast {
+            in_memory::link(&home.dir().join("data"), None)?;
+        }
         let log = home.log();
         let epmd = if home.is_first() { Some(start_epmd(&home, &log)?) } else { None };
         let server = Mutex::new(launch(&home, &script, &log)?);

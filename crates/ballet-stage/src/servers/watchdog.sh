@@ -52,6 +52,8 @@ done
 
 for disk in "$dir"/*/data; do
     mountpoint -q "$disk" 2>/dev/null && umount -l "$disk"
+    # What is in memory is not kept.
+    [ -L "$disk" ] && rm -rf "$(readlink "$disk")"
 done
 
 # Kept when start-up failed: somebody wants to read the log.

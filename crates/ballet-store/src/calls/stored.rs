@@ -186,10 +186,24 @@ pub async fn note_failures(
 /// is not recorded, so it cannot put the next attempt off; until when it may be out, is kept. Returns
 /// true if the call is open.
 pub async fn hurry(db: &mut PgConnection, key: CallKey) -> Result<bool, sqlx::Error> {
-    let hurry = "update ballet.call set out_until = case when owner <> 0 \
+    let hurry = format!("{HURRY} call_key = $1 and closed_at is null");
+    Ok(sqlx::query(AssertSqlSafe(hurry)).bind(key.0).execute(db).await?.rows_affected() > 0)
+}
+
+/// Makes open calls due, and keeps until when an attempt may be out.
+const HURRY: &str = "update ballet.call set out_until = case when owner <> 0 \
                      then greatest(out_until, next_at) else out_until end, \
-                 owner = 0, next_at = ballet.now() where call_key = $1 and closed_at is null";
-    Ok(sqlx::query(hurry).bind(key.0).execute(db).await?.rows_affected() > 0)
+                     owner = 0, next_at = ballet.now() where";
+
+/// Makes the open calls of a saga's step due now, as [`hurry`] does. Returns true if there is one.
+pub async fn hurry_step(
+    db: &mut PgConnection,
+    saga_id: SagaId,
+    step: &str,
+) -> Result<bool, sqlx::Error> {
+    let hurry = format!("{HURRY} saga_id = $1 and step = $2 and not undo and closed_at is null");
+    let hurry = sqlx::query(AssertSqlSafe(hurry)).bind(saga_id.0).bind(step);
+    Ok(hurry.execute(db).await?.rows_affected() > 0)
 }
 
 /// Whether the saga of a call is aborted, or this repetition of its step is, and no request of a process that

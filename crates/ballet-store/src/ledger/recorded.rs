@@ -11,7 +11,7 @@ use crate::ledger::rows::table;
 use crate::ledger::standing::{self, RowFields};
 
 /// A row of the ledger, without its body.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedRow {
     /// The step. A tombstone has none.
     pub step: String,

@@ -10,6 +10,7 @@ use ballet_amqp::headers::{STREAM_OFFSET, integer_header};
 use ballet_amqp::{Ahead, Broker, BrokerError, Deliveries, Delivery, Session, StreamStart};
 use ballet_core::topology::JOURNAL;
 use futures_util::StreamExt;
+use tokio::task::JoinHandle;
 
 use crate::journal::error::JournalError;
 
@@ -19,8 +20,9 @@ pub const CONNECTION: &str = "ballet journal";
 const INTERNAL_ERROR: u16 = 541;
 /// The connections that a message gets. RabbitMQ 3.10 sends a chunk of the stream at once, in
 /// packets of at least 1,414 bytes. What is in a packet with the message that it cannot send is not
-/// sent either. Connections that begin a little earlier have other packets.
-const ATTEMPTS: u64 = 8;
+/// sent either. Connections that begin a little earlier have other packets: of as many as a packet has messages (8 of the
+/// smallest), one ends a packet before that message. A busy broker may end packets elsewhere, so there are three rounds.
+const ATTEMPTS: u64 = 24;
 /// More undeliverable messages in a row are a fault of the broker.
 const MOST_IN_A_ROW: u32 = 1_000;
 
@@ -49,6 +51,9 @@ struct Reader {
     read: u64,
     /// The delivery whose acknowledgement asks for more.
     to_ack: Option<u64>,
+    /// An acknowledgement that is being sent, by a task of its own: whoever waits for the next message may give up, and one
+    /// that is sent twice ends the channel.
+    acking: Option<JoinHandle<Result<(), BrokerError>>>,
 }
 
 /// The messages of the journal. A lost connection is an error, after which [`next`](Self::next) connects
@@ -162,7 +167,7 @@ impl Records {
             none => {
                 let (start, pace) = match self.start {
                     StreamStart::Offset(offset) if self.attempts > 0 => {
-                        let back = self.attempts.min(readable_before(&self.unreadable, offset));
+                        let back = self.attempts % (readable_before(&self.unreadable, offset) + 1);
                         (StreamStart::Offset(offset - back), Asking::Fast)
                     }
                     start => (start, self.pace),
@@ -171,10 +176,14 @@ impl Records {
             }
         };
         // Asked for before the next delivery is taken: what is taken is returned at once.
-        if let Some(tag) = reader.to_ack {
+        if let Some(tag) = reader.to_ack.take() {
+            let session = Arc::clone(&reader.session);
+            reader.acking = Some(tokio::spawn(async move { session.ack(tag, true).await }));
+        }
+        if let Some(acking) = &mut reader.acking {
             // If the connection has ended, the next delivery says why. What came before counts.
-            reader.session.ack(tag, true).await.ok();
-            reader.to_ack = None;
+            acking.await.ok();
+            reader.acking = None;
         }
         let next = reader.deliveries.next().await;
         let delivery = next.ok_or_else(|| BrokerError::Lost("the journal ended".to_owned()))??;
@@ -203,8 +212,10 @@ impl Records {
             }
             StreamStart::Offset(offset) => {
                 self.attempts += 1;
-                let before = readable_before(&self.unreadable, offset);
-                let most = ATTEMPTS.min(before + 2);
+                let most = match readable_before(&self.unreadable, offset) {
+                    0 => 2,
+                    _ => ATTEMPTS,
+                };
                 if self.attempts >= most || self.unreadable.contains(&offset) {
                     self.skip(offset, error)?;
                 }
@@ -252,7 +263,7 @@ async fn open(
     let session = broker.connect(CONNECTION).await?;
     let deliveries = session.consume_stream(JOURNAL, CONNECTION, prefetch, start).await?;
     let ack_every = u64::from(prefetch / 4).max(1);
-    Ok(Reader { session, deliveries, pace, ack_every, read: 0, to_ack: None })
+    Ok(Reader { session, deliveries, pace, ack_every, read: 0, to_ack: None, acking: None })
 }
 
 /// Whether the broker has closed the connection because it could not deliver a message.

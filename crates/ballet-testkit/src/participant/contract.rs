@@ -31,11 +31,38 @@ pub struct Contract {
     /// SQL for rows that have to exist before the first message comes. The program has made its
     /// tables by then.
     pub reference: String,
+    /// The other company, if the step calls one.
+    pub calls: Option<Calls>,
     /// A query for what the step of a saga, `$1`, has left: one `bigint`. No row, null and 0 mean
-    /// that there is nothing, or that it is undone.
-    pub effect: String,
+    /// that there is nothing, or that it is undone. Without a query it is what the provider did.
+    pub effect: Option<String>,
     /// What the query finds when the step has taken effect once.
     pub effect_when_done: i64,
+}
+
+/// How the step calls another company over HTTP. The suite plays that company, and acts once for each
+/// `Idempotency-Key`. The saga's id has to be in each request.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calls {
+    /// The variable of the program's environment that gets the company's address.
+    pub url: String,
+    /// What the step asks for.
+    pub step: Call,
+    /// The body of the answer that makes the step refuse, if it may.
+    pub refusal: Option<Value>,
+    /// What its compensation asks for.
+    pub compensation: Call,
+}
+
+/// A request, and its answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// Method and path, such as `POST /charges`.
+    pub request: String,
+    /// The body of the answer, in which `{key}` stands for the request's key.
+    pub answer: Value,
 }
 
 /// A contract with its bodies, as a file has them.
@@ -49,8 +76,15 @@ struct Case {
     refused_by: Option<Value>,
     #[serde(default)]
     reference: String,
-    effect: String,
+    calls: Option<Calls>,
+    effect: Option<String>,
+    #[serde(default = "once")]
     effect_when_done: i64,
+}
+
+/// What a provider did for a step that is done.
+const fn once() -> i64 {
+    1
 }
 
 /// The types of the events in a contract.
@@ -91,6 +125,7 @@ impl Contract {
             bodies: case.bodies,
             refused_by: case.refused_by,
             reference: case.reference,
+            calls: case.calls,
             effect: case.effect,
             effect_when_done: case.effect_when_done,
         };
@@ -104,10 +139,13 @@ impl Contract {
         let needed = [types.done, types.abort, types.compensated].into_iter();
         let needed = needed.chain(types.triggers).chain(refused).map(|event| event.name());
         let missing: Vec<&str> = needed.filter(|name| !self.bodies.contains_key(*name)).collect();
-        if missing.is_empty() {
-            return Ok(());
+        if !missing.is_empty() {
+            return Err(format!("`bodies` needs a body of {}", missing.join(", ")));
         }
-        Err(format!("`bodies` needs a body of {}", missing.join(", ")))
+        if self.calls.is_none() && self.effect.is_none() {
+            return Err("give `effect`, a query for what the step has left, or `calls`".to_owned());
+        }
+        Ok(())
     }
 
     /// The types of the step, or what is missing in the declaration.

@@ -7,7 +7,7 @@ use crate::participant::contract::Contract;
 use crate::participant::program::Program;
 use crate::participant::rig::world::{World, Wrong, said};
 use crate::participant::scenarios::{
-    aborts, copies, deaths, ids, joins, outages, poison, refusals,
+    aborts, calls, copies, deaths, ids, joins, outages, poison, refusals,
 };
 use ballet_stage::{Options, Servers};
 
@@ -61,11 +61,15 @@ pub enum Scenario {
     Refused,
     /// The events of a join come in another order and more than once, and some after the abort.
     Join,
+    /// The provider that the step calls is away, its answer is lost, and the process is killed before it has one.
+    CallUnknown,
+    /// The saga is aborted while the step's call is out.
+    CallAborted,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::KilledUnderLoad,
         Self::Once,
         Self::Twice,
@@ -88,6 +92,8 @@ impl Scenario {
         Self::OldIds,
         Self::Refused,
         Self::Join,
+        Self::CallUnknown,
+        Self::CallAborted,
         Self::BrokerRestarted,
     ];
 
@@ -96,6 +102,7 @@ impl Scenario {
         match self {
             Self::Refused => contract.refused_by.is_some(),
             Self::Join => contract.types().is_ok_and(|types| types.triggers.len() > 1),
+            Self::CallUnknown | Self::CallAborted => contract.calls.is_some(),
             _ => true,
         }
     }
@@ -138,6 +145,8 @@ impl Scenario {
             Self::OldIds => ids::old(world).await,
             Self::Refused => refusals::refused(world).await,
             Self::Join => joins::join(world).await,
+            Self::CallUnknown => calls::unknown(world).await,
+            Self::CallAborted => calls::aborted(world).await,
         }
     }
 }

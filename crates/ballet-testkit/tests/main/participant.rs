@@ -159,7 +159,8 @@ fn suite(kind: &str, promised: &str) -> Suite {
         bodies,
         refused_by: (promised == "refuses").then(|| wanted(5)),
         reference: String::new(),
-        effect: "select guests from held where stay = $1".to_owned(),
+        calls: None,
+        effect: Some("select guests from held where stay = $1".to_owned()),
         effect_when_done: 2,
     };
     let program = std::env::current_exe().expect("this program");

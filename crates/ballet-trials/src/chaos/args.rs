@@ -29,6 +29,9 @@ pub struct Args {
     #[arg(long, default_value_t = 12, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) rate: u32,
+    /// Only customers of this case, by its name.
+    #[arg(long, value_name = "CASE")]
+    pub(crate) case: Option<String>,
     /// Processes of each service at the start.
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub(crate) replicas: usize,

@@ -60,7 +60,11 @@ pub(crate) async fn run(
 ) -> Result<Report> {
     let baseline = Baseline::record(run, subject.sandboxes()).await?;
     let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
-    let mix = Mix { cases: subject.mix(), rate: args.rate, clock: Clock::system(), gateway: None };
+    let cases = match &args.case {
+        Some(name) => vec![subject.case(name)?],
+        None => subject.mix(),
+    };
+    let mix = Mix { cases, rate: args.rate, clock: Clock::system(), gateway: None };
     let load = Load::new(run, subject, &recorder, mix)?;
     let (done, begun) = (Mutex::default(), Instant::now());
     let storm = Storm { subject, args, run, baseline, recorder, load, done, begun };

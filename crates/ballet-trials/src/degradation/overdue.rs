@@ -12,7 +12,7 @@ const DEADLINE_SECONDS: u32 = 5;
 /// Begins a saga without a service, waits for its end, and starts the service again; a sentence about it.
 /// Afterwards the owner has a short deadline, so this comes last.
 pub(crate) async fn suffer(scene: &Scene<'_>, overdue: Overdue) -> Result<String> {
-    let Overdue { owner, variable, without, reason } = overdue;
+    let Overdue { owner, variable, without, reason, case: _ } = overdue;
     scene.kill(owner).await;
     scene.start(owner, &[(variable, DEADLINE_SECONDS.to_string())]).await?;
     // A gateway has to notice that everything is back.

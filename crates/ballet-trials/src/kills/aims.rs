@@ -1,7 +1,7 @@
 //! What to aim at: every point, for everything that a service declares.
 
 use ballet::EventType;
-use ballet::core::topology::{DEAD, RETRIES};
+use ballet::core::topology::{DEAD, RETRIES, TELEMETRY};
 use ballet::core::{Part, StepPart};
 use ballet_fault::{About, FaultPoint};
 
@@ -47,6 +47,12 @@ pub(crate) fn of(part: &Part) -> Vec<Aim> {
             aims.extend(whats(part, *about).into_iter().map(|what| Aim { point: *point, what }));
         }
     }
+    if !part.telemetry.is_empty() {
+        // It has no outbox, and so no marks.
+        let points =
+            [FaultPoint::BeforePublish, FaultPoint::AfterPublish, FaultPoint::AfterConfirm];
+        aims.extend(points.map(|point| Aim { point, what: TELEMETRY.to_owned() }));
+    }
     aims
 }
 
@@ -69,7 +75,7 @@ fn whats(part: &Part, about: About) -> Vec<String> {
             rows
         }
         About::Call => {
-            let calls = steps().filter(|step| step.calls_outside).flat_map(|step| {
+            let calls = steps().filter(|step| step.runs.is_answered_later()).flat_map(|step| {
                 let undo = step.kind.can_be_compensated().then(|| format!("undo:{}", step.name));
                 [Some(step.name.to_owned()), undo]
             });
@@ -89,10 +95,10 @@ fn whats(part: &Part, about: About) -> Vec<String> {
 fn rows_of(step: &StepPart) -> Vec<String> {
     let entries = [
         ("arrived", step.on.len() > 1),
-        ("calling", step.calls_outside),
+        ("calling", step.runs.is_answered_later()),
         ("done", true),
         ("refused", step.refused.is_some()),
-        ("undoing", step.calls_outside && step.kind.can_be_compensated()),
+        ("undoing", step.runs.is_answered_later() && step.kind.can_be_compensated()),
         ("undone", step.kind.can_be_compensated()),
         ("aborted", !step.compensated_by.is_empty()),
     ];

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ballet::core::Part;
 use ballet_stage::wait_until;
+use ballet_terminal::ui;
 
 use crate::kills::aims;
 use crate::kills::path::Path;
@@ -22,8 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) async fn explore(scene: &Scene<'_>, processes: &[Process<'_>]) -> Result<Leading> {
     let mut leading = Leading::new();
     for round in 0..ROUNDS {
+        let left = if round > 0 { missing(scene, &leading) } else { Vec::new() };
+        if let Some(first) = left.first() {
+            ui::say(&format!("round {round} of {ROUNDS}: {} points are left; {first}", left.len()));
+        }
         for path in Path::all(scene, round) {
-            if round > 0 && !is_missing(scene, &leading) {
+            if round > 0 && missing(scene, &leading).is_empty() {
                 return Ok(leading);
             }
             path.go(scene).await.with_context(|| path.to_string())?;
@@ -40,13 +46,10 @@ pub(crate) async fn explore(scene: &Scene<'_>, processes: &[Process<'_>]) -> Res
     Ok(leading)
 }
 
-fn is_missing(scene: &Scene<'_>, leading: &Leading) -> bool {
-    scene
-        .run
-        .system
-        .parts
-        .iter()
-        .any(|part| !plan(scene.subject, &aims::of(part), part.service, leading).1.is_empty())
+/// What no path has led to so far, in sentences.
+fn missing(scene: &Scene<'_>, leading: &Leading) -> Vec<String> {
+    let of = |part: &Part| plan(scene.subject, &aims::of(part), part.service, leading).1;
+    scene.run.system.parts.iter().flat_map(of).collect()
 }
 
 /// Waits until no process gets to a new point any more.

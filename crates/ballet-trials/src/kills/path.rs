@@ -39,7 +39,9 @@ impl Path {
     /// All of them, in the round with this number.
     pub(crate) fn all(scene: &Scene<'_>, round: usize) -> Vec<Self> {
         let mut all = vec![Self::Refill, Self::Meanwhile];
-        all.extend((0..scene.subject.usual).map(|case| Self::Case(case, round)));
+        let cases = scene.subject.cases[..scene.subject.usual].iter().enumerate();
+        let usual = cases.filter(|(_, case)| case.share > 0);
+        all.extend(usual.map(|(case, _)| Self::Case(case, round)));
         all.extend(scene.subject.overdue().map(|_| Self::Overdue));
         all.extend(scene.run.services().into_iter().map(Self::Disturb));
         all
@@ -111,11 +113,14 @@ async fn refill(scene: &Scene<'_>) -> Result<()> {
 }
 
 /// Begins a saga, and lets its deadline pass while it cannot be decided. If it was faster, or another process
-/// came between, it is completed: then that came first.
+/// came between, it ends as its customer expects: then that came first.
 async fn passes(scene: &Scene<'_>, overdue: Overdue) -> Result<Option<Uuid>> {
-    let Overdue { owner, without, reason, .. } = overdue;
+    let Overdue { owner, without, reason, case, .. } = overdue;
+    let cases = scene.subject.cases.iter();
+    let case = cases.map(|case| case.name).position(|name| name == case);
+    let case = case.context("no case begins a saga whose deadline passes (`Overdue::case`)")?;
     scene.run.of(without).signal(Signal::STOP).await;
-    let passed = pass(scene, owner).await;
+    let passed = pass(scene, owner, case).await;
     let ended = match &passed {
         Ok(Some(saga)) => scene.ends(*saga).await.map(Some),
         Ok(None) | Err(_) => Ok(None),
@@ -123,21 +128,21 @@ async fn passes(scene: &Scene<'_>, overdue: Overdue) -> Result<Option<Uuid>> {
     scene.run.of(without).signal(Signal::CONT).await;
     let saga = passed?;
     if let (Some(saga), Some(end)) = (saga, ended?)
-        && [End::Completed, End::aborted(reason)].contains(&end)
+        && end == End::aborted(reason)
     {
         scene.load.site.began("a deadline that passes", Begun { saga, end });
     }
     Ok(saga)
 }
 
-async fn pass(scene: &Scene<'_>, owner: &str) -> Result<Option<Uuid>> {
+async fn pass(scene: &Scene<'_>, owner: &str, case: usize) -> Result<Option<Uuid>> {
     let parts = scene.run.system.parts.iter().filter(|part| part.service == owner);
     let sagas: Vec<&str> = parts
         .flat_map(|part| part.sagas.iter().filter(|saga| saga.deadline.is_some()))
         .map(|saga| saga.saga)
         .collect();
     let url = scene.run.stage.env.database_url(owner);
-    let Ok(id) = scene.load.play_case(0, 0).await else { return Ok(None) };
+    let Ok(id) = scene.load.play_case(case, 0).await else { return Ok(None) };
     let passed = wait_until("a deadline to pass", SOON, || async {
         let mut db = PgConnection::connect(url).await?;
         for saga in &sagas {

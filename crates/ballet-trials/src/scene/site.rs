@@ -81,6 +81,18 @@ impl Site {
         self.gateway.as_ref()
     }
 
+    /// A token for the gateway, in a run that has one.
+    ///
+    /// # Errors
+    ///
+    /// The gateway makes no such token.
+    pub async fn token(&self, subject: &str, scopes: &str) -> Result<Option<String>> {
+        match &self.gateway {
+            Some(gateway) => gateway.token(subject, scopes).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// A saga that was begun beside the customers. It is checked like theirs.
     pub fn began(&self, what: &'static str, begun: Begun) {
         self.sagas.add(what, begun, Instant::now());

@@ -5,4 +5,5 @@ pub(crate) mod erased;
 pub(crate) mod handler;
 pub(crate) mod participant;
 pub(crate) mod step;
+pub(crate) mod telemetry;
 pub(crate) mod text_enum;

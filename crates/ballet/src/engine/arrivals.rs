@@ -285,12 +285,16 @@ pub(crate) async fn answer(
         }
         return Ok(Effect::Refused);
     };
-    let outcome = step.step.answered(transaction.tx(), &call.request, answer).await?;
-    if !transaction.is_taken_back(saga, saga_id, at) {
-        return take_outcome(transaction, saga, at, saga_id, outcome).await;
-    }
-    // Aborted meanwhile: the outcome is not published, and what took effect is compensated.
-    let effect = match outcome {
+    let effect = match step.step.answered(transaction.tx(), &call.request, answer).await? {
+        // It is open for longer, under the row that it has.
+        AnyOutcome::Call(request) => {
+            transaction.call(saga, saga_id, at, false, request);
+            return Ok(Effect::Handled);
+        }
+        outcome if !transaction.is_taken_back(saga, saga_id, at) => {
+            return take_outcome(transaction, saga, at, saga_id, outcome).await;
+        }
+        // Aborted meanwhile: the outcome is not published, and what took effect is compensated.
         AnyOutcome::Done(event) => {
             transaction.add(saga_id, at, Entry::Done, Some(event));
             Effect::Handled
@@ -298,10 +302,6 @@ pub(crate) async fn answer(
         AnyOutcome::Refused(event) => {
             transaction.add(saga_id, at, Entry::Refused, Some(event));
             Effect::Refused
-        }
-        AnyOutcome::Call(request) => {
-            transaction.call(saga, saga_id, at, false, request);
-            return Ok(Effect::Handled);
         }
     };
     if transaction.is_aborted(saga, saga_id) {

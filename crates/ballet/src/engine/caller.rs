@@ -10,7 +10,7 @@ use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
 use jiff::Timestamp;
 
-use crate::declare::erased::call::CallHandlers;
+use crate::declare::erased::call::{AnyWatch, CallHandlers};
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::declare::handler::spans;
@@ -20,6 +20,7 @@ use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
+use crate::engine::transaction::Transaction;
 use crate::outgoing::spans::{Span, WorkKind};
 
 /// The pause until the other side is asked again that has no outcome yet.
@@ -28,6 +29,9 @@ const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// The longest pause after a failed attempt, whatever the other side asks for.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+/// The answer of a step that looks at rows: it is over.
+const OVER: &str = "true";
 
 /// After this many attempts a request that the other side does not take counts as not taken.
 const NOT_TAKEN_AFTER: u32 = 5;
@@ -180,7 +184,7 @@ enum Attempted {
 
 /// Makes a call once, or looks up what became of it where making it would be wrong.
 async fn attempt(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     saga: &str,
     handlers: &CallHandlers,
     call: &NewCall,
@@ -203,7 +207,11 @@ async fn attempt(
         return Ok(look_up().await?.map_or(Attempted::Nothing, Attempted::Answer));
     }
     fault::point(FaultPoint::BeforeCall, call);
-    let failure = match handlers.call(call).await {
+    let answer = match step.watch() {
+        Some(watch) => look(engine, watch, call).await,
+        None => handlers.call(call).await,
+    };
+    let failure = match answer {
         Ok(answer) => {
             fault::point(FaultPoint::AfterCall, call);
             return Ok(Attempted::Answer(answer));
@@ -222,6 +230,21 @@ async fn attempt(
         }
     }
     Err(failure)
+}
+
+/// Looks at the rows of a step that stays open. The transaction is rolled back: what counts is what a second look finds
+/// under the saga's lock.
+async fn look(
+    engine: &Arc<Engine>,
+    watch: &dyn AnyWatch,
+    call: &NewCall,
+) -> Result<String, Failure> {
+    let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
+    transaction.enter(Some(call.saga_id), call.cause, call.trace.clone());
+    match watch.look(transaction.tx()).await? {
+        None => Ok(OVER.to_owned()),
+        Some(pause) => Err(Failure::not_yet("it is not over").again_after(pause)),
+    }
 }
 
 /// Whether a call is of an aborted saga, and no attempt that was made before can still be under way.

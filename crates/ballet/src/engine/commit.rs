@@ -45,7 +45,7 @@ pub(crate) async fn commit(
     let claims = write_calls(&engine, &mut open).await?;
     let Written { emitted, mut begun, marks, has_marks } =
         write_outbox(&engine, &mut open, timed, marks).await?;
-    let Transaction { db, calls, spans, .. } = open;
+    let Transaction { db, scope: Scope { hurried, .. }, calls, spans, .. } = open;
     let batch = begun.as_ref().map(|begun| begun.batch);
     if let Some(batch) = &batch {
         fault::remember(batch, &*emitted);
@@ -65,6 +65,9 @@ pub(crate) async fn commit(
         publish(&engine, batch, &emitted, now);
     }
     make(&engine, calls, claims);
+    if hurried {
+        engine.calls.look_now();
+    }
     Ok(Committed { batch, has_marks })
 }
 

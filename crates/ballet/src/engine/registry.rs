@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ballet_core::{
-    AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable, is_tombstone_of,
+    AnyEvent, EventType, KnownEvents, Reason, Runs, StepKind, StepPart, Unacceptable,
+    is_tombstone_of,
 };
 use ballet_store::ledger::open_sagas::Stages;
 use ballet_store::ledger::rows::Row;
@@ -345,7 +346,7 @@ impl Registry {
 
     /// The steps that are compensated without a call.
     pub(crate) fn compensated_here(&self) -> impl Iterator<Item = &Arc<AnyStep>> {
-        let undone = |part: &StepPart| part.kind.can_be_compensated() && !part.calls_outside;
+        let undone = |part: &StepPart| part.kind.can_be_compensated() && part.runs == Runs::Here;
         self.sagas.iter().flat_map(|saga| &saga.steps).filter(move |step| undone(step.part()))
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::engine::handlers::held_worker;
 use crate::engine::shared_clock::SharedClock;
 use crate::http::own_routes::OwnRoutes;
+use crate::telemetry::reading::state::ReaderStates;
 use crate::upkeep::broker::bindings::Bindings;
 use crate::upkeep::broker::declared_queues::DeclaredQueues;
 use crate::upkeep::progress::Progress;
@@ -45,6 +46,8 @@ pub(crate) struct Parts {
     /// How far the copies of others' entities are behind, if there are copies.
     pub(crate) copies: Option<watch::Receiver<String>>,
     pub(crate) progress: Progress,
+    /// The readers of telemetry, if there are any.
+    pub(crate) readers: Option<Arc<ReaderStates>>,
     pub(crate) service: &'static str,
     pub(crate) shared_clock: Arc<SharedClock>,
 }
@@ -67,6 +70,9 @@ struct Readiness {
     /// How far the copies of others' entities are behind. The service works with old ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     copies: Option<String>,
+    /// Says which reader of telemetry stands still.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    telemetry: Option<String>,
 }
 
 /// The reasons why a process is not ready are no longer than this in its database.
@@ -116,6 +122,7 @@ impl Health {
                 handlers: starting.to_owned(),
                 clock: starting.to_owned(),
                 copies: None,
+                telemetry: None,
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -136,11 +143,14 @@ impl Health {
         let held = parts.held.borrow().clone();
         let stands_still = parts.progress.stands_still();
         let holds = held_worker::held(parts.service);
+        let reading = parts.readers.as_ref().map(|readers| readers.stands_still());
+        let reads = !matches!(reading, Some(Some(_)));
         let connected = answers && consume.is_ready() && publish.is_ready();
         let works = hindered.is_none()
             && held.is_none()
             && stands_still.is_none()
             && holds.is_none()
+            && reads
             && queues.serve();
         Readiness {
             ready: connected && works && bindings.has_all(),
@@ -161,6 +171,7 @@ impl Health {
             handlers: holds.unwrap_or_else(|| "ok".to_owned()),
             clock: parts.shared_clock.doubt().unwrap_or_else(|| "ok".to_owned()),
             copies: parts.copies.as_ref().map(|copies| copies.borrow().clone()),
+            telemetry: reading.map(|stands| stands.unwrap_or_else(|| "ok".to_owned())),
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::http::place::Place;
+use crate::telemetry::publishing::TelemetryError;
 
 /// An error of an HTTP handler, answered as `application/problem+json`.
 #[derive(Debug, Clone, Serialize)]
@@ -235,6 +236,26 @@ impl From<Failure> for Problem {
                 // Internal errors are for the log, not for the caller.
                 let why = "the service failed; its log says why";
                 Self { cause, ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, why) }
+            }
+        }
+    }
+}
+
+impl From<TelemetryError> for Problem {
+    /// Telemetry may be sent again at any time: its readers count what comes twice once.
+    fn from(error: TelemetryError) -> Self {
+        let cause = Some(Cause(Arc::new(format!("{error:?}"))));
+        match error {
+            TelemetryError::Unpublishable(_) => {
+                let problem = Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the service could not record this, and cannot when it is sent again",
+                );
+                Self { cause, ..problem }
+            }
+            other => {
+                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, other.to_string());
+                Self { cause, ..problem.advise(Advice::TryAgain) }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ballet_core::{Event, Saga, SagaId};
+use ballet_core::{Event, Saga, SagaId, Telemetry};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored as calls;
 use ballet_store::partitions;
@@ -23,12 +23,14 @@ use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::http::trace::current;
+use crate::telemetry::publishing::{TelemetryLine, TelemetryPublisher};
 
 /// A running service, as its HTTP handlers see it.
 #[derive(Debug, Clone)]
 pub struct Handle {
     pub(crate) engine: Arc<Engine>,
     pub(crate) asked_to_stop: watch::Receiver<bool>,
+    pub(crate) telemetry: Arc<TelemetryLine>,
 }
 
 impl Handle {
@@ -52,6 +54,13 @@ impl Handle {
         self.engine.time.clock.draw(self.now()).into()
     }
 
+    /// Publishes telemetry of this type, which the participant declares with
+    /// [`publishes_telemetry`](crate::Participant::publishes_telemetry).
+    #[must_use]
+    pub fn telemetry<T: Telemetry>(&self) -> TelemetryPublisher<T> {
+        TelemetryPublisher::new(Arc::clone(&self.telemetry))
+    }
+
     /// Returns when the service is asked to stop. An answer that goes on, such as a stream of events,
     /// has to end then: a stop waits for the requests in progress.
     pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
@@ -67,7 +76,7 @@ impl Handle {
     pub async fn unit(&self) -> Result<Unit, Failure> {
         let mut transaction = Transaction::begin_for_request(Arc::clone(&self.engine)).await?;
         transaction.enter(None, None, current(None));
-        Ok(Unit { transaction, saga_id: None, hurried: false })
+        Ok(Unit { transaction, saga_id: None })
     }
 
     /// Opens a transaction for one saga and takes its lock, so that nothing else in this service
@@ -80,7 +89,7 @@ impl Handle {
         let mut transaction = Transaction::begin_for_request(Arc::clone(&self.engine)).await?;
         transaction.receive(&[saga_id], &[]).await?;
         transaction.enter(Some(saga_id), None, current(Some(saga_id)));
-        Ok(Unit { transaction, saga_id: Some(saga_id), hurried: false })
+        Ok(Unit { transaction, saga_id: Some(saga_id) })
     }
 }
 
@@ -90,8 +99,6 @@ impl Handle {
 pub struct Unit {
     transaction: Transaction<'static>,
     saga_id: Option<SagaId>,
-    /// Whether an open call was made due.
-    hurried: bool,
 }
 
 impl Unit {
@@ -176,7 +183,7 @@ impl Unit {
     /// A failure if the database does not answer.
     pub async fn ask_again(&mut self, key: CallKey) -> Result<bool, Failure> {
         let is_open = answered(calls::hurry(self.transaction.db(), key)).await?;
-        self.hurried |= is_open;
+        self.transaction.scope.hurried |= is_open;
         Ok(is_open)
     }
 
@@ -192,9 +199,6 @@ impl Unit {
             let engine = Arc::clone(&self.transaction.engine);
             let committed = commit(self.transaction, &[]).await;
             let committed = committed.map(drop).map_err(Failure::of_commit);
-            if self.hurried && committed.is_ok() {
-                engine.calls.look_now();
-            }
             if let Err(failure) = &committed
                 && failure.is_missing_partition()
             {

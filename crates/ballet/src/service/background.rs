@@ -7,8 +7,12 @@ use ballet_core::Part;
 use tokio::sync::watch;
 
 use crate::declare::participant::copies::{CopyEntry, ShareEntry};
+use crate::declare::telemetry::{AnyFollower, AnyReader};
 use crate::engine::engine::Engine;
 use crate::service::tasks::Tasks;
+use crate::telemetry::reading::follow::Following;
+use crate::telemetry::reading::keeper::ReaderKeeper;
+use crate::telemetry::reading::state::ReaderStates;
 use crate::upkeep::broker::bindings::{Bindings, Compare};
 use crate::upkeep::broker::declared_queues::{CompareQueues, DeclaredQueues};
 use crate::upkeep::broker::queues::Queues;
@@ -37,6 +41,10 @@ pub(super) struct Beside {
     pub(super) part: Part,
     pub(super) shares: Vec<ShareEntry>,
     pub(super) copies: Vec<CopyEntry>,
+    pub(super) readers: Vec<Arc<dyn AnyReader>>,
+    pub(super) followers: Vec<Arc<dyn AnyFollower>>,
+    /// The most messages of telemetry that are read in one transaction.
+    pub(super) telemetry_batch: u16,
     /// How many entities are published anew in a second.
     pub(super) republish_rate: u32,
 }
@@ -50,12 +58,15 @@ pub(super) struct States {
     /// None if there are no copies.
     pub(super) copies: Option<watch::Receiver<String>>,
     pub(super) progress: Progress,
+    /// None if the service reads no telemetry.
+    pub(super) readers: Option<Arc<ReaderStates>>,
 }
 
 impl Beside {
     /// Starts all of it.
     pub(super) fn spawn(self, work: &mut Tasks) -> States {
-        let Self { engine, consumer, broker, part, shares, copies, republish_rate } = self;
+        let readers = self.spawn_readers(work);
+        let Self { engine, consumer, broker, part, shares, copies, republish_rate, .. } = self;
         let (database, relay) = (&engine.database, &engine.relay);
         let pool = || database.upkeep.clone();
         let stopping = || engine.stopping.clone();
@@ -124,6 +135,48 @@ impl Beside {
             work.spawn("the keeper of copies", keeper.run());
             told
         });
-        States { hindered, unpublishable, bindings, queues: declared_queues, copies, progress }
+        States {
+            hindered,
+            unpublishable,
+            bindings,
+            queues: declared_queues,
+            copies,
+            progress,
+            readers,
+        }
+    }
+
+    fn spawn_readers(&self, work: &mut Tasks) -> Option<Arc<ReaderStates>> {
+        if self.readers.is_empty() && self.followers.is_empty() {
+            return None;
+        }
+        let followed = self.followers.iter().flat_map(|follower| {
+            let partitions = 0..follower.codec().reads().partition_count();
+            partitions.map(move |partition| (follower, partition))
+        });
+        let states = Arc::new(ReaderStates::new(followed.clone().count()));
+        for (follower, partition) in followed {
+            let following = Following {
+                engine: Arc::clone(&self.engine),
+                broker: Arc::clone(&self.broker),
+                follower: Arc::clone(follower),
+                states: Arc::clone(&states),
+                partition,
+                most: self.telemetry_batch,
+                is_followed: false,
+            };
+            work.spawn("a follower of telemetry", following.run());
+        }
+        for reader in &self.readers {
+            let keeper = ReaderKeeper {
+                engine: Arc::clone(&self.engine),
+                broker: Arc::clone(&self.broker),
+                reader: Arc::clone(reader),
+                states: Arc::clone(&states),
+                most: self.telemetry_batch,
+            };
+            work.spawn("a reader of telemetry", keeper.run());
+        }
+        Some(states)
     }
 }

@@ -73,7 +73,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
 pub(super) fn check_declaration(participant: &Participant) -> Result<(), StartError> {
     let service = participant.service();
     let mut problems = rules::of_service(&participant.part());
-    problems.extend(rules::of_keys(&participant.contract()));
+    problems.extend(rules::of_contract(&participant.contract()));
     let unowned = |saga: &&SagaEntry| saga.owner.is_none() && saga.owner_service == service;
     problems.extend(participant.sagas.iter().filter(unowned).map(|saga| Problem {
         rule: "an owner declares its saga as its own",
@@ -145,6 +145,7 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
         (!range.contains(&value)).then(|| SettingsError::new(problem()))
     }
     let Settings { lanes, batch, prefetch, calls, max_body, .. } = settings;
+    let telemetry_batch = i64::from(settings.telemetry_batch);
     let Settings { http_requests, republish_rate, handler_seconds, drain_seconds, .. } = settings;
     let connections = settings.database_connections.and_then(|given| {
         let fewest = pool::fewest_connections(*lanes);
@@ -167,6 +168,7 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
         connections,
         outside("HTTP_REQUESTS", (*http_requests).into(), &AT_LEAST_ONE),
         outside("REPUBLISH_RATE", (*republish_rate).into(), &REPUBLISH_RATE),
+        outside("TELEMETRY_BATCH", telemetry_batch, &BATCH),
         outside("HANDLER_SECONDS", *handler_seconds, &HANDLER_SECONDS),
         outside("DRAIN_SECONDS", *drain_seconds, &DRAIN_SECONDS),
     ];

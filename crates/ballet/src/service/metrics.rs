@@ -6,10 +6,12 @@ use ballet_core::{Part, Reason};
 use crate::engine::caller;
 use crate::engine::handlers::held_worker;
 use crate::engine::registry::ABORT;
+use crate::telemetry::series;
 
 /// The roles at the broker, as labels.
 pub(super) const CONSUME: &str = "consume";
 pub(super) const PUBLISH: &str = "publish";
+pub(super) const PUBLISH_TELEMETRY: &str = "publish_telemetry";
 
 const COUNTERS: [&str; 18] = [
     "ballet_acks_total",
@@ -74,11 +76,14 @@ pub(super) fn begin(part: &Part) {
     for then in ["again"].into_iter().chain(RETRIES.map(|(queue, _)| queue)) {
         drop(ballet_amqp::counter!("ballet_failures_total", "then" => then));
     }
-    for step in part.sagas.iter().flat_map(|saga| &saga.steps).filter(|step| step.calls_outside) {
+    for step in
+        part.sagas.iter().flat_map(|saga| &saga.steps).filter(|step| step.runs.is_answered_later())
+    {
         for outcome in ["answered", "failed", "not_yet"] {
             drop(caller::counted(step.name, outcome));
         }
     }
+    series::begin(part);
     for role in [CONSUME, PUBLISH] {
         drop(ballet_amqp::gauge!("ballet_connected", "role" => role));
         drop(ballet_amqp::counter!("ballet_reconnects_total", "role" => role));

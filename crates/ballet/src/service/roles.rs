@@ -6,7 +6,8 @@ use ballet_amqp::{
     Broker, Consumer, ConsumerHandle, ConsumerSettings, Expected, Publisher, PublisherHandle,
     PublisherSettings,
 };
-use ballet_core::topology::{DEAD, EVENTS, dead_queue};
+use ballet_core::Part;
+use ballet_core::topology::{DEAD, EVENTS, TELEMETRY, dead_queue};
 
 use crate::engine::engine::Engine;
 use crate::lane::intake::Lanes;
@@ -32,6 +33,22 @@ pub(super) fn publish(engine: &Arc<Engine>, broker: Arc<dyn Broker>) -> Publishe
     );
     engine.relay.connect(publisher.clone());
     publisher
+}
+
+/// The publisher of telemetry, if the service declares any. It has a connection of its own, so that a flood does
+/// not delay events.
+pub(super) fn publish_telemetry(
+    engine: &Engine,
+    part: &Part,
+    broker: Arc<dyn Broker>,
+) -> Option<PublisherHandle> {
+    if part.telemetry.is_empty() {
+        return None;
+    }
+    let instance = format!("{} telemetry", engine.relay.process);
+    let mut settings = PublisherSettings::new(part.service, instance);
+    settings.expected = Expected::new().exchange(TELEMETRY);
+    Some(Publisher::start(broker, settings, Arc::new(|_| {})))
 }
 
 pub(super) fn consume(

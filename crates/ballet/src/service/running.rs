@@ -39,6 +39,9 @@ pub struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.publisher.abandon();
+        if let Some(telemetry) = &self.handle.telemetry.publisher {
+            telemetry.abandon();
+        }
     }
 }
 
@@ -138,6 +141,10 @@ impl Running {
                 "not all events were published in time; the outbox keeps them"
             ),
             Err(_) => tracing::warn!("the publisher's connection did not close in time"),
+        }
+        if let Some(telemetry) = &self.handle.telemetry.publisher {
+            // Its requests have been answered.
+            timeout_at(deadline + LEAVE, telemetry.stop(LEAVE)).await.ok();
         }
         let last = deadline.max(Instant::now() + LEAVE);
         let outbox = Outbox::of(&self.handle.engine);

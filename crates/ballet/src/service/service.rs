@@ -20,6 +20,7 @@ use crate::engine::handlers::handler_limit::HandlerLimit;
 use crate::engine::handlers::held_worker;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::Time;
+use crate::engine::stopping::stopped;
 use crate::http::door::Door;
 use crate::http::health::Parts;
 use crate::http::json::MaxBody;
@@ -37,7 +38,7 @@ use crate::service::error::StartError;
 use crate::service::frame::Frame;
 use crate::service::front::Front;
 use crate::service::metrics;
-use crate::service::metrics::{CONSUME, PUBLISH};
+use crate::service::metrics::{CONSUME, PUBLISH, PUBLISH_TELEMETRY};
 use crate::service::pool;
 use crate::service::prepare::{Prepare, Prepared};
 use crate::service::recorder;
@@ -45,6 +46,7 @@ use crate::service::roles;
 use crate::service::running::Running;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
+use crate::telemetry::publishing::TelemetryLine;
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
 
@@ -124,7 +126,12 @@ impl Service {
             hosts.look().await;
         }
         let mut frame = Frame::new();
-        let (database, bounded) = pool::database(&settings, &hosts, frame.stopping.clone());
+        let (database, bounded) = pool::database(
+            &settings,
+            &hosts,
+            streams_read(&self.participant),
+            frame.stopping.clone(),
+        );
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
         let time = Time::new(self.clock.clone(), limits.clock_skew / 5);
         // What is counted before it is nowhere.
@@ -171,6 +178,7 @@ impl Service {
             stopping: frame.stopping.clone(),
         });
         let publisher = roles::publish(&engine, Arc::clone(&broker));
+        let telemetry = telemetry_line(&engine, &self.participant.part(), &broker);
         let prefetch = settings.prefetch();
         let consumer = Arc::new(roles::consume(&engine, lanes, Arc::clone(&broker), prefetch));
         let states = self.begin_work(&mut frame, &engine, &consumer, broker, &settings);
@@ -178,13 +186,28 @@ impl Service {
         for works in queues {
             let lane =
                 lane::run(Arc::clone(&engine), works, consumer.cautious(), Arc::clone(&common));
-            frame.work.spawn("a lane", lane);
+            let readers = states.readers.clone();
+            let mut stopping = frame.stopping.clone();
+            frame.work.spawn("a lane", async move {
+                // A step may ask what its process follows.
+                if let Some(readers) = readers {
+                    tokio::select! {
+                        () = readers.all_are_followed() => {}
+                        () = stopped(&mut stopping) => {}
+                    }
+                }
+                lane.await;
+            });
         }
         frame.base.watch("the consumer", CONSUME, consumer.state());
         frame.base.watch("the publisher", PUBLISH, publisher.state());
+        if let Some(publisher) = &telemetry.publisher {
+            frame.base.watch("the publisher of telemetry", PUBLISH_TELEMETRY, publisher.state());
+        }
 
         let address = front.address;
-        let handle = Handle { engine, asked_to_stop: frame.asked_to_stop.clone() };
+        let asked_to_stop = frame.asked_to_stop.clone();
+        let handle = Handle { engine, asked_to_stop, telemetry: Arc::new(telemetry) };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
         let routes = routes.layer(Extension(MaxBody(settings.max_body)));
@@ -247,10 +270,24 @@ impl Service {
             part: self.participant.part(),
             shares: std::mem::take(&mut self.participant.shares),
             copies: std::mem::take(&mut self.participant.copies),
+            readers: std::mem::take(&mut self.participant.readers),
+            followers: std::mem::take(&mut self.participant.followers),
+            telemetry_batch: settings.telemetry_batch,
             republish_rate: settings.republish_rate,
         };
         beside.spawn(&mut frame.work)
     }
+}
+
+/// The number of streams of telemetry that a process may have to read at once.
+fn streams_read(participant: &Participant) -> u32 {
+    participant.readers.iter().map(|one| u32::from(one.reads().partition_count())).sum()
+}
+
+/// Opens the way of telemetry to the broker.
+fn telemetry_line(engine: &Engine, part: &Part, broker: &Arc<dyn Broker>) -> TelemetryLine {
+    let publisher = roles::publish_telemetry(engine, part, Arc::clone(broker));
+    TelemetryLine::new(part.service, part.telemetry.clone(), engine.time.clock.clone(), publisher)
 }
 
 /// The parts of a service that works, as readiness reads them.
@@ -260,7 +297,7 @@ fn parts(
     publisher: &PublisherHandle,
     states: States,
 ) -> Parts {
-    let States { hindered, unpublishable, bindings, queues, copies, progress } = states;
+    let States { hindered, unpublishable, bindings, queues, copies, progress, readers } = states;
     Parts {
         database: engine.database.state(),
         refusal: engine.database.probe.refusal().clone(),
@@ -273,6 +310,7 @@ fn parts(
         queues,
         copies,
         progress,
+        readers,
         service: engine.registry.service,
         shared_clock: Arc::clone(&engine.time.shared),
     }

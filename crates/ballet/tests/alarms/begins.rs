@@ -52,7 +52,7 @@ fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> Option<f64>
 
 #[tokio::test]
 async fn every_metric_begins_at_zero() {
-    let hotel = Watched::beside("begins", &["hotel", "cars", "porter"]).await;
+    let hotel = Watched::beside("begins", &["hotel", "cars", "porter", "meter"]).await;
     // Nothing was sent to it, so nothing has happened but attempts to connect on a busy machine.
     let counters = hotel.first.iter().filter(|sample| sample.name.ends_with("_total"));
     for sample in counters.filter(|sample| sample.name != RECONNECTS) {
@@ -88,6 +88,22 @@ async fn every_metric_begins_at_zero() {
         let labels = [("step", "rent_car"), ("outcome", outcome)];
         assert_eq!(value(&all, "ballet_calls_total", &labels), Some(0.0), "{outcome}");
     }
+    let (reader, stream) = (("reader", "beats"), ("stream", "meter.beat.v1.1"));
+    for (name, labels) in [
+        (
+            "ballet_telemetry_published_total",
+            &[("type", "meter.beat.v1"), ("outcome", "confirmed")][..],
+        ),
+        ("ballet_telemetry_read_total", &[reader]),
+        ("ballet_telemetry_missed_total", &[reader]),
+        ("ballet_telemetry_aside_total", &[reader, ("reason", "reader_failed")]),
+        ("ballet_telemetry_lag_messages", &[reader, stream]),
+        ("ballet_telemetry_lag_seconds", &[reader, stream]),
+    ] {
+        assert_eq!(value(&all, name, labels), Some(0.0), "{name}");
+        let mut bare = all.iter().filter(|sample| sample.name == name && sample.labels.is_empty());
+        assert!(bare.next().is_none(), "{name} has a series without labels");
+    }
     let there: BTreeSet<String> =
         all.iter().map(|sample| family(&sample.name).to_owned()).collect();
     // The page names them in quotation marks.
@@ -102,7 +118,7 @@ async fn every_metric_begins_at_zero() {
 
 #[tokio::test]
 async fn alarms_and_board_ask_only_for_what_is_there() {
-    let hotel = Watched::beside("asked", &["hotel", "cars", "porter"]).await;
+    let hotel = Watched::beside("asked", &["hotel", "cars", "porter", "meter"]).await;
     let saga = hotel.world.new_saga();
     hotel.world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     hotel.until_value("sum(ballet_transaction_seconds_count{job=\"hotel\"}) > bool 0", "1").await;
@@ -143,6 +159,7 @@ fn every_alarm_is_rung_by_a_test() {
     let tests = [
         "crates/ballet/tests/alarms/rings.rs",
         "crates/ballet/tests/alarms/rings_of_servers.rs",
+        "crates/ballet/tests/alarms/rings_of_telemetry.rs",
         "crates/gateway/tests/alarms.rs",
     ];
     let tests = tests.map(read).concat();

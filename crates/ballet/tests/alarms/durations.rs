@@ -82,6 +82,12 @@ const CASES: &[Case] = &[
         ],
     ),
     ("BalletQueueBehind", 5, &[("ballet_queue_behind_seconds{job='a'}", GROWS)]),
+    (
+        "BalletTelemetryBehind",
+        5,
+        &[("ballet_telemetry_lag_seconds{job='a',reader='b',stream='c'}", GROWS)],
+    ),
+    ("BalletTelemetryMissed", 0, &[("ballet_telemetry_missed_total{job='a',reader='b'}", RISES)]),
     ("BalletSagasFailing", 10, &[("ballet_sagas_stuck{job='a',tried_again='yes'}", RISES)]),
     ("BalletIdsReused", 0, &[("ballet_reused_ids_total{job='a'}", RISES)]),
     ("BalletCopyEmpty", 15, &[("ballet_copy_filled{job='a',entity='b'}", FALLS)]),
@@ -123,12 +129,41 @@ async fn every_alarm_rings_after_its_time_and_not_before() {
     let mut tried: Vec<_> = CASES.iter().map(|(alarm, ..)| (*alarm).to_owned()).collect();
     tried.dedup();
     assert_eq!(told, tried, "each has a case");
+    hold(CASES.iter().map(test_of).collect()).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_is_away_rings_without_a_break_while_its_calls_wait_at_their_longest_pause()
+{
+    // An attempt every five minutes.
+    let attempts: Vec<String> = (0..8).map(|number| format!("{number}x20")).collect();
+    let firing = "count(ALERTS{alertname='BalletProviderAway',alertstate='firing'}) or vector(0)";
+    let rings = |minute: u32| {
+        json!({
+            "expr": firing, "eval_time": format!("{minute}m"),
+            "exp_samples": [{ "labels": "{}", "value": 1 }],
+        })
+    };
+    hold(vec![json!({
+        "interval": "15s",
+        "input_series": [{
+            "series": "ballet_calls_total{job='a',step='b',outcome='failed'}",
+            "values": attempts.join(" "),
+        }],
+        "promql_expr_test": (10..40).map(rings).collect::<Vec<_>>(),
+    })])
+    .await;
+}
+
+/// Has `promtool` judge the shipped rules by these tests.
+async fn hold(tests: Vec<Value>) {
+    let name = format!("ballet-alarms-{}-{}.yml", std::process::id(), tests.len());
     let tests = json!({
         "rule_files": [workspace("docs/monitoring/alarms.yml")],
         "evaluation_interval": "15s",
-        "tests": CASES.iter().map(test_of).collect::<Vec<_>>(),
+        "tests": tests,
     });
-    let path = std::env::temp_dir().join(format!("ballet-alarms-{}.yml", std::process::id()));
+    let path = std::env::temp_dir().join(name);
     // YAML has JSON in it.
     std::fs::write(&path, tests.to_string()).expect("written");
     let promtool = ballet_stage::prometheus().await.expect("a Prometheus").join("promtool");

@@ -6,9 +6,13 @@ mod durations;
 #[allow(dead_code, reason = "the tests of copies use all of it")]
 #[path = "../copies/lamps.rs"]
 mod lamps;
+#[allow(dead_code, reason = "the tests of telemetry use all of it")]
+#[path = "../telemetry/meter.rs"]
+mod meter;
 mod process;
 mod rings;
 mod rings_of_servers;
+mod rings_of_telemetry;
 mod rules;
 mod scrape;
 #[allow(dead_code, reason = "the engine's tests use all of it")]

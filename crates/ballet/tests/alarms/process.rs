@@ -6,9 +6,10 @@ use ballet::http::Problem;
 use ballet::{Failure, Handle, Participant, Projection, Service, Settings, Tx};
 use ballet_stage::{OwnProcess, wait_until};
 use serde_json::Value;
-use tokio::process::Command;
 
 use crate::lamps::reader;
+use crate::meter;
+use crate::meter::METER_TABLES;
 use crate::scrape::{Sample, samples};
 use crate::trip::{HOTEL_TABLES, HotelRenamed, Rental, Trouble, cars, hotel};
 use crate::world::LONG;
@@ -69,11 +70,14 @@ impl Process {
         self.process.kill().await.expect("killed");
     }
 
-    /// Sends it a signal: it stands still, or goes on.
-    pub(crate) async fn signal(&self, signal: &str) {
-        let id = self.process.id().expect("it runs").to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().await;
-        assert!(sent.expect("a command").success(), "{signal} {id}");
+    /// Has it stand still, with its connections open.
+    pub(crate) fn freeze(&self) {
+        self.process.freeze().expect("it runs");
+    }
+
+    /// Has it go on.
+    pub(crate) fn thaw(&self) {
+        self.process.thaw().expect("it runs");
     }
 
     /// Has the hotel publish an event with a name of this length.
@@ -91,12 +95,15 @@ fn service() {
     let setting = |name| std::env::var(name).expect("a setting");
     let mut settings = Settings::new(setting(AMQP), setting(DATABASE));
     settings.management_url = std::env::var(MANAGEMENT).ok();
+    // The meter takes long for one of its beats.
+    settings.telemetry_batch = 1;
     // More than the broker takes.
     settings.max_body = 32 << 20;
     let service = || {
         let service = Service::new(participant(&name));
         match name.as_str() {
             "hotel" => service.migrations(HOTEL_TABLES).routes(routes),
+            "meter" => service.migrations(METER_TABLES),
             _ => service,
         }
     };
@@ -124,6 +131,7 @@ pub(crate) fn participant(name: &str) -> Participant {
         // No car is ever rented.
         "cars" => cars(Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() }),
         "porter" => reader("porter"),
+        "meter" => meter::participant(),
         "guide" => Participant::new("guide").projects(Blocks),
         other => panic!("no such service: {other}"),
     }

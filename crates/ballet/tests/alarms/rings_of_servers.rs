@@ -26,9 +26,9 @@ async fn t226_a_service_that_is_dead_rings_one_alarm() {
 async fn t226_a_service_that_hangs_rings_one_alarm_until_it_goes_on() {
     let hotel = Watched::beside("hangs", &["hotel", "cars"]).await;
     hotel.until_only(&[]).await;
-    hotel.process.signal("-STOP").await;
+    hotel.process.freeze();
     hotel.until_alone(DOWN).await;
-    hotel.process.signal("-CONT").await;
+    hotel.process.thaw();
     hotel.until_only(&[]).await;
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ballet_stage::{Prometheus, Proxy, Servers, Target, wait_until};
 
+use crate::meter::METER_TABLES;
 use crate::process::{Places, Process, participant};
 use crate::rules::{read, rules};
 use crate::scrape::Sample;
@@ -51,7 +52,11 @@ impl Watched {
         set: impl FnOnce(&mut Places),
     ) -> Self {
         let known: BTreeSet<_> = services.iter().copied().chain(absent).collect();
-        let tables = |name: &str| if name == "hotel" { HOTEL_TABLES } else { &[] };
+        let tables = |name: &str| match name {
+            "hotel" => HOTEL_TABLES,
+            "meter" => METER_TABLES,
+            _ => &[],
+        };
         let parts = known.iter().map(|name| part(participant(name), tables(name))).collect();
         let mut world = World::new(test, parts).await;
         // Those that run have processes of their own.

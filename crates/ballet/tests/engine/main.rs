@@ -41,6 +41,8 @@ mod timeless;
 mod tracing;
 mod trip;
 mod two_sagas;
+mod two_versions;
 mod undecided;
+mod upgrade;
 mod versions;
 mod world;

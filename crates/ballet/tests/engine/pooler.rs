@@ -79,26 +79,39 @@ async fn serve(
         if asked[0] == b'X' {
             return Ok(());
         }
-        let mut session = lent.lock().await;
-        let server = session.as_mut().expect("signed in");
-        server.write_all(&renamed(asked, number)).await?;
-        let (mut from_client, mut to_client) = client.split();
-        let (mut from_server, mut to_server) = server.split();
-        // A frame that has begun comes whole: both ends are on this machine.
-        let mut kind = [0];
-        loop {
-            tokio::select! {
-                read = from_client.read_exact(&mut kind) => {
-                    read?;
-                    let asked = rest(kind[0], &mut from_client).await?;
-                    to_server.write_all(&renamed(asked, number)).await?;
-                }
-                answer = from_server.read_u8() => {
-                    let answer = rest(answer?, &mut from_server).await?;
-                    to_client.write_all(&answer).await?;
-                    if answer[0] == b'Z' && answer[5] == b'I' {
-                        break;
-                    }
+        let mut lent = lent.lock().await;
+        // Whoever has signed in to a session that is gone is hung up on.
+        let Some(mut session) = lent.take() else { return Ok(()) };
+        session.write_all(&renamed(asked, number)).await?;
+        transaction(&mut client, &mut session, number).await?;
+        // A client that hangs up in the midst of a transaction takes the session with it: nobody else may
+        // get the answers that it did not read.
+        *lent = Some(session);
+    }
+}
+
+/// Passes on what both say until the transaction has ended.
+async fn transaction(
+    client: &mut TcpStream,
+    session: &mut TcpStream,
+    number: u8,
+) -> std::io::Result<()> {
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = session.split();
+    // A frame that has begun comes whole: both ends are on this machine.
+    let mut kind = [0];
+    loop {
+        tokio::select! {
+            read = from_client.read_exact(&mut kind) => {
+                read?;
+                let asked = rest(kind[0], &mut from_client).await?;
+                to_server.write_all(&renamed(asked, number)).await?;
+            }
+            answer = from_server.read_u8() => {
+                let answer = rest(answer?, &mut from_server).await?;
+                to_client.write_all(&answer).await?;
+                if answer[0] == b'Z' && answer[5] == b'I' {
+                    return Ok(());
                 }
             }
         }

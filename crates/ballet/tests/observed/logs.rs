@@ -1,55 +1,12 @@
 //! The content of the log.
 
-use std::io;
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
-
 use ballet::Event;
 use ballet_stage::wait_until;
+use ballet_testkit::logged::{log_here, text};
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};
 use crate::world::{SOON, World, part};
-
-/// All that was logged.
-static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-fn logged() -> MutexGuard<'static, Vec<u8>> {
-    LOGGED.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(crate) fn text() -> String {
-    String::from_utf8_lossy(&logged()).into_owned()
-}
-
-/// From now on, all that this process logs can be read.
-pub(crate) fn log_here() {
-    static BEGUN: Once = Once::new();
-    BEGUN.call_once(|| {
-        let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG);
-        lines.with_ansi(false).with_writer(Log).try_init().expect("nobody else logs here");
-    });
-}
-
-struct Log;
-
-impl io::Write for Log {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        logged().write(text)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        Self
-    }
-}
 
 /// A text that must not appear in a log.
 const SECRET: &str = "xyzzy-7391";

@@ -4,11 +4,11 @@ use std::io::Write;
 
 use ballet::{Event, MessageId, SagaId};
 use ballet_stage::wait_until;
+use ballet_testkit::logged::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::Mutex;
 
-use crate::logs::{log_here, text};
 use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, Trouble, hotel};
 use crate::world::{SOON, World, part};
 

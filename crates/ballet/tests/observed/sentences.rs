@@ -2,10 +2,9 @@
 
 use ballet::{Event, EventType, Failure, Participant, Projection, Retry, Service, Tx};
 use ballet_testkit::TestSystem;
+use ballet_testkit::logged::{log_here, text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::logs::{log_here, text};
 
 /// A guest left a note.
 #[derive(Serialize, Deserialize, JsonSchema)]

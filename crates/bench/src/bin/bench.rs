@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use bench::contestants::contestant::Contestant;
 use bench::gateway;
+use bench::places::measure as places;
+use bench::ranking::measure as ranking;
 use bench::report::groups::{self, Effort, Group};
 use bench::report::outcome::{Outcome, Row};
 use bench::report::plot;
@@ -19,6 +21,7 @@ use bench::runs::stage::Stage;
 use bench::runs::statements::statements;
 use bench::search;
 use bench::stream::measure::{self as stream, Extent};
+use bench::telemetry::measure as telemetry;
 use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -135,6 +138,18 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
             all_reached &= pass_events(args, stage).await?;
             continue;
         }
+        if group == Group::Ranking {
+            all_reached &= rank_titles(args, stage).await?;
+            continue;
+        }
+        if group == Group::Telemetry {
+            all_reached &= read_telemetry(args, stage).await?;
+            continue;
+        }
+        if group == Group::Places {
+            all_reached &= find_drivers(args, stage).await?;
+            continue;
+        }
         if group == Group::Gateway {
             all_reached &= compare_proxies(args, stage).await?;
             continue;
@@ -225,6 +240,48 @@ async fn pass_events(args: &Args, stage: &Stage) -> Result<bool> {
     fs::write(&file, serde_json::to_vec_pretty(&passed)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(passed.is_reached())
+}
+
+/// Returns whether the targets were reached.
+async fn read_telemetry(args: &Args, stage: &Stage) -> Result<bool> {
+    let (rounds, backlog, seconds) = if args.quick { (1, 20_000, 2) } else { (5, 200_000, 20) };
+    let extent = telemetry::Extent {
+        rounds: args.rounds.unwrap_or(rounds).max(1),
+        backlog,
+        rate: 5_000,
+        seconds,
+    };
+    let read = Box::pin(telemetry::measure(stage, extent, say)).await?;
+    writeln!(std::io::stdout(), "{read}").ok();
+    let file = args.out.join("telemetry.json");
+    fs::write(&file, serde_json::to_vec_pretty(&read)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(read.is_reached())
+}
+
+/// Returns whether the target was reached.
+async fn rank_titles(args: &Args, stage: &Stage) -> Result<bool> {
+    let (minutes, titles, seconds) =
+        if args.quick { (1_000_000, 200, 12) } else { (100_000_000, 5_000, 120) };
+    let extent = ranking::Extent { minutes, titles, seconds: args.seconds.unwrap_or(seconds) };
+    let ranked = Box::pin(ranking::measure(stage, extent, say)).await?;
+    writeln!(std::io::stdout(), "{ranked}").ok();
+    let file = args.out.join("ranking.json");
+    fs::write(&file, serde_json::to_vec_pretty(&ranked)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(ranked.is_reached())
+}
+
+/// Returns whether the targets were reached.
+async fn find_drivers(args: &Args, stage: &Stage) -> Result<bool> {
+    let (drivers, seconds) = if args.quick { (100_000, 3) } else { (1_000_000, 30) };
+    let extent = places::Extent { drivers, rate: 10_000, seconds };
+    let found = Box::pin(places::measure(stage, extent, say)).await?;
+    writeln!(std::io::stdout(), "{found}").ok();
+    let file = args.out.join("places.json");
+    fs::write(&file, serde_json::to_vec_pretty(&found)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(found.is_reached())
 }
 
 async fn broker(stage: &Stage, effort: Effort) -> Result<Vec<Row>> {

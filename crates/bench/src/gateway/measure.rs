@@ -11,7 +11,7 @@ use crate::gateway::load::{self, Kind, Target};
 use crate::gateway::proxies::{Proxies, Proxy, Running};
 use crate::report::outcome::quantile;
 use crate::runs::stage::Stage;
-use crate::runs::usage;
+use ballet_stage::usage;
 
 /// Requests a second with an `Idempotency-Key`: each takes two transactions.
 const KEYED: f64 = 100.0;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::process::{Child, Command};
 
-use crate::runs::usage::{self, Snapshot};
+use ballet_stage::usage::{self, Snapshot};
 
 /// Ends the program when our end of the pipe closes, however we end.
 const LIFELINE: &str = r#""$@" & program=$!; read -r end; kill "$program"; wait "$program""#;

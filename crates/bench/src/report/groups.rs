@@ -41,6 +41,12 @@ pub enum Group {
     /// `ballet tap`, `record` and `replay` beside bare lapin loops, a million events through a file, and
     /// the comparison of 100,000 sagas.
     Stream,
+    /// What is watched most, with 100 million minutes behind it.
+    Ranking,
+    /// A reader of telemetry beside a bare lapin loop, and 5,000 messages a second that two services read.
+    Telemetry,
+    /// The nearest of 1,000,000 drivers, while 10,000 positions a second come through the broker.
+    Places,
     /// The gateway beside nginx and beside its library alone, and orders through it at 40 a second.
     Gateway,
 }
@@ -67,6 +73,9 @@ impl Group {
             Self::Broker => "broker",
             Self::Search => "search",
             Self::Stream => "stream",
+            Self::Ranking => "ranking",
+            Self::Telemetry => "telemetry",
+            Self::Places => "places",
             Self::Gateway => "gateway",
         }
     }
@@ -89,6 +98,9 @@ impl Group {
             Self::Broker => "The broker alone: five messages per saga",
             Self::Search => "Search in the catalogue",
             Self::Stream => "The stream of all events",
+            Self::Ranking => "Most watched",
+            Self::Telemetry => "Telemetry",
+            Self::Places => "Places of drivers",
             Self::Gateway => "Gateway",
         }
     }
@@ -244,8 +256,14 @@ pub fn cases(
             };
             without.map(backlog).collect()
         }
-        // They have no contestants: see `broker_alone`, `search`, `stream` and `gateway`.
-        Group::Broker | Group::Search | Group::Stream | Group::Gateway => Vec::new(),
+        // They have no contestants: see `broker_alone`, `search`, `stream`, `telemetry`, `places` and `gateway`.
+        Group::Broker
+        | Group::Search
+        | Group::Stream
+        | Group::Ranking
+        | Group::Telemetry
+        | Group::Places
+        | Group::Gateway => Vec::new(),
     }
 }
 
@@ -304,6 +322,9 @@ pub fn targets(group: Group) -> Vec<Target> {
         | Group::Broker
         | Group::Search
         | Group::Stream
+        | Group::Ranking
+        | Group::Telemetry
+        | Group::Places
         | Group::Gateway => Vec::new(),
     }
 }

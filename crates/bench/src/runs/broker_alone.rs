@@ -16,8 +16,8 @@ use crate::contestants::handwritten::new_id;
 use crate::contestants::system::system;
 use crate::runs::figures::{Cpu, Figures};
 use crate::runs::stage::Stage;
-use crate::runs::usage::Snapshot;
 use crate::saga4::contract::SERVICES;
+use ballet_stage::usage::Snapshot;
 
 const WINDOW: usize = 1000;
 const ACK_EVERY: u64 = 50;

@@ -10,4 +10,3 @@ pub mod run;
 pub(crate) mod services;
 pub mod stage;
 pub mod statements;
-pub(crate) mod usage;

@@ -12,9 +12,9 @@ use crate::runs::figures::{Cpu, Figures, count, messages, per};
 use crate::runs::load::{Load, Plan};
 use crate::runs::services::{self, Services, Setting};
 use crate::runs::stage::{Stage, admin};
-use crate::runs::usage::Snapshot;
 use crate::runs::{condition, oracle};
 use crate::saga4::contract::{MESSAGES, SERVICES};
+use ballet_stage::usage::Snapshot;
 
 /// What is run, and for how long.
 #[derive(Debug, Clone, Copy)]

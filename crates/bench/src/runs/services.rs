@@ -12,8 +12,8 @@ use tokio::process::{Child, Command};
 
 use crate::contestants::contestant::Contestant;
 use crate::runs::stage::Stage;
-use crate::runs::usage;
 use crate::saga4::contract::SERVICES;
+use ballet_stage::usage;
 
 /// How long the services may take until all of them consume.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::runs::stage::{Stage, admin};
-use crate::runs::usage;
 use crate::search::figures::{Kind, Searches};
 use crate::search::vocabulary::{Vocabulary, beginning, misspelt, plain};
+use ballet_stage::usage;
 
 /// How many products are published side by side.
 const SIDE_BY_SIDE: usize = 16;

@@ -11,12 +11,12 @@ use ballet_stage::TestEnv;
 use ballet_stream::{Header, RecordingWriter, Start};
 
 use crate::runs::stage::Stage;
-use crate::runs::usage;
 use crate::stream::compare::Found;
 use crate::stream::figures::{Compared, Pair, Streams};
 use crate::stream::million;
 use crate::stream::orders::{EVENTS_EACH, Run};
 use crate::stream::turn::{self, Took, Turn};
+use ballet_stage::usage;
 
 const SOUND: Run = Run { number: 1, faults: false };
 const BROKEN: Run = Run { number: 2, faults: true };

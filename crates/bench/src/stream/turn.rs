@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::process::{Child, Command};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::runs::usage::{self, Snapshot};
+use ballet_stage::usage::{self, Snapshot};
 
 /// How often its memory is looked at. The peak that the system keeps can only be read while it runs.
 const LOOK_EVERY: Duration = Duration::from_millis(10);

@@ -16,7 +16,6 @@ use shop_events::{Money, Sku, Slug};
 
 use crate::answers::{Changed, Products};
 use crate::draft::{Draft, Invalid, checked_price};
-use crate::search::query;
 use crate::store::price::{self, Price};
 use crate::store::product::{self, Listed, Stored};
 use crate::store::search;
@@ -169,14 +168,14 @@ async fn find(
     Ok(Json(Page { items: items.into_iter().map(|found| found.product).collect(), next }))
 }
 
-fn read_query(q: &str) -> Result<query::Query, String> {
+fn read_query(q: &str) -> Result<::search::Query, String> {
     if q.chars().nth(MAX_QUERY).is_some() {
         return Err(format!("it is longer than {MAX_QUERY} characters"));
     }
     if q.contains('\0') {
         return Err("it has a NUL character".to_owned());
     }
-    Ok(query::Query::read(q))
+    Ok(::search::Query::read(q))
 }
 
 async fn read(

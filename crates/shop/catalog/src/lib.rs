@@ -6,7 +6,6 @@
 mod answers;
 mod draft;
 mod http;
-mod search;
 mod store;
 
 use ballet::{Migration, Participant, Service};
@@ -37,10 +36,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_product_price",
         sql: include_str!("../../../../migrations/catalog/0003_product_price.sql"),
     },
-    Migration {
-        name: "0004_word_letters",
-        sql: include_str!("../../../../migrations/catalog/0004_word_letters.sql"),
-    },
+    Migration { name: "0004_word", sql: search::WORDS },
 ];
 
 /// The service: its participant, its tables, its HTTP routes.

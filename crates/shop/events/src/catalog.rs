@@ -5,11 +5,10 @@ use ballet_core::{Entity, EntityEvent, Event, EventType, Key, Versioned};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use values::{Money, Slug};
 
 use crate::keys::PRODUCT;
-use crate::values::money::Money;
 use crate::values::sku::Sku;
-use crate::values::slug::Slug;
 
 /// A product, whole, as it was after one change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

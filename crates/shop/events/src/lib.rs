@@ -34,13 +34,12 @@ mod schemas;
 pub mod shipping;
 mod values;
 
+pub use ::values::{
+    Code, Country, Currency, Money, NotACode, NotASlug, Slug, WrongText, check_text,
+};
 pub use saga::OrderFulfillment;
 pub use schemas::schemas;
 pub use values::address::Address;
-pub use values::code::{Code, Country, Currency, NotACode};
 pub use values::ids::{CartId, CustomerId, OrderId, ShipmentId};
 pub use values::line::{MAX_LINES, MAX_QUANTITY, OrderLine, StockLine};
-pub use values::money::Money;
 pub use values::sku::{NotASku, Sku};
-pub use values::slug::{NotASlug, Slug};
-pub use values::text::{WrongText, check_text};

@@ -4,12 +4,12 @@ use ballet_core::{Event, EventType, Key};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use values::Money;
 
 use crate::keys::{CUSTOMER, ORDER, PRODUCTS};
 use crate::values::address::Address;
 use crate::values::ids::{CustomerId, OrderId};
 use crate::values::line::OrderLine;
-use crate::values::money::Money;
 
 /// A valid order was placed: its saga begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -3,10 +3,10 @@
 use ballet_core::{Event, EventType, Key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use values::Money;
 
 use crate::keys::ORDER;
 use crate::values::ids::OrderId;
-use crate::values::money::Money;
 
 /// The provider holds the money for the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,9 +1,9 @@
 //! The services of the shop, as this program runs them.
 
 use ballet_trials::ServiceProgram;
+use cards::ProviderSettings;
 use clap::Parser;
 use orders::config::{DEADLINE, OrderSettings};
-use payments::config::ProviderSettings;
 use shipping::config::CarrierSettings;
 
 use crate::slow_carrier::SlowCarrier;
@@ -34,8 +34,7 @@ struct Shipping {
 
 /// All of them, each as its own program is.
 pub(crate) fn services() -> Vec<ServiceProgram> {
-    let (provider, carrier) =
-        (payments::sandbox::Sandbox::default(), shipping::sandbox::Sandbox::default());
+    let (provider, carrier) = (cards::Sandbox::default(), shipping::sandbox::Sandbox::default());
     vec![
         ServiceProgram::of(cart::service),
         ServiceProgram::of(catalog::service),

@@ -12,7 +12,7 @@ use shop::audit::{Published, ServiceUrls};
 use shop_events::orders::OrderCompleted;
 use uuid::Uuid;
 
-use crate::cases::{self, CASES, SLOW_CARRIER};
+use crate::cases::{self, CASES, GOOD, SLOW_CARRIER};
 use crate::customer::{Customer, PATIENCE, SELLS};
 use crate::merchant::Merchant;
 use crate::{customers, operations, products, services, stock};
@@ -138,6 +138,7 @@ impl Trial for Shop {
             variable: "ORDER_DEADLINE_SECONDS",
             without: "payments",
             reason: "deadline_passed",
+            case: GOOD.name,
         })
     }
 

@@ -1,18 +1,11 @@
 //! The settings of the service `orders`.
 
+use ballet_openapi::Limits;
 use clap::Args;
 use jiff::SignedDuration;
 
-use crate::watchers::Limits;
-
 /// The default time within which an order must be paid.
 pub const DEADLINE: SignedDuration = SignedDuration::from_mins(15);
-
-/// The most clients that watch orders at a time, by default.
-const WATCHERS: u16 = 1_000;
-
-/// The most of them that are one customer's, by default: enough for the pages that a person has open.
-const WATCHERS_OF_ONE: u16 = 16;
 
 /// The settings of orders, besides those of every service.
 #[derive(Debug, Clone, Copy, Args)]
@@ -22,11 +15,11 @@ pub struct OrderSettings {
     pub order_deadline_seconds: i64,
 
     /// The most clients that watch orders at a time. Others are answered with 503.
-    #[arg(long, env = "ORDER_WATCHERS", default_value_t = WATCHERS, value_name = "CLIENTS")]
+    #[arg(long, env = "ORDER_WATCHERS", default_value_t = Limits::DEFAULT.all, value_name = "CLIENTS")]
     pub order_watchers: u16,
 
     /// The most clients of one customer that watch orders at a time. Others are answered with 429.
-    #[arg(long, env = "ORDER_WATCHERS_OF_ONE", default_value_t = WATCHERS_OF_ONE, value_name = "CLIENTS", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "ORDER_WATCHERS_OF_ONE", default_value_t = Limits::DEFAULT.owner, value_name = "CLIENTS", value_parser = clap::value_parser!(u16).range(1..))]
     pub order_watchers_of_one: u16,
 }
 
@@ -35,15 +28,15 @@ impl From<SignedDuration> for OrderSettings {
     fn from(deadline: SignedDuration) -> Self {
         Self {
             order_deadline_seconds: deadline.as_secs(),
-            order_watchers: WATCHERS,
-            order_watchers_of_one: WATCHERS_OF_ONE,
+            order_watchers: Limits::DEFAULT.all,
+            order_watchers_of_one: Limits::DEFAULT.owner,
         }
     }
 }
 
 impl OrderSettings {
     pub(crate) const fn watchers(&self) -> Limits {
-        Limits { all: self.order_watchers, customer: self.order_watchers_of_one }
+        Limits { all: self.order_watchers, owner: self.order_watchers_of_one }
     }
 
     /// The time within which an order must be paid.

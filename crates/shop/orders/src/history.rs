@@ -4,6 +4,7 @@ use ballet::TextEnum;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use shop_access::Customers;
 use shop_events::{CustomerId, OrderId};
 use sqlx::postgres::PgRow;
 use sqlx::types::Uuid;
@@ -37,10 +38,27 @@ pub(crate) struct StatusChange {
     changed_at: Timestamp,
 }
 
-impl History {
-    /// The changes behind the one with this number, with their numbers. An order has at most one
-    /// change with each number.
-    pub(crate) fn after(&self, number: u8) -> impl Iterator<Item = (u8, StatusChange)> {
+impl ballet_openapi::History for History {
+    type Id = OrderId;
+    type Owners = Customers;
+    type Change = StatusChange;
+    const THINGS: &'static str = "orders";
+    const SETTING: &'static str = "ORDER_WATCHERS";
+
+    fn id(&self) -> OrderId {
+        self.order_id
+    }
+
+    fn last(&self) -> u32 {
+        number_of(self.status)
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(self.status, Status::Completed | Status::Cancelled)
+    }
+
+    /// An order has at most one change with each number.
+    fn after(&self, number: u32) -> impl Iterator<Item = (u32, StatusChange)> {
         let change = |status, changed_at| {
             let cancelled = self.cancelled.clone().filter(|_| status == Status::Cancelled);
             let change = StatusChange { order_id: self.order_id, status, cancelled, changed_at };
@@ -52,21 +70,11 @@ impl History {
         let now = (self.status != Status::Placed).then(|| change(self.status, self.changed_at));
         [placed, confirmed, now].into_iter().flatten().filter(move |(n, _)| *n > number)
     }
-
-    /// Whether something happened since `other`, which is of the same order.
-    pub(crate) fn is_later_than(&self, other: &Self) -> bool {
-        number_of(self.status) > number_of(other.status)
-    }
-
-    /// Whether nothing more can happen.
-    pub(crate) const fn has_ended(&self) -> bool {
-        matches!(self.status, Status::Completed | Status::Cancelled)
-    }
 }
 
 /// The number of the change to this status. Nothing follows on `Cancelled`, and a confirmed order is
 /// never cancelled.
-const fn number_of(status: Status) -> u8 {
+const fn number_of(status: Status) -> u32 {
     match status {
         Status::Placed => 1,
         Status::Confirmed | Status::Cancelled => 2,
@@ -92,6 +100,8 @@ impl FromRow<'_, PgRow> for History {
 
 #[cfg(test)]
 mod tests {
+    use ballet_openapi::History as _;
+
     use super::*;
 
     fn history(status: Status, was_placed: bool) -> History {
@@ -107,7 +117,7 @@ mod tests {
         }
     }
 
-    fn after(history: &History, number: u8) -> Vec<(u8, Status, i64)> {
+    fn after(history: &History, number: u32) -> Vec<(u32, Status, i64)> {
         let seconds = |change: &StatusChange| change.changed_at.as_second() % 60;
         history.after(number).map(|(n, change)| (n, change.status, seconds(&change))).collect()
     }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
 use ballet::{Abort, Handle, SagaId};
 use ballet_openapi::{
-    Accepted, Api, Created, Either, Events, IdempotencyKey, NoContent, Operation,
+    Accepted, Api, Created, Either, Events, IdempotencyKey, Limits, NoContent, Operation, Watchers,
 };
 use paging::{CURSOR, Limit, Page, cursor};
 use schemars::JsonSchema;
@@ -16,23 +16,24 @@ use shop_events::cart::CartCheckedOut;
 use shop_events::{OrderFulfillment, OrderId};
 use sqlx::PgConnection;
 
-use crate::history::StatusChange;
+use crate::history::{History, StatusChange};
 use crate::order::{Order, Status};
 use crate::prices::{self, Named};
 use crate::refusals::{impossible, not_offered, unknown};
 use crate::requests::{NewOrder, example};
-use crate::watchers::{Limits, Watchers};
 use crate::{cancel, checkout, once, pages, store};
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
 pub(crate) struct Orders {
     handle: Handle,
-    watchers: Watchers,
+    watchers: Watchers<History>,
 }
 
 pub(crate) fn routes(handle: Handle, watchers: Limits) -> Router {
-    let watchers = Watchers::new(handle.clone(), watchers);
+    let watchers = Watchers::new(handle.clone(), watchers, |handle, seen| {
+        Box::pin(async move { store::changed(handle.db(), &seen).await })
+    });
     api().router(Orders { handle, watchers })
 }
 
@@ -207,12 +208,17 @@ async fn list(
 }
 
 async fn watch(
-    State(Orders { watchers, .. }): State<Orders>,
+    State(Orders { handle, watchers }): State<Orders>,
     caller: Caller,
     Path(order_id): Path<OrderId>,
-    LastEventId(seen): LastEventId<u8>,
+    LastEventId(seen): LastEventId<u32>,
 ) -> Result<Either<Events<StatusChange>, NoContent>, Problem> {
-    let changes = watchers.watch(order_id, &caller, seen.unwrap_or(0)).await?;
+    let find = async {
+        let history = store::history(handle.db(), order_id).await?;
+        let own = history.filter(|history| caller.is_allowed(history.customer_id));
+        own.ok_or_else(|| unknown(order_id, handle.now()))
+    };
+    let changes = watchers.watch(&caller, seen.unwrap_or(0), find).await?;
     Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(Events::new(changes))))
 }
 

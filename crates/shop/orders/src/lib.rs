@@ -20,7 +20,6 @@ mod refusals;
 mod requests;
 pub mod steps;
 mod store;
-mod watchers;
 
 use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;

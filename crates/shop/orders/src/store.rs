@@ -182,13 +182,13 @@ pub(crate) async fn history(
     Ok(history)
 }
 
-/// What happened to those of these orders that no longer have this status.
+/// What happened to those of these orders that no longer have their status.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
-    seen: &[(OrderId, Status)],
+    seen: &[History],
 ) -> Result<Vec<History>, Failure> {
     let (orders, statuses): (Vec<_>, Vec<_>) =
-        seen.iter().map(|(order_id, status)| (order_id.0, TextEnum(*status))).unzip();
+        seen.iter().map(|seen| (seen.order_id.0, TextEnum(seen.status))).unzip();
     let changed = sqlx::query_as(
         // Named columns: a prepared `*` fails for good when a later release adds one.
         "select order_id, changed.status, customer_id, reason, failed_step, detail, created_at,

@@ -7,13 +7,13 @@ use ballet::calls::CallKey;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, SagaId};
 use ballet_openapi::{Api, NoContent, Operation, json};
+use cards::sandbox::{self, Remembered};
 use jiff::Timestamp;
 use outside::{Door, Signed, Webhooks};
 use paging::{After, Page};
 use shop_events::OrderId;
 use sqlx::types::Uuid;
 
-use crate::sandbox::memory::{self, Remembered};
 use crate::store::payment::{self as store, Payment};
 use crate::store::webhook;
 use crate::webhook::{FINISHED, Webhook};
@@ -118,7 +118,7 @@ async fn list_operations(
                    is not listed here";
         return Err(Problem::not_found(why));
     }
-    let operations = memory::page(handle.db(), after, limit).await?;
+    let operations = sandbox::page(handle.db(), after, limit).await?;
     Ok(Json(Page::new(operations, limit, |operation| operation.idempotency_key)))
 }
 

@@ -5,9 +5,6 @@
 
 pub mod config;
 mod http;
-pub mod provider;
-pub mod remote;
-pub mod sandbox;
 mod state;
 pub mod steps;
 mod store;
@@ -21,8 +18,8 @@ use outside::Webhooks;
 use shop_events::OrderFulfillment;
 
 use crate::http::Payments;
-use crate::provider::Provider;
 use crate::steps::{AuthorizePayment, CapturePayment};
+use cards::Provider;
 
 /// Everything that payments does in a saga, with the provider that it calls.
 #[must_use]
@@ -42,10 +39,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "0001_payment",
         sql: include_str!("../../../../migrations/payments/0001_payment.sql"),
     },
-    Migration {
-        name: "0002_sandbox",
-        sql: include_str!("../../../../migrations/payments/0002_sandbox.sql"),
-    },
+    cards::sandbox::MIGRATION,
     Migration {
         name: "0003_webhook",
         sql: include_str!("../../../../migrations/payments/0003_webhook.sql"),

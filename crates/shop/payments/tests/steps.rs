@@ -4,10 +4,8 @@ use ballet::SagaId;
 use ballet::calls::CallKey;
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Case, Outside, Published, Suite, published};
-use payments::provider::{
-    Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
-};
-use payments::sandbox::Sandbox;
+use cards::Sandbox;
+use cards::{Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void};
 use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::shipping::ShipmentScheduled;

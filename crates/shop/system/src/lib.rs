@@ -27,7 +27,7 @@ fn participants() -> [Participant; 7] {
         catalog::participant(),
         inventory::participant(),
         orders::participant(orders::config::DEADLINE),
-        payments::participant(payments::sandbox::Sandbox::default()),
+        payments::participant(cards::Sandbox::default()),
         recommendations::participant(),
         shipping::participant(shipping::sandbox::Sandbox::default()),
     ]
@@ -56,42 +56,23 @@ pub fn graph() -> Graph {
 #[cfg(test)]
 mod tests {
     use ballet_testkit::openapi::lint;
+    use ballet_testkit::{assert_contracts_say_all, assert_described, assert_sound};
 
     use super::*;
 
     #[test]
     fn the_shop_is_a_sound_choreography() {
-        assert_eq!(graph().problems(), []);
+        assert_sound(&system());
     }
 
     #[test]
     fn the_contracts_say_all_that_the_code_declares() {
-        for (contract, part) in contracts().iter().zip(system().parts) {
-            let read: ServiceContract = serde_json::from_str(&contract.text()).expect("JSON");
-            assert_eq!(read.part(), Ok(part.clone()));
-            let schemas = read.schemas().expect("schemas");
-            for event in [part.emits(), part.consumes()].concat() {
-                let known = schemas.iter().find(|(known, _)| *known == event);
-                let (known, _) = known.unwrap_or_else(|| panic!("no schema of {event}"));
-                let is_same = known.role() == event.role()
-                    && known.foreign_producers() == event.foreign_producers();
-                assert!(is_same, "{event}");
-            }
-        }
+        assert_contracts_say_all(&contracts(), &system());
     }
 
     #[test]
     fn every_route_is_described() {
-        for (service, document) in documents() {
-            assert_eq!(document.mistakes(), [""; 0], "{service}");
-            let read = serde_json::from_str(&document.text()).expect("JSON");
-            assert_eq!(lint(&read), [""; 0], "{service}");
-        }
-        let (documents, system) = (documents(), system());
-        let mut services: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
-        services.sort_unstable();
-        let documented: Vec<&str> = documents.iter().map(|(service, _)| *service).collect();
-        assert_eq!(documented, services);
+        assert_described(&documents(), &system());
     }
 
     #[test]

@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use clap::ValueEnum as _;
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::generate::compose::own_settings;
+use crate::generate::compose::{container, own_settings};
 use crate::process::cargo;
+use crate::systems::Name;
 
-const DOCKERFILE: &str = "crates/shop/system/Dockerfile";
-/// What is not a service of the shop.
-const OTHERS: [&str; 8] =
-    ["rabbitmq", "postgres", "definitions", "databases", "image", "keys", "gateway", "ballet"];
+const DOCKERFILE: &str = "crates/xtask/Dockerfile";
+/// What is there once, whatever systems there are.
+const OTHERS: [&str; 3] = ["rabbitmq", "postgres", "ballet"];
+/// What every system has beside its services, and of these what goes on for ever.
+const OF_EACH: [&str; 5] = ["definitions", "databases", "image", "keys", GATEWAY];
+const GATEWAY: &str = "gateway";
 
 fn file(path: &str) -> String {
     fs::read_to_string(cargo::root().join(path)).expect("a file of the workspace")
@@ -34,8 +38,21 @@ fn names(of: &Yaml) -> BTreeSet<String> {
     keys.map(|key| key.as_str().expect("a name").to_owned()).collect()
 }
 
-fn services() -> Vec<&'static str> {
-    shop::system().parts.iter().map(|part| part.service).collect()
+fn services(system: Name) -> Vec<&'static str> {
+    system.describe().system.parts.iter().map(|part| part.service).collect()
+}
+
+fn systems() -> impl Iterator<Item = Name> {
+    Name::value_variants().iter().copied()
+}
+
+/// The name of what a system has beside its services.
+fn own(system: Name, name: &str) -> String {
+    container(system.as_str(), name)
+}
+
+fn image(system: Name) -> String {
+    format!("localhost/ballet-{}", system.as_str())
 }
 
 fn programs() -> BTreeSet<String> {
@@ -50,10 +67,12 @@ fn programs() -> BTreeSet<String> {
 fn whatever_goes_on_for_ever_is_started_again() {
     let compose = compose();
     for (name, container) in compose["services"].as_hash().expect("a mapping") {
-        let once = ["definitions", "databases", "image", "keys"].map(Some);
+        let once: Vec<String> = systems()
+            .flat_map(|system| OF_EACH[..4].iter().map(move |name| own(system, name)))
+            .collect();
         let expected = match name.as_str() {
             Some("ballet") => Some("no"),
-            name if once.contains(&name) => None,
+            Some(name) if once.iter().any(|once| once == name) => None,
             _ => Some("unless-stopped"),
         };
         assert_eq!(field(container, "restart").as_str(), expected, "{name:?}");
@@ -62,17 +81,28 @@ fn whatever_goes_on_for_ever_is_started_again() {
 
 #[test]
 fn every_service_has_a_container_and_a_user_of_the_broker() {
-    let (compose, all) = (compose(), services());
-    let wanted = all.iter().chain(&OTHERS).map(|name| (*name).to_owned()).collect();
+    let (compose, programs) = (compose(), programs());
+    let of_systems = systems().flat_map(|system| {
+        let own = OF_EACH.iter().map(move |name| own(system, name));
+        own.chain(services(system).into_iter().map(str::to_owned))
+    });
+    let wanted: BTreeSet<String> =
+        of_systems.chain(OTHERS.iter().map(|name| (*name).to_owned())).collect();
     assert_eq!(names(&compose["services"]), wanted);
+    for system in systems() {
+        every_service_of(system, &compose, &programs);
+    }
+}
+
+fn every_service_of(system: Name, compose: &Yaml, programs: &BTreeSet<String>) {
     let definitions: Value =
-        serde_json::from_str(&file("broker/definitions.json")).expect("definitions");
+        serde_json::from_str(&file(&system.definitions())).expect("definitions");
     let users = definitions["users"].as_array().expect("users");
     let vhost = definitions["vhosts"][0]["name"].as_str().expect("a virtual host");
-    let databases = compose["services"]["databases"]["environment"]["NAMES"].as_str();
-    let databases: Vec<_> = databases.expect("names").split(' ').collect();
-    let programs = programs();
-    for name in all {
+    let databases =
+        &compose["services"][own(system, "databases").as_str()]["environment"]["SERVICES"];
+    let databases: Vec<_> = databases.as_str().expect("names").split(' ').collect();
+    for name in services(system) {
         let service = &compose["services"][name];
         let variable = |name: &str| field(&service["environment"], name).as_str();
         let broker = format!("amqp://{name}:{name}-development@rabbitmq:5672/{vhost}");
@@ -83,15 +113,20 @@ fn every_service_has_a_container_and_a_user_of_the_broker() {
         assert!(databases.contains(&name), "{name} has no database");
         assert_eq!(field(service, "command")[0].as_str(), Some(name));
         assert!(programs.contains(name), "there is no program {name}");
-        assert_eq!(field(service, "image").as_str(), Some("localhost/ballet-shop"));
+        assert_eq!(field(service, "image").as_str(), Some(image(system).as_str()));
     }
-    assert!(databases.contains(&"gateway"));
+    assert!(databases.contains(&&*own(system, GATEWAY).replace('-', "_")));
+    let volumes = names(&compose["volumes"]);
+    assert!(
+        volumes.contains(&own(system, "keys")),
+        "the volume of the keys is missing: {volumes:?}"
+    );
 }
 
 #[test]
 fn a_setting_of_a_service_is_passed_on_and_one_that_is_not_set_stays_so() {
     let compose = compose();
-    for name in services() {
+    for name in systems().flat_map(services) {
         let environment = compose["services"][name]["environment"].as_hash().expect("variables");
         let passed = environment.iter().filter(|(_, value)| value.is_null());
         let passed: Vec<_> =
@@ -118,12 +153,17 @@ fn only_the_gateway_can_be_opened_to_others() {
         let name = name.as_str().expect("a name");
         let ports = field(service, "ports").as_vec().cloned().unwrap_or_default();
         for port in ports.iter().map(|port| port.as_str().expect("a port")) {
-            let may_be_opened = port.starts_with("${BALLET_SHOP_ADDRESS:-127.0.0.1}:");
-            assert_eq!(may_be_opened, name == "gateway", "{name}: {port}");
+            let may_be_opened = systems().any(|system| {
+                let variable = format!("BALLET_{}_ADDRESS", system.as_str().to_uppercase());
+                port.starts_with(&format!("${{{variable}:-127.0.0.1}}:"))
+            });
+            let is_gateway = systems().any(|system| name == own(system, GATEWAY));
+            assert_eq!(may_be_opened, is_gateway, "{name}: {port}");
             assert!(may_be_opened || port.starts_with("127.0.0.1:"), "{name}: {port}");
         }
-        let ours = field(service, "image").as_str() == Some("localhost/ballet-shop");
-        let serves = ours && !["image", "keys", "ballet"].contains(&name);
+        let built = field(service, "image").as_str().unwrap_or_default();
+        let ours = systems().any(|system| built == image(system));
+        let serves = ours && !["image", "keys", "ballet"].iter().any(|end| name.ends_with(end));
         let is_read_only = field(service, "read_only").as_bool() == Some(true);
         assert_eq!(serves || name == "ballet", is_read_only, "{name}");
         let checked = field(service, "healthcheck").as_hash().is_some();
@@ -148,14 +188,17 @@ fn everything_starts_when_what_it_needs_is_healthy_or_done() {
         let is_there = waits.iter().any(|(of, how)| of == for_ && how == condition);
         assert!(is_there, "{name} does not wait for {for_}: {waits:?}");
     };
-    waits("definitions", "rabbitmq", healthy);
-    waits("databases", "postgres", healthy);
-    for service in services() {
-        waits(service, "definitions", done);
-        waits(service, "databases", done);
-        waits("gateway", service, healthy);
+    for system in systems() {
+        let [definitions, databases, _, keys, gateway] = OF_EACH.map(|name| own(system, name));
+        waits(&definitions, "rabbitmq", healthy);
+        waits(&databases, "postgres", healthy);
+        for service in services(system) {
+            waits(service, &definitions, done);
+            waits(service, &databases, done);
+            waits(&gateway, service, healthy);
+        }
+        waits(&gateway, &keys, done);
     }
-    waits("gateway", "keys", done);
     // Whoever is waited for says when it is healthy, or ends.
     for (name, container) in compose["services"].as_hash().expect("a mapping") {
         for (other, how) in waits_for(&compose, name.as_str().expect("a name")) {
@@ -188,17 +231,23 @@ fn the_command_is_in_the_image_with_the_three_addresses() {
     }
     let text = file(DOCKERFILE);
     assert!(text.contains("--package ballet-cli") && programs().contains("ballet"), "{text}");
-    let contracts = "COPY docs/contracts/shop /etc/ballet/contracts";
+    let contracts = "COPY docs/contracts/${SYSTEM} /etc/ballet/contracts";
     assert!(text.contains(contracts) && text.contains("BALLET_CONTRACTS=/etc/ballet/contracts"));
-    for service in services() {
-        let contract = format!("docs/contracts/shop/{service}.json");
-        assert!(cargo::root().join(&contract).exists(), "{contract}");
+    for system in systems() {
+        for service in services(system) {
+            let contract = format!("docs/contracts/{}/{service}.json", system.as_str());
+            assert!(cargo::root().join(&contract).exists(), "{contract}");
+        }
     }
 }
 
 #[test]
-fn the_gateway_finds_every_service_where_compose_puts_it() {
-    let (compose, config) = (compose(), file("crates/gateway/shop.toml"));
+fn a_gateway_finds_every_service_where_compose_puts_it() {
+    systems().for_each(gateway_of);
+}
+
+fn gateway_of(system: Name) {
+    let (compose, config) = (compose(), file(&system.gateway()));
     let config: Value = toml::from_str(&config).expect("TOML");
     for upstream in config["upstream"].as_array().expect("upstreams") {
         let name = upstream["name"].as_str().expect("a name");
@@ -210,16 +259,20 @@ fn the_gateway_finds_every_service_where_compose_puts_it() {
     let documents = config["openapi"]["documents"].as_str().expect("a folder");
     let documents = documents.strip_prefix("../..").expect("a folder of the workspace");
     let mounted = format!(".{documents}:{documents}:ro,z");
-    let volumes = compose["services"]["gateway"]["volumes"].as_vec().expect("volumes");
+    let gateway = &compose["services"][own(system, GATEWAY).as_str()];
+    let volumes = gateway["volumes"].as_vec().expect("volumes");
     assert!(volumes.iter().any(|volume| volume.as_str() == Some(mounted.as_str())), "{mounted}");
 }
 
 #[test]
 fn the_image_is_made_of_what_there_is() {
     let (text, compose, programs) = (file(DOCKERFILE), compose(), programs());
-    let build = &compose["services"]["image"]["build"];
-    assert_eq!(build["dockerfile"].as_str(), Some(DOCKERFILE));
-    assert_eq!(build["args"]["SERVICES"].as_str(), Some(services().join(" ").as_str()));
+    for system in systems() {
+        let build = &compose["services"][own(system, "image").as_str()]["build"];
+        assert_eq!(build["dockerfile"].as_str(), Some(DOCKERFILE));
+        assert_eq!(build["args"]["SYSTEM"].as_str(), Some(system.as_str()));
+        assert_eq!(build["args"]["SERVICES"].as_str(), Some(services(system).join(" ").as_str()));
+    }
     assert!(text.contains("--package gateway") && programs.contains("ballet-gateway"), "{text}");
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let lines: Vec<Vec<String>> = text.lines().map(words).filter(|line| !line.is_empty()).collect();
@@ -232,7 +285,12 @@ fn the_image_is_made_of_what_there_is() {
                 Some(stage) => assert_eq!(stage, "build"),
                 // What a stage has made.
                 None if copy[1].starts_with("--from=") => assert_eq!(source, "/programs/"),
-                None => assert!(cargo::root().join(source).exists(), "{source}"),
+                None => {
+                    for system in systems() {
+                        let source = source.replace("${SYSTEM}", system.as_str());
+                        assert!(cargo::root().join(&source).exists(), "{source}");
+                    }
+                }
             }
         }
     }

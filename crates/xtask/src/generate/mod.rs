@@ -4,6 +4,7 @@ mod compose;
 #[cfg(test)]
 mod compose_tests;
 mod conformance;
+mod public;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,7 +17,9 @@ use ballet_check::{Catalog, alarms, asyncapi, choreography, definitions, events,
 
 use crate::joined;
 use crate::process::cargo;
+use crate::systems::{Described, Name};
 use ballet_terminal::ui;
+use clap::ValueEnum as _;
 use shop_load::demo::HINTS;
 
 const COMMAND: &str = "cargo xtask generate";
@@ -28,7 +31,6 @@ const JOIN: &str = "docs/join-from-any-language.md";
 const VERSIONS: &str = "docs/versions-of-a-saga.md";
 const VERSIONS_EXAMPLE: &str = "examples/concepts/src/two_versions.rs";
 const CONTRACT: &str = "examples/python-loyalty/loyalty.json";
-const GATEWAY: &str = "crates/gateway/shop.toml";
 const EXAMPLE: &str = "examples/loyalty/src/lib.rs";
 const EXAMPLES_MANIFEST: &str = "examples/loyalty/Cargo.toml";
 const EXAMPLES_MAIN: &str = "examples/loyalty/src/main.rs";
@@ -68,58 +70,18 @@ pub(crate) fn run(check: bool) -> Result<ExitCode> {
 }
 
 fn generated(root: &Path) -> Result<Vec<Generated>> {
-    let joined = joined::joined(root)?;
-    let graph = Graph::new(joined::with(shop::system(), &joined)?);
-    let problems = graph.problems();
-    if !problems.is_empty() {
-        let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        bail!("the choreography of the shop is not sound:\n  {}", list.join("\n  "));
-    }
-    let of_events = joined::schemas(shop_events::schemas(), &joined)?;
-    let system = graph.system().name;
-    let files = of_events.iter().map(|(event, schema)| Generated {
-        path: format!("docs/schemas/{event}.json"),
-        text: schemas::text(system, *event, schema),
-    });
-    let files: Vec<Generated> = files.collect();
-    let catalog = Catalog::new(graph.system(), of_events)?.with_keys(joined::keys(&joined));
     let mut all = vec![
-        Generated {
-            path: "broker/definitions.json".to_owned(),
-            text: definitions::text(graph.system(), COMMAND),
-        },
-        Generated {
-            path: "docs/shop/events.md".to_owned(),
-            text: events::page(&graph, &catalog, COMMAND),
-        },
-        Generated {
-            path: "docs/shop/choreography.md".to_owned(),
-            text: choreography::page(&graph, COMMAND),
-        },
         Generated { path: "docs/monitoring/alarms.yml".to_owned(), text: alarms::rules(COMMAND) },
         Generated { path: "docs/monitoring/board.json".to_owned(), text: alarms::board() },
+        Generated { path: "docs/contract.schema.json".to_owned(), text: contract::schema_text() },
     ];
-    all.extend(files);
-    for contract in shop::contracts() {
-        let path = format!("docs/contracts/shop/{}.json", contract.service());
-        all.push(Generated { path, text: contract.text() });
+    for name in Name::value_variants() {
+        all.extend(of_system(root, *name)?);
     }
-    all.extend(graph.sagas().into_iter().map(|saga| Generated {
-        path: format!("docs/shop/{saga}.svg"),
-        text: lanes::svg(&graph, saga),
-    }));
-    all.extend(asyncapi_documents(graph.system(), &joined));
-    let (path, text) = ("docs/contract.schema.json".to_owned(), contract::schema_text());
-    all.push(Generated { path, text });
-    for (service, document) in shop::documents() {
-        let path = format!("docs/openapi/{service}.json");
-        all.push(Generated { path, text: document.text() });
+    for name in public::CRATES {
+        let text = public::text(root, name, COMMAND)?;
+        all.push(Generated { path: public::path(name), text });
     }
-    let documents = shop::documents();
-    let documents = documents.iter().map(|(service, document)| (*service, document.text()));
-    let system = ballet_gateway::document(&root.join(GATEWAY), documents);
-    let text = system.map_err(|why| anyhow!("the document of the whole shop: {why}"))?;
-    all.push(Generated { path: "docs/openapi/shop.json".to_owned(), text });
     let text = |path: &str| read(&root.join(path))?.with_context(|| format!("no {path}"));
     let (example, contract) = (text(EXAMPLE)?, text(CONTRACT)?);
     let rust = |text: &str| format!("```rust\n{}\n```\n", text.trim_end());
@@ -143,7 +105,9 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
     }
     let text = read(&root.join(compose::FILE))?.with_context(|| format!("no {}", compose::FILE))?;
     let marked = Marked { file: compose::FILE, open: "  # ", close: "" };
-    let text = marked.with(&text, "shop", &compose::services(&shop::system()))?;
+    let systems = Name::value_variants().iter();
+    let systems = systems.map(|name| (name.describe().system, name.definitions()));
+    let text = marked.with(&text, "systems", &compose::all(&systems.collect::<Vec<_>>()))?;
     all.push(Generated { path: compose::FILE.to_owned(), text });
     let rows = read(&root.join(conformance::PAGE))?.unwrap_or_default();
     all.push(Generated {
@@ -153,17 +117,66 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
     Ok(all)
 }
 
+/// The files of one system.
+fn of_system(root: &Path, name: Name) -> Result<Vec<Generated>> {
+    let Described { system, contracts, documents, schemas: known } = name.describe();
+    let joined = joined::joined(root, &system)?;
+    let graph = Graph::new(joined::with(system, &joined)?);
+    let (system, folder) = (graph.system(), graph.system().name);
+    let problems = graph.problems();
+    if !problems.is_empty() {
+        let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        bail!("the choreography of {folder} is not sound:\n  {}", list.join("\n  "));
+    }
+    let of_events = joined::schemas(known, &joined)?;
+    let files = of_events.iter().map(|(event, schema)| Generated {
+        path: format!("docs/schemas/{event}.json"),
+        text: schemas::text(folder, *event, schema),
+    });
+    let mut all: Vec<Generated> = files.collect();
+    let catalog = Catalog::new(system, of_events)?
+        .with_keys(joined::keys(&contracts, &joined))
+        .with_telemetry(joined::telemetry(&contracts, &joined));
+    all.extend([
+        Generated { path: name.definitions(), text: definitions::text(system, COMMAND) },
+        Generated {
+            path: format!("docs/{folder}/events.md"),
+            text: events::page(&graph, &catalog, COMMAND),
+        },
+        Generated {
+            path: format!("docs/{folder}/choreography.md"),
+            text: choreography::page(&graph, COMMAND),
+        },
+    ]);
+    all.extend(contracts.iter().map(|contract| Generated {
+        path: format!("docs/contracts/{folder}/{}.json", contract.service()),
+        text: contract.text(),
+    }));
+    all.extend(graph.sagas().into_iter().map(|saga| Generated {
+        path: format!("docs/{folder}/{saga}.svg"),
+        text: lanes::svg(&graph, saga),
+    }));
+    all.extend(asyncapi_documents(system, &[contracts, joined].concat()));
+    all.extend(documents.iter().map(|(service, document)| Generated {
+        path: format!("docs/openapi/{service}.json"),
+        text: document.text(),
+    }));
+    let documents = documents.iter().map(|(service, document)| (*service, document.text()));
+    let whole = ballet_gateway::document(&root.join(name.gateway()), documents);
+    let text = whole.map_err(|why| anyhow!("the document of the whole of {folder}: {why}"))?;
+    all.push(Generated { path: format!("docs/openapi/{folder}.json"), text });
+    Ok(all)
+}
+
 /// The AsyncAPI documents of the services, and of all together.
-fn asyncapi_documents(system: &System, joined: &[ServiceContract]) -> Vec<Generated> {
-    let contracts: Vec<ServiceContract> =
-        shop::contracts().into_iter().chain(joined.iter().cloned()).collect();
+fn asyncapi_documents(system: &System, contracts: &[ServiceContract]) -> Vec<Generated> {
     let of_service = |contract: &ServiceContract| {
         let service = contract.service();
-        let text = asyncapi::of_service(system, &contracts, service)?;
+        let text = asyncapi::of_service(system, contracts, service)?;
         Some(Generated { path: format!("docs/asyncapi/{service}.json"), text })
     };
     let mut all: Vec<Generated> = contracts.iter().filter_map(of_service).collect();
-    let text = asyncapi::of_system(system, &contracts);
+    let text = asyncapi::of_system(system, contracts);
     all.push(Generated { path: format!("docs/asyncapi/{}.json", system.name), text });
     all
 }

@@ -41,7 +41,7 @@ fn metadata(root: &Path) -> Result<Value> {
 
 fn package(root: &Path, package: &Value) -> Result<OnDisk> {
     let name = package["name"].as_str().context("cargo metadata gives a package no name")?;
-    let mut roots = Vec::new();
+    let (mut roots, mut without_tests) = (Vec::new(), Vec::new());
     let mut sources = Sources::new();
     for target in package["targets"].as_array().into_iter().flatten() {
         let kinds = target["kind"].as_array().into_iter().flatten();
@@ -52,6 +52,9 @@ fn package(root: &Path, package: &Value) -> Result<OnDisk> {
         let file = target["src_path"].as_str().context("cargo metadata gives a target no file")?;
         let file = PathBuf::from(file);
         roots.push(relative(root, &file)?);
+        if target["test"] == false {
+            without_tests.push(relative(root, &file)?);
+        }
         if let Some(folder) = file.parent() {
             read_all(root, folder, &mut sources)?;
         }
@@ -63,7 +66,7 @@ fn package(root: &Path, package: &Value) -> Result<OnDisk> {
         read_all(root, &tests, &mut sources)?;
     }
     let folder = relative(root, folder)?;
-    Ok(OnDisk { package: Package { name: name.to_owned(), folder, roots }, sources })
+    Ok(OnDisk { package: Package { name: name.to_owned(), folder, roots, without_tests }, sources })
 }
 
 fn read_all(root: &Path, folder: &Path, sources: &mut Sources) -> Result<()> {

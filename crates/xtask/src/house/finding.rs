@@ -10,6 +10,7 @@ pub(super) enum Rule {
     Headers,
     Sql,
     Paths,
+    Tests,
 }
 
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(super) struct Finding {
 }
 
 impl Rule {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Files,
         Self::Folders,
         Self::Faces,
@@ -28,6 +29,7 @@ impl Rule {
         Self::Headers,
         Self::Sql,
         Self::Paths,
+        Self::Tests,
     ];
 
     /// A word for a table.
@@ -40,6 +42,7 @@ impl Rule {
             Self::Headers => "no `//!`",
             Self::Sql => "stray SQL",
             Self::Paths => "stray paths",
+            Self::Tests => "idle tests",
         }
     }
 
@@ -53,6 +56,7 @@ impl Rule {
             Self::Headers => "a file begins with `//!`, which says what lives there",
             Self::Sql => "SQL on the schema `ballet` is in `ballet-store`, and nowhere else",
             Self::Paths => "a package has its files in its own folder",
+            Self::Tests => "a target with `test = false` has no tests",
         }
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Package {
     pub(super) name: String,
     pub(super) folder: String,
     pub(super) roots: Vec<String>,
+    /// Those of them whose tests cargo does not build.
+    pub(super) without_tests: Vec<String>,
 }
 
 /// What is wrong with a package, and how many files it has.
@@ -37,5 +39,6 @@ pub(super) fn judge(package: &Package, sources: &Sources) -> Result<Judged> {
     findings.extend(rules::headers(&arrows.files, sources));
     findings.extend(rules::sql(&package.name, &arrows.files, sources));
     findings.extend(rules::paths(&package.folder, sources));
+    findings.extend(rules::tests(&package.without_tests, &package.roots, sources));
     Ok(Judged { files: arrows.files.len(), findings })
 }

@@ -49,8 +49,12 @@ pub(crate) fn configured() -> Result<Vec<(String, String)>> {
         .with_context(|| format!("cannot read {}", file.display()))?;
     let config: Value =
         toml::from_str(&text).with_context(|| format!("cannot read {}", file.display()))?;
+    let value = |of: &Value| match of["relative"].as_bool() {
+        Some(true) => Some(root().join(of["value"].as_str()?).display().to_string()),
+        _ => of.as_str().or(of["value"].as_str()).map(str::to_owned),
+    };
     let env = config["env"].as_object().into_iter().flatten();
-    Ok(env.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect())
+    Ok(env.filter_map(|(name, of)| Some((name.clone(), value(of)?))).collect())
 }
 
 /// The commit that is checked out, if this is a checkout.
@@ -90,7 +94,7 @@ pub(crate) async fn build(
     packages: &[&str],
 ) -> Result<HashMap<String, PathBuf>> {
     let more: &[&str] = match profile {
-        // With xtask among the packages, the dependencies keep the features they were built with.
+        // With xtask among the packages, the dependencies keep the features they were built with: those of all tests.
         Profile::Dev => &["-p", "xtask"],
         Profile::Release => &["--release"],
     };
@@ -140,7 +144,31 @@ fn host() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// Each package with its features, as cargo builds it for these arguments.
+    fn features(arguments: &[&str]) -> BTreeSet<String> {
+        let mut cargo = Command::new(program());
+        cargo.args(["tree", "--locked", "--prefix", "none", "--format", "{p}|{f}"]).args(arguments);
+        for name in inherited() {
+            cargo.env_remove(name);
+        }
+        let output = cargo.current_dir(root()).output().expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8_lossy(&output.stdout).replace(" (*)", "");
+        text.lines().filter(|line| line.contains('|')).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_the_tests_have_built_serves_the_commands() {
+        let tests = features(&["--workspace", "--edges", "normal,build,dev"]);
+        let xtask = features(&["--package", "xtask", "--edges", "normal,build"]);
+        let others: Vec<&String> = xtask.difference(&tests).collect();
+        assert!(others.is_empty(), "with more features in crates/xtask/Cargo.toml: {others:#?}");
+        assert!(xtask.len() > 100, "{xtask:#?}");
+    }
 
     #[test]
     fn a_copied_checkout_is_its_own_workspace() {

@@ -1,6 +1,7 @@
 //! All tests against one set of servers.
 
 mod alone;
+mod meter;
 mod one;
 mod programs;
 mod run;

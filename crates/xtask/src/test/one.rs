@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use ballet_stage::Children;
 
 use crate::process::cargo;
+use crate::test::meter::Meter;
 use crate::test::programs::Program;
 use ballet_terminal::ui;
 
@@ -23,6 +24,8 @@ pub(crate) struct End {
     /// Whether it was ended because it took too long.
     pub(crate) hung: bool,
     pub(crate) took: Duration,
+    /// The seconds of a processor that it took, with all that it started and that has ended.
+    pub(crate) cpu: f64,
     pub(crate) output: String,
 }
 
@@ -34,11 +37,12 @@ pub(crate) struct Setting<'a> {
     pub(crate) children: &'a Children,
     /// A program that takes longer hangs. It is ended, and has failed.
     pub(crate) limit: Duration,
+    pub(crate) meter: &'a Meter,
 }
 
 /// Runs a program. Its whole output is kept in the directory.
 pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<End> {
-    let Setting { output, env, children, limit } = *setting;
+    let Setting { output, env, children, limit, meter } = *setting;
     let begun = Instant::now();
     let place = place(output, &program.name);
     let file = File::create(&place).with_context(|| format!("cannot write {}", place.display()))?;
@@ -71,12 +75,14 @@ pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<E
             (false, true)
         }
     };
+    let cpu = meter.since_the_last();
     let bytes = fs::read(&place).with_context(|| format!("cannot read {}", place.display()))?;
     Ok(End {
         name: program.name,
         passed,
         hung,
         took: begun.elapsed(),
+        cpu,
         output: String::from_utf8_lossy(&bytes).into_owned(),
     })
 }
@@ -89,21 +95,17 @@ fn place(output: &Path, name: &str) -> PathBuf {
 /// All that a program said if it failed, else what it said last. A program without tests is not
 /// worth a line.
 pub(crate) fn show(end: &End) {
-    let End { name, passed, hung: _, took, output } = end;
-    let seconds = took.as_secs();
+    let End { name, passed, hung: _, took, cpu, output } = end;
+    let times = format!("{} s, {cpu:.1} s of a processor", took.as_secs());
     if !passed {
-        ui::print(&format!(
-            "\n{} in {name}, {seconds} s:\n{}",
-            ui::red("failure"),
-            output.trim_end()
-        ));
+        ui::print(&format!("\n{} in {name}, {times}:\n{}", ui::red("failure"), output.trim_end()));
     } else if tests(output, "passed") + tests(output, "ignored") > 0 {
         let ignored = match tests(output, "ignored") {
             0 => String::new(),
             count => format!(", {count} ignored"),
         };
         let count = tests(output, "passed");
-        ui::print(&format!("{name}: {count} {}{ignored}, {seconds} s", ui::green("passed")));
+        ui::print(&format!("{name}: {count} {}{ignored}, {times}", ui::green("passed")));
     }
 }
 

@@ -13,6 +13,7 @@ use ballet_stage::{Child, Children, Options, Servers};
 use rustix::process::Signal;
 
 use crate::process::cargo;
+use crate::test::meter::{self, Meter};
 use crate::test::one::Setting;
 use crate::test::programs::{self, Program};
 use crate::test::side_by_side;
@@ -81,14 +82,22 @@ async fn whole(
     }
     env.extend(servers.env().map(|(name, value)| (name.to_owned(), value.to_owned())));
     let limit = if long { LONG_LIMIT } else { LIMIT };
-    let setting = Setting { output: &output, env: &env, children, limit };
+    let meter = Meter::default();
+    // The build is not the tests'.
+    meter.since_the_last();
+    let setting = Setting { output: &output, env: &env, children, limit, meter: &meter };
     // Dropping a child kills it, and what it has started.
-    tokio::select! {
+    let code = tokio::select! {
         passed = side_by_side::run(programs, processors + 1, &setting) => {
-            Ok(if passed? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            if passed? { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        () = stop.asked() => Ok(interrupted()),
-    }
+        () = stop.asked() => interrupted(),
+    };
+    let (broker, postgres) = meter::of_servers(servers).await;
+    ui::print(&format!(
+        "seconds of a processor, beside those of the programs: RabbitMQ {broker:.0}, Postgres {postgres:.0}"
+    ));
+    Ok(code)
 }
 
 /// The number that follows from a commit. Over a few commits each share has its turn.

@@ -36,8 +36,10 @@ pub(crate) async fn run(
     let mut running: FuturesUnordered<_> = waiting.by_ref().take(at_once).map(run).collect();
     let mut failed = Vec::new();
     let mut counts = [("passed", 0), ("failed", 0), ("ignored", 0)];
+    let mut cpu = 0.0;
     while let Some(end) = running.next().await {
         let (program, end) = end?;
+        cpu += end.cpu;
         running.extend(waiting.next().map(run));
         show(&end);
         for (how, count) in &mut counts {
@@ -87,6 +89,7 @@ pub(crate) async fn run(
         "\ntest result: {result}. {passed}; {failed}; {ignored}; 0 measured; 0 filtered out; \
          finished in {took:.2}s"
     ));
+    ui::print(&format!("seconds of a processor: the programs {cpu:.0}"));
     Ok(all_passed)
 }
 
@@ -98,6 +101,7 @@ mod tests_of_running {
     use ballet_stage::Children;
 
     use super::*;
+    use crate::test::meter::Meter;
 
     fn shell(name: &str, script: &str) -> Program {
         let args = ["-c", script].map(str::to_owned).to_vec();
@@ -115,7 +119,9 @@ mod tests_of_running {
         let meeting = output.display().to_string();
         let env = [("MEET".to_owned(), meeting)];
         let limit = Duration::from_secs(60);
-        let setting = Setting { output: &output, env: &env, children: &children, limit };
+        let meter = Meter::default();
+        let setting =
+            Setting { output: &output, env: &env, children: &children, limit, meter: &meter };
         let both = vec![shell("one", &meet("a", "b")), shell("two", &meet("b", "a"))];
         assert!(run(both, 2, &setting).await.expect("they run"));
         let bad = vec![shell("bad", "echo what is wrong; exit 3"), shell("good", "exit 0")];

@@ -12,8 +12,10 @@ use tokio::process::{Child, Command};
 pub(crate) const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 /// A build of everything, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(1800);
-/// The demo prints this when everything is there to be tried.
-const READY: &str = "customers go on buying";
+/// The demo prints one of these when everything is there to be tried: the shop's, and that of another system.
+const READY: [&str; 2] = ["customers go on buying", "customers go on to come"];
+/// What a demo says before the folder of its logs.
+const LOGS: [&str; 2] = ["  logs ", "the services' logs are in "];
 
 /// What the commands of a page run in: `cargo` with what is built, no progress bars, and a note of each
 /// answer. What is killed is the demo's, although other demos may run here, and is back when its reader
@@ -75,7 +77,8 @@ impl Drop for Demo {
 impl Demo {
     /// Starts the demo with this command, and waits until it says what to try.
     pub(crate) async fn start(root: &Path, command: &str) -> Self {
-        let place = std::env::temp_dir().join(format!("ballet-walk-{}", std::process::id()));
+        let name = command.replace(' ', "-");
+        let place = std::env::temp_dir().join(format!("ballet-walk-{name}-{}", std::process::id()));
         fs::create_dir_all(&place).expect("a directory");
         write_programs(root, &place).await;
         let log = place.join("log");
@@ -88,11 +91,14 @@ impl Demo {
             let log = fs::read_to_string(&log).expect("a log");
             async move {
                 assert!(ended.is_none(), "it ended with {ended:?}:\n{log}");
-                Ok::<_, String>(log.contains(READY).then_some(log))
+                Ok::<_, String>(READY.iter().any(|ready| log.contains(ready)).then_some(log))
             }
         });
         let log = ready.await.expect("the demo is ready");
-        let logs = log.lines().find_map(|line| line.strip_prefix("  logs ")).expect("its logs");
+        let logs_of = |line: &str| {
+            LOGS.iter().find_map(|before| line.strip_prefix(before).map(str::to_owned))
+        };
+        let logs = log.lines().find_map(logs_of).expect("its logs");
         let env = root.join(logs.trim()).join("env");
         Self { process, place, root: root.to_owned(), env }
     }

@@ -8,13 +8,19 @@ mod page;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tokio::sync::Mutex;
+
 use crate::demo::Demo;
 
 const PAGES: [&str; 2] = ["README.md", "docs/shop/try-it.md"];
 /// The folders of the pages.
-const FOLDERS: [&str; 2] = ["docs", "docs/shop"];
+const FOLDERS: [&str; 3] = ["docs", "docs/shop", "docs/streaming"];
 /// Starts what all other commands work on.
 const DEMO: &str = "cargo xtask demo";
+/// The walk through another system.
+const STREAMING: (&str, &str) = ("docs/streaming/try-it.md", "cargo xtask demo streaming");
+/// One demo at a time: each has a broker, a database server and many processes.
+static ALONE: Mutex<()> = Mutex::const_new(());
 /// What the page says of being refused: Bob, who may not see Alice's order; nobody, without a token; and
 /// a price that somebody else changed.
 const REFUSED: [&str; 3] = ["404", "401", "412"];
@@ -39,6 +45,7 @@ async fn every_command_of_the_first_pages_works_as_it_stands() {
     // The orders of the page have to be there before something looks at them.
     script.sort_by_key(|command| !command.contains("ORDER=$("));
 
+    let _alone = ALONE.lock().await;
     let demo = Demo::start(&root, DEMO).await;
     let answers = demo.run(&script.join("\n")).await;
     let refused: Vec<String> = answers.iter().filter_map(|answer| refusal(answer)).collect();
@@ -47,6 +54,23 @@ async fn every_command_of_the_first_pages_works_as_it_stands() {
         answer.starts_with("data: ") && answer.contains(r#""status":"completed""#)
     };
     assert!(answers.iter().any(is_completed), "{answers:#?}");
+    demo.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_made_of_the_document_plays_a_viewer_and_the_page_works_as_it_stands() {
+    let (root, (page, demo)) = (root(), STREAMING);
+    let all = page::commands(&fs::read_to_string(root.join(page)).expect("a page"));
+    let scripts: Vec<String> = all.into_iter().filter(|command| command.contains('\n')).collect();
+    let _alone = ALONE.lock().await;
+    let demo = Demo::start(&root, &format!("{demo} --customers 13")).await;
+    let answers = demo.run(&scripts.join("\n")).await;
+    let mut refused: Vec<String> = answers.iter().filter_map(|answer| refusal(answer)).collect();
+    // On a busy machine a service may be too late.
+    refused.retain(|status| status.starts_with('4'));
+    assert_eq!(refused, ["401", "422"], "{answers:#?}");
+    let is_found = |answer: &String| answer.contains(r#""name":"The Harbour""#);
+    assert!(answers.iter().any(is_found), "{answers:#?}");
     demo.stop().await;
 }
 

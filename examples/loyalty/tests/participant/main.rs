@@ -84,7 +84,7 @@ fn each_fault_fits_the_program() {
 
 #[test]
 fn each_scenario_can_fail() {
-    // Loyalty neither refuses nor joins: `steps.rs` tries those that do.
+    // Loyalty neither refuses nor joins nor calls: a test of `ballet-testkit` and the cashier of `concepts` do.
     let suite = Suite::new(Program::new("none"), in_python());
     for scenario in suite.scenarios() {
         let found = FAULTS.iter().any(|fault| fault.scenario == scenario);

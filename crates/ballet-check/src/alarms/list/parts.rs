@@ -107,4 +107,22 @@ pub(super) const ALARMS: &[Alarm] = &[
         action: "is it slow, or are the messages too many? Start another replica. `/readyz` has the figures \
                  in `copies`",
     },
+    Alarm {
+        name: "BalletTelemetryBehind",
+        severity: Warning,
+        rings: "max by (job, reader) (ballet_telemetry_lag_seconds) > 300",
+        unless: &[BLOCKED],
+        minutes: 5,
+        summary: "the reader {reader} of {job} is minutes behind its telemetry, or stands still",
+        action: "`ballet telemetry list` says where, and why; replicas share the partitions",
+    },
+    Alarm {
+        name: "BalletTelemetryMissed",
+        severity: Warning,
+        rings: "sum by (job, reader) (increase(ballet_telemetry_missed_total[1h])) > 0",
+        unless: &[],
+        minutes: 0,
+        summary: "the reader {reader} of {job} was away for longer than the stream keeps, or the stream was made anew",
+        action: "`ballet telemetry list` says what it missed",
+    },
 ];

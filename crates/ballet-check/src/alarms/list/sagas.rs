@@ -36,7 +36,8 @@ pub(super) const ALARMS: &[Alarm] = &[
     Alarm {
         name: "BalletProviderAway",
         severity: Critical,
-        rings: "sum by (job, step) (increase(ballet_calls_total{outcome=\"failed\"}[4m])) > 0",
+        // Calls that fail for long wait five minutes between two attempts: a shorter time would see none.
+        rings: "sum by (job, step) (increase(ballet_calls_total{outcome=\"failed\"}[7m])) > 0",
         unless: &[Cause {
             on: "job, step",
             holds: "sum by (job, step) (increase(ballet_calls_total{outcome!=\"failed\"}[4m])) > 0",
@@ -52,7 +53,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         rings: "max by (job) (ballet_sagas_stuck{tried_again=\"yes\"}) > 0",
         unless: &[Cause {
             on: "job",
-            holds: "sum by (job, step) (increase(ballet_calls_total{outcome=\"failed\"}[4m])) > 0 \
+            holds: "sum by (job, step) (increase(ballet_calls_total{outcome=\"failed\"}[7m])) > 0 \
                     unless on (job, step) \
                     (sum by (job, step) (increase(ballet_calls_total{outcome!=\"failed\"}[4m])) > 0)",
         }],

@@ -80,8 +80,9 @@ pub(super) const ALARMS: &[Alarm] = &[
         unless: &[],
         minutes: 0,
         summary: "in {vhost} are events that no service takes: a type that nobody knows, or a binding is missing",
-        action: "`ballet topology check`. RabbitMQ's console shows the events in the queue `unrouted`: their \
-                 type and who sent them. Purge it when the cause is mended",
+        action: "`ballet topology check` names a binding that is missing. When the cause is mended, \
+                 `ballet dlq redrive --from-unrouted` sends them to the services that consume them, and names those \
+                 that no contract knows: a type was misspelt; purge what then is left in the queue",
     },
     Alarm {
         name: "BalletUpstreamAway",

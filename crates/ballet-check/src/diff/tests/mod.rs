@@ -10,6 +10,7 @@ use super::*;
 mod keys;
 mod properties;
 mod sagas;
+mod telemetry;
 mod versions;
 
 const PLACED: &str = "orders.order_placed.v1";

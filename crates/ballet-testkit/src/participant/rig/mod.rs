@@ -2,6 +2,7 @@
 
 pub(crate) mod letters;
 pub(crate) mod process;
+pub(crate) mod provider;
 pub(crate) mod record;
 pub(crate) mod verdict;
 pub(crate) mod world;

@@ -56,7 +56,11 @@ impl End {
             Self::Done => effect == contract.effect_when_done && of(1, 0),
             Self::Undone => effect == 0 && of(1, 1),
             Self::Never => effect == 0 && of(0, 0),
-            Self::Aborted => effect == 0 && (of(1, 1) || of(0, 0)),
+            // What a call did after the abort is taken back, and was never said to be done.
+            Self::Aborted => {
+                let late = contract.calls.is_some() && of(0, 1);
+                effect == 0 && (of(1, 1) || of(0, 0) || late)
+            }
             Self::Refused => {
                 effect == 0 && counts == Counts { done: 0, compensated: 0, refused: 1 }
             }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::participant::contract::{Contract, Types};
 use crate::participant::program::Program;
 use crate::participant::rig::process::Process;
+use crate::participant::rig::provider::Provider;
 use crate::participant::rig::record::{Record, Seen};
 use crate::participant::rig::verdict::{Counts, End, lacks};
 use ballet_stage::Depth;
@@ -42,7 +43,8 @@ pub(crate) struct World<'a> {
     /// The program's links to its servers. The suite itself has others.
     pub(crate) amqp: Proxy,
     pub(crate) database: Proxy,
-    program: &'a Program,
+    program: Program,
+    provider: Option<Provider>,
     patience: Duration,
     probe: Mutex<PgConnection>,
     processes: SyncMutex<Vec<Process>>,
@@ -55,7 +57,7 @@ pub(crate) struct World<'a> {
 impl<'a> World<'a> {
     pub(crate) async fn new(
         servers: &Servers,
-        program: &'a Program,
+        program: &Program,
         contract: &'a Contract,
         patience: Duration,
     ) -> Result<Self, Wrong> {
@@ -65,6 +67,12 @@ impl<'a> World<'a> {
         let env = TestEnv::new(servers, service, &definitions, &[service]).await.map_err(said)?;
         let record = Record::begin(&env, service).await.map_err(said)?;
         let probe = PgConnection::connect(env.admin_database_url(service)).await.map_err(said)?;
+        let (mut program, mut provider) = (program.clone(), None);
+        if let Some(calls) = &contract.calls {
+            let company = Provider::start(calls).await.map_err(said)?;
+            program = program.env(&calls.url, company.url());
+            provider = Some(company);
+        }
         Ok(Self {
             contract,
             types: contract.types()?,
@@ -72,6 +80,7 @@ impl<'a> World<'a> {
             database: Proxy::to(env.database_url(service)).await.map_err(said)?,
             env,
             program,
+            provider,
             patience,
             probe: Mutex::new(probe),
             processes: SyncMutex::default(),
@@ -80,6 +89,11 @@ impl<'a> World<'a> {
             markers: Vec::new(),
             has_reference: false,
         })
+    }
+
+    /// The company that the step calls.
+    pub(crate) fn provider(&self) -> Result<Provider, Wrong> {
+        self.provider.clone().ok_or_else(|| "the contract names no `calls`".to_owned())
     }
 
     fn service(&self) -> &'static str {
@@ -122,7 +136,7 @@ impl<'a> World<'a> {
 
     /// Starts a process; how many run.
     fn spawn(&self) -> Result<u64, Wrong> {
-        let process = Process::start(self.program, self.amqp.url(), self.database.url());
+        let process = Process::start(&self.program, self.amqp.url(), self.database.url());
         let process = process.map_err(said)?;
         let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         processes.push(process);
@@ -219,6 +233,9 @@ impl<'a> World<'a> {
         let ids =
             ids.map_or_else(|| events.iter().map(|_| Self::new_id()).collect(), <[_]>::to_vec);
         let last = events.len() - 1;
+        if let Some(company) = &self.provider {
+            company.refuse(saga);
+        }
         for (at, (event, id)) in events.into_iter().zip(&ids).enumerate() {
             let refused = self.contract.refused_by(saga).filter(|_| at == last);
             let body = refused.unwrap_or_else(|| self.contract.body(event, saga));
@@ -282,9 +299,10 @@ impl<'a> World<'a> {
 
     /// What the step of a saga has left.
     pub(crate) async fn effect(&self, saga: Uuid) -> Result<i64, Wrong> {
+        let Some(query) = &self.contract.effect else { return Ok(self.provider()?.effect(saga)) };
         let mut db = self.probe.lock().await;
         let found: Result<Option<Option<i64>>, _> =
-            sqlx::query_scalar(AssertSqlSafe(self.contract.effect.clone()))
+            sqlx::query_scalar(AssertSqlSafe(query.clone()))
                 .bind(saga)
                 .fetch_optional(&mut *db)
                 .await;
@@ -396,6 +414,11 @@ impl<'a> World<'a> {
         let seen = self.surely_seen().await?;
         for (saga, end) in &sagas {
             self.is(*saga, *end, &seen).await?;
+        }
+        let company = self.provider.as_ref();
+        let wrong = company.map(|company| company.wrong(self.sent.keys().copied()));
+        if let Some(wrong) = wrong.filter(|wrong| !wrong.is_empty()) {
+            return Err(wrong.join("\n"));
         }
         for event in &seen {
             let saga = self.sent.iter().find(|(saga, _)| event.is_of(**saga));

@@ -1,6 +1,7 @@
 //! What happens to a participant, one function for each scenario.
 
 pub(crate) mod aborts;
+pub(crate) mod calls;
 pub(crate) mod copies;
 pub(crate) mod deaths;
 pub(crate) mod ids;

@@ -14,7 +14,7 @@ const GOOD: usize = 6;
 pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<Check> {
     let mut checks = vec![check!("an unreadable message among good ones", among, Bad::Unreadable)];
     // A step that calls outside may do nothing before the call that can fail.
-    if !rig.part.calls_outside || rig.case.failing.is_some() {
+    if !rig.part.runs.is_answered_later() || rig.case.failing.is_some() {
         checks.push(check!("a failing handler among good ones", among, Bad::Failing));
     }
     if rig.part.on.len() > 1 {

@@ -45,7 +45,7 @@ fn of(rig: &StepRig<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
     for phase in phases {
         checks.extend(once::checks(phase));
-        if part.calls_outside && asks(rig, phase) {
+        if part.runs.is_answered_later() && asks(rig, phase) {
             checks.extend(calls::checks(phase));
         }
     }
@@ -53,7 +53,7 @@ fn of(rig: &StepRig<'_>) -> Vec<Check> {
     checks.extend(batches::checks());
     if aborted {
         checks.extend(undo::checks(part));
-        if part.calls_outside {
+        if part.runs.is_answered_later() {
             checks.extend(calls::checks_of_aborts(part.refused.is_some()));
         }
     }

@@ -1,3 +1,5 @@
+//! The fleet, with programs that are scripts.
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 

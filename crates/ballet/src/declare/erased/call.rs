@@ -64,6 +64,16 @@ pub(crate) trait AnyCall: Send + Sync {
     fn not_taken(&self, request: &str, why: &str) -> Result<Option<String>, Failure>;
     /// Returns how long the other side remembers a key.
     fn keys_kept(&self) -> Option<Duration>;
+    /// Returns the step as one that looks at its service's rows and calls nobody, if it is one.
+    fn watch(&self) -> Option<&dyn AnyWatch> {
+        None
+    }
+}
+
+/// A [`Watch`](crate::Watch) of any type.
+pub(crate) trait AnyWatch: Send + Sync {
+    /// Looks whether it is over: `None`, or the time until the next look.
+    fn look<'a>(&'a self, tx: Tx<'a>) -> Future<'a, Option<Duration>>;
 }
 
 /// The compensation of a [`CallStep`] of any type.

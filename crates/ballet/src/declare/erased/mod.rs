@@ -8,3 +8,4 @@ pub(crate) mod local;
 pub(crate) mod others;
 pub(crate) mod outcome;
 pub(crate) mod step;
+pub(crate) mod watch;

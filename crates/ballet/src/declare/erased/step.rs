@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ballet_core::{AnyEvent, Event, EventSchema, StepKind, StepPart, Trigger, Versions};
+use ballet_core::{AnyEvent, Event, EventSchema, Runs, StepKind, StepPart, Trigger};
 use sqlx::PgConnection;
 
 use crate::declare::erased::bulk::BulkHandlers;
@@ -148,21 +148,25 @@ impl ErasedStep {
         handlers: Handlers,
     ) -> Self {
         let part = StepPart {
-            name,
-            kind,
-            on: On::types(),
-            done: D::TYPE,
             refused: R::TYPE.if_any(),
-            compensated: None,
-            compensated_by: Vec::new(),
-            calls_outside: matches!(handlers, Handlers::Call(_)),
-            versions: Versions::ALL,
+            runs: if matches!(handlers, Handlers::Call(_)) {
+                Runs::CallsOutside
+            } else {
+                Runs::Here
+            },
+            ..StepPart::new(name, kind, On::types(), D::TYPE)
         };
         let key = move |event: &AnyEvent| event.downcast_ref().and_then(key).unwrap_or_default();
         let step = AnyStep { part, retry, decode: On::decode, key: Box::new(key), handlers };
         let mut events = On::schemas();
         events.extend([EventSchema::of::<D>(), EventSchema::of::<R>()]);
         Self { step, events }
+    }
+
+    /// Sets where its outcome comes from.
+    pub(crate) const fn runs(mut self, runs: Runs) -> Self {
+        self.step.part.runs = runs;
+        self
     }
 
     /// Adds the event of its compensation.

@@ -2,6 +2,7 @@
 
 use ballet_core::id::derived_in_saga;
 use ballet_core::{Event, MessageId, SagaId};
+use ballet_store::calls::stored as calls;
 use ballet_store::ledger::event::Encoded;
 use ballet_store::outbox::event::Emitted;
 use ballet_store::trace::Trace;
@@ -10,6 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::declare::handler::clock::Clock;
+use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::{Item, Lineage};
 use crate::declare::handler::json::encoded;
@@ -33,13 +35,16 @@ pub(crate) struct Scope {
     pub(crate) trace: Option<Trace>,
     pub(crate) emitted: Vec<Emitted>,
     pub(crate) witness: Witness,
+    /// Whether an open call was made due, so that it is looked for once this has committed.
+    pub(crate) hurried: bool,
 }
 
 impl Scope {
     pub(crate) fn new(clock: Clock) -> Self {
         let now = clock.now();
         let (emitted, witness) = (Vec::new(), Witness::default());
-        Self { clock, now, saga_id: None, cause: None, trace: None, emitted, witness }
+        let (saga_id, cause, trace, hurried) = (None, None, None, false);
+        Self { clock, now, saga_id, cause, trace, emitted, witness, hurried }
     }
 
     /// Sets the saga and the message that later events belong to.
@@ -149,6 +154,14 @@ impl<'a> Tx<'a> {
     #[must_use]
     pub fn saga_id(&self) -> Option<SagaId> {
         self.scope.saga_id
+    }
+
+    /// Makes the open call of a saga's step due once this transaction has committed. Returns whether it is open.
+    pub(crate) async fn hurry(&mut self, saga_id: SagaId, step: &str) -> Result<bool, Failure> {
+        self.scope.witness.statements();
+        let is_open = answered(calls::hurry_step(self.db, saga_id, step)).await?;
+        self.scope.hurried |= is_open;
+        Ok(is_open)
     }
 
     /// Returns the view of one item of a run.

@@ -8,3 +8,4 @@ pub(crate) mod retry;
 pub(crate) mod row_locks;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod step;
+pub(crate) mod watch;

@@ -119,6 +119,10 @@ pub struct Settings {
     #[arg(long, env = "REPUBLISH_RATE", default_value_t = 5000, value_name = "ENTITIES", value_parser = clap::value_parser!(u32).range(REPUBLISH_RATE))]
     pub republish_rate: u32,
 
+    /// The most messages of telemetry that a reader takes in one transaction.
+    #[arg(long, env = "TELEMETRY_BATCH", default_value_t = 1000, value_name = "MESSAGES", value_parser = clap::value_parser!(u16).range(BATCH))]
+    pub telemetry_batch: u16,
+
     /// How long one handler may take with one message, in seconds; then it is rolled back and
     /// has failed.
     #[arg(long, env = "HANDLER_SECONDS", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(HANDLER_SECONDS))]
@@ -184,6 +188,7 @@ impl Settings {
             gateway_secret: None,
             gateway_secret_file: None,
             republish_rate: 5000,
+            telemetry_batch: 1000,
             handler_seconds: 30,
             drain_seconds: 20,
             log: "info".to_owned(),
@@ -335,6 +340,7 @@ impl fmt::Debug for Settings {
             gateway_secret,
             gateway_secret_file,
             republish_rate,
+            telemetry_batch,
             handler_seconds,
             drain_seconds,
             log,
@@ -361,6 +367,7 @@ impl fmt::Debug for Settings {
             .field("gateway_secret", &gateway_secret.as_ref().map(|_| "***"))
             .field("gateway_secret_file", gateway_secret_file)
             .field("republish_rate", republish_rate)
+            .field("telemetry_batch", telemetry_batch)
             .field("handler_seconds", handler_seconds)
             .field("drain_seconds", drain_seconds)
             .field("log", log)

@@ -7,13 +7,13 @@ use std::str::FromStr;
 use ballet::Failure;
 use paging::Limit;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use search::{Query, Similar, TIERS};
 use serde::Deserialize;
 use shop_events::Sku;
 use shop_events::catalog::Product;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgPool, Row};
 
-use crate::search::query::{Query, Similar};
 use crate::store::product::Stored;
 
 /// The place of a product in what is found: by tier, within it by rank from the highest, and equal ones
@@ -66,8 +66,6 @@ const IN_TITLE: &str = find!("heading @@ $1::tsquery and ($2::text is null)");
 const BEGIN_IN_TITLE: &str = find!("heading @@ $1::tsquery and not heading @@ $2::tsquery");
 const BEGIN: &str = find!("words @@ $1::tsquery and not heading @@ $2::tsquery");
 const ALIKE: &str = find!("words @@ $1::tsquery and not words @@ $2::tsquery");
-/// The number of tiers.
-const TIERS: i16 = 4;
 
 /// A page of the products that a query finds. They come in tiers: a tier is looked for only if those
 /// before it do not fill the page.
@@ -82,17 +80,14 @@ pub(crate) async fn find(
         return Ok(found);
     }
     for tier in after.map_or(0, |place| place.tier)..TIERS {
-        let wanted = match tier {
-            0 => query.in_title(),
-            1 => query.begin_in_title(),
-            2 => query.begin(),
-            _ => query.alike(&similar(db, query.unsure()).await?),
-        };
-        let (statement, before) = match tier {
-            0 => (IN_TITLE, None),
-            1 => (BEGIN_IN_TITLE, Some(query.in_title().all)),
-            2 => (BEGIN, Some(query.begin_in_title().all)),
-            _ => (ALIKE, Some(query.begin().all)),
+        let similar =
+            if tier == TIERS - 1 { similar(db, query.unsure()).await? } else { Vec::new() };
+        let (wanted, before) = query.in_tier(tier, &similar);
+        let statement = match tier {
+            0 => IN_TITLE,
+            1 => BEGIN_IN_TITLE,
+            2 => BEGIN,
+            _ => ALIKE,
         };
         let after = after.filter(|place| place.tier == tier);
         let left = limit.rows() - i64::try_from(found.len())?;
@@ -121,8 +116,7 @@ async fn similar(db: &PgPool, unsure: Vec<String>) -> Result<Vec<Similar>, Failu
     if unsure.is_empty() {
         return Ok(Vec::new());
     }
-    let similar = sqlx::query_as("select typed, known from similar_words($1)");
-    Ok(similar.bind(unsure).fetch_all(db).await?)
+    Ok(sqlx::query_as(search::SIMILAR).bind(unsure).fetch_all(db).await?)
 }
 
 #[derive(Debug)]

@@ -1,11 +1,10 @@
 //! The words by which products are found.
 
 use ballet::Failure;
+use search::Document;
 use shop_events::Sku;
 use shop_events::catalog::Product;
 use sqlx::PgConnection;
-
-use crate::search::document::Document;
 
 /// Lets a product be found.
 pub(crate) async fn add(db: &mut PgConnection, product: &Product) -> Result<(), Failure> {
@@ -21,16 +20,7 @@ pub(crate) async fn add(db: &mut PgConnection, product: &Product) -> Result<(), 
     .bind(words)
     .execute(&mut *db)
     .await?;
-    // In order, so that of two products with the same new words one waits for the other, and not
-    // each for the other.
-    sqlx::query(
-        "insert into word select word from unnest($1::text[]) as word
-         order by word collate \"C\"
-         on conflict (word) do nothing",
-    )
-    .bind(vocabulary)
-    .execute(db)
-    .await?;
+    sqlx::query(search::LEARN).bind(vocabulary).execute(db).await?;
     Ok(())
 }
 

@@ -4,8 +4,6 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::world::{asleep, settings};
 
-const TABLES: &str = include_str!("../../../../../migrations/catalog/0001_product.sql");
-
 /// Runs a statement as the server's administrator, with the name of the database, which is also that
 /// of the role, in place of `{}`.
 async fn as_administrator(url: &str, statement: &str) {
@@ -28,7 +26,7 @@ async fn a_missing_right_to_the_extension_is_named_with_what_to_do() {
         as_administrator(url, statement).await;
     }
     let mut db = PgConnection::connect(env.database_url("catalog")).await.expect("a session");
-    let refused = db.execute(TABLES).await.expect_err("it is created").to_string();
+    let refused = db.execute(search::WORDS).await.expect_err("it is created").to_string();
     assert!(refused.contains("may not create the extension pg_trgm in the database"), "{refused}");
     assert!(
         refused.contains("run `create extension pg_trgm` there as an administrator"),
@@ -36,7 +34,7 @@ async fn a_missing_right_to_the_extension_is_named_with_what_to_do() {
     );
 
     as_administrator(url, "create extension pg_trgm").await;
-    db.execute(TABLES).await.expect("as it says");
+    db.execute(search::WORDS).await.expect("as it says");
     env.close().await.expect("closed");
 }
 

@@ -2,12 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::values::code::Country;
-use crate::values::text::{WrongText, check_text};
+use values::{Country, WrongText, check_text};
 
 /// A postal address. No part is longer than 200 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("x-personal" = true, "x-personal-reason" = "the parcel goes there"))]
 pub struct Address {
     /// The recipient.
     #[schemars(length(min = 1, max = 200))]

@@ -12,9 +12,13 @@ use serde_json::json;
 use crate::customer::{BUYS, SELLS, SUPPORTS};
 use crate::open_shop::OpenShop;
 use ballet_terminal::ui;
+use ballet_trials::{DemoConsole, demo_console};
 
 /// Commands for a shell that has read the file.
 pub const HINTS: &str = include_str!("hints.txt");
+
+/// The contracts, from the root of the repository.
+const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
 
 /// Two customers: the subjects of their tokens.
 const ALICE: &str = "0193f7a0-0000-7000-8000-00000000a11c";
@@ -25,8 +29,8 @@ const ENV: &str = "env";
 /// What every curl of such a shell does: no progress, and a line of its own for the prompt.
 const CURL: &str = "silent\nshow-error\nwrite-out = \"\\n\"\n";
 
-/// Prints where the user can look around, and what to try.
-pub(crate) async fn show(shop: &OpenShop) -> Result<()> {
+/// Prints where the user can look around, and what to try. The console runs as long as what is returned.
+pub(crate) async fn show(shop: &OpenShop) -> Result<Option<DemoConsole>> {
     let shell = write(shop).await?;
     let (servers, env, gateway) = (&shop.stage.servers, &shop.stage.env, &shop.gateway);
     let ops = reqwest::Url::parse(env.ops_amqp_url())?;
@@ -48,6 +52,16 @@ pub(crate) async fn show(shop: &OpenShop) -> Result<()> {
     row("for your shell", &format!(". {}", near(&shell).display()));
     row("", "then `psql $ORDERS_DATABASE_URL`, `cargo ballet dlq groups`, and");
     row("", "the lines below; `cargo xtask audit` checks everything at any time");
+    let services: Vec<&'static str> =
+        shop.stage.services.iter().map(|service| service.launch.name).collect();
+    let contracts = Path::new(CONTRACTS);
+    let console = match demo_console(&shop.stage, &services, shop.logs(), contracts).await {
+        Ok(console) => Some(console),
+        Err(error) => {
+            ui::say(&format!("there is no console: {error:#}"));
+            None
+        }
+    };
     ui::print(&format!("\n{}", ui::bold("What to try, in another terminal")));
     let hints = HINTS.replace("target/demo/env", &near(&shell).display().to_string());
     for line in hints.lines() {
@@ -57,7 +71,7 @@ pub(crate) async fn show(shop: &OpenShop) -> Result<()> {
         );
     }
     ui::print("");
-    Ok(())
+    Ok(console)
 }
 
 /// Writes the file for the shell. Only we may read it, because it holds passwords and tokens.

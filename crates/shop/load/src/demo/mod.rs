@@ -23,24 +23,20 @@ use crate::open_shop::OpenShop;
 use crate::products;
 use crate::system;
 use ballet_terminal::ui;
-use ballet_trials::Stop;
+use ballet_trials::{DemoConsole, Stop};
 
 pub use crate::demo::around::HINTS;
 pub use crate::demo::stage::{open, packages};
 
-/// The options of the demo.
-#[derive(Debug, clap::Args)]
+/// What the demo shows.
+#[derive(Debug, Clone, Copy)]
 pub struct Args {
-    /// Exit after the summary, with success only if everything held.
-    #[arg(long)]
-    once: bool,
+    /// Whether it ends after the summary.
+    pub once: bool,
     /// The number of orders to place. With 0 nobody buys anything, also later: for a replay.
-    #[arg(long, default_value_t = 300, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(..=100_000))]
-    orders: u32,
-    /// Keep the services' logs after the demo.
-    #[arg(long)]
-    keep: bool,
+    pub orders: u32,
+    /// Whether the services' logs are kept.
+    pub keep: bool,
 }
 
 /// Runs the demo of the shop that is opened so.
@@ -54,7 +50,7 @@ pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> R
         shop = Box::pin(shop) => shop?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
-    let played = tokio::select! {
+    let mut played = tokio::select! {
         played = Box::pin(play(args, &mut shop)) => Some(played),
         () = stop.asked() => None,
     };
@@ -70,11 +66,15 @@ pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> R
             () = stop.asked() => {}
         }
     }
-    let held = matches!(played, Some(Ok(true)));
+    let held = matches!(played, Some(Ok((true, _))));
+    if let Some(Ok((_, console))) = &mut played {
+        // Before the server of its database.
+        drop(console.take());
+    }
     shop.close(!held || args.keep).await?;
     match played {
         // Without --once the summary was shown and the user ended the demo: that is a success.
-        Some(Ok(held)) if held || !args.once => Ok(ExitCode::SUCCESS),
+        Some(Ok((held, _))) if held || !args.once => Ok(ExitCode::SUCCESS),
         Some(Ok(_)) => Ok(ExitCode::FAILURE),
         Some(Err(error)) => Err(error),
         None => Ok(ExitCode::from(130)),
@@ -82,7 +82,7 @@ pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> R
 }
 
 /// Places the orders, waits for them to end, and prints the summary. Returns whether everything held.
-async fn play(args: &Args, shop: &mut OpenShop) -> Result<bool> {
+async fn play(args: &Args, shop: &mut OpenShop) -> Result<(bool, Option<DemoConsole>)> {
     let with_python = placing::has_pika().await;
     let subject = system::subject();
     let tap = Tap::start(&shop.stage.env, subject.clone()).await?;
@@ -101,7 +101,7 @@ async fn play(args: &Args, shop: &mut OpenShop) -> Result<bool> {
     let held = summary::show(&tap, &orders, &quiescent)?;
     // Last, so that it is still on the screen when the user reads.
     if !args.once {
-        around::show(shop).await?;
+        return Ok((held, around::show(shop).await?));
     }
-    Ok(held)
+    Ok((held, None))
 }

@@ -8,13 +8,14 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{Failure, Tx, compensated, compensated_silently, done, refused};
+use shop_events::OrderId;
 use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::payments::{PaymentAuthorized, PaymentDeclined, PaymentVoided};
 
-use crate::provider::{Authorization, Authorize, NOT_TAKEN, NoAnswer, Provider, Settle, Void};
 use crate::state::State;
 use crate::store::payment as store;
+use cards::{Authorization, Authorize, NOT_TAKEN, NoAnswer, Provider, Settle, Void};
 
 /// Asks the provider to hold the order's total, once the goods are held.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ impl CallStep for AuthorizePayment {
         (order, _): (OrderPlaced, StockReserved),
     ) -> RequestResult<Self> {
         let OrderPlaced { order_id, total: amount, card_token, .. } = order;
-        call(Authorize { order_id, amount, card_token })
+        call(Authorize { order_id: order_id.0, amount, card_token })
     }
 
     async fn call(&self, key: CallKey, request: &Authorize) -> Result<Authorization, Failure> {
@@ -70,6 +71,7 @@ impl CallStep for AuthorizePayment {
         let now = tx.now();
         store::insert(tx.db(), &request, &answer, now).await?;
         let Authorize { order_id, amount, card_token: _ } = request;
+        let order_id = OrderId(order_id);
         match answer {
             Authorization::Approved { .. } => done(PaymentAuthorized { order_id, amount }),
             Authorization::Declined { reason } => refused(PaymentDeclined { order_id, reason }),
@@ -110,7 +112,7 @@ impl CallCompensate for AuthorizePayment {
         request: Settle,
         _: Void,
     ) -> CallCompensateResult<Self> {
-        let (order_id, now) = (request.order_id, tx.now());
+        let (order_id, now) = (OrderId(request.order_id), tx.now());
         store::advance(tx.db(), order_id, State::Voided, None, now).await?;
         compensated(PaymentVoided { order_id })
     }

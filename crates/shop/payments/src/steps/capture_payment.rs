@@ -8,12 +8,13 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{Failure, Tx, compensated, done, refused};
+use shop_events::OrderId;
 use shop_events::payments::{PaymentCaptureFailed, PaymentCaptured, PaymentRefunded};
 use shop_events::shipping::ShipmentScheduled;
 
-use crate::provider::{Capture, NOT_TAKEN, NoAnswer, Provider, Refund, Settle};
 use crate::state::State;
 use crate::store::{payment as store, webhook};
+use cards::{Capture, NOT_TAKEN, NoAnswer, Provider, Refund, Settle};
 
 /// Asks the provider to capture the money, once the carrier is booked.
 #[derive(Debug, Clone)]
@@ -33,8 +34,7 @@ impl CallStep for CapturePayment {
             return call(request);
         };
         // The provider said so by itself. If it is mistaken, the void that follows ends it.
-        let Settle { order_id, .. } = request;
-        let now = tx.now();
+        let (order_id, now) = (OrderId(request.order_id), tx.now());
         store::advance(tx.db(), order_id, State::CaptureFailed, Some(reason), now).await?;
         known(refused(PaymentCaptureFailed { order_id, reason: reason.to_owned() }))
     }
@@ -66,7 +66,7 @@ impl CallStep for CapturePayment {
         answer: Capture,
     ) -> CallStepResult<Self> {
         let Settle { order_id, amount, reference: _ } = request;
-        let now = tx.now();
+        let (order_id, now) = (OrderId(order_id), tx.now());
         match answer {
             Capture::Captured => {
                 store::advance(tx.db(), order_id, State::Captured, None, now).await?;
@@ -104,7 +104,7 @@ impl CallCompensate for CapturePayment {
         _: Refund,
     ) -> CallCompensateResult<Self> {
         let Settle { order_id, amount, reference: _ } = request;
-        let now = tx.now();
+        let (order_id, now) = (OrderId(order_id), tx.now());
         store::advance(tx.db(), order_id, State::Refunded, None, now).await?;
         compensated(PaymentRefunded { order_id, amount })
     }

@@ -11,8 +11,8 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Text;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
-use crate::provider::{Authorization, Authorize, Settle};
 use crate::state::State;
+use cards::{Authorization, Authorize, Settle};
 
 /// An order's payment.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -46,7 +46,7 @@ impl Payment {
         let reference = reference.ok_or_else(|| {
             Failure::permanent(format!("the payment of order {order_id} was declined"))
         })?;
-        Ok(Settle { order_id, reference, amount })
+        Ok(Settle { order_id: order_id.0, reference, amount })
     }
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn insert(
              (order_id, state, amount_minor, currency, reference, reason, created_at, changed_at)
          values ($1, $2, $3, $4, $5, $6, $7, $7)",
     )
-    .bind(request.order_id.0)
+    .bind(request.order_id)
     .bind(TextEnum(state))
     .bind(request.amount.amount_minor)
     .bind(request.amount.currency.as_str())

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ballet::SagaId;
 use ballet_stage::wait_until;
+use cards::Remote;
+use cards::Sandbox;
 use outside::Webhooks;
-use payments::remote::Remote;
-use payments::sandbox::Sandbox;
 use reqwest::Response;
 use serde_json::{Value, json};
 use shop_events::OrderId;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ballet::{Service, Settings};
 use ballet_stage::{OwnProcess, TestEnv};
+use cards::Remote;
 use outside::{Connection, Secrets};
-use payments::remote::Remote;
 use rustix::process::{Pid, Signal, kill_process};
 use shop_rig::partner;
 use tracing_subscriber::filter::LevelFilter;
@@ -140,7 +140,7 @@ fn by_name(name: &str, database_url: String) -> Service {
         "catalog" => catalog::service(),
         "inventory" => inventory::service(),
         "orders" => orders::service(orders::config::DEADLINE),
-        "payments" => payments::service(payments::sandbox::Sandbox::new(database_url)),
+        "payments" => payments::service(cards::Sandbox::new(database_url)),
         "recommendations" => recommendations::service(),
         "shipping" => shipping::service(shipping::sandbox::Sandbox::new(Duration::from_millis(20))),
         _ => panic!("{name} is no service of the shop: add it here"),

@@ -72,7 +72,7 @@ fn said(report: &Report, words: &str) -> bool {
 }
 
 #[tokio::test]
-async fn the_audit_names_who_does_not_answer_and_judges_the_rest() {
+async fn t200_the_audit_names_who_does_not_answer_and_judges_the_rest() {
     let shop = Shop::open("away").await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;

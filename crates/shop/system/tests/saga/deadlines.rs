@@ -1,10 +1,17 @@
 //! F6: the deadline passes with a participant silent. The order ends cancelled, whatever the
 //! participant does later.
 
-use ballet_stage::wait_until;
+use std::path::Path;
+use std::sync::Arc;
+
+use ballet_amqp::RabbitMq;
+use ballet_check::Contracts;
+use ballet_console::{Console, Options};
+use ballet_stage::{Database, Servers, wait_until};
+use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::Value;
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -97,6 +104,40 @@ async fn f6_the_money_is_authorised_after_the_deadline_has_passed() {
     shop.close().await;
 }
 
+/// A console that has read the journal, in which nothing says that the authorisation was taken back: a refunded
+/// payment needs no void. The ledger of payments says it.
+async fn console_says_aborted(shop: &Shop, order_id: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/contracts/shop");
+    let contracts = Contracts::read(&folder).expect("the contracts");
+    let servers = Servers::shared().await.expect("servers");
+    let database = Database::new(servers.postgres(), "f6_console").await.expect("a database");
+    let url = |name: &str| shop.env.database_url(name).parse().expect("a URL");
+    let parts = contracts.system().parts.iter();
+    let databases = parts.map(|part| (part.service.to_owned(), url(part.service))).collect();
+    let broker = Arc::new(RabbitMq::new(shop.env.ops_amqp_url()).expect("a URL"));
+    let own = database.url().parse().expect("a URL");
+    let options = Options::new(Box::leak(Box::new(contracts)), broker, own);
+    let console = Console::open(Options { databases, patience: SignedDuration::ZERO, ..options });
+    let console = console.await.expect("it opens");
+    let runs = tokio::spawn(console.run());
+    let db = PgConnection::connect(database.url()).await.expect("a session");
+    let db = Mutex::new(db);
+    wait_until("the console to know that it has ended", SOON, || async {
+        let ended: Option<String> = sqlx::query_scalar(
+            "select coalesce(ended, what) from console.saga where id = $1::uuid",
+        )
+        .bind(order_id)
+        .fetch_optional(&mut *db.lock().await)
+        .await
+        .map_err(|error| error.to_string())?
+        .flatten();
+        if ended.as_deref() == Some("aborted") { Ok(Some(())) } else { Err(format!("{ended:?}")) }
+    })
+    .await
+    .expect("aborted");
+    runs.abort();
+}
+
 #[tokio::test]
 async fn f6_the_money_is_captured_after_the_deadline_has_passed() {
     let mut shop = Shop::open("f6_pivot").await;
@@ -112,6 +153,7 @@ async fn f6_the_money_is_captured_after_the_deadline_has_passed() {
     provider.close().await.expect("it answers");
     payment_is(&shop, &order_id, "refunded").await;
     shop.is_sound().await;
+    console_says_aborted(&shop, &order_id).await;
     shop.close().await;
 }
 

@@ -156,9 +156,9 @@ impl Shop {
             "cart" => cart::service(),
             "catalog" => catalog::service(),
             "inventory" => inventory::service(),
-            "payments" => payments::service(
-                payments::sandbox::Sandbox::new(self.env.database_url(name)).slow(SLOW),
-            ),
+            "payments" => {
+                payments::service(cards::Sandbox::new(self.env.database_url(name)).slow(SLOW))
+            }
             "recommendations" => recommendations::service(),
             "shipping" => shipping::service(self.carrier.clone()),
             _ => panic!("{name} is no service of the shop"),

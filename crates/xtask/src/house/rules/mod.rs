@@ -8,6 +8,7 @@ mod headers;
 mod impls;
 mod paths;
 mod sql;
+mod tests;
 mod words;
 
 pub(super) use faces::faces;
@@ -17,3 +18,4 @@ pub(super) use headers::headers;
 pub(super) use impls::impls;
 pub(super) use paths::paths;
 pub(super) use sql::sql;
+pub(super) use tests::tests;

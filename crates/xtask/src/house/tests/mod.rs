@@ -20,6 +20,7 @@ fn judged(sources: &Sources) -> Vec<(Rule, String)> {
         name: "fixture".to_owned(),
         folder: "src".to_owned(),
         roots: vec!["src/lib.rs".to_owned()],
+        without_tests: Vec::new(),
     };
     let judged = judge(&package, sources).expect("the fixture is a crate");
     judged.findings.into_iter().map(|one| (one.rule, one.text)).collect()

@@ -2,6 +2,7 @@
 
 use super::{NOTHING, findings, judged, texts};
 use crate::house::finding::Rule;
+use crate::house::rules;
 
 #[test]
 fn imports_through_the_crates_own_face_are_named_with_the_path_to_write() {
@@ -129,4 +130,21 @@ fn a_file_of_another_package_is_not_reached_by_its_path() {
         Rule::Paths,
     );
     assert_eq!(found, ["src/a/tests.rs:4 rig.rs is another package's: make it a package"]);
+}
+
+#[test]
+fn a_test_that_cargo_does_not_build_is_found() {
+    let test = "#[cfg(test)]\nmod tests {\n    #[test]\n    fn one() {}\n}";
+    let files = [("src/lib.rs", "mod a;"), ("src/a.rs", test), ("src/main.rs", test)];
+    let sources = files.map(|(path, text)| (path.to_owned(), text.to_owned())).into();
+    let found = |without: &str| {
+        let roots = ["src/lib.rs", "src/main.rs"].map(str::to_owned);
+        let found = rules::tests(&[without.to_owned()], &roots, &sources);
+        found.into_iter().map(|one| one.text).collect::<Vec<_>>()
+    };
+    let of = |file: &str, root: &str| {
+        [format!("{file}:3 is a test that does not run: {root} is built with `test = false`")]
+    };
+    assert_eq!(found("src/lib.rs"), of("src/a.rs", "src/lib.rs"));
+    assert_eq!(found("src/main.rs"), of("src/main.rs", "src/main.rs"));
 }

@@ -152,6 +152,7 @@ fn a_file_that_is_missing_or_cannot_be_parsed_is_named() {
             name: "fixture".to_owned(),
             folder: "src".to_owned(),
             roots: vec!["src/lib.rs".to_owned()],
+            without_tests: Vec::new(),
         };
         judge(&package, &sources).expect_err("nothing to judge").to_string()
     };

@@ -1,0 +1,82 @@
+//! Telemetry that nobody publishes any more, or that is spread over another number of streams.
+
+use std::collections::BTreeSet;
+
+use crate::contracts::Contracts;
+use crate::diff::bodies::next_major;
+use crate::diff::change::{Change, Rule};
+use crate::diff::promise::Promises;
+
+pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+    let (old, new) = (Promises::of(old), Promises::of(new));
+    let mut found = Vec::new();
+    for name in old.telemetry() {
+        not_published(&old, &new, name, alone, &mut found);
+        partitions(&old, &new, name, alone, &mut found);
+    }
+    found
+}
+
+/// Somebody reads it.
+fn not_published(old: &Promises, new: &Promises, name: &str, alone: bool, found: &mut Vec<Change>) {
+    let is_published =
+        |all: &Promises| all.services().any(|one| one.writes_telemetry(name).is_some());
+    let breaks = who(new.read_by(name), alone);
+    if is_published(old) && !is_published(new) && !breaks.is_empty() {
+        found.push(change(
+            name,
+            Rule::NotPublished,
+            "nobody publishes it any more".to_owned(),
+            format!("publish it until no contract names it: {} reads it", breaks.join(" and ")),
+            breaks,
+        ));
+    }
+}
+
+/// A key moves to another stream, and its order is lost. A stream that is gone takes with it what was not read.
+fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool, found: &mut Vec<Change>) {
+    let of = |all: &Promises, service: &str| {
+        let mut declared = all.service(service)?.telemetry();
+        declared.find(|one| one.name() == name).map(|one| one.partition_count())
+    };
+    let names = new.names();
+    let changed = |service: &&&'static str| match (of(old, service), of(new, service)) {
+        (Some(was), Some(is)) => was != is,
+        _ => false,
+    };
+    // The publisher's own declaration decides.
+    let mut changed: Vec<_> = names.iter().filter(changed).copied().collect();
+    changed.sort_by_key(|service| !name.starts_with(&format!("{service}.")));
+    let Some(service) = changed.first() else { return };
+    let (Some(was), Some(is)) = (of(old, service), of(new, service)) else { return };
+    let readers = old.read_by(name).union(&new.read_by(name)).copied().collect();
+    let breaks = who(readers, alone);
+    if breaks.is_empty() {
+        return;
+    }
+    let what = format!("it was spread over {was} streams, and is over {is}");
+    let (next, version) = next_major(name);
+    let advice = format!("publish {next} with {is} until no contract names {version}");
+    found.push(Change {
+        service: (*service).to_owned(),
+        ..change(name, Rule::Partitions, what, advice, breaks)
+    });
+}
+
+/// Who breaks. Readers that are not known are anybody.
+fn who(readers: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
+    let readers: Vec<String> = readers.into_iter().map(str::to_owned).collect();
+    if alone && readers.is_empty() { vec!["anybody".to_owned()] } else { readers }
+}
+
+fn change(name: &str, rule: Rule, what: String, advice: String, breaks: Vec<String>) -> Change {
+    Change {
+        subject: name.to_owned(),
+        field: String::new(),
+        rule,
+        service: name.split('.').next().unwrap_or_default().to_owned(),
+        what,
+        advice,
+        breaks,
+    }
+}

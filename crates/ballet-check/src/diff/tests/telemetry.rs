@@ -1,0 +1,127 @@
+//! Telemetry: who reads it, over how many streams, in which form, and what is kept.
+
+use super::*;
+
+const BEAT: &str = "orders.beat.v1";
+
+fn with_telemetry(mut services: [Value; 2]) -> [Value; 2] {
+    let beat = |fields: &[&str]| {
+        let integer = json!({ "type": "integer" });
+        let properties: serde_json::Map<_, _> =
+            fields.iter().map(|field| ((*field).to_owned(), integer.clone())).collect();
+        json!([{ "name": BEAT, "partitions": 4, "kept_days": 7, "kept_bytes": 5_000,
+            "schema": { "type": "object", "required": fields, "properties": properties } }])
+    };
+    services[0]["publishes_telemetry"] = json!([BEAT]);
+    services[0]["telemetry"] = beat(&["number", "colour"]);
+    services[1]["reads_telemetry"] = json!([{ "name": "beats", "reads": BEAT }]);
+    services[1]["telemetry"] = beat(&["number"]);
+    services
+}
+
+fn difference(change: impl FnOnce(&mut [Value; 2])) -> Diff {
+    let before = with_telemetry(system());
+    let mut after = before.clone();
+    change(&mut after);
+    Diff::of_systems(&contracts(&before), &contracts(&after))
+}
+
+fn breaks(change: impl FnOnce(&mut [Value; 2])) -> Vec<(&'static str, String, String, String)> {
+    let row = |change: Change| {
+        (change.rule.name(), change.subject, change.field, change.breaks.join(" "))
+    };
+    difference(change).breaking.into_iter().map(row).collect()
+}
+
+fn listed(change: impl FnOnce(&mut [Value; 2])) -> Vec<String> {
+    let found = difference(change);
+    assert_eq!(found.breaking, [], "nobody breaks");
+    found.compatible.iter().map(|change| format!("{}: {}", change.subject, change.what)).collect()
+}
+
+#[test]
+fn telemetry_that_is_read_must_be_published() {
+    let remove = |all: &mut [Value; 2]| {
+        all[0]["publishes_telemetry"] = json!([]);
+        all[0]["telemetry"] = json!([]);
+    };
+    assert_eq!(breaks(remove), one("not_published", BEAT, "", "inventory"));
+    let both_go = |all: &mut [Value; 2]| {
+        remove(all);
+        all[1]["reads_telemetry"] = json!([]);
+        all[1]["telemetry"] = json!([]);
+    };
+    assert_eq!(
+        listed(both_go),
+        [
+            "inventory.beats: the reader is gone, and its place with it",
+            "orders.beat.v1: inventory reads it no more",
+            "orders.beat.v1: orders publishes it no more",
+        ]
+    );
+    let [before, _] = with_telemetry(system());
+    let mut after = [before.clone(), before.clone()];
+    remove(&mut after);
+    let alone = Diff::of_services(&contracts(&[before]), &contracts(&after[..1])).breaking;
+    assert_eq!(
+        (alone[0].rule, &*alone[0].breaks),
+        (Rule::NotPublished, &["anybody".to_owned()][..])
+    );
+}
+
+#[test]
+fn another_number_of_streams_breaks_who_reads_them() {
+    for partitions in [2, 8] {
+        let all_agree = |all: &mut [Value; 2]| {
+            all.iter_mut().for_each(|one| one["telemetry"][0]["partitions"] = json!(partitions));
+        };
+        assert_eq!(breaks(all_agree), one("partitions", BEAT, "", "inventory"));
+        let one_alone =
+            |all: &mut [Value; 2]| all[0]["telemetry"][0]["partitions"] = json!(partitions);
+        assert_eq!(breaks(one_alone), one("partitions", BEAT, "", "inventory"));
+    }
+}
+
+#[test]
+fn a_field_that_a_reader_requires_stays() {
+    let found = breaks(|all| drop_field(&mut all[0]["telemetry"][0]["schema"], "number"));
+    assert_eq!(found, one("field_removed", BEAT, "number", "inventory"));
+    assert_eq!(
+        listed(|all| drop_field(&mut all[0]["telemetry"][0]["schema"], "colour")),
+        ["orders.beat.v1: orders writes no field `colour` any more"]
+    );
+    // What an older release has published is in the stream for days.
+    let found = breaks(|all| {
+        for one in all {
+            let schema = &mut one["telemetry"][0]["schema"];
+            schema["properties"]["size"] = json!({ "type": "integer" });
+            require(schema, "size");
+        }
+    });
+    assert_eq!(found, one("field_removed", BEAT, "size", "inventory"));
+}
+
+#[test]
+fn streams_that_keep_less_are_told() {
+    assert_eq!(
+        listed(|all| all[0]["telemetry"][0]["kept_days"] = json!(2)),
+        [
+            "orders.beat.v1: its streams keep less: what is older goes, and a reader that is away for longer misses it"
+        ]
+    );
+    assert_eq!(
+        listed(|all| all[0]["telemetry"][0]["kept_bytes"] = json!(9_000)),
+        ["orders.beat.v1: its streams keep more"]
+    );
+    // Only the publisher's word counts.
+    assert_eq!(listed(|all| all[1]["telemetry"][0]["kept_days"] = json!(2)), [""; 0]);
+}
+
+#[test]
+fn check_compares_what_a_reader_reads_with_what_is_published() {
+    let mut services = with_telemetry(system());
+    drop_field(&mut services[0]["telemetry"][0]["schema"], "number");
+    let problems = contracts(&services).problems();
+    let of_bodies = problems.iter().find(|one| one.detail.contains(BEAT)).expect("a problem");
+    assert_eq!(of_bodies.rule, "a consumer reads what the publisher writes");
+}

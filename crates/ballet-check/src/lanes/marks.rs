@@ -1,0 +1,72 @@
+//! Marks on the steps of a picture: how many runs are there, and how often the step runs.
+
+use crate::lanes::route::{BOX, LINE, PAD};
+use crate::lanes::text::escaped;
+
+/// The lines that marks take below what a step says of itself.
+pub(super) const LINES: usize = 2;
+/// The most marks that fit.
+const MOST: usize = 3;
+const GAP: usize = 4;
+
+/// A number on a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The class that gives the colour.
+    pub class: &'static str,
+    /// The number.
+    pub count: u64,
+    /// What it counts.
+    pub says: &'static str,
+}
+
+/// Returns the marks of a service's step.
+pub(super) type MarksOf<'a> = &'a dyn Fn(&str, &str) -> Marks;
+
+/// The marks of a step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Where a click leads.
+    pub link: String,
+    /// How often the step runs, in words. Empty for nothing.
+    pub rate: String,
+    /// The first three are drawn.
+    pub marks: Vec<Mark>,
+}
+
+impl Marks {
+    /// The elements, for a box that begins at `x` and ends at `low`.
+    pub(super) fn drawn(&self, (x, low): (usize, usize)) -> String {
+        let (middle, line) = (x + BOX / 2, low - PAD - LINE - 2);
+        let mut drawn = format!(
+            "<text x=\"{middle}\" y=\"{}\" class=\"rate\" text-anchor=\"middle\">{}</text>",
+            line - 3,
+            escaped(&self.rate)
+        );
+        let shown = &self.marks[..self.marks.len().min(MOST)];
+        let wide = (BOX - 2 * GAP) / MOST - GAP;
+        let all = shown.len() * (wide + GAP);
+        let left = x + (BOX + GAP - all.min(BOX)) / 2;
+        for (at, Mark { class, count, says }) in shown.iter().enumerate() {
+            let x = left + at * (wide + GAP);
+            drawn += &format!(
+                "<g class=\"mark {class}\"><title>{count} {says}</title><rect x=\"{x}\" y=\"{line}\" \
+                 width=\"{wide}\" height=\"17\" rx=\"8\"/><text x=\"{}\" y=\"{}\" \
+                 text-anchor=\"middle\">{}</text></g>",
+                x + wide / 2,
+                line + 13,
+                short(*count)
+            );
+        }
+        drawn
+    }
+}
+
+/// A number of at most four characters.
+fn short(count: u64) -> String {
+    match count {
+        0..10_000 => count.to_string(),
+        10_000..1_000_000 => format!("{}k", count / 1_000),
+        _ => format!("{}M", count / 1_000_000),
+    }
+}

@@ -1,0 +1,64 @@
+//! The event that says that a step is compensated, when a person has done it.
+
+use ballet_core::{EventType, Incoming};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::contracts::Contracts;
+use crate::validate::Validator;
+
+/// The body: the given one, or the fields that the step's outcome has, too. It fits the contracts.
+///
+/// # Errors
+///
+/// What does not fit, in a sentence.
+pub fn body(
+    contracts: &Contracts,
+    kind: EventType,
+    given: Option<&str>,
+    outcome: &str,
+    now: Timestamp,
+) -> Result<String, String> {
+    let body = match given {
+        Some(given) => given.trim().to_owned(),
+        None => derived(contracts, kind, outcome),
+    };
+    // Of an event of a saga the id is asked for, whatever it is.
+    let saga = "00000000-0000-0000-0000-000000000000";
+    let message = Incoming {
+        event_type: Some(kind.name()),
+        app_id: Some(kind.service()),
+        correlation_id: Some(saga),
+        body: body.as_bytes(),
+        ..Incoming::default()
+    };
+    let faults = Validator::new(contracts).judge(&message, now).faults;
+    if faults.is_empty() {
+        return Ok(body);
+    }
+    let faults: Vec<&str> = faults.iter().map(|fault| fault.detail.as_str()).collect();
+    let faults = faults.join("; ");
+    Err(match given {
+        Some(_) => faults,
+        None => format!(
+            "the body of {kind} cannot be made of the step's outcome: {faults}. Give it; its fields: {}",
+            contracts.fields(kind).join(", ")
+        ),
+    })
+}
+
+/// The fields of the event that the outcome has under the same names.
+fn derived(contracts: &Contracts, kind: EventType, outcome: &str) -> String {
+    let outcome: Value = serde_json::from_str(outcome).unwrap_or_default();
+    let schemas = contracts.contracts().iter().filter_map(|one| one.schemas().ok()).flatten();
+    let mut fields = Map::new();
+    for schema in schemas.filter(|(known, _)| *known == kind).map(|(_, schema)| schema.to_value()) {
+        let names = schema["properties"].as_object().into_iter().flat_map(Map::keys);
+        for name in names {
+            if let Some(value) = outcome.get(name) {
+                fields.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    Value::Object(fields).to_string()
+}

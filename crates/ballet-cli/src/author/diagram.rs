@@ -1,0 +1,54 @@
+//! `ballet diagram`: a saga as a picture.
+
+use anyhow::Result;
+use ballet::core::Graph;
+use ballet_check::{lanes, mermaid};
+use clap::ValueEnum;
+
+use crate::base::exit::{Done, usage};
+use crate::base::systems::contracts;
+use crate::base::ui;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  ballet diagram > saga.svg
+  ballet diagram order_fulfillment --form mermaid";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The saga [default: the only one]
+    saga: Option<String>,
+    /// The form of the picture
+    #[arg(long, value_enum, default_value_t = Form::Svg)]
+    form: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A lane for each service, time downwards
+    Svg,
+    /// A Mermaid flowchart, for Markdown
+    Mermaid,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Done> {
+    let graph = Graph::new(contracts()?.system().clone());
+    let sagas: Vec<&str> = graph.sagas().into_iter().collect();
+    let saga = match (&args.saga, &sagas[..]) {
+        (Some(named), _) if sagas.contains(&named.as_str()) => named.as_str(),
+        (None, [only]) => only,
+        (_, []) => return Err(usage("there is no saga in these contracts")),
+        (Some(named), all) => {
+            return Err(usage(format!("there is no saga {named}: there is {}", all.join(", "))));
+        }
+        (None, all) => return Err(usage(format!("name one of the sagas: {}", all.join(", ")))),
+    };
+    let picture = match args.form {
+        Form::Svg => lanes::svg(&graph, saga),
+        Form::Mermaid => {
+            mermaid::flowchart(&graph.in_version(saga, graph.begun_version(saga)), saga)
+        }
+    };
+    ui::print(picture.trim_end());
+    Ok(Done::All)
+}

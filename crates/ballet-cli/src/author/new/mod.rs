@@ -1,0 +1,35 @@
+//! `ballet new`: begins a system of one's own, or a service of a system. What it writes compiles, and
+//! its tests pass.
+
+mod dependency;
+mod names;
+mod service;
+mod system;
+mod writing;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::base::exit::Done;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a service that does a part of a saga, with its contract and a test
+    Service(service::Service),
+    /// Write a workspace with one service, which owns a saga, with its trials and tests
+    System(system::System),
+}
+
+impl Command {
+    /// Whether it works on a system that exists.
+    pub(crate) fn needs_contracts(&self) -> bool {
+        matches!(self, Self::Service(_))
+    }
+}
+
+pub(crate) fn run(command: &Command) -> Result<Done> {
+    match command {
+        Command::Service(args) => service::run(args),
+        Command::System(args) => system::run(args),
+    }
+}

@@ -1,0 +1,106 @@
+//! Names of services and systems: what is allowed, and their form in Rust.
+
+use anyhow::Result;
+use ballet::core::{Part, rules};
+
+use crate::base::exit::usage;
+
+/// Names of crates, programs and containers that the workspace has besides the services.
+const TAKEN: &[&str] = &[
+    "alloc",
+    "anyhow",
+    "axum",
+    "ballet",
+    "clap",
+    "command",
+    "core",
+    "databases",
+    "definitions",
+    "gateway",
+    "image",
+    "jiff",
+    "keys",
+    "postgres",
+    "proc_macro",
+    "rabbitmq",
+    "schemars",
+    "serde",
+    "serde_json",
+    "sqlx",
+    "std",
+    "test",
+    "tokio",
+    "trials",
+    "uuid",
+];
+
+/// The words that are no names of crates.
+const KEYWORDS: &[&str] = &[
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
+    "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
+    "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
+    "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+/// Checks the name of a new service, which is also the name of its crate and its program.
+pub(super) fn check_service(name: &str) -> Result<()> {
+    if TAKEN.contains(&name) || KEYWORDS.contains(&name) {
+        return Err(usage(format!(
+            "a service cannot be called {name:?}, which means something else in Rust or in the \
+             workspace: choose another name"
+        )));
+    }
+    let part = Part { service: lasting(name), ..Part::default() };
+    match rules::of_service(&part).first() {
+        Some(problem) => Err(usage(problem.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// Checks the name of a new system, which is also the name of its virtual host.
+pub(super) fn check_system(name: &str) -> Result<()> {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_plain) {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "a system's name is lower case with underscores, and {name:?} is not: such as my_system"
+    )))
+}
+
+/// The name as that of a type: `order_placed` is `OrderPlaced`.
+pub(super) fn camel(name: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+    };
+    name.split('_').map(word).collect::<Vec<String>>().concat()
+}
+
+/// A name that lives as long as the process, which makes one service.
+fn lasting(name: &str) -> &'static str {
+    Box::leak(name.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_would_not_work_are_refused() {
+        for name in ["Front Desk", "front-desk", "1st", "", "journal", "ops", "trials", "match"] {
+            assert!(check_service(name).is_err(), "{name:?}");
+        }
+        assert!(check_service("front_desk").is_ok());
+        for name in ["Harbour", "old harbour", "../harbour", ""] {
+            assert!(check_system(name).is_err(), "{name:?}");
+        }
+        assert!(check_system("harbour").is_ok());
+    }
+
+    #[test]
+    fn a_type_has_capitals_for_underscores() {
+        assert_eq!(camel("order_placed"), "OrderPlaced");
+    }
+}

@@ -1,0 +1,272 @@
+//! `ballet new service`: a service that does a part of a saga, with its contract and a test.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use ballet::core::part::{SagaPart, StepKind, StepPart};
+use ballet::core::{EventType, Role, System};
+use ballet_check::Contracts;
+
+use crate::author::new::names::{self, camel};
+use crate::author::new::writing::{self, File, Words};
+use crate::base::exit::{Done, usage};
+use crate::base::systems::contracts;
+use crate::base::ui;
+
+/// The files of a service, below its directory.
+const TEMPLATES: [(&str, &str); 5] = [
+    ("Cargo.toml", include_str!("../../../templates/service/manifest.toml")),
+    ("src/events.rs", include_str!("../../../templates/service/src/events.rs")),
+    ("src/lib.rs", include_str!("../../../templates/service/src/lib.rs")),
+    ("src/main.rs", include_str!("../../../templates/service/src/main.rs")),
+    ("tests/my_service.rs", include_str!("../../../templates/service/tests/my_service.rs")),
+];
+/// The service in `compose.yaml`.
+const CONTAINER: &str = include_str!("../../../templates/service/container.yaml");
+const CONTRACT: &str = include_str!("../../../templates/service/contract.json");
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Service {
+    /// The service's name, lower case: its crate, its queue and its database
+    name: String,
+    /// The saga that it does a part of [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    saga: Option<String>,
+    /// The event of the saga that it waits for [default: the one that begins the saga]
+    #[arg(long, value_name = "TYPE")]
+    on: Option<String>,
+}
+
+pub(super) fn run(args: &Service) -> Result<Done> {
+    let name = args.name.as_str();
+    let contracts = contracts()?;
+    let system = contracts.system();
+    names::check_service(name)?;
+    if system.parts.iter().any(|part| part.service == name) {
+        return Err(usage(format!("{} has a service {name} already", system.name)));
+    }
+    let saga = saga(system, args.saga.as_deref())?;
+    let Some(abort) = saga.abort else {
+        return Err(usage(format!(
+            "{} is never aborted, so nothing in it is taken back: write the service by hand",
+            saga.saga
+        )));
+    };
+    let on = trigger(system, saga, args.on.as_deref())?;
+    let folder = contracts.folder();
+    let root = workspace(folder)?;
+    let below = folder.strip_prefix(root).unwrap_or(folder).display();
+    let place = place(root, system.name, name);
+    let up = "../".repeat(place.split('/').count());
+    let words = Words(vec![
+        ("// FIELDS_OF_TRIGGER\n", fields(contracts, on)),
+        ("// FIELDS_OF_ABORT\n", fields(contracts, abort)),
+        ("TYPE_OF_TRIGGER", declared(on)),
+        ("TYPE_OF_ABORT", declared(abort)),
+        ("NAME_OF_TRIGGER", on.name().to_owned()),
+        ("NAME_OF_ABORT", abort.name().to_owned()),
+        ("\"ROLE_OF_TRIGGER\"", role(on)),
+        ("\"ROLE_OF_ABORT\"", role(abort)),
+        ("MyTrigger", camel(on.event())),
+        ("MyAbort", camel(abort.event())),
+        ("MySaga", camel(saga.saga)),
+        ("my_saga", saga.saga.to_owned()),
+        ("my_owner", saga.owner.to_owned()),
+        ("../../contracts/my_system", format!("{up}{below}")),
+        ("LINTS\n", lints(root)?),
+        ("my_service", name.to_owned()),
+        ("my_system", system.name.to_owned()),
+    ]);
+    let mut files: Vec<File> = TEMPLATES
+        .iter()
+        .map(|(path, template)| words.file(&format!("{place}/{path}"), template))
+        .collect();
+    files.push(words.file(&format!("{below}/my_service.json"), CONTRACT));
+    writing::write(root, &files)?;
+    join(root, &place)?;
+    enter(root, &place, name)?;
+    define(root, folder)?;
+    writing::lock(root);
+    ui::say(&format!(
+        "\nit waits for {}, and takes its part back on {}\nnext:\n  cargo test --package {name}\n  \
+         cargo ballet check",
+        on.name(),
+        abort.name()
+    ));
+    Ok(Done::All)
+}
+
+/// The owner's part of the saga.
+fn saga<'a>(system: &'a System, named: Option<&str>) -> Result<&'a SagaPart> {
+    let owned = system
+        .parts
+        .iter()
+        .flat_map(|part| part.sagas.iter().filter(move |saga| saga.owner == part.service));
+    let sagas: Vec<&SagaPart> = owned.collect();
+    let names: Vec<&str> = sagas.iter().map(|saga| saga.saga).collect();
+    let found: Vec<&SagaPart> =
+        sagas.into_iter().filter(|saga| named.is_none_or(|name| name == saga.saga)).collect();
+    match &found[..] {
+        [saga] => Ok(*saga),
+        [] if names.is_empty() => Err(usage(format!("no service of {} owns a saga", system.name))),
+        _ => Err(usage(format!("choose a saga with --saga: {}", names.join(", ")))),
+    }
+}
+
+/// The event that the step waits for.
+fn trigger(system: &System, saga: &SagaPart, named: Option<&str>) -> Result<EventType> {
+    let Some(name) = named else {
+        let begins =
+            |step: &&StepPart| step.kind == StepKind::Origin && step.versions.has(saga.begins);
+        let origin = saga.steps.iter().find(begins);
+        let origin = origin.map(|step| step.done);
+        return origin.ok_or_else(|| usage("choose the event that it waits for with --on"));
+    };
+    let of_saga = system.parts.iter().flat_map(|part| &part.sagas);
+    let of_saga = of_saga.filter(|part| part.saga == saga.saga).flat_map(|part| &part.steps);
+    let events: BTreeSet<EventType> = of_saga.map(|step| step.done).collect();
+    let known = events.iter().find(|event| event.name() == name);
+    known.copied().ok_or_else(|| {
+        let names: Vec<&str> = events.iter().map(|event| event.name()).collect();
+        usage(format!(
+            "{name} is not what a step of {} publishes: --on takes one of {}",
+            saga.saga,
+            names.join(", ")
+        ))
+    })
+}
+
+/// The workspace that the contracts are in.
+fn workspace(folder: &Path) -> Result<&Path> {
+    let root = folder.ancestors().find(|directory| directory.join("Cargo.toml").exists());
+    root.ok_or_else(|| {
+        usage(format!(
+            "{} is not in a workspace: a service that is written elsewhere needs only its contract \
+             there",
+            folder.display()
+        ))
+    })
+}
+
+/// Where the service lies: beside those of its system.
+fn place(root: &Path, system: &str, name: &str) -> String {
+    let beside = format!("crates/{system}");
+    let folder = if root.join(&beside).is_dir() { beside } else { "services".to_owned() };
+    format!("{folder}/{name}")
+}
+
+/// The fields of an event, as comments.
+fn fields(contracts: &Contracts, event: EventType) -> String {
+    let lines: String =
+        contracts.fields(event).into_iter().map(|field| format!("//   {field}\n")).collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    format!("// The fields of the event; add those that you need:\n{lines}")
+}
+
+/// The event's type as code.
+fn declared(event: EventType) -> String {
+    let constructor = match event.role() {
+        Role::Plain => "plain",
+        Role::StartsSaga => "starts_saga",
+        Role::InSaga => "in_saga",
+    };
+    let declared = format!("EventType::{constructor}({:?})", event.name());
+    match event.foreign_producers() {
+        [] => declared,
+        producers => format!("{declared}.also_from(&{producers:?})"),
+    }
+}
+
+/// The event's role, and its foreign producers, as they are in a contract.
+fn role(event: EventType) -> String {
+    let role = serde_json::to_string(&event.role()).unwrap_or_default();
+    match event.foreign_producers() {
+        [] => role,
+        producers => {
+            let lines: Vec<String> =
+                producers.iter().map(|producer| format!("        {producer:?}")).collect();
+            format!("{role},\n      \"also_from\": [\n{}\n      ]", lines.join(",\n"))
+        }
+    }
+}
+
+/// The lints of the workspace, if it has some.
+fn lints(root: &Path) -> Result<String> {
+    let has_lints = manifest(root)?.contains("[workspace.lints");
+    Ok(if has_lints { "\n[lints]\nworkspace = true\n".to_owned() } else { String::new() })
+}
+
+/// The manifest of the workspace.
+fn manifest(root: &Path) -> Result<String> {
+    let file = root.join("Cargo.toml");
+    fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// Adds the service to what the workspace has for all of its services: trials, containers.
+fn enter(root: &Path, place: &str, name: &str) -> Result<()> {
+    for (path, marker, line) in [
+        (
+            "trials/Cargo.toml",
+            "[dependencies]\n",
+            format!("{name} = {{ path = \"../{place}\" }}\n"),
+        ),
+        (
+            "trials/src/main.rs",
+            "adds its service here.\n",
+            format!("            ServiceProgram::of({name}::service),\n"),
+        ),
+        ("compose.yaml", "\n      SERVICES: ", format!("{name} ")),
+        ("compose.yaml", "adds its service here.\n", CONTAINER.replace("my_service", name)),
+    ] {
+        let file = root.join(path);
+        if !file.exists() {
+            continue;
+        }
+        let text = fs::read_to_string(&file);
+        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+        let Some((before, after)) = text.split_once(marker) else {
+            // The shop's containers are generated.
+            if path != "compose.yaml" {
+                ui::say(&format!("add {} to {}", line.trim(), file.display()));
+            }
+            continue;
+        };
+        fs::write(&file, format!("{before}{marker}{line}{after}"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Brings the broker's definitions up to date, where `ballet new system` has written them.
+fn define(root: &Path, contracts: &Path) -> Result<()> {
+    let definitions = writing::definitions(Contracts::read(contracts)?.system());
+    let file = root.join(&definitions.path);
+    let made_here =
+        fs::read_to_string(&file).is_ok_and(|text| text.contains("`ballet topology definitions`"));
+    if made_here {
+        fs::write(&file, definitions.text)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Adds the crate to the members of the workspace, unless a pattern covers it.
+fn join(root: &Path, place: &str) -> Result<()> {
+    let (file, text) = (root.join("Cargo.toml"), manifest(root)?);
+    let pattern = place.rsplit_once('/').map(|(folder, _)| format!("\"{folder}/*\""));
+    if pattern.is_some_and(|pattern| text.contains(&pattern)) {
+        return Ok(());
+    }
+    let Some((before, after)) = text.split_once("members = [") else {
+        ui::say(&format!("add \"{place}\" to the members in {}", file.display()));
+        return Ok(());
+    };
+    let text = format!("{before}members = [\n    \"{place}\",{after}");
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    ui::print(&format!("added {place} to {}", file.display()));
+    Ok(())
+}

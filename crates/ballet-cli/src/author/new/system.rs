@@ -1,0 +1,117 @@
+//! `ballet new system`: a workspace with one service that owns a saga, with its door, its trials and tests.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use ballet_check::Contracts;
+
+use crate::author::new::dependency::{Dependency, whole};
+use crate::author::new::names;
+use crate::author::new::writing::{self, File, Words};
+use crate::base::exit::{Done, usage};
+use crate::base::ui;
+
+macro_rules! template {
+    ($path:literal, $template:literal) => {
+        ($path, include_str!(concat!("../../../templates/system/", $template)))
+    };
+}
+
+/// The files of a workspace.
+const TEMPLATES: [(&str, &str); 25] = [
+    template!("Cargo.toml", "manifest.toml"),
+    template!("clippy.toml", "clippy.toml"),
+    template!("README.md", "README.md"),
+    template!(".gitignore", "gitignore"),
+    template!(".dockerignore", "dockerignore"),
+    template!(".cargo/config.toml", "cargo/config.toml"),
+    template!(".ci/run", "ci/run"),
+    template!("compose.yaml", "compose.yaml"),
+    template!("gateway.toml", "gateway.toml"),
+    template!("deploy/Dockerfile", "deploy/Dockerfile"),
+    template!("deploy/databases.sh", "deploy/databases.sh"),
+    template!("deploy/ready", "deploy/ready"),
+    template!("command/Cargo.toml", "command/manifest.toml"),
+    template!("command/src/main.rs", "command/main.rs"),
+    template!("contracts/my_system/my_service.json", "service/contract.json"),
+    template!("services/my_service/Cargo.toml", "service/manifest.toml"),
+    template!("services/my_service/src/events.rs", "service/src/events.rs"),
+    template!("services/my_service/src/http.rs", "service/src/http.rs"),
+    template!("services/my_service/src/lib.rs", "service/src/lib.rs"),
+    template!("services/my_service/src/main.rs", "service/src/main.rs"),
+    template!("services/my_service/src/steps.rs", "service/src/steps.rs"),
+    template!("services/my_service/tests/my_service.rs", "service/tests/my_service.rs"),
+    template!("trials/Cargo.toml", "trials/manifest.toml"),
+    template!("trials/src/audit.rs", "trials/src/audit.rs"),
+    template!("trials/src/main.rs", "trials/src/main.rs"),
+];
+/// The crates of ballet that a system is built with.
+const CRATES: [&str; 6] =
+    ["ballet", "ballet-cli", "ballet-openapi", "ballet-stage", "ballet-testkit", "ballet-trials"];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct System {
+    /// The directory to make. Its name, lower case, is the system's name and its virtual host
+    directory: PathBuf,
+    /// The name of its first service
+    #[arg(long, default_value = "desk", value_name = "NAME")]
+    service: String,
+    /// How it depends on ballet: a version, the URL of a git repository with `#REVISION`, or the directory of a
+    /// checkout; a relative one stays relative [default: the checkout that this command is of]
+    #[arg(long, value_name = "WHAT")]
+    ballet: Option<String>,
+}
+
+pub(super) fn run(args: &System) -> Result<Done> {
+    let System { directory, service, ballet } = args;
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    names::check_system(&name)?;
+    names::check_service(service)?;
+    let root = std::env::current_dir().context("there is no current directory")?.join(directory);
+    let dependency = Dependency::of(ballet.as_deref(), &root)?;
+    if let Some(checkout) = dependency.checkout() {
+        check_place(&root, checkout, &name)?;
+    }
+    let (copy, context) = dependency.in_container();
+    let words = Words(vec![
+        ("MY_SERVICE", service.to_uppercase()),
+        ("my_service", service.clone()),
+        ("my_system", name.clone().into_owned()),
+        ("BALLET_DEPENDENCIES\n", dependency.lines(&CRATES)),
+        ("BALLET_INSTALL", dependency.install("gateway")),
+        ("BALLET_COPY\n", copy),
+        ("BALLET_CONTEXT\n", context),
+        ("BALLET_SOURCE", dependency.to_string()),
+    ]);
+    let mut files: Vec<_> =
+        TEMPLATES.iter().map(|(path, template)| words.file(path, template)).collect();
+    // The versions of dependencies that ballet itself is tested with.
+    let lock = dependency.checkout().map(|checkout| checkout.join("Cargo.lock"));
+    if let Some(text) = lock.and_then(|lock| std::fs::read_to_string(lock).ok()) {
+        files.push(File { path: "Cargo.lock".to_owned(), text });
+    }
+    writing::write(&root, &files)?;
+    let contracts = Contracts::read(&root.join("contracts").join(&*name))?;
+    writing::write(&root, &[writing::definitions(contracts.system())])?;
+    writing::lock(&root);
+    ui::say(&format!(
+        "\n{}\n\nnext:\n  cd {}\n  cargo ballet demo                # {service} at work\n  \
+         cargo ballet chaos --minutes 5   # and under faults\n  cargo test\n  \
+         cargo ballet new service NAME",
+        dependency.meaning(),
+        directory.display()
+    ));
+    Ok(Done::All)
+}
+
+/// A workspace in the checkout would be a part of it.
+fn check_place(root: &Path, checkout: &Path, name: &str) -> Result<()> {
+    if !whole(root)?.starts_with(checkout) {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "{} would lie in the checkout of ballet: name a directory outside of it, such as {}",
+        root.display(),
+        checkout.with_file_name(name).display()
+    )))
+}

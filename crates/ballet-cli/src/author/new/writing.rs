@@ -1,0 +1,91 @@
+//! Writes files from templates. The templates are files that compile, with names such as `my_service`
+//! in place of the real ones.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use ballet::core::System;
+use ballet_check::definitions;
+
+use crate::base::exit::usage;
+use crate::base::ui;
+
+/// A file to write: its path below the workspace, and its text.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
+/// Where the broker's definitions are.
+const DEFINITIONS: &str = "broker/definitions.json";
+
+/// The broker's definitions of a system.
+pub(super) fn definitions(system: &System) -> File {
+    let text = definitions::text(system, "ballet topology definitions");
+    File { path: DEFINITIONS.to_owned(), text }
+}
+
+/// What stands in the templates, and what takes its place.
+#[derive(Debug)]
+pub(super) struct Words(pub(super) Vec<(&'static str, String)>);
+
+impl Words {
+    /// Fills in a template.
+    pub(super) fn file(&self, path: &str, template: &str) -> File {
+        File { path: self.fill(path), text: self.fill(template) }
+    }
+
+    fn fill(&self, template: &str) -> String {
+        let fill = |text: String, (name, word): &(&str, String)| text.replace(name, word);
+        self.0.iter().fold(template.to_owned(), fill)
+    }
+}
+
+/// Writes all files, or none if one of them exists.
+pub(super) fn write(root: &Path, files: &[File]) -> Result<()> {
+    let exists = |file: &&File| root.join(&file.path).exists();
+    if let Some(file) = files.iter().find(exists) {
+        let path = root.join(&file.path);
+        return Err(usage(format!("{} exists already: nothing was written", path.display())));
+    }
+    for File { path, text } in files {
+        let file = root.join(path);
+        let folder = file.parent().unwrap_or(root);
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        if text.starts_with("#!") {
+            let all_may_run = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(&file, all_may_run)
+                .with_context(|| format!("cannot make {} a program", file.display()))?;
+        }
+        ui::print(&format!("wrote {}", file.display()));
+    }
+    format(root, files);
+    Ok(())
+}
+
+/// Formats what was written: names are longer or shorter than those in the templates. Without rustfmt
+/// it stays as it is.
+fn format(root: &Path, files: &[File]) {
+    let rust = files.iter().map(|file| root.join(&file.path));
+    let rust = rust.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let mut rustfmt = Command::new("rustfmt");
+    rustfmt.args(["--edition", "2024"]).args(rust).stdin(Stdio::null());
+    rustfmt.stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
+}
+
+/// Has `Cargo.lock` hold what the workspace needs, no more and no less, so that `--locked` builds it. Without cargo
+/// it stays as it is, and the first build does this.
+pub(super) fn lock(root: &Path) {
+    if !root.join("Cargo.lock").exists() {
+        return;
+    }
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["update", "--workspace", "--offline"]).current_dir(root).stdin(Stdio::null());
+    cargo.stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
+}

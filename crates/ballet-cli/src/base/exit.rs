@@ -1,0 +1,167 @@
+//! The exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done or different, 4 a server cannot be reached.
+
+use std::fmt;
+
+use ballet_amqp::BrokerError;
+use ballet_ops::redrive::RedriveError;
+use ballet_stream::JournalError;
+
+use crate::base::ui;
+
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+pub(crate) const PARTLY: u8 = 3;
+const UNREACHABLE: u8 = 4;
+
+/// How much a command has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    All,
+    /// Something is left, and the command has said what.
+    Partly,
+    /// What was compared differs, and the command has said how.
+    Different,
+    /// Nothing is done, and the command has said why.
+    Failed,
+}
+
+impl Done {
+    /// Says what is away, and how a list without it ends.
+    pub(crate) fn listed_without(away: &[String]) -> Self {
+        for away in away {
+            ui::say(&format!("{} {away}; the rest is listed", ui::bad("note:")));
+        }
+        if away.is_empty() { Self::All } else { Self::Partly }
+    }
+}
+
+/// Why a command refuses to go on.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// An option is missing or wrong.
+    Usage(String),
+    /// A server cannot be reached.
+    Unreachable(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Usage(message) | Self::Unreachable(message)) = self;
+        f.write_str(message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+    Refusal::Usage(message.into()).into()
+}
+
+/// How the services' databases are given.
+pub(crate) const GIVE_DATABASES: &str =
+    "set DATABASE_URL or give --database-url, with {service} in place of the service's name";
+
+/// What somebody wants is in the services' databases, and no URL is given.
+pub(crate) fn without_databases(what: &str) -> anyhow::Error {
+    usage(format!("{what}: {GIVE_DATABASES}"))
+}
+
+/// An unreachable broker is reported with what to do: this command does not retry.
+pub(crate) fn with_advice(error: RedriveError) -> anyhow::Error {
+    match &error {
+        RedriveError::Broker(BrokerError::Unreachable { at, reason }) => {
+            let message = format!(
+                "RabbitMQ at {at} cannot be reached: {reason}. Check that it is running, or set \
+                 its address with AMQP_URL or --amqp-url"
+            );
+            Refusal::Unreachable(message).into()
+        }
+        _ => error.into(),
+    }
+}
+
+/// Like [`with_advice`], for the journal.
+pub(crate) fn of_journal(error: JournalError) -> anyhow::Error {
+    match error {
+        JournalError::Broker(error) => with_advice(error.into()),
+        error => error.into(),
+    }
+}
+
+/// What went wrong, with its causes. Some say what the error before them has said.
+pub(crate) fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}
+
+/// The exit code for an error.
+pub(crate) fn code(error: &anyhow::Error) -> u8 {
+    let found = |error: &(dyn std::error::Error + 'static)| -> Option<u8> {
+        match error.downcast_ref::<Refusal>() {
+            Some(Refusal::Usage(_)) => return Some(USAGE),
+            Some(Refusal::Unreachable(_)) => return Some(UNREACHABLE),
+            None => {}
+        }
+        let broker = match error.downcast_ref::<RedriveError>() {
+            Some(RedriveError::Broker(error)) => Some(error),
+            Some(RedriveError::Inbox(error)) => return Some(of_database(error)),
+            _ => error.downcast_ref::<BrokerError>(),
+        };
+        if let Some(error) = broker {
+            return Some(of_broker(error));
+        }
+        if let Some(error) = error.downcast_ref::<ballet_stage::Error>() {
+            return Some(of_servers(error));
+        }
+        error.downcast_ref::<sqlx::Error>().map(of_database)
+    };
+    error.chain().find_map(found).unwrap_or(FAILED)
+}
+
+/// Whether a server cannot be reached.
+pub(crate) fn is_unreachable(error: &anyhow::Error) -> bool {
+    code(error) == UNREACHABLE
+}
+
+fn of_broker(error: &BrokerError) -> u8 {
+    match error {
+        BrokerError::BadUrl(_) => USAGE,
+        BrokerError::AccessRefused { .. }
+        | BrokerError::LoginRefused { .. }
+        | BrokerError::Unreachable { .. }
+        | BrokerError::Tls { .. }
+        | BrokerError::TooOld { .. }
+        | BrokerError::ConnectionClosed { .. }
+        | BrokerError::Lost(_) => UNREACHABLE,
+        _ => FAILED,
+    }
+}
+
+fn of_servers(error: &ballet_stage::Error) -> u8 {
+    use ballet_stage::Error;
+    match error {
+        Error::Setting { .. } => USAGE,
+        Error::NoServer { .. }
+        | Error::TooOld { .. }
+        | Error::StartFailed { .. }
+        | Error::Server { .. } => UNREACHABLE,
+        Error::Named { why, .. } => of_servers(why),
+        Error::Both(one, _) => of_servers(one),
+        _ => FAILED,
+    }
+}
+
+fn of_database(error: &sqlx::Error) -> u8 {
+    match error {
+        sqlx::Error::Configuration(_) => USAGE,
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) => UNREACHABLE,
+        _ => FAILED,
+    }
+}

@@ -1,0 +1,219 @@
+//! The options of every command: the broker, the databases, and the form of the result.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ballet::Clock;
+use ballet::core::topology::REDRIVE;
+use ballet::settings::TlsSettings;
+use ballet_amqp::{Broker, RabbitMq, tls};
+use ballet_store::database::connection::connect_options;
+use clap::Args;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
+
+use crate::base::exit::{Refusal, usage, without_databases};
+use crate::base::systems::{self, systems};
+use crate::base::ui::Output;
+
+/// A database that works lets us in within this time.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Unlike a service, a command asks once.
+const BROKER_PATIENCE: Duration = Duration::from_secs(15);
+/// Stands for the service's name in a database's URL.
+const SERVICE: &str = "{service}";
+
+/// The management API of the broker: the address that is given, else that of the services.
+pub(crate) fn management_url(given: Option<&String>) -> Option<String> {
+    given.cloned().or_else(|| std::env::var("RABBITMQ_MANAGEMENT_URL").ok())
+}
+
+/// The options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GlobalOptions {
+    /// The folder with the contracts of the system's services [default: the one below `contracts`
+    /// or `docs/contracts`, here or in the nearest directory above]
+    #[arg(
+        long,
+        global = true,
+        env = "BALLET_CONTRACTS",
+        value_name = "DIR",
+        help_heading = "System"
+    )]
+    pub(crate) contracts: Option<PathBuf>,
+    /// The broker, with user and virtual host [default: AMQP_URL, or the development user on this
+    /// machine]
+    #[arg(
+        long,
+        global = true,
+        env = "BALLET_AMQP_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Servers"
+    )]
+    amqp_url: Option<String>,
+    /// A file that holds the broker's URL
+    #[arg(
+        long,
+        global = true,
+        env = "BALLET_AMQP_URL_FILE",
+        value_name = "FILE",
+        help_heading = "Servers"
+    )]
+    amqp_url_file: Option<PathBuf>,
+    /// The services' databases; {service} in the URL stands for the name of each service [default:
+    /// DATABASE_URL]
+    #[arg(
+        long,
+        global = true,
+        env = "BALLET_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Servers"
+    )]
+    database_url: Option<String>,
+    /// A file that holds the databases' URL
+    #[arg(
+        long,
+        global = true,
+        env = "BALLET_DATABASE_URL_FILE",
+        value_name = "FILE",
+        help_heading = "Servers"
+    )]
+    database_url_file: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "Certificates")]
+    tls: TlsSettings,
+    /// The form of the result
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+    #[arg(skip = Clock::system())]
+    pub(crate) clock: Clock,
+}
+
+impl GlobalOptions {
+    pub(crate) fn broker(&self) -> Result<Arc<dyn Broker>> {
+        self.broker_as(REDRIVE)
+    }
+
+    /// The broker; if no URL is given, this development user of the one on this machine.
+    pub(crate) fn broker_as(&self, user: &str) -> Result<Arc<dyn Broker>> {
+        let given = given(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
+        let url = match given {
+            Some(url) => url,
+            None => {
+                // Some commands need the contracts for nothing else.
+                systems::read(self.contracts.as_deref())?;
+                development(user)
+            }
+        };
+        self.broker_at(&url)
+    }
+
+    /// The broker with this URL.
+    pub(crate) fn broker_at(&self, url: &str) -> Result<Arc<dyn Broker>> {
+        let tls = self.tls.amqp(url).map_err(|error| usage(error.to_string()))?;
+        Ok(Arc::new(RabbitMq::new(url)?.tls(tls).patience(BROKER_PATIENCE)))
+    }
+
+    /// The broker's URL and that of the databases, if both are given.
+    pub(crate) fn servers(&self) -> Result<(String, String)> {
+        let broker = given(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
+        let file = self.database_url_file.as_deref();
+        let databases = given(self.database_url.as_ref(), file, "DATABASE_URL")?;
+        let both = broker.zip(databases);
+        let (broker, databases) = both.ok_or_else(|| {
+            usage("the servers have to be given: set AMQP_URL and DATABASE_URL, with an administrator")
+        })?;
+        let databases = databases.replace("%7Bservice%7D", SERVICE).replace(SERVICE, "postgres");
+        Ok((broker, databases))
+    }
+
+    /// Whether the databases' URL is given.
+    pub(crate) fn has_databases(&self) -> bool {
+        let file = self.database_url_file.as_deref();
+        !matches!(given(self.database_url.as_ref(), file, "DATABASE_URL"), Ok(None))
+    }
+
+    /// The service's database, if its URL is given.
+    pub(crate) fn database(&self, service: &str) -> Result<Option<PgConnectOptions>> {
+        let file = self.database_url_file.as_deref();
+        let Some(url) = given(self.database_url.as_ref(), file, "DATABASE_URL")? else {
+            return Ok(None);
+        };
+        let url = url.replace("%7Bservice%7D", SERVICE).replace(SERVICE, service);
+        let tls = self.tls.database().map_err(|error| usage(error.to_string()))?;
+        let context = || format!("the database of {service}");
+        let options = connect_options(&url, &tls).with_context(context)?;
+        // A command that is stopped (Ctrl-Z), or whose network is gone, keeps no lock for long.
+        let options = options
+            .options([("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "1min")]);
+        Ok(Some(options.application_name("ballet")))
+    }
+
+    /// The databases of these services. Without a URL this is a wrong usage.
+    pub(crate) fn databases(&self, services: &[String]) -> Result<Vec<(String, PgConnectOptions)>> {
+        let database = |service: &String| {
+            let found = self.database(service)?;
+            let options = found.ok_or_else(|| {
+                without_databases("what sagas wait for is in the services' databases")
+            })?;
+            Ok((service.clone(), options))
+        };
+        services.iter().map(database).collect()
+    }
+
+    /// Connects to the service's database, if its URL is given.
+    pub(crate) async fn connect(&self, service: &str) -> Result<Option<PgConnection>> {
+        let Some(options) = self.database(service)? else { return Ok(None) };
+        let context = || format!("the database of {service}");
+        let opened = timeout(PATIENCE, PgConnection::connect_with(&options)).await;
+        let no_answer = || {
+            let silence = format!("no answer within {} s", PATIENCE.as_secs());
+            sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))
+        };
+        let opened = opened.unwrap_or_else(|_| Err(no_answer())).map_err(|error| {
+            match (tls::problem(&error.to_string(), "DATABASE_CA_FILE"), &error) {
+                (Some(problem), _) => Refusal::Unreachable(problem).into(),
+                (None, sqlx::Error::Io(cause)) => {
+                    let (host, port) = (options.get_host(), options.get_port());
+                    Refusal::Unreachable(format!(
+                        "Postgres at {host}:{port} cannot be reached: {cause}. Check that it is \
+                         running, or set its address with DATABASE_URL or --database-url"
+                    ))
+                    .into()
+                }
+                (None, _) => anyhow::Error::from(error),
+            }
+        });
+        opened.map(Some).with_context(context)
+    }
+}
+
+/// A broker on this machine that has loaded the system's definitions.
+fn development(user: &str) -> String {
+    let vhost = systems().first().map_or("", |system| system.name);
+    format!("amqp://{user}:{user}-development@127.0.0.1:5672/{vhost}")
+}
+
+/// The URL that was given to this command; else the one that a service would take.
+fn given(url: Option<&String>, file: Option<&Path>, name: &str) -> Result<Option<String>> {
+    let of_services = || std::env::var(name).ok();
+    let in_file = || std::env::var_os(format!("{name}_FILE")).map(PathBuf::from);
+    match (url, file) {
+        (Some(url), _) => Ok(Some(url.clone())),
+        (None, Some(file)) => read(file).map(Some),
+        (None, None) => match (of_services(), in_file()) {
+            (Some(url), _) => Ok(Some(url)),
+            (None, file) => file.as_deref().map(read).transpose(),
+        },
+    }
+}
+
+fn read(file: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(file);
+    Ok(text.with_context(|| format!("cannot read {}", file.display()))?.trim().to_owned())
+}

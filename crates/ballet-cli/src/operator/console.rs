@@ -1,0 +1,170 @@
+//! `ballet console`: the operators' web page, with the observer that follows the journal for it.
+
+use std::io::{IsTerminal, Read};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use ballet::core::topology::{OPS, REDRIVE};
+use ballet_console::{Console, Looks, Options, Role, Trusted};
+use ballet_ops::audit::Report;
+use ballet_ops::finding::Finding;
+use clap::Subcommand;
+use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
+use sqlx::postgres::PgConnectOptions;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::base::exit::{Done, usage, words};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::{contracts, services};
+use crate::base::ui::{self, age};
+use crate::operator::{audit, doctor};
+
+/// The name of the console's database, where services have theirs.
+const DATABASE: &str = "console";
+/// Somebody else's password is not shorter.
+const SHORTEST: usize = 8;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  ballet console
+  ballet console --listen 127.0.0.1:9000 --keep 14d
+  ballet console --rebuild
+  ballet console account ada --role viewer
+
+It listens on this machine alone unless --listen says otherwise; then put it behind HTTPS, and say
+--behind-tls. Its database is `console` beside those of the services (DATABASE_URL). The first start makes an account
+and prints its password once.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Where it listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
+    listen: SocketAddr,
+    /// Browsers reach it through HTTPS: its cookie is for that alone
+    #[arg(long)]
+    behind_tls: bool,
+    /// The gateway in front says in this header who the person is, and nobody logs in. The gateway has to remove it from
+    /// what others send
+    #[arg(long, value_name = "NAME")]
+    trust_header: Option<String>,
+    /// The address of the gateway that may say it [default: this machine]
+    #[arg(long, value_name = "ADDRESS", requires = "trust_header")]
+    trust_from: Vec<IpAddr>,
+    /// The folder to which discarded dead letters are written
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    archive: PathBuf,
+    /// How long entries of the journal are kept
+    #[arg(long, value_name = "AGE", default_value = "7d", value_parser = age)]
+    keep: SignedDuration,
+    /// How long after its cause a step is late, if nothing is known to hinder it
+    #[arg(long, value_name = "AGE", default_value = "5min", value_parser = age)]
+    patience: SignedDuration,
+    /// Forget what was read, and read the journal again from its beginning
+    #[arg(long)]
+    rebuild: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make an account, or give it another password and role. The password is read from the standard input
+    Account {
+        /// The person's name
+        name: String,
+        /// What the person may do: `viewer` or `operator`
+        #[arg(long, default_value = "viewer", value_parser = role)]
+        role: Role,
+    },
+}
+
+/// Looks by the functions of the other commands.
+#[derive(Debug)]
+struct ByCommand(GlobalOptions);
+
+impl Looks for ByCommand {
+    fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
+        Box::pin(async { doctor::findings(None, &self.0).await.map_err(|error| words(&error)) })
+    }
+
+    fn broker(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
+        Box::pin(async { doctor::of_broker(None, &self.0).await.map_err(|error| words(&error)) })
+    }
+
+    fn audit(&self) -> BoxFuture<'_, Result<Report, String>> {
+        Box::pin(async {
+            let quiescent_after = SignedDuration::from_secs(audit::QUIESCENT_AFTER.into());
+            audit::report(None, quiescent_after, &self.0).await.map_err(|error| words(&error))
+        })
+    }
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::parse(text).ok_or_else(|| "it is viewer or operator".to_owned())
+}
+
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let database = options.database(DATABASE)?;
+    let database = database.ok_or_else(|| {
+        usage("the console has a database of its own: set DATABASE_URL, with {service} in it")
+    })?;
+    match &args.command {
+        Some(Command::Account { name, role }) => account(database, name, *role).await,
+        None => serve(args, options, database).await,
+    }
+}
+
+async fn account(database: PgConnectOptions, name: &str, role: Role) -> Result<Done> {
+    if std::io::stdin().is_terminal() {
+        ui::say("type the password, and end it with Ctrl-D");
+    }
+    let mut text = String::new();
+    std::io::stdin().take(1024).read_to_string(&mut text).context("the password")?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.chars().count() < SHORTEST {
+        return Err(usage(format!("a password has at least {SHORTEST} characters")));
+    }
+    Console::set_account(database, name, role, password).await?;
+    ui::say(&format!("{name} is {} of the console", role.as_str()));
+    Ok(Done::All)
+}
+
+async fn serve(args: &Args, options: &GlobalOptions, database: PgConnectOptions) -> Result<Done> {
+    let databases = options.databases(&services())?;
+    let console = Console::open(Options {
+        contracts: contracts()?,
+        broker: options.broker_as(REDRIVE)?,
+        database,
+        databases,
+        listen: args.listen,
+        is_behind_tls: args.behind_tls,
+        keep: args.keep,
+        patience: args.patience,
+        looks: Some(Arc::new(ByCommand(options.clone()))),
+        publisher: Some(options.broker_as(OPS)?),
+        trusted: args.trust_header.clone().map(|header| {
+            let header = header.to_lowercase();
+            Trusted { header, from: args.trust_from.clone() }
+        }),
+        archive: args.archive.clone(),
+        clock: options.clock.clone(),
+    })
+    .await?;
+    if args.rebuild {
+        console.rebuild().await?;
+    }
+    ui::say(&format!("the console is at http://{}", console.address));
+    if let Some(first) = &console.first {
+        ui::say(&format!("log in as {} with the password {}", first.name, first.password));
+    }
+    let mut ended = signal(SignalKind::terminate())?;
+    tokio::select! {
+        served = Box::pin(console.run()) => served?,
+        _ = tokio::signal::ctrl_c() => {}
+        _ = ended.recv() => {}
+    }
+    Ok(Done::All)
+}

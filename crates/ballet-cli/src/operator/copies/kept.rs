@@ -1,0 +1,67 @@
+//! Which copies a command works on, and their databases.
+
+use anyhow::{Context as _, Result};
+use ballet_store::copies::state::{self as copies, Copy};
+use sqlx::{Connection, PgConnection};
+
+use crate::base::exit::without_databases;
+use crate::base::options::GlobalOptions;
+use crate::base::systems::systems;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Selection {
+    /// Only the copies of this service [default: all known services]
+    #[arg(long, value_name = "NAME", help_heading = "Selection")]
+    pub(super) service: Vec<String>,
+    /// Only copies of this entity
+    #[arg(long, value_name = "NAME", help_heading = "Selection")]
+    entity: Vec<String>,
+}
+
+/// A copy, with the database of the service that keeps it.
+pub(super) struct Kept {
+    pub(super) service: String,
+    pub(super) copy: Copy,
+}
+
+impl Selection {
+    /// Finds the copies in the services' databases.
+    pub(super) async fn find(&self, options: &GlobalOptions) -> Result<Vec<Kept>> {
+        let mut services = self.service.clone();
+        if services.is_empty() {
+            let known = systems().into_iter().flat_map(|system| system.parts);
+            services = known.map(|part| part.service.to_owned()).collect();
+        }
+        let mut found = Vec::new();
+        for service in services {
+            let mut db = connect(&service, options).await?;
+            let copies = copies::copies(&mut db).await;
+            let copies = copies.with_context(|| format!("the database of {service}"))?;
+            db.close().await?;
+            let wanted = |copy: &Copy| self.entity.is_empty() || self.entity.contains(&copy.entity);
+            let of_service = copies.into_iter().filter(wanted);
+            found.extend(of_service.map(|copy| Kept { service: service.clone(), copy }));
+        }
+        Ok(found)
+    }
+}
+
+pub(super) async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection> {
+    options
+        .connect(service)
+        .await?
+        .ok_or_else(|| without_databases("copies are in the services' databases"))
+}
+
+/// The databases of a copy's reader and of its owner.
+pub(super) async fn both(
+    kept: &Kept,
+    options: &GlobalOptions,
+) -> Result<(PgConnection, PgConnection)> {
+    Ok((connect(&kept.service, options).await?, connect(&kept.copy.owner, options).await?))
+}
+
+pub(super) fn not_shared(copy: &Copy) -> String {
+    let Copy { entity, owner, .. } = copy;
+    format!("{owner} does not share {entity}: no release of it that does has started yet")
+}

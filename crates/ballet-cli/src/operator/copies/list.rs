@@ -1,0 +1,77 @@
+//! `ballet copies list`.
+
+use anyhow::{Context as _, Result};
+use ballet_store::copies::state::{self as copies, Copy, Share};
+use ballet_terminal::{Cell, Table};
+use serde_json::json;
+use sqlx::Connection;
+
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+use crate::base::ui::{self, Output, grouped};
+use crate::operator::copies::kept::{Kept, Selection, connect, not_shared};
+
+pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Result<Done> {
+    let found = selection.find(options).await?;
+    let mut rows = Vec::with_capacity(found.len());
+    for kept in &found {
+        let owner = &kept.copy.owner;
+        let mut db = connect(owner, options).await?;
+        let share = copies::share(&mut db, &kept.copy.entity).await;
+        rows.push((kept, share.with_context(|| format!("the database of {owner}"))?));
+        db.close().await?;
+    }
+    let behind = |kept: &Kept, share: &Option<Share>| {
+        share.as_ref().map(|share| share.versions.saturating_sub(kept.copy.versions).max(0))
+    };
+    if options.output != Output::Table {
+        let row = |(kept, share): &(&Kept, Option<Share>)| {
+            let Copy { entity, owner, entities, filled_at, .. } = &kept.copy;
+            json!({
+                "service": kept.service, "entity": entity, "owner": owner, "entities": entities,
+                "owner_entities": share.as_ref().map(|share| share.entities),
+                "events_behind": behind(kept, share),
+                "filled_at": filled_at.map(|at| at.to_string()),
+                "failure": share.as_ref().and_then(|share| share.failure.clone()),
+            })
+        };
+        ui::print_json(options.output, rows.iter().map(row).collect());
+        return Ok(Done::All);
+    }
+    if rows.is_empty() {
+        ui::print("no service keeps a copy");
+        return Ok(Done::All);
+    }
+    let now = options.clock.now();
+    let row = |(kept, share): &(&Kept, Option<Share>)| {
+        let copy = &kept.copy;
+        let number = |number: i64| grouped(number.unsigned_abs());
+        let state = match (copy.filled_at, share.as_ref().map(|share| &share.failure)) {
+            (_, None) => not_shared(copy),
+            (_, Some(Some(failure))) => format!("the owner cannot publish: {failure}"),
+            (Some(at), _) => format!("filled {} ago", ui::ago(Some(at), now)),
+            (None, _) => match copy.pages {
+                Some(pages) => format!("being filled: {} of {pages} pages", copy.seen),
+                None => format!("being filled: {} pages", copy.seen),
+            },
+        };
+        let events = behind(kept, share).map(|events| match events {
+            0 => "0".to_owned(),
+            1 => "1 event".to_owned(),
+            events => format!("{} events", number(events)),
+        });
+        [
+            Cell::from(&kept.service),
+            Cell::from(&copy.entity),
+            Cell::from(&copy.owner),
+            Cell::from(number(copy.entities)),
+            Cell::from(events),
+            Cell::from(state),
+        ]
+    };
+    let header = ["service", "copies", "of", "entities", "behind", "state"];
+    let mut table = Table::new(header).right([3]);
+    rows.iter().for_each(|kept| table.row(row(kept)));
+    ui::show(&table);
+    Ok(Done::All)
+}

@@ -1,0 +1,32 @@
+//! `ballet copies`: lists the copies that services keep of each other's entities, compares them with
+//! their sources, and has them brought anew.
+
+mod check;
+mod kept;
+mod list;
+mod rebuild;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+use crate::operator::copies::kept::Selection;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List which service copies what, from whom, how much, and how far it is behind
+    List(Selection),
+    /// Compare copies with their sources, and name the rows that differ
+    Check(check::Args),
+    /// Have the owner publish all entities anew
+    Rebuild(rebuild::Args),
+}
+
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+    match command {
+        Command::List(selection) => list::run(&selection, options).await,
+        Command::Check(args) => check::run(&args, options).await,
+        Command::Rebuild(args) => rebuild::run(&args, options).await,
+    }
+}

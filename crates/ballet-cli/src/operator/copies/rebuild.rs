@@ -1,0 +1,134 @@
+//! `ballet copies rebuild`.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet_store::copies::rebuild::Rebuild;
+use ballet_store::copies::state::{self as copies, Copy};
+use tokio::time::{Instant, sleep};
+
+use crate::base::exit::{Done, usage};
+use crate::base::options::GlobalOptions;
+use crate::base::ui::{self, Progress, grouped};
+use crate::operator::copies::kept::{Kept, Selection, both, not_shared};
+
+/// The time between two looks at a run.
+const LOOK: Duration = Duration::from_millis(300);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    /// Empty the copy first: needed if the owner's data were set back to an older state, or if the
+    /// owner forgot entities
+    #[arg(long)]
+    empty: bool,
+    /// Ask for it, and do not wait
+    #[arg(long)]
+    no_wait: bool,
+    /// Stop waiting when nothing has come for so long, in seconds
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    patience: u64,
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    if args.selection.service.is_empty() {
+        return Err(usage("say whose copies: --service"));
+    }
+    let found = args.selection.find(options).await?;
+    if found.is_empty() {
+        ui::print("no copy matches");
+        return Ok(Done::Failed);
+    }
+    let mut done = Done::All;
+    for kept in &found {
+        let Copy { entity, owner, entities, .. } = &kept.copy;
+        if args.dry_run {
+            let emptied = if args.empty { ", which is emptied first," } else { "" };
+            ui::print(&format!(
+                "{owner} would publish every {entity} anew for the copy in {}{emptied} with {} \
+                 entities",
+                kept.service,
+                grouped(entities.unsigned_abs())
+            ));
+            continue;
+        }
+        done = match (done, rebuild_one(kept, args, options).await?) {
+            (Done::All, of_this) => of_this,
+            (Done::Failed, _) | (_, Done::Failed) => Done::Failed,
+            (Done::Partly | Done::Different, _) => Done::Partly,
+        };
+    }
+    Ok(done)
+}
+
+async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let Copy { entity, owner: from, .. } = &kept.copy;
+    let (mut reader, mut owner) = both(kept, options).await?;
+    let Some(share) = copies::share(&mut owner, entity).await? else {
+        ui::say(&format!("{} {}", ui::bad("error:"), not_shared(&kept.copy)));
+        return Ok(Done::Failed);
+    };
+    if args.empty {
+        Rebuild::empty(&mut reader, entity).await?;
+    }
+    let Some(mut rebuild) = Rebuild::request(&mut owner, entity).await? else {
+        ui::say(&format!("{} {}", ui::bad("error:"), not_shared(&kept.copy)));
+        return Ok(Done::Failed);
+    };
+    if args.no_wait {
+        ui::print(&format!("{from} was asked to publish every {entity} anew"));
+        return Ok(Done::All);
+    }
+    let bar = Progress::new(
+        &format!("{entity} of {from} for {}", kept.service),
+        share.entities.unsigned_abs(),
+    );
+    let mut last = None;
+    let mut moved = Instant::now();
+    let mut failed = None;
+    let left_out = loop {
+        let progress = rebuild.progress(&mut reader, &mut owner).await?;
+        if progress.is_done {
+            break progress.failure;
+        }
+        bar.show(progress.published.unsigned_abs());
+        if let Some(failure) = progress.failure.clone().filter(|_| failed != progress.failure) {
+            ui::say(&format!("{} {from} cannot publish: {failure}", ui::bad("note:")));
+            failed = Some(failure);
+        }
+        if last.as_ref() != Some(&progress) {
+            moved = Instant::now();
+            last = Some(progress);
+        }
+        if moved.elapsed() > Duration::from_secs(args.patience) {
+            drop(bar);
+            ui::say(&format!(
+                "nothing has come for {} s; {from} goes on when it can, and `{} copies list` \
+                 shows how far it is",
+                args.patience,
+                ui::ballet()
+            ));
+            return Ok(Done::Partly);
+        }
+        sleep(LOOK).await;
+    };
+    drop(bar);
+    if let Some(left_out) = left_out {
+        ui::say(&format!(
+            "{} {from} has published all but what no event can hold, such as {left_out}",
+            ui::bad("note:")
+        ));
+        return Ok(Done::Partly);
+    }
+    let published = last.map_or(share.entities, |last| last.published.max(share.entities));
+    ui::print(&format!(
+        "{} has every {entity} of {from}: {}",
+        kept.service,
+        grouped(published.unsigned_abs())
+    ));
+    Ok(Done::All)
+}

@@ -1,0 +1,100 @@
+//! `ballet coverage`: which of the declared outcomes of a choreography the journal shows.
+
+use anyhow::{Result, bail};
+use ballet::core::topology::TAP;
+use ballet_ops::coverage::{Coverage, Point, Sightings};
+use ballet_stream::{Filter, Start};
+use ballet_terminal::{Cell, Table};
+use console::Style;
+use serde_json::json;
+
+use crate::base::exit::Done;
+use crate::base::moment::Moment;
+use crate::base::options::GlobalOptions;
+use crate::base::systems::contracts;
+use crate::base::ui::{self, Output};
+use crate::tester::stream::feed::{Feed, Stopped};
+use crate::tester::stream::selection::Range;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  ballet coverage
+  ballet coverage --since 1h --min 90
+  ballet coverage -o jsonl | jq -r 'select(.count == 0) | .place'
+
+It reads the journal. What has never run comes first. A retry needs a failure, so it is listed and does not count
+in the percentage. Exit code 1: less than --min was seen.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// When the window begins: an age such as 10m, or a time such as 2026-11-22T09:00:00Z [default: where the
+    /// journal begins]
+    #[arg(long, value_name = "AGE|TIME")]
+    since: Option<Moment>,
+    /// Fail if less than this percentage of what is declared was seen
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    min: Option<u8>,
+}
+
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let now = options.clock.now();
+    let since = args.since.map(|since| since.before(now)).transpose()?;
+    let range = Range::until_the_end();
+    let start = since.map_or(Start::First, Start::Time);
+    let mut feed = Feed::open(options.broker_as(TAP)?, start, Filter::default(), &range).await?;
+    let mut sightings = Sightings::default();
+    let ended = loop {
+        match feed.next().await? {
+            // The broker begins with what it keeps together with the first that is wanted.
+            Ok(record) if record.time < since => {}
+            Ok(record) => sightings.add_record(&record),
+            Err(ended) => break ended,
+        }
+    };
+    feed.close().await;
+    if ended == Stopped::Interrupted {
+        bail!("it was stopped");
+    }
+    let coverage = Coverage::of(contracts()?.system(), &sightings);
+    show(&coverage, options);
+    let (seen, all) = coverage.counted();
+    let percent = coverage.percent();
+    ui::say(&format!("{percent} % of what is declared was seen: {seen} of {all}"));
+    match args.min {
+        Some(min) if percent < usize::from(min) => {
+            ui::say(&format!("{} at least {min} % is wanted", ui::bad("too little:")));
+            Ok(Done::Failed)
+        }
+        _ => Ok(Done::All),
+    }
+}
+
+fn show(coverage: &Coverage, options: &GlobalOptions) {
+    if options.output != Output::Table {
+        let row = |point: &Point| {
+            json!({ "what": point.declared.as_str(), "place": point.place(), "saga": point.saga,
+                "service": point.service, "step": point.step, "event": point.event,
+                "count": point.seen.count, "last": point.seen.last.map(|at| at.to_string()),
+                "counts": point.declared.counts() })
+        };
+        ui::print_json(options.output, coverage.points.iter().map(row).collect());
+        return;
+    }
+    let now = options.clock.now();
+    let mut table = Table::new(["seen", "what", "of", "saga", "last"]);
+    for point in &coverage.points {
+        let (seen, style) = match (point.seen.count, point.declared.counts()) {
+            (0, true) => ("never".to_owned(), Style::new().red()),
+            (0, false) => ("never".to_owned(), Style::new().dim()),
+            (count, _) => (ui::grouped(count), Style::new().green()),
+        };
+        table.row([
+            Cell::from(seen).styled(style),
+            Cell::from(point.declared.as_str()),
+            Cell::from(point.place()),
+            Cell::from(point.saga),
+            Cell::from(point.seen.last.map(|at| ui::ago(Some(at), now))),
+        ]);
+    }
+    ui::show(&table);
+}

@@ -1,0 +1,85 @@
+//! The dead-letter queues of the services, opened and read.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use ballet::core::Part;
+use ballet_ops::redrive::{DeadLetter, DeadLetters, QueueStatus, RedriveError};
+
+use crate::base::exit::{usage, with_advice};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::systems;
+use crate::base::ui;
+
+/// The dead-letter queue of a service, and the service's declarations if there is a contract.
+#[derive(Debug)]
+pub(crate) struct ServiceQueue {
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) part: Option<Part>,
+    pub(crate) status: QueueStatus,
+}
+
+impl ServiceQueue {
+    pub(crate) fn service(&self) -> &str {
+        self.dead_letters.service()
+    }
+
+    /// Reads all dead letters, with a progress bar.
+    pub(crate) async fn browse(&self, mut each: impl FnMut(DeadLetter)) -> Result<()> {
+        let progress = ui::Progress::new(
+            &format!("reading {}.dead", self.service()),
+            self.status.dead_letters,
+        );
+        let mut seen = 0;
+        let show = |dead_letter| {
+            seen += 1;
+            if seen % 500 == 0 {
+                progress.show(seen);
+            }
+            each(dead_letter);
+        };
+        self.dead_letters.browse(show).await?;
+        Ok(())
+    }
+
+    /// Tells the user that dead letters are missing because another program holds them.
+    pub(crate) fn warn_of_readers(&self) {
+        if self.status.readers > 0 {
+            ui::say(&format!(
+                "{} another program is reading {}.dead; the dead letters that it holds are missing \
+                 here",
+                ui::bad("note:"),
+                self.service()
+            ));
+        }
+    }
+}
+
+/// Opens the queues of the named services. Without names it opens those of all services of
+/// the system that have one.
+pub(crate) async fn open(options: &GlobalOptions, named: &[String]) -> Result<Vec<ServiceQueue>> {
+    let broker = options.broker()?;
+    let parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
+    let known = || parts.iter().map(|part| part.service.to_owned()).collect();
+    let services: Vec<String> = if named.is_empty() { known() } else { named.to_vec() };
+    let mut found = Vec::new();
+    for service in services {
+        let dead_letters = DeadLetters::on(Arc::clone(&broker), &service);
+        let status = match dead_letters.status().await {
+            Ok(status) => status,
+            Err(RedriveError::NoQueue { .. }) if named.is_empty() => continue,
+            Err(error) => return Err(with_advice(error)),
+        };
+        let part = parts.iter().find(|part| part.service == service).cloned();
+        found.push(ServiceQueue { dead_letters, part, status });
+    }
+    if found.is_empty() {
+        let known: Vec<String> = known();
+        return Err(usage(format!(
+            "none of {} has a dead-letter queue in this virtual host: name a service with \
+             --service, or another virtual host in AMQP_URL",
+            known.join(", ")
+        )));
+    }
+    Ok(found)
+}

@@ -1,0 +1,92 @@
+//! `ballet dlq discard`: writes dead letters to a file and removes them.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use ballet_ops::redrive::{Archive, DeadLetter, Lines};
+use ballet_store::operators::interventions::Act;
+
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+use crate::base::ui;
+use crate::operator::dlq::given_up::{self, confirm};
+use crate::operator::dlq::interrupt::stop_on_ctrl_c;
+use crate::operator::dlq::plans::{self, forget};
+use crate::operator::dlq::record::Record;
+use crate::operator::dlq::selection::Selection;
+use crate::operator::interventions::Notes;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    /// All dead letters
+    #[arg(long, help_heading = "Selection")]
+    all: bool,
+    /// The file to write them to, as JSON lines [default: discarded-TIME.jsonl]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    yes: bool,
+    /// Show what would be discarded, and discard nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    record: Record,
+}
+
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    args.selection.require_unless(args.all)?;
+    let planned = plans::plans(&args.selection, options).await?;
+    let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
+    if whole == 0 {
+        args.selection.require_known_reason()?;
+        let Args { selection, yes, dry_run, record, .. } = args;
+        return given_up::give_up(selection, *yes, *dry_run, record, options).await;
+    }
+    plans::show(&planned, options);
+    if args.dry_run {
+        ui::say(&format!("{} would be discarded; nothing was", ui::dead_letters(whole)));
+        return Ok(Done::All);
+    }
+    confirm(args.yes, &ui::dead_letters(whole))?;
+    let record = args.record.asked("Why are they discarded?", args.yes);
+    let now = options.clock.now();
+    let file = args.to.clone().unwrap_or_else(|| {
+        PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
+    });
+    let stop = stop_on_ctrl_c();
+    let (mut done, mut stopped) = (0, false);
+    for planned in &planned {
+        let service = planned.queue.service();
+        let progress = ui::Progress::new(&format!("discarding from {service}"), whole);
+        let show = |count: u64| progress.show(count);
+        let notes = Notes::open(service, Act::Discarded, record.note(options), options).await;
+        let note = |discarded: &DeadLetter| notes.add(discarded);
+        let redrive_options = record.redrive_options(options, stop.clone(), &show, &note);
+        let archive: Box<dyn Archive> =
+            Box::new(Lines::open(&file).with_context(|| {
+                format!("cannot write {}: nothing was discarded", file.display())
+            })?);
+        let summary = planned
+            .queue
+            .dead_letters
+            .discard(&planned.plan, Some(archive), &redrive_options)
+            .await;
+        notes.close().await;
+        let summary = summary?;
+        done += summary.removed;
+        stopped |= summary.stopped;
+        drop(progress);
+        forget(options, service, &summary.retired).await?;
+        for (id, why) in &summary.failures {
+            ui::say(&format!("{} {id} was not discarded: {why}", ui::bad("note:")));
+        }
+    }
+    ui::say(&format!("{} discarded and written to {}", ui::dead_letters(done), file.display()));
+    if stopped {
+        ui::say("stopped before the end; the same command continues");
+    }
+    Ok(if stopped || done < whole { Done::Partly } else { Done::All })
+}

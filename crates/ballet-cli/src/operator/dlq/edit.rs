@@ -1,0 +1,145 @@
+//! `ballet dlq edit`: gives a dead letter another body.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use ballet_ops::redrive::{DeadLetter, Filter};
+use ballet_store::operators::interventions::Act;
+use jiff::Timestamp;
+
+use crate::base::exit::{Done, usage};
+use crate::base::options::GlobalOptions;
+use crate::base::ui;
+use crate::operator::dead_letters;
+use crate::operator::dlq::interrupt::stop_on_ctrl_c;
+use crate::operator::dlq::record::Record;
+use crate::operator::dlq::{lookup, render};
+use crate::operator::interventions::Notes;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The message's id, or its last digits
+    id: String,
+    /// Read the body from this file (`-` for standard input) instead of opening $EDITOR
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// Only in this service
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// Show the new body, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    record: Record,
+}
+
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let dead_letters = lookup::message(&args.id, &args.service, options).await?;
+    let Some(dead_letter) = dead_letters.first() else { bail!("no dead letter") };
+    if lookup::services_of(&dead_letters).len() > 1 {
+        let services: Vec<&str> = lookup::services_of(&dead_letters).into_iter().collect();
+        let services = services.join(", ");
+        return Err(usage(format!(
+            "{services} each have it as a dead letter: choose one with --service"
+        )));
+    }
+    let body = match &args.body {
+        Some(file) => from_file(file)?,
+        None => in_editor(dead_letter)?,
+    };
+    let Some(body) = body else {
+        ui::print("nothing was changed");
+        return Ok(Done::All);
+    };
+    if args.dry_run {
+        ui::print(&body);
+        ui::say("this would be the new body; nothing was changed");
+        return Ok(Done::All);
+    }
+    let id = dead_letter.id.to_string();
+    let filter = Filter { ids: vec![id.clone()], ..Filter::default() };
+    let queues = dead_letters::open(options, std::slice::from_ref(&dead_letter.service)).await?;
+    let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
+    let plan = queue.dead_letters.plan(filter, None, Timestamp::UNIX_EPOCH).await?;
+    let record = args.record.asked("Why is it changed?", args.body.is_some());
+    let notes = Notes::open(queue.service(), Act::Edited, record.note(options), options).await;
+    let note = |edited: &DeadLetter| notes.add(edited);
+    let redrive_options = record.redrive_options(options, stop_on_ctrl_c(), &|_| {}, &note);
+    let summary = queue.dead_letters.edit(&plan, body.into(), &redrive_options).await;
+    notes.close().await;
+    let summary = summary?;
+    for (id, why) in &summary.failures {
+        ui::say(&format!("{} {id} was not changed: {why}", ui::bad("note:")));
+    }
+    if summary.removed == 0 {
+        ui::say("it was edited, redriven or discarded by somebody else meanwhile");
+        return Ok(Done::Failed);
+    }
+    ui::print(&format!("{id} has a new body; the journal has the old one"));
+    ui::say(&format!("send it back: {} dlq redrive --id {id}", ui::ballet()));
+    Ok(Done::All)
+}
+
+fn from_file(file: &Path) -> Result<Option<String>> {
+    let text = if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+        text
+    } else {
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+    };
+    check(&text).with_context(|| format!("{}: nothing was changed", file.display()))?;
+    Ok(Some(text.trim().to_owned()))
+}
+
+/// Opens the body in an editor. `None` if it was not changed.
+fn in_editor(dead_letter: &DeadLetter) -> Result<Option<String>> {
+    let old = dead_letter.readable().map_err(|why| {
+        usage(format!("{}, so it cannot be edited: give a new body with --body FILE", why.detail))
+    })?;
+    let shown = render::pretty(&old);
+    let name = format!("ballet-{}-{}.json", dead_letter.id, std::process::id());
+    let file = std::env::temp_dir().join(name);
+    write_privately(&file, &shown)?;
+    let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
+    let editor = editor.unwrap_or_else(|_| "vi".to_owned());
+    // The setting may contain arguments.
+    let status = Command::new("sh")
+        .args(["-c", &format!("{editor} \"$1\""), "sh"])
+        .arg(&file)
+        .status()
+        .with_context(|| format!("cannot start the editor `{editor}`"))?;
+    if !status.success() {
+        bail!("the editor ended with {status}; your text is in {}", file.display());
+    }
+    let text = std::fs::read_to_string(&file);
+    let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+    let changed = text.trim() != shown.trim();
+    if changed {
+        check(&text).with_context(|| {
+            let file = file.display();
+            format!(
+                "nothing was changed; your text is in {file}: correct it and give --body {file}"
+            )
+        })?;
+    }
+    // A failure does no harm.
+    std::fs::remove_file(&file).ok();
+    Ok(changed.then(|| text.trim().to_owned()))
+}
+
+/// Writes a file that only its owner can read, because a body may be confidential.
+fn write_privately(file: &Path, text: &str) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let mut opened = opened.with_context(|| format!("cannot create {}", file.display()))?;
+    opened.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn check(text: &str) -> Result<()> {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).context("the body is not JSON")?;
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Gives up messages that failed and are in no queue any more, because somebody purged that. Nothing is left to
+//! discard but the record, for which `ballet sagas stuck` lists them and an alarm rings.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use ballet::MessageId;
+use ballet_ops::redrive::DeadLetters;
+use ballet_store::inbox::stuck::{self, What};
+use ballet_store::operators::interventions::{Act, Touched, insert};
+use ballet_store::waiting;
+use ballet_terminal::{ask, is_interactive};
+use sqlx::Connection;
+
+use crate::base::exit::{Done, usage};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::services_or_all;
+use crate::base::ui;
+use crate::operator::dlq::plans::forget;
+use crate::operator::dlq::record::Record;
+use crate::operator::dlq::selection::Selection;
+use crate::operator::lost::is_overdue;
+
+/// The most failures of one service that are read.
+const MOST: u32 = 100_000;
+
+/// Gives up those that are named by id, and that do not wait for another attempt.
+pub(super) async fn give_up(
+    selection: &Selection,
+    yes: bool,
+    dry_run: bool,
+    record: &Record,
+    options: &GlobalOptions,
+) -> Result<Done> {
+    let mut all = Vec::new();
+    if !selection.id.is_empty() {
+        for service in services_or_all(&selection.service) {
+            let lost = lost(selection, &service, options).await?;
+            if !lost.is_empty() {
+                all.push((service, lost));
+            }
+        }
+    }
+    if all.is_empty() {
+        ui::print("no dead letters match");
+        return Ok(Done::All);
+    }
+    let ids = all.iter().flat_map(|(_, lost)| lost).map(|one| MessageId(one.message_id));
+    selection.require_whole_ids(ids)?;
+    for (service, lost) in &all {
+        for Touched { message_id, .. } in lost {
+            ui::say(&format!("{message_id} failed in {service}, and is in no queue any more"));
+        }
+    }
+    if dry_run {
+        ui::say("they would be given up; nothing was");
+        return Ok(Done::All);
+    }
+    confirm(yes, "the records of them")?;
+    let note = record.asked("Why are they given up?", yes).note(options);
+    for (service, lost) in &all {
+        if let Some(mut db) = options.connect(service).await? {
+            insert(&mut db, note.of(Act::Discarded), lost).await?;
+            db.close().await.ok();
+        }
+        let ids: Vec<MessageId> = lost.iter().map(|one| MessageId(one.message_id)).collect();
+        forget(options, service, &ids).await?;
+        let count = lost.len();
+        ui::say(&format!(
+            "{count} of {service} given up: `sagas stuck` no longer lists what was lost"
+        ));
+    }
+    Ok(Done::All)
+}
+
+async fn lost(
+    selection: &Selection,
+    service: &str,
+    options: &GlobalOptions,
+) -> Result<Vec<Touched>> {
+    let Some(mut db) = options.connect(service).await? else { return Ok(Vec::new()) };
+    let noted = stuck::list(&mut db, MOST).await?;
+    let unsent = waiting::outbox(&mut db).await?.copies.count;
+    db.close().await?;
+    // What the broker has not taken yet, or another program holds, is a dead letter.
+    let queue = DeadLetters::on(Arc::clone(&options.broker()?), service).status().await;
+    if unsent > 0 || queue.is_ok_and(|queue| queue.readers > 0) {
+        return Ok(Vec::new());
+    }
+    let now = options.clock.now();
+    let is_lost = |one: &stuck::Stuck| {
+        !one.is_deadline() && one.next_at.is_none_or(|at| is_overdue(Some(at), now))
+    };
+    let lost = noted.into_iter().filter(is_lost).filter_map(|one| match one.what {
+        What::Message { message_id, event_type } if selection.names(message_id) => Some(Touched {
+            message_id: message_id.0,
+            saga_id: one.saga_id.map(|saga| saga.0),
+            event_type: Some(event_type),
+        }),
+        What::Message { .. } | What::Call { .. } => None,
+    });
+    Ok(lost.collect())
+}
+
+/// Asks the user to confirm, unless `--yes` is given.
+pub(super) fn confirm(yes: bool, what: &str) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !is_interactive() {
+        return Err(usage(
+            "there is no terminal to ask on: give --yes to discard without confirmation",
+        ));
+    }
+    let answer = ask(&format!("Discard {what}? Type `discard`:"))?;
+    if answer != "discard" {
+        bail!("nothing was discarded");
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! Ctrl-C while messages are being sent.
+
+use ballet_ops::redrive::Stop;
+use tokio::sync::watch;
+
+use crate::base::ui;
+
+/// Becomes true with the first Ctrl-C. The second one ends the program at once.
+pub(crate) fn stop_on_ctrl_c() -> Stop {
+    let (sender, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if sender.send_replace(true) {
+                std::process::exit(130);
+            }
+            ui::say(
+                "stopping when the messages that are on their way have arrived (press Ctrl-C again \
+                 to stop at once)",
+            );
+        }
+    });
+    stop
+}

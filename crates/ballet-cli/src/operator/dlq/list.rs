@@ -1,0 +1,162 @@
+//! `ballet dlq list` and `ballet dlq groups`: dead letters one by one, and counted.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use ballet_ops::redrive::json;
+use ballet_ops::redrive::{self, DeadLetter};
+use ballet_terminal::{Cell, Table};
+
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+use crate::base::ui::{self, Output, cell};
+use crate::operator::dead_letters;
+use crate::operator::dlq::render;
+use crate::operator::dlq::selection::Selection;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    selection: Selection,
+    /// Show at most this many
+    #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
+    limit: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Groups {
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// The latest dead letters, without their bodies.
+#[derive(Default)]
+struct Latest {
+    limit: usize,
+    dead_letters: BTreeMap<(i128, u64), DeadLetter>,
+    seen: u64,
+}
+
+impl Latest {
+    fn add(&mut self, mut dead_letter: DeadLetter) {
+        self.seen += 1;
+        dead_letter.body = Vec::new();
+        let at = dead_letter.dead_at.map_or(0, |at| at.as_nanosecond());
+        self.dead_letters.insert((at, self.seen), dead_letter);
+        if self.dead_letters.len() > self.limit {
+            self.dead_letters.pop_first();
+        }
+    }
+}
+
+pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
+    let now = options.clock.now();
+    let filter = args.selection.filter(now);
+    let mut latest = Latest { limit: args.limit.max(1), ..Latest::default() };
+    for queue in dead_letters::open(options, &args.selection.service).await? {
+        queue.warn_of_readers();
+        if queue.status.dead_letters > 0 {
+            let add = |dead_letter| {
+                if filter.matches(&dead_letter) {
+                    latest.add(dead_letter);
+                }
+            };
+            queue.browse(add).await?;
+        }
+    }
+    let Latest { dead_letters, seen, .. } = latest;
+    if seen == 0 {
+        args.selection.require_known_reason()?;
+    }
+    if options.output != Output::Table {
+        ui::print_json(options.output, dead_letters.values().rev().map(json::summary).collect());
+        return Ok(Done::All);
+    }
+    if seen == 0 {
+        ui::print("no dead letters match");
+        return Ok(Done::All);
+    }
+    let header = ["id", "died", "service", "reason", "step", "event", "redriven", "detail"];
+    let mut table = Table::new(header).right([6]);
+    for dead_letter in dead_letters.values().rev() {
+        table.row([
+            Cell::from(ballet::core::id::short(dead_letter.id)),
+            Cell::from(format!("{} ago", ui::ago(dead_letter.dead_at, now))),
+            Cell::from(&dead_letter.service),
+            Cell::from(&dead_letter.reason).yellow(),
+            Cell::from(dead_letter.step.as_ref()),
+            Cell::from(dead_letter.event_type.as_ref()),
+            Cell::from(dead_letter.redrives.to_string()),
+            Cell::from(dead_letter.detail.as_ref()),
+        ]);
+    }
+    ui::show(&table);
+    let shown = dead_letters.len() as u64;
+    if seen > shown {
+        ui::say(&format!(
+            "the latest {} of {} are shown; --limit shows more, `{} dlq groups` counts them",
+            ui::grouped(shown),
+            ui::grouped(seen),
+            ui::ballet()
+        ));
+    }
+    ui::say(&format!(
+        "show one in full: {0} dlq show <id>; send it back: {0} dlq redrive --id <id>",
+        ui::ballet()
+    ));
+    Ok(Done::All)
+}
+
+pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Done> {
+    let now = options.clock.now();
+    let filter = args.selection.filter(now);
+    let mut all = Vec::new();
+    for queue in dead_letters::open(options, &args.selection.service).await? {
+        queue.warn_of_readers();
+        let mut groups = redrive::Groups::default();
+        if queue.status.dead_letters > 0 {
+            let add = |dead_letter| {
+                if filter.matches(&dead_letter) {
+                    groups.add(&dead_letter);
+                }
+            };
+            queue.browse(add).await?;
+        }
+        all.push((queue.service().to_owned(), groups));
+    }
+    let mut rows: Vec<_> = all
+        .iter()
+        .flat_map(|(service, groups)| {
+            groups.biggest_first().into_iter().map(move |(key, group)| (service, key, group))
+        })
+        .collect();
+    rows.sort_by_key(|(_, _, group)| std::cmp::Reverse(group.count));
+    if rows.is_empty() {
+        args.selection.require_known_reason()?;
+    }
+    if options.output != Output::Table {
+        let rows = rows.iter().map(|(service, key, group)| render::group(service, key, group));
+        ui::print_json(options.output, rows.collect());
+        return Ok(Done::All);
+    }
+    let Some((service, biggest, _)) = rows.first() else {
+        ui::print("no dead letters match");
+        return Ok(Done::All);
+    };
+    let mut table = render::groups_table();
+    for (service, key, group) in &rows {
+        table.row(render::group_row(service, key, group, now));
+    }
+    ui::show(&table);
+    let mut which = format!("--service {service} --reason {}", biggest.reason);
+    for (flag, value) in [("--step", &biggest.step), ("--type", &biggest.event_type)] {
+        if let Some(value) = value {
+            which.push_str(&format!(" {flag} {}", cell(Some(value))));
+        }
+    }
+    if let Some(detail) = biggest.telling_part().filter(|part| !part.contains('\'')) {
+        which.push_str(&format!(" --detail '{}'", cell(Some(detail))));
+    }
+    ui::say(&format!("when the cause is fixed: {} dlq redrive {which}", ui::ballet()));
+    Ok(Done::All)
+}

@@ -1,0 +1,45 @@
+//! Finds the dead letters of one message by its id.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use ballet_ops::redrive::{DeadLetter, Filter};
+
+use crate::base::exit::usage;
+use crate::base::options::GlobalOptions;
+use crate::operator::dead_letters;
+
+/// The dead letters of the one message whose id ends like this. There are several if several
+/// services have it, or if there are copies.
+pub(crate) async fn message(
+    id: &str,
+    services: &[String],
+    options: &GlobalOptions,
+) -> Result<Vec<DeadLetter>> {
+    let filter = Filter { ids: vec![id.to_owned()], ..Filter::default() };
+    let mut found = Vec::new();
+    for queue in dead_letters::open(options, services).await? {
+        queue.warn_of_readers();
+        let take = |dead_letter: DeadLetter| {
+            if filter.matches(&dead_letter) {
+                found.push(dead_letter);
+            }
+        };
+        queue.dead_letters.browse(take).await?;
+    }
+    let ids: BTreeSet<_> = found.iter().map(|dead_letter| dead_letter.id).collect();
+    match ids.len() {
+        0 => Err(usage(format!("there is no dead letter whose id ends with {id:?}"))),
+        1 => Ok(found),
+        _ => {
+            let ids: Vec<String> = ids.iter().take(5).map(ToString::to_string).collect();
+            let ids = ids.join(", ");
+            Err(usage(format!("{id:?} matches several messages, give more of the id: {ids}")))
+        }
+    }
+}
+
+/// The services that have one of the dead letters.
+pub(crate) fn services_of(dead_letters: &[DeadLetter]) -> BTreeSet<&str> {
+    dead_letters.iter().map(|dead_letter| dead_letter.service.as_str()).collect()
+}

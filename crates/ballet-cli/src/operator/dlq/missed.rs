@@ -1,0 +1,231 @@
+//! `ballet dlq redrive --from-journal`: sends a service the events that it has missed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet::core::Part;
+use ballet::core::envelope::Limits;
+use ballet_ops::missed::{self, Journal, Missed};
+use ballet_ops::redrive::DeadLetter;
+use ballet_store::operators::interventions::Act;
+use ballet_terminal::{Cell, Table};
+use jiff::Timestamp;
+use serde_json::json;
+use sqlx::Connection;
+
+use crate::base::exit::{Done, usage, with_advice, without_databases};
+use crate::base::moment::Moment;
+use crate::base::options::GlobalOptions;
+use crate::base::systems::systems;
+use crate::base::ui::{self, Output};
+use crate::operator::dlq::interrupt::stop_on_ctrl_c;
+use crate::operator::dlq::selection::Selection;
+use crate::operator::dlq::sending::Sending;
+use crate::operator::interventions::Notes;
+
+/// The options that do not select dead letters by how they died.
+pub(crate) const OTHERS: [&str; 9] = [
+    "service",
+    "reason",
+    "step",
+    "detail",
+    "older_than",
+    "newer_than",
+    "all",
+    "no_canary",
+    "beyond_memory",
+];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FromJournal {
+    /// Instead of dead letters, send what this service has missed: events that it consumes, that
+    /// the journal has, and that its inbox does not know
+    #[arg(long, value_name = "SERVICE", requires = "since", conflicts_with_all = OTHERS,
+        help_heading = "Other sources")]
+    pub(crate) from_journal: Option<String>,
+    /// Search the journal from this time on: `2026-02-01T12:00:00Z`, or an age such as `2h`
+    #[arg(long, value_name = "TIME", requires = "from_journal", help_heading = "Other sources")]
+    since: Option<Moment>,
+}
+
+pub(crate) async fn run(
+    service: &str,
+    args: &FromJournal,
+    selection: &Selection,
+    sending: &Sending,
+    options: &GlobalOptions,
+) -> Result<Done> {
+    let floor = options.clock.now() - Limits::default().inbox_window;
+    let Some(since) = args.since else {
+        return Err(usage("say since when: --since"));
+    };
+    let since = remembered("--since", since, floor, options)?;
+    let journal = Journal::new(options.broker()?, part(service)?, since);
+    let Some(mut inbox) = options.connect(service).await? else {
+        return Err(without_databases(&format!(
+            "only the inbox of {service} tells what was missed"
+        )));
+    };
+    let stop = stop_on_ctrl_c();
+    let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
+    let show = |read: u64| progress.show(read);
+    let search_options = sending.redrive_options(options, stop.clone(), &show, &|_| {});
+    let patience = Duration::from_secs(sending.patience);
+    let mut stopped = stop.clone();
+    let missed = tokio::select! {
+        missed = missed::search(&journal, &search_options, &mut inbox, floor, patience) => missed,
+        _ = stopped.wait_for(|stop| *stop) => {
+            ui::say("stopped; nothing was sent");
+            return Ok(Done::Partly);
+        }
+    };
+    drop(progress);
+    let mut missed = missed.map_err(with_advice)?;
+    inbox.close().await.ok();
+    warn(&missed, journal.service(), since);
+    selection.narrow(&mut missed)?;
+    show_missed(&missed, service, options);
+    let whole = missed.events().len() as u64;
+    let is_whole = missed.unreadable.is_empty() && missed.journal_begins.is_none();
+    let done = if is_whole { Done::All } else { Done::Partly };
+    if whole == 0 {
+        ui::say(&format!(
+            "{service} has missed nothing; it consumes {} of the events in the journal since {since}",
+            ui::grouped(missed.searched)
+        ));
+        return Ok(done);
+    }
+    if sending.dry_run {
+        ui::say(&format!("{} would be sent; nothing was sent", ui::events(whole)));
+        return Ok(done);
+    }
+    let progress = ui::Progress::new(&format!("sending to {service}"), whole);
+    let show = |done: u64| progress.show(done);
+    let notes = Notes::open(service, Act::Redriven, sending.note(options), options).await;
+    let note = |sent: &DeadLetter| notes.add(sent);
+    let send_options = sending.redrive_options(options, stop, &show, &note);
+    let summary = missed::send(&journal, &missed, &send_options).await;
+    drop(progress);
+    notes.close().await;
+    let summary = summary.map_err(with_advice)?;
+    for (id, why) in &summary.failures {
+        ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
+    }
+    let left = whole.saturating_sub(summary.removed);
+    let rest = if left > 0 { format!("; {} were not", ui::grouped(left)) } else { String::new() };
+    ui::say(&format!("{} sent to {service}{rest}", ui::events(summary.removed)));
+    if summary.stopped {
+        ui::say("stopped before the end; nothing is lost, and the same command continues");
+    }
+    Ok(if left > 0 { Done::Partly } else { done })
+}
+
+/// What the service declares.
+pub(crate) fn part(service: &str) -> Result<Part> {
+    let mut parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
+    match parts.iter().position(|part| part.service == service) {
+        Some(at) => Ok(parts.swap_remove(at)),
+        None => {
+            let known: Vec<&str> = parts.iter().map(|part| part.service).collect();
+            let known = known.join(", ");
+            Err(usage(format!("there is no contract of {service:?}, only of {known}")))
+        }
+    }
+}
+
+/// The time that an option names, if the inbox still remembers what was handled since then.
+pub(crate) fn remembered(
+    option: &str,
+    since: Moment,
+    floor: Timestamp,
+    options: &GlobalOptions,
+) -> Result<Timestamp> {
+    let since = since.before(options.clock.now())?;
+    if since > options.clock.now() {
+        return Err(usage(format!("{option} {since} is in the future")));
+    }
+    if since < floor {
+        return Err(usage(format!(
+            "{option} {since} is too long ago: the inbox remembers what was handled since {floor}, \
+             and of what is older nobody can tell whether it was missed"
+        )));
+    }
+    Ok(since)
+}
+
+pub(crate) fn warn(missed: &Missed, service: &str, since: Timestamp) {
+    let note = ui::bad("note:");
+    if let Some(begins) = missed.journal_begins {
+        ui::say(&format!(
+            "{note} the journal begins at {begins}; what was missed between {since} and then is \
+             not in it"
+        ));
+    }
+    if !missed.unreadable.is_empty() {
+        let messages = match missed.unreadable.len() {
+            1 => "1 message".to_owned(),
+            number => format!("{} messages", ui::grouped(number as u64)),
+        };
+        ui::say(&format!(
+            "{note} {messages} of the journal could not be read: offset {}. RabbitMQ can deliver \
+             them to no reader, because of their headers; whether {service} missed them is unknown",
+            ranges(&missed.unreadable)
+        ));
+    }
+    match missed.waiting {
+        Some(0) => {}
+        Some(waiting) => ui::say(&format!(
+            "{note} {} still wait in the queue of {service}, and some of them may be listed here. \
+             If they are sent too, the service drops them; --patience waits longer",
+            ui::grouped(waiting)
+        )),
+        None => ui::say(&format!(
+            "{note} this user may not know how many messages wait in the queue of {service}. If some \
+             of them are listed here and sent too, the service drops them"
+        )),
+    }
+    if missed.too_old > 0 {
+        ui::say(&format!(
+            "{note} {} have ids that the service refuses as too old, and are left out",
+            ui::events(missed.too_old)
+        ));
+    }
+}
+
+pub(crate) fn show_missed(missed: &Missed, service: &str, options: &GlobalOptions) {
+    if options.output != Output::Table {
+        let rows = missed.events().into_iter().map(|event| {
+            json!({ "service": service, "id": event.id.to_string(), "type": event.event_type,
+                "saga": event.saga, "unreadable_offset": null })
+        });
+        let unreadable = missed.unreadable.iter().map(|offset| {
+            json!({ "service": service, "id": null, "type": null, "saga": null,
+                "unreadable_offset": offset })
+        });
+        ui::print_json(options.output, rows.chain(unreadable).collect());
+        return;
+    }
+    let mut table = Table::new(["missed", "event"]);
+    for (event_type, count) in missed.by_type() {
+        table.row([Cell::from(ui::grouped(count)), Cell::from(event_type)]);
+    }
+    if !missed.events().is_empty() {
+        ui::show(&table);
+    }
+}
+
+/// Such as `3, 7-9`.
+fn ranges(offsets: &BTreeSet<u64>) -> String {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for &offset in offsets {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == offset => *last = offset,
+            _ => ranges.push((offset, offset)),
+        }
+    }
+    let texts = ranges.into_iter().map(|(first, last)| {
+        if first == last { first.to_string() } else { format!("{first}-{last}") }
+    });
+    texts.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,51 @@
+//! `ballet dlq`: shows, redrives, edits and discards dead letters.
+
+mod discard;
+mod edit;
+mod given_up;
+pub(crate) mod interrupt;
+mod list;
+mod lookup;
+pub(crate) mod missed;
+mod plans;
+pub(crate) mod record;
+mod redrive;
+mod render;
+mod selection;
+pub(crate) mod sending;
+mod show;
+mod unrouted;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List dead letters, the latest first
+    List(list::List),
+    /// Count dead letters by reason, step, event and cause
+    Groups(list::Groups),
+    /// Show a dead letter with its properties, headers and body
+    Show(show::Args),
+    /// Send dead letters back to their services, one of each group first; or send what a service
+    /// has missed
+    Redrive(redrive::Args),
+    /// Change the body of a dead letter, which stays one until it is redriven
+    Edit(edit::Args),
+    /// Write dead letters to a file and remove them
+    Discard(discard::Args),
+}
+
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+    match command {
+        Command::List(args) => list::list(&args, options).await,
+        Command::Groups(args) => list::groups(&args, options).await,
+        Command::Show(args) => show::run(&args, options).await,
+        Command::Redrive(args) => redrive::run(&args, options).await,
+        Command::Edit(args) => edit::run(&args, options).await,
+        Command::Discard(args) => discard::run(&args, options).await,
+    }
+}

@@ -1,0 +1,76 @@
+//! What a command is going to do, service by service, and what is tidied up afterwards.
+
+use anyhow::Result;
+use ballet::MessageId;
+use ballet::core::envelope::Limits;
+use ballet_ops::redrive::Plan;
+use sqlx::Connection;
+
+use crate::base::options::GlobalOptions;
+use crate::base::ui::{self, Output};
+use crate::operator::dead_letters::{self, ServiceQueue};
+use crate::operator::dlq::render;
+use crate::operator::dlq::selection::Selection;
+
+/// The plan for one service.
+pub(crate) struct Planned {
+    pub(crate) queue: ServiceQueue,
+    pub(crate) plan: Plan,
+}
+
+/// Reads the queues and plans for the selected dead letters.
+pub(crate) async fn plans(selection: &Selection, options: &GlobalOptions) -> Result<Vec<Planned>> {
+    let now = options.clock.now();
+    let floor = now - Limits::default().inbox_window;
+    let mut planned = Vec::new();
+    for queue in dead_letters::open(options, &selection.service).await? {
+        queue.warn_of_readers();
+        if queue.status.dead_letters == 0 {
+            continue;
+        }
+        let plan =
+            queue.dead_letters.plan(selection.filter(now), queue.part.clone(), floor).await?;
+        if plan.dead_letters() > 0 {
+            planned.push(Planned { queue, plan });
+        }
+    }
+    let ids = planned.iter().flat_map(|planned| planned.plan.message_ids());
+    selection.require_whole_ids(ids)?;
+    Ok(planned)
+}
+
+/// Prints the groups of the planned dead letters as a table.
+pub(crate) fn show(planned: &[Planned], options: &GlobalOptions) {
+    if options.output != Output::Table {
+        return;
+    }
+    let now = options.clock.now();
+    let mut table = render::groups_table();
+    for Planned { queue, plan } in planned {
+        for (key, group) in plan.groups().biggest_first() {
+            table.row(render::group_row(queue.service(), key, group, now));
+        }
+    }
+    ui::show(&table);
+}
+
+/// Removes messages that will not come again from the list of what is stuck.
+pub(crate) async fn forget(
+    options: &GlobalOptions,
+    service: &str,
+    gone: &[MessageId],
+) -> Result<()> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let Some(mut db) = options.connect(service).await? else {
+        ui::say(&format!(
+            "`{} sagas stuck` may still list them for {service}; with DATABASE_URL they are \
+             removed from that list",
+            ui::ballet()
+        ));
+        return Ok(());
+    };
+    ballet_store::inbox::stuck::forget(&mut db, gone).await?;
+    Ok(db.close().await?)
+}

@@ -1,0 +1,68 @@
+//! Who does something to messages or sagas, and why: the note that goes with it.
+
+use anyhow::Result;
+use ballet_ops::redrive::{Each, Note, Progress, RedriveOptions, Stop};
+use ballet_terminal::{ask, is_interactive};
+use clap::Args;
+
+use crate::base::exit::usage;
+use crate::base::options::GlobalOptions;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Record {
+    /// Who does it [default: you, on this machine]
+    #[arg(long, env = "BALLET_OPERATOR", value_name = "NAME", help_heading = "Record")]
+    by: Option<String>,
+    /// Why it is done
+    #[arg(long, value_name = "TEXT", help_heading = "Record")]
+    why: Option<String>,
+}
+
+impl Record {
+    /// Who does it, when and why.
+    pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
+        let at = options.clock.now();
+        Note { by: self.by.clone().unwrap_or_else(you), why: self.why.clone(), at }
+    }
+
+    /// The same for what needs a reason. `ask` says which one, if none is given.
+    pub(crate) fn note_with_reason(&self, ask: &str, options: &GlobalOptions) -> Result<Note> {
+        let note = self.note(options);
+        match note.why.as_deref().map(str::trim) {
+            None | Some("") => Err(usage(format!("{ask}: --why TEXT"))),
+            Some(_) => Ok(note),
+        }
+    }
+
+    /// The same with the reason that a person at the terminal is asked for, unless it is given. A script is
+    /// asked nothing.
+    pub(crate) fn asked(&self, question: &str, is_script: bool) -> Self {
+        if self.why.is_some() || is_script || !is_interactive() {
+            return self.clone();
+        }
+        let why = ask(question).ok().filter(|why| !why.is_empty());
+        Self { why, ..self.clone() }
+    }
+
+    pub(crate) fn redrive_options<'a>(
+        &self,
+        options: &GlobalOptions,
+        stop: Stop,
+        progress: Progress<'a>,
+        each: Each<'a>,
+    ) -> RedriveOptions<'a> {
+        let note = self.note(options);
+        let run_id = options.clock.new_id(note.at);
+        RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress, each }
+    }
+}
+
+fn you() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let user = user.unwrap_or_else(|_| "somebody".to_owned());
+    match host.trim() {
+        "" => user,
+        host => format!("{user}@{host}"),
+    }
+}

@@ -1,0 +1,261 @@
+//! `ballet dlq redrive`: sends dead letters back to their services, one of each group first.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet_ops::redrive::{Canary, DeadLetter, Plan, RedriveOptions, RedriveOutcome, Summary};
+use ballet_store::operators::interventions::Act;
+use ballet_terminal::{ask, is_interactive};
+
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+use crate::base::ui::{self, Output, cell};
+use crate::operator::dlq::interrupt::stop_on_ctrl_c;
+use crate::operator::dlq::missed::{self, FromJournal};
+use crate::operator::dlq::plans::{self, Planned, forget};
+use crate::operator::dlq::selection::Selection;
+use crate::operator::dlq::sending::Sending;
+use crate::operator::dlq::unrouted::{self, FromUnrouted};
+use crate::operator::interventions::Notes;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    missed: FromJournal,
+    #[command(flatten)]
+    unrouted: FromUnrouted,
+    #[command(flatten)]
+    selection: Selection,
+    /// All dead letters
+    #[arg(long, help_heading = "Selection")]
+    all: bool,
+    /// Send all at once, without sending one of each group first
+    #[arg(long)]
+    no_canary: bool,
+    /// Also send those of which it is no longer known whether they were handled
+    #[arg(long)]
+    beyond_memory: bool,
+    #[command(flatten)]
+    sending: Sending,
+}
+
+/// The result over all services.
+#[derive(Debug, Default)]
+struct Totals {
+    sent: u64,
+    handled: u64,
+    /// Canaries that died again.
+    dead_again: u64,
+    /// Canaries without an outcome in time.
+    unknown: u64,
+    /// Not sent.
+    left: u64,
+    stopped: bool,
+}
+
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    if let Some(service) = &args.missed.from_journal {
+        let Args { missed, selection, sending, .. } = args;
+        return missed::run(service, missed, selection, sending, options).await;
+    }
+    if args.unrouted.from_unrouted {
+        return unrouted::run(&args.selection, &args.sending, options).await;
+    }
+    args.selection.require_unless(args.all)?;
+    let planned = plans::plans(&args.selection, options).await?;
+    let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
+    if whole == 0 {
+        args.selection.require_known_reason()?;
+        ui::print("no dead letters match");
+        return Ok(Done::All);
+    }
+    show(&planned, options);
+    let unknown: u64 = planned.iter().map(|planned| planned.plan.beyond_memory()).sum();
+    if args.sending.dry_run {
+        ui::say(&format!("{} would be sent back; nothing was sent", ui::dead_letters(whole)));
+        if unknown > 0 {
+            ui::say(&unknown_if_handled(unknown));
+        }
+        return Ok(Done::All);
+    }
+    let beyond_memory = unknown > 0 && (args.beyond_memory || confirm(unknown)?);
+    let stop = stop_on_ctrl_c();
+    let mut totals = Totals::default();
+    for mut planned in planned {
+        if *stop.borrow() {
+            totals.left += planned.plan.dead_letters();
+            totals.stopped = true;
+            continue;
+        }
+        let progress = ui::Progress::new(
+            &format!("sending to {}", planned.queue.service()),
+            planned.plan.dead_letters(),
+        );
+        let ahead = AtomicU64::new(0);
+        let show = |done: u64| progress.show(done + ahead.load(Ordering::Relaxed));
+        let service = planned.queue.service();
+        let notes = Notes::open(service, Act::Redriven, args.sending.note(options), options).await;
+        let note = |sent: &DeadLetter| notes.add(sent);
+        let redrive_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
+        let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
+        let sent = async {
+            let (mut canaries, mut summary) = (Vec::new(), Summary::default());
+            if !args.no_canary {
+                (canaries, summary) =
+                    canaries_of(&mut planned, &redrive_options, args, options).await?;
+                ahead.store(summary.removed, Ordering::Relaxed);
+            }
+            if !summary.stopped {
+                let dead_letters = &planned.queue.dead_letters;
+                summary.add(dead_letters.redrive(&planned.plan, &redrive_options).await?);
+            }
+            anyhow::Ok((canaries, summary))
+        };
+        let sent = sent.await;
+        notes.close().await;
+        let (canaries, summary) = sent?;
+        drop(progress);
+        forget(options, planned.queue.service(), &summary.retired).await?;
+        show_canaries(&canaries, options);
+        totals.add(&planned.plan, &summary, &canaries);
+        for (id, why) in &summary.failures {
+            ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
+        }
+    }
+    Ok(conclude(&totals, unknown > 0 && !beyond_memory, args))
+}
+
+async fn canaries_of(
+    planned: &mut Planned,
+    redrive_options: &RedriveOptions<'_>,
+    args: &Args,
+    options: &GlobalOptions,
+) -> Result<(Vec<Canary>, Summary)> {
+    let inbox = options.connect(planned.queue.service()).await?;
+    let patience = Duration::from_secs(args.sending.patience);
+    let dead_letters = planned.queue.dead_letters.clone();
+    Ok(dead_letters.canaries(&mut planned.plan, redrive_options, inbox, patience).await?)
+}
+
+impl Totals {
+    fn add(&mut self, plan: &Plan, summary: &Summary, canaries: &[Canary]) {
+        let count = |fits: &dyn Fn(&RedriveOutcome) -> bool| {
+            canaries.iter().filter(|canary| fits(&canary.outcome)).count() as u64
+        };
+        self.sent += summary.removed;
+        self.left += plan.dead_letters().saturating_sub(summary.removed);
+        self.handled += count(&|outcome| *outcome == RedriveOutcome::Handled);
+        self.dead_again += count(&|outcome| matches!(outcome, RedriveOutcome::DeadAgain { .. }));
+        self.unknown += count(&|outcome| *outcome == RedriveOutcome::Unknown);
+        self.stopped |= summary.stopped;
+    }
+}
+
+/// Shows what is about to be sent.
+fn show(planned: &[Planned], options: &GlobalOptions) {
+    if options.output != Output::Table {
+        return;
+    }
+    plans::show(planned, options);
+    let renamed: u64 = planned.iter().map(|planned| planned.plan.renamed()).sum();
+    if renamed > 0 {
+        ui::say(&format!(
+            "{} get a new message id, because services refuse ids that are this old; the old id is \
+             kept in x-original-message-id",
+            ui::dead_letters(renamed)
+        ));
+    }
+}
+
+fn unknown_if_handled(unknown: u64) -> String {
+    format!(
+        "{} are older than the inbox remembers, and no ledger of a step knows whether they were \
+         handled: a projection might handle them twice",
+        ui::dead_letters(unknown)
+    )
+}
+
+fn confirm(unknown: u64) -> Result<bool> {
+    ui::say(&unknown_if_handled(unknown));
+    if !is_interactive() {
+        ui::say("they are left out; --beyond-memory sends them too");
+        return Ok(false);
+    }
+    let answer = ask("Send them too? [y/N]")?;
+    Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
+}
+
+fn show_canaries(canaries: &[Canary], options: &GlobalOptions) {
+    if options.output != Output::Table {
+        let rows = canaries.iter().map(|canary| {
+            let (outcome, reason, detail) = match &canary.outcome {
+                RedriveOutcome::Handled => ("handled", None, None),
+                RedriveOutcome::DeadAgain { reason, detail } => {
+                    ("dead_again", Some(reason.clone()), detail.clone())
+                }
+                RedriveOutcome::Unknown => ("unknown", None, None),
+            };
+            serde_json::json!({ "canary": canary.id, "outcome": outcome, "reason": reason,
+                "detail": detail, "group": canary.group.to_string() })
+        });
+        ui::print_json(Output::Jsonl, rows.collect());
+        return;
+    }
+    for canary in canaries {
+        let group = cell(Some(&canary.group.to_string()));
+        let id = ballet::core::id::short(&canary.id);
+        let (mark, outcome) = match &canary.outcome {
+            RedriveOutcome::Handled => (ui::green("✓"), "was handled".to_owned()),
+            RedriveOutcome::DeadAgain { reason, detail } => {
+                let detail = cell(Some(detail.as_deref().unwrap_or(reason)));
+                (ui::red("✗"), format!("is dead again: {detail}"))
+            }
+            RedriveOutcome::Unknown => {
+                (ui::yellow("?"), "is neither handled nor dead yet".to_owned())
+            }
+        };
+        ui::print(&format!("  {mark} {group}: {id} {outcome}"));
+    }
+}
+
+fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
+    let mut message = format!("{} sent back", ui::dead_letters(totals.sent));
+    if !args.no_canary {
+        message.push_str(&format!(
+            "; of those sent first, {} were handled and {} died again",
+            totals.handled, totals.dead_again
+        ));
+    }
+    if totals.left > 0 {
+        message.push_str(&format!("; {} were not sent", ui::grouped(totals.left)));
+    }
+    ui::say(&message);
+    if totals.stopped {
+        ui::say("stopped before the end; nothing is lost, and the same command continues");
+        return Done::Partly;
+    }
+    if totals.left == 0 && totals.dead_again == 0 {
+        return Done::All;
+    }
+    if !args.no_canary && totals.left > 0 && !left_out {
+        if totals.dead_again > 0 {
+            ui::say(&format!(
+                "groups whose first message died again were not sent: fix the cause, or the \
+                 message with `{} dlq edit`; --no-canary sends them anyway",
+                ui::ballet()
+            ));
+        }
+        if totals.unknown > 0 {
+            ui::say(
+                "groups whose first message was not handled in time were not sent: is the service \
+                 running? Without DATABASE_URL, only an event that a message caused shows that it \
+                 was handled; --patience waits longer, --no-canary sends them anyway",
+            );
+        }
+    }
+    if totals.handled == 0 && totals.dead_again > 0 && totals.sent == totals.dead_again {
+        return Done::Failed;
+    }
+    Done::Partly
+}

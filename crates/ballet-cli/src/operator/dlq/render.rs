@@ -1,0 +1,46 @@
+//! Dead letters in tables, and their groups as JSON.
+
+use ballet_ops::redrive::{Group, GroupKey};
+use ballet_terminal::{Cell, Table};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::base::ui;
+
+/// The text with indentation if it is JSON.
+pub(crate) fn pretty(text: &str) -> String {
+    let pretty = serde_json::from_str::<Value>(text).ok();
+    let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());
+    pretty.unwrap_or_else(|| text.to_owned())
+}
+
+pub(crate) fn group(service: &str, key: &GroupKey, group: &Group) -> Value {
+    json!({
+        "service": service, "dead_letters": group.count, "reason": key.reason, "step": key.step,
+        "type": key.event_type, "first": group.first.map(|at| at.to_string()),
+        "last": group.last.map(|at| at.to_string()), "example": group.example,
+        "detail": group.detail, "cause": key.cause, "edited": key.is_edited,
+    })
+}
+
+/// A table of groups, without rows.
+pub(crate) fn groups_table() -> Table {
+    let header = ["letters", "service", "reason", "step", "event", "died (last)", "detail"];
+    Table::new(header)
+}
+
+pub(crate) fn group_row(service: &str, key: &GroupKey, group: &Group, now: Timestamp) -> [Cell; 7] {
+    let detail = group.detail.as_ref().map(|detail| match key.is_edited {
+        true => format!("edited since; it was: {detail}"),
+        false => detail.clone(),
+    });
+    [
+        Cell::from(ui::grouped(group.count)),
+        Cell::from(service),
+        Cell::from(&key.reason).yellow(),
+        Cell::from(key.step.as_ref()),
+        Cell::from(key.event_type.as_ref()),
+        Cell::from(format!("{} ago", ui::ago(group.last, now))),
+        Cell::from(detail),
+    ]
+}

@@ -1,0 +1,145 @@
+//! The options that select dead letters.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use ballet::MessageId;
+use ballet::core::Reason;
+use ballet_ops::missed::Missed;
+use ballet_ops::redrive::Filter;
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::base::exit::usage;
+use crate::base::ui::{self, age};
+
+/// The most ids that a refusal lists.
+const MOST_SHOWN: usize = 5;
+
+/// Selects the dead letters that match all given options.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// Only those of this service [default: all known services]
+    #[arg(long, value_name = "NAME", help_heading = "Selection")]
+    pub(crate) service: Vec<String>,
+    /// Only those with this reason
+    #[arg(long, help_heading = "Selection")]
+    reason: Option<String>,
+    /// Only those that failed in this step
+    #[arg(long, help_heading = "Selection")]
+    step: Option<String>,
+    /// Only events of this type
+    #[arg(long = "type", value_name = "EVENT", help_heading = "Selection")]
+    event_type: Option<String>,
+    /// Only those whose detail contains this text
+    #[arg(long, value_name = "TEXT", help_heading = "Selection")]
+    detail: Option<String>,
+    /// Only those with this message id; its last digits are enough
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    pub(crate) id: Vec<String>,
+    /// Only those of this saga; the last digits of its id are enough
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    saga: Option<String>,
+    /// Only those that died longer ago than this: `90s`, `30min`, `2h`, `7d`
+    #[arg(long, value_name = "AGE", value_parser = age, help_heading = "Selection")]
+    older_than: Option<SignedDuration>,
+    /// Only those that died more recently than this
+    #[arg(long, value_name = "AGE", value_parser = age, help_heading = "Selection")]
+    newer_than: Option<SignedDuration>,
+}
+
+impl Selection {
+    pub(crate) fn filter(&self, now: Timestamp) -> Filter {
+        let ago = |age| now.checked_sub(age).unwrap_or(Timestamp::MIN);
+        Filter {
+            reason: self.reason.clone(),
+            step: self.step.clone(),
+            event_type: self.event_type.clone(),
+            detail: self.detail.clone(),
+            ids: self.id.clone(),
+            saga: self.saga.clone(),
+            before: self.older_than.map(ago),
+            after: self.newer_than.map(ago),
+        }
+    }
+
+    /// Keeps the selected ones of the events that a service has missed.
+    pub(crate) fn narrow(&self, missed: &mut Missed) -> Result<()> {
+        self.require_whole_ids(missed.events().into_iter().map(|event| event.id))?;
+        missed.retain(|event| {
+            self.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+                && self
+                    .saga
+                    .as_ref()
+                    .is_none_or(|end| event.saga.as_ref().is_some_and(|saga| is_end(end, saga)))
+                && (self.id.is_empty() || self.names(event.id))
+        });
+        Ok(())
+    }
+
+    /// Whether a message is among those that are named by id.
+    pub(crate) fn names(&self, id: MessageId) -> bool {
+        let id = id.to_string();
+        self.id.iter().any(|end| is_end(end, &id))
+    }
+
+    /// Refuses the end of an id that several messages have, so that nobody sends or discards another
+    /// message than the one that was meant.
+    pub(crate) fn require_whole_ids(&self, ids: impl Iterator<Item = MessageId>) -> Result<()> {
+        let ids: BTreeSet<String> = ids.map(|id| id.to_string()).collect();
+        for end in &self.id {
+            let found: Vec<&str> =
+                ids.iter().map(String::as_str).filter(|id| is_end(end, id)).collect();
+            if found.len() > 1 {
+                let (count, first) = (found.len(), found[..found.len().min(MOST_SHOWN)].join(", "));
+                let more = if count > MOST_SHOWN { ", ..." } else { "" };
+                return Err(usage(format!(
+                    "--id {end:?} is the end of {count} ids, give more of the one that you mean: \
+                     {first}{more}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether any option besides the service is given.
+    fn is_given(&self) -> bool {
+        let Self { service: _, reason, step, event_type, detail, id, saga, older_than, newer_than } =
+            self;
+        [reason, step, event_type, detail, saga].iter().any(|option| option.is_some())
+            || !id.is_empty()
+            || older_than.is_some()
+            || newer_than.is_some()
+    }
+
+    /// Refuses to go on without a selection or `--all`, so that nobody redrives or discards
+    /// everything by mistake.
+    pub(crate) fn require_unless(&self, all: bool) -> Result<()> {
+        if all || self.is_given() {
+            return Ok(());
+        }
+        Err(usage(format!(
+            "no dead letters are selected: give --id, --reason, --step, --type, --detail, \
+             --saga, --older-than or --newer-than, or --all; `{} dlq groups` shows what there is",
+            ui::ballet()
+        )))
+    }
+
+    /// For when nothing matches: refuses a reason that no service gives. A service that is written
+    /// without ballet may give reasons of its own, which then match.
+    pub(crate) fn require_known_reason(&self) -> Result<()> {
+        let Some(reason) = &self.reason else { return Ok(()) };
+        let known = Reason::ALL.map(Reason::code);
+        if known.contains(&reason.as_str()) {
+            return Ok(());
+        }
+        Err(usage(format!(
+            "no dead letter has the reason {reason:?}, which is none of {}",
+            known.join(", ")
+        )))
+    }
+}
+
+fn is_end(end: &str, id: &str) -> bool {
+    !end.is_empty() && id.ends_with(&end.to_lowercase())
+}

@@ -1,0 +1,41 @@
+//! How messages are sent, whatever they are.
+
+use ballet_ops::redrive::{Each, Note, Progress, RedriveOptions, Stop};
+use clap::Args;
+
+use crate::base::options::GlobalOptions;
+use crate::operator::dlq::record::Record;
+
+#[derive(Debug, Args)]
+pub(crate) struct Sending {
+    /// Send at most this many per second [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: Option<u32>,
+    /// How long to wait for the outcome of those that are sent first, or for a service that is
+    /// behind
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub(crate) patience: u64,
+    /// Show what would be sent, and send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    record: Record,
+}
+
+impl Sending {
+    /// Who sends, when and why.
+    pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
+        self.record.note(options)
+    }
+
+    pub(crate) fn redrive_options<'a>(
+        &self,
+        options: &GlobalOptions,
+        stop: Stop,
+        progress: Progress<'a>,
+        each: Each<'a>,
+    ) -> RedriveOptions<'a> {
+        let redrive_options = self.record.redrive_options(options, stop, progress, each);
+        RedriveOptions { rate: self.rate, ..redrive_options }
+    }
+}

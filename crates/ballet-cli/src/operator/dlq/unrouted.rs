@@ -1,0 +1,123 @@
+//! `ballet dlq redrive --from-unrouted`: sends the events that no binding took to the services that
+//! consume them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use ballet::core::Part;
+use ballet_ops::redrive::{DeadLetter, Unrouted};
+use ballet_store::operators::interventions::Act;
+use ballet_terminal::{Cell, Table};
+use serde_json::json;
+
+use crate::base::exit::{Done, with_advice};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::systems;
+use crate::base::ui::{self, Output};
+use crate::operator::dlq::interrupt::stop_on_ctrl_c;
+use crate::operator::dlq::missed::OTHERS;
+use crate::operator::dlq::selection::Selection;
+use crate::operator::dlq::sending::Sending;
+use crate::operator::interventions::Notes;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FromUnrouted {
+    /// Instead of dead letters, send what lies in the queue `unrouted` to the services that consume
+    /// it
+    #[arg(long, conflicts_with = "from_journal", conflicts_with_all = OTHERS,
+        help_heading = "Other sources")]
+    pub(crate) from_unrouted: bool,
+}
+
+pub(crate) async fn run(
+    selection: &Selection,
+    sending: &Sending,
+    options: &GlobalOptions,
+) -> Result<Done> {
+    let parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
+    let unrouted = Unrouted::new(options.broker()?, parts);
+    let filter = selection.filter(options.clock.now());
+    // By type, the services and the number of events.
+    let mut found: BTreeMap<String, (String, u64)> = BTreeMap::new();
+    let mut ids = BTreeSet::new();
+    let (mut whole, mut nobodys) = (0, 0);
+    let browsed = unrouted.browse(|event| {
+        if !filter.matches(&event) {
+            return;
+        }
+        ids.insert(event.id);
+        let services = unrouted.consumers(&event).join(", ");
+        *(if services.is_empty() { &mut nobodys } else { &mut whole }) += 1;
+        let event_type = event.routing_key.unwrap_or_default();
+        found.entry(event_type).or_insert((services, 0)).1 += 1;
+    });
+    browsed.await.map_err(with_advice)?;
+    selection.require_whole_ids(ids.into_iter())?;
+    show(&found, options);
+    if nobodys > 0 {
+        ui::say(&format!(
+            "{} {} stay{}: no contract says who consumes them. Is a type misspelt, or a \
+             service not declared?",
+            ui::bad("note:"),
+            ui::events(nobodys),
+            if nobodys == 1 { "s" } else { "" }
+        ));
+    }
+    let done = if nobodys > 0 { Done::Partly } else { Done::All };
+    if whole == 0 {
+        ui::say("there is nothing to send in the queue `unrouted`");
+        return Ok(done);
+    }
+    if sending.dry_run {
+        ui::say(&format!("{} would be sent; nothing was sent", ui::events(whole)));
+        return Ok(Done::All);
+    }
+    let progress = ui::Progress::new("sending from unrouted", whole);
+    let show = |sent: u64| progress.show(sent);
+    let services: BTreeSet<&str> =
+        found.values().flat_map(|(services, _)| services.split(", ")).collect();
+    let mut notes = BTreeMap::new();
+    for service in services.into_iter().filter(|service| !service.is_empty()) {
+        let of_service = Notes::open(service, Act::Redriven, sending.note(options), options).await;
+        notes.insert(service, of_service);
+    }
+    let note = |sent: &DeadLetter| {
+        unrouted.consumers(sent).iter().filter_map(|to| notes.get(to)).for_each(|to| to.add(sent));
+    };
+    let send_options = sending.redrive_options(options, stop_on_ctrl_c(), &show, &note);
+    let summary = unrouted.redrive(&filter, &send_options).await;
+    drop(progress);
+    for (_, of_service) in notes {
+        of_service.close().await;
+    }
+    let summary = summary.map_err(with_advice)?;
+    for (id, why) in &summary.failures {
+        ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
+    }
+    ui::say(&format!("{} sent to their services", ui::events(summary.removed)));
+    if summary.stopped {
+        ui::say("stopped before the end; nothing is lost, and the same command continues");
+    }
+    Ok(if summary.removed < whole { Done::Partly } else { done })
+}
+
+fn show(found: &BTreeMap<String, (String, u64)>, options: &GlobalOptions) {
+    if options.output != Output::Table {
+        let rows = found.iter().map(|(event_type, (services, count))| {
+            let services: Vec<&str> =
+                services.split(", ").filter(|name| !name.is_empty()).collect();
+            json!({ "type": event_type, "count": count, "services": services })
+        });
+        ui::print_json(options.output, rows.collect());
+        return;
+    }
+    let mut table = Table::new(["count", "event", "consumed by"]);
+    for (event_type, (services, count)) in found {
+        let services = Some(services).filter(|services| !services.is_empty());
+        let count = Cell::from(ui::grouped(*count));
+        table.row([count, Cell::from(event_type), Cell::from(services)]);
+    }
+    if !found.is_empty() {
+        ui::show(&table);
+    }
+}

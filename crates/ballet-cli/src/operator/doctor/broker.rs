@@ -1,0 +1,136 @@
+//! The broker: its connection, version and nodes.
+
+use serde_json::Value;
+
+use crate::base::exit::{with_advice, words};
+use crate::base::options::GlobalOptions;
+use crate::operator::doctor::finding::{Finding, number};
+
+/// The oldest version that ballet works with.
+const OLDEST: (u32, u32) = (3, 10);
+
+/// Connects as the other commands do. Returns the virtual host as well.
+pub(super) async fn connection(options: &GlobalOptions) -> (Finding, Option<String>) {
+    let opened = match options.broker() {
+        Ok(broker) => {
+            broker.connect("ballet doctor").await.map_err(|error| with_advice(error.into()))
+        }
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(session) => {
+            let peer = session.peer();
+            let (found, vhost) = (format!("connected to {peer}"), peer.vhost.clone());
+            session.close().await;
+            (Finding::well("connection", "the broker", &found), Some(vhost))
+        }
+        Err(error) => {
+            let advice = "check AMQP_URL: host, port, user, password and virtual host";
+            (Finding::bad("connection", "the broker", &words(&error), advice), None)
+        }
+    }
+}
+
+pub(super) fn version(overview: &Value) -> Finding {
+    let version = overview["rabbitmq_version"].as_str().unwrap_or_default();
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
+    let found = format!("RabbitMQ {version}");
+    match (parts.next().flatten(), parts.next().flatten()) {
+        (Some(major), Some(minor)) if (major, minor) < OLDEST => {
+            let advice = "upgrade RabbitMQ: ballet needs 3.10 or later";
+            Finding::bad("version", "the broker", &found, advice)
+        }
+        (Some(_), Some(_)) => Finding::well("version", "the broker", &found),
+        _ => Finding::unknown("version", "the broker", "it does not tell its version", ""),
+    }
+}
+
+/// What is wrong with the nodes of the cluster.
+pub(super) fn nodes(nodes: &Value) -> Vec<Finding> {
+    nodes.as_array().into_iter().flatten().flat_map(node).collect()
+}
+
+fn node(node: &Value) -> Vec<Finding> {
+    let name = node["name"].as_str().unwrap_or("a node");
+    let mut findings = Vec::new();
+    let mut bad = |check, found: String, advice: &str| {
+        findings.push(Finding::bad(check, name, &found, advice));
+    };
+    if node["running"] == false {
+        bad("nodes", "it does not run".to_owned(), "start it: with half of the nodes queues stop");
+        return findings;
+    }
+    let apart = node["partitions"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let apart: Vec<&str> = apart.collect();
+    if !apart.is_empty() {
+        let found = format!("it has lost {}: the cluster is partitioned", apart.join(", "));
+        bad("partitions", found, "mend the network, then restart the nodes of the smaller side");
+    }
+    let megabytes = |field: &str| number(&node[field]) / 1_000_000;
+    if node["mem_alarm"] == true {
+        let (used, most) = (megabytes("mem_used"), megabytes("mem_limit"));
+        let found = format!("the memory alarm is on: {used} of {most} MB; publishing is blocked");
+        bad(
+            "memory",
+            found,
+            "find the queues that grow (`ballet doctor` names them), or give it more",
+        );
+    }
+    if node["disk_free_alarm"] == true {
+        let (free, least) = (megabytes("disk_free"), megabytes("disk_free_limit"));
+        let found =
+            format!("the disk alarm is on: {free} MB free, {least} wanted; publishing is blocked");
+        bad("disk", found, "make room: shorten the journal by its policy, or enlarge the disk");
+    }
+    let (used, most) = (number(&node["fd_used"]), number(&node["fd_total"]));
+    if most > 0 && used * 10 > most * 9 {
+        let found = format!("{used} of {most} file descriptors are in use");
+        bad("nodes", found, "raise the limit of open files of the broker");
+    }
+    if findings.is_empty() {
+        findings.push(Finding::well("nodes", name, "it runs, without alarms or partitions"));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::operator::doctor::finding::State;
+
+    #[test]
+    fn a_version_is_compared_as_numbers() {
+        let of = |version: &str| version_state(version);
+        assert_eq!(of("3.9.29"), State::Bad);
+        assert_eq!(of("3.10.0"), State::Well);
+        assert_eq!(of("4.1.0"), State::Well);
+        assert_eq!(of("unknown"), State::Unknown);
+    }
+
+    fn version_state(version: &str) -> State {
+        super::version(&json!({ "rabbitmq_version": version })).state
+    }
+
+    #[test]
+    fn each_trouble_of_a_node_is_named() {
+        let well = json!({ "name": "rabbit@a", "running": true, "partitions": [], "mem_alarm": false,
+            "disk_free_alarm": false, "fd_used": 10, "fd_total": 100 });
+        let found = nodes(&json!([well]));
+        assert_eq!((found.len(), found[0].state), (1, State::Well));
+        for (field, value, check) in [
+            ("running", json!(false), "nodes"),
+            ("partitions", json!(["rabbit@b"]), "partitions"),
+            ("mem_alarm", json!(true), "memory"),
+            ("disk_free_alarm", json!(true), "disk"),
+            ("fd_used", json!(95), "nodes"),
+        ] {
+            let mut node = well.clone();
+            node[field] = value;
+            let found = nodes(&json!([node]));
+            assert_eq!((found.len(), found[0].state, found[0].check), (1, State::Bad, check));
+            assert!(!found[0].advice.is_empty());
+        }
+    }
+}

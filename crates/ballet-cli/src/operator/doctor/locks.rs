@@ -1,0 +1,53 @@
+//! Tables of a service that somebody keeps locked. They are found without touching a table.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use crate::operator::doctor::finding::Finding;
+
+/// A lock that is held for longer holds up the service. Its own are held for moments.
+const HELD_FOR: Duration = Duration::from_secs(3);
+
+/// By table and server process: what the session says of itself.
+type Locks = BTreeMap<(String, i32), String>;
+
+pub(super) async fn check(
+    db: &mut PgConnection,
+    service: &str,
+) -> Result<Vec<Finding>, sqlx::Error> {
+    let mut locks = held(db).await?;
+    if !locks.is_empty() {
+        tokio::time::sleep(HELD_FOR).await;
+        let later = held(db).await?;
+        locks.retain(|lock, _| later.contains_key(lock));
+    }
+    Ok(locks.into_iter().map(|(lock, session)| finding(service, &lock, &session)).collect())
+}
+
+/// The locks on tables and sequences with which nobody else writes.
+async fn held(db: &mut PgConnection) -> Result<Locks, sqlx::Error> {
+    let statement = "
+        select n.nspname || '.' || c.relname, l.pid, concat_ws(', ',
+            nullif(a.application_name, ''), a.usename, a.client_addr::text, a.state)
+        from pg_locks l join pg_class c on c.oid = l.relation
+            join pg_namespace n on n.oid = c.relnamespace
+            left join pg_stat_activity a on a.pid = l.pid
+        where l.locktype = 'relation' and l.granted and l.pid <> pg_backend_pid()
+            and l.database = (select oid from pg_database where datname = current_database())
+            and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+            and c.relkind in ('r', 'p', 'S') and n.nspname not like 'pg\\_%'";
+    let rows: Vec<(String, i32, String)> = sqlx::query_as(statement).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(table, pid, session)| ((table, pid), session)).collect())
+}
+
+fn finding(service: &str, (table, pid): &(String, i32), session: &str) -> Finding {
+    let by = if session.is_empty() { String::new() } else { format!(" ({session})") };
+    let found = format!(
+        "the table {table} is locked by the server process {pid}{by}; nobody else writes to it"
+    );
+    let advice =
+        format!("end that transaction; if nobody needs it: select pg_terminate_backend({pid})");
+    Finding::bad("locks", service, &found, &advice)
+}

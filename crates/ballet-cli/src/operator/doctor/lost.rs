@@ -1,0 +1,102 @@
+//! Messages that failed and wait nowhere any more: somebody purged the queue of dead letters, or a retry queue.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet_ops::redrive::DeadLetters;
+use ballet_store::inbox::stuck::{self, Stuck, What};
+use ballet_store::waiting;
+use serde_json::Value;
+use sqlx::Connection;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use crate::base::options::GlobalOptions;
+use crate::base::ui;
+use crate::operator::doctor::finding::Finding;
+use crate::operator::doctor::waiting::is_idle;
+use crate::operator::lost::{again, is_overdue, published};
+
+/// The counts of queues are up to five seconds old, and a message may be between two queues.
+const A_WHILE: Duration = Duration::from_secs(6);
+const PATIENCE: Duration = Duration::from_secs(15);
+/// So many of a service are looked at.
+const MOST: u32 = 10_000;
+
+pub(super) async fn check(
+    service: &str,
+    queues: Option<&[Value]>,
+    options: &GlobalOptions,
+) -> Option<Finding> {
+    // What a service has in its queue, it may be about to handle.
+    if !is_idle(queues, service) {
+        return None;
+    }
+    let asked = timeout(PATIENCE, async {
+        let first = look(service, options).await?;
+        if first.is_empty() {
+            return Ok(first);
+        }
+        sleep(A_WHILE).await;
+        let ids: BTreeSet<Uuid> = first.iter().filter_map(id).collect();
+        let again = look(service, options).await?;
+        Ok::<_, anyhow::Error>(
+            again.into_iter().filter(|one| id(one).is_some_and(|id| ids.contains(&id))).collect(),
+        )
+    });
+    let lost: Vec<Stuck> = match asked.await {
+        Ok(Ok(lost)) => lost,
+        // A database or a broker that does not answer is told already.
+        Ok(Err(_)) => return None,
+        Err(_) => {
+            let found =
+                format!("whether it has lost messages is not known after {} s", PATIENCE.as_secs());
+            let advice = format!("look with `{} sagas stuck --service {service}`", ui::ballet());
+            return Some(Finding::unknown("lost", service, &found, &advice));
+        }
+    };
+    let first = lost.iter().map(published).min()?;
+    let what = if lost.len() == 1 {
+        "1 message failed and waits nowhere any more"
+    } else {
+        &format!("{} messages failed and wait nowhere any more", lost.len())
+    };
+    let found = format!("{what}: somebody purged the queue of dead letters, or a retry queue");
+    let advice = format!("send again what the journal has with `{}`", again(service, first));
+    Some(Finding::bad("lost", service, &found, &advice))
+}
+
+fn id(stuck: &Stuck) -> Option<Uuid> {
+    match &stuck.what {
+        What::Message { message_id, .. } if !stuck.is_deadline() => Some(message_id.0),
+        What::Message { .. } | What::Call { .. } => None,
+    }
+}
+
+/// The messages that are neither dead letters nor about to be tried again, the oldest first.
+async fn look(service: &str, options: &GlobalOptions) -> Result<Vec<Stuck>> {
+    let Some(mut db) = options.connect(service).await? else { return Ok(Vec::new()) };
+    let noted = stuck::list(&mut db, MOST).await?;
+    // Copies that the broker has not taken yet are dead letters, too.
+    let unsent = waiting::outbox(&mut db).await?.copies.count;
+    db.close().await?;
+    let (mut dead, waits): (Vec<Stuck>, Vec<Stuck>) = noted
+        .into_iter()
+        .filter(|one| id(one).is_some() && one.sent_back_at.is_none())
+        .partition(|one| one.next_at.is_none());
+    let mut lost = Vec::new();
+    if !dead.is_empty() && unsent == 0 {
+        let queue = DeadLetters::on(Arc::clone(&options.broker()?), service).status().await?;
+        // Which of them are gone, the queue would have to be read for. Nobody knows what another reader holds.
+        let there = usize::try_from(queue.dead_letters).unwrap_or(usize::MAX);
+        if queue.readers == 0 && there < dead.len() {
+            dead.truncate(dead.len() - there);
+            lost.extend(dead);
+        }
+    }
+    let now = options.clock.now();
+    lost.extend(waits.into_iter().filter(|one| is_overdue(one.next_at, now)));
+    Ok(lost)
+}

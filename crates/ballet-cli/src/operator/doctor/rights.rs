@@ -1,0 +1,112 @@
+//! Whether the broker's users have the rights that the declarations give them: neither less nor more.
+
+use ballet::core::{System, contract, topology};
+use serde_json::Value;
+
+use crate::operator::doctor::finding::Finding;
+
+pub(super) fn judge(
+    system: &System,
+    vhost: &str,
+    permissions: &Value,
+    topics: &Value,
+) -> Vec<Finding> {
+    let here = contract::system(vhost, system.parts.clone());
+    let wanted = topology::definitions(&here, |_| String::new());
+    let services = system.parts.iter().map(|part| part.service);
+    let producers = system.foreign_producers().into_iter().map(|(producer, _)| producer);
+    // A system may have its tools under other names.
+    let has_rights = |user: &&str| list(permissions).any(|entry| entry["user"] == *user);
+    let tools = [topology::TAP, topology::REDRIVE].into_iter().filter(has_rights);
+    let users = services.chain(producers).chain(tools);
+    users.map(|user| of_user(user, &wanted, permissions, topics)).collect()
+}
+
+fn of_user(user: &str, wanted: &Value, permissions: &Value, topics: &Value) -> Finding {
+    let advice = format!(
+        "give the user {user} what `ballet topology definitions` has for it, with rabbitmqctl \
+         set_permissions and set_topic_permissions"
+    );
+    let mut wrong = Vec::new();
+    for (section, found, place) in
+        [("permissions", permissions, None), ("topic_permissions", topics, Some("exchange"))]
+    {
+        for entry in list(&wanted[section]).filter(|entry| entry["user"] == user) {
+            let is_same = |other: &&Value| {
+                other["user"] == user && place.is_none_or(|place| other[place] == entry[place])
+            };
+            let at = place.and_then(|place| entry[place].as_str());
+            let at = at.map_or(String::new(), |exchange| format!(" at {exchange}"));
+            match list(found).find(is_same) {
+                None if place.is_none() => {
+                    let found = format!("the user {user} has no rights here, or does not exist");
+                    return Finding::bad("rights", user, &found, &advice);
+                }
+                None => wrong.push(format!("no limits of routing keys{at}")),
+                Some(found) => {
+                    for right in ["configure", "write", "read"] {
+                        if entry.get(right) != found.get(right) {
+                            let is = found[right].as_str().unwrap_or_default();
+                            let should = entry[right].as_str().unwrap_or_default();
+                            wrong.push(format!("{right}{at} is {is:?} and should be {should:?}"));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    if wrong.is_empty() {
+        Finding::well("rights", user, "as declared")
+    } else {
+        Finding::bad("rights", user, &wrong.join("; "), &advice)
+    }
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet::core::Part;
+    use serde_json::json;
+
+    use super::*;
+    use crate::operator::doctor::finding::{State, system_of};
+
+    #[test]
+    fn a_right_that_is_missing_or_too_wide_is_named() {
+        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+        let wanted = topology::definitions(&system, |_| String::new());
+        let asked = |permissions: &Value, topics: &Value| {
+            judge(&system, "shop", permissions, topics).remove(0)
+        };
+        let (permissions, topics) = (&wanted["permissions"], &wanted["topic_permissions"]);
+        assert_eq!(asked(permissions, topics).state, State::Well);
+        let nobody = asked(&json!([]), topics);
+        assert_eq!(nobody.state, State::Bad);
+        assert!(nobody.found.contains("has no rights here"), "{nobody:?}");
+        let mut earlier = permissions.clone();
+        for entry in earlier.as_array_mut().expect("a list") {
+            if entry["user"] == "tap" {
+                entry["read"] = json!("^journal$");
+            }
+        }
+        let of_tap = judge(&system, "shop", &earlier, topics).into_iter();
+        let of_tap: Vec<_> = of_tap.filter(|finding| finding.state == State::Bad).collect();
+        assert_eq!(
+            (of_tap.len(), &*of_tap[0].subject),
+            (1, "tap"),
+            "an earlier release's: {of_tap:?}"
+        );
+        let mut wide = permissions.clone();
+        for entry in wide.as_array_mut().expect("a list") {
+            entry["configure"] = json!(".*");
+        }
+        let wide = asked(&wide, topics);
+        assert_eq!(wide.found, "configure is \".*\" and should be \"^$\"");
+        let unlimited = asked(permissions, &json!([]));
+        assert_eq!(unlimited.state, State::Bad);
+        assert!(unlimited.found.contains("no limits of routing keys at events"), "{unlimited:?}");
+    }
+}

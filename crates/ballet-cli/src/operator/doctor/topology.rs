@@ -1,0 +1,72 @@
+//! The broker's objects against the declarations, as `ballet topology check` compares them.
+
+use ballet::core::System;
+use ballet::core::topology::drift::{Difference, Found, Kind, compare};
+use ballet::core::{contract, topology};
+use ballet_ops::audit;
+
+use crate::operator::doctor::finding::Finding;
+
+pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding> {
+    let here = contract::system(vhost, system.parts.clone());
+    let differences = compare(&topology::definitions(&here, |_| String::new()), found);
+    let is_told = |difference: &&Difference| {
+        difference.is_drift() && !differences.iter().any(|cause| follows(difference, cause))
+    };
+    let mut findings: Vec<Finding> = differences.iter().filter(is_told).map(finding).collect();
+    if findings.is_empty() {
+        findings.push(Finding::well("topology", "the broker", "it is as declared"));
+    }
+    for (queue, count) in audit::held_in(&found.queues) {
+        let words = audit::held_words(&queue, count);
+        let advice = "see with `ballet topology check` whether they stay";
+        findings.push(Finding::warning("held", "the broker", &words, advice));
+    }
+    findings
+}
+
+/// Whether it is a binding that is gone because what it binds is gone.
+fn follows(binding: &Difference, cause: &Difference) -> bool {
+    let Difference::Missing { kind: Kind::Binding, wanted: binding } = binding else {
+        return false;
+    };
+    let Difference::Missing { kind: Kind::Exchange | Kind::Queue, wanted } = cause else {
+        return false;
+    };
+    ["source", "destination"].into_iter().any(|end| binding[end] == wanted["name"])
+}
+
+fn finding(difference: &Difference) -> Finding {
+    let advice = match difference {
+        Difference::Policed { remedies, .. } if !remedies.is_empty() => {
+            format!("as an administrator: {}", remedies.join(", "))
+        }
+        Difference::Other { kind: Kind::Exchange | Kind::Queue, .. } => {
+            "it cannot be changed: `ballet topology check` says how to make it anew".to_owned()
+        }
+        _ => "mend it with `ballet topology apply`".to_owned(),
+    };
+    let mut finding = Finding::bad("topology", "the broker", &difference.to_string(), &advice);
+    if let Difference::Missing { kind: Kind::Binding, wanted } = difference {
+        let text = |field: &str| wanted[field].as_str().map(str::to_owned);
+        finding.binding = text("destination").zip(text("routing_key"));
+    }
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet::core::Part;
+
+    use super::*;
+    use crate::operator::doctor::finding::system_of;
+
+    #[test]
+    fn what_is_gone_is_named_without_its_bindings() {
+        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+        let found = judge(&system, "shop", &Found::default());
+        let is_named = |name: &str| found.iter().any(|one| one.found.contains(name));
+        assert!(is_named("queue `orders` is missing") && is_named("exchange `events` is missing"));
+        assert!(!is_named("the binding of"), "{found:?}");
+    }
+}

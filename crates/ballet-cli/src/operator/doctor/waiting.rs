@@ -1,0 +1,71 @@
+//! Sagas that wait for a service that has nothing to do: the message on which it should act is gone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ballet::core::System;
+use ballet_ops::sagas::{self, OpenSaga, Wait};
+use jiff::SignedDuration;
+use serde_json::Value;
+use sqlx::postgres::PgConnectOptions;
+use tokio::time::timeout;
+
+use crate::operator::doctor::finding::{Finding, number};
+use crate::operator::lost::again;
+
+/// A message is on its way for less than this.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// `queues` is the management API's list, if there is one.
+pub(super) async fn check(
+    system: &System,
+    databases: &[(String, PgConnectOptions)],
+    queues: Option<&[Value]>,
+) -> Vec<Finding> {
+    let Ok(open) = timeout(PATIENCE, sagas::open(system, databases, ON_ITS_WAY)).await else {
+        let found = format!("which sagas are open is not known after {} s", PATIENCE.as_secs());
+        let advice = "see with `ballet sagas open`, which takes its time";
+        return vec![Finding::unknown("sagas", "the databases", &found, advice)];
+    };
+    let mut lost: BTreeMap<&str, Vec<&Wait>> = BTreeMap::new();
+    let mut undecided = 0;
+    for OpenSaga { waits, .. } in &open.sagas {
+        for wait in waits {
+            let nobody_tries = !wait.is_silent && !wait.is_dead && wait.next_at.is_none();
+            match &wait.event_type {
+                _ if !nobody_tries => {}
+                None => undecided += 1,
+                Some(_) if wait.why.is_none() && is_idle(queues, &wait.service) => {
+                    lost.entry(&wait.service).or_default().push(wait);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    let mut findings: Vec<Finding> =
+        lost.into_iter().filter_map(|(service, waits)| finding(service, &waits)).collect();
+    if undecided > 0 {
+        let found = format!("{undecided} sagas began more than a minute ago and are not decided");
+        let advice = "`ballet sagas open` lists them with what is missing";
+        findings.push(Finding::warning("sagas", "the databases", &found, advice));
+    }
+    findings
+}
+
+/// Whether the broker has no message for a service, and it has none in its hands.
+pub(super) fn is_idle(queues: Option<&[Value]>, service: &str) -> bool {
+    let of_service = |queue: &&Value| queue["name"] == service;
+    let queue = queues.and_then(|queues| queues.iter().find(of_service));
+    queue.is_some_and(|queue| number(&queue["messages"]) == 0)
+}
+
+fn finding(service: &str, waits: &[&Wait]) -> Option<Finding> {
+    let first = waits.iter().min_by_key(|wait| wait.since)?;
+    let sagas =
+        if waits.len() == 1 { "1 saga waits" } else { &format!("{} sagas wait", waits.len()) };
+    let found =
+        format!("{sagas} for it, and its queue is empty: it {}. The message is lost", first.what);
+    let advice = format!("send it again with `{}`", again(service, first.since));
+    Some(Finding::bad("sagas", service, &found, &advice))
+}

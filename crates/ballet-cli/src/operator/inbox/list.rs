@@ -1,0 +1,120 @@
+//! `ballet inbox list`: messages and calls that failed and are not done, one by one.
+
+use anyhow::{Context as _, Result};
+use ballet_store::inbox::stuck::{self, Stuck, What};
+use ballet_terminal::{Cell, Table};
+use serde_json::{Value, json};
+use sqlx::Connection;
+
+use crate::base::exit::{Done, without_databases, words};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::services_or_all;
+use crate::base::ui::{self, Output};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet inbox list
+  ballet inbox list --service payments -o jsonl | jq -r 'select(.next_at != null) | .id'
+
+It reads the services' databases (DATABASE_URL with {service} in it), and changes nothing. A database
+that is away is named, and the rest is listed: exit code 3. Without a next attempt it is a dead letter:
+ballet dlq. A message that no handler ever got is only there.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only this service [default: all known services]
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// Show at most this many of a service, those that have waited longest
+    #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
+    limit: u32,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let known = services_or_all(&args.service);
+    let (mut all, mut away, mut is_cut) = (Vec::new(), Vec::new(), false);
+    let limit = args.limit.max(1);
+    for service in known {
+        match read(&service, limit, options).await {
+            Ok(Some(mut listed)) => {
+                is_cut |= listed.len() > limit as usize;
+                listed.truncate(limit as usize);
+                all.extend(listed.into_iter().map(|stuck| (service.clone(), stuck)));
+            }
+            Ok(None) => {
+                return Err(without_databases("what failed is in the services' databases"));
+            }
+            Err(error) => away.push(words(&error)),
+        }
+    }
+    show(&all, options);
+    if is_cut {
+        ui::say("there are more; --limit shows more");
+    }
+    Ok(Done::listed_without(&away))
+}
+
+/// One more than the limit, if there are more.
+async fn read(service: &str, limit: u32, options: &GlobalOptions) -> Result<Option<Vec<Stuck>>> {
+    let Some(mut db) = options.connect(service).await? else { return Ok(None) };
+    let read = async {
+        let listed = stuck::list(&mut db, limit.saturating_add(1)).await?;
+        db.close().await?;
+        Ok::<_, sqlx::Error>(listed)
+    };
+    Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
+}
+
+/// The id, and what it is the id of.
+fn named(what: &What) -> (String, &str) {
+    match what {
+        What::Message { message_id, event_type } => (message_id.to_string(), event_type),
+        What::Call { call_key, undo: false } => (call_key.to_string(), "a call"),
+        What::Call { call_key, undo: true } => (call_key.to_string(), "an undo's call"),
+    }
+}
+
+fn show(all: &[(String, Stuck)], options: &GlobalOptions) {
+    if options.output != Output::Table {
+        let row = |(service, stuck): &(String, Stuck)| -> Value {
+            let (id, what) = named(&stuck.what);
+            json!({
+                "service": service, "id": id, "what": what,
+                "saga": stuck.saga_id.map(|saga| saga.to_string()), "step": stuck.handler,
+                "since": stuck.since.to_string(), "attempts": stuck.attempts,
+                "next_at": stuck.next_at.map(|at| at.to_string()), "reason": stuck.reason,
+                "detail": stuck.detail,
+            })
+        };
+        ui::print_json(options.output, all.iter().map(row).collect());
+        return;
+    }
+    if all.is_empty() {
+        ui::print("nothing has failed that is not done");
+        return;
+    }
+    let now = options.clock.now();
+    let header = ["service", "for", "step", "what", "id", "attempts", "next attempt", "last error"];
+    let mut table = Table::new(header).right([5]);
+    for (service, stuck) in all {
+        let (id, what) = named(&stuck.what);
+        let next = stuck.next_at.map(|at| format!("in {}", ui::ago(Some(now), at)));
+        table.row([
+            Cell::from(service),
+            Cell::from(ui::ago(Some(stuck.since), now)),
+            Cell::from(&stuck.handler),
+            Cell::from(what),
+            Cell::from(id),
+            Cell::from(stuck.attempts.to_string()),
+            Cell::from(next.unwrap_or_else(|| "none: a dead letter".to_owned())),
+            Cell::from(&stuck.detail),
+        ]);
+    }
+    ui::show(&table);
+    if all.iter().any(|(_, stuck)| stuck.next_at.is_some()) {
+        ui::say(&format!(
+            "when the cause is mended, try it again now: {} inbox retry SERVICE --all",
+            ui::ballet()
+        ));
+    }
+}

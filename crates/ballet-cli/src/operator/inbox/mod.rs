@@ -1,0 +1,32 @@
+//! `ballet inbox`: what has come to the services and waits, and a retry now.
+
+mod list;
+mod retry;
+mod waiting;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the messages and calls to the outside that failed and are not done, with the last error
+    #[command(after_help = list::EXAMPLES)]
+    List(list::Args),
+    /// Try what waits for its next attempt again now
+    #[command(after_help = retry::EXAMPLES)]
+    Retry(retry::Args),
+    /// Say of each service how much waits, and since when
+    #[command(after_help = waiting::EXAMPLES)]
+    Waiting(waiting::Args),
+}
+
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+    match command {
+        Command::List(args) => list::run(&args, options).await,
+        Command::Retry(args) => retry::run(&args, options).await,
+        Command::Waiting(args) => waiting::run(&args, options).await,
+    }
+}

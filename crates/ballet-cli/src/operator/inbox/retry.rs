@@ -1,0 +1,136 @@
+//! `ballet inbox retry`: what waits for its next attempt is tried again now.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use ballet::core::topology::dead_queue;
+use ballet_amqp::{Broker, Lookup, Object};
+use ballet_ops::redrive::{DeadLetter, Note, RedriveOptions, Waiting};
+use ballet_store::operators::interventions::Act;
+use sqlx::Connection;
+use uuid::Uuid;
+
+use crate::base::exit::{Done, usage, with_advice};
+use crate::base::options::GlobalOptions;
+use crate::base::ui;
+use crate::operator::dlq::interrupt::stop_on_ctrl_c;
+use crate::operator::dlq::record::Record;
+use crate::operator::interventions::Notes;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet inbox retry payments --saga 0193f7a0-0001-7000-8000-000000000001
+  ballet inbox retry payments --all --dry-run     how many messages wait
+  ballet inbox retry payments --all --rate 100    all of them, 100 a second
+
+Messages go from the retry queues to the queue of the service, under their ids and with the counts of
+their attempts: the service handles each once, and one that fails again waits on as it would have.
+Calls to the outside are made again under the same keys; they are in the service's database
+(DATABASE_URL). It can be interrupted and repeated. The user of the broker is redrive or ops.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The service that tries again
+    #[arg(value_name = "SERVICE")]
+    service: String,
+    /// Only what belongs to this saga
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    saga: Vec<Uuid>,
+    /// Only the message or the call with this id
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    id: Vec<Uuid>,
+    /// All that waits
+    #[arg(long, help_heading = "Selection")]
+    all: bool,
+    /// Move at most this many messages per second [default: no limit]
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+    /// Say how many messages and calls are meant, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    record: Record,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    if args.saga.is_empty() && args.id.is_empty() && !args.all {
+        return Err(usage("say what to try again: --saga, --id, or --all"));
+    }
+    let Args { service, saga, id, .. } = args;
+    let waiting = Waiting { service: service.clone(), sagas: saga.clone(), messages: id.clone() };
+    let broker = options.broker()?;
+    check(service, &broker).await?;
+    if args.dry_run {
+        let count = waiting.count(&broker).await.map_err(with_advice)?;
+        ui::say(&format!("{} of {service} would be tried again now", messages(count)));
+        say_calls(&waiting, options, None).await?;
+        return Ok(Done::All);
+    }
+    let stop = stop_on_ctrl_c();
+    let progress = ui::Progress::endless(&format!("messages moved to {service}"));
+    let show = |done: u64| progress.show(done);
+    let note = args.record.note(options);
+    let notes = Notes::open(service, Act::Retried, note.clone(), options).await;
+    let each = |moved: &DeadLetter| notes.add(moved);
+    let hurry = args.record.redrive_options(options, stop, &show, &each);
+    let hurry = RedriveOptions { rate: args.rate.map(NonZeroU32::get), ..hurry };
+    let summary = waiting.hurry(&broker, &hurry).await;
+    drop(progress);
+    notes.close().await;
+    let summary = summary.map_err(with_advice)?;
+    ui::say(&format!("{} of {service} tried again now", messages(summary.removed)));
+    for (id, why) in &summary.failures {
+        ui::say(&format!("{} {id} waits on: {why}", ui::bad("note:")));
+    }
+    if summary.stopped {
+        ui::say("stopped before the end; nothing is lost, and the same command continues");
+        return Ok(Done::Partly);
+    }
+    say_calls(&waiting, options, Some(&note)).await?;
+    Ok(if summary.failed > 0 { Done::Partly } else { Done::All })
+}
+
+/// A name that is wrong finds nothing, too. The user `redrive` may see only the queue of dead letters.
+async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
+    let session = broker.connect("ballet inbox").await;
+    let session = session.map_err(|error| with_advice(error.into()))?;
+    let queue = dead_queue(service);
+    let found = session.find(&Object::Queue(queue.clone())).await;
+    let vhost = session.peer().vhost.clone();
+    session.close().await;
+    match found {
+        Ok(Lookup::Found(_) | Lookup::Hidden(_)) => Ok(()),
+        Ok(Lookup::Absent) => Err(usage(format!(
+            "vhost `{vhost}` has no queue `{queue}`: give the name of a service"
+        ))),
+        Err(error) => Err(with_advice(error.into())),
+    }
+}
+
+/// Makes the calls to the outside due. Without a note it only counts them.
+async fn say_calls(waiting: &Waiting, options: &GlobalOptions, note: Option<&Note>) -> Result<()> {
+    let service = &waiting.service;
+    let Some(mut db) = options.connect(service).await? else {
+        ui::say("calls to the outside are in the service's database: set DATABASE_URL for them");
+        return Ok(());
+    };
+    let (count, happens) = match note {
+        None => (waiting.count_calls(&mut db).await, "would be made again now"),
+        Some(note) => (waiting.hurry_calls(&mut db, note).await, "made again within seconds"),
+    };
+    let count = count.with_context(|| format!("the database of {service}"))?;
+    db.close().await.ok();
+    if count > 0 {
+        let calls = if count == 1 { "1 call" } else { &format!("{} calls", ui::grouped(count)) };
+        ui::say(&format!("{calls} of {service} to the outside {happens}"));
+    }
+    Ok(())
+}
+
+fn messages(count: u64) -> String {
+    match count {
+        1 => "1 message".to_owned(),
+        count => format!("{} messages", ui::grouped(count)),
+    }
+}

@@ -1,0 +1,40 @@
+//! The notes of what a person does to single messages, in the database of their service, with what the command says
+//! about them. `sagas show` reads them.
+
+use ballet_ops::redrive::{self, DeadLetter, Note};
+use ballet_store::operators::interventions::Act;
+
+use crate::base::options::GlobalOptions;
+use crate::base::ui;
+
+/// Writes notes while the work goes on.
+pub(crate) struct Notes {
+    service: String,
+    notes: redrive::Notes,
+}
+
+impl Notes {
+    /// Opens the database of the service, if its URL is given.
+    pub(crate) async fn open(service: &str, act: Act, note: Note, options: &GlobalOptions) -> Self {
+        let opened = options.connect(service).await.map_err(|error| format!("{error:#}"));
+        let opened = opened.and_then(|db| db.ok_or_else(|| "set DATABASE_URL".to_owned()));
+        Self { service: service.to_owned(), notes: redrive::Notes::open(opened, act, note) }
+    }
+
+    /// Notes a message.
+    pub(crate) fn add(&self, message: &DeadLetter) {
+        self.notes.add(message);
+    }
+
+    /// Waits for the last note. What could not be written is said, and nothing else is done for it: the
+    /// messages have been dealt with, and the journal says by whom.
+    pub(crate) async fn close(self) {
+        let Err(why) = self.notes.close().await else { return };
+        ui::say(&format!(
+            "{} who did it is in the journal (ballet tap), and not in the database of {}, so `sagas show` \
+             does not say it: {why}",
+            ui::bad("note:"),
+            self.service
+        ));
+    }
+}

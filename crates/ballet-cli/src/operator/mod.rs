@@ -1,0 +1,17 @@
+//! Subcommands for who runs a system: they read its broker and databases, and repair.
+
+pub(crate) mod audit;
+pub(crate) mod console;
+pub(crate) mod copies;
+pub(crate) mod coverage;
+pub(crate) mod dead_letters;
+pub(crate) mod dlq;
+pub(crate) mod doctor;
+pub(crate) mod inbox;
+pub(crate) mod interventions;
+pub(crate) mod lost;
+pub(crate) mod outbox;
+pub(crate) mod restore;
+pub(crate) mod sagas;
+pub(crate) mod telemetry;
+pub(crate) mod topology;

@@ -1,0 +1,236 @@
+//! `ballet outbox`: what is not published yet; events that a service could not publish are listed, put
+//! back, or deleted.
+
+mod waiting;
+
+use anyhow::{Context as _, Result, bail};
+use ballet_store::dead_events::{self, DeadEvent, Filter};
+use ballet_store::operators::interventions::Act;
+use ballet_terminal::{Cell, Table, ask, is_interactive};
+use clap::Subcommand;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::base::exit::{Done, usage, without_databases};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::services_or_all;
+use crate::base::ui::{self, Output};
+use crate::operator::dlq::record::Record;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the events that could not be published, with the reason
+    List(List),
+    /// Publish them again, under the same message ids
+    Retry(Change),
+    /// Delete them: they are never published
+    Forget(Change),
+    /// Say of each service what is not published yet, since when, and why
+    #[command(after_help = waiting::EXAMPLES)]
+    Waiting(waiting::Args),
+}
+
+#[derive(Debug, clap::Args)]
+struct Selection {
+    /// Only this service [default: all known services]
+    #[arg(long, value_name = "NAME", help_heading = "Selection")]
+    service: Vec<String>,
+    /// Only the event with this message id
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    id: Vec<Uuid>,
+    /// Only events of this saga
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    saga: Vec<Uuid>,
+    /// Only events of this type
+    #[arg(long, value_name = "TYPE", help_heading = "Selection")]
+    event: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    selection: Selection,
+    /// Show at most this many of a service, the oldest
+    #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
+    limit: u32,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Change {
+    #[command(flatten)]
+    selection: Selection,
+    /// All events
+    #[arg(long, help_heading = "Selection")]
+    all: bool,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    yes: bool,
+    /// Say how many events are meant, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    record: Record,
+}
+
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+    match command {
+        Command::List(args) => list(&args, options).await,
+        Command::Retry(args) => change(&args, options, Way::Retry).await,
+        Command::Forget(args) => change(&args, options, Way::Forget).await,
+        Command::Waiting(args) => waiting::run(&args, options).await,
+    }
+}
+
+/// What is done with the events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Retry,
+    Forget,
+}
+
+impl Selection {
+    fn filter(&self) -> Filter {
+        let Self { id, saga, event, .. } = self;
+        Filter { messages: id.clone(), sagas: saga.clone(), events: event.clone() }
+    }
+
+    /// Connects to the databases of the services.
+    async fn databases(&self, options: &GlobalOptions) -> Result<Vec<(String, PgConnection)>> {
+        let mut databases = Vec::new();
+        for service in services_or_all(&self.service) {
+            let Some(db) = options.connect(&service).await? else {
+                return Err(without_databases("the outbox is in the services' databases"));
+            };
+            databases.push((service, db));
+        }
+        Ok(databases)
+    }
+}
+
+async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
+    let filter = args.selection.filter();
+    let (mut all, mut whole) = (Vec::new(), 0);
+    for (service, mut db) in args.selection.databases(options).await? {
+        let listed = async {
+            whole += dead_events::count(&mut db, &filter).await?;
+            let events = dead_events::list(&mut db, &filter, args.limit.max(1)).await?;
+            db.close().await?;
+            Ok::<_, sqlx::Error>(events)
+        };
+        let events = listed.await.with_context(|| format!("the database of {service}"))?;
+        all.extend(events.into_iter().map(|event| (service.clone(), event)));
+    }
+    if options.output != Output::Table {
+        ui::print_json(options.output, all.iter().map(as_json).collect());
+        return Ok(Done::All);
+    }
+    if all.is_empty() {
+        ui::print("every event could be published");
+        return Ok(Done::All);
+    }
+    let now = options.clock.now();
+    let id = |id: Option<Uuid>| Cell::from(id.map(|id| id.to_string()));
+    let mut table = Table::new(["age", "service", "event", "id", "saga", "reason"]);
+    for (service, event) in &all {
+        table.row([
+            Cell::from(ui::ago(Some(event.created_at), now)),
+            Cell::from(service),
+            Cell::from(event.event_type.as_ref()),
+            id(event.message_id),
+            id(event.saga_id),
+            Cell::from(&event.reason),
+        ]);
+    }
+    ui::show(&table);
+    if usize::try_from(whole).is_ok_and(|whole| whole > all.len()) {
+        ui::say(&format!("{} of {whole} are shown; --limit shows more", all.len()));
+    }
+    ui::say(&format!(
+        "when the cause is mended, publish them again: {} outbox retry --all",
+        ui::ballet()
+    ));
+    Ok(Done::All)
+}
+
+fn as_json((service, event): &(String, DeadEvent)) -> Value {
+    json!({
+        "service": service, "event": event.event_type, "message_id": event.message_id,
+        "saga": event.saga_id, "created_at": event.created_at.to_string(),
+        "reason": event.reason, "body": event.body,
+    })
+}
+
+async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done> {
+    let filter = args.selection.filter();
+    if filter == Filter::default() && !args.all {
+        return Err(usage("say which events: --id, --saga, --event, or --all"));
+    }
+    let mut databases = args.selection.databases(options).await?;
+    let (mut whole, mut counts) = (0, Vec::new());
+    for (service, db) in &mut databases {
+        let count = dead_events::count(db, &filter).await;
+        let count = count.with_context(|| format!("the database of {service}"))?;
+        whole += count;
+        counts.push(count.unsigned_abs());
+        if count > 0 {
+            ui::print(&format!("{service}: {}", events(count)));
+        }
+    }
+    if whole == 0 {
+        ui::print("no events match");
+        return Ok(Done::All);
+    }
+    if args.dry_run {
+        ui::say("nothing was changed");
+        return Ok(Done::All);
+    }
+    let mut record = args.record.clone();
+    if way == Way::Forget {
+        confirm(args, whole)?;
+        record = record.asked("Why are they deleted?", args.yes);
+    }
+    let note = record.note(options);
+    for ((service, mut db), count) in databases.into_iter().zip(counts) {
+        let changed = match way {
+            Way::Retry => {
+                let progress = ui::Progress::new("events put back", count);
+                let by = note.of(Act::Retried);
+                dead_events::retry(&mut db, &filter, by, |put| progress.show(put)).await
+            }
+            Way::Forget => dead_events::forget(&mut db, &filter, note.of(Act::Discarded)).await,
+        };
+        let changed = changed.with_context(|| format!("the database of {service}"))?;
+        let changed = i64::try_from(changed).unwrap_or(i64::MAX);
+        match way {
+            _ if changed == 0 => {}
+            Way::Retry => ui::say(&format!(
+                "{} put back into the outbox of {service}, which publishes within seconds",
+                events(changed)
+            )),
+            Way::Forget => ui::say(&format!("{} of {service} deleted", events(changed))),
+        }
+        db.close().await?;
+    }
+    Ok(Done::All)
+}
+
+fn events(number: i64) -> String {
+    ui::events(number.unsigned_abs())
+}
+
+/// Asks the user to confirm, unless `--yes` is given.
+fn confirm(args: &Change, whole: i64) -> Result<()> {
+    if args.yes {
+        return Ok(());
+    }
+    if !is_interactive() {
+        return Err(usage(
+            "there is no terminal to ask on: give --yes to delete without confirmation",
+        ));
+    }
+    if ask(&format!("Delete {} for good? Type `forget`:", events(whole)))? != "forget" {
+        bail!("nothing was deleted");
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! `ballet sagas list`: all sagas, open and ended, those that began last first.
+
+use anyhow::Result;
+use ballet_ops::sagas::{self, ListedSaga, ListedSagas, Standing, Wanted};
+use ballet_terminal::{Cell, Table};
+use clap::ValueEnum;
+use console::Style;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+use crate::base::systems::{services, systems};
+use crate::base::ui::{self, Output};
+use crate::operator::sagas::named::Named;
+use crate::operator::sagas::versions;
+use crate::operator::sagas::waits::{self, warn_of};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet sagas list
+  ballet sagas list --state open
+  ballet sagas list customer=0193f7a0-0001-7000-8000-000000000001
+  ballet sagas list product=mug --state aborted
+  ballet sagas list --with somebody@example.org
+
+The keys are those of the contracts: ballet catalog EVENT shows which field is which key.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only this saga, or those that have a business key with this value: `order=ABC`
+    #[arg(value_name = "ID|KEY=VALUE")]
+    saga: Option<Named>,
+    /// Only sagas in whose events a value is this text or number: the id of an order, an email address.
+    /// Events that services publish are searched, and not the one with which a saga begins
+    #[arg(long, value_name = "VALUE")]
+    with: Option<String>,
+    /// Only sagas that stand so
+    #[arg(long, value_name = "STATE")]
+    state: Option<State>,
+    /// Only sagas that come after this one in the list
+    #[arg(long, value_name = "ID")]
+    after: Option<Uuid>,
+    /// Show at most this many sagas
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    limit: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum State {
+    /// A service has something to do for it
+    Open,
+    /// Nothing is left to do
+    Completed,
+    /// It was aborted, and is undone
+    Aborted,
+}
+
+impl State {
+    const fn of(standing: Standing) -> Self {
+        match standing {
+            Standing::Open => Self::Open,
+            Standing::Completed => Self::Completed,
+            Standing::Aborted => Self::Aborted,
+        }
+    }
+
+    const fn standing(self) -> Standing {
+        match self {
+            Self::Open => Standing::Open,
+            Self::Completed => Standing::Completed,
+            Self::Aborted => Standing::Aborted,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Completed => "completed",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let databases = options.databases(&services())?;
+    let mut done = Done::All;
+    let mut sagas = None;
+    if let Some(named) = &args.saga {
+        let found = named.all(options).await?;
+        if found.is_partial {
+            done = Done::Partly;
+        }
+        sagas = Some(found.sagas);
+    }
+    let wanted = Wanted {
+        sagas,
+        value: args.with.clone(),
+        standing: args.state.map(State::standing),
+        after: args.after,
+        limit: args.limit.max(1),
+    };
+    for system in systems() {
+        let ListedSagas { sagas, has_more, away } = sagas::list(&system, &databases, &wanted).await;
+        show(&sagas, options);
+        if let (true, Some(last)) = (has_more, sagas.last()) {
+            ui::say(&format!("there are more: --after {}", last.saga));
+        }
+        warn_of(&away);
+        if !away.is_empty() {
+            done = Done::Partly;
+        }
+    }
+    Ok(done)
+}
+
+fn show(sagas: &[ListedSaga], options: &GlobalOptions) {
+    if options.output != Output::Table {
+        ui::print_json(options.output, sagas.iter().map(as_json).collect());
+        return;
+    }
+    if sagas.is_empty() {
+        ui::print("there is no such saga");
+        return;
+    }
+    let now = options.clock.now();
+    let mut table = Table::new(["saga", "age", "state", "last event", "waits for"]);
+    for saga in sagas {
+        table.row(cells(saga, now));
+    }
+    ui::show(&table);
+}
+
+fn cells(saga: &ListedSaga, now: Timestamp) -> [Cell; 5] {
+    let state = State::of(saga.standing);
+    let style = match state {
+        State::Open => Style::new().yellow(),
+        State::Completed => Style::new().green(),
+        State::Aborted => Style::new(),
+    };
+    let waits = saga.waits.first().map(|wait| format!("{}: {}", wait.service, wait.what));
+    [
+        Cell::from(saga.saga.to_string()),
+        Cell::from(ui::ago(Some(saga.began), now)),
+        Cell::from(format!("{}{}", state.word(), versions::words(&saga.versions))).styled(style),
+        Cell::from(saga.last.as_ref().map(|(event, _)| event)),
+        Cell::from(waits),
+    ]
+}
+
+fn as_json(saga: &ListedSaga) -> Value {
+    json!({
+        "saga": saga.saga, "began": saga.began.to_string(), "state": State::of(saga.standing).word(),
+        "last_event": saga.last.as_ref().map(|(event, _)| event),
+        "last_at": saga.last.as_ref().map(|(_, at)| at.to_string()),
+        "versions": versions::json(&saga.versions),
+        "waits": saga.waits.iter().map(waits::json).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,61 @@
+//! `ballet sagas`: shows what a saga has done and waits for, lists them, and marks what a person has solved.
+
+mod dead;
+mod list;
+mod named;
+mod noted;
+mod open;
+mod show;
+mod silent;
+mod solved;
+mod stop;
+mod stuck;
+mod versions;
+mod waiting;
+mod waits;
+mod watch;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List sagas, open and ended, those that began last first; find one by a key or by a value
+    #[command(after_help = list::EXAMPLES)]
+    List(list::Args),
+    /// Show what has happened in one saga, and what it waits for since when
+    #[command(after_help = show::EXAMPLES)]
+    Show(show::Args),
+    /// Follow one saga until nothing is left to do for it
+    #[command(after_help = watch::EXAMPLES)]
+    Watch(watch::Args),
+    /// List the sagas that are not finished in every service, with what they wait for
+    Open(open::Args),
+    /// Say that a person has compensated a step outside of the system, where the service cannot
+    #[command(after_help = solved::EXAMPLES)]
+    Solved(solved::Args),
+    /// Have a saga aborted by its owner, before its deadline
+    #[command(after_help = stop::EXAMPLES)]
+    Stop(stop::Args),
+    /// List the sagas that wait because something failed, with the reason and the next attempt
+    #[command(after_help = stuck::EXAMPLES)]
+    Stuck(stuck::Args),
+    /// List the versions of each saga, with how many of its sagas are open: one that has none can be removed
+    Versions,
+}
+
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+    match command {
+        Command::List(args) => list::run(&args, options).await,
+        Command::Show(args) => show::run(&args, options).await,
+        Command::Watch(args) => watch::run(&args, options).await,
+        Command::Open(args) => open::run(&args, options).await,
+        Command::Solved(args) => solved::run(&args, options).await,
+        Command::Stop(args) => stop::run(&args, options).await,
+        Command::Stuck(args) => stuck::run(&args, options).await,
+        Command::Versions => versions::run(options).await,
+    }
+}

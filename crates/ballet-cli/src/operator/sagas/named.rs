@@ -1,0 +1,259 @@
+//! A saga as it is named on the command line: by its id or the end of it, or by a business key that services
+//! declare.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use anyhow::{Result, bail};
+use ballet::core::topology::TAP;
+use ballet::core::{EventType, Key, Role};
+use ballet_console::index::{Found as InIndex, Index};
+use ballet_ops::sagas::{KeyIs, KeyedSagas, ending, keyed};
+use ballet_stream::{Filter, Start};
+use uuid::Uuid;
+
+use crate::base::exit::usage;
+use crate::base::options::GlobalOptions;
+use crate::base::systems::{contracts, services};
+use crate::base::ui;
+use crate::operator::sagas::waits::warn_of;
+use crate::tester::stream::feed::{Feed, Stopped};
+use crate::tester::stream::selection::Range;
+
+/// The database with the console's index, beside those of the services.
+const INDEX: &str = "console";
+/// The most ids that an error names.
+const MOST: usize = 10;
+
+/// The fewest digits of an id that name a saga: as many as are shown where room is short.
+const SHORT: usize = 8;
+
+/// A saga's id, the last digits of one, or `KEY=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Named {
+    Id(Uuid),
+    End(String),
+    Key { name: String, value: String },
+}
+
+impl FromStr for Named {
+    type Err = String;
+
+    fn from_str(given: &str) -> Result<Self, String> {
+        if let Ok(id) = Uuid::try_parse(given) {
+            return Ok(Self::Id(id));
+        }
+        let is_digit = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+        if (SHORT..36).contains(&given.len()) && given.bytes().all(is_digit) {
+            return Ok(Self::End(given.to_lowercase()));
+        }
+        match given.split_once('=') {
+            Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+                Ok(Self::Key { name: name.to_owned(), value: value.to_owned() })
+            }
+            _ => Err(
+                "expected a saga's id, the last eight digits of it or more, or KEY=VALUE such as \
+                      order=ABC"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// The sagas that are named so.
+pub(super) struct Found {
+    pub(super) sagas: BTreeSet<Uuid>,
+    /// Whether something that could name more could not be read. It was said.
+    pub(super) is_partial: bool,
+}
+
+impl Named {
+    /// The one saga that is named so.
+    pub(super) async fn one(&self, options: &GlobalOptions) -> Result<Uuid> {
+        let Found { sagas, is_partial } = self.all(options).await?;
+        let mut last_first = sagas.iter().rev();
+        let (first, second) = (last_first.next(), last_first.next());
+        match (first, second) {
+            (Some(saga), None) => Ok(*saga),
+            (None, _) if is_partial => bail!("no saga was found by {self} in what could be read"),
+            (None, _) => Err(usage(match self {
+                Self::Id(_) | Self::End(_) => format!("no ledger and no journal has a saga {self}"),
+                Self::Key { .. } => {
+                    format!("no saga has {self} in an event that a ledger or the journal still has")
+                }
+            })),
+            (Some(_), Some(_)) => {
+                let mut ids: Vec<String> =
+                    sagas.iter().rev().take(MOST).map(ToString::to_string).collect();
+                if sagas.len() > MOST {
+                    ids.push("...".to_owned());
+                }
+                let have = if matches!(self, Self::End(_)) { "end with" } else { "have" };
+                Err(usage(format!(
+                    "{} sagas {have} {self}: name one by its id; `{} sagas list {self}` shows them:\n  {}",
+                    ui::grouped(sagas.len() as u64),
+                    ui::ballet(),
+                    ids.join("\n  ")
+                )))
+            }
+        }
+    }
+
+    /// All sagas that are named so.
+    pub(super) async fn all(&self, options: &GlobalOptions) -> Result<Found> {
+        let (name, value) = match self {
+            Self::Id(id) => {
+                return Ok(Found { sagas: BTreeSet::from([*id]), is_partial: false });
+            }
+            Self::End(digits) => {
+                if let Some(sagas) = self.in_index(options).await {
+                    return Ok(Found { sagas, is_partial: false });
+                }
+                let KeyedSagas { mut sagas, away } =
+                    ending(&options.databases(&services())?, digits).await;
+                warn_of(&away);
+                let mut is_partial = !away.is_empty();
+                if sagas.is_empty() {
+                    let filter = Filter { sagas: vec![digits.clone()], ..Filter::default() };
+                    is_partial |= add_of_journal(&mut sagas, filter, None, options).await;
+                }
+                return Ok(Found { sagas, is_partial });
+            }
+            Self::Key { name, value } => (name, value),
+        };
+        let key = KeyIs { fields: fields(name)?, value: value.clone() };
+        if let Some(sagas) = self.in_index(options).await {
+            return Ok(Found { sagas, is_partial: false });
+        }
+        let databases = options.databases(&services())?;
+        let KeyedSagas { mut sagas, away } = keyed(&databases, &key).await;
+        warn_of(&away);
+        let mut is_partial = !away.is_empty();
+        // No ledger has the event with which a saga begins, nor what services without a ledger of ours
+        // publish.
+        let begins = key.fields.iter().any(|(event, _)| event.role() == Role::StartsSaga);
+        if begins || sagas.is_empty() {
+            let names: BTreeSet<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
+            // The name of an event is a pattern without wildcards.
+            let types = names.into_iter().filter_map(|name| name.parse().ok()).collect();
+            let filter = Filter { types, ..Filter::default() };
+            is_partial |= add_of_journal(&mut sagas, filter, Some(&key), options).await;
+        }
+        Ok(Found { sagas, is_partial })
+    }
+}
+
+impl Named {
+    /// What the console's index has, if a console follows the journal, and it has any. Otherwise the ledgers and the
+    /// journal are searched, which may have what is too old for the index.
+    async fn in_index(&self, options: &GlobalOptions) -> Option<BTreeSet<Uuid>> {
+        let database = options.database(INDEX).ok().flatten()?;
+        let mut index = match Index::open(&database, &options.broker_as(TAP).ok()?).await {
+            InIndex::Index(index) => index,
+            InIndex::Behind => {
+                ui::say("the console's index is behind the journal, so the ledgers are searched");
+                return None;
+            }
+            InIndex::None => return None,
+        };
+        let found = match self {
+            Self::Id(_) => return None,
+            Self::End(digits) => index.ending(digits).await,
+            Self::Key { name, value } => index.keyed(name, value).await,
+        };
+        let sagas = found.ok().filter(|sagas| !sagas.is_empty())?;
+        ui::say("found in the console's index, which has what it has read of the journal");
+        Some(sagas)
+    }
+}
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::End(digits) => f.write_str(digits),
+            Self::Key { name, value } => write!(f, "{name}={value}"),
+        }
+    }
+}
+
+/// The fields that are this key.
+fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
+    let all = contracts()?.keys();
+    let fields: Vec<_> = all.iter().filter(|(_, key)| key.name() == name).copied().collect();
+    if !fields.is_empty() {
+        return Ok(fields);
+    }
+    let names: BTreeSet<&str> = all.iter().map(|(_, key)| key.name()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    Err(usage(match &names[..] {
+        [] => format!("no contract declares a business key, so {name} is none"),
+        names => format!("no contract declares the key {name}; there is {}", names.join(", ")),
+    }))
+}
+
+/// Adds the sagas of the events of the journal, those that have the key. Returns whether it could not be read, which
+/// was said.
+async fn add_of_journal(
+    sagas: &mut BTreeSet<Uuid>,
+    filter: Filter,
+    key: Option<&KeyIs>,
+    options: &GlobalOptions,
+) -> bool {
+    match of_journal(filter, key, options).await {
+        Ok(found) => {
+            sagas.extend(found);
+            false
+        }
+        Err(error) => {
+            ui::say(&format!("{} the journal is not read: {error:#}", ui::bad("note:")));
+            true
+        }
+    }
+}
+
+async fn of_journal(
+    filter: Filter,
+    key: Option<&KeyIs>,
+    options: &GlobalOptions,
+) -> Result<BTreeSet<Uuid>> {
+    let range = Range::until_the_end();
+    let mut feed = Feed::open(options.broker_as(TAP)?, Start::First, filter, &range).await?;
+    let mut sagas = BTreeSet::new();
+    let ended = loop {
+        match feed.next().await? {
+            Ok(record) if record.is_dead_letter() => {}
+            Ok(record) => {
+                if key.is_none_or(|key| key.is_in(record.event_type(), &record.body)) {
+                    sagas.extend(record.saga().and_then(|saga| Uuid::try_parse(saga).ok()));
+                }
+            }
+            Err(ended) => break ended,
+        }
+    };
+    feed.close().await;
+    if ended == Stopped::Interrupted {
+        bail!("it was stopped");
+    }
+    Ok(sagas)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saga_is_named_by_its_id_or_by_a_key() {
+        let id = "0193f7a0-0001-7000-8000-00000000000a";
+        assert_eq!(id.parse(), Ok(Named::Id(id.parse().expect("a UUID"))));
+        let key =
+            |name: &str, value: &str| Named::Key { name: name.to_owned(), value: value.to_owned() };
+        assert_eq!("order=A=B".parse(), Ok(key("order", "A=B")));
+        for end in ["0000000A", &id[1..]] {
+            assert_eq!(end.parse(), Ok(Named::End(end.to_lowercase())));
+        }
+        for wrong in ["", "order", "order=", "=A", "000000a", "0000000g"] {
+            assert!(wrong.parse::<Named>().is_err(), "{wrong:?} was taken");
+        }
+    }
+}

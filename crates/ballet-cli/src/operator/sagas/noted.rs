@@ -1,0 +1,119 @@
+//! What a service's own tables say of its sagas that are stuck.
+
+use std::collections::HashSet;
+
+use anyhow::{Context as _, Result};
+use ballet::MessageId;
+use ballet_store::dead_events::{self, DeadEvent, Filter};
+use ballet_store::inbox::stuck::{self, Stuck as Noted, What};
+use ballet_store::process::{Alive, alive};
+use ballet_store::waiting;
+use sqlx::Connection;
+
+use crate::base::options::GlobalOptions;
+use crate::operator::lost::published;
+use crate::operator::sagas::waiting::{UNPUBLISHABLE, Waiting};
+
+/// The most entries that are read of one service.
+const MOST: u32 = 100_000;
+
+/// What waits in one service, from its database.
+#[derive(Debug, Default)]
+pub(super) struct OfService {
+    /// Whether no process of it is alive.
+    pub(super) is_silent: bool,
+    pub(super) waiting: Vec<Waiting>,
+    /// The messages concerned.
+    pub(super) messages: HashSet<MessageId>,
+    /// Whether the broker has not taken some of its dead letters yet.
+    pub(super) has_unsent: bool,
+    /// The further events that it could not publish: those that no saga waits for, and those beyond
+    /// the limit.
+    pub(super) more_unpublished: usize,
+}
+
+/// What waits in one service, if its database is known. At most `limit` of the events that it could not
+/// publish: they come with their bodies.
+pub(super) async fn noted(
+    service: &str,
+    options: &GlobalOptions,
+    limit: usize,
+) -> Result<Option<OfService>> {
+    let Some(mut db) = options.connect(service).await? else { return Ok(None) };
+    let limit = u32::try_from(limit).unwrap_or(MOST);
+    let read = async {
+        let is_silent = alive(&mut db).await? != Alive::Yes;
+        let stuck = stuck::list(&mut db, MOST).await?;
+        let unpublished = dead_events::list(&mut db, &Filter::default(), limit).await?;
+        let whole = dead_events::count(&mut db, &Filter::default()).await?;
+        let has_unsent = waiting::outbox(&mut db).await?.copies.count > 0;
+        db.close().await?;
+        let noted = in_sagas(service, stuck, unpublished, whole);
+        Ok::<_, sqlx::Error>(OfService { is_silent, has_unsent, ..noted })
+    };
+    Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
+}
+
+/// What of it belongs to sagas.
+fn in_sagas(
+    service: &str,
+    stuck: Vec<Noted>,
+    unpublished: Vec<DeadEvent>,
+    whole: i64,
+) -> OfService {
+    let mut noted = OfService::default();
+    for stuck in stuck {
+        let (at, is_deadline) = (published(&stuck), stuck.is_deadline());
+        let Noted {
+            saga_id,
+            what,
+            handler,
+            reason,
+            detail,
+            attempts,
+            since,
+            next_at,
+            sent_back_at,
+        } = stuck;
+        let (what, published) = match what {
+            What::Message { message_id, event_type } => {
+                noted.messages.insert(message_id);
+                (event_type, Some((message_id, at)).filter(|_| !is_deadline))
+            }
+            What::Call { undo: false, .. } => ("a call".to_owned(), None),
+            What::Call { undo: true, .. } => ("an undo's call".to_owned(), None),
+        };
+        let Some(saga) = saga_id else { continue };
+        noted.waiting.push(Waiting {
+            saga: saga.to_string(),
+            service: service.to_owned(),
+            step: Some(handler),
+            what: Some(what),
+            since: Some(since),
+            next_at,
+            sent_back_at,
+            reason,
+            detail: Some(detail),
+            attempts: u64::from(attempts),
+            published,
+            is_lost: false,
+            is_deadline,
+        });
+    }
+    let mut listed = 0;
+    for DeadEvent { saga_id, event_type, created_at, reason, .. } in unpublished {
+        let Some(saga) = saga_id else { continue };
+        listed += 1;
+        noted.waiting.push(Waiting {
+            saga: saga.to_string(),
+            service: service.to_owned(),
+            what: event_type,
+            since: Some(created_at),
+            reason: UNPUBLISHABLE.to_owned(),
+            detail: Some(reason),
+            ..Waiting::default()
+        });
+    }
+    noted.more_unpublished = usize::try_from(whole).unwrap_or_default().saturating_sub(listed);
+    noted
+}

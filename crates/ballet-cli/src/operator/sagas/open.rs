@@ -1,0 +1,80 @@
+//! `ballet sagas open`: the sagas that are not finished.
+
+use anyhow::Result;
+use ballet_ops::sagas::{self, OpenSaga, OpenSagas};
+use ballet_terminal::{Cell, Table};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+use crate::base::systems::{services, systems};
+use crate::base::ui::{self, Output, age};
+use crate::operator::sagas::versions;
+use crate::operator::sagas::waits::{self, warn_of};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only those that began longer ago than this: `90s`, `30min`, `2h`, `7d`
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    older_than: Option<SignedDuration>,
+    /// Only those that wait for this service
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// Show at most this many sagas, those that began first
+    #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
+    limit: usize,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let databases = options.databases(&services())?;
+    let mut found = OpenSagas::default();
+    for system in systems() {
+        let older_than = args.older_than.unwrap_or_default();
+        let OpenSagas { sagas, away } = sagas::open(&system, &databases, older_than).await;
+        found.sagas.extend(sagas);
+        found.away.extend(away);
+    }
+    let OpenSagas { mut sagas, away } = found;
+    if !args.service.is_empty() {
+        for saga in &mut sagas {
+            saga.waits.retain(|wait| args.service.contains(&wait.service));
+        }
+        sagas.retain(|saga| !saga.waits.is_empty());
+    }
+    let whole = sagas.len();
+    sagas.truncate(args.limit.max(1));
+    show(&sagas, options);
+    if whole > sagas.len() {
+        let whole = ui::grouped(whole as u64);
+        ui::say(&format!("{} of {whole} sagas are shown; --limit shows more", sagas.len()));
+    }
+    warn_of(&away);
+    Ok(if away.is_empty() { Done::All } else { Done::Partly })
+}
+
+fn show(sagas: &[OpenSaga], options: &GlobalOptions) {
+    if options.output != Output::Table {
+        let row = |OpenSaga { saga, began, versions, waits }: &OpenSaga| {
+            let waits: Vec<_> = waits.iter().map(waits::json).collect();
+            let versions = versions::json(versions);
+            json!({ "saga": saga, "began": began.to_string(), "versions": versions, "waits": waits })
+        };
+        ui::print_json(options.output, sagas.iter().map(row).collect());
+        return;
+    }
+    if sagas.is_empty() {
+        ui::print("no saga is open");
+        return;
+    }
+    let now = options.clock.now();
+    let mut table = Table::new(["saga", "age"].into_iter().chain(waits::HEADER));
+    for OpenSaga { saga, began, waits, .. } in sagas {
+        for wait in waits {
+            let saga = [Cell::from(saga.to_string()), Cell::from(ui::ago(Some(*began), now))];
+            table.row(saga.into_iter().chain(waits::cells(wait, now)));
+        }
+    }
+    ui::show(&table);
+    ui::say(&format!("show one with all that happened: {} sagas show <saga>", ui::ballet()));
+}

@@ -1,0 +1,240 @@
+//! `ballet sagas show`: one saga as swim lanes, and what it waits for.
+
+use anyhow::Result;
+use ballet::core::{Graph, id};
+use ballet_ops::redrive::DeadLetter;
+use ballet_ops::sagas::{self, Happened, Shown, Wait};
+use ballet_store::operators::interventions::{Act, Intervention};
+use ballet_store::operators::solved::Note;
+use ballet_store::operators::stopped::Stopped;
+use ballet_terminal::lanes::{self, Happened as Event};
+use ballet_terminal::{Table, columns};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::base::exit::{Done, usage};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::{services, systems};
+use crate::base::ui::{self, Output};
+use crate::operator::dead_letters;
+use crate::operator::sagas::named::Named;
+use crate::operator::sagas::versions;
+use crate::operator::sagas::waits::{self, warn_of};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet sagas show 0193f7a0-0001-7000-8000-000000000001
+  ballet sagas show order=0193f7a0-0001-7000-8000-000000000001
+  ballet sagas show tracking=TRACK-17
+
+The keys are those of the contracts: ballet catalog EVENT shows which field is which key.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The saga's id, which is the correlation id of its events, or a business key that it has:
+    /// `order=ABC`
+    #[arg(value_name = "ID|KEY=VALUE")]
+    saga: Named,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let saga = args.saga.one(options).await?;
+    let mut done = Done::All;
+    let dead_letters = match dead_letters(saga, options).await {
+        Ok(dead_letters) => dead_letters,
+        Err(error) => {
+            ui::say(&format!("{} dead letters are not shown: {error:#}", ui::bad("note:")));
+            done = Done::Partly;
+            Vec::new()
+        }
+    };
+    let mut is_known = false;
+    for (graph, mut shown) in look(saga, options).await? {
+        add(&mut shown, &dead_letters);
+        warn_of(&shown.away);
+        if !shown.away.is_empty() {
+            done = Done::Partly;
+        }
+        if is_known_to(&shown) {
+            is_known = true;
+            show(saga, &shown, &graph, options);
+        }
+    }
+    if !is_known && done == Done::All {
+        return Err(usage(format!(
+            "no service has recorded anything of saga {saga}. If it is new, its first event may still \
+             wait in a queue; is the id right?"
+        )));
+    }
+    Ok(done)
+}
+
+/// What the services of each system have recorded of the saga.
+pub(super) async fn look(saga: Uuid, options: &GlobalOptions) -> Result<Vec<(Graph, Shown)>> {
+    let databases = options.databases(&services())?;
+    let mut found = Vec::new();
+    for system in systems() {
+        let shown = sagas::show(&system, &databases, saga).await;
+        found.push((Graph::new(system), shown));
+    }
+    Ok(found)
+}
+
+/// Whether a service has recorded something of the saga.
+pub(super) const fn is_known_to(shown: &Shown) -> bool {
+    !shown.events.is_empty() || !shown.waits.is_empty()
+}
+
+/// The dead letters of the saga.
+async fn dead_letters(saga: Uuid, options: &GlobalOptions) -> Result<Vec<DeadLetter>> {
+    let saga = saga.to_string();
+    let mut found = Vec::new();
+    for queue in dead_letters::open(options, &[]).await? {
+        queue.warn_of_readers();
+        if queue.status.dead_letters > 0 {
+            let add = |dead_letter: DeadLetter| {
+                let is_first = dead_letter.saga.is_none() && dead_letter.id.to_string() == saga;
+                if is_first || dead_letter.saga.as_ref() == Some(&saga) {
+                    found.push(dead_letter);
+                }
+            };
+            queue.browse(add).await?;
+        }
+    }
+    Ok(found)
+}
+
+/// Adds the dead letters that no table of a service explains.
+fn add(shown: &mut Shown, dead_letters: &[DeadLetter]) {
+    for letter in dead_letters {
+        let detail = letter.detail.as_deref().unwrap_or(&letter.reason);
+        let why = Some(detail.to_owned());
+        let waits = shown
+            .waits
+            .iter_mut()
+            .find(|wait| wait.service == letter.service && wait.event_type == letter.event_type);
+        match waits {
+            // It failed in a handler, and the service has recorded that.
+            Some(wait) if wait.is_dead => {}
+            Some(wait) => (wait.why, wait.is_dead) = (why, true),
+            None => {
+                let event = letter.event_type.as_deref().unwrap_or("a message without a type");
+                shown.waits.push(Wait {
+                    service: letter.service.clone(),
+                    what: format!("has not handled {event}"),
+                    event_type: letter.event_type.clone(),
+                    since: letter.dead_at.or(shown.now).unwrap_or_default(),
+                    why,
+                    is_silent: false,
+                    is_dead: true,
+                    next_at: None,
+                });
+            }
+        }
+    }
+}
+
+pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOptions) {
+    let Shown { events, waits, deadline, .. } = shown;
+    if options.output != Output::Table {
+        ui::print_json(options.output, vec![as_json(saga, shown)]);
+        return;
+    }
+    let now = shown.now.unwrap_or_else(|| options.clock.now());
+    let state = if waits.is_empty() { ui::green("finished") } else { ui::yellow("open") };
+    let begun = events.first().map(|event| format!(", began {} ago", ui::ago(Some(event.at), now)));
+    let versions = versions::words(&shown.versions);
+    ui::print(&format!("saga {saga}  {state}{}{versions}", begun.unwrap_or_default()));
+    if !events.is_empty() {
+        let event = |happened: &Happened| happened.at.as_millisecond();
+        let events: Vec<Event<'_>> = events
+            .iter()
+            .map(|happened| Event {
+                millis: event(happened),
+                publisher: &happened.service,
+                event_type: &happened.event_type,
+                body: &happened.body,
+            })
+            .collect();
+        ui::print(lanes::draw(graph, &events, columns()).trim_end());
+    }
+    if !(shown.solved.is_empty() && shown.stopped.is_empty() && shown.interventions.is_empty()) {
+        ui::print("");
+    }
+    for (service, Intervention { at, act, message_id, event_type, by, why, .. }) in
+        &shown.interventions
+    {
+        let what = match event_type {
+            Some(event_type) => event_type,
+            None if act == Act::Retried.name() => "a call to the outside",
+            None => "a message without a type",
+        };
+        let id = id::short(message_id.to_string());
+        let ago = ui::ago(Some(*at), now);
+        let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        ui::print(&format!("{what} ({id}) of {service}: {act} by {by} {ago} ago{why}"));
+    }
+    for Stopped { saga, by, why, at } in &shown.stopped {
+        ui::print(&format!("{saga} stopped by {by} {} ago: {why}", ui::ago(Some(*at), now)));
+    }
+    for (service, Note { step, key, by, why, at, .. }) in &shown.solved {
+        let key = if key.is_empty() { String::new() } else { format!(" {key}") };
+        let ago = ui::ago(Some(*at), now);
+        ui::print(&format!("{step}{key} of {service}: solved by hand by {by} {ago} ago: {why}"));
+    }
+    if !waits.is_empty() {
+        let mut table = Table::new(waits::HEADER);
+        waits.iter().for_each(|wait| table.row(waits::cells(wait, now)));
+        ui::print("");
+        ui::show(&table);
+    }
+    if let Some(deadline) = deadline {
+        let words = if *deadline > now {
+            format!("passes in {}", ui::ago(Some(now), *deadline))
+        } else {
+            format!("passed {} ago", ui::ago(Some(*deadline), now))
+        };
+        ui::print(&format!("\nits deadline {words}"));
+    }
+    if waits.iter().any(|wait| wait.is_dead) {
+        ui::say(&format!(
+            "send its dead letters back: {0} dlq redrive --saga {saga}. If that finds none, somebody \
+             purged their queue: {0} sagas stuck {saga} says how they come again",
+            ui::ballet()
+        ));
+    }
+}
+
+fn as_json(saga: Uuid, shown: &Shown) -> Value {
+    let event = |happened: &Happened| {
+        json!({
+            "at": happened.at.to_string(), "service": happened.service,
+            "event": happened.event_type, "body": happened.body,
+        })
+    };
+    let solved = |(service, solved): &(String, Note)| {
+        json!({
+            "service": service, "step": solved.step, "key": solved.key, "by": solved.by,
+            "why": solved.why, "at": solved.at.to_string(), "last_error": solved.last_error,
+        })
+    };
+    let act = |(service, one): &(String, Intervention)| {
+        json!({
+            "service": service, "act": one.act, "message_id": one.message_id,
+            "event": one.event_type, "by": one.by, "why": one.why, "at": one.at.to_string(),
+        })
+    };
+    let stopped = |stopped: &Stopped| {
+        let Stopped { saga, by, why, at } = stopped;
+        json!({ "saga": saga, "by": by, "why": why, "at": at.to_string() })
+    };
+    json!({
+        "saga": saga, "open": !shown.waits.is_empty(), "versions": versions::json(&shown.versions),
+        "events": shown.events.iter().map(event).collect::<Vec<_>>(),
+        "waits": shown.waits.iter().map(waits::json).collect::<Vec<_>>(),
+        "stopped": shown.stopped.iter().map(stopped).collect::<Vec<_>>(),
+        "interventions": shown.interventions.iter().map(act).collect::<Vec<_>>(),
+        "solved": shown.solved.iter().map(solved).collect::<Vec<_>>(),
+        "deadline": shown.deadline.map(|at| at.to_string()), "away": shown.away,
+    })
+}

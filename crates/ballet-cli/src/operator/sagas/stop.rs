@@ -1,0 +1,63 @@
+//! `ballet sagas stop`: an operator has a saga aborted by its owner.
+
+use anyhow::{Context as _, Result};
+use ballet_ops::sagas::{Stoppable, stop, stoppable};
+use sqlx::Connection;
+use uuid::Uuid;
+
+use crate::base::exit::{Done, usage, without_databases};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::systems;
+use crate::base::ui;
+use crate::operator::dlq::record::Record;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet sagas stop 0193f7a0-0001-7000-8000-000000000001 --why 'the carrier is on strike'
+  ballet sagas watch 0193f7a0-0001-7000-8000-000000000001      until everybody has compensated
+
+The deadline of the saga passes now: its owner aborts it, as it does after any deadline, and every service
+compensates its part. If the saga is decided first, the decision holds. A saga that is decided, and one
+without a deadline, cannot be stopped. Who did it, when and why is in the owner's database, and `ballet
+sagas show` shows it. It needs the owner's database (DATABASE_URL), as its own user, and no broker.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The saga's id
+    #[arg(value_name = "ID")]
+    id: Uuid,
+    /// The saga's name [default: the only one that can be stopped]
+    #[arg(long, value_name = "NAME")]
+    saga: Option<String>,
+    #[command(flatten)]
+    record: Record,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let note = args.record.note_with_reason("say why it is stopped", options)?;
+    let saga = chosen(args)?;
+    let Some(mut db) = options.connect(saga.owner).await? else {
+        return Err(without_databases("the saga is in its owner's database"));
+    };
+    let stopped = stop(&mut db, saga, args.id, &note).await;
+    db.close().await.ok();
+    stopped.context("nothing was changed")?;
+    ui::say(&format!("{} is stopped by {}: {} aborts it", saga.saga, note.by, saga.owner));
+    ui::say(&format!("see it end: {} sagas watch {}", ui::ballet(), args.id));
+    Ok(Done::All)
+}
+
+fn chosen(args: &Args) -> Result<Stoppable> {
+    let mut all: Vec<Stoppable> = systems().iter().flat_map(stoppable).collect();
+    let names: Vec<&str> = all.iter().map(|saga| saga.saga).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    if let Some(name) = &args.saga {
+        all.retain(|saga| saga.saga == name);
+    }
+    match all[..] {
+        [saga] => Ok(saga),
+        _ => Err(usage(format!(
+            "say which saga: --saga NAME. Those with a deadline can be stopped: {names}"
+        ))),
+    }
+}

@@ -1,0 +1,205 @@
+//! `ballet sagas stuck`: the sagas that are stuck, and why.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use anyhow::Result;
+use ballet::MessageId;
+use ballet_terminal::{Cell, Table};
+use jiff::Timestamp;
+
+use crate::base::exit::{Done, is_unreachable};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::services_or_all;
+use crate::base::ui::{self, Output};
+use crate::operator::dead_letters;
+use crate::operator::lost::{again, is_overdue};
+use crate::operator::sagas::dead::add_dead_letters;
+use crate::operator::sagas::named::Named;
+use crate::operator::sagas::noted::{OfService, noted};
+use crate::operator::sagas::silent::add_silent;
+use crate::operator::sagas::waiting::{SILENT, UNPUBLISHABLE, Waiting};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet sagas stuck
+  ballet sagas stuck --service payments
+  ballet sagas stuck customer=0193f7a0-0001-7000-8000-000000000001";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only this saga, or those that have a business key with this value: `order=ABC`
+    #[arg(value_name = "ID|KEY=VALUE")]
+    saga: Option<Named>,
+    /// Only this service [default: all known services]
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// Show at most this many, those that have waited longest
+    #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
+    limit: usize,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let mut all = Vec::new();
+    let mut without_database = Vec::new();
+    let (mut away, mut more_unpublished) = (Vec::new(), 0);
+    let known = services_or_all(&args.service);
+    let wanted = match &args.saga {
+        Some(named) => Some(named.all(options).await?),
+        None => None,
+    };
+    // Which are wanted is known when all are read.
+    let most = if wanted.is_some() { usize::MAX } else { args.limit.max(1) };
+    let queues = match dead_letters::open(options, &args.service).await {
+        Ok(queues) => queues,
+        // The databases tell the rest.
+        Err(error) if is_unreachable(&error) && options.has_databases() => {
+            away.push(format!("dead letters are not listed: {error:#}"));
+            Vec::new()
+        }
+        Err(error) => return Err(error),
+    };
+    let mut silent = Vec::new();
+    let mut of_services: HashMap<&str, OfService> = HashMap::new();
+    for service in &known {
+        match noted(service, options, most).await {
+            Ok(Some(mut noted)) => {
+                all.append(&mut noted.waiting);
+                more_unpublished += noted.more_unpublished;
+                if noted.is_silent {
+                    silent.push(service.clone());
+                }
+                of_services.insert(service, noted);
+            }
+            Ok(None) => without_database.push(service.as_str()),
+            Err(error) => away.push(format!("{error:#}")),
+        }
+    }
+    for queue in &queues {
+        let noted = of_services.remove(queue.service()).unwrap_or_default();
+        add_dead_letters(queue, &noted, &mut all).await?;
+    }
+    let now = options.clock.now();
+    for waiting in &mut all {
+        waiting.is_lost |= waiting.published.is_some()
+            && waiting.sent_back_at.is_none()
+            && is_overdue(waiting.next_at, now)
+            && !silent.contains(&waiting.service);
+    }
+    if !silent.is_empty() {
+        add_silent(&silent, options, &mut all).await?;
+    }
+    let mut is_partial = false;
+    if let Some(wanted) = &wanted {
+        let ids: HashSet<String> = wanted.sagas.iter().map(ToString::to_string).collect();
+        all.retain(|waiting| ids.contains(&waiting.saga));
+        (is_partial, more_unpublished) = (wanted.is_partial, 0);
+    }
+    all.sort_by(|a, b| (a.since, &a.saga).cmp(&(b.since, &b.saga)));
+    let whole = all.len();
+    all.truncate(args.limit.max(1));
+    show(&all, whole, options);
+    if more_unpublished > 0 {
+        ui::say(&format!(
+            "events that can never be published, besides these: {more_unpublished} (ballet outbox \
+             list)"
+        ));
+    }
+    if !without_database.is_empty() {
+        ui::say(&format!(
+            "of {} only dead letters are listed: set DATABASE_URL for the rest",
+            without_database.join(", ")
+        ));
+    }
+    match Done::listed_without(&away) {
+        Done::All if is_partial => Ok(Done::Partly),
+        done => Ok(done),
+    }
+}
+
+fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {
+    if options.output != Output::Table {
+        ui::print_json(options.output, all.iter().map(Waiting::json).collect());
+        return;
+    }
+    if all.is_empty() {
+        ui::print("no saga is stuck");
+        return;
+    }
+    let now = options.clock.now();
+    let header =
+        ["saga", "service", "step", "for", "what", "reason", "attempts", "next attempt", "detail"];
+    let mut table = Table::new(header).right([6]);
+    for waiting in all {
+        let next = match waiting.next_at {
+            _ if waiting.is_lost => Some("lost".to_owned()),
+            _ if waiting.sent_back_at.is_some() => {
+                waiting.sent_back_at.map(|at| format!("sent back {} ago", ui::ago(Some(at), now)))
+            }
+            next => next.map(|at| format!("in {}", ui::ago(Some(now), at))),
+        };
+        table.row([
+            Cell::from(&waiting.saga),
+            Cell::from(&waiting.service),
+            Cell::from(waiting.step.as_ref()),
+            Cell::from(ui::ago(waiting.since, now)),
+            Cell::from(waiting.what.as_ref()),
+            Cell::from(&waiting.reason).yellow(),
+            Cell::from(waiting.attempts.to_string()),
+            Cell::from(next.unwrap_or_else(|| "none".to_owned())),
+            Cell::from(waiting.detail.as_ref()),
+        ]);
+    }
+    ui::show(&table);
+    if whole > all.len() {
+        ui::say(&format!("{} of {whole} are shown; --limit shows more", all.len()));
+    }
+    if all.iter().any(|waiting| waiting.reason == UNPUBLISHABLE) {
+        ui::say(&format!(
+            "unpublishable: when the cause is mended, publish the event again: {} outbox retry \
+             --saga <saga>",
+            ui::ballet()
+        ));
+    }
+    if all.iter().any(|waiting| waiting.reason == SILENT) {
+        ui::say(
+            "silent: no process of the service is alive. Start it again, or end the one that hangs; \
+             these sagas then go on by themselves",
+        );
+    }
+    let is_dead = |waiting: &Waiting| {
+        waiting.next_at.is_none()
+            && waiting.sent_back_at.is_none()
+            && !waiting.is_lost
+            && !waiting.is_deadline
+            && ![UNPUBLISHABLE, SILENT].contains(&&*waiting.reason)
+    };
+    if all.iter().any(is_dead) {
+        ui::say(&format!(
+            "without a next attempt it is a dead letter; send it back: {} dlq redrive --saga <saga>",
+            ui::ballet()
+        ));
+    }
+    if all.iter().any(|waiting| {
+        waiting.is_deadline && waiting.next_at.is_none() && waiting.sent_back_at.is_none()
+    }) {
+        ui::say(&format!(
+            "a deadline whose event cannot be published is set aside; end its saga: {} sagas stop <saga>",
+            ui::ballet()
+        ));
+    }
+    let mut lost: BTreeMap<&str, (Timestamp, MessageId)> = BTreeMap::new();
+    for waiting in all.iter().filter(|waiting| waiting.is_lost) {
+        let Some((id, published)) = waiting.published else { continue };
+        let first = lost.entry(&waiting.service).or_insert((published, id));
+        *first = (published, id).min(*first);
+    }
+    for (service, (first, id)) in lost {
+        ui::say(&format!(
+            "lost: {service} has not handled it, and it is in no queue any more, because somebody \
+             purged that. Send again what the journal has: {}. What the journal lacks too is given up by \
+             its message: {} dlq discard --service {service} --id {id}",
+            again(service, first),
+            ui::ballet()
+        ));
+    }
+}

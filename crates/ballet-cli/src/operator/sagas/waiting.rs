@@ -1,0 +1,46 @@
+//! Why a saga is stuck.
+
+use ballet::MessageId;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// The reason of a saga whose next event its service could not publish.
+pub(super) const UNPUBLISHABLE: &str = "unpublishable";
+/// The reason of a saga that waits for a service without a living process.
+pub(super) const SILENT: &str = "silent";
+
+/// A reason why a saga is stuck.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    pub(super) saga: String,
+    pub(super) service: String,
+    pub(super) step: Option<String>,
+    pub(super) what: Option<String>,
+    pub(super) since: Option<Timestamp>,
+    /// When a person has sent it back, if nothing is known yet of how that ends.
+    pub(super) sent_back_at: Option<Timestamp>,
+    /// The next attempt, if there is one.
+    pub(super) next_at: Option<Timestamp>,
+    pub(super) reason: String,
+    pub(super) detail: Option<String>,
+    pub(super) attempts: u64,
+    /// When its message was published, if it is one that failed.
+    pub(super) published: Option<(MessageId, Timestamp)>,
+    /// Whether its message is in no queue any more.
+    pub(super) is_lost: bool,
+    /// Whether it is a deadline, which is in no queue.
+    pub(super) is_deadline: bool,
+}
+
+impl Waiting {
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "saga": self.saga, "service": self.service, "step": self.step, "what": self.what,
+            "since": self.since.map(|at| at.to_string()),
+            "next_at": self.next_at.map(|at| at.to_string()), "reason": self.reason,
+            "detail": self.detail, "attempts": self.attempts, "lost": self.is_lost,
+            "sent_back_at": self.sent_back_at.map(|at| at.to_string()),
+            "message": self.published.map(|(id, _)| id.to_string()),
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! What sagas wait for, as rows of a table and as JSON.
+
+use ballet_ops::sagas::Wait;
+use ballet_terminal::Cell;
+use console::Style;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::base::ui;
+
+/// The columns of a wait.
+pub(super) const HEADER: [&str; 5] = ["service", "for", "waits because it", "next attempt", "why"];
+
+pub(super) fn cells(wait: &Wait, now: Timestamp) -> [Cell; 5] {
+    let next = match wait.next_at {
+        Some(at) => Some(format!("in {}", ui::ago(Some(now), at))),
+        None => wait.is_dead.then(|| "a dead letter".to_owned()),
+    };
+    let why = Cell::from(wait.why.as_ref());
+    let why = if wait.is_silent { why.styled(Style::new().red()) } else { why };
+    [
+        Cell::from(&wait.service),
+        Cell::from(ui::ago(Some(wait.since), now)),
+        Cell::from(&wait.what),
+        Cell::from(next),
+        why,
+    ]
+}
+
+pub(super) fn json(wait: &Wait) -> Value {
+    json!({
+        "service": wait.service, "what": wait.what, "event": wait.event_type,
+        "since": wait.since.to_string(), "why": wait.why, "silent": wait.is_silent,
+        "dead": wait.is_dead, "next_at": wait.next_at.map(|at| at.to_string()),
+    })
+}
+
+/// Tells the user whose databases could not be read.
+pub(super) fn warn_of(away: &[String]) {
+    for away in away {
+        let note = ui::bad("note:");
+        ui::say(&format!("{note} {away}; what its service did and waits for is not shown"));
+    }
+}

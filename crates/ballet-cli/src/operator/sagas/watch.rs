@@ -1,0 +1,98 @@
+//! `ballet sagas watch`: one saga as it goes on, until nothing is left to do for it.
+
+use std::collections::HashSet;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use ballet::core::Graph;
+use ballet_ops::sagas::{Happened, Shown};
+use jiff::SignedDuration;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::base::exit::Done;
+use crate::base::options::GlobalOptions;
+use crate::base::ui::{self, Output, age};
+use crate::operator::sagas::named::Named;
+use crate::operator::sagas::show::{is_known_to, look, show};
+use crate::operator::sagas::waits::warn_of;
+
+/// The time between two looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// Clears the screen, and puts the cursor into its corner.
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet sagas watch 0193f7a0-0001-7000-8000-000000000001
+  ballet sagas watch order=0193f7a0-0001-7000-8000-000000000001 --timeout 90s
+  ballet sagas watch tracking=TRACK-17 -o jsonl";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The saga's id, which is the correlation id of its events, or a business key that it has:
+    /// `order=ABC`. A saga that is named by its id need not have begun yet
+    #[arg(value_name = "ID|KEY=VALUE")]
+    saga: Named,
+    /// Give up after this long, with exit code 3: `90s`, `30min`
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    timeout: Option<SignedDuration>,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let limit = args.timeout.map(SignedDuration::unsigned_abs);
+    let begun = Instant::now();
+    let saga = args.saga.one(options).await?;
+    let redraws = options.output == Output::Table && std::io::stdout().is_terminal();
+    let (mut told, mut warned) = (HashSet::new(), Vec::new());
+    loop {
+        let found = look(saga, options).await?;
+        if redraws {
+            redraw(saga, &found, options);
+        } else {
+            // A service that was away tells its events late: the new ones are not always the last.
+            let events = found.iter().flat_map(|(_, shown)| &shown.events);
+            let key = |e: &Happened| (e.at, e.service.clone(), e.event_type.clone());
+            events.filter(|event| told.insert(key(event))).for_each(|event| tell(event, options));
+        }
+        let away: Vec<String> = found.iter().flat_map(|(_, shown)| shown.away.clone()).collect();
+        if away != warned {
+            warn_of(&away);
+            warned = away;
+        }
+        if warned.is_empty() && is_over(&found) {
+            return Ok(Done::All);
+        }
+        if limit.is_some_and(|limit| begun.elapsed() >= limit) {
+            ui::say(&format!("{} the saga has not ended in time", ui::bad("note:")));
+            return Ok(Done::Partly);
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+fn is_over(found: &[(Graph, Shown)]) -> bool {
+    let mut known = found.iter().filter(|(_, shown)| is_known_to(shown)).peekable();
+    known.peek().is_some() && known.all(|(_, shown)| shown.waits.is_empty())
+}
+
+fn redraw(saga: Uuid, found: &[(Graph, Shown)], options: &GlobalOptions) {
+    ui::print(CLEAR);
+    let known: Vec<_> = found.iter().filter(|(_, shown)| is_known_to(shown)).collect();
+    if known.is_empty() {
+        ui::print(&format!("saga {saga}: nothing has happened yet"));
+    }
+    known.iter().for_each(|(graph, shown)| show(saga, shown, graph, options));
+}
+
+fn tell(Happened { at, service, event_type, body }: &Happened, options: &GlobalOptions) {
+    if options.output == Output::Table {
+        ui::print(&format!("{at:.3}  {event_type}  {body}"));
+    } else {
+        ui::print(
+            &json!({ "at": at.to_string(), "service": service, "event": event_type, "body": body })
+                .to_string(),
+        );
+    }
+}

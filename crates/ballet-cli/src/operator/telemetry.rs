@@ -1,0 +1,259 @@
+//! `ballet telemetry`: lists how far readers of telemetry are and what they missed, and rewinds them.
+
+use anyhow::{Context as _, Result, bail};
+use ballet_store::telemetry::listed::{self, Listed, Missed, RewindTo};
+use ballet_terminal::{Cell, Table, ask, is_interactive};
+use clap::Subcommand;
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+
+use crate::base::exit::{Done, Refusal, usage, without_databases};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::systems;
+use crate::base::ui::{self, Output};
+
+/// The most losses that are shown for a service.
+const MOST_MISSED: i64 = 100;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List how far each reader is in each stream, who reads, and what was missed or set aside
+    List,
+    /// Have a reader read again, from the beginning with its rows deleted, or from a place of your choice
+    Rewind(Rewind),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rewind {
+    /// The service that reads
+    service: String,
+    /// The reader, as `ballet telemetry list` names it
+    reader: String,
+    /// Where it goes on. `first`: its rows are deleted, and it begins at the beginning. An offset (with --stream), or a
+    /// time such as 2026-11-25T08:00:00Z: nothing is deleted, so it counts again what it has counted
+    #[arg(long, value_name = "first|OFFSET|TIME")]
+    to: String,
+    /// Only this stream, by its type and partition, such as playback.heartbeat.v1.0
+    #[arg(long, value_name = "STREAM")]
+    stream: Option<String>,
+    /// Do not ask for confirmation before rows are deleted
+    #[arg(long)]
+    yes: bool,
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+    match command {
+        Command::List => list(options).await,
+        Command::Rewind(rewind) => run_rewind(&rewind, options).await,
+    }
+}
+
+async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection> {
+    let connected = options.connect(service).await?;
+    connected.ok_or_else(|| without_databases("readers are in the services' databases"))
+}
+
+async fn list(options: &GlobalOptions) -> Result<Done> {
+    let known = systems().into_iter().flat_map(|system| system.parts);
+    let mut rows: Vec<(&'static str, Listed)> = Vec::new();
+    let mut missed: Vec<(&'static str, Missed)> = Vec::new();
+    let mut away = Vec::new();
+    for part in known.filter(|part| part.readers.iter().any(|one| !one.in_memory)) {
+        let service = part.service;
+        let context = || format!("the database of {service}");
+        let mut db = match connect(service, options).await {
+            Ok(db) => db,
+            Err(error) if matches!(error.downcast_ref(), Some(Refusal::Unreachable(_))) => {
+                away.push(format!("{error:#}"));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let all = listed::all(&mut db).await.with_context(context)?;
+        rows.extend(all.into_iter().map(|one| (service, one)));
+        let all = listed::missed(&mut db, MOST_MISSED).await.with_context(context)?;
+        missed.extend(all.into_iter().map(|one| (service, one)));
+        db.close().await?;
+    }
+    if options.output != Output::Table {
+        let row = |(service, one): &(&str, Listed)| {
+            json!({
+                "service": service, "reader": one.reader, "stream": one.stream,
+                "next_offset": one.next_offset, "end_offset": one.end_offset, "behind": behind(one),
+                "process": one.holder, "read": one.read_count, "aside": one.aside_count,
+                "missed": one.missed_count, "reset_wanted": one.reset_wanted,
+                "last_read_age_seconds": one.age_seconds, "failure": one.failure,
+            })
+        };
+        ui::print_json(options.output, rows.iter().map(row).collect());
+        return Ok(Done::listed_without(&away));
+    }
+    if rows.is_empty() && away.is_empty() {
+        ui::print("no service reads telemetry");
+        return Ok(Done::All);
+    }
+    let header =
+        ["service", "reader", "stream", "next", "behind", "missed", "aside", "process", "state"];
+    let mut table = Table::new(header).right([3, 4, 5, 6]);
+    for (service, one) in &rows {
+        let number = |number: Option<i64>| Cell::from(number.map(|number| number.to_string()));
+        let state = match (&one.failure, one.reset_wanted, one.holder) {
+            (Some(why), _, _) => Cell::from(why).yellow(),
+            (None, true, None) => Cell::from("begins anew when a process reads").yellow(),
+            (None, true, Some(_)) => Cell::from("begins anew"),
+            (None, false, Some(_)) => Cell::from("reads"),
+            (None, false, None) => Cell::from("nobody reads").yellow(),
+        };
+        table.row([
+            Cell::from(*service),
+            Cell::from(&one.reader),
+            Cell::from(&one.stream),
+            number(one.next_offset),
+            number(behind(one)),
+            number(Some(one.missed_count)),
+            number(Some(one.aside_count)),
+            number(one.holder),
+            state,
+        ]);
+    }
+    ui::show(&table);
+    for (service, one) in &missed {
+        let Missed { reader, stream, from_offset, reason, at, .. } = one;
+        let what = match (one.to_offset, reason.as_str()) {
+            (Some(to), _) => format!(
+                "missed at most {} messages of {stream}, offsets {from_offset} to {}: the stream no longer kept them",
+                to - from_offset,
+                to - 1
+            ),
+            (None, "made_anew") => format!(
+                "missed what it had not read of {stream} from offset {from_offset} on: the stream was made anew"
+            ),
+            (None, reason) => format!("missed {stream} from offset {from_offset} on ({reason})"),
+        };
+        ui::say(&format!("{} {reader} of {service} {what} ({at})", ui::bad("note:")));
+    }
+    Ok(Done::listed_without(&away))
+}
+
+fn behind(one: &Listed) -> Option<i64> {
+    one.end_offset.map(|end| (end - one.next_offset.unwrap_or_default()).max(0))
+}
+
+async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
+    let to = place(rewind, options)?;
+    let (service, reader) = (&rewind.service, &rewind.reader);
+    let known: Vec<_> = systems().into_iter().flat_map(|system| system.parts).collect();
+    let Some(part) = known.iter().find(|part| part.service == service) else {
+        return Err(usage(format!("the system has no service `{service}`")));
+    };
+    let readers = part.readers.iter().filter(|one| !one.in_memory);
+    let readers: Vec<&str> = readers.map(|one| one.name).collect();
+    // A release that runs may have one that its contract here has not.
+    let mut db = connect(service, options).await?;
+    let mut rows =
+        listed::all(&mut db).await.with_context(|| format!("the database of {service}"))?;
+    rows.retain(|one| one.reader == *reader);
+    if rows.is_empty() {
+        return Err(usage(match (readers.contains(&reader.as_str()), readers.is_empty()) {
+            (true, _) => {
+                format!("{reader} of {service} has not read yet: there is nothing to rewind")
+            }
+            (false, true) => format!("{service} keeps no rows of telemetry"),
+            (false, false) => {
+                format!("{service} has no reader `{reader}`: it has {}", readers.join(", "))
+            }
+        }));
+    }
+    let streams: Vec<String> = rows.iter().map(|one| one.stream.clone()).collect();
+    rows.retain(|one| rewind.stream.as_ref().is_none_or(|only| *only == one.stream));
+    if rows.is_empty() {
+        let streams = streams.join(", ");
+        return Err(usage(format!("{reader} of {service} reads other streams: {streams}")));
+    }
+    for one in &rows {
+        // It would pass over everything up to there, and nobody would be told.
+        if let (RewindTo::Offset(offset), Some(end)) = (to, one.end_offset)
+            && offset > end
+        {
+            return Err(usage(format!("{} ends at offset {end}", one.stream)));
+        }
+    }
+    if to == RewindTo::First && !rewind.dry_run {
+        confirm(rewind)?;
+    }
+    if !rewind.dry_run {
+        listed::rewind(&mut db, reader, rewind.stream.as_deref(), to).await?;
+    }
+    for one in &rows {
+        ui::print(&told(rewind, to, one));
+    }
+    if !rewind.dry_run && rows.iter().all(|one| one.holder.is_none()) {
+        ui::say(&format!(
+            "{} nobody reads now: it happens when a process of {service} runs",
+            ui::bad("note:")
+        ));
+    }
+    db.close().await?;
+    Ok(Done::All)
+}
+
+fn place(rewind: &Rewind, options: &GlobalOptions) -> Result<RewindTo> {
+    match (rewind.to.as_str(), rewind.to.parse::<i64>()) {
+        ("first", _) if rewind.stream.is_some() => {
+            Err(usage("`first` deletes all rows of the reader: leave out --stream"))
+        }
+        ("first", _) => Ok(RewindTo::First),
+        (_, Ok(offset)) if offset >= 0 && rewind.stream.is_some() => Ok(RewindTo::Offset(offset)),
+        (_, Ok(_)) => Err(usage("an offset is of one stream, and at least 0: --stream")),
+        (time, Err(_)) => {
+            let time: jiff::Timestamp = time.parse().map_err(|_| {
+                usage("--to is `first`, an offset, or a time such as 2026-11-25T08:00:00Z")
+            })?;
+            // It would pass over all that comes until then.
+            if time > options.clock.now() {
+                return Err(usage(format!("{time} has not come yet")));
+            }
+            Ok(RewindTo::Time(time.as_second()))
+        }
+    }
+}
+
+/// What happens to the place in one stream.
+fn told(rewind: &Rewind, to: RewindTo, one: &Listed) -> String {
+    let (reader, stream) = (&rewind.reader, &one.stream);
+    let verb = if rewind.dry_run { "would go on" } else { "goes on" };
+    let was =
+        one.next_offset.map_or_else(|| "the beginning".to_owned(), |at| format!("offset {at}"));
+    let place = match (to, one.next_offset) {
+        (RewindTo::First, _) => "the beginning, with its rows deleted".to_owned(),
+        (RewindTo::Offset(offset), Some(next)) if offset > next => {
+            format!("offset {offset}, and passes over {} that it has not read", offset - next)
+        }
+        (RewindTo::Offset(offset), _) => format!("offset {offset}"),
+        (RewindTo::Time(_), _) => format!("what was published at {}", rewind.to),
+    };
+    format!("{reader} {verb} in {stream} at {place}; it was at {was}")
+}
+
+/// Asks the user to confirm, unless `--yes` is given.
+fn confirm(rewind: &Rewind) -> Result<()> {
+    if rewind.yes {
+        return Ok(());
+    }
+    if !is_interactive() {
+        return Err(usage(
+            "there is no terminal to ask on: give --yes to delete without confirmation",
+        ));
+    }
+    let Rewind { service, reader, .. } = rewind;
+    let question = format!(
+        "Delete all rows of {reader} in {service}? What the streams no longer keep does not come back. Type `rewind`:"
+    );
+    if ask(&question)? != "rewind" {
+        bail!("nothing was deleted");
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! `ballet publish`: publishes events from a file. Nothing leaves before the contracts have accepted all
+//! of them.
+
+mod args;
+
+use anyhow::Result;
+use ballet::Clock;
+use ballet::core::{Incoming, topology};
+use ballet_check::validate::Validator;
+use ballet_ops::publish::{Defaults, Outgoing, Sent, outgoing, send};
+use serde_json::{Value, json};
+
+use crate::author::validate::message::Message;
+use crate::author::validate::texts::{Text, texts};
+use crate::base::exit::{Done, usage, with_advice};
+use crate::base::input::read;
+use crate::base::options::GlobalOptions;
+use crate::base::systems::contracts;
+use crate::base::ui::{self, Output};
+pub(crate) use crate::tester::publish::args::Args;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  ballet publish checkout.json --type cart.checked_out.v1 --app-id storefront
+  ballet publish messages.jsonl --dry-run
+  jq -c '.[]' orders.json | ballet publish - --type orders.order_placed.v1 --saga 0190...
+
+A message in the file has `type` and `body`, and may have `message_id`, `correlation_id`, `app_id` and
+`headers`. One without an id gets a new one, which is printed: to publish it once more after a doubt,
+publish it with that id. If one message is wrong, none is published.";
+
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let validator = Validator::new(contracts()?);
+    if let Some(name) = args.event.as_deref()
+        && validator.event(name).is_none()
+    {
+        return Err(usage(format!("no service knows an event named {name:?}")));
+    }
+    let text = read(&args.file)?;
+    let texts = texts(&text);
+    if texts.is_empty() {
+        return Err(usage(format!("there is no message in {}", args.file.display())));
+    }
+    let read = texts.iter().map(|text| (text, completed(text, args, &validator, &options.clock)));
+    let read: Vec<_> = read.collect();
+    if read.iter().any(|(_, message)| message.is_err()) {
+        refuse(&read, options);
+        return Ok(Done::Failed);
+    }
+    let messages = read.into_iter().filter_map(|(text, message)| Some((text, message.ok()?)));
+    let messages: Vec<_> = messages.collect();
+    if args.dry_run {
+        show(&messages, &vec![Sent::NotTried; messages.len()], options);
+        return Ok(Done::All);
+    }
+    let broker = options.broker_as(topology::OPS)?;
+    let progress = ui::Progress::new("publishing", messages.len() as u64);
+    let all = messages.iter().map(|(_, message)| message.publish.clone()).collect();
+    let sent = send(broker, all, &|answers| progress.show(answers)).await;
+    drop(progress);
+    let sent = sent.map_err(|error| with_advice(error.into()))?;
+    show(&messages, &sent, options);
+    let confirmed = sent.iter().filter(|sent| **sent == Sent::Confirmed).count();
+    Ok(match confirmed {
+        all if all == messages.len() => Done::All,
+        0 => Done::Failed,
+        _ => Done::Partly,
+    })
+}
+
+/// Reads a message, and completes it. Or all that is wrong with it.
+fn completed(
+    text: &Text<'_>,
+    args: &Args,
+    validator: &Validator,
+    clock: &Clock,
+) -> Result<Outgoing, Vec<String>> {
+    let saga = args.saga.map(|saga| saga.to_string());
+    let defaults = Defaults { saga: saga.as_deref(), app_id: args.app_id.as_deref() };
+    if let Some(name) = args.event.as_deref() {
+        let given = Incoming { event_type: Some(name), body: text.text, ..Incoming::default() };
+        return outgoing(given, None, defaults, validator, clock);
+    }
+    let read = Message::read(text.text).map_err(|why| vec![why])?;
+    outgoing(read.incoming(), read.headers(), defaults, validator, clock)
+}
+
+/// Says what is wrong with which message of the file.
+fn refuse(read: &[(&Text<'_>, Result<Outgoing, Vec<String>>)], options: &GlobalOptions) {
+    let (mut rows, mut wrong) = (Vec::new(), 0);
+    for (text, message) in read {
+        let place = &text.place;
+        match message {
+            Ok(message) => rows.push(row(text, message, &Sent::NotTried)),
+            Err(why) => {
+                wrong += 1;
+                for why in why {
+                    ui::say(&format!("{place}{} {why}", ui::bad("error:")));
+                }
+                rows.push(json!({
+                    "place": place.trim_end_matches(": "), "type": null, "message_id": null,
+                    "saga": null, "state": "wrong", "why": why.join("; "),
+                }));
+            }
+        }
+    }
+    ui::say(&format!("{wrong} of {} messages are wrong: nothing is published", read.len()));
+    if options.output != Output::Table {
+        ui::print_json(options.output, rows);
+    }
+}
+
+fn show(messages: &[(&Text<'_>, Outgoing)], sent: &[Sent], options: &GlobalOptions) {
+    let both = messages.iter().zip(sent);
+    if options.output != Output::Table {
+        ui::print_json(
+            options.output,
+            both.map(|((text, message), sent)| row(text, message, sent)).collect(),
+        );
+        return;
+    }
+    for ((Text { place, .. }, Outgoing { event, message_id, .. }), sent) in both {
+        match sent {
+            Sent::NotTried => ui::print(&format!("{place}would publish {event}, id {message_id}")),
+            Sent::Confirmed => {
+                ui::print(&format!("{place}{} {event}, id {message_id}", ui::green("published")));
+            }
+            Sent::No(why) | Sent::Unknown(why) => {
+                let word = if matches!(sent, Sent::No(_)) { "not published" } else { "unknown" };
+                let (word, id) = (ui::red(word), message_id);
+                ui::print(&format!("{place}{word} {event}, id {id}: {why}"));
+            }
+        }
+    }
+}
+
+fn row(text: &Text<'_>, message: &Outgoing, sent: &Sent) -> Value {
+    let (state, why) = match sent {
+        Sent::NotTried => ("valid", None),
+        Sent::Confirmed => ("published", None),
+        Sent::No(why) => ("not_published", Some(why)),
+        Sent::Unknown(why) => ("unknown", Some(why)),
+    };
+    json!({
+        "place": text.place.trim_end_matches(": "),
+        "type": message.event.name(),
+        "message_id": message.message_id,
+        "saga": message.saga,
+        "state": state,
+        "why": why,
+    })
+}

@@ -1,0 +1,88 @@
+//! The world of one rehearsal: servers, a virtual host, databases, and the services of the build.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
+
+use anyhow::{Context as _, Result};
+use ballet::core::System;
+use ballet_stage::{Launch, Options, Servers, Stage, write_exports};
+use uuid::Uuid;
+
+use crate::base::ui;
+use crate::tester::rehearse::build::Build;
+use crate::tester::rehearse::prepare;
+use crate::tester::rehearse::setting::{self, Setting};
+
+/// The file for another shell, beside the logs.
+const ENV: &str = "env";
+
+/// A broker, its management API and a databases' server that there are already.
+pub(crate) type Given = (String, Option<String>, String);
+
+/// Brings up servers, unless there are some, and makes a virtual host and databases on them.
+pub(crate) async fn open(system: &System, given: Option<Given>, id: Uuid) -> Result<Stage> {
+    let servers = match given {
+        Some((amqp, management, database)) => Servers::at(amqp, management, database).await?,
+        None => Servers::private(Options::fast().progress(ui::say)).await?,
+    };
+    let folder = std::env::temp_dir().join(format!("ballet-rehearse-{id}"));
+    Ok(Stage::of(system).named("rehearsal").on(servers, folder).await?)
+}
+
+/// Starts the services of the build, and waits until all of them are ready.
+pub(crate) async fn start(stage: &mut Stage, build: Build, settings: &[Setting]) -> Result<()> {
+    // The logs may have what concerns nobody else.
+    let made = DirBuilder::new().mode(0o700).create(&stage.logs);
+    made.with_context(|| format!("cannot create {}", stage.logs.display()))?;
+    let programs: Vec<_> = build.programs().collect();
+    let names: Vec<_> = programs.iter().map(|(name, _)| *name).collect();
+    let vhost = stage.env.vhost();
+    ui::say(&format!("starting {} at the virtual host {vhost}", names.join(", ")));
+    for (name, program) in programs {
+        let launch = stage.launch(name, program, setting::of_service(settings, name));
+        stage.start(Launch { isolated: true, ..launch }).await?;
+    }
+    Ok(stage.ready_or_consuming().await?)
+}
+
+/// Gives the services what they had before the recording.
+pub(crate) async fn prepare(stage: &mut Stage, command: &str) -> Result<()> {
+    let (variables, children) = (variables(stage), stage.children.clone());
+    tokio::select! {
+        prepared = prepare::run(&children, command, &variables) => prepared,
+        failed = stage.failed() => Err(failed.into()),
+    }
+}
+
+/// Says how to look at the world from another shell.
+pub(crate) fn show(stage: &Stage) -> Result<()> {
+    let file = stage.logs.join(ENV);
+    write_exports(&file, &variables(stage))?;
+    ui::say(&format!(
+        "everything stays up until Ctrl-C; the logs are in {}. In another shell:",
+        stage.logs.display()
+    ));
+    ui::say(&format!("  . {}", file.display()));
+    ui::say(&format!("  {} sagas list", ui::ballet()));
+    Ok(())
+}
+
+/// Ends everything. There are logs only of services that were started.
+pub(crate) async fn tear_down(stage: Stage, keep_logs: bool) -> Result<()> {
+    let (folder, keep_logs) = (stage.logs.clone(), keep_logs && !stage.services.is_empty());
+    // The file with the passwords goes with what they are for.
+    fs::remove_file(folder.join(ENV)).ok();
+    let ended = Box::pin(stage.end(keep_logs)).await;
+    if keep_logs {
+        ui::say(&format!("the services' logs are in {}", folder.display()));
+    }
+    Ok(ended?)
+}
+
+/// Where everything is, for a shell and for programs in it.
+fn variables(stage: &Stage) -> Vec<(String, String)> {
+    let mut all = stage.variables();
+    all.push(("AMQP_URL".to_owned(), stage.env.ops_amqp_url().to_owned()));
+    all.push(("RABBITMQ_MANAGEMENT_URL".to_owned(), stage.env.management_url()));
+    all
+}

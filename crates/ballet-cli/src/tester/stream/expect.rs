@@ -1,0 +1,180 @@
+//! `ballet replay --expect`: what services answer, compared with what was recorded.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet_amqp::Broker;
+use ballet_ops::coverage::Sightings;
+use ballet_stream::{
+    Compared, Comparison, Joins, MadeKeys, NewIds, Notice, Read, Reader, Record, Recording,
+    Repeatable, Sagas, Start,
+};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::base::exit::{Done, of_journal};
+use crate::base::systems::systems;
+use crate::base::ui::{self, Output};
+use crate::tester::stream::differences::Shown;
+use crate::tester::stream::selection::duration;
+use crate::tester::stream::{left_out, never_run};
+
+/// Whether and how the answers are compared.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Comparison")]
+pub(crate) struct ExpectArgs {
+    /// Compare what the services answer with this recording, saga by saga; implies --from-outside
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["expect_same", "resume"])]
+    expect: Option<PathBuf>,
+    /// The same with the recording that is replayed
+    #[arg(long, conflicts_with = "resume")]
+    expect_same: bool,
+    #[command(flatten)]
+    comparing: ComparingArgs,
+}
+
+/// How answers are compared.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Comparison")]
+pub(crate) struct ComparingArgs {
+    /// Leave out fields of this name
+    #[arg(long, value_name = "FIELD")]
+    ignore: Vec<String>,
+    /// Compare when no answer has come for so long
+    #[arg(long, value_name = "AGE", default_value = "10s", value_parser = duration)]
+    settle: Duration,
+}
+
+impl ExpectArgs {
+    /// What this recording has, or else the one that is replayed.
+    pub(crate) fn with(expect: Option<PathBuf>, comparing: ComparingArgs) -> Self {
+        Self { expect_same: expect.is_none(), expect, comparing }
+    }
+
+    /// The recording with what is expected of a replay of this one.
+    pub(crate) fn recording<'a>(&'a self, replayed: &'a Path) -> Option<&'a Path> {
+        self.expect.as_deref().or(self.expect_same.then_some(replayed))
+    }
+}
+
+/// The sagas of the events that are sent.
+#[derive(Debug, Default)]
+pub(crate) struct SentSagas(HashSet<Uuid>);
+
+impl SentSagas {
+    pub(crate) fn add(&mut self, record: &Record) {
+        self.0.extend(record.saga().and_then(|saga| Uuid::try_parse(saga).ok()));
+    }
+}
+
+/// Collects the answers while the events are sent.
+pub(crate) struct Expectation {
+    gathering: JoinHandle<Result<Comparison>>,
+    sent: oneshot::Sender<()>,
+    output: Output,
+    /// What the recorded events of the sagas show.
+    recorded: Sightings,
+}
+
+impl Expectation {
+    /// Reads what is expected, and listens to the journal from its end on.
+    pub(crate) async fn begin(
+        args: &ExpectArgs,
+        expected: &Path,
+        sagas: &SentSagas,
+        ids: Option<&NewIds>,
+        broker: Arc<dyn Broker>,
+        made: MadeKeys,
+        (run, output): (Uuid, Output),
+    ) -> Result<Self> {
+        let recorded: Sagas = sagas.0.iter().map(|saga| (*saga, *saga)).collect();
+        let sent: Sagas =
+            sagas.0.iter().map(|saga| (ids.map_or(*saga, |ids| ids.of(*saga)), *saga)).collect();
+        let ignored = args.comparing.ignore.iter().cloned().collect();
+        let folder = std::env::temp_dir().join(format!("ballet-replay-{run}"));
+        let joins = systems().first().map(Joins::of).unwrap_or_default();
+        let comparison = Comparison::new(&folder, recorded, sent, ignored)?;
+        let mut comparison = comparison.with_joins(joins).with_keys(made);
+        let mut repeatable = systems().first().map(Repeatable::by);
+        let mut seen = Sightings::default();
+        for record in Recording::open(expected)? {
+            let record = record?;
+            if comparison.expect(&record)? {
+                seen.add_record(&record);
+            }
+            if let Some(repeatable) = &mut repeatable {
+                repeatable.add(&record);
+            }
+        }
+        if let Some(repeatable) = &repeatable {
+            left_out::limit(&mut comparison, &sagas.0, repeatable);
+        }
+        let reader = Reader::open(broker, Start::Next).await.map_err(of_journal)?;
+        let (sent, all_sent) = oneshot::channel();
+        let gathering = tokio::spawn(gather(reader, comparison, all_sent, args.comparing.settle));
+        Ok(Self { gathering, sent, output, recorded: seen })
+    }
+
+    /// Removes what was gathered, after a replay that was not sent whole.
+    pub(crate) async fn give_up(self) {
+        self.gathering.abort();
+        // It ends with the abort, or has ended with an error of its own.
+        self.gathering.await.ok();
+    }
+
+    /// Waits for the last answers, and shows what differs.
+    pub(crate) async fn compare(self) -> Result<Done> {
+        ui::say("waiting until the services have answered");
+        // The other end is there until it is told.
+        self.sent.send(()).ok();
+        let mut comparison = self.gathering.await??;
+        let mut shown = Shown::new(self.output);
+        let compared = comparison.finish(|difference| shown.show(&difference))?;
+        shown.end();
+        let Compared { sagas, different } = compared;
+        never_run::say(&self.recorded);
+        if different == 0 {
+            ui::say(&format!("{} of {} are the same", ui::grouped(sagas), ui::grouped(sagas)));
+            return Ok(Done::All);
+        }
+        ui::say(&format!("{} of {} sagas differ", ui::grouped(different), ui::grouped(sagas)));
+        shown.sum_up();
+        Ok(Done::Different)
+    }
+}
+
+/// Takes what comes, until all is sent and no more comes for so long.
+async fn gather(
+    mut reader: Reader,
+    mut comparison: Comparison,
+    mut all_sent: oneshot::Receiver<()>,
+    settle: Duration,
+) -> Result<Comparison> {
+    let (mut is_sent, mut quiet) = (false, pin!(sleep(settle)));
+    loop {
+        tokio::select! {
+            read = reader.next() => match read.map_err(of_journal)? {
+                Read::Record(record) => {
+                    if comparison.came(&record)? {
+                        quiet.as_mut().reset(Instant::now() + settle);
+                    }
+                }
+                Read::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
+                Read::Notice(_) => {}
+            },
+            _ = &mut all_sent, if !is_sent => {
+                is_sent = true;
+                quiet.as_mut().reset(Instant::now() + settle);
+            }
+            () = &mut quiet, if is_sent => break,
+        }
+    }
+    reader.close().await;
+    Ok(comparison)
+}

@@ -1,0 +1,88 @@
+//! Says what of a recording a replay cannot repeat, and keeps it out of the comparison.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use ballet_stream::{Comparison, Hindrance, Repeatable, Scope};
+use uuid::Uuid;
+
+use crate::base::ui;
+
+/// The most sagas with something in common that are named.
+const NAMED: usize = 3;
+
+/// Compares only what a replay can repeat, and says so.
+pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatable: &Repeatable) {
+    let mut open = BTreeSet::new();
+    let mut without: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
+    for saga in sagas {
+        let scope = repeatable.scope(*saga);
+        if scope != Scope::default() {
+            comparison.limit(*saga, scope);
+        }
+        if scope.is_open {
+            open.insert(*saga);
+        }
+        if let Some(service) = scope.without {
+            without.entry(service).or_default().insert(*saga);
+        }
+    }
+    for (service, sagas) in without {
+        let (count, ids) = named(&sagas);
+        let them = if sagas.len() == 1 { "it" } else { "them" };
+        ui::say(&format!(
+            "{count} began with a request to {service}: what {service} answers in {them} is not \
+             compared: {ids}"
+        ));
+    }
+    if !open.is_empty() {
+        let (count, ids) = named(&open);
+        let is = if open.len() == 1 { "is" } else { "are" };
+        ui::say(&format!(
+            "{count} had not ended when the recording did, and {is} compared up to there: {ids}"
+        ));
+    }
+}
+
+/// The sagas that a replay cannot repeat, by why.
+#[derive(Debug, Default)]
+pub(crate) struct Hindered(BTreeMap<Hindrance, BTreeSet<Uuid>>);
+
+impl Hindered {
+    pub(crate) fn add(&mut self, saga: Uuid, why: Hindrance) {
+        self.0.entry(why).or_default().insert(saga);
+    }
+
+    /// Where nothing is compared they are sent all the same, and a deadline passes there in its time.
+    pub(crate) fn say(&self, are_left_out: bool) {
+        for (why, sagas) in &self.0 {
+            let (count, ids) = named(sagas);
+            let each = if sagas.len() == 1 { "it" } else { "each" };
+            let fate = match sagas.len() {
+                _ if are_left_out => "left out, neither sent nor compared",
+                1 => "is sent, and cannot go on as it did",
+                _ => "are sent, and cannot go on as they did",
+            };
+            let why = match why {
+                Hindrance::Request(service) => {
+                    format!("a request to {service} is part of {each}, and a replay makes none")
+                }
+                Hindrance::Deadline if are_left_out => {
+                    format!("a deadline passed in {each}, and a replay does not wait for it")
+                }
+                Hindrance::Deadline => continue,
+            };
+            ui::say(&format!("{count} {fate}: {why}: {ids}"));
+        }
+    }
+}
+
+/// How many there are, and the first of them.
+fn named(sagas: &BTreeSet<Uuid>) -> (String, String) {
+    let s = if sagas.len() == 1 { "" } else { "s" };
+    let count = format!("{} saga{s}", ui::grouped(sagas.len() as u64));
+    let first: Vec<_> = sagas.iter().take(NAMED).map(Uuid::to_string).collect();
+    let more = sagas.len().saturating_sub(NAMED);
+    let more =
+        if more > 0 { format!(" and {} more", ui::grouped(more as u64)) } else { String::new() };
+    (count, format!("{}{more}", first.join(", ")))
+}

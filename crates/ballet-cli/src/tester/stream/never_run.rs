@@ -1,0 +1,64 @@
+//! Says which steps no recorded saga has run: that all is the same says nothing about them.
+
+use ballet::core::System;
+use ballet_ops::coverage::{Coverage, Declared, Point, Sightings};
+
+use crate::base::systems::systems;
+use crate::base::ui;
+
+/// Says what of the system's steps the recorded events do not show.
+pub(crate) fn say(recorded: &Sightings) {
+    for system in systems() {
+        for line in never(&system, recorded) {
+            ui::say(&line);
+        }
+    }
+}
+
+fn never(system: &System, recorded: &Sightings) -> Vec<String> {
+    let points = Coverage::of(system, recorded).points;
+    let never = |declared: Declared| {
+        let is_never = move |point: &&Point| point.declared == declared && point.seen.count == 0;
+        let places: Vec<String> = points.iter().filter(is_never).map(Point::place).collect();
+        places
+    };
+    let ran = never(Declared::Step);
+    // Of a step that has not run, that is all there is to say.
+    let rest =
+        |declared| never(declared).into_iter().filter(|place| !ran.contains(place)).collect();
+    let (refused, compensated): (Vec<_>, Vec<_>) =
+        (rest(Declared::Refusal), rest(Declared::Compensation));
+    [
+        ("no recorded saga ran", &ran),
+        ("none was refused by", &refused),
+        ("none compensated", &compensated),
+    ]
+    .into_iter()
+    .filter(|(_, places)| !places.is_empty())
+    .map(|(what, places)| format!("not tried: {what} {}", places.join(", ")))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_ops::coverage::{Seen, Sight};
+
+    use super::*;
+
+    #[test]
+    fn steps_are_told_that_no_event_shows() {
+        let system = shop::system();
+        let mut some = Sightings::default();
+        let untried = ["inventory.stock_released.v1", "payments.payment_capture_failed.v1"];
+        for event in system.known_types().iter().filter(|event| !untried.contains(&event.name())) {
+            some.add(Sight::Published, "", event.name(), Seen { count: 1, last: None });
+        }
+        let expected = [
+            "not tried: none was refused by capture_payment of payments",
+            "not tried: none compensated reserve_stock of inventory",
+        ];
+        assert_eq!(never(&system, &some), expected);
+        let none = never(&system, &Sightings::default());
+        assert!(none.len() == 1 && none[0].contains("reserve_stock of inventory"), "{none:?}");
+    }
+}

@@ -1,0 +1,114 @@
+//! When each event of a recording is sent again.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet_stream::Record;
+use ballet_terminal::{ask, is_interactive};
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use crate::base::exit::usage;
+use crate::base::systems::systems;
+use crate::base::ui;
+use crate::tester::stream::render::Lines;
+
+/// How fast a recording is sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Pace {
+    /// So many times as fast as it was recorded.
+    Times(f64),
+    /// Without waiting.
+    Max,
+    /// One by one, when the user says so.
+    Step,
+}
+
+impl FromStr for Pace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "original" => Ok(Self::Times(1.0)),
+            "max" => Ok(Self::Max),
+            "step" => Ok(Self::Step),
+            number => match number.trim_end_matches('x').parse::<f64>() {
+                Ok(times) if times.is_finite() && times > 0.0 => Ok(Self::Times(times)),
+                _ => Err("expected original, max, step, or a factor such as 10 or 0.5".to_owned()),
+            },
+        }
+    }
+}
+
+impl Pace {
+    /// Whether events are sent sooner after each other than they came.
+    pub(crate) fn is_fast(self) -> bool {
+        match self {
+            Self::Times(times) => times > 1.0,
+            Self::Max => true,
+            Self::Step => false,
+        }
+    }
+}
+
+/// What happens to the next event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Send,
+    Skip,
+    Quit,
+}
+
+/// Waits until an event's time has come.
+pub(crate) struct Metronome {
+    pace: Pace,
+    /// The first time in the recording, and when that was.
+    began: Option<(Timestamp, Instant)>,
+    lines: Lines,
+}
+
+impl Metronome {
+    pub(crate) fn new(pace: Pace) -> Result<Self> {
+        if pace == Pace::Step && !is_interactive() {
+            return Err(usage("--pace step asks before each event, and there is no terminal"));
+        }
+        Ok(Self { pace, began: None, lines: Lines::of(&systems()) })
+    }
+
+    /// When the event is due; `None` for at once.
+    pub(crate) fn due(&mut self, record: &Record) -> Option<Instant> {
+        let (Pace::Times(times), Some(time)) = (self.pace, record.time) else { return None };
+        let (first, began) = *self.began.get_or_insert_with(|| (time, Instant::now()));
+        let after = Duration::try_from(time.duration_since(first)).ok()?;
+        let after = Duration::try_from_secs_f64(after.as_secs_f64() / times).ok()?;
+        began.checked_add(after).filter(|due| *due > Instant::now())
+    }
+
+    /// Asks, if the user wants to be asked.
+    pub(crate) async fn ask(&mut self, record: &Record) -> Result<Turn> {
+        if self.pace != Pace::Step {
+            return Ok(Turn::Send);
+        }
+        ui::say(&self.lines.line(record));
+        loop {
+            // A read from a terminal cannot be given up: nobody waits for the end of this thread.
+            let (done, answer) = oneshot::channel();
+            std::thread::spawn(move || done.send(ask("Enter sends it, s skips it, q quits:")));
+            match &*answer.await?? {
+                "" => return Ok(Turn::Send),
+                "s" => return Ok(Turn::Skip),
+                "q" => return Ok(Turn::Quit),
+                other => ui::say(&format!("`{other}` is none of Enter, s and q")),
+            }
+        }
+    }
+}
+
+/// Returns when it is due.
+pub(crate) async fn until(due: Option<Instant>) {
+    if let Some(due) = due {
+        sleep_until(due).await;
+    }
+}

@@ -1,0 +1,107 @@
+//! How far a replay has come: a file beside the recording, for `--resume`.
+
+use std::fs::{File, rename};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::base::exit::usage;
+
+/// What a replay that goes on has to know of the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// The broker's address and virtual host.
+    pub(crate) to: String,
+    /// The options that decide what is sent.
+    pub(crate) selection: String,
+    /// The keys that get new values, by the contracts.
+    #[serde(default)]
+    pub(crate) keys: String,
+    /// So many of the selected events are sent.
+    pub(crate) sent: u64,
+    /// How the new ids are made, so that the rest gets those that fit.
+    pub(crate) later: i64,
+    pub(crate) run: Uuid,
+}
+
+/// The file with the progress of one recording's replay.
+#[derive(Debug)]
+pub(crate) struct ProgressFile(PathBuf);
+
+impl ProgressFile {
+    pub(crate) fn of(recording: &Path) -> Self {
+        let mut path = recording.as_os_str().to_owned();
+        path.push(".replay");
+        Self(path.into())
+    }
+
+    /// The progress of a replay that was interrupted.
+    pub(crate) fn read(&self) -> Result<Option<Progress>> {
+        let context = || format!("cannot read {}", self.0.display());
+        match std::fs::read(&self.0) {
+            Ok(text) => serde_json::from_slice(&text).map(Some).with_context(context),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(context),
+        }
+    }
+
+    /// The progress to go on from, if it is of the same replay.
+    pub(crate) fn resumed(&self, to: &str, selection: &str, keys: &str) -> Result<Progress> {
+        let Some(before) = self.read()? else {
+            return Err(usage(format!(
+                "there is nothing to resume: {} does not exist",
+                self.0.display()
+            )));
+        };
+        if before.to != to || before.selection != selection {
+            let options = match &*before.selection {
+                "" => "none",
+                options => options,
+            };
+            return Err(usage(format!(
+                "{} is of a replay to {} with other options: {options}. Give the same with --resume, \
+                 or remove the file to begin anew",
+                self.0.display(),
+                before.to
+            )));
+        }
+        if before.keys != keys {
+            return Err(usage(format!(
+                "{} is of a replay by other contracts, so the rest would get other new ids. Give the \
+                 same with --resume, or remove the file to begin anew",
+                self.0.display()
+            )));
+        }
+        Ok(before)
+    }
+
+    /// Begins a new one, if none was interrupted.
+    pub(crate) fn refuse_interrupted(&self) -> Result<()> {
+        let Some(before) = self.read()? else { return Ok(()) };
+        Err(usage(format!(
+            "a replay was interrupted after {}: go on with --resume, or remove {} to send all again",
+            crate::base::ui::events(before.sent),
+            self.0.display()
+        )))
+    }
+
+    /// Written whole or not at all.
+    pub(crate) fn write(&self, progress: &Progress) -> Result<()> {
+        let mut new = self.0.as_os_str().to_owned();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        let written = File::create(&new).and_then(|mut file| {
+            file.write_all(&serde_json::to_vec(progress)?)?;
+            rename(&new, &self.0)
+        });
+        written.with_context(|| format!("cannot write {}", self.0.display()))
+    }
+
+    pub(crate) fn remove(&self) {
+        // If it stays, the next replay asks about it.
+        std::fs::remove_file(&self.0).ok();
+    }
+}

@@ -1,0 +1,159 @@
+//! `ballet record`: writes events of the journal to a file.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use ballet::core::topology::TAP;
+use ballet_amqp::{Broker, Peer};
+use ballet_stream::{Header, RecordingError, RecordingWriter, Start, end};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::base::exit::{Done, of_journal, usage};
+use crate::base::options::GlobalOptions;
+use crate::base::ui;
+use crate::tester::stream::feed::{Feed, Stopped};
+use crate::tester::stream::selection::{Range, Selection};
+
+/// What a process that is killed may lose of the file. The journal still has it.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+
+const EXAMPLES: &str = "\
+Examples:
+  ballet record today.jsonl.gz --since 24h --until now    what the journal has of a day, packed
+  ballet record run.jsonl                                 from now on, until Ctrl-C
+  ballet record run.jsonl --append                        on after an interruption, with no gap
+  ballet record eur.jsonl 'orders.#' --where /body/currency=EUR --limit 1000
+
+The format is described in docs/recordings.md.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RecordArgs {
+    /// The file; it is packed if its name ends with .gz
+    file: PathBuf,
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    range: Range,
+    /// Go on behind the last event of the file
+    #[arg(long)]
+    append: bool,
+    /// Pack the file, whatever its name is
+    #[arg(long, conflicts_with = "append")]
+    pack: bool,
+}
+
+pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Done> {
+    if args.file.as_os_str() == "-" {
+        return Err(usage("`-` is no file: `ballet tap -o jsonl` writes to standard output"));
+    }
+    let broker = options.broker_as(TAP)?;
+    let peer = peer(&*broker).await?;
+    let asked = args.range.start(options)?;
+    let begun = options.clock.now();
+    let filter = args.selection.filter();
+    // The journal before the file, so that a wrong address leaves none.
+    let (mut feed, mut writer) = if args.append {
+        if asked.is_some() {
+            return Err(usage(
+                "--append goes on behind the last event of the file: leave out --from and --since",
+            ));
+        }
+        let (writer, start) = appended(&args, &broker, &peer).await?;
+        (Feed::open(broker, start, filter, &args.range).await?, writer)
+    } else {
+        let start = asked.unwrap_or(Start::Next);
+        let feed = Feed::open(broker, start, filter, &args.range).await?;
+        let header = Header::new(&peer.vhost, &peer.address, begun, feed.begins());
+        (feed, RecordingWriter::create(&args.file, &header, args.pack).map_err(advised)?)
+    };
+    let stopped = record(&mut feed, &mut writer).await;
+    feed.close().await;
+    let (at, written) = (writer.last(), writer.finish()?);
+    let stopped = stopped?;
+    let upto = at.map_or(String::new(), |at| format!(", up to offset {at}"));
+    ui::say(&format!("{} recorded in {}{upto}", ui::events(written), args.file.display()));
+    if stopped == Stopped::Interrupted {
+        ui::say("--append goes on from here");
+    }
+    Ok(Done::All)
+}
+
+async fn record(feed: &mut Feed, writer: &mut RecordingWriter) -> Result<Stopped> {
+    let progress = ui::Progress::endless("events recorded");
+    let mut flush = interval(FLUSH_EVERY);
+    flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        // Kept over the ticks: an attempt to connect again takes longer.
+        let mut next = pin!(feed.next());
+        let next = loop {
+            tokio::select! {
+                next = &mut next => break next,
+                _ = flush.tick() => writer.flush()?,
+            }
+        };
+        match next? {
+            Ok(record) => {
+                writer.add(&record)?;
+                progress.show(writer.added());
+            }
+            Err(stopped) => return Ok(stopped),
+        }
+    }
+}
+
+/// The file, if it is a recording of this journal, and where it goes on.
+async fn appended(
+    args: &RecordArgs,
+    broker: &Arc<dyn Broker>,
+    peer: &Peer,
+) -> Result<(RecordingWriter, Start)> {
+    let (writer, header) = RecordingWriter::append(&args.file).map_err(advised)?;
+    if header.system != peer.vhost {
+        return Err(usage(format!(
+            "{} is a recording of vhost `{}`, and this is `{}`",
+            args.file.display(),
+            header.system,
+            peer.vhost
+        )));
+    }
+    let Some(last) = writer.last() else {
+        return Ok((writer, header.from));
+    };
+    let end = end(broker).await.map_err(of_journal)?;
+    if end.is_none_or(|end| end < last) {
+        return Err(usage(format!(
+            "{} has events up to offset {last}, and this journal ends before: it is another one",
+            args.file.display()
+        )));
+    }
+    Ok((writer, Start::Offset(last + 1)))
+}
+
+/// What to do about a file that is there, or is not.
+fn advised(error: RecordingError) -> anyhow::Error {
+    let RecordingError::File { path, error: why } = &error else { return error.into() };
+    let path = path.display();
+    match why.kind() {
+        ErrorKind::AlreadyExists => {
+            anyhow!("{path} is there already: give another name, or go on with it by --append")
+        }
+        ErrorKind::NotFound => anyhow!(
+            "{path}: there is no such file or folder; --append goes on with a file that is there"
+        ),
+        _ => error.into(),
+    }
+}
+
+/// The broker's address and virtual host.
+async fn peer(broker: &dyn Broker) -> Result<Peer> {
+    let session = broker.connect("ballet record").await;
+    let session = session.map_err(|error| of_journal(error.into()))?;
+    let peer = session.peer().clone();
+    session.close().await;
+    Ok(peer)
+}

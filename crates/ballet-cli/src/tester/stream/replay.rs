@@ -1,0 +1,243 @@
+//! `ballet replay`: sends the events of a recording again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use ballet::core::topology::{EVENTS, OPS};
+use ballet_amqp::{Broker, Lookup, Object, Peer};
+use ballet_stream::{NewIds, Recording, Survey};
+use ballet_terminal::{ask, is_interactive};
+
+use crate::base::exit::{Done, of_journal, usage};
+use crate::base::options::GlobalOptions;
+use crate::base::ui;
+use crate::tester::stream::expect::{ExpectArgs, Expectation, SentSagas};
+use crate::tester::stream::left_out::Hindered;
+use crate::tester::stream::pace::Pace;
+use crate::tester::stream::progress::{Progress, ProgressFile};
+use crate::tester::stream::selected::{Selected, nothing_to_compare};
+use crate::tester::stream::selection::Selection;
+use crate::tester::stream::sending::Replay;
+
+/// Services refuse events whose ids are older, or ahead of the clock.
+const OLD: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
+
+const EXAMPLES: &str = "\
+Examples:
+  ballet replay run.jsonl --to amqp://ops:PASSWORD@test:5672/shop
+  ballet replay run.jsonl.gz --pace max --new-ids --from-outside
+  ballet replay run.jsonl 'cart.#' --pace 10
+  ballet replay run.jsonl --pace step --saga 0193f7a1
+  ballet replay run.jsonl --resume          on after an interruption
+  ballet replay run.jsonl --pace max --new-ids --expect-same --to amqp://ops:PASSWORD@test:5672/shop
+                                            does this build answer as the recorded one did?
+
+Dead letters in a recording are not sent: services make their own. --from-outside sends only what no
+service published in answer to something, so the services of the other system answer anew.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ReplayArgs {
+    /// The recording, or what rabtap has saved
+    file: PathBuf,
+    #[command(flatten)]
+    selection: Selection,
+    /// Only events that nothing in the recording's system caused, such as those of foreign producers
+    #[arg(long, help_heading = "Selection")]
+    from_outside: bool,
+    /// The broker to send to [default: as of every command, with the user `ops`]
+    #[arg(long, value_name = "URL", env = "BALLET_REPLAY_URL", hide_env_values = true)]
+    to: Option<String>,
+    /// original, max, step (asks before each event), or a factor: 10 is ten times as fast
+    #[arg(long, default_value = "original")]
+    pace: Pace,
+    /// Replace the ids of messages and sagas, and the keys that events make by the contracts, wherever
+    /// they stand
+    #[arg(long)]
+    new_ids: bool,
+    /// Go on after an interruption
+    #[arg(long, conflicts_with = "yes")]
+    resume: bool,
+    #[command(flatten)]
+    expect: ExpectArgs,
+    /// Send to where it was recorded, without being asked
+    #[arg(long)]
+    yes: bool,
+    /// Say how many events would be sent, and send none
+    #[arg(long)]
+    dry_run: bool,
+    /// It goes into a world that ends with it, so nobody resumes it.
+    #[arg(skip)]
+    is_rehearsal: bool,
+}
+
+impl ReplayArgs {
+    /// What came from outside, with new ids, into a world that ends with the replay.
+    pub(crate) fn rehearsal(
+        file: PathBuf,
+        selection: Selection,
+        (to, pace): (String, Pace),
+        expect: ExpectArgs,
+    ) -> Self {
+        Self {
+            file,
+            selection,
+            from_outside: true,
+            to: Some(to),
+            pace,
+            new_ids: true,
+            resume: false,
+            expect,
+            yes: true,
+            dry_run: false,
+            is_rehearsal: true,
+        }
+    }
+}
+
+pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Done> {
+    let expected = args.expect.recording(&args.file);
+    let from_outside = args.from_outside || expected.is_some();
+    let selected = Selected::new(&args.selection, args.new_ids, from_outside, options)?;
+    let selected = if from_outside {
+        selected.of_repeatable(&args.file, expected.is_some())?
+    } else {
+        selected
+    };
+    let broker = match &args.to {
+        Some(url) => options.broker_at(url)?,
+        None => options.broker_as(OPS)?,
+    };
+    let mut survey = Survey::with_keys(selected.made.clone());
+    let mut sagas = SentSagas::default();
+    let mut hindered = Hindered::default();
+    let mut recording = Recording::open(&args.file)?;
+    for record in recording.by_ref() {
+        let record = record?;
+        if selected.is_wanted(&record)
+            && let Some((saga, why)) = selected.hindrance(&record)
+        {
+            hindered.add(saga, why);
+        }
+        if selected.is(&record) {
+            survey.add(&record, args.new_ids);
+            if expected.is_some() {
+                sagas.add(&record);
+            }
+        } else if args.new_ids {
+            survey.know(&record);
+        }
+    }
+    if let Some(cut) = recording.cut() {
+        ui::say(&format!(
+            "{} is cut off in line {}: what is before can be used",
+            args.file.display(),
+            cut.line
+        ));
+    }
+    hindered.say(expected.is_some());
+    say_texts(&survey);
+    if args.dry_run {
+        ui::print(&format!("{} would be sent; nothing was sent", ui::events(survey.records)));
+        return Ok(Done::All);
+    }
+    if expected.is_some() && survey.records == 0 {
+        return Err(nothing_to_compare(&args.file));
+    }
+    let peer = peer_with_exchange(&*broker).await?;
+    let to = format!("{}/{}", peer.address, peer.vhost);
+    let file = (!args.is_rehearsal).then(|| ProgressFile::of(&args.file));
+    let progress = if let Some(file) = file.as_ref().filter(|_| args.resume) {
+        file.resumed(&to, &selected.words, &selected.made.words())?
+    } else {
+        file.as_ref().map_or(Ok(()), ProgressFile::refuse_interrupted)?;
+        let header = recording.header();
+        let from = header.map(|header| format!("{}/{}", header.broker, header.system));
+        confirm(&args, from.as_deref(), &to, survey.records)?;
+        let now = options.clock.now();
+        let later = later(&args, &survey, now);
+        if !args.new_ids && survey.first.is_some_and(|first| now.duration_since(first) > OLD) {
+            ui::say(
+                "these events are older than the seven days that services remember: they may \
+                 refuse them as too old. --new-ids gives them ids of today",
+            );
+        }
+        let (selection, keys) = (selected.words.clone(), selected.made.words());
+        Progress { to, selection, keys, sent: 0, later, run: options.clock.new_id(now) }
+    };
+    let ids = args.new_ids.then(|| NewIds::new(survey.clone(), progress.later, progress.run));
+    let expectation = match expected {
+        Some(expected) => {
+            let (ids, shown) = (ids.as_ref(), (progress.run, options.output));
+            let (broker, made) = (Arc::clone(&broker), selected.made.clone());
+            let args = &args.expect;
+            Some(Expectation::begin(args, expected, &sagas, ids, broker, made, shown).await?)
+        }
+        None => None,
+    };
+    let replay = Replay { file, progress, ids, whole: survey.records, pace: args.pace };
+    match (replay.run(broker, &args.file, &selected).await, expectation) {
+        (Ok(Done::All), Some(expectation)) => expectation.compare().await,
+        (ended, Some(expectation)) => {
+            expectation.give_up().await;
+            ended
+        }
+        (ended, None) => ended,
+    }
+}
+
+/// Keys that are no UUIDs have a form that only their service knows.
+fn say_texts(survey: &Survey) {
+    let names: Vec<&str> = survey.texts().collect();
+    if !names.is_empty() {
+        ui::say(&format!(
+            "these keys are no UUIDs, and their values stay: {}. Only ids inside of them are replaced",
+            names.join(", ")
+        ));
+    }
+}
+
+/// Where the events go to. Without the exchange nothing can be sent, and nothing is to be resumed.
+async fn peer_with_exchange(broker: &dyn Broker) -> Result<Peer> {
+    let session = broker.connect("ballet replay").await;
+    let session = session.map_err(|error| of_journal(error.into()))?;
+    let found = session.find(&Object::Exchange(EVENTS.to_owned())).await;
+    let peer = session.peer().clone();
+    session.close().await;
+    match found.map_err(|error| of_journal(error.into()))? {
+        Lookup::Found(_) | Lookup::Hidden(_) => Ok(peer),
+        Lookup::Absent => bail!(
+            "there is no exchange `{EVENTS}` in vhost `{}`: make it with `ballet topology apply`",
+            peer.vhost
+        ),
+    }
+}
+
+/// How much later the new ids are, in milliseconds. None is ahead of the clock when it is sent.
+fn later(args: &ReplayArgs, survey: &Survey, now: jiff::Timestamp) -> i64 {
+    let anchor = if args.pace.is_fast() { survey.last } else { survey.first };
+    anchor.map_or(0, |anchor| now.as_millisecond() - anchor.as_millisecond())
+}
+
+/// A recording that is sent to where it is from changes that system: that is asked for twice.
+fn confirm(args: &ReplayArgs, from: Option<&str>, to: &str, events: u64) -> Result<()> {
+    let is_elsewhere = from.is_some_and(|from| from != to);
+    if is_elsewhere || args.yes {
+        return Ok(());
+    }
+    let why = match from {
+        Some(_) => format!("{to} is where it was recorded"),
+        None => "nobody knows where it was recorded".to_owned(),
+    };
+    if !is_interactive() {
+        return Err(usage(format!(
+            "{why}: name another broker with --to, or give --yes to send to {to}"
+        )));
+    }
+    let question = format!("{why}. Send {} to {to}? Type `replay`:", ui::events(events));
+    if ask(&question)? != "replay" {
+        return Err(usage("nothing was sent"));
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Which events of a recording a replay sends.
+
+use std::path::Path;
+
+use anyhow::Result;
+use ballet_stream::{
+    Entries, Filter, Hindrance, MadeKeys, Record, Recording, Repeatable, is_event,
+};
+use uuid::Uuid;
+
+use crate::base::exit::usage;
+use crate::base::options::GlobalOptions;
+use crate::base::systems::{self, systems};
+use crate::base::ui;
+use crate::tester::stream::selection::Selection;
+
+/// A recording from which nothing is sent.
+pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
+    let file = recording.display();
+    usage(format!("{file} has no event that can be sent, so nothing can be compared"))
+}
+
+/// Which events are sent.
+pub(crate) struct Selected {
+    filter: Filter,
+    outside: Option<Entries>,
+    /// Which sagas can be repeated, if that matters.
+    repeatable: Option<Repeatable>,
+    /// Whether those that cannot are left out.
+    only_repeatable: bool,
+    /// The keys that get new values.
+    pub(crate) made: MadeKeys,
+    /// The options that say so, as they are typed.
+    pub(crate) words: String,
+}
+
+impl Selected {
+    pub(crate) fn new(
+        selection: &Selection,
+        new_ids: bool,
+        from_outside: bool,
+        options: &GlobalOptions,
+    ) -> Result<Self> {
+        let outside = if from_outside {
+            systems::read(options.contracts.as_deref())?;
+            systems().first().map(Entries::of)
+        } else {
+            None
+        };
+        let made = if new_ids { made_keys(options)? } else { MadeKeys::default() };
+        let mut words = selection.words();
+        for (is_set, flag) in [(from_outside, "--from-outside"), (new_ids, "--new-ids")] {
+            if is_set {
+                words.push(flag.to_owned());
+            }
+        }
+        let words = words.join(" ");
+        let (filter, repeatable) = (selection.filter(), None);
+        Ok(Self { filter, outside, repeatable, only_repeatable: false, made, words })
+    }
+
+    /// Judges which sagas of this recording a replay can repeat. With `only`, the others are left out.
+    pub(crate) fn of_repeatable(mut self, recording: &Path, only: bool) -> Result<Self> {
+        self.only_repeatable = only;
+        self.repeatable = systems().first().map(Repeatable::by);
+        if let Some(repeatable) = &mut self.repeatable {
+            for record in Recording::open(recording)? {
+                repeatable.add(&record?);
+            }
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn is(&self, record: &Record) -> bool {
+        let is_left_out = || self.only_repeatable && self.hindrance(record).is_some();
+        self.is_wanted(record) && !is_left_out()
+    }
+
+    /// The saga of the record, and why it cannot be repeated.
+    pub(crate) fn hindrance(&self, record: &Record) -> Option<(Uuid, Hindrance)> {
+        let saga = Uuid::try_parse(record.saga()?).ok()?;
+        Some((saga, self.repeatable.as_ref()?.hindrance(saga)?))
+    }
+
+    /// Whether it would be sent, if its saga can be repeated.
+    pub(crate) fn is_wanted(&self, record: &Record) -> bool {
+        is_event(record)
+            && self.filter.matches(record)
+            && self.outside.as_ref().is_none_or(|outside| outside.is_from_outside(record))
+    }
+}
+
+/// The keys that events of the system make, if there are contracts: a recording can be replayed without.
+fn made_keys(options: &GlobalOptions) -> Result<MadeKeys> {
+    match systems::read(options.contracts.as_deref()) {
+        Ok(contracts) => Ok(MadeKeys::of(contracts.keys())),
+        Err(error) if options.contracts.is_some() => Err(error),
+        Err(error) => {
+            ui::say(&format!("keys that services make stay as they are: {error:#}"));
+            Ok(MadeKeys::default())
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Which part of the journal is read, and which events of it are wanted.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet_stream::{Filter, HeaderIs, Pattern, Start, ValueIs};
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+
+use crate::base::exit::usage;
+use crate::base::moment::Moment;
+use crate::base::options::GlobalOptions;
+use crate::base::ui;
+
+/// Which events are wanted.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// Types; * stands for one word, # for any number: 'orders.#' or '*.*.v2'
+    #[arg(value_name = "TYPE")]
+    types: Vec<Pattern>,
+    /// Only this saga: its id, or the last digits of it
+    #[arg(long, value_name = "ID", help_heading = "Selection", value_parser = NonEmptyStringValueParser::new())]
+    saga: Vec<String>,
+    /// Only events of this service, and dead letters of it
+    #[arg(long, value_name = "NAME", help_heading = "Selection")]
+    service: Vec<String>,
+    /// Only events with this header
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Selection")]
+    header: Vec<HeaderIs>,
+    /// Only events with this value: a JSON pointer into the recorded form, such as
+    /// /body/currency=EUR or /properties/priority=5
+    #[arg(long = "where", value_name = "/PATH=VALUE", help_heading = "Selection")]
+    value: Vec<ValueIs>,
+}
+
+impl Selection {
+    pub(crate) fn filter(&self) -> Filter {
+        let Self { types, saga, service, header, value } = self;
+        Filter {
+            types: types.clone(),
+            sagas: saga.clone(),
+            services: service.clone(),
+            headers: header.clone(),
+            values: value.clone(),
+        }
+    }
+
+    /// The options as they are typed.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let Self { types, saga, service, header, value } = self;
+        let mut words: Vec<String> = types.iter().map(ToString::to_string).collect();
+        words.extend(saga.iter().map(|saga| format!("--saga {saga}")));
+        words.extend(service.iter().map(|service| format!("--service {service}")));
+        words.extend(header.iter().map(|header| format!("--header {header}")));
+        words.extend(value.iter().map(|value| format!("--where {value}")));
+        words
+    }
+}
+
+/// Which part of the journal is read.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Range {
+    /// Where to begin: first, last, next, or an offset
+    #[arg(
+        long,
+        value_name = "PLACE",
+        help_heading = "Range",
+        conflicts_with = "since",
+        value_parser = place
+    )]
+    pub(crate) from: Option<Start>,
+    /// When to begin: an age such as 10m, or a time such as 2026-11-22T09:00:00Z
+    #[arg(long, value_name = "AGE|TIME", help_heading = "Range")]
+    since: Option<Moment>,
+    /// Stop at the last event that is there when the command begins
+    #[arg(long, value_name = "now", help_heading = "Range", value_parser = ["now"])]
+    until: Option<String>,
+    /// Stop after this many events
+    #[arg(long, value_name = "N", help_heading = "Range")]
+    pub(crate) limit: Option<u64>,
+    /// Stop when no event has come for so long, such as 30s
+    #[arg(long, value_name = "AGE", help_heading = "Range", value_parser = duration)]
+    pub(crate) idle_timeout: Option<Duration>,
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    Duration::try_from(ui::age(text)?).map_err(|error| error.to_string())
+}
+
+fn place(text: &str) -> Result<Start, String> {
+    Ok(match text {
+        "first" => Start::First,
+        "last" => Start::Last,
+        "next" => Start::Next,
+        offset => {
+            let offset = offset.parse();
+            Start::Offset(offset.map_err(|_| "expected first, last, next or an offset")?)
+        }
+    })
+}
+
+impl Range {
+    /// Where to begin, if it is said.
+    pub(crate) fn start(&self, options: &GlobalOptions) -> Result<Option<Start>> {
+        match (self.from, self.since) {
+            (Some(start), _) => Ok(Some(start)),
+            (None, Some(since)) => {
+                let now = options.clock.now();
+                let since = since.before(now)?;
+                if since > now {
+                    return Err(usage(format!("--since {since} is in the future")));
+                }
+                Ok(Some(Start::Time(since)))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// All that is there when the command begins.
+    pub(crate) fn until_the_end() -> Self {
+        Self { until: Some("now".to_owned()), ..Self::default() }
+    }
+
+    pub(crate) fn until_now(&self) -> bool {
+        self.until.is_some()
+    }
+}

@@ -1,0 +1,144 @@
+//! A replay on its way: its events in their order, each when it is due.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use ballet_amqp::Broker;
+use ballet_stream::{NewIds, Recording, SendError, Sender, to_publish};
+
+use crate::base::exit::Done;
+use crate::base::ui;
+use crate::tester::stream::feed::interrupted;
+use crate::tester::stream::pace::{Metronome, Pace, Turn, until};
+use crate::tester::stream::progress::{Progress, ProgressFile};
+use crate::tester::stream::selected::Selected;
+
+/// What a replay that is killed may send again. Receivers drop it: the ids are the same.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// A replay on its way.
+pub(crate) struct Replay {
+    /// None for what nobody resumes.
+    pub(crate) file: Option<ProgressFile>,
+    pub(crate) progress: Progress,
+    pub(crate) ids: Option<NewIds>,
+    pub(crate) whole: u64,
+    pub(crate) pace: Pace,
+}
+
+impl Replay {
+    pub(crate) async fn run(
+        mut self,
+        broker: Arc<dyn Broker>,
+        recording: &Path,
+        selected: &Selected,
+    ) -> Result<Done> {
+        let sender = Sender::open(broker).await;
+        let mut sender = sender.map_err(|error| match error {
+            SendError::Broker(error) => crate::base::exit::with_advice(error.into()),
+            error => error.into(),
+        })?;
+        let before = self.progress.sent;
+        let sent = self.send(&mut sender, recording, selected).await;
+        // What is on its way is waited for, also after Ctrl-C, unless that comes again.
+        let finished = match &sent {
+            Err(error) if error.is::<SendError>() => Ok(()),
+            _ => tokio::select! {
+                finished = sender.finish() => finished,
+                () = interrupted() => Ok(()),
+            },
+        };
+        self.progress.sent = before + sender.confirmed();
+        let is_whole = self.progress.sent >= self.whole;
+        match (&sent, &finished) {
+            _ if self.pace == Pace::Step => {}
+            (Ok(Ended::Whole), Ok(())) if is_whole => {
+                self.file.as_ref().inspect(|file| file.remove());
+            }
+            _ => self.save()?,
+        }
+        finished?;
+        let ended = sent?;
+        let of = if is_whole { String::new() } else { format!(" of {}", ui::grouped(self.whole)) };
+        ui::say(&format!("{}{of} sent to {}", ui::events(self.progress.sent), self.progress.to));
+        if ended == Ended::Interrupted {
+            if self.pace != Pace::Step {
+                ui::say("--resume goes on from here");
+            }
+            return Ok(Done::Partly);
+        }
+        Ok(Done::All)
+    }
+
+    fn save(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), |file| file.write(&self.progress))
+    }
+
+    async fn send(
+        &mut self,
+        sender: &mut Sender,
+        recording: &Path,
+        selected: &Selected,
+    ) -> Result<Ended> {
+        let shown = ui::Progress::new("events sent", self.whole);
+        let mut metronome = Metronome::new(self.pace)?;
+        let mut stop = Box::pin(interrupted());
+        let (mut saved, before) = (Instant::now(), self.progress.sent);
+        let all = Recording::open(recording)?;
+        let mut left_out = before;
+        for record in all {
+            let mut record = record?;
+            if !selected.is(&record) {
+                continue;
+            }
+            if left_out > 0 {
+                left_out -= 1;
+                continue;
+            }
+            let mut due = std::pin::pin!(until(metronome.due(&record)));
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut stop => return Ok(Ended::Interrupted),
+                    () = &mut due => break,
+                    confirmed = sender.wait(), if sender.is_waiting() => confirmed?,
+                }
+            }
+            let turn = tokio::select! {
+                turn = metronome.ask(&record) => turn?,
+                () = &mut stop => {
+                    // The question has no end of its line.
+                    ui::say("");
+                    return Ok(Ended::Interrupted);
+                }
+            };
+            match turn {
+                Turn::Send => {}
+                Turn::Skip => continue,
+                Turn::Quit => return Ok(Ended::Whole),
+            }
+            if let Some(ids) = &self.ids {
+                ids.replace(&mut record);
+            }
+            tokio::select! {
+                sent = sender.send(to_publish(record)) => sent?,
+                () = &mut stop => return Ok(Ended::Interrupted),
+            }
+            shown.show(before + sender.confirmed());
+            if saved.elapsed() > SAVE_EVERY && self.pace != Pace::Step {
+                self.progress.sent = before + sender.confirmed();
+                self.save()?;
+                saved = Instant::now();
+            }
+        }
+        Ok(Ended::Whole)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Whole,
+    Interrupted,
+}

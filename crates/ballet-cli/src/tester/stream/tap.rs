@@ -1,0 +1,227 @@
+//! `ballet tap`: shows events as they are published.
+
+use std::io::{self, ErrorKind, Write};
+use std::pin::pin;
+use std::sync::mpsc;
+use std::task::Poll;
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet::core::topology::{TAP, bindings_of_queue, dead_queue};
+use ballet_stream::{QueueCopy, Record, Start, write_line};
+use futures_util::poll;
+use serde_json::Value;
+use tokio::sync::mpsc as later;
+use tokio::time::timeout;
+
+use crate::base::exit::{Done, of_journal, usage};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::{self, services, systems};
+use crate::base::ui::{self, Output};
+use crate::tester::stream::feed::{Feed, interrupted};
+use crate::tester::stream::render::Lines;
+use crate::tester::stream::selection::{Range, Selection};
+
+/// How long an event may wait for others that are written with it.
+const SOON: Duration = Duration::from_millis(5);
+/// So many bytes are written at once.
+const FULL: usize = 1 << 16;
+
+const EXAMPLES: &str = "\
+Examples:
+  ballet tap                                  what is published from now on, until Ctrl-C
+  ballet tap 'orders.#' --since 10m           one service's events of the last ten minutes
+  ballet tap --saga 0193f7a1 --from first     one saga from its beginning
+  ballet tap --where /body/currency=EUR --header tenant=acme
+  ballet tap --since 1h --until now -o jsonl | jq .body
+  ballet tap --queue orders                   what goes into the queue of orders from now on
+  ballet tap --queue orders.dead              ... and what becomes a dead letter there
+
+The journal is a stream: reading takes nothing from anybody, and a slow reader holds nothing back.
+--queue needs the contracts: it makes a queue of its own that is bound as the other one is. That one
+is not touched. It also shows messages that come back to be tried again. It does not show what is put
+on the queue by its name: redriven messages (the journal has a note of each: ballet tap --service
+orders) and what a producer drops there. The copy holds at most 10,000 messages and 64 MiB: what a
+slow reader misses is counted and said.
+The user `tap` may do this and nothing else. -o jsonl prints the lines of a recording, and -o json one
+list of them.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct TapArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// Instead of the journal, show what goes into this queue from now on: the queue of a service, or its
+    /// dead-letter queue
+    #[arg(long, value_name = "NAME", help_heading = "Range",
+        conflicts_with_all = ["from", "since", "until"])]
+    queue: Option<String>,
+    #[command(flatten)]
+    range: Range,
+}
+
+pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<Done> {
+    let filter = args.selection.filter();
+    let mut feed = match &args.queue {
+        Some(queue) => Feed::of_queue(copy(queue, options).await?, filter, &args.range),
+        None => {
+            let start = args.range.start(options)?.unwrap_or(Start::Next);
+            Feed::open(options.broker_as(TAP)?, start, filter, &args.range).await?
+        }
+    };
+    let mut screen = Screen::new(options);
+    let shown = show(&mut feed, &mut screen).await;
+    if shown.is_ok() && screen.count == 0 && feed.seen() > 0 {
+        ui::say(&format!("none of the {} is wanted", ui::events(feed.seen())));
+    }
+    feed.close().await;
+    match shown {
+        Err(error) if is_reader_gone(&error) => Ok(Done::All),
+        shown => shown.map(|()| Done::All),
+    }
+}
+
+/// A copy of what goes into a queue.
+async fn copy(queue: &str, options: &GlobalOptions) -> Result<QueueCopy> {
+    systems::read(options.contracts.as_deref())?;
+    let known = systems();
+    let bindings: Vec<_> =
+        known.iter().flat_map(|system| bindings_of_queue(system, queue)).collect();
+    if bindings.is_empty() {
+        return Err(usage(format!(
+            "{queue:?} is no queue of a service: give the name of one ({}), or of one of their \
+             dead-letter queues, such as {}",
+            services().join(", "),
+            services().first().map_or_else(String::new, |service| dead_queue(service))
+        )));
+    }
+    let id = options.clock.new_id(options.clock.now());
+    let opened = QueueCopy::open(options.broker_as(TAP)?, queue, &bindings, id).await;
+    let copy = opened.map_err(of_journal)?;
+    ui::say(&format!("showing what goes into the queue {queue} from now on"));
+    Ok(copy)
+}
+
+async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
+    loop {
+        let mut next = pin!(feed.next());
+        // Many events share a write, but none waits long for the next one.
+        let next = match poll!(next.as_mut()) {
+            Poll::Ready(next) => next,
+            Poll::Pending => match timeout(SOON, next.as_mut()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    if screen.write().await? == Written::Interrupted {
+                        return Ok(());
+                    }
+                    next.await
+                }
+            },
+        };
+        match next {
+            Ok(Ok(record)) => {
+                if screen.show(&record).await? == Written::Interrupted {
+                    return Ok(());
+                }
+            }
+            ended => {
+                screen.end();
+                screen.write().await?;
+                return ended.map(drop);
+            }
+        }
+    }
+}
+
+/// `ballet tap | head` is a usual way to stop.
+fn is_reader_gone(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// How a write ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Whole,
+    /// The reader did not read, and the user has stopped the command.
+    Interrupted,
+}
+
+/// Standard output.
+struct Screen {
+    output: Output,
+    lines: Lines,
+    /// What is not written yet.
+    text: Vec<u8>,
+    /// The events that were shown.
+    count: u64,
+    pipe: mpsc::Sender<Vec<u8>>,
+    written: later::UnboundedReceiver<io::Result<()>>,
+}
+
+impl Screen {
+    fn new(options: &GlobalOptions) -> Self {
+        // Without contracts the columns begin as wide as is usual.
+        systems::read(options.contracts.as_deref()).ok();
+        let text = Vec::with_capacity(FULL);
+        let (pipe, texts) = mpsc::channel::<Vec<u8>>();
+        let (done, written) = later::unbounded_channel();
+        // The output may block for ever. A thread that nobody waits for does not keep the command.
+        std::thread::spawn(move || {
+            for text in texts {
+                let mut out = io::stdout().lock();
+                if done.send(out.write_all(&text).and_then(|()| out.flush())).is_err() {
+                    return;
+                }
+            }
+        });
+        let (output, lines) = (options.output, Lines::of(&systems()));
+        Self { output, lines, text, count: 0, pipe, written }
+    }
+
+    async fn show(&mut self, record: &Record) -> Result<Written> {
+        match self.output {
+            Output::Table => {
+                self.text.extend_from_slice(self.lines.line(record).as_bytes());
+                self.text.push(b'\n');
+            }
+            Output::Jsonl => write_line(record, &mut self.text),
+            Output::Json => {
+                self.text.extend_from_slice(if self.count == 0 { b"[\n" } else { b",\n" });
+                let begin = self.text.len();
+                write_line(record, &mut self.text);
+                let value: Value = serde_json::from_slice(&self.text[begin..])?;
+                self.text.truncate(begin);
+                serde_json::to_writer_pretty(&mut self.text, &value)?;
+            }
+        }
+        self.count += 1;
+        if self.text.len() < FULL { Ok(Written::Whole) } else { self.write().await }
+    }
+
+    /// What stands behind the last event.
+    fn end(&mut self) {
+        if self.output == Output::Json {
+            let end = if self.count == 0 { &b"[]\n"[..] } else { b"\n]\n" };
+            self.text.extend_from_slice(end);
+        }
+    }
+
+    /// Writes what is not written yet, however long that takes. A copy of a queue is read meanwhile.
+    async fn write(&mut self) -> Result<Written> {
+        if self.text.is_empty() {
+            return Ok(Written::Whole);
+        }
+        let text = std::mem::replace(&mut self.text, Vec::with_capacity(FULL));
+        let gone = || io::Error::from(ErrorKind::BrokenPipe);
+        // Whoever sees that the output is held up may stop the command at once.
+        let interrupt = interrupted();
+        self.pipe.send(text).map_err(|_| gone())?;
+        tokio::select! {
+            biased;
+            written = self.written.recv() => written.ok_or_else(gone)??,
+            () = interrupt => return Ok(Written::Interrupted),
+        }
+        Ok(Written::Whole)
+    }
+}

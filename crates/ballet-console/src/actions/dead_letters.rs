@@ -1,0 +1,265 @@
+//! Dead letters: sent back, discarded, edited.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ballet_core::envelope::Limits;
+use ballet_ops::redrive::{
+    DeadLetter, DeadLetters, Filter, Lines, Note, Notes, Outcomes, Plan, RedriveError,
+    RedriveOptions, Stop, Summary,
+};
+use ballet_store::inbox::stuck;
+use ballet_store::operators::interventions::Act;
+use jiff::Timestamp;
+use sqlx::Connection as _;
+
+use crate::actions::means::Means;
+use crate::actions::running::{Ended, Says};
+use crate::store::actions::Standing;
+
+/// How long the outcome of what was sent is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How dead letters are sent back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sending {
+    /// One of each group first; the others only if that one was handled.
+    pub(crate) has_canary: bool,
+    /// The most in a second.
+    pub(crate) rate: Option<u32>,
+    /// Those, too, of which nothing shows any more whether they were handled.
+    pub(crate) beyond_memory: bool,
+}
+
+/// The dead letters of a service that are meant.
+#[derive(Debug, Clone)]
+pub(crate) struct Chosen {
+    pub(crate) service: String,
+    pub(crate) filter: Filter,
+}
+
+impl Chosen {
+    fn letters(&self, means: &Means) -> DeadLetters {
+        DeadLetters::on(Arc::clone(&means.broker), &self.service)
+    }
+
+    /// What would be done: nothing is changed.
+    pub(crate) async fn plan(&self, means: &Means) -> Result<Plan, RedriveError> {
+        let floor = means.clock.now() - Limits::default().inbox_window;
+        let part = means.part(&self.service).cloned();
+        self.letters(means).plan(self.filter.clone(), part, floor).await
+    }
+
+    /// Sends them back, and waits for what becomes of them.
+    pub(crate) async fn redrive(
+        &self,
+        means: &Means,
+        note: Note,
+        sending: Sending,
+        stop: Stop,
+        says: &Says,
+    ) -> Ended {
+        let notes = self.notes(means, Act::Redriven, &note).await;
+        let sent = self.send(means, note, sending, stop, says, &notes).await;
+        let noted = notes.close().await;
+        let mut ended = match sent {
+            Ok((whole, summary, outcomes)) => {
+                let mut ended = sent_back(whole, &summary, &outcomes);
+                self.forget(means, &summary, &mut ended).await;
+                ended
+            }
+            Err(error) => Ended::failed(&error),
+        };
+        self.say_unnoted(noted, &mut ended);
+        ended
+    }
+
+    async fn send(
+        &self,
+        means: &Means,
+        note: Note,
+        sending: Sending,
+        stop: Stop,
+        says: &Says,
+        notes: &Notes,
+    ) -> Result<(u64, Summary, Outcomes), RedriveError> {
+        let letters = self.letters(means);
+        let mut plan = self.plan(means).await?;
+        let (whole, ahead) = (plan.dead_letters(), AtomicU64::new(0));
+        let progress = |done: u64| {
+            says.say(format!("{} of {whole} sent", done + ahead.load(Ordering::Relaxed)));
+        };
+        let each = |sent: &DeadLetter| notes.add(sent);
+        let Sending { has_canary, rate, beyond_memory } = sending;
+        let options = means.options(note, stop, &progress, &each);
+        let options = RedriveOptions { rate, beyond_memory, ..options };
+        let (mut summary, mut outcomes) = (Summary::default(), Outcomes::default());
+        if has_canary {
+            says.say("one of each group is sent first".to_owned());
+            let inbox = means.connect(&self.service).await.ok();
+            let (canaries, first) = letters.canaries(&mut plan, &options, inbox, PATIENCE).await?;
+            canaries.iter().for_each(|canary| outcomes.add(&canary.outcome));
+            ahead.store(first.removed, Ordering::Relaxed);
+            summary.add(first);
+        }
+        if !summary.stopped {
+            let inbox = means.connect(&self.service).await.ok();
+            let (rest, found) = letters.redrive_watched(&plan, &options, inbox, PATIENCE).await?;
+            summary.add(rest);
+            outcomes.merge(found);
+        }
+        Ok((whole, summary, outcomes))
+    }
+
+    /// Writes those of the plan to a file and removes them.
+    pub(crate) async fn discard(
+        &self,
+        means: &Means,
+        plan: Plan,
+        note: Note,
+        stop: Stop,
+        says: &Says,
+    ) -> Ended {
+        let file = archive(means, note.at);
+        let lines = match Lines::open(&file) {
+            Ok(lines) => Box::new(lines),
+            Err(error) => {
+                let file = file.display();
+                return Ended::failed(&format!(
+                    "Nothing was discarded: {file} cannot be written: {error}"
+                ));
+            }
+        };
+        let whole = plan.dead_letters();
+        let progress = |done: u64| says.say(format!("{done} of {whole} discarded"));
+        let notes = self.notes(means, Act::Discarded, &note).await;
+        let each = |gone: &DeadLetter| notes.add(gone);
+        let options = means.options(note, stop, &progress, &each);
+        let discarded = self.letters(means).discard(&plan, Some(lines), &options).await;
+        let noted = notes.close().await;
+        let mut ended = match discarded {
+            Ok(summary) => {
+                let done = summary.removed;
+                let says =
+                    format!("{done} of {whole} were discarded. They are in {}.", file.display());
+                let mut ended = Ended::new(standing(done, whole), says);
+                say_failures(&summary, &mut ended);
+                self.forget(means, &summary, &mut ended).await;
+                ended
+            }
+            Err(error) => Ended::failed(&error),
+        };
+        self.say_unnoted(noted, &mut ended);
+        ended
+    }
+
+    /// Gives the one that is meant another body.
+    pub(crate) async fn edit(&self, means: &Means, note: Note, body: String, stop: Stop) -> Ended {
+        let letters = self.letters(means);
+        let plan = match letters.plan(self.filter.clone(), None, Timestamp::UNIX_EPOCH).await {
+            Ok(plan) => plan,
+            Err(error) => return Ended::failed(&error),
+        };
+        let notes = self.notes(means, Act::Edited, &note).await;
+        let each = |edited: &DeadLetter| notes.add(edited);
+        let options = means.options(note, stop, &|_| {}, &each);
+        let edited = letters.edit(&plan, body.into(), &options).await;
+        let noted = notes.close().await;
+        let mut ended = match edited {
+            Ok(summary) if summary.removed > 0 => {
+                Ended::new(Standing::Done, "It has a new body; the journal has the old one.")
+            }
+            Ok(summary) => {
+                let mut ended = Ended::failed(
+                    "It was not changed: it was edited, sent back or discarded by somebody else meanwhile, \
+                     or another program holds it.",
+                );
+                say_failures(&summary, &mut ended);
+                ended
+            }
+            Err(error) => Ended::failed(&error),
+        };
+        self.say_unnoted(noted, &mut ended);
+        ended
+    }
+
+    async fn notes(&self, means: &Means, act: Act, note: &Note) -> Notes {
+        Notes::open(means.connect(&self.service).await, act, note.clone())
+    }
+
+    fn say_unnoted(&self, noted: Result<(), String>, ended: &mut Ended) {
+        if let Err(why) = noted {
+            let service = &self.service;
+            ended.say(&format!(
+                "Who did it is in the journal and here, and not in the database of {service}: {why}."
+            ));
+        }
+    }
+
+    /// Removes messages that will not come again from the list of what is stuck.
+    async fn forget(&self, means: &Means, summary: &Summary, ended: &mut Ended) {
+        if summary.retired.is_empty() {
+            return;
+        }
+        let forgotten = async {
+            let mut db = means.connect(&self.service).await?;
+            let text = |error: sqlx::Error| error.to_string();
+            stuck::forget(&mut db, &summary.retired).await.map_err(text)?;
+            db.close().await.map_err(text)
+        };
+        if let Err(why) = forgotten.await {
+            ended.say(&format!("`ballet sagas stuck` may still list them: {why}."));
+        }
+    }
+}
+
+fn archive(means: &Means, at: Timestamp) -> PathBuf {
+    means.archive.join(format!("discarded-{}.jsonl", at.strftime("%Y%m%dT%H%M%S%3fZ")))
+}
+
+fn standing(done: u64, whole: u64) -> Standing {
+    match done {
+        done if done >= whole => Standing::Done,
+        0 => Standing::Failed,
+        _ => Standing::Partly,
+    }
+}
+
+fn say_failures(summary: &Summary, ended: &mut Ended) {
+    for (id, why) in &summary.failures {
+        ended.say(&format!("{id} stays: {why}"));
+    }
+    if summary.stopped {
+        ended.say("It was stopped before the end. Nothing is lost.");
+    }
+}
+
+fn sent_back(whole: u64, summary: &Summary, outcomes: &Outcomes) -> Ended {
+    let Outcomes { handled, unknown, dead_again } = outcomes;
+    let (sent, dead) = (summary.removed, dead_again.values().sum::<u64>());
+    let mut says =
+        format!("{sent} of {whole} were sent back: {handled} handled, {dead} dead again");
+    if *unknown > 0 {
+        says += &format!(", {unknown} neither after {} s", PATIENCE.as_secs());
+    }
+    let standing = match () {
+        () if sent == 0 || dead == sent => Standing::Failed,
+        () if sent < whole || *handled < sent => Standing::Partly,
+        () => Standing::Done,
+    };
+    let mut ended = Ended::new(standing, says + ".");
+    for (what, count) in dead_again {
+        ended.say(&format!("{count} died again: {what}"));
+    }
+    if sent < whole && !summary.stopped {
+        ended.say(&format!(
+            "{} were not sent: the first of their group was not handled, or nothing shows any more whether they were \
+             handled before.",
+            whole - sent
+        ));
+    }
+    say_failures(summary, &mut ended);
+    ended
+}

@@ -1,0 +1,133 @@
+//! The actions of this process that take their time: how far they are, and how they are stopped.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ballet_ops::redrive::Stop;
+use sqlx::PgPool;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::store::actions::{self, New, Standing};
+
+/// How often the trail is told how far an action is.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often it is tried to write down what came of one.
+const TRIES: u32 = 30;
+
+/// The actions that can be stopped.
+#[derive(Debug, Default)]
+pub(crate) struct Running(Mutex<HashMap<Uuid, watch::Sender<bool>>>);
+
+impl Running {
+    fn begin(&self, id: Uuid) -> Stop {
+        let (stop, stopped) = watch::channel(false);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, stop);
+        stopped
+    }
+
+    fn end(&self, id: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Stops an action. Returns false if it does not run in this process.
+    pub(crate) fn stop(&self, id: Uuid) -> bool {
+        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(stop) = running.get(&id) else { return false };
+        stop.send_replace(true);
+        true
+    }
+}
+
+/// How an action has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) standing: Standing,
+    /// What came of it, a sentence a line.
+    pub(crate) outcome: String,
+}
+
+impl Ended {
+    pub(crate) fn new(standing: Standing, outcome: impl Into<String>) -> Self {
+        Self { standing, outcome: outcome.into() }
+    }
+
+    pub(crate) fn failed(why: &(impl ToString + ?Sized)) -> Self {
+        Self::new(Standing::Failed, why.to_string())
+    }
+
+    /// Says one thing more.
+    pub(crate) fn say(&mut self, sentence: &str) {
+        // Text takes everything.
+        write!(self.outcome, "\n{sentence}").ok();
+    }
+}
+
+/// What an action says of itself while it goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Says(Mutex<String>);
+
+impl Says {
+    pub(crate) fn say(&self, text: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
+    fn said(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Writes an action down and does it in a task of its own: it does not end with the request that asked for it. Without
+/// being written down it is not done.
+pub(crate) async fn begin<W, F>(
+    pool: &PgPool,
+    running: &Arc<Running>,
+    new: &New<'_>,
+    work: W,
+) -> Result<(), sqlx::Error>
+where
+    W: FnOnce(Stop, Arc<Says>) -> F,
+    F: Future<Output = Ended> + Send + 'static,
+{
+    tracing::info!(by = new.by, act = new.act, what = new.what, "an operator acts");
+    actions::begin(pool, new).await?;
+    let (pool, running, id) = (pool.clone(), Arc::clone(running), new.id);
+    let says = Arc::new(Says::default());
+    let work = work(running.begin(id), Arc::clone(&says));
+    tokio::spawn(async move {
+        let ended = followed(&pool, id, &says, work).await;
+        running.end(id);
+        // What was done is done: so it is tried again for a while.
+        for _ in 0..TRIES {
+            match actions::goes_on(&pool, id, ended.standing, &ended.outcome).await {
+                Ok(()) => break,
+                Err(error) => tracing::warn!("what came of an action is not written down: {error}"),
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    });
+    Ok(())
+}
+
+/// Tells the trail every second how far the work is.
+async fn followed(
+    pool: &PgPool,
+    id: Uuid,
+    says: &Says,
+    work: impl Future<Output = Ended>,
+) -> Ended {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            ended = &mut work => break ended,
+            () = tokio::time::sleep(EVERY) => {
+                let told = actions::goes_on(pool, id, Standing::Running, &says.said()).await;
+                if let Err(error) = told {
+                    tracing::warn!("how far an action is cannot be written down: {error}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The console as a whole: its database, the observer, and the pages.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use ballet::Clock;
+use ballet_amqp::Broker;
+use ballet_check::Contracts;
+use jiff::SignedDuration;
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::access::attempts::Attempts;
+use crate::access::role::Role;
+use crate::access::trusted::Trusted;
+use crate::access::{password, token};
+use crate::actions::means::Means;
+use crate::actions::running::Running;
+use crate::error::ConsoleError;
+use crate::known::Known;
+use crate::looks::Looks;
+use crate::observer::{asked, follow, hindrances, judge, upkeep};
+use crate::server::dead::Dead;
+use crate::server::looked::Looked;
+use crate::server::site::{HASHED_AT_ONCE, Site};
+use crate::server::{live, routes};
+use crate::store::{accounts, prepare};
+
+/// The name of the account that the console makes when there is none.
+const FIRST: &str = "operator";
+
+/// What a console needs to know.
+#[derive(Clone)]
+pub struct Options {
+    /// The contracts of the system.
+    pub contracts: &'static Contracts,
+    /// The broker, for a user who may read the journal and the dead letters.
+    pub broker: Arc<dyn Broker>,
+    /// The console's own database.
+    pub database: PgConnectOptions,
+    /// Each service with its database. Without them the pages show what the journal tells.
+    pub databases: Vec<(String, PgConnectOptions)>,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Whether browsers reach it through HTTPS, so that the cookie is for that alone.
+    pub is_behind_tls: bool,
+    /// For how long entries are kept.
+    pub keep: SignedDuration,
+    /// How long after its cause a step is late, if nothing is known to hinder it.
+    pub patience: SignedDuration,
+    /// Who looks at the running system for the pages of services and audits.
+    pub looks: Option<Arc<dyn Looks>>,
+    /// The broker, for a user who may publish events, if there is one.
+    pub publisher: Option<Arc<dyn Broker>>,
+    /// The header in which a gateway says who the person is.
+    pub trusted: Option<Trusted>,
+    /// The folder to which discarded dead letters are written.
+    pub archive: PathBuf,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Options {
+    /// Those of a console of this system that listens on any free port of this machine, and knows the broker and its
+    /// own database alone: it keeps entries for 7 days, and a step is late after 5 minutes.
+    #[must_use]
+    pub fn new(
+        contracts: &'static Contracts,
+        broker: Arc<dyn Broker>,
+        database: PgConnectOptions,
+    ) -> Self {
+        Self {
+            contracts,
+            broker,
+            database,
+            databases: Vec::new(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            is_behind_tls: false,
+            keep: SignedDuration::from_hours(7 * 24),
+            patience: SignedDuration::from_mins(5),
+            looks: None,
+            publisher: None,
+            trusted: None,
+            archive: std::env::temp_dir(),
+            clock: Clock::system(),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+/// An account that was made because there was none.
+#[derive(Debug)]
+pub struct Account {
+    /// Its name.
+    pub name: &'static str,
+    /// Its password, which is in no file and no table.
+    pub password: String,
+}
+
+/// A console that has its database and listens, and does not run yet.
+#[derive(Debug)]
+pub struct Console {
+    options: Options,
+    pool: PgPool,
+    listener: TcpListener,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The account that it has made.
+    pub first: Option<Account>,
+}
+
+impl Console {
+    /// Connects to its database, makes what is missing there, and listens.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer, or the address is taken.
+    pub async fn open(options: Options) -> Result<Self, ConsoleError> {
+        let pool = prepare::prepare(options.database.clone()).await?;
+        let listen = |why| ConsoleError::Listen { address: options.listen, why };
+        let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let password = token::new()?;
+        let made = accounts::first(&pool, FIRST, &password::hashed(&password)?).await?;
+        let first = made.then_some(Account { name: FIRST, password });
+        Ok(Self { options, pool, listener, address, first })
+    }
+
+    /// Forgets all that follows from the journal, and reads it again from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn rebuild(&self) -> Result<(), ConsoleError> {
+        Ok(prepare::empty(&self.pool).await?)
+    }
+
+    /// Makes an account, or gives it another password and role.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn set_account(
+        database: PgConnectOptions,
+        name: &str,
+        role: Role,
+        password: &str,
+    ) -> Result<(), ConsoleError> {
+        let pool = prepare::prepare(database).await?;
+        accounts::set(&pool, name, role, &password::hashed(password)?).await?;
+        pool.close().await;
+        Ok(())
+    }
+
+    /// Follows the journal and answers requests, until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// It can no longer listen.
+    pub async fn run(self) -> Result<(), ConsoleError> {
+        let Self { options, pool, listener, address, .. } = self;
+        let known = Arc::new(Known::new(options.contracts));
+        let (trouble, hindrances, added) =
+            (watch::Sender::new(None), watch::Sender::new(Vec::new()), Arc::new(Notify::new()));
+        let secret = accounts::secret(&pool, &token::new()?).await?;
+        let means = Means {
+            known: Arc::clone(&known),
+            broker: Arc::clone(&options.broker),
+            publisher: options.publisher.clone(),
+            databases: options.databases.clone(),
+            clock: options.clock.clone(),
+            archive: options.archive.clone(),
+            running: Arc::new(Running::default()),
+        };
+        let site = Arc::new(Site {
+            means,
+            secret,
+            trusted: options.trusted.clone(),
+            pool: pool.clone(),
+            known: Arc::clone(&known),
+            clock: options.clock.clone(),
+            hindrances: hindrances.subscribe(),
+            trouble: trouble.subscribe(),
+            parts: watch::Sender::new(Arc::default()),
+            dead: Dead::new(Arc::clone(&options.broker), known.services()),
+            looked: Looked::new(options.looks.clone()),
+            attempts: Attempts::default(),
+            hashing: Semaphore::new(HASHED_AT_ONCE),
+            is_behind_tls: options.is_behind_tls,
+        });
+        let is_behind = Arc::new(AtomicBool::default());
+        let observer = follow::Observer {
+            pool: pool.clone(),
+            broker: Arc::clone(&options.broker),
+            known: Arc::clone(&known),
+            clock: options.clock.clone(),
+            keep: options.keep,
+            trouble,
+            is_behind: Arc::clone(&is_behind),
+            added: Arc::clone(&added),
+        };
+        // They end with this future.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(observer.follow());
+        tasks.spawn(judge::judge(pool.clone(), known, options.patience, added, is_behind));
+        tasks.spawn(upkeep::keep_moments(
+            pool.clone(),
+            options.clock.clone(),
+            site.hindrances.clone(),
+        ));
+        tasks.spawn(upkeep::keep_up(pool, options.clock, options.keep));
+        tasks.spawn(asked::ask(
+            site.pool.clone(),
+            options.databases.clone(),
+            Arc::clone(&site.known),
+        ));
+        let (databases, looks) = (options.databases, options.looks);
+        tasks.spawn(hindrances::watch(databases, looks, Arc::clone(&site.known), hindrances));
+        tasks.spawn(live::keep(Arc::clone(&site)));
+        let router = routes::router(site).into_make_service_with_connect_info::<SocketAddr>();
+        let served = axum::serve(listener, router).await;
+        served.map_err(|why| ConsoleError::Listen { address, why })
+    }
+}

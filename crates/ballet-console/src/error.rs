@@ -1,0 +1,28 @@
+//! Why the console does not start, or stops.
+
+use ballet_stream::JournalError;
+
+/// Why the console does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// Its database does not answer, or refuses.
+    #[error("the console's database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The journal cannot be read.
+    #[error("the journal: {0}")]
+    Journal(#[from] JournalError),
+    /// It cannot listen there.
+    #[error("cannot listen on {address}: {why}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// A password cannot be hashed.
+    #[error("the password cannot be hashed: {0}")]
+    Password(String),
+    /// The operating system gives no random bytes.
+    #[error("the operating system gives no random bytes")]
+    NoRandomness,
+}

@@ -1,0 +1,81 @@
+//! The console's database as an index of sagas, for commands that would search all ledgers otherwise.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::Broker;
+use ballet_stream::end;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
+
+use crate::store::{append, search};
+
+/// It is on this network, or it is not used.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// What was published a moment ago is in it by then.
+const CATCHES_UP: Duration = Duration::from_secs(2);
+
+/// The index of a console that has read the whole journal.
+#[derive(Debug)]
+pub struct Index {
+    db: PgConnection,
+}
+
+/// Whether there is an index to ask.
+#[derive(Debug)]
+pub enum Found {
+    /// There is, and it has all that the journal has.
+    Index(Index),
+    /// No console runs, or it has not caught up: it does not have what was published lately.
+    Behind,
+    /// There is none.
+    None,
+}
+
+impl Index {
+    /// Opens the index, if it has all that the journal has now.
+    pub async fn open(options: &PgConnectOptions, broker: &Arc<dyn Broker>) -> Found {
+        let Ok(Ok(mut db)) = timeout(PATIENCE, PgConnection::connect_with(options)).await else {
+            return Found::None;
+        };
+        let Ok(Ok(mut next)) = timeout(PATIENCE, append::next(&mut db)).await else {
+            return Found::None;
+        };
+        let Ok(Ok(end)) = timeout(PATIENCE, end(broker)).await else { return Found::Behind };
+        let wanted = end.map_or(0, |end| end + 1);
+        let until = Instant::now() + CATCHES_UP;
+        while u64::try_from(next).is_ok_and(|next| next < wanted) {
+            if Instant::now() > until {
+                return Found::Behind;
+            }
+            sleep(Duration::from_millis(100)).await;
+            match append::next(&mut db).await {
+                Ok(now) => next = now,
+                Err(_) => return Found::Behind,
+            }
+        }
+        Found::Index(Self { db })
+    }
+
+    /// The sagas with an event in which the business key has this value.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn keyed(&mut self, key: &str, value: &str) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+        let value = Uuid::try_parse(value).map_or_else(|_| value.to_owned(), |id| id.to_string());
+        search::keyed(&mut self.db, key, &value).await
+    }
+
+    /// The sagas whose ids end with these digits.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn ending(&mut self, digits: &str) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+        search::ending(&mut self.db, digits).await
+    }
+}

@@ -1,0 +1,23 @@
+//! The operators' console of a system: an observer follows the journal into a database of its own, and pages show
+//! what hangs, where and why. It is no part of any saga: with it stopped, nothing changes for the services.
+
+#![warn(missing_docs)]
+
+mod access;
+mod actions;
+mod console;
+mod error;
+mod hindrance;
+pub mod index;
+mod known;
+mod looks;
+mod observer;
+mod pages;
+mod server;
+mod store;
+
+pub use access::role::Role;
+pub use access::trusted::Trusted;
+pub use console::{Account, Console, Options};
+pub use error::ConsoleError;
+pub use looks::Looks;

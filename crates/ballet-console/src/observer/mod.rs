@@ -1,0 +1,8 @@
+//! Follows the journal: entries are kept, and the sagas that they are about are judged.
+
+pub(crate) mod asked;
+pub(crate) mod follow;
+pub(crate) mod hindrances;
+pub(crate) mod judge;
+mod reading;
+pub(crate) mod upkeep;

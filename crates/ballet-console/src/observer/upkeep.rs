@@ -1,0 +1,48 @@
+//! Drops what is older than the console is told to keep, and keeps what hangs at each minute.
+
+use std::time::Duration;
+
+use ballet::Clock;
+use jiff::SignedDuration;
+use sqlx::PgPool;
+use tokio::sync::watch;
+
+use crate::hindrance::{Hindrance, keys};
+use crate::store::moments::{self, Moment};
+use crate::store::{counts, days};
+
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Drops old days, for as long as the console runs.
+pub(crate) async fn keep_up(pool: PgPool, clock: Clock, keep: SignedDuration) {
+    loop {
+        let dropped = async {
+            let mut db = pool.acquire().await?;
+            days::drop_old(&mut db, clock.now(), keep).await
+        };
+        if let Err(error) = dropped.await {
+            tracing::warn!("old entries cannot be dropped: {error}");
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Keeps what hangs at each minute, for as long as the console runs.
+pub(crate) async fn keep_moments(
+    pool: PgPool,
+    clock: Clock,
+    hindrances: watch::Receiver<Vec<Hindrance>>,
+) {
+    loop {
+        let (now, hindrances) = (clock.now(), hindrances.borrow().clone());
+        let kept = async {
+            let causes = counts::causes(&pool, &keys(&hindrances)).await?;
+            moments::keep(&pool, now, &Moment { causes, hindrances }).await
+        };
+        if let Err(error) = kept.await {
+            tracing::warn!("what hangs at this minute cannot be kept: {error}");
+        }
+        let left = 60 - now.as_second().rem_euclid(60);
+        tokio::time::sleep(Duration::from_secs(u64::try_from(left).unwrap_or(60))).await;
+    }
+}

@@ -1,0 +1,85 @@
+//! The trail: what persons did through the console, one of it, and how it goes on.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use crate::pages::forms;
+use crate::pages::layout::Person;
+use crate::pages::words::ago;
+use crate::store::actions::{Action, Standing};
+
+/// The last actions.
+pub(crate) fn actions(all: &[Action], now: Timestamp) -> Markup {
+    html! {
+        h1 { "Actions" }
+        p.quiet { "What was done through this console: by whom, when and why, the last first. What was done with the command is on \
+            the page of its saga." }
+        @if all.is_empty() {
+            div.empty { p { "Nobody has done anything yet." }
+                p.quiet { "Operators act on the pages of sagas and of dead letters." } }
+        } @else { (list(all, now)) }
+    }
+}
+
+/// Actions as rows.
+pub(crate) fn list(all: &[Action], now: Timestamp) -> Markup {
+    html! { ul.rows { @for one in all { li.row.{ "act-" (one.standing.as_str()) } {
+        div.first dir="auto" { strong { (one.by) } " " a href={ "/actions/" (one.id) } { (one.act) } " " (one.what) }
+        div.detail dir="auto" { (one.why) }
+        @if !one.outcome.is_empty() { div.what dir="auto" { (one.outcome.lines().next().unwrap_or_default()) } }
+        div.when { (standing(one)) " · " (ago(one.at, now)) }
+    } } } }
+}
+
+fn standing(one: &Action) -> Markup {
+    let sign = match one.standing {
+        Standing::Running => "→",
+        Standing::Done => "✓",
+        Standing::Partly => "◐",
+        Standing::Failed => "✗",
+    };
+    html! { span.act.(one.standing.as_str()) { span aria-hidden="true" { (sign) " " } (one.standing.as_str()) } }
+}
+
+/// What persons did to something, if they did anything.
+pub(crate) fn section(all: &[Action], now: Timestamp) -> Markup {
+    html! { @if !all.is_empty() { section { h2 { "What was done to it here" } (list(all, now)) } } }
+}
+
+/// One action.
+pub(crate) fn one(action: &Action, person: &Person, now: Timestamp) -> Markup {
+    html! {
+        p.crumb { a href="/actions" { "Actions" } }
+        div #action data-live-from=[(action.standing == Standing::Running).then(|| format!("/actions/{}/live", action.id))] {
+            (how(action, person, now))
+        }
+    }
+}
+
+/// How it stands: the part of the page that changes.
+pub(crate) fn how(action: &Action, person: &Person, now: Timestamp) -> Markup {
+    let goes_on = action.standing == Standing::Running;
+    html! {
+        h1 dir="auto" { (standing(action)) " " (action.act) " " (action.what) }
+        p.facts { span dir="auto" { "by " strong { (action.by) } } span { (ago(action.at, now)) } }
+        p dir="auto" { span.quiet { "Because: " } (action.why) }
+        div.outcome.(action.standing.as_str()) role="status" {
+            @for line in action.outcome.lines() { p dir="auto" { (line) } }
+            @if action.outcome.is_empty() && goes_on { p { "It begins." } }
+            @if action.outcome.is_empty() && action.standing == Standing::Failed {
+                p { "The console that did it has ended. What it had done is done: look at what is left, and do that." }
+            }
+        }
+        @if goes_on {
+            form method="post" action={ "/actions/" (action.id) "/stop" } {
+                (forms::token(person))
+                button type="submit" { "Stop it" } " "
+                a href={ "/actions/" (action.id) } { "look again" }
+            }
+        }
+        ul.next {
+            @if let Some(saga) = action.saga { li { a href={ "/sagas/" (saga) } { "the saga" } } }
+            @if action.service.is_some() && !goes_on { li { a href="/dead-letters" { "the dead letters" } } }
+        }
+    }
+}

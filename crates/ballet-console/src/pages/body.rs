@@ -1,0 +1,174 @@
+//! Bodies as text: laid out, and with what is about a person masked.
+
+use ballet_core::personal::PERSONAL;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::access::role::{Role, Sight};
+use crate::known::Known;
+use crate::pages::words::number;
+
+/// What is shown in place of a personal value.
+pub(crate) const MASK: &str = "•••";
+/// Schemas may contain themselves.
+const DEEPEST: usize = 16;
+
+/// The text of a body, as this person may see it. `whole` is false if only its beginning is there.
+pub(crate) fn text(
+    known: &Known,
+    event: &str,
+    body: &[u8],
+    whole: bool,
+    sight: Sight,
+) -> Result<String, &'static str> {
+    let schema = known.events.get(event).map(|listed| &listed.schema);
+    let parsed = whole.then(|| serde_json::from_slice::<Value>(body).ok()).flatten();
+    match (schema, parsed) {
+        (Some(schema), Some(mut value)) => {
+            if !sight.is_unmasked {
+                mask(&mut value, schema, &schema["$defs"], 0);
+            }
+            Ok(serde_json::to_string_pretty(&value).unwrap_or_default())
+        }
+        // Nothing in it can be about a person, or the person may see what cannot be masked.
+        (Some(schema), None) if !has_personal(schema) => Ok(lossy(body)),
+        (Some(_), None) | (None, _) if sight.role == Role::Operator => Ok(lossy(body)),
+        (Some(_), None) | (None, _) => {
+            Err("It cannot be told what in it is about a person: an operator may see it.")
+        }
+    }
+}
+
+/// A body in a page, with its size.
+pub(crate) fn shown(
+    known: &Known,
+    event: &str,
+    (body, size): (&[u8], usize),
+    sight: Sight,
+) -> Markup {
+    let is_whole = body.len() >= size;
+    html! {
+        @match text(known, event, body, is_whole, sight) {
+            _ if size == 0 => { p.quiet { "It has no body." } }
+            Ok(text) => { pre.body tabindex="0" dir="auto" { (text) } }
+            Err(why) => { p.quiet { (why) } }
+        }
+        @if !is_whole {
+            p.quiet { "The first " (number(i64::try_from(body.len()).unwrap_or_default())) " of "
+                (number(i64::try_from(size).unwrap_or_default())) " bytes." }
+        }
+    }
+}
+
+/// Bytes as text. What a page cannot carry is shown as the sign for it.
+fn lossy(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).replace('\0', "\u{2400}")
+}
+
+pub(crate) fn has_personal(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => {
+            fields.get(PERSONAL).is_some_and(|is| is == true) || fields.values().any(has_personal)
+        }
+        Value::Array(all) => all.iter().any(has_personal),
+        _ => false,
+    }
+}
+
+/// Puts the values of the old body where the new one has a mask. Otherwise where a mask has none.
+pub(crate) fn unmask(new: &mut Value, old: Option<&Value>, path: &str) -> Result<(), String> {
+    if *new == MASK {
+        *new = old
+            .cloned()
+            .ok_or_else(|| format!("{path} has a mask, and the old body has no value there"))?;
+        return Ok(());
+    }
+    match new {
+        Value::Object(fields) => fields.iter_mut().try_for_each(|(name, field)| {
+            unmask(field, old.and_then(|old| old.get(name)), &format!("{path}.{name}"))
+        }),
+        Value::Array(items) => items.iter_mut().enumerate().try_for_each(|(at, item)| {
+            unmask(item, old.and_then(|old| old.get(at)), &format!("{path}[{at}]"))
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Masks what the schema declares personal.
+fn mask(value: &mut Value, schema: &Value, definitions: &Value, depth: usize) {
+    if depth > DEEPEST || value.is_null() {
+        return;
+    }
+    if schema[PERSONAL] == true {
+        *value = MASK.into();
+        return;
+    }
+    let named = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
+    if let Some(name) = named {
+        mask(value, &definitions[name], definitions, depth + 1);
+    }
+    for choice in ["anyOf", "oneOf", "allOf"] {
+        for one in schema[choice].as_array().into_iter().flatten() {
+            mask(value, one, definitions, depth + 1);
+        }
+    }
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let below = match &schema["properties"][name] {
+                    Value::Null => &schema["additionalProperties"],
+                    declared => declared,
+                };
+                mask(field, below, definitions, depth + 1);
+            }
+        }
+        Value::Array(items) => {
+            items.iter_mut().for_each(|item| mask(item, &schema["items"], definitions, depth + 1));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_about_a_person_is_masked_wherever_it_is() {
+        let schema = json!({
+            "properties": {
+                "name": { "type": "string", "x-personal": true },
+                "address": { "anyOf": [{ "$ref": "#/$defs/Address" }, { "type": "null" }] },
+                "guests": { "items": { "properties": { "mail": { "x-personal": true } } } },
+                "total": { "type": "integer" },
+            },
+            "$defs": { "Address": { "properties": { "street": { "x-personal": true }, "country": {} } } },
+        });
+        let mut value = json!({
+            "name": "Ada", "address": { "street": "S", "country": "NL" }, "guests": [{ "mail": "m" }],
+            "total": 7, "undeclared": 8,
+        });
+        mask(&mut value, &schema, &schema["$defs"], 0);
+        assert_eq!(
+            value,
+            json!({
+                "name": MASK, "address": { "street": MASK, "country": "NL" }, "guests": [{ "mail": MASK }],
+                "total": 7, "undeclared": 8,
+            })
+        );
+        let old = json!({ "name": "Ada", "guests": [{ "mail": "m" }] });
+        let mut new = json!({ "name": MASK, "guests": [{ "mail": MASK }], "total": 8 });
+        assert_eq!(unmask(&mut new, Some(&old), "body"), Ok(()));
+        assert_eq!(new, json!({ "name": "Ada", "guests": [{ "mail": "m" }], "total": 8 }));
+        let mut more = json!({ "guests": [{}, { "mail": MASK }] });
+        assert!(
+            unmask(&mut more, Some(&old), "body")
+                .is_err_and(|why| why.contains("body.guests[1].mail"))
+        );
+        assert!(has_personal(&schema));
+        assert!(!has_personal(&json!({ "properties": { "total": { "x-personal": false } } })));
+        assert_eq!(lossy(b"a\0b\xff"), "a\u{2400}b\u{fffd}");
+    }
+}

@@ -1,0 +1,110 @@
+//! What can be done with dead letters: which are meant, what would happen, and the form that has it done.
+
+use ballet_ops::redrive::Plan;
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use crate::pages::forms::{check, difference, token, why};
+use crate::pages::layout::Person;
+use crate::pages::letter::Letter;
+use crate::pages::meant::Meant;
+use crate::pages::words::{ago, event, number};
+
+/// What would be done: the dry run of the command, and below it the form.
+pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -> Markup {
+    let whole = plan.dead_letters();
+    let count = |count: u64| number(i64::try_from(count).unwrap_or(i64::MAX));
+    html! {
+        p.crumb { a href="/dead-letters" { "Dead letters" } }
+        h1 dir="auto" { (count(whole)) " " (meant.words()) }
+        @if whole == 0 {
+            p.calm { "None is like that any more." }
+        } @else {
+            section {
+                h2 { "What would be sent" }
+                ul.rows { @for (key, group) in plan.groups().biggest_first() { li.row.stuck {
+                    div.first dir="auto" {
+                        span.count { (count(group.count)) } " "
+                        @if let Some(name) = &key.event_type { (event(name)) } @else { "no type" }
+                        @if let Some(step) = &key.step { " in " code { (step) } }
+                        " · " (key.reason)
+                        @if key.is_edited { " · edited" }
+                    }
+                    @if let Some(detail) = &group.detail { div.detail dir="auto" { (detail) } }
+                    div.when { @if let Some(last) = group.last { "the last " (ago(last, now)) } }
+                } } }
+                @if plan.renamed() > 0 {
+                    p { (count(plan.renamed())) " get a new message id, because services refuse ids that are this old; the old one is kept in "
+                        code { "x-original-message-id" } "." }
+                }
+                @if plan.beyond_memory() > 0 {
+                    p.away { (count(plan.beyond_memory())) " are older than the inbox remembers, and no ledger of a step knows whether they were \
+                        handled: a projection might handle them twice. They are left out unless you say otherwise." }
+                }
+            }
+            form.act method="post" action="/dead-letters/act" {
+                (token(person)) (meant.hidden())
+                h2 { "Send them back" }
+                (why("Why are they sent back?"))
+                (check("canary", "One of each group first, and the others only if that one was handled", true))
+                label { "At most in a second" input name="rate" type="number" min="1" max="100000" placeholder="no limit"; }
+                @if plan.beyond_memory() > 0 { (check("beyond_memory", "Also those of which nobody knows whether they were handled", false)) }
+                button type="submit" name="act" value="redrive" { "Send " (count(whole)) " back" }
+            }
+            form.act method="post" action="/dead-letters/act" {
+                (token(person)) (meant.hidden())
+                h2 { "Discard them" }
+                p.quiet { "They are written to a file beside the console first, and their sagas go without them." }
+                (why("Why are they discarded?"))
+                label { "Type the number of them, to be sure" input name="sure" required inputmode="numeric" autocomplete="off" pattern=(whole); }
+                button.danger type="submit" name="act" value="discard" { "Discard " (count(whole)) }
+            }
+        }
+    }
+}
+
+/// A new body: typed, or looked at once more.
+#[derive(Debug)]
+pub(crate) struct Edit<'a> {
+    pub(crate) letter: &'a Letter,
+    /// The old body as this person may see it.
+    pub(crate) old: &'a str,
+    pub(crate) new: &'a str,
+    /// What is wrong with the new one, by the contract.
+    pub(crate) faults: &'a [String],
+    /// It was looked at, and may be taken.
+    pub(crate) is_checked: bool,
+}
+
+/// The page on which a body is edited.
+pub(crate) fn edit(edit: &Edit<'_>, person: &Person) -> Markup {
+    let Edit { letter, old, new, faults, is_checked } = edit;
+    let at = format!("/dead-letters/{}/{}", letter.service, letter.id);
+    html! {
+        p.crumb { a href="/dead-letters" { "Dead letters" } " / " a href=(at) { (letter.id) } }
+        h1 { "Another body for a dead letter" }
+        @if !faults.is_empty() {
+            div.outcome.failed role="alert" {
+                p { strong { "It does not fit the contract. Nothing was changed." } }
+                ul { @for fault in *faults { li dir="auto" { (fault) } } }
+            }
+        }
+        @if *is_checked {
+            section { h2 { "What changes" } (difference(old, new)) }
+            @if old == new { p { "Nothing: it is the same body." } } @else {
+                form.act method="post" action={ (at) "/edit" } {
+                    (token(person))
+                    textarea.hidden-body name="body" hidden readonly { (new) }
+                    (why("Why is it changed?"))
+                    button type="submit" name="act" value="edit" { "Take the new body" }
+                }
+            }
+        }
+        form.act method="post" action={ (at) "/edit" } {
+            (token(person))
+            label { "The body" textarea name="body" rows="18" spellcheck="false" dir="auto" required { (new) } }
+            p.quiet { "What is about a person is masked. Where you leave a mask, the value stays. The old body stays in the journal." }
+            button type="submit" name="act" value="check" { "Look at the change" }
+        }
+    }
+}

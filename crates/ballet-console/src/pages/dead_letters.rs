@@ -1,0 +1,136 @@
+//! Dead letters: in groups that died in the same way, and one whole.
+
+use ballet_ops::redrive::GroupKey;
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use crate::access::role::Sight;
+use crate::known::Known;
+use crate::pages::actions::section;
+use crate::pages::body;
+use crate::pages::layout::Person;
+use crate::pages::letter::{Letter, OfService};
+use crate::pages::meant::Meant;
+use crate::pages::saga::unmask;
+use crate::pages::words::{ago, event, exact, number};
+use crate::store::actions::Action;
+
+/// The dead letters that are listed of a group.
+const LISTED: usize = 20;
+
+/// All groups, by service.
+pub(crate) fn groups(all: &[OfService], person: &Person, now: Timestamp) -> Markup {
+    let sum: u64 = all.iter().map(|one| one.count).sum();
+    html! {
+        h1 { "Dead letters" }
+        @if sum == 0 && all.iter().all(|one| one.away.is_none()) {
+            p.calm { span aria-hidden="true" { "✓ " } "There is none." }
+        }
+        @for one in all.iter().filter(|one| one.count > 0 || one.away.is_some()) {
+            section {
+                h2 { (one.service) " " @if person.is_operator() && one.count > 0 { a.quiet href=(Meant::all(&one.service).address()) { "all" } " " } span.quiet { (number(i64::try_from(one.count).unwrap_or(i64::MAX))) } }
+                @if let Some(away) = &one.away { p.wrong dir="auto" { (away) } }
+                @if one.is_held { p.quiet { "Another program is reading them: those that it holds are missing here." } }
+                @if u64::try_from(one.letters.len()).unwrap_or_default() < one.count && one.away.is_none() {
+                    p.quiet { "The first " (one.letters.len()) " are shown." }
+                }
+                ul.rows { @for (key, letters) in grouped(&one.letters) { (group(key, &letters, person, now)) } }
+            }
+        }
+    }
+}
+
+/// The groups, the biggest first.
+fn grouped(letters: &[Letter]) -> Vec<(&GroupKey, Vec<&Letter>)> {
+    let mut groups: std::collections::BTreeMap<&GroupKey, Vec<&Letter>> =
+        std::collections::BTreeMap::new();
+    for letter in letters {
+        groups.entry(&letter.group).or_default().push(letter);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, letters)| std::cmp::Reverse(letters.len()));
+    groups
+}
+
+fn group(key: &GroupKey, letters: &[&Letter], person: &Person, now: Timestamp) -> Markup {
+    let times = || letters.iter().filter_map(|letter| letter.dead_at);
+    let again = letters.iter().map(|letter| letter.redrives).max().unwrap_or_default();
+    html! {
+        li.row.stuck {
+            div.first dir="auto" {
+                span.count { (letters.len()) } " "
+                @if let Some(name) = &key.event_type { (event(name)) } @else { "no type" }
+                @if let Some(step) = &key.step { " in " code { (step) } }
+                " · " (key.reason)
+                @if key.is_edited { " · edited" }
+            }
+            @if let Some(cause) = &key.cause { div.detail dir="auto" { (cause) } }
+            div.when {
+                @if let Some(first) = times().min() { "the first " (ago(first, now)) }
+                @if let Some(last) = times().max() { ", the last " (ago(last, now)) }
+                @if again > 0 { ", sent again up to " (again) " times" }
+            }
+            @if let Some(first) = letters.first().filter(|_| person.is_operator()) {
+                div.what { a.button href=(Meant::group(first).address()) { "Send back or discard" } }
+            }
+            details {
+                summary { "which" }
+                ul.letters {
+                    @for letter in letters.iter().take(LISTED) {
+                        li {
+                            a.id href={ "/dead-letters/" (letter.service) "/" (letter.id) } { (letter.id) }
+                            @if let Some(at) = letter.dead_at { " " (ago(at, now)) }
+                        }
+                    }
+                }
+                @if letters.len() > LISTED { p.quiet { "and " (letters.len() - LISTED) " more" } }
+            }
+        }
+    }
+}
+
+/// One whole.
+pub(crate) fn one(
+    known: &Known,
+    letter: &Letter,
+    actions: &[Action],
+    person: &Person,
+    sight: Sight,
+    now: Timestamp,
+) -> Markup {
+    let named = letter.event_type.as_deref().unwrap_or_default();
+    html! {
+        p.crumb { a href="/dead-letters" { "Dead letters" } }
+        h1 dir="auto" { @if named.is_empty() { "No type" } @else { (event(named)) } }
+        p { strong { (letter.service) } " could not handle it"
+            @if let Some(step) = &letter.step { " in " code { (step) } }
+            ": " (letter.reason) "." }
+        @if let Some(detail) = &letter.detail { p.detail dir="auto" { (detail) } }
+        dl {
+            dt { "message" } dd { code { (letter.id) } }
+            @if let Some(saga) = &letter.saga { dt { "saga" } dd { a.id dir="auto" href={ "/sagas/" (crate::pages::sagas::encoded(saga)) } { (saga) } } }
+            @if let Some(at) = letter.dead_at { dt { "died" } dd { (ago(at, now)) ", " (exact(at)) } }
+            dt { "attempts" } dd { (letter.attempts) }
+            dt { "sent again" } dd { (letter.redrives) " times" }
+            @if let Some(exchange) = &letter.exchange { dt { "published to" } dd dir="auto" { (exchange) @if let Some(key) = &letter.routing_key { " with " code { (key) } } } }
+        }
+        h2 { "Its body" }
+        (body::shown(known, named, (&letter.body, letter.size), sight))
+        @if person.is_operator() && !sight.is_unmasked { (unmask(&format!("/dead-letters/{}/{}/unmasked", letter.service, letter.id), person)) }
+        details {
+            summary { (letter.headers.len()) " headers" }
+            dl.headers { @for (name, value) in &letter.headers { dt dir="auto" { (name) } dd dir="auto" { (value) } } }
+        }
+        h2 { "What to do" }
+        @if person.is_operator() {
+            nav.acts aria-label="What you can do" {
+                a.button href=(Meant::one(letter).address()) { "Send it back or discard it" }
+                a.button href={ "/dead-letters/" (letter.service) "/" (letter.id) "/edit" } { "Edit its body" }
+                a.button href=(Meant::group(letter).address()) { "All that died alike" }
+            }
+        }
+        (section(actions, now))
+        p { "The same from a terminal: " code { "ballet dlq redrive --service " (letter.service) " --id " (letter.id) }
+            ". With " code { "--dry-run" } " the command says what it would do." }
+    }
+}

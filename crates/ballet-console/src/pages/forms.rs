@@ -1,0 +1,106 @@
+//! What the forms of actions share.
+
+use maud::{Markup, html};
+
+use crate::pages::layout::Person;
+
+/// The token without which nothing is done.
+pub(crate) fn token(person: &Person) -> Markup {
+    html! { input type="hidden" name="token" value=(person.token); }
+}
+
+/// The reason that every action asks for.
+pub(crate) fn why(question: &str) -> Markup {
+    html! { label.why { (question) input name="why" required maxlength="400" autocomplete="off" dir="auto"; } }
+}
+
+/// A choice of yes or no.
+pub(crate) fn check(name: &str, says: &str, is_on: bool) -> Markup {
+    html! { label.check { input type="checkbox" name=(name) value="yes" checked[is_on]; " " (says) } }
+}
+
+/// Two texts line by line: what is left out, and what is new.
+pub(crate) fn difference(old: &str, new: &str) -> Markup {
+    html! {
+        pre.difference tabindex="0" aria-label="What changes" dir="auto" {
+            @for (change, line) in lines(old, new) {
+                @match change {
+                    Change::Same => { span { "  " (line) "\n" } }
+                    Change::Gone => { del { "- " (line) "\n" } }
+                    Change::New => { ins { "+ " (line) "\n" } }
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Same,
+    Gone,
+    New,
+}
+
+/// With more lines than this in what differs, the old and the new are shown as a whole.
+const MOST: usize = 1_500;
+
+/// The shortest way from one text to the other, by the longest common part.
+fn lines<'a>(old: &'a str, new: &'a str) -> Vec<(Change, &'a str)> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let first = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let rest = |all: &[&'a str]| all[first..].to_vec();
+    let (a, b) = (rest(&old), rest(&new));
+    let last = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[..a.len() - last], &b[..b.len() - last]);
+    let mut all: Vec<_> = old[..first].iter().map(|line| (Change::Same, *line)).collect();
+    if a.len() > MOST || b.len() > MOST {
+        all.extend(a.iter().map(|line| (Change::Gone, *line)));
+        all.extend(b.iter().map(|line| (Change::New, *line)));
+    } else {
+        between(a, b, &mut all);
+    }
+    all.extend(old[old.len() - last..].iter().map(|line| (Change::Same, *line)));
+    all
+}
+
+fn between<'a>(a: &[&'a str], b: &[&'a str], all: &mut Vec<(Change, &'a str)>) {
+    // common[i][j]: the lines that a[i..] and b[j..] have in common.
+    let mut common = vec![vec![0_u16; b.len() + 1]; a.len() + 1];
+    for i in (0..a.len()).rev() {
+        for j in (0..b.len()).rev() {
+            common[i][j] = match a[i] == b[j] {
+                true => common[i + 1][j + 1] + 1,
+                false => common[i + 1][j].max(common[i][j + 1]),
+            };
+        }
+    }
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() || j < b.len() {
+        if i < a.len() && j < b.len() && a[i] == b[j] {
+            all.push((Change::Same, a[i]));
+            (i, j) = (i + 1, j + 1);
+        } else if j >= b.len() || (i < a.len() && common[i + 1][j] >= common[i][j + 1]) {
+            all.push((Change::Gone, a[i]));
+            i += 1;
+        } else {
+            all.push((Change::New, b[j]));
+            j += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_has_every_line_of_both() {
+        use Change::{Gone, New, Same};
+        let found = lines("a\nb\nc\nd", "a\nc\nx\nd");
+        assert_eq!(found, [(Same, "a"), (Gone, "b"), (Same, "c"), (New, "x"), (Same, "d")]);
+        assert_eq!(lines("", "a"), [(New, "a")]);
+        assert_eq!(lines("a", "a"), [(Same, "a")]);
+        let long: String = (0..MOST * 2).map(|line| format!("{line}\n")).collect();
+        assert_eq!(lines(&long, "x").len(), MOST * 2 + 1);
+    }
+}

@@ -1,0 +1,92 @@
+//! What all pages have around them.
+
+use maud::{DOCTYPE, Markup, html};
+
+use crate::access::role::Role;
+
+/// Who looks.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    /// The token of the forms that this person may send.
+    pub(crate) token: String,
+}
+
+impl Person {
+    pub(crate) fn is_operator(&self) -> bool {
+        self.role == Role::Operator
+    }
+}
+
+/// What the frame of a page says.
+#[derive(Debug)]
+pub(crate) struct Frame<'a> {
+    pub(crate) system: &'a str,
+    pub(crate) person: Option<&'a Person>,
+    /// What keeps the observer from following, in words.
+    pub(crate) trouble: Option<&'a str>,
+}
+
+const PAGES: [(&str, &str); 9] = [
+    ("/", "Now"),
+    ("/sagas", "Sagas"),
+    ("/dead-letters", "Dead letters"),
+    ("/events", "Events"),
+    ("/tail", "Tail"),
+    ("/services", "Services"),
+    ("/coverage", "Coverage"),
+    ("/audit", "Audit"),
+    ("/actions", "Actions"),
+];
+
+/// A whole page. `at` is the address of the page of the menu that it belongs to.
+pub(crate) fn page(frame: &Frame<'_>, at: &str, title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · " (frame.system) }
+                link rel="stylesheet" href="/console.css";
+                link rel="icon" href="/console.svg" type="image/svg+xml";
+                script src="/console.js" defer {}
+            }
+            body {
+                a.skip href="#main" { "To the content" }
+                header.top {
+                    a.brand href="/" { img src="/console.svg" alt="" width="26" height="26"; span { (frame.system) } }
+                    @if let Some(person) = frame.person {
+                        nav aria-label="Pages" {
+                            @for (address, name) in PAGES {
+                                a href=(address) aria-current=[(address == at).then_some("page")] { (name) }
+                            }
+                        }
+                        form.who method="post" action="/logout" {
+                            span title=(person.role.as_str()) { (person.name) }
+                            button.plain type="submit" { "Log out" }
+                        }
+                    }
+                }
+                @if let Some(trouble) = frame.trouble {
+                    p.trouble role="status" {
+                        strong { "The journal is not followed. " }
+                        "What is shown is as old as the last entry. " (trouble)
+                    }
+                }
+                main #main { (content) }
+            }
+        }
+    }
+}
+
+/// A page that says what is wrong, and where to go on.
+pub(crate) fn message(frame: &Frame<'_>, title: &str, text: &str) -> Markup {
+    let content = html! {
+        h1 { (title) }
+        p dir="auto" { (text) }
+        p { a href="/" { "To what happens now" } }
+    };
+    page(frame, "", title, &content)
+}

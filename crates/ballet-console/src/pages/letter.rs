@@ -1,0 +1,48 @@
+//! A dead letter, as pages show it.
+
+use ballet_ops::redrive::GroupKey;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// A dead letter, without its place in the queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    pub(crate) service: String,
+    pub(crate) id: String,
+    pub(crate) event_type: Option<String>,
+    pub(crate) saga: Option<String>,
+    pub(crate) reason: String,
+    pub(crate) step: Option<String>,
+    pub(crate) detail: Option<String>,
+    pub(crate) dead_at: Option<Timestamp>,
+    pub(crate) attempts: u64,
+    pub(crate) redrives: u64,
+    pub(crate) exchange: Option<String>,
+    pub(crate) routing_key: Option<String>,
+    pub(crate) group: GroupKey,
+    /// The headers, each as text.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The readable body. Only of one that is shown whole.
+    pub(crate) body: Vec<u8>,
+    pub(crate) size: usize,
+}
+
+impl Letter {
+    /// The saga, if what stands for it is an id.
+    pub(crate) fn saga_id(&self) -> Option<Uuid> {
+        self.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok())
+    }
+}
+
+/// The dead letters of a service, as they were read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OfService {
+    pub(crate) service: String,
+    /// The number in the queue, which may be more than were read.
+    pub(crate) count: u64,
+    pub(crate) letters: Vec<Letter>,
+    /// Another program holds some of them.
+    pub(crate) is_held: bool,
+    /// Why they cannot be read.
+    pub(crate) away: Option<String>,
+}

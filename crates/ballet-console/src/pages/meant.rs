@@ -1,0 +1,84 @@
+//! Which dead letters are meant: in an address, in a form, in words.
+
+use maud::{Markup, html};
+
+use crate::pages::letter::Letter;
+use crate::pages::sagas::encoded;
+
+/// Which dead letters are meant, as the address has it.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+pub(crate) struct Meant {
+    #[serde(default)]
+    pub(crate) service: String,
+    #[serde(default)]
+    pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) step: String,
+    #[serde(default, rename = "type")]
+    pub(crate) event_type: String,
+    #[serde(default)]
+    pub(crate) detail: String,
+    #[serde(default)]
+    pub(crate) id: String,
+}
+
+impl Meant {
+    /// The group of a dead letter.
+    pub(crate) fn group(letter: &Letter) -> Self {
+        let group = &letter.group;
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        Self {
+            service: letter.service.clone(),
+            reason: group.reason.clone(),
+            step: text(&group.step),
+            event_type: text(&group.event_type),
+            detail: group.telling_part().unwrap_or_default().to_owned(),
+            id: String::new(),
+        }
+    }
+
+    /// One dead letter.
+    pub(crate) fn one(letter: &Letter) -> Self {
+        Self { service: letter.service.clone(), id: letter.id.clone(), ..Self::default() }
+    }
+
+    /// All of a service.
+    pub(crate) fn all(service: &str) -> Self {
+        Self { service: service.to_owned(), ..Self::default() }
+    }
+
+    fn fields(&self) -> [(&'static str, &str); 6] {
+        let Self { service, reason, step, event_type, detail, id } = self;
+        [
+            ("service", service),
+            ("reason", reason),
+            ("step", step),
+            ("type", event_type),
+            ("detail", detail),
+            ("id", id),
+        ]
+    }
+
+    /// The page that says what would be done with them.
+    pub(crate) fn address(&self) -> String {
+        let given = self.fields().into_iter().filter(|(_, value)| !value.is_empty());
+        let given: Vec<String> =
+            given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        format!("/dead-letters/act?{}", given.join("&"))
+    }
+
+    /// In words.
+    pub(crate) fn words(&self) -> String {
+        let given = self.fields().into_iter().skip(1).filter(|(_, value)| !value.is_empty());
+        let given: Vec<String> = given.map(|(name, value)| format!("{name} {value}")).collect();
+        match &given[..] {
+            [] => format!("all dead letters of {}", self.service),
+            given => format!("dead letters of {}: {}", self.service, given.join(", ")),
+        }
+    }
+
+    /// The same, in a form.
+    pub(crate) fn hidden(&self) -> Markup {
+        html! { @for (name, value) in self.fields() { input type="hidden" name=(name) value=(value); } }
+    }
+}

@@ -1,0 +1,25 @@
+//! The pages. They ask nothing of the network and the disk: what they show is given to them. All text is escaped by
+//! the macro that makes them.
+
+pub(crate) mod actions;
+pub(crate) mod audit;
+pub(crate) mod body;
+pub(crate) mod coverage;
+pub(crate) mod dead_actions;
+pub(crate) mod dead_letters;
+pub(crate) mod events;
+pub(crate) mod forms;
+pub(crate) mod hour;
+pub(crate) mod layout;
+pub(crate) mod letter;
+pub(crate) mod login;
+pub(crate) mod meant;
+pub(crate) mod now;
+pub(crate) mod publish;
+pub(crate) mod saga;
+pub(crate) mod saga_actions;
+pub(crate) mod sagas;
+pub(crate) mod services;
+pub(crate) mod tail;
+pub(crate) mod timeline;
+pub(crate) mod words;

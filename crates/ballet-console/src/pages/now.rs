@@ -1,0 +1,221 @@
+//! What happens now: how many sagas are open and why, and the declared choreography with what is at each step. Each
+//! part is made by itself, so that only what has changed is sent to a page that is open.
+
+use ballet_check::lanes::{Mark, Marks, marked};
+use jiff::Timestamp;
+use maud::{Markup, PreEscaped, html};
+
+use crate::hindrance::Hindrance;
+use crate::known::Known;
+use crate::pages::hour::hour;
+use crate::pages::sagas::encoded;
+use crate::pages::words::{ago, event, number, sign, since, span, state};
+use crate::store::counts::{Cause, Progress, SeenType};
+use crate::store::found::State;
+
+/// What the page shows.
+#[derive(Debug)]
+pub(crate) struct Now {
+    pub(crate) causes: Vec<Cause>,
+    pub(crate) types: Vec<SeenType>,
+    /// The events of the last minute, by type.
+    pub(crate) rates: Vec<(String, i64)>,
+    /// How many completed, and were aborted, in the last hour.
+    pub(crate) ended: (i64, i64),
+    pub(crate) progress: Progress,
+    /// What keeps sagas from going on.
+    pub(crate) hindrances: Vec<Hindrance>,
+    /// The events of each minute of the last hour.
+    pub(crate) minutes: Vec<(Timestamp, i64)>,
+    /// The minute that is looked at, if it is not now, and whether the console kept how it was.
+    pub(crate) chosen: Option<(Timestamp, bool)>,
+    pub(crate) at: Timestamp,
+}
+
+/// The parts that are sent to an open page, each with the id of its element.
+pub(crate) fn parts(known: &Known, now: &Now) -> Vec<(String, String)> {
+    let maps = known.graph.sagas().into_iter().map(|saga| {
+        (
+            format!("map-{saga}"),
+            marked(&known.graph, saga, &|service, step| marks(known, now, service, step)),
+        )
+    });
+    let own = [
+        ("numbers".to_owned(), numbers(now).into_string()),
+        ("causes".to_owned(), causes(now).into_string()),
+    ];
+    own.into_iter().chain(maps).collect()
+}
+
+/// The page.
+pub(crate) fn now(known: &Known, now: &Now) -> Markup {
+    let (parts, is_live) = (parts(known, now), now.chosen.is_none());
+    let part = |id: &str| {
+        let found = parts.iter().find(|(name, _)| name == id);
+        // It was made above, by the same macro or by the drawing, which escapes too.
+        PreEscaped(found.map_or(String::new(), |(_, part)| part.clone()))
+    };
+    html! {
+        h1.hidden { "Now" }
+        div.now data-live-from=[is_live.then_some("/live")] {
+            div {
+                (hour(&now.minutes, now.chosen.map(|(at, _)| at), now.at))
+                @if let Some((_, false)) = now.chosen {
+                    p.trouble { "No console ran at that minute: what hung then is not known." }
+                }
+                div #numbers data-live[is_live] { (part("numbers")) }
+                div #causes data-live[is_live] { (part("causes")) }
+                p.legend {
+                    @for one in [State::Waiting, State::Blocked, State::Stuck] {
+                        (state(one)) " " (means(one)) " "
+                    }
+                }
+                (undeclared(known, now))
+            }
+            div.maps { @for saga in known.graph.sagas() { section.map {
+                h2 { (saga) " " a.quiet href={ "/sagas?saga=" (saga) } { "its sagas" } }
+                div.scroll tabindex="0" role="region" aria-label={ "The lanes of " (saga) } {
+                    div id={ "map-" (saga) } data-live[is_live] { (part(&format!("map-{saga}"))) }
+                }
+            } } }
+        }
+    }
+}
+
+/// What a word means, in one sentence.
+pub(crate) const fn means(state: State) -> &'static str {
+    match state {
+        State::Stuck => "a person has to act.",
+        State::Blocked => {
+            "the cause is known, and is not the saga's: no process, no answer of a provider, no binding, or an alarm."
+        }
+        State::Waiting => "something is due, and on time.",
+        State::Completed => "it has ended as it should.",
+        State::Aborted => "it has ended, and is undone.",
+    }
+}
+
+fn count(now: &Now, state: State) -> i64 {
+    now.causes.iter().filter(|cause| cause.state == state).map(|cause| cause.count).sum()
+}
+
+fn numbers(now: &Now) -> Markup {
+    let (completed, aborted) = now.ended;
+    let rate: i64 = now.rates.iter().map(|(_, count)| count).sum();
+    html! {
+        ul.numbers {
+            @for one in [State::Stuck, State::Blocked, State::Waiting] {
+                li.(one.as_str()).zero[count(now, one) == 0] {
+                    a href={ "/sagas?state=" (one) } {
+                        b { (number(count(now, one))) } span { span aria-hidden="true" { (sign(one)) } " " (one) }
+                    }
+                }
+            }
+            li { a href="/sagas?state=completed" { b { (number(completed)) } span { "completed in an hour" } } }
+            li { a href="/sagas?state=aborted" { b { (number(aborted)) } span { "aborted in an hour" } } }
+            li { div { b { (number(rate)) } span { "events in a minute" } } }
+        }
+        p.quiet {
+            @if let Some(at) = now.progress.entry_at { "The last entry of the journal is " (span(now.at.duration_since(at))) " old." }
+            @else { "The journal has no entry yet." }
+            @for gap in &now.progress.gaps { " " (gap) "." }
+        }
+        @for one in &now.hindrances {
+            p.away dir="auto" { strong { (one.service) @if let Some(step) = &one.step { " · " (step) } ": " } (one.why) }
+        }
+    }
+}
+
+/// The open sagas by cause, what a person has to act on first.
+fn causes(now: &Now) -> Markup {
+    let most = now.causes.iter().map(|cause| cause.count).max().unwrap_or(1).max(1);
+    let pressing: Vec<&Cause> =
+        now.causes.iter().filter(|cause| cause.state != State::Waiting).take(20).collect();
+    html! {
+        @if let Some((_, false)) = now.chosen {} @else if pressing.is_empty() {
+            p.calm { span aria-hidden="true" { "✓ " } "Nothing hangs." }
+        } @else {
+            h2 { "What hangs, and why" }
+            ol.causes {
+                @for cause in pressing {
+                    li.(cause.state.as_str()) {
+                        a href=(address(cause)) {
+                            span.count { (number(cause.count)) }
+                            svg.bar viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" {
+                                rect width=(cause.count * 100 / most) height="4" {}
+                            }
+                            span.where {
+                                (state(cause.state)) " in " strong { (cause.service.as_deref().unwrap_or("no service")) }
+                                @if let Some(step) = &cause.step { " · " code { (step) } }
+                                @if let Some(reason) = &cause.reason { " · " (reason) }
+                            }
+                            span.why dir="auto" { (cause.detail.as_deref().or(cause.what.as_deref()).unwrap_or_default()) }
+                            @if let Some(at) = cause.since { span.quiet { "for " (since(at, now.at)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn address(cause: &Cause) -> String {
+    let fields = [("service", &cause.service), ("step", &cause.step), ("reason", &cause.reason)];
+    let given = fields.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    let given: String = given.map(|(name, value)| format!("&{name}={}", encoded(value))).collect();
+    format!("/sagas?state={}{given}", cause.state)
+}
+
+/// The marks of a step: the open sagas that are there.
+fn marks(known: &Known, now: &Now, service: &str, step: &str) -> Marks {
+    let of_state = |state: State| {
+        let here = now.causes.iter().filter(|cause| {
+            cause.state == state
+                && cause.service.as_deref() == Some(service)
+                && cause.step.as_deref() == Some(step)
+        });
+        let count = here.map(|cause| cause.count).sum::<i64>();
+        let count = u64::try_from(count).unwrap_or_default();
+        (count > 0).then_some(Mark { class: state.as_str(), count, says: state.as_str() })
+    };
+    let parts = known.system().parts.iter().filter(|part| part.service == service);
+    let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
+    let done = steps.find(|known| known.name == step).map(|step| step.done.name());
+    let rate = now.rates.iter().find(|(name, _)| Some(&**name) == done);
+    Marks {
+        link: format!("/sagas?service={service}&step={step}"),
+        rate: rate.map_or(String::new(), |(_, count)| format!("{count}/min")),
+        marks: [State::Waiting, State::Blocked, State::Stuck]
+            .into_iter()
+            .filter_map(of_state)
+            .collect(),
+    }
+}
+
+/// What flows and is in no contract, and what is in one and was never seen.
+fn undeclared(known: &Known, now: &Now) -> Markup {
+    let foreign: Vec<&SeenType> =
+        now.types.iter().filter(|seen| !known.events.contains_key(&*seen.name)).collect();
+    let unseen: Vec<&str> = known
+        .events
+        .keys()
+        .copied()
+        .filter(|name| now.types.iter().all(|seen| seen.name != *name))
+        .collect();
+    html! {
+        @if !foreign.is_empty() {
+            section {
+                h2 { "Flows, but no contract declares it" }
+                ul { @for seen in foreign.iter().take(50) {
+                    li dir="auto" { (event(&seen.name)) span.quiet { " · " (number(seen.count)) ", the last " (ago(seen.last, now.at)) } }
+                } }
+            }
+        }
+        @if !unseen.is_empty() {
+            details.unseen {
+                summary { (unseen.len()) @if unseen.len() == 1 { " declared event was" } @else { " declared events were" } " never seen" }
+                ul { @for name in &unseen { li { a href={ "/events/" (name) } { (event(name)) } } } }
+            }
+        }
+    }
+}

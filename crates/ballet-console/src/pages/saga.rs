@@ -1,0 +1,218 @@
+//! One saga: how it stands and why, the path that it should take, what happened, and what is dead of it.
+
+use ballet_ops::sagas::journal::{PathStep, SeenSaga, StepStanding, path as path_of};
+use ballet_ops::sagas::{Shown, Wait};
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use crate::access::role::Sight;
+use crate::known::Known;
+use crate::pages::forms::{token, why};
+use crate::pages::layout::Person;
+use crate::pages::timeline::{timeline, tree};
+use crate::pages::words::{ago, event, exact, since, span, state};
+use crate::pages::{actions, saga_actions};
+use crate::store::actions::Action;
+use crate::store::found::Found;
+use crate::store::of_saga::MOST;
+use crate::store::row::{Kind, Row};
+
+/// All that the page shows.
+pub(crate) struct Seen<'a> {
+    pub(crate) known: &'a Known,
+    pub(crate) found: &'a Found,
+    pub(crate) rows: &'a [Row],
+    pub(crate) keys: &'a [(String, String)],
+    pub(crate) judged: &'a SeenSaga<'a>,
+    /// What the services' databases say now, if they are known to the console.
+    pub(crate) live: Option<&'a Shown>,
+    pub(crate) sight: Sight,
+    pub(crate) person: &'a Person,
+    /// What was done to it through the console.
+    pub(crate) actions: &'a [Action],
+    pub(crate) now: Timestamp,
+}
+
+/// The page.
+pub(crate) fn saga(seen: &Seen<'_>) -> Markup {
+    let Seen { known, found, rows, keys, judged, sight, now, person, actions, .. } = seen;
+    html! {
+        p.crumb { a href="/sagas" { "Sagas" } }
+        h1 { (state(found.state)) " " span.id { (found.id) } }
+        p.facts {
+            span { (found.names.join(", ")) }
+            @for (name, value) in *keys { span dir="auto" { span.quiet { (name) " " } a href={ "/sagas?q=" (crate::pages::sagas::encoded(value)) } { (value) } } }
+            span { "began " (ago(found.began, *now)) }
+            span { (rows.len()) " entries" @if rows.len() > 1 { " in " (span(found.last_at.duration_since(found.began))) } }
+        }
+        (waits(seen))
+        @if person.is_operator() && found.state.is_open() { (saga_actions::links(known.system(), found.id, &found.names, &next(seen))) }
+        @for name in &judged.names {
+            section {
+                h2 { "The path of " (name) }
+                (path(&path_of(judged, name), *now))
+            }
+        }
+        section {
+            h2 { "What happened" }
+            @if i64::try_from(rows.len()).unwrap_or(MOST) >= MOST {
+                p.quiet { "The first " (MOST) " entries." }
+            }
+            (timeline(known, rows, *sight))
+            @if person.is_operator() && !sight.is_unmasked { (unmask(&format!("/sagas/{}/unmasked", found.id), person)) }
+        }
+        section {
+            h2 { "What caused what" }
+            details open[rows.len() < 40] { summary { "The events, each below its cause" } (tree(rows)) }
+        }
+        (dead(rows, *now))
+        (actions::section(actions, *now))
+        (by_hand(seen))
+    }
+}
+
+/// The services that are next.
+fn next<'a>(seen: &'a Seen<'_>) -> Vec<&'a str> {
+    let from_journal = seen.judged.waits.iter().map(|one| &*one.wait.service);
+    let live = seen.live.iter().flat_map(|live| &live.waits).map(|wait| &*wait.service);
+    let mut all: Vec<&str> = from_journal.chain(live).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The form that shows what is about a person, once.
+pub(crate) fn unmask(address: &str, person: &Person) -> Markup {
+    html! {
+        details {
+            summary { "Show what is about a person" }
+            form.act method="post" action=(address) {
+                (token(person))
+                (why("Why do you have to see it?"))
+                p.quiet { "It is shown once. Who saw it, when and why is in the trail." }
+                button type="submit" { "Show it" }
+            }
+        }
+    }
+}
+
+/// What it waits for: as the services say it now, or else as it follows from the journal.
+fn waits(seen: &Seen<'_>) -> Markup {
+    let from_journal: Vec<&Wait> = seen.judged.waits.iter().map(|one| &one.wait).collect();
+    let live: Option<Vec<&Wait>> = seen.live.map(|live| live.waits.iter().collect());
+    let deadline = seen.live.and_then(|live| live.deadline).or(seen.judged.deadline);
+    let shown = live.as_ref().unwrap_or(&from_journal);
+    html! {
+        @if !shown.is_empty() {
+            section.waits.(seen.found.state.as_str()) {
+                h2 { "It waits" }
+                ul {
+                    @for wait in shown { li {
+                        p { strong { (wait.service) } " " (wait.what) ", for " (since(wait.since, seen.now)) "." }
+                        @if let Some(why) = &wait.why { p.detail dir="auto" { (why) } }
+                        p.quiet { (advice(wait, seen.now)) }
+                    } }
+                }
+                @if let Some(at) = deadline {
+                    p.quiet { "Its deadline " @if at > seen.now { "is in " (span(at.duration_since(seen.now))) } @else { "passed " (ago(at, seen.now)) } ": " (exact(at)) "." }
+                }
+            }
+        } @else if seen.live.is_some() && !from_journal.is_empty() {
+            p.quiet { "The services have nothing left to do for it; the journal does not show that yet." }
+        }
+        @if let Some(live) = seen.live {
+            @for away in &live.away { p.quiet dir="auto" { "Not asked: " (away) } }
+        }
+    }
+}
+
+/// What a person can do about it.
+fn advice(wait: &Wait, now: Timestamp) -> Markup {
+    html! {
+        @if wait.is_dead {
+            "It is a dead letter. When its cause is mended, send it back from " a href="/dead-letters" { "its page" } ", or with "
+            code { "ballet dlq redrive --service " (wait.service) } "."
+        } @else if let Some(at) = wait.next_at {
+            "It is tried again in " (span(at.duration_since(now))) "."
+        } @else if wait.is_silent {
+            "Start a process of " (wait.service) ": the saga then goes on by itself."
+        } @else {
+            "Nothing is known to hinder it. If it stays: " code { "ballet sagas stuck" } " and " code { "ballet doctor" }
+        }
+    }
+}
+
+fn path(steps: &[PathStep], now: Timestamp) -> Markup {
+    html! {
+        ol.path {
+            @for step in steps {
+                @let (class, sign, says) = standing(step.standing);
+                li.(class) {
+                    span.sign aria-hidden="true" { (sign) }
+                    div {
+                        p { strong { code { (step.step) } } " " (step.service) }
+                        p {
+                            (says)
+                            @if step.times > 1 { ", " (step.times) " times" }
+                            @if let Some(at) = step.at { @if step.standing == StepStanding::Expected { " for " (since(at, now)) } @else { " " (ago(at, now)) } }
+                            @if let Some(name) = &step.event { " · " (name.split('.').nth(1).unwrap_or(name)) }
+                            " · " (step.kind.as_str())
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+const fn standing(standing: StepStanding) -> (&'static str, &'static str, &'static str) {
+    match standing {
+        StepStanding::Done => ("done", "✓", "done"),
+        StepStanding::Refused => ("refused", "✗", "refused"),
+        StepStanding::Undoing => ("undoing", "↩", "to be undone"),
+        StepStanding::Undone => ("undone", "↩", "undone"),
+        StepStanding::Expected => ("expected", "→", "expected next,"),
+        StepStanding::Later => ("later", "·", "later"),
+        StepStanding::NotTaken => ("not-taken", "–", "not taken"),
+    }
+}
+
+/// The dead letters that the journal tells of, whatever became of them.
+fn dead(rows: &[Row], now: Timestamp) -> Markup {
+    let dead: Vec<&Row> = rows.iter().filter(|row| row.kind == Kind::Died).collect();
+    html! {
+        @if !dead.is_empty() {
+            section {
+                h2 { "Its dead letters" }
+                ul.rows { @for row in dead { li.row.stuck {
+                    div.first { strong { (row.service) } " " (event(&row.event_type)) }
+                    @if let Some(detail) = &row.detail { div.detail dir="auto" { (detail) } }
+                    div.when { (ago(row.at, now)) " · " a href={ "#e" (row.place) } { "in the time line" }
+                        " · " a href={ "/dead-letters/" (row.service) "/" (row.message_id) } { "the dead letter" } }
+                } } }
+            }
+        }
+    }
+}
+
+/// What persons did, as the services' databases have it.
+fn by_hand(seen: &Seen<'_>) -> Markup {
+    let Some(live) = seen.live else { return html! {} };
+    html! {
+        @if !live.interventions.is_empty() || !live.stopped.is_empty() || !live.solved.is_empty() {
+            section {
+                h2 { "What persons did" }
+                ul {
+                    @for (service, act) in &live.interventions {
+                        li dir="auto" { (ago(act.at, seen.now)) ": " (act.by) " " (act.act) " in " (service)
+                            @if let Some(why) = &act.why { ": " (why) } }
+                    }
+                    @for stopped in &live.stopped { li dir="auto" { (stopped.by) " has stopped it: " (stopped.why) } }
+                    @for (service, note) in &live.solved {
+                        li dir="auto" { (note.by) " has compensated " (note.step) " of " (service) " by hand: " (note.why) }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The list of sagas: one search box, filters in the address, what is stuck first.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use crate::known::Known;
+use crate::pages::words::{ago, event, saga, since, state};
+use crate::store::found::{Found, State};
+
+/// The sagas of a page.
+pub(crate) const PER_PAGE: i64 = 50;
+
+/// The longest text that is looked for.
+const LONGEST: usize = 500;
+
+/// What was asked for, as the address has it.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    pub(crate) q: String,
+    #[serde(default)]
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) saga: String,
+    #[serde(default)]
+    pub(crate) service: String,
+    #[serde(default)]
+    pub(crate) step: String,
+    #[serde(default)]
+    pub(crate) reason: String,
+    /// At least this old: `10m`, `2h`, `3d`.
+    #[serde(default)]
+    pub(crate) age: String,
+    #[serde(default)]
+    pub(crate) page: u16,
+}
+
+const AGES: [(&str, &str); 6] = [
+    ("", "any age"),
+    ("1m", "over a minute"),
+    ("10m", "over 10 minutes"),
+    ("1h", "over an hour"),
+    ("1d", "over a day"),
+    ("7d", "over a week"),
+];
+
+impl Asked {
+    /// What a database and a page can carry of it.
+    pub(crate) fn cleaned(self) -> Self {
+        let clean = |text: String| -> String {
+            text.trim().chars().filter(|c| *c != '\0').take(LONGEST).collect()
+        };
+        let Self { q, state, saga, service, step, reason, age, page } = self;
+        let [q, state, saga, service] = [q, state, saga, service].map(clean);
+        let [step, reason, age] = [step, reason, age].map(clean);
+        Self { q, state, saga, service, step, reason, age, page }
+    }
+
+    /// The same on another page of the list, as an address.
+    fn address(&self, page: u16) -> String {
+        let fields = [
+            ("q", &self.q),
+            ("state", &self.state),
+            ("saga", &self.saga),
+            ("service", &self.service),
+            ("step", &self.step),
+            ("reason", &self.reason),
+            ("age", &self.age),
+        ];
+        let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        let mut parts: Vec<String> =
+            given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        if page > 0 {
+            parts.push(format!("page={page}"));
+        }
+        format!("/sagas?{}", parts.join("&"))
+    }
+}
+
+/// A text as a part of an address.
+pub(crate) fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let one = |byte: u8| {
+        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(one).collect()
+}
+
+/// The list.
+pub(crate) fn sagas(
+    known: &Known,
+    asked: &Asked,
+    found: &[Found],
+    has_more: bool,
+    now: Timestamp,
+) -> Markup {
+    let sagas: Vec<(&str, &str)> =
+        known.graph.sagas().into_iter().map(|name| (name, name)).collect();
+    let services: Vec<(&str, &str)> =
+        known.services().into_iter().map(|name| (name, name)).collect();
+    let states: Vec<(&str, &str)> =
+        State::ALL.map(|state| (state.as_str(), state.as_str())).to_vec();
+    html! {
+        h1 { "Sagas" }
+        form.search role="search" method="get" action="/sagas" {
+            input.q type="search" name="q" value=(asked.q) dir="auto" aria-label="Search"
+                placeholder="An id or its last digits, a business key, a part of an error";
+            (choice("state", "any state", &states, &asked.state))
+            (choice("saga", "any saga", &sagas, &asked.saga))
+            (choice("service", "any service", &services, &asked.service))
+            select name="age" aria-label="age" {
+                @for (value, name) in AGES { option value=(value) selected[value == asked.age] { (name) } }
+            }
+            @for (name, value) in [("step", &asked.step), ("reason", &asked.reason)] {
+                @if !value.is_empty() {
+                    label.chip { input type="checkbox" name=(name) value=(value) checked; (name) ": " (value) }
+                }
+            }
+            button type="submit" { "Search" }
+            @if asked.address(0) != "/sagas?" { a.clear href="/sagas" { "clear" } }
+        }
+        @if found.is_empty() { (nothing(asked)) } @else {
+            ol.rows { @for one in found { (row(one, now)) } }
+        }
+        nav.pages aria-label="Pages of the list" {
+            @if asked.page > 0 { a href=(asked.address(asked.page - 1)) rel="prev" { "← before" } }
+            @if has_more { a href=(asked.address(asked.page.saturating_add(1))) rel="next" { "more →" } }
+        }
+    }
+}
+
+fn choice(name: &str, any: &str, all: &[(&str, &str)], chosen: &str) -> Markup {
+    html! {
+        select name=(name) aria-label=(name) {
+            option value="" { (any) }
+            @for (value, shown) in all { option value=(value) selected[*value == chosen] { (shown) } }
+        }
+    }
+}
+
+fn nothing(asked: &Asked) -> Markup {
+    let is_all = asked.address(0) == "/sagas?";
+    html! {
+        div.empty {
+            @if is_all {
+                p { "No saga has been seen yet." }
+                p.quiet { "They appear here as soon as an event of one is in the journal." }
+            } @else {
+                p { "No saga is like that." }
+                p.quiet { "A business key is found by its beginning, an id also by its last digits, an error by any "
+                    "part of three characters or more." }
+            }
+        }
+    }
+}
+
+/// A saga of the list.
+pub(crate) fn row(one: &Found, now: Timestamp) -> Markup {
+    html! {
+        li.row.(one.state.as_str()) {
+            div.first { (state(one.state)) " " (saga(one.id)) " "
+                span.quiet { (one.names.join(", ")) } }
+            div.what {
+                @if let (Some(service), Some(what)) = (&one.service, &one.what) {
+                    strong { (service) } " " (what)
+                    @if let Some(step) = &one.step { span.quiet { " · " code { (step) } } }
+                } @else { "last " (event(&one.last_type)) }
+            }
+            @if let Some(detail) = &one.detail { div.detail dir="auto" { (detail) } }
+            div.when {
+                @if let Some(at) = one.since { "for " (since(at, now)) } @else { (ago(one.last_at, now)) }
+                span.quiet { " · began " (ago(one.began, now)) }
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What flows, as it flows: the last entries of the journal, and those that come.
+
+use maud::{Markup, html};
+
+use crate::access::role::Sight;
+use crate::known::Known;
+use crate::pages::body;
+use crate::pages::sagas::encoded;
+use crate::pages::words::{event, exact, saga};
+use crate::store::row::{Kind, Row};
+
+/// What is followed, as the address has it.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default, rename = "type")]
+    pub(crate) event_type: String,
+    #[serde(default)]
+    pub(crate) service: String,
+    #[serde(default)]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) saga: String,
+}
+
+impl Asked {
+    fn address(&self, page: &str) -> String {
+        let fields = [
+            ("type", &self.event_type),
+            ("service", &self.service),
+            ("kind", &self.kind),
+            ("saga", &self.saga),
+        ];
+        let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        let given: Vec<String> =
+            given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        format!("{page}?{}", given.join("&"))
+    }
+}
+
+/// The page.
+pub(crate) fn tail(known: &Known, asked: &Asked, rows: &[Row], sight: Sight) -> Markup {
+    html! {
+        h1 { "Tail" }
+        form.search.filters method="get" action="/tail" {
+            input name="type" value=(asked.event_type) placeholder="A part of the type" aria-label="type" dir="auto";
+            select name="service" aria-label="service" {
+                option value="" { "any service" }
+                @for service in known.services() { option value=(service) selected[service == asked.service] { (service) } }
+            }
+            select name="kind" aria-label="kind" {
+                option value="" { "everything" }
+                @for kind in Kind::ALL { option value=(kind.as_str()) selected[kind.as_str() == asked.kind] { (kind.as_str()) } }
+            }
+            input name="saga" value=(asked.saga) placeholder="A saga's id" aria-label="saga" dir="auto";
+            button type="submit" { "Follow" }
+        }
+        p.quiet { "The last first. It goes on by itself; without scripts, " a href=(asked.address("/tail")) { "look again" } "." }
+        div data-live-from=(asked.address("/tail/live")) data-live-adds {
+            ol.rows #tail aria-live="off" { @for row in rows.iter().rev() { (one(known, row, sight)) } }
+        }
+        @if rows.is_empty() { p.quiet { "Nothing like that is in the journal yet." } }
+    }
+}
+
+/// An entry.
+pub(crate) fn one(known: &Known, row: &Row, sight: Sight) -> Markup {
+    html! {
+        li.row.{ "tail-" (row.kind.as_str()) } {
+            div.first dir="auto" { strong { (row.service) } " " (row.kind.as_str()) " " (event(&row.event_type)) }
+            div.what {
+                @if let Some(id) = row.saga { (saga(id)) }
+                @if let Some(who) = &row.who { span.quiet dir="auto" { " by " (who) } }
+            }
+            @if let Some(detail) = &row.detail { div.detail dir="auto" { (detail) } }
+            details { summary { "body" }
+                (body::shown(known, &row.event_type, (&row.body, usize::try_from(row.size).unwrap_or_default()), sight)) }
+            div.when { time datetime=(row.at) title=(exact(row.at)) { (row.at.strftime("%H:%M:%S%.3f")) } }
+        }
+    }
+}

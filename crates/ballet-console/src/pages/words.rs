@@ -1,0 +1,96 @@
+//! Times, ids and states, as every page writes them.
+
+use jiff::{SignedDuration, Timestamp};
+use maud::{Markup, html};
+use uuid::Uuid;
+
+use crate::store::found::State;
+
+/// The sign of a state: colours alone are not for everybody.
+pub(crate) const fn sign(state: State) -> &'static str {
+    match state {
+        State::Stuck => "■",
+        State::Blocked => "◆",
+        State::Waiting => "●",
+        State::Completed => "✓",
+        State::Aborted => "↩",
+    }
+}
+
+/// A state, with its sign.
+pub(crate) fn state(state: State) -> Markup {
+    html! { span.state.(state.as_str()) { span aria-hidden="true" { (sign(state)) } " " (state) } }
+}
+
+/// How long ago, with the exact time at hand.
+pub(crate) fn ago(at: Timestamp, now: Timestamp) -> Markup {
+    html! { time datetime=(at) title=(exact(at)) { (span(now.duration_since(at))) " ago" } }
+}
+
+/// How long something has lasted, or will.
+pub(crate) fn since(at: Timestamp, now: Timestamp) -> Markup {
+    html! { time datetime=(at) title=(exact(at)) { (span(now.duration_since(at))) } }
+}
+
+/// To the millisecond, as the services' clocks told it.
+pub(crate) fn exact(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+/// A duration in the largest unit that says enough.
+pub(crate) fn span(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0);
+    match seconds {
+        0 if duration.as_millis() > 0 => format!("{} ms", duration.as_millis()),
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// A saga's id as a link. Its last digits tell it apart; the first are its time.
+pub(crate) fn saga(id: Uuid) -> Markup {
+    let text = id.to_string();
+    let (first, last) = text.split_at(24);
+    html! { a.id href={ "/sagas/" (id) } title=(id) { span.first { (first) } (last) } }
+}
+
+/// An event's name, with the part that people read in front of the rest.
+pub(crate) fn event(name: &str) -> Markup {
+    let mut parts = name.splitn(3, '.');
+    let whole = (parts.next(), parts.next(), parts.next());
+    let (Some(service), Some(event), Some(version)) = whole else {
+        return html! { code.event dir="auto" { (name) } };
+    };
+    html! {
+        code.event title=(name) { span.quiet { (service) "." } (event) span.quiet { "." (version) } }
+    }
+}
+
+/// A number with its thousands apart.
+pub(crate) fn number(number: i64) -> String {
+    let digits = number.abs().to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .filter_map(|group| std::str::from_utf8(group).ok())
+        .collect();
+    format!("{}{}", if number < 0 { "-" } else { "" }, groups.join("\u{202f}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_numbers_are_short() {
+        assert_eq!(span(SignedDuration::from_millis(40)), "40 ms");
+        assert_eq!(span(SignedDuration::from_secs(119)), "119 s");
+        assert_eq!(span(SignedDuration::from_secs(7_199)), "119 min");
+        assert_eq!(span(SignedDuration::from_secs(-5)), "0 s");
+        assert_eq!(number(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(number(17), "17");
+    }
+}

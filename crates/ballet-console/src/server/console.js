@@ -1,0 +1,48 @@
+// The pages are read without this. It writes times in the reader's zone, and keeps the page of what happens now up to date.
+'use strict';
+
+const inZone = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+
+function zone(root) {
+  for (const time of root.querySelectorAll('time[datetime]')) {
+    const at = new Date(time.dateTime);
+    if (!Number.isNaN(at.getTime())) time.title = `${inZone.format(at)} (${time.dateTime})`;
+  }
+}
+
+function update(element, html) {
+  const focused = element.contains(document.activeElement) && document.activeElement.getAttribute('href');
+  element.innerHTML = html;
+  zone(element);
+  if (focused) element.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+}
+
+// The last entries stay; a person who reads one does not lose it.
+function add(list, html) {
+  const made = document.createElement('template');
+  made.innerHTML = html;
+  zone(made.content);
+  list.prepend(made.content);
+  while (list.children.length > 500) list.lastElementChild.remove();
+}
+
+zone(document);
+// A page has one source of news at most.
+const source = document.querySelector('[data-live-from]');
+if (source) {
+  const live = new EventSource(source.dataset.liveFrom);
+  live.onopen = () => document.documentElement.classList.remove('stale');
+  live.onerror = () => document.documentElement.classList.add('stale');
+  const news = (message) => {
+    for (const [id, html] of Object.entries(JSON.parse(message.data))) {
+      const element = document.getElementById(id);
+      if (element && source.hasAttribute('data-live-adds')) add(element, html);
+      else if (element?.matches('[data-live], [data-live-from]')) update(element, html);
+    }
+  };
+  live.onmessage = news;
+  live.addEventListener('end', (message) => {
+    live.close();
+    news(message);
+  });
+}

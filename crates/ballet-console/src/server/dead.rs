@@ -1,0 +1,146 @@
+//! The dead letters, read through the functions of the command. While they are read, nobody else sees them: so one
+//! request reads, and the others wait for what it finds.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ballet_amqp::Broker;
+use ballet_ops::redrive::{DeadLetter, DeadLetters, Groups, RedriveError};
+use futures_util::future::join_all;
+use tokio::sync::Mutex;
+
+use crate::pages::letter::{Letter, OfService};
+
+/// What was read is shown for this long.
+const FRESH: Duration = Duration::from_secs(3);
+/// The most dead letters that are shown of a service.
+const MOST: usize = 5_000;
+/// What is said of one that is not there.
+pub(super) const GONE: &str =
+    "It is no dead letter any more: it was sent back or discarded, or another program reads it.";
+/// The most bytes of a body that are shown.
+const MOST_SHOWN: usize = 256 * 1024;
+
+/// The dead letters of all services.
+pub(crate) struct Dead {
+    broker: Arc<dyn Broker>,
+    services: Vec<&'static str>,
+    read: Mutex<Option<(Instant, Arc<Vec<OfService>>)>>,
+}
+
+impl fmt::Debug for Dead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dead").field("services", &self.services).finish_non_exhaustive()
+    }
+}
+
+impl Dead {
+    pub(crate) fn new(broker: Arc<dyn Broker>, services: Vec<&'static str>) -> Self {
+        Self { broker, services, read: Mutex::default() }
+    }
+
+    /// The dead letters of all services, as they were some seconds ago at most.
+    pub(crate) async fn all(&self) -> Arc<Vec<OfService>> {
+        let mut read = self.read.lock().await;
+        if let Some((at, all)) = &*read
+            && at.elapsed() < FRESH
+        {
+            return Arc::clone(all);
+        }
+        let all = join_all(self.services.iter().map(|service| self.of(service))).await;
+        let all = Arc::new(all);
+        *read = Some((Instant::now(), Arc::clone(&all)));
+        all
+    }
+
+    async fn of(&self, service: &str) -> OfService {
+        let mut of = OfService { service: service.to_owned(), ..OfService::default() };
+        let dead_letters = DeadLetters::on(Arc::clone(&self.broker), service);
+        let read = async {
+            let status = dead_letters.status().await?;
+            (of.count, of.is_held) = (status.dead_letters, status.readers > 0);
+            if status.dead_letters > 0 {
+                let (mut groups, mut count) = (Groups::default(), 0);
+                dead_letters
+                    .browse(|dead_letter| {
+                        count += 1;
+                        if of.letters.len() < MOST {
+                            of.letters.push(letter(&dead_letter, &mut groups, false));
+                        }
+                    })
+                    .await?;
+                of.count = count;
+            }
+            Ok::<_, RedriveError>(())
+        };
+        match read.await {
+            Ok(()) | Err(RedriveError::NoQueue { .. }) => {}
+            Err(error) => of.away = Some(error.to_string()),
+        }
+        of
+    }
+
+    /// While this is held, nobody else reads.
+    pub(crate) async fn turn(&self) -> impl Drop + '_ {
+        let mut turn = self.read.lock().await;
+        // Something may be done with them.
+        *turn = None;
+        turn
+    }
+
+    /// One dead letter, whole.
+    pub(crate) async fn one(
+        &self,
+        service: &str,
+        id: &str,
+    ) -> Result<Option<Letter>, RedriveError> {
+        let Some(service) = self.services.iter().find(|known| **known == service) else {
+            return Ok(None);
+        };
+        // Nobody reads meanwhile.
+        let _turn = self.read.lock().await;
+        let mut found = None;
+        let browse = |dead_letter: DeadLetter| {
+            if dead_letter.id.to_string() == id {
+                found = Some(letter(&dead_letter, &mut Groups::default(), true));
+            }
+        };
+        DeadLetters::on(Arc::clone(&self.broker), *service).browse(browse).await?;
+        Ok(found)
+    }
+}
+
+fn letter(dead_letter: &DeadLetter, groups: &mut Groups, whole: bool) -> Letter {
+    let group = groups.add(dead_letter);
+    let headers = dead_letter.properties.headers().as_ref().filter(|_| whole);
+    let headers = headers.map(|headers| headers.inner()).into_iter().flatten();
+    let header = |(name, value): (&ballet_amqp::ShortString, &ballet_amqp::AMQPValue)| {
+        let text = ballet_amqp::headers::text(value).map(str::to_owned);
+        (name.to_string(), text.unwrap_or_else(|| format!("{value:?}")))
+    };
+    let readable = if whole { dead_letter.readable().ok() } else { None };
+    let body = match &readable {
+        Some(text) => text.as_bytes(),
+        None if whole => &dead_letter.body,
+        None => &[],
+    };
+    Letter {
+        service: dead_letter.service.clone(),
+        id: dead_letter.id.to_string(),
+        event_type: dead_letter.event_type.clone(),
+        saga: dead_letter.saga.clone(),
+        reason: dead_letter.reason.clone(),
+        step: dead_letter.step.clone(),
+        detail: dead_letter.detail.clone(),
+        dead_at: dead_letter.dead_at,
+        attempts: dead_letter.attempts,
+        redrives: dead_letter.redrives,
+        exchange: dead_letter.exchange.clone(),
+        routing_key: dead_letter.routing_key.clone(),
+        group,
+        headers: headers.map(header).collect(),
+        size: body.len(),
+        body: body[..body.len().min(MOST_SHOWN)].to_vec(),
+    }
+}

@@ -1,0 +1,186 @@
+//! What every request passes: the headers of the answer, where a form was sent from, and whose session it is.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, FromRequest, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
+use serde::Deserialize;
+
+use crate::access::role::Role;
+use crate::access::{form_token, token};
+use crate::pages::layout::Person;
+use crate::pages::sagas::encoded;
+use crate::server::site::Site;
+use crate::store::accounts;
+
+/// The name of the cookie.
+pub(super) const NAME: &str = "ballet_console";
+/// The largest form: a body that is edited, three bytes for each of its own.
+pub(super) const MOST_OF_A_FORM: usize = 4 * 1024 * 1024;
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+    img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Adds the headers that no answer is without.
+pub(super) async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Lets a form pass only if a page of ours has sent it: the browser says so, and a page of others cannot.
+pub(super) async fn own_forms(
+    State(site): State<Arc<Site>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    if is_safe || is_from_here(request.headers()) {
+        return next.run(request).await;
+    }
+    let text = "This was not sent from a page of the console. Open the page again, and send it from there.";
+    site.message(None, StatusCode::FORBIDDEN, "Not sent from here", text)
+}
+
+fn is_from_here(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(from) = text("sec-fetch-site") {
+        return from == "same-origin";
+    }
+    // An older browser, or a script.
+    let host = text(HOST.as_str());
+    let origin = text(ORIGIN.as_str()).and_then(|origin| origin.split_once("://"));
+    host.is_some() && origin.map(|(_, of)| of) == host
+}
+
+/// The token of the request's session.
+pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs =
+        cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == NAME).map(|(_, token)| token)
+}
+
+/// Lets only those pass who have logged in, or of whom a gateway says who they are.
+pub(super) async fn logged_in(
+    State(site): State<Arc<Site>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match person(&site, from, request.headers()).await {
+        Ok(Some(person)) => {
+            request.extensions_mut().insert(person);
+            next.run(request).await
+        }
+        Ok(None) if request.uri().path().ends_with("/live") => {
+            StatusCode::UNAUTHORIZED.into_response()
+        }
+        Ok(None) => {
+            let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
+            Redirect::to(&format!("/login?next={}", encoded(wanted))).into_response()
+        }
+        Err(error) => site.away(None, &error),
+    }
+}
+
+async fn person(
+    site: &Site,
+    from: SocketAddr,
+    headers: &HeaderMap,
+) -> Result<Option<Person>, sqlx::Error> {
+    if let Some(trusted) = site.trusted.as_ref().filter(|trusted| trusted.believes(from.ip()))
+        && let Some(name) = headers.get(&trusted.header).and_then(|name| name.to_str().ok())
+        && !name.trim().is_empty()
+    {
+        let name = name.trim().to_owned();
+        // Who has no account sees, and does nothing.
+        let role = accounts::role(&site.pool, &name).await?.unwrap_or(Role::Viewer);
+        let token = form_token::made(&site.secret, &session_of(&name));
+        return Ok(Some(Person { name, role, token }));
+    }
+    let Some(given) = session(headers) else { return Ok(None) };
+    let found = accounts::of_session(&site.pool, &token::kept(given), site.clock.now()).await?;
+    let token = form_token::made(&site.secret, given);
+    Ok(found.map(|(name, role)| Person { name, role, token }))
+}
+
+/// What stands for the session of a person who has none, since a gateway says who it is.
+fn session_of(name: &str) -> String {
+    format!("gateway {name}")
+}
+
+#[derive(Deserialize)]
+struct Token {
+    #[serde(default)]
+    token: String,
+}
+
+/// Lets only operators pass, and of their forms only those that have the session's token.
+pub(super) async fn operators(
+    State(site): State<Arc<Site>>,
+    Extension(person): Extension<Person>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if !person.is_operator() {
+        let text = "Only an operator may do that. `ballet console account NAME --role operator` makes one.";
+        return site.message(Some(&person), StatusCode::FORBIDDEN, "For operators", text);
+    }
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MOST_OF_A_FORM).await else {
+        let text = "The form is too big: use the command.";
+        return site.message(Some(&person), StatusCode::PAYLOAD_TOO_LARGE, "Too big", text);
+    };
+    let read = Request::from_parts(parts.clone(), Body::from(body.clone()));
+    let given = Form::<Token>::from_request(read, &()).await;
+    if !given
+        .is_ok_and(|Form(given)| form_token::is_same(&site.secret, &person.token, &given.token))
+    {
+        let text = "The form is of another session. Open the page again, and send it from there.";
+        return site.message(Some(&person), StatusCode::FORBIDDEN, "Of another session", text);
+    }
+    next.run(Request::from_parts(parts, Body::from(body))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_counts_only_from_a_page_of_the_console() {
+        let headers = |pairs: &[(&'static str, &'static str)]| {
+            let pairs = pairs.iter().map(|(name, value)| {
+                ((*name).parse().expect("a name"), HeaderValue::from_static(value))
+            });
+            is_from_here(&pairs.collect::<HeaderMap>())
+        };
+        assert!(headers(&[("sec-fetch-site", "same-origin")]));
+        assert!(headers(&[("host", "h:1"), ("origin", "http://h:1")]));
+        assert!(!headers(&[
+            ("sec-fetch-site", "cross-site"),
+            ("host", "h"),
+            ("origin", "http://h")
+        ]));
+        assert!(!headers(&[("sec-fetch-site", "none")]));
+        assert!(!headers(&[("host", "h:1"), ("origin", "http://evil")]));
+        assert!(!headers(&[("host", "h:1"), ("origin", "null")]));
+        assert!(!headers(&[("host", "h:1")]));
+    }
+}

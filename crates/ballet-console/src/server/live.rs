@@ -1,0 +1,91 @@
+//! The page of what happens now, kept up to date: it is read once a second for all that have it open.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream::{Stream, unfold};
+use jiff::Timestamp;
+
+use crate::hindrance::keys;
+use crate::pages::now::{Now, parts};
+use crate::server::parts::Parts;
+use crate::server::site::{Shared, Site};
+use crate::store::moments::{self, Moment};
+use crate::store::{counts, flow};
+
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What happens now, or what happened at the minute of the last hour that is chosen.
+pub(super) async fn now(site: &Site, chosen: Option<Timestamp>) -> Result<Now, sqlx::Error> {
+    let (pool, at) = (&site.pool, site.clock.now());
+    let hung = async {
+        let Some(chosen) = chosen else {
+            let hindrances = site.hindrances.borrow().clone();
+            let causes = counts::causes(pool, &keys(&hindrances)).await?;
+            return Ok((Moment { causes, hindrances }, true));
+        };
+        let was = moments::at(pool, chosen).await?;
+        Ok((was.clone().unwrap_or_default(), was.is_some()))
+    };
+    let since = at.checked_sub(moments::KEPT).unwrap_or(at);
+    let (hung, types, rates, ended, progress, minutes) = tokio::try_join!(
+        hung,
+        counts::types(pool),
+        flow::rates(pool, chosen, at),
+        counts::ended(pool, chosen.unwrap_or(at)),
+        counts::progress(pool),
+        flow::minutes(pool, since)
+    )?;
+    let (Moment { causes, hindrances }, is_kept) = hung;
+    let chosen = chosen.map(|chosen| (chosen, is_kept));
+    Ok(Now { causes, types, rates, ended, progress, hindrances, minutes, chosen, at })
+}
+
+/// Reads what happens now for as long as somebody looks.
+pub(crate) async fn keep(site: Arc<Site>) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        if site.parts.receiver_count() == 0 {
+            continue;
+        }
+        match now(&site, None).await {
+            Ok(now) => {
+                let parts: Parts = parts(&site.known, &now).into_iter().collect();
+                site.parts.send_if_modified(|before| {
+                    let is_new = **before != parts;
+                    *before = Arc::new(parts);
+                    is_new
+                });
+            }
+            Err(error) => tracing::warn!("what happens now cannot be read: {error}"),
+        }
+    }
+}
+
+/// The parts that have changed, as they change.
+pub(super) async fn live(
+    State(site): Shared,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let open = (site.parts.subscribe(), Arc::new(Parts::new()));
+    let changes = unfold(open, |(mut parts, before)| async move {
+        loop {
+            parts.changed().await.ok()?;
+            let now = Arc::clone(&parts.borrow_and_update());
+            let changed = changed(&before, &now);
+            if !changed.is_empty() {
+                let event = Event::default().json_data(&changed).unwrap_or_default();
+                return Some((Ok(event), (parts, now)));
+            }
+        }
+    });
+    Sse::new(changes).keep_alive(KeepAlive::default())
+}
+
+fn changed<'a>(before: &Parts, now: &'a Parts) -> BTreeMap<&'a str, &'a str> {
+    let is_new = |(id, part): &(&String, &String)| before.get(*id) != Some(part);
+    now.iter().filter(is_new).map(|(id, part)| (&**id, &**part)).collect()
+}

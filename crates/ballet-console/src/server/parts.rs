@@ -1,0 +1,6 @@
+//! The parts of a page that are sent to it when they change.
+
+use std::collections::BTreeMap;
+
+/// The parts of the page, by the ids of their elements.
+pub(crate) type Parts = BTreeMap<String, String>;

@@ -1,0 +1,103 @@
+//! Publishes an event from a form: through the functions of `ballet publish`.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::{Extension, Form};
+use ballet_check::validate::Validator;
+use ballet_core::Incoming;
+use ballet_ops::publish::{Defaults, Outgoing, Sent, outgoing, send};
+use uuid::Uuid;
+
+use crate::actions::running::Ended;
+use crate::pages::layout::Person;
+use crate::pages::publish::{self as pages, Accepted, Typed};
+use crate::server::acts::{Deed, done, refused};
+use crate::server::site::{NO_EVENT, Shared, Site};
+use crate::store::actions::Standing;
+
+pub(super) async fn form(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+) -> Response {
+    let Some(listed) = site.known.events.get(&*name) else {
+        return site.not_found(&person, NO_EVENT);
+    };
+    let typed = Typed { body: pages::example(&listed.schema), ..Typed::default() };
+    let content = pages::publish(site.known.system().name, listed, &typed, None, &person);
+    site.page(Some(&person), "/events", "Publish", &content)
+}
+
+/// Judges what was typed, or publishes it.
+pub(super) async fn publish(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+    Form(typed): Form<Typed>,
+) -> Response {
+    let Some(listed) = site.known.events.get(&*name) else {
+        return site.not_found(&person, NO_EVENT);
+    };
+    let judged = completed(&site, &name, &typed);
+    match (judged, &*typed.act) {
+        (Ok(message), "publish") => published(&site, &person, &name, &typed, message).await,
+        (judged, _) => {
+            let accepted = judged.map(|message| {
+                let Outgoing { message_id, saga, .. } = message;
+                Accepted { message_id, saga }
+            });
+            let system = site.known.system().name;
+            let content = pages::publish(system, listed, &typed, Some(&accepted), &person);
+            site.page(Some(&person), "/events", "Publish", &content)
+        }
+    }
+}
+
+fn completed(site: &Site, name: &str, typed: &Typed) -> Result<Outgoing, Vec<String>> {
+    let validator = Validator::new(site.known.contracts);
+    let body = typed.body.trim();
+    let given = Incoming { event_type: Some(name), body: body.as_bytes(), ..Incoming::default() };
+    let named = |text: &'_ str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
+    let (saga, app_id) = (named(&typed.saga), named(&typed.app_id));
+    let defaults = Defaults { saga: saga.as_deref(), app_id: app_id.as_deref() };
+    outgoing(given, None, defaults, &validator, &site.clock)
+}
+
+async fn published(
+    site: &Site,
+    person: &Person,
+    name: &str,
+    typed: &Typed,
+    message: Outgoing,
+) -> Response {
+    let Some(publisher) = site.means.publisher.as_ref().map(Arc::clone) else {
+        return refused(site, person, "This console has no user of the broker who may publish.");
+    };
+    let deed = Deed {
+        act: "publishes",
+        what: format!("{name} as {}", typed.app_id),
+        service: None,
+        saga: message.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok()),
+        message: Some(message.message_id.clone()),
+    };
+    done(site, person, &typed.why, &deed, |_, _, _, _| async move {
+        let id = message.message_id;
+        match send(publisher, vec![message.publish], &|_| {}).await {
+            Ok(sent) => match sent.first() {
+                Some(Sent::Confirmed) => {
+                    Ended::new(Standing::Done, format!("The broker has it, under the id {id}."))
+                }
+                Some(Sent::No(why)) => Ended::failed(&format!("It was not published: {why}")),
+                Some(Sent::Unknown(why)) => Ended::failed(&format!(
+                    "It is not known whether the broker has it: {why}. Publish it once more under its id {id} with the \
+                     command: services handle it once."
+                )),
+                Some(Sent::NotTried) | None => Ended::failed("It was not published."),
+            },
+            Err(error) => Ended::failed(&format!("It was not published: {error}")),
+        }
+    })
+    .await
+}

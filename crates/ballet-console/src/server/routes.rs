@@ -1,0 +1,66 @@
+//! Which address is answered by which page.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+
+use crate::server::site::Site;
+use crate::server::{
+    acts, assets, dead_acts, gate, live, pages, publish, sagas_acts, session, system, tail,
+};
+
+/// The largest form.
+const FORM: usize = 16 * 1024;
+
+/// All addresses.
+pub(crate) fn router(site: Arc<Site>) -> Router {
+    let acting = Router::new()
+        .route("/dead-letters/act", get(dead_acts::plan).post(dead_acts::act))
+        .route("/dead-letters/{service}/{id}/edit", get(dead_acts::edit_form).post(dead_acts::edit))
+        .route("/dead-letters/{service}/{id}/unmasked", post(dead_acts::unmasked))
+        .route("/sagas/{id}/unmasked", post(sagas_acts::unmasked))
+        .route("/sagas/{id}/stop", get(sagas_acts::stop_form).post(sagas_acts::stop))
+        .route("/sagas/{id}/retry", get(sagas_acts::retry_form).post(sagas_acts::retry))
+        .route("/sagas/{id}/solved", get(sagas_acts::solved_form).post(sagas_acts::solved))
+        .route("/events/{name}/publish", get(publish::form).post(publish::publish))
+        .route("/actions/{id}/stop", post(acts::stop))
+        .route("/audit", post(system::audit))
+        .layer(from_fn_with_state(Arc::clone(&site), gate::operators))
+        .layer(DefaultBodyLimit::max(gate::MOST_OF_A_FORM));
+    let private = Router::new()
+        .merge(acting)
+        .route("/tail", get(tail::tail))
+        .route("/tail/live", get(tail::live))
+        .route("/actions", get(acts::all))
+        .route("/actions/{id}", get(acts::one))
+        .route("/actions/{id}/live", get(acts::live))
+        .route("/", get(pages::now))
+        .route("/live", get(live::live))
+        .route("/sagas", get(pages::sagas))
+        .route("/sagas/{id}", get(pages::saga))
+        .route("/dead-letters", get(pages::dead_letters))
+        .route("/dead-letters/{service}/{id}", get(pages::dead_letter))
+        .route("/services", get(system::services))
+        .route("/coverage", get(pages::coverage))
+        .route("/audit", get(system::audits))
+        .route("/events", get(pages::events))
+        .route("/events/{name}", get(pages::event))
+        .layer(from_fn_with_state(Arc::clone(&site), gate::logged_in));
+    Router::new()
+        .merge(private)
+        .route(
+            "/login",
+            get(session::form).post(session::log_in).layer(DefaultBodyLimit::max(FORM)),
+        )
+        .route("/logout", post(session::log_out))
+        .route("/console.css", get(assets::style))
+        .route("/console.js", get(assets::script))
+        .route("/console.svg", get(assets::sign))
+        .route("/health", get(|| async { "it runs\n" }))
+        .layer(from_fn_with_state(Arc::clone(&site), gate::own_forms))
+        .layer(from_fn(gate::headers))
+        .with_state(site)
+}

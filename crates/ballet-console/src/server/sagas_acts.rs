@@ -1,0 +1,224 @@
+//! What is done about a saga.
+
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use axum::{Extension, Form};
+use ballet_ops::sagas::{Stoppable, stoppable};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::access::role::Sight;
+use crate::actions::running::Ended;
+use crate::actions::sagas::{self, Retry, Solved};
+use crate::pages::layout::Person;
+use crate::pages::saga_actions as pages;
+use crate::server::acts::{Because, Deed, done, refused, shown};
+use crate::server::pages::saga_seen;
+use crate::server::site::{NO_SERVICE, Shared, Site};
+use crate::store::actions::Standing;
+
+fn deed(act: &'static str, id: Uuid, service: &str, what: &str) -> Deed {
+    Deed {
+        act,
+        what: format!("{what} {id}"),
+        service: Some(service.to_owned()),
+        saga: Some(id),
+        message: None,
+    }
+}
+
+fn can_stop(site: &Site) -> Vec<Stoppable> {
+    stoppable(site.known.system())
+}
+
+pub(super) async fn stop_form(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(id): Path<Uuid>,
+) -> Response {
+    let content = pages::stop(id, &can_stop(&site), &person);
+    site.page(Some(&person), "/sagas", "Stop a saga", &content)
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Stop {
+    name: String,
+    #[serde(default)]
+    why: String,
+}
+
+pub(super) async fn stop(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(id): Path<Uuid>,
+    Form(Stop { name, why }): Form<Stop>,
+) -> Response {
+    let Some(saga) = can_stop(&site).into_iter().find(|one| one.saga == name) else {
+        return refused(&site, &person, "No saga of that name can be stopped.");
+    };
+    let deed = deed("stops", id, saga.owner, saga.saga);
+    done(&site, &person, &why, &deed, |means, note, _, _| async move {
+        sagas::stop(&means, saga, id, &note).await
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct InService {
+    #[serde(default)]
+    service: String,
+}
+
+pub(super) async fn retry_form(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(saga): Path<Uuid>,
+    Query(InService { service }): Query<InService>,
+) -> Response {
+    if site.means.part(&service).is_none() {
+        return site.not_found(&person, NO_SERVICE);
+    }
+    let retry = Retry { service, saga };
+    let waits = retry.count(&site.means).await;
+    site.page(Some(&person), "/sagas", "Try again", &pages::retry(&retry, &waits, &person))
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Again {
+    service: String,
+    what: String,
+    #[serde(default)]
+    why: String,
+}
+
+pub(super) async fn retry(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(saga): Path<Uuid>,
+    Form(Again { service, what, why }): Form<Again>,
+) -> Response {
+    if site.means.part(&service).is_none() {
+        return site.not_found(&person, NO_SERVICE);
+    }
+    let retry = Retry { service: service.clone(), saga };
+    let deed = |what| deed("tries again", saga, &service, what);
+    match &*what {
+        "inbox" => {
+            let deed = deed("what waits of saga");
+            done(&site, &person, &why, &deed, |means, note, stop, says| async move {
+                retry.inbox(&means, note, stop, &says).await
+            })
+            .await
+        }
+        "outbox" => {
+            let deed = deed("the unpublished events of saga");
+            done(&site, &person, &why, &deed, |means, note, _, _| async move {
+                retry.outbox(&means, &note).await
+            })
+            .await
+        }
+        _ => refused(&site, &person, "The form says nothing that can be tried again."),
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ByHand {
+    #[serde(default)]
+    act: String,
+    /// `service/step`.
+    #[serde(default)]
+    step: String,
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    event: String,
+    #[serde(default)]
+    silent: String,
+    #[serde(default)]
+    called_off: String,
+    #[serde(default)]
+    why: String,
+}
+
+impl ByHand {
+    fn solved(&self, saga: Uuid) -> Solved {
+        let given = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
+        let (service, step) = self.step.split_once('/').unwrap_or_default();
+        Solved {
+            service: service.to_owned(),
+            saga,
+            step: step.to_owned(),
+            key: given(&self.key),
+            event: given(&self.event),
+            is_silent: self.silent == "yes",
+            is_called_off: self.called_off == "yes",
+        }
+    }
+}
+
+pub(super) async fn solved_form(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(id): Path<Uuid>,
+) -> Response {
+    let solved = ByHand::default().solved(id);
+    let content = pages::solved(&site.known.system().parts, &solved, None, &person);
+    site.page(Some(&person), "/sagas", "Solved by hand", &content)
+}
+
+/// Says what would be done, or does it.
+pub(super) async fn solved(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(id): Path<Uuid>,
+    Form(given): Form<ByHand>,
+) -> Response {
+    let solved = given.solved(id);
+    if given.act != "solve" {
+        let note = site.means.note(&person.name, "a look");
+        let checked = solved.solve(&site.means, note, true).await;
+        let content = pages::solved(&site.known.system().parts, &solved, Some(&checked), &person);
+        return site.page(Some(&person), "/sagas", "Solved by hand", &content);
+    }
+    let deed = deed("solves", id, &solved.service, &format!("{} of saga", solved.step));
+    done(&site, &person, &given.why, &deed, |means, note, _, _| async move {
+        match solved.solve(&means, note, false).await {
+            Ok(step) => {
+                let service = &solved.service;
+                let mut ended = Ended::new(
+                    Standing::Done,
+                    format!("{} of {service} is marked as solved.", step.step),
+                );
+                if step.event.is_some() {
+                    ended.say(&format!("{service} publishes its event within seconds."));
+                }
+                if !step.earlier.is_empty() {
+                    ended.say(&format!("{service} goes on with {}.", step.earlier.join(", ")));
+                }
+                if step.failed.is_some() {
+                    ended.say(
+                        "The message that failed is done when it comes again, or is sent back.",
+                    );
+                }
+                ended
+            }
+            Err(why) => Ended::failed(&format!("Nothing was changed: {why}")),
+        }
+    })
+    .await
+}
+
+/// The saga with what is about persons, once.
+pub(super) async fn unmasked(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(id): Path<Uuid>,
+    Form(Because { why }): Form<Because>,
+) -> Response {
+    let deed =
+        Deed { act: "unmasks", what: format!("saga {id}"), saga: Some(id), ..Deed::default() };
+    if let Err(page) = shown(&site, &person, &why, &deed).await {
+        return page;
+    }
+    saga_seen(&site, &person, &id.to_string(), Sight { role: person.role, is_unmasked: true }).await
+}

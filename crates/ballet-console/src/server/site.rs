@@ -1,0 +1,103 @@
+//! What all handlers share, and how they answer.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use ballet::Clock;
+use maud::Markup;
+use sqlx::PgPool;
+use tokio::sync::{Semaphore, watch};
+
+use crate::access::attempts::Attempts;
+use crate::access::trusted::Trusted;
+use crate::actions::means::Means;
+use crate::hindrance::Hindrance;
+use crate::known::Known;
+use crate::pages::layout::{Frame, Person, message, page};
+use crate::server::dead::Dead;
+use crate::server::looked::Looked;
+use crate::server::parts::Parts;
+
+/// Passwords that are hashed at once: each takes 19 MiB.
+pub(crate) const HASHED_AT_ONCE: usize = 2;
+
+/// What is said where a name is in no contract.
+pub(super) const NO_EVENT: &str = "No contract declares such an event.";
+pub(super) const NO_SERVICE: &str = "No contract knows such a service.";
+
+/// What a handler is given of it.
+pub(super) type Shared = State<Arc<Site>>;
+
+/// What all handlers share.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) pool: PgPool,
+    pub(crate) known: Arc<Known>,
+    pub(crate) clock: Clock,
+    /// What keeps sagas from going on.
+    pub(crate) hindrances: watch::Receiver<Vec<Hindrance>>,
+    /// What actions are done with.
+    pub(crate) means: Means,
+    /// What the tokens of forms are made with.
+    pub(crate) secret: Vec<u8>,
+    /// Who else may say who a person is.
+    pub(crate) trusted: Option<Trusted>,
+    /// What keeps the observer from following.
+    pub(crate) trouble: watch::Receiver<Option<String>>,
+    pub(crate) parts: watch::Sender<Arc<Parts>>,
+    pub(crate) dead: Dead,
+    pub(crate) looked: Looked,
+    pub(crate) attempts: Attempts,
+    pub(crate) hashing: Semaphore,
+    /// Whether the cookie is only for HTTPS.
+    pub(crate) is_behind_tls: bool,
+}
+
+impl Site {
+    /// A page in its frame.
+    pub(crate) fn page(
+        &self,
+        person: Option<&Person>,
+        at: &str,
+        title: &str,
+        content: &Markup,
+    ) -> Response {
+        let trouble = self.trouble.borrow().clone();
+        let frame = self.frame(person, trouble.as_deref());
+        Html(page(&frame, at, title, content).into_string()).into_response()
+    }
+
+    /// A page that says what is wrong.
+    pub(crate) fn message(
+        &self,
+        person: Option<&Person>,
+        status: StatusCode,
+        title: &str,
+        text: &str,
+    ) -> Response {
+        let trouble = self.trouble.borrow().clone();
+        let frame = self.frame(person, trouble.as_deref());
+        (status, Html(message(&frame, title, text).into_string())).into_response()
+    }
+
+    pub(crate) fn frame<'a>(
+        &'a self,
+        person: Option<&'a Person>,
+        trouble: Option<&'a str>,
+    ) -> Frame<'a> {
+        Frame { system: self.known.system().name, person, trouble }
+    }
+
+    pub(crate) fn not_found(&self, person: &Person, what: &str) -> Response {
+        self.message(Some(person), StatusCode::NOT_FOUND, "Not here", what)
+    }
+
+    /// The console's database does not answer.
+    pub(crate) fn away(&self, person: Option<&Person>, error: &sqlx::Error) -> Response {
+        tracing::warn!("a page cannot be read: {error}");
+        let text = format!("The console's database does not answer, or refuses: {error}");
+        self.message(person, StatusCode::SERVICE_UNAVAILABLE, "No answer", &text)
+    }
+}

@@ -1,0 +1,87 @@
+//! The page that follows the journal, and what is sent to it.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream::{Stream, unfold};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::access::role::Sight;
+use crate::pages::layout::Person;
+use crate::pages::tail::{self as pages, Asked};
+use crate::server::site::Shared;
+use crate::store::row::{Kind, Row};
+use crate::store::tail::{Following, entries};
+
+/// The entries of the page when it is opened, and the most that are sent at once: nobody reads more.
+const MOST: i64 = 100;
+const EVERY: Duration = Duration::from_millis(500);
+
+fn following(asked: &Asked) -> Following {
+    let given = |text: &str| {
+        let text = text.trim().replace('\0', "");
+        (!text.is_empty()).then_some(text)
+    };
+    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == asked.kind);
+    Following {
+        event_type: given(&asked.event_type),
+        service: given(&asked.service),
+        kind: kind.map(Kind::as_str),
+        // What is no id is no saga's.
+        saga: given(&asked.saga).map(|id| Uuid::try_parse(&id).unwrap_or_default()),
+    }
+}
+
+pub(super) async fn tail(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    match entries(&site.pool, &following(&asked), None, MOST).await {
+        Ok(rows) => {
+            let sight = Sight::masked(person.role);
+            let content = pages::tail(&site.known, &asked, &rows, sight);
+            site.page(Some(&person), "/tail", "Tail", &content)
+        }
+        Err(error) => site.away(Some(&person), &error),
+    }
+}
+
+/// What comes, as it comes.
+pub(super) async fn live(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Query(asked): Query<Asked>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let (following, sight) = (following(&asked), Sight::masked(person.role));
+    let open = (site, following, None::<(i64, Timestamp)>);
+    let changes = unfold(open, move |(site, following, mut after)| async move {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            let Ok(rows) = entries(&site.pool, &following, after, MOST).await else { continue };
+            let is_first = after.is_none();
+            let last = rows.iter().map(|row| (row.place, row.at)).max();
+            let latest = |now: Timestamp| after.map_or(now, |(_, before)| before.max(now));
+            after = match (last, after) {
+                (Some((place, at)), _) => Some((place, latest(at))),
+                // Whatever comes is new.
+                (None, None) => Some((-1, site.clock.now())),
+                (None, after) => after,
+            };
+            if is_first || rows.is_empty() {
+                continue;
+            }
+            let one = |row: &Row| pages::one(&site.known, row, sight).into_string();
+            let shown: String = rows.iter().rev().map(one).collect();
+            let parts = std::collections::BTreeMap::from([("tail", shown)]);
+            let event = Event::default().json_data(parts).unwrap_or_default();
+            return Some((Ok(event), (site, following, after)));
+        }
+    });
+    Sse::new(changes).keep_alive(KeepAlive::default())
+}

@@ -1,0 +1,119 @@
+//! Who may see the console, and the sessions of those who have logged in.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::PgPool;
+
+use crate::access::password::Hashed;
+use crate::access::role::Role;
+
+/// Makes an account, or gives it another password and role. Its sessions end.
+pub(crate) async fn set(
+    pool: &PgPool,
+    name: &str,
+    role: Role,
+    password: &Hashed,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "with ended as (delete from console.session where account = $1) \
+         insert into console.account (name, role, salt, hash) values ($1, $2, $3, $4) \
+         on conflict (name) do update set role = excluded.role, salt = excluded.salt, \
+             hash = excluded.hash",
+    )
+    .bind(name)
+    .bind(role.as_str())
+    .bind(&password.salt)
+    .bind(&password.hash)
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Makes the first account. Returns false if there is one already.
+pub(crate) async fn first(
+    pool: &PgPool,
+    name: &str,
+    password: &Hashed,
+) -> Result<bool, sqlx::Error> {
+    let made = sqlx::query(
+        "insert into console.account (name, role, salt, hash) select $1, 'operator', $2, $3 \
+         where not exists (select from console.account) on conflict do nothing",
+    )
+    .bind(name)
+    .bind(&password.salt)
+    .bind(&password.hash)
+    .execute(pool)
+    .await?;
+    Ok(made.rows_affected() == 1)
+}
+
+/// The password of an account.
+pub(crate) async fn password(pool: &PgPool, name: &str) -> Result<Option<Hashed>, sqlx::Error> {
+    let found: Option<(Vec<u8>, Vec<u8>)> =
+        sqlx::query_as("select salt, hash from console.account where name = $1")
+            .bind(name)
+            .fetch_optional(pool)
+            .await?;
+    Ok(found.map(|(salt, hash)| Hashed { salt, hash }))
+}
+
+/// Begins a session, and removes those that are over.
+pub(crate) async fn begin(
+    pool: &PgPool,
+    account: &str,
+    token: &[u8],
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "with over as (delete from console.session where until < $3) \
+         insert into console.session (token, account, until) values ($1, $2, $4)",
+    )
+    .bind(token)
+    .bind(account)
+    .bind(now.to_sqlx())
+    .bind(until.to_sqlx())
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Whose session this is.
+pub(crate) async fn of_session(
+    pool: &PgPool,
+    token: &[u8],
+    now: Timestamp,
+) -> Result<Option<(String, Role)>, sqlx::Error> {
+    let found: Option<(String, String)> = sqlx::query_as(
+        "select name, role from console.session join console.account on name = account \
+         where token = $1 and until > $2",
+    )
+    .bind(token)
+    .bind(now.to_sqlx())
+    .fetch_optional(pool)
+    .await?;
+    Ok(found.map(|(name, role)| (name, Role::parse(&role).unwrap_or(Role::Viewer))))
+}
+
+/// The role of an account.
+pub(crate) async fn role(pool: &PgPool, name: &str) -> Result<Option<Role>, sqlx::Error> {
+    let found: Option<String> =
+        sqlx::query_scalar("select role from console.account where name = $1")
+            .bind(name)
+            .fetch_optional(pool)
+            .await?;
+    Ok(found.and_then(|role| Role::parse(&role)))
+}
+
+/// What the tokens of forms are made with: this, unless another console has been first.
+pub(crate) async fn secret(pool: &PgPool, new: &str) -> Result<Vec<u8>, sqlx::Error> {
+    let insert = "insert into console.secret (bytes) values ($1) on conflict do nothing";
+    sqlx::query(insert).bind(new.as_bytes()).execute(pool).await?;
+    sqlx::query_scalar("select bytes from console.secret").fetch_one(pool).await
+}
+
+/// Ends a session.
+pub(crate) async fn end(pool: &PgPool, token: &[u8]) -> Result<(), sqlx::Error> {
+    let end = "delete from console.session where token = $1";
+    sqlx::query(end).bind(token).execute(pool).await.map(drop)
+}

@@ -1,0 +1,155 @@
+//! What persons do through the console: who, when, what and why, and what came of it. It is written before it is done, and
+//! is kept when all that follows from the journal is forgotten.
+
+use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, FromRow, PgPool, Row as _};
+use uuid::Uuid;
+
+/// The most that a page lists.
+const MOST: i64 = 200;
+/// An action that has not said for this long that it goes on has ended with its console.
+const BEAT: &str = "30 seconds";
+
+/// How an action stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It goes on.
+    Running,
+    /// It was done.
+    Done,
+    /// A part of it was done.
+    Partly,
+    /// Nothing of it was done, or it is not known.
+    Failed,
+}
+
+impl Standing {
+    const ALL: [Self; 4] = [Self::Running, Self::Done, Self::Partly, Self::Failed];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Partly => "partly",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// An action that is about to be done.
+#[derive(Debug, Clone)]
+pub(crate) struct New<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) by: &'a str,
+    pub(crate) act: &'a str,
+    /// What it is done to, in words.
+    pub(crate) what: &'a str,
+    pub(crate) service: Option<&'a str>,
+    pub(crate) saga: Option<Uuid>,
+    pub(crate) message: Option<&'a str>,
+    pub(crate) why: &'a str,
+}
+
+/// An action.
+#[derive(Debug, Clone)]
+pub(crate) struct Action {
+    pub(crate) id: Uuid,
+    pub(crate) at: Timestamp,
+    pub(crate) by: String,
+    pub(crate) act: String,
+    pub(crate) what: String,
+    pub(crate) service: Option<String>,
+    pub(crate) saga: Option<Uuid>,
+    pub(crate) why: String,
+    pub(crate) standing: Standing,
+    /// What came of it, a sentence a line.
+    pub(crate) outcome: String,
+}
+
+/// Writes down that an action begins.
+pub(crate) async fn begin(pool: &PgPool, new: &New<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into console.action (id, by, act, what, service, saga, message, why) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(new.id)
+    .bind(new.by)
+    .bind(new.act)
+    .bind(new.what)
+    .bind(new.service)
+    .bind(new.saga)
+    .bind(new.message)
+    .bind(new.why)
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Writes down how it goes on, or how it has ended.
+pub(crate) async fn goes_on(
+    pool: &PgPool,
+    id: Uuid,
+    standing: Standing,
+    outcome: &str,
+) -> Result<(), sqlx::Error> {
+    let update =
+        "update console.action set beat = now(), standing = $2, outcome = $3 where id = $1";
+    sqlx::query(update)
+        .bind(id)
+        .bind(standing.as_str())
+        .bind(outcome.replace('\0', "\u{2400}"))
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
+async fn read(pool: &PgPool, which: &str, id: Option<Uuid>) -> Result<Vec<Action>, sqlx::Error> {
+    let select = format!(
+        "select id, at, by, act, what, service, saga, why, outcome, \
+             case when standing = 'running' and beat < now() - interval '{BEAT}' then 'failed' \
+             else standing end as standing \
+         from console.action {which} order by at desc limit {MOST}"
+    );
+    sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_all(pool).await
+}
+
+/// The last actions.
+pub(crate) async fn last(pool: &PgPool) -> Result<Vec<Action>, sqlx::Error> {
+    read(pool, "where $1::uuid is null", None).await
+}
+
+/// One action.
+pub(crate) async fn one(pool: &PgPool, id: Uuid) -> Result<Option<Action>, sqlx::Error> {
+    Ok(read(pool, "where id = $1", Some(id)).await?.pop())
+}
+
+/// The actions on a saga.
+pub(crate) async fn of_saga(pool: &PgPool, saga: Uuid) -> Result<Vec<Action>, sqlx::Error> {
+    read(pool, "where saga = $1", Some(saga)).await
+}
+
+/// The actions on one message.
+pub(crate) async fn of_message(pool: &PgPool, message: &str) -> Result<Vec<Action>, sqlx::Error> {
+    let id = Uuid::try_parse(message).ok();
+    read(pool, "where message = $1::text", id).await
+}
+
+impl FromRow<'_, PgRow> for Action {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let standing: &str = row.try_get("standing")?;
+        let standing = Standing::ALL.into_iter().find(|one| one.as_str() == standing);
+        Ok(Self {
+            id: row.try_get("id")?,
+            at: row.try_get::<jiff_sqlx::Timestamp, _>("at")?.to_jiff(),
+            by: row.try_get("by")?,
+            act: row.try_get("act")?,
+            what: row.try_get("what")?,
+            service: row.try_get("service")?,
+            saga: row.try_get("saga")?,
+            why: row.try_get("why")?,
+            standing: standing.unwrap_or(Standing::Failed),
+            outcome: row.try_get("outcome")?,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! Entries are added in the order of the journal, together with the place behind the last of them. So each is
+//! added once, whatever dies in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ballet_store::database::connection::begin;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff_sqlx::ToSqlx;
+use sqlx::{Executor, PgConnection, PgExecutor, PgPool};
+use uuid::Uuid;
+
+use crate::store::copy::Rows;
+use crate::store::days::{day, make};
+use crate::store::flow::{self, Flow};
+use crate::store::row::{Kind, Row};
+
+/// A business key of a saga.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct KeyOf {
+    pub(crate) value: String,
+    pub(crate) name: &'static str,
+    pub(crate) saga: Uuid,
+}
+
+/// What was read in one go.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Those that are kept.
+    pub(crate) rows: Vec<Row>,
+    /// The rows, by their place in `rows`, that are about a declared saga.
+    pub(crate) of_sagas: BTreeSet<usize>,
+    pub(crate) keys: BTreeSet<KeyOf>,
+    /// What was seen in each minute.
+    pub(crate) flow: Flow,
+    /// What is missing in the journal.
+    pub(crate) gaps: Vec<String>,
+}
+
+/// The next place of the journal to read.
+pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select next from console.progress").fetch_one(db).await
+}
+
+/// Adds a batch that was read from `from` on, up to `to`. Returns false if somebody else has added what comes from
+/// there on, or has begun anew.
+pub(crate) async fn append(
+    pool: &PgPool,
+    days: &mut BTreeSet<Date>,
+    (from, to): (i64, i64),
+    batch: &Batch,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let mut db = begin(pool).await?;
+    // A commit that a crash of the server loses is read again: its place is lost with it.
+    db.execute("set local synchronous_commit = off").await?;
+    let last = batch.rows.last().map(|row| row.at.to_sqlx());
+    let ours = sqlx::query(
+        "update console.progress set next = $2, entry_at = coalesce($3, entry_at), written_at = $4 \
+         where next = $1",
+    )
+    .bind(from)
+    .bind(to)
+    .bind(last)
+    .bind(now.to_sqlx())
+    .execute(&mut *db)
+    .await?;
+    if ours.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let new: BTreeSet<Date> = batch.rows.iter().map(|row| day(row.at)).collect();
+    for day in new.difference(days) {
+        make(&mut db, *day).await?;
+    }
+    if !batch.rows.is_empty() {
+        add_entries(&mut db, &batch.rows).await?;
+    }
+    add_sagas(&mut db, batch).await?;
+    add_keys(&mut db, &batch.keys).await?;
+    add_types(&mut db, &batch.rows).await?;
+    flow::add(&mut db, &batch.flow).await?;
+    let gaps: Vec<&str> = batch.gaps.iter().map(String::as_str).collect();
+    sqlx::query("insert into console.gap (what) select unnest($1::text[])")
+        .bind(gaps)
+        .execute(&mut *db)
+        .await?;
+    db.commit().await?;
+    days.extend(new);
+    Ok(true)
+}
+
+async fn add_entries(db: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error> {
+    let mut copy = Rows::new();
+    for row in rows {
+        copy.row(16);
+        copy.bigint(row.place);
+        copy.time(row.at);
+        copy.text(Some(row.kind.as_str()));
+        copy.uuid(row.saga);
+        copy.text(Some(&row.event_type));
+        copy.text(Some(&row.service));
+        copy.uuid(Uuid::try_parse(&row.message_id).ok());
+        copy.text(row.cause.as_deref());
+        copy.text(row.handler.as_deref());
+        copy.text(row.reason.as_deref());
+        copy.text(row.detail.as_deref());
+        copy.int(row.attempts);
+        copy.text(row.who.as_deref());
+        copy.text(row.why.as_deref());
+        copy.bytes(&row.body);
+        copy.int(row.size);
+    }
+    let into = "copy console.entry (place, at, kind, saga, type, service, message_id, cause, handler, \
+                reason, detail, attempts, who, why, body, size) from stdin with (format binary)";
+    copy.send(db, into).await
+}
+
+/// What a batch says of one saga: when it was seen first and last, by what, and how often.
+struct Touched<'a> {
+    first: Timestamp,
+    last: &'a Row,
+    entries: i32,
+}
+
+async fn add_sagas(db: &mut PgConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+    // In one order, so that two observers cannot wait for each other.
+    let mut sagas: BTreeMap<Uuid, Touched<'_>> = BTreeMap::new();
+    for row in batch.of_sagas.iter().filter_map(|at| batch.rows.get(*at)) {
+        let Some(saga) = row.saga else { continue };
+        let touched = sagas.entry(saga).or_insert(Touched { first: row.at, last: row, entries: 0 });
+        touched.first = touched.first.min(row.at);
+        touched.last = row;
+        touched.entries += 1;
+    }
+    let column = |of: fn(&Touched<'_>) -> i64| sagas.values().map(of).collect::<Vec<i64>>();
+    sqlx::query(
+        "insert into console.saga as s (id, began, last_at, last_type, last_place, entries) \
+         select * from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[], \
+             $5::bigint[], $6::int[]) \
+         on conflict (id) do update set began = least(s.began, excluded.began), \
+             last_at = greatest(s.last_at, excluded.last_at), last_type = excluded.last_type, \
+             last_place = excluded.last_place, entries = s.entries + excluded.entries",
+    )
+    .bind(sagas.keys().copied().collect::<Vec<_>>())
+    .bind(sagas.values().map(|one| one.first.to_sqlx()).collect::<Vec<_>>())
+    .bind(sagas.values().map(|one| one.last.at.to_sqlx()).collect::<Vec<_>>())
+    .bind(sagas.values().map(|one| &*one.last.event_type).collect::<Vec<_>>())
+    .bind(column(|one| one.last.place))
+    .bind(sagas.values().map(|one| one.entries).collect::<Vec<_>>())
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+async fn add_keys(db: &mut PgConnection, keys: &BTreeSet<KeyOf>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into console.key (value, name, saga) \
+         select * from unnest($1::text[], $2::text[], $3::uuid[]) on conflict do nothing",
+    )
+    .bind(keys.iter().map(|key| &*key.value).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.name).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.saga).collect::<Vec<_>>())
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+async fn add_types(db: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error> {
+    let mut types: BTreeMap<&str, (i64, Timestamp, Timestamp)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.kind == Kind::Event) {
+        let one = types.entry(&row.event_type).or_insert((0, row.at, row.at));
+        *one = (one.0 + 1, one.1.min(row.at), one.2.max(row.at));
+    }
+    sqlx::query(
+        "insert into console.seen_type as t (type, count, first_at, last_at) \
+         select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::timestamptz[]) \
+         on conflict (type) do update set count = t.count + excluded.count, \
+             first_at = least(t.first_at, excluded.first_at), \
+             last_at = greatest(t.last_at, excluded.last_at)",
+    )
+    .bind(types.keys().copied().collect::<Vec<_>>())
+    .bind(types.values().map(|one| one.0).collect::<Vec<_>>())
+    .bind(types.values().map(|one| one.1.to_sqlx()).collect::<Vec<_>>())
+    .bind(types.values().map(|one| one.2.to_sqlx()).collect::<Vec<_>>())
+    .execute(db)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,74 @@
+//! The audits that were run from the console.
+
+use ballet_ops::audit::Report;
+use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::ToSqlx;
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use sqlx::types::Json;
+
+/// The audits that are kept.
+const KEPT: i64 = 100;
+
+/// What an audit found, as it is kept.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Found {
+    pub(crate) rows: usize,
+    pub(crate) violations: Vec<String>,
+    pub(crate) stuck: Vec<String>,
+    pub(crate) open: Vec<String>,
+    pub(crate) unseen: Vec<String>,
+    pub(crate) away: Vec<String>,
+}
+
+impl From<Report> for Found {
+    fn from(report: Report) -> Self {
+        let Report { rows, violations, open, stuck, unseen, away, .. } = report;
+        Self { rows, violations, stuck, open, unseen, away }
+    }
+}
+
+/// An audit that was run.
+#[derive(Debug, Clone)]
+pub(crate) struct Audit {
+    pub(crate) id: i64,
+    pub(crate) at: Timestamp,
+    pub(crate) who: String,
+    pub(crate) took: SignedDuration,
+    pub(crate) found: Found,
+}
+
+/// Keeps what an audit found, and forgets the oldest ones.
+pub(crate) async fn keep(
+    pool: &PgPool,
+    (at, who, took): (Timestamp, &str, SignedDuration),
+    found: &Found,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "with old as (delete from console.audit where id <= (select max(id) - $5 from console.audit)) \
+         insert into console.audit (at, who, took_ms, found) values ($1, $2, $3, $4)",
+    )
+    .bind(at.to_sqlx())
+    .bind(who)
+    .bind(i64::try_from(took.as_millis()).unwrap_or(i64::MAX))
+    .bind(Json(found))
+    .bind(KEPT)
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// The audits, the last first.
+pub(crate) async fn all(pool: &PgPool) -> Result<Vec<Audit>, sqlx::Error> {
+    type Columns = (i64, jiff_sqlx::Timestamp, String, i64, Json<Found>);
+    let all = "select id, at, who, took_ms, found from console.audit order by id desc limit $1";
+    let all: Vec<Columns> = sqlx::query_as(all).bind(KEPT).fetch_all(pool).await?;
+    let audit = |(id, at, who, took, found): Columns| Audit {
+        id,
+        at: at.to_jiff(),
+        who,
+        took: SignedDuration::from_millis(took),
+        found: found.0,
+    };
+    Ok(all.into_iter().map(audit).collect())
+}

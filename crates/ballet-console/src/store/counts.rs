@@ -1,0 +1,104 @@
+//! Numbers of sagas and of entries, for the page of what happens now.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use serde::{Deserialize, Serialize};
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::store::found::{STATE, State};
+
+/// Open sagas that wait in the same place for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cause {
+    pub(crate) state: State,
+    pub(crate) service: Option<String>,
+    pub(crate) step: Option<String>,
+    /// The reason as a code, if something failed.
+    pub(crate) reason: Option<String>,
+    pub(crate) count: i64,
+    /// Since when the first of them waits.
+    pub(crate) since: Option<Timestamp>,
+    /// What one of them waits for, and the error of one.
+    pub(crate) what: Option<String>,
+    pub(crate) detail: Option<String>,
+}
+
+/// The open sagas by where and why they wait: what a person has to act on first.
+pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<Cause>, sqlx::Error> {
+    type At = jiff_sqlx::Timestamp;
+    type Columns = (
+        String,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+        i64,
+        Option<At>,
+        Option<String>,
+        Option<String>,
+    );
+    let statement = format!(
+        "select state, service, step, reason, count(*), min(since), min(what), min(left(detail, 300)) \
+         from (select *, {STATE} as state from console.saga where ended is null and judged >= 0) as s \
+         group by state, service, step, reason \
+         order by array_position(array['stuck','blocked','waiting'], state), count(*) desc limit 200"
+    );
+    let causes: Vec<Columns> =
+        sqlx::query_as(AssertSqlSafe(statement)).bind(away).fetch_all(pool).await?;
+    let cause = |(state, service, step, reason, count, since, what, detail): Columns| Cause {
+        state: State::parse(&state).unwrap_or(State::Waiting),
+        since: since.map(At::to_jiff),
+        service,
+        step,
+        reason,
+        count,
+        what,
+        detail,
+    };
+    Ok(causes.into_iter().map(cause).collect())
+}
+
+/// An event type that was seen in the journal.
+#[derive(Debug, Clone)]
+pub(crate) struct SeenType {
+    pub(crate) name: String,
+    pub(crate) count: i64,
+    pub(crate) last: Timestamp,
+}
+
+/// All types that were seen, each with how often.
+pub(crate) async fn types(pool: &PgPool) -> Result<Vec<SeenType>, sqlx::Error> {
+    let all = "select type, count, last_at from console.seen_type order by type limit 5000";
+    let all: Vec<(String, i64, jiff_sqlx::Timestamp)> = sqlx::query_as(all).fetch_all(pool).await?;
+    let seen =
+        all.into_iter().map(|(name, count, last)| SeenType { name, count, last: last.to_jiff() });
+    Ok(seen.collect())
+}
+
+/// How many sagas ended in the hour before: completed, and aborted.
+pub(crate) async fn ended(pool: &PgPool, before: Timestamp) -> Result<(i64, i64), sqlx::Error> {
+    let last = "select count(*) filter (where ended = 'completed'), count(*) filter (where ended = 'aborted') \
+                from console.saga where ended is not null and last_at > $1 - interval '1 hour' and last_at <= $1";
+    sqlx::query_as(last).bind(before.to_sqlx()).fetch_one(pool).await
+}
+
+/// The open sagas, by name.
+pub(crate) async fn open(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let open = "select name, count(*) from console.saga, unnest(names) as name \
+                where ended is null and judged >= 0 group by name order by name";
+    sqlx::query_as(open).fetch_all(pool).await
+}
+
+/// How far the console has read, and what it missed.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    pub(crate) entry_at: Option<Timestamp>,
+    pub(crate) gaps: Vec<String>,
+}
+
+pub(crate) async fn progress(pool: &PgPool) -> Result<Progress, sqlx::Error> {
+    let entry_at: Option<jiff_sqlx::Timestamp> =
+        sqlx::query_scalar("select entry_at from console.progress").fetch_one(pool).await?;
+    let gaps = "select what from console.gap order by at desc limit 3";
+    let gaps = sqlx::query_scalar(gaps).fetch_all(pool).await?;
+    Ok(Progress { entry_at: entry_at.map(jiff_sqlx::Timestamp::to_jiff), gaps })
+}

@@ -1,0 +1,19 @@
+//! The console's database: all SQL on it, a file for each topic.
+
+pub(crate) mod accounts;
+pub(crate) mod actions;
+pub(crate) mod append;
+pub(crate) mod audits;
+pub(crate) mod copy;
+pub(crate) mod counts;
+pub(crate) mod days;
+pub(crate) mod flow;
+pub(crate) mod found;
+pub(crate) mod judged;
+pub(crate) mod late;
+pub(crate) mod moments;
+pub(crate) mod of_saga;
+pub(crate) mod prepare;
+pub(crate) mod row;
+pub(crate) mod search;
+pub(crate) mod tail;

@@ -1,0 +1,114 @@
+//! An entry of the journal, as the console keeps it.
+
+use ballet_ops::sagas::journal::{Entry, What};
+use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row as _};
+use uuid::Uuid;
+
+/// The kinds of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An event was published.
+    Event,
+    /// A message became a dead letter.
+    Died,
+    /// A dead letter was sent back.
+    Redriven,
+    /// A dead letter was discarded.
+    Discarded,
+    /// Anything else that a person did, as a note.
+    Note,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Event, Self::Died, Self::Redriven, Self::Discarded, Self::Note];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Died => "died",
+            Self::Redriven => "redriven",
+            Self::Discarded => "discarded",
+            Self::Note => "note",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).unwrap_or(Self::Note)
+    }
+}
+
+/// An entry of the journal.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    /// Its offset.
+    pub(crate) place: i64,
+    pub(crate) at: Timestamp,
+    pub(crate) kind: Kind,
+    pub(crate) saga: Option<Uuid>,
+    pub(crate) event_type: String,
+    /// The publisher, or the service that could not handle it.
+    pub(crate) service: String,
+    pub(crate) message_id: String,
+    pub(crate) cause: Option<String>,
+    pub(crate) handler: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) detail: Option<String>,
+    pub(crate) attempts: i32,
+    /// Who did it, and why, if a person did.
+    pub(crate) who: Option<String>,
+    pub(crate) why: Option<String>,
+    /// The body, or its beginning.
+    pub(crate) body: Vec<u8>,
+    /// The bytes of the whole body.
+    pub(crate) size: i32,
+}
+
+impl Row {
+    /// What it says of its saga; `None` for what changes nothing.
+    pub(crate) fn entry(&self) -> Option<Entry> {
+        let what = match self.kind {
+            Kind::Event => What::Published,
+            Kind::Died => What::Died {
+                handler: self.handler.clone(),
+                reason: self.reason.clone().unwrap_or_default(),
+                detail: self.detail.clone(),
+                attempts: u32::try_from(self.attempts).unwrap_or_default(),
+            },
+            Kind::Redriven | Kind::Discarded => What::Settled,
+            Kind::Note => return None,
+        };
+        Some(Entry {
+            at: self.at,
+            service: self.service.clone(),
+            event_type: self.event_type.clone(),
+            message_id: self.message_id.clone(),
+            what,
+        })
+    }
+}
+
+impl FromRow<'_, PgRow> for Row {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            place: row.try_get("place")?,
+            at: row.try_get::<jiff_sqlx::Timestamp, _>("at")?.to_jiff(),
+            kind: Kind::parse(row.try_get("kind")?),
+            saga: row.try_get("saga")?,
+            event_type: row.try_get("type")?,
+            service: row.try_get("service")?,
+            message_id: row.try_get::<Uuid, _>("message_id")?.to_string(),
+            cause: row.try_get("cause")?,
+            handler: row.try_get("handler")?,
+            reason: row.try_get("reason")?,
+            detail: row.try_get("detail")?,
+            attempts: row.try_get("attempts")?,
+            who: row.try_get("who")?,
+            why: row.try_get("why")?,
+            body: row.try_get("body")?,
+            size: row.try_get("size")?,
+        })
+    }
+}

@@ -1,0 +1,135 @@
+-- The console's own tables. All but the accounts and the actions follow from the journal, and may be dropped and built again.
+create schema if not exists console;
+
+create table if not exists console.progress (
+    one boolean primary key default true check (one),
+    version int not null,
+    next bigint not null default 0,
+    -- The time of the last entry, and when it was written here.
+    entry_at timestamptz,
+    written_at timestamptz
+);
+insert into console.progress (version) values (2) on conflict do nothing;
+
+-- What the journal did not have any more, or no reader gets.
+create table if not exists console.gap (at timestamptz not null default now(), what text not null);
+
+create table if not exists console.entry (
+    place bigint not null,
+    at timestamptz not null,
+    kind text not null,
+    saga uuid,
+    type text not null,
+    service text not null,
+    message_id uuid not null,
+    cause text,
+    handler text,
+    reason text,
+    detail text,
+    attempts int not null default 0,
+    who text,
+    why text,
+    body bytea not null,
+    size int not null
+) partition by range (at);
+create index if not exists entry_of_saga on console.entry (saga);
+create index if not exists entry_message on console.entry (message_id);
+
+create table if not exists console.saga (
+    id uuid primary key,
+    names text[] not null default '{}',
+    began timestamptz not null,
+    last_at timestamptz not null,
+    last_type text not null,
+    last_place bigint not null,
+    entries int not null,
+    -- The place up to which it is judged, and what was found.
+    judged bigint not null default -1,
+    ended text,
+    service text,
+    step text,
+    what text,
+    since timestamptz,
+    due timestamptz,
+    -- When the services were asked last how it stands, while it looked late.
+    asked_at timestamptz,
+    is_dead boolean not null default false,
+    reason text,
+    detail text
+);
+create index if not exists saga_unjudged on console.saga (last_place) where judged < last_place;
+create index if not exists saga_open on console.saga (since) where ended is null;
+create index if not exists saga_ended on console.saga (last_at desc) where ended is not null;
+create index if not exists saga_last_digits on console.saga (reverse(id::text) text_pattern_ops);
+create extension if not exists pg_trgm;
+create index if not exists saga_detail on console.saga using gin (detail gin_trgm_ops) where detail is not null;
+
+create table if not exists console.key (
+    value text not null,
+    name text not null,
+    saga uuid not null,
+    primary key (saga, name, value)
+);
+create index if not exists key_prefix on console.key (lower(value) text_pattern_ops);
+
+create table if not exists console.seen_type (
+    type text primary key,
+    count bigint not null,
+    first_at timestamptz not null,
+    last_at timestamptz not null
+);
+
+-- How often what was seen, for each minute.
+create table if not exists console.flow (
+    minute timestamptz not null,
+    what text not null,
+    service text not null,
+    type text not null,
+    count bigint not null,
+    last_at timestamptz not null,
+    primary key (minute, what, service, type)
+);
+-- What hung at each minute of the last hour.
+create table if not exists console.moment (minute timestamptz primary key, was jsonb not null);
+
+create table if not exists console.audit (
+    id bigint generated always as identity primary key,
+    at timestamptz not null,
+    who text not null,
+    took_ms bigint not null,
+    found jsonb not null
+);
+
+create table if not exists console.account (
+    name text primary key,
+    role text not null check (role in ('viewer', 'operator')),
+    salt bytea not null,
+    hash bytea not null
+);
+create table if not exists console.session (
+    token bytea primary key,
+    account text not null references console.account on delete cascade,
+    until timestamptz not null
+);
+
+-- What persons did through the console.
+create table if not exists console.action (
+    id uuid primary key,
+    at timestamptz not null default now(),
+    beat timestamptz not null default now(),
+    by text not null,
+    act text not null,
+    what text not null,
+    service text,
+    saga uuid,
+    message text,
+    why text not null,
+    standing text not null default 'running',
+    outcome text not null default ''
+);
+create index if not exists action_at on console.action (at);
+create index if not exists action_of_saga on console.action (saga) where saga is not null;
+create index if not exists action_of_message on console.action (message) where message is not null;
+
+-- What the tokens of forms are made with, the same for all consoles of this database.
+create table if not exists console.secret (one boolean primary key default true check (one), bytes bytea not null);

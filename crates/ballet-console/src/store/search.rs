@@ -1,0 +1,176 @@
+//! Sagas by what a person types into the one box, and by filters.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use crate::store::found::{Found, STATE, State};
+
+/// The most sagas that a text is looked for in. Who wants fewer types more.
+const MOST_HITS: i64 = 1_000;
+/// A shorter text is in too many ids or errors.
+const SHORTEST_PART: usize = 3;
+const SHORTEST_DIGITS: usize = 4;
+
+/// Which sagas are listed.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    /// An id, the last digits of one, the beginning of a business key, a part of an error.
+    pub(crate) text: Option<String>,
+    pub(crate) state: Option<State>,
+    pub(crate) saga: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) step: Option<String>,
+    pub(crate) reason: Option<String>,
+    /// It has waited, or was seen last, before this.
+    pub(crate) before: Option<Timestamp>,
+    pub(crate) skip: i64,
+    pub(crate) limit: i64,
+}
+
+/// Lists sagas: those that are stuck first, then the blocked and the waiting, each the oldest first; then those that have
+/// ended, the last first. `away` are the places where something hinders.
+pub(crate) async fn search(
+    pool: &PgPool,
+    away: &[String],
+    filter: &Filter,
+) -> Result<Vec<Found>, sqlx::Error> {
+    let hits = match &filter.text {
+        Some(text) => Some(hits(pool, text).await?),
+        None => None,
+    };
+    let mut found = Vec::new();
+    if filter.state.is_none_or(State::is_open) {
+        found =
+            part(pool, away, filter, hits.as_deref(), true, (filter.skip, filter.limit)).await?;
+    }
+    let left = filter.limit - i64::try_from(found.len()).unwrap_or(filter.limit);
+    if left > 0 && filter.state.is_none_or(|state| !state.is_open()) {
+        let skip = match (filter.skip, filter.state) {
+            (0, _) | (_, Some(_)) => filter.skip,
+            (skip, None) => (skip - count_open(pool, away, filter, hits.as_deref()).await?).max(0),
+        };
+        found.extend(part(pool, away, filter, hits.as_deref(), false, (skip, left)).await?);
+    }
+    Ok(found)
+}
+
+/// The open ones, or those that have ended: each has an index of its own.
+async fn part(
+    pool: &PgPool,
+    away: &[String],
+    filter: &Filter,
+    hits: Option<&[Uuid]>,
+    open: bool,
+    (skip, limit): (i64, i64),
+) -> Result<Vec<Found>, sqlx::Error> {
+    let mut query = QueryBuilder::<Postgres>::new("select * from (");
+    push_all(&mut query, away, filter, hits, open);
+    query.push(") as s");
+    if let Some(state) = filter.state {
+        query.push(" where state = ").push_bind(state.as_str());
+    }
+    query.push(if open {
+        " order by array_position(array['stuck','blocked','waiting'], state), since, id"
+    } else {
+        " order by last_at desc, id"
+    });
+    query.push(" limit ").push_bind(limit).push(" offset ").push_bind(skip);
+    query.build_query_as().fetch_all(pool).await
+}
+
+async fn count_open(
+    pool: &PgPool,
+    away: &[String],
+    filter: &Filter,
+    hits: Option<&[Uuid]>,
+) -> Result<i64, sqlx::Error> {
+    let mut query = QueryBuilder::<Postgres>::new("select count(*) from (");
+    push_all(&mut query, away, filter, hits, true);
+    query.push(") as s").build_query_scalar().fetch_one(pool).await
+}
+
+/// The sagas that pass all filters but that for the state.
+fn push_all(
+    query: &mut QueryBuilder<Postgres>,
+    away: &[String],
+    filter: &Filter,
+    hits: Option<&[Uuid]>,
+    open: bool,
+) {
+    // The first value that is bound is `$1`, which the state asks for.
+    query.push("select *, ").push(STATE).push(" as state from console.saga where (");
+    query.push_bind(away.to_vec()).push("::text[] is not null) and ended is ");
+    query.push(if open { "null" } else { "not null" });
+    if let Some(hits) = hits {
+        query.push(" and id = any(").push_bind(hits.to_vec()).push(")");
+    }
+    if let Some(saga) = &filter.saga {
+        query.push(" and names @> array[").push_bind(saga.clone()).push("]");
+    }
+    for (column, value) in
+        [("service", &filter.service), ("step", &filter.step), ("reason", &filter.reason)]
+    {
+        if let Some(value) = value {
+            query.push(" and ").push(column).push(" = ").push_bind(value.clone());
+        }
+    }
+    if let Some(before) = filter.before {
+        query.push(" and coalesce(since, last_at) < ").push_bind(before.to_sqlx());
+    }
+}
+
+/// The sagas with this value of a business key. A longer value than the index has is none of it.
+pub(crate) async fn keyed(
+    db: &mut PgConnection,
+    key: &str,
+    value: &str,
+) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+    let of_key =
+        "select saga from console.key where lower(value) = lower($1) and value = $1 and name = $2";
+    let found: Vec<Uuid> = sqlx::query_scalar(of_key).bind(value).bind(key).fetch_all(db).await?;
+    Ok(found.into_iter().collect())
+}
+
+/// The sagas whose ids end with these digits.
+pub(crate) async fn ending(
+    db: &mut PgConnection,
+    digits: &str,
+) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+    let ending = "select id from console.saga where reverse(id::text) like reverse($1) || '%'";
+    let found: Vec<Uuid> =
+        sqlx::query_scalar(ending).bind(digits.to_lowercase()).fetch_all(db).await?;
+    Ok(found.into_iter().collect())
+}
+
+/// The sagas that a text stands for.
+async fn hits(pool: &PgPool, text: &str) -> Result<Vec<Uuid>, sqlx::Error> {
+    let text = text.trim();
+    if let Ok(id) = Uuid::try_parse(text) {
+        let of_id = "select $1 union select saga from console.entry where message_id = $1 and saga is not null \
+                     union select saga from console.key where lower(value) = $2";
+        return sqlx::query_scalar(of_id).bind(id).bind(id.to_string()).fetch_all(pool).await;
+    }
+    let like = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let mut looks = vec![
+        "select saga from (select saga from console.key where lower(value) like lower($1) || '%' limit $2) as k",
+    ];
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if is_hex && text.len() >= SHORTEST_DIGITS {
+        looks.push(
+            "select id from (select id from console.saga \
+                    where reverse(id::text) like reverse(lower($1)) || '%' limit $2) as i",
+        );
+    }
+    if text.chars().count() >= SHORTEST_PART {
+        looks.push(
+            "select id from (select id from console.saga \
+                    where detail is not null and detail ilike '%' || $1 || '%' limit $2) as d",
+        );
+    }
+    let statement = looks.join(" union ");
+    sqlx::query_scalar(AssertSqlSafe(statement)).bind(like).bind(MOST_HITS).fetch_all(pool).await
+}

@@ -1,0 +1,63 @@
+//! Who may see what.
+
+use reqwest::{Method, StatusCode};
+
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_anything_without_logging_in_and_a_session_ends() {
+    let world = World::new("console_access").await;
+    let console = world.console().await;
+    let stranger = console.stranger();
+    for path in [
+        "/",
+        "/sagas?q=a",
+        "/dead-letters",
+        "/events",
+        "/sagas/0193f7a0-0001-7000-8000-000000000001",
+    ] {
+        let answer = stranger.request(Method::GET, path).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
+        assert!(
+            answer.headers()["location"].to_str().expect("text").starts_with("/login?next=%2F")
+        );
+    }
+    assert_eq!(stranger.get("/live").await.0, StatusCode::UNAUTHORIZED);
+    for path in ["/login", "/console.css", "/console.js", "/console.svg", "/health"] {
+        assert_eq!(stranger.get(path).await.0, StatusCode::OK, "{path}");
+    }
+    let browser = console.browser().await;
+    assert_eq!(browser.get("/sagas").await.0, StatusCode::OK);
+    // The token is in no table.
+    let cookie = browser.cookie.clone().expect("a cookie");
+    let out = browser.form("/logout", "").send().await.expect("an answer");
+    assert_eq!(out.status(), StatusCode::SEE_OTHER);
+    let answer = browser.request(Method::GET, "/sagas").header("cookie", &cookie).send().await;
+    assert_eq!(answer.expect("an answer").status(), StatusCode::SEE_OTHER);
+    // The first account is made once.
+    assert!(world.console().await.first.is_none());
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all() {
+    let world = World::new("console_login").await;
+    let console = world.console().await;
+    let mut stranger = console.stranger();
+    let foreign = stranger
+        .request(Method::POST, "/login")
+        .header("origin", "http://evil.example")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("name=operator&password=x")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
+    for _ in 0..5 {
+        assert_eq!(stranger.log_in("operator", "guess").await, StatusCode::UNAUTHORIZED);
+    }
+    let password = &console.first.as_ref().expect("an account").password;
+    assert_eq!(stranger.log_in("operator", password).await, StatusCode::TOO_MANY_REQUESTS);
+    assert!(stranger.cookie.is_none());
+    world.close().await;
+}

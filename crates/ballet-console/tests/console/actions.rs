@@ -1,0 +1,186 @@
+//! What an operator does on the pages: who may, what is asked for, what comes of it, and what is written down.
+
+use std::net::IpAddr;
+
+use ballet_console::{Console, Role, Trusted};
+use reqwest::{Method, StatusCode};
+
+use crate::world::{PLACED, RESERVED, World};
+
+const AUTHORIZED: &str = "payments.payment_authorized.v1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
+    let world = World::new("console_mends").await;
+    let console = world.console().await;
+    let operator = console.browser().await;
+    let (saga, order) = (world.id(), world.id());
+    let dead = world.dead(
+        "payments",
+        RESERVED,
+        saga,
+        "lines is no list",
+        format!(r#"{{"lines":"none","order_id":"{order}"}}"#).as_bytes(),
+    );
+    let placed = world.event(PLACED, saga, None, "{}");
+    world.publish(vec![placed, world.event(RESERVED, saga, None, "{}"), dead]).await;
+    operator.until("/", "lines is no list").await;
+    let page = operator.until("/dead-letters", "lines is no list").await;
+    let at = page.find("/dead-letters/payments/").expect("a link");
+    let letter = page[at..].split('"').next().expect("a path").to_owned();
+    let edit = format!("{letter}/edit");
+    let body =
+        |lines: &str| format!("%7B%22lines%22%3A{lines}%2C%22order_id%22%3A%22{order}%22%7D");
+
+    // The contract says what is wrong with a new body, and nothing is changed.
+    let wrong = format!("act=edit&why=tried&body={}", body("7"));
+    let (status, page) = operator.act(&edit, &edit, &wrong).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(
+        page.contains("Nothing was changed") && page.contains("lines: an array is wanted"),
+        "{page}"
+    );
+    // The change is shown before it is taken.
+    let right = body("%5B%5D");
+    let (_, page) = operator.act(&edit, &edit, &format!("act=check&body={right}")).await;
+    for says in ["<del>-   &quot;lines&quot;: &quot;none&quot;", "<ins>+   &quot;lines&quot;: []"] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    // Without a reason nothing is done.
+    let (status, page) = operator.act(&edit, &edit, &format!("act=edit&body={right}")).await;
+    assert!(status == StatusCode::BAD_REQUEST && page.contains("Say why"), "{page}");
+    let (status, action) =
+        operator.act(&edit, &edit, &format!("act=edit&why=a+typing+error&body={right}")).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
+    operator.until(&action, "It has a new body").await;
+    let page = operator.until(&letter, "a typing error").await;
+    assert!(page.contains("<strong>operator</strong>"), "{page}");
+
+    // What would be sent is said, and then it is sent: the service handles it, and the saga goes on.
+    let id = letter.rsplit('/').next().expect("an id");
+    let act = format!("/dead-letters/act?service=payments&id={id}");
+    let page = operator.until(&act, "What would be sent").await;
+    assert!(page.contains("Send 1 back"), "{page}");
+    let fields = format!("act=redrive&canary=yes&service=payments&id={id}&why=it+is+mended");
+    let (status, action) = operator.act(&act, "/dead-letters/act", &fields).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
+    world.handles("payments", id, AUTHORIZED).await;
+    let page = operator.until(&action, "1 of 1 were sent back: 1 handled, 0 dead again").await;
+    assert!(page.contains("it is mended") && page.contains("done"), "{page}");
+    let page = operator.until(&format!("/sagas/{saga}"), "state waiting").await;
+    // The journal has who and why, as for the command.
+    assert!(page.contains("by operator") && page.contains("it is mended"), "{page}");
+    assert!(page.contains("What was done to it here"), "{page}");
+    let (_, trail) = operator.get("/actions").await;
+    assert!(trail.find("sends back") < trail.find("edits"), "{trail}");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_dies_again_is_told_and_what_is_discarded_is_in_a_file() {
+    let world = World::new("console_again").await;
+    let folder = std::env::temp_dir().join(format!("ballet-console-{}", world.id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let archive = folder.clone();
+    let console = world.console_with(|options| options.archive = archive).await;
+    let operator = console.browser().await;
+    let saga = world.id();
+    world.publish(vec![world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")]).await;
+    let page = operator.until("/dead-letters", "no shelf").await;
+    let at = page.find("/dead-letters/act?").expect("a link");
+    let act = page[at..].split('"').next().expect("a path").replace("&amp;", "&");
+    let fields = act.split('?').nth(1).expect("fields").to_owned();
+    // Nobody discards by a slip.
+    let discard = format!("act=discard&why=old&{fields}");
+    let (status, page) =
+        operator.act(&act, "/dead-letters/act", &format!("{discard}&sure=2")).await;
+    assert!(status == StatusCode::BAD_REQUEST && page.contains("There are 1"), "{page}");
+    let (_, action) = operator.act(&act, "/dead-letters/act", &format!("{discard}&sure=1")).await;
+    operator.until(&action, "1 of 1 were discarded").await;
+    let file =
+        std::fs::read_dir(&folder).expect("a folder").next().expect("a file").expect("a file");
+    let line = std::fs::read_to_string(file.path()).expect("text");
+    assert!(line.contains("no shelf 17") && line.contains(&saga.to_string()), "{line}");
+    std::fs::remove_dir_all(&folder).ok();
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
+    let world = World::new("console_viewer").await;
+    let console = world.console().await;
+    let operator = console.browser().await;
+    let url = || world.database.url().parse().expect("a URL");
+    Console::set_account(url(), "eve", Role::Viewer, "a long password").await.expect("an account");
+    let viewer = console.browser_of("eve", "a%20long%20password").await;
+    let saga = world.id();
+    world.publish(vec![world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")]).await;
+    let page = operator.until("/dead-letters", "no shelf").await;
+    assert!(page.contains("Send back or discard"), "{page}");
+    let (_, page) = viewer.get("/dead-letters").await;
+    assert!(!page.contains("Send back or discard"), "{page}");
+    let forms = [
+        ("/dead-letters/act".to_owned(), "act=redrive&service=inventory&why=x"),
+        (format!("/sagas/{saga}/stop"), "name=order_fulfillment&why=x"),
+        (format!("/sagas/{saga}/retry"), "service=inventory&what=inbox&why=x"),
+        (format!("/sagas/{saga}/solved"), "act=solve&step=inventory%2Freserve_stock&why=x"),
+        (format!("/sagas/{saga}/unmasked"), "why=x"),
+        ("/audit".to_owned(), ""),
+    ];
+    let act = "/dead-letters/act?service=inventory";
+    assert_eq!(viewer.get(act).await.0, StatusCode::FORBIDDEN);
+    for (to, fields) in &forms {
+        // With a token of their own, which only the role keeps from counting.
+        let (status, page) = viewer.act("/actions", to, fields).await;
+        assert!(
+            status == StatusCode::FORBIDDEN && page.contains("Only an operator"),
+            "{to}: {page}"
+        );
+        let answer = operator.form(to, fields).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{to} without a token");
+        let other =
+            operator.form(to, &format!("{fields}&token=00")).send().await.expect("an answer");
+        assert_eq!(other.status(), StatusCode::FORBIDDEN, "{to} with another token");
+    }
+    let (_, trail) = operator.get("/actions").await;
+    assert!(trail.contains("Nobody has done anything yet"), "{trail}");
+    // Without the services' databases it is said why nothing was done, and that it was tried.
+    let stop = format!("/sagas/{saga}/stop");
+    let (_, action) = operator.act(&stop, &stop, "name=order_fulfillment&why=a+strike").await;
+    operator.until(&action, "does not know the database of orders").await;
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
+    let world = World::new("console_unmask").await;
+    let trusted = |from: Vec<IpAddr>| Some(Trusted { header: "x-forwarded-user".to_owned(), from });
+    let console = world.console_with(|options| options.trusted = trusted(Vec::new())).await;
+    let operator = console.browser().await;
+    let saga = world.id();
+    let address = r#"{"order_id":"o-1","ship_to":{"name":"Ada Lovelace","country":"NL"}}"#;
+    world.publish(vec![world.event(PLACED, saga, None, address)]).await;
+    let (at, unmasked) = (format!("/sagas/{saga}"), format!("/sagas/{saga}/unmasked"));
+    let page = operator.until(&at, "o-1").await;
+    assert!(!page.contains("Lovelace"), "{page}");
+    assert_eq!(operator.act(&at, &unmasked, "why=+").await.0, StatusCode::BAD_REQUEST);
+    let (status, page) = operator.act(&at, &unmasked, "why=the+customer+called").await;
+    assert!(status == StatusCode::OK && page.contains("Lovelace"), "{page}");
+    let page = operator.until(&at, "the customer called").await;
+    assert!(!page.contains("Lovelace"), "{page}");
+
+    // Behind a gateway nobody logs in. Who has no account sees, and does nothing.
+    let as_user = |browser: &crate::world::Browser, name: &str| {
+        browser.request(Method::GET, "/sagas").header("x-forwarded-user", name.to_owned())
+    };
+    let stranger = console.stranger();
+    for (name, may) in [("operator", true), ("somebody", true), (" ", false)] {
+        let answer = as_user(&stranger, name).send().await.expect("an answer");
+        assert_eq!(answer.status() == StatusCode::OK, may, "{name:?}");
+    }
+    let elsewhere = "192.0.2.7".parse().expect("an address");
+    let other = world.console_with(|options| options.trusted = trusted(vec![elsewhere])).await;
+    let answer = as_user(&other.stranger(), "operator").send().await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER, "only the gateway is believed");
+    world.close().await;
+}

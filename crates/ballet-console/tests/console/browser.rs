@@ -1,0 +1,222 @@
+//! An operator's day in a real browser: headless Chromium. Pictures of each page at three widths are left in
+//! target/console for a person to look at.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ballet_console::{Console, Role};
+use ballet_stage::{WebBrowser, wait_until};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::world::{PLACED, RESERVED, Running, SOON, World};
+
+const ACCESSIBLE: &str = include_str!("accessible.js");
+/// A phone, a desk, a wall.
+const WIDTHS: [u16; 3] = [390, 1280, 1920];
+const HOSTILE: &str =
+    "<script>window.bitten=1</script><img src=x onerror=window.bitten=1> \u{202e}desrever";
+
+struct Person {
+    browser: WebBrowser,
+    at: String,
+    /// What is wrong with the pages that were looked at: all of it is told at once.
+    wrong: Mutex<Vec<String>>,
+}
+
+impl Person {
+    /// Opens the console as somebody who is not logged in yet.
+    async fn at(console: &Running) -> Self {
+        let browser = WebBrowser::start().await.expect("a browser");
+        Self { browser, at: format!("http://{}", console.address), wrong: Mutex::default() }
+    }
+
+    async fn logs_in(&self, name: &str, password: &str) {
+        self.browser.open(&format!("{}/login", self.at)).await.expect("a page");
+        self.browser.fill("[name=name]", name).await.expect("a field");
+        self.browser.fill("[name=password]", password).await.expect("a field");
+        self.clicks("form.login button").await;
+    }
+
+    async fn opens(&self, path: &str) {
+        self.browser.open(&format!("{}{path}", self.at)).await.expect("a page");
+    }
+
+    async fn clicks(&self, selector: &str) {
+        self.browser.click(selector).await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// Looks until the page says this, without loading it again.
+    async fn sees(&self, says: &str) {
+        let what = format!("the page to say {says:?}");
+        let last = wait_until(&what, SOON, || async {
+            let text = self.browser.text().await.unwrap_or_default();
+            if text.contains(says) { Ok(Some(())) } else { Err(text) }
+        });
+        last.await.unwrap_or_else(|expired| panic!("{expired}"));
+    }
+
+    /// The same, loading it again: for what is only there after a while.
+    async fn finds(&self, path: &str, says: &str) {
+        let is_first = AtomicBool::new(true);
+        let what = format!("{path} to say {says:?}");
+        let found = wait_until(&what, SOON, || async {
+            if !is_first.swap(false, Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            self.opens(path).await;
+            let text = self.browser.text().await.unwrap_or_default();
+            if text.contains(says) { Ok(Some(())) } else { Err(text) }
+        });
+        found.await.unwrap_or_else(|expired| panic!("{expired}"));
+    }
+
+    /// Looks at this page at all widths, light and dark: everybody can use it, its policy refused nothing, and a picture
+    /// stays.
+    async fn looks(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/console");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for width in WIDTHS {
+            for dark in [false, true] {
+                self.browser.look(width, 900, dark).await.expect("a width");
+                let wrong = self.browser.run(ACCESSIBLE).await.expect("a look");
+                let wrong = wrong.as_array().map(Vec::as_slice).unwrap_or_default();
+                let wrong =
+                    wrong.iter().map(|one| format!("{name}, {width} wide, dark {dark}: {one}"));
+                self.wrong.lock().expect("whole").extend(wrong);
+                // One of each is enough to look at.
+                if dark == (width == 1920) {
+                    let picture = self.browser.picture(true).await.expect("a picture");
+                    let picture = BASE64_STANDARD.decode(picture).expect("a picture");
+                    std::fs::write(folder.join(format!("{name}-{width}.png")), picture)
+                        .expect("written");
+                }
+            }
+        }
+        self.browser.look(1280, 900, false).await.expect("a width");
+        let complaints = self.browser.complaints().await.expect("a log");
+        let complaints = complaints.iter().map(|one| format!("{name}: {one}"));
+        self.wrong.lock().expect("whole").extend(complaints);
+        let nodes = self.browser.for_screen_readers().await.expect("a tree");
+        let main =
+            nodes.as_array().into_iter().flatten().any(|node| node["role"]["value"] == "main");
+        assert!(main, "{name}: a screen reader finds no main part");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
+    let world = World::new("console_day").await;
+    let console = world.console().await;
+    let first = console.first.as_ref().expect("the first start");
+    let (saga, order) = (world.id(), world.id());
+    let detail = format!("lines is no list {HOSTILE}");
+    let body = format!(
+        r#"{{"lines":"none","order_id":"{order}","note":"a\u0000b {}"}}"#,
+        HOSTILE.replace('"', "")
+    );
+    let dead = world.dead("payments", RESERVED, saga, &detail, body.as_bytes());
+    let id = dead.properties.message_id().as_ref().map(ToString::to_string).expect("an id");
+    let placed = world.event(PLACED, saga, None, &format!(r#"{{"order_id":"{order}"}}"#));
+    let big =
+        world.event("orders.order_big.v1", saga, None, &format!("\"{}\"", "x".repeat(1024 * 1024)));
+    world.publish(vec![placed, big, world.event(RESERVED, saga, None, "{}"), dead]).await;
+
+    let person = Person::at(&console).await;
+    person.opens("/").await;
+    person.looks("login").await;
+    person.logs_in(first.name, &first.password).await;
+    // The first page says what hangs and why; the way to the saga is two clicks.
+    person.finds("/", "lines is no list").await;
+    person.looks("now").await;
+    person.clicks(".causes a").await;
+    person.sees(&saga.to_string()[24..]).await;
+    person.looks("sagas").await;
+    person.clicks(".row a.id").await;
+    person.sees("has not acted on inventory.stock_reserved.v1").await;
+    // What others have written is text.
+    person.sees("<script>window.bitten=1</script>").await;
+    let bitten = person.browser.run("return window.bitten ?? 0").await.expect("a number");
+    assert_eq!(bitten, 0);
+    person.looks("saga").await;
+    person.clicks(".waits a").await;
+    person.sees("Send back or discard").await;
+    person.looks("dead-letters").await;
+    person.clicks(".row summary").await;
+    person.clicks(".letters a").await;
+    person.sees("Edit its body").await;
+    person.looks("dead-letter").await;
+    person.clicks("nav.acts a[href$=edit]").await;
+    person.browser.fill("textarea[name=body]", "{\"lines\": 7}").await.expect("a field");
+    person.clicks("button[value=check]").await;
+    person.sees("It does not fit the contract").await;
+    person.looks("edit-refused").await;
+    let mended = format!(r#"{{"lines": [], "order_id": "{order}"}}"#);
+    person.browser.fill("textarea[name=body]:not([hidden])", &mended).await.expect("a field");
+    person.clicks("button[value=check]").await;
+    person.sees("What changes").await;
+    person.looks("edit").await;
+    person.browser.fill("[name=why]", "a typing error").await.expect("a field");
+    person.clicks("button[value=edit]").await;
+    person.sees("It has a new body").await;
+    person.looks("action").await;
+
+    // It is sent back; the service handles it, and the open page says so by itself.
+    let act = "/dead-letters/act?service=payments&reason=failed";
+    person.opens(act).await;
+    person.looks("send-back").await;
+    person.browser.fill("[name=why]", "it is mended").await.expect("a field");
+    person.clicks("button[value=redrive]").await;
+    world.handles("payments", &id, "payments.payment_authorized.v1").await;
+    person.sees("1 of 1 were sent back: 1 handled, 0 dead again").await;
+    person.finds(&format!("/sagas/{saga}"), "waiting").await;
+    person.sees("by operator").await;
+    person.finds("/", "Nothing hangs.").await;
+    for (page, name) in [
+        ("/actions", "actions"),
+        ("/events", "events"),
+        ("/events/inventory.stock_reserved.v1", "event"),
+        ("/events/inventory.stock_reserved.v1/publish", "publish"),
+        ("/tail", "tail"),
+        (&format!("/sagas/{saga}/stop"), "stop"),
+        (&format!("/sagas/{saga}/solved"), "solved"),
+        ("/sagas?q=none", "nothing"),
+    ] {
+        person.opens(page).await;
+        person.looks(name).await;
+    }
+    // What flows is there while one looks.
+    person.opens("/tail?type=order_placed").await;
+    let another = world.id();
+    tokio::time::timeout(SOON, async {
+        loop {
+            world.publish(vec![world.event(PLACED, another, None, "{}")]).await;
+            let text = person.browser.text().await.expect("text");
+            if text.contains(&another.to_string()[24..]) {
+                break;
+            }
+        }
+    })
+    .await
+    .expect("the tail goes on by itself");
+
+    // A viewer sees it all, and can do none of it.
+    let url = world.database.url().parse().expect("a URL");
+    Console::set_account(url, "eve", Role::Viewer, "a long password").await.expect("an account");
+    world.publish(vec![world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")]).await;
+    person.opens("/").await;
+    person.clicks(".who button").await;
+    person.sees("Password").await;
+    person.logs_in("eve", "a long password").await;
+    person.finds("/dead-letters", "no shelf").await;
+    let text = person.browser.text().await.expect("text");
+    assert!(!text.contains("Send back"), "{text}");
+    person.opens("/dead-letters/act?service=inventory").await;
+    person.sees("Only an operator may do that.").await;
+    let wrong = person.wrong.into_inner().expect("whole");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    person.browser.close().await.expect("closed");
+    world.close().await;
+}

@@ -1,0 +1,88 @@
+//! What others have written is text, whatever it is.
+
+use reqwest::Method;
+
+use crate::world::{PLACED, World};
+
+const SCRIPT: &str = "<script>alert(1)</script>";
+const RTL: &str = "\u{202e}desrever";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_payload_shows_as_text_on_every_page() {
+    let world = World::new("console_hostile").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let saga = world.id();
+    let note = format!("{SCRIPT}{RTL}");
+    let big = "x".repeat(1024 * 1024);
+    let odd = format!("orders.{SCRIPT}.v1");
+    let messages = vec![
+        world.event(PLACED, saga, None, &format!(r#"{{"order_id":"{note}","note":"a\u0000b"}}"#)),
+        world.event(&odd, saga, None, &note),
+        world.event("orders.order_big.v1", saga, None, &format!("\"{big}\"")),
+        world.event("orders.order_nul.v1", saga, None, "a\0b"),
+        world.dead("inventory", PLACED, saga, &format!("it says {note}"), note.as_bytes()),
+    ];
+    world.publish(messages).await;
+    let page = browser.until(&format!("/sagas/{saga}"), "order_nul").await;
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{page}");
+    assert!(page.contains("a\u{2400}b") && page.contains("of 1\u{202f}048\u{202f}578 bytes"));
+    assert!(page.contains("\\u0000") && page.contains(RTL));
+    assert!(page.len() < 512 * 1024, "{} bytes", page.len());
+    let (_, dead) = browser.get("/dead-letters").await;
+    let at = dead.find("/dead-letters/inventory/").expect("a link");
+    let whole = dead[at..].split('"').next().expect("a path").to_owned();
+    let searched = format!("/sagas?q={}", "%3Cscript%3Ealert(1)%3C/script%3E%00");
+    for path in [
+        "/",
+        "/sagas",
+        &searched,
+        "/sagas?state=%3Cscript%3E&saga=%00",
+        "/dead-letters",
+        &whole,
+        "/events",
+    ] {
+        let answer = browser.request(Method::GET, path).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        let policy = answer.headers()["content-security-policy"].to_str().expect("text").to_owned();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        let page = answer.text().await.expect("text");
+        assert!(!page.contains(SCRIPT) && !page.contains('\0'), "{path}: {page}");
+        assert!(
+            !page.contains("<style") && !page.contains(" style=") && !page.contains("onclick"),
+            "{path}"
+        );
+    }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_about_a_person_is_masked_and_what_cannot_be_masked_is_for_operators() {
+    let world = World::new("console_personal").await;
+    let console = world.console().await;
+    let operator = console.browser().await;
+    let url = world.database.url().parse().expect("a URL");
+    ballet_console::Console::set_account(
+        url,
+        "eve",
+        ballet_console::Role::Viewer,
+        "a long password",
+    )
+    .await
+    .expect("an account");
+    let viewer = console.browser_of("eve", "a%20long%20password").await;
+    let saga = world.id();
+    let address = r#"{"order_id":"o-1","ship_to":{"name":"Ada Lovelace","country":"NL"}}"#;
+    world
+        .publish(vec![
+            world.event(PLACED, saga, None, address),
+            world.event("orders.order_odd.v1", saga, None, r#"{"name":"Grace"}"#),
+        ])
+        .await;
+    let page = operator.until(&format!("/sagas/{saga}"), "order_odd").await;
+    assert!(page.contains("•••") && page.contains("o-1") && !page.contains("Lovelace"), "{page}");
+    assert!(page.contains("Grace"), "{page}");
+    let (_, page) = viewer.get(&format!("/sagas/{saga}")).await;
+    assert!(!page.contains("Grace") && page.contains("an operator may see it"), "{page}");
+    world.close().await;
+}

@@ -1,0 +1,96 @@
+//! The pages of services and audits, and what blocks sagas, by what is found of the running system.
+
+use std::sync::Arc;
+
+use ballet_console::Looks;
+use ballet_ops::audit::Report;
+use ballet_ops::finding::Finding;
+use futures_util::future::BoxFuture;
+use reqwest::StatusCode;
+
+use crate::world::{PLACED, World};
+
+/// A system whose broker has lost a binding of the inventory, and in which an audit finds something.
+#[derive(Debug)]
+struct Broken(String);
+
+impl Broken {
+    fn binding() -> Finding {
+        let mut finding =
+            Finding::bad("topology", "the broker", "<b>a binding</b> is missing", "mend it");
+        finding.binding = Some(("inventory".to_owned(), PLACED.to_owned()));
+        finding
+    }
+}
+
+impl Looks for Broken {
+    fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
+        let lag = Finding::well("lag", "payments", "3 messages wait for 2 processes");
+        Box::pin(async { Ok(vec![Self::binding(), lag]) })
+    }
+
+    fn broker(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
+        Box::pin(async { Ok(vec![Self::binding()]) })
+    }
+
+    fn audit(&self) -> BoxFuture<'_, Result<Report, String>> {
+        let violations = vec![format!("inventory: {} is both done and refused", self.0)];
+        Box::pin(async { Ok(Report { rows: 17, violations, ..Report::default() }) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
+    let world = World::new("console_looks").await;
+    let (saga, late) = (world.id(), jiff::SignedDuration::ZERO);
+    let console = world
+        .console_with(|options| {
+            options.looks = Some(Arc::new(Broken(saga.to_string())));
+            // Without the cause that is known, it would be stuck at once.
+            options.patience = late;
+        })
+        .await;
+    let browser = console.browser().await;
+    world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
+    browser.until("/sagas?state=blocked", &saga.to_string()).await;
+    browser.until("/", "the binding that leads orders.order_placed.v1 to it is missing").await;
+
+    let (status, page) = browser.get("/services").await;
+    assert_eq!(status, StatusCode::OK);
+    for says in [
+        "&lt;b&gt;a binding&lt;/b&gt; is missing",
+        "Do: mend it",
+        "3 messages wait for 2 processes",
+        "order_fulfillment</a>: 1 open",
+    ] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+
+    let (_, page) = browser.get("/audit").await;
+    assert!(page.contains("No audit was run from here yet."), "{page}");
+    let (status, _) = browser.act("/audit", "/audit", "").await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let (_, page) = browser.get("/audit").await;
+    for says in ["Violations (1)", &format!("/sagas/{saga}"), "17 rows", "by operator"] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    browser.act("/audit", "/audit", "").await;
+    let (_, page) = browser.get("/audit").await;
+    assert!(page.contains("Before") && page.contains("/audit?id=1"), "{page}");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_somebody_who_looks_the_pages_say_so() {
+    let world = World::new("console_blind").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let (_, page) = browser.get("/services").await;
+    assert!(page.contains("Nothing is known") && page.contains("No saga is open."), "{page}");
+    let (_, page) = browser.get("/audit").await;
+    assert!(!page.contains("Run it now"), "{page}");
+    let with_a_form = "/events/orders.order_placed.v1/publish";
+    let (status, _) = browser.act(with_a_form, "/audit", "").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    world.close().await;
+}

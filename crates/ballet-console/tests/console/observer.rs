@@ -1,0 +1,134 @@
+//! The observer keeps each entry of the journal once, whatever happens to it.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use ballet_console::Console;
+use sqlx::{Connection, PgConnection};
+use tokio::time::{Instant, sleep};
+
+use crate::world::{PLACED, SOON, World, options};
+
+/// What the child process is told: the broker, and the database.
+const AMQP: &str = "BALLET_CONSOLE_TEST_AMQP";
+const DATABASE: &str = "BALLET_CONSOLE_TEST_DATABASE";
+
+async fn count(db: &mut PgConnection, what: &'static str) -> i64 {
+    sqlx::query_scalar(what).fetch_one(db).await.expect("a number")
+}
+
+async fn until(db: &mut PgConnection, what: &'static str, expected: i64) {
+    let end = Instant::now() + SOON;
+    while count(db, what).await != expected {
+        assert!(Instant::now() < end, "{what} is {}, not {expected}", count(db, what).await);
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+const ENTRIES: &str = "select count(*) from console.entry";
+
+#[test]
+#[ignore = "the process that another test kills"]
+fn child() {
+    let (Ok(amqp), Ok(database)) = (std::env::var(AMQP), std::env::var(DATABASE)) else { return };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let console = Console::open(options(&amqp, &database)).await.expect("it opens");
+        console.run().await.expect("it runs");
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
+    const EACH: i64 = 3_000;
+    let world = World::new("console_killed").await;
+    let url = world.database.url().to_owned();
+    // The tables are there before the process is.
+    drop(Console::open(world.options()).await.expect("it opens"));
+    let mut db = PgConnection::connect(&url).await.expect("a session");
+    let saga = world.id();
+    for round in 1..=4 {
+        let mut child = Command::new(std::env::current_exe().expect("this test"))
+            .args(["observer::child", "--exact", "--ignored"])
+            .env(AMQP, world.env.amqp_url("redrive"))
+            .env(DATABASE, &url)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a process");
+        let before = count(&mut db, ENTRIES).await;
+        let messages = (0..EACH).map(|_| world.event(PLACED, saga, None, "{}")).collect();
+        world.publish(messages).await;
+        // As soon as it has added something.
+        let end = Instant::now() + SOON;
+        while count(&mut db, ENTRIES).await <= before {
+            assert!(Instant::now() < end, "round {round}: nothing is added");
+            sleep(Duration::from_millis(1)).await;
+        }
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
+    let console = world.console().await;
+    until(&mut db, ENTRIES, 4 * EACH).await;
+    let distinct = "select count(distinct place) from console.entry";
+    assert_eq!(count(&mut db, distinct).await, 4 * EACH);
+    let counted = "select entries::bigint from console.saga";
+    assert_eq!(count(&mut db, counted).await, 4 * EACH);
+    assert_eq!(count(&mut db, "select count::bigint from console.seen_type").await, 4 * EACH);
+    assert_eq!(count(&mut db, "select count(*) from console.gap").await, 0);
+    drop(console);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_builds_anew_on_command_and_drops_what_is_old() {
+    let world = World::new("console_rebuilt").await;
+    let console = world.console().await;
+    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
+    let messages = (0..10).map(|_| world.event(PLACED, world.id(), None, "{}")).collect();
+    world.publish(messages).await;
+    until(&mut db, ENTRIES, 10).await;
+    until(&mut db, "select count(*) from console.saga where judged >= 0", 10).await;
+    drop(console);
+    sqlx::query("update console.saga set last_type = 'spoilt'")
+        .execute(&mut db)
+        .await
+        .expect("spoilt");
+    let console = Console::open(world.options()).await.expect("it opens");
+    console.rebuild().await.expect("it forgets");
+    assert_eq!(count(&mut db, ENTRIES).await, 0);
+    let running = tokio::spawn(console.run());
+    until(&mut db, ENTRIES, 10).await;
+    assert_eq!(
+        count(&mut db, "select count(*) from console.saga where last_type = 'spoilt'").await,
+        0
+    );
+    until(&mut db, "select count(*) from console.saga where judged >= 0", 10).await;
+    running.abort();
+    // A day that is over for longer than it keeps is dropped whole, with the sagas that ended then.
+    let old = "create table console.entry_20200101 partition of console.entry \
+               for values from ('2020-01-01 00:00:00+00') to ('2020-01-02 00:00:00+00')";
+    sqlx::query(old).execute(&mut db).await.expect("a day");
+    let ended = "update console.saga set ended = 'completed', last_at = '2020-01-01' \
+                 where id = (select min(id::text)::uuid from console.saga)";
+    sqlx::query(ended).execute(&mut db).await.expect("ended");
+    let _console = world.console().await;
+    until(&mut db, "select count(*) from pg_class where relname = 'entry_20200101'", 0).await;
+    until(&mut db, "select count(*) from console.saga", 9).await;
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_consoles_on_one_database_add_each_entry_once() {
+    let world = World::new("console_twice").await;
+    let (_one, _other) = (world.console().await, world.console().await);
+    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
+    for _ in 0..20 {
+        let messages = (0..100).map(|_| world.event(PLACED, world.id(), None, "{}")).collect();
+        world.publish(messages).await;
+    }
+    until(&mut db, ENTRIES, 2_000).await;
+    assert_eq!(count(&mut db, "select count(distinct place) from console.entry").await, 2_000);
+    assert_eq!(count(&mut db, "select sum(entries)::bigint from console.saga").await, 2_000);
+    world.close().await;
+}

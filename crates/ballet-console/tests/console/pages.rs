@@ -1,0 +1,204 @@
+//! What each page shows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ballet_amqp::{Broker, RabbitMq};
+use ballet_console::index::{Found, Index};
+use reqwest::StatusCode;
+use sqlx::Connection as _;
+use uuid::Uuid;
+
+use crate::world::{PLACED, RESERVED, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on() {
+    let world = World::new("console_hangs").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let (saga, order) = (world.id(), world.id());
+    let placed = world.event(PLACED, saga, None, &format!(r#"{{"order_id":"{order}"}}"#));
+    let dead = world.dead("inventory", PLACED, saga, "no shelf 17 in the warehouse", b"{}");
+    world.publish(vec![placed, dead]).await;
+
+    let page = browser.until("/", "no shelf 17").await;
+    assert!(page.contains("What hangs, and why"), "{page}");
+    assert!(page.contains("<strong>inventory</strong>"), "{page}");
+    // It is found by a part of the error, by its id, its last digits, and by the order.
+    let last = &saga.to_string()[28..];
+    for text in
+        ["shelf%2017", &saga.to_string(), last, &order.to_string(), &order.to_string()[..13]]
+    {
+        let page = browser.until(&format!("/sagas?q={text}"), &saga.to_string()).await;
+        assert!(page.contains("row stuck"), "{page}");
+    }
+    for filter in [
+        "state=stuck",
+        "service=inventory&step=reserve_stock",
+        "reason=failed",
+        "saga=order_fulfillment",
+    ] {
+        browser.until(&format!("/sagas?{filter}"), &saga.to_string()).await;
+    }
+    for filter in
+        ["state=completed", "service=orders", "reason=permanent", "age=1h", "q=shelf%2018"]
+    {
+        let (status, page) = browser.get(&format!("/sagas?{filter}")).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(page.contains("No saga is like that."), "{filter}: {page}");
+    }
+    // The commands find the same in the index, and nothing by another key or another value.
+    let database = world.database.url().parse().expect("a URL");
+    let broker: Arc<dyn Broker> =
+        Arc::new(RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL"));
+    let Found::Index(mut index) = Index::open(&database, &broker).await else { panic!("behind") };
+    let only: BTreeSet<Uuid> = [saga].into();
+    for value in [order.to_string(), order.to_string().to_uppercase()] {
+        assert_eq!(index.keyed("order", &value).await.expect("an answer"), only);
+    }
+    assert_eq!(index.ending(&last.to_uppercase()).await.expect("an answer"), only);
+    let none = index.keyed("cart", &order.to_string()).await.expect("an answer");
+    assert!(none.is_empty(), "{none:?}");
+    let page = browser.until(&format!("/sagas/{saga}"), "It waits").await;
+    for says in [
+        "has not acted on orders.order_placed.v1",
+        "ballet dlq redrive",
+        "expected next",
+        "Its dead letters",
+        "order_fulfillment",
+    ] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    let page = browser.until("/dead-letters", "no shelf").await;
+    assert!(page.contains("inventory"), "{page}");
+    let at = page.find("/dead-letters/inventory/").expect("a link");
+    let path = page[at..].split('"').next().expect("a path");
+    let page = browser.until(path, "no shelf 17 in the warehouse").await;
+    assert!(page.contains("x-dead-step"), "{page}");
+
+    // The service has handled it after all: nothing is dead any more, and the payment is due.
+    world.publish(vec![world.event(RESERVED, saga, None, "{}")]).await;
+    let page = browser.until(&format!("/sagas/{saga}"), "state waiting").await;
+    assert!(page.contains("payments"), "{page}");
+    browser.until("/", "Nothing hangs.").await;
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_is_shown_to_its_end_with_what_was_undone() {
+    let world = World::new("console_undone").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let (done, undone) = (world.id(), world.id());
+    let all = |saga, names: &[&str]| {
+        names.iter().map(|name| world.event(name, saga, None, "{}")).collect::<Vec<_>>()
+    };
+    let to_the_end = [
+        PLACED,
+        RESERVED,
+        "payments.payment_authorized.v1",
+        "shipping.shipment_scheduled.v1",
+        "payments.payment_captured.v1",
+        "orders.order_confirmed.v1",
+        "inventory.stock_committed.v1",
+        "shipping.shipment_dispatched.v1",
+        "shipping.shipment_delivered.v1",
+        "orders.order_completed.v1",
+    ];
+    world.publish(all(done, &to_the_end)).await;
+    world.publish(all(undone, &[PLACED, RESERVED, "payments.payment_declined.v1"])).await;
+    let page = browser
+        .until(&format!("/sagas/{undone}"), "has not acted on payments.payment_declined.v1")
+        .await;
+    assert!(page.contains("state waiting"), "{page}");
+    world.publish(all(undone, &["orders.order_cancelled.v1"])).await;
+    let page = browser.until(&format!("/sagas/{undone}"), "to be undone").await;
+    assert!(
+        page.contains("has done reserve_stock in an aborted saga, but has not undone it"),
+        "{page}"
+    );
+    world.publish(all(undone, &["inventory.stock_released.v1"])).await;
+    let page = browser.until(&format!("/sagas/{undone}"), "state aborted").await;
+    for class in ["class=\"undone\"", "class=\"refused\"", "class=\"not-taken\""] {
+        assert!(page.contains(class), "{class}: {page}");
+    }
+    let page = browser.until(&format!("/sagas/{done}"), "state completed").await;
+    assert!(!page.contains("class=\"expected\"") && !page.contains("class=\"later\""), "{page}");
+    browser.until("/sagas?state=completed", &done.to_string()).await;
+    // What has never run comes first; nothing that ran is among it.
+    let (_, page) = browser.get("/coverage?window=1h").await;
+    let (gaps, seen) = page.split_at(page.rfind("class=\"gap\"").expect("a gap"));
+    for event in ["inventory.stock_released.v1", "payments.payment_declined.v1"] {
+        assert!(!gaps.contains(event) && seen.contains(event), "{event}: {page}");
+    }
+    assert!(gaps.contains("shipping.shipment_rejected.v1") || gaps.contains("deadline"), "{page}");
+    let (_, page) = browser.get("/coverage?window=nonsense").await;
+    assert!(page.contains("of what the contracts declare was seen"), "{page}");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
+    let world = World::new("console_now").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let saga = world.id();
+    world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
+    let page = browser.until("/", "<title>1 waiting</title>").await;
+    assert!(
+        page.contains("class=\"lanes\"")
+            && page.contains("/sagas?service=inventory&amp;step=reserve_stock"),
+        "{page}"
+    );
+    world.publish(vec![world.event("orders.order_eaten.v1", saga, None, "{}")]).await;
+    browser.until("/", "no contract declares it").await;
+
+    let mut live = browser.request(reqwest::Method::GET, "/live").send().await.expect("an answer");
+    assert_eq!(live.headers()["content-type"], "text/event-stream");
+    let second = world.dead("inventory", PLACED, saga, "it broke", b"{}");
+    world.publish(vec![second]).await;
+    let mut seen = String::new();
+    while !seen.contains("it broke") {
+        let next = tokio::time::timeout(crate::world::SOON, live.chunk()).await.expect("in time");
+        seen += &String::from_utf8_lossy(&next.expect("bytes").expect("open"));
+    }
+
+    // A minute ago no console ran; had one run, it would have kept what hung: nothing.
+    let (_, page) = browser.get("/?minute=-1").await;
+    assert!(
+        page.contains("No console ran at that minute") && !page.contains("data-live"),
+        "{page}"
+    );
+    let mut db = sqlx::PgConnection::connect(world.database.url()).await.expect("a session");
+    let before = "insert into console.moment select date_trunc('minute', now()) - n * interval '1 minute', \
+                      '{\"causes\": [], \"hindrances\": [{\"service\": \"shipping\", \"step\": null, \"why\": \"it has no process\"}]}' from generate_series(1, 3) n";
+    sqlx::query(before).execute(&mut db).await.expect("minutes");
+    let (_, page) = browser.get("/?minute=-2").await;
+    for says in
+        ["As it was at", "Nothing hangs.", "<strong>shipping: </strong>it has no process", "/?at="]
+    {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    assert!(!page.contains("it broke"), "{page}");
+    let (_, page) = browser.get("/?minute=0").await;
+    assert!(page.contains("it broke") && page.contains("data-live"), "{page}");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalogue_has_every_event_with_its_fields() {
+    let world = World::new("console_events").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let (_, page) = browser.get("/events").await;
+    assert!(page.contains(&format!("/events/{PLACED}")), "{page}");
+    let (_, page) = browser.get(&format!("/events/{PLACED}")).await;
+    for says in ["order_id", "JSON Schema", "reserve_stock", "never seen"] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    let (status, _) = browser.get("/events/none.such.v1").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (status, _) = browser.get("/sagas/none").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    world.close().await;
+}

@@ -1,0 +1,300 @@
+//! Which of the outcomes that a choreography declares were ever seen, how often, and when last. There is no I/O here:
+//! whoever has read the journal brings what it saw.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use ballet_amqp::headers::{ATTEMPTS, count_header};
+use ballet_core::{StepPart, System};
+use ballet_stream::Record;
+use jiff::Timestamp;
+
+/// What an entry of the journal shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sight {
+    /// An event was published.
+    Published,
+    /// A service has tried a message again, or was made to.
+    Retried,
+}
+
+impl Sight {
+    /// What an entry shows, with the service that retries. A dead letter of one attempt shows nothing.
+    #[must_use]
+    pub fn of(record: &Record) -> Option<(Self, &str)> {
+        if !record.is_dead_letter() {
+            return Some((Self::Published, ""));
+        }
+        match record.routing_key.split_once('.') {
+            None if count_header(&record.properties, ATTEMPTS) > 1 => {
+                Some((Self::Retried, &record.routing_key))
+            }
+            Some(("redriven" | "retried", service)) => Some((Self::Retried, service)),
+            _ => None,
+        }
+    }
+}
+
+/// How often something was seen, and when last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// How often.
+    pub count: u64,
+    /// When last, as the journal says.
+    pub last: Option<Timestamp>,
+}
+
+/// All that was seen in a window.
+#[derive(Debug, Clone, Default)]
+pub struct Sightings {
+    published: HashMap<String, Seen>,
+    retried: HashMap<(String, String), Seen>,
+}
+
+impl Sightings {
+    /// Adds what was seen of an event, in the service that retries.
+    pub fn add(&mut self, sight: Sight, service: &str, event_type: &str, seen: Seen) {
+        let all = match sight {
+            Sight::Published => self.published.entry(event_type.to_owned()).or_default(),
+            Sight::Retried => {
+                self.retried.entry((service.to_owned(), event_type.to_owned())).or_default()
+            }
+        };
+        all.count += seen.count;
+        all.last = all.last.max(seen.last);
+    }
+
+    /// Adds what an entry of the journal shows.
+    pub fn add_record(&mut self, record: &Record) {
+        if let Some((sight, service)) = Sight::of(record) {
+            let seen = Seen { count: 1, last: record.time };
+            self.add(sight, service, record.event_type(), seen);
+        }
+    }
+
+    fn published(&self, event: &str) -> Seen {
+        self.published.get(event).copied().unwrap_or_default()
+    }
+
+    fn retried(&self, service: &str, step: &StepPart) -> Seen {
+        let of = |event: &ballet_core::EventType| {
+            self.retried.get(&(service.to_owned(), event.name().to_owned()))
+        };
+        let all = step.on.iter().filter_map(of);
+        all.fold(Seen::default(), |sum, one| Seen {
+            count: sum.count + one.count,
+            last: sum.last.max(one.last),
+        })
+    }
+}
+
+/// What a choreography declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Declared {
+    /// A step is done.
+    Step,
+    /// A step refuses.
+    Refusal,
+    /// A step is compensated, and says so.
+    Compensation,
+    /// A saga is aborted by its owner.
+    Abort,
+    /// A saga's deadline passes.
+    Deadline,
+    /// A step is tried again. It needs a failure, so it does not count.
+    Retry,
+}
+
+impl Declared {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Refusal => "refusal",
+            Self::Compensation => "compensation",
+            Self::Abort => "abort",
+            Self::Deadline => "deadline",
+            Self::Retry => "retry",
+        }
+    }
+
+    /// Whether it counts in the percentage.
+    #[must_use]
+    pub const fn counts(self) -> bool {
+        !matches!(self, Self::Retry)
+    }
+}
+
+impl fmt::Display for Declared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that is declared, with what was seen of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// What it is.
+    pub declared: Declared,
+    /// The saga.
+    pub saga: &'static str,
+    /// The service.
+    pub service: &'static str,
+    /// The step. An abort and a deadline are the saga's.
+    pub step: Option<&'static str>,
+    /// The event that shows it. A retry has none.
+    pub event: Option<&'static str>,
+    /// What was seen.
+    pub seen: Seen,
+}
+
+impl Point {
+    /// Where it is, in words.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{} of {}", self.step.unwrap_or(self.saga), self.service)
+    }
+}
+
+/// How much of a choreography was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// All that is declared: first what was never seen.
+    pub points: Vec<Point>,
+}
+
+impl Coverage {
+    /// Compares what was seen with what is declared. Two steps of one service that publish the same event cannot be told
+    /// apart. A compensation that publishes nothing is not declared to be seen.
+    #[must_use]
+    pub fn of(system: &System, sightings: &Sightings) -> Self {
+        let mut points = Vec::new();
+        for part in &system.parts {
+            let service = part.service;
+            for saga in &part.sagas {
+                let point = |declared, step, event: Option<&ballet_core::EventType>, seen| Point {
+                    declared,
+                    saga: saga.saga,
+                    service,
+                    step,
+                    event: event.map(ballet_core::EventType::name),
+                    seen,
+                };
+                let mut add = |declared, step, event: &ballet_core::EventType| {
+                    let seen = sightings.published(event.name());
+                    points.push(point(declared, step, Some(event), seen));
+                };
+                for step in &saga.steps {
+                    add(Declared::Step, Some(step.name), &step.done);
+                    step.refused
+                        .iter()
+                        .for_each(|event| add(Declared::Refusal, Some(step.name), event));
+                    let undone = step.compensated.iter();
+                    undone.for_each(|event| add(Declared::Compensation, Some(step.name), event));
+                }
+                let is_owner = saga.owner == service;
+                saga.abort
+                    .iter()
+                    .filter(|_| is_owner)
+                    .for_each(|event| add(Declared::Abort, None, event));
+                saga.deadline
+                    .iter()
+                    .for_each(|deadline| add(Declared::Deadline, None, &deadline.passed));
+                for step in saga.steps.iter().filter(|step| !step.on.is_empty()) {
+                    let seen = sightings.retried(service, step);
+                    points.push(point(Declared::Retry, Some(step.name), None, seen));
+                }
+            }
+        }
+        points
+            .sort_by_key(|point| (point.seen.count > 0, !point.declared.counts(), point.declared));
+        Self { points }
+    }
+
+    /// How many of those that count were seen, and how many there are.
+    #[must_use]
+    pub fn counted(&self) -> (usize, usize) {
+        let counted = || self.points.iter().filter(|point| point.declared.counts());
+        (counted().filter(|point| point.seen.count > 0).count(), counted().count())
+    }
+
+    /// The percentage, rounded down: it is 100 only if nothing is missing.
+    #[must_use]
+    pub fn percent(&self) -> usize {
+        let (seen, all) = self.counted();
+        (seen * 100).checked_div(all).unwrap_or(100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_core::{DeadlinePart, EventType, Part, SagaPart, StepKind};
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    const ORDERED: EventType = EventType::in_saga("a.ordered.v1");
+    const LATE: EventType = EventType::in_saga("a.late.v1");
+    const CANCELLED: EventType = EventType::in_saga("a.cancelled.v1");
+    const BOOKED: EventType = EventType::in_saga("b.booked.v1");
+    const FULL: EventType = EventType::in_saga("b.full.v1");
+    const FREED: EventType = EventType::in_saga("b.freed.v1");
+
+    fn system() -> System {
+        let part = |service, steps, deadline| Part {
+            service,
+            sagas: vec![SagaPart {
+                saga: "trip",
+                owner: "a",
+                abort: Some(CANCELLED),
+                aborts_on: Vec::new(),
+                deadline,
+                begins: 1,
+                steps,
+            }],
+            ..Part::default()
+        };
+        let order = StepPart::new("order", StepKind::Origin, Vec::new(), ORDERED);
+        let book = StepPart {
+            refused: Some(FULL),
+            compensated: Some(FREED),
+            ..StepPart::new("book", StepKind::Compensatable, vec![ORDERED], BOOKED)
+        };
+        let deadline = DeadlinePart { passed: LATE, after: SignedDuration::from_mins(1) };
+        let parts = vec![part("a", vec![order], Some(deadline)), part("b", vec![book], None)];
+        System { name: "trips", parts }
+    }
+
+    #[test]
+    fn what_has_never_run_comes_first_and_a_retry_does_not_count() {
+        let mut seen = Sightings::default();
+        let at = |second: i64| Seen { count: 2, last: Timestamp::from_second(second).ok() };
+        seen.add(Sight::Published, "", ORDERED.name(), at(9));
+        seen.add(Sight::Published, "", ORDERED.name(), at(7));
+        seen.add(Sight::Published, "", BOOKED.name(), at(8));
+        seen.add(Sight::Published, "", LATE.name(), at(8));
+        seen.add(Sight::Retried, "b", ORDERED.name(), at(5));
+        seen.add(Sight::Retried, "a", BOOKED.name(), at(5));
+        let coverage = Coverage::of(&system(), &seen);
+        let found: Vec<(&str, String, u64)> = coverage
+            .points
+            .iter()
+            .map(|point| (point.declared.as_str(), point.place(), point.seen.count))
+            .collect();
+        let expected = [
+            ("refusal", "book of b", 0),
+            ("compensation", "book of b", 0),
+            ("abort", "trip of a", 0),
+            ("step", "order of a", 4),
+            ("step", "book of b", 2),
+            ("deadline", "trip of a", 2),
+            ("retry", "book of b", 2),
+        ];
+        assert_eq!(found, expected.map(|(what, place, count)| (what, place.to_owned(), count)));
+        assert_eq!((coverage.counted(), coverage.percent()), ((3, 6), 50));
+        assert_eq!(coverage.points[3].seen.last, Timestamp::from_second(9).ok());
+        let none = System { name: "none", parts: Vec::new() };
+        assert_eq!(Coverage::of(&none, &seen).percent(), 100);
+    }
+}

@@ -1,0 +1,125 @@
+//! A message as it goes out, with the ids that the framework would give it.
+
+use ballet::Clock;
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
+use ballet_check::validate::{Validator, Verdict};
+use ballet_core::cloud_event::Attributes;
+use ballet_core::envelope::{CONTENT_TYPE, is_blank};
+use ballet_core::topology::EVENTS;
+use ballet_core::{EventType, Incoming, Role};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+/// The broker keeps the message over a restart.
+const PERSISTENT: u8 = 2;
+
+/// A message that the contracts accept.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The event.
+    pub event: EventType,
+    /// Its id.
+    pub message_id: String,
+    /// The saga that it belongs to, or begins.
+    pub saga: Option<String>,
+    /// The message.
+    pub publish: Publish,
+}
+
+/// What a message gets that does not say it itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Defaults<'a> {
+    /// The saga's id.
+    pub saga: Option<&'a str>,
+    /// Who publishes it.
+    pub app_id: Option<&'a str>,
+}
+
+/// Completes a message.
+///
+/// # Errors
+///
+/// All that is wrong with it.
+pub fn outgoing(
+    given: Incoming<'_>,
+    headers: Option<&Map<String, Value>>,
+    defaults: Defaults<'_>,
+    validator: &Validator,
+    clock: &Clock,
+) -> Result<Outgoing, Vec<String>> {
+    let now = clock.now();
+    let fresh = clock.new_id(now).to_string();
+    let named = |text: Option<&str>| text.is_some_and(|text| !is_blank(text));
+    // The attributes of a CloudEvent have ids of their own.
+    let is_plain = given.content_type.is_none_or(|form| form.starts_with(CONTENT_TYPE))
+        && given.attributes == Attributes::default();
+    let mut message = given;
+    if !named(message.message_id) && is_plain {
+        message.message_id = Some(&fresh);
+    }
+    if !named(message.correlation_id) {
+        message.correlation_id = defaults.saga;
+    }
+    if !named(message.app_id) {
+        message.app_id = defaults.app_id;
+    }
+    let Verdict { event, message_id, faults } = validator.judge(&message, now);
+    if !faults.is_empty() {
+        return Err(faults.into_iter().map(|fault| fault.detail).collect());
+    }
+    let event = event.ok_or_else(|| vec!["its event is not known".to_owned()])?;
+    let message_id = message_id.to_string();
+    // Without a saga's id, the saga takes the message's.
+    let begins = event.role() == Role::StartsSaga && is_plain;
+    let saga = message.correlation_id.map(str::to_owned).or(begins.then(|| message_id.clone()));
+    let mut properties = BasicProperties::default()
+        .with_type(short("type", event.name())?)
+        .with_message_id(short("message_id", &message_id)?)
+        .with_content_type(short("content_type", message.content_type.unwrap_or(CONTENT_TYPE))?)
+        .with_delivery_mode(PERSISTENT)
+        .with_timestamp(u64::try_from(now.as_second()).unwrap_or_default());
+    if let Some(saga) = &saga {
+        properties = properties.with_correlation_id(short("correlation_id", saga)?);
+    }
+    if let Some(app_id) = message.app_id {
+        properties = properties.with_app_id(short("app_id", app_id)?);
+    }
+    if let Some(encoding) = message.content_encoding {
+        properties = properties.with_content_encoding(short("content_encoding", encoding)?);
+    }
+    if let Some(headers) = headers {
+        properties = properties.with_headers(table(headers)?);
+    }
+    let publish = Publish {
+        exchange: EVENTS.to_owned(),
+        routing_key: event.name().to_owned(),
+        mandatory: true,
+        properties,
+        body: Bytes::copy_from_slice(message.body),
+    };
+    Ok(Outgoing { event, message_id, saga, publish })
+}
+
+fn short(name: &str, text: &str) -> Result<ShortString, Vec<String>> {
+    ShortString::try_new(text).map_err(|_| vec![format!("`{name}` is longer than 255 bytes")])
+}
+
+fn table(headers: &Map<String, Value>) -> Result<FieldTable, Vec<String>> {
+    let mut table = FieldTable::default();
+    for (name, value) in headers {
+        let value = match value {
+            Value::String(text) => AMQPValue::LongString(text.as_str().into()),
+            Value::Bool(is) => AMQPValue::Boolean(*is),
+            Value::Number(number) => match number.as_i64() {
+                Some(whole) => AMQPValue::LongLongInt(whole),
+                None => return Err(vec![format!("the header {name:?} is no whole number")]),
+            },
+            _ => {
+                let wanted = "a header is text, a whole number, or true or false";
+                return Err(vec![format!("the header {name:?} cannot be sent: {wanted}")]);
+            }
+        };
+        table.insert(short("a header's name", name)?, value);
+    }
+    Ok(table)
+}

@@ -1,0 +1,67 @@
+//! Publishes messages in order, and waits for the broker's word on each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{
+    Broker, BrokerError, Publish, PublishError, Publisher, PublisherHandle, PublisherSettings,
+};
+use futures_util::{StreamExt as _, stream};
+
+/// The most messages without a confirm.
+const IN_FLIGHT: usize = 500;
+/// A broker that works confirms within this time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// Nobody has asked for it.
+    NotTried,
+    /// The broker has it.
+    Confirmed,
+    /// The broker does not have it.
+    No(String),
+    /// The broker may have it.
+    Unknown(String),
+}
+
+/// Publishes all, also after one that the broker does not take. `progress` is told how many have an answer.
+///
+/// # Errors
+///
+/// The broker lets nobody in. Nothing was published then.
+pub async fn send(
+    broker: Arc<dyn Broker>,
+    messages: Vec<Publish>,
+    progress: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Vec<Sent>, BrokerError> {
+    // One attempt of our own: the publisher would try for ever.
+    let session = broker.connect("ballet publish").await?;
+    session.close().await;
+    let settings = PublisherSettings::new("ballet", "publish");
+    let publisher = Publisher::start(broker, settings, Arc::new(|_| {}));
+    let mut sent = Vec::with_capacity(messages.len());
+    let publishing = messages.into_iter().map(|message| one(publisher.clone(), message));
+    let mut answers = stream::iter(publishing).buffered(IN_FLIGHT);
+    while let Some(answer) = answers.next().await {
+        sent.push(answer);
+        progress(sent.len() as u64);
+    }
+    publisher.stop(PATIENCE).await;
+    Ok(sent)
+}
+
+async fn one(publisher: PublisherHandle, message: Publish) -> Sent {
+    let answer = publisher.try_publish(message, PATIENCE).await;
+    match answer {
+        Ok(()) => Sent::Confirmed,
+        Err(error @ (PublishError::Unpublishable { .. } | PublishError::NotTaken { .. })) => {
+            Sent::No(format!(
+                "{error}. Check that AMQP_URL names a user that may publish it, and that `ballet \
+                 topology check` finds nothing"
+            ))
+        }
+        Err(error) => Sent::Unknown(error.to_string()),
+    }
+}

@@ -1,0 +1,137 @@
+//! Dead letters as JSON.
+
+use ballet_amqp::headers::{ORIGINAL_HEADERS, text_header};
+use ballet_amqp::{AMQPValue, FieldTable};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::redrive::dead_letter::DeadLetter;
+
+/// The depth to which headers are shown. JSON parsers have limits, too.
+const DEEPEST: usize = 32;
+
+/// The whole dead letter. `body` is the exact text. A body that is not text is in `body_base64`, and
+/// a packed one also in `body_unpacked`.
+#[must_use]
+pub fn full(dead_letter: &DeadLetter) -> Value {
+    let mut json = summary(dead_letter);
+    json["properties"] = properties(dead_letter);
+    json["headers"] = headers(dead_letter.properties.headers().as_ref());
+    match dead_letter.text() {
+        Some(text) => json["body"] = json!(text),
+        None => {
+            json["body_base64"] = json!(BASE64_STANDARD.encode(&dead_letter.body));
+            if let Ok(text) = dead_letter.readable() {
+                json["body_unpacked"] = json!(text);
+            }
+        }
+    }
+    json
+}
+
+/// The dead letter without its properties, headers and body.
+#[must_use]
+pub fn summary(dead_letter: &DeadLetter) -> Value {
+    let DeadLetter { service, reason, step, detail, attempts, redrives, .. } = dead_letter;
+    json!({
+        "service": service, "id": dead_letter.id.to_string(), "type": dead_letter.event_type,
+        "saga": dead_letter.saga, "reason": reason, "step": step, "detail": detail,
+        "dead_at": dead_letter.dead_at.map(|at| at.to_string()), "attempts": attempts,
+        "redrives": redrives, "exchange": dead_letter.exchange,
+        "routing_key": dead_letter.routing_key,
+    })
+}
+
+/// Its properties, without the headers.
+#[must_use]
+pub fn properties(dead_letter: &DeadLetter) -> Value {
+    let properties = &dead_letter.properties;
+    let mut fields = Map::new();
+    macro_rules! add {
+        ($($name:literal $get:ident),+ $(,)?) => {$(
+            if let Some(value) = properties.$get() {
+                fields.insert($name.to_owned(), json!(value.as_str()));
+            }
+        )+};
+    }
+    add!(
+        "type" kind, "message_id" message_id, "correlation_id" correlation_id, "app_id" app_id,
+        "content_type" content_type, "content_encoding" content_encoding, "reply_to" reply_to,
+        "expiration" expiration, "user_id" user_id,
+    );
+    for (name, number) in [
+        ("timestamp", *properties.timestamp()),
+        ("delivery_mode", properties.delivery_mode().map(u64::from)),
+        ("priority", properties.priority().map(u64::from)),
+    ] {
+        if let Some(number) = number {
+            fields.insert(name.to_owned(), json!(number));
+        }
+    }
+    Value::Object(fields)
+}
+
+/// Headers as an object.
+#[must_use]
+pub fn headers(headers: Option<&FieldTable>) -> Value {
+    headers.map_or_else(|| json!({}), |headers| table(headers, DEEPEST))
+}
+
+/// The headers that the dead letter only describes, each as its type and value.
+#[must_use]
+pub fn unkept(dead_letter: &DeadLetter) -> Value {
+    let text = text_header(&dead_letter.properties, ORIGINAL_HEADERS).unwrap_or_default();
+    let entries: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
+    let lines = entries.iter().filter_map(|entry| {
+        let value = match &entry["value"] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let kind = entry["type"].as_str()?;
+        Some((entry["name"].as_str()?.to_owned(), json!(format!("{kind} {value}"))))
+    });
+    Value::Object(lines.collect())
+}
+
+fn table(table: &FieldTable, deepest: usize) -> Value {
+    let entries = table.inner().iter();
+    Value::Object(entries.map(|(name, value)| (name.to_string(), plain(value, deepest))).collect())
+}
+
+fn plain(value: &AMQPValue, deepest: usize) -> Value {
+    match value {
+        AMQPValue::FieldArray(_) | AMQPValue::FieldTable(_) if deepest == 0 => {
+            json!("nested too deep to be shown")
+        }
+        AMQPValue::Boolean(value) => json!(value),
+        AMQPValue::ShortShortInt(value) => json!(value),
+        AMQPValue::ShortShortUInt(value) => json!(value),
+        AMQPValue::ShortInt(value) => json!(value),
+        AMQPValue::ShortUInt(value) => json!(value),
+        AMQPValue::LongInt(value) => json!(value),
+        AMQPValue::LongUInt(value) => json!(value),
+        AMQPValue::LongLongInt(value) => json!(value),
+        AMQPValue::Float(value) => json!(value),
+        AMQPValue::Double(value) => json!(value),
+        AMQPValue::ShortString(value) => json!(value.as_str()),
+        AMQPValue::LongString(value) => match std::str::from_utf8(value.as_bytes()) {
+            Ok(text) => json!(text),
+            Err(_) => json!({ "base64": BASE64_STANDARD.encode(value.as_bytes()) }),
+        },
+        AMQPValue::ByteArray(value) => {
+            json!({ "base64": BASE64_STANDARD.encode(value.as_slice()) })
+        }
+        AMQPValue::FieldArray(values) => {
+            values.as_slice().iter().map(|value| plain(value, deepest - 1)).collect()
+        }
+        AMQPValue::FieldTable(inner) => table(inner, deepest - 1),
+        AMQPValue::Timestamp(seconds) => {
+            let at = i64::try_from(*seconds).ok().and_then(|s| Timestamp::from_second(s).ok());
+            at.map_or_else(|| json!(seconds), |at| json!(at.to_string()))
+        }
+        AMQPValue::DecimalValue(value) => json!(format!("{value:?}")),
+        AMQPValue::Void => Value::Null,
+    }
+}

@@ -1,0 +1,76 @@
+//! The notes of what a person does to single messages, in the database of their service. The journal has a
+//! note of each as well, which the broker confirms before the message goes.
+
+use ballet_store::operators::interventions::{Act, Touched, insert};
+use sqlx::{Connection, PgConnection};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::note::Note;
+
+/// The notes that one statement writes.
+const PORTION: usize = 1_000;
+
+/// Writes notes while the work goes on, so that an end of this process leaves out few.
+#[derive(Debug)]
+pub struct Notes {
+    touched: UnboundedSender<Touched>,
+    written: JoinHandle<Result<(), String>>,
+}
+
+impl Notes {
+    /// Notes acts in the database of the service, or keeps why there is none until the end.
+    #[must_use]
+    pub fn open(opened: Result<PgConnection, String>, act: Act, note: Note) -> Self {
+        let (touched, notes) = unbounded_channel();
+        let written = tokio::spawn(write(opened, act, note, notes));
+        Self { touched, written }
+    }
+
+    /// Notes a message.
+    pub fn add(&self, message: &DeadLetter) {
+        // A message that begins a saga may not name it: it has the saga's id.
+        let saga = message.saga.as_deref().map_or(Ok(message.id.0), Uuid::try_parse);
+        let event_type = message.event_type.clone();
+        let touched = Touched { message_id: message.id.0, saga_id: saga.ok(), event_type };
+        // It fails only if nothing can be written, which is told at the end.
+        self.touched.send(touched).ok();
+    }
+
+    /// Waits for the last note.
+    ///
+    /// # Errors
+    ///
+    /// Why notes are missing. The messages have been dealt with all the same, and the journal says by whom.
+    pub async fn close(self) -> Result<(), String> {
+        drop(self.touched);
+        self.written.await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+}
+
+async fn write(
+    opened: Result<PgConnection, String>,
+    act: Act,
+    note: Note,
+    mut notes: UnboundedReceiver<Touched>,
+) -> Result<(), String> {
+    let Some(first) = notes.recv().await else { return Ok(()) };
+    let mut portion = vec![first];
+    let mut db = opened?;
+    let text = |error: sqlx::Error| error.to_string();
+    loop {
+        while portion.len() < PORTION
+            && let Ok(next) = notes.try_recv()
+        {
+            portion.push(next);
+        }
+        insert(&mut db, note.of(act), &portion).await.map_err(text)?;
+        match notes.recv().await {
+            Some(next) => portion = vec![next],
+            None => break,
+        }
+    }
+    db.close().await.map_err(text)
+}

@@ -1,0 +1,48 @@
+//! What became of redriven messages, counted.
+
+use std::collections::BTreeMap;
+
+use crate::redrive::canary::RedriveOutcome;
+use crate::redrive::cause::cause_of;
+
+/// What became of redriven messages, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// The number that were handled.
+    pub handled: u64,
+    /// The number that were neither handled nor dead in time.
+    pub unknown: u64,
+    /// How many died again, by reason and cause.
+    pub dead_again: BTreeMap<String, u64>,
+}
+
+impl Outcomes {
+    pub(crate) fn of<'a>(all: impl Iterator<Item = &'a RedriveOutcome>) -> Self {
+        let mut outcomes = Self::default();
+        all.for_each(|one| outcomes.add(one));
+        outcomes
+    }
+
+    /// Adds those of others.
+    pub fn merge(&mut self, more: Self) {
+        self.handled += more.handled;
+        self.unknown += more.unknown;
+        for (what, count) in more.dead_again {
+            *self.dead_again.entry(what).or_default() += count;
+        }
+    }
+
+    /// Counts one.
+    pub fn add(&mut self, outcome: &RedriveOutcome) {
+        match outcome {
+            RedriveOutcome::Handled => self.handled += 1,
+            RedriveOutcome::Unknown => self.unknown += 1,
+            RedriveOutcome::DeadAgain { reason, detail } => {
+                let cause = detail.as_deref().map(cause_of);
+                let what =
+                    cause.map_or_else(|| reason.clone(), |cause| format!("{reason}: {cause}"));
+                *self.dead_again.entry(what).or_default() += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Judges a saga by the entries of the journal: how it stands, and what it waits for. The rule is that of the ledgers.
+
+use std::collections::BTreeMap;
+
+use ballet_core::graph::Node;
+use ballet_core::{EventType, Graph, MessageId, Runs, SagaId, SagaPart, System, id};
+use ballet_store::inbox::stuck::{Stuck, What as StuckWhat};
+use ballet_store::process::Alive;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::audit::ledger::{Rows, is_aborted, not_acted_on, undecided};
+use crate::audit::pending::Pending;
+use crate::sagas::explain::Explainer;
+use crate::sagas::journal::rows::rows;
+use crate::sagas::list::Standing;
+use crate::sagas::state::State;
+use crate::sagas::wait::Wait;
+
+/// An entry of the journal that is about a saga.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When it was made.
+    pub at: Timestamp,
+    /// The service that published the event, or could not handle it.
+    pub service: String,
+    /// The event's type.
+    pub event_type: String,
+    /// The message's id.
+    pub message_id: String,
+    /// What happened to it.
+    pub what: What,
+}
+
+/// What happened to an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// It was published.
+    Published,
+    /// It became a dead letter.
+    Died {
+        /// The handler that failed.
+        handler: Option<String>,
+        /// The reason as a code.
+        reason: String,
+        /// The reason in a sentence.
+        detail: Option<String>,
+        /// The number of attempts.
+        attempts: u32,
+    },
+    /// Its dead letter was sent back or discarded.
+    Settled,
+}
+
+/// What a saga waits for, with the step that would go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenWait {
+    /// What it waits for.
+    pub wait: Wait,
+    /// The step. A compensation or a decision that nobody can make yet has none.
+    pub step: Option<&'static str>,
+    /// Whether the step stays open by design, for as long as it takes.
+    pub stays_open: bool,
+}
+
+/// A saga as the journal tells it.
+#[derive(Debug)]
+pub struct SeenSaga<'a> {
+    pub(super) system: &'a System,
+    pub(super) rows: Rows<'a>,
+    /// The sagas with this id. They share it, and nothing else.
+    pub names: Vec<&'static str>,
+    /// How it stands.
+    pub standing: Standing,
+    /// What it waits for, the oldest first.
+    pub waits: Vec<SeenWait>,
+    /// When its owner aborts it, as long as it is undecided.
+    pub deadline: Option<Timestamp>,
+}
+
+impl<'a> SeenSaga<'a> {
+    /// Judges a saga by all of its entries, in the order of the journal.
+    #[must_use]
+    pub fn judge(system: &'a System, saga: Uuid, entries: &'a [Entry]) -> Self {
+        let is_published = |entry: &&Entry| entry.what == What::Published;
+        let published = entries.iter().filter(is_published);
+        let published = published.map(|entry| (entry.event_type.as_str(), entry.at));
+        let rows = rows(system, &published);
+        let began = id::time_of(saga).or_else(|| published.clone().map(|(_, at)| at).min());
+        let deadline = began.and_then(|began| deadline(system, &rows, began));
+        let states = states(system, saga, entries, &rows, deadline);
+        let waits = Explainer::new(system, &states).waits(saga, &rows);
+        let graph = Graph::new(system.clone());
+        let names = graph.sagas().into_iter();
+        let names = names
+            .filter(|name| published.clone().any(|(event, _)| is_of(system, &graph, name, event)));
+        let is_aborted = |part| rows.get(part_name(part)).is_some_and(|own| is_aborted(part, own));
+        let standing = match () {
+            () if !waits.is_empty() => Standing::Open,
+            () if system.parts.iter().any(is_aborted) => Standing::Aborted,
+            () => Standing::Completed,
+        };
+        Self {
+            names: names.collect(),
+            waits: waits.into_iter().map(|wait| with_step(system, wait)).collect(),
+            deadline: deadline.map(|(_, at)| at),
+            system,
+            rows,
+            standing,
+        }
+    }
+}
+
+const fn part_name(part: &ballet_core::Part) -> &'static str {
+    part.service
+}
+
+/// Whether an event begins a saga, is the outcome of one of its steps, or aborts it.
+fn is_of(system: &System, graph: &Graph, saga: &str, event: &str) -> bool {
+    let is = |known: &EventType| known.name() == event;
+    let of_node = |node: &Node<'_>| {
+        let step = node.step;
+        is(&step.done)
+            || step.refused.as_ref().is_some_and(is)
+            || step.compensated.as_ref().is_some_and(is)
+            || node.saga.abort.as_ref().is_some_and(is)
+    };
+    let begins = || {
+        let mut known = system.known_types().into_iter().filter(is);
+        known.any(|event| graph.begun_by(event).contains(saga))
+    };
+    graph.nodes(saga).iter().any(of_node) || begins()
+}
+
+/// The owner that has not decided, and when its time is over.
+fn deadline<'a>(
+    system: &'a System,
+    rows: &Rows<'_>,
+    began: Timestamp,
+) -> Option<(&'a str, Timestamp)> {
+    let open = system
+        .parts
+        .iter()
+        .filter(|part| rows.get(part.service).is_some_and(|own| !undecided(part, own).is_empty()));
+    let due = |saga: &SagaPart| began.checked_add(saga.deadline?.after).ok();
+    let of_part = open.flat_map(|part| {
+        let owned = part.sagas.iter().filter(|saga| saga.owner == part.service);
+        owned.filter_map(due).map(|at| (part.service, at))
+    });
+    of_part.min_by_key(|(_, at)| *at)
+}
+
+/// What the services would show of this saga, as far as the journal tells: dead letters and deadlines.
+fn states<'a>(
+    system: &'a System,
+    saga: Uuid,
+    entries: &[Entry],
+    rows: &Rows<'_>,
+    deadline: Option<(&str, Timestamp)>,
+) -> BTreeMap<&'a str, State> {
+    let last = entries.iter().map(|entry| entry.at).max().unwrap_or_default();
+    let left = not_acted_on(system, rows, false);
+    // Whoever has acted on an event has handled it in the end, however it came back.
+    let is_open = |entry: &&Entry| {
+        let is_it = |event: &EventType| event.name() == entry.event_type;
+        let parts = system.parts.iter().filter(|part| part.service == entry.service);
+        let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
+        let mut left = left.iter().filter(|left| left.service == entry.service);
+        left.any(|left| left.event_type.as_ref() == Some(&entry.event_type))
+            || !steps.any(|step| step.on.iter().any(is_it))
+    };
+    let state = |service: &'static str| {
+        let of_service = entries.iter().filter(|entry| entry.service == service);
+        let deadline = deadline.filter(|(owner, _)| *owner == service);
+        State {
+            at: last,
+            pending: Pending::default(),
+            failures: dead(saga, of_service.filter(is_open)),
+            deadlines: deadline.map(|(_, at)| (saga, at)).into_iter().collect(),
+            alive: Alive::Yes,
+        }
+    };
+    system.parts.iter().map(|part| (part.service, state(part.service))).collect()
+}
+
+/// The dead letters that are not settled.
+fn dead<'e>(saga: Uuid, entries: impl Iterator<Item = &'e Entry>) -> Vec<Stuck> {
+    let mut dead: BTreeMap<&str, Stuck> = BTreeMap::new();
+    for entry in entries {
+        let Entry { at, event_type, message_id, what, .. } = entry;
+        let (handler, reason, detail, attempts) = match what {
+            What::Published => continue,
+            What::Settled => {
+                dead.remove(&**message_id);
+                continue;
+            }
+            What::Died { handler, reason, detail, attempts } => (handler, reason, detail, attempts),
+        };
+        let id = Uuid::try_parse(message_id);
+        let id = id.map_or_else(|_| MessageId::derived_from_text(message_id), MessageId);
+        let what = StuckWhat::Message { message_id: id, event_type: event_type.clone() };
+        let stuck = Stuck {
+            saga_id: Some(SagaId(saga)),
+            what,
+            handler: handler.clone().unwrap_or_default(),
+            reason: reason.clone(),
+            detail: detail.clone().unwrap_or_else(|| reason.clone()),
+            attempts: *attempts,
+            since: *at,
+            next_at: None,
+            sent_back_at: None,
+        };
+        dead.insert(message_id, stuck);
+    }
+    dead.into_values().collect()
+}
+
+fn with_step(system: &System, wait: Wait) -> SeenWait {
+    let parts = system.parts.iter().filter(|part| part.service == wait.service);
+    let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
+    let waits_for =
+        |event: &EventType| wait.event_type.as_deref().is_some_and(|name| event.name() == name);
+    let step = steps.find(|step| step.on.iter().any(waits_for));
+    SeenWait {
+        step: step.map(|step| step.name),
+        stays_open: step.is_some_and(|step| step.runs == Runs::StaysOpen),
+        wait,
+    }
+}

@@ -1,0 +1,61 @@
+//! Sagas that are in motion are looked at until two looks are alike. The databases have no common snapshot: while they
+//! are read one after the other, a service may act on what another had published before.
+
+use std::collections::BTreeMap;
+
+use ballet_core::System;
+use ballet_store::ledger::recorded::Sagas;
+use uuid::Uuid;
+
+use crate::audit::ledger::Rows;
+use crate::audit::window::rows;
+use crate::databases::Sources;
+use crate::sagas::explain::Explainer;
+use crate::sagas::state::{State, states};
+
+/// The most looks at a saga.
+pub(crate) const MOST: usize = 4;
+
+/// Judges each of these sagas by rows and states that are of one moment. `judge` says with its result whether the saga
+/// is open.
+///
+/// A ledger only grows. So when the rows of all services are the same in two looks, they were so between the looks, when
+/// the states were read. A saga with nothing left to do cannot have been torn. One that moves on in each look is
+/// judged by the last.
+pub(crate) async fn judge<'a, T>(
+    sources: &mut Sources<'a>,
+    system: &System,
+    first: &BTreeMap<&'a str, State>,
+    first_rows: BTreeMap<Uuid, Rows<'a>>,
+    judge: impl Fn(&Explainer<'_>, Uuid, &Rows<'a>) -> (bool, T),
+) -> BTreeMap<Uuid, T> {
+    let mut judged = BTreeMap::new();
+    let mut latest: Option<BTreeMap<&'a str, State>> = None;
+    // Each with whether it is as in the look before.
+    let mut seen: Vec<_> =
+        first_rows.into_iter().map(|(saga, of_saga)| (saga, of_saga, false)).collect();
+    for look in 1..=MOST {
+        let explainer = Explainer::new(system, latest.as_ref().unwrap_or(first));
+        let mut open = BTreeMap::new();
+        for (saga, of_saga, is_same) in seen {
+            let (is_open, one) = judge(&explainer, saga, &of_saga);
+            judged.insert(saga, one);
+            if is_open && !is_same {
+                open.insert(saga, of_saga);
+            }
+        }
+        if open.is_empty() || look == MOST {
+            break;
+        }
+        let ids: Vec<Uuid> = open.keys().copied().collect();
+        latest = Some(states(sources).await);
+        let mut now = rows(sources, Sagas::These(&ids)).await;
+        let again = open.into_iter().map(|(saga, before)| {
+            let of_saga = now.remove(&saga).unwrap_or_default();
+            let is_same = of_saga == before;
+            (saga, of_saga, is_same)
+        });
+        seen = again.collect();
+    }
+    judged
+}

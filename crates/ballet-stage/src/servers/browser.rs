@@ -1,0 +1,220 @@
+//! A browser for the tests of pages: Chromium with its driver, found or installed. It is spoken to in the protocol of
+//! WebDriver, which is JSON over HTTP: the crates for it bring a licence that ours do not take, or a second HTTP client.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use crate::error::{Error, machine};
+use crate::processes::children::{Child, Children};
+use crate::servers::find;
+use crate::servers::install::{self, CHROMIUM};
+use crate::wait::wait_until;
+
+/// Names the directory with `chromedriver`; there is no search then.
+const NAMED: &str = "BALLET_CHROMEDRIVER_BIN";
+const LONGEST_START: Duration = Duration::from_secs(60);
+/// The key of an element in the answers of the protocol.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A headless browser. It ends with this value.
+#[derive(Debug)]
+pub struct WebBrowser {
+    _driver: Child,
+    client: Client,
+    at: String,
+}
+
+impl WebBrowser {
+    /// Starts one.
+    ///
+    /// # Errors
+    ///
+    /// There is none, and it cannot be installed; or it does not start.
+    pub async fn start() -> Result<Self, Error> {
+        let program = chromedriver().await?.join("chromedriver");
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
+        let port = free.map_err(machine("find a free port"))?.port();
+        let driver = Children::new()?
+            .start(&program, &[format!("--port={port}")], |command| {
+                command.stdout(Stdio::null()).stderr(Stdio::null());
+            })
+            .await?;
+        let (client, at) = (Client::new(), format!("http://127.0.0.1:{port}"));
+        let ready = wait_until("the driver of Chromium", LONGEST_START, || async {
+            let answer = client.get(format!("{at}/status")).send().await;
+            answer.map(|_| Some(())).map_err(|error| error.to_string())
+        });
+        ready.await.map_err(|expired| failed("start", expired.to_string()))?;
+        let mut arguments =
+            vec!["--headless=new", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage"];
+        if rustix::process::getuid().is_root() {
+            // Chromium refuses to sandbox for root. The pages are ours.
+            arguments.push("--no-sandbox");
+        }
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "goog:chromeOptions": { "args": arguments },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        } } });
+        let mut browser = Self { _driver: driver, client, at };
+        let session = browser.ask(Method::POST, "/session", wanted).await?;
+        let id = session["sessionId"].as_str().unwrap_or_default();
+        browser.at = format!("{}/session/{id}", browser.at);
+        Ok(browser)
+    }
+
+    /// Asks the driver.
+    async fn ask(&self, method: Method, path: &str, body: Value) -> Result<Value, Error> {
+        let request = self.client.request(method.clone(), format!("{}{path}", self.at));
+        let request = if method == Method::POST { request.json(&body) } else { request };
+        let answer = request.send().await.map_err(|error| failed(path, error.to_string()))?;
+        let answer =
+            answer.json::<Value>().await.map_err(|error| failed(path, error.to_string()))?;
+        let value = &answer["value"];
+        match value["error"].as_str() {
+            Some(error) => Err(failed(path, format!("{error}: {}", value["message"]))),
+            None => Ok(value.clone()),
+        }
+    }
+
+    /// Opens an address.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened.
+    pub async fn open(&self, url: &str) -> Result<(), Error> {
+        self.ask(Method::POST, "/url", json!({ "url": url })).await.map(drop)
+    }
+
+    async fn find(&self, selector: &str) -> Result<String, Error> {
+        let by = json!({ "using": "css selector", "value": selector });
+        let found = self.ask(Method::POST, "/element", by).await?;
+        Ok(found[ELEMENT].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Clicks on an element.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it cannot be clicked on.
+    pub async fn click(&self, selector: &str) -> Result<(), Error> {
+        let element = self.find(selector).await?;
+        self.ask(Method::POST, &format!("/element/{element}/click"), json!({})).await.map(drop)
+    }
+
+    /// Types into an element, in place of what is there.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or nothing can be typed there.
+    pub async fn fill(&self, selector: &str, text: &str) -> Result<(), Error> {
+        let element = self.find(selector).await?;
+        self.ask(Method::POST, &format!("/element/{element}/clear"), json!({})).await?;
+        let text = json!({ "text": text });
+        self.ask(Method::POST, &format!("/element/{element}/value"), text).await.map(drop)
+    }
+
+    /// What a script returns. It is the driver's: the page's own policy does not matter.
+    ///
+    /// # Errors
+    ///
+    /// It throws.
+    pub async fn run(&self, script: &str) -> Result<Value, Error> {
+        let body = json!({ "script": script, "args": [] });
+        self.ask(Method::POST, "/execute/sync", body).await
+    }
+
+    /// The text that a person sees.
+    ///
+    /// # Errors
+    ///
+    /// The browser does not answer.
+    pub async fn text(&self) -> Result<String, Error> {
+        let text = self.run("return document.body.innerText").await?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What the page has said on the browser's console since it was asked last: errors, and what its policy refused.
+    ///
+    /// # Errors
+    ///
+    /// The browser does not answer.
+    pub async fn complaints(&self) -> Result<Vec<String>, Error> {
+        let log = self.ask(Method::POST, "/se/log", json!({ "type": "browser" })).await?;
+        let entries = log.as_array().into_iter().flatten();
+        Ok(entries.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect())
+    }
+
+    /// Sets the width of the page, and whether a person wants it dark.
+    ///
+    /// # Errors
+    ///
+    /// The browser does not answer.
+    pub async fn look(&self, width: u16, height: u16, dark: bool) -> Result<(), Error> {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
+        self.tool("Emulation.setDeviceMetricsOverride", size).await?;
+        let scheme = if dark { "dark" } else { "light" };
+        // Without motion: nothing is seen half-way.
+        let features = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
+        self.tool("Emulation.setEmulatedMedia", features).await.map(drop)
+    }
+
+    /// A picture of the page, as PNG in base64; of all of it, or of what a person sees first.
+    ///
+    /// # Errors
+    ///
+    /// The browser does not answer.
+    pub async fn picture(&self, whole: bool) -> Result<String, Error> {
+        let how = json!({ "format": "png", "captureBeyondViewport": whole });
+        let picture = self.tool("Page.captureScreenshot", how).await?;
+        Ok(picture["data"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The accessibility tree, as a screen reader gets it.
+    ///
+    /// # Errors
+    ///
+    /// The browser does not answer.
+    pub async fn for_screen_readers(&self) -> Result<Value, Error> {
+        Ok(self.tool("Accessibility.getFullAXTree", json!({})).await?["nodes"].clone())
+    }
+
+    async fn tool(&self, name: &str, parameters: Value) -> Result<Value, Error> {
+        let body = json!({ "cmd": name, "params": parameters });
+        self.ask(Method::POST, "/goog/cdp/execute", body).await
+    }
+
+    /// Ends it in order.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer.
+    pub async fn close(self) -> Result<(), Error> {
+        self.ask(Method::DELETE, "", Value::Null).await.map(drop)
+    }
+}
+
+fn failed(what: &str, cause: String) -> Error {
+    Error::Server {
+        what: format!("have the browser do {what}"),
+        place: "chromedriver".to_owned(),
+        cause,
+        advice: "are chromium and chromedriver of one version?",
+    }
+}
+
+/// The directory with `chromedriver`. Where it is not installed, the system's package manager is asked.
+async fn chromedriver() -> Result<PathBuf, Error> {
+    let has = |dir: &Path| dir.join("chromedriver").is_file();
+    if let Some(named) = std::env::var_os(NAMED).filter(|named| !named.is_empty()) {
+        let named = PathBuf::from(named);
+        return if has(&named) { Ok(named) } else { Err(find::wrong(NAMED, named.as_os_str())) };
+    }
+    install::tool(&CHROMIUM, async || find::places(&[]).into_iter().find(|dir| has(dir))).await
+}

@@ -1,0 +1,62 @@
+//! What a process logs, for a test that searches it.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::{MakeWriter, layer};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, registry};
+
+/// All that was logged.
+static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+fn logged() -> MutexGuard<'static, Vec<u8>> {
+    LOGGED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// All that this process has logged since [`log_here`], with what is logged for `debug`.
+#[must_use]
+pub fn text() -> String {
+    String::from_utf8_lossy(&logged()).into_owned()
+}
+
+/// From now on, all that this process logs can be read. Warnings are shown when the test fails, as in a
+/// [`TestSystem`](crate::TestSystem).
+///
+/// # Panics
+///
+/// The process has another subscriber.
+pub fn log_here() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let shown = layer().with_test_writer().without_time().with_ansi(false);
+        let kept = layer().with_ansi(false).with_writer(Log);
+        registry()
+            .with(shown.with_filter(LevelFilter::WARN))
+            .with(kept.with_filter(LevelFilter::DEBUG))
+            .try_init()
+            .expect("nobody else logs here");
+    });
+}
+
+struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        logged().write(text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        Self
+    }
+}

@@ -1,0 +1,244 @@
+//! The other company of a participant that calls outside: what it was asked, what it did, and how it answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::participant::contract::{Call, Calls};
+
+/// What stands for a request's key in an answer.
+const KEY: &str = "{key}";
+const HEADER: &str = "idempotency-key";
+
+/// What it does with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Answers,
+    /// It answers 503, and does nothing.
+    Away,
+    /// It does what it is asked, and a proxy before it answers 504.
+    Loses,
+    /// It does what it is asked, and never answers.
+    Silent,
+    /// It does nothing until its mood changes.
+    Waits,
+}
+
+/// An HTTP server that acts once for each key.
+#[derive(Debug, Clone)]
+pub(crate) struct Provider {
+    url: String,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    calls: Calls,
+    mood: watch::Sender<Mood>,
+    asked: Mutex<Vec<Asked>>,
+    /// The sagas that it refuses.
+    refused: Mutex<Vec<Uuid>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Asked {
+    /// Method and path.
+    request: String,
+    compensates: bool,
+    key: String,
+    /// Where the saga's id is.
+    text: String,
+    done: bool,
+}
+
+impl Provider {
+    /// Serves on this machine.
+    pub(crate) async fn start(calls: &Calls) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            calls: calls.clone(),
+            mood: watch::Sender::new(Mood::Answers),
+            asked: Mutex::default(),
+            refused: Mutex::default(),
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let routes = Router::new().fallback(answer).with_state(Arc::clone(&shared));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Ok(Self { url, shared })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn set(&self, mood: Mood) {
+        self.shared.mood.send_replace(mood);
+    }
+
+    /// Answers the step of a saga with a refusal.
+    pub(crate) fn refuse(&self, saga: Uuid) {
+        self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).push(saga);
+    }
+
+    /// Whether it was asked for something of a saga.
+    pub(crate) fn was_asked(&self, saga: Uuid) -> bool {
+        self.asked().iter().any(|asked| asked.is_of(saga))
+    }
+
+    /// How often it did what the step wants for a saga, less how often it took that back.
+    pub(crate) fn effect(&self, saga: Uuid) -> i64 {
+        let asked = self.asked();
+        let of_saga = asked.iter().filter(|asked| asked.done && asked.is_of(saga));
+        let done: BTreeSet<_> = of_saga.map(|asked| (&asked.key, asked.compensates)).collect();
+        done.iter().map(|(_, compensates)| if *compensates { -1 } else { 1 }).sum()
+    }
+
+    /// What the program did wrong with the provider, in these sagas.
+    pub(crate) fn wrong(&self, sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
+        wrong(&self.asked(), sagas)
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Shared {
+    fn refuses(&self, asked: &Asked) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        !asked.compensates && refused.iter().any(|saga| asked.is_of(*saga))
+    }
+}
+
+impl Asked {
+    fn is_of(&self, saga: Uuid) -> bool {
+        self.text.contains(&saga.to_string())
+    }
+}
+
+fn wrong(asked: &[Asked], sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut by_key: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for asked in asked {
+        if asked.key.is_empty() {
+            wrong.push(format!("{} came without an `Idempotency-Key`", asked.request));
+        }
+        by_key.entry(&asked.key).or_default().insert(&asked.request);
+    }
+    for (key, requests) in
+        by_key.iter().filter(|(key, requests)| !key.is_empty() && requests.len() > 1)
+    {
+        wrong.push(format!("the key {key} stands for different requests: {requests:?}"));
+    }
+    let mut owners: BTreeMap<&str, Uuid> = BTreeMap::new();
+    for saga in sagas {
+        for compensates in [false, true] {
+            let of_saga = asked.iter().filter(|asked| asked.is_of(saga));
+            let keys: BTreeSet<&str> = of_saga
+                .filter(|asked| asked.compensates == compensates && !asked.key.is_empty())
+                .map(|asked| asked.key.as_str())
+                .collect();
+            let what = if compensates { "compensation" } else { "step" };
+            if keys.len() > 1 {
+                wrong.push(format!(
+                    "the provider was asked for the {what} of saga {saga} under {} keys, not under one: {keys:?}",
+                    keys.len()
+                ));
+            }
+            for key in keys {
+                if let Some(other) = owners.insert(key, saga).filter(|other| *other != saga) {
+                    wrong.push(format!("the sagas {other} and {saga} share the key {key}"));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let request = format!("{method} {}", uri.path());
+    let Calls { step, compensation, .. } = &shared.calls;
+    let is_it = |call: &&Call| call.request == request;
+    let Some(call) = [step, compensation].into_iter().find(is_it) else {
+        let known = format!("there are {} and {}", step.request, compensation.request);
+        return (StatusCode::NOT_IMPLEMENTED, known).into_response();
+    };
+    let key = headers.get(HEADER).and_then(|key| key.to_str().ok()).unwrap_or_default();
+    let mut asked = Asked {
+        compensates: call.request == compensation.request,
+        key: key.to_owned(),
+        text: format!("{uri} {}", String::from_utf8_lossy(&body)),
+        request,
+        done: false,
+    };
+    let note =
+        |asked: Asked| shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+    note(asked.clone());
+    let mut mood = shared.mood.subscribe();
+    let mood = match mood.wait_for(|mood| *mood != Mood::Waits).await {
+        Ok(mood) => *mood,
+        Err(_) => Mood::Away,
+    };
+    if mood == Mood::Away {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let refusal = shared.calls.refusal.as_ref().filter(|_| shared.refuses(&asked));
+    asked.done = refusal.is_none();
+    note(asked);
+    match mood {
+        Mood::Silent => pending().await,
+        Mood::Loses => StatusCode::GATEWAY_TIMEOUT.into_response(),
+        _ => axum::Json(with_key(refusal.unwrap_or(&call.answer), key)).into_response(),
+    }
+}
+
+fn with_key(answer: &Value, key: &str) -> Value {
+    let text = answer.to_string().replace(KEY, &key.replace(['"', '\\'], ""));
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(saga: Uuid, key: &str, compensates: bool) -> Asked {
+        let request = if compensates { "POST /refunds" } else { "POST /charges" }.to_owned();
+        Asked { request, compensates, key: key.to_owned(), text: saga.to_string(), done: true }
+    }
+
+    #[test]
+    fn keys_that_change_or_are_shared_or_missing_are_named() {
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let said = |asked: &[Asked]| wrong(asked, [one, two].into_iter()).join("\n");
+        let good = [
+            asked(one, "a", false),
+            asked(one, "a", false),
+            asked(one, "b", true),
+            asked(two, "c", false),
+        ];
+        assert_eq!(said(&good), "");
+        assert!(said(&[asked(one, "a", false), asked(one, "b", false)]).contains("under 2 keys"));
+        assert!(
+            said(&[asked(one, "a", false), asked(two, "a", false)]).contains("share the key a")
+        );
+        assert!(
+            said(&[asked(one, "a", false), asked(one, "a", true)]).contains("different requests")
+        );
+        assert!(said(&[asked(one, "", false)]).contains("without an `Idempotency-Key`"));
+    }
+}

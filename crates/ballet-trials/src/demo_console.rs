@@ -1,0 +1,73 @@
+//! The console of a demo: in this process, with a database of its own on the demo's server.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use ballet_amqp::RabbitMq;
+use ballet_check::Contracts;
+use ballet_console::{Console, Options};
+use ballet_core::topology::REDRIVE;
+use ballet_stage::{Database, Stage};
+use ballet_terminal::ui;
+use jiff::SignedDuration;
+use tokio::task::JoinHandle;
+
+/// The line in which a demo says where its console is, and the one in which it says the account.
+pub const SAYS: (&str, &str) = ("the console: ", "    as ");
+
+/// A console that ends with this.
+#[derive(Debug)]
+pub struct DemoConsole {
+    task: JoinHandle<()>,
+    _database: Database,
+}
+
+impl Drop for DemoConsole {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Starts a console of these services on any free port, and says where it is. `logs` is the run's folder.
+///
+/// # Errors
+///
+/// It does not start.
+pub async fn demo_console(
+    stage: &Stage,
+    services: &[&'static str],
+    logs: &Path,
+    contracts: &Path,
+) -> Result<DemoConsole> {
+    let contracts = Contracts::read(contracts).context("the console needs the contracts")?;
+    let env = &stage.env;
+    let database = Database::new(stage.servers.postgres(), "console").await?;
+    let of_service = |service: &&'static str| {
+        let url = env.database_url(service).parse();
+        Ok(((*service).to_owned(), url.with_context(|| format!("the database of {service}"))?))
+    };
+    // The demo shows one system, until its process ends.
+    let contracts = Box::leak(Box::new(contracts));
+    let broker = Arc::new(RabbitMq::new(env.amqp_url(REDRIVE))?);
+    let own = database.url().parse().context("the console's database")?;
+    let mut console = Console::open(Options {
+        databases: services.iter().map(of_service).collect::<Result<_>>()?,
+        keep: SignedDuration::from_hours(24),
+        patience: SignedDuration::from_mins(1),
+        publisher: Some(Arc::new(RabbitMq::new(env.ops_amqp_url())?)),
+        archive: logs.to_owned(),
+        ..Options::new(contracts, broker, own)
+    })
+    .await?;
+    ui::print(&format!("  {}http://{}", SAYS.0, console.address));
+    if let Some(first) = console.first.take() {
+        ui::print(&format!("{}{} with the password {}", SAYS.1, first.name, first.password));
+    }
+    let task = tokio::spawn(async move {
+        if let Err(error) = console.run().await {
+            ui::say(&format!("the console ended: {error}"));
+        }
+    });
+    Ok(DemoConsole { task, _database: database })
+}

@@ -1,0 +1,97 @@
+//! Watches without their types. The engine treats them as calls whose answer is in the service's own rows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_core::{AnyEvent, Never, Runs, StepKind};
+use ballet_store::calls::key::CallKey;
+
+use crate::declare::erased::call::{AnyCall, AnyWatch, CallHandlers};
+use crate::declare::erased::codec::assemble;
+use crate::declare::erased::outcome::{AnyOutcome, Future};
+use crate::declare::erased::step::{ErasedStep, Handlers};
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::json::encoded;
+use crate::declare::handler::tx::Tx;
+use crate::declare::step::watch::{Look, Watch};
+
+/// How long a look may take.
+const LOOK_TIME: Duration = Duration::from_secs(5);
+/// A watch has no request of its own: it looks at rows.
+const NO_REQUEST: &str = "null";
+
+/// Erases a watch.
+pub(crate) fn watching<W: Watch>(watch: W) -> ErasedStep {
+    let step = Arc::new(Watched(watch));
+    let handlers = Handlers::Call(CallHandlers { name: W::NAME, step, compensation: None });
+    ErasedStep::new::<W::On, W::Done, Never>(
+        W::NAME,
+        StepKind::Retriable,
+        W::RETRY,
+        W::key,
+        handlers,
+    )
+    .runs(Runs::StaysOpen)
+}
+
+/// A [`Watch`] as a step with an answer that comes later.
+struct Watched<W>(W);
+
+impl<W: Watch> AnyCall for Watched<W> {
+    fn request<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
+        Box::pin(async move {
+            let on = assemble::<W::On>(W::NAME, events)?;
+            self.0.begin(&mut tx, on).await?;
+            Ok(AnyOutcome::Call(NO_REQUEST.to_owned()))
+        })
+    }
+
+    fn call<'a>(&'a self, _: CallKey, _: &'a str) -> Future<'a, String> {
+        Box::pin(async { Err(Failure::not_yet("its rows are looked at, nobody is called")) })
+    }
+
+    fn look_up<'a>(&'a self, _: CallKey, _: &'a str) -> Future<'a, Option<String>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn answered<'a>(&'a self, mut tx: Tx<'a>, _: &'a str, _: &'a str) -> Future<'a, AnyOutcome> {
+        Box::pin(async move {
+            Ok(match self.0.look(&mut tx).await? {
+                Look::Over(event) => AnyOutcome::Done(encoded(&event)?),
+                // A sign of life came between the two looks.
+                Look::Open(_) => AnyOutcome::Call(NO_REQUEST.to_owned()),
+            })
+        })
+    }
+
+    fn call_time(&self) -> Duration {
+        LOOK_TIME
+    }
+
+    fn looks_up(&self) -> bool {
+        false
+    }
+
+    fn not_taken(&self, _: &str, _: &str) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        None
+    }
+
+    fn watch(&self) -> Option<&dyn AnyWatch> {
+        Some(self)
+    }
+}
+
+impl<W: Watch> AnyWatch for Watched<W> {
+    fn look<'a>(&'a self, mut tx: Tx<'a>) -> Future<'a, Option<Duration>> {
+        Box::pin(async move {
+            Ok(match self.0.look(&mut tx).await? {
+                Look::Over(_) => None,
+                Look::Open(again) => Some(again.unsigned_abs()),
+            })
+        })
+    }
+}

@@ -1,0 +1,261 @@
+//! The steps of a service in one saga, as the participant declares them.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use ballet_core::{DeadlinePart, Event, EventSchema, Saga, StepKind, StepPart, Versions};
+use jiff::SignedDuration;
+
+use crate::declare::erased::others::{KeyedCompensation, TypedRefusal};
+use crate::declare::erased::step::ErasedStep;
+use crate::declare::erased::watch::watching;
+use crate::declare::handler::json::encoded;
+use crate::declare::participant::deadline::{Deadline, Due};
+use crate::declare::participant::declarable::{Compensatable, Decides, Retriable, Starts};
+use crate::declare::participant::saga_entry::SagaEntry;
+use crate::declare::step::watch::Watch;
+
+/// Collects a service's steps of one saga.
+pub struct SagaSteps<Sg> {
+    pub(crate) entry: SagaEntry,
+    /// The versions that the steps are of which are added now.
+    versions: Versions,
+    saga: PhantomData<fn(Sg)>,
+}
+
+impl<Sg: Saga> SagaSteps<Sg> {
+    pub(crate) fn new() -> Self {
+        Self { entry: SagaEntry::new::<Sg>(), versions: Versions::ALL, saga: PhantomData }
+    }
+
+    fn push(mut self, erased: ErasedStep) -> Self {
+        let mut step = erased.step;
+        step.part_mut().versions = self.versions;
+        self.entry.steps.push(Arc::new(step));
+        self.entry.events.extend(erased.events);
+        self
+    }
+
+    /// Declares steps of the saga's version `version` and later ones. In sagas that began under an older one they do
+    /// not run.
+    ///
+    /// A message carries no version: a step runs in all sagas in which its trigger is published. So what triggers these
+    /// steps is an event of the new version alone, such as the next major version of what it was before.
+    ///
+    /// ```
+    /// # use ballet::*;
+    /// # use schemars::JsonSchema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # macro_rules! events { ($($name:ident $text:literal)+) => {$(
+    /// #     #[derive(Serialize, Deserialize, JsonSchema)] struct $name {}
+    /// #     impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
+    /// # )+}; }
+    /// # events! {
+    /// #     RoomHeld "rooms.room_held.v1" RoomHeldV2 "rooms.room_held.v2" Checked "credit.checked.v1"
+    /// #     Charged "payments.charged.v1" Refunded "payments.refunded.v1" Cancelled "desk.cancelled.v1"
+    /// # }
+    /// # struct Booking;
+    /// # impl Saga for Booking {
+    /// #     const NAME: &'static str = "booking";
+    /// #     const OWNER: &'static str = "desk";
+    /// #     type Abort = Cancelled;
+    /// # }
+    /// # macro_rules! steps { ($($step:ident $name:literal $on:ident)+) => {$(
+    /// #     struct $step;
+    /// #     impl Step for $step {
+    /// #         const NAME: &'static str = $name;
+    /// #         type On = $on;
+    /// #         type Done = Charged;
+    /// #         type Refused = Never;
+    /// #         async fn run(&self, _: &mut Tx<'_>, _: $on) -> StepResult<Self> { done(Charged {}) }
+    /// #     }
+    /// #     impl Compensate for $step {
+    /// #         type Compensated = Refunded;
+    /// #         async fn compensate(&self, _: &mut Tx<'_>, _: Charged) -> CompensateResult<Self> {
+    /// #             compensated(Refunded {})
+    /// #         }
+    /// #     }
+    /// # )+}; }
+    /// # steps! { Charge "charge" RoomHeld ChargeChecked "charge_checked" Checked }
+    /// let payments = Participant::new("payments").saga::<Booking>(|saga| {
+    ///     saga.until(1, |old| old.pivot(Charge)).since(2, |new| new.pivot(ChargeChecked))
+    /// });
+    /// # assert_eq!(payments.part().sagas[0].steps.len(), 2);
+    /// ```
+    #[must_use]
+    pub fn since(mut self, version: u32, steps: impl FnOnce(Self) -> Self) -> Self {
+        let outside = self.versions;
+        self.versions = outside.since(version);
+        Self { versions: outside, ..steps(self) }
+    }
+
+    /// Declares steps of the saga's version `version` and older ones: those that began under it end with them. They go
+    /// when `ballet sagas versions` shows that none is open.
+    #[must_use]
+    pub fn until(mut self, version: u32, steps: impl FnOnce(Self) -> Self) -> Self {
+        let outside = self.versions;
+        self.versions = outside.until(version);
+        Self { versions: outside, ..steps(self) }
+    }
+
+    /// Adds a step that may refuse, and is undone when the saga is aborted.
+    #[must_use]
+    pub fn compensatable<Via, S: Compensatable<Via>>(self, step: S) -> Self {
+        self.push(step.erase(StepKind::Compensatable))
+    }
+
+    /// Adds the step that decides the saga: once its outcome is recorded, the saga is never
+    /// aborted. The step is undone if an abort is committed first.
+    #[must_use]
+    pub fn pivot<Via, S: Compensatable<Via>>(self, step: S) -> Self {
+        self.push(step.erase(StepKind::Pivot))
+    }
+
+    /// Adds a step that cannot refuse and is retried until it is done.
+    #[must_use]
+    pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
+        self.push(step.erase(StepKind::Retriable))
+    }
+
+    /// Adds a step that stays open until its service's own rows say that it is over. It is declared behind the
+    /// decision: a saga that is not decided has a deadline instead. See [`Watch`].
+    #[must_use]
+    pub fn watches<W: Watch>(self, step: W) -> Self {
+        self.push(watching(step))
+    }
+
+    /// Adds a step that repeats in a saga, each time under another key. One event undoes one
+    /// repetition while the saga goes on: a driver declines, and the next one is asked.
+    #[must_use]
+    pub fn repeating<Via, S, E>(mut self, step: S, compensated_by: fn(&E) -> String) -> Self
+    where
+        S: Compensatable<Via>,
+        E: Event,
+    {
+        let step = step.erase(StepKind::Compensatable);
+        let undo = KeyedCompensation::new(step.step.part().name, compensated_by);
+        self.entry.keyed_compensations.push(Arc::new(undo));
+        self.entry.events.push(EventSchema::of::<E>());
+        self.push(step)
+    }
+}
+
+impl<Sg> fmt::Debug for SagaSteps<Sg> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SagaSteps").field(&self.entry.part()).finish()
+    }
+}
+
+/// Collects the owner's steps of its saga.
+#[derive(Debug)]
+pub struct OwnerSteps<Sg>(pub(crate) SagaSteps<Sg>);
+
+impl<Sg: Saga> OwnerSteps<Sg> {
+    /// Begins sagas under this version, and not under 1. All services know it by then: it is a release of its own, after
+    /// the one in which they declare the version's steps.
+    #[must_use]
+    pub fn begins(mut self, version: u32) -> Self {
+        self.0.entry.begins = version;
+        self
+    }
+
+    /// Declares steps of the saga's version `version` and later ones. See [`SagaSteps::since`].
+    #[must_use]
+    pub fn since(mut self, version: u32, steps: impl FnOnce(Self) -> Self) -> Self {
+        let outside = self.0.versions;
+        self.0.versions = outside.since(version);
+        Self(SagaSteps { versions: outside, ..steps(self).0 })
+    }
+
+    /// Declares steps of the saga's version `version` and older ones. See [`SagaSteps::until`].
+    #[must_use]
+    pub fn until(mut self, version: u32, steps: impl FnOnce(Self) -> Self) -> Self {
+        let outside = self.0.versions;
+        self.0.versions = outside.until(version);
+        Self(SagaSteps { versions: outside, ..steps(self).0 })
+    }
+
+    /// Starts the saga with this event, on an external request. See
+    /// [`Unit::originate`](crate::Unit::originate).
+    #[must_use]
+    pub fn originates<E: Event>(mut self, name: &'static str) -> Self {
+        self.0.entry.origins.push(StepPart {
+            versions: self.0.versions,
+            ..StepPart::new(name, StepKind::Origin, Vec::new(), E::TYPE)
+        });
+        self.0.entry.events.push(EventSchema::of::<E>());
+        self
+    }
+
+    /// Starts the saga with this step, triggered by an event. Its refusal is the abort event.
+    #[must_use]
+    pub fn starts<Via, S: Starts<Sg, Via>>(self, step: S) -> Self {
+        Self(self.0.push(step.erase()))
+    }
+
+    /// Aborts the saga on this refusal. `abort_event` creates the abort event.
+    #[must_use]
+    pub fn aborts_on<E: Event>(
+        mut self,
+        abort_event: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
+    ) -> Self {
+        self.0.entry.refusals.push(Arc::new(TypedRefusal { abort_event, event: PhantomData }));
+        self.0.entry.events.push(EventSchema::of::<E>());
+        self
+    }
+
+    /// Sets the time in which the saga must be decided, counted from its start. When it has passed,
+    /// the owner publishes the event `passed` to itself, and aborts with the abort event from
+    /// `abort_event`, unless another outcome was committed first.
+    #[must_use]
+    pub fn deadline<E: Event>(
+        mut self,
+        after: SignedDuration,
+        passed: impl Fn(Due) -> E + Send + Sync + 'static,
+        abort_event: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
+    ) -> Self {
+        self.0.entry.deadline = Some(Deadline {
+            part: DeadlinePart { passed: E::TYPE, after },
+            passed_event: Arc::new(move |due| encoded(&passed(due))),
+            abort_event: Arc::new(TypedRefusal { abort_event, event: PhantomData }),
+        });
+        self.0.entry.events.push(EventSchema::of::<E>());
+        self
+    }
+
+    /// Adds the step that records the pivot's outcome. It does not run if an abort was committed
+    /// first.
+    #[must_use]
+    pub fn decides<Via, S: Decides<Via>>(self, step: S) -> Self {
+        Self(self.0.push(step.erase()))
+    }
+
+    /// Adds a step that may refuse, and is undone when the saga is aborted.
+    #[must_use]
+    pub fn compensatable<Via, S: Compensatable<Via>>(self, step: S) -> Self {
+        Self(self.0.compensatable(step))
+    }
+
+    /// Adds a step that cannot refuse and is retried until it is done.
+    #[must_use]
+    pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
+        Self(self.0.retriable(step))
+    }
+
+    /// Adds a step that stays open until the owner's rows say that it is over. See [`SagaSteps::watches`].
+    #[must_use]
+    pub fn watches<W: Watch>(self, step: W) -> Self {
+        Self(self.0.watches(step))
+    }
+
+    /// Adds a step that repeats in a saga. See [`SagaSteps::repeating`].
+    #[must_use]
+    pub fn repeating<Via, S, E>(self, step: S, compensated_by: fn(&E) -> String) -> Self
+    where
+        S: Compensatable<Via>,
+        E: Event,
+    {
+        Self(self.0.repeating(step, compensated_by))
+    }
+}

@@ -1,0 +1,116 @@
+//! Steps that stay open, by design, until their service's own rows say that it is over: a session that
+//! somebody watches, a ride that is under way.
+//!
+//! Such a step waits for what comes from outside of the saga: a person who stops, an event of another saga,
+//! signs of life that end. They only write rows of the service. From time to time the watch looks at
+//! these rows, and a hint ([`look_now`]) makes it look at once. So a sign of life costs one row, however
+//! often it comes, and nothing that ends the step can race with anything else: the first transaction that finds it
+//! over, under the saga's lock, has the outcome.
+
+use std::future::Future;
+
+use ballet_core::{Event, SagaId, Trigger};
+use jiff::SignedDuration;
+
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::tx::Tx;
+use crate::declare::step::retry::Retry;
+
+/// A step that stays open until its service's rows say that it is over, declared with
+/// [`watches`](crate::OwnerSteps::watches).
+///
+/// ```
+/// # use ballet::*;
+/// # use jiff::SignedDuration;
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SessionStarted {}
+/// # impl Event for SessionStarted {
+/// #     const TYPE: EventType = EventType::in_saga("playback.session_started.v1");
+/// # }
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SessionEnded {}
+/// # impl Event for SessionEnded {
+/// #     const TYPE: EventType = EventType::in_saga("playback.session_ended.v1");
+/// # }
+/// /// Whoever shows no sign of life for a minute has gone.
+/// struct WatchSession;
+///
+/// impl Watch for WatchSession {
+///     const NAME: &'static str = "watch_session";
+///     type On = SessionStarted;
+///     type Done = SessionEnded;
+///
+///     async fn begin(&self, tx: &mut Tx<'_>, _: SessionStarted) -> Result<(), Failure> {
+///         sqlx::query("insert into session (id, seen_at) values ($1, now())")
+///             .bind(tx.saga_id().map(|saga| saga.0))
+///             .execute(tx.db())
+///             .await?;
+///         Ok(())
+///     }
+///
+///     async fn look(&self, tx: &mut Tx<'_>) -> Result<Look<SessionEnded>, Failure> {
+///         let silent: f64 = sqlx::query_scalar(
+///             "select extract(epoch from now() - seen_at)::float8 from session where id = $1",
+///         )
+///         .bind(tx.saga_id().map(|saga| saga.0))
+///         .fetch_one(tx.db())
+///         .await?;
+///         if silent < 60.0 {
+///             return Ok(Look::Open(SignedDuration::from_secs(20)));
+///         }
+///         Ok(Look::Over(SessionEnded {}))
+///     }
+/// }
+/// ```
+pub trait Watch: Send + Sync + 'static {
+    /// The step's name: verb and noun, `watch_session`.
+    const NAME: &'static str;
+    /// The event that triggers the step, or a tuple of events that it joins.
+    type On: Trigger;
+    /// The event that says that it is over, and how it ended.
+    type Done: Event;
+    /// How often `begin` is retried, and a look that found it over and could not be committed.
+    const RETRY: Retry = Retry::DEFAULT;
+
+    /// Distinguishes the repetitions of a step in one saga. See [`Step::key`](crate::Step::key).
+    #[must_use]
+    fn key(_on: &Self::On) -> Option<String> {
+        None
+    }
+
+    /// Begins: writes the row that is looked at.
+    fn begin(
+        &self,
+        tx: &mut Tx<'_>,
+        on: Self::On,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Looks whether it is over. What it writes is kept only if it is: otherwise the transaction is
+    /// rolled back. If it is, it is asked once more, under the saga's lock, and that answer counts.
+    ///
+    /// A look that takes longer than five seconds is given up and made again, and so is one that fails.
+    fn look(
+        &self,
+        tx: &mut Tx<'_>,
+    ) -> impl Future<Output = Result<Look<Self::Done>, Failure>> + Send;
+}
+
+/// Makes a [`Watch`] of a saga look at its rows once this transaction has committed, because they say that it may be
+/// over. A hint for what is not open, or not over, changes nothing. Returns whether it is open.
+///
+/// # Errors
+///
+/// A failure if the database does not answer.
+pub async fn look_now<W: Watch>(tx: &mut Tx<'_>, saga_id: SagaId) -> Result<bool, Failure> {
+    tx.hurry(saga_id, W::NAME).await
+}
+
+/// What a [`Watch`] finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look<Done> {
+    /// It is not over. The next look is after this time, at most an hour, or when there is a
+    /// [hint](look_now).
+    Open(SignedDuration),
+    /// It is over.
+    Over(Done),
+}

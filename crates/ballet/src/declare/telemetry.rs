@@ -1,0 +1,268 @@
+//! The traits of those who read telemetry, into rows or into memory, and both without their types.
+
+use std::any::Any;
+use std::ops::Range;
+
+use ballet_core::{Telemetry, TelemetrySchema, TelemetryType};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::declare::erased::outcome::Future;
+use crate::declare::handler::failure::Failure;
+use crate::declare::handler::tx::Tx;
+
+/// Keeps rows that follow from telemetry. Its rows and its place in the stream commit together, so each
+/// measurement counts exactly once, whatever dies in between.
+///
+/// ```
+/// use ballet::{Failure, Participant, Reading, Telemetry, TelemetryReader, TelemetryType, Tx};
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct Position { vehicle: String, metres: u32 }
+/// # impl Telemetry for Position {
+/// #     const TYPE: TelemetryType = TelemetryType::new("location.position.v1");
+/// #     fn key(&self) -> impl AsRef<[u8]> { &self.vehicle }
+/// # }
+///
+/// /// How far each vehicle is.
+/// struct Distances;
+///
+/// impl TelemetryReader for Distances {
+///     const NAME: &'static str = "distances";
+///     type Reads = Position;
+///
+///     async fn read(&self, tx: &mut Tx<'_>, batch: &[Reading<Position>]) -> Result<(), Failure> {
+///         let vehicles: Vec<&str> = batch.iter().map(|one| &*one.value.vehicle).collect();
+///         let metres: Vec<i64> = batch.iter().map(|one| one.value.metres.into()).collect();
+///         sqlx::query(
+///             "insert into distance as d select vehicle, max(metres) \
+///              from unnest($1::text[], $2::bigint[]) as new (vehicle, metres) group by vehicle \
+///              on conflict (vehicle) do update set metres = greatest(d.metres, excluded.metres)",
+///         )
+///         .bind(&vehicles)
+///         .bind(&metres)
+///         .execute(tx.db())
+///         .await?;
+///         Ok(())
+///     }
+///
+///     async fn reset(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+///         sqlx::query("delete from distance").execute(tx.db()).await?;
+///         Ok(())
+///     }
+/// }
+///
+/// let dispatch = Participant::new("dispatch").reads_telemetry(Distances);
+/// assert_eq!(dispatch.part().readers[0].reads, Position::TYPE);
+/// ```
+pub trait TelemetryReader: Send + Sync + 'static {
+    /// The reader's name: what it keeps. Its place in the streams is stored under this name.
+    const NAME: &'static str;
+    /// What it reads.
+    type Reads: Telemetry;
+
+    /// Writes what follows from a batch of one partition, in the order of the stream. There is one reading when
+    /// little comes, and up to `TELEMETRY_BATCH` in a backlog.
+    ///
+    /// # Errors
+    ///
+    /// A failure rolls the batch back, and it is tried again, in halves. A reading that fails alone is set aside.
+    fn read(
+        &self,
+        tx: &mut Tx<'_>,
+        batch: &[Reading<Self::Reads>],
+    ) -> impl std::future::Future<Output = Result<(), Failure>> + Send;
+
+    /// Deletes all that [`read`](Self::read) has written. It runs in one transaction with the new place, when
+    /// somebody rewinds the reader to the beginning.
+    ///
+    /// # Errors
+    ///
+    /// A failure: the reader goes on where it was, and it is tried again.
+    fn reset(
+        &self,
+        tx: &mut Tx<'_>,
+    ) -> impl std::future::Future<Output = Result<(), Failure>> + Send;
+}
+
+/// Keeps in memory what follows from telemetry. Each process follows all partitions, so each has the whole picture.
+/// A process that starts reads back as far as [`reaches_back`](Self::reaches_back), and takes no messages until it is
+/// at the end of what was there.
+///
+/// A reading may come twice, and again after the connection was lost, so of two the type says which counts.
+///
+/// ```
+/// use std::{collections::HashMap, sync::Mutex};
+/// use ballet::{Participant, Reading, Telemetry, TelemetryFollower, TelemetryType};
+/// use jiff::{SignedDuration, Timestamp};
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct Position { vehicle: String, metres: u32 }
+/// # impl Telemetry for Position {
+/// #     const TYPE: TelemetryType = TelemetryType::new("location.position.v1");
+/// #     fn key(&self) -> impl AsRef<[u8]> { &self.vehicle }
+/// # }
+///
+/// /// How far each vehicle is.
+/// #[derive(Default)]
+/// struct Distances(Mutex<HashMap<String, u32>>);
+///
+/// impl TelemetryFollower for Distances {
+///     const NAME: &'static str = "distances";
+///     type Follows = Position;
+///
+///     fn reaches_back(&self) -> SignedDuration {
+///         SignedDuration::from_mins(10)
+///     }
+///
+///     fn take(&self, _: Timestamp, batch: &[Reading<Position>]) {
+///         let mut distances = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+///         for Reading { value, .. } in batch {
+///             let metres = distances.entry(value.vehicle.clone()).or_default();
+///             *metres = value.metres.max(*metres);
+///         }
+///     }
+/// }
+///
+/// let dispatch = Participant::new("dispatch").follows_telemetry(Distances::default());
+/// assert!(dispatch.part().readers[0].in_memory);
+/// ```
+pub trait TelemetryFollower: Send + Sync + 'static {
+    /// The follower's name: what it keeps.
+    const NAME: &'static str;
+    /// What it follows.
+    type Follows: Telemetry;
+
+    /// How far back a process reads that starts.
+    fn reaches_back(&self) -> SignedDuration;
+
+    /// Takes a batch of one partition, in the order of the stream.
+    fn take(&self, now: Timestamp, batch: &[Reading<Self::Follows>]);
+}
+
+/// A measurement, and its place in the stream.
+#[derive(Debug, Clone)]
+pub struct Reading<T> {
+    /// The measurement.
+    pub value: T,
+    /// The partition.
+    pub partition: u16,
+    /// Its place in the partition.
+    pub offset: u64,
+    /// When its service published it, in whole seconds.
+    pub received: Timestamp,
+}
+
+/// Readings of one type, without it.
+pub(crate) type AnyReadings = Box<dyn Any + Send + Sync>;
+
+/// The place of a reading.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) partition: u16,
+    pub(crate) offset: u64,
+    pub(crate) received: Timestamp,
+}
+
+/// Reads bodies of one type for a reader or follower of this name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Codec {
+    pub(crate) name: &'static str,
+    pub(crate) schema: TelemetrySchema,
+    /// An empty list for `decode`.
+    pub(crate) none: fn() -> AnyReadings,
+    /// Decodes a body, and adds it to the list.
+    pub(crate) decode: fn(&mut AnyReadings, Place, &[u8]) -> Result<(), String>,
+}
+
+impl Codec {
+    fn of<T: Telemetry>(name: &'static str) -> Self {
+        let none = || -> AnyReadings { Box::new(Vec::<Reading<T>>::new()) };
+        Self { name, schema: TelemetrySchema::of::<T>(), none, decode: decode::<T> }
+    }
+
+    pub(crate) fn reads(&self) -> TelemetryType {
+        self.schema.telemetry()
+    }
+}
+
+const OF_ANOTHER: &str = "the list is of another reader";
+
+fn decode<T: Telemetry>(into: &mut AnyReadings, at: Place, body: &[u8]) -> Result<(), String> {
+    let list = into.downcast_mut::<Vec<Reading<T>>>().ok_or(OF_ANOTHER)?;
+    let value = ballet_core::json::from_slice(body).map_err(|error| error.to_string())?;
+    let Place { partition, offset, received } = at;
+    list.push(Reading { value, partition, offset, received });
+    Ok(())
+}
+
+/// A reader without its type.
+pub(crate) trait AnyReader: Send + Sync {
+    fn codec(&self) -> Codec;
+    fn name(&self) -> &'static str {
+        self.codec().name
+    }
+    fn reads(&self) -> TelemetryType {
+        self.codec().reads()
+    }
+    fn read<'a>(
+        &'a self,
+        tx: Tx<'a>,
+        readings: &'a AnyReadings,
+        range: Range<usize>,
+    ) -> Future<'a, ()>;
+    fn reset<'a>(&'a self, tx: Tx<'a>) -> Future<'a, ()>;
+}
+
+pub(crate) struct TypedReader<R>(pub(crate) R);
+
+impl<R: TelemetryReader> AnyReader for TypedReader<R> {
+    fn codec(&self) -> Codec {
+        Codec::of::<R::Reads>(R::NAME)
+    }
+
+    fn read<'a>(
+        &'a self,
+        mut tx: Tx<'a>,
+        readings: &'a AnyReadings,
+        range: Range<usize>,
+    ) -> Future<'a, ()> {
+        Box::pin(async move {
+            let list = readings.downcast_ref::<Vec<Reading<R::Reads>>>();
+            let batch = list.and_then(|list| list.get(range));
+            let batch = batch.ok_or_else(|| Failure::permanent(OF_ANOTHER))?;
+            self.0.read(&mut tx, batch).await
+        })
+    }
+
+    fn reset<'a>(&'a self, mut tx: Tx<'a>) -> Future<'a, ()> {
+        Box::pin(async move { self.0.reset(&mut tx).await })
+    }
+}
+
+/// A follower without its type.
+pub(crate) trait AnyFollower: Send + Sync {
+    fn codec(&self) -> Codec;
+    fn reaches_back(&self) -> SignedDuration;
+    /// Takes the readings, and returns how many there are.
+    fn take(&self, now: Timestamp, readings: &AnyReadings) -> usize;
+}
+
+pub(crate) struct TypedFollower<F>(pub(crate) F);
+
+impl<F: TelemetryFollower> AnyFollower for TypedFollower<F> {
+    fn codec(&self) -> Codec {
+        Codec::of::<F::Follows>(F::NAME)
+    }
+
+    fn reaches_back(&self) -> SignedDuration {
+        self.0.reaches_back()
+    }
+
+    fn take(&self, now: Timestamp, readings: &AnyReadings) -> usize {
+        let batch = readings.downcast_ref::<Vec<Reading<F::Follows>>>().map_or(&[][..], |all| all);
+        if !batch.is_empty() {
+            self.0.take(now, batch);
+        }
+        batch.len()
+    }
+}

@@ -1,0 +1,126 @@
+//! Follows one stream into the memory of this process, from some time ago on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{Backoff, Broker, BrokerError, Session, StreamStart};
+use ballet_core::topology::TELEMETRY;
+use tokio::time::sleep;
+
+use crate::declare::telemetry::AnyFollower;
+use crate::engine::engine::Engine;
+use crate::engine::stopping::stopped;
+use crate::telemetry::reading::batch::offset_of;
+use crate::telemetry::reading::receive::Receiver;
+use crate::telemetry::reading::start::about_the_last;
+use crate::telemetry::reading::state::{ReaderStates, name_of};
+use crate::telemetry::series;
+
+/// The pause after a lost connection, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// A follower, in one stream.
+pub(crate) struct Following {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) follower: Arc<dyn AnyFollower>,
+    pub(crate) states: Arc<ReaderStates>,
+    pub(crate) partition: u16,
+    pub(crate) most: u16,
+    /// Whether it was at the end once.
+    pub(crate) is_followed: bool,
+}
+
+impl Following {
+    /// Follows until the service stops. After a lost connection it reads back as far as a process that starts, so a
+    /// gap, and a stream that was made anew, need nothing more.
+    pub(crate) async fn run(mut self) {
+        let codec = self.follower.codec();
+        let stream = codec.reads().routing_key(self.partition);
+        let name = name_of(codec.name, &stream);
+        let mut stopping = self.engine.stopping.clone();
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        loop {
+            let mut has_followed = false;
+            let lost = tokio::select! {
+                lost = self.connected(&stream, &name, &mut has_followed) => lost,
+                () = stopped(&mut stopping) => return,
+            };
+            if has_followed {
+                backoff.reset();
+            }
+            let pause = backoff.wait();
+            self.states.fails(&name, &lost.to_string());
+            tracing::info!("{name} is followed again in {pause:?}: {lost}");
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = stopped(&mut stopping) => return,
+            }
+        }
+    }
+
+    async fn connected(
+        &mut self,
+        stream: &str,
+        name: &str,
+        has_followed: &mut bool,
+    ) -> BrokerError {
+        let (service, process) = (self.engine.registry.service, self.engine.relay.process);
+        let connection = format!("{service} follows {name} {process}");
+        let session = match self.broker.connect(&connection).await {
+            Ok(session) => session,
+            Err(error) => return error,
+        };
+        let queue = format!("{TELEMETRY}.{stream}");
+        let lost = Box::pin(self.follow(&session, &queue, name, has_followed)).await;
+        session.close().await;
+        lost.err().unwrap_or_else(|| BrokerError::Lost("it ended".to_owned()))
+    }
+
+    async fn follow(
+        &mut self,
+        session: &Arc<dyn Session>,
+        queue: &str,
+        name: &str,
+        has_followed: &mut bool,
+    ) -> Result<(), BrokerError> {
+        let codec = self.follower.codec();
+        let begins_at = (self.engine.time.clock.now() - self.follower.reaches_back()).as_second();
+        let last = about_the_last(&**session, queue).await?;
+        let is_young = |at: u64| i64::try_from(at).is_ok_and(|at| at >= begins_at);
+        let last = last.filter(|last| last.properties.timestamp().is_none_or(is_young));
+        let end = last.as_ref().and_then(offset_of);
+        let start = StreamStart::Time(u64::try_from(begins_at).unwrap_or_default());
+        let prefetch = self.most.saturating_mul(2).max(2);
+        let mut receiver = Receiver {
+            session: Arc::clone(session),
+            deliveries: session.consume_stream(queue, queue, prefetch, start).await?,
+            codec,
+            partition: self.partition,
+            most: usize::from(self.most),
+            next: None,
+            begins_at: Some(begins_at),
+            is_continuous: true,
+            first: None,
+        };
+        *has_followed = true;
+        self.states.works(name);
+        loop {
+            let is_at_end = end.is_none_or(|end| receiver.next.is_some_and(|next| next > end));
+            if is_at_end && !self.is_followed {
+                self.is_followed = true;
+                self.states.is_followed();
+                tracing::info!("{name} is followed to its end");
+            }
+            let batch = receiver.batch().await?;
+            let taken = self.follower.take(self.engine.time.clock.now(), &batch.readings);
+            series::read(codec.name).increment(u64::try_from(taken).unwrap_or_default());
+            for aside in &batch.aside {
+                let (reason, detail, offset) = (aside.reason, &aside.detail, aside.offset);
+                series::aside(codec.name, reason).increment(1);
+                tracing::warn!(offset, reason, "{name} passed over a message: {detail}");
+            }
+        }
+    }
+}

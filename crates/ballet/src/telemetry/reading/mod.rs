@@ -1,0 +1,11 @@
+//! Reads streams of telemetry. A keeper shares the streams among the replicas; each held stream has a task that
+//! receives batches, while another one writes the batch before. A follower has a task for each stream in each process.
+
+mod batch;
+pub(crate) mod follow;
+pub(crate) mod keeper;
+mod receive;
+mod start;
+pub(crate) mod state;
+mod stream;
+mod write;

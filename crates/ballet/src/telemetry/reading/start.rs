@@ -1,0 +1,112 @@
+//! Where a reader begins in its stream, and what it finds there: the place of before, a gap, or another stream with
+//! the same name.
+
+use std::time::Duration;
+
+use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Session, StreamStart};
+use ballet_store::telemetry::places::Held;
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+use crate::telemetry::reading::batch::{fingerprint_of, offset_of};
+
+/// How long the first message may take. The one before the place is there at once, unless it is gone.
+const FIRST: Duration = Duration::from_secs(2);
+/// A pause after which no more comes of what was written together.
+const QUIET: Duration = Duration::from_millis(700);
+/// More than the broker writes together.
+const TOGETHER: u16 = 10_000;
+
+/// A stream, opened at the reader's place.
+pub(super) struct Opened {
+    pub(super) deliveries: Deliveries,
+    pub(super) found: Found,
+}
+
+/// What is at the reader's place.
+pub(super) enum Found {
+    /// Nothing to compare with: it reads what comes.
+    Begin,
+    /// The message before is there: it goes on behind this delivery.
+    Same { tag: u64 },
+    /// The messages before are gone. This is the first that is left.
+    Later(Box<Delivery>),
+    /// Another stream has the name: its messages are others, or fewer.
+    MadeAnew,
+}
+
+/// Opens a stream at the place.
+pub(super) async fn open(
+    session: &dyn Session,
+    broker: &dyn Broker,
+    queue: &str,
+    held: &Held,
+    prefetch: u16,
+) -> Result<Opened, BrokerError> {
+    let at = |offset: i64| StreamStart::Offset(u64::try_from(offset).unwrap_or_default());
+    let start = match (held.next, held.last_seen, held.begins_at) {
+        // The message before the place shows whether it is the same stream.
+        (Some(next), Some(_), _) => at(next - 1),
+        (Some(next), None, _) => at(next),
+        (None, _, Some(seconds)) => StreamStart::Time(u64::try_from(seconds).unwrap_or_default()),
+        (None, _, None) => at(0),
+    };
+    let mut deliveries = session.consume_stream(queue, queue, prefetch, start).await?;
+    let (Some(next), Some(last_seen)) = (held.next, held.last_seen) else {
+        return Ok(Opened { deliveries, found: Found::Begin });
+    };
+    loop {
+        match timeout(FIRST, deliveries.next()).await {
+            Ok(Some(first)) => {
+                let found = judge(first?, next, last_seen);
+                return Ok(Opened { deliveries, found });
+            }
+            Ok(None) => return Err(BrokerError::Lost("the consumer was cancelled".to_owned())),
+            Err(_) => {
+                // The broker has nothing at this place, or is slow. Two looks have to agree.
+                let looks = [newest(broker, queue).await?, newest(broker, queue).await?];
+                if looks.iter().all(|newest| newest.is_some_and(|newest| newest < next - 1)) {
+                    return Ok(Opened { deliveries, found: Found::MadeAnew });
+                }
+            }
+        }
+    }
+}
+
+fn judge(first: Delivery, next: i64, last_seen: i64) -> Found {
+    match offset_of(&first) {
+        Some(offset) if offset == next - 1 && fingerprint_of(&first) == last_seen => {
+            Found::Same { tag: first.tag }
+        }
+        Some(offset) if offset >= next => Found::Later(Box::new(first)),
+        _ => Found::MadeAnew,
+    }
+}
+
+/// The offset of the newest message. `None` if the stream has none.
+async fn newest(broker: &dyn Broker, queue: &str) -> Result<Option<i64>, BrokerError> {
+    let session = broker.connect(&format!("{queue} end")).await?;
+    let opened = session.consume_stream(queue, "end", TOGETHER, StreamStart::Last).await;
+    let mut newest = None;
+    if let Ok(mut deliveries) = opened {
+        while let Ok(Some(Ok(delivery))) = timeout(QUIET, deliveries.next()).await {
+            newest = newest.max(offset_of(&delivery));
+        }
+    }
+    session.close().await;
+    Ok(newest)
+}
+
+/// About where the stream ends: the first of the messages that were written together last. `None` if it has none.
+pub(super) async fn about_the_last(
+    session: &dyn Session,
+    queue: &str,
+) -> Result<Option<Delivery>, BrokerError> {
+    let mut deliveries = session.consume_stream(queue, queue, 1, StreamStart::Last).await?;
+    let first = timeout(QUIET, deliveries.next()).await;
+    session.cancel(queue).await?;
+    let Ok(Some(first)) = first else { return Ok(None) };
+    let first = first?;
+    session.ack(first.tag, false).await?;
+    Ok(Some(first))
+}

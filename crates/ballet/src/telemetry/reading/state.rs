@@ -1,0 +1,71 @@
+//! How the readers of a process do, for readiness.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// After this long without success a reader stands still.
+const STANDS_STILL: Duration = Duration::from_secs(30);
+
+/// What a reader of a stream is called.
+pub(crate) fn name_of(reader: &str, stream: &str) -> String {
+    format!("{reader} of {stream}")
+}
+
+/// The readers that fail, and how many streams are not followed to their ends yet.
+#[derive(Debug)]
+pub(crate) struct ReaderStates {
+    /// Each with the time since when, and why.
+    failing: Mutex<BTreeMap<String, (Instant, String)>>,
+    behind: watch::Sender<usize>,
+}
+
+impl ReaderStates {
+    /// The states when so many streams are to be followed to their ends.
+    pub(crate) fn new(behind: usize) -> Self {
+        Self { failing: Mutex::default(), behind: watch::Sender::new(behind) }
+    }
+
+    /// One more stream is followed to its end.
+    pub(crate) fn is_followed(&self) {
+        self.behind.send_modify(|behind| *behind = behind.saturating_sub(1));
+    }
+
+    /// Returns once all are.
+    pub(crate) async fn all_are_followed(&self) {
+        // The sender is here, so it does not close.
+        drop(self.behind.subscribe().wait_for(|behind| *behind == 0).await);
+    }
+
+    /// A reader, or its stream, has failed. The time counts from the first failure without a success.
+    pub(crate) fn fails(&self, what: &str, why: &str) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = failing.entry(what.to_owned());
+        let (_, said) = entry.or_insert_with(|| (Instant::now(), String::new()));
+        why.clone_into(said);
+    }
+
+    /// A reader, or its stream, has gone on, or is another process's business now.
+    pub(crate) fn works(&self, what: &str) {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner).remove(what);
+    }
+
+    /// The reader that has stood still for longest, and why; or what is not followed to its end yet.
+    pub(crate) fn stands_still(&self) -> Option<String> {
+        self.fails_for_long().or_else(|| match *self.behind.borrow() {
+            0 => None,
+            behind => Some(format!("{behind} streams are not followed to their ends yet")),
+        })
+    }
+
+    fn fails_for_long(&self) -> Option<String> {
+        let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (what, (since, why)) = failing.iter().min_by_key(|(_, (since, _))| *since)?;
+        let lasts = since.elapsed();
+        (lasts > STANDS_STILL)
+            .then(|| format!("{what} stands still for {} s: {why}", lasts.as_secs()))
+    }
+}

@@ -1,0 +1,218 @@
+//! Reads one stream for as long as its lease lasts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{Broker, BrokerError, Session};
+use ballet_core::topology::TELEMETRY;
+use ballet_fault::{self as fault, FaultPoint};
+use ballet_store::database::connection::begin;
+use ballet_store::telemetry::leftovers;
+use ballet_store::telemetry::places;
+use ballet_store::telemetry::places::{Held, LEASE};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, interval};
+
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::Failure;
+use crate::declare::telemetry::AnyReader;
+use crate::engine::engine::Engine;
+use crate::engine::stopping::stopped;
+use crate::telemetry::reading::receive::Receiver;
+use crate::telemetry::reading::start::{Found, Opened, open};
+use crate::telemetry::reading::state::{ReaderStates, name_of};
+use crate::telemetry::reading::write::{Ended, Writer};
+use crate::telemetry::series;
+
+/// The place of a reader in one stream, held by this process.
+pub(super) struct Reading {
+    pub(super) engine: Arc<Engine>,
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) reader: Arc<dyn AnyReader>,
+    pub(super) states: Arc<ReaderStates>,
+    pub(super) held: Held,
+    pub(super) partition: u16,
+    pub(super) most: u16,
+}
+
+/// Why a process reads a stream no more.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Left {
+    #[error("another process reads it")]
+    Fenced,
+    #[error("{0}")]
+    Broker(#[from] BrokerError),
+    #[error("{0}")]
+    Database(Failure),
+    #[error("it is given back")]
+    Released,
+}
+
+impl Reading {
+    /// Reads until the lease, the broker or the database is lost, or until it shall give the stream back.
+    pub(super) async fn run(self, mut release: tokio::sync::watch::Receiver<bool>) -> Left {
+        let mut stopping = self.engine.stopping.clone();
+        let left = tokio::select! {
+            left = self.connected() => left,
+            () = stopped(&mut release) => Left::Released,
+            () = stopped(&mut stopping) => Left::Released,
+        };
+        let name = name_of(self.reader.name(), &self.held.stream);
+        match &left {
+            Left::Broker(_) | Left::Database(_) => self.states.fails(&name, &left.to_string()),
+            Left::Fenced | Left::Released => self.states.works(&name),
+        }
+        tracing::info!("{name} is left: {left}");
+        // A commit that is on its way may not have come through yet: nobody waits for it. Its row is locked until then.
+        let released = async {
+            let mut db = self.engine.database.upkeep.acquire().await?;
+            let Held { stream, epoch, .. } = &self.held;
+            places::release(&mut db, self.reader.name(), stream, *epoch).await
+        };
+        if let Err(failure) = answered(released).await {
+            tracing::debug!("{name} cannot be given back: {failure}");
+        }
+        left
+    }
+
+    async fn connected(&self) -> Left {
+        let queue = format!("{TELEMETRY}.{}", self.held.stream);
+        let (service, name) = (self.engine.registry.service, self.reader.name());
+        let process = self.engine.relay.process;
+        let connection = format!("{service} reads {} {name} {process}", self.held.stream);
+        let session = match self.broker.connect(&connection).await {
+            Ok(session) => session,
+            Err(error) => return Left::Broker(error),
+        };
+        let left = Box::pin(self.read(&session, &queue)).await;
+        session.close().await;
+        left
+    }
+
+    async fn read(&self, session: &Arc<dyn Session>, queue: &str) -> Left {
+        let prefetch = self.most.saturating_mul(2).max(2);
+        let opened = tokio::select! {
+            opened = open(&**session, &*self.broker, queue, &self.held, prefetch) => opened,
+            left = self.renewed() => return left,
+        };
+        let Opened { deliveries, found } = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Left::Broker(error),
+        };
+        let is_continuous = matches!(found, Found::Same { .. });
+        let first = match found {
+            Found::Begin => None,
+            Found::Later(first) => Some(*first),
+            Found::Same { tag } => {
+                if let Err(error) = session.ack(tag, false).await {
+                    return Left::Broker(error);
+                }
+                None
+            }
+            Found::MadeAnew => return self.begin_anew().await,
+        };
+        let writer = Writer {
+            engine: Arc::clone(&self.engine),
+            reader: Arc::clone(&self.reader),
+            states: Arc::clone(&self.states),
+            stream: self.held.stream.clone(),
+            epoch: self.held.epoch,
+        };
+        // It reads: what failed before is over.
+        self.states.works(&writer.name());
+        let receiver = Receiver {
+            session: Arc::clone(session),
+            deliveries,
+            codec: self.reader.codec(),
+            partition: self.partition,
+            most: usize::from(self.most),
+            next: self.held.next,
+            begins_at: self.held.begins_at,
+            is_continuous,
+            first,
+        };
+        let (batches, received) = mpsc::channel(1);
+        tokio::select! {
+            ended = receiver.run(batches) => match ended {
+                Ok(()) => Left::Released,
+                Err(error) => Left::Broker(error),
+            },
+            ended = writer.write_all(received) => match ended {
+                Ended::Fenced => Left::Fenced,
+                Ended::DatabaseLost(failure) => Left::Database(failure),
+            },
+            // Also while a batch is written: it may take longer than a lease lasts.
+            left = self.renewed() => left,
+        }
+    }
+
+    /// Renews the lease until it is lost. A renewal that fails is tried again for as long as the lease may last: the
+    /// row is locked while a batch commits.
+    async fn renewed(&self) -> Left {
+        let mut renew = interval(LEASE / 4);
+        let mut holds_since = Instant::now();
+        loop {
+            renew.tick().await;
+            let asked = Instant::now();
+            match self.renew().await {
+                Ok(true) => holds_since = asked,
+                Ok(false) => return Left::Fenced,
+                Err(failure) if holds_since.elapsed() > LEASE => return Left::Database(failure),
+                Err(failure) => {
+                    tracing::debug!("a lease of {} is not renewed: {failure}", self.held.stream);
+                }
+            }
+        }
+    }
+
+    async fn renew(&self) -> Result<bool, Failure> {
+        let Held { stream, epoch, .. } = &self.held;
+        let renewed = async {
+            let mut db = self.engine.database.upkeep.acquire().await?;
+            places::renew(&mut db, self.reader.name(), stream, *epoch).await
+        };
+        answered(renewed).await
+    }
+
+    /// Notes that the stream is another one. The next holder begins at its beginning.
+    async fn begin_anew(&self) -> Left {
+        let (name, Held { stream, epoch, next, .. }) = (self.reader.name(), &self.held);
+        let begun = async {
+            let mut db = begin(&self.engine.database.upkeep).await?;
+            if !places::begin_anew(&mut db, name, stream, *epoch).await? {
+                return Ok(false);
+            }
+            let from = next.unwrap_or_default();
+            leftovers::missed(&mut db, name, stream, from, None, "made_anew").await?;
+            fault::point(FaultPoint::BeforeTables, "telemetry");
+            db.commit().await?;
+            fault::point(FaultPoint::AfterTables, "telemetry");
+            Ok::<_, sqlx::Error>(true)
+        };
+        match answered(begun).await {
+            Ok(true) => {
+                series::missed(name).increment(1);
+                tracing::error!(
+                    next,
+                    "{name} of {stream}: the stream was made anew; what it had not read of the old one is lost, \
+                     and it begins at the new one's beginning"
+                );
+                Left::Released
+            }
+            Ok(false) => Left::Fenced,
+            Err(failure) => Left::Database(failure),
+        }
+    }
+}
+
+/// How long a process that could not read leaves the stream to others.
+pub(super) fn pause_after(left: &Left, failures: u32) -> Option<Instant> {
+    let longest = LEASE + LEASE / 2;
+    match left {
+        Left::Broker(_) | Left::Database(_) => {
+            let pause = Duration::from_millis(500) * 2_u32.saturating_pow(failures.min(6));
+            Some(Instant::now() + pause.min(longest))
+        }
+        Left::Fenced | Left::Released => None,
+    }
+}

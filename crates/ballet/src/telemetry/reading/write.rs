@@ -1,0 +1,244 @@
+//! Writes batches: the reader's rows and its place commit together, or not at all.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::Backoff;
+use ballet_store::telemetry::leftovers;
+use ballet_store::telemetry::leftovers::Aside;
+use ballet_store::telemetry::places;
+use ballet_store::telemetry::places::Advance;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::{Failure, FailureKind};
+use crate::declare::telemetry::AnyReader;
+use crate::engine::commit::commit;
+use crate::engine::engine::Engine;
+use crate::engine::transaction::Transaction;
+use crate::telemetry::reading::batch::{Batch, Seen, aside};
+use crate::telemetry::reading::state::{ReaderStates, name_of};
+use crate::telemetry::series;
+use crate::telemetry::series::READER_FAILED;
+
+/// How often a single reading is tried before it is set aside.
+const TRIES: u32 = 5;
+/// How often a batch that is in conflict with another transaction is tried as a whole.
+const CONFLICTS: u32 = 3;
+
+/// Why nothing more may be written under this lease.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// Another process has the lease.
+    Fenced,
+    /// The database was lost, and nobody knows whether a commit took effect. Its rows say so.
+    DatabaseLost(Failure),
+}
+
+/// Writes the batches of one stream under one lease.
+pub(super) struct Writer {
+    pub(super) engine: Arc<Engine>,
+    pub(super) reader: Arc<dyn AnyReader>,
+    pub(super) states: Arc<ReaderStates>,
+    pub(super) stream: String,
+    pub(super) epoch: i64,
+}
+
+/// A part of a batch, by its messages.
+struct Piece {
+    messages: Range<usize>,
+    /// The reading of the single message is not given to the reader, but set aside.
+    without: Option<Aside>,
+}
+
+impl Writer {
+    /// Writes the batches as they come.
+    pub(super) async fn write_all(&self, mut received: mpsc::Receiver<Batch>) -> Ended {
+        while let Some(batch) = received.recv().await {
+            if let Err(ended) = self.write(&batch).await {
+                return ended;
+            }
+        }
+        // The receiver says why.
+        std::future::pending().await
+    }
+
+    /// Writes a batch, in pieces if it fails as a whole.
+    async fn write(&self, batch: &Batch) -> Result<(), Ended> {
+        let mut left = vec![Piece { messages: 0..batch.seen.len(), without: None }];
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        let mut tries = 0;
+        while let Some(piece) = left.pop() {
+            let failure = match self.piece(batch, &piece).await {
+                Ok(()) => {
+                    tries = 0;
+                    backoff.reset();
+                    continue;
+                }
+                Err(Stopped::Fenced) => return Err(Ended::Fenced),
+                Err(Stopped::Failed(failure)) => failure,
+            };
+            tries += 1;
+            let why = failure.to_string();
+            self.states.fails(&self.name(), &why);
+            if failure.kind() == FailureKind::ConnectionLost {
+                return Err(Ended::DatabaseLost(failure));
+            }
+            let many = piece.messages.len() > 1;
+            let is_conflict = failure.kind() == FailureKind::Conflict;
+            if many && !(is_conflict && tries < CONFLICTS) {
+                tracing::debug!("a batch of {} failed; in halves: {why}", self.name());
+                let Range { start, end } = piece.messages;
+                let middle = start + (end - start) / 2;
+                left.push(Piece { messages: middle..end, without: None });
+                left.push(Piece { messages: start..middle, without: None });
+                tries = 0;
+                continue;
+            }
+            // A lock that is not free says nothing about the reading.
+            let is_hopeless =
+                failure.kind() == FailureKind::Permanent || tries >= TRIES && !is_conflict;
+            if !many && is_hopeless && piece.without.is_none() {
+                left.push(without_reading(batch, piece.messages, &why));
+                tries = 0;
+                continue;
+            }
+            tracing::warn!("{} cannot go on; trying again: {why}", self.name());
+            self.note(&why).await;
+            sleep(backoff.wait()).await;
+            left.push(piece);
+        }
+        Ok(())
+    }
+
+    /// The reader and its stream, as people read it.
+    pub(super) fn name(&self) -> String {
+        name_of(self.reader.name(), &self.stream)
+    }
+
+    async fn note(&self, why: &str) {
+        let noted = async {
+            let mut db = self.engine.database.upkeep.acquire().await?;
+            places::failed(&mut db, self.reader.name(), &self.stream, self.epoch, why).await
+        };
+        if let Err(failure) = answered(noted).await {
+            tracing::debug!("why a reader fails cannot be noted: {failure}");
+        }
+    }
+
+    async fn piece(&self, batch: &Batch, piece: &Piece) -> Result<(), Stopped> {
+        let Some(part) = Part::of(batch, piece) else { return Ok(()) };
+        let (engine, reader) = (&self.engine, &self.reader);
+        let name = reader.name();
+        let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
+        transaction.enter(None, None, None);
+        if !part.readings.is_empty() {
+            let read = reader.read(transaction.tx(), &batch.readings, part.readings.clone());
+            engine.handlers.run(name, read).await?;
+            transaction.check_open()?;
+        }
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let missed = part.missed.iter().map(|(from, to)| to - from).sum();
+        let db = transaction.db();
+        for (from, to) in &part.missed {
+            let noted = leftovers::missed(db, name, &self.stream, *from, Some(*to), "retention");
+            answered(noted).await?;
+        }
+        if !part.aside.is_empty() {
+            answered(leftovers::set_aside(db, name, &self.stream, &part.aside)).await?;
+        }
+        // Last, because it locks the row that another process needs to take over.
+        let to = Advance {
+            reader: name,
+            stream: &self.stream,
+            epoch: self.epoch,
+            next: part.last.offset + 1,
+            last_seen: part.last.fingerprint,
+            published_at: part.last.published_at,
+            read: count(part.readings.len()),
+            aside: count(part.aside.len()),
+            missed,
+        };
+        if !answered(places::advance(db, &to)).await? {
+            return Err(Stopped::Fenced);
+        }
+        commit(transaction, &[]).await?;
+        self.told(&part);
+        Ok(())
+    }
+
+    /// What has committed is told.
+    fn told(&self, part: &Part) {
+        let name = self.reader.name();
+        self.states.works(&self.name());
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        series::read(name).increment(number(part.readings.len()));
+        for aside in &part.aside {
+            let Aside { offset, reason, detail, .. } = aside;
+            series::aside(name, reason).increment(1);
+            tracing::warn!(
+                offset,
+                reason,
+                "{} set a message aside and went on: {detail}",
+                self.name()
+            );
+        }
+        for (from, to) in &part.missed {
+            let missed = to - from;
+            series::missed(name).increment(u64::try_from(missed).unwrap_or_default());
+            tracing::error!(
+                from,
+                to,
+                "{} has missed at most {missed} messages: the stream no longer keeps them",
+                self.name()
+            );
+        }
+    }
+}
+
+/// Why a piece was not written.
+enum Stopped {
+    Fenced,
+    Failed(Failure),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// The part of a batch that a piece is.
+struct Part {
+    readings: Range<usize>,
+    last: Seen,
+    aside: Vec<Aside>,
+    missed: Vec<(i64, i64)>,
+}
+
+impl Part {
+    fn of(batch: &Batch, piece: &Piece) -> Option<Self> {
+        let Range { start, end } = piece.messages;
+        let last = *batch.seen.get(end.checked_sub(1)?)?;
+        let first = batch.seen.get(start)?.offset;
+        let before = |at: usize| at.checked_sub(1).and_then(|at| batch.seen.get(at));
+        let from = before(start).map_or(0, |seen| seen.readings);
+        let to = if piece.without.is_some() { from } else { last.readings };
+        let in_piece = |aside: &&Aside| (first..=last.offset).contains(&aside.offset);
+        let mut aside: Vec<Aside> = batch.aside.iter().filter(in_piece).cloned().collect();
+        aside.extend(piece.without.clone());
+        let missed = if start == 0 { batch.missed.clone() } else { Vec::new() };
+        Some(Self { readings: from..to, last, aside, missed })
+    }
+}
+
+/// The piece of one message whose reading goes aside.
+fn without_reading(batch: &Batch, messages: Range<usize>, why: &str) -> Piece {
+    let seen = batch.seen.get(messages.start);
+    let body = seen.and_then(|seen| batch.bodies.get(seen.readings.checked_sub(1)?));
+    let offset = seen.map_or(0, |seen| seen.offset);
+    let without = aside(offset, READER_FAILED, why, body.cloned().unwrap_or_default());
+    Piece { messages, without: Some(without) }
+}

@@ -1,0 +1,62 @@
+//! The series of telemetry, each with its labels: all of them are there from the start.
+
+use ballet_amqp::metric::Counter;
+use ballet_core::Part;
+
+/// How a measurement was published.
+pub(crate) const CONFIRMED: &str = "confirmed";
+pub(crate) const UNCONFIRMED: &str = "unconfirmed";
+pub(crate) const REFUSED: &str = "refused";
+
+/// Why a message was set aside.
+pub(crate) const UNKNOWN_TYPE: &str = "unknown_type";
+pub(crate) const BODY_TOO_BIG: &str = "body_too_big";
+pub(crate) const BODY_DOES_NOT_MATCH: &str = "body_does_not_match";
+pub(crate) const READER_FAILED: &str = "reader_failed";
+
+/// Registers the series of what this service publishes and reads.
+pub(crate) fn begin(part: &Part) {
+    for telemetry in &part.telemetry {
+        for outcome in [CONFIRMED, UNCONFIRMED, REFUSED] {
+            drop(published(telemetry.name(), outcome));
+        }
+    }
+    for reader in &part.readers {
+        drop(read(reader.name));
+        for reason in [UNKNOWN_TYPE, BODY_TOO_BIG, BODY_DOES_NOT_MATCH] {
+            drop(aside(reader.name, reason));
+        }
+        // What is followed has no place in the database, so it misses nothing and has no lag.
+        if reader.in_memory {
+            continue;
+        }
+        drop(missed(reader.name));
+        drop(aside(reader.name, READER_FAILED));
+        for partition in 0..reader.reads.partition_count() {
+            lag(reader.name, reader.reads.routing_key(partition), (0.0, 0.0));
+        }
+    }
+}
+
+pub(crate) fn published(telemetry: &'static str, outcome: &'static str) -> Counter {
+    ballet_amqp::counter!("ballet_telemetry_published_total", "type" => telemetry, "outcome" => outcome)
+}
+
+pub(crate) fn read(reader: &'static str) -> Counter {
+    ballet_amqp::counter!("ballet_telemetry_read_total", "reader" => reader)
+}
+
+pub(crate) fn missed(reader: &'static str) -> Counter {
+    ballet_amqp::counter!("ballet_telemetry_missed_total", "reader" => reader)
+}
+
+pub(crate) fn aside(reader: &'static str, reason: &'static str) -> Counter {
+    ballet_amqp::counter!("ballet_telemetry_aside_total", "reader" => reader, "reason" => reason)
+}
+
+/// Sets how far a reader is behind the end of a stream: messages and seconds.
+pub(crate) fn lag(reader: &'static str, stream: String, (messages, seconds): (f64, f64)) {
+    let labels = [("reader", reader.to_owned()), ("stream", stream)];
+    ballet_amqp::gauge!("ballet_telemetry_lag_messages", &labels).set(messages);
+    ballet_amqp::gauge!("ballet_telemetry_lag_seconds", &labels).set(seconds);
+}

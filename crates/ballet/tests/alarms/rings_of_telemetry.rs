@@ -1,0 +1,53 @@
+//! Alarms about readers of telemetry.
+
+use ballet::core::topology::TELEMETRY;
+use ballet::{Clock, Telemetry};
+use serde_json::json;
+
+use crate::meter::{Beat, PARTITIONS, made_anew};
+use crate::watched::Watched;
+
+const BEHIND: &str = "BalletTelemetryBehind";
+const MISSED: &str = "BalletTelemetryMissed";
+
+/// Publishes a beat that is as old as this.
+async fn beat(meter: &Watched, partition: u16, number: i64, age_seconds: i64) {
+    let at = Clock::system().now().as_second() - age_seconds;
+    let properties = json!({ "type": Beat::TYPE.name(), "timestamp": at, "delivery_mode": 2 });
+    let body = json!({ "device": "bell", "number": number }).to_string();
+    let key = Beat::TYPE.routing_key(partition);
+    let published = meter.world.env.management().publish(TELEMETRY, &key, &properties, body).await;
+    assert!(published.expect("published"), "no stream takes {key}");
+}
+
+#[tokio::test]
+async fn a_reader_that_is_minutes_behind_rings_until_it_has_read_all() {
+    let meter = Watched::new("telemetry_behind", "meter").await;
+    meter.until_only(&[]).await;
+    // Each takes seconds: it is too slow for what comes.
+    for _ in 0..20 {
+        beat(&meter, 0, 700, 600).await;
+    }
+    meter.until_only(&[BEHIND]).await;
+    // Another process takes over, and reads all.
+    let all_read = "update ballet.telemetry_reader set epoch = epoch + 1, holder = -1, \
+                    held_until = ballet.now() + interval '1 hour', next_offset = end_offset";
+    meter.world.execute("meter", all_read).await;
+    meter.until_only(&[]).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_was_made_anew_rings() {
+    let meter = Watched::new("telemetry_missed", "meter").await;
+    for number in 100..110 {
+        beat(&meter, 0, number, 0).await;
+    }
+    meter.world.until("meter", "select count(*) from beat", 10).await;
+    meter.until_only(&[]).await;
+    for partition in 0..PARTITIONS {
+        made_anew(&meter.world, partition, json!({})).await;
+    }
+    beat(&meter, 0, 200, 0).await;
+    meter.world.until("meter", "select count(*) from beat", 11).await;
+    meter.until_only(&[MISSED]).await;
+}

@@ -1,0 +1,214 @@
+//! A system in the middle of an upgrade, with customers: its services as processes that are killed, or in this process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ballet::core::topology::EVENTS;
+use ballet::{Clock, Event, Running, Service, Settings};
+use ballet_ops::sagas;
+use ballet_stage::{OwnProcess, Servers, wait_until};
+use jiff::SignedDuration;
+use serde_json::json;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::trip::{Rental, TripWanted, Trouble, hotel};
+use crate::two_versions::{released, system};
+use crate::world::{LONG, World};
+
+/// How many trips are wanted while two releases of a service work side by side.
+pub(crate) const TRIPS: usize = 15;
+/// The agency's pause between two of them.
+const PAUSE: Duration = Duration::from_millis(20);
+
+// What a process of its own finds in its environment.
+const SERVICE: &str = "UPGRADE_SERVICE";
+const RELEASE: &str = "UPGRADE_RELEASE";
+const AMQP: &str = "UPGRADE_AMQP_URL";
+const DATABASE: &str = "UPGRADE_DATABASE_URL";
+const BOOK: &str = "UPGRADE_RENTALS_BOOK";
+
+/// How a process is to end.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    /// By SIGKILL, in the middle of what it does: it is a process of its own.
+    Killed,
+    Stopped,
+}
+
+enum Process {
+    Own(OwnProcess),
+    Here(Running),
+}
+
+impl Process {
+    async fn end(self) {
+        match self {
+            Self::Own(mut process) => process.kill().await.expect("killed"),
+            Self::Here(running) => running.stop().await,
+        }
+    }
+}
+
+/// The system in the middle of an upgrade: each service by the release that it runs.
+pub(crate) struct Upgrade {
+    pub(crate) world: World,
+    pub(crate) rental: Rental,
+    processes: Vec<(String, OwnProcess)>,
+}
+
+impl Upgrade {
+    /// Everybody runs the release before, which knows one version. The broker has what the next one needs.
+    pub(crate) async fn begin(name: &str, end: End) -> Self {
+        let servers = Servers::shared().await.expect("servers");
+        // What only the release before has stays, as the topology of a roll-out does.
+        let mut parts = system(1).parts;
+        parts[1].publishes.extend(hotel(Trouble::default()).part().publishes);
+        let world = World::asleep(servers, name, parts).await;
+        let rental = Rental::with_book(world.env.admin_database_url("cars")).await;
+        let mut upgrade = Self { world, rental, processes: Vec::new() };
+        for service in ["desk", "hotel", "cars"] {
+            upgrade.start(service, 0, end).await;
+        }
+        upgrade
+    }
+
+    /// Starts one more process.
+    pub(crate) async fn start(&mut self, service: &str, release: u32, end: End) {
+        if let End::Stopped = end {
+            return self.world.start(released(service, release, &self.rental)).await;
+        }
+        let env = &self.world.env;
+        let process = OwnProcess::start("upgrade::process", |command| {
+            command.env(SERVICE, service).env(RELEASE, release.to_string());
+            command.env(AMQP, env.amqp_url(service)).env(DATABASE, env.database_url(service));
+            command.env(BOOK, env.admin_database_url("cars"));
+        });
+        let mut process = process.expect("a process");
+        process.serving().await.expect("it serves");
+        self.processes.push((service.to_owned(), process));
+    }
+
+    /// Replaces the process of a service, which works beside the new one for some trips, and then ends as it is to.
+    pub(crate) async fn replace(&mut self, service: &str, release: u32, agency: &Agency, end: End) {
+        let oldest = self.taken(service);
+        self.start(service, release, end).await;
+        agency.more().await;
+        oldest.end().await;
+    }
+
+    /// Ends the process of a service that has one.
+    pub(crate) async fn end(&mut self, service: &str) {
+        self.taken(service).end().await;
+    }
+
+    fn taken(&mut self, service: &str) -> Process {
+        if let Some(at) = self.processes.iter().position(|(name, _)| name == service) {
+            return Process::Own(self.processes.remove(at).1);
+        }
+        let at = self.world.services.iter().position(|one| one.service() == service);
+        Process::Here(self.world.services.remove(at.expect("it runs")))
+    }
+
+    /// The open sagas, by the version under which they run.
+    async fn open(&self) -> Vec<Vec<(&'static str, u32)>> {
+        let options = |service: &str| -> PgConnectOptions {
+            self.world.env.database_url(service).parse().expect("a database")
+        };
+        let databases: Vec<(String, PgConnectOptions)> = ["desk", "hotel", "cars", "border"]
+            .map(|name| (name.to_owned(), options(name)))
+            .to_vec();
+        let open = sagas::open(&system(1), &databases, SignedDuration::ZERO).await;
+        open.sagas.into_iter().map(|saga| saga.versions).collect()
+    }
+
+    /// Waits until no saga of this version is open, as whoever takes it out of the code does.
+    pub(crate) async fn until_ended(&self, version: u32) {
+        let ended = wait_until("sagas to end", LONG, || async {
+            let open = self.open().await;
+            let of_version = |saga: &&Vec<_>| saga.is_empty() || saga.contains(&("trip", version));
+            match open.iter().filter(of_version).count() {
+                0 => Ok(Some(())),
+                open => Err(format!("{open} are open")),
+            }
+        });
+        ended.await.expect("they end");
+    }
+
+    pub(crate) async fn rows(&self, service: &str, sql: &'static str) -> Vec<(Uuid, String)> {
+        let url = self.world.env.database_url(service);
+        let mut db = PgConnection::connect(url).await.expect("a connection");
+        sqlx::query_as(sql).fetch_all(&mut db).await.expect("rows")
+    }
+
+    /// The sagas in whose ledger a service has a step that is done.
+    pub(crate) async fn did(&self, service: &str, step: &str) -> BTreeSet<Uuid> {
+        let sql = "select saga_id, step from ballet.ledger where entry = 'done'";
+        let rows = self.rows(service, sql).await;
+        rows.into_iter().filter(|(_, name)| name == step).map(|(saga, _)| saga).collect()
+    }
+}
+
+/// Somebody outside who wants trips all the time, and knows nothing of versions.
+pub(crate) struct Agency {
+    wanted: Arc<std::sync::Mutex<BTreeMap<Uuid, &'static str>>>,
+    closed: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Agency {
+    pub(crate) fn open(world: &World) -> Self {
+        let (wanted, closed): (Arc<std::sync::Mutex<BTreeMap<_, _>>>, _) =
+            (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let (all, is_closed) = (Arc::clone(&wanted), Arc::clone(&closed));
+        let (management, clock) = (world.env.management().clone(), Clock::system());
+        let task = tokio::spawn(async move {
+            for city in ["Rome", "Nowhere", "Full", "Rome", "Carless"].into_iter().cycle() {
+                if is_closed.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (saga, name) = (clock.new_id(clock.now()), TripWanted::TYPE.name());
+                let properties = json!({ "message_id": clock.new_id(clock.now()), "type": name,
+                    "correlation_id": saga, "app_id": "agency", "content_type": "application/json",
+                    "delivery_mode": 2 });
+                let body = json!({ "city": city }).to_string();
+                let published = management.publish(EVENTS, name, &properties, body).await;
+                assert!(published.expect("published"), "somebody takes it");
+                all.lock().expect("not poisoned").insert(saga, city);
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+        Self { wanted, closed, task }
+    }
+
+    /// Waits until some more are wanted.
+    pub(crate) async fn more(&self) {
+        let count = || self.wanted.lock().expect("not poisoned").len();
+        let enough = count() + TRIPS;
+        let reached = wait_until("wanted trips", LONG, || async {
+            if count() >= enough { Ok(Some(())) } else { Err(format!("{} of {enough}", count())) }
+        });
+        reached.await.expect("trips");
+    }
+
+    pub(crate) async fn close(self) -> BTreeMap<Uuid, &'static str> {
+        self.closed.store(true, Ordering::SeqCst);
+        self.task.await.expect("no panic");
+        self.wanted.lock().expect("not poisoned").clone()
+    }
+}
+
+/// No test: what a process of an upgrade runs. Without a service to be it does nothing.
+#[test]
+fn process() {
+    let Ok(service) = std::env::var(SERVICE) else { return };
+    let setting = |name| std::env::var(name).expect("a setting");
+    let release = setting(RELEASE).parse().expect("a number");
+    let rental = Rental { book: Some(setting(BOOK)), ..Rental::default() };
+    let part = released(&service, release, &rental);
+    let service = || Service::new(part.participant).migrations(part.tables);
+    OwnProcess::serve(service, Settings::new(setting(AMQP), setting(DATABASE)));
+}

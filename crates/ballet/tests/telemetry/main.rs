@@ -1,0 +1,11 @@
+//! Telemetry on a real broker and real databases: each measurement counts once, whatever dies; replicas share the
+//! streams; what is missed or cannot be read is told.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+mod following;
+mod leases;
+mod meter;
+mod places;
+mod processes;
+mod reading;

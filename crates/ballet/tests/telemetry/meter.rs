@@ -1,0 +1,208 @@
+//! A service that publishes and reads the beats of devices.
+
+use std::sync::Arc;
+
+use ballet::core::topology::telemetry_stream;
+use ballet::{
+    Failure, Migration, Participant, Reading, Running, Service, Settings, Telemetry,
+    TelemetryPublisher, TelemetryReader, TelemetryType, Tx,
+};
+use ballet_stage::Servers;
+use ballet_testkit::TestSystem;
+use futures_util::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::{Notify, Semaphore};
+
+pub(crate) const PARTITIONS: u16 = 2;
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Beat {
+    pub(crate) device: String,
+    pub(crate) number: i64,
+}
+
+impl Telemetry for Beat {
+    const TYPE: TelemetryType = TelemetryType::new("meter.beat.v1").partitions(PARTITIONS);
+
+    fn key(&self) -> impl AsRef<[u8]> {
+        &self.device
+    }
+}
+
+/// Writes a row for each beat. It cannot read the number 13, and takes longer than a lease for 700.
+#[derive(Default)]
+pub(crate) struct Beats {
+    pub(crate) stops: Option<Stops>,
+}
+
+/// Where a reader stops for good, in the midst of a batch: as a process does that is killed.
+#[derive(Clone)]
+pub(crate) struct Stops {
+    left: Arc<Semaphore>,
+    stopped: Arc<Notify>,
+}
+
+impl Stops {
+    /// After this many batches, with the rows of the next one written and not committed.
+    pub(crate) fn after(batches: usize) -> Self {
+        Self { left: Arc::new(Semaphore::new(batches)), stopped: Arc::new(Notify::new()) }
+    }
+
+    pub(crate) async fn stopped(&self) {
+        self.stopped.notified().await;
+    }
+
+    async fn pass(&self) {
+        match self.left.try_acquire() {
+            Ok(permit) => permit.forget(),
+            Err(_) => {
+                self.stopped.notify_one();
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+impl TelemetryReader for Beats {
+    const NAME: &'static str = "beats";
+    type Reads = Beat;
+
+    async fn read(&self, tx: &mut Tx<'_>, batch: &[Reading<Beat>]) -> Result<(), Failure> {
+        if batch.iter().any(|one| one.value.number == 13) {
+            return Err(Failure::permanent("13 brings bad luck"));
+        }
+        if batch.iter().any(|one| one.value.number == 700) {
+            sqlx::query("select pg_sleep(13)").execute(tx.db()).await?;
+        }
+        let devices: Vec<&str> = batch.iter().map(|one| &*one.value.device).collect();
+        let numbers: Vec<i64> = batch.iter().map(|one| one.value.number).collect();
+        sqlx::query(
+            "insert into beat (device, number) select * from unnest($1::text[], $2::bigint[])",
+        )
+        .bind(devices)
+        .bind(numbers)
+        .execute(tx.db())
+        .await?;
+        if let Some(stops) = &self.stops {
+            stops.pass().await;
+        }
+        Ok(())
+    }
+
+    async fn reset(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+        sqlx::query("delete from beat").execute(tx.db()).await?;
+        Ok(())
+    }
+}
+
+pub(crate) const METER_TABLES: &[Migration] = &[Migration {
+    name: "0001_beat",
+    sql: "create table beat (place bigserial, device text not null, number bigint not null)",
+}];
+
+pub(crate) fn participant() -> Participant {
+    reading(Beats::default())
+}
+
+fn reading(beats: Beats) -> Participant {
+    Participant::new("meter").publishes_telemetry::<Beat>().reads_telemetry(beats)
+}
+
+/// A system with the queues and the database of the meter. Nobody runs.
+pub(crate) async fn asleep(test: &str) -> TestSystem {
+    let servers = Servers::shared().await.expect("servers");
+    TestSystem::asleep_on(servers, test, vec![participant().part()]).await
+}
+
+/// Starts a replica that reads up to this many beats in one transaction.
+pub(crate) async fn started(system: &TestSystem, most: u16) -> Running {
+    running(system, Beats::default(), most).await
+}
+
+/// As [`started`], with a reader that stops.
+pub(crate) async fn started_to_stop(system: &TestSystem, most: u16, stops: &Stops) -> Running {
+    running(system, Beats { stops: Some(stops.clone()) }, most).await
+}
+
+async fn running(system: &TestSystem, beats: Beats, most: u16) -> Running {
+    let mut settings = settings(system);
+    settings.telemetry_batch = most;
+    service(beats).start(settings).await.expect("it starts")
+}
+
+/// A replica that publishes and reads nothing.
+pub(crate) async fn publisher(system: &TestSystem) -> Running {
+    let publishes = Participant::new("meter").publishes_telemetry::<Beat>();
+    Service::new(publishes)
+        .migrations(METER_TABLES)
+        .start(settings(system))
+        .await
+        .expect("it starts")
+}
+
+pub(crate) fn settings(system: &TestSystem) -> Settings {
+    Settings::new(system.env.amqp_url("meter"), system.env.database_url("meter"))
+}
+
+pub(crate) fn service(beats: Beats) -> Service {
+    Service::new(reading(beats)).migrations(METER_TABLES)
+}
+
+/// Publishes beats of some devices, in order for each.
+pub(crate) async fn published(running: &Running, devices: usize, numbers: std::ops::Range<i64>) {
+    let beats: TelemetryPublisher<Beat> = running.handle().telemetry();
+    let beats = Arc::new(beats);
+    let one = |device: usize| {
+        let (beats, numbers) = (Arc::clone(&beats), numbers.clone());
+        async move {
+            for number in numbers {
+                let beat = Beat { device: format!("d{device}"), number };
+                sent(&beats, &beat).await;
+            }
+            Ok::<_, ()>(())
+        }
+    };
+    try_join_all((0..devices).map(one)).await.expect("sent");
+}
+
+/// Sends as a client does: again, until it is confirmed that nothing was sent or that it was recorded.
+async fn sent(beats: &TelemetryPublisher<Beat>, beat: &Beat) {
+    for _ in 0..600 {
+        match beats.send(beat).await {
+            Ok(()) => return,
+            Err(ballet::TelemetryError::Away) => {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    panic!("the broker stays away");
+}
+
+pub(crate) fn stream(partition: u16) -> String {
+    telemetry_stream(Beat::TYPE, partition)
+}
+
+/// Makes a stream anew, with these arguments.
+pub(crate) async fn made_anew(
+    system: &TestSystem,
+    partition: u16,
+    mut arguments: serde_json::Value,
+) {
+    let (name, vhost) = (stream(partition), system.env.vhost().to_owned());
+    let management = system.env.management();
+    management.delete_queue(&name).await.expect("deleted");
+    arguments["x-queue-type"] = json!("stream");
+    let put = |path: Vec<String>, body: serde_json::Value| async move {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        management.call(reqwest::Method::PUT, &path, Some(&body)).await
+    };
+    let queue = vec!["queues".to_owned(), vhost.clone(), name.clone()];
+    put(queue, json!({"durable": true, "arguments": arguments})).await.expect("declared");
+    let path = ["bindings", &vhost, "e", "telemetry", "q", &name];
+    let key = Beat::TYPE.routing_key(partition);
+    let body = json!({"routing_key": key, "arguments": {}});
+    management.call(reqwest::Method::POST, &path, Some(&body)).await.expect("bound");
+}

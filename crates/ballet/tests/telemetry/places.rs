@@ -1,0 +1,89 @@
+//! A reader that was away says what it missed, and one that is rewound makes the same rows again.
+
+use ballet_store::telemetry::listed::{RewindTo, rewind};
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+
+use crate::meter::{asleep, made_anew, published, started};
+
+const ALL: &str = "select count(*) from beat";
+const READS: &str = "select count(*) from ballet.telemetry_reader where held_until > ballet.now()";
+
+#[tokio::test]
+async fn what_the_stream_no_longer_keeps_is_told_and_the_reader_goes_on() {
+    let system = asleep("telemetry_missed").await;
+    // Each stream keeps a few kilobytes.
+    let policy = json!({"pattern": "^telemetry", "apply-to": "queues", "priority": 9,
+        "definition": {"max-length-bytes": 20_000}});
+    let path = ["policies", system.env.vhost(), "short"];
+    system.env.management().call(reqwest::Method::PUT, &path, Some(&policy)).await.unwrap();
+    for partition in [0, 1] {
+        made_anew(&system, partition, json!({"x-stream-max-segment-size-bytes": 5_000})).await;
+    }
+    let running = started(&system, 100).await;
+    published(&running, 10, 100..110).await;
+    system.until("meter", ALL, 100).await;
+    // It is away: somebody else holds its streams, and reads nothing.
+    let away = "update ballet.telemetry_reader set epoch = epoch + 1, holder = -1, \
+                held_until = ballet.now() + interval '1 hour'";
+    system.execute("meter", away).await;
+    published(&running, 50, 110..160).await;
+    system.execute("meter", "update ballet.telemetry_reader set held_until = null").await;
+    // The newest are there.
+    system.until("meter", "select count(*) from beat where number = 159", 50).await;
+    let missed = "select count(*) from ballet.telemetry_missed \
+                  where reason = 'retention' and to_offset > from_offset";
+    assert!(system.value::<i64>("meter", missed).await > 0);
+    let lost: i64 = system
+        .value("meter", "select sum(to_offset - from_offset)::bigint from ballet.telemetry_missed")
+        .await;
+    let read: i64 = system.value("meter", ALL).await;
+    // Some of the offsets were the broker's own.
+    assert!(read < 2600 && read + lost >= 2600, "{read} read, {lost} missed");
+    running.stop().await;
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_was_made_anew_is_noticed_and_read_from_its_beginning() {
+    let system = asleep("telemetry_anew").await;
+    let running = started(&system, 100).await;
+    published(&running, 10, 100..120).await;
+    system.until("meter", ALL, 200).await;
+    running.stop().await;
+    for partition in [0, 1] {
+        made_anew(&system, partition, json!({})).await;
+    }
+    let running = started(&system, 100).await;
+    // Fewer than before, so that their offsets were read already.
+    published(&running, 10, 200..205).await;
+    system.until("meter", ALL, 250).await;
+    let told = "select count(*) from ballet.telemetry_missed where reason = 'made_anew'";
+    assert_eq!(system.value::<i64>("meter", told).await, 2);
+    running.stop().await;
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_reader_that_is_rewound_makes_the_same_rows_again() {
+    let system = asleep("telemetry_rewind").await;
+    let running = started(&system, 100).await;
+    published(&running, 10, 100..150).await;
+    system.until("meter", ALL, 500).await;
+    let mut db = PgConnection::connect(system.env.database_url("meter")).await.unwrap();
+    let rewound = rewind(&mut db, "beats", None, RewindTo::First).await.unwrap();
+    assert_eq!(rewound, 2);
+    // The rows are written anew: each has a new place.
+    let again = "select count(*) from beat where place > 500";
+    system.until("meter", again, 500).await;
+    assert_eq!(system.value::<i64>("meter", ALL).await, 500);
+    system.until("meter", READS, 2).await;
+
+    // From an offset on, what comes again is the reader's business: this one writes rows twice.
+    rewind(&mut db, "beats", Some("meter.beat.v1.0"), RewindTo::Offset(0)).await.unwrap();
+    let of_one = "select read_count from ballet.telemetry_reader where stream = 'meter.beat.v1.0'";
+    let before: i64 = system.value("meter", of_one).await;
+    system.until("meter", of_one, before / 2 * 3).await;
+    running.stop().await;
+    system.close(0).await;
+}

@@ -1,0 +1,127 @@
+//! Beats are read once each, in order, in batches that fit the load; what cannot be read goes aside.
+
+use ballet::core::topology::TELEMETRY;
+use ballet::{Telemetry, TelemetryError};
+use ballet_amqp::{BasicProperties, Broker, Publish, Publisher, PublisherSettings, RabbitMq};
+use sqlx::{Connection, Executor, PgConnection};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::meter::{Beat, Stops, asleep, published, started, started_to_stop, stream};
+
+const ALL: &str = "select count(*) from beat";
+
+#[tokio::test]
+async fn beats_are_read_in_the_order_of_their_device() {
+    let system = asleep("telemetry_order").await;
+    let running = started(&system, 1000).await;
+    published(&running, 20, 100..150).await;
+    system.until("meter", ALL, 1000).await;
+    // The place of each is behind that of the one before.
+    let disorder = "select count(*) from (select number, lag(number) over \
+                    (partition by device order by place) as before from beat) as x \
+                    where number <> coalesce(before + 1, 100)";
+    assert_eq!(system.value::<i64>("meter", disorder).await, 0);
+    let streams = "select count(*) from ballet.telemetry_reader where read_count > 0";
+    assert_eq!(system.value::<i64>("meter", streams).await, 2, "both partitions have beats");
+    running.stop().await;
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_set_aside_and_the_reader_goes_on() {
+    let system = asleep("telemetry_aside").await;
+    let running = started(&system, 1000).await;
+    let broker: Arc<dyn Broker> = Arc::new(RabbitMq::new(system.env.ops_amqp_url()).unwrap());
+    let publisher = Publisher::start(broker, PublisherSettings::new("test", "1"), Arc::new(|_| {}));
+    let raw = |body: &'static str| Publish {
+        exchange: TELEMETRY.to_owned(),
+        routing_key: Beat::TYPE.routing_key(0),
+        mandatory: true,
+        properties: BasicProperties::default(),
+        body: body.into(),
+    };
+    for body in [r#"{"device":"a","number":1}"#, "{", r#"{"device":7}"#, r#"["a",2]"#] {
+        publisher.publish_now(raw(body), Duration::from_secs(20)).await.unwrap();
+    }
+    // The reader fails with one of these.
+    published(&running, 1, 10..20).await;
+    publisher
+        .publish_now(raw(r#"{"device":"b","number":2}"#), Duration::from_secs(20))
+        .await
+        .unwrap();
+    system.until("meter", ALL, 11).await;
+    let told = "select string_agg(reason || ' ' || count, ', ' order by reason) from \
+                (select reason, count(*) from ballet.telemetry_aside group by reason) as x";
+    let told: String = system.value("meter", told).await;
+    assert_eq!(told, "body_does_not_match 3, reader_failed 1");
+    let counted = "select sum(aside_count)::bigint from ballet.telemetry_reader";
+    assert_eq!(system.value::<i64>("meter", counted).await, 4);
+    publisher.stop(Duration::from_secs(1)).await;
+    running.stop().await;
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_crash_at_any_moment_of_a_backlog_counts_nothing_twice_and_nothing_never() {
+    let system = asleep("telemetry_crash").await;
+    // Nothing is read while they are published.
+    let running = started_to_stop(&system, 20, &Stops::after(0)).await;
+    published(&running, 50, 100..140).await;
+    drop(running);
+    let mut crashes = 0;
+    loop {
+        let stops = Stops::after(20);
+        let running = started_to_stop(&system, 20, &stops).await;
+        // A process that is gone keeps its lease for a while. A test does not wait for it.
+        system.execute("meter", "update ballet.telemetry_reader set held_until = null").await;
+        let is_killed = tokio::select! {
+            () = stops.stopped() => true,
+            () = system.until("meter", ALL, 2000) => false,
+        };
+        drop(running);
+        if !is_killed {
+            break;
+        }
+        crashes += 1;
+    }
+    assert!(crashes > 1, "it was never killed");
+    let distinct = "select count(distinct (device, number)) from beat";
+    assert_eq!(system.value::<i64>("meter", distinct).await, 2000);
+    assert_eq!(system.value::<i64>("meter", ALL).await, 2000);
+}
+
+#[tokio::test]
+async fn a_publisher_says_when_the_broker_does_not_take_it() {
+    let system = asleep("telemetry_refused").await;
+    let running = started(&system, 1000).await;
+    published(&running, 1, 1..2).await;
+    for partition in [0, 1] {
+        system.env.management().delete_queue(&stream(partition)).await.unwrap();
+    }
+    let beat = Beat { device: "a".to_owned(), number: 2 };
+    let refused = running.handle().telemetry::<Beat>().send(&beat).await;
+    assert!(matches!(refused, Err(TelemetryError::Unconfirmed(_))), "{refused:?}");
+    drop(running);
+}
+
+#[tokio::test]
+async fn a_table_that_is_locked_holds_the_reader_up_and_sets_nothing_aside() {
+    let system = asleep("telemetry_locked").await;
+    let running = started(&system, 1000).await;
+    published(&running, 1, 100..101).await;
+    system.until("meter", ALL, 1).await;
+    let mut holder = PgConnection::connect(system.env.database_url("meter")).await.unwrap();
+    holder.execute("begin; lock table beat in access exclusive mode").await.unwrap();
+    published(&running, 1, 101..103).await;
+    // More than five attempts, each of which waits for three seconds.
+    let since: String = system.value("meter", "select ballet.now()::text").await;
+    let long = format!("select ballet.now() > timestamptz '{since}' + interval '35 seconds'");
+    system.until("meter", &long, true).await;
+    holder.execute("rollback").await.unwrap();
+    system.until("meter", ALL, 3).await;
+    let aside = "select count(*) from ballet.telemetry_aside";
+    assert_eq!(system.value::<i64>("meter", aside).await, 0);
+    running.stop().await;
+    system.close(0).await;
+}

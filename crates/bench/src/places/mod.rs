@@ -1,0 +1,5 @@
+//! The search of the nearest among a million drivers, while their positions come through the broker.
+
+pub mod figures;
+pub mod measure;
+mod town;

@@ -1,0 +1,86 @@
+//! How fast telemetry was read, as text.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::report::outcome::quantile;
+
+/// A reader is to read a backlog as fast as this part of a bare loop, and to be done with a flood within seconds.
+const LEAST: f64 = 0.9;
+const RATE: f64 = 0.99;
+
+/// The rounds of a backlog, and the flood.
+#[derive(Debug, Serialize)]
+pub struct Telemetries {
+    /// The messages of the backlog.
+    pub backlog: u32,
+    /// Messages per second of the reader and of the bare loop, by round.
+    pub reader: Vec<f64>,
+    /// See `reader`.
+    pub bare: Vec<f64>,
+    /// What was sent while two services read it.
+    pub flood: Flood,
+    /// The machine's load average of a minute, before and after.
+    pub load: (f64, f64),
+}
+
+/// What was sent at a steady rate while two services read it.
+#[derive(Debug, Serialize)]
+pub struct Flood {
+    /// The messages of a second that were wanted.
+    pub wanted: u32,
+    /// The messages of a second that were confirmed.
+    pub confirmed: f64,
+    /// Those that were not confirmed.
+    pub refused: usize,
+    /// What the confirms took, in milliseconds.
+    pub latencies: Vec<f64>,
+    /// How long after the last confirm each of the two had read all, in seconds.
+    pub behind: [f64; 2],
+}
+
+impl Telemetries {
+    /// The reader's part of the bare loop: the median of the rounds.
+    #[must_use]
+    pub fn ratio(&self) -> f64 {
+        let ratios: Vec<f64> =
+            self.reader.iter().zip(&self.bare).map(|(reader, bare)| reader / bare).collect();
+        quantile(&ratios, 0.5)
+    }
+
+    /// Whether the targets were reached.
+    #[must_use]
+    pub fn is_reached(&self) -> bool {
+        let Flood { wanted, confirmed, refused, .. } = &self.flood;
+        self.ratio() >= LEAST && *confirmed >= RATE * f64::from(*wanted) && *refused == 0
+    }
+}
+
+impl fmt::Display for Telemetries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = |all: &[f64], at| quantile(all, at);
+        writeln!(
+            f,
+            "\nTelemetry: a backlog of {} messages, {} rounds in turn\n  reader {:.0}/s, bare loop {:.0}/s (medians), \
+             ratio {:.2} (at least {LEAST})",
+            self.backlog,
+            self.reader.len(),
+            at(&self.reader, 0.5),
+            at(&self.bare, 0.5),
+            self.ratio()
+        )?;
+        let Flood { wanted, confirmed, refused, latencies, behind } = &self.flood;
+        writeln!(
+            f,
+            "  {wanted}/s sent while two services read: {confirmed:.0}/s confirmed, {refused} refused, confirm p50 \
+             {:.1} ms, p99 {:.1} ms; all read {:.1} and {:.1} s after the last",
+            at(latencies, 0.5),
+            at(latencies, 0.99),
+            behind[0],
+            behind[1]
+        )?;
+        let (before, after) = self.load;
+        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+    }
+}

@@ -1,0 +1,217 @@
+//! Fills streams, lets the reader and the bare loop read them in turn, and sends a flood that two services read.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use ballet::core::{System, topology};
+use ballet::{Running, Service, Settings, Telemetry};
+use ballet_stage::{TestEnv, usage, wait_until};
+use ballet_store::telemetry::listed;
+use sqlx::{Connection, PgConnection};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::runs::stage::{Stage, admin};
+use crate::telemetry::bare;
+use crate::telemetry::beats::{Beat, KEEPER, METER, WATCHER, participants, services};
+use crate::telemetry::figures::{Flood, Telemetries};
+
+/// The devices that are measured.
+const DEVICES: u32 = 5_000;
+/// Sent side by side while the backlog is made.
+const SIDE_BY_SIDE: usize = 1_000;
+const TICK: Duration = Duration::from_millis(10);
+const TICKS: u32 = 100;
+/// For what hangs.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent {
+    /// How often the reader and the loop take turns.
+    pub rounds: usize,
+    /// The messages that they read.
+    pub backlog: u32,
+    /// The messages of a second of the flood.
+    pub rate: u32,
+    /// Its seconds.
+    pub seconds: u32,
+}
+
+/// Measures all. `say` is told what is under way.
+///
+/// # Errors
+///
+/// If a service does not start, or something is not read.
+pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Telemetries> {
+    let parts = participants().iter().map(ballet::Participant::part).collect();
+    let system = System { name: "telemetry", parts };
+    let definitions = topology::definitions(&system, |_| String::new());
+    let names = [METER, KEEPER, WATCHER];
+    let env = TestEnv::new(&stage.servers, "telemetry", &definitions, &names).await?;
+    let measured = on(&env, extent, say).await;
+    env.close().await?;
+    measured
+}
+
+async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Telemetries> {
+    let before = usage::load()?;
+    let [meter, keeper, watcher] = services();
+    // They make their tables.
+    let (meter, once) = (started(env, METER, meter).await?, started(env, KEEPER, keeper).await?);
+    once.stop().await;
+    fill(&meter, extent.backlog).await?;
+    say(&format!("telemetry: {} messages are there", extent.backlog));
+    let (mut reader, mut bare) = (Vec::new(), Vec::new());
+    for round in 0..extent.rounds {
+        // Each begins every other round.
+        for turn in [round, round + 1] {
+            let is_reader = turn % 2 == 1;
+            let rate = drained(env, extent.backlog, is_reader).await?;
+            say(&format!(
+                "telemetry {}: {} {rate:.0}/s",
+                round + 1,
+                if is_reader { "reader" } else { "bare loop" }
+            ));
+            if is_reader { reader.push(rate) } else { bare.push(rate) }
+        }
+    }
+    let [_, keeper, _] = services();
+    let keeper = started(env, KEEPER, keeper).await?;
+    let watcher = started(env, WATCHER, watcher).await?;
+    for service in [KEEPER, WATCHER] {
+        has_read(env, service, extent.backlog).await?;
+    }
+    say("telemetry: the flood begins");
+    let flood = flood(env, &meter, extent).await?;
+    for running in [meter, keeper, watcher] {
+        running.stop().await;
+    }
+    Ok(Telemetries { backlog: extent.backlog, reader, bare, flood, load: (before, usage::load()?) })
+}
+
+async fn started(env: &TestEnv, name: &str, service: Service) -> Result<Running> {
+    let settings = Settings::new(env.amqp_url(name), env.database_url(name));
+    Ok(service.start(settings).await?)
+}
+
+fn beat(number: u32) -> Beat {
+    Beat { device: format!("device-{}", number % DEVICES), number: i64::from(number) }
+}
+
+/// Makes a backlog.
+async fn fill(meter: &Running, messages: u32) -> Result<()> {
+    let publisher = meter.handle().telemetry::<Beat>();
+    let mut sending = JoinSet::new();
+    for number in 0..messages {
+        if sending.len() >= SIDE_BY_SIDE
+            && let Some(sent) = sending.join_next().await
+        {
+            sent??;
+        }
+        let publisher = publisher.clone();
+        sending.spawn(async move { publisher.send(&beat(number)).await });
+    }
+    while let Some(sent) = sending.join_next().await {
+        sent??;
+    }
+    Ok(())
+}
+
+/// Reads the backlog from its beginning. Returns the messages of a second between the first batch and the last.
+async fn drained(env: &TestEnv, backlog: u32, by_reader: bool) -> Result<f64> {
+    let mut db = admin(env, KEEPER).await?;
+    sqlx::raw_sql("truncate beat, bare_place, ballet.telemetry_reader").execute(&mut db).await?;
+    if by_reader {
+        let [_, keeper, _] = services();
+        let keeper = started(env, KEEPER, keeper).await?;
+        all_rows(&mut db, backlog).await?;
+        keeper.stop().await;
+    } else {
+        let mut reading = JoinSet::new();
+        for partition in 0..Beat::TYPE.partition_count() {
+            let urls = (env.ops_amqp_url().to_owned(), env.admin_database_url(KEEPER).to_owned());
+            reading.spawn(async move { bare::read(&urls.0, &urls.1, partition).await });
+        }
+        tokio::select! {
+            read = all_rows(&mut db, backlog) => read?,
+            Some(ended) = reading.join_next() => ended??,
+        }
+        reading.shutdown().await;
+    }
+    let took = "select extract(epoch from max(at) - min(at))::float8 from beat";
+    let took: f64 = sqlx::query_scalar(took).fetch_one(&mut db).await?;
+    Ok(f64::from(backlog) / took)
+}
+
+async fn all_rows(db: &mut PgConnection, backlog: u32) -> Result<()> {
+    let db = tokio::sync::Mutex::new(db);
+    wait_until("the backlog to be read", LIMIT, || async {
+        let mut db = db.lock().await;
+        let rows: i64 =
+            sqlx::query_scalar("select count(*) from beat").fetch_one(&mut **db).await?;
+        if rows == i64::from(backlog) {
+            return Ok(Some(()));
+        }
+        Err(sqlx::Error::Protocol(format!("{rows} rows")))
+    })
+    .await?;
+    Ok(())
+}
+
+/// Waits until a service has read this many.
+async fn has_read(env: &TestEnv, service: &str, messages: u32) -> Result<()> {
+    let db = tokio::sync::Mutex::new(PgConnection::connect(env.admin_database_url(service)).await?);
+    wait_until("all to be read", LIMIT, || async {
+        let mut db = db.lock().await;
+        let read: i64 = listed::all(&mut db).await?.iter().map(|one| one.read_count).sum();
+        if read == i64::from(messages) {
+            return Ok(Some(()));
+        }
+        Err(sqlx::Error::Protocol(format!("{read} read")))
+    })
+    .await?;
+    Ok(())
+}
+
+async fn flood(env: &TestEnv, meter: &Running, extent: Extent) -> Result<Flood> {
+    let publisher = meter.handle().telemetry::<Beat>();
+    let mut every = interval(TICK);
+    // What a busy machine delays is sent all the same.
+    every.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let (mut sending, mut number) = (JoinSet::new(), extent.backlog);
+    let begun = Instant::now();
+    for _ in 0..extent.seconds * TICKS {
+        every.tick().await;
+        for _ in 0..extent.rate / TICKS {
+            let publisher = publisher.clone();
+            sending.spawn(async move {
+                let begun = Instant::now();
+                let sent = publisher.send(&beat(number)).await;
+                sent.map(|()| begun.elapsed().as_secs_f64() * 1e3)
+            });
+            number += 1;
+        }
+    }
+    let (mut latencies, mut refused) = (Vec::new(), 0);
+    while let Some(sent) = sending.join_next().await {
+        match sent? {
+            Ok(took) => latencies.push(took),
+            Err(_) => refused += 1,
+        }
+    }
+    let (took, last) = (begun.elapsed().as_secs_f64(), Instant::now());
+    let confirmed = u32::try_from(latencies.len()).context("too many")?;
+    if confirmed == 0 {
+        bail!("nothing was confirmed");
+    }
+    let all = extent.backlog + confirmed;
+    let behind = async |service| -> Result<f64> {
+        has_read(env, service, all).await?;
+        Ok(last.elapsed().as_secs_f64())
+    };
+    let (kept, watched) = tokio::try_join!(behind(KEEPER), behind(WATCHER))?;
+    let wanted = extent.rate;
+    let confirmed = f64::from(confirmed) / took;
+    Ok(Flood { wanted, confirmed, refused, latencies, behind: [kept, watched] })
+}

@@ -1,0 +1,205 @@
+//! A card processor behind an HTTP API. docs/providers.md says what it owes.
+
+use ballet::calls::CallKey;
+use outside::{Client, Connection, NoAnswer as Lost, Word, WrongSetting};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Uuid;
+use values::Money;
+
+use crate::provider::{
+    Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
+};
+
+/// A card processor behind an HTTP API.
+#[derive(Debug, Clone)]
+pub struct Remote(Client);
+
+/// What the processor did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OperationResult {
+    Approved,
+    Declined,
+    Captured,
+    Failed,
+    Voided,
+    EndedBefore,
+    Refunded,
+}
+
+/// An operation, as the processor tells it.
+#[derive(Debug, Deserialize)]
+struct Operation {
+    order_id: Uuid,
+    amount: Money,
+    result: OperationResult,
+    reference: Option<Word>,
+    reason: Option<Word>,
+}
+
+impl Remote {
+    /// A processor that is reached like this.
+    ///
+    /// # Errors
+    ///
+    /// If the connection's settings cannot be used.
+    pub fn new(connection: Connection) -> Result<Self, WrongSetting> {
+        Client::new(connection).map(Self)
+    }
+
+    /// Requests an operation. Its answer has to be about our order and our money.
+    async fn operate(
+        &self,
+        path: &str,
+        key: CallKey,
+        request: &(impl Serialize + Sync),
+        order_id: Uuid,
+        amount: Money,
+    ) -> Result<Operation, Lost> {
+        checked(self.0.operate(path, key, request).await?, order_id, amount)
+    }
+
+    /// What became of a request, if anything did.
+    async fn look_up(
+        &self,
+        key: CallKey,
+        order_id: Uuid,
+        amount: Money,
+    ) -> Result<Option<Operation>, Lost> {
+        let known: Option<Operation> = self.0.look_up(key).await?;
+        known.map(|operation| checked(operation, order_id, amount)).transpose()
+    }
+
+    async fn settle(&self, path: &str, key: CallKey, request: &Settle) -> Result<Operation, Lost> {
+        let Settle { order_id, amount, .. } = request;
+        settled(self.operate(path, key, request, *order_id, *amount).await?, request)
+    }
+}
+
+/// An operation about our order and our money.
+fn checked(operation: Operation, order_id: Uuid, amount: Money) -> Result<Operation, Lost> {
+    if operation.order_id != order_id {
+        let other = operation.order_id;
+        return Err(Lost::Foreign(format!("it is about order {other}, we asked for {order_id}")));
+    }
+    if operation.amount != amount {
+        let (other, ours) = (operation.amount, amount);
+        return Err(Lost::Foreign(format!(
+            "it is about {} {} of order {order_id}, we asked for {} {}",
+            other.amount_minor, other.currency, ours.amount_minor, ours.currency
+        )));
+    }
+    Ok(operation)
+}
+
+/// An operation about our authorisation.
+fn settled(operation: Operation, request: &Settle) -> Result<Operation, Lost> {
+    match &operation.reference {
+        Some(other) if other.as_str() != request.reference.as_str() => {
+            Err(Lost::Foreign("it is about another authorisation of the order".to_owned()))
+        }
+        Some(_) | None => Ok(operation),
+    }
+}
+
+fn authorization(operation: Operation) -> Result<Authorization, Lost> {
+    match operation.result {
+        OperationResult::Approved => {
+            Ok(Authorization::Approved { reference: given("reference", operation.reference)? })
+        }
+        OperationResult::Declined => {
+            Ok(Authorization::Declined { reason: given("reason", operation.reason)? })
+        }
+        other => Err(unexpected("/authorizations", other)),
+    }
+}
+
+fn capture(operation: Operation) -> Result<Capture, Lost> {
+    match operation.result {
+        OperationResult::Captured => Ok(Capture::Captured),
+        OperationResult::Failed => {
+            Ok(Capture::Failed { reason: given("reason", operation.reason)? })
+        }
+        other => Err(unexpected("/captures", other)),
+    }
+}
+
+fn given(what: &str, word: Option<Word>) -> Result<String, Lost> {
+    word.map(String::from).ok_or_else(|| Lost::NotUnderstood(format!("it has no {what}")))
+}
+
+fn unexpected(path: &str, result: OperationResult) -> Lost {
+    Lost::NotUnderstood(format!("{path} with the result {result:?}"))
+}
+
+impl Provider for Remote {
+    fn authorize<'a>(&'a self, key: CallKey, request: &'a Authorize) -> Reply<'a, Authorization> {
+        Box::pin(async move {
+            let Authorize { order_id, amount, card_token: _ } = request;
+            let path = "/authorizations";
+            let operation = self.operate(path, key, request, *order_id, *amount).await?;
+            Ok(authorization(operation)?)
+        })
+    }
+
+    fn capture<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Capture> {
+        Box::pin(async move {
+            let operation = self.settle("/captures", key, request).await?;
+            Ok(capture(operation)?)
+        })
+    }
+
+    fn looks_up(&self) -> bool {
+        true
+    }
+
+    fn look_up_authorization<'a>(
+        &'a self,
+        key: CallKey,
+        request: &'a Authorize,
+    ) -> Reply<'a, Option<Authorization>> {
+        Box::pin(async move {
+            let known = self.look_up(key, request.order_id, request.amount).await?;
+            Ok(known.map(authorization).transpose()?)
+        })
+    }
+
+    fn look_up_capture<'a>(
+        &'a self,
+        key: CallKey,
+        request: &'a Settle,
+    ) -> Reply<'a, Option<Capture>> {
+        Box::pin(async move {
+            let known = self.look_up(key, request.order_id, request.amount).await?;
+            let known = known.map(|operation| capture(settled(operation, request)?));
+            Ok(known.transpose()?)
+        })
+    }
+
+    fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void> {
+        Box::pin(async move {
+            let path = "/voids";
+            match self.settle(path, key, request).await?.result {
+                OperationResult::Voided => Ok(Void::Voided),
+                OperationResult::EndedBefore => Ok(Void::EndedBefore),
+                other => Err(unexpected(path, other).into()),
+            }
+        })
+    }
+
+    fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund> {
+        Box::pin(async move {
+            let path = "/refunds";
+            match self.settle(path, key, request).await?.result {
+                OperationResult::Refunded => Ok(Refund::Refunded),
+                other => Err(unexpected(path, other).into()),
+            }
+        })
+    }
+}
+
+impl From<Lost> for NoAnswer {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost)
+    }
+}

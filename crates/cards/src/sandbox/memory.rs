@@ -1,0 +1,161 @@
+//! The table of the sandbox's operations. Each statement commits by itself.
+
+use ballet::calls::CallKey;
+use ballet::{Failure, TextEnum};
+use jiff::Timestamp;
+use paging::Limit;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::types::{Text, Uuid};
+use sqlx::{FromRow, PgExecutor, PgPool, Row};
+use values::Money;
+
+/// The kind of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "SandboxOperationKind")]
+pub enum Kind {
+    /// Hold money.
+    Authorize,
+    /// Take the money that is held.
+    Capture,
+    /// Release the money that is held.
+    Void,
+    /// Give back the money that was taken.
+    Refund,
+}
+
+/// A requested operation.
+#[derive(Debug)]
+pub(super) struct Operation<'a> {
+    pub(super) kind: Kind,
+    pub(super) order_id: Uuid,
+    pub(super) reference: &'a str,
+    pub(super) card_token: &'a str,
+    pub(super) amount: Money,
+}
+
+/// The number of requests under one key, and the result if the operation has taken effect.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) number: i32,
+    pub(super) result: Option<String>,
+}
+
+/// Records a request.
+pub(super) async fn begin(
+    memory: &PgPool,
+    key: CallKey,
+    operation: &Operation<'_>,
+) -> sqlx::Result<Attempt> {
+    let (number, result) = sqlx::query_as(
+        "insert into sandbox_operation
+             (idempotency_key, kind, order_id, reference, card_token, amount_minor, currency)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (idempotency_key) do update set attempts = sandbox_operation.attempts + 1
+         returning attempts, result",
+    )
+    .bind(key.0)
+    .bind(TextEnum(operation.kind))
+    .bind(operation.order_id)
+    .bind(operation.reference)
+    .bind(operation.card_token)
+    .bind(operation.amount.amount_minor)
+    .bind(operation.amount.currency.as_str())
+    .fetch_one(memory)
+    .await?;
+    Ok(Attempt { number, result })
+}
+
+/// Records the result, unless a repeated request did so meanwhile, and returns the one that counts.
+pub(super) async fn finish(memory: &PgPool, key: CallKey, result: &str) -> sqlx::Result<String> {
+    let (result,) = sqlx::query_as(
+        "update sandbox_operation set result = coalesce(result, $2)
+         where idempotency_key = $1
+         returning result",
+    )
+    .bind(key.0)
+    .bind(result)
+    .fetch_one(memory)
+    .await?;
+    Ok(result)
+}
+
+/// The results of all operations on an authorisation.
+pub(super) async fn results(memory: &PgPool, reference: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "select result from sandbox_operation where reference = $1 and result is not null",
+    )
+    .bind(reference)
+    .fetch_all(memory)
+    .await
+}
+
+/// The card of an authorisation.
+pub(super) async fn card_of(memory: &PgPool, reference: &str) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "select card_token from sandbox_operation where reference = $1 and kind = 'authorize'",
+    )
+    .bind(reference)
+    .fetch_optional(memory)
+    .await
+}
+
+/// An operation as the audit sees it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "SandboxOperation")]
+pub struct Remembered {
+    /// The key that the operation was requested under.
+    pub idempotency_key: Uuid,
+    /// What was requested.
+    kind: Kind,
+    /// The order.
+    order_id: Uuid,
+    /// The provider's reference for the authorisation.
+    reference: String,
+    /// The amount.
+    amount: Money,
+    /// How often it was requested under this key.
+    attempts: i32,
+    /// The result. Absent until it has taken effect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+    /// When it was requested first.
+    created_at: Timestamp,
+}
+
+/// A page of operations, those with the newest keys first.
+pub async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<Uuid>,
+    limit: Limit,
+) -> Result<Vec<Remembered>, Failure> {
+    let operations = sqlx::query_as(
+        "select * from sandbox_operation
+         where idempotency_key <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and idempotency_key is distinct from $1
+         order by idempotency_key desc limit $2",
+    )
+    .bind(after)
+    .bind(limit.rows())
+    .fetch_all(db)
+    .await?;
+    Ok(operations)
+}
+
+impl FromRow<'_, PgRow> for Remembered {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let TextEnum(kind) = row.try_get("kind")?;
+        let Text(currency) = row.try_get("currency")?;
+        Ok(Self {
+            idempotency_key: row.try_get("idempotency_key")?,
+            kind,
+            order_id: row.try_get("order_id")?,
+            reference: row.try_get("reference")?,
+            amount: Money { amount_minor: row.try_get("amount_minor")?, currency },
+            attempts: row.try_get("attempts")?,
+            result: row.try_get("result")?,
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! The settings of the service `dispatch`.
+
+use ballet_openapi::Limits;
+use clap::Args;
+use jiff::SignedDuration;
+
+/// The seconds within which a rider must be picked up, by default.
+const DEADLINE: i64 = 45 * 60;
+/// The seconds that a driver has to answer, by default.
+const ANSWER: i64 = 20;
+/// The drivers who are asked at most, by default.
+const DRIVERS: u16 = 5;
+
+/// The settings of dispatch, besides those of every service.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DispatchSettings {
+    /// The seconds within which a rider must be picked up. Then the ride is cancelled.
+    #[arg(long, env = "RIDE_DEADLINE_SECONDS", default_value_t = DEADLINE, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=24 * 60 * 60))]
+    pub ride_deadline_seconds: i64,
+
+    /// The seconds that a driver has to answer an offer.
+    #[arg(long, env = "OFFER_SECONDS", default_value_t = ANSWER, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=60 * 60))]
+    pub offer_seconds: i64,
+
+    /// The most drivers who are asked for one ride.
+    #[arg(long, env = "OFFERS_PER_RIDE", default_value_t = DRIVERS, value_name = "DRIVERS", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub offers_per_ride: u16,
+
+    /// The most clients that watch rides at a time. Others are answered with 503.
+    #[arg(long, env = "RIDE_WATCHERS", default_value_t = Limits::DEFAULT.all, value_name = "CLIENTS")]
+    pub ride_watchers: u16,
+
+    /// The most clients of one rider that watch rides at a time. Others are answered with 429.
+    #[arg(long, env = "RIDE_WATCHERS_OF_ONE", default_value_t = Limits::DEFAULT.owner, value_name = "CLIENTS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub ride_watchers_of_one: u16,
+}
+
+impl Default for DispatchSettings {
+    fn default() -> Self {
+        Self {
+            ride_deadline_seconds: DEADLINE,
+            offer_seconds: ANSWER,
+            offers_per_ride: DRIVERS,
+            ride_watchers: Limits::DEFAULT.all,
+            ride_watchers_of_one: Limits::DEFAULT.owner,
+        }
+    }
+}
+
+impl DispatchSettings {
+    /// The time within which a rider must be picked up.
+    #[must_use]
+    pub const fn deadline(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.ride_deadline_seconds)
+    }
+
+    pub(crate) const fn watchers(&self) -> Limits {
+        Limits { all: self.ride_watchers, owner: self.ride_watchers_of_one }
+    }
+
+    /// The time that a driver has to answer.
+    #[must_use]
+    pub const fn answer(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.offer_seconds)
+    }
+}

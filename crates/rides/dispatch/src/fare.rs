@@ -1,0 +1,129 @@
+//! What a ride costs. All amounts are whole minor units, and a price is rounded once.
+
+use rides_events::{Money, Point};
+use sqlx::postgres::PgRow;
+use sqlx::types::Text;
+use sqlx::{FromRow, Row};
+
+/// Streets are longer than the crow flies.
+const DETOUR_PERCENT: i64 = 130;
+/// How fast one gets on in a town.
+const METERS_PER_HOUR: i64 = 25_000;
+
+/// A version of the tariff.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tariff {
+    pub(crate) version: i32,
+    pub(crate) currency: rides_events::Currency,
+    pub(crate) base_minor: i64,
+    pub(crate) kilometer_minor: i64,
+    pub(crate) minute_minor: i64,
+    pub(crate) least_minor: i64,
+    pub(crate) free_minutes: i32,
+    pub(crate) late_minor: i64,
+}
+
+/// The way that is to be driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) meters: i64,
+    pub(crate) seconds: i64,
+}
+
+impl Way {
+    pub(crate) fn between(from: Point, to: Point) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a distance on the Earth")]
+        let crow = from.meters_to(to).round() as i64;
+        let meters = crow * DETOUR_PERCENT / 100;
+        Self { meters, seconds: meters * 3_600 / METERS_PER_HOUR }
+    }
+}
+
+impl Tariff {
+    /// The price of a way. `None` if it is out of range.
+    pub(crate) fn price(&self, way: Way) -> Option<Money> {
+        // In parts of a minor unit that all three terms have, so that only the sum is rounded.
+        const PARTS: i128 = 60 * 1_000;
+        let term = |minor: i64, count: i64, parts: i128| {
+            i128::from(minor).checked_mul(i128::from(count))?.checked_mul(parts)
+        };
+        let way_parts = term(self.kilometer_minor, way.meters, PARTS / 1_000)?
+            .checked_add(term(self.minute_minor, way.seconds, PARTS / 60)?)?;
+        let sum =
+            term(self.base_minor, 1, PARTS)?.checked_add(way_parts)?.checked_add(PARTS / 2)?;
+        let amount_minor = i64::try_from(sum / PARTS).ok()?;
+        Some(self.money(amount_minor.max(self.least_minor)))
+    }
+
+    /// What a ride costs that is cancelled so many seconds after it has a driver.
+    pub(crate) fn late(&self, seconds: i64) -> Option<Money> {
+        (seconds > i64::from(self.free_minutes) * 60 && self.late_minor > 0)
+            .then(|| self.money(self.late_minor))
+    }
+
+    const fn money(&self, amount_minor: i64) -> Money {
+        Money { amount_minor, currency: self.currency }
+    }
+}
+
+impl FromRow<'_, PgRow> for Tariff {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let Text(currency) = row.try_get("currency")?;
+        Ok(Self {
+            version: row.try_get("version")?,
+            currency,
+            base_minor: row.try_get("base_minor")?,
+            kilometer_minor: row.try_get("kilometer_minor")?,
+            minute_minor: row.try_get("minute_minor")?,
+            least_minor: row.try_get("least_minor")?,
+            free_minutes: row.try_get("free_minutes")?,
+            late_minor: row.try_get("late_minor")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tariff() -> Tariff {
+        Tariff {
+            version: 1,
+            currency: "EUR".parse().expect("a currency"),
+            base_minor: 250,
+            kilometer_minor: 160,
+            minute_minor: 35,
+            least_minor: 600,
+            free_minutes: 2,
+            late_minor: 450,
+        }
+    }
+
+    fn price(meters: i64, seconds: i64) -> Option<i64> {
+        tariff().price(Way { meters, seconds }).map(|price| price.amount_minor)
+    }
+
+    #[test]
+    fn a_price_is_rounded_once_and_not_below_the_least() {
+        assert_eq!(price(10_000, 1_440), Some(250 + 1_600 + 840));
+        // 0.496 and 0.5 of a cent are nothing each, and one cent together.
+        assert_eq!(price(5_003, 1_200), Some(250 + 800 + 700));
+        assert_eq!(price(5_003, 1_201), Some(250 + 801 + 700));
+        assert_eq!(price(0, 0), Some(600));
+        let dear = Tariff { kilometer_minor: i64::MAX, ..tariff() };
+        assert_eq!(dear.price(Way { meters: i64::MAX, seconds: 0 }), None);
+    }
+
+    #[test]
+    fn a_late_cancellation_costs_what_the_tariff_says() {
+        let late = |seconds| tariff().late(seconds).map(|fee| fee.amount_minor);
+        assert_eq!((late(0), late(120), late(121)), (None, None, Some(450)));
+    }
+
+    #[test]
+    fn a_way_is_longer_than_the_crow_flies() {
+        let point = |lat, lon| Point::new(lat, lon).expect("on Earth");
+        let way = Way::between(point(0.0, 0.0), point(1.0, 0.0));
+        assert_eq!(way, Way { meters: 144_553, seconds: 20_815 });
+    }
+}

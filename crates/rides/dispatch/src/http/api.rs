@@ -1,0 +1,154 @@
+//! The routes, and what is said about them.
+
+use axum::Router;
+use axum::http::StatusCode;
+use ballet::Handle;
+use ballet_openapi::{Api, Operation, Watchers, json};
+
+use crate::config::DispatchSettings;
+use crate::expiry;
+use crate::http::state::Dispatch;
+use crate::http::{rides, trips};
+use crate::store::ride;
+
+pub(crate) fn routes(handle: Handle, settings: DispatchSettings) -> Router {
+    tokio::spawn(expiry::run(handle.clone(), settings.offers_per_ride));
+    let watchers = Watchers::new(handle.clone(), settings.watchers(), |handle, known| {
+        Box::pin(async move { ride::changed(handle.db(), &known).await })
+    });
+    api().router(Dispatch { handle, settings, watchers })
+}
+
+pub(crate) fn api() -> Api<Dispatch> {
+    trips(rides(Api::new("dispatch", "Rides, the offers of them to drivers, and what they cost.")))
+}
+
+fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
+    let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such ride.");
+    api.post(
+        "/quotes",
+        rides::quote,
+        Operation::new("quote", "Ask what a ride costs")
+            .about(
+                "A ride that is requested by the quote costs this, whatever the way is in the end.",
+            )
+            .example(json!({
+                "rider_id": "0190a000-0000-7000-8000-000000000001",
+                "pickup": { "lat": 52.52, "lon": 13.405 },
+                "destination": { "lat": 52.50, "lon": 13.45 },
+            }))
+            .answers(StatusCode::CREATED, "The quote.")
+            .refuses(StatusCode::FORBIDDEN, "It is for another rider.")
+            .not_yet("A rider who registered a moment ago may not be known here yet.")
+            .refuses(StatusCode::SERVICE_UNAVAILABLE, "No tariff is valid."),
+    )
+    .get(
+        "/rides",
+        rides::list,
+        Operation::new("list_rides", "List rides")
+            .about("The newest come first. A rider has only its own.")
+            .answers(ok, "A page of rides."),
+    )
+    .post(
+        "/rides",
+        rides::request,
+        Operation::new("request_ride", "Request a ride for a quoted price")
+            .about(
+                "A request that is sent again gets the same ride: there is one ride for a quote. A card \
+                 that is declined cancels it.",
+            )
+            .example(json!({ "quote_id": "0190a000-0000-7000-8000-000000000002" }))
+            .answers(StatusCode::CREATED, "The ride. When its price is held by the rider's card, a driver is looked for.")
+            .refuses(StatusCode::GONE, "The quote is too old."),
+    )
+    .get(
+        "/rides/{ride_id}",
+        rides::read,
+        Operation::new("read_ride", "Read a ride").answers(ok, "The ride.").refuses(missing, none),
+    )
+    .get(
+        "/rides/{ride_id}/events",
+        rides::watch,
+        Operation::new("watch_ride", "Watch the status of a ride")
+            .about(
+                "Server-sent events: the status changes so far, and each further one until the ride \
+                 is completed or cancelled. A client that was cut off sends the id of the last \
+                 event that it has seen as `Last-Event-ID`, to any replica, and misses none.",
+            )
+            .answers(ok, "The changes of the status.")
+            .answers(StatusCode::NO_CONTENT, "The client has seen the last change.")
+            .refuses(missing, none)
+            .refuses(StatusCode::TOO_MANY_REQUESTS, "The rider watches rides too often.")
+            .refuses(StatusCode::SERVICE_UNAVAILABLE, "Too many clients watch rides."),
+    )
+    .get(
+        "/rides/{ride_id}/receipt",
+        rides::receipt,
+        Operation::new("read_receipt", "Read what a ride cost")
+            .answers(ok, "The receipt.")
+            .refuses(missing, none)
+            .refuses(StatusCode::CONFLICT, "The ride is not over."),
+    )
+    .post(
+        "/rides/{ride_id}/cancel",
+        rides::cancel,
+        Operation::new("cancel_ride", "Cancel a ride")
+            .about("A ride that has had a driver for some minutes costs what the tariff says.")
+            .answers(StatusCode::ACCEPTED, "The ride is cancelled. The driver is told.")
+            .answers(ok, "The ride was cancelled before.")
+            .refuses(missing, none)
+            .refuses(StatusCode::CONFLICT, "The rider is in the car."),
+    )
+}
+
+fn trips(api: Api<Dispatch>) -> Api<Dispatch> {
+    let (ok, missing, none) =
+        (StatusCode::OK, StatusCode::NOT_FOUND, "The ride was not offered to this driver.");
+    let says = json!({ "driver_id": "0190a000-0000-7000-8000-000000000003" });
+    let operation = |id, summary, done| {
+        Operation::new(id, summary)
+            .about("It may be sent again.")
+            .example(says.clone())
+            .answers(ok, done)
+            .refuses(StatusCode::FORBIDDEN, "The driver is another than who is signed in.")
+            .refuses(missing, none)
+    };
+    api.get(
+        "/trips",
+        trips::list,
+        Operation::new("list_trips", "List the offers to drivers")
+            .about("Those of the newest rides come first. A driver has only its own.")
+            .answers(ok, "A page of offers."),
+    )
+    .get(
+        "/trips/{ride_id}",
+        trips::read,
+        Operation::new("read_trip", "Read a ride as its driver sees it")
+            .answers(ok, "The ride, with the rider's name and rating.")
+            .refuses(missing, none),
+    )
+    .post(
+        "/trips/{ride_id}/accept",
+        trips::accept,
+        operation("accept_offer", "Accept an offer", "The driver drives.")
+            .refuses(StatusCode::CONFLICT, "The offer is not open any more."),
+    )
+    .post(
+        "/trips/{ride_id}/decline",
+        trips::decline,
+        operation("decline_offer", "Decline an offer", "The next driver is asked.")
+            .refuses(StatusCode::CONFLICT, "The offer is not open any more."),
+    )
+    .post(
+        "/trips/{ride_id}/start",
+        trips::start,
+        operation("start_ride", "Say that the rider is in the car", "The ride begins.")
+            .refuses(StatusCode::CONFLICT, "The ride is cancelled, or over."),
+    )
+    .post(
+        "/trips/{ride_id}/complete",
+        trips::complete,
+        operation("complete_ride", "Say that the rider is there", "The ride is over.")
+            .refuses(StatusCode::CONFLICT, "The ride has not begun."),
+    )
+}

@@ -1,0 +1,185 @@
+//! What riders do.
+
+use axum::extract::State;
+use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
+use ballet::{Abort, Failure, SagaId, Tx, copies};
+use ballet_openapi::{Accepted, Created, Either, Events, NoContent};
+use jiff::SignedDuration;
+use paging::{After, Page};
+use rides_access::Rider as Caller;
+use rides_events::dispatch::RideRequested;
+use rides_events::riders::Rider;
+use rides_events::{Money, QuoteId, RideDispatch, RideId};
+
+use crate::cancel;
+use crate::fare::Way;
+use crate::history::StatusChange;
+use crate::http::state::Dispatch;
+use crate::refusals::{
+    in_the_car, no_price, no_quote, no_ride, no_rider, no_tariff, not_over, too_old,
+};
+use crate::requests::{Journey, Request};
+use crate::ride::{Quote, Receipt, Ride, Status};
+use crate::store::{payment, quote, ride};
+
+/// How long a price counts.
+const VALID: SignedDuration = SignedDuration::from_mins(10);
+
+pub(crate) async fn quote(
+    State(Dispatch { handle, .. }): State<Dispatch>,
+    caller: Caller,
+    Json(Journey { rider_id, pickup, destination }): Json<Journey>,
+) -> Result<Created<Quote>, Problem> {
+    caller.may_act_for(rider_id, Place::body(["rider_id"]))?;
+    let quote_id = handle.new_id::<QuoteId>();
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let rider = copies::get::<Rider>(tx.db(), &rider_id.to_string()).await?;
+    rider.and_then(|rider| rider.state).ok_or_else(|| no_rider(rider_id))?;
+    let tariff = quote::tariff(tx.db(), now).await?.ok_or_else(no_tariff)?;
+    let way = Way::between(pickup, destination);
+    let price = tariff.price(way).ok_or_else(no_price)?;
+    let Way { meters, seconds } = way;
+    let (tariff, valid_until) = (tariff.version, now + VALID);
+    let quoted = Quote {
+        quote_id,
+        rider_id,
+        pickup,
+        destination,
+        meters,
+        seconds,
+        price,
+        tariff,
+        valid_until,
+    };
+    quote::store(tx.db(), &quoted, now).await?;
+    unit.commit().await?;
+    Ok(Created { location: format!("/quotes/{quote_id}"), body: quoted })
+}
+
+pub(crate) async fn request(
+    State(Dispatch { handle, .. }): State<Dispatch>,
+    caller: Caller,
+    Json(Request { quote_id }): Json<Request>,
+) -> Result<Created<Ride>, Problem> {
+    // One ride for a quote, also after the database was restored to a time in which there was none: so the processor
+    // is asked under the same keys.
+    let ride_id = RideId(quote_id.0);
+    let mut unit = handle.saga_unit(SagaId(ride_id.0)).await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let quoted = quote::find(tx.db(), quote_id).await?;
+    let quoted = quoted.filter(|quoted| caller.is_allowed(quoted.rider_id));
+    let quoted = quoted.ok_or_else(|| no_quote(quote_id))?;
+    if let Some(before) = ride::find(tx.db(), ride_id).await? {
+        return Ok(created(before));
+    }
+    if quoted.valid_until < now {
+        return Err(too_old(quote_id));
+    }
+    let Quote { rider_id, pickup, destination, price, tariff, .. } = quoted;
+    let requested =
+        RideRequested { ride_id, rider_id, pickup, destination, price, tariff, requested_at: now };
+    ride::request(tx.db(), &requested, quote_id).await?;
+    let ride = existing(&mut tx, ride_id).await?;
+    unit.originate(requested).await?;
+    unit.commit().await?;
+    Ok(created(ride))
+}
+
+fn created(ride: Ride) -> Created<Ride> {
+    Created { location: format!("/rides/{}", ride.ride_id), body: ride }
+}
+
+async fn existing(tx: &mut Tx<'_>, ride_id: RideId) -> Result<Ride, Problem> {
+    ride::find(tx.db(), ride_id).await?.ok_or_else(|| no_ride(ride_id))
+}
+
+pub(crate) async fn read(
+    State(Dispatch { handle, .. }): State<Dispatch>,
+    caller: Caller,
+    Path(ride_id): Path<RideId>,
+) -> Result<Json<Ride>, Problem> {
+    own(ride::find(handle.db(), ride_id).await?, ride_id, &caller).map(Json)
+}
+
+pub(crate) async fn watch(
+    State(Dispatch { handle, watchers, .. }): State<Dispatch>,
+    caller: Caller,
+    Path(ride_id): Path<RideId>,
+    LastEventId(seen): LastEventId<u32>,
+) -> Result<Either<Events<StatusChange>, NoContent>, Problem> {
+    let find = async {
+        let history = ride::history(handle.db(), ride_id).await?;
+        let own = history.filter(|history| caller.is_allowed(history.rider_id));
+        own.ok_or_else(|| no_ride(ride_id))
+    };
+    let changes = watchers.watch(&caller, seen.unwrap_or(0), find).await?;
+    Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(Events::new(changes))))
+}
+
+/// The ride, if there is one that the caller may see.
+fn own(ride: Option<Ride>, ride_id: RideId, caller: &Caller) -> Result<Ride, Problem> {
+    let ride = ride.filter(|ride| caller.is_allowed(ride.quote.rider_id));
+    ride.ok_or_else(|| no_ride(ride_id))
+}
+
+pub(crate) async fn list(
+    State(Dispatch { handle, .. }): State<Dispatch>,
+    caller: Caller,
+    Query(After { after, limit }): Query<After<RideId>>,
+) -> Result<Json<Page<Ride>>, Problem> {
+    let rides = ride::page(handle.db(), caller.only(), after, limit).await?;
+    Ok(Json(Page::new(rides, limit, |ride| ride.ride_id)))
+}
+
+pub(crate) async fn receipt(
+    State(Dispatch { handle, .. }): State<Dispatch>,
+    caller: Caller,
+    Path(ride_id): Path<RideId>,
+) -> Result<Json<Receipt>, Problem> {
+    let ride = own(ride::find(handle.db(), ride_id).await?, ride_id, &caller)?;
+    if !matches!(ride.status, Status::Completed | Status::Cancelled) {
+        return Err(not_over(ride_id));
+    }
+    Ok(Json(Receipt {
+        ride_id,
+        rider_id: ride.quote.rider_id,
+        status: ride.status,
+        quoted: ride.quote.price,
+        charged: ride.charged(),
+        payment: payment::find(handle.db(), ride_id).await?,
+        tariff: ride.quote.tariff,
+        ended_at: ride.changed_at,
+    }))
+}
+
+pub(crate) async fn cancel(
+    State(Dispatch { handle, .. }): State<Dispatch>,
+    caller: Caller,
+    Path(ride_id): Path<RideId>,
+) -> Result<Either<Accepted<Ride>, Json<Ride>>, Problem> {
+    let mut unit = handle.saga_unit(SagaId(ride_id.0)).await?;
+    let mut tx = unit.tx();
+    let ride = own(ride::find(tx.db(), ride_id).await?, ride_id, &caller)?;
+    if matches!(ride.status, Status::PickedUp | Status::Riding | Status::Completed) {
+        return Err(in_the_car(ride_id));
+    }
+    let fee = fee(&mut tx, &ride).await?;
+    let now = match unit.abort::<RideDispatch>(cancel::by_rider(ride_id, fee)).await? {
+        Abort::Aborted => true,
+        Abort::AlreadyAborted => false,
+        Abort::TooLate => return Err(in_the_car(ride_id)),
+    };
+    let ride = existing(&mut unit.tx(), ride_id).await?;
+    unit.commit().await?;
+    Ok(if now { Either::This(Accepted(ride)) } else { Either::That(Json(ride)) })
+}
+
+/// What it costs to cancel now, by the tariff of the quote.
+async fn fee(tx: &mut Tx<'_>, ride: &Ride) -> Result<Option<Money>, Failure> {
+    let Some(assigned_at) = ride.assigned_at else { return Ok(None) };
+    let tariff = quote::tariff_of(tx.db(), ride.quote.tariff).await?;
+    Ok(tariff.late(tx.now().duration_since(assigned_at).as_secs()))
+}

@@ -1,0 +1,217 @@
+//! What drivers do.
+
+use axum::extract::State;
+use ballet::core::personal::Personal;
+use ballet::http::{Json, Path, Place, Problem, Query};
+use ballet::{SagaId, Unit, copies, look_now};
+use jiff::Timestamp;
+use paging::{Limit, Page};
+use rides_access::Driver as Caller;
+use rides_events::dispatch::{NotAccepted, OfferAccepted, RiderPickedUp};
+use rides_events::riders::Rider;
+use rides_events::{DriverId, RideId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::http::state::Dispatch;
+use crate::offer::{Offer, State as OfferState};
+use crate::refusals::{no_ride, no_trip, offer_is, ride_is};
+use crate::requests::Says;
+use crate::ride::{Ride, Status};
+use crate::search::go_on;
+use crate::steps::WatchRide;
+use crate::store::{offer, ride};
+
+/// A ride as its driver sees it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Trip {
+    /// The offer.
+    offer: Offer,
+    /// The ride.
+    ride: Ride,
+    /// What the driver calls the rider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rider_name: Option<Personal<String>>,
+    /// The mean of what drivers said of the rider, in tenths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rider_rating: Option<u8>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Filter {
+    /// Only offers that are open, or accepted and not over.
+    #[serde(default)]
+    live: bool,
+    /// The `next` of the page before. Without it, the list begins.
+    after: Option<String>,
+    /// The most items on the page.
+    #[serde(default)]
+    limit: Limit,
+}
+
+pub(crate) async fn list(
+    State(Dispatch { handle, .. }): State<Dispatch>,
+    caller: Caller,
+    Query(Filter { live, after, limit }): Query<Filter>,
+) -> Result<Json<Page<Offer>>, Problem> {
+    let after = after.as_deref().map(behind).transpose()?;
+    let offers = offer::page(handle.db(), caller.only(), live, after, limit).await?;
+    Ok(Json(Page::new(offers, limit, |offer| format!("{}-{}", offer.ride_id, offer.attempt))))
+}
+
+/// The ride and the offer behind which a page begins.
+fn behind(after: &str) -> Result<(RideId, i16), Problem> {
+    let parts = after.rsplit_once('-');
+    let parts = parts.and_then(|(ride, attempt)| Some((ride.parse().ok()?, attempt.parse().ok()?)));
+    parts.ok_or_else(|| {
+        let detail = format!("{after:?} is no `next` of a page: {}", paging::CURSOR);
+        Problem::unprocessable(detail).at(Place::query("after"))
+    })
+}
+
+pub(crate) async fn read(
+    State(Dispatch { handle, .. }): State<Dispatch>,
+    caller: Caller,
+    Path(ride_id): Path<RideId>,
+) -> Result<Json<Trip>, Problem> {
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let offer = match caller.only() {
+        Some(driver_id) => offer::to(tx.db(), ride_id, driver_id).await?,
+        None => offer::live(tx.db(), ride_id).await?,
+    };
+    let (offer, ride) =
+        offer.zip(ride::find(tx.db(), ride_id).await?).ok_or_else(|| no_ride(ride_id))?;
+    let rider = copies::get::<Rider>(tx.db(), &ride.quote.rider_id.to_string()).await?;
+    let rider = rider.and_then(|rider| rider.state);
+    let rider_rating = rider.as_ref().map(|rider| rider.rating);
+    Ok(Json(Trip { offer, ride, rider_name: rider.map(|rider| rider.name), rider_rating }))
+}
+
+/// What a driver says about a ride.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Accept,
+    Decline,
+    Start,
+    Complete,
+}
+
+impl Verb {
+    /// Whether it is new. What was said before may be said again, and what is too late is refused.
+    fn is_new(self, offer: &Offer, ride: &Ride, now: Timestamp) -> Result<bool, Problem> {
+        let ride_id = ride.ride_id;
+        let is_driver = ride.driver_id == Some(offer.driver_id);
+        match (self, offer.state, ride.status) {
+            (Self::Accept, OfferState::Accepted, _) | (Self::Decline, OfferState::Declined, _) => {
+                Ok(false)
+            }
+            (Self::Accept, OfferState::Open, _) if now < offer.expires_at => Ok(true),
+            (Self::Decline, OfferState::Open, _) => Ok(true),
+            (Self::Accept | Self::Decline, state, _) => Err(offer_is(ride_id, state)),
+            (Self::Start, _, Status::PickedUp | Status::Riding)
+            | (Self::Complete, _, Status::Completed)
+                if is_driver =>
+            {
+                Ok(false)
+            }
+            (Self::Start, _, Status::Assigned)
+            | (Self::Complete, _, Status::PickedUp | Status::Riding)
+                if is_driver =>
+            {
+                Ok(true)
+            }
+            (Self::Start | Self::Complete, _, status) => Err(ride_is(ride_id, status)),
+        }
+    }
+}
+
+/// Does what a driver says, under the lock of the ride's saga. Returns what is so afterwards.
+async fn says(
+    verb: Verb,
+    Dispatch { handle, settings, .. }: Dispatch,
+    caller: Caller,
+    ride_id: RideId,
+    Says { driver_id }: Says,
+) -> Result<(Offer, Ride), Problem> {
+    caller.may_act_for(driver_id, Place::body(["driver_id"]))?;
+    let mut unit = handle.saga_unit(SagaId(ride_id.0)).await?;
+    let (offer, ride) = found(&mut unit, ride_id, driver_id).await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    if !verb.is_new(&offer, &ride, now)? {
+        return Ok((offer, ride));
+    }
+    match verb {
+        Verb::Accept => {
+            offer::accept(tx.db(), &offer).await?;
+            ride::accept(tx.db(), ride_id, driver_id, now).await?;
+            let attempt = u16::try_from(offer.attempt).map_err(ballet::Failure::permanent)?;
+            tx.publish(&OfferAccepted { ride_id, attempt, driver_id }).await?;
+        }
+        Verb::Decline => {
+            let most = settings.offers_per_ride;
+            go_on(&mut unit, &ride, &offer, NotAccepted::Declined, most).await?;
+        }
+        Verb::Start => {
+            ride::pick_up(tx.db(), ride_id, now).await?;
+            tx.publish(&RiderPickedUp { ride_id, driver_id }).await?;
+        }
+        Verb::Complete => {
+            ride::arrive(tx.db(), ride_id, now).await?;
+            look_now::<WatchRide>(&mut tx, SagaId(ride_id.0)).await?;
+        }
+    }
+    let now_so = found(&mut unit, ride_id, driver_id).await?;
+    unit.commit().await?;
+    Ok(now_so)
+}
+
+/// The offer of a ride to a driver, and the ride.
+async fn found(
+    unit: &mut Unit,
+    ride_id: RideId,
+    driver_id: DriverId,
+) -> Result<(Offer, Ride), Problem> {
+    let mut tx = unit.tx();
+    let offer = offer::to(tx.db(), ride_id, driver_id).await?;
+    let found = offer.zip(ride::find(tx.db(), ride_id).await?);
+    found.ok_or_else(|| no_trip(ride_id, driver_id))
+}
+
+pub(crate) async fn accept(
+    State(dispatch): State<Dispatch>,
+    caller: Caller,
+    Path(ride_id): Path<RideId>,
+    Json(body): Json<Says>,
+) -> Result<Json<Offer>, Problem> {
+    says(Verb::Accept, dispatch, caller, ride_id, body).await.map(|(offer, _)| Json(offer))
+}
+
+pub(crate) async fn decline(
+    State(dispatch): State<Dispatch>,
+    caller: Caller,
+    Path(ride_id): Path<RideId>,
+    Json(body): Json<Says>,
+) -> Result<Json<Offer>, Problem> {
+    says(Verb::Decline, dispatch, caller, ride_id, body).await.map(|(offer, _)| Json(offer))
+}
+
+pub(crate) async fn start(
+    State(dispatch): State<Dispatch>,
+    caller: Caller,
+    Path(ride_id): Path<RideId>,
+    Json(body): Json<Says>,
+) -> Result<Json<Ride>, Problem> {
+    says(Verb::Start, dispatch, caller, ride_id, body).await.map(|(_, ride)| Json(ride))
+}
+
+pub(crate) async fn complete(
+    State(dispatch): State<Dispatch>,
+    caller: Caller,
+    Path(ride_id): Path<RideId>,
+    Json(body): Json<Says>,
+) -> Result<Json<Ride>, Problem> {
+    says(Verb::Complete, dispatch, caller, ride_id, body).await.map(|(_, ride)| Json(ride))
+}

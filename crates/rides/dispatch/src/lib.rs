@@ -1,0 +1,94 @@
+//! Dispatch: rides, the offers of them to drivers, and what they cost. It owns the saga `ride_dispatch`. What a
+//! driver answers, a cancellation, the end of an offer's time and the deadline compete: the first that is
+//! committed to the ride's row decides.
+
+#![warn(missing_docs)]
+
+mod cancel;
+pub mod config;
+mod expiry;
+mod fare;
+mod history;
+mod http;
+mod offer;
+mod payment;
+mod projections;
+mod refusals;
+mod requests;
+mod ride;
+mod search;
+pub mod steps;
+mod store;
+
+use std::sync::Arc;
+
+use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
+use cards::Provider;
+use rides_events::dispatch::{
+    DriverWanted, OfferAccepted, OfferEnded, RideRequested, RiderPickedUp,
+};
+use rides_events::riders::{Rider, RiderChanged, RiderRegistered};
+
+use crate::config::DispatchSettings;
+use crate::projections::EndOffer;
+use crate::steps::{AssignDriver, ChargeFare, HoldFare, OfferRide, RideRow, StartRide, WatchRide};
+
+/// Everything that dispatch does in the saga, and what it publishes besides.
+#[must_use]
+pub fn participant(settings: DispatchSettings, provider: impl Provider) -> Participant {
+    participant_with(settings, Arc::new(provider))
+}
+
+fn participant_with(settings: DispatchSettings, provider: Arc<dyn Provider>) -> Participant {
+    Participant::new("dispatch")
+        .copies::<Rider>(|copy| copy.fed_by::<RiderRegistered>().fed_by::<RiderChanged>())
+        .projects(EndOffer)
+        .owns(RideRow, |saga| {
+            saga.originates::<RideRequested>("request_ride")
+                .aborts_on(cancel::payment_declined)
+                .aborts_on(cancel::no_driver_nearby)
+                .deadline(settings.deadline(), cancel::overdue, cancel::deadline_passed)
+                .compensatable(HoldFare(Arc::clone(&provider)))
+                .compensatable(OfferRide(settings.answer()))
+                .compensatable(AssignDriver)
+                .decides(StartRide)
+                .watches(WatchRide)
+                .retriable(ChargeFare(provider))
+        })
+        .publishes::<DriverWanted>()
+        .publishes::<OfferAccepted>()
+        .publishes::<OfferEnded>()
+        .publishes::<RiderPickedUp>()
+}
+
+/// The service's tables.
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_ride",
+        sql: include_str!("../../../../migrations/dispatch/0001_ride.sql"),
+    },
+    cards::sandbox::MIGRATION,
+    Migration {
+        name: "0003_payment",
+        sql: include_str!("../../../../migrations/dispatch/0003_payment.sql"),
+    },
+    Migration {
+        name: "0004_history",
+        sql: include_str!("../../../../migrations/dispatch/0004_history.sql"),
+    },
+];
+
+/// The service: its participant, its tables, its HTTP routes.
+#[must_use]
+pub fn service(settings: DispatchSettings, provider: Arc<dyn Provider>) -> Service {
+    Service::new(participant_with(settings, provider))
+        .migrations(MIGRATIONS)
+        .routes(move |handle| http::routes(handle, settings))
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
+}

@@ -1,0 +1,72 @@
+//! An offer as it is stored and shown.
+
+use ballet::TextEnum;
+use jiff::Timestamp;
+use rides_events::dispatch::NotAccepted;
+use rides_events::{DriverId, RideId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
+
+/// The state of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "OfferState")]
+pub(crate) enum State {
+    /// The driver may answer.
+    Open,
+    /// The driver drives.
+    Accepted,
+    /// The driver said no.
+    Declined,
+    /// The driver said nothing in time.
+    Expired,
+    /// The driver went offline.
+    Offline,
+    /// The ride was cancelled.
+    Withdrawn,
+    /// The ride is over.
+    Driven,
+}
+
+impl From<NotAccepted> for State {
+    fn from(reason: NotAccepted) -> Self {
+        match reason {
+            NotAccepted::Declined => Self::Declined,
+            NotAccepted::Expired => Self::Expired,
+            NotAccepted::Offline => Self::Offline,
+        }
+    }
+}
+
+/// A driver was asked to drive.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+pub(crate) struct Offer {
+    /// The ride.
+    pub(crate) ride_id: RideId,
+    /// The number of the offer in the ride.
+    pub(crate) attempt: i16,
+    /// The driver.
+    pub(crate) driver_id: DriverId,
+    /// The state.
+    pub(crate) state: State,
+    /// Until when the driver may accept.
+    pub(crate) expires_at: Timestamp,
+    /// Whether the driver went offline while it was open.
+    pub(crate) is_gone: bool,
+}
+
+impl FromRow<'_, PgRow> for Offer {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let TextEnum(state) = row.try_get("state")?;
+        Ok(Self {
+            ride_id: RideId(row.try_get("ride_id")?),
+            attempt: row.try_get("attempt")?,
+            driver_id: DriverId(row.try_get("driver_id")?),
+            state,
+            expires_at: row.try_get::<jiff_sqlx::Timestamp, _>("expires_at")?.to_jiff(),
+            is_gone: row.try_get("is_gone")?,
+        })
+    }
+}

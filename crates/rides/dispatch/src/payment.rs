@@ -1,0 +1,79 @@
+//! The payment of a ride as it is stored and shown.
+
+use ballet::TextEnum;
+use cards::Settle;
+use jiff::Timestamp;
+use rides_events::{Money, RideId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::types::Text;
+use sqlx::{FromRow, Row};
+
+/// The state of a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "PaymentState")]
+pub(crate) enum State {
+    /// The card processor holds the price.
+    Held,
+    /// The card processor declined.
+    Declined,
+    /// What the rider pays was taken.
+    Paid,
+    /// What the rider pays could not be taken.
+    Owed,
+    /// Nothing is held any more, and nothing was taken.
+    Released,
+}
+
+/// The payment of a ride.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Payment {
+    /// The ride.
+    #[serde(skip)]
+    pub(crate) ride_id: RideId,
+    /// The state.
+    pub(crate) state: State,
+    /// What is held, or was.
+    pub(crate) held: Money,
+    /// What was taken of it.
+    pub(crate) paid: Money,
+    /// What could not be taken.
+    pub(crate) owed: Money,
+    /// The card processor's code for its "no".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// The card processor's name for what is held. It is not shown.
+    #[serde(skip)]
+    pub(crate) reference: String,
+    /// When the state changed last.
+    pub(crate) changed_at: Timestamp,
+}
+
+impl Payment {
+    /// The request to take this much, or to release what is held.
+    pub(crate) fn settle(self, amount: Money) -> Settle {
+        Settle { order_id: self.ride_id.0, reference: self.reference, amount }
+    }
+}
+
+impl FromRow<'_, PgRow> for Payment {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let TextEnum(state) = row.try_get("state")?;
+        let Text(currency) = row.try_get("currency")?;
+        let money = |column: &str| {
+            Ok::<_, sqlx::Error>(Money { amount_minor: row.try_get(column)?, currency })
+        };
+        Ok(Self {
+            ride_id: RideId(row.try_get("ride_id")?),
+            state,
+            held: money("amount_minor")?,
+            paid: money("paid_minor")?,
+            owed: money("owed_minor")?,
+            reason: row.try_get("reason")?,
+            reference: row.try_get::<Option<_>, _>("reference")?.unwrap_or_default(),
+            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! What cannot be done with a ride, in a sentence each that says what can.
+
+use axum::http::StatusCode;
+use ballet::http::{Place, Problem};
+use rides_events::{DriverId, QuoteId, RideId, RiderId};
+
+use crate::offer::State;
+use crate::ride::Status;
+
+pub(crate) fn no_ride(ride_id: RideId) -> Problem {
+    Problem::not_found(format!("there is no ride {ride_id}"))
+}
+
+pub(crate) fn no_trip(ride_id: RideId, driver_id: DriverId) -> Problem {
+    Problem::not_found(format!("ride {ride_id} was not offered to driver {driver_id}"))
+}
+
+pub(crate) fn no_quote(quote_id: QuoteId) -> Problem {
+    let detail = format!("there is no quote {quote_id}: POST /quotes makes one");
+    Problem::unprocessable(detail).at(Place::body(["quote_id"]))
+}
+
+pub(crate) fn too_old(quote_id: QuoteId) -> Problem {
+    let detail = format!("quote {quote_id} is too old: ask for another with POST /quotes");
+    Problem::new(StatusCode::GONE, detail).at(Place::body(["quote_id"]))
+}
+
+/// A rider who registered a moment ago may be unknown to the copy.
+pub(crate) fn no_rider(rider_id: RiderId) -> Problem {
+    Problem::not_yet(format!("dispatch does not know rider {rider_id} yet, if there is one"))
+}
+
+pub(crate) fn no_tariff() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no tariff is valid at the moment")
+}
+
+pub(crate) fn no_price() -> Problem {
+    Problem::unprocessable("the way is too long for a price").at(Place::body(["destination"]))
+}
+
+pub(crate) fn in_the_car(ride_id: RideId) -> Problem {
+    Problem::conflict(format!("ride {ride_id} has begun and can no longer be cancelled"))
+}
+
+pub(crate) fn not_over(ride_id: RideId) -> Problem {
+    Problem::conflict(format!("ride {ride_id} is not over, so there is no receipt yet"))
+}
+
+pub(crate) fn offer_is(ride_id: RideId, state: State) -> Problem {
+    let why = match state {
+        State::Open => "its time is over",
+        State::Accepted => "you have accepted it: start it at the pickup, or let the rider cancel",
+        State::Declined => "you have declined it",
+        State::Expired => "its time is over, and the next driver is asked",
+        State::Offline => "you went offline",
+        State::Withdrawn => "the ride is cancelled",
+        State::Driven => "the ride is over",
+    };
+    Problem::conflict(format!("the offer of ride {ride_id} is not open: {why}"))
+}
+
+pub(crate) fn ride_is(ride_id: RideId, status: Status) -> Problem {
+    let why = match status {
+        Status::Requested | Status::Searching | Status::Offered => "no driver has accepted it",
+        Status::Accepted => "it gets its driver at this moment: try again",
+        Status::Assigned => "the rider is not in the car: start it first",
+        Status::PickedUp | Status::Riding => "it is under way",
+        Status::Completed => "it is over",
+        Status::Cancelled => "it is cancelled",
+    };
+    Problem::conflict(format!("ride {ride_id} cannot be changed like this: {why}"))
+}

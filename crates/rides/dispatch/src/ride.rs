@@ -1,0 +1,200 @@
+//! A ride, and what it was quoted for, as they are stored and shown.
+
+use ballet::TextEnum;
+use jiff::Timestamp;
+use rides_events::dispatch::CancelReason;
+use rides_events::{DriverId, Money, Point, QuoteId, RideId, RiderId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::types::{Text, Uuid};
+use sqlx::{FromRow, Row};
+
+use crate::payment::Payment;
+
+/// The status of a ride.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "RideStatus")]
+pub(crate) enum Status {
+    /// The price is being held.
+    Requested,
+    /// A driver is looked for.
+    Searching,
+    /// A driver is asked.
+    Offered,
+    /// The driver will drive.
+    Accepted,
+    /// The driver is on the way.
+    Assigned,
+    /// The rider is in the car.
+    PickedUp,
+    /// The ride is under way.
+    Riding,
+    /// The rider is there.
+    Completed,
+    /// It does not take place.
+    Cancelled,
+}
+
+/// What a rider was told that a ride costs.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+pub(crate) struct Quote {
+    /// The quote.
+    pub(crate) quote_id: QuoteId,
+    /// The rider.
+    pub(crate) rider_id: RiderId,
+    /// Where the rider waits.
+    pub(crate) pickup: Point,
+    /// Where the rider wants to go.
+    pub(crate) destination: Point,
+    /// The length of the way.
+    pub(crate) meters: i64,
+    /// How long it takes.
+    pub(crate) seconds: i64,
+    /// The price.
+    pub(crate) price: Money,
+    /// The version of the tariff.
+    pub(crate) tariff: i32,
+    /// Until when a ride can be requested for this price.
+    pub(crate) valid_until: Timestamp,
+}
+
+/// A ride.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Ride {
+    /// The ride.
+    pub(crate) ride_id: RideId,
+    /// The status.
+    pub(crate) status: Status,
+    #[serde(flatten)]
+    pub(crate) quote: Quote,
+    /// The driver, once one has accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) driver_id: Option<DriverId>,
+    /// The number of drivers who were asked.
+    pub(crate) attempt: i16,
+    /// The drivers who were asked in vain.
+    #[serde(skip)]
+    pub(crate) asked: Vec<DriverId>,
+    /// When it was requested.
+    pub(crate) requested_at: Timestamp,
+    /// When it had a driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) assigned_at: Option<Timestamp>,
+    /// When it started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) started_at: Option<Timestamp>,
+    /// When the rider was there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) arrived_at: Option<Timestamp>,
+    /// When something was changed last.
+    pub(crate) changed_at: Timestamp,
+    /// Why it is cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<CancelReason>")]
+    pub(crate) reason: Option<String>,
+    /// What exactly was wrong, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) detail: Option<String>,
+    /// What a late cancellation costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fee: Option<Money>,
+}
+
+impl Ride {
+    /// What the rider pays: nothing before the end.
+    pub(crate) fn charged(&self) -> Money {
+        let nothing = Money { amount_minor: 0, ..self.quote.price };
+        match self.status {
+            Status::Completed => self.quote.price,
+            Status::Cancelled => self.fee.unwrap_or(nothing),
+            Status::Requested
+            | Status::Searching
+            | Status::Offered
+            | Status::Accepted
+            | Status::Assigned
+            | Status::PickedUp
+            | Status::Riding => nothing,
+        }
+    }
+}
+
+/// What a ride cost.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Receipt {
+    /// The ride.
+    pub(crate) ride_id: RideId,
+    /// The rider.
+    pub(crate) rider_id: RiderId,
+    /// How it ended.
+    pub(crate) status: Status,
+    /// What the rider was told.
+    pub(crate) quoted: Money,
+    /// What the rider pays.
+    pub(crate) charged: Money,
+    /// The payment, once there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) payment: Option<Payment>,
+    /// The version of the tariff.
+    pub(crate) tariff: i32,
+    /// When it ended.
+    pub(crate) ended_at: Timestamp,
+}
+
+fn time(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
+    Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
+}
+
+fn time_if_any(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
+    let time: Option<jiff_sqlx::Timestamp> = row.try_get(column)?;
+    Ok(time.map(jiff_sqlx::Timestamp::to_jiff))
+}
+
+fn point(row: &PgRow, lat: &str, lon: &str) -> sqlx::Result<Point> {
+    let point = Point::new(row.try_get(lat)?, row.try_get(lon)?);
+    point.ok_or_else(|| sqlx::Error::Decode(rides_events::NotOnEarth.into()))
+}
+
+impl FromRow<'_, PgRow> for Quote {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let Text(currency) = row.try_get("currency")?;
+        Ok(Self {
+            quote_id: QuoteId(row.try_get("quote_id")?),
+            rider_id: RiderId(row.try_get("rider_id")?),
+            pickup: point(row, "pickup_lat", "pickup_lon")?,
+            destination: point(row, "destination_lat", "destination_lon")?,
+            meters: row.try_get("meters")?,
+            seconds: row.try_get("seconds")?,
+            price: Money { amount_minor: row.try_get("price_minor")?, currency },
+            tariff: row.try_get("tariff")?,
+            valid_until: time(row, "valid_until")?,
+        })
+    }
+}
+
+impl FromRow<'_, PgRow> for Ride {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let TextEnum(status) = row.try_get("status")?;
+        let quote = Quote::from_row(row)?;
+        let (driver_id, asked): (Option<Uuid>, Vec<Uuid>) =
+            (row.try_get("driver_id")?, row.try_get("asked")?);
+        let fee: Option<i64> = row.try_get("fee_minor")?;
+        Ok(Self {
+            ride_id: RideId(row.try_get("ride_id")?),
+            status,
+            driver_id: driver_id.map(DriverId),
+            attempt: row.try_get("attempt")?,
+            asked: asked.into_iter().map(DriverId).collect(),
+            requested_at: time(row, "requested_at")?,
+            assigned_at: time_if_any(row, "assigned_at")?,
+            started_at: time_if_any(row, "started_at")?,
+            arrived_at: time_if_any(row, "arrived_at")?,
+            changed_at: time(row, "changed_at")?,
+            reason: row.try_get("reason")?,
+            detail: row.try_get("detail")?,
+            fee: fee.map(|amount_minor| Money { amount_minor, ..quote.price }),
+            quote,
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! The step `assign_driver` and its compensation.
+
+use ballet::{Compensate, CompensateResult, Never, Step, StepResult, Tx, compensated, done};
+use rides_events::dispatch::{DriverAssigned, DriverUnassigned, OfferAccepted};
+
+use crate::store::ride;
+
+/// The ride has the driver who accepted.
+#[derive(Debug)]
+pub struct AssignDriver;
+
+impl Step for AssignDriver {
+    const NAME: &'static str = "assign_driver";
+    type On = OfferAccepted;
+    type Done = DriverAssigned;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, accepted: OfferAccepted) -> StepResult<Self> {
+        let OfferAccepted { ride_id, driver_id, .. } = accepted;
+        let now = tx.now();
+        ride::assign(tx.db(), ride_id, now).await?;
+        done(DriverAssigned { ride_id, driver_id })
+    }
+}
+
+impl Compensate for AssignDriver {
+    type Compensated = DriverUnassigned;
+
+    async fn compensate(&self, _: &mut Tx<'_>, assigned: DriverAssigned) -> CompensateResult<Self> {
+        // The ride's row is cancelled, and keeps the name of who was on the way.
+        let DriverAssigned { ride_id, driver_id } = assigned;
+        compensated(DriverUnassigned { ride_id, driver_id })
+    }
+}

@@ -1,0 +1,63 @@
+//! The step `charge_fare`, once the rider is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
+use ballet::{Failure, Never, Tx, done};
+use cards::{Capture, NOT_TAKEN, NoAnswer, Provider, Settle};
+use rides_events::RideId;
+use rides_events::dispatch::{FareCharged, RideCompleted};
+
+use crate::store::payment;
+
+/// Takes what the rider was told from what is held. What the processor does not give any more is owed: the ride has
+/// taken place.
+#[derive(Debug, Clone)]
+pub struct ChargeFare(pub Arc<dyn Provider>);
+
+impl CallStep for ChargeFare {
+    const NAME: &'static str = "charge_fare";
+    type On = RideCompleted;
+    type Done = FareCharged;
+    type Refused = Never;
+    type Request = Settle;
+    type Answer = Capture;
+
+    async fn request(&self, tx: &mut Tx<'_>, completed: RideCompleted) -> RequestResult<Self> {
+        let RideCompleted { ride_id, fare, .. } = completed;
+        call(payment::held(tx.db(), ride_id).await?.settle(fare))
+    }
+
+    async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {
+        self.0.capture(key, request).await.map_err(NoAnswer::failure)
+    }
+
+    fn looks_up(&self) -> bool {
+        self.0.looks_up()
+    }
+
+    async fn look_up(&self, key: CallKey, request: &Settle) -> Result<Option<Capture>, Failure> {
+        self.0.look_up_capture(key, request).await.map_err(NoAnswer::failure)
+    }
+
+    fn not_taken(&self, _: &Settle, _: &str) -> Option<Capture> {
+        Some(Capture::Failed { reason: NOT_TAKEN.to_owned() })
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        self.0.keys_kept()
+    }
+
+    async fn answered(
+        &self,
+        tx: &mut Tx<'_>,
+        request: Settle,
+        answer: Capture,
+    ) -> CallStepResult<Self> {
+        let now = tx.now();
+        let settled = payment::settle(tx.db(), &request, &answer, now).await?;
+        let payment::Settled { paid, owed } = settled;
+        done(FareCharged { ride_id: RideId(request.order_id), paid, owed })
+    }
+}

@@ -1,0 +1,151 @@
+//! The step `hold_fare` and its compensation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet::calls::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, RequestResult, call,
+};
+use ballet::{Failure, Tx, compensated, copies, done, refused};
+use cards::{Authorization, Authorize, Capture, NOT_TAKEN, NoAnswer, Provider, Settle, Void};
+use rides_events::RideId;
+use rides_events::dispatch::{
+    DriverWanted, FareHeld, FareReleased, PaymentDeclined, RideRequested,
+};
+use rides_events::riders::Rider;
+use serde::{Deserialize, Serialize};
+
+use crate::store::{payment, ride};
+
+/// Asks the card processor to hold the price. A driver is looked for when it does.
+#[derive(Debug, Clone)]
+pub struct HoldFare(pub Arc<dyn Provider>);
+
+/// What is asked of the processor when a ride is cancelled.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Release {
+    /// To release all that is held.
+    All(Settle),
+    /// To take what a late cancellation costs, and release the rest.
+    AllBut(Settle),
+}
+
+/// Its answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Released {
+    /// Of the request to release.
+    All(Void),
+    /// Of the request to take.
+    AllBut(Capture),
+}
+
+impl CallStep for HoldFare {
+    const NAME: &'static str = "hold_fare";
+    type On = RideRequested;
+    type Done = FareHeld;
+    type Refused = PaymentDeclined;
+    type Request = Authorize;
+    type Answer = Authorization;
+
+    async fn request(&self, tx: &mut Tx<'_>, requested: RideRequested) -> RequestResult<Self> {
+        let RideRequested { ride_id, rider_id, price, .. } = requested;
+        let rider = copies::get::<Rider>(tx.db(), &rider_id.to_string()).await?;
+        let rider = rider.and_then(|rider| rider.state).ok_or_else(|| {
+            Failure::not_yet(format!("the copy of riders has no rider {rider_id}, who is to pay"))
+        })?;
+        let card_token = rider.payment_token.into_inner();
+        call(Authorize { order_id: ride_id.0, amount: price, card_token })
+    }
+
+    async fn call(&self, key: CallKey, request: &Authorize) -> Result<Authorization, Failure> {
+        self.0.authorize(key, request).await.map_err(NoAnswer::failure)
+    }
+
+    fn looks_up(&self) -> bool {
+        self.0.looks_up()
+    }
+
+    async fn look_up(
+        &self,
+        key: CallKey,
+        request: &Authorize,
+    ) -> Result<Option<Authorization>, Failure> {
+        self.0.look_up_authorization(key, request).await.map_err(NoAnswer::failure)
+    }
+
+    fn not_taken(&self, _: &Authorize, _: &str) -> Option<Authorization> {
+        Some(Authorization::Declined { reason: NOT_TAKEN.to_owned() })
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        self.0.keys_kept()
+    }
+
+    async fn answered(
+        &self,
+        tx: &mut Tx<'_>,
+        request: Authorize,
+        answer: Authorization,
+    ) -> CallStepResult<Self> {
+        let (ride_id, now) = (RideId(request.order_id), tx.now());
+        payment::insert(tx.db(), &request, &answer, now).await?;
+        if let Authorization::Declined { reason } = answer {
+            return refused(PaymentDeclined { ride_id, reason });
+        }
+        // A ride that is cancelled by now needs nobody, and what is held is released.
+        if let Some(ride) = ride::search(tx.db(), ride_id, now).await? {
+            let (rider_id, pickup) = (ride.quote.rider_id, ride.quote.pickup);
+            let wanted = DriverWanted { ride_id, attempt: 1, rider_id, pickup, not: Vec::new() };
+            tx.publish(&wanted).await?;
+        }
+        done(FareHeld { ride_id, amount: request.amount })
+    }
+}
+
+impl CallCompensate for HoldFare {
+    type Compensated = FareReleased;
+    type UndoRequest = Release;
+    type UndoAnswer = Released;
+
+    async fn compensate_request(
+        &self,
+        tx: &mut Tx<'_>,
+        FareHeld { ride_id, amount }: FareHeld,
+    ) -> CompensateRequestResult<Self> {
+        let held = payment::held(tx.db(), ride_id).await?;
+        let fee = ride::find(tx.db(), ride_id).await?.and_then(|ride| ride.fee);
+        call(match fee {
+            Some(fee) => Release::AllBut(held.settle(fee)),
+            None => Release::All(held.settle(amount)),
+        })
+    }
+
+    async fn compensate_call(&self, key: CallKey, request: &Release) -> Result<Released, Failure> {
+        match request {
+            Release::All(held) => self.0.void(key, held).await.map(Released::All),
+            Release::AllBut(fee) => self.0.capture(key, fee).await.map(Released::AllBut),
+        }
+        .map_err(NoAnswer::failure)
+    }
+
+    async fn compensate_answered(
+        &self,
+        tx: &mut Tx<'_>,
+        request: Release,
+        answer: Released,
+    ) -> CallCompensateResult<Self> {
+        let now = tx.now();
+        let (Release::All(request) | Release::AllBut(request)) = request;
+        let settled = match answer {
+            Released::All(Void::Voided | Void::EndedBefore) => {
+                payment::release(tx.db(), &request, now).await?
+            }
+            Released::AllBut(answer) => payment::settle(tx.db(), &request, &answer, now).await?,
+        };
+        let payment::Settled { paid, owed } = settled;
+        compensated(FareReleased { ride_id: RideId(request.order_id), paid, owed })
+    }
+}

@@ -1,0 +1,43 @@
+//! The step `watch_ride`, which is open for as long as the ride is under way.
+
+use ballet::{Failure, Look, Tx, Watch};
+use jiff::SignedDuration;
+use rides_events::RideId;
+use rides_events::dispatch::{RideCompleted, RideStarted};
+
+use crate::offer::State;
+use crate::store::{offer, ride};
+
+/// A driver who says that the rider is there makes it look at once.
+const AGAIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// The ride is over when the driver has said so. It may take as long as it takes: the driver's positions may
+/// stop meanwhile.
+#[derive(Debug)]
+pub struct WatchRide;
+
+impl Watch for WatchRide {
+    const NAME: &'static str = "watch_ride";
+    type On = RideStarted;
+    type Done = RideCompleted;
+
+    async fn begin(&self, _: &mut Tx<'_>, _: RideStarted) -> Result<(), Failure> {
+        // The ride's row is what is looked at.
+        Ok(())
+    }
+
+    async fn look(&self, tx: &mut Tx<'_>) -> Result<Look<RideCompleted>, Failure> {
+        let ride_id = tx.saga_id().map(|saga| RideId(saga.0));
+        let ride_id = ride_id.ok_or_else(|| Failure::permanent("a watch without a saga"))?;
+        let now = tx.now();
+        let Some(ride) = ride::complete(tx.db(), ride_id, now).await? else {
+            return Ok(Look::Open(AGAIN));
+        };
+        if let Some(live) = offer::live(tx.db(), ride_id).await? {
+            offer::end(tx.db(), ride_id, live.attempt, State::Driven, now).await?;
+        }
+        let driver_id =
+            ride.driver_id.ok_or_else(|| Failure::permanent("a ride was driven by nobody"))?;
+        Ok(Look::Over(RideCompleted { ride_id, driver_id, fare: ride.quote.price }))
+    }
+}

@@ -1,0 +1,116 @@
+//! The payments of rides.
+
+use ballet::{Failure, TextEnum};
+use cards::{Authorization, Authorize, Capture, Settle};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use rides_events::{Money, RideId};
+use sqlx::{PgConnection, PgExecutor};
+
+use crate::payment::{Payment, State};
+
+/// What was taken, and what could not be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settled {
+    pub(crate) paid: Money,
+    pub(crate) owed: Money,
+}
+
+/// Stores the processor's answer to a request to hold money.
+pub(crate) async fn insert(
+    db: &mut PgConnection,
+    request: &Authorize,
+    answer: &Authorization,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let (state, reference, reason) = match answer {
+        Authorization::Approved { reference } => (State::Held, Some(reference), None),
+        Authorization::Declined { reason } => (State::Declined, None, Some(reason)),
+    };
+    sqlx::query(
+        "insert into payment
+             (ride_id, state, amount_minor, currency, reference, reason, created_at, changed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $7)",
+    )
+    .bind(request.order_id)
+    .bind(TextEnum(state))
+    .bind(request.amount.amount_minor)
+    .bind(request.amount.currency.as_str())
+    .bind(reference)
+    .bind(reason)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The payment of a ride, if it has one.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    ride_id: RideId,
+) -> Result<Option<Payment>, Failure> {
+    let payment = sqlx::query_as("select * from payment where ride_id = $1");
+    Ok(payment.bind(ride_id.0).fetch_optional(db).await?)
+}
+
+/// What is held for a ride, for which something is.
+pub(crate) async fn held(db: impl PgExecutor<'_>, ride_id: RideId) -> Result<Payment, Failure> {
+    let held = find(db, ride_id).await?.filter(|payment| payment.state == State::Held);
+    held.ok_or_else(|| Failure::permanent(format!("nothing is held for ride {ride_id}")))
+}
+
+/// Stores the processor's answer to a request to take money, which is the last of a payment.
+pub(crate) async fn settle(
+    db: &mut PgConnection,
+    request: &Settle,
+    answer: &Capture,
+    now: Timestamp,
+) -> Result<Settled, Failure> {
+    let all = request.amount;
+    let nothing = Money { amount_minor: 0, ..all };
+    let (state, paid, owed, reason) = match answer {
+        Capture::Captured => (State::Paid, all, nothing, None),
+        Capture::Failed { reason } => (State::Owed, nothing, all, Some(reason.as_str())),
+    };
+    let settled = Settled { paid, owed };
+    end(db, RideId(request.order_id), state, settled, reason, now).await?;
+    Ok(settled)
+}
+
+/// What is held is released, and nothing was taken.
+pub(crate) async fn release(
+    db: &mut PgConnection,
+    request: &Settle,
+    now: Timestamp,
+) -> Result<Settled, Failure> {
+    let nothing = Money { amount_minor: 0, ..request.amount };
+    let settled = Settled { paid: nothing, owed: nothing };
+    end(db, RideId(request.order_id), State::Released, settled, None, now).await?;
+    Ok(settled)
+}
+
+async fn end(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    state: State,
+    Settled { paid, owed }: Settled,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let ended = sqlx::query(
+        "update payment set state = $2, paid_minor = $3, owed_minor = $4, reason = $5, changed_at = $6
+         where ride_id = $1 and state = 'held'",
+    )
+    .bind(ride_id.0)
+    .bind(TextEnum(state))
+    .bind(paid.amount_minor)
+    .bind(owed.amount_minor)
+    .bind(reason)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    if ended.rows_affected() == 1 {
+        return Ok(());
+    }
+    Err(Failure::permanent(format!("the payment of ride {ride_id} has ended before {state:?}")))
+}

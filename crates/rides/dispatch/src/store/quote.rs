@@ -1,0 +1,72 @@
+//! The tariff, and what riders were told.
+
+use ballet::Failure;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use rides_events::QuoteId;
+use sqlx::PgExecutor;
+
+use crate::fare::Tariff;
+use crate::ride::Quote;
+
+const TARIFF: &str =
+    "version, currency, base_minor, kilometer_minor, minute_minor, least_minor, free_minutes,
+    late_minor";
+
+/// The tariff that counts now.
+pub(crate) async fn tariff(
+    db: impl PgExecutor<'_>,
+    now: Timestamp,
+) -> Result<Option<Tariff>, Failure> {
+    let statement = format!(
+        "select {TARIFF} from tariff where valid_from <= $1
+         order by valid_from desc, version desc limit 1"
+    );
+    let tariff = sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(now.to_sqlx());
+    Ok(tariff.fetch_optional(db).await?)
+}
+
+/// A version of the tariff.
+pub(crate) async fn tariff_of(db: impl PgExecutor<'_>, version: i32) -> Result<Tariff, Failure> {
+    let statement = format!("select {TARIFF} from tariff where version = $1");
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(version).fetch_one(db).await?)
+}
+
+/// Stores what a rider was told.
+pub(crate) async fn store(
+    db: impl PgExecutor<'_>,
+    quote: &Quote,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "insert into quote
+             (quote_id, rider_id, pickup_lat, pickup_lon, destination_lat, destination_lon, meters,
+              seconds, price_minor, currency, tariff, made_at, valid_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(quote.quote_id.0)
+    .bind(quote.rider_id.0)
+    .bind(quote.pickup.lat())
+    .bind(quote.pickup.lon())
+    .bind(quote.destination.lat())
+    .bind(quote.destination.lon())
+    .bind(quote.meters)
+    .bind(quote.seconds)
+    .bind(quote.price.amount_minor)
+    .bind(quote.price.currency.as_str())
+    .bind(quote.tariff)
+    .bind(now.to_sqlx())
+    .bind(quote.valid_until.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A quote, if there is one.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    quote_id: QuoteId,
+) -> Result<Option<Quote>, Failure> {
+    let quote = sqlx::query_as("select * from quote where quote_id = $1");
+    Ok(quote.bind(quote_id.0).fetch_optional(db).await?)
+}

@@ -1,0 +1,263 @@
+//! The rows of rides.
+
+use ballet::{Failure, TextEnum};
+use ballet_openapi::History as _;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use rides_events::dispatch::{RideCancelled, RideOffered, RideRequested};
+use rides_events::{DriverId, QuoteId, RideId, RiderId};
+use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
+
+use crate::history::History;
+use crate::ride::{Ride, Status};
+
+const RIDE: &str =
+    "ride.ride_id, ride.status, ride.driver_id, ride.attempt, ride.asked, ride.requested_at,
+    ride.assigned_at, ride.started_at, ride.arrived_at, ride.changed_at, ride.reason, ride.detail,
+    ride.fee_minor, quote.*";
+
+/// Stores a new ride.
+pub(crate) async fn request(
+    db: &mut PgConnection,
+    ride: &RideRequested,
+    quote_id: QuoteId,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "insert into ride
+             (ride_id, quote_id, rider_id, status, attempt, asked, requested_at, changed_at)
+         values ($1, $2, $3, 'requested', 0, '{}', $4, $4)",
+    )
+    .bind(ride.ride_id.0)
+    .bind(quote_id.0)
+    .bind(ride.rider_id.0)
+    .bind(ride.requested_at.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A ride, if there is one.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    ride_id: RideId,
+) -> Result<Option<Ride>, Failure> {
+    let statement =
+        format!("select {RIDE} from ride join quote using (quote_id) where ride_id = $1");
+    Ok(sqlx::query_as(AssertSqlSafe(statement)).bind(ride_id.0).fetch_optional(db).await?)
+}
+
+/// What happened to a ride so far, if there is one.
+pub(crate) async fn history(
+    db: impl PgExecutor<'_>,
+    ride_id: RideId,
+) -> Result<Option<History>, Failure> {
+    let history = sqlx::query_as("select ride_id, rider_id, history from ride where ride_id = $1");
+    Ok(history.bind(ride_id.0).fetch_optional(db).await?)
+}
+
+/// What happened to those of these rides to which more happened than is known.
+pub(crate) async fn changed(
+    db: impl PgExecutor<'_>,
+    known: &[History],
+) -> Result<Vec<History>, Failure> {
+    let (rides, lengths): (Vec<_>, Vec<_>) =
+        known.iter().map(|known| (known.ride_id.0, i64::from(known.last()))).unzip();
+    let changed = sqlx::query_as(
+        "select ride_id, rider_id, history
+         from unnest($1::uuid[], $2::bigint[]) as known (ride_id, changes)
+             join ride using (ride_id)
+         where jsonb_array_length(history) > known.changes",
+    )
+    .bind(rides)
+    .bind(lengths)
+    .fetch_all(db)
+    .await?;
+    Ok(changed)
+}
+
+/// A page of rides, the newest first; only a rider's, if asked.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    rider_id: Option<RiderId>,
+    after: Option<RideId>,
+    limit: Limit,
+) -> Result<Vec<Ride>, Failure> {
+    let statement = format!(
+        "select {RIDE} from ride join quote using (quote_id)
+         where ride_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+             and ($2::uuid is null or ride.rider_id = $2)
+         order by ride_id desc limit $3"
+    );
+    let rides = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(after.map(|ride| ride.0))
+        .bind(rider_id.map(|rider| rider.0))
+        .bind(limit.rows())
+        .fetch_all(db)
+        .await?;
+    Ok(rides)
+}
+
+/// The price is held, and a driver is looked for. `None` if the ride is cancelled by now.
+pub(crate) async fn search(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    now: Timestamp,
+) -> Result<Option<Ride>, Failure> {
+    let statement = "update ride set status = 'searching', changed_at = $2
+         where ride_id = $1 and status = 'requested'";
+    let searching = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(&mut *db);
+    if searching.await?.rows_affected() == 1 { find(db, ride_id).await } else { Ok(None) }
+}
+
+/// A driver is asked.
+pub(crate) async fn offered(
+    db: &mut PgConnection,
+    offered: &RideOffered,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let statement = "update ride set status = 'offered', attempt = $3, changed_at = $2
+         where ride_id = $1 and status = 'searching'";
+    let advanced = sqlx::query(statement)
+        .bind(offered.ride_id.0)
+        .bind(now.to_sqlx())
+        .bind(i16::try_from(offered.attempt)?)
+        .execute(db)
+        .await?;
+    one(advanced.rows_affected(), offered.ride_id, Status::Offered)
+}
+
+/// A driver was asked in vain.
+pub(crate) async fn search_on(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    asked: DriverId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let statement = "update ride set status = 'searching', asked = asked || $3, changed_at = $2
+         where ride_id = $1 and status = 'offered'";
+    let advanced = sqlx::query(statement)
+        .bind(ride_id.0)
+        .bind(now.to_sqlx())
+        .bind(asked.0)
+        .execute(db)
+        .await?;
+    one(advanced.rows_affected(), ride_id, Status::Searching)
+}
+
+/// The driver accepts.
+pub(crate) async fn accept(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    driver_id: DriverId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let statement = "update ride set status = 'accepted', driver_id = $3, changed_at = $2
+         where ride_id = $1 and status = 'offered'";
+    let advanced = sqlx::query(statement)
+        .bind(ride_id.0)
+        .bind(now.to_sqlx())
+        .bind(driver_id.0)
+        .execute(db)
+        .await?;
+    one(advanced.rows_affected(), ride_id, Status::Accepted)
+}
+
+/// The ride has a driver.
+pub(crate) async fn assign(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let statement = "update ride set status = 'assigned', assigned_at = $2, changed_at = $2
+         where ride_id = $1 and status = 'accepted'";
+    let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
+    one(advanced.rows_affected(), ride_id, Status::Assigned)
+}
+
+/// The rider is in the car.
+pub(crate) async fn pick_up(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let statement = "update ride set status = 'picked_up', changed_at = $2
+         where ride_id = $1 and status = 'assigned'";
+    let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
+    one(advanced.rows_affected(), ride_id, Status::PickedUp)
+}
+
+/// The ride is under way.
+pub(crate) async fn start(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let statement = "update ride set status = 'riding', started_at = $2, changed_at = $2
+         where ride_id = $1 and status = 'picked_up'";
+    let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
+    one(advanced.rows_affected(), ride_id, Status::Riding)
+}
+
+/// The driver says that the rider is there.
+pub(crate) async fn arrive(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "update ride set arrived_at = $2, changed_at = $2
+         where ride_id = $1 and arrived_at is null and status in ('picked_up', 'riding')",
+    )
+    .bind(ride_id.0)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Completes a ride that has arrived. `None` if it has not.
+pub(crate) async fn complete(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    now: Timestamp,
+) -> Result<Option<Ride>, Failure> {
+    let completed = sqlx::query(
+        "update ride set status = 'completed', changed_at = $2
+         where ride_id = $1 and status = 'riding' and arrived_at is not null",
+    )
+    .bind(ride_id.0)
+    .bind(now.to_sqlx())
+    .execute(&mut *db)
+    .await?;
+    if completed.rows_affected() == 1 { find(db, ride_id).await } else { Ok(None) }
+}
+
+/// Cancels a ride whose rider is not in the car. Returns false if the rider is.
+pub(crate) async fn cancel(
+    db: &mut PgConnection,
+    event: &RideCancelled,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let cancelled = sqlx::query(
+        "update ride set status = 'cancelled', reason = $3, failed_step = $4, detail = $5,
+             fee_minor = $6, changed_at = $2
+         where ride_id = $1 and status in ('requested', 'searching', 'offered', 'accepted', 'assigned')",
+    )
+    .bind(event.ride_id.0)
+    .bind(now.to_sqlx())
+    .bind(TextEnum(event.reason))
+    .bind(&event.failed_step)
+    .bind(&event.detail)
+    .bind(event.fee.map(|fee| fee.amount_minor))
+    .execute(db)
+    .await?;
+    Ok(cancelled.rows_affected() == 1)
+}
+
+fn one(rows: u64, ride_id: RideId, status: Status) -> Result<(), Failure> {
+    if rows == 1 {
+        return Ok(());
+    }
+    Err(Failure::permanent(format!("ride {ride_id} cannot become {status:?} from what it is")))
+}

@@ -1,0 +1,84 @@
+//! The events of riders. Each has the rider whole, as it is after the change: of two states of a rider, the
+//! one with the higher version is the newer.
+
+use ballet_core::personal::Personal;
+use ballet_core::{Entity, EntityEvent, Event, EventType, Key, Versioned};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::keys::RIDER;
+use crate::values::ids::RiderId;
+
+/// A rider, whole, as it was after one change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rider {
+    /// The rider.
+    pub rider_id: RiderId,
+    /// 1 when the rider is registered, and 1 more with each change.
+    pub version: i64,
+    /// What the driver calls the rider.
+    #[schemars(extend("x-personal-reason" = "the driver asks for this person at the pickup"))]
+    pub name: Personal<String>,
+    /// What the payment provider knows the rider's means of payment by.
+    #[schemars(extend("x-personal-reason" = "dispatch pays the ride with it"))]
+    pub payment_token: Personal<String>,
+    /// The mean of what drivers said, in tenths: 47 of 50.
+    pub rating: u8,
+    /// What the rider needs of a car.
+    pub needs: Needs,
+}
+
+/// What a rider needs of a car.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Needs {
+    /// Any car.
+    Any,
+    /// A car with more than four seats.
+    Large,
+}
+
+impl Entity for Rider {
+    const NAME: &'static str = "rider";
+    const REPUBLISHED: EventType = EventType::plain("riders.riders_republished.v1");
+    const REQUESTS: &'static [EventType] = &[
+        EventType::plain("dispatch.riders_requested.v1"),
+        EventType::plain("location.riders_requested.v1"),
+    ];
+}
+
+/// Somebody signed up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct RiderRegistered(pub Rider);
+
+impl Event for RiderRegistered {
+    const TYPE: EventType = EventType::plain("riders.rider_registered.v1");
+    const KEYS: &'static [Key] = &[RIDER.made_here()];
+}
+
+impl EntityEvent for RiderRegistered {
+    type Entity = Rider;
+
+    fn into_version(self) -> Versioned<Rider> {
+        Versioned::of(self.0.rider_id.to_string(), self.0.version, self.0)
+    }
+}
+
+/// Something about a rider is different.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct RiderChanged(pub Rider);
+
+impl Event for RiderChanged {
+    const TYPE: EventType = EventType::plain("riders.rider_changed.v1");
+    const KEYS: &'static [Key] = &[RIDER];
+}
+
+impl EntityEvent for RiderChanged {
+    type Entity = Rider;
+
+    fn into_version(self) -> Versioned<Rider> {
+        Versioned::of(self.0.rider_id.to_string(), self.0.version, self.0)
+    }
+}

@@ -1,0 +1,14 @@
+//! The ids of rides.
+
+use ballet_core::ids;
+
+ids! {
+    /// A driver.
+    DriverId,
+    /// A price that somebody was told.
+    QuoteId,
+    /// A ride. It is also the id of the ride's saga.
+    RideId,
+    /// A person who is driven.
+    RiderId,
+}

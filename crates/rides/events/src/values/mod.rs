@@ -1,0 +1,4 @@
+//! What events are made of.
+
+pub(crate) mod ids;
+pub(crate) mod point;

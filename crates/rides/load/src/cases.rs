@@ -1,0 +1,59 @@
+//! What riders and drivers do, and how often.
+
+use ballet_trials::Case;
+
+/// What becomes of a ride.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    /// The first driver accepts, and drives.
+    Ride,
+    /// The same, and every request to the card processor is lost once, and then its answer.
+    FlakyCard,
+    /// The card is declined.
+    CardDeclined,
+    /// The first driver declines, and the second drives.
+    DeclineOnce,
+    /// The first driver says nothing, and the second drives.
+    SayNothing,
+    /// The first driver goes offline when asked, and the second drives.
+    GoOffline,
+    /// No driver is near.
+    NobodyNear,
+    /// All who are near decline.
+    AllDecline,
+    /// Two riders want the only driver.
+    TwoRidersOneDriver,
+    /// The rider cancels at once.
+    CancelAtOnce,
+    /// The rider cancels while a driver is asked.
+    CancelWhileAsked,
+    /// The rider cancels while the driver accepts.
+    CancelRacesAcceptance,
+    /// The rider cancels while the driver is on the way.
+    CancelOnTheWay,
+    /// The rider cancels when in the car, which is refused.
+    CancelTooLate,
+    /// The driver sends no position any more once the rider is in the car.
+    LosePosition,
+    /// Machines are asked, which answer at once: a load of offers, for a run of this case alone.
+    AskMachines,
+}
+
+pub(crate) const CASES: [Case<Does>; 16] = [
+    Case::new("a ride", 31, Does::Ride),
+    Case::new("a flaky card", 5, Does::FlakyCard),
+    Case::new("the card is declined", 4, Does::CardDeclined),
+    Case::new("the first driver declines", 8, Does::DeclineOnce),
+    Case::new("the first driver says nothing", 5, Does::SayNothing),
+    Case::new("the first driver goes offline", 5, Does::GoOffline),
+    Case::new("nobody is near", 6, Does::NobodyNear),
+    Case::new("all decline", 5, Does::AllDecline),
+    Case::new("two riders and one driver", 5, Does::TwoRidersOneDriver),
+    Case::new("cancelled at once", 4, Does::CancelAtOnce),
+    Case::new("cancelled while a driver is asked", 5, Does::CancelWhileAsked),
+    Case::new("cancelled as the driver accepts", 5, Does::CancelRacesAcceptance),
+    Case::new("cancelled with the driver on the way", 5, Does::CancelOnTheWay),
+    Case::new("cancelled too late", 4, Does::CancelTooLate),
+    Case::new("the driver's positions stop", 3, Does::LosePosition),
+    Case::new("machines are asked", 0, Does::AskMachines),
+];

@@ -1,0 +1,233 @@
+//! What each rider and its drivers do, and how the ride must end.
+
+use anyhow::{Context, Result, bail, ensure};
+use ballet_trials::{Begun, End, id};
+use reqwest::StatusCode;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::cases::Does;
+use crate::client::Client;
+
+/// Under faults an offer may end before its driver has answered. Then the ride ends as the driver was told.
+pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
+    match does {
+        // Nobody sends a position in these trials but at the beginning: a ride needs none.
+        Does::Ride | Does::LosePosition => driven("card_approved", client).await,
+        Does::FlakyCard => driven("card_flaky", client).await,
+        Does::CardDeclined => {
+            let (ride, drivers) = requested_with("card_declined", client, 1).await?;
+            over(client, &drivers).await?;
+            cancelled(ride, "payment_declined")
+        }
+        Does::DeclineOnce => {
+            second(client, async |ride, first| decline(client, ride, first).await).await
+        }
+        Does::SayNothing => second(client, async |_, _| Ok(())).await,
+        Does::GoOffline => second(client, async |_, first| client.offline(first).await).await,
+        Does::NobodyNear => {
+            let (ride, _) = requested(client, 0).await?;
+            cancelled(ride, "no_driver_nearby")
+        }
+        Does::AllDecline => {
+            let (ride, drivers) = requested(client, 2).await?;
+            let mut before = Vec::new();
+            while let Some(driver) = client.asked(ride, &before).await? {
+                decline(client, ride, driver).await?;
+                before.push(driver);
+            }
+            over(client, &drivers).await?;
+            cancelled(ride, "unfulfilled")
+        }
+        Does::AskMachines => bail!("machines are asked by the trial"),
+        Does::TwoRidersOneDriver => two_riders(client).await,
+        Does::CancelAtOnce => {
+            let (ride, drivers) = requested(client, 1).await?;
+            let begun = cancel(client, ride).await?;
+            over(client, &drivers).await?;
+            Ok(begun)
+        }
+        Does::CancelWhileAsked => {
+            let (ride, drivers) = requested(client, 1).await?;
+            let driver = client.asked(ride, &[]).await?;
+            let begun = cancel(client, ride).await?;
+            if let Some(driver) = driver {
+                refused(client, ride, driver, "accept").await?;
+            }
+            over(client, &drivers).await?;
+            Ok(begun)
+        }
+        Does::CancelRacesAcceptance => {
+            let (ride, drivers) = requested(client, 1).await?;
+            let begun = match client.asked(ride, &[]).await? {
+                Some(driver) => {
+                    let (accepted, begun) =
+                        tokio::join!(client.says(ride, driver, "accept"), cancel(client, ride));
+                    accepted?;
+                    begun?
+                }
+                None => cancel(client, ride).await?,
+            };
+            over(client, &drivers).await?;
+            Ok(begun)
+        }
+        Does::CancelOnTheWay => {
+            let (ride, drivers) = requested(client, 1).await?;
+            let driver = assigned(client, ride, &[]).await?;
+            let begun = cancel(client, ride).await?;
+            if let Some(driver) = driver {
+                refused(client, ride, driver, "start").await?;
+            }
+            over(client, &drivers).await?;
+            Ok(begun)
+        }
+        Does::CancelTooLate => {
+            let (ride, drivers) = requested(client, 1).await?;
+            let driver = assigned(client, ride, &[]).await?;
+            if let Some(driver) = driver {
+                said(client, ride, driver, "start").await?;
+                let (late, _) = client.cancel(ride).await?;
+                ensure!(late == StatusCode::CONFLICT, "who is in the car cancels: {late}");
+                said(client, ride, driver, "complete").await?;
+            }
+            over(client, &drivers).await?;
+            ended(ride, driver.is_some())
+        }
+    }
+}
+
+/// The first driver drives a rider who pays with this card.
+async fn driven(card: &str, client: Client<'_>) -> Result<Begun> {
+    let (ride, drivers) = requested_with(card, client, 1).await?;
+    let driven = drive(client, ride, &[]).await?;
+    over(client, &drivers).await?;
+    ended(ride, driven)
+}
+
+/// A rider who requests a ride, with so many drivers near.
+async fn requested(client: Client<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
+    requested_with("card_approved", client, near).await
+}
+
+/// The same for a rider with this card.
+async fn requested_with(card: &str, client: Client<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
+    let mut drivers = Vec::new();
+    for number in 0..near {
+        drivers.push(client.driver(number + 1).await?);
+    }
+    let rider = client.rider_with(card).await?;
+    client.near(&drivers).await?;
+    Ok((client.request(rider).await?, drivers))
+}
+
+/// The driver says something, and is heard.
+async fn said(client: Client<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
+    let (status, answer) = client.says(ride, driver, what).await?;
+    ensure!(status.is_success(), "{what} is answered with {status}: {answer}");
+    Ok(())
+}
+
+/// The driver says something too late.
+async fn refused(client: Client<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
+    let (status, answer) = client.says(ride, driver, what).await?;
+    ensure!(status == StatusCode::CONFLICT, "{what} is answered with {status}: {answer}");
+    Ok(())
+}
+
+/// The driver says no, unless the offer is over.
+async fn decline(client: Client<'_>, ride: Uuid, driver: Uuid) -> Result<()> {
+    let (status, answer) = client.says(ride, driver, "decline").await?;
+    let is_heard = status.is_success() || status == StatusCode::CONFLICT;
+    ensure!(is_heard, "decline is answered with {status}: {answer}");
+    Ok(())
+}
+
+/// The driver who is asked, and was not before, accepts, and is on the way. `None` if no offer is accepted in time.
+async fn assigned(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
+    let mut before = before.to_vec();
+    while let Some(driver) = client.asked(ride, &before).await? {
+        let (status, answer) = client.says(ride, driver, "accept").await?;
+        if status.is_success() {
+            client.until(ride, "assigned", |ride| ride["status"] == "assigned").await?;
+            return Ok(Some(driver));
+        }
+        ensure!(status == StatusCode::CONFLICT, "accept is answered with {status}: {answer}");
+        before.push(driver);
+    }
+    Ok(None)
+}
+
+/// Drives the ride to its end. Returns false if no offer is accepted in time.
+async fn drive(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<bool> {
+    let Some(driver) = assigned(client, ride, before).await? else { return Ok(false) };
+    said(client, ride, driver, "start").await?;
+    said(client, ride, driver, "complete").await?;
+    Ok(true)
+}
+
+/// What the first driver does, who then does not drive: the second one does.
+async fn second(
+    client: Client<'_>,
+    first_does: impl AsyncFn(Uuid, Uuid) -> Result<()>,
+) -> Result<Begun> {
+    let (ride, drivers) = requested(client, 2).await?;
+    let driven = match client.asked(ride, &[]).await? {
+        Some(first) => {
+            first_does(ride, first).await?;
+            drive(client, ride, &[first]).await?
+        }
+        None => false,
+    };
+    over(client, &drivers).await?;
+    ended(ride, driven)
+}
+
+/// Both want the only driver who is near: one is driven, and the other is not.
+async fn two_riders(client: Client<'_>) -> Result<Begun> {
+    let driver = client.driver(1).await?;
+    let (one, other) = (client.rider().await?, client.rider().await?);
+    client.near(&[driver]).await?;
+    let (one, other) = tokio::join!(client.request(one), client.request(other));
+    let (mut driven, mut left) = (one?, other?);
+    let asked = (client.asked(driven, &[]).await?, client.asked(left, &[]).await?);
+    if asked.1.is_some() {
+        (driven, left) = (left, driven);
+    }
+    ensure!(asked.0.is_none() || asked.1.is_none(), "one driver, and {asked:?} are asked");
+    client.http.site.began("the rider who is left", as_told(&client.read(left).await?)?);
+    let is_driven = drive(client, driven, &[]).await?;
+    over(client, &[driver]).await?;
+    if is_driven { ended(driven, true) } else { as_told(&client.read(driven).await?) }
+}
+
+/// The rider cancels in time. A ride that nobody drives may be cancelled by then.
+async fn cancel(client: Client<'_>, ride: Uuid) -> Result<Begun> {
+    let (status, answer) = client.cancel(ride).await?;
+    ensure!(status.is_success(), "a cancellation is answered with {status}: {answer}");
+    as_told(&answer)
+}
+
+/// The drivers go home once their work is over, so that they are nobody else's.
+async fn over(client: Client<'_>, drivers: &[Uuid]) -> Result<()> {
+    for driver in drivers {
+        client.goes_home(*driver).await?;
+    }
+    Ok(())
+}
+
+fn ended(ride: Uuid, driven: bool) -> Result<Begun> {
+    if driven {
+        return Ok(Begun { saga: ride, end: End::Completed });
+    }
+    cancelled(ride, "unfulfilled")
+}
+
+fn cancelled(ride: Uuid, reason: &str) -> Result<Begun> {
+    Ok(Begun { saga: ride, end: End::aborted(reason) })
+}
+
+/// A ride that is cancelled for the reason that its rider was told.
+fn as_told(ride: &Value) -> Result<Begun> {
+    let reason = ride["reason"].as_str().with_context(|| format!("{ride} is not cancelled"))?;
+    cancelled(id(&ride["ride_id"])?, reason)
+}

@@ -1,0 +1,43 @@
+//! The services of rides, as this program runs them.
+
+use std::sync::Arc;
+
+use ballet_trials::ServiceProgram;
+use cards::{ProviderSettings, Sandbox};
+use clap::Parser;
+use dispatch::config::DispatchSettings;
+use location::config::LocationSettings;
+
+#[derive(Debug, Parser)]
+struct Dispatch {
+    #[command(flatten)]
+    ballet: ballet::Settings,
+    #[command(flatten)]
+    dispatch: DispatchSettings,
+    #[command(flatten)]
+    provider: ProviderSettings,
+}
+
+/// All of them, each as its own program is.
+pub(crate) fn services() -> Vec<ServiceProgram> {
+    let dispatch = dispatch::participant(DispatchSettings::default(), Sandbox::default()).part();
+    vec![
+        ServiceProgram::with(dispatch, |args: Dispatch, clock| {
+            let sandbox = Arc::new(args.provider.sandbox(&args.ballet));
+            (args.ballet, dispatch::service(args.dispatch, sandbox).clock(clock))
+        }),
+        ServiceProgram::of(|| location::service(LocationSettings::default())),
+        ServiceProgram::of(riders::service),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_those_of_rides() {
+        let parts: Vec<_> = services().into_iter().map(|service| service.part).collect();
+        assert_eq!(parts, rides::system().parts);
+    }
+}

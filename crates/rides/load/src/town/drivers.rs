@@ -1,0 +1,199 @@
+//! The town's drivers: they cruise, send their positions, answer offers, and drive. Time runs fast for them, so
+//! that a ride takes half a minute.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use ballet_trials::Dice;
+use reqwest::{Method, StatusCode};
+use rides_events::Point;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::client::Client;
+use crate::town::life::Town;
+use crate::town::plan::Place;
+
+const TICK: Duration = Duration::from_millis(250);
+/// Meters in a tick: of who cruises, and of who has somebody to drive.
+const CRUISES: f64 = 12.0;
+const DRIVES: f64 = 34.0;
+/// The ticks between two positions of who moves, and of who stands.
+const MOVING: u32 = 4;
+const STANDING: u32 = 60;
+
+#[derive(Debug, Clone, Copy)]
+enum Doing {
+    /// Nobody asks.
+    Cruising,
+    /// Asked, and answers then.
+    Thinking(Uuid, Instant),
+    /// Asked, and says nothing.
+    Ignoring(Uuid),
+    ToPickup(Uuid),
+    Riding(Uuid),
+}
+
+/// The ends of a ride, as its driver reads them.
+#[derive(Debug, Deserialize)]
+struct Journey {
+    pickup: Point,
+    destination: Point,
+}
+
+struct Car<'a> {
+    town: &'a Town,
+    client: Client<'a>,
+    id: Uuid,
+    dice: Dice,
+    at: Place,
+    way: VecDeque<Place>,
+    doing: Doing,
+    /// For how many ticks the car stands yet.
+    stands: u32,
+    /// The ticks since the last position.
+    unseen: u32,
+}
+
+/// Drives until this future is dropped.
+pub(crate) async fn drive(town: &Town, number: usize) -> Result<()> {
+    let mut dice = Dice::new(1, u64::try_from(number).unwrap_or_default());
+    let at = town.plan.corner(town.crossing(&mut dice));
+    let client = Client::new(&town.site, number);
+    let (id, doing, way) = (town.site.new_id(), Doing::Cruising, VecDeque::new());
+    let mut car = Car { town, client, id, dice, at, way, doing, stands: 0, unseen: 0 };
+    let shift = json!({ "seats": 4, "at": at.on_earth() });
+    client.http.ask(Method::POST, "location", &format!("/drivers/{id}/online"), &shift).await?;
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        car.step().await?;
+        car.show().await?;
+    }
+}
+
+impl Car<'_> {
+    async fn step(&mut self) -> Result<()> {
+        let doing = self.doing;
+        match doing {
+            Doing::Cruising => match self.asked() {
+                Some(ride) => {
+                    let thinks = Instant::now() + self.dice.millis(900, 2_600);
+                    self.doing = Doing::Thinking(ride, thinks);
+                }
+                None => self.cruise(),
+            },
+            Doing::Thinking(ride, until) if Instant::now() >= until => self.answer(ride).await?,
+            Doing::Ignoring(ride) if self.asked() != Some(ride) => self.doing = Doing::Cruising,
+            Doing::ToPickup(ride) if self.moves(DRIVES) => self.pick_up(ride).await?,
+            Doing::ToPickup(ride) => {
+                let seen = self.town.seen.borrow();
+                if seen.rides.get(&ride).is_some_and(super::seen::Ride::is_over) {
+                    self.doing = Doing::Cruising;
+                }
+            }
+            Doing::Riding(ride) if self.moves(DRIVES) => {
+                self.client.says(ride, self.id, "complete").await?;
+                self.doing = Doing::Cruising;
+            }
+            Doing::Thinking(..) | Doing::Ignoring(_) | Doing::Riding(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The ride that is offered.
+    fn asked(&self) -> Option<Uuid> {
+        let seen = self.town.seen.borrow();
+        seen.offers.get(&self.id).filter(|offer| offer.state == "open").map(|offer| offer.ride_id)
+    }
+
+    fn cruise(&mut self) {
+        if self.stands > 0 {
+            self.stands -= 1;
+        } else if self.moves(CRUISES) {
+            self.stands = if self.dice.one_in(2) { 20 + self.below(60) } else { 0 };
+            let to = self.town.crossing(&mut self.dice);
+            self.go(to, 8);
+        }
+    }
+
+    fn below(&mut self, count: usize) -> u32 {
+        u32::try_from(self.dice.below(count)).unwrap_or_default()
+    }
+
+    /// Takes the way to a corner, or so many corners of it.
+    fn go(&mut self, to: usize, corners: usize) {
+        let from = self.town.plan.nearest(self.at);
+        self.way = self.town.plan.way(from, to).into_iter().take(corners).collect();
+    }
+
+    /// Goes on along the way. Returns whether the car is there.
+    fn moves(&mut self, meters: f64) -> bool {
+        let mut left = meters;
+        while let Some(next) = self.way.front().copied() {
+            let far = self.at.to(next);
+            if far > left {
+                self.at = self.at.towards(next, left / far);
+                return false;
+            }
+            left -= far;
+            self.at = next;
+            self.way.pop_front();
+        }
+        true
+    }
+
+    async fn answer(&mut self, ride: Uuid) -> Result<()> {
+        let (what, then) = match self.dice.below(100) {
+            0..6 => {
+                self.doing = Doing::Ignoring(ride);
+                return Ok(());
+            }
+            6..20 => ("decline", Doing::Cruising),
+            _ => ("accept", Doing::ToPickup(ride)),
+        };
+        let (status, _) = self.client.says(ride, self.id, what).await?;
+        // The offer may be over by then, or the ride.
+        self.doing = if status.is_success() { then } else { Doing::Ignoring(ride) };
+        if let Doing::ToPickup(_) = self.doing {
+            let Journey { pickup, .. } = serde_json::from_value(self.client.read(ride).await?)?;
+            self.go_to(pickup);
+        }
+        Ok(())
+    }
+
+    async fn pick_up(&mut self, ride: Uuid) -> Result<()> {
+        let (status, _) = self.client.says(ride, self.id, "start").await?;
+        self.doing = if status == StatusCode::CONFLICT {
+            Doing::Cruising
+        } else {
+            let Journey { destination, .. } =
+                serde_json::from_value(self.client.read(ride).await?)?;
+            self.go_to(destination);
+            Doing::Riding(ride)
+        };
+        Ok(())
+    }
+
+    fn go_to(&mut self, to: Point) {
+        if let Some(to) = Place::in_town(to) {
+            self.go(self.town.plan.nearest(to), usize::MAX);
+        }
+    }
+
+    /// Sends the position, if it is time.
+    async fn show(&mut self) -> Result<()> {
+        self.unseen += 1;
+        let stands = self.way.is_empty() || self.stands > 0;
+        if self.unseen < if stands { STANDING } else { MOVING } {
+            return Ok(());
+        }
+        self.unseen = 0;
+        let path = format!("/drivers/{}/position", self.id);
+        self.client.http.ask(Method::PUT, "location", &path, &json!(self.at.on_earth())).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! A made-up town for the demo: a few hundred drivers and their riders, and a page with a map of them.
+
+mod drivers;
+mod life;
+mod page;
+mod plan;
+mod riders;
+mod seen;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use ballet_trials::Site;
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
+
+use crate::town::life::Town;
+use crate::town::plan::Plan;
+use crate::town::seen::Seen;
+
+const DRIVERS: usize = 240;
+const RIDERS: usize = 56;
+
+/// Lets the town live until this future is dropped, and serves its map.
+pub(crate) async fn live(site: &Arc<Site>, calm: watch::Receiver<bool>) -> Result<()> {
+    let plan = Arc::new(Plan::new());
+    let (seeing, seen) = watch::channel(Arc::new(Seen::default()));
+    let served = page::serve(Arc::clone(&plan), seen.clone(), calm.clone());
+    let site = Arc::clone(site);
+    let town = Town { site, crossings: plan.crossings(), plan, seen, calm };
+    let mut lives: FuturesUnordered<LocalBoxFuture<'_, Result<()>>> = FuturesUnordered::new();
+    for number in 0..DRIVERS {
+        lives.push(Box::pin(drivers::drive(&town, number)));
+    }
+    for number in 0..RIDERS {
+        lives.push(Box::pin(riders::ride(&town, number)));
+    }
+    let all = async { lives.next().await.unwrap_or(Ok(())) };
+    tokio::select! {
+        failed = all => failed,
+        failed = served => failed,
+        () = seen::look(&town.site, &seeing) => Ok(()),
+    }
+}

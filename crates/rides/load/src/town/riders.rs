@@ -1,0 +1,82 @@
+//! The town's riders: they order, wait, and some of them cancel.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet_trials::{Begun, Dice, End};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::client::Client;
+use crate::town::life::Town;
+
+/// Nobody is driven to the next corner.
+const SHORTEST: f64 = 900.0;
+const LONGEST: f64 = 3_200.0;
+
+/// What a rider has in mind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Waits,
+    CancelsSoon,
+    CancelsWhenAssigned,
+}
+
+/// Orders one ride after the other until this future is dropped.
+pub(crate) async fn ride(town: &Town, number: usize) -> Result<()> {
+    let mut dice = Dice::new(2, u64::try_from(number).unwrap_or_default());
+    let client = Client::new(&town.site, number);
+    let rider = client.rider().await?;
+    loop {
+        tokio::time::sleep(dice.millis(500, 12_000)).await;
+        let mut calm = town.calm.clone();
+        calm.wait_for(|calm| !calm).await?;
+        order(town, client, rider, &mut dice).await?;
+    }
+}
+
+async fn order(town: &Town, client: Client<'_>, rider: Uuid, dice: &mut Dice) -> Result<()> {
+    let from = town.plan.corner(town.crossing(dice));
+    let to = loop {
+        let to = town.plan.corner(town.crossing(dice));
+        if (SHORTEST..LONGEST).contains(&from.to(to)) {
+            break to;
+        }
+    };
+    let ride = client.request_from(rider, json!(from.on_earth()), json!(to.on_earth())).await?;
+    let mood = match dice.below(100) {
+        0..6 => Mood::CancelsSoon,
+        6..12 => Mood::CancelsWhenAssigned,
+        _ => Mood::Waits,
+    };
+    if mood == Mood::CancelsSoon {
+        tokio::time::sleep(dice.millis(300, 3_000)).await;
+        client.cancel(ride).await?;
+    }
+    let mut seen = town.seen.clone();
+    let mut cancelled = false;
+    let end = loop {
+        seen.changed().await?;
+        let (status, reason) = match seen.borrow_and_update().rides.get(&ride) {
+            Some(ride) => (ride.status.clone(), ride.reason.clone()),
+            None => continue,
+        };
+        match (&*status, reason) {
+            ("completed", _) => break End::Completed,
+            ("cancelled", Some(reason)) => break End::aborted(&reason),
+            ("assigned", _) if mood == Mood::CancelsWhenAssigned && !cancelled => {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                client.cancel(ride).await?;
+                cancelled = true;
+            }
+            _ => {}
+        }
+    };
+    let what = match mood {
+        Mood::Waits => "in town",
+        Mood::CancelsSoon => "in town, cancelled at once",
+        Mood::CancelsWhenAssigned => "in town, cancelled with the driver on the way",
+    };
+    town.site.began(what, Begun { saga: ride, end });
+    Ok(())
+}

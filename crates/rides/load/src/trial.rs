@@ -1,0 +1,91 @@
+//! Rides under trial.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Result;
+use ballet::{Event, EventType};
+use ballet_trials::{Audit, Begun, Case, Operation, Overdue, Report, ServiceProgram, Site, Trial};
+use rides::audit::{Databases, audit_beside};
+use rides_events::dispatch::{DriverWanted, FareCharged, OfferEnded, OfferWithdrawn, RideOffered};
+use rides_events::location::{DriverReleased, DriverReserved, ReservationCancelled};
+use tokio::sync::watch;
+
+use crate::cases::{CASES, Does};
+use crate::client::Client;
+use crate::machines::Machines;
+use crate::{customers, operations, services, town, watcher};
+
+/// Rides.
+#[derive(Debug, Default)]
+pub struct Rides(Machines);
+
+impl Trial for Rides {
+    type Case = Does;
+
+    const NAME: &'static str = "rides";
+    const COMPLETED: &'static [EventType] = &[DriverReleased::TYPE, FareCharged::TYPE];
+    /// Several drivers are asked for one ride.
+    const REPEATED: &'static [EventType] = &[
+        DriverWanted::TYPE,
+        DriverReserved::TYPE,
+        RideOffered::TYPE,
+        OfferEnded::TYPE,
+        OfferWithdrawn::TYPE,
+        ReservationCancelled::TYPE,
+    ];
+    const SAGAS: &'static str = "rides";
+
+    fn services(&self) -> Vec<ServiceProgram> {
+        services::services()
+    }
+
+    fn cases(&self) -> Vec<Case<Does>> {
+        CASES.to_vec()
+    }
+
+    async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<Begun> {
+        match does {
+            Does::AskMachines => self.0.play(site, number).await,
+            does => customers::play(*does, Client::new(site, number)).await,
+        }
+    }
+
+    async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
+        watcher::watch(site, &self.0, until).await
+    }
+
+    async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
+        let Audit { at, framework, quiescent_after } = audit;
+        let databases =
+            Databases { dispatch: at.database("dispatch")?, location: at.database("location")? };
+        Ok(audit_beside(framework, databases, quiescent_after).await?)
+    }
+
+    fn env(&self) -> Vec<(&'static str, String)> {
+        vec![
+            // A service that is killed every few seconds must not refuse those who wait for it.
+            ("RIDE_DEADLINE_SECONDS", "600".to_owned()),
+            ("OFFER_SECONDS", "5".to_owned()),
+            ("OFFERS_PER_RIDE", "20".to_owned()),
+        ]
+    }
+
+    async fn show(&self, site: &Arc<Site>, calm: watch::Receiver<bool>) -> Result<()> {
+        town::live(site, calm).await
+    }
+
+    async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
+        operations::operations(site).await
+    }
+
+    fn overdue(&self) -> Option<Overdue> {
+        Some(Overdue {
+            owner: "dispatch",
+            variable: "RIDE_DEADLINE_SECONDS",
+            without: "location",
+            reason: "deadline_passed",
+            case: "nobody is near",
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! Asks all the time whether a driver is in two offers or rides that live, in either service or between both.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use ballet_terminal::ui;
+use ballet_trials::Site;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::doors::{self, Live};
+use crate::machines::Machines;
+
+const PAUSE: Duration = Duration::from_millis(20);
+const LONG_PAUSE: Duration = Duration::from_millis(150);
+/// How long machines answer after the end.
+const LAST: Duration = Duration::from_secs(120);
+
+/// A driver who is reserved or rides, as location tells it.
+#[derive(Debug, Deserialize)]
+struct Busy {
+    driver_id: Uuid,
+    ride_id: Option<Uuid>,
+}
+
+/// Watches until then. An error is a driver in two of them. Machines answer what is seen to be offered to them.
+pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> Result<()> {
+    let (begun, mut looks, mut most) = (Instant::now(), 0_u32, 0);
+    let answered = machines.answered();
+    let mut reserved = location(site).await.ok();
+    // Who still waits for machines at the end is answered, too.
+    while Instant::now() < until || machines.are_wanted() && Instant::now() < until + LAST {
+        if let Ok(live) = doors::live(site).await {
+            let by_driver = once(&live)?;
+            // A driver who was there for one ride before and after that look was not there for another meanwhile.
+            let after = location(site).await.ok();
+            if let (Some(before), Some(after)) = (&reserved, &after) {
+                apart(before, &by_driver, after)?;
+                looks += 1;
+            }
+            reserved = after;
+            most = most.max(live.len());
+            machines.answer(site, &live).await?;
+        }
+        tokio::time::sleep(if machines.are_wanted() { PAUSE } else { LONG_PAUSE }).await;
+    }
+    let (seconds, answered) = (begun.elapsed().as_secs_f64(), machines.answered() - answered);
+    if answered > 0 {
+        ui::say(&format!(
+            "{looks} looks at up to {most} live offers: no driver is in two; machines answered {answered}, \
+             {:.0} a second, {} so far",
+            f64::from(answered) / seconds,
+            machines.answered(),
+        ));
+    }
+    Ok(())
+}
+
+/// The ride of each driver. Offers are read by one statement, so two of one driver lived at one moment.
+fn once(live: &[Live]) -> Result<HashMap<Uuid, Uuid>> {
+    let mut by_driver = HashMap::new();
+    for Live { ride_id, driver_id, .. } in live {
+        if let Some(other) = by_driver.insert(*driver_id, *ride_id) {
+            bail!("driver {driver_id} is in two live offers: of {other} and of {ride_id}");
+        }
+    }
+    Ok(by_driver)
+}
+
+/// A ride reserves a driver once, so one who has the same ride before and after had it all the time.
+fn apart(
+    before: &HashMap<Uuid, Uuid>,
+    offered: &HashMap<Uuid, Uuid>,
+    after: &HashMap<Uuid, Uuid>,
+) -> Result<()> {
+    for (driver, ride) in offered {
+        if let (Some(was), Some(is)) = (before.get(driver), after.get(driver))
+            && was == is
+            && is != ride
+        {
+            bail!("driver {driver} is there for {is}, and has a live offer of {ride}");
+        }
+    }
+    Ok(())
+}
+
+async fn location(site: &Site) -> Result<HashMap<Uuid, Uuid>> {
+    let mut rides = HashMap::new();
+    for state in ["reserved", "riding"] {
+        let path = format!("/drivers?state={state}&limit=1000");
+        for Busy { driver_id, ride_id } in doors::list(site, "location", &path).await? {
+            rides.extend(ride_id.map(|ride| (driver_id, ride)));
+        }
+    }
+    Ok(rides)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    fn live(ride: u128, driver: u128) -> Live {
+        Live { ride_id: id(ride), driver_id: id(driver), state: "open".to_owned() }
+    }
+
+    #[test]
+    fn a_driver_in_two_is_seen() {
+        assert_eq!(once(&[live(1, 7), live(2, 8)]).expect("two drivers").len(), 2);
+        once(&[live(1, 7), live(2, 7)]).expect_err("one driver");
+        let rides = |ride| HashMap::from([(id(7), id(ride))]);
+        apart(&rides(1), &rides(1), &rides(1)).expect("the same ride");
+        apart(&rides(1), &rides(2), &rides(2)).expect("the next ride began meanwhile");
+        apart(&rides(2), &rides(1), &rides(2)).expect_err("two rides at one moment");
+    }
+}

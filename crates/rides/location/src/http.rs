@@ -1,0 +1,254 @@
+//! The HTTP routes of location.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ballet::http::{Json, Path, Problem, Query};
+use ballet::{Handle, TelemetryPublisher};
+use ballet_openapi::{Api, NoContent, Operation, json};
+use paging::{Limit, Page, cursor};
+use rides_access::Driver as Caller;
+use rides_events::location::{DriverOffline, DriverOnline, Position};
+use rides_events::{DriverId, NotOnEarth, Point, RideId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::driver::{Driver, State as DriverState, Work};
+use crate::index::{Index, Near};
+use crate::refusals::{no_driver, only_behind, riding};
+use crate::requests::Shift;
+use crate::store::{driver, work};
+
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub(crate) struct Location {
+    handle: Handle,
+    index: Index,
+    positions: TelemetryPublisher<Position>,
+}
+
+pub(crate) fn routes(handle: Handle, index: Index) -> Router {
+    let positions = handle.telemetry::<Position>();
+    api().router(Location { handle, index, positions })
+}
+
+pub(crate) fn api() -> Api<Location> {
+    let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such driver.");
+    let here = json!({ "lat": 52.52, "lon": 13.405 });
+    Api::new("location", "Where drivers are, and for which ride.")
+        .get(
+            "/drivers",
+            list,
+            Operation::new("list_drivers", "List drivers")
+                .about("For those behind rides.")
+                .answers(ok, "A page of drivers.")
+                .refuses(StatusCode::FORBIDDEN, "The caller is a driver."),
+        )
+        .get(
+            "/drivers/{driver_id}",
+            read,
+            Operation::new("read_driver", "Read what a driver does")
+                .answers(ok, "The driver.")
+                .refuses(missing, none),
+        )
+        .post(
+            "/drivers/{driver_id}/online",
+            online,
+            Operation::new("go_online", "Take rides from now on")
+                .about(
+                    "A driver who was not seen for two minutes gets no offers: send your position.",
+                )
+                .example(json!({ "seats": 4, "at": here.clone() }))
+                .answers(ok, "The driver.")
+                .refuses(missing, "The driver is another than who is signed in."),
+        )
+        .post(
+            "/drivers/{driver_id}/offline",
+            offline,
+            Operation::new("go_offline", "Take no rides any more")
+                .about("An offer that is open ends, and the ride goes to the next driver.")
+                .answers(ok, "The driver.")
+                .refuses(missing, none)
+                .refuses(StatusCode::CONFLICT, "A rider is in the car."),
+        )
+        .put(
+            "/drivers/{driver_id}/position",
+            place,
+            Operation::new("send_position", "Say where the driver is")
+                .about("The time is that at which it comes: the clock of a device decides nothing.")
+                .example(here)
+                .answers(StatusCode::NO_CONTENT, "The broker has it.")
+                .refuses(StatusCode::SERVICE_UNAVAILABLE, "The broker does not answer.")
+                .refuses(missing, "The driver is another than who is signed in."),
+        )
+        .get(
+            "/near",
+            near,
+            Operation::new("list_near", "List the drivers who are near a place")
+                .about("The nearest come first, whether they are free or not.")
+                .answers(ok, "The drivers.")
+                .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The place is not on the map."),
+        )
+        .get(
+            "/work",
+            all_work,
+            Operation::new("list_work", "List for which rides drivers are and were there")
+                .about("That of the newest rides comes first. For those behind rides.")
+                .answers(ok, "A page of work.")
+                .refuses(StatusCode::FORBIDDEN, "The caller is a driver."),
+        )
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Filter {
+    /// Only drivers who do this.
+    state: Option<DriverState>,
+    /// The `next` of the page before. Without it, the list begins.
+    #[serde(default, deserialize_with = "cursor")]
+    after: Option<DriverId>,
+    /// The most items on the page.
+    #[serde(default)]
+    limit: Limit,
+}
+
+async fn list(
+    State(Location { handle, .. }): State<Location>,
+    caller: Caller,
+    Query(Filter { state, after, limit }): Query<Filter>,
+) -> Result<Json<Page<Driver>>, Problem> {
+    only_behind(&caller)?;
+    let drivers = driver::page(handle.db(), state, after, limit).await?;
+    Ok(Json(Page::new(drivers, limit, |driver| driver.driver_id)))
+}
+
+async fn read(
+    State(Location { handle, .. }): State<Location>,
+    caller: Caller,
+    Path(driver_id): Path<DriverId>,
+) -> Result<Json<Driver>, Problem> {
+    own(driver::find(handle.db(), driver_id).await?, driver_id, &caller).map(Json)
+}
+
+/// The driver, if there is one that the caller may see.
+fn own(driver: Option<Driver>, driver_id: DriverId, caller: &Caller) -> Result<Driver, Problem> {
+    driver.filter(|_| caller.is_allowed(driver_id)).ok_or_else(|| no_driver(driver_id))
+}
+
+async fn online(
+    State(Location { handle, positions, .. }): State<Location>,
+    caller: Caller,
+    Path(driver_id): Path<DriverId>,
+    Json(shift): Json<Shift>,
+) -> Result<Json<Driver>, Problem> {
+    let Shift { seats, at } = shift.checked()?;
+    if !caller.is_allowed(driver_id) {
+        return Err(no_driver(driver_id));
+    }
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    driver::online(tx.db(), driver_id, seats, now).await?;
+    let driver = own(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
+    tx.publish(&DriverOnline { driver_id, version: driver.version, seats }).await?;
+    unit.commit().await?;
+    // The driver is online whatever becomes of it: the next position makes it good.
+    positions.send_later(&Position { driver_id, at, seen_at: now });
+    Ok(Json(driver))
+}
+
+async fn offline(
+    State(Location { handle, .. }): State<Location>,
+    caller: Caller,
+    Path(driver_id): Path<DriverId>,
+) -> Result<Json<Driver>, Problem> {
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let driver = own(driver::find_to_change(tx.db(), driver_id).await?, driver_id, &caller)?;
+    if driver.state == DriverState::Riding {
+        return Err(riding(driver_id));
+    }
+    driver::offline(tx.db(), &driver, now).await?;
+    let driver = own(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
+    let ride_id: Option<RideId> = driver.ride_id;
+    tx.publish(&DriverOffline { driver_id, version: driver.version, ride_id }).await?;
+    unit.commit().await?;
+    Ok(Json(driver))
+}
+
+async fn place(
+    State(Location { handle, positions, .. }): State<Location>,
+    caller: Caller,
+    Path(driver_id): Path<DriverId>,
+    Json(at): Json<Point>,
+) -> Result<NoContent, Problem> {
+    if !caller.is_allowed(driver_id) {
+        return Err(no_driver(driver_id));
+    }
+    positions.send(&Position { driver_id, at, seen_at: handle.now() }).await?;
+    Ok(NoContent)
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct After {
+    /// The `next` of the page before. Without it, the list begins.
+    after: Option<String>,
+    /// The most items on the page.
+    #[serde(default)]
+    limit: Limit,
+}
+
+async fn all_work(
+    State(Location { handle, .. }): State<Location>,
+    caller: Caller,
+    Query(After { after, limit }): Query<After>,
+) -> Result<Json<Page<Work>>, Problem> {
+    only_behind(&caller)?;
+    let after = after.as_deref().map(behind).transpose()?;
+    let work = work::page(handle.db(), after, limit).await?;
+    Ok(Json(Page::new(work, limit, |work| format!("{}-{}", work.ride_id, work.attempt))))
+}
+
+/// The ride and the offer behind which a page begins.
+fn behind(after: &str) -> Result<(RideId, i16), Problem> {
+    let parts = after.rsplit_once('-');
+    let parts = parts.and_then(|(ride, attempt)| Some((ride.parse().ok()?, attempt.parse().ok()?)));
+    parts.ok_or_else(|| {
+        let detail = format!("{after:?} is no `next` of a page: {}", paging::CURSOR);
+        Problem::unprocessable(detail).at(ballet::http::Place::query("after"))
+    })
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Around {
+    /// The latitude.
+    lat: f64,
+    /// The longitude.
+    lon: f64,
+    /// The most drivers.
+    #[serde(default)]
+    limit: Limit,
+}
+
+/// The drivers who are near a place.
+#[derive(Debug, Serialize, JsonSchema)]
+struct NearDrivers {
+    /// The nearest first.
+    items: Vec<Near>,
+}
+
+async fn near(
+    State(Location { handle, index, .. }): State<Location>,
+    Query(Around { lat, lon, limit }): Query<Around>,
+) -> Result<Json<NearDrivers>, Problem> {
+    let to = Point::new(lat, lon).ok_or_else(|| {
+        Problem::unprocessable(NotOnEarth.to_string()).at(ballet::http::Place::query("lat"))
+    })?;
+    let most = usize::try_from(limit.rows()).unwrap_or_default();
+    let mut items = index.nearest(to, most, handle.now());
+    items.truncate(most);
+    Ok(Json(NearDrivers { items }))
+}

@@ -1,0 +1,252 @@
+//! The drivers' places in memory, by cells of the map. A search looks at the pickup's cell, then at the ring of
+//! cells around it, and so on, until it has enough. Each process has all places of those who were
+//! seen lately.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use h3o::{CellIndex, LatLng, Resolution};
+use jiff::{SignedDuration, Timestamp};
+use rides_events::location::Position;
+use rides_events::{DriverId, Point};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::config::LocationSettings;
+
+/// Cells of a tenth of a square kilometer: in a town there are a few drivers in each.
+const CELLS: Resolution = Resolution::Nine;
+/// A driver is near within this many rings of cells, which are some 5 kilometers.
+const RINGS: u32 = 17;
+/// So many places are noted at a time. Between, those who search have their turn.
+const TOGETHER: usize = 64;
+
+/// The drivers' places, shared by all who search and by those who bring what is new.
+#[derive(Debug, Clone)]
+pub struct Index {
+    places: Arc<RwLock<Places>>,
+    /// A driver who was not seen for so long is not found.
+    silence: SignedDuration,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self::new(LocationSettings::default().silence())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    drivers: HashMap<DriverId, Place>,
+    cells: HashMap<CellIndex, Vec<DriverId>>,
+    /// Each driver once, with the time at which to look whether it was seen since.
+    looks: VecDeque<(Timestamp, DriverId)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    at: Point,
+    cell: CellIndex,
+    seen_at: Timestamp,
+}
+
+/// A driver who is near.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct Near {
+    /// The driver.
+    pub driver_id: DriverId,
+    /// Where the driver was seen last.
+    pub at: Point,
+    /// The way from there as the crow flies.
+    pub meters: f64,
+}
+
+impl Index {
+    /// An index in which a driver is found for so long after it was seen.
+    #[must_use]
+    pub fn new(silence: SignedDuration) -> Self {
+        Self { places: Arc::default(), silence }
+    }
+
+    pub(crate) const fn silence(&self) -> SignedDuration {
+        self.silence
+    }
+
+    /// Notes where drivers were. Of two places of a driver the later counts.
+    pub fn note_all<'a>(&self, all: impl IntoIterator<Item = &'a Position>, now: Timestamp) {
+        let mut all = all.into_iter().peekable();
+        while all.peek().is_some() {
+            let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
+            for position in all.by_ref().take(TOGETHER) {
+                places.note(position, self.silence);
+            }
+            places.forget(now, self.silence);
+        }
+    }
+
+    /// The nearest drivers who were seen lately, at least `enough` of them if there are so many near.
+    #[must_use]
+    pub fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<Near> {
+        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        places.nearest(to, enough, now - self.silence)
+    }
+}
+
+impl Places {
+    fn note(&mut self, position: &Position, silence: SignedDuration) {
+        let Position { driver_id, at, seen_at } = *position;
+        let Some(cell) = cell(at) else { return };
+        let before = self.drivers.get(&driver_id).copied();
+        if before.is_some_and(|before| before.seen_at >= seen_at) {
+            return;
+        }
+        self.drivers.insert(driver_id, Place { at, cell, seen_at });
+        match before {
+            Some(before) if before.cell == cell => return,
+            Some(before) => self.leave(before.cell, driver_id),
+            None => self.looks.push_back((seen_at + silence, driver_id)),
+        }
+        self.cells.entry(cell).or_default().push(driver_id);
+    }
+
+    /// Forgets some of those who were not seen for so long. There are more looks than new drivers, so none stays.
+    fn forget(&mut self, now: Timestamp, silence: SignedDuration) {
+        for _ in 0..2 * TOGETHER {
+            let Some((_, driver_id)) = self.looks.pop_front_if(|(at, _)| *at < now) else { return };
+            match self.drivers.get(&driver_id).copied() {
+                Some(Place { cell, seen_at, .. }) if seen_at + silence < now => {
+                    self.drivers.remove(&driver_id);
+                    self.leave(cell, driver_id);
+                }
+                Some(Place { seen_at, .. }) => {
+                    self.looks.push_back((seen_at + silence, driver_id));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn leave(&mut self, cell: CellIndex, driver_id: DriverId) {
+        let Some(drivers) = self.cells.get_mut(&cell) else { return };
+        drivers.retain(|one| *one != driver_id);
+        if drivers.is_empty() {
+            self.cells.remove(&cell);
+        }
+    }
+
+    fn nearest(&self, to: Point, enough: usize, since: Timestamp) -> Vec<Near> {
+        let Some(center) = cell(to) else { return Vec::new() };
+        let mut near: Vec<Near> = Vec::new();
+        let mut last_ring = RINGS;
+        for ring in 0..=RINGS {
+            if ring > last_ring {
+                break;
+            }
+            for cell in cells_of_ring(center, ring) {
+                for driver_id in self.cells.get(&cell).into_iter().flatten() {
+                    let Some(place) = self.drivers.get(driver_id) else { continue };
+                    if place.seen_at >= since {
+                        let (at, meters) = (place.at, to.meters_to(place.at));
+                        near.push(Near { driver_id: *driver_id, at, meters });
+                    }
+                }
+            }
+            if near.len() >= enough && last_ring == RINGS {
+                // A driver of the next ring may be nearer than one in a corner of this.
+                last_ring = ring + 1;
+            }
+        }
+        near.sort_by(|one, other| one.meters.total_cmp(&other.meters));
+        near
+    }
+}
+
+fn cell(at: Point) -> Option<CellIndex> {
+    Some(LatLng::new(at.lat(), at.lon()).ok()?.to_cell(CELLS))
+}
+
+/// The cells at this distance. Where the grid is bent, around twelve places on the Earth, a ring is what a
+/// slower way finds.
+fn cells_of_ring(center: CellIndex, ring: u32) -> Vec<CellIndex> {
+    let fast: Option<Vec<CellIndex>> = center.grid_ring_fast(ring).collect();
+    fast.unwrap_or_else(|| {
+        let cells = center.grid_disk_distances_safe(ring);
+        cells.filter(|(_, distance)| *distance == ring).map(|(cell, _)| cell).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn driver(number: u128) -> DriverId {
+        DriverId(sqlx::types::Uuid::from_u128(number))
+    }
+
+    fn point(lat: f64, lon: f64) -> Point {
+        Point::new(lat, lon).expect("on Earth")
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn seen(number: u128, at: Point, second: i64) -> Position {
+        let seen_at = Timestamp::from_second(second).expect("a time");
+        Position { driver_id: driver(number), at, seen_at }
+    }
+
+    fn note(index: &Index, number: u128, place: Point, second: i64) {
+        index.note_all([&seen(number, place, second)], at(second));
+    }
+
+    #[test]
+    fn the_nearest_come_first_as_if_all_had_been_measured() {
+        let index = Index::default();
+        let mut all = Vec::new();
+        for number in 0..2_000_u32 {
+            let (x, y) = (f64::from(number % 50), f64::from(number / 50));
+            let place = point(52.4 + y * 0.004, 13.2 + x * 0.007);
+            note(&index, number.into(), place, 0);
+            all.push((driver(number.into()), place));
+        }
+        for pickup in [point(52.47, 13.38), point(52.41, 13.21), point(52.55, 13.54)] {
+            let mut expected: Vec<_> =
+                all.iter().map(|(driver, at)| (*driver, pickup.meters_to(*at))).collect();
+            expected.sort_by(|one, other| one.1.total_cmp(&other.1));
+            let found = index.nearest(pickup, 10, at(1));
+            assert!(found.len() >= 10, "{found:?}");
+            let (found, expected): (Vec<_>, Vec<_>) = found
+                .iter()
+                .zip(&expected)
+                .take(10)
+                .map(|(near, expected)| (near.meters, expected.1))
+                .unzip();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_driver_is_where_it_was_seen_last_and_not_found_when_silent() {
+        let index = Index::default();
+        let (here, far) = (point(52.5, 13.4), point(52.6, 13.4));
+        note(&index, 1, here, 10);
+        note(&index, 1, far, 9);
+        assert_eq!(index.nearest(here, 1, at(11)).len(), 1);
+        note(&index, 1, far, 12);
+        assert_eq!(index.nearest(here, 1, at(13)), []);
+        assert_eq!(index.nearest(far, 1, at(13)).len(), 1);
+        assert_eq!(index.nearest(far, 1, at(12 + 121)), []);
+        // And forgotten, once somebody else is seen.
+        note(&index, 2, far, 12 + 121);
+        let places = index.places.read().expect("no panic");
+        assert_eq!((places.drivers.len(), places.cells.len(), places.looks.len()), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_ring_is_found_where_the_grid_is_bent() {
+        let pentagon = Resolution::Nine.pentagons().next().expect("a pentagon");
+        assert_eq!(cells_of_ring(pentagon, 1).len(), 5);
+        assert_eq!(cells_of_ring(cell(point(52.5, 13.4)).expect("a cell"), 2).len(), 12);
+    }
+}

@@ -1,0 +1,79 @@
+//! Location: where drivers are, and which of them is there for which ride. Places are in memory, in an index
+//! that each process follows the stream of positions into; what a driver does is in the database, which forbids that a driver is there for two
+//! rides.
+
+#![warn(missing_docs)]
+
+pub mod config;
+mod driver;
+mod follower;
+mod http;
+pub mod index;
+mod projections;
+mod refusals;
+mod requests;
+pub mod steps;
+mod store;
+
+use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
+use rides_events::RideDispatch;
+use rides_events::dispatch::OfferEnded;
+use rides_events::location::{DriverOffline, DriverOnline, Position};
+use rides_events::riders::{Rider, RiderChanged, RiderRegistered};
+
+use crate::config::LocationSettings;
+use crate::follower::FollowPositions;
+use crate::index::Index;
+use crate::projections::NoteRide;
+use crate::steps::{ReleaseDriver, ReserveDriver};
+
+/// Everything that location does in the saga, and what it publishes besides.
+#[must_use]
+pub fn participant(index: Index) -> Participant {
+    Participant::new("location")
+        .copies::<Rider>(|copy| copy.fed_by::<RiderRegistered>().fed_by::<RiderChanged>())
+        .saga::<RideDispatch>(|saga| {
+            saga.repeating(ReserveDriver(index.clone()), |ended: &OfferEnded| {
+                ended.attempt.to_string()
+            })
+            .retriable(ReleaseDriver)
+        })
+        .projects(NoteRide)
+        .publishes::<DriverOnline>()
+        .publishes::<DriverOffline>()
+        .publishes_telemetry::<Position>()
+        .follows_telemetry(FollowPositions(index))
+}
+
+/// The service's tables.
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_driver",
+        sql: include_str!("../../../../migrations/location/0001_driver.sql"),
+    },
+    Migration {
+        name: "0002_no_position",
+        sql: include_str!("../../../../migrations/location/0002_no_position.sql"),
+    },
+];
+
+/// The service: its participant, its tables, its HTTP routes.
+#[must_use]
+pub fn service(settings: LocationSettings) -> Service {
+    service_with(Index::new(settings.silence()))
+}
+
+/// The service, with the places that are in this index already.
+#[must_use]
+pub fn service_with(index: Index) -> Service {
+    Service::new(participant(index.clone()))
+        .migrations(MIGRATIONS)
+        .routes(move |handle| http::routes(handle, index))
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
+}

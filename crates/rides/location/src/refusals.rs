@@ -1,0 +1,29 @@
+//! What cannot be done with a driver, in a sentence each that says what can.
+
+use axum::http::StatusCode;
+use ballet::http::Problem;
+use rides_access::Driver;
+use rides_events::DriverId;
+
+pub(crate) fn no_driver(driver_id: DriverId) -> Problem {
+    Problem::not_found(format!(
+        "there is no driver {driver_id}: whoever was never online is unknown"
+    ))
+}
+
+pub(crate) fn riding(driver_id: DriverId) -> Problem {
+    Problem::conflict(format!(
+        "driver {driver_id} has a rider in the car: complete the ride, then go offline"
+    ))
+}
+
+/// Refuses those who may see only what is their own.
+pub(crate) fn only_behind(caller: &Driver) -> Result<(), Problem> {
+    match caller.only() {
+        None => Ok(()),
+        Some(own) => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            format!("you are signed in as driver {own}: this list needs the scope rides:all"),
+        )),
+    }
+}

@@ -1,0 +1,29 @@
+//! What drivers send.
+
+use ballet::http::{Place, Problem};
+use rides_events::Point;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The most seats of a car for riders.
+const MOST_SEATS: u8 = 8;
+
+/// A driver takes rides.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub(crate) struct Shift {
+    /// The number of seats for riders.
+    #[schemars(range(min = 1, max = 8))]
+    pub(crate) seats: u8,
+    /// Where the driver is.
+    pub(crate) at: Point,
+}
+
+impl Shift {
+    pub(crate) fn checked(self) -> Result<Self, Problem> {
+        if (1..=MOST_SEATS).contains(&self.seats) {
+            return Ok(self);
+        }
+        let detail = format!("seats has to be between 1 and {MOST_SEATS}");
+        Err(Problem::unprocessable(detail).at(Place::body(["seats"])))
+    }
+}

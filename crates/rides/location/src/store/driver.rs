@@ -1,0 +1,99 @@
+//! The rows of drivers.
+
+use ballet::Failure;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use rides_events::DriverId;
+use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
+
+use crate::driver::{Driver, State};
+
+const DRIVER: &str = "driver_id, version, state, is_leaving, seats, changed_at, (
+    select ride_id from work where work.driver_id = driver.driver_id and work.state in ('reserved', 'riding')
+) as ride_id";
+
+/// Makes a driver take rides. Nothing changes for one who has a ride, but for the wish to leave.
+pub(crate) async fn online(
+    db: &mut PgConnection,
+    driver_id: DriverId,
+    seats: u8,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "insert into driver (driver_id, version, state, seats, changed_at)
+         values ($1, 1, 'free', $2, $3)
+         on conflict (driver_id) do update set
+             version = driver.version + 1,
+             state = case driver.state when 'offline' then 'free' else driver.state end,
+             is_leaving = false, seats = excluded.seats, changed_at = excluded.changed_at",
+    )
+    .bind(driver_id.0)
+    .bind(i16::from(seats))
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Makes a driver take no rides: at once, or after the ride for which it is reserved.
+pub(crate) async fn offline(
+    db: &mut PgConnection,
+    driver: &Driver,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "update driver set version = version + 1, changed_at = $2,
+             is_leaving = state = 'reserved',
+             state = case state when 'free' then 'offline' else state end
+         where driver_id = $1",
+    )
+    .bind(driver.driver_id.0)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A driver, if there is one.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    driver_id: DriverId,
+) -> Result<Option<Driver>, Failure> {
+    let statement = format!("select {DRIVER} from driver where driver_id = $1");
+    let driver = sqlx::query_as(AssertSqlSafe(statement)).bind(driver_id.0);
+    Ok(driver.fetch_optional(db).await?)
+}
+
+/// The same. Nobody reserves the driver until this transaction ends.
+pub(crate) async fn find_to_change(
+    db: &mut PgConnection,
+    driver_id: DriverId,
+) -> Result<Option<Driver>, Failure> {
+    let lock = sqlx::query("select from driver where driver_id = $1 for update").bind(driver_id.0);
+    lock.execute(&mut *db).await?;
+    // After the lock: the work that was committed before it is seen.
+    find(db, driver_id).await
+}
+
+/// A page of drivers in this state.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    state: Option<State>,
+    after: Option<DriverId>,
+    limit: Limit,
+) -> Result<Vec<Driver>, Failure> {
+    let statement = format!(
+        "select {DRIVER} from driver
+         where driver_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+             and state = coalesce($3, state)
+         order by driver_id desc limit $2"
+    );
+    let drivers = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(after.map(|driver| driver.0))
+        .bind(limit.rows())
+        .bind(state.map(ballet::TextEnum))
+        .fetch_all(db)
+        .await?;
+    Ok(drivers)
+}

@@ -1,0 +1,115 @@
+//! For which ride each driver is there. The database keeps the drivers' states by these rows, and forbids that
+//! a driver has two that live.
+
+use ballet::Failure;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use rides_events::{DriverId, RideId};
+use sqlx::types::Uuid;
+use sqlx::{PgConnection, PgExecutor};
+
+use crate::driver::Work;
+
+/// Reserves the first of these drivers who is free and has so many seats. One whom another transaction is just
+/// reserving is passed over.
+pub(crate) async fn reserve(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    attempt: u16,
+    drivers: &[DriverId],
+    seats: i16,
+    now: Timestamp,
+) -> Result<Option<DriverId>, Failure> {
+    if drivers.is_empty() {
+        return Ok(None);
+    }
+    let reserved: Option<Uuid> = sqlx::query_scalar(
+        "with nearest as (
+             select driver.driver_id
+             from unnest($3::uuid[]) with ordinality as near (driver_id, nth)
+                 join driver using (driver_id)
+             where driver.state = 'free' and driver.seats >= $4
+             order by nth limit 1
+             for update of driver skip locked
+         )
+         insert into work (ride_id, attempt, driver_id, state, reserved_at)
+         select $1, $2, driver_id, 'reserved', $5 from nearest
+         returning driver_id",
+    )
+    .bind(ride_id.0)
+    .bind(i16::try_from(attempt)?)
+    .bind(drivers.iter().map(|driver| driver.0).collect::<Vec<_>>())
+    .bind(seats)
+    .bind(now.to_sqlx())
+    .fetch_optional(db)
+    .await?;
+    Ok(reserved.map(DriverId))
+}
+
+/// The driver does not drive: the row of this offer ends, and no later one.
+pub(crate) async fn cancel(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    attempt: u16,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "update work set state = 'cancelled', ended_at = $3
+         where ride_id = $1 and attempt = $2 and state in ('reserved', 'riding')",
+    )
+    .bind(ride_id.0)
+    .bind(i16::try_from(attempt)?)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The rider is in the car.
+pub(crate) async fn ride(db: &mut PgConnection, ride_id: RideId) -> Result<(), Failure> {
+    sqlx::query("update work set state = 'riding' where ride_id = $1 and state = 'reserved'")
+        .bind(ride_id.0)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The ride is over.
+pub(crate) async fn release(
+    db: &mut PgConnection,
+    ride_id: RideId,
+    driver_id: DriverId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "update work set state = 'released', ended_at = $3
+         where ride_id = $1 and driver_id = $2 and state in ('reserved', 'riding')",
+    )
+    .bind(ride_id.0)
+    .bind(driver_id.0)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A page of work, that of the newest rides first.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<(RideId, i16)>,
+    limit: Limit,
+) -> Result<Vec<Work>, Failure> {
+    let (ride_id, attempt) = after.unzip();
+    let work = sqlx::query_as(
+        "select ride_id, attempt, driver_id, state, reserved_at, ended_at from work
+         where (ride_id, attempt) < (coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff'), coalesce($2, 32767))
+         order by ride_id desc, attempt desc limit $3",
+    )
+    .bind(ride_id.map(|ride| ride.0))
+    .bind(attempt)
+    .bind(limit.rows())
+    .fetch_all(db)
+    .await?;
+    Ok(work)
+}

@@ -1,0 +1,116 @@
+//! The HTTP routes of riders.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ballet::Handle;
+use ballet::http::{Json, Path, Problem, Query};
+use ballet_openapi::{Api, Created, Operation, json};
+use paging::{After, Page};
+use rides_access::Rider;
+use rides_events::RiderId;
+use rides_events::riders::{RiderChanged, RiderRegistered};
+
+use crate::refusals::{no_rider, only_behind, registered_before};
+use crate::requests::AboutRider;
+use crate::rider::Registered;
+use crate::store;
+
+pub(crate) fn routes(handle: Handle) -> Router {
+    api().router(handle)
+}
+
+pub(crate) fn api() -> Api<Handle> {
+    let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such rider.");
+    let example = json!({ "name": "Ada", "payment_token": "card_approved", "needs": "any" });
+    Api::new("riders", "Those who are driven.")
+        .get(
+            "/riders",
+            list,
+            Operation::new("list_riders", "List riders")
+                .about("The newest come first. For those behind rides.")
+                .answers(ok, "A page of riders.")
+                .refuses(StatusCode::FORBIDDEN, "The caller is a rider."),
+        )
+        .post(
+            "/riders",
+            register,
+            Operation::new("register_rider", "Register")
+                .about("The rider is who is signed in.")
+                .example(example.clone())
+                .answers(StatusCode::CREATED, "The rider.")
+                .refuses(StatusCode::CONFLICT, "The rider is registered."),
+        )
+        .get(
+            "/riders/{rider_id}",
+            read,
+            Operation::new("read_rider", "Read a rider")
+                .answers(ok, "The rider.")
+                .refuses(missing, none),
+        )
+        .put(
+            "/riders/{rider_id}",
+            change,
+            Operation::new("change_rider", "Change a rider")
+                .about("It counts for rides that are requested later, and for the rest of one that is under way.")
+                .example(example)
+                .answers(ok, "The rider as it is now.")
+                .refuses(missing, none),
+        )
+}
+
+async fn list(
+    State(handle): State<Handle>,
+    caller: Rider,
+    Query(After { after, limit }): Query<After<RiderId>>,
+) -> Result<Json<Page<Registered>>, Problem> {
+    only_behind(&caller)?;
+    let riders = store::page(handle.db(), after, limit).await?;
+    Ok(Json(Page::new(riders, limit, |registered| registered.rider.rider_id)))
+}
+
+async fn register(
+    State(handle): State<Handle>,
+    caller: Rider,
+    Json(about): Json<AboutRider>,
+) -> Result<Created<Registered>, Problem> {
+    let about = about.checked()?;
+    let rider_id = caller.only().unwrap_or_else(|| handle.new_id());
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let registered = store::register(tx.db(), rider_id, &about, now).await?;
+    let registered = registered.ok_or_else(|| registered_before(rider_id))?;
+    tx.publish(&RiderRegistered(registered.rider.clone())).await?;
+    unit.commit().await?;
+    Ok(Created { location: format!("/riders/{rider_id}"), body: registered })
+}
+
+async fn read(
+    State(handle): State<Handle>,
+    caller: Rider,
+    Path(rider_id): Path<RiderId>,
+) -> Result<Json<Registered>, Problem> {
+    let rider = store::find(handle.db(), rider_id).await?;
+    rider.filter(|_| caller.is_allowed(rider_id)).map(Json).ok_or_else(|| no_rider(rider_id))
+}
+
+async fn change(
+    State(handle): State<Handle>,
+    caller: Rider,
+    Path(rider_id): Path<RiderId>,
+    Json(about): Json<AboutRider>,
+) -> Result<Json<Registered>, Problem> {
+    let about = about.checked()?;
+    if !caller.is_allowed(rider_id) {
+        return Err(no_rider(rider_id));
+    }
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let changed = store::change(tx.db(), rider_id, &about, now).await?;
+    let changed = changed.ok_or_else(|| no_rider(rider_id))?;
+    tx.publish(&RiderChanged(changed.rider.clone())).await?;
+    unit.commit().await?;
+    Ok(Json(changed))
+}

@@ -1,0 +1,37 @@
+//! What people send about riders, and what is wrong with it.
+
+use ballet::core::personal::Personal;
+use ballet::http::{Place, Problem};
+use rides_events::check_text;
+use rides_events::riders::Needs;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What a rider says of themselves.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub(crate) struct AboutRider {
+    /// What the driver calls the rider.
+    #[schemars(length(min = 1, max = 200))]
+    pub(crate) name: Personal<String>,
+    /// What the payment provider knows the rider's means of payment by.
+    #[schemars(length(min = 1, max = 200))]
+    pub(crate) payment_token: Personal<String>,
+    /// What the rider needs of a car.
+    #[serde(default = "any")]
+    pub(crate) needs: Needs,
+}
+
+const fn any() -> Needs {
+    Needs::Any
+}
+
+impl AboutRider {
+    pub(crate) fn checked(self) -> Result<Self, Problem> {
+        for (field, text) in [("name", &self.name), ("payment_token", &self.payment_token)] {
+            check_text(text).map_err(|wrong| {
+                Problem::unprocessable(format!("{field} {wrong}")).at(Place::body([field]))
+            })?;
+        }
+        Ok(self)
+    }
+}

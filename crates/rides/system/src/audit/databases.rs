@@ -1,0 +1,19 @@
+//! Where the audit reads.
+
+use std::fmt;
+
+/// The URLs of the services' databases.
+#[derive(Clone, Copy)]
+pub struct Databases<'a> {
+    /// That of dispatch.
+    pub dispatch: &'a str,
+    /// That of location.
+    pub location: &'a str,
+}
+
+/// Shows no password.
+impl fmt::Debug for Databases<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Databases").finish_non_exhaustive()
+    }
+}

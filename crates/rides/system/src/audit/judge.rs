@@ -1,0 +1,181 @@
+//! What must hold in the rows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ballet_ops::audit::Report;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::audit::money;
+use crate::audit::rows::{Offer, Operation, Ride, Rows, Work};
+
+/// Judges what was read. A ride that has not changed since `quiescent_at`, and whose saga waits for nothing, is
+/// at rest.
+pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) -> Report {
+    let mut report = Report {
+        rows: rows.rides.len()
+            + rows.offers.len()
+            + rows.work.len()
+            + rows.drivers.len()
+            + rows.payments.len()
+            + rows.operations.len(),
+        ..Report::default()
+    };
+    at_any_moment(rows, &mut report.violations);
+    let mut of_ride: HashMap<Uuid, Vec<&Work>> = HashMap::new();
+    for work in &rows.work {
+        of_ride.entry(work.ride_id).or_default().push(work);
+    }
+    let mut offers: HashMap<Uuid, Vec<&Offer>> = HashMap::new();
+    for offer in &rows.offers {
+        offers.entry(offer.ride_id).or_default().push(offer);
+    }
+    let mut operations: HashMap<Uuid, Vec<&Operation>> = HashMap::new();
+    for operation in &rows.operations {
+        operations.entry(operation.ride_id).or_default().push(operation);
+    }
+    let payments: HashMap<_, _> =
+        rows.payments.iter().map(|payment| (payment.ride_id, payment)).collect();
+    for ride in &rows.rides {
+        let work = of_ride.remove(&ride.ride_id).unwrap_or_default();
+        if framework.unsettled.contains_key(&ride.ride_id) || !is_over(&ride.status) {
+            report.open.push(format!("ride {} is {}", ride.ride_id, ride.status));
+        } else if ride.changed_at > quiescent_at {
+            report.recent.push(format!("ride {} is {} lately", ride.ride_id, ride.status));
+        } else {
+            let offers = offers.remove(&ride.ride_id).unwrap_or_default();
+            at_rest(ride, &work, &offers, &mut report.violations);
+            let done = operations.remove(&ride.ride_id).unwrap_or_default();
+            let payment = payments.get(&ride.ride_id).copied();
+            report.violations.extend(money::judge(ride, payment, &done));
+        }
+    }
+    let unknown =
+        of_ride.keys().map(|ride| format!("location has work for ride {ride}, which is none"));
+    report.violations.extend(unknown);
+    report
+}
+
+fn is_over(status: &str) -> bool {
+    matches!(status, "completed" | "cancelled")
+}
+
+fn is_live(state: &str) -> bool {
+    matches!(state, "reserved" | "riding" | "open" | "accepted")
+}
+
+/// A driver is in at most one offer or ride that lives, for each of both services, and does what its work says.
+fn at_any_moment(rows: &Rows, violations: &mut Vec<String>) {
+    let offers = rows.offers.iter().map(|offer| ("dispatch", offer.driver_id, &*offer.state));
+    let work = rows.work.iter().map(|work| ("location", work.driver_id, &*work.state));
+    let mut live: BTreeMap<(&str, Uuid), Vec<&str>> = BTreeMap::new();
+    for (service, driver, state) in offers.chain(work).filter(|(_, _, state)| is_live(state)) {
+        live.entry((service, driver)).or_default().push(state);
+    }
+    for ((service, driver), states) in &live {
+        if states.len() > 1 {
+            violations
+                .push(format!("{service} has driver {driver} in {} live rides", states.len()));
+        }
+    }
+    for driver in &rows.drivers {
+        let expected = live.get(&("location", driver.driver_id)).and_then(|states| states.first());
+        let fits = match expected {
+            Some(state) => driver.state == *state,
+            None => matches!(&*driver.state, "free" | "offline"),
+        };
+        if !fits {
+            violations.push(format!(
+                "driver {} is {}, and its work is {expected:?}",
+                driver.driver_id, driver.state
+            ));
+        }
+    }
+}
+
+/// What a ride that is over has left.
+fn at_rest(ride: &Ride, work: &[&Work], offers: &[&Offer], violations: &mut Vec<String>) {
+    let Ride { ride_id, status, driver_id, .. } = ride;
+    for one in work.iter().filter(|work| is_live(&work.state)) {
+        violations.push(format!(
+            "ride {ride_id} is {status}, and driver {} is {} for it",
+            one.driver_id, one.state
+        ));
+    }
+    for offer in offers.iter().filter(|offer| is_live(&offer.state)) {
+        violations.push(format!(
+            "ride {ride_id} is {status}, and its offer to {} is {}",
+            offer.driver_id, offer.state
+        ));
+    }
+    let drove: Vec<_> =
+        work.iter().filter(|work| work.state == "released").map(|work| work.driver_id).collect();
+    let expected: Vec<_> = driver_id.iter().filter(|_| status == "completed").copied().collect();
+    if drove != expected {
+        violations
+            .push(format!("ride {ride_id} is {status}: {drove:?} drove it, and not {expected:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::rows::Driver;
+
+    const RIDE: Uuid = Uuid::from_u128(1);
+    const DRIVER: Uuid = Uuid::from_u128(2);
+
+    fn rows(status: &str, offer: &str, work: &str, driver: &str) -> Rows {
+        let (status, state) = (status.to_owned(), offer.to_owned());
+        Rows {
+            read_at: Timestamp::UNIX_EPOCH,
+            rides: vec![Ride {
+                ride_id: RIDE,
+                status,
+                driver_id: Some(DRIVER),
+                changed_at: Timestamp::UNIX_EPOCH,
+                price: 0,
+                fee: 0,
+            }],
+            payments: Vec::new(),
+            operations: Vec::new(),
+            offers: vec![Offer { ride_id: RIDE, driver_id: DRIVER, state }],
+            work: vec![Work { ride_id: RIDE, driver_id: DRIVER, state: work.to_owned() }],
+            drivers: vec![Driver { driver_id: DRIVER, state: driver.to_owned() }],
+        }
+    }
+
+    fn judged(rows: &Rows) -> Report {
+        judge(rows, Timestamp::UNIX_EPOCH, &Report::default())
+    }
+
+    #[test]
+    fn a_ride_that_is_over_has_left_nothing() {
+        assert_eq!(judged(&rows("completed", "driven", "released", "free")).violations, [""; 0]);
+        assert_eq!(
+            judged(&rows("cancelled", "withdrawn", "cancelled", "offline")).violations,
+            [""; 0]
+        );
+        for (wrong, count) in [
+            (rows("completed", "driven", "riding", "riding"), 2),
+            (rows("cancelled", "accepted", "cancelled", "free"), 1),
+            (rows("cancelled", "withdrawn", "released", "free"), 1),
+            (rows("completed", "driven", "cancelled", "free"), 1),
+            (rows("completed", "driven", "released", "reserved"), 1),
+        ] {
+            assert_eq!(judged(&wrong).violations.len(), count, "{:?}", judged(&wrong));
+        }
+        let open = judged(&rows("assigned", "accepted", "reserved", "reserved"));
+        assert_eq!((open.violations.len(), open.open.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_driver_in_two_live_rides_is_always_wrong() {
+        let mut two = rows("assigned", "accepted", "reserved", "reserved");
+        let other = Uuid::from_u128(3);
+        two.offers.push(Offer { ride_id: other, ..two.offers[0].clone() });
+        assert_eq!(judged(&two).violations.len(), 1);
+        two.work.push(Work { ride_id: other, ..two.work[0].clone() });
+        assert_eq!(judged(&two).violations.len(), 3, "and a ride that dispatch does not know");
+    }
+}

@@ -1,0 +1,135 @@
+//! The services' rows, with the columns that the audit reads.
+
+use jiff::Timestamp;
+use sqlx::{Connection, PgConnection, Row};
+use uuid::Uuid;
+
+use crate::audit::databases::Databases;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) read_at: Timestamp,
+    pub(super) rides: Vec<Ride>,
+    pub(super) offers: Vec<Offer>,
+    pub(super) work: Vec<Work>,
+    pub(super) drivers: Vec<Driver>,
+    pub(super) payments: Vec<Payment>,
+    pub(super) operations: Vec<Operation>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Ride {
+    pub(super) ride_id: Uuid,
+    pub(super) status: String,
+    pub(super) driver_id: Option<Uuid>,
+    pub(super) changed_at: Timestamp,
+    /// What the rider was told that the ride costs.
+    pub(super) price: i64,
+    /// What the rider was told that its cancellation costs.
+    pub(super) fee: i64,
+}
+
+/// What dispatch says about a payment.
+#[derive(Debug, Clone)]
+pub(super) struct Payment {
+    pub(super) ride_id: Uuid,
+    pub(super) state: String,
+    pub(super) paid: i64,
+    pub(super) owed: i64,
+}
+
+/// What the sandbox of the card processor did for a ride.
+#[derive(Debug, Clone)]
+pub(super) struct Operation {
+    pub(super) ride_id: Uuid,
+    pub(super) result: String,
+    pub(super) amount: i64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Offer {
+    pub(super) ride_id: Uuid,
+    pub(super) driver_id: Uuid,
+    pub(super) state: String,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    pub(super) ride_id: Uuid,
+    pub(super) driver_id: Uuid,
+    pub(super) state: String,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Driver {
+    pub(super) driver_id: Uuid,
+    pub(super) state: String,
+}
+
+/// Reads everything. The rides come first: what a ride that is at rest has elsewhere is there by then.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the audit is no handler: its transaction only reads"
+)]
+pub(super) async fn read(databases: Databases<'_>) -> sqlx::Result<Rows> {
+    let mut rows = Rows::default();
+    let mut dispatch = PgConnection::connect(databases.dispatch).await?;
+    let now: jiff_sqlx::Timestamp =
+        sqlx::query_scalar("select now()").fetch_one(&mut dispatch).await?;
+    rows.read_at = now.to_jiff();
+    let rides = sqlx::query(
+        "select ride_id, status, driver_id, changed_at, price_minor, coalesce(fee_minor, 0) as fee_minor
+         from ride join quote using (quote_id)",
+    );
+    for row in rides.fetch_all(&mut dispatch).await? {
+        let changed_at: jiff_sqlx::Timestamp = row.try_get("changed_at")?;
+        rows.rides.push(Ride {
+            ride_id: row.try_get("ride_id")?,
+            status: row.try_get("status")?,
+            driver_id: row.try_get("driver_id")?,
+            changed_at: changed_at.to_jiff(),
+            price: row.try_get("price_minor")?,
+            fee: row.try_get("fee_minor")?,
+        });
+    }
+    let payments = sqlx::query("select ride_id, state, paid_minor, owed_minor from payment");
+    for row in payments.fetch_all(&mut dispatch).await? {
+        let (ride_id, state) = (row.try_get("ride_id")?, row.try_get("state")?);
+        let (paid, owed) = (row.try_get("paid_minor")?, row.try_get("owed_minor")?);
+        rows.payments.push(Payment { ride_id, state, paid, owed });
+    }
+    let operations = sqlx::query(
+        "select order_id, result, amount_minor from sandbox_operation where result is not null",
+    );
+    for row in operations.fetch_all(&mut dispatch).await? {
+        let (ride_id, result) = (row.try_get("order_id")?, row.try_get("result")?);
+        rows.operations.push(Operation { ride_id, result, amount: row.try_get("amount_minor")? });
+    }
+    for row in
+        sqlx::query("select ride_id, driver_id, state from offer").fetch_all(&mut dispatch).await?
+    {
+        let (ride_id, driver_id) = (row.try_get("ride_id")?, row.try_get("driver_id")?);
+        rows.offers.push(Offer { ride_id, driver_id, state: row.try_get("state")? });
+    }
+    dispatch.close().await?;
+    let mut location = PgConnection::connect(databases.location).await?;
+    // One snapshot: a driver's state and its work are one moment's.
+    let mut snapshot = location.begin().await?;
+    sqlx::query("set transaction isolation level repeatable read read only")
+        .execute(&mut *snapshot)
+        .await?;
+    for row in
+        sqlx::query("select ride_id, driver_id, state from work").fetch_all(&mut *snapshot).await?
+    {
+        let (ride_id, driver_id) = (row.try_get("ride_id")?, row.try_get("driver_id")?);
+        rows.work.push(Work { ride_id, driver_id, state: row.try_get("state")? });
+    }
+    for row in sqlx::query("select driver_id, state from driver").fetch_all(&mut *snapshot).await? {
+        rows.drivers
+            .push(Driver { driver_id: row.try_get("driver_id")?, state: row.try_get("state")? });
+    }
+    snapshot.rollback().await?;
+    location.close().await?;
+    Ok(rows)
+}

@@ -1,0 +1,69 @@
+//! Rides as a whole: its choreography, read from the declarations of its services, and the [`audit`] of what
+//! must hold between them.
+
+#![warn(missing_docs)]
+
+pub mod audit;
+
+use ballet::Participant;
+use ballet_core::{Graph, ServiceContract, System};
+use ballet_openapi::Document;
+use dispatch::config::DispatchSettings;
+
+/// The declarations of all services of rides. No service runs.
+#[must_use]
+pub fn system() -> System {
+    System { name: "rides", parts: participants().iter().map(Participant::part).collect() }
+}
+
+/// The contracts of all services of rides.
+#[must_use]
+pub fn contracts() -> Vec<ServiceContract> {
+    participants().iter().map(Participant::contract).collect()
+}
+
+fn participants() -> [Participant; 3] {
+    [
+        dispatch::participant(DispatchSettings::default(), cards::Sandbox::default()),
+        location::participant(location::index::Index::default()),
+        riders::participant(),
+    ]
+}
+
+/// The names of the services with what their HTTP routes take and answer.
+#[must_use]
+pub fn documents() -> Vec<(&'static str, Document)> {
+    vec![
+        ("dispatch", dispatch::openapi()),
+        ("location", location::openapi()),
+        ("riders", riders::openapi()),
+    ]
+}
+
+/// Who triggers whom in rides.
+#[must_use]
+pub fn graph() -> Graph {
+    Graph::new(system())
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_testkit::{assert_contracts_say_all, assert_described, assert_sound};
+
+    use super::*;
+
+    #[test]
+    fn rides_is_a_sound_choreography() {
+        assert_sound(&system());
+    }
+
+    #[test]
+    fn the_contracts_say_all_that_the_code_declares() {
+        assert_contracts_say_all(&contracts(), &system());
+    }
+
+    #[test]
+    fn every_route_is_described() {
+        assert_described(&documents(), &system());
+    }
+}

@@ -1,0 +1,10 @@
+//! Rides end to end: all services in one process, on a broker and databases.
+
+mod bank;
+mod copies;
+mod paths;
+mod payments;
+mod places;
+mod tariffs;
+mod town;
+mod watching;

@@ -1,0 +1,171 @@
+//! Accounts, plans, devices and closures as they are stored and shown.
+
+use ballet::core::personal::Personal;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::types::Text;
+use sqlx::{FromRow, Row};
+use streaming_events::{AccountId, ClosureId, Country, DeviceId, SessionId, Slug, accounts};
+
+/// A plan.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Plan {
+    /// The plan.
+    pub(crate) plan: String,
+    /// The number of streams at once.
+    pub(crate) streams: i32,
+    /// What happens at the limit.
+    pub(crate) at_limit: AtLimit,
+    /// The age up to which it shows titles.
+    pub(crate) max_age: i16,
+}
+
+/// What happens to a further stream at the limit of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AtLimit {
+    /// It is refused.
+    Refuse,
+    /// The oldest one ends.
+    StopOldest,
+}
+
+/// An account.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Account")]
+pub(crate) struct Stored {
+    /// The account.
+    pub(crate) account_id: AccountId,
+    /// It counts up with each change.
+    pub(crate) version: i64,
+    /// The plan.
+    pub(crate) plan: Slug,
+    /// The number of streams at once.
+    pub(crate) streams: i32,
+    /// The number of streams at the moment.
+    pub(crate) live: i32,
+    /// The region whose titles it may watch.
+    pub(crate) region: Country,
+    /// The address of the person. A closed account has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<Personal<String>>,
+    /// The name of the person. A closed account has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<Personal<String>>,
+    /// When it was opened.
+    pub(crate) opened_at: Timestamp,
+    /// When it was changed last.
+    pub(crate) changed_at: Timestamp,
+    /// When it was closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) closed_at: Option<Timestamp>,
+}
+
+impl Stored {
+    /// The account as events carry it: without the person.
+    pub(crate) fn event(&self) -> accounts::Account {
+        accounts::Account {
+            account_id: self.account_id,
+            version: self.version,
+            plan: self.plan.clone(),
+            streams: u16::try_from(self.streams).unwrap_or(u16::MAX),
+            region: self.region,
+            opened_at: self.opened_at,
+            changed_at: self.changed_at,
+        }
+    }
+}
+
+/// A device of an account.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Device {
+    /// The device.
+    pub(crate) device_id: DeviceId,
+    /// What the person calls it.
+    pub(crate) name: Personal<String>,
+    /// When it was added.
+    pub(crate) added_at: Timestamp,
+    /// The sessions that it plays at the moment. Each can be stopped from another device.
+    pub(crate) sessions: Vec<SessionId>,
+}
+
+/// The closure of an account.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Closure {
+    /// The closure.
+    pub(crate) closure_id: ClosureId,
+    /// The account.
+    pub(crate) account_id: AccountId,
+    /// When it was closed.
+    pub(crate) closed_at: Timestamp,
+    /// When every service has to have erased what it holds.
+    pub(crate) due_at: Timestamp,
+    /// The services that have not said that they have.
+    pub(crate) missing: Vec<String>,
+    /// When all had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) erased_at: Option<Timestamp>,
+}
+
+pub(crate) fn time(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
+    Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
+}
+
+pub(crate) fn time_if_any(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
+    let time: Option<jiff_sqlx::Timestamp> = row.try_get(column)?;
+    Ok(time.map(jiff_sqlx::Timestamp::to_jiff))
+}
+
+impl FromRow<'_, PgRow> for Plan {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let ballet::TextEnum(at_limit) = row.try_get("at_limit")?;
+        let (streams, max_age) = (row.try_get("streams")?, row.try_get("max_age")?);
+        Ok(Self { plan: row.try_get("plan")?, streams, at_limit, max_age })
+    }
+}
+
+impl FromRow<'_, PgRow> for Stored {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let (Text(plan), Text(region)) = (row.try_get("plan")?, row.try_get("region")?);
+        Ok(Self {
+            account_id: AccountId(row.try_get("account_id")?),
+            version: row.try_get("version")?,
+            plan,
+            streams: row.try_get("streams")?,
+            live: row.try_get("live")?,
+            region,
+            email: row.try_get::<Option<_>, _>("email")?.map(Personal),
+            name: row.try_get::<Option<_>, _>("name")?.map(Personal),
+            opened_at: time(row, "opened_at")?,
+            changed_at: time(row, "changed_at")?,
+            closed_at: time_if_any(row, "closed_at")?,
+        })
+    }
+}
+
+impl FromRow<'_, PgRow> for Device {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let sessions: Vec<sqlx::types::Uuid> = row.try_get("sessions")?;
+        Ok(Self {
+            device_id: DeviceId(row.try_get("device_id")?),
+            name: Personal(row.try_get("name")?),
+            added_at: time(row, "added_at")?,
+            sessions: sessions.into_iter().map(SessionId).collect(),
+        })
+    }
+}
+
+impl FromRow<'_, PgRow> for Closure {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            closure_id: ClosureId(row.try_get("closure_id")?),
+            account_id: AccountId(row.try_get("account_id")?),
+            closed_at: time(row, "closed_at")?,
+            due_at: time(row, "due_at")?,
+            missing: row.try_get("missing")?,
+            erased_at: time_if_any(row, "erased_at")?,
+        })
+    }
+}

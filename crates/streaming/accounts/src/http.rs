@@ -1,0 +1,300 @@
+//! The HTTP routes of accounts.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ballet::http::{Json, Path, Problem, Query};
+use ballet::{Handle, SagaId, broken_constraint};
+use ballet_openapi::{Accepted, Api, Created, NoContent, Operation, json};
+use paging::{After, Limit, Page, cursor};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use streaming_access::Caller;
+use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, PlanChanged};
+use streaming_events::{AccountId, ClosureId, DeviceId, SessionId};
+
+use crate::account::{Closure, Device, Plan, Stored};
+use crate::refusals::{no_device, no_plan, own, taken, too_many_devices};
+use crate::requests::{NewAccount, NewDevice, NewPlan, OneDevice, checked};
+use crate::store::slot::Slot;
+use crate::store::{account, closure, device, slot};
+
+pub(crate) fn routes(handle: Handle) -> Router {
+    api().router(handle)
+}
+
+pub(crate) fn api() -> Api<Handle> {
+    let (ok, none, gone) = (StatusCode::OK, "There is no such account.", "The account is closed.");
+    let (missing, closed) = (StatusCode::NOT_FOUND, StatusCode::GONE);
+    Api::new("accounts", "People, their plans and devices, and the slots of their streams.")
+        .get(
+            "/plans",
+            plans,
+            Operation::new("list_plans", "List the plans").answers(ok, "The plans."),
+        )
+        .get(
+            "/accounts",
+            list,
+            Operation::new("list_accounts", "List accounts")
+                .about("The newest come first. For those behind streaming.")
+                .answers(ok, "A page of accounts.")
+                .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
+        )
+        .post(
+            "/sign-up",
+            sign_up,
+            Operation::new("sign_up", "Sign up")
+                .example(json!({
+                    "email": "ada@example.org", "name": "Ada", "plan": "duo", "region": "DE",
+                }))
+                .answers(StatusCode::CREATED, "The account.")
+                .refuses(StatusCode::CONFLICT, "There is an account with this address."),
+        )
+        .get(
+            "/accounts/{account_id}",
+            read,
+            Operation::new("read_account", "Read an account")
+                .answers(ok, "The account.")
+                .refuses(missing, none)
+                .refuses(closed, gone),
+        )
+        .put(
+            "/accounts/{account_id}/plan",
+            change_plan,
+            Operation::new("change_plan", "Change the plan")
+                .about("What plays beyond the new plan ends, the oldest first.")
+                .example(json!({ "plan": "family" }))
+                .answers(ok, "The account with this plan.")
+                .refuses(missing, none)
+                .refuses(closed, gone),
+        )
+        .delete(
+            "/accounts/{account_id}",
+            close,
+            Operation::new("close_account", "Close an account")
+                .about(
+                    "What plays ends. Address and name are gone with the answer; every service \
+                     erases what it holds, and the closure names those that have not yet.",
+                )
+                .answers(StatusCode::ACCEPTED, "The closure.")
+                .refuses(missing, none)
+                .refuses(closed, "The account was closed before."),
+        )
+        .get(
+            "/accounts/{account_id}/closure",
+            read_closure,
+            Operation::new("read_closure", "Read what became of the closure of an account")
+                .answers(ok, "The closure.")
+                .refuses(missing, "The account was not closed."),
+        )
+        .get(
+            "/accounts/{account_id}/devices",
+            devices,
+            Operation::new("list_devices", "List devices, and what they play")
+                .answers(ok, "The devices.")
+                .refuses(missing, none)
+                .refuses(closed, gone),
+        )
+        .post(
+            "/accounts/{account_id}/devices",
+            add_device,
+            Operation::new("add_device", "Add a device")
+                .example(json!({ "name": "Television" }))
+                .answers(StatusCode::CREATED, "The device.")
+                .refuses(missing, none)
+                .refuses(closed, gone)
+                .refuses(StatusCode::CONFLICT, "The account has too many devices."),
+        )
+        .delete(
+            "/accounts/{account_id}/devices/{device_id}",
+            remove_device,
+            Operation::new("remove_device", "Remove a device")
+                .about("What it plays ends.")
+                .answers(StatusCode::NO_CONTENT, "The device is removed.")
+                .refuses(missing, "There is no such account or device.")
+                .refuses(closed, gone),
+        )
+        .get(
+            "/closures",
+            closures,
+            Operation::new("list_closures", "List closures")
+                .about("The newest come first. For those behind streaming.")
+                .answers(ok, "A page of closures.")
+                .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
+        )
+        .get(
+            "/slots",
+            slots,
+            Operation::new("list_slots", "List slots")
+                .about("Those of the newest sessions come first. For those behind streaming.")
+                .answers(ok, "A page of slots.")
+                .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
+        )
+}
+
+async fn plans(State(handle): State<Handle>) -> Result<Json<Page<Plan>>, Problem> {
+    Ok(Json(Page { items: account::plans(handle.db()).await?, next: None }))
+}
+
+async fn list(
+    State(handle): State<Handle>,
+    caller: Caller,
+    Query(After { after, limit }): Query<After<AccountId>>,
+) -> Result<Json<Page<Stored>>, Problem> {
+    caller.must_be_behind()?;
+    let accounts = account::page(handle.db(), after, limit).await?;
+    Ok(Json(Page::new(accounts, limit, |account| account.account_id)))
+}
+
+async fn sign_up(
+    State(handle): State<Handle>,
+    Json(new): Json<NewAccount>,
+) -> Result<Created<Stored>, Problem> {
+    let new = new.checked()?;
+    let account_id = handle.new_id::<AccountId>();
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let opened = tx.attempt(async |db| account::open(db, account_id, &new, now).await).await;
+    let opened = match opened {
+        Ok(opened) => opened.ok_or_else(|| no_plan(&new.plan))?,
+        Err(error) if broken_constraint(&error) == Some("account_by_email") => return Err(taken()),
+        Err(error) => return Err(ballet::Failure::from(error).into()),
+    };
+    tx.publish(&AccountOpened(opened.event())).await?;
+    unit.commit().await?;
+    Ok(Created { location: format!("/accounts/{account_id}"), body: opened })
+}
+
+async fn read(
+    State(handle): State<Handle>,
+    caller: Caller,
+    Path(account_id): Path<AccountId>,
+) -> Result<Json<Stored>, Problem> {
+    own(account::find(handle.db(), account_id).await?, account_id, &caller).map(Json)
+}
+
+async fn change_plan(
+    State(handle): State<Handle>,
+    caller: Caller,
+    Path(account_id): Path<AccountId>,
+    Json(NewPlan { plan }): Json<NewPlan>,
+) -> Result<Json<Stored>, Problem> {
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let account = own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    let changed = account::change_plan(tx.db(), &account, &plan, now).await?;
+    let (changed, displaced) = changed.ok_or_else(|| no_plan(&plan))?;
+    tx.publish(&PlanChanged { account: changed.event(), displaced }).await?;
+    unit.commit().await?;
+    Ok(Json(changed))
+}
+
+async fn close(
+    State(handle): State<Handle>,
+    caller: Caller,
+    Path(account_id): Path<AccountId>,
+) -> Result<Accepted<Closure>, Problem> {
+    let closure_id = handle.new_id::<ClosureId>();
+    let mut unit = handle.saga_unit(SagaId(closure_id.0)).await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    closure::close(tx.db(), closure_id, account_id, now).await?;
+    let closure = closure::of_account(tx.db(), account_id).await?;
+    unit.originate(AccountClosed { closure_id, account_id, closed_at: now }).await?;
+    unit.commit().await?;
+    closure.map(Accepted).ok_or_else(|| Problem::not_found("the closure is gone"))
+}
+
+async fn read_closure(
+    State(handle): State<Handle>,
+    caller: Caller,
+    Path(account_id): Path<AccountId>,
+) -> Result<Json<Closure>, Problem> {
+    let closure = closure::of_account(handle.db(), account_id).await?;
+    let closure = closure.filter(|closure| caller.is_allowed(closure.account_id));
+    let none = || Problem::not_found(format!("no account {account_id} was closed"));
+    closure.map(Json).ok_or_else(none)
+}
+
+async fn devices(
+    State(handle): State<Handle>,
+    caller: Caller,
+    Path(account_id): Path<AccountId>,
+) -> Result<Json<Page<Device>>, Problem> {
+    own(account::find(handle.db(), account_id).await?, account_id, &caller)?;
+    Ok(Json(Page { items: device::list(handle.db(), account_id).await?, next: None }))
+}
+
+async fn add_device(
+    State(handle): State<Handle>,
+    caller: Caller,
+    Path(account_id): Path<AccountId>,
+    Json(NewDevice { name }): Json<NewDevice>,
+) -> Result<Created<Device>, Problem> {
+    checked("name", &name)?;
+    let device_id = handle.new_id::<DeviceId>();
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let added_at = tx.now();
+    own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    if !device::add(tx.db(), account_id, device_id, &name, added_at).await? {
+        return Err(too_many_devices());
+    }
+    unit.commit().await?;
+    let location = format!("/accounts/{account_id}/devices/{device_id}");
+    Ok(Created { location, body: Device { device_id, name, added_at, sessions: Vec::new() } })
+}
+
+async fn remove_device(
+    State(handle): State<Handle>,
+    caller: Caller,
+    Path(OneDevice { account_id, device_id }): Path<OneDevice>,
+) -> Result<NoContent, Problem> {
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    if !device::remove(tx.db(), account_id, device_id).await? {
+        return Err(no_device(device_id));
+    }
+    tx.publish(&DeviceRemoved { account_id, device_id }).await?;
+    unit.commit().await?;
+    Ok(NoContent)
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Filter {
+    /// Only those that are overdue.
+    #[serde(default)]
+    overdue: bool,
+    /// The `next` of the page before. Without it, the list begins.
+    #[serde(default, deserialize_with = "cursor")]
+    after: Option<ClosureId>,
+    /// The most items on the page.
+    #[serde(default)]
+    limit: Limit,
+}
+
+async fn closures(
+    State(handle): State<Handle>,
+    caller: Caller,
+    Query(Filter { overdue, after, limit }): Query<Filter>,
+) -> Result<Json<Page<Closure>>, Problem> {
+    caller.must_be_behind()?;
+    let overdue_at = overdue.then(|| handle.now());
+    let closures = closure::page(handle.db(), overdue_at, after, limit).await?;
+    Ok(Json(Page::new(closures, limit, |closure| closure.closure_id)))
+}
+
+async fn slots(
+    State(handle): State<Handle>,
+    caller: Caller,
+    Query(After { after, limit }): Query<After<SessionId>>,
+) -> Result<Json<Page<Slot>>, Problem> {
+    caller.must_be_behind()?;
+    let slots = slot::page(handle.db(), after, limit).await?;
+    Ok(Json(Page::new(slots, limit, |slot| slot.session_id)))
+}

@@ -1,0 +1,55 @@
+//! Accounts: people, their plans and devices, and the slots of their streams. The database forbids more
+//! live slots than the plan has. Names and addresses are here and nowhere else; when an account is closed
+//! they go at once, and every service is asked to erase what it holds about the account.
+
+#![warn(missing_docs)]
+
+mod account;
+mod http;
+mod projections;
+mod refusals;
+mod requests;
+pub mod steps;
+mod store;
+
+use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
+use streaming_events::PlaybackSession;
+use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, PlanChanged};
+
+use crate::projections::{NoteAnalytics, NotePlayback, NoteTitles};
+use crate::steps::{CompleteErasure, Nobody, ReleaseSlot, ReserveSlot};
+
+/// Everything that accounts does in sagas, and what it publishes besides.
+#[must_use]
+pub fn participant() -> Participant {
+    Participant::new("accounts")
+        .saga::<PlaybackSession>(|saga| saga.compensatable(ReserveSlot).retriable(ReleaseSlot))
+        .owns(Nobody, |saga| {
+            saga.originates::<AccountClosed>("close_account").retriable(CompleteErasure)
+        })
+        .projects(NotePlayback)
+        .projects(NoteTitles)
+        .projects(NoteAnalytics)
+        .publishes::<AccountOpened>()
+        .publishes::<PlanChanged>()
+        .publishes::<DeviceRemoved>()
+}
+
+/// The service's tables.
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001_account",
+    sql: include_str!("../../../../migrations/accounts/0001_account.sql"),
+}];
+
+/// The service: its participant, its tables, its HTTP routes.
+#[must_use]
+pub fn service() -> Service {
+    Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
+}

@@ -1,0 +1,66 @@
+//! What people send, and what is wrong with it.
+
+use ballet::core::personal::Personal;
+use ballet::http::{Place, Problem};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use streaming_events::{AccountId, Country, DeviceId, Slug, check_text};
+
+/// Somebody signs up.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub(crate) struct NewAccount {
+    /// The address at which the person gets mail.
+    #[schemars(length(min = 3, max = 200))]
+    pub(crate) email: Personal<String>,
+    /// What the person is called.
+    #[schemars(length(min = 1, max = 200))]
+    pub(crate) name: Personal<String>,
+    /// The plan, one of those of `GET /plans`.
+    pub(crate) plan: Slug,
+    /// The region whose titles the account may watch.
+    pub(crate) region: Country,
+}
+
+/// Another plan for an account.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub(crate) struct NewPlan {
+    /// The plan, one of those of `GET /plans`.
+    pub(crate) plan: Slug,
+}
+
+/// Another device of an account.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub(crate) struct NewDevice {
+    /// What the person calls it.
+    #[schemars(length(min = 1, max = 200))]
+    pub(crate) name: Personal<String>,
+}
+
+/// A device of an account.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub(crate) struct OneDevice {
+    /// The account.
+    pub(crate) account_id: AccountId,
+    /// The device.
+    pub(crate) device_id: DeviceId,
+}
+
+impl NewAccount {
+    pub(crate) fn checked(self) -> Result<Self, Problem> {
+        checked("email", &self.email)?;
+        checked("name", &self.name)?;
+        let parts = self.email.split_once('@');
+        if parts.is_none_or(|(local, host)| local.is_empty() || host.is_empty()) {
+            let detail = "email has no @ between a name and a host: send the whole address";
+            return Err(Problem::unprocessable(detail).at(Place::body(["email"])));
+        }
+        Ok(self)
+    }
+}
+
+/// Checks a text that a person typed.
+pub(crate) fn checked(field: &'static str, text: &str) -> Result<(), Problem> {
+    check_text(text).map_err(|wrong| {
+        Problem::unprocessable(format!("{field} {wrong}")).at(Place::body([field]))
+    })
+}

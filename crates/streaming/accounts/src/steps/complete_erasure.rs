@@ -1,0 +1,43 @@
+//! The step `complete_erasure`, which ends the closure of an account.
+
+use ballet::{Failure, Never, Owner, Step, StepResult, Tx, done};
+use streaming_events::accounts::AccountErased;
+use streaming_events::{AccountClosure, analytics, playback, titles};
+
+use crate::store::closure;
+
+/// The closure is never aborted: a person who left does not come back.
+#[derive(Debug)]
+pub struct Nobody;
+
+impl Owner for Nobody {
+    type Saga = AccountClosure;
+
+    async fn abort(&self, _: &mut Tx<'_>, _: &Never) -> Result<(), Failure> {
+        Err(Failure::permanent("the closure of an account is never aborted"))
+    }
+}
+
+/// Removes the last rows of the account, when every other service has done so.
+#[derive(Debug)]
+pub struct CompleteErasure;
+
+impl Step for CompleteErasure {
+    const NAME: &'static str = "complete_erasure";
+    type On = (playback::ViewerErased, titles::ViewerErased, analytics::ViewerErased);
+    type Done = AccountErased;
+    type Refused = Never;
+
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        (erased, ..): (playback::ViewerErased, titles::ViewerErased, analytics::ViewerErased),
+    ) -> StepResult<Self> {
+        let (closure_id, account_id, now) = (erased.closure_id, erased.account_id, tx.now());
+        if !closure::complete(tx.db(), closure_id, account_id, now).await? {
+            let why = format!("account {account_id} has a session whose slot is not free yet");
+            return Err(Failure::not_yet(why));
+        }
+        done(AccountErased { closure_id, account_id })
+    }
+}

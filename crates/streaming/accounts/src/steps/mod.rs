@@ -1,0 +1,9 @@
+//! The steps of accounts.
+
+mod complete_erasure;
+mod release_slot;
+mod reserve_slot;
+
+pub use complete_erasure::{CompleteErasure, Nobody};
+pub use release_slot::ReleaseSlot;
+pub use reserve_slot::ReserveSlot;

@@ -1,0 +1,108 @@
+//! The rows of accounts and plans.
+
+use ballet::Failure;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use sqlx::{PgConnection, PgExecutor};
+use streaming_events::{AccountId, SessionId, Slug};
+
+use crate::account::{Plan, Stored};
+use crate::requests::NewAccount;
+use crate::store::slot;
+
+/// All plans.
+pub(crate) async fn plans(db: impl PgExecutor<'_>) -> Result<Vec<Plan>, Failure> {
+    let plans = sqlx::query_as("select * from plan order by streams, plan");
+    Ok(plans.fetch_all(db).await?)
+}
+
+/// Opens an account. `None` if there is no such plan.
+pub(crate) async fn open(
+    db: &mut PgConnection,
+    account_id: AccountId,
+    new: &NewAccount,
+    now: Timestamp,
+) -> Result<Option<Stored>, sqlx::Error> {
+    sqlx::query_as(
+        "insert into account
+             (account_id, version, plan, streams, at_limit, max_age, region, email, name,
+              opened_at, changed_at)
+         select $1, 1, plan, streams, at_limit, max_age, $3, $4, $5, $6, $6
+         from plan where plan = $2
+         returning *",
+    )
+    .bind(account_id.0)
+    .bind(new.plan.as_str())
+    .bind(new.region.as_str())
+    .bind(&*new.email)
+    .bind(&*new.name)
+    .bind(now.to_sqlx())
+    .fetch_optional(db)
+    .await
+}
+
+/// An account, if there is one.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    account_id: AccountId,
+) -> Result<Option<Stored>, Failure> {
+    let account = sqlx::query_as("select * from account where account_id = $1");
+    Ok(account.bind(account_id.0).fetch_optional(db).await?)
+}
+
+/// The same. Sessions and others who change it wait until this transaction ends.
+pub(crate) async fn find_to_change(
+    db: &mut PgConnection,
+    account_id: AccountId,
+) -> Result<Option<Stored>, Failure> {
+    let account = sqlx::query_as("select * from account where account_id = $1 for update");
+    Ok(account.bind(account_id.0).fetch_optional(db).await?)
+}
+
+/// Gives an account another plan. Sessions beyond it lose their slots, the oldest first. `None` if there
+/// is no such plan.
+pub(crate) async fn change_plan(
+    db: &mut PgConnection,
+    account: &Stored,
+    plan: &Slug,
+    now: Timestamp,
+) -> Result<Option<(Stored, Vec<SessionId>)>, Failure> {
+    let streams: Option<i32> = sqlx::query_scalar("select streams from plan where plan = $1")
+        .bind(plan.as_str())
+        .fetch_optional(&mut *db)
+        .await?;
+    let Some(streams) = streams else { return Ok(None) };
+    let beyond = i64::from((account.live - streams).max(0));
+    let displaced = slot::displace(db, account.account_id, beyond, now).await?;
+    let changed = sqlx::query_as(
+        "update account set plan = plan.plan, streams = plan.streams, at_limit = plan.at_limit,
+             max_age = plan.max_age, version = version + 1, changed_at = $3
+         from plan where account_id = $1 and plan.plan = $2
+         returning account.*",
+    )
+    .bind(account.account_id.0)
+    .bind(plan.as_str())
+    .bind(now.to_sqlx())
+    .fetch_one(db)
+    .await?;
+    Ok(Some((changed, displaced)))
+}
+
+/// A page of accounts, the newest first.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<AccountId>,
+    limit: Limit,
+) -> Result<Vec<Stored>, Failure> {
+    let accounts = sqlx::query_as(
+        "select * from account
+         where account_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+         order by account_id desc limit $2",
+    )
+    .bind(after.map(|account| account.0))
+    .bind(limit.rows())
+    .fetch_all(db)
+    .await?;
+    Ok(accounts)
+}

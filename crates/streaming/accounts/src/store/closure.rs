@@ -1,0 +1,130 @@
+//! The closures of accounts: who has erased what they held, and who has not.
+
+use ballet::Failure;
+use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
+use streaming_events::{AccountId, ClosureId};
+
+use crate::account::Closure;
+
+/// The time in which every service has to have erased what it holds.
+const DUE_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+const CLOSURE: &str = "closure_id, account_id, closed_at, due_at, erased_at, array_remove(array[
+    case when playback_at is null then 'playback' end,
+    case when titles_at is null then 'titles' end,
+    case when analytics_at is null then 'analytics' end], null) as missing";
+
+/// A service that erases.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Service {
+    Playback,
+    Titles,
+    Analytics,
+}
+
+/// Closes an open account: the person is gone with this transaction.
+pub(crate) async fn close(
+    db: &mut PgConnection,
+    closure_id: ClosureId,
+    account_id: AccountId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    sqlx::query("delete from device where account_id = $1")
+        .bind(account_id.0)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "with closed as (
+             update account set email = null, name = null, closed_at = $3, changed_at = $3,
+                 version = version + 1
+             where account_id = $2
+         )
+         insert into closure (closure_id, account_id, closed_at, due_at) values ($1, $2, $3, $4)",
+    )
+    .bind(closure_id.0)
+    .bind(account_id.0)
+    .bind(now.to_sqlx())
+    .bind((now + DUE_AFTER).to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes that a service has erased what it held.
+pub(crate) async fn note(
+    db: &mut PgConnection,
+    closure_id: ClosureId,
+    service: Service,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let statement = match service {
+        Service::Playback => "update closure set playback_at = $2 where closure_id = $1",
+        Service::Titles => "update closure set titles_at = $2 where closure_id = $1",
+        Service::Analytics => "update closure set analytics_at = $2 where closure_id = $1",
+    };
+    sqlx::query(statement).bind(closure_id.0).bind(now.to_sqlx()).execute(db).await?;
+    Ok(())
+}
+
+/// Removes the last rows of the account. Returns false if one of its sessions still has a slot.
+pub(crate) async fn complete(
+    db: &mut PgConnection,
+    closure_id: ClosureId,
+    account_id: AccountId,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let live: Option<i32> =
+        sqlx::query_scalar("select live from account where account_id = $1 for update")
+            .bind(account_id.0)
+            .fetch_optional(&mut *db)
+            .await?;
+    if live.is_some_and(|live| live > 0) {
+        return Ok(false);
+    }
+    for statement in
+        ["delete from slot where account_id = $1", "delete from account where account_id = $1"]
+    {
+        sqlx::query(statement).bind(account_id.0).execute(&mut *db).await?;
+    }
+    sqlx::query("update closure set erased_at = $2 where closure_id = $1")
+        .bind(closure_id.0)
+        .bind(now.to_sqlx())
+        .execute(db)
+        .await?;
+    Ok(true)
+}
+
+/// The closure of an account, if it is closed.
+pub(crate) async fn of_account(
+    db: impl PgExecutor<'_>,
+    account_id: AccountId,
+) -> Result<Option<Closure>, Failure> {
+    let statement = format!("select {CLOSURE} from closure where account_id = $1");
+    let closure = sqlx::query_as(AssertSqlSafe(statement)).bind(account_id.0);
+    Ok(closure.fetch_optional(db).await?)
+}
+
+/// A page of closures, the newest first; only those that are overdue, if asked.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    overdue_at: Option<Timestamp>,
+    after: Option<ClosureId>,
+    limit: Limit,
+) -> Result<Vec<Closure>, Failure> {
+    let statement = format!(
+        "select {CLOSURE} from closure
+         where closure_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+             and ($3::timestamptz is null or (erased_at is null and due_at < $3))
+         order by closure_id desc limit $2"
+    );
+    let closures = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(after.map(|closure| closure.0))
+        .bind(limit.rows())
+        .bind(overdue_at.map(ToSqlx::to_sqlx))
+        .fetch_all(db)
+        .await?;
+    Ok(closures)
+}

@@ -1,0 +1,194 @@
+//! The slots of sessions. A trigger counts the live ones in the account's row, and a constraint of that row
+//! forbids more than the plan has.
+
+use ballet::{Failure, Rows, TextEnum};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::types::{Text, Uuid};
+use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+use streaming_events::accounts::SlotDenial;
+use streaming_events::playback::PlaybackRequested;
+use streaming_events::{AccountId, Country, DeviceId, SessionId};
+
+use crate::account::{AtLimit, time};
+
+/// The state of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "SlotState")]
+pub(crate) enum State {
+    /// The session has it.
+    Live,
+    /// Another session took it, or the plan has fewer.
+    Displaced,
+    /// The session ended.
+    Released,
+    /// The session never started.
+    Cancelled,
+}
+
+/// The slot of a session.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Slot {
+    /// The session.
+    pub(crate) session_id: SessionId,
+    /// The account.
+    account_id: AccountId,
+    /// The device.
+    device_id: DeviceId,
+    /// The state of the slot.
+    state: State,
+    /// When it was taken.
+    taken_at: Timestamp,
+}
+
+/// What became of the wish for a slot.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Now { region: Country, max_age: u8, displaced: Option<SessionId> },
+    Not { reason: SlotDenial, streams: Option<u16> },
+}
+
+/// The row locks of accounts. Sessions of one account take their slots one after the other.
+pub(crate) fn rows(accounts: impl IntoIterator<Item = AccountId>) -> Rows {
+    Rows::of("account", accounts.into_iter().map(|account| account.to_string()))
+}
+
+/// Takes a slot for a session, if there is one or the plan stops the oldest.
+pub(crate) async fn take(
+    db: &mut PgConnection,
+    session: &PlaybackRequested,
+    now: Timestamp,
+) -> Result<Taken, Failure> {
+    // The lock comes first: the count of live slots is that of the last session that took one.
+    let account = sqlx::query(
+        "select streams, live, at_limit, max_age, region from account
+         where account_id = $1 and closed_at is null for update",
+    )
+    .bind(session.account_id.0)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(account) = account else {
+        return Ok(Taken::Not { reason: SlotDenial::NoAccount, streams: None });
+    };
+    let (streams, live): (i32, i32) = (account.try_get("streams")?, account.try_get("live")?);
+    let TextEnum::<AtLimit>(at_limit) = account.try_get("at_limit")?;
+    let Text(region) = account.try_get("region")?;
+    let max_age: i16 = account.try_get("max_age")?;
+    let not = |reason| Ok(Taken::Not { reason, streams: u16::try_from(streams).ok() });
+    let known = sqlx::query("select from device where device_id = $1 and account_id = $2")
+        .bind(session.device_id.0)
+        .bind(session.account_id.0)
+        .fetch_optional(&mut *db)
+        .await?;
+    if known.is_none() {
+        return not(SlotDenial::UnknownDevice);
+    }
+    let mut displaced = None;
+    if live >= streams {
+        if at_limit == AtLimit::Refuse {
+            return not(SlotDenial::NoSlot);
+        }
+        displaced = displace(db, session.account_id, 1, now).await?.pop();
+    }
+    sqlx::query(
+        "insert into slot (session_id, account_id, device_id, state, taken_at)
+         values ($1, $2, $3, 'live', $4)",
+    )
+    .bind(session.session_id.0)
+    .bind(session.account_id.0)
+    .bind(session.device_id.0)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(Taken::Now { region, max_age: u8::try_from(max_age)?, displaced })
+}
+
+/// Takes their slots from the oldest sessions of an account.
+pub(crate) async fn displace(
+    db: &mut PgConnection,
+    account_id: AccountId,
+    count: i64,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, Failure> {
+    let displaced: Vec<Uuid> = sqlx::query_scalar(
+        "update slot set state = 'displaced', ended_at = $3
+         where session_id in (
+             select session_id from slot where account_id = $1 and state = 'live'
+             order by taken_at, session_id limit $2
+         )
+         returning session_id",
+    )
+    .bind(account_id.0)
+    .bind(count)
+    .bind(now.to_sqlx())
+    .fetch_all(db)
+    .await?;
+    Ok(displaced.into_iter().map(SessionId).collect())
+}
+
+/// Ends a live slot. One that is not live, or not there, is left alone.
+pub(crate) async fn end(
+    db: &mut PgConnection,
+    session_id: SessionId,
+    state: State,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "update slot set state = $2, ended_at = $3 where session_id = $1 and state = 'live'",
+    )
+    .bind(session_id.0)
+    .bind(TextEnum(state))
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The accounts whose slots these sessions have.
+pub(crate) async fn accounts_of(
+    db: &mut PgConnection,
+    sessions: impl Iterator<Item = SessionId>,
+) -> Result<Vec<AccountId>, Failure> {
+    let accounts: Vec<Uuid> =
+        sqlx::query_scalar("select distinct account_id from slot where session_id = any($1)")
+            .bind(sessions.map(|session| session.0).collect::<Vec<_>>())
+            .fetch_all(db)
+            .await?;
+    Ok(accounts.into_iter().map(AccountId).collect())
+}
+
+/// A page of slots, the newest sessions first.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<SessionId>,
+    limit: Limit,
+) -> Result<Vec<Slot>, Failure> {
+    let slots = sqlx::query_as(
+        "select session_id, account_id, device_id, state, taken_at from slot
+         where session_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+         order by session_id desc limit $2",
+    )
+    .bind(after.map(|session| session.0))
+    .bind(limit.rows())
+    .fetch_all(db)
+    .await?;
+    Ok(slots)
+}
+
+impl FromRow<'_, PgRow> for Slot {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let TextEnum(state) = row.try_get("state")?;
+        Ok(Self {
+            session_id: SessionId(row.try_get("session_id")?),
+            account_id: AccountId(row.try_get("account_id")?),
+            device_id: DeviceId(row.try_get("device_id")?),
+            state,
+            taken_at: time(row, "taken_at")?,
+        })
+    }
+}

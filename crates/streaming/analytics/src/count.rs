@@ -1,0 +1,151 @@
+//! What a run of heartbeats adds to minutes, hours and sessions. Nothing here depends on when it is counted, so
+//! a stream that is read again leads to the same rows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
+use streaming_events::playback::Heartbeat;
+use streaming_events::{SessionId, TitleId};
+
+/// For how long an hour stays open once it is over. What comes later is a correction.
+pub(crate) const LATENESS: SignedDuration = SignedDuration::from_hours(1);
+
+/// A heartbeat, with the time at which playback received it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beat {
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) received: Timestamp,
+}
+
+/// How far a session was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) title_id: TitleId,
+    pub(crate) number: u32,
+    pub(crate) watched_seconds: u32,
+    pub(crate) minute: Timestamp,
+}
+
+/// What a minute gains.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Gain {
+    pub(crate) viewers: i32,
+    pub(crate) watched_seconds: i64,
+}
+
+/// What a run of heartbeats adds.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    /// The sessions that it changed.
+    pub(crate) sessions: HashMap<SessionId, Counted>,
+    /// By minute and title, in the order in which the rows are locked.
+    pub(crate) minutes: BTreeMap<(Timestamp, TitleId), Gain>,
+    /// By hour, title and the hour in which it came: what came too late.
+    pub(crate) late: BTreeMap<(Timestamp, TitleId, Timestamp), i64>,
+}
+
+impl Run {
+    /// Counts heartbeats, given how far their sessions were counted.
+    pub(crate) fn count(known: &HashMap<SessionId, Counted>, beats: &[Beat]) -> Self {
+        let mut run = Self::default();
+        for Beat { heartbeat, received } in beats {
+            let session = heartbeat.session_id;
+            let before = run.sessions.get(&session).or_else(|| known.get(&session)).copied();
+            // Another one has said so much, or more.
+            if before.is_some_and(|before| before.number >= heartbeat.number) {
+                continue;
+            }
+            let minute = floor(heartbeat.at, Unit::Minute);
+            let watched = heartbeat.watched_seconds;
+            let gained = watched.saturating_sub(before.map_or(0, |it| it.watched_seconds));
+            // A session has one title.
+            let title_id = before.map_or(heartbeat.title_id, |before| before.title_id);
+            let is_new_minute = before.is_none_or(|before| before.minute < minute);
+            let hour = floor(heartbeat.at, Unit::Hour);
+            let closes_at = hour + SignedDuration::from_hours(1) + LATENESS;
+            if *received >= closes_at {
+                let came = floor(*received, Unit::Hour);
+                *run.late.entry((hour, title_id, came)).or_default() += i64::from(gained);
+            } else {
+                let gain = run.minutes.entry((minute, title_id)).or_default();
+                gain.viewers += i32::from(is_new_minute);
+                gain.watched_seconds += i64::from(gained);
+            }
+            let counted = Counted {
+                title_id,
+                number: heartbeat.number,
+                watched_seconds: watched.max(before.map_or(0, |it| it.watched_seconds)),
+                minute: before.map_or(minute, |before| before.minute.max(minute)),
+            };
+            run.sessions.insert(session, counted);
+        }
+        run
+    }
+}
+
+/// The begin of the minute, or the hour, of a time.
+pub(crate) fn floor(at: Timestamp, unit: Unit) -> Timestamp {
+    // Minutes and hours are never too big for a time.
+    at.round(TimestampRound::new().smallest(unit).mode(RoundMode::Floor)).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).expect("a time")
+    }
+
+    fn beat(session: u128, number: u32, watched_seconds: u32, second: i64) -> Beat {
+        Beat {
+            heartbeat: Heartbeat {
+                session_id: SessionId(Uuid::from_u128(session)),
+                title_id: TitleId(Uuid::nil()),
+                number,
+                position_seconds: watched_seconds,
+                watched_seconds,
+                at: at(second),
+            },
+            received: at(second + 1),
+        }
+    }
+
+    fn total(run: &Run) -> (i32, i64, i64) {
+        let minutes = run.minutes.values();
+        let viewers = minutes.clone().map(|gain| gain.viewers).sum();
+        (viewers, minutes.map(|gain| gain.watched_seconds).sum(), run.late.values().sum())
+    }
+
+    #[test]
+    fn duplicates_and_disorder_change_nothing() {
+        let beats =
+            [beat(1, 1, 10, 10), beat(1, 3, 30, 30), beat(1, 2, 20, 20), beat(1, 3, 30, 30)];
+        let run = Run::count(&HashMap::new(), &beats);
+        assert_eq!(total(&run), (1, 30, 0));
+        let again = Run::count(&run.sessions, &beats);
+        assert_eq!(total(&again), (0, 0, 0));
+        assert!(again.sessions.is_empty());
+    }
+
+    #[test]
+    fn a_viewer_counts_once_a_minute() {
+        let beats =
+            [beat(1, 1, 10, 10), beat(2, 1, 10, 11), beat(1, 2, 70, 70), beat(1, 3, 80, 80)];
+        let run = Run::count(&HashMap::new(), &beats);
+        let viewers: Vec<i32> = run.minutes.values().map(|gain| gain.viewers).collect();
+        assert_eq!(viewers, [2, 1]);
+    }
+
+    #[test]
+    fn what_comes_when_its_hour_is_closed_is_a_correction() {
+        let mut late = beat(1, 1, 40, 0);
+        let hour = floor(late.heartbeat.at, Unit::Hour);
+        late.received = hour + SignedDuration::from_hours(2) - SignedDuration::from_secs(1);
+        assert_eq!(total(&Run::count(&HashMap::new(), &[late])), (1, 40, 0));
+        late.received = hour + SignedDuration::from_hours(2);
+        assert_eq!(total(&Run::count(&HashMap::new(), &[late])), (0, 0, 40));
+    }
+}

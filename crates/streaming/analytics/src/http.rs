@@ -1,0 +1,105 @@
+//! The HTTP routes of analytics.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ballet::Handle;
+use ballet::http::{Json, Path, Problem, Query};
+use ballet_openapi::{Api, Operation};
+use jiff::Timestamp;
+use paging::{After, Limit, Page};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use streaming_events::TitleId;
+
+use crate::ranking::{LONGEST, Ranking, Rankings};
+use crate::store::watched::{self, LateWatch, TitleHour};
+use crate::window::Window;
+
+pub(crate) fn routes(handle: Handle) -> Router {
+    api().router(Rankings::new(handle))
+}
+
+pub(crate) fn api() -> Api<Rankings> {
+    Api::new("analytics", "What is watched, by title and hour.")
+        .get(
+            "/most-watched",
+            most_watched,
+            Operation::new("list_most_watched_titles", "List what is watched most")
+                .about("Of the last hour or the last day, a few seconds old at most.")
+                .answers(StatusCode::OK, "The titles, the most watched first."),
+        )
+        .get(
+            "/watched/{title_id}/hours",
+            hours,
+            Operation::new("list_hours_of_title", "List the hours of a title")
+                .about(
+                    "By the time at which it was watched. An hour is closed one hour after its end; what \
+                     comes later is in it as a correction.",
+                )
+                .answers(StatusCode::OK, "A page of hours, the newest first."),
+        )
+        .get(
+            "/watched/{title_id}/late",
+            late,
+            Operation::new("list_late_seconds_of_title", "List what came when its hour was closed")
+                .answers(StatusCode::OK, "The corrections, the newest hour first."),
+        )
+}
+
+/// Which ranking.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// The last hour, or the last day.
+    #[serde(default)]
+    window: Window,
+    /// The most titles.
+    #[serde(default)]
+    limit: Limit,
+}
+
+async fn most_watched(
+    State(rankings): State<Rankings>,
+    Query(Wanted { window, limit }): Query<Wanted>,
+) -> Result<Json<Ranking>, Problem> {
+    let ranking = rankings.get(window).await?;
+    let Ranking { window, as_of, titles } = &*ranking;
+    let most = usize::try_from(limit.rows()).unwrap_or(LONGEST).min(LONGEST);
+    let titles = titles.iter().take(most).cloned().collect();
+    Ok(Json(Ranking { window: *window, as_of: *as_of, titles }))
+}
+
+async fn hours(
+    State(rankings): State<Rankings>,
+    Path(title_id): Path<TitleId>,
+    Query(After { after, limit }): Query<After<Timestamp>>,
+) -> Result<Json<Page<TitleHour>>, Problem> {
+    let hours = watched::hours(rankings.handle().db(), title_id, after, limit).await?;
+    Ok(Json(Page::new(hours, limit, |hour| hour.hour)))
+}
+
+/// The corrections of a title.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Late {
+    /// What came, by hour and by the hour in which it came.
+    items: Vec<LateWatch>,
+}
+
+/// How many corrections are wanted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Most {
+    /// The most corrections.
+    #[serde(default)]
+    limit: Limit,
+}
+
+async fn late(
+    State(rankings): State<Rankings>,
+    Path(title_id): Path<TitleId>,
+    Query(Most { limit }): Query<Most>,
+) -> Result<Json<Late>, Problem> {
+    let items = watched::late(rankings.handle().db(), title_id, limit).await?;
+    Ok(Json(Late { items }))
+}

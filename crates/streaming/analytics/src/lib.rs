@@ -1,0 +1,52 @@
+//! Analytics: what is watched, by title and hour. It counts heartbeats by the time at which they were made, and
+//! the end of a session has the last word. Whatever changes an hour that was closed is kept as a correction.
+//! It knows no account.
+
+#![warn(missing_docs)]
+
+mod count;
+mod http;
+mod projections;
+mod ranking;
+mod reader;
+pub mod steps;
+mod store;
+mod window;
+
+use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
+use streaming_events::AccountClosure;
+use streaming_events::titles::{Title, TitlePublished, TitleWithdrawn};
+
+use crate::projections::{NoteEnd, NoteStart};
+use crate::reader::CountHeartbeats;
+use crate::steps::ConfirmErasure;
+
+/// What analytics reads, and its part in the closure of an account.
+#[must_use]
+pub fn participant() -> Participant {
+    Participant::new("analytics")
+        .saga::<AccountClosure>(|saga| saga.retriable(ConfirmErasure))
+        .projects(NoteStart)
+        .projects(NoteEnd)
+        .copies::<Title>(|copy| copy.fed_by::<TitlePublished>().fed_by::<TitleWithdrawn>())
+        .reads_telemetry(CountHeartbeats)
+}
+
+/// The service's tables.
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001_watched",
+    sql: include_str!("../../../../migrations/analytics/0001_watched.sql"),
+}];
+
+/// The service: its participant, its tables, its HTTP routes.
+#[must_use]
+pub fn service() -> Service {
+    Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
+}

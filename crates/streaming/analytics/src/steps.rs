@@ -1,0 +1,21 @@
+//! The step of analytics in the closure of an account.
+
+use ballet::{Never, Step, StepResult, Tx, done};
+use streaming_events::accounts::AccountClosed;
+use streaming_events::analytics::ViewerErased;
+
+/// Says that analytics has nothing of the account. It never had: sessions and titles are all that it counts, and
+/// whose a session was, nobody can say once playback has erased it.
+#[derive(Debug)]
+pub struct ConfirmErasure;
+
+impl Step for ConfirmErasure {
+    const NAME: &'static str = "confirm_erasure";
+    type On = AccountClosed;
+    type Done = ViewerErased;
+    type Refused = Never;
+
+    async fn run(&self, _: &mut Tx<'_>, closed: AccountClosed) -> StepResult<Self> {
+        done(ViewerErased { closure_id: closed.closure_id, account_id: closed.account_id })
+    }
+}

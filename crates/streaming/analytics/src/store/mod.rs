@@ -1,0 +1,5 @@
+//! The tables of analytics.
+
+pub(crate) mod counted;
+pub(crate) mod sessions;
+pub(crate) mod watched;

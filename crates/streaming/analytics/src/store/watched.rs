@@ -1,0 +1,152 @@
+//! What was watched, for people.
+
+use ballet::Failure;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use schemars::JsonSchema;
+use serde::Serialize;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+use streaming_events::TitleId;
+use streaming_events::titles::Title;
+use uuid::Uuid;
+
+use crate::window::Window;
+
+/// An hour of a title.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct TitleHour {
+    /// The begin of the hour.
+    pub(crate) hour: Timestamp,
+    /// The sessions that started in it.
+    views: i64,
+    /// The seconds that were watched in it, with all corrections.
+    watched_seconds: i64,
+    /// The part of these that came when the hour was closed, or that the ends of sessions said otherwise than
+    /// their heartbeats.
+    corrected_seconds: i64,
+    /// The most viewers of one of its minutes.
+    peak_viewers: i32,
+}
+
+/// What came when its hour was closed.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct LateWatch {
+    /// The title.
+    title_id: TitleId,
+    /// The hour that it is of.
+    hour: Timestamp,
+    /// The hour in which it came.
+    pub(crate) came: Timestamp,
+    /// The seconds.
+    watched_seconds: i64,
+}
+
+/// A title with how long it was watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Watched {
+    /// The title.
+    pub(crate) title_id: TitleId,
+    /// Its name, if analytics has heard of it.
+    pub(crate) name: Option<String>,
+    /// The seconds that were watched.
+    pub(crate) watched_seconds: i64,
+}
+
+/// The titles that were watched most in a window up to now.
+pub(crate) async fn most_watched(
+    db: &mut PgConnection,
+    window: Window,
+    now: Timestamp,
+    most: i64,
+) -> Result<Vec<Watched>, Failure> {
+    let statement = match window {
+        Window::Hour => {
+            "select title_id, sum(watched_seconds)::bigint as watched from title_minute
+             where minute > $1 group by title_id having sum(watched_seconds) > 0
+             order by watched desc, title_id limit $2"
+        }
+        Window::Day => {
+            "select title_id, sum(watched_seconds + corrected_seconds)::bigint as watched
+             from title_hour where hour > $1 group by title_id
+             having sum(watched_seconds + corrected_seconds) > 0
+             order by watched desc, title_id limit $2"
+        }
+    };
+    let rows: Vec<(Uuid, i64)> = sqlx::query_as(statement)
+        .bind((now - window.length()).to_sqlx())
+        .bind(most)
+        .fetch_all(&mut *db)
+        .await?;
+    let ids: Vec<String> = rows.iter().map(|(title, _)| title.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let titles = ballet::copies::get_all::<Title>(db, &ids).await?;
+    let name = |title: Uuid| {
+        let known = titles.get(&title.to_string())?;
+        known.state.as_ref().map(|state| state.name.clone())
+    };
+    let watched = |(title, watched_seconds)| Watched {
+        title_id: TitleId(title),
+        name: name(title),
+        watched_seconds,
+    };
+    Ok(rows.into_iter().map(watched).collect())
+}
+
+/// The hours of a title, the newest first.
+pub(crate) async fn hours(
+    db: impl PgExecutor<'_>,
+    title_id: TitleId,
+    before: Option<Timestamp>,
+    limit: Limit,
+) -> Result<Vec<TitleHour>, Failure> {
+    let hours = sqlx::query_as(
+        "select hour, views, watched_seconds + corrected_seconds as watched_seconds,
+             corrected_seconds, peak
+         from title_hour where title_id = $1 and hour < coalesce($2, 'infinity')
+         order by hour desc limit $3",
+    );
+    let hours = hours.bind(title_id.0).bind(before.map(ToSqlx::to_sqlx)).bind(limit.rows());
+    Ok(hours.fetch_all(db).await?)
+}
+
+/// What changed the closed hours of a title, the newest hour first.
+pub(crate) async fn late(
+    db: impl PgExecutor<'_>,
+    title_id: TitleId,
+    limit: Limit,
+) -> Result<Vec<LateWatch>, Failure> {
+    let late = sqlx::query_as(
+        "select title_id, hour, came, watched_seconds from late_watch where title_id = $1
+         order by hour desc, came desc limit $2",
+    );
+    Ok(late.bind(title_id.0).bind(limit.rows()).fetch_all(db).await?)
+}
+
+fn time(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
+    row.try_get::<jiff_sqlx::Timestamp, _>(column).map(jiff_sqlx::Timestamp::to_jiff)
+}
+
+impl FromRow<'_, PgRow> for TitleHour {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            hour: time(row, "hour")?,
+            views: row.try_get("views")?,
+            watched_seconds: row.try_get("watched_seconds")?,
+            corrected_seconds: row.try_get("corrected_seconds")?,
+            peak_viewers: row.try_get("peak")?,
+        })
+    }
+}
+
+impl FromRow<'_, PgRow> for LateWatch {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            title_id: TitleId(row.try_get("title_id")?),
+            hour: time(row, "hour")?,
+            came: time(row, "came")?,
+            watched_seconds: row.try_get("watched_seconds")?,
+        })
+    }
+}

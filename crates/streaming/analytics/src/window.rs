@@ -1,0 +1,25 @@
+//! The time that a ranking is about.
+
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The time that a ranking is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Window {
+    /// The last sixty minutes.
+    #[default]
+    Hour,
+    /// The last twenty-four hours.
+    Day,
+}
+
+impl Window {
+    pub(crate) const fn length(self) -> SignedDuration {
+        match self {
+            Self::Hour => SignedDuration::from_hours(1),
+            Self::Day => SignedDuration::from_hours(24),
+        }
+    }
+}

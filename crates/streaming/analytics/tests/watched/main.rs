@@ -1,0 +1,156 @@
+//! What analytics counts, on a real broker and a real database: heartbeats and the ends of sessions come as playback
+//! sends them, and the answers are those that people get.
+
+mod playback;
+
+use ballet_testkit::TestSystem;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use streaming_events::playback::{EndReason, PlaybackEnded, PlaybackStarted};
+use streaming_events::{SessionId, TitleId};
+use uuid::Uuid;
+
+use crate::playback::Session;
+
+const WATCHED: &str =
+    "select coalesce(sum(watched_seconds + corrected_seconds), 0)::bigint from title_hour";
+/// All rows that follow from heartbeats, as one text.
+const ROWS: &str = "select string_agg(row, '; ' order by row) from (
+    select concat_ws(' ', 'hour', title_id, hour, views, watched_seconds, corrected_seconds, peak) as row
+        from title_hour
+    union all select concat_ws(' ', 'late', title_id, hour, came, watched_seconds) from late_watch
+    union all select concat_ws(' ', 'session', session_id, number, watched_seconds) from session_count
+        where number > 0
+    union all select concat_ws(' ', 'end', session_id, watched_seconds, corrected_seconds) from session_end) rows";
+
+async fn system(test: &str) -> TestSystem {
+    TestSystem::new(test, vec![analytics::service(), playback::service()]).await
+}
+
+async fn until_watched(system: &TestSystem, seconds: i64) {
+    system.until("analytics", WATCHED, seconds).await;
+}
+
+async fn end(system: &TestSystem, session: &Session, watched_seconds: u32) {
+    let ended = PlaybackEnded {
+        session_id: SessionId(session.session_id),
+        title_id: TitleId(session.title_id),
+        reason: EndReason::Stopped,
+        started_at: session.began,
+        ended_at: system.handle(0).now(),
+        watched_seconds,
+        position_seconds: watched_seconds,
+    };
+    system.publish(session.session_id, &ended).await;
+}
+
+#[tokio::test]
+async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not_at_all() {
+    let system = system("minutes").await;
+    let (one, other) = (Session::new(&system), Session::new(&system));
+    let started = PlaybackStarted {
+        session_id: SessionId(one.session_id),
+        title_id: TitleId(one.title_id),
+        started_at: one.began,
+        until: one.began + SignedDuration::from_hours(4),
+    };
+    system.publish(one.session_id, &started).await;
+    for (number, watched) in [(1, 10), (3, 30), (2, 20), (3, 30)] {
+        one.beat(&system, number, watched).await;
+    }
+    other.beat(&system, 1, 7).await;
+    until_watched(&system, 37).await;
+
+    // The end has the last word: the last heartbeat of the one is missing, the other had one too many.
+    end(&system, &one, 40).await;
+    end(&system, &other, 5).await;
+    until_watched(&system, 45).await;
+    // A heartbeat that comes afterwards changes no sum.
+    one.beat(&system, 4, 44).await;
+    let counted =
+        format!("select number from session_count where session_id = '{}'", one.session_id);
+    system.until("analytics", &counted, 4).await;
+    assert_eq!(system.value::<i64>("analytics", WATCHED).await, 45);
+
+    let hours = get(&system, &format!("/watched/{}/hours", one.title_id)).await;
+    let sum = |field: &str| {
+        let hours = hours["items"].as_array().expect("hours").iter();
+        hours.map(|hour| hour[field].as_i64().expect("a number")).sum::<i64>()
+    };
+    assert_eq!((sum("watched_seconds"), sum("views"), sum("peak_viewers")), (40, 1, 1), "{hours}");
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn what_comes_when_its_hour_is_closed_is_a_correction_that_people_see() {
+    let system = system("late").await;
+    let mut session = Session::new(&system);
+    session.began = system.handle(0).now() - SignedDuration::from_hours(5);
+    session.beat(&system, 1, 60).await;
+    until_watched(&system, 60).await;
+    let late = get(&system, &format!("/watched/{}/late", session.title_id)).await;
+    assert_eq!(late["items"][0]["watched_seconds"], 60, "{late}");
+    let hours = get(&system, &format!("/watched/{}/hours", session.title_id)).await;
+    assert_eq!(hours["items"][0]["corrected_seconds"], 60, "{hours}");
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_read_again_leads_to_the_same_rows() {
+    let system = system("again").await;
+    let sessions: Vec<Session> = (0..20).map(|_| Session::new(&system)).collect();
+    for (at, session) in (0_u32..).zip(&sessions) {
+        for number in 1..=4 {
+            session.beat(&system, number, number * (10 + at % 3)).await;
+        }
+        if at % 2 == 0 {
+            end(&system, session, 50).await;
+        }
+    }
+    let ended: i64 = 10 * 50;
+    let open: u32 = (0_u32..20).filter(|at| at % 2 == 1).map(|at| 4 * (10 + at % 3)).sum();
+    let all = ended + i64::from(open);
+    until_watched(&system, all).await;
+    let before: String = system.value("analytics", ROWS).await;
+
+    let again = "update ballet.telemetry_reader set reset_wanted = true, epoch = epoch + 1 \
+                 where reader = 'count_heartbeats'";
+    system.execute("analytics", again).await;
+    let is_reset = "select count(*) from ballet.telemetry_reader where reset_wanted";
+    system.until("analytics", is_reset, 0).await;
+    until_watched(&system, all).await;
+    let read = "select count(*) from session_count where number = 4";
+    system.until("analytics", read, 20).await;
+    assert_eq!(system.value::<String>("analytics", ROWS).await, before);
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn the_most_watched_come_first_and_are_a_few_seconds_old_at_most() {
+    let system = system("most").await;
+    let (one, other) = (Session::new(&system), Session::new(&system));
+    one.beat(&system, 1, 10).await;
+    other.beat(&system, 1, 30).await;
+    until_watched(&system, 40).await;
+    for window in ["hour", "day"] {
+        let ranking = get(&system, &format!("/most-watched?window={window}&limit=1")).await;
+        let titles = ranking["titles"].as_array().expect("titles");
+        assert_eq!(titles.len(), 1, "{ranking}");
+        let expected = json!({ "title_id": other.title_id, "name": null, "watched_seconds": 30 });
+        assert_eq!(titles[0], expected);
+    }
+    let (status, problem) = system.get("analytics", "/most-watched?window=year").await;
+    assert_eq!(status, 400, "{problem}");
+    system.close(0).await;
+}
+
+async fn get(system: &TestSystem, path: &str) -> Value {
+    let (status, body) = system.get("analytics", path).await;
+    assert_eq!(status, 200, "{body}");
+    body
+}
+
+/// A title of its own for each session.
+pub(crate) fn new_title(system: &TestSystem) -> Uuid {
+    system.new_id()
+}

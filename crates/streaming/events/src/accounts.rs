@@ -1,0 +1,174 @@
+//! The events of accounts. Name and address of a person are in the service's own tables and in no event.
+
+use ballet_core::{Event, EventType, Key};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use values::{Country, Slug};
+
+use crate::keys::{ACCOUNT, CLOSURE, DEVICE, SESSION, TITLE};
+use crate::values::ids::{AccountId, ClosureId, DeviceId, SessionId, TitleId};
+
+/// An account, whole, as it was after one change, without the person's data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Account {
+    /// The account.
+    pub account_id: AccountId,
+    /// 1 when the account is opened, and 1 more with each change of it.
+    pub version: i64,
+    /// The plan.
+    pub plan: Slug,
+    /// The number of streams at once.
+    pub streams: u16,
+    /// The region whose titles it may watch.
+    pub region: Country,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When it was changed last.
+    pub changed_at: Timestamp,
+}
+
+/// Somebody signed up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct AccountOpened(pub Account);
+
+impl Event for AccountOpened {
+    const TYPE: EventType = EventType::plain("accounts.account_opened.v1");
+    const KEYS: &'static [Key] = &[ACCOUNT.made_here()];
+}
+
+/// An account has another plan. Streams beyond it are displaced, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanChanged {
+    /// The account.
+    #[serde(flatten)]
+    pub account: Account,
+    /// The sessions that have no slot any more.
+    pub displaced: Vec<SessionId>,
+}
+
+impl Event for PlanChanged {
+    const TYPE: EventType = EventType::plain("accounts.plan_changed.v1");
+    const KEYS: &'static [Key] = &[ACCOUNT];
+}
+
+/// A session has one of the plan's slots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StreamSlotReserved {
+    /// The session.
+    pub session_id: SessionId,
+    /// The account.
+    pub account_id: AccountId,
+    /// The title that it is for.
+    pub title_id: TitleId,
+    /// The account's region.
+    pub region: Country,
+    /// The age up to which the plan shows titles.
+    pub max_age: u8,
+    /// The session that had the slot before, if the plan stops the oldest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub displaced: Option<SessionId>,
+}
+
+impl Event for StreamSlotReserved {
+    const TYPE: EventType = EventType::in_saga("accounts.stream_slot_reserved.v1");
+    const KEYS: &'static [Key] = &[SESSION, ACCOUNT, TITLE];
+}
+
+/// A session gets no slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StreamSlotDenied {
+    /// The session.
+    pub session_id: SessionId,
+    /// The reason.
+    pub reason: SlotDenial,
+    /// The number of streams that the plan has at once. Missing if there is no such account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<u16>,
+}
+
+/// Why a session gets no slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotDenial {
+    /// All slots of the plan are taken, and the plan stops nobody.
+    NoSlot,
+    /// The account does not exist, or is closed.
+    NoAccount,
+    /// The account has no such device.
+    UnknownDevice,
+}
+
+impl Event for StreamSlotDenied {
+    const TYPE: EventType = EventType::in_saga("accounts.stream_slot_denied.v1");
+    const KEYS: &'static [Key] = &[SESSION];
+}
+
+/// The slot of a session that was never started is free again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StreamSlotCancelled {
+    /// The session.
+    pub session_id: SessionId,
+}
+
+impl Event for StreamSlotCancelled {
+    const TYPE: EventType = EventType::in_saga("accounts.stream_slot_cancelled.v1");
+    const KEYS: &'static [Key] = &[SESSION];
+}
+
+/// The slot of a session that ended is free again: all about the session is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StreamSlotReleased {
+    /// The session.
+    pub session_id: SessionId,
+}
+
+impl Event for StreamSlotReleased {
+    const TYPE: EventType = EventType::in_saga("accounts.stream_slot_released.v1");
+    const KEYS: &'static [Key] = &[SESSION];
+}
+
+/// A person left: whatever a service holds about the account has to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AccountClosed {
+    /// The closure.
+    pub closure_id: ClosureId,
+    /// The account.
+    pub account_id: AccountId,
+    /// When it was closed.
+    pub closed_at: Timestamp,
+}
+
+impl Event for AccountClosed {
+    const TYPE: EventType = EventType::in_saga("accounts.account_closed.v1");
+    const KEYS: &'static [Key] = &[CLOSURE.made_here(), ACCOUNT];
+}
+
+/// Every service has erased what it held about the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AccountErased {
+    /// The closure.
+    pub closure_id: ClosureId,
+    /// The account.
+    pub account_id: AccountId,
+}
+
+impl Event for AccountErased {
+    const TYPE: EventType = EventType::in_saga("accounts.account_erased.v1");
+    const KEYS: &'static [Key] = &[CLOSURE, ACCOUNT];
+}
+
+/// A device was removed from its account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeviceRemoved {
+    /// The account.
+    pub account_id: AccountId,
+    /// The device. What it plays ends.
+    pub device_id: DeviceId,
+}
+
+impl Event for DeviceRemoved {
+    const TYPE: EventType = EventType::plain("accounts.device_removed.v1");
+    const KEYS: &'static [Key] = &[ACCOUNT, DEVICE];
+}

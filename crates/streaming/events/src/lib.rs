@@ -1,0 +1,42 @@
+//! The published language of streaming: the events of its services, and the sagas that they form. A
+//! service depends on this crate and on no other service. Events carry ids and no person's data, so that
+//! erasing a person in the services is enough.
+//!
+//! There is a module for each service. An event's name begins with its service.
+//!
+//! ```text
+//! playback_session:
+//! POST /sessions -> playback.playback_requested
+//!   -> accounts.stream_slot_reserved      | stream_slot_denied
+//!   -> titles.playback_license_granted    | playback_license_denied
+//!   -> playback.playback_started                                      the decision
+//!   -> playback.playback_ended, hours later
+//!   -> accounts.stream_slot_released
+//! any refusal, cancel or deadline -> playback.playback_refused
+//!   -> stream_slot_cancelled, playback_license_cancelled
+//!
+//! title_withdrawal:
+//! titles.title_withdrawn -> titles.title_licenses_revoked, and for each session
+//!   titles.playback_license_revoked, which playback ends
+//!
+//! account_closure:
+//! accounts.account_closed -> playback.viewer_erased, when all its sessions are over
+//!   -> titles.viewer_erased, analytics.viewer_erased
+//!   -> accounts.account_erased
+//! ```
+
+#![warn(missing_docs)]
+
+pub mod accounts;
+pub mod analytics;
+mod keys;
+pub mod playback;
+mod sagas;
+mod schemas;
+pub mod titles;
+mod values;
+
+pub use ::values::{Country, NotACode, NotASlug, Slug, WrongText, check_text};
+pub use sagas::{AccountClosure, PlaybackSession, TitleWithdrawal};
+pub use schemas::schemas;
+pub use values::ids::{AccountId, ClosureId, DeviceId, SessionId, TitleId, WithdrawalId};

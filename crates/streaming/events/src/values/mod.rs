@@ -1,0 +1,3 @@
+//! What events are made of.
+
+pub(crate) mod ids;

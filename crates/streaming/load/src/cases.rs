@@ -1,0 +1,50 @@
+//! What viewers do, and how often.
+
+use ballet_trials::Case;
+
+/// What a viewer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    /// Watches, and stops.
+    Watch,
+    /// The same with a pause, and heartbeats that come twice and out of order.
+    Pause,
+    /// Is gone without a word, and comes back too late.
+    LoseNetwork,
+    /// Stops before it started, perhaps.
+    Cancel,
+    /// Starts a third stream on a plan for two.
+    ShareTooOften,
+    /// Starts a second stream on a plan that stops the oldest.
+    ShareOne,
+    /// Takes a smaller plan while two streams run.
+    TakeSmallerPlan,
+    /// Removes the device that plays.
+    RemoveDevice,
+    /// Watches a title that is withdrawn.
+    WatchWithdrawn,
+    /// Closes the account while something plays.
+    CloseAccount,
+    /// Wants a title of another region.
+    WantForeign,
+    /// Wants a title for older people.
+    WantGrim,
+    /// Wants a title that does not exist.
+    WantUnknown,
+}
+
+pub(crate) const CASES: [Case<Does>; 13] = [
+    Case::new("watches and stops", 40, Does::Watch),
+    Case::new("pauses", 10, Does::Pause),
+    Case::new("loses the network", 6, Does::LoseNetwork),
+    Case::new("stops at once", 4, Does::Cancel),
+    Case::new("a third stream on a plan for two", 6, Does::ShareTooOften),
+    Case::new("a second stream that stops the first", 6, Does::ShareOne),
+    Case::new("a smaller plan while it plays", 4, Does::TakeSmallerPlan),
+    Case::new("removes the device that plays", 4, Does::RemoveDevice),
+    Case::new("a title that is withdrawn", 4, Does::WatchWithdrawn),
+    Case::new("closes the account", 4, Does::CloseAccount),
+    Case::new("a title of another region", 4, Does::WantForeign),
+    Case::new("a title for older people", 4, Does::WantGrim),
+    Case::new("a title that does not exist", 4, Does::WantUnknown),
+];

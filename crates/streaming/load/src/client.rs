@@ -1,0 +1,156 @@
+//! Those who watch, each with an account and devices, and those who publish.
+
+use anyhow::{Context, Result, bail, ensure};
+use ballet_trials::{Site, SiteClient};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// What an account may do with what is its own.
+const WATCHES: &str = "streaming:watch";
+/// What those may do who publish.
+const PUBLISHES: &str = "titles:write";
+/// How often somebody signs up anew whose answer was lost.
+const SIGN_UPS: usize = 20;
+
+/// The viewer with this number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client<'a> {
+    pub(crate) http: SiteClient<'a>,
+}
+
+/// An account with its devices.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) account: String,
+    pub(crate) devices: Vec<String>,
+    /// What its devices show to the gateway.
+    pub(crate) token: Option<String>,
+}
+
+/// Who publishes titles.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    token: Option<String>,
+}
+
+impl Publisher {
+    pub(crate) async fn new(site: &Site) -> Result<Self> {
+        Ok(Self { token: site.token(&site.new_id().to_string(), PUBLISHES).await? })
+    }
+
+    /// The publisher as a client.
+    pub(crate) fn at<'a>(&'a self, client: Client<'a>) -> Client<'a> {
+        Client { http: client.http.with(self.token.as_deref()) }
+    }
+}
+
+/// A title that may be watched in a region.
+pub(crate) fn new_title(region: &str, min_age: u8) -> Value {
+    json!({ "name": "The Harbour", "genre": "drama", "min_age": min_age, "length_seconds": 5400,
+        "rights": [{ "region": region,
+            "from": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z" }] })
+}
+
+impl Home {
+    /// What a device asks for that wants to watch.
+    pub(crate) fn wants(&self, device: usize, title: &str) -> Value {
+        json!({
+            "account_id": self.account, "device_id": self.devices[device], "title_id": title,
+        })
+    }
+
+    /// A device of this account.
+    pub(crate) fn at<'a>(&'a self, client: Client<'a>) -> Client<'a> {
+        Client { http: client.http.with(self.token.as_deref()) }
+    }
+}
+
+impl<'a> Client<'a> {
+    pub(crate) const fn new(site: &'a Site, number: usize) -> Self {
+        Self { http: SiteClient::new(site, number) }
+    }
+
+    /// Makes something, and returns its id.
+    async fn make(&self, service: &str, path: &str, field: &str, body: &Value) -> Result<String> {
+        let answer = self.http.done(Method::POST, service, path, body).await?;
+        let id = answer[field].as_str();
+        Ok(id.with_context(|| format!("POST {path} answered {answer}"))?.to_owned())
+    }
+
+    /// Somebody signs up, and adds devices.
+    pub(crate) async fn home(&self, plan: &str, devices: usize) -> Result<Home> {
+        let account = self.sign_up(plan).await?;
+        let token = self.http.site.token(&account, WATCHES).await?;
+        let mut home = Home { account, devices: Vec::new(), token };
+        for number in 0..devices {
+            let path = format!("/accounts/{}/devices", home.account);
+            let device = json!({ "name": format!("Device {number}") });
+            let device = home.at(*self).make("accounts", &path, "device_id", &device).await?;
+            home.devices.push(device);
+        }
+        Ok(home)
+    }
+
+    async fn sign_up(&self, plan: &str) -> Result<String> {
+        for _ in 0..SIGN_UPS {
+            let email = format!("{}@example.org", self.http.site.new_id());
+            let person = json!({ "email": email, "name": "Viewer", "plan": plan, "region": "DE" });
+            let (status, answer) =
+                self.http.ask(Method::POST, "accounts", "/sign-up", &person).await?;
+            match (status, answer["account_id"].as_str()) {
+                (StatusCode::CREATED, Some(account)) => return Ok(account.to_owned()),
+                // A request without an answer has taken the address.
+                (StatusCode::CONFLICT, _) => {}
+                _ => bail!("a sign-up is answered with {status}: {answer}"),
+            }
+        }
+        bail!("{SIGN_UPS} addresses were taken");
+    }
+
+    /// Publishes a title.
+    pub(crate) async fn title(&self, region: &str, min_age: u8) -> Result<String> {
+        self.make("titles", "/titles", "title_id", &new_title(region, min_age)).await
+    }
+
+    pub(crate) async fn request(&self, home: &Home, device: usize, title: &str) -> Result<String> {
+        self.make("playback", "/sessions", "session_id", &home.wants(device, title)).await
+    }
+
+    /// Waits until a session is decided, and returns it.
+    pub(crate) async fn decided(&self, session: &str) -> Result<Value> {
+        let path = format!("/sessions/{session}");
+        let is_decided = |read: &Value| read["status"] != "requested";
+        self.http.until("playback", &path, "decided", is_decided).await
+    }
+
+    pub(crate) async fn read(&self, session: &str) -> Result<Value> {
+        let path = format!("/sessions/{session}");
+        self.http.done(Method::GET, "playback", &path, &Value::Null).await
+    }
+
+    pub(crate) async fn beat(
+        &self,
+        session: &str,
+        number: u32,
+        watched: u32,
+    ) -> Result<StatusCode> {
+        let path = format!("/sessions/{session}/heartbeats");
+        let sign =
+            json!({ "number": number, "position_seconds": watched, "watched_seconds": watched });
+        Ok(self.http.ask(Method::POST, "playback", &path, &sign).await?.0)
+    }
+
+    /// Stops a session, and returns what the answer says of it.
+    pub(crate) async fn stop(&self, session: &str) -> Result<Value> {
+        let path = format!("/sessions/{session}/stop");
+        self.http.done(Method::POST, "playback", &path, &json!({})).await
+    }
+
+    /// Deletes something. Another attempt may have done so before.
+    pub(crate) async fn delete(&self, service: &str, path: &str) -> Result<()> {
+        let (status, answer) = self.http.ask(Method::DELETE, service, path, &Value::Null).await?;
+        let was_gone = matches!(status, StatusCode::GONE | StatusCode::NOT_FOUND);
+        ensure!(status.is_success() || was_gone, "DELETE {path} answered {status}: {answer}");
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! The services of streaming, as this program runs them.
+
+use ballet_trials::ServiceProgram;
+use clap::Parser;
+use playback::config::PlaybackSettings;
+
+#[derive(Debug, Parser)]
+struct Playback {
+    #[command(flatten)]
+    ballet: ballet::Settings,
+    #[command(flatten)]
+    playback: PlaybackSettings,
+}
+
+/// All of them, each as its own program is.
+pub(crate) fn services() -> Vec<ServiceProgram> {
+    let playback = playback::participant(PlaybackSettings::default()).part();
+    vec![
+        ServiceProgram::of(accounts::service),
+        ServiceProgram::of(analytics::service),
+        ServiceProgram::with(playback, |args: Playback, clock| {
+            (args.ballet, playback::service(args.playback).clock(clock))
+        }),
+        ServiceProgram::of(titles::service),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_those_of_streaming() {
+        let parts: Vec<_> = services().into_iter().map(|service| service.part).collect();
+        assert_eq!(parts, streaming::system().parts);
+    }
+}

@@ -1,0 +1,111 @@
+//! Streaming under trial.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use ballet::{Event, EventType};
+use ballet_trials::{
+    Audit, Begun, Case, Front, Operation, Overdue, Report, ServiceProgram, Site, Trial,
+};
+use streaming::audit::{Databases, audit_beside};
+use streaming_events::accounts::StreamSlotReleased;
+use streaming_events::titles::PlaybackLicenseRevoked;
+
+use crate::cases::{CASES, Does};
+use crate::client::Client;
+use crate::viewers::{self, Shelf};
+use crate::watcher::Watcher;
+use crate::{operations, services};
+
+/// Streaming.
+#[derive(Debug, Default)]
+pub struct Streaming {
+    watcher: Watcher,
+    /// The titles that viewers want.
+    shelf: OnceLock<Shelf>,
+}
+
+impl Trial for Streaming {
+    type Case = Does;
+
+    const NAME: &'static str = "streaming";
+    const COMPLETED: &'static [EventType] = &[StreamSlotReleased::TYPE];
+    /// A withdrawal revokes the licences of many sessions.
+    const REPEATED: &'static [EventType] = &[PlaybackLicenseRevoked::TYPE];
+    const SAGAS: &'static str = "sessions";
+
+    fn services(&self) -> Vec<ServiceProgram> {
+        services::services()
+    }
+
+    fn cases(&self) -> Vec<Case<Does>> {
+        CASES.to_vec()
+    }
+
+    async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<Begun> {
+        let shelf = self.shelf.get().context("nothing is published")?;
+        viewers::play(*does, Client::new(site, number), shelf).await
+    }
+
+    async fn prepare(&self, site: &Site) -> Result<()> {
+        let shelf = Shelf::fill(site).await?;
+        // A run prepares once.
+        self.shelf.set(shelf).ok();
+        Ok(())
+    }
+
+    async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
+        self.watcher.run(site, until).await;
+        Ok(())
+    }
+
+    async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
+        let Audit { at, framework, quiescent_after } = audit;
+        let databases = Databases {
+            accounts: at.database("accounts")?,
+            analytics: at.database("analytics")?,
+            playback: at.database("playback")?,
+            titles: at.database("titles")?,
+        };
+        let mut report = audit_beside(framework, databases, quiescent_after).await?;
+        report.violations.extend(self.watcher.violations());
+        Ok(report)
+    }
+
+    fn env(&self) -> Vec<(&'static str, String)> {
+        vec![
+            // A service that is killed every few seconds must not refuse those who wait for it.
+            ("START_DEADLINE_SECONDS", "600".to_owned()),
+            ("LOST_AFTER_SECONDS", "10".to_owned()),
+        ]
+    }
+
+    fn front(&self) -> Option<Front> {
+        Some(Front {
+            config: concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/streaming.toml").into(),
+            main: || ballet_gateway::main(std::env::args_os()),
+        })
+    }
+
+    async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
+        operations::operations(site).await
+    }
+
+    fn overdue(&self) -> Option<Overdue> {
+        Some(Overdue {
+            owner: "playback",
+            variable: "START_DEADLINE_SECONDS",
+            without: "titles",
+            reason: "deadline_passed",
+            case: "a title of another region",
+        })
+    }
+
+    fn unreachable(&self, service: &str, point: &str) -> Option<&'static str> {
+        let commits = ["after_handler", "before_commit", "after_commit"]
+            .map(|point| format!("{point}@{}", PlaybackLicenseRevoked::TYPE.name()));
+        (service == "titles" && commits.iter().any(|one| one == point))
+            .then_some("it is written with `done:revoke_licenses`, and the points are that row's")
+    }
+}

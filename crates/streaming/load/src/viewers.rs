@@ -1,0 +1,177 @@
+//! What each viewer does, and how the session of it must end.
+
+use anyhow::{Context, Result, ensure};
+use ballet::Event;
+use ballet_trials::{Begun, End, Site};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use streaming_events::accounts::StreamSlotReserved;
+
+use crate::cases::Does;
+use crate::client::{Client, Home, Publisher};
+
+/// Titles that all viewers share.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    pub(crate) any: String,
+    pub(crate) foreign: String,
+    pub(crate) grim: String,
+    publisher: Publisher,
+}
+
+impl Shelf {
+    pub(crate) async fn fill(site: &Site) -> Result<Self> {
+        let publisher = Publisher::new(site).await?;
+        let publishes = publisher.at(Client::new(site, 0));
+        Ok(Self {
+            any: publishes.title("DE", 0).await?,
+            foreign: publishes.title("FR", 0).await?,
+            grim: publishes.title("DE", 16).await?,
+            publisher,
+        })
+    }
+}
+
+pub(crate) async fn play(does: Does, client: Client<'_>, shelf: &Shelf) -> Result<Begun> {
+    let (plan, devices) = match does {
+        Does::Watch | Does::Pause => ("family", 1),
+        Does::ShareTooOften => ("duo", 3),
+        Does::ShareOne => ("basic", 2),
+        Does::TakeSmallerPlan => ("duo", 2),
+        Does::WantGrim => ("kids", 1),
+        _ => ("duo", 1),
+    };
+    let home = client.home(plan, devices).await?;
+    let viewer = home.at(client);
+    match does {
+        Does::Watch => watch(viewer, &home, shelf, &[(1, 1), (2, 2)]).await,
+        Does::Pause => watch(viewer, &home, shelf, &[(1, 1), (3, 1), (2, 1), (3, 1), (4, 2)]).await,
+        Does::LoseNetwork => {
+            let session = viewer.request(&home, 0, &shelf.any).await?;
+            viewer.decided(&session).await?;
+            viewer.beat(&session, 1, 1).await?;
+            completed(&session)
+        }
+        Does::Cancel => {
+            let session = viewer.request(&home, 0, &shelf.any).await?;
+            // While the licence is granted, or sooner.
+            if client.http.number.is_multiple_of(2) {
+                client.http.site.wait_for(session.parse()?, StreamSlotReserved::TYPE).await;
+            }
+            let stopped = viewer.stop(&session).await?;
+            match stopped["status"].as_str() {
+                Some("refused") => refused(&session, "cancelled"),
+                _ => completed(&session),
+            }
+        }
+        Does::ShareTooOften => share_too_often(viewer, &home, shelf).await,
+        Does::ShareOne => {
+            let first = started(viewer, &home, 0, &shelf.any).await?;
+            client.http.site.began("the stream before", completed(&first)?);
+            let second = started(viewer, &home, 1, &shelf.any).await?;
+            let late = viewer.beat(&first, 1, 1).await?;
+            ensure!(late == StatusCode::GONE, "the stream that was displaced goes on: {late}");
+            viewer.stop(&second).await?;
+            completed(&second)
+        }
+        Does::TakeSmallerPlan => {
+            let first = started(viewer, &home, 0, &shelf.any).await?;
+            client.http.site.began("the stream before", completed(&first)?);
+            let second = started(viewer, &home, 1, &shelf.any).await?;
+            let path = format!("/accounts/{}/plan", home.account);
+            let plan = json!({ "plan": "basic" });
+            viewer.http.done(Method::PUT, "accounts", &path, &plan).await?;
+            viewer.stop(&second).await?;
+            viewer.stop(&first).await?;
+            completed(&second)
+        }
+        Does::RemoveDevice => {
+            let session = started(viewer, &home, 0, &shelf.any).await?;
+            let path = format!("/accounts/{}/devices/{}", home.account, home.devices[0]);
+            viewer.delete("accounts", &path).await?;
+            completed(&session)
+        }
+        Does::WatchWithdrawn => {
+            let publisher = shelf.publisher.at(client);
+            let title = publisher.title("DE", 0).await?;
+            let session = started(viewer, &home, 0, &title).await?;
+            publisher.delete("titles", &format!("/titles/{title}")).await?;
+            completed(&session)
+        }
+        Does::CloseAccount => {
+            let session = started(viewer, &home, 0, &shelf.any).await?;
+            viewer.delete("accounts", &format!("/accounts/{}", home.account)).await?;
+            completed(&session)
+        }
+        Does::WantForeign => want(viewer, &home, &shelf.foreign, "region").await,
+        Does::WantGrim => want(viewer, &home, &shelf.grim, "age").await,
+        Does::WantUnknown => {
+            let unknown = client.http.site.new_id().to_string();
+            want(viewer, &home, &unknown, "unknown_title").await
+        }
+    }
+}
+
+/// Watches with these signs of life, and stops.
+async fn watch(
+    viewer: Client<'_>,
+    home: &Home,
+    shelf: &Shelf,
+    signs: &[(u32, u32)],
+) -> Result<Begun> {
+    let session = started(viewer, home, 0, &shelf.any).await?;
+    for (number, watched) in signs {
+        viewer.beat(&session, *number, *watched).await?;
+    }
+    viewer.stop(&session).await?;
+    completed(&session)
+}
+
+/// The third stream is refused, unless one of the others is over by then.
+async fn share_too_often(viewer: Client<'_>, home: &Home, shelf: &Shelf) -> Result<Begun> {
+    let mut before = Vec::new();
+    for device in 0..2 {
+        let session = started(viewer, home, device, &shelf.any).await?;
+        viewer.http.site.began("the streams before", completed(&session)?);
+        before.push(session);
+    }
+    let third = viewer.request(home, 2, &shelf.any).await?;
+    let is_refused = viewer.decided(&third).await?["status"] == "refused";
+    if !is_refused {
+        let mut live = 0;
+        for session in &before {
+            let read = viewer.read(session).await?;
+            live += usize::from(read["status"] == "playing" && read["ending"].is_null());
+        }
+        ensure!(live < 2, "three streams play on a plan for two");
+    }
+    for session in before.iter().chain([&third]) {
+        viewer.stop(session).await?;
+    }
+    if is_refused { refused(&third, "no_slot") } else { completed(&third) }
+}
+
+/// Wants a title that is refused.
+async fn want(viewer: Client<'_>, home: &Home, title: &str, reason: &str) -> Result<Begun> {
+    refused(&viewer.request(home, 0, title).await?, reason)
+}
+
+/// A session that plays.
+async fn started(viewer: Client<'_>, home: &Home, device: usize, title: &str) -> Result<String> {
+    let session = viewer.request(home, device, title).await?;
+    let decided = viewer.decided(&session).await?;
+    ensure!(decided["status"] != "refused", "session {session} is refused: {decided}");
+    Ok(session)
+}
+
+fn completed(session: &str) -> Result<Begun> {
+    ends(session, End::Completed)
+}
+
+fn refused(session: &str, reason: &str) -> Result<Begun> {
+    ends(session, End::aborted(reason))
+}
+
+fn ends(session: &str, end: End) -> Result<Begun> {
+    Ok(Begun { saga: session.parse().context("a session's id")?, end })
+}

@@ -1,0 +1,36 @@
+//! The settings of the service `playback`.
+
+use clap::Args;
+use jiff::SignedDuration;
+
+/// The settings of playback, besides those of every service.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct PlaybackSettings {
+    /// The seconds within which a session must start. Then it is refused.
+    #[arg(long, env = "START_DEADLINE_SECONDS", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=3600))]
+    pub start_deadline_seconds: i64,
+
+    /// The seconds between two signs of life of a session.
+    #[arg(long, env = "HEARTBEAT_SECONDS", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=3600))]
+    pub heartbeat_seconds: i64,
+
+    /// The seconds without a sign of life after which a session is lost.
+    #[arg(long, env = "LOST_AFTER_SECONDS", default_value_t = 35, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=86400))]
+    pub lost_after_seconds: i64,
+}
+
+impl Default for PlaybackSettings {
+    fn default() -> Self {
+        Self { start_deadline_seconds: 30, heartbeat_seconds: 10, lost_after_seconds: 35 }
+    }
+}
+
+impl PlaybackSettings {
+    pub(crate) const fn start_deadline(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.start_deadline_seconds)
+    }
+
+    pub(crate) const fn lost_after(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.lost_after_seconds)
+    }
+}

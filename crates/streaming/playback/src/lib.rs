@@ -1,0 +1,72 @@
+//! Playback: sessions, from the request to the end, and where people stopped. It owns the saga
+//! `playback_session`. Up to the start a session can be refused; from then on its row says whether it lives,
+//! for hours. Whatever ends it (the viewer, another session, a withdrawal, a closure, silence) only
+//! writes that row, and the watch of the session finds it.
+
+#![warn(missing_docs)]
+
+pub mod config;
+mod ending;
+pub mod erasure;
+mod http;
+mod projections;
+mod refusals;
+mod session;
+pub mod steps;
+mod store;
+
+use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
+use streaming_events::AccountClosure;
+use streaming_events::playback::{Heartbeat, PlaybackRequested};
+
+use crate::config::PlaybackSettings;
+use crate::erasure::EraseViewer;
+use crate::projections::{EndBeyondPlan, EndDisplaced, EndOnDevice, EndWithdrawn};
+use crate::steps::{SessionRow, StartPlayback, WatchPlayback};
+
+/// Everything that playback does in sagas.
+#[must_use]
+pub fn participant(settings: PlaybackSettings) -> Participant {
+    let participant = Participant::new("playback")
+        .saga::<AccountClosure>(|saga| saga.watches(EraseViewer))
+        .projects(EndDisplaced)
+        .projects(EndBeyondPlan)
+        .projects(EndOnDevice)
+        .projects(EndWithdrawn)
+        .publishes_telemetry::<Heartbeat>();
+    participant.owns(SessionRow, |saga| {
+        saga.originates::<PlaybackRequested>("request_playback")
+            .aborts_on(refusals::slot_denied)
+            .aborts_on(refusals::license_denied)
+            .deadline(settings.start_deadline(), refusals::overdue, refusals::deadline_passed)
+            .decides(StartPlayback)
+            .watches(WatchPlayback { lost_after: settings.lost_after() })
+    })
+}
+
+/// The service's tables.
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_session",
+        sql: include_str!("../../../../migrations/playback/0001_session.sql"),
+    },
+    Migration {
+        name: "0002_asked",
+        sql: include_str!("../../../../migrations/playback/0002_asked.sql"),
+    },
+];
+
+/// The service: its participant, its tables, its HTTP routes.
+#[must_use]
+pub fn service(settings: PlaybackSettings) -> Service {
+    Service::new(participant(settings))
+        .migrations(MIGRATIONS)
+        .routes(move |handle| http::routes(handle, settings))
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
+}

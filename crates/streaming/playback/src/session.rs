@@ -1,0 +1,123 @@
+//! A session as it is stored and shown.
+
+use ballet::TextEnum;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
+use streaming_events::{AccountId, DeviceId, SessionId, TitleId};
+
+/// The status of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "SessionStatus")]
+pub(crate) enum Status {
+    /// It waits for a slot and a licence.
+    Requested,
+    /// It plays.
+    Playing,
+    /// It never started.
+    Refused,
+    /// It is over.
+    Ended,
+}
+
+/// A session.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Session {
+    /// The session.
+    pub(crate) session_id: SessionId,
+    /// The account. Missing once it is erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) account_id: Option<AccountId>,
+    /// The device. Missing once the account is erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) device_id: Option<DeviceId>,
+    /// The title.
+    pub(crate) title_id: TitleId,
+    /// The status of the session.
+    pub(crate) status: Status,
+    /// Why it is about to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ending: Option<String>,
+    /// When it was requested.
+    pub(crate) requested_at: Timestamp,
+    /// When it started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) started_at: Option<Timestamp>,
+    /// When its licence ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<Timestamp>,
+    /// The last sign of life.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seen_at: Option<Timestamp>,
+    /// The position in the title.
+    pub(crate) position_seconds: i32,
+    /// How long it was watched.
+    pub(crate) watched_seconds: i32,
+    /// Why it was refused, or ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// The step that refused, if a step did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failed_step: Option<String>,
+    /// What was wrong, and what the viewer can do, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) detail: Option<String>,
+    /// When it was refused, or ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ended_at: Option<Timestamp>,
+}
+
+/// Where an account stopped in a title.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Position {
+    /// The title.
+    pub(crate) title_id: TitleId,
+    /// The position in the title.
+    pub(crate) position_seconds: i32,
+    /// When it was watched.
+    pub(crate) watched_at: Timestamp,
+}
+
+fn time(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
+    let time: Option<jiff_sqlx::Timestamp> = row.try_get(column)?;
+    Ok(time.map(jiff_sqlx::Timestamp::to_jiff))
+}
+
+impl FromRow<'_, PgRow> for Session {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let TextEnum(status) = row.try_get("status")?;
+        let (account, device): (Option<sqlx::types::Uuid>, Option<sqlx::types::Uuid>) =
+            (row.try_get("account_id")?, row.try_get("device_id")?);
+        Ok(Self {
+            session_id: SessionId(row.try_get("session_id")?),
+            account_id: account.map(AccountId),
+            device_id: device.map(DeviceId),
+            title_id: TitleId(row.try_get("title_id")?),
+            status,
+            ending: row.try_get("ending")?,
+            requested_at: row.try_get::<jiff_sqlx::Timestamp, _>("requested_at")?.to_jiff(),
+            started_at: time(row, "started_at")?,
+            until: time(row, "until")?,
+            seen_at: time(row, "seen_at")?,
+            position_seconds: row.try_get("position_seconds")?,
+            watched_seconds: row.try_get("watched_seconds")?,
+            reason: row.try_get("reason")?,
+            failed_step: row.try_get("failed_step")?,
+            detail: row.try_get("detail")?,
+            ended_at: time(row, "ended_at")?,
+        })
+    }
+}
+
+impl FromRow<'_, PgRow> for Position {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            title_id: TitleId(row.try_get("title_id")?),
+            position_seconds: row.try_get("position_seconds")?,
+            watched_at: row.try_get::<jiff_sqlx::Timestamp, _>("watched_at")?.to_jiff(),
+        })
+    }
+}

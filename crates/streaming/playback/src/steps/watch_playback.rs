@@ -1,0 +1,134 @@
+//! The watch of a session that plays: it stays open for hours, until the session's row says that it is over.
+
+use ballet::{Failure, Look, Tx, Watch};
+use jiff::{SignedDuration, Timestamp};
+use streaming_events::SessionId;
+use streaming_events::playback::{EndReason, PlaybackEnded, PlaybackStarted};
+
+use crate::session::Session;
+use crate::store::session;
+
+/// Finds that a session is over: because something said so, or its licence ended, or nobody is there.
+#[derive(Debug)]
+pub struct WatchPlayback {
+    /// Without a sign of life for so long, a session is lost.
+    pub lost_after: SignedDuration,
+}
+
+impl Watch for WatchPlayback {
+    const NAME: &'static str = "watch_playback";
+    type On = PlaybackStarted;
+    type Done = PlaybackEnded;
+
+    async fn begin(&self, _: &mut Tx<'_>, _: PlaybackStarted) -> Result<(), Failure> {
+        // The row is there since the request.
+        Ok(())
+    }
+
+    async fn look(&self, tx: &mut Tx<'_>) -> Result<Look<PlaybackEnded>, Failure> {
+        let saga_id = tx.saga_id().ok_or_else(|| Failure::permanent("a watch has no saga"))?;
+        let (session_id, now) = (SessionId(saga_id.0), tx.now());
+        let found = session::find_to_change(tx.db(), session_id).await?;
+        let found = found.ok_or_else(|| Failure::permanent("the session has no row"))?;
+        let (reason, ended_at) = match judge(&found, self.lost_after, now)? {
+            Judged::Lives { for_now } => return Ok(Look::Open(for_now)),
+            Judged::Over { reason, ended_at } => (reason, ended_at),
+        };
+        session::end(tx.db(), session_id, reason, ended_at).await?;
+        Ok(Look::Over(PlaybackEnded {
+            session_id,
+            title_id: found.title_id,
+            reason,
+            started_at: found.started_at.unwrap_or(ended_at),
+            ended_at,
+            watched_seconds: found.watched_seconds.unsigned_abs(),
+            position_seconds: found.position_seconds.unsigned_abs(),
+        }))
+    }
+}
+
+/// What a session's row says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    Lives { for_now: SignedDuration },
+    Over { reason: EndReason, ended_at: Timestamp },
+}
+
+fn judge(session: &Session, lost_after: SignedDuration, now: Timestamp) -> Result<Judged, Failure> {
+    let missing = || Failure::permanent(format!("session {} has not started", session.session_id));
+    let (until, seen_at) =
+        (session.until.ok_or_else(missing)?, session.seen_at.ok_or_else(missing)?);
+    if let Some(ending) = &session.ending {
+        return Ok(Judged::Over { reason: reason(ending)?, ended_at: now });
+    }
+    if until <= now {
+        return Ok(Judged::Over { reason: EndReason::LicenseExpired, ended_at: until });
+    }
+    let lost_at = seen_at + lost_after;
+    if lost_at <= now {
+        return Ok(Judged::Over { reason: EndReason::Lost, ended_at: seen_at });
+    }
+    Ok(Judged::Lives { for_now: until.min(lost_at).duration_since(now) })
+}
+
+fn reason(ending: &str) -> Result<EndReason, Failure> {
+    Ok(match ending {
+        "stopped" => EndReason::Stopped,
+        "displaced" => EndReason::Displaced,
+        "withdrawn" => EndReason::Withdrawn,
+        "closed" => EndReason::Closed,
+        other => return Err(Failure::permanent(format!("{other:?} is no reason to end"))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use streaming_events::{AccountId, DeviceId, TitleId};
+
+    use super::*;
+    use crate::session::Status;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).expect("a time")
+    }
+
+    fn session(ending: Option<&str>, seen: i64) -> Session {
+        let id = sqlx::types::Uuid::nil();
+        Session {
+            session_id: SessionId(id),
+            account_id: Some(AccountId(id)),
+            device_id: Some(DeviceId(id)),
+            title_id: TitleId(id),
+            status: Status::Playing,
+            ending: ending.map(str::to_owned),
+            requested_at: at(0),
+            started_at: Some(at(0)),
+            until: Some(at(100)),
+            seen_at: Some(at(seen)),
+            position_seconds: 0,
+            watched_seconds: 0,
+            reason: None,
+            failed_step: None,
+            detail: None,
+            ended_at: None,
+        }
+    }
+
+    #[test]
+    fn a_session_is_over_when_something_says_so_or_nobody_is_there() {
+        let over = |reason, second| Judged::Over { reason, ended_at: at(second) };
+        let lives = |seconds| Judged::Lives { for_now: SignedDuration::from_secs(seconds) };
+        for (ending, seen, now, expected) in [
+            (None, 0, 10, lives(20)),
+            (None, 80, 90, lives(10)),
+            (None, 0, 30, over(EndReason::Lost, 0)),
+            (None, 95, 100, over(EndReason::LicenseExpired, 100)),
+            (Some("displaced"), 0, 10, over(EndReason::Displaced, 10)),
+            (Some("withdrawn"), 0, 500, over(EndReason::Withdrawn, 500)),
+        ] {
+            let judged = judge(&session(ending, seen), SignedDuration::from_secs(30), at(now));
+            assert_eq!(judged.expect("a judgement"), expected, "{ending:?} at {now}");
+        }
+        assert!(reason("tired").is_err());
+    }
+}

@@ -1,0 +1,112 @@
+//! The marks that make sessions end, and what is erased once they have.
+
+use ballet::{Failure, TextEnum};
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+use streaming_events::playback::EndReason;
+use streaming_events::{AccountId, ClosureId, DeviceId, SessionId};
+
+/// The sessions of some account.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Of {
+    Account(AccountId),
+    Device(AccountId, DeviceId),
+}
+
+/// Marks these sessions, and returns those that were not marked before. The first reason counts; those that
+/// are over stay as they are.
+pub(crate) async fn mark(
+    db: &mut PgConnection,
+    sessions: &[SessionId],
+    reason: EndReason,
+) -> Result<Vec<SessionId>, Failure> {
+    let marked: Vec<Uuid> = sqlx::query_scalar(
+        "with open as (
+             select session_id from session
+             where session_id = any($1) and status in ('requested', 'playing') and ending is null
+             order by session_id for no key update
+         )
+         update session set ending = $2 from open where session.session_id = open.session_id
+         returning session.session_id",
+    )
+    .bind(sessions.iter().map(|session| session.0).collect::<Vec<_>>())
+    .bind(TextEnum(reason))
+    .fetch_all(&mut *db)
+    .await?;
+    Ok(marked.into_iter().map(SessionId).collect())
+}
+
+/// The same for all sessions of an account, or of one of its devices.
+pub(crate) async fn mark_all(
+    db: &mut PgConnection,
+    of: Of,
+    reason: EndReason,
+) -> Result<Vec<SessionId>, Failure> {
+    let (account_id, device_id) = match of {
+        Of::Account(account_id) => (account_id, None),
+        Of::Device(account_id, device_id) => (account_id, Some(device_id)),
+    };
+    let marked: Vec<Uuid> = sqlx::query_scalar(
+        "with open as (
+             select session_id from session
+             where account_id = $1 and ($2::uuid is null or device_id = $2)
+                 and status in ('requested', 'playing') and ending is null
+             order by session_id for no key update
+         )
+         update session set ending = $3 from open where session.session_id = open.session_id
+         returning session.session_id",
+    )
+    .bind(account_id.0)
+    .bind(device_id.map(|device| device.0))
+    .bind(TextEnum(reason))
+    .fetch_all(&mut *db)
+    .await?;
+    Ok(marked.into_iter().map(SessionId).collect())
+}
+
+/// Begins to erase an account.
+pub(crate) async fn begin_erasure(
+    db: &mut PgConnection,
+    closure_id: ClosureId,
+    account_id: AccountId,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "insert into erasing (closure_id, account_id) values ($1, $2)
+         on conflict (closure_id) do nothing",
+    )
+    .bind(closure_id.0)
+    .bind(account_id.0)
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// Erases what is held about the account of a closure. `None` if one of its sessions is not over.
+pub(crate) async fn erase(
+    db: &mut PgConnection,
+    closure_id: ClosureId,
+) -> Result<Option<AccountId>, Failure> {
+    let account_id: Uuid =
+        sqlx::query_scalar("delete from erasing where closure_id = $1 returning account_id")
+            .bind(closure_id.0)
+            .fetch_one(&mut *db)
+            .await?;
+    let open: bool = sqlx::query_scalar(
+        "select exists (
+             select from session where account_id = $1 and status in ('requested', 'playing')
+         )",
+    )
+    .bind(account_id)
+    .fetch_one(&mut *db)
+    .await?;
+    if open {
+        return Ok(None);
+    }
+    for statement in [
+        "delete from position where account_id = $1",
+        "update session set account_id = null, device_id = null where account_id = $1",
+    ] {
+        sqlx::query(statement).bind(account_id).execute(&mut *db).await?;
+    }
+    Ok(Some(AccountId(account_id)))
+}

@@ -1,0 +1,196 @@
+//! The rows of sessions, from the request to the end.
+
+use ballet::{Failure, TextEnum};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use sqlx::{PgConnection, PgExecutor};
+use streaming_events::playback::{
+    EndReason, Heartbeat, PlaybackRefused, PlaybackRequested, Refusal,
+};
+use streaming_events::titles::PlaybackLicenseGranted;
+use streaming_events::{AccountId, SessionId};
+
+use crate::session::Session;
+
+/// Stores a new session. Returns false if there is one that was requested under the same key.
+pub(crate) async fn request(
+    db: &mut PgConnection,
+    session: &PlaybackRequested,
+    key: Option<&str>,
+) -> Result<bool, Failure> {
+    let stored = sqlx::query(
+        "insert into session
+             (session_id, account_id, device_id, title_id, status, requested_at, asked)
+         values ($1, $2, $3, $4, 'requested', $5, sha256(convert_to($6, 'UTF8')))
+         on conflict (asked) do nothing",
+    )
+    .bind(session.session_id.0)
+    .bind(session.account_id.0)
+    .bind(session.device_id.0)
+    .bind(session.title_id.0)
+    .bind(session.requested_at.to_sqlx())
+    .bind(key)
+    .execute(db)
+    .await?;
+    Ok(stored.rows_affected() == 1)
+}
+
+/// The session that was requested under this key.
+pub(crate) async fn find_asked(
+    db: impl PgExecutor<'_>,
+    key: &str,
+) -> Result<Option<Session>, Failure> {
+    let session =
+        sqlx::query_as("select * from session where asked = sha256(convert_to($1, 'UTF8'))");
+    Ok(session.bind(key).fetch_optional(db).await?)
+}
+
+/// Starts a requested session. A permanent failure if it is not requested.
+pub(crate) async fn start(
+    db: &mut PgConnection,
+    granted: &PlaybackLicenseGranted,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let session_id = granted.session_id;
+    let started = sqlx::query(
+        "update session set status = 'playing', started_at = $2, seen_at = $2, until = $3,
+             length_seconds = $4
+         where session_id = $1 and status = 'requested'",
+    )
+    .bind(session_id.0)
+    .bind(now.to_sqlx())
+    .bind(granted.until.to_sqlx())
+    .bind(i32::try_from(granted.length_seconds)?)
+    .execute(db)
+    .await?;
+    if started.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(Failure::permanent(format!("session {session_id} cannot start: it is not requested")))
+    }
+}
+
+/// Refuses a requested session. One of an account that is gone is nobody's from then on.
+pub(crate) async fn refuse(
+    db: &mut PgConnection,
+    refused: &PlaybackRefused,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let session_id = refused.session_id;
+    let done = sqlx::query(
+        "update session set status = 'refused', reason = $2, failed_step = $3, detail = $4,
+             ended_at = $5,
+             account_id = case when $6 then null else account_id end,
+             device_id = case when $6 then null else device_id end
+         where session_id = $1 and status = 'requested'",
+    )
+    .bind(session_id.0)
+    .bind(TextEnum(refused.reason))
+    .bind(&refused.failed_step)
+    .bind(&refused.detail)
+    .bind(now.to_sqlx())
+    .bind(refused.reason == Refusal::NoAccount)
+    .execute(db)
+    .await?;
+    if done.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(Failure::permanent(format!(
+            "session {session_id} cannot be refused: it is not requested"
+        )))
+    }
+}
+
+/// Notes a sign of life. Old and repeated ones change nothing. Nobody watched longer than the session
+/// is old, or is behind the end of the title. Returns false if the session does not play.
+pub(crate) async fn note(db: impl PgExecutor<'_>, sign: &Heartbeat) -> Result<bool, Failure> {
+    let noted = sqlx::query(
+        "update session set
+             seen_at = greatest(seen_at, $2),
+             watched_seconds = greatest(watched_seconds,
+                 least($5, extract(epoch from $2 - started_at)::int)),
+             position_seconds = case when $3 > number then least($4, length_seconds)
+                 else position_seconds end,
+             number = greatest(number, $3)
+         where session_id = $1 and status = 'playing' and ending is null",
+    )
+    .bind(sign.session_id.0)
+    .bind(sign.at.to_sqlx())
+    .bind(i32::try_from(sign.number).unwrap_or(i32::MAX))
+    .bind(i32::try_from(sign.position_seconds).unwrap_or(i32::MAX))
+    .bind(i32::try_from(sign.watched_seconds).unwrap_or(i32::MAX))
+    .execute(db)
+    .await?;
+    Ok(noted.rows_affected() == 1)
+}
+
+/// Ends a playing session, and keeps where the account stopped.
+pub(crate) async fn end(
+    db: &mut PgConnection,
+    session_id: SessionId,
+    reason: EndReason,
+    ended_at: Timestamp,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "with ended as (
+             update session set status = 'ended', reason = $2, ended_at = $3
+             where session_id = $1 and status = 'playing'
+             returning account_id, title_id, position_seconds
+         )
+         insert into position (account_id, title_id, position_seconds, watched_at)
+         select account_id, title_id, position_seconds, $3 from ended where account_id is not null
+         on conflict (account_id, title_id) do update set
+             position_seconds = excluded.position_seconds, watched_at = excluded.watched_at
+         where position.watched_at <= excluded.watched_at",
+    )
+    .bind(session_id.0)
+    .bind(TextEnum(reason))
+    .bind(ended_at.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A session, if it exists.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    session_id: SessionId,
+) -> Result<Option<Session>, Failure> {
+    let session = sqlx::query_as("select * from session where session_id = $1");
+    Ok(session.bind(session_id.0).fetch_optional(db).await?)
+}
+
+/// The same. Signs of life and whatever ends it wait until this transaction ends.
+pub(crate) async fn find_to_change(
+    db: &mut PgConnection,
+    session_id: SessionId,
+) -> Result<Option<Session>, Failure> {
+    let session = sqlx::query_as("select * from session where session_id = $1 for no key update");
+    Ok(session.bind(session_id.0).fetch_optional(db).await?)
+}
+
+/// A page of sessions, the newest first: all of them, or those of one account; only those that are not
+/// over, if asked.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    of: Option<AccountId>,
+    open: bool,
+    after: Option<SessionId>,
+    limit: Limit,
+) -> Result<Vec<Session>, Failure> {
+    let sessions = sqlx::query_as(
+        "select * from session
+         where ($1::uuid is null or account_id = $1)
+             and (not $2 or status in ('requested', 'playing'))
+             and session_id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+         order by session_id desc limit $4",
+    )
+    .bind(of.map(|account| account.0))
+    .bind(open)
+    .bind(after.map(|session| session.0))
+    .bind(limit.rows())
+    .fetch_all(db)
+    .await?;
+    Ok(sessions)
+}

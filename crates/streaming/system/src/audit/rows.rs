@@ -1,0 +1,138 @@
+//! The rows that the audit reads: the sessions first, so that the others are not older.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sqlx::types::Uuid;
+use sqlx::{Connection, PgConnection};
+
+use crate::audit::databases::Databases;
+
+/// All rows.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    /// By the clock of playback's database.
+    pub(super) read_at: Timestamp,
+    pub(super) sessions: Vec<Session>,
+    /// The live sessions of each account, in one moment.
+    pub(super) slots: BTreeMap<Uuid, String>,
+    pub(super) licenses: BTreeMap<Uuid, String>,
+    pub(super) accounts: Vec<Account>,
+    /// The seconds that analytics counts, over all titles and hours.
+    pub(super) counted_seconds: i64,
+    /// The accounts that were erased, with the number of rows that each service has of them.
+    pub(super) left: Vec<(Uuid, &'static str, i64)>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    pub(super) session_id: Uuid,
+    pub(super) status: String,
+    pub(super) ending: Option<String>,
+    /// When it started, or was requested.
+    pub(super) since: Timestamp,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) watched_seconds: i32,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Account {
+    pub(super) account_id: Uuid,
+    pub(super) streams: i32,
+    pub(super) live: i32,
+    /// As the slots say.
+    pub(super) live_slots: i64,
+}
+
+type SessionRow =
+    (Uuid, String, Option<String>, jiff_sqlx::Timestamp, Option<jiff_sqlx::Timestamp>, i32);
+
+pub(super) async fn read(databases: Databases<'_>) -> sqlx::Result<Rows> {
+    let mut playback = PgConnection::connect(databases.playback).await?;
+    let mut accounts = PgConnection::connect(databases.accounts).await?;
+    let mut titles = PgConnection::connect(databases.titles).await?;
+    let (read_at,): (jiff_sqlx::Timestamp,) =
+        sqlx::query_as("select clock_timestamp()").fetch_one(&mut playback).await?;
+    let sessions: Vec<SessionRow> = sqlx::query_as(
+        "select session_id, status, ending, coalesce(started_at, requested_at), ended_at,
+             watched_seconds
+         from session",
+    )
+    .fetch_all(&mut playback)
+    .await?;
+    let slots: Vec<(Uuid, String)> =
+        sqlx::query_as("select session_id, state from slot").fetch_all(&mut accounts).await?;
+    let licenses: Vec<(Uuid, String)> =
+        sqlx::query_as("select session_id, state from license").fetch_all(&mut titles).await?;
+    let rows: Vec<(Uuid, i32, i32, i64)> = sqlx::query_as(
+        "select account_id, streams, live,
+             (select count(*) from slot
+              where slot.account_id = account.account_id and state = 'live')
+         from account",
+    )
+    .fetch_all(&mut accounts)
+    .await?;
+    let erased: Vec<Uuid> =
+        sqlx::query_scalar("select account_id from closure where erased_at is not null")
+            .fetch_all(&mut accounts)
+            .await?;
+    let mut analytics = PgConnection::connect(databases.analytics).await?;
+    let counted_seconds = sqlx::query_scalar(
+        "select coalesce(sum(watched_seconds + corrected_seconds), 0)::bigint from title_hour",
+    )
+    .fetch_one(&mut analytics)
+    .await?;
+    let mut left = Vec::new();
+    for (service, db, count) in [
+        (
+            "accounts",
+            &mut accounts,
+            "select account_id, 1::bigint from (
+             select account_id from account union all select account_id from slot
+             union all select account_id from device) as held where account_id = any($1)",
+        ),
+        (
+            "playback",
+            &mut playback,
+            "select account_id, 1::bigint from (
+             select account_id from session union all select account_id from position)
+             as held where account_id = any($1)",
+        ),
+        (
+            "titles",
+            &mut titles,
+            "select account_id, 1::bigint from license where account_id = any($1)",
+        ),
+    ] {
+        let held: Vec<(Uuid, i64)> =
+            sqlx::query_as(count).bind(&erased).fetch_all(&mut *db).await?;
+        left.extend(held.into_iter().map(|(account, count)| (account, service, count)));
+    }
+    Ok(Rows {
+        read_at: read_at.to_jiff(),
+        sessions: sessions
+            .into_iter()
+            .map(|(session_id, status, ending, since, ended_at, watched_seconds)| Session {
+                session_id,
+                status,
+                ending,
+                since: since.to_jiff(),
+                ended_at: ended_at.map(jiff_sqlx::Timestamp::to_jiff),
+                watched_seconds,
+            })
+            .collect(),
+        slots: slots.into_iter().collect(),
+        licenses: licenses.into_iter().collect(),
+        accounts: rows
+            .into_iter()
+            .map(|(account_id, streams, live, live_slots)| Account {
+                account_id,
+                streams,
+                live,
+                live_slots,
+            })
+            .collect(),
+        counted_seconds,
+        left,
+    })
+}

@@ -1,0 +1,118 @@
+//! People who leave: nothing is left of them, in no table, queue, journal or log.
+
+use ballet_stage::Method;
+use ballet_testkit::logged;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::world::World;
+
+const NOWHERE: [i64; 4] = [0; 4];
+
+/// The rows with this text in every table of each database: business rows, inbox, ledger, outbox, calls. The
+/// queries have it backwards, because they are in the log that is searched.
+async fn found(world: &World, needle: &str) -> [i64; 4] {
+    let mut found = NOWHERE;
+    let backwards: String = needle.chars().rev().collect();
+    for (at, service) in ["accounts", "analytics", "playback", "titles"].into_iter().enumerate() {
+        let query = "select coalesce(string_agg(format('(select count(*) from %I.%I t where \
+             t::text ilike ''%%'' || reverse(''NEEDLE'') || ''%%'')', schemaname, tablename), \
+             ' + '), '0') \
+             from pg_tables where schemaname not in ('pg_catalog', 'information_schema')";
+        let query = query.replace("NEEDLE", &backwards);
+        let all = world.system.value::<String>(service, &query).await;
+        found[at] = world.system.value::<i64>(service, &format!("select {all}")).await;
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
+    let world = World::open("closure").await;
+    let title = world.any_title().await;
+    let stays = world.home("duo", 1).await;
+    world.play(&stays, 0, &title).await;
+    let email = "grace.hopper@example.org";
+    let person = json!({ "email": email, "name": "Grace Hopper", "plan": "duo", "region": "DE" });
+    let (_, account) = world.system.post("accounts", "/sign-up", &person).await;
+    let account = crate::world::text(&account, "account_id");
+    let device = json!({ "name": "Commodore of Grace" });
+    let path = format!("/accounts/{account}/devices");
+    let (_, device) = world.system.post("accounts", &path, &device).await;
+    let device = crate::world::text(&device, "device_id");
+    let home = crate::world::Home { account: account.clone(), devices: vec![device] };
+    let watched = world.play(&home, 0, &title).await;
+    world.beat(&watched, 1, 1).await;
+    world.stop(&watched).await;
+    let playing = world.play(&home, 0, &title).await;
+
+    // What is searched below shows what is there.
+    assert_eq!(found(&world, "Grace").await, [2, 0, 0, 0]);
+    let (status, closure) = world.delete("accounts", &format!("/accounts/{account}")).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{closure}");
+    world.over(&playing, "ended", "closed").await;
+    let erased = "select count(*) from closure where erased_at is not null";
+    world.system.until("accounts", erased, 1).await;
+    let (_, closure) = world.system.get("accounts", &format!("/accounts/{account}/closure")).await;
+    assert_eq!(closure["missing"], json!([]), "{closure}");
+
+    // The account's id is in no business row but that of its closure; the person is nowhere at all.
+    for (service, table) in [
+        ("accounts", "account"),
+        ("accounts", "slot"),
+        ("accounts", "device"),
+        ("playback", "session"),
+        ("playback", "position"),
+        ("playback", "erasing"),
+        ("titles", "license"),
+    ] {
+        let query = format!("select count(*) from {table} t where t::text like '%{account}%'");
+        assert_eq!(world.system.value::<i64>(service, &query).await, 0, "{service}.{table}");
+    }
+    let needles = [email, "Grace", "Hopper", "Commodore"];
+    for needle in needles {
+        assert_eq!(found(&world, needle).await, NOWHERE, "{needle}");
+        // All that was ever published, the dead letters with it. The journal has the same.
+        let published = format!("{:?}", world.system.seen().await);
+        assert!(!published.contains(needle), "{needle} was published");
+    }
+    // All services of this process write one log, and here it has what they say for `debug`.
+    let logged = logged::text();
+    assert!(logged.contains(&playing), "the log does not have session {playing}");
+    let says = |line: &&str| needles.iter().any(|needle| line.contains(needle));
+    let lines: Vec<&str> = logged.lines().filter(says).collect();
+    assert!(lines.is_empty(), "{lines:#?}");
+    // Somebody else is where they were, and the address is free again.
+    let live = "select count(*) from session where status = 'playing' and ending is null";
+    assert_eq!(world.system.value::<i64>("playback", live).await, 1);
+    let (status, _) = world.system.post("accounts", "/sign-up", &person).await;
+    assert_eq!(status, StatusCode::CREATED);
+    // A session for the account that is gone is refused, and nobody's.
+    let late = world.request(&home, 0, &title).await;
+    world.over(&late, "refused", "no_account").await;
+    assert_eq!(world.read(&late).await.get("account_id"), None);
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_has_not_erased_is_named() {
+    let mut world = World::open("closure_overdue").await;
+    let home = world.home("duo", 1).await;
+    world.system.stop("titles").await;
+    let path = format!("/accounts/{}", home.account);
+    assert_eq!(world.delete("accounts", &path).await.0, StatusCode::ACCEPTED);
+    let noted = "select count(*) from closure where playback_at is not null";
+    world.system.until("accounts", noted, 1).await;
+    let due = "update closure set due_at = now() - interval '1 second'";
+    world.system.execute("accounts", due).await;
+    let (_, overdue) = world.system.get("accounts", "/closures?overdue=true").await;
+    assert_eq!(overdue["items"][0]["missing"], json!(["titles"]), "{overdue}");
+    world.start("titles").await;
+    let erased = "select count(*) from closure where erased_at is not null";
+    world.system.until("accounts", erased, 1).await;
+    let (_, overdue) = world.system.get("accounts", "/closures?overdue=true").await;
+    assert_eq!(overdue["items"], json!([]), "{overdue}");
+    let (status, _) = world.system.request(Method::GET, "accounts", &path, None).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    world.system.close(0).await;
+}

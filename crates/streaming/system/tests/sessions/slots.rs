@@ -1,0 +1,104 @@
+//! Many sessions of one account: never more than its plan has.
+
+use ballet_stage::Method;
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::world::World;
+
+const LIVE: &str = "select count(*) from session where status = 'playing' and ending is null";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s1_a_plan_that_refuses_refuses_the_third_stream() {
+    let world = World::open("no_slot").await;
+    let (home, title) = (world.home("duo", 3).await, world.any_title().await);
+    let first = world.play(&home, 0, &title).await;
+    world.play(&home, 1, &title).await;
+    let third = world.request(&home, 2, &title).await;
+    world.over(&third, "refused", "no_slot").await;
+    let detail = world.read(&third).await["detail"].to_string();
+    assert!(detail.contains("stop one from the list of devices"), "{detail}");
+    // What it says helps.
+    world.stop(&first).await;
+    world.over(&first, "ended", "stopped").await;
+    world.play(&home, 2, &title).await;
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s1_a_plan_that_stops_the_oldest_stops_it() {
+    let world = World::open("stop_oldest").await;
+    let (home, title) = (world.home("basic", 2).await, world.any_title().await);
+    let first = world.play(&home, 0, &title).await;
+    let second = world.play(&home, 1, &title).await;
+    world.over(&first, "ended", "displaced").await;
+    world.until(&second, "playing").await;
+    let (status, answer) = world.beat(&first, 1, 1).await;
+    assert_eq!((status, &answer["reason"]), (StatusCode::GONE, &"displaced".into()));
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s6_a_smaller_plan_ends_the_oldest_streams() {
+    let world = World::open("downgrade").await;
+    let (home, title) = (world.home("family", 4).await, world.any_title().await);
+    let mut sessions = Vec::new();
+    for device in 0..4 {
+        sessions.push(world.play(&home, device, &title).await);
+    }
+    let path = format!("/accounts/{}/plan", home.account);
+    let plan = json!({ "plan": "duo" });
+    let (status, account) = world.system.request(Method::PUT, "accounts", &path, Some(&plan)).await;
+    assert_eq!((status, &account["live"]), (StatusCode::OK, &2.into()), "{account}");
+    for session in &sessions[..2] {
+        world.over(session, "ended", "displaced").await;
+    }
+    for session in &sessions[2..] {
+        world.until(session, "playing").await;
+    }
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s11_ten_devices_at_once_on_a_plan_for_two_are_exactly_two() {
+    let world = World::open("ten_devices").await;
+    let (home, title) = (world.home("duo", 10).await, world.any_title().await);
+    let wanted = (0..10).map(|device| world.request(&home, device, &title));
+    let sessions = join_all(wanted).await;
+    assert_eq!(sessions.len(), 10);
+    let decided = "select count(*) from session where status <> 'requested'";
+    world.system.until("playback", decided, 10).await;
+    assert_eq!(world.system.value::<i64>("playback", LIVE).await, 2);
+    let refused = "select count(*) from session where reason = 'no_slot'";
+    assert_eq!(world.system.value::<i64>("playback", refused).await, 8);
+    let live = "select live from account";
+    assert_eq!(world.system.value::<i32>("accounts", live).await, 2);
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s11_ten_devices_at_once_on_a_plan_that_stops_the_oldest_leave_one() {
+    let world = World::open("ten_displaced").await;
+    let (home, title) = (world.home("basic", 10).await, world.any_title().await);
+    join_all((0..10).map(|device| world.request(&home, device, &title))).await;
+    let over = "select count(*) from session where status = 'ended' and reason = 'displaced'";
+    world.system.until("playback", over, 9).await;
+    assert_eq!(world.system.value::<i64>("playback", LIVE).await, 1);
+    world.system.until("accounts", "select live from account", 1).await;
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_forbids_more_live_slots_than_the_plan_has() {
+    let world = World::open("forbidden").await;
+    let (home, title) = (world.home("basic", 1).await, world.any_title().await);
+    world.play(&home, 0, &title).await;
+    let one_more = "do $$ begin
+            insert into slot (session_id, account_id, device_id, state, taken_at)
+            select gen_random_uuid(), account_id, device_id, 'live', now() from device;
+            raise 'it was taken';
+        exception when check_violation then null; end $$";
+    world.system.execute("accounts", one_more).await;
+    world.system.close(0).await;
+}

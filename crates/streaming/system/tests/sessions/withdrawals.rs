@@ -1,0 +1,49 @@
+//! Titles that are withdrawn while they are watched, or while somebody starts to.
+
+use futures_util::future::join;
+use reqwest::StatusCode;
+use streaming_events::titles::TitleLicensesRevoked;
+
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_withdrawal_ends_what_is_watched_of_the_title() {
+    let world = World::open("withdrawal").await;
+    let (home, title) = (world.home("family", 3).await, world.any_title().await);
+    let other = world.any_title().await;
+    let (first, second) = (world.play(&home, 0, &title).await, world.play(&home, 1, &title).await);
+    let stays = world.play(&home, 2, &other).await;
+    let (status, _) = world.delete("titles", &format!("/titles/{title}")).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    for session in [&first, &second] {
+        world.over(session, "ended", "withdrawn").await;
+    }
+    world.until(&stays, "playing").await;
+    let revoked = world.system.all_events::<TitleLicensesRevoked>().await;
+    assert_eq!(revoked.iter().map(|revoked| revoked.sessions).collect::<Vec<_>>(), [2]);
+    let late = world.request(&home, 0, &title).await;
+    world.over(&late, "refused", "withdrawn").await;
+    assert_eq!(world.delete("titles", &format!("/titles/{title}")).await.0, StatusCode::GONE);
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s7_a_session_that_starts_during_the_withdrawal_is_refused_or_ended() {
+    let world = World::open("withdrawal_race").await;
+    let home = world.home("family", 1).await;
+    for _ in 0..5 {
+        let title = world.any_title().await;
+        let path = format!("/titles/{title}");
+        let (session, (status, _)) =
+            join(world.request(&home, 0, &title), world.delete("titles", &path)).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        let reason = "select count(*) from session
+            where (status, reason) in (('refused', 'withdrawn'), ('ended', 'withdrawn'))
+                and session_id = ";
+        world.system.until("playback", &format!("{reason} '{session}'"), 1).await;
+    }
+    world.system.until("accounts", "select live from account", 0).await;
+    let live = "select count(*) from license where state = 'live'";
+    world.system.until("titles", live, 0).await;
+    world.system.close(0).await;
+}

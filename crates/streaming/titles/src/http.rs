@@ -1,0 +1,199 @@
+//! The HTTP routes of titles.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ballet::http::{Json, Path, Place, Problem, Query};
+use ballet::{Handle, SagaId};
+use ballet_openapi::{Accepted, Api, Created, Operation, json};
+use paging::{After, Limit, Page, cursor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use streaming_access::Caller;
+use streaming_events::titles::{Title, TitlePublished, TitleWithdrawn};
+use streaming_events::{SessionId, Slug, TitleId, WithdrawalId};
+
+use crate::draft::Draft;
+use crate::store::license::{self, License};
+use crate::store::{search, title};
+use crate::title::Stored;
+
+/// The longest text to search for, in characters.
+const MAX_QUERY: usize = 200;
+
+pub(crate) fn routes(handle: Handle) -> Router {
+    api().router(handle)
+}
+
+pub(crate) fn api() -> Api<Handle> {
+    let (ok, none, gone) =
+        (StatusCode::OK, "There never was such a title.", "The title is withdrawn.");
+    Api::new("titles", "What can be watched, where and when.")
+        .get(
+            "/titles",
+            list,
+            Operation::new("list_titles", "List titles").answers(ok, "A page of titles."),
+        )
+        .get(
+            "/titles/search",
+            find,
+            Operation::new("search_titles", "Search titles")
+                .about(
+                    "Finds the titles that have all words, in any order and in any field, the best \
+                     first. A word also finds longer ones, and those from which it differs by a \
+                     typing error, an accent, an ending or a space.",
+                )
+                .answers(ok, "The best titles."),
+        )
+        .get(
+            "/titles/{title_id}",
+            read,
+            Operation::new("read_title", "Read a title")
+                .answers(ok, "The title.")
+                .refuses(StatusCode::NOT_FOUND, none)
+                .refuses(StatusCode::GONE, gone),
+        )
+        .post(
+            "/titles",
+            publish,
+            Operation::new("publish_title", "Publish a title")
+                .example(json!({
+                    "name": "The Harbour", "description": "A town waits for its ships.",
+                    "genre": "drama", "min_age": 12, "length_seconds": 5400,
+                    "rights": [{
+                        "region": "DE", "from": "2026-01-01T00:00:00Z",
+                        "until": "2030-01-01T00:00:00Z",
+                    }],
+                }))
+                .answers(StatusCode::CREATED, "The title."),
+        )
+        .delete(
+            "/titles/{title_id}",
+            withdraw,
+            Operation::new("withdraw_title", "Withdraw a title")
+                .about("What is watched of it ends. It does not come back.")
+                .answers(StatusCode::ACCEPTED, "The title is withdrawn; sessions still end.")
+                .refuses(StatusCode::NOT_FOUND, none)
+                .refuses(StatusCode::GONE, "The title was withdrawn before."),
+        )
+        .get(
+            "/licenses",
+            licenses,
+            Operation::new("list_licenses", "List licences")
+                .about("Those of the newest sessions come first. For those behind streaming.")
+                .answers(ok, "A page of licences.")
+                .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
+        )
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Filter {
+    /// Only those of this genre.
+    genre: Option<Slug>,
+    /// The `next` of the page before. Without it, the list begins.
+    #[serde(default, deserialize_with = "cursor")]
+    after: Option<TitleId>,
+    /// The most items on the page.
+    #[serde(default)]
+    limit: Limit,
+}
+
+async fn list(
+    State(handle): State<Handle>,
+    Query(Filter { genre, after, limit }): Query<Filter>,
+) -> Result<Json<Page<Title>>, Problem> {
+    let titles = title::page(handle.db(), genre.as_ref(), after, limit).await?;
+    Ok(Json(Page::new(titles, limit, |title| title.title_id)))
+}
+
+/// What is looked for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Search {
+    /// What somebody typed. The first 16 words count.
+    #[schemars(length(max = MAX_QUERY))]
+    q: String,
+    /// The most titles.
+    #[serde(default)]
+    limit: Limit,
+}
+
+async fn find(
+    State(handle): State<Handle>,
+    Query(Search { q, limit }): Query<Search>,
+) -> Result<Json<Page<Title>>, Problem> {
+    if q.chars().nth(MAX_QUERY).is_some() || q.contains('\0') {
+        let why = format!("q is at most {MAX_QUERY} characters, none of them NUL");
+        return Err(Problem::bad_request(why).at(Place::query("q")));
+    }
+    let items = search::find(handle.db(), &::search::Query::read(&q), limit).await?;
+    Ok(Json(Page { items, next: None }))
+}
+
+async fn read(
+    State(handle): State<Handle>,
+    Path(title_id): Path<TitleId>,
+) -> Result<Json<Title>, Problem> {
+    shown(title_id, title::find(handle.db(), title_id).await?).map(Json)
+}
+
+async fn publish(
+    State(handle): State<Handle>,
+    Json(draft): Json<Draft>,
+) -> Result<Created<Title>, Problem> {
+    let draft = draft.checked()?;
+    let title_id = handle.new_id::<TitleId>();
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let event = TitlePublished(title::publish(tx.db(), title_id, &draft, now).await?);
+    tx.publish(&event).await?;
+    unit.commit().await?;
+    Ok(Created { location: format!("/titles/{title_id}"), body: event.0 })
+}
+
+/// A withdrawal that is under way.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Withdrawal {
+    /// The withdrawal.
+    withdrawal_id: WithdrawalId,
+    /// The title.
+    title_id: TitleId,
+}
+
+async fn withdraw(
+    State(handle): State<Handle>,
+    Path(title_id): Path<TitleId>,
+) -> Result<Accepted<Withdrawal>, Problem> {
+    let withdrawal_id = handle.new_id::<WithdrawalId>();
+    let mut unit = handle.saga_unit(SagaId(withdrawal_id.0)).await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    shown(title_id, title::find_to_withdraw(tx.db(), title_id).await?)?;
+    let title = title::withdraw(tx.db(), title_id, now).await?;
+    unit.originate(TitleWithdrawn { withdrawal_id, title }).await?;
+    unit.commit().await?;
+    Ok(Accepted(Withdrawal { withdrawal_id, title_id }))
+}
+
+fn shown(title_id: TitleId, stored: Option<Stored>) -> Result<Title, Problem> {
+    match stored {
+        Some(Stored { title, withdrawn: false }) => Ok(title),
+        Some(Stored { title, withdrawn: true }) => Err(Problem::new(
+            StatusCode::GONE,
+            format!("title {title_id} was withdrawn at {}: choose another", title.changed_at),
+        )),
+        None => Err(Problem::not_found(format!("there is no title {title_id}"))),
+    }
+}
+
+async fn licenses(
+    State(handle): State<Handle>,
+    caller: Caller,
+    Query(After { after, limit }): Query<After<SessionId>>,
+) -> Result<Json<Page<License>>, Problem> {
+    caller.must_be_behind()?;
+    let licenses = license::page(handle.db(), after, limit).await?;
+    Ok(Json(Page::new(licenses, limit, |license| license.session_id)))
+}

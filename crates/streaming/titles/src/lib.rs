@@ -1,0 +1,59 @@
+//! Titles: what can be watched, where and when. A session needs a licence for its title; when a title is
+//! withdrawn, all its licences are revoked, also one that is granted at the same time.
+
+#![warn(missing_docs)]
+
+mod draft;
+mod http;
+mod projections;
+pub mod steps;
+mod store;
+mod title;
+
+use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
+use streaming_events::titles::{PlaybackLicenseRevoked, Title, TitlePublished, TitleWithdrawn};
+use streaming_events::{AccountClosure, PlaybackSession};
+
+use crate::projections::EndLicense;
+use crate::steps::{EraseViewer, GrantLicense, Nobody, RevokeLicenses};
+
+/// Everything that titles does in sagas, and what it publishes besides.
+#[must_use]
+pub fn participant() -> Participant {
+    Participant::new("titles")
+        .saga::<PlaybackSession>(|saga| saga.compensatable(GrantLicense))
+        .saga::<AccountClosure>(|saga| saga.retriable(EraseViewer))
+        .owns(Nobody, |saga| {
+            saga.originates::<TitleWithdrawn>("withdraw_title").retriable(RevokeLicenses)
+        })
+        .projects(EndLicense)
+        .publishes::<TitlePublished>()
+        .publishes::<PlaybackLicenseRevoked>()
+        .shares::<Title>("shared_title")
+}
+
+/// The service's tables.
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_title",
+        sql: include_str!("../../../../migrations/titles/0001_title.sql"),
+    },
+    Migration {
+        name: "0002_title_words",
+        sql: include_str!("../../../../migrations/titles/0002_title_words.sql"),
+    },
+    Migration { name: "0003_word", sql: search::WORDS },
+];
+
+/// The service: its participant, its tables, its HTTP routes.
+#[must_use]
+pub fn service() -> Service {
+    Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
+}

@@ -1,0 +1,19 @@
+//! Notes that a session no longer needs its licence.
+
+use ballet::{Failure, Projection, Tx};
+use streaming_events::playback::PlaybackEnded;
+
+use crate::store::license::{self, State};
+
+/// The session is over.
+#[derive(Debug)]
+pub(crate) struct EndLicense;
+
+impl Projection for EndLicense {
+    const NAME: &'static str = "end_license";
+    type On = PlaybackEnded;
+
+    async fn apply(&self, tx: &mut Tx<'_>, ended: PlaybackEnded) -> Result<(), Failure> {
+        license::end(tx.db(), ended.session_id, State::Ended).await
+    }
+}

@@ -1,0 +1,63 @@
+//! The step `grant_license` and its compensation.
+
+use ballet::bulk::Item;
+use ballet::{
+    Compensate, CompensateResult, Failure, Rows, Step, StepResult, Tx, compensated, done, refused,
+};
+use sqlx::PgConnection;
+use streaming_events::accounts::StreamSlotReserved;
+use streaming_events::titles::{
+    PlaybackLicenseCancelled, PlaybackLicenseDenied, PlaybackLicenseGranted,
+};
+
+use crate::store::license::{self, State};
+use crate::store::title;
+use crate::title::judge;
+
+/// Lets a session show its title, if the title may be shown in the account's region at this time.
+#[derive(Debug)]
+pub struct GrantLicense;
+
+impl Step for GrantLicense {
+    const NAME: &'static str = "grant_license";
+    type On = StreamSlotReserved;
+    type Done = PlaybackLicenseGranted;
+    type Refused = PlaybackLicenseDenied;
+
+    async fn touches(
+        _: &mut PgConnection,
+        sessions: &[Item<&StreamSlotReserved>],
+    ) -> Result<Rows, Failure> {
+        Ok(title::rows(sessions.iter().map(|session| session.title_id)))
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, session: StreamSlotReserved) -> StepResult<Self> {
+        let StreamSlotReserved { session_id, title_id, .. } = session;
+        let now = tx.now();
+        // Locked, so that a withdrawal sees this licence, or this step sees the withdrawal.
+        let stored = title::find_to_license(tx.db(), title_id).await?;
+        match judge(stored.as_ref(), session.region, session.max_age, now) {
+            Ok((until, length_seconds)) => {
+                let granted =
+                    PlaybackLicenseGranted { session_id, title_id, until, length_seconds };
+                license::grant(tx.db(), &granted, session.account_id, now).await?;
+                done(granted)
+            }
+            Err(reason) => refused(PlaybackLicenseDenied { session_id, title_id, reason }),
+        }
+    }
+}
+
+impl Compensate for GrantLicense {
+    type Compensated = PlaybackLicenseCancelled;
+
+    async fn compensate(
+        &self,
+        tx: &mut Tx<'_>,
+        granted: PlaybackLicenseGranted,
+    ) -> CompensateResult<Self> {
+        let session_id = granted.session_id;
+        license::end(tx.db(), session_id, State::Cancelled).await?;
+        compensated(PlaybackLicenseCancelled { session_id })
+    }
+}

@@ -1,0 +1,131 @@
+//! The licences of sessions.
+
+use ballet::{Failure, TextEnum};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+use streaming_events::titles::PlaybackLicenseGranted;
+use streaming_events::{AccountId, SessionId, TitleId};
+
+/// The state of a licence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "LicenseState")]
+pub(crate) enum State {
+    /// The session may show its title.
+    Live,
+    /// The session is over.
+    Ended,
+    /// The session never started.
+    Cancelled,
+    /// The title was withdrawn.
+    Revoked,
+}
+
+/// The licence of a session.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct License {
+    /// The session.
+    pub(crate) session_id: SessionId,
+    /// The title.
+    title_id: TitleId,
+    /// The state of the licence.
+    state: State,
+    /// When it ends.
+    until: Timestamp,
+}
+
+/// Stores a licence.
+pub(crate) async fn grant(
+    db: &mut PgConnection,
+    granted: &PlaybackLicenseGranted,
+    account_id: AccountId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "insert into license (session_id, title_id, account_id, state, granted_at, until)
+         values ($1, $2, $3, 'live', $4, $5)",
+    )
+    .bind(granted.session_id.0)
+    .bind(granted.title_id.0)
+    .bind(account_id.0)
+    .bind(now.to_sqlx())
+    .bind(granted.until.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Ends a live licence. One that is not live is left alone.
+pub(crate) async fn end(
+    db: &mut PgConnection,
+    session_id: SessionId,
+    state: State,
+) -> Result<(), Failure> {
+    sqlx::query("update license set state = $2 where session_id = $1 and state = 'live'")
+        .bind(session_id.0)
+        .bind(TextEnum(state))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Revokes the live licences of a title, and returns their sessions in order.
+pub(crate) async fn revoke_all(
+    db: &mut PgConnection,
+    title_id: TitleId,
+) -> Result<Vec<SessionId>, Failure> {
+    let mut sessions: Vec<Uuid> = sqlx::query_scalar(
+        "update license set state = 'revoked' where title_id = $1 and state = 'live'
+         returning session_id",
+    )
+    .bind(title_id.0)
+    .fetch_all(db)
+    .await?;
+    sessions.sort_unstable();
+    Ok(sessions.into_iter().map(SessionId).collect())
+}
+
+/// Forgets whose the licences of an account were.
+pub(crate) async fn forget(db: &mut PgConnection, account_id: AccountId) -> Result<(), Failure> {
+    sqlx::query("update license set account_id = null where account_id = $1")
+        .bind(account_id.0)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// A page of licences, those of the newest sessions first.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<SessionId>,
+    limit: Limit,
+) -> Result<Vec<License>, Failure> {
+    let licenses = sqlx::query_as(
+        "select session_id, title_id, state, until from license
+         where session_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+         order by session_id desc limit $2",
+    )
+    .bind(after.map(|session| session.0))
+    .bind(limit.rows())
+    .fetch_all(db)
+    .await?;
+    Ok(licenses)
+}
+
+impl FromRow<'_, PgRow> for License {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let TextEnum(state) = row.try_get("state")?;
+        Ok(Self {
+            session_id: SessionId(row.try_get("session_id")?),
+            title_id: TitleId(row.try_get("title_id")?),
+            state,
+            until: row.try_get::<jiff_sqlx::Timestamp, _>("until")?.to_jiff(),
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! The rows of titles, and the words by which they are found.
+
+use ballet::{Failure, Rows};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use search::Document;
+use sqlx::types::Json;
+use sqlx::{PgConnection, PgExecutor};
+use streaming_events::titles::Title;
+use streaming_events::{Slug, TitleId};
+
+use crate::draft::Draft;
+use crate::title::Stored;
+
+/// The row locks of titles. Licences of a title and its withdrawal come one after the other.
+pub(crate) fn rows(titles: impl IntoIterator<Item = TitleId>) -> Rows {
+    Rows::of("title", titles.into_iter().map(|title| title.to_string()))
+}
+
+/// Stores a new title, and lets it be found.
+pub(crate) async fn publish(
+    db: &mut PgConnection,
+    title_id: TitleId,
+    draft: &Draft,
+    now: Timestamp,
+) -> Result<Title, Failure> {
+    let Stored { title, withdrawn: _ } = sqlx::query_as(
+        "insert into title
+             (title_id, version, name, description, genre, min_age, length_seconds, rights,
+              published_at, changed_at)
+         values ($1, 1, $2, $3, $4, $5, $6, $7, $8, $8)
+         returning *",
+    )
+    .bind(title_id.0)
+    .bind(&draft.name)
+    .bind(&draft.description)
+    .bind(draft.genre.as_str())
+    .bind(i16::from(draft.min_age))
+    .bind(i32::try_from(draft.length_seconds)?)
+    .bind(Json(&draft.rights))
+    .bind(now.to_sqlx())
+    .fetch_one(&mut *db)
+    .await?;
+    let heading = [('A', title.name.as_str()), ('B', title.genre.as_str())];
+    let Document { heading, words, vocabulary } = Document::new(heading, &title.description);
+    sqlx::query(
+        "insert into title_words (title_id, heading, words) values ($1, $2::tsvector, $3::tsvector)",
+    )
+    .bind(title_id.0)
+    .bind(heading)
+    .bind(words)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(search::LEARN).bind(vocabulary).execute(db).await?;
+    Ok(title)
+}
+
+/// Withdraws a title that is there, with the next version.
+pub(crate) async fn withdraw(
+    db: &mut PgConnection,
+    title_id: TitleId,
+    now: Timestamp,
+) -> Result<Title, Failure> {
+    sqlx::query("delete from title_words where title_id = $1")
+        .bind(title_id.0)
+        .execute(&mut *db)
+        .await?;
+    let stored: Stored = sqlx::query_as(
+        "update title set version = version + 1, changed_at = $2, withdrawn_at = $2
+         where title_id = $1 returning *",
+    )
+    .bind(title_id.0)
+    .bind(now.to_sqlx())
+    .fetch_one(db)
+    .await?;
+    Ok(stored.title)
+}
+
+/// A title, if there is or was one.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    title_id: TitleId,
+) -> Result<Option<Stored>, Failure> {
+    let title = sqlx::query_as("select * from title where title_id = $1");
+    Ok(title.bind(title_id.0).fetch_optional(db).await?)
+}
+
+/// The same, for a withdrawal: licences wait until this transaction ends.
+pub(crate) async fn find_to_withdraw(
+    db: &mut PgConnection,
+    title_id: TitleId,
+) -> Result<Option<Stored>, Failure> {
+    let title = sqlx::query_as("select * from title where title_id = $1 for no key update");
+    Ok(title.bind(title_id.0).fetch_optional(db).await?)
+}
+
+/// The same, for a licence: a withdrawal waits until this transaction ends, and other licences do not.
+pub(crate) async fn find_to_license(
+    db: &mut PgConnection,
+    title_id: TitleId,
+) -> Result<Option<Stored>, Failure> {
+    let title = sqlx::query_as("select * from title where title_id = $1 for share");
+    Ok(title.bind(title_id.0).fetch_optional(db).await?)
+}
+
+/// A page of the titles that can be watched somewhere, in the order of their ids.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    genre: Option<&Slug>,
+    after: Option<TitleId>,
+    limit: Limit,
+) -> Result<Vec<Title>, Failure> {
+    let titles: Vec<Stored> = sqlx::query_as(
+        "select * from title
+         where withdrawn_at is null and ($3::text is null or genre = $3)
+             and title_id > coalesce($1, '00000000-0000-0000-0000-000000000000')
+         order by title_id limit $2",
+    )
+    .bind(after.map(|title| title.0))
+    .bind(limit.rows())
+    .bind(genre.map(Slug::as_str))
+    .fetch_all(db)
+    .await?;
+    Ok(titles.into_iter().map(|stored| stored.title).collect())
+}

@@ -1,0 +1,14 @@
+//! Values that several systems have in their events and requests: codes, money, slugs, bounded texts. Each checks
+//! its form when it is parsed, so the code that gets one can rely on it.
+
+#![warn(missing_docs)]
+
+mod code;
+mod money;
+mod slug;
+mod text;
+
+pub use code::{Code, Country, Currency, NotACode};
+pub use money::Money;
+pub use slug::{NotASlug, Slug};
+pub use text::{WrongText, check_text};

@@ -1,0 +1,160 @@
+//! Stay open until signs of life end: a private screening goes on for as long as somebody sits in the room.
+//!
+//! The chairs say every few seconds that somebody sits there, and the guest may say that the film is over. Both only
+//! write a row. The watch looks at it from time to time, and at once after a hint.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use ballet::http::{Json, Path, Problem};
+use ballet::{
+    Event, EventType, Failure, Handle, Look, Migration, Never, Owner, Participant, Saga, SagaId,
+    Service, Step, StepResult, Tx, Watch, done, look_now,
+};
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::types::Uuid;
+
+ballet::core::ids! {
+    /// A screening. It is also the id of its saga.
+    ScreeningId,
+}
+
+// To save lines: the other examples write their events out.
+macro_rules! events {
+    ($($name:ident = $event_type:expr, { $($field:ident: $type:ty),* })+) => {$(
+        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+        pub struct $name { $(pub $field: $type),* }
+        impl Event for $name { const TYPE: EventType = $event_type; }
+    )+};
+}
+
+events! {
+    RoomTaken = EventType::in_saga("screenings.room_taken.v1"), { film: String }
+    FilmStarted = EventType::in_saga("screenings.film_started.v1"), {}
+    RoomEmptied = EventType::in_saga("screenings.room_emptied.v1"), { reason: String }
+    RoomRefused = EventType::in_saga("screenings.room_refused.v1"), {}
+}
+
+#[derive(Debug)]
+pub struct Screening;
+
+impl Saga for Screening {
+    const NAME: &'static str = "screening";
+    const OWNER: &'static str = "screenings";
+    type Abort = RoomRefused;
+}
+
+#[derive(Debug)]
+pub struct ScreeningRow;
+
+impl Owner for ScreeningRow {
+    type Saga = Screening;
+
+    async fn abort(&self, _: &mut Tx<'_>, _: &RoomRefused) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// The decision: from here on the film runs.
+#[derive(Debug)]
+pub struct StartFilm;
+
+impl Step for StartFilm {
+    const NAME: &'static str = "start_film";
+    type On = RoomTaken;
+    type Done = FilmStarted;
+    type Refused = Never;
+
+    async fn run(&self, _: &mut Tx<'_>, _: RoomTaken) -> StepResult<Self> {
+        done(FilmStarted {})
+    }
+}
+
+/// A room in which nobody has sat for so long is empty.
+#[derive(Debug)]
+pub struct WatchRoom(pub SignedDuration);
+
+impl Watch for WatchRoom {
+    const NAME: &'static str = "watch_room";
+    type On = FilmStarted;
+    type Done = RoomEmptied;
+
+    async fn begin(&self, tx: &mut Tx<'_>, _: FilmStarted) -> Result<(), Failure> {
+        let insert = "insert into screening (screening_id, seated_at) values ($1, now())";
+        sqlx::query(insert).bind(tx.saga_id().map(|saga| saga.0)).execute(tx.db()).await?;
+        Ok(())
+    }
+
+    async fn look(&self, tx: &mut Tx<'_>) -> Result<Look<RoomEmptied>, Failure> {
+        let (is_over, empty_for): (bool, f64) = sqlx::query_as(
+            "select is_over, extract(epoch from now() - seated_at)::float8 from screening \
+             where screening_id = $1",
+        )
+        .bind(tx.saga_id().map(|saga| saga.0))
+        .fetch_one(tx.db())
+        .await?;
+        let reason = if is_over {
+            "the film is over"
+        } else if empty_for >= self.0.as_secs_f64() {
+            "nobody sits there"
+        } else {
+            return Ok(Look::Open(self.0 / 3));
+        };
+        Ok(Look::Over(RoomEmptied { reason: reason.to_owned() }))
+    }
+}
+
+async fn take(
+    State(handle): State<Handle>,
+    Json(taken): Json<RoomTaken>,
+) -> Result<Json<ScreeningId>, Problem> {
+    let screening_id: ScreeningId = handle.new_id();
+    let mut unit = handle.saga_unit(SagaId(screening_id.0)).await?;
+    unit.originate(taken).await?;
+    unit.commit().await?;
+    Ok(Json(screening_id))
+}
+
+/// A sign of life costs one row, however often it comes.
+async fn sit(State(handle): State<Handle>, Path(screening_id): Path<Uuid>) -> Result<(), Problem> {
+    let sign = "update screening set seated_at = now() where screening_id = $1";
+    sqlx::query(sign).bind(screening_id).execute(handle.db()).await?;
+    Ok(())
+}
+
+/// The row and the hint commit together.
+async fn leave(
+    State(handle): State<Handle>,
+    Path(screening_id): Path<Uuid>,
+) -> Result<(), Problem> {
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let over = "update screening set is_over = true where screening_id = $1";
+    sqlx::query(over).bind(screening_id).execute(tx.db()).await?;
+    look_now::<WatchRoom>(&mut tx, SagaId(screening_id)).await?;
+    unit.commit().await?;
+    Ok(())
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_screening",
+    sql: "create table screening (screening_id uuid primary key, seated_at timestamptz not null, \
+          is_over boolean not null default false)",
+}];
+
+#[must_use]
+pub fn service(empty_after: SignedDuration) -> Service {
+    let participant = Participant::new("screenings").owns(ScreeningRow, |saga| {
+        saga.originates::<RoomTaken>("take_room").decides(StartFilm).watches(WatchRoom(empty_after))
+    });
+    let routes = |handle| {
+        Router::new()
+            .route("/screenings", post(take))
+            .route("/screenings/{screening_id}/sit", post(sit))
+            .route("/screenings/{screening_id}/leave", post(leave))
+            .with_state(handle)
+    };
+    Service::new(participant).migrations(TABLES).routes(routes)
+}
