@@ -39,17 +39,18 @@ async fn t45_t46_t47_a_slow_publish_of_a_living_process_is_not_taken_over() {
                 'desk.trip_booked.v1', gen_random_uuid(), null, null, '{\"city\":\"Oslo\"}', now())";
     let have_swept = "(select owner from ballet.outbox_table where owner is not null \
                       group by owner having count(*) > 1) as process";
-    let mut taken = 1;
+    // Nobody can say which of the two takes one over, so nor how many it needs.
+    let mut written = 1;
     while stage.count("desk", have_swept).await < 2 {
         stage.execute("desk", &left_by_a_gone_process(left)).await;
-        taken += 1;
-        stage.until_taken::<TripBooked>(taken).await;
+        written += 1;
+        stage.until_taken::<TripBooked>(written).await;
     }
     let taken = stage.taken::<TripBooked>();
     assert_eq!(taken.iter().filter(|message| **message == ours).count(), 1);
     stage.broker.release_confirms();
     stage.until_count("desk", UNMARKED, 0).await;
-    assert_eq!(stage.taken::<TripBooked>().len(), 3);
+    assert_eq!(stage.taken::<TripBooked>().len(), written);
 }
 
 #[tokio::test]
