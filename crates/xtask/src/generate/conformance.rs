@@ -1,5 +1,5 @@
-//! Compares the conformance page with the tests, and fills in its last column, the result. A row
-//! that names a missing test, a test that no row names, and a missing row are errors.
+//! Compares the conformance page with the tests. A row that names a missing test, a test that no row
+//! names, a row without a test and a reason, and a missing row are errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,66 +7,57 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// The page that is checked and filled in.
-pub(crate) const PAGE: &str = "docs/conformance.md";
+/// The page that is compared.
+const PAGE: &str = "docs/conformance.md";
 /// Pages whose claims name tests, and rows of the conformance page.
 const CITING: [&str; 2] = ["README.md", "docs/guarantees.md"];
 /// Rows are numbered from 1 up to this.
 const ROWS: u32 = 232;
-/// The result of a row whose tests exist, of one without a test, and of one whose test is still to
-/// be written.
-const PASSES: &str = "passes";
-const NOT_APPLICABLE: &str = "does not apply";
-const OPEN: &str = "open";
+/// What begins the reason of a row without a test: it does not apply here, or is still to be written.
+const REASONS: [&str; 2] = ["not offered: ", "open: "];
 
-/// The page with its results.
+/// Compares the page, and those that cite it, with the tests.
 ///
 /// # Errors
 ///
-/// If the page and the tests do not match. All mismatches are named.
-pub(crate) fn page(root: &Path, text: &str) -> Result<String> {
+/// If they do not match. All mismatches are named.
+pub(super) fn compare(root: &Path) -> Result<()> {
+    let read =
+        |page: &str| fs::read_to_string(root.join(page)).with_context(|| format!("no {page}"));
     let tests = tests(root)?;
-    let (completed, mut mismatches) = complete(text, &tests);
+    let text = read(PAGE)?;
+    let mut mismatches = mismatches(&text, &tests);
     let rows: BTreeSet<u32> =
         text.lines().filter_map(Row::parse).flat_map(|row| row.numbers).collect();
     for page in CITING {
-        let text =
-            fs::read_to_string(root.join(page)).with_context(|| format!("cannot read {page}"))?;
+        let text = read(page)?;
         mismatches.extend(cited(&text, &rows, &tests).map(|what| format!("{page} {what}")));
     }
     if !mismatches.is_empty() {
         bail!("{PAGE} and the tests do not match:\n  {}", mismatches.join("\n  "));
     }
-    Ok(completed)
+    Ok(())
 }
 
 /// The paths of all tests, by their names.
 type Tests = BTreeMap<String, Vec<String>>;
 
-fn complete(text: &str, tests: &Tests) -> (String, Vec<String>) {
+fn mismatches(text: &str, tests: &Tests) -> Vec<String> {
     let mut mismatches = Vec::new();
     let mut rows: BTreeSet<u32> = BTreeSet::new();
     let mut named = BTreeSet::new();
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        let Some(row) = Row::parse(line) else {
-            lines.push(line.to_owned());
-            continue;
-        };
-        let mut result = if row.test.starts_with(OPEN) { OPEN } else { NOT_APPLICABLE };
-        for path in paths(row.test) {
-            if exists(path, tests) {
-                if result == NOT_APPLICABLE {
-                    result = PASSES;
-                }
-            } else {
-                mismatches.push(format!("{} names {path}, but there is no such test", row.ids));
+    for Row { ids, numbers, test } in text.lines().filter_map(Row::parse) {
+        if paths(test).next().is_none() && !REASONS.iter().any(|reason| test.starts_with(reason)) {
+            mismatches.push(format!("{ids} names no test, and does not say why"));
+        }
+        for path in paths(test) {
+            if !exists(path, tests) {
+                mismatches.push(format!("{ids} names {path}, but there is no such test"));
             }
             let name = path.rsplit("::").next().unwrap_or(path);
-            named.extend(row.numbers.iter().map(|number| (*number, name.to_owned())));
+            named.extend(numbers.iter().map(|number| (*number, name.to_owned())));
         }
-        rows.extend(row.numbers.iter().copied());
-        lines.push(format!("| {} | {} | {} | {result} |", row.ids, row.scenario, row.test));
+        rows.extend(numbers);
     }
     for (name, paths) in tests {
         for number in numbers_of_a_test(name) {
@@ -77,8 +68,7 @@ fn complete(text: &str, tests: &Tests) -> (String, Vec<String>) {
     }
     let missing = (1..=ROWS).filter(|number| !rows.contains(number));
     mismatches.extend(missing.map(|number| format!("T{number:02} is missing")));
-    lines.push(String::new());
-    (lines.join("\n"), mismatches)
+    mismatches
 }
 
 /// What a page cites and is not there. A test has a name of four words or more.
@@ -107,17 +97,16 @@ fn cited<'a>(
 struct Row<'a> {
     ids: &'a str,
     numbers: Vec<u32>,
-    scenario: &'a str,
     test: &'a str,
 }
 
 impl<'a> Row<'a> {
-    /// Reads `| T01 | scenario | test |`, with or without a result.
+    /// Reads `| T01 | scenario | test |`.
     fn parse(line: &'a str) -> Option<Self> {
         let cells: Vec<&str> = line.strip_prefix('|')?.split('|').map(str::trim).collect();
-        let [ids, scenario, test, ..] = cells[..] else { return None };
+        let [ids, _, test, ..] = cells[..] else { return None };
         let numbers = numbers(ids)?;
-        Some(Self { ids, numbers, scenario, test })
+        Some(Self { ids, numbers, test })
     }
 }
 
@@ -232,25 +221,21 @@ mod tests {
     }
 
     #[test]
-    fn results_are_filled_in_and_stay() {
+    fn a_row_names_its_tests_or_says_why_it_has_none() {
         let tests = known(&["ballet::engine::steps::t01_it_arrives"]);
-        let page = "| row | scenario | test | result |\n|---|---|---|---|\n\
-                    | T01 | a | `engine::steps::t01_it_arrives` |\n| T02 | b | not offered |\n\
-                    | T03 to T232 | c | open: nobody wrote it | wrong |\n";
-        let (completed, mismatches) = complete(page, &tests);
-        assert_eq!(mismatches, [""; 0]);
-        assert!(completed.contains("t01_it_arrives` | passes |\n"), "{completed}");
-        assert!(completed.contains("| not offered | does not apply |\n"), "{completed}");
-        assert!(completed.contains("| open: nobody wrote it | open |\n"), "{completed}");
-        assert_eq!(complete(&completed, &tests).0, completed);
+        let page = "| row | scenario | test |\n|---|---|---|\n\
+                    | T01 | a | `engine::steps::t01_it_arrives` |\n| T02 | b | not offered: no |\n\
+                    | T03 to T232 | c | open: nobody wrote it |\n";
+        assert_eq!(mismatches(page, &tests), [""; 0]);
+        let silent = page.replace("not offered: no", "some day");
+        assert_eq!(mismatches(&silent, &tests), ["T02 names no test, and does not say why"]);
     }
 
     #[test]
     fn mismatches_are_named() {
         let tests = known(&["ballet::engine::steps::t02_it_stays"]);
-        let (_, mismatches) =
-            complete("| T01, T03 to T4 | a | b |\n| T01 | a | `x::t01_gone` |", &tests);
-        let said = mismatches.join("\n");
+        let page = "| T01, T03 to T4 | a | b |\n| T01 | a | `x::t01_gone` |";
+        let said = mismatches(page, &tests).join("\n");
         assert!(said.contains("T01 names x::t01_gone"), "{said}");
         assert!(said.contains("T02 does not name ballet::engine::steps::t02_it_stays"), "{said}");
         assert!(said.contains("T232 is missing"), "{said}");

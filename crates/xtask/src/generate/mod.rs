@@ -109,11 +109,7 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
     let systems = systems.map(|name| (name.describe().system, name.definitions()));
     let text = marked.with(&text, "systems", &compose::all(&systems.collect::<Vec<_>>()))?;
     all.push(Generated { path: compose::FILE.to_owned(), text });
-    let rows = read(&root.join(conformance::PAGE))?.unwrap_or_default();
-    all.push(Generated {
-        path: conformance::PAGE.to_owned(),
-        text: conformance::page(root, &rows)?,
-    });
+    conformance::compare(root)?;
     Ok(all)
 }
 
