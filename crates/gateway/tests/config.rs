@@ -206,3 +206,31 @@ fn neither_a_token_nor_the_document_needs_the_database() {
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi/shop.json");
     assert!(document == std::fs::read_to_string(committed).unwrap(), "it is out of date");
 }
+
+#[test]
+fn the_file_on_the_page_is_in_order_and_names_the_defaults() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/gateway.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, block) = page.split_once("```toml\n").unwrap();
+    let (text, _) = block.split_once("```").unwrap();
+    let folder = Folder::new();
+    assert!(command(&["keys", folder.path().join("keys").to_str().unwrap()]).0);
+    folder.write("secret", "a-secret-of-thirty-two-characters");
+    let documents = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi");
+    let text = text.replace("\"openapi\"", &format!("\"{documents}\""));
+    let text = text.replace("env:GATEWAY_DATABASE", "postgres://gateway@localhost/gateway");
+    let in_force = |name: &str, text: &str| {
+        let file = folder.write(name, text);
+        let (good, printed, error) = command(&["check", "--print-config", file.to_str().unwrap()]);
+        assert!(good, "{error}");
+        printed
+    };
+    let (on_page, defaults) = (in_force("page.toml", &text), in_force("good.toml", GOOD));
+    for table in ["[listen]", "[limits]", "[timeouts]", "[upstream.breaker]"] {
+        let part = |printed: &str| {
+            let (_, rest) = printed.split_once(table).unwrap();
+            rest.split("\n[").next().unwrap().trim().to_owned()
+        };
+        assert_eq!(part(&on_page), part(&defaults), "{table}");
+    }
+}
