@@ -3,7 +3,7 @@
 use crate::alarms::list::alarms;
 use crate::markdown;
 
-/// The table of the alarms, in Markdown.
+/// The table of the alarms, in Markdown, without their expressions.
 #[must_use]
 pub fn table() -> String {
     let rows: Vec<[String; 4]> = alarms()
@@ -13,13 +13,13 @@ pub fn table() -> String {
                 0 => "at once".to_owned(),
                 minutes => format!("after {minutes} min"),
             };
-            let what = format!("{}. {}.", sentence(alarm.summary), sentence(alarm.action));
+            let end = if alarm.action.ends_with('?') { "" } else { "." };
+            let what = format!("{}. {}{end}", sentence(alarm.summary), sentence(alarm.action));
             let what = what.replace(['{', '}'], "*");
-            let rings = format!("{} {held}", markdown::code(alarm.rings));
-            [alarm.name.to_owned(), alarm.severity.as_str().to_owned(), rings, what]
+            [alarm.name.to_owned(), alarm.severity.as_str().to_owned(), held, what]
         })
         .collect();
-    markdown::table(["alarm", "severity", "rings when", "what to do"], &rows)
+    markdown::table(["alarm", "severity", "rings", "what to do"], &rows)
 }
 
 /// Text that begins as a sentence does.
