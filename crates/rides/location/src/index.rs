@@ -37,17 +37,12 @@ impl Default for Index {
 
 #[derive(Debug, Default)]
 struct Places {
-    drivers: HashMap<DriverId, Place>,
-    cells: HashMap<CellIndex, Vec<DriverId>>,
+    /// Whom to look for where.
+    drivers: HashMap<DriverId, CellIndex>,
+    /// A search reads the places of a cell together, whoever they are of.
+    cells: HashMap<CellIndex, Vec<Position>>,
     /// Each driver once, with the time at which to look whether it was seen since.
     looks: VecDeque<(Timestamp, DriverId)>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    at: Point,
-    cell: CellIndex,
-    seen_at: Timestamp,
 }
 
 /// A driver who is near.
@@ -96,39 +91,48 @@ impl Places {
     fn note(&mut self, position: &Position, silence: SignedDuration) {
         let Position { driver_id, at, seen_at } = *position;
         let Some(cell) = cell(at) else { return };
-        let before = self.drivers.get(&driver_id).copied();
-        if before.is_some_and(|before| before.seen_at >= seen_at) {
-            return;
-        }
-        self.drivers.insert(driver_id, Place { at, cell, seen_at });
-        match before {
-            Some(before) if before.cell == cell => return,
-            Some(before) => self.leave(before.cell, driver_id),
+        match self.drivers.get(&driver_id).copied() {
             None => self.looks.push_back((seen_at + silence, driver_id)),
+            Some(before) => {
+                let Some(place) = self.place(before, driver_id) else { return };
+                if place.seen_at >= seen_at {
+                    return;
+                }
+                if before == cell {
+                    *place = *position;
+                    return;
+                }
+                self.leave(before, driver_id);
+            }
         }
-        self.cells.entry(cell).or_default().push(driver_id);
+        self.drivers.insert(driver_id, cell);
+        self.cells.entry(cell).or_default().push(*position);
     }
 
     /// Forgets some of those who were not seen for so long. There are more looks than new drivers, so none stays.
     fn forget(&mut self, now: Timestamp, silence: SignedDuration) {
         for _ in 0..2 * TOGETHER {
             let Some((_, driver_id)) = self.looks.pop_front_if(|(at, _)| *at < now) else { return };
-            match self.drivers.get(&driver_id).copied() {
-                Some(Place { cell, seen_at, .. }) if seen_at + silence < now => {
-                    self.drivers.remove(&driver_id);
-                    self.leave(cell, driver_id);
-                }
-                Some(Place { seen_at, .. }) => {
-                    self.looks.push_back((seen_at + silence, driver_id));
-                }
-                None => {}
+            let Some(cell) = self.drivers.get(&driver_id).copied() else { continue };
+            let Some(seen_at) = self.place(cell, driver_id).map(|place| place.seen_at) else {
+                continue;
+            };
+            if seen_at + silence < now {
+                self.drivers.remove(&driver_id);
+                self.leave(cell, driver_id);
+            } else {
+                self.looks.push_back((seen_at + silence, driver_id));
             }
         }
     }
 
+    fn place(&mut self, cell: CellIndex, driver_id: DriverId) -> Option<&mut Position> {
+        self.cells.get_mut(&cell)?.iter_mut().find(|place| place.driver_id == driver_id)
+    }
+
     fn leave(&mut self, cell: CellIndex, driver_id: DriverId) {
         let Some(drivers) = self.cells.get_mut(&cell) else { return };
-        drivers.retain(|one| *one != driver_id);
+        drivers.retain(|one| one.driver_id != driver_id);
         if drivers.is_empty() {
             self.cells.remove(&cell);
         }
@@ -143,11 +147,10 @@ impl Places {
                 break;
             }
             for cell in cells_of_ring(center, ring) {
-                for driver_id in self.cells.get(&cell).into_iter().flatten() {
-                    let Some(place) = self.drivers.get(driver_id) else { continue };
+                for place in self.cells.get(&cell).into_iter().flatten() {
                     if place.seen_at >= since {
-                        let (at, meters) = (place.at, to.meters_to(place.at));
-                        near.push(Near { driver_id: *driver_id, at, meters });
+                        let Position { driver_id, at, .. } = *place;
+                        near.push(Near { driver_id, at, meters: to.meters_to(at) });
                     }
                 }
             }
