@@ -1,6 +1,7 @@
 //! Runs the contestants in turn and reports what they reached.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use bench::contestants::contestant::Contestant;
 use bench::gateway;
+use bench::idle::measure as idle;
 use bench::places::measure as places;
 use bench::ranking::measure as ranking;
 use bench::report::groups::{self, Effort, Group};
@@ -23,6 +25,7 @@ use bench::search;
 use bench::stream::measure::{self as stream, Extent};
 use bench::telemetry::measure as telemetry;
 use clap::{Parser, ValueEnum};
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Compare ballet with hand-written code that does the same, on private servers.
@@ -130,28 +133,18 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
             let outcome = rows(args, stage, Group::Throughput, effort, &mut peaks).await?;
             drop(outcome);
         }
-        if group == Group::Search {
-            search_products(args, stage).await?;
-            continue;
-        }
-        if group == Group::Stream {
-            all_reached &= pass_events(args, stage).await?;
-            continue;
-        }
-        if group == Group::Ranking {
-            all_reached &= rank_titles(args, stage).await?;
-            continue;
-        }
-        if group == Group::Telemetry {
-            all_reached &= read_telemetry(args, stage).await?;
-            continue;
-        }
-        if group == Group::Places {
-            all_reached &= find_drivers(args, stage).await?;
-            continue;
-        }
-        if group == Group::Gateway {
-            all_reached &= compare_proxies(args, stage).await?;
+        let reached = match group {
+            Group::Search => Some(search_products(args, stage).await?),
+            Group::Stream => Some(pass_events(args, stage).await?),
+            Group::Ranking => Some(rank_titles(args, stage).await?),
+            Group::Telemetry => Some(read_telemetry(args, stage).await?),
+            Group::Places => Some(find_drivers(args, stage).await?),
+            Group::Idle => Some(do_nothing(args, stage).await?),
+            Group::Gateway => Some(compare_proxies(args, stage).await?),
+            _ => None,
+        };
+        if let Some(reached) = reached {
+            all_reached &= reached;
             continue;
         }
         let rows = match group {
@@ -207,13 +200,12 @@ async fn rows(
     Ok(rows)
 }
 
-async fn search_products(args: &Args, stage: &Stage) -> Result<()> {
+/// There is no target: returns true.
+async fn search_products(args: &Args, stage: &Stage) -> Result<bool> {
     let (products, searches) = if args.quick { (2_000, 20) } else { (100_000, 300) };
     let found = Box::pin(search::measure::measure(stage, products, searches, say)).await?;
-    writeln!(std::io::stdout(), "{found}").ok();
-    let file = args.out.join("search.json");
-    fs::write(&file, serde_json::to_vec_pretty(&found)?)
-        .with_context(|| format!("cannot write {}", file.display()))
+    show(args, "search", &found)?;
+    Ok(true)
 }
 
 /// Returns whether the target was reached.
@@ -222,10 +214,7 @@ async fn compare_proxies(args: &Args, stage: &Stage) -> Result<bool> {
     let turn = Duration::from_secs(args.seconds.unwrap_or(seconds));
     let rounds = args.rounds.unwrap_or(rounds);
     let compared = Box::pin(gateway::measure::measure(stage, rounds, turn, say)).await?;
-    writeln!(std::io::stdout(), "{compared}").ok();
-    let file = args.out.join("gateway.json");
-    fs::write(&file, serde_json::to_vec_pretty(&compared)?)
-        .with_context(|| format!("cannot write {}", file.display()))?;
+    show(args, "gateway", &compared)?;
     Ok(compared.is_reached())
 }
 
@@ -235,10 +224,7 @@ async fn pass_events(args: &Args, stage: &Stage) -> Result<bool> {
         if args.quick { (1, 2_000, 10_000) } else { (5, 10_000, 100_000) };
     let extent = Extent { rounds: args.rounds.unwrap_or(rounds).max(1), orders, compared };
     let passed = Box::pin(stream::measure(stage, extent, say)).await?;
-    writeln!(std::io::stdout(), "{passed}").ok();
-    let file = args.out.join("stream.json");
-    fs::write(&file, serde_json::to_vec_pretty(&passed)?)
-        .with_context(|| format!("cannot write {}", file.display()))?;
+    show(args, "stream", &passed)?;
     Ok(passed.is_reached())
 }
 
@@ -252,10 +238,7 @@ async fn read_telemetry(args: &Args, stage: &Stage) -> Result<bool> {
         seconds,
     };
     let read = Box::pin(telemetry::measure(stage, extent, say)).await?;
-    writeln!(std::io::stdout(), "{read}").ok();
-    let file = args.out.join("telemetry.json");
-    fs::write(&file, serde_json::to_vec_pretty(&read)?)
-        .with_context(|| format!("cannot write {}", file.display()))?;
+    show(args, "telemetry", &read)?;
     Ok(read.is_reached())
 }
 
@@ -265,10 +248,7 @@ async fn rank_titles(args: &Args, stage: &Stage) -> Result<bool> {
         if args.quick { (1_000_000, 200, 12) } else { (100_000_000, 5_000, 120) };
     let extent = ranking::Extent { minutes, titles, seconds: args.seconds.unwrap_or(seconds) };
     let ranked = Box::pin(ranking::measure(stage, extent, say)).await?;
-    writeln!(std::io::stdout(), "{ranked}").ok();
-    let file = args.out.join("ranking.json");
-    fs::write(&file, serde_json::to_vec_pretty(&ranked)?)
-        .with_context(|| format!("cannot write {}", file.display()))?;
+    show(args, "ranking", &ranked)?;
     Ok(ranked.is_reached())
 }
 
@@ -277,11 +257,29 @@ async fn find_drivers(args: &Args, stage: &Stage) -> Result<bool> {
     let (drivers, seconds) = if args.quick { (100_000, 3) } else { (1_000_000, 30) };
     let extent = places::Extent { drivers, rate: 10_000, seconds };
     let found = Box::pin(places::measure(stage, extent, say)).await?;
-    writeln!(std::io::stdout(), "{found}").ok();
-    let file = args.out.join("places.json");
-    fs::write(&file, serde_json::to_vec_pretty(&found)?)
-        .with_context(|| format!("cannot write {}", file.display()))?;
+    show(args, "places", &found)?;
     Ok(found.is_reached())
+}
+
+/// Returns whether the target was reached.
+async fn do_nothing(args: &Args, stage: &Stage) -> Result<bool> {
+    let (systems, settled, window) = if args.quick { (1, 2, 5) } else { (5, 30, 120) };
+    let extent = idle::Extent {
+        systems,
+        settled: Duration::from_secs(settled),
+        window: Duration::from_secs(args.seconds.unwrap_or(window)),
+    };
+    let used = Box::pin(idle::measure(stage, extent, say)).await?;
+    show(args, "idle", &used)?;
+    Ok(used.is_reached())
+}
+
+/// Prints figures, and writes them into a file.
+fn show(args: &Args, name: &str, figures: &(impl fmt::Display + Serialize)) -> Result<()> {
+    writeln!(std::io::stdout(), "{figures}").ok();
+    let file = args.out.join(format!("{name}.json"));
+    fs::write(&file, serde_json::to_vec_pretty(figures)?)
+        .with_context(|| format!("cannot write {}", file.display()))
 }
 
 async fn broker(stage: &Stage, effort: Effort) -> Result<Vec<Row>> {

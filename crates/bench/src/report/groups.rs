@@ -47,6 +47,8 @@ pub enum Group {
     Telemetry,
     /// The nearest of 1,000,000 drivers, while 10,000 positions a second come through the broker.
     Places,
+    /// Twenty services that have nothing to do.
+    Idle,
     /// The gateway beside nginx and beside its library alone, and orders through it at 40 a second.
     Gateway,
 }
@@ -76,6 +78,7 @@ impl Group {
             Self::Ranking => "ranking",
             Self::Telemetry => "telemetry",
             Self::Places => "places",
+            Self::Idle => "idle",
             Self::Gateway => "gateway",
         }
     }
@@ -101,6 +104,7 @@ impl Group {
             Self::Ranking => "Most watched",
             Self::Telemetry => "Telemetry",
             Self::Places => "Places of drivers",
+            Self::Idle => "Idle services",
             Self::Gateway => "Gateway",
         }
     }
@@ -263,6 +267,7 @@ pub fn cases(
         | Group::Ranking
         | Group::Telemetry
         | Group::Places
+        | Group::Idle
         | Group::Gateway => Vec::new(),
     }
 }
@@ -325,6 +330,7 @@ pub fn targets(group: Group) -> Vec<Target> {
         | Group::Ranking
         | Group::Telemetry
         | Group::Places
+        | Group::Idle
         | Group::Gateway => Vec::new(),
     }
 }

@@ -1,0 +1,96 @@
+//! What idle services cost, as text.
+
+use std::fmt;
+
+use ballet_terminal::Table;
+use serde::Serialize;
+
+/// The target: the part of two processors that twenty services of ours may use, with all that they cause.
+const BOUND: f64 = 0.05;
+const SERVICES: f64 = 20.0;
+const PROCESSORS: f64 = 2_000.0;
+
+/// What services of a kind cost: milliseconds of a processor in a second, for each service.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// Who wrote them.
+    pub who: &'static str,
+    /// How many there were.
+    pub services: usize,
+    /// What Postgres uses more than alone.
+    pub postgres: f64,
+    /// What RabbitMQ uses more than alone.
+    pub broker: f64,
+    /// The service itself.
+    pub service: f64,
+}
+
+impl Row {
+    /// What is used, with services and without, in Postgres, RabbitMQ and the services.
+    pub(crate) fn new(
+        who: &'static str,
+        services: usize,
+        with: [f64; 3],
+        without: [f64; 3],
+    ) -> Self {
+        let each = |at: usize| {
+            let count = u32::try_from(services).unwrap_or(u32::MAX);
+            (with[at] - without[at]) / f64::from(count)
+        };
+        Self { who, services, postgres: each(0), broker: each(1), service: each(2) }
+    }
+
+    fn whole(&self) -> f64 {
+        self.postgres + self.broker + self.service
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Serialize)]
+pub struct Idle {
+    /// Ours first.
+    pub rows: Vec<Row>,
+    /// How long each was measured.
+    pub seconds: f64,
+    /// The machine's load average of a minute, before and after.
+    pub load: (f64, f64),
+}
+
+impl Idle {
+    /// The part of two processors that twenty of ours use.
+    fn twenty(&self) -> f64 {
+        self.rows.first().map_or(f64::NAN, |row| row.whole() * SERVICES / PROCESSORS)
+    }
+
+    /// Whether the target was reached.
+    #[must_use]
+    pub fn is_reached(&self) -> bool {
+        self.twenty() <= BOUND
+    }
+}
+
+impl fmt::Display for Idle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "\nIdle, {:.0} s each: ms of a processor in a second, for each service",
+            self.seconds
+        )?;
+        let header = ["contestant", "services", "service", "Postgres", "broker", "all"];
+        let mut table = Table::new(header).right(1..=5);
+        for row in &self.rows {
+            let parts = [row.service, row.postgres, row.broker, row.whole()];
+            let ms = parts.map(|value| format!("{value:.2}"));
+            let cells = [row.who.to_owned(), row.services.to_string()].into_iter().chain(ms);
+            table.row(cells.map(Into::into));
+        }
+        writeln!(f, "{}", table.draw(None))?;
+        let (twenty, bound) = (self.twenty() * 100.0, BOUND * 100.0);
+        writeln!(
+            f,
+            "  20 services of ballet use {twenty:.1} % of two processors (at most {bound:.0} %)"
+        )?;
+        let (before, after) = self.load;
+        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+    }
+}
