@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +55,7 @@ type Spans = Arc<Mutex<Vec<Collected>>>;
 /// A collector on a port of its own. Dropping it ends it.
 #[derive(Debug)]
 pub struct Collector {
+    address: SocketAddr,
     url: String,
     spans: Spans,
     serving: JoinHandle<()>,
@@ -67,7 +69,8 @@ impl Collector {
     /// If there is no free port.
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        let url = format!("http://{address}");
         let spans = Spans::default();
         let routes = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&spans));
         let serving = tokio::spawn(async move {
@@ -75,13 +78,25 @@ impl Collector {
                 eprintln!("the collector ended: {error}");
             }
         });
-        Ok(Self { url, spans, serving })
+        Ok(Self { address, url, spans, serving })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What `OTEL_EXPORTER_OTLP_ENDPOINT` has to be.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// All spans that have come so far.
+    #[must_use]
+    pub fn all(&self) -> Vec<Collected> {
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All spans of a trace that have come so far.

@@ -3,10 +3,12 @@
 //! [`saga4`] is the work, [`contestants`] are the ways to write it, [`runs`] measures them, and
 //! [`report`] says what is measured and compares the figures. [`search`] measures the shop's catalogue,
 //! [`gateway`] the gateway, [`stream`] the commands for the stream of all events, [`telemetry`] its readers, [`ranking`]
-//! what streaming's analytics answer, [`places`] the drivers of rides, and [`idle`] services that have nothing to do.
+//! what streaming's analytics answer, [`places`] the drivers of rides, [`hops`] the way of a saga,
+//! and [`idle`] services that have nothing to do.
 
 pub mod contestants;
 pub mod gateway;
+pub mod hops;
 pub mod idle;
 pub mod places;
 pub mod ranking;

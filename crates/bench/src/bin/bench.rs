@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use bench::contestants::contestant::Contestant;
 use bench::gateway;
+use bench::hops::measure as hops;
 use bench::idle::measure as idle;
 use bench::places::measure as places;
 use bench::ranking::measure as ranking;
@@ -139,6 +140,7 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
             Group::Ranking => Some(rank_titles(args, stage).await?),
             Group::Telemetry => Some(read_telemetry(args, stage).await?),
             Group::Places => Some(find_drivers(args, stage).await?),
+            Group::Hops => Some(take_apart(args, stage).await?),
             Group::Idle => Some(do_nothing(args, stage).await?),
             Group::Gateway => Some(compare_proxies(args, stage).await?),
             _ => None,
@@ -259,6 +261,17 @@ async fn find_drivers(args: &Args, stage: &Stage) -> Result<bool> {
     let found = Box::pin(places::measure(stage, extent, say)).await?;
     show(args, "places", &found)?;
     Ok(found.is_reached())
+}
+
+/// There is no target: returns true.
+async fn take_apart(args: &Args, stage: &Stage) -> Result<bool> {
+    let seconds = args.seconds.unwrap_or(if args.quick { 2 } else { 20 });
+    let taken = Box::pin(hops::measure(stage, Duration::from_secs(seconds), say)).await?;
+    show(args, "hops", &taken)?;
+    let file = args.out.join("hops.svg");
+    fs::write(&file, taken.picture())
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(true)
 }
 
 /// Returns whether the target was reached.

@@ -47,6 +47,8 @@ pub enum Group {
     Telemetry,
     /// The nearest of 1,000,000 drivers, while 10,000 positions a second come through the broker.
     Places,
+    /// One saga at a time, taken apart.
+    Hops,
     /// Twenty services that have nothing to do.
     Idle,
     /// The gateway beside nginx and beside its library alone, and orders through it at 40 a second.
@@ -78,6 +80,7 @@ impl Group {
             Self::Ranking => "ranking",
             Self::Telemetry => "telemetry",
             Self::Places => "places",
+            Self::Hops => "hops",
             Self::Idle => "idle",
             Self::Gateway => "gateway",
         }
@@ -104,6 +107,7 @@ impl Group {
             Self::Ranking => "Most watched",
             Self::Telemetry => "Telemetry",
             Self::Places => "Places of drivers",
+            Self::Hops => "Hops",
             Self::Idle => "Idle services",
             Self::Gateway => "Gateway",
         }
@@ -267,6 +271,7 @@ pub fn cases(
         | Group::Ranking
         | Group::Telemetry
         | Group::Places
+        | Group::Hops
         | Group::Idle
         | Group::Gateway => Vec::new(),
     }
@@ -330,6 +335,7 @@ pub fn targets(group: Group) -> Vec<Target> {
         | Group::Ranking
         | Group::Telemetry
         | Group::Places
+        | Group::Hops
         | Group::Idle
         | Group::Gateway => Vec::new(),
     }

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use crate::report::outcome::{Outcome, quantile};
 
-const WIDTH: f64 = 720.0;
+pub(crate) const WIDTH: f64 = 720.0;
 const LEFT: f64 = 130.0;
 const BAR: f64 = 26.0;
-const TOP: f64 = 40.0;
-const COLOURS: [&str; 5] = ["#2f6f9f", "#c0562b", "#5a8f3d", "#8a5aa8", "#7a7a7a"];
+pub(crate) const TOP: f64 = 40.0;
+pub(crate) const COLOURS: [&str; 5] = ["#2f6f9f", "#c0562b", "#5a8f3d", "#8a5aa8", "#7a7a7a"];
 
 /// Bars of sagas per second, with the spread of the rounds as a line.
 #[must_use]
@@ -90,7 +90,7 @@ pub fn latencies(outcome: &Outcome) -> String {
     page(outcome.title, TOP + HEIGHT + 50.0, &body)
 }
 
-fn page(title: &str, height: f64, body: &str) -> String {
+pub(crate) fn page(title: &str, height: f64, body: &str) -> String {
     let mut head = String::new();
     text(&mut head, 12.0, 22.0, "start", title);
     format!(
@@ -100,12 +100,12 @@ fn page(title: &str, height: f64, body: &str) -> String {
     )
 }
 
-fn text(to: &mut String, x: f64, y: f64, anchor: &str, what: &str) {
+pub(crate) fn text(to: &mut String, x: f64, y: f64, anchor: &str, what: &str) {
     let what = what.replace('&', "&amp;").replace('<', "&lt;");
     line(to, format_args!("<text x='{x:.1}' y='{y:.1}' text-anchor='{anchor}'>{what}</text>"));
 }
 
-fn line(to: &mut String, what: std::fmt::Arguments<'_>) {
+pub(crate) fn line(to: &mut String, what: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     writeln!(to, "{what}").ok();
 }

@@ -1,6 +1,7 @@
 //! The services of a contestant as processes.
 
 use std::fs::{self, OpenOptions};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -25,11 +26,13 @@ pub struct Setting {
     pub replicas: usize,
     /// Lanes of each process. Only ballet has them.
     pub lanes: u16,
+    /// Where spans go, if any are wanted.
+    pub collector: Option<SocketAddr>,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { replicas: 1, lanes: 1 }
+        Self { replicas: 1, lanes: 1, collector: None }
     }
 }
 
@@ -93,12 +96,15 @@ pub(crate) async fn start(
             let file = OpenOptions::new().create(true).append(true).open(&log);
             let file = file.with_context(|| format!("cannot write {}", log.display()))?;
             let errors = file.try_clone().context("cannot share a log file")?;
+            let spans =
+                setting.collector.map(|at| ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{at}")));
             let child = Command::new(&stage.program)
                 .args([contestant.name(), service])
                 .env("AMQP_URL", env.amqp_url(service))
                 .env("DATABASE_URL", env.database_url(service))
                 .env("LANES", setting.lanes.to_string())
                 .env("LOG_FORMAT", "json")
+                .envs(spans)
                 .env_remove("AMQP_URL_FILE")
                 .env_remove("DATABASE_URL_FILE")
                 // It ends when this pipe closes, however we end.

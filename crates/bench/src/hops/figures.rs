@@ -1,0 +1,92 @@
+//! Where the time of a hop goes, as text.
+
+use std::fmt;
+
+use ballet_terminal::Table;
+use serde::Serialize;
+
+use crate::report::outcome::quantile;
+
+/// What passes between the hand-overs of a message, in milliseconds, for each saga.
+#[derive(Debug, Serialize)]
+pub struct Hop {
+    /// The type of the message's event.
+    pub message: &'static str,
+    /// From the publisher of the one service to the lane of the other. Empty for the first message.
+    pub way: Vec<f64>,
+    /// Until the handler begins: locks, inbox and ledger in one round trip.
+    pub begin: Vec<f64>,
+    /// The handler.
+    pub handler: Vec<f64>,
+    /// Until the next message is with the publisher: ledger and outbox are written, the transaction is on disk.
+    pub commit: Vec<f64>,
+    /// Until the broker has confirmed the next message. The next service does not wait for it.
+    pub confirm: Vec<f64>,
+}
+
+/// A part of a hop: its name, and what it took each time.
+type Part<'a> = (&'static str, &'a [f64]);
+
+impl Hop {
+    pub(crate) const fn new(message: &'static str) -> Self {
+        Self {
+            message,
+            way: Vec::new(),
+            begin: Vec::new(),
+            handler: Vec::new(),
+            commit: Vec::new(),
+            confirm: Vec::new(),
+        }
+    }
+
+    /// The parts that follow each other.
+    pub(crate) fn parts(&self) -> [Part<'_>; 4] {
+        [
+            ("through the broker", &self.way),
+            ("begin", &self.begin),
+            ("handler", &self.handler),
+            ("commit", &self.commit),
+        ]
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Serialize)]
+pub struct Hops {
+    /// From a saga's request to its end, in milliseconds.
+    pub latencies: Vec<f64>,
+    /// The saga's messages in their order.
+    pub hops: Vec<Hop>,
+    /// The machine's load average of a minute, before and after.
+    pub load: (f64, f64),
+}
+
+impl fmt::Display for Hops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { latencies, hops, load } = self;
+        let (p50, p99) = (quantile(latencies, 0.5), quantile(latencies, 0.99));
+        writeln!(
+            f,
+            "\nHops: {} sagas, one after the other, p50 {p50:.1} ms, p99 {p99:.1} ms",
+            latencies.len()
+        )?;
+        let mut table = Table::new(["", "p50 ms", "p99 ms", "in a saga", "share %"]).right(1..=4);
+        for at in 0..4 {
+            let all: Vec<f64> = hops.iter().flat_map(|hop| hop.parts()[at].1).copied().collect();
+            let in_saga: f64 = hops.iter().map(|hop| quantile(hop.parts()[at].1, 0.5)).sum();
+            let figures = [quantile(&all, 0.5), quantile(&all, 0.99), in_saga];
+            let share = format!("{:.0}", in_saga / p50 * 100.0);
+            let name = hops.first().map_or("", |hop| hop.parts()[at].0).to_owned();
+            let figures = figures.map(|figure| format!("{figure:.2}"));
+            table.row([name].into_iter().chain(figures).chain([share]).map(Into::into));
+        }
+        writeln!(f, "{}", table.draw(None))?;
+        let confirms: Vec<f64> = hops.iter().flat_map(|hop| &hop.confirm).copied().collect();
+        let (p50, p99) = (quantile(&confirms, 0.5), quantile(&confirms, 0.99));
+        writeln!(
+            f,
+            "  beside the next hop, the broker's confirm: p50 {p50:.2} ms, p99 {p99:.2} ms"
+        )?;
+        writeln!(f, "  load of the machine: {:.1} before, {:.1} after", load.0, load.1)
+    }
+}

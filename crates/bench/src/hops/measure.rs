@@ -1,0 +1,88 @@
+//! Runs one saga after the other with spans on, and reads from them when a message was handed over to whom.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use ballet_stage::usage;
+use ballet_testkit::{Collected, Collector};
+use tokio::time::sleep;
+
+use crate::contestants::contestant::Contestant;
+use crate::hops::figures::{Hop, Hops};
+use crate::runs::load::{Load, Plan};
+use crate::runs::services::{self, Setting};
+use crate::runs::stage::Stage;
+
+/// A saga's messages in their order, and the first, which no service published.
+const MESSAGES: [&str; 5] =
+    ["a.wanted.v1", "a.opened.v1", "b.moved.v1", "c.moved.v1", "d.moved.v1"];
+/// Spans leave a service once a second.
+const EXPORTED: Duration = Duration::from_secs(3);
+
+/// Measures for so long. `say` is told what is under way.
+///
+/// # Errors
+///
+/// If a service does not start or ends, or spans are missing.
+pub async fn measure(stage: &Stage, time: Duration, say: impl Fn(&str)) -> Result<Hops> {
+    let before = usage::load()?;
+    let collector = Collector::start().await.context("cannot collect spans")?;
+    let env = stage.env(Contestant::Ballet).await?;
+    let setting = Setting { collector: Some(collector.address()), ..Setting::default() };
+    let services = services::start(stage, Contestant::Ballet, &env, setting).await?;
+    let mut load = Load::connect(&env, Plan { in_flight: 1, ..Plan::default() }).await?;
+    say("hops: one saga after the other");
+    load.go(time).await?;
+    load.finish().await?;
+    sleep(EXPORTED).await;
+    services.check()?;
+    let latencies: Vec<f64> =
+        load.ended.iter().map(|(.., took)| took.as_secs_f64() * 1e3).collect();
+    load.close().await;
+    services.stop().await;
+    env.close().await?;
+    let hops = read(&collector.all());
+    let complete = hops.iter().map(|hop| hop.handler.len()).min().unwrap_or_default();
+    ensure!(
+        complete * 10 >= latencies.len() * 9,
+        "spans are missing: {complete} of {}",
+        latencies.len()
+    );
+    Ok(Hops { latencies, hops, load: (before, usage::load()?) })
+}
+
+fn milliseconds(from: u64, to: u64) -> f64 {
+    // Whose clocks differ a little may be before each other.
+    Duration::from_nanos(to.saturating_sub(from)).as_secs_f64() * 1e3
+}
+
+fn read(spans: &[Collected]) -> Vec<Hop> {
+    let message = |span: &Collected| span.attributes.get("messaging.message.id").cloned();
+    let (mut published, mut steps, mut sent) = (HashMap::new(), HashMap::new(), HashMap::new());
+    for span in spans {
+        match &*span.kind {
+            "producer" => {
+                sent.extend(span.parent.as_ref().map(|step| (step, span)));
+                published.extend(message(span).map(|id| (id, span)));
+            }
+            "internal" => steps.extend(span.parent.as_ref().map(|receive| (receive, span))),
+            _ => {}
+        }
+    }
+    let mut hops = MESSAGES.map(Hop::new);
+    for received in spans.iter().filter(|span| span.kind == "consumer") {
+        let name = |hop: &&mut Hop| received.name.ends_with(hop.message);
+        let Some(hop) = hops.iter_mut().find(name) else { continue };
+        let Some(step) = steps.get(&received.span_id) else { continue };
+        let Some(next) = sent.get(&step.span_id) else { continue };
+        if let Some(before) = message(received).and_then(|id| published.get(&id)) {
+            hop.way.push(milliseconds(before.time.0, received.time.0));
+        }
+        hop.begin.push(milliseconds(received.time.0, step.time.0));
+        hop.handler.push(milliseconds(step.time.0, step.time.1));
+        hop.commit.push(milliseconds(step.time.1, next.time.0));
+        hop.confirm.push(milliseconds(next.time.0, next.time.1));
+    }
+    hops.into()
+}

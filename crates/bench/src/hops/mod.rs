@@ -1,0 +1,5 @@
+//! One saga at a time, taken apart: where the time of a hop goes.
+
+pub mod figures;
+pub mod measure;
+mod picture;
