@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet::core::topology::{self, EVENTS, JOURNAL, ROUTE};
-use ballet_amqp::{BasicProperties, Broker, Publish, RabbitMq};
+use ballet_amqp::headers::{CAUSATION_ID, TRACEPARENT, insert_text};
+use ballet_amqp::{BasicProperties, Broker, FieldTable, Publish, RabbitMq};
 use ballet_stage::TestEnv;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
@@ -43,12 +44,23 @@ pub enum Route {
     NoJournal,
     /// Straight to the queue.
     Straight,
+    /// The whole topology, and messages without headers: no cause, no trace.
+    NoHeaders,
+    /// The whole topology, and messages with an id and a type only, and a body of one byte.
+    Bare,
 }
 
 impl Route {
     /// All routes.
-    pub const ALL: [Self; 5] =
-        [Self::Whole, Self::TopicRoute, Self::ByType, Self::NoJournal, Self::Straight];
+    pub const ALL: [Self; 7] = [
+        Self::Whole,
+        Self::TopicRoute,
+        Self::ByType,
+        Self::NoJournal,
+        Self::Straight,
+        Self::NoHeaders,
+        Self::Bare,
+    ];
 
     /// The name in tables.
     #[must_use]
@@ -59,6 +71,8 @@ impl Route {
             Self::ByType => "bound by type",
             Self::NoJournal => "no journal",
             Self::Straight => "no exchange",
+            Self::NoHeaders => "no headers",
+            Self::Bare => "id and type only",
         }
     }
 }
@@ -128,7 +142,7 @@ fn definitions(route: Route) -> Value {
     let mut document = topology::definitions(&system(), |_| String::new());
     let from_events = |binding: &Value| binding["source"] == EVENTS;
     match route {
-        Route::Whole | Route::Straight => {}
+        Route::Whole | Route::Straight | Route::NoHeaders | Route::Bare => {}
         Route::TopicRoute => {
             let exchanges = document["exchanges"].as_array_mut().into_iter().flatten();
             exchanges.filter(|e| e["name"] == ROUTE).for_each(|e| e["type"] = json!("topic"));
@@ -159,20 +173,32 @@ fn definitions(route: Route) -> Value {
 fn message(route: Route, number: u64) -> Result<Publish> {
     let (event_type, queue) = MESSAGES[usize::try_from(number % 5)?];
     let straight = matches!(route, Route::Straight);
-    let id = new_id().to_string();
-    let properties = BasicProperties::default()
-        .with_content_type("application/json".into())
+    let id = new_id();
+    let mut properties = BasicProperties::default()
         .with_type(event_type.into())
-        .with_message_id(id.clone().into())
-        .with_correlation_id(id.into())
-        .with_app_id("ops".into())
+        .with_message_id(id.to_string().into())
         .with_delivery_mode(2);
+    if !matches!(route, Route::Bare) {
+        properties = properties
+            .with_content_type("application/json".into())
+            .with_correlation_id(id.to_string().into())
+            .with_app_id("ops".into())
+            .with_timestamp(1_790_000_000);
+    }
+    if !matches!(route, Route::Bare | Route::NoHeaders) {
+        let mut headers = FieldTable::default();
+        insert_text(&mut headers, CAUSATION_ID, &id.to_string());
+        let trace = format!("00-{}-00f067aa0ba902b7-01", id.simple());
+        insert_text(&mut headers, TRACEPARENT, &trace);
+        properties = properties.with_headers(headers);
+    }
+    let body = if matches!(route, Route::Bare) { 1 } else { 120 };
     Ok(Publish {
         exchange: if straight { String::new() } else { EVENTS.to_owned() },
         routing_key: if straight { queue.to_owned() } else { event_type.to_owned() },
         mandatory: true,
         properties,
-        body: vec![b'x'; 120].into(),
+        body: vec![b'x'; body].into(),
     })
 }
 
