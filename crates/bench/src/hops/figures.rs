@@ -50,6 +50,11 @@ impl Hop {
     }
 }
 
+/// The median, and nothing for the first message's way, which no service's span has.
+pub(crate) fn median(all: &[f64]) -> f64 {
+    if all.is_empty() { 0.0 } else { quantile(all, 0.5) }
+}
+
 /// What was measured.
 #[derive(Debug, Serialize)]
 pub struct Hops {
@@ -73,7 +78,7 @@ impl fmt::Display for Hops {
         let mut table = Table::new(["", "p50 ms", "p99 ms", "in a saga", "share %"]).right(1..=4);
         for at in 0..4 {
             let all: Vec<f64> = hops.iter().flat_map(|hop| hop.parts()[at].1).copied().collect();
-            let in_saga: f64 = hops.iter().map(|hop| quantile(hop.parts()[at].1, 0.5)).sum();
+            let in_saga: f64 = hops.iter().map(|hop| median(hop.parts()[at].1)).sum();
             let figures = [quantile(&all, 0.5), quantile(&all, 0.99), in_saga];
             let share = format!("{:.0}", in_saga / p50 * 100.0);
             let name = hops.first().map_or("", |hop| hop.parts()[at].0).to_owned();

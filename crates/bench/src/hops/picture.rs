@@ -1,7 +1,6 @@
 //! A saga's hops as a picture: one line a message, each part where it is in time.
 
-use crate::hops::figures::Hops;
-use crate::report::outcome::quantile;
+use crate::hops::figures::{Hops, median};
 use crate::report::plot::{self, COLOURS};
 
 const LEFT: f64 = 110.0;
@@ -49,8 +48,4 @@ impl Hops {
         }
         plot::page("A saga's hops on an idle machine: medians", y + 30.0, &body)
     }
-}
-
-fn median(all: &[f64]) -> f64 {
-    if all.is_empty() { 0.0 } else { quantile(all, 0.5) }
 }
