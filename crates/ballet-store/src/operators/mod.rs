@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod interventions;
+pub mod paused;
 pub mod restored;
 pub mod solved;
 pub mod stopped;

@@ -18,7 +18,8 @@ macro_rules! framework {
 }
 
 /// The migrations of the framework's own tables.
-pub const FRAMEWORK: &[Migration] = &[framework!("0001_ballet"), framework!("0002_telemetry")];
+pub const FRAMEWORK: &[Migration] =
+    &[framework!("0001_ballet"), framework!("0002_telemetry"), framework!("0003_paused")];
 
 /// Where the framework's migrations that were run are noted.
 const FRAMEWORK_TABLE: &str = "ballet._framework_migrations";

@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::routing::get;
 use ballet_amqp::ConnectionState;
 use ballet_store::database::probe::Refusal;
+use ballet_store::operators::paused::Paused;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -35,6 +36,8 @@ pub(crate) struct Parts {
     pub(crate) refusal: Refusal,
     /// The reason why the service cannot work although the database answers, if there is one.
     pub(crate) hindered: watch::Receiver<Option<String>>,
+    /// Whether a person has paused it: it takes no messages, and works for the rest.
+    pub(crate) paused: watch::Receiver<Option<Paused>>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
     /// Why events wait at the publisher, if any do.
@@ -145,7 +148,10 @@ impl Health {
         let holds = held_worker::held(parts.service);
         let reading = parts.readers.as_ref().map(|readers| readers.stands_still());
         let reads = !matches!(reading, Some(Some(_)));
-        let connected = answers && consume.is_ready() && publish.is_ready();
+        let paused = parts.paused.borrow().clone();
+        let consumes =
+            consume.is_ready() || (paused.is_some() && consume == ConnectionState::Paused);
+        let connected = answers && consumes && publish.is_ready();
         let works = hindered.is_none()
             && held.is_none()
             && stands_still.is_none()
@@ -155,7 +161,7 @@ impl Health {
         Readiness {
             ready: connected && works && bindings.has_all(),
             database: hindered.unwrap_or_else(|| if answers { "ok".to_owned() } else { silence() }),
-            consume: word(&consume),
+            consume: paused.map_or_else(|| word(&consume), |paused| paused.to_string()),
             publish: match &held {
                 Some(reason) if publish.is_ready() => format!("events wait: {reason}"),
                 _ => word(&publish),

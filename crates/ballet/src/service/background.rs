@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ballet_amqp::{Broker, ConsumerHandle};
 use ballet_core::Part;
+use ballet_store::operators::paused::Paused;
 use tokio::sync::watch;
 
 use crate::declare::participant::copies::{CopyEntry, ShareEntry};
@@ -37,6 +38,7 @@ use crate::upkeep::sagas::stuck_count;
 pub(super) struct Beside {
     pub(super) engine: Arc<Engine>,
     pub(super) consumer: Arc<ConsumerHandle>,
+    pub(super) paused: Option<Paused>,
     pub(super) broker: Arc<dyn Broker>,
     pub(super) part: Part,
     pub(super) shares: Vec<ShareEntry>,
@@ -51,6 +53,7 @@ pub(super) struct Beside {
 
 /// The states of these tasks, as readiness reads them.
 pub(super) struct States {
+    pub(super) paused: watch::Receiver<Option<Paused>>,
     pub(super) hindered: watch::Receiver<Option<String>>,
     pub(super) unpublishable: watch::Receiver<i64>,
     pub(super) bindings: watch::Receiver<Bindings>,
@@ -66,12 +69,15 @@ impl Beside {
     /// Starts all of it.
     pub(super) fn spawn(self, work: &mut Tasks) -> States {
         let readers = self.spawn_readers(work);
-        let Self { engine, consumer, broker, part, shares, copies, republish_rate, .. } = self;
+        let Self { engine, consumer, paused, broker, part, shares, copies, republish_rate, .. } =
+            self;
         let (database, relay) = (&engine.database, &engine.relay);
         let pool = || database.upkeep.clone();
         let stopping = || engine.stopping.clone();
 
-        let pausing = pausing::run(Arc::clone(database), Arc::clone(&consumer), stopping());
+        let (paused_told, paused) = watch::channel(paused);
+        let pausing =
+            pausing::run(Arc::clone(database), Arc::clone(&consumer), paused_told, stopping());
         work.spawn("the database check", pausing);
         let shared = Arc::clone(&engine.time.shared);
         work.spawn("the watch over the clock", clock::follow(pool(), shared, stopping()));
@@ -136,6 +142,7 @@ impl Beside {
             told
         });
         States {
+            paused,
             hindered,
             unpublishable,
             bindings,

@@ -11,6 +11,7 @@ use ballet_store::copies::fills as copy_fills;
 use ballet_store::copies::republications;
 use ballet_store::copies::source::Source;
 use ballet_store::database::hosts::Hosts;
+use ballet_store::operators::paused::{self, Paused};
 use ballet_store::outbox::tables as outbox_tables;
 use ballet_store::process;
 use ballet_store::schema::migrate;
@@ -60,6 +61,8 @@ pub(super) struct Prepared {
     pub(super) session: PgConnection,
     /// The first outbox table to write to.
     pub(super) table: i16,
+    /// Whether a person has paused the service.
+    pub(super) paused: Option<Paused>,
 }
 
 impl Prepare<'_> {
@@ -124,7 +127,8 @@ impl Prepare<'_> {
             return Err(StartError::Pooler);
         }
         let table = outbox_tables::take(&mut db, process).await.map_err(StartError::Database)?;
-        Ok(Prepared { process, session, table })
+        let paused = paused::now(&mut db).await.map_err(StartError::Database)?;
+        Ok(Prepared { process, session, table, paused })
     }
 
     /// Records the shared entities and the copies, for the command and for the replicas together.

@@ -8,6 +8,7 @@ use ballet_amqp::{Broker, ConsumerHandle, PublisherHandle};
 use ballet_core::envelope::Limits;
 use ballet_core::{Part, ServiceContract};
 use ballet_signature::Secrets;
+use ballet_store::operators::paused::Paused;
 use ballet_store::schema::migration::Migration;
 
 use crate::declare::handler::clock::Clock;
@@ -154,7 +155,7 @@ impl Service {
             time: &time,
             waits: &front.waits,
         };
-        let Prepared { process, session, table } = prepare.run().await?;
+        let Prepared { process, session, table, paused } = prepare.run().await?;
         frame.keep(session, hosts, process, front.health.clone());
         if let Some(otlp) = otlp {
             let export = otlp.run(self.participant.service(), process, frame.leaving.clone());
@@ -181,7 +182,11 @@ impl Service {
         let telemetry = telemetry_line(&engine, &self.participant.part(), &broker);
         let prefetch = settings.prefetch();
         let consumer = Arc::new(roles::consume(&engine, lanes, Arc::clone(&broker), prefetch));
-        let states = self.begin_work(&mut frame, &engine, &consumer, broker, &settings);
+        if paused.is_some() {
+            // Before it has connected, so that it takes nothing.
+            consumer.pause();
+        }
+        let states = self.begin_work(&mut frame, &engine, (&consumer, paused), broker, &settings);
         let common = Arc::new(Common::new(usize::from(settings.batch)));
         for works in queues {
             let lane =
@@ -256,7 +261,7 @@ impl Service {
         &mut self,
         frame: &mut Frame,
         engine: &Arc<Engine>,
-        consumer: &Arc<ConsumerHandle>,
+        (consumer, paused): (&Arc<ConsumerHandle>, Option<Paused>),
         broker: Arc<dyn Broker>,
         settings: &Settings,
     ) -> States {
@@ -266,6 +271,7 @@ impl Service {
         let beside = Beside {
             engine: Arc::clone(engine),
             consumer: Arc::clone(consumer),
+            paused,
             broker,
             part: self.participant.part(),
             shares: std::mem::take(&mut self.participant.shares),
@@ -297,10 +303,12 @@ fn parts(
     publisher: &PublisherHandle,
     states: States,
 ) -> Parts {
-    let States { hindered, unpublishable, bindings, queues, copies, progress, readers } = states;
+    let States { paused, hindered, unpublishable, bindings, queues, copies, progress, readers } =
+        states;
     Parts {
         database: engine.database.state(),
         refusal: engine.database.probe.refusal().clone(),
+        paused,
         hindered,
         consume: consumer.state(),
         publish: publisher.state(),

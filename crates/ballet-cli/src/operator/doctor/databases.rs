@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_store::inbox::stuck;
+use ballet_store::operators::paused;
 use ballet_store::process::unready;
 use ballet_store::schema::differences::differences;
 use ballet_store::{dead_events, partitions as kept};
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::base::exit::{GIVE_DATABASES, words};
 use crate::base::options::GlobalOptions;
+use crate::base::ui;
 use crate::operator::doctor::clock;
 use crate::operator::doctor::finding::Finding;
 use crate::operator::doctor::locks;
@@ -103,6 +105,11 @@ async fn inside(
     let wrong = differences(db).await?;
     findings.push(tables(service, &wrong));
     if wrong.is_empty() {
+        if let Some(paused) = paused::now(db).await? {
+            let found = format!("it takes no messages: it is {paused}");
+            let advice = format!("when that is over: `{} inbox resume {service}`", ui::ballet());
+            findings.push(Finding::warning("paused", service, &found, &advice));
+        }
         for (process, why) in unready(db).await? {
             let found = format!("its process {process} is not ready: {why}");
             let advice = "mend what it says; its log has more";

@@ -77,9 +77,21 @@ pub(crate) async fn findings(
     findings.extend(of_broker);
     findings.extend(of_journal);
     findings.extend(databases.into_iter().flatten());
+    explain_by_pause(&mut findings);
     findings.extend(sagas(system, queues.as_deref(), &findings, options).await);
     findings.sort_by_key(Finding::rank);
     Ok(findings)
+}
+
+/// That nobody reads the queue of a service that a person has paused is as it should be.
+fn explain_by_pause(findings: &mut [Finding]) {
+    let paused = findings.iter().filter(|one| one.check == "paused");
+    let paused: Vec<String> = paused.map(|one| one.subject.clone()).collect();
+    let lags =
+        findings.iter_mut().filter(|one| one.check == "lag" && paused.contains(&one.subject));
+    for lag in lags {
+        (lag.state, lag.advice) = (State::Warning, String::new());
+    }
 }
 
 /// What is found of the broker alone.

@@ -1,6 +1,7 @@
-//! `ballet inbox`: what has come to the services and waits, and a retry now.
+//! `ballet inbox`: what has come to the services and waits, a retry now, and a pause.
 
 mod list;
+mod pause;
 mod retry;
 mod waiting;
 
@@ -15,6 +16,11 @@ pub(crate) enum Command {
     /// List the messages and calls to the outside that failed and are not done, with the last error
     #[command(after_help = list::EXAMPLES)]
     List(list::Args),
+    /// Have a service take no messages until it is resumed
+    #[command(after_help = pause::EXAMPLES)]
+    Pause(pause::PauseArgs),
+    /// Have a paused service take messages again
+    Resume(pause::ResumeArgs),
     /// Try what waits for its next attempt again now
     #[command(after_help = retry::EXAMPLES)]
     Retry(retry::Args),
@@ -26,6 +32,8 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
     match command {
         Command::List(args) => list::run(&args, options).await,
+        Command::Pause(args) => pause::pause(&args, options).await,
+        Command::Resume(args) => pause::resume(&args, options).await,
         Command::Retry(args) => retry::run(&args, options).await,
         Command::Waiting(args) => waiting::run(&args, options).await,
     }

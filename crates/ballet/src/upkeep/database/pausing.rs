@@ -1,4 +1,4 @@
-//! Pauses consuming while the database is away.
+//! Pauses consuming while the database is away, and while a person wants it.
 //!
 //! Other replicas may still reach the database, and the broker takes back messages that are
 //! unacknowledged for half an hour. Messages that are already in the lanes are handled later: their
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::ConsumerHandle;
+use ballet_store::operators::paused::{self, Paused};
 use tokio::sync::watch;
 use tokio::sync::watch::error::RecvError;
 use tokio::time::timeout;
@@ -17,20 +18,70 @@ use crate::engine::database::Database;
 use crate::engine::stopping::stopped;
 
 const EVERY: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 const AWAY: Duration = Duration::from_secs(10);
 /// By then the lanes have handled their messages. So they never hold much more than one prefetch.
 const BACK: Duration = Duration::from_secs(1);
 
-/// Pauses and resumes consuming, until the service stops.
+/// Pauses and resumes consuming, until the service stops. `paused` tells readiness that a person has paused it.
 pub(crate) async fn run(
     database: Arc<Database>,
     consumer: Arc<ConsumerHandle>,
+    paused: watch::Sender<Option<Paused>>,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let away = watch::Sender::new(false);
+    let (is_away, is_paused) = (away.subscribe(), paused.subscribe());
     tokio::select! {
-        () = pause_without_database(database.state(), consumer) => {}
+        () = notice_outages(database.state(), away) => {}
         () = ask(&database) => {}
+        () = follow_person(&database, paused) => {}
+        () = switch(is_away, is_paused, &consumer) => {}
         () = stopped(&mut stopping) => {}
+    }
+}
+
+/// Whatever pauses it ends last lets it go on.
+async fn switch(
+    mut away: watch::Receiver<bool>,
+    mut paused: watch::Receiver<Option<Paused>>,
+    consumer: &ConsumerHandle,
+) {
+    loop {
+        let (is_away, is_paused) =
+            (*away.borrow_and_update(), paused.borrow_and_update().is_some());
+        if is_away || is_paused {
+            consumer.pause();
+        } else {
+            consumer.resume();
+        }
+        let changed = tokio::select! {
+            changed = away.changed() => changed,
+            changed = paused.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+/// Looks regularly whether a person has paused the service. A database that does not answer changes nothing.
+async fn follow_person(database: &Database, paused: watch::Sender<Option<Paused>>) {
+    loop {
+        let now = async { paused::now(&mut *database.upkeep.acquire().await?).await };
+        if let Ok(Ok(now)) = timeout(PATIENCE, now).await {
+            paused.send_if_modified(|before| {
+                let is_new = *before != now;
+                match &now {
+                    Some(now) if is_new => tracing::warn!("the service takes no messages: {now}"),
+                    None if is_new => tracing::info!("the service is resumed"),
+                    _ => {}
+                }
+                *before = now;
+                is_new
+            });
+        }
+        tokio::time::sleep(EVERY).await;
     }
 }
 
@@ -49,18 +100,15 @@ async fn ask(database: &Database) {
     }
 }
 
-async fn pause_without_database(
-    mut database: watch::Receiver<bool>,
-    consumer: Arc<ConsumerHandle>,
-) {
+async fn notice_outages(mut database: watch::Receiver<bool>, away: watch::Sender<bool>) {
     while stays(&mut database, false, AWAY).await.is_ok() {
         tracing::warn!("the database has been away for {AWAY:?}; consuming is paused");
-        consumer.pause();
+        away.send_replace(true);
         if stays(&mut database, true, BACK).await.is_err() {
             return;
         }
         tracing::info!("consuming resumes");
-        consumer.resume();
+        away.send_replace(false);
     }
 }
 

@@ -1,0 +1,74 @@
+//! `ballet inbox pause` and `ballet inbox resume`: whether a service takes messages.
+
+use anyhow::{Context as _, Result};
+use ballet_store::operators::paused;
+use sqlx::{Connection, PgConnection};
+
+use crate::base::exit::{Done, usage, without_databases};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::services;
+use crate::base::ui;
+use crate::operator::dlq::record::Record;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet inbox pause payments --why 'the provider charges twice'
+  ballet inbox resume payments
+
+All processes of the service stop taking messages within seconds, those that are started later, too, and
+answer requests as before. Its messages wait in its queue, and its sagas are blocked, not stuck. What a
+process has taken it still handles; calls to the outside and deadlines go on. Who paused it, and why, is in its
+database (DATABASE_URL), in /readyz, and in `ballet doctor`.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PauseArgs {
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    service: String,
+    #[command(flatten)]
+    record: Record,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResumeArgs {
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    service: String,
+}
+
+pub(super) async fn pause(args: &PauseArgs, options: &GlobalOptions) -> Result<Done> {
+    let service = &args.service;
+    let note = args.record.note_with_reason("say why it is paused", options)?;
+    let mut db = connect(service, options).await?;
+    let why = note.why.as_deref().unwrap_or_default();
+    let done = paused::pause(&mut db, &note.by, why).await.context("nothing was changed")?;
+    let now = paused::now(&mut db).await?;
+    db.close().await.ok();
+    match now {
+        Some(now) if !done => ui::say(&format!("{service} was {now}")),
+        _ => ui::say(&format!(
+            "{service} takes no messages until: {} inbox resume {service}",
+            ui::ballet()
+        )),
+    }
+    Ok(Done::All)
+}
+
+pub(super) async fn resume(args: &ResumeArgs, options: &GlobalOptions) -> Result<Done> {
+    let service = &args.service;
+    let mut db = connect(service, options).await?;
+    let done = paused::resume(&mut db).await.context("nothing was changed")?;
+    db.close().await.ok();
+    let says = if done { "takes messages again within seconds" } else { "was not paused" };
+    ui::say(&format!("{service} {says}"));
+    Ok(Done::All)
+}
+
+async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection> {
+    let known = services();
+    if !known.iter().any(|one| one == service) {
+        return Err(usage(format!("there is no service {service}: {}", known.join(", "))));
+    }
+    let db = options.connect(service).await?;
+    db.ok_or_else(|| without_databases("whether a service is paused is in its database"))
+}

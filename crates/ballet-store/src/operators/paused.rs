@@ -1,0 +1,62 @@
+//! That a person has paused a service. Its processes look here every other second, and take no messages as long as the
+//! row is there, whoever of them was started since.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use sqlx::PgConnection;
+
+/// Who has paused a service, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paused {
+    /// The person.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+impl fmt::Display for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "paused by {}: {}", self.by, self.why)
+    }
+}
+
+/// Whether the service of this database is paused now. A database of an earlier release cannot be.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn now(db: &mut PgConnection) -> Result<Option<Paused>, sqlx::Error> {
+    let is_known = "select to_regclass('ballet.paused') is not null";
+    if !sqlx::query_scalar(is_known).fetch_one(&mut *db).await? {
+        return Ok(None);
+    }
+    let paused = "select paused_by, why, paused_at from ballet.paused";
+    let paused: Option<(String, String, jiff_sqlx::Timestamp)> =
+        sqlx::query_as(paused).fetch_optional(db).await?;
+    Ok(paused.map(|(by, why, at)| Paused { by, why, at: at.to_jiff() }))
+}
+
+/// Pauses the service. One that is paused stays so, with who was first: then this returns false.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn pause(db: &mut PgConnection, by: &str, why: &str) -> Result<bool, sqlx::Error> {
+    let pause = "insert into ballet.paused (paused_by, why, paused_at) \
+                 values ($1, $2, ballet.now()) on conflict do nothing";
+    let done = sqlx::query(pause).bind(by).bind(why).execute(db).await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Lets the service go on. Returns false if it was not paused.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn resume(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("delete from ballet.paused").execute(db).await?;
+    Ok(done.rows_affected() > 0)
+}
