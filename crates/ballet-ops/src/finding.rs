@@ -1,7 +1,7 @@
 //! What a look at the servers of a system found: what is wrong, and what to do.
 
 /// The checks, each before those that it may be the cause of.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "connection",
     "management",
     "nodes",
@@ -17,6 +17,7 @@ const ORDER: [&str; 21] = [
     "clock",
     "version",
     "ready",
+    "paused",
     "lag",
     "held",
     "outbox",

@@ -29,7 +29,11 @@ const SERVICE: &str = "{service}";
 
 /// The management API of the broker: the address that is given, else that of the services.
 pub(crate) fn management_url(given: Option<&String>) -> Option<String> {
-    given.cloned().or_else(|| std::env::var("RABBITMQ_MANAGEMENT_URL").ok())
+    let named = |name: &str| std::env::var(name).ok();
+    given
+        .cloned()
+        .or_else(|| named("BALLET_MANAGEMENT_URL"))
+        .or_else(|| named("RABBITMQ_MANAGEMENT_URL"))
 }
 
 /// The options of every command.

@@ -44,7 +44,12 @@ async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when()
     let open = until_said(&shop, &["sagas", "open"], event).await;
     assert!(open.contains(&waits) && !open.contains(&done), "{open}");
     let shown = shop.ballet(&["sagas", "show", &waits]).await.succeeds();
-    for words in ["open, began", "inventory.stock_reserved", event, "no process of payments is"] {
+    for words in [
+        "blocked, payments: it has no process, began",
+        "inventory.stock_reserved",
+        event,
+        "no process of payments is",
+    ] {
         assert!(shown.contains(words), "{words:?} is not in\n{shown}");
     }
     assert!(shown.contains("its deadline passes in"), "{shown}");
@@ -113,6 +118,66 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
     let open = format!("alter database {name} allow_connections true");
     db.execute(AssertSqlSafe(open)).await.expect("open again");
     shop.close().await;
+}
+
+#[tokio::test]
+async fn t154_a_paused_service_takes_nothing_even_when_it_is_started_again_and_goes_on_when_it_is_resumed()
+ {
+    let mut shop = Shop::open("paused").await;
+    let pause = ["inbox", "pause", "payments"];
+    let without = shop.ballet(&pause).await.ends_with(2);
+    assert!(without.err.contains("--why"), "{without:?}");
+    shop.ballet(&["inbox", "pause", "payment", "--why", "x"]).await.ends_with(2);
+    let with = [&pause[..], &["--by", "ada", "--why", "the provider charges twice"]].concat();
+    shop.ballet(&with).await.succeeds();
+    let url = format!("{}/readyz", shop.url("payments"));
+    wait_until("a service that is paused, and ready", SOON, || async {
+        let answer = shop.http.get(&url).send().await.map_err(|error| error.to_string())?;
+        let (status, ready) = (answer.status(), answer.json::<Value>().await);
+        let ready = ready.map_err(|error| error.to_string())?;
+        let is_paused = ready["consume"] == "paused by ada: the provider charges twice";
+        if is_paused && status == 200 { Ok(Some(())) } else { Err(format!("{status} {ready}")) }
+    })
+    .await
+    .expect("paused");
+    let again = [&pause[..], &["--by", "eve", "--why", "me too"]].concat();
+    let again = shop.ballet(&again).await.ends_with(0);
+    assert!(again.err.contains("payments was paused by ada"), "{again:?}");
+
+    let order = Shop::new_id();
+    shop.drop(&order, &checkout().to_string()).await;
+    let open = until_said(&shop, &["sagas", "open"], "inventory.stock_reserved.v1").await;
+    assert!(open.contains("blocked"), "{open}");
+    let listed = ["sagas", "list", "--state", "blocked", "-o", "json"];
+    let listed = until_said(&shop, &listed, &order).await;
+    assert!(
+        listed.contains("payments: it is paused by ada: the provider charges twice"),
+        "{listed}"
+    );
+    let stuck = shop.ballet(&["sagas", "list", "--state", "stuck"]).await.succeeds();
+    assert!(!stuck.contains(&order), "{stuck}");
+    let doctor = shop.ballet(&["doctor", "-o", "json"]).await.out;
+    let found: Vec<Value> = serde_json::from_str(&doctor).expect("JSON");
+    let of = |check: &str| {
+        found.iter().find(|one| one["check"] == check && one["subject"] == "payments")
+    };
+    assert_eq!(of("paused").expect("a finding")["state"], "warning", "{doctor}");
+
+    // A process that comes later takes nothing either.
+    shop.stop("payments").await;
+    shop.start("payments", None).await;
+    let url = format!("{}/readyz", shop.url("payments"));
+    wait_until("the new process to be paused", SOON, || async {
+        let ready = shop.http.get(&url).send().await.map_err(|error| error.to_string())?;
+        let ready = ready.text().await.map_err(|error| error.to_string())?;
+        if ready.contains("paused by ada") { Ok(Some(())) } else { Err(ready) }
+    })
+    .await
+    .expect("paused");
+    shop.ballet(&["inbox", "resume", "payments"]).await.succeeds();
+    shop.order_is(&order, "completed").await;
+    let again = shop.ballet(&["inbox", "resume", "payments"]).await.ends_with(0);
+    assert!(again.err.contains("was not paused"), "{again:?}");
 }
 
 #[tokio::test]

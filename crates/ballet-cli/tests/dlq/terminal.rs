@@ -12,10 +12,20 @@ const WIDTHS: [u16; 3] = [80, 120, 200];
 const LIST: [&str; 8] = ["id", "died", "service", "reason", "step", "event", "redriven", "detail"];
 const GROUPS: [&str; 7] =
     ["letters", "service", "reason", "step", "event", "died (last)", "detail"];
-const STUCK: [&str; 9] =
-    ["saga", "service", "step", "for", "what", "reason", "attempts", "next attempt", "detail"];
-const OPEN: [&str; 7] =
-    ["saga", "age", "service", "for", "waits because it", "next attempt", "why"];
+const STUCK: [&str; 10] = [
+    "saga",
+    "state",
+    "service",
+    "step",
+    "for",
+    "what",
+    "reason",
+    "attempts",
+    "next attempt",
+    "detail",
+];
+const OPEN: [&str; 8] =
+    ["saga", "age", "state", "service", "for", "waits because it", "next attempt", "why"];
 const CATALOG: [&str; 4] = ["event", "published by", "saga", "consumed by"];
 const COPIES: [&str; 6] = ["service", "copies", "of", "entities", "behind", "state"];
 const OUTBOX: [&str; 6] = ["age", "service", "event", "id", "saga", "reason"];

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ballet_core::envelope::Limits;
-use ballet_core::{EventType, Graph, Part, SagaPart, StepPart, System, id};
+use ballet_core::{EventType, Graph, Part, Runs, SagaPart, StepPart, System, id};
 use ballet_store::calls::open::OpenCall;
 use ballet_store::inbox::stuck::{Stuck, What};
 use ballet_store::ledger::recorded::RecordedRow;
@@ -228,12 +228,30 @@ impl<'a> Explainer<'a> {
             service: service.to_owned(),
             what,
             event_type: None,
+            step: None,
+            stays_open: false,
             since,
             why: None,
             is_silent: self.states.get(service).is_some_and(|state| state.alive != Alive::Yes),
             is_dead: false,
             next_at: None,
         }
+    }
+
+    /// The same with the step of its service that would go on.
+    fn at_step(&self, wait: Wait, is_it: impl Fn(&StepPart) -> bool) -> Wait {
+        let parts = self.system.parts.iter().filter(|part| part.service == wait.service);
+        let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
+        let Some(step) = steps.find(|step| is_it(step)) else { return wait };
+        Wait { step: Some(step.name), stays_open: step.runs == Runs::StaysOpen, ..wait }
+    }
+
+    /// The same, of which this is the event that it has not acted on.
+    fn on(&self, wait: Wait, event_type: Option<String>) -> Wait {
+        let is_on =
+            |step: &StepPart| step.on.iter().any(|on| Some(on.name()) == event_type.as_deref());
+        let wait = self.at_step(wait, is_on);
+        Wait { event_type, ..wait }
     }
 
     fn left(&self, saga: Uuid, left: Left<'_>) -> Wait {
@@ -244,7 +262,7 @@ impl<'a> Explainer<'a> {
             _ => event_type.is_none(),
         };
         let failure = failures().find(|(of, failure)| *of == service && is_it(failure));
-        let wait = Wait { event_type: event_type.clone(), ..self.wait(service, what, since) };
+        let wait = self.on(self.wait(service, what, since), event_type.clone());
         if let Some((_, failure)) = failure {
             return of_failure(failure, wait);
         }
@@ -270,7 +288,7 @@ impl<'a> Explainer<'a> {
     fn failed(&self, service: &str, event_type: &str, failure: &Stuck) -> Wait {
         let what = format!("has not handled {event_type}");
         let wait = self.wait(service, what, failure.since);
-        of_failure(failure, Wait { event_type: Some(event_type.to_owned()), ..wait })
+        of_failure(failure, self.on(wait, Some(event_type.to_owned())))
     }
 
     fn called(&self, service: &str, call: &OpenCall) -> Wait {
@@ -282,7 +300,9 @@ impl<'a> Explainer<'a> {
         };
         // Before its first failure it is under way.
         let next_at = call.next_at.filter(|_| call.last_error.is_some());
-        Wait { why, next_at, ..self.wait(service, what, call.since) }
+        let wait =
+            self.at_step(self.wait(service, what, call.since), |step| step.name == call.step);
+        Wait { why, next_at, ..wait }
     }
 
     /// That no process of a service is alive, if that is so.

@@ -14,23 +14,14 @@ use crate::audit::ledger::{Rows, is_aborted, published};
 use crate::audit::window::rows;
 use crate::databases::{Source, Sources, answered};
 use crate::sagas::explain::Explainer;
+use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
-use crate::sagas::state::states;
+use crate::sagas::saga_state::{PATIENCE, Pressing, SagaState};
+use crate::sagas::state::{hindrances, states};
 use crate::sagas::wait::Wait;
 
 /// The number of sagas that are looked at together.
 const PAGE: u16 = 500;
-
-/// How a saga stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// A service has something to do for it.
-    Open,
-    /// Nothing is left to do, and it was not aborted.
-    Completed,
-    /// Nothing is left to do: it was aborted, and is undone.
-    Aborted,
-}
 
 /// Which sagas are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +32,9 @@ pub struct Wanted {
     /// Only these.
     pub sagas: Option<BTreeSet<Uuid>>,
     /// Only those that stand so.
-    pub standing: Option<Standing>,
+    pub states: Option<BTreeSet<SagaState>>,
+    /// What hinders besides what the services' databases say.
+    pub hindrances: Vec<Hindrance>,
     /// Only those that come after this one in the list.
     pub after: Option<Uuid>,
     /// At most this many.
@@ -56,7 +49,9 @@ pub struct ListedSaga {
     /// When it began.
     pub began: Timestamp,
     /// How it stands.
-    pub standing: Standing,
+    pub state: SagaState,
+    /// What hinders it, if it is blocked.
+    pub hindered_by: Option<Hindrance>,
     /// The event that was published last, and when it was recorded.
     pub last: Option<(String, Timestamp)>,
     /// The version under which it runs, of each saga with this id that has several.
@@ -86,6 +81,8 @@ pub async fn list(
 ) -> ListedSagas {
     let mut sources = Sources::open(databases).await;
     let states = states(&mut sources).await;
+    let mut hindrances = hindrances(&states);
+    hindrances.extend_from_slice(&wanted.hindrances);
     let mut listed = ListedSagas::default();
     let mut after = wanted.after;
     'pages: loop {
@@ -93,13 +90,13 @@ pub async fn list(
         let mut rows = rows(&mut sources, Sagas::These(&ids)).await;
         rows.retain(|saga, _| wanted.sagas.as_ref().is_none_or(|sagas| sagas.contains(saga)));
         let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>| {
-            let one = stands(system, explainer, saga, rows);
-            (one.standing == Standing::Open, one)
+            let one = stands(system, explainer, saga, rows, &hindrances);
+            (one.state.is_open(), one)
         };
         let mut judged = looks::judge(&mut sources, system, &states, rows, judge).await;
         for saga in &ids {
             let Some(one) = judged.remove(saga) else { continue };
-            if wanted.standing.is_some_and(|standing| standing != one.standing) {
+            if wanted.states.as_ref().is_some_and(|states| !states.contains(&one.state)) {
                 continue;
             }
             if listed.sagas.len() == wanted.limit {
@@ -152,23 +149,32 @@ fn number(value: &str) -> Option<String> {
     is_number.then(|| format!("[:,[] *{} *[],}}]", value.replace('.', "[.]").replace('+', "[+]")))
 }
 
-fn stands(system: &System, explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>) -> ListedSaga {
+fn stands(
+    system: &System,
+    explainer: &Explainer<'_>,
+    saga: Uuid,
+    rows: &Rows<'_>,
+    hindrances: &[Hindrance],
+) -> ListedSaga {
     let waits = explainer.waits(saga, rows);
     let parts = || system.parts.iter().filter_map(|part| Some((part, rows.get(part.service)?)));
-    let standing = if !waits.is_empty() {
-        Standing::Open
+    let pressing = Pressing::of(&waits, explainer.deadline(saga), PATIENCE);
+    let (state, hindered_by) = if let Some(pressing) = pressing {
+        pressing.state(hindrances, explainer.now().unwrap_or_default())
     } else if parts().any(|(part, rows)| is_aborted(part, rows)) {
-        Standing::Aborted
+        (SagaState::Aborted, None)
     } else {
-        Standing::Completed
+        (SagaState::Completed, None)
     };
+    let hindered_by = hindered_by.cloned();
     let events = parts().flat_map(|(part, rows)| published(part, rows));
     let last: Option<&RecordedRow> = events.max_by_key(|row| row.recorded_at);
     let first = rows.values().flatten().map(|row| row.recorded_at).min();
     ListedSaga {
         saga,
         began: id::time_of(saga).or(first).unwrap_or_default(),
-        standing,
+        state,
+        hindered_by,
         last: last.and_then(|row| Some((row.event_type.clone()?, row.recorded_at))),
         versions: explainer.versions(rows),
         waits,

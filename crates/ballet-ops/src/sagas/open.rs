@@ -9,8 +9,9 @@ use crate::audit::ledger::Rows;
 use crate::audit::window::next_window;
 use crate::databases::Sources;
 use crate::sagas::explain::Explainer;
+use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
-use crate::sagas::state::states;
+use crate::sagas::state::{hindrances, states};
 use crate::sagas::wait::Wait;
 
 /// A saga that is open, and what it waits for.
@@ -24,6 +25,8 @@ pub struct OpenSaga {
     pub versions: Vec<(&'static str, u32)>,
     /// What it waits for, the oldest first.
     pub waits: Vec<Wait>,
+    /// When the owner aborts it, if it has not decided until then.
+    pub deadline: Option<Timestamp>,
 }
 
 /// The sagas that are open.
@@ -31,6 +34,8 @@ pub struct OpenSaga {
 pub struct OpenSagas {
     /// Those that began first come first.
     pub sagas: Vec<OpenSaga>,
+    /// What hinders in the services, as their databases say.
+    pub hindrances: Vec<Hindrance>,
     /// The databases that could not be read, and why. What waits in their services is not listed.
     pub away: Vec<String>,
 }
@@ -46,6 +51,7 @@ pub async fn open(
 ) -> OpenSagas {
     let mut sources = Sources::open(databases).await;
     let states = states(&mut sources).await;
+    let hindrances = hindrances(&states);
     let explainer = Explainer::new(system, &states);
     let now = explainer.now();
     let mut without_rows = explainer.known();
@@ -73,7 +79,7 @@ pub async fn open(
     sagas.sort_by_key(|saga| (saga.began, saga.saga));
     let away = sources.why_away();
     sources.close().await;
-    OpenSagas { sagas, away }
+    OpenSagas { sagas, hindrances, away }
 }
 
 /// The saga with what it waits for, or `None` if nothing is left to do for it.
@@ -82,5 +88,6 @@ fn explained(explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>) -> Option<O
     let first = waits.first()?.since;
     let recorded = rows.values().flatten().map(|row| row.recorded_at).min();
     let began = id::time_of(saga).or(recorded).unwrap_or(first);
-    Some(OpenSaga { saga, began, versions: explainer.versions(rows), waits })
+    let deadline = explainer.deadline(saga);
+    Some(OpenSaga { saga, began, versions: explainer.versions(rows), waits, deadline })
 }

@@ -15,8 +15,9 @@ use uuid::Uuid;
 use crate::audit::ledger::{Rows, published};
 use crate::databases::{Source, Sources, answered};
 use crate::sagas::explain::Explainer;
+use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
-use crate::sagas::state::states;
+use crate::sagas::state::{hindrances, states};
 use crate::sagas::wait::Wait;
 
 /// An event of a saga.
@@ -50,6 +51,8 @@ pub struct Shown {
     pub stopped: Vec<Stopped>,
     /// When the owner aborts it, if it has not decided until then.
     pub deadline: Option<Timestamp>,
+    /// What hinders in the services, as their databases say.
+    pub hindrances: Vec<Hindrance>,
     /// The time by the databases' clocks.
     pub now: Option<Timestamp>,
     /// The databases that could not be read, and why. What their services did and wait for is missing.
@@ -114,6 +117,7 @@ async fn look<'a>(sources: &mut Sources<'a>, system: &System, saga: Uuid) -> (Sh
     let explainer = Explainer::new(system, &states);
     shown.versions = explainer.versions(&rows);
     shown.waits = explainer.waits(saga, &rows);
+    shown.hindrances = hindrances(&states);
     shown.deadline = explainer.deadline(saga);
     shown.now = explainer.now();
     (shown, rows)

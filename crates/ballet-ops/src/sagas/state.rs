@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ballet_store::database::clock::now;
 use ballet_store::deadlines;
 use ballet_store::inbox::stuck::{self, Stuck};
+use ballet_store::operators::paused::{self, Paused};
 use ballet_store::process::{Alive, alive};
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::audit::pending::Pending;
 use crate::audit::read::pending;
 use crate::databases::{Source, Sources, answered};
+use crate::sagas::hindrance::{self, Hindrance};
 
 /// The most failures that are read of one service.
 const MOST: u32 = 100_000;
@@ -27,17 +29,27 @@ pub(crate) struct State {
     /// The saga of each deadline, and when it passes.
     pub(crate) deadlines: Vec<(Uuid, Timestamp)>,
     pub(crate) alive: Alive,
+    pub(crate) paused: Option<Paused>,
 }
 
 impl State {
     pub(crate) async fn read(db: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let at = now(db).await?;
         let alive = alive(db).await?;
+        let paused = paused::now(db).await?;
         let pending = pending(db).await?;
         let failures = stuck::list(db, MOST).await?;
         let deadlines = deadlines::all(db).await?;
-        Ok(Self { at, pending, failures, deadlines, alive })
+        Ok(Self { at, pending, failures, deadlines, alive, paused })
     }
+}
+
+/// What hinders in the services that were read.
+pub(crate) fn hindrances(states: &BTreeMap<&str, State>) -> Vec<Hindrance> {
+    let of = |(service, state): (&&str, &State)| {
+        hindrance::of_service(service, state.alive, state.paused.as_ref(), &state.pending.calls)
+    };
+    states.iter().flat_map(of).collect()
 }
 
 /// What each service shows of all its sagas.

@@ -11,6 +11,10 @@ pub struct Wait {
     pub what: String,
     /// The event on which it has not acted.
     pub event_type: Option<String>,
+    /// The step that would go on. A decision that nobody can make yet has none.
+    pub step: Option<&'static str>,
+    /// Whether the step stays open by design, for as long as it takes.
+    pub stays_open: bool,
     /// Since when.
     pub since: Timestamp,
     /// Why, if that is known.

@@ -5,7 +5,7 @@ use ballet::{
     Compensate, CompensateResult, Event, EventType, Participant, Step, StepResult, Tx, compensated,
     done,
 };
-use ballet_ops::sagas::{self, Standing, Wanted};
+use ballet_ops::sagas::{self, Wanted};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,7 +77,7 @@ async fn t223_a_saga_is_open_until_it_is_decided_and_the_event_that_came_instead
     let wanted = Wanted { limit: 10, ..Wanted::default() };
     let listed = sagas::list(&system, &databases, &wanted).await;
     let [one] = &listed.sagas[..] else { panic!("{listed:?}") };
-    assert_eq!(one.standing, Standing::Open, "{one:?}");
+    assert!(one.state.is_open(), "{one:?}");
     let [wait] = &one.waits[..] else { panic!("{one:?}") };
     assert_eq!(wait.service, "desk");
     assert!(wait.what.starts_with("has not decided it: cars.car_rented.v1 or "), "{wait:?}");

@@ -1,10 +1,9 @@
 //! `ballet sagas list`: all sagas, open and ended, those that began last first.
 
 use anyhow::Result;
-use ballet_ops::sagas::{self, ListedSaga, ListedSagas, Standing, Wanted};
+use ballet_ops::sagas::{self, ListedSaga, ListedSagas, SagaState, Wanted};
 use ballet_terminal::{Cell, Table};
 use clap::ValueEnum;
-use console::Style;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -14,6 +13,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, systems};
 use crate::base::ui::{self, Output};
 use crate::operator::sagas::named::Named;
+use crate::operator::sagas::stands::{hindered_by_broker, style, words};
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
 
@@ -21,6 +21,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   ballet sagas list
   ballet sagas list --state open
+  ballet sagas list --state stuck
   ballet sagas list customer=0193f7a0-0001-7000-8000-000000000001
   ballet sagas list product=mug --state aborted
   ballet sagas list --with somebody@example.org
@@ -49,8 +50,14 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum State {
-    /// A service has something to do for it
+    /// A service has something to do for it: it is waiting, blocked or stuck
     Open,
+    /// Something is due, and on time
+    Waiting,
+    /// The cause is known, and is not the saga's: it goes on by itself when that ends
+    Blocked,
+    /// A person has to act
+    Stuck,
     /// Nothing is left to do
     Completed,
     /// It was aborted, and is undone
@@ -58,27 +65,14 @@ enum State {
 }
 
 impl State {
-    const fn of(standing: Standing) -> Self {
-        match standing {
-            Standing::Open => Self::Open,
-            Standing::Completed => Self::Completed,
-            Standing::Aborted => Self::Aborted,
-        }
-    }
-
-    const fn standing(self) -> Standing {
+    fn fits(self, state: SagaState) -> bool {
         match self {
-            Self::Open => Standing::Open,
-            Self::Completed => Standing::Completed,
-            Self::Aborted => Standing::Aborted,
-        }
-    }
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Completed => "completed",
-            Self::Aborted => "aborted",
+            Self::Open => state.is_open(),
+            Self::Waiting => state == SagaState::Waiting,
+            Self::Blocked => state == SagaState::Blocked,
+            Self::Stuck => state == SagaState::Stuck,
+            Self::Completed => state == SagaState::Completed,
+            Self::Aborted => state == SagaState::Aborted,
         }
     }
 }
@@ -97,7 +91,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let wanted = Wanted {
         sagas,
         value: args.with.clone(),
-        standing: args.state.map(State::standing),
+        states: args
+            .state
+            .map(|wanted| SagaState::ALL.into_iter().filter(|state| wanted.fits(*state)).collect()),
+        hindrances: hindered_by_broker(options).await,
         after: args.after,
         limit: args.limit.max(1),
     };
@@ -133,17 +130,15 @@ fn show(sagas: &[ListedSaga], options: &GlobalOptions) {
 }
 
 fn cells(saga: &ListedSaga, now: Timestamp) -> [Cell; 5] {
-    let state = State::of(saga.standing);
-    let style = match state {
-        State::Open => Style::new().yellow(),
-        State::Completed => Style::new().green(),
-        State::Aborted => Style::new(),
+    let waits = match (&saga.hindered_by, saga.waits.first()) {
+        (Some(hindrance), _) => Some(words(hindrance)),
+        (None, wait) => wait.map(|wait| format!("{}: {}", wait.service, wait.what)),
     };
-    let waits = saga.waits.first().map(|wait| format!("{}: {}", wait.service, wait.what));
     [
         Cell::from(saga.saga.to_string()),
         Cell::from(ui::ago(Some(saga.began), now)),
-        Cell::from(format!("{}{}", state.word(), versions::words(&saga.versions))).styled(style),
+        Cell::from(format!("{}{}", saga.state, versions::words(&saga.versions)))
+            .styled(style(saga.state)),
         Cell::from(saga.last.as_ref().map(|(event, _)| event)),
         Cell::from(waits),
     ]
@@ -151,7 +146,8 @@ fn cells(saga: &ListedSaga, now: Timestamp) -> [Cell; 5] {
 
 fn as_json(saga: &ListedSaga) -> Value {
     json!({
-        "saga": saga.saga, "began": saga.began.to_string(), "state": State::of(saga.standing).word(),
+        "saga": saga.saga, "began": saga.began.to_string(), "state": saga.state.as_str(),
+        "hindered_by": saga.hindered_by.as_ref().map(words),
         "last_event": saga.last.as_ref().map(|(event, _)| event),
         "last_at": saga.last.as_ref().map(|(_, at)| at.to_string()),
         "versions": versions::json(&saga.versions),

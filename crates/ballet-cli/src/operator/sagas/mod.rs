@@ -8,6 +8,7 @@ mod open;
 mod show;
 mod silent;
 mod solved;
+mod stands;
 mod stop;
 mod stuck;
 mod versions;

@@ -4,8 +4,11 @@ use std::collections::HashSet;
 
 use anyhow::{Context as _, Result};
 use ballet::MessageId;
+use ballet_ops::sagas::{Hindrance, hindrances_of_service};
+use ballet_store::calls::open;
 use ballet_store::dead_events::{self, DeadEvent, Filter};
 use ballet_store::inbox::stuck::{self, Stuck as Noted, What};
+use ballet_store::operators::paused;
 use ballet_store::process::{Alive, alive};
 use ballet_store::waiting;
 use sqlx::Connection;
@@ -22,6 +25,8 @@ const MOST: u32 = 100_000;
 pub(super) struct OfService {
     /// Whether no process of it is alive.
     pub(super) is_silent: bool,
+    /// What hinders there.
+    pub(super) hindrances: Vec<Hindrance>,
     pub(super) waiting: Vec<Waiting>,
     /// The messages concerned.
     pub(super) messages: HashSet<MessageId>,
@@ -42,14 +47,21 @@ pub(super) async fn noted(
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let limit = u32::try_from(limit).unwrap_or(MOST);
     let read = async {
-        let is_silent = alive(&mut db).await? != Alive::Yes;
+        let alive = alive(&mut db).await?;
+        let hindrances = hindrances_of_service(
+            service,
+            alive,
+            paused::now(&mut db).await?.as_ref(),
+            &open::list(&mut db).await?,
+        );
         let stuck = stuck::list(&mut db, MOST).await?;
         let unpublished = dead_events::list(&mut db, &Filter::default(), limit).await?;
         let whole = dead_events::count(&mut db, &Filter::default()).await?;
         let has_unsent = waiting::outbox(&mut db).await?.copies.count > 0;
         db.close().await?;
         let noted = in_sagas(service, stuck, unpublished, whole);
-        Ok::<_, sqlx::Error>(OfService { is_silent, has_unsent, ..noted })
+        let is_silent = alive != Alive::Yes;
+        Ok::<_, sqlx::Error>(OfService { is_silent, hindrances, has_unsent, ..noted })
     };
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }

@@ -1,7 +1,7 @@
 //! `ballet sagas open`: the sagas that are not finished.
 
 use anyhow::Result;
-use ballet_ops::sagas::{self, OpenSaga, OpenSagas};
+use ballet_ops::sagas::{self, Hindrance, OpenSaga, OpenSagas, SagaState};
 use ballet_terminal::{Cell, Table};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -10,6 +10,7 @@ use crate::base::exit::Done;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, systems};
 use crate::base::ui::{self, Output, age};
+use crate::operator::sagas::stands::{hindered_by_broker, stands, style, words};
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
 
@@ -31,11 +32,14 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let mut found = OpenSagas::default();
     for system in systems() {
         let older_than = args.older_than.unwrap_or_default();
-        let OpenSagas { sagas, away } = sagas::open(&system, &databases, older_than).await;
+        let OpenSagas { sagas, hindrances, away } =
+            sagas::open(&system, &databases, older_than).await;
         found.sagas.extend(sagas);
+        found.hindrances.extend(hindrances);
         found.away.extend(away);
     }
-    let OpenSagas { mut sagas, away } = found;
+    let OpenSagas { mut sagas, mut hindrances, away } = found;
+    hindrances.extend(hindered_by_broker(options).await);
     if !args.service.is_empty() {
         for saga in &mut sagas {
             saga.waits.retain(|wait| args.service.contains(&wait.service));
@@ -44,7 +48,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     let whole = sagas.len();
     sagas.truncate(args.limit.max(1));
-    show(&sagas, options);
+    show(&sagas, &hindrances, options);
     if whole > sagas.len() {
         let whole = ui::grouped(whole as u64);
         ui::say(&format!("{} of {whole} sagas are shown; --limit shows more", sagas.len()));
@@ -53,12 +57,19 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(if away.is_empty() { Done::All } else { Done::Partly })
 }
 
-fn show(sagas: &[OpenSaga], options: &GlobalOptions) {
+fn show(sagas: &[OpenSaga], hindrances: &[Hindrance], options: &GlobalOptions) {
+    let now = options.clock.now();
+    let of = |saga: &OpenSaga| stands(&saga.waits, saga.deadline, hindrances, now);
     if options.output != Output::Table {
-        let row = |OpenSaga { saga, began, versions, waits }: &OpenSaga| {
+        let row = |one: &OpenSaga| {
+            let OpenSaga { saga, began, versions, waits, .. } = one;
+            let (state, hindrance) = of(one).unzip();
             let waits: Vec<_> = waits.iter().map(waits::json).collect();
             let versions = versions::json(versions);
-            json!({ "saga": saga, "began": began.to_string(), "versions": versions, "waits": waits })
+            json!({
+                "saga": saga, "began": began.to_string(), "state": state.map(SagaState::as_str),
+                "hindered_by": hindrance.flatten().map(words), "versions": versions, "waits": waits,
+            })
         };
         ui::print_json(options.output, sagas.iter().map(row).collect());
         return;
@@ -67,11 +78,16 @@ fn show(sagas: &[OpenSaga], options: &GlobalOptions) {
         ui::print("no saga is open");
         return;
     }
-    let now = options.clock.now();
-    let mut table = Table::new(["saga", "age"].into_iter().chain(waits::HEADER));
-    for OpenSaga { saga, began, waits, .. } in sagas {
+    let mut table = Table::new(["saga", "age", "state"].into_iter().chain(waits::HEADER));
+    for one in sagas {
+        let OpenSaga { saga, began, waits, .. } = one;
+        let state = of(one).map_or(SagaState::Waiting, |(state, _)| state);
         for wait in waits {
-            let saga = [Cell::from(saga.to_string()), Cell::from(ui::ago(Some(*began), now))];
+            let saga = [
+                Cell::from(saga.to_string()),
+                Cell::from(ui::ago(Some(*began), now)),
+                Cell::from(state.as_str()).styled(style(state)),
+            ];
             table.row(saga.into_iter().chain(waits::cells(wait, now)));
         }
     }

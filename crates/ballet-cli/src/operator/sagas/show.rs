@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ballet::core::{Graph, id};
 use ballet_ops::redrive::DeadLetter;
-use ballet_ops::sagas::{self, Happened, Shown, Wait};
+use ballet_ops::sagas::{self, Happened, Hindrance, SagaState, Shown, Wait};
 use ballet_store::operators::interventions::{Act, Intervention};
 use ballet_store::operators::solved::Note;
 use ballet_store::operators::stopped::Stopped;
@@ -18,6 +18,7 @@ use crate::base::systems::{services, systems};
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters;
 use crate::operator::sagas::named::Named;
+use crate::operator::sagas::stands::{hindered_by_broker, stands, style, words};
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
 
@@ -49,7 +50,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         }
     };
     let mut is_known = false;
-    for (graph, mut shown) in look(saga, options).await? {
+    for (graph, mut shown) in look(saga, &hindered_by_broker(options).await, options).await? {
         add(&mut shown, &dead_letters);
         warn_of(&shown.away);
         if !shown.away.is_empty() {
@@ -69,12 +70,17 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(done)
 }
 
-/// What the services of each system have recorded of the saga.
-pub(super) async fn look(saga: Uuid, options: &GlobalOptions) -> Result<Vec<(Graph, Shown)>> {
+/// What the services of each system have recorded of the saga. `hindrances` are those that the broker says.
+pub(super) async fn look(
+    saga: Uuid,
+    hindrances: &[Hindrance],
+    options: &GlobalOptions,
+) -> Result<Vec<(Graph, Shown)>> {
     let databases = options.databases(&services())?;
     let mut found = Vec::new();
     for system in systems() {
-        let shown = sagas::show(&system, &databases, saga).await;
+        let mut shown = sagas::show(&system, &databases, saga).await;
+        shown.hindrances.extend_from_slice(hindrances);
         found.push((Graph::new(system), shown));
     }
     Ok(found)
@@ -123,6 +129,8 @@ fn add(shown: &mut Shown, dead_letters: &[DeadLetter]) {
                     service: letter.service.clone(),
                     what: format!("has not handled {event}"),
                     event_type: letter.event_type.clone(),
+                    step: None,
+                    stays_open: false,
                     since: letter.dead_at.or(shown.now).unwrap_or_default(),
                     why,
                     is_silent: false,
@@ -141,7 +149,14 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
         return;
     }
     let now = shown.now.unwrap_or_else(|| options.clock.now());
-    let state = if waits.is_empty() { ui::green("finished") } else { ui::yellow("open") };
+    let stands = stands(waits, *deadline, &shown.hindrances, now);
+    let state = match stands {
+        None => ui::green("finished"),
+        Some((state, None)) => style(state).apply_to(state).to_string(),
+        Some((state, Some(hindrance))) => {
+            format!("{}, {}", style(state).apply_to(state), words(hindrance))
+        }
+    };
     let begun = events.first().map(|event| format!(", began {} ago", ui::ago(Some(event.at), now)));
     let versions = versions::words(&shown.versions);
     ui::print(&format!("saga {saga}  {state}{}{versions}", begun.unwrap_or_default()));
@@ -228,7 +243,11 @@ fn as_json(saga: Uuid, shown: &Shown) -> Value {
         let Stopped { saga, by, why, at } = stopped;
         json!({ "saga": saga, "by": by, "why": why, "at": at.to_string() })
     };
+    let stands =
+        shown.now.and_then(|now| stands(&shown.waits, shown.deadline, &shown.hindrances, now));
+    let (state, hindrance) = stands.unzip();
     json!({
+        "state": state.map(SagaState::as_str), "hindered_by": hindrance.flatten().map(words),
         "saga": saga, "open": !shown.waits.is_empty(), "versions": versions::json(&shown.versions),
         "events": shown.events.iter().map(event).collect::<Vec<_>>(),
         "waits": shown.waits.iter().map(waits::json).collect::<Vec<_>>(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::Result;
 use ballet::MessageId;
+use ballet_ops::sagas::Hindrance;
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 
@@ -17,6 +18,7 @@ use crate::operator::sagas::dead::add_dead_letters;
 use crate::operator::sagas::named::Named;
 use crate::operator::sagas::noted::{OfService, noted};
 use crate::operator::sagas::silent::add_silent;
+use crate::operator::sagas::stands::{hindered_by_broker, style};
 use crate::operator::sagas::waiting::{SILENT, UNPUBLISHABLE, Waiting};
 
 pub(super) const EXAMPLES: &str = "\
@@ -58,12 +60,13 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         }
         Err(error) => return Err(error),
     };
-    let mut silent = Vec::new();
+    let (mut silent, mut hindrances) = (Vec::new(), hindered_by_broker(options).await);
     let mut of_services: HashMap<&str, OfService> = HashMap::new();
     for service in &known {
         match noted(service, options, most).await {
             Ok(Some(mut noted)) => {
                 all.append(&mut noted.waiting);
+                hindrances.append(&mut noted.hindrances);
                 more_unpublished += noted.more_unpublished;
                 if noted.is_silent {
                     silent.push(service.clone());
@@ -97,7 +100,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     all.sort_by(|a, b| (a.since, &a.saga).cmp(&(b.since, &b.saga)));
     let whole = all.len();
     all.truncate(args.limit.max(1));
-    show(&all, whole, options);
+    show(&all, &hindrances, whole, options);
     if more_unpublished > 0 {
         ui::say(&format!(
             "events that can never be published, besides these: {more_unpublished} (ballet outbox \
@@ -116,19 +119,32 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
 }
 
-fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {
+fn show(all: &[Waiting], hindrances: &[Hindrance], whole: usize, options: &GlobalOptions) {
+    let now = options.clock.now();
     if options.output != Output::Table {
-        ui::print_json(options.output, all.iter().map(Waiting::json).collect());
+        ui::print_json(
+            options.output,
+            all.iter().map(|one| one.json(one.state(hindrances, now))).collect(),
+        );
         return;
     }
     if all.is_empty() {
         ui::print("no saga is stuck");
         return;
     }
-    let now = options.clock.now();
-    let header =
-        ["saga", "service", "step", "for", "what", "reason", "attempts", "next attempt", "detail"];
-    let mut table = Table::new(header).right([6]);
+    let header = [
+        "saga",
+        "state",
+        "service",
+        "step",
+        "for",
+        "what",
+        "reason",
+        "attempts",
+        "next attempt",
+        "detail",
+    ];
+    let mut table = Table::new(header).right([7]);
     for waiting in all {
         let next = match waiting.next_at {
             _ if waiting.is_lost => Some("lost".to_owned()),
@@ -137,8 +153,10 @@ fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {
             }
             next => next.map(|at| format!("in {}", ui::ago(Some(now), at))),
         };
+        let state = waiting.state(hindrances, now);
         table.row([
             Cell::from(&waiting.saga),
+            Cell::from(state.as_str()).styled(style(state)),
             Cell::from(&waiting.service),
             Cell::from(waiting.step.as_ref()),
             Cell::from(ui::ago(waiting.since, now)),

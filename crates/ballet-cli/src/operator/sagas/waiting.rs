@@ -1,6 +1,7 @@
 //! Why a saga is stuck.
 
 use ballet::MessageId;
+use ballet_ops::sagas::{Hindrance, PATIENCE, SagaState};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -33,8 +34,18 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn json(&self) -> Value {
+    /// How it stands, by the rule of all sagas.
+    pub(super) fn state(&self, hindrances: &[Hindrance], now: Timestamp) -> SagaState {
+        let Self { service, step, reason, next_at, sent_back_at, .. } = self;
+        let goes_on = next_at.is_some() || sent_back_at.is_some() || reason == SILENT;
+        let is_hindered = hindrances.iter().any(|one| one.hinders(service, step.as_deref()));
+        let is_late = self.since.is_some_and(|since| now.duration_since(since) > PATIENCE);
+        SagaState::open(self.is_lost || !goes_on, is_hindered, is_late)
+    }
+
+    pub(super) fn json(&self, state: SagaState) -> Value {
         json!({
+            "state": state.as_str(),
             "saga": self.saga, "service": self.service, "step": self.step, "what": self.what,
             "since": self.since.map(|at| at.to_string()),
             "next_at": self.next_at.map(|at| at.to_string()), "reason": self.reason,

@@ -47,7 +47,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let redraws = options.output == Output::Table && std::io::stdout().is_terminal();
     let (mut told, mut warned) = (HashSet::new(), Vec::new());
     loop {
-        let found = look(saga, options).await?;
+        let found = look(saga, &[], options).await?;
         if redraws {
             redraw(saga, &found, options);
         } else {

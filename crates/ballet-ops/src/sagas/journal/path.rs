@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use crate::audit::ledger::aborts;
 use crate::sagas::journal::seen::SeenSaga;
-use crate::sagas::list::Standing;
 
 /// How a step of a saga stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +83,7 @@ fn step(seen: &SeenSaga<'_>, node: &Node<'_>) -> PathStep {
     let wait = seen
         .waits
         .iter()
-        .find(|one| one.wait.service == node.service && one.step == Some(node.step.name));
+        .find(|one| one.service == node.service && one.step == Some(node.step.name));
     let (standing, row) = match () {
         () if undone.is_some() => (StepStanding::Undone, undone),
         () if refused.is_some() => (StepStanding::Refused, refused),
@@ -93,7 +92,7 @@ fn step(seen: &SeenSaga<'_>, node: &Node<'_>) -> PathStep {
         }
         () if done.is_some() => (StepStanding::Done, done),
         () if wait.is_some() => (StepStanding::Expected, None),
-        () if seen.standing != Standing::Open || is_aborted() => (StepStanding::NotTaken, None),
+        () if seen.ended.is_some() || is_aborted() => (StepStanding::NotTaken, None),
         () => (StepStanding::Later, None),
     };
     PathStep {
@@ -101,7 +100,7 @@ fn step(seen: &SeenSaga<'_>, node: &Node<'_>) -> PathStep {
         step: node.step.name,
         kind: node.step.kind,
         standing,
-        at: row.map(|row| row.recorded_at).or_else(|| wait.map(|one| one.wait.since)),
+        at: row.map(|row| row.recorded_at).or_else(|| wait.map(|one| one.since)),
         event: row.and_then(|row| row.event_type.clone()),
         times,
     }

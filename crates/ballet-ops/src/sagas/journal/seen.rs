@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ballet_core::graph::Node;
-use ballet_core::{EventType, Graph, MessageId, Runs, SagaId, SagaPart, System, id};
+use ballet_core::{EventType, Graph, MessageId, SagaId, SagaPart, System, id};
 use ballet_store::inbox::stuck::{Stuck, What as StuckWhat};
 use ballet_store::process::Alive;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::audit::ledger::{Rows, is_aborted, not_acted_on, undecided};
 use crate::audit::pending::Pending;
 use crate::sagas::explain::Explainer;
 use crate::sagas::journal::rows::rows;
-use crate::sagas::list::Standing;
+use crate::sagas::saga_state::SagaState;
 use crate::sagas::state::State;
 use crate::sagas::wait::Wait;
 
@@ -52,17 +52,6 @@ pub enum What {
     Settled,
 }
 
-/// What a saga waits for, with the step that would go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenWait {
-    /// What it waits for.
-    pub wait: Wait,
-    /// The step. A compensation or a decision that nobody can make yet has none.
-    pub step: Option<&'static str>,
-    /// Whether the step stays open by design, for as long as it takes.
-    pub stays_open: bool,
-}
-
 /// A saga as the journal tells it.
 #[derive(Debug)]
 pub struct SeenSaga<'a> {
@@ -70,10 +59,10 @@ pub struct SeenSaga<'a> {
     pub(super) rows: Rows<'a>,
     /// The sagas with this id. They share it, and nothing else.
     pub names: Vec<&'static str>,
-    /// How it stands.
-    pub standing: Standing,
+    /// How it has ended, if it has.
+    pub ended: Option<SagaState>,
     /// What it waits for, the oldest first.
-    pub waits: Vec<SeenWait>,
+    pub waits: Vec<Wait>,
     /// When its owner aborts it, as long as it is undecided.
     pub deadline: Option<Timestamp>,
 }
@@ -95,18 +84,18 @@ impl<'a> SeenSaga<'a> {
         let names = names
             .filter(|name| published.clone().any(|(event, _)| is_of(system, &graph, name, event)));
         let is_aborted = |part| rows.get(part_name(part)).is_some_and(|own| is_aborted(part, own));
-        let standing = match () {
-            () if !waits.is_empty() => Standing::Open,
-            () if system.parts.iter().any(is_aborted) => Standing::Aborted,
-            () => Standing::Completed,
+        let ended = match () {
+            () if !waits.is_empty() => None,
+            () if system.parts.iter().any(is_aborted) => Some(SagaState::Aborted),
+            () => Some(SagaState::Completed),
         };
         Self {
             names: names.collect(),
-            waits: waits.into_iter().map(|wait| with_step(system, wait)).collect(),
+            waits,
             deadline: deadline.map(|(_, at)| at),
             system,
             rows,
-            standing,
+            ended,
         }
     }
 }
@@ -178,6 +167,7 @@ fn states<'a>(
             failures: dead(saga, of_service.filter(is_open)),
             deadlines: deadline.map(|(_, at)| (saga, at)).into_iter().collect(),
             alive: Alive::Yes,
+            paused: None,
         }
     };
     system.parts.iter().map(|part| (part.service, state(part.service))).collect()
@@ -213,17 +203,4 @@ fn dead<'e>(saga: Uuid, entries: impl Iterator<Item = &'e Entry>) -> Vec<Stuck> 
         dead.insert(message_id, stuck);
     }
     dead.into_values().collect()
-}
-
-fn with_step(system: &System, wait: Wait) -> SeenWait {
-    let parts = system.parts.iter().filter(|part| part.service == wait.service);
-    let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
-    let waits_for =
-        |event: &EventType| wait.event_type.as_deref().is_some_and(|name| event.name() == name);
-    let step = steps.find(|step| step.on.iter().any(waits_for));
-    SeenWait {
-        step: step.map(|step| step.name),
-        stays_open: step.is_some_and(|step| step.runs == Runs::StaysOpen),
-        wait,
-    }
 }

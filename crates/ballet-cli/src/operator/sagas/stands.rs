@@ -1,0 +1,50 @@
+//! How open sagas stand: waiting, blocked or stuck, by the rule of the console.
+
+use std::time::Duration;
+
+use ballet_ops::sagas::{Hindrance, PATIENCE, Pressing, SagaState, Wait, hindrances_of_broker};
+use console::Style;
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use crate::base::options::GlobalOptions;
+use crate::base::systems::systems;
+use crate::operator::doctor;
+
+/// A broker that works has said it by then. Of one that does not answer nothing is known.
+const SOON: Duration = Duration::from_secs(5);
+
+/// What the broker's state hinders: a missing binding, an alarm.
+pub(super) async fn hindered_by_broker(options: &GlobalOptions) -> Vec<Hindrance> {
+    let found = timeout(SOON, doctor::of_broker(None, options)).await;
+    let found = found.ok().and_then(Result::ok).unwrap_or_default();
+    systems().iter().flat_map(|system| hindrances_of_broker(system, &found)).collect()
+}
+
+/// How a saga that waits for this stands, and what hinders it if it is blocked.
+pub(super) fn stands<'h>(
+    waits: &[Wait],
+    deadline: Option<Timestamp>,
+    hindrances: &'h [Hindrance],
+    now: Timestamp,
+) -> Option<(SagaState, Option<&'h Hindrance>)> {
+    Pressing::of(waits, deadline, PATIENCE).map(|pressing| pressing.state(hindrances, now))
+}
+
+/// What hinders, in words.
+pub(super) fn words(hindrance: &Hindrance) -> String {
+    let Hindrance { service, step, why } = hindrance;
+    match step {
+        Some(step) => format!("{service}, {step}: {why}"),
+        None => format!("{service}: {why}"),
+    }
+}
+
+pub(super) fn style(state: SagaState) -> Style {
+    match state {
+        SagaState::Stuck => Style::new().red(),
+        SagaState::Blocked => Style::new().yellow(),
+        SagaState::Waiting | SagaState::Aborted => Style::new(),
+        SagaState::Completed => Style::new().green(),
+    }
+}

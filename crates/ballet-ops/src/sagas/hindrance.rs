@@ -1,0 +1,161 @@
+//! A cause that is known, and is not the saga's: a service that is paused or has no process, a provider that does not answer, a binding
+//! that is missing, a broker that takes nothing. Sagas that wait there are blocked, not stuck.
+
+use std::collections::BTreeMap;
+
+use ballet_core::System;
+use ballet_store::calls::open::OpenCall;
+use ballet_store::operators::paused::Paused;
+use ballet_store::process::Alive;
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Finding;
+
+/// The most characters of a provider's error.
+const ERROR: usize = 200;
+
+/// What keeps the sagas that wait for a service, or for one of its steps, from going on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hindrance {
+    /// The service.
+    pub service: String,
+    /// The step. Without one it is the whole service.
+    pub step: Option<String>,
+    /// The cause, as a sentence.
+    pub why: String,
+}
+
+impl Hindrance {
+    fn of_service(service: &str, why: &str) -> Self {
+        Self { service: service.to_owned(), step: None, why: why.to_owned() }
+    }
+
+    fn of_step(service: &str, step: &str, why: &str) -> Self {
+        Self { step: Some(step.to_owned()), ..Self::of_service(service, why) }
+    }
+
+    /// Whether a saga that waits for this step of this service is kept from going on.
+    #[must_use]
+    pub fn hinders(&self, service: &str, step: Option<&str>) -> bool {
+        self.service == service && (self.step.is_none() || self.step.as_deref() == step)
+    }
+}
+
+/// What hinders in a service, by its database.
+#[must_use]
+pub fn of_service(
+    service: &str,
+    alive: Alive,
+    paused: Option<&Paused>,
+    calls: &[OpenCall],
+) -> Vec<Hindrance> {
+    if let Some(paused) = paused {
+        return vec![Hindrance::of_service(service, &format!("it is {paused}"))];
+    }
+    if alive != Alive::Yes {
+        return vec![Hindrance::of_service(service, "it has no process")];
+    }
+    let away = providers_away(calls).into_iter();
+    away.map(|(step, why)| Hindrance::of_step(service, &step, &why)).collect()
+}
+
+/// The steps whose provider is away: each of their calls that was made has failed.
+fn providers_away(calls: &[OpenCall]) -> BTreeMap<String, String> {
+    let mut of_steps: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+    for call in calls.iter().filter(|call| call.attempts > 0) {
+        let error = call.last_error.as_deref();
+        let first = of_steps.entry(&call.step).or_insert(error);
+        if error.is_none() {
+            *first = None;
+        }
+    }
+    let away = of_steps.into_iter().filter_map(|(step, error)| Some((step, error?)));
+    away.map(|(step, error)| {
+        let error: String = error.chars().take(ERROR).collect();
+        (step.to_owned(), format!("its provider does not answer: {error}"))
+    })
+    .collect()
+}
+
+/// What the broker's state hinders. `found` is what a look at it found.
+#[must_use]
+pub fn of_broker(system: &System, found: &[Finding]) -> Vec<Hindrance> {
+    let mut all = Vec::new();
+    let bad = || found.iter().filter(|finding| finding.state.needs_somebody());
+    for alarm in bad().filter(|finding| ["memory", "disk"].contains(&finding.check)) {
+        let services = system.parts.iter().map(|part| part.service);
+        all.extend(services.map(|service| Hindrance::of_service(service, &alarm.found)));
+    }
+    for (queue, event) in bad().filter_map(|finding| finding.binding.as_ref()) {
+        let parts = system.parts.iter().filter(|part| part.service == queue);
+        let steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
+        let waiting = steps.filter(|step| step.on.iter().any(|on| on.name() == event));
+        let why = format!("the binding that leads {event} to it is missing");
+        all.extend(waiting.map(|step| Hindrance::of_step(queue, step.name, &why)));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart};
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_provider_is_away_when_no_call_of_the_step_gets_an_answer() {
+        let call = |step: &str, attempts, error: Option<&str>| OpenCall {
+            saga: Uuid::nil(),
+            step: step.to_owned(),
+            key: String::new(),
+            undo: false,
+            attempts,
+            last_error: error.map(str::to_owned),
+            since: Timestamp::UNIX_EPOCH,
+            next_at: None,
+        };
+        let calls = [
+            call("pay", 3, Some("refused")),
+            call("pay", 0, None),
+            call("book", 1, Some("500")),
+            call("book", 1, None),
+            call("ship", 1, None),
+        ];
+        let away = providers_away(&calls);
+        assert_eq!(away.len(), 1, "{away:?}");
+        assert_eq!(away["pay"], "its provider does not answer: refused");
+    }
+
+    #[test]
+    fn an_alarm_hinders_all_and_a_missing_binding_the_steps_that_wait_for_its_event() {
+        let placed = EventType::in_saga("orders.placed.v1");
+        let done = EventType::in_saga("stock.reserved.v1");
+        let step = StepPart::new("reserve", StepKind::Compensatable, vec![placed], done);
+        let saga = SagaPart {
+            saga: "order",
+            owner: "orders",
+            abort: None,
+            aborts_on: Vec::new(),
+            deadline: None,
+            begins: 1,
+            steps: vec![step],
+        };
+        let stock = Part { service: "stock", sagas: vec![saga], ..Part::default() };
+        let orders = Part { service: "orders", ..Part::default() };
+        let system = System { name: "shop", parts: vec![orders, stock] };
+        let mut binding = Finding::bad("topology", "the broker", "a binding is missing", "");
+        binding.binding = Some(("stock".to_owned(), placed.name().to_owned()));
+        let places = |found: &[Finding]| {
+            let found = of_broker(&system, found).into_iter();
+            found.map(|one| (one.service, one.step)).collect::<Vec<_>>()
+        };
+        let reserve = ("stock".to_owned(), Some("reserve".to_owned()));
+        assert_eq!(places(&[binding]), [reserve]);
+        let disk = Finding::bad("disk", "rabbit@a", "the disk alarm is on", "make room");
+        let all = ["orders", "stock"].map(|service| (service.to_owned(), None));
+        assert_eq!(places(&[disk]), all);
+        assert!(places(&[Finding::well("disk", "rabbit@a", "")]).is_empty());
+    }
+}

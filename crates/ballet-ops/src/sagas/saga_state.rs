@@ -1,0 +1,168 @@
+//! The words for how a saga stands, and the rule for the three of an open one. docs/console.md defines them.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::sagas::hindrance::Hindrance;
+use crate::sagas::wait::Wait;
+
+/// How long after its cause a step is late, if nothing is known to hinder it.
+pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// How a saga stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SagaState {
+    /// A person has to act.
+    Stuck,
+    /// The cause is known, and is not the saga's: it goes on by itself when that ends.
+    Blocked,
+    /// Something is due and on time.
+    Waiting,
+    /// It has ended as it should.
+    Completed,
+    /// It has ended, and is undone.
+    Aborted,
+}
+
+impl SagaState {
+    /// All of them, what a person has to act on first.
+    pub const ALL: [Self; 5] =
+        [Self::Stuck, Self::Blocked, Self::Waiting, Self::Completed, Self::Aborted];
+
+    /// How an open saga stands. What needs a person needs one whatever else hinders; a known cause explains why
+    /// something is late.
+    #[must_use]
+    pub const fn open(needs_person: bool, is_hindered: bool, is_late: bool) -> Self {
+        match (needs_person, is_hindered, is_late) {
+            (true, ..) | (false, false, true) => Self::Stuck,
+            (false, true, _) => Self::Blocked,
+            (false, false, false) => Self::Waiting,
+        }
+    }
+
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stuck => "stuck",
+            Self::Blocked => "blocked",
+            Self::Waiting => "waiting",
+            Self::Completed => "completed",
+            Self::Aborted => "aborted",
+        }
+    }
+
+    /// What the word stands for.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether a service has something to do for the saga.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Stuck | Self::Blocked | Self::Waiting)
+    }
+}
+
+impl fmt::Display for SagaState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What decides how an open saga stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Pressing<'w> {
+    /// What it waits for. What a person has to act on comes first, then what is oldest.
+    pub wait: &'w Wait,
+    /// From when on it is late. A step that stays open by design never is.
+    pub due: Option<Timestamp>,
+}
+
+impl<'w> Pressing<'w> {
+    /// What presses among these. Until the deadline the owner aborts the saga by itself.
+    #[must_use]
+    pub fn of(
+        waits: &'w [Wait],
+        deadline: Option<Timestamp>,
+        patience: SignedDuration,
+    ) -> Option<Self> {
+        let wait = waits.iter().min_by_key(|wait| (!wait.is_dead, wait.since))?;
+        let is_patient = waits.iter().any(|wait| wait.stays_open && !wait.is_dead);
+        let from = deadline.map_or(wait.since, |deadline| deadline.max(wait.since));
+        let due = from.checked_add(patience).ok().filter(|_| !is_patient);
+        Some(Self { wait, due })
+    }
+
+    /// How the saga stands, and what hinders it if it is blocked.
+    #[must_use]
+    pub fn state<'h>(
+        &self,
+        hindrances: &'h [Hindrance],
+        now: Timestamp,
+    ) -> (SagaState, Option<&'h Hindrance>) {
+        let Wait { service, step, is_dead, .. } = self.wait;
+        let hinders = hindrances.iter().find(|one| one.hinders(service, *step));
+        let is_late = self.due.is_some_and(|due| due < now);
+        let state = SagaState::open(*is_dead, hinders.is_some(), is_late);
+        (state, hinders.filter(|_| state == SagaState::Blocked))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(service: &str, since: i64) -> Wait {
+        Wait {
+            service: service.to_owned(),
+            what: String::new(),
+            event_type: None,
+            step: Some("reserve"),
+            stays_open: false,
+            since: Timestamp::from_second(since).expect("a time"),
+            why: None,
+            is_silent: false,
+            is_dead: false,
+            next_at: None,
+        }
+    }
+
+    #[test]
+    fn a_person_counts_before_a_cause_and_a_cause_before_the_time() {
+        let now = Timestamp::from_second(1_000).expect("a time");
+        let hindrance = |step: Option<&str>| Hindrance {
+            service: "stock".to_owned(),
+            step: step.map(str::to_owned),
+            why: "it has no process".to_owned(),
+        };
+        let state = |waits: &[Wait], hindrances: &[Hindrance]| {
+            let pressing = Pressing::of(waits, None, PATIENCE).expect("it waits");
+            pressing.state(hindrances, now).0
+        };
+        let (young, old) = (wait("stock", 900), wait("stock", 600));
+        assert_eq!(state(&[young.clone()], &[]), SagaState::Waiting);
+        assert_eq!(state(&[young.clone(), old.clone()], &[]), SagaState::Stuck);
+        assert_eq!(state(&[old.clone()], &[hindrance(None)]), SagaState::Blocked);
+        assert_eq!(state(&[young.clone()], &[hindrance(Some("reserve"))]), SagaState::Blocked);
+        assert_eq!(state(&[old.clone()], &[hindrance(Some("ship"))]), SagaState::Stuck);
+        let dead = Wait { is_dead: true, ..young.clone() };
+        assert_eq!(state(&[old.clone(), dead], &[hindrance(None)]), SagaState::Stuck);
+        let patient = Wait { stays_open: true, ..old };
+        assert_eq!(state(&[patient], &[]), SagaState::Waiting);
+    }
+
+    #[test]
+    fn until_its_deadline_nothing_is_late() {
+        let (now, waits) = (Timestamp::from_second(1_000).expect("a time"), [wait("stock", 0)]);
+        let state = |deadline: i64| {
+            let deadline = Timestamp::from_second(deadline).ok();
+            Pressing::of(&waits, deadline, PATIENCE).expect("it waits").state(&[], now).0
+        };
+        assert_eq!((state(900), state(600)), (SagaState::Waiting, SagaState::Stuck));
+    }
+}
