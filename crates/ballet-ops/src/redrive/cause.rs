@@ -8,7 +8,8 @@ const QUOTED: &str = "\"…\"";
 const SHORTEST_ID: usize = 8;
 
 /// The detail without numbers, ids and quoted texts. Names in backticks stay: they tell causes apart.
-pub(crate) fn cause_of(detail: &str) -> String {
+#[must_use]
+pub fn cause_of(detail: &str) -> String {
     let mut cause = String::with_capacity(detail.len());
     let mut rest = detail;
     while let Some(first) = rest.chars().next() {
@@ -27,6 +28,13 @@ pub(crate) fn cause_of(detail: &str) -> String {
         }
     }
     cause
+}
+
+/// The longest part of a cause that is the same in the details of all that it stands for.
+#[must_use]
+pub fn telling_part(cause: &str) -> Option<&str> {
+    let parts = cause.split([NUMBER, '…', '"']).map(str::trim);
+    parts.max_by_key(|part| part.len()).filter(|part| !part.is_empty())
 }
 
 /// What follows on a text that is quoted. `None` if the quotation does not end.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::redrive::cause::cause_of;
+use crate::redrive::cause::{cause_of, telling_part};
 use crate::redrive::dead_letter::DeadLetter;
 
 /// With this many groups, further types and causes share a group: foreign producers choose the types,
@@ -41,8 +41,7 @@ impl GroupKey {
     /// The longest part of the cause that is the same in the details of all of the group.
     #[must_use]
     pub fn telling_part(&self) -> Option<&str> {
-        let parts = self.cause.as_deref()?.split(['#', '…', '"']).map(str::trim);
-        parts.max_by_key(|part| part.len()).filter(|part| !part.is_empty())
+        telling_part(self.cause.as_deref()?)
     }
 }
 

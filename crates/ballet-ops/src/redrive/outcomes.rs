@@ -1,6 +1,7 @@
 //! What became of redriven messages, counted.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::redrive::canary::RedriveOutcome;
 use crate::redrive::cause::cause_of;
@@ -23,6 +24,17 @@ impl Outcomes {
         outcomes
     }
 
+    /// How many died again.
+    #[must_use]
+    pub fn dead(&self) -> u64 {
+        self.dead_again.values().sum()
+    }
+
+    /// Of what they died again, a sentence each.
+    pub fn deaths(&self) -> impl Iterator<Item = String> {
+        self.dead_again.iter().map(|(what, count)| format!("{count} died again: {what}"))
+    }
+
     /// Adds those of others.
     pub fn merge(&mut self, more: Self) {
         self.handled += more.handled;
@@ -43,6 +55,16 @@ impl Outcomes {
                     cause.map_or_else(|| reason.clone(), |cause| format!("{reason}: {cause}"));
                 *self.dead_again.entry(what).or_default() += 1;
             }
+        }
+    }
+}
+
+impl fmt::Display for Outcomes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} handled, {} dead again", self.handled, self.dead())?;
+        match self.unknown {
+            0 => Ok(()),
+            unknown => write!(f, ", {unknown} neither in time"),
         }
     }
 }

@@ -84,11 +84,14 @@ impl Watcher {
                     self.stream.ack(tag, false).await?;
                 }
                 _ = poll.tick() => {
+                    let asked = Instant::now();
                     let open: Vec<MessageId> =
                         ids.iter().copied().filter(|id| !outcomes.contains_key(id)).collect();
                     for id in self.handled(&open).await? {
                         outcomes.entry(id).or_insert(RedriveOutcome::Handled);
                     }
+                    // To ask for very many takes its time, and the service needs its database.
+                    poll.reset_after(INBOX_POLL.max(4 * asked.elapsed()));
                 }
             }
         }

@@ -1,10 +1,11 @@
 //! `ballet dlq redrive`: sends dead letters back to their services, one of each group first.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_ops::redrive::{Canary, DeadLetter, Plan, RedriveOptions, RedriveOutcome, Summary};
+use ballet_ops::redrive::{
+    Canary, DeadLetter, Outcomes, Plan, RedriveOptions, RedriveOutcome, SentBack, send_back,
+};
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{ask, is_interactive};
 
@@ -44,11 +45,8 @@ pub(crate) struct Args {
 #[derive(Debug, Default)]
 struct Totals {
     sent: u64,
-    handled: u64,
-    /// Canaries that died again.
-    dead_again: u64,
-    /// Canaries without an outcome in time.
-    unknown: u64,
+    /// What became of them.
+    outcomes: Outcomes,
     /// Not sent.
     left: u64,
     stopped: bool,
@@ -92,63 +90,36 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             &format!("sending to {}", planned.queue.service()),
             planned.plan.dead_letters(),
         );
-        let ahead = AtomicU64::new(0);
-        let show = |done: u64| progress.show(done + ahead.load(Ordering::Relaxed));
+        let show = |done: u64| progress.show(done);
         let service = planned.queue.service();
+        let inboxes = [options.connect(service).await?, options.connect(service).await?];
         let notes = Notes::open(service, Act::Redriven, args.sending.note(options), options).await;
         let note = |sent: &DeadLetter| notes.add(sent);
         let redrive_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
         let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
-        let sent = async {
-            let (mut canaries, mut summary) = (Vec::new(), Summary::default());
-            if !args.no_canary {
-                (canaries, summary) =
-                    canaries_of(&mut planned, &redrive_options, args, options).await?;
-                ahead.store(summary.removed, Ordering::Relaxed);
-            }
-            if !summary.stopped {
-                let dead_letters = &planned.queue.dead_letters;
-                summary.add(dead_letters.redrive(&planned.plan, &redrive_options).await?);
-            }
-            anyhow::Ok((canaries, summary))
-        };
-        let sent = sent.await;
+        let patience = Duration::from_secs(args.sending.patience);
+        let (letters, plan) = (&planned.queue.dead_letters, &mut planned.plan);
+        let sent =
+            send_back(letters, plan, !args.no_canary, &redrive_options, inboxes, patience).await;
         notes.close().await;
-        let (canaries, summary) = sent?;
+        let sent = sent?;
         drop(progress);
-        forget(options, planned.queue.service(), &summary.retired).await?;
-        show_canaries(&canaries, options);
-        totals.add(&planned.plan, &summary, &canaries);
-        for (id, why) in &summary.failures {
+        forget(options, planned.queue.service(), &sent.summary.retired).await?;
+        show_canaries(&sent.canaries, options);
+        for (id, why) in &sent.summary.failures {
             ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
         }
+        totals.add(&planned.plan, sent);
     }
     Ok(conclude(&totals, unknown > 0 && !beyond_memory, args))
 }
 
-async fn canaries_of(
-    planned: &mut Planned,
-    redrive_options: &RedriveOptions<'_>,
-    args: &Args,
-    options: &GlobalOptions,
-) -> Result<(Vec<Canary>, Summary)> {
-    let inbox = options.connect(planned.queue.service()).await?;
-    let patience = Duration::from_secs(args.sending.patience);
-    let dead_letters = planned.queue.dead_letters.clone();
-    Ok(dead_letters.canaries(&mut planned.plan, redrive_options, inbox, patience).await?)
-}
-
 impl Totals {
-    fn add(&mut self, plan: &Plan, summary: &Summary, canaries: &[Canary]) {
-        let count = |fits: &dyn Fn(&RedriveOutcome) -> bool| {
-            canaries.iter().filter(|canary| fits(&canary.outcome)).count() as u64
-        };
-        self.sent += summary.removed;
-        self.left += plan.dead_letters().saturating_sub(summary.removed);
-        self.handled += count(&|outcome| *outcome == RedriveOutcome::Handled);
-        self.dead_again += count(&|outcome| matches!(outcome, RedriveOutcome::DeadAgain { .. }));
-        self.unknown += count(&|outcome| *outcome == RedriveOutcome::Unknown);
-        self.stopped |= summary.stopped;
+    fn add(&mut self, plan: &Plan, sent: SentBack) {
+        self.sent += sent.summary.removed;
+        self.left += plan.dead_letters().saturating_sub(sent.summary.removed);
+        self.stopped |= sent.summary.stopped;
+        self.outcomes.merge(sent.outcomes);
     }
 }
 
@@ -220,33 +191,30 @@ fn show_canaries(canaries: &[Canary], options: &GlobalOptions) {
 }
 
 fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
-    let mut message = format!("{} sent back", ui::dead_letters(totals.sent));
-    if !args.no_canary {
-        message.push_str(&format!(
-            "; of those sent first, {} were handled and {} died again",
-            totals.handled, totals.dead_again
-        ));
-    }
-    if totals.left > 0 {
-        message.push_str(&format!("; {} were not sent", ui::grouped(totals.left)));
+    let Totals { sent, outcomes, left, .. } = totals;
+    let dead = outcomes.dead();
+    let mut message = format!("{} sent back: {outcomes}", ui::dead_letters(*sent));
+    if *left > 0 {
+        message.push_str(&format!("; {} were not sent", ui::grouped(*left)));
     }
     ui::say(&message);
+    outcomes.deaths().for_each(|death| ui::say(&death));
     if totals.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
         return Done::Partly;
     }
-    if totals.left == 0 && totals.dead_again == 0 {
+    if *left == 0 && dead == 0 {
         return Done::All;
     }
-    if !args.no_canary && totals.left > 0 && !left_out {
-        if totals.dead_again > 0 {
+    if !args.no_canary && *left > 0 && !left_out {
+        if dead > 0 {
             ui::say(&format!(
                 "groups whose first message died again were not sent: fix the cause, or the \
                  message with `{} dlq edit`; --no-canary sends them anyway",
                 ui::ballet()
             ));
         }
-        if totals.unknown > 0 {
+        if outcomes.unknown > 0 {
             ui::say(
                 "groups whose first message was not handled in time were not sent: is the service \
                  running? Without DATABASE_URL, only an event that a message caused shows that it \
@@ -254,7 +222,7 @@ fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
             );
         }
     }
-    if totals.handled == 0 && totals.dead_again > 0 && totals.sent == totals.dead_again {
+    if dead > 0 && *sent == dead {
         return Done::Failed;
     }
     Done::Partly
