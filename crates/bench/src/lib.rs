@@ -4,8 +4,9 @@
 //! [`report`] says what is measured and compares the figures. [`search`] measures the shop's catalogue,
 //! [`gateway`] the gateway, [`stream`] the commands for the stream of all events, [`telemetry`] its readers, [`ranking`]
 //! what streaming's analytics answer, [`places`] the drivers of rides, [`hops`] the way of a saga,
-//! and [`idle`] services that have nothing to do.
+//! [`idle`] services that have nothing to do, and [`console`] the operators' console.
 
+pub mod console;
 pub mod contestants;
 pub mod gateway;
 pub mod hops;

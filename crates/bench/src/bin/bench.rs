@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use bench::console::measure as console;
 use bench::contestants::contestant::Contestant;
 use bench::gateway;
 use bench::hops::measure as hops;
@@ -50,6 +51,9 @@ struct Args {
     /// The measured seconds of each run.
     #[arg(long)]
     seconds: Option<u64>,
+    /// The entries among which the console's pages are read [default: 10 million].
+    #[arg(long)]
+    entries: Option<i64>,
     /// The directory for the results.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
@@ -158,6 +162,9 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
         write(args, &outcome)?;
         all_reached &= outcome.verdicts.iter().all(|verdict| verdict.reached);
         outcomes.push(outcome);
+        if group == Group::Console {
+            all_reached &= watch(args, stage).await?;
+        }
     }
     let all = args.out.join("figures.json");
     fs::write(&all, serde_json::to_vec_pretty(&outcomes)?)
@@ -285,6 +292,33 @@ async fn do_nothing(args: &Args, stage: &Stage) -> Result<bool> {
     let used = Box::pin(idle::measure(stage, extent, say)).await?;
     show(args, "idle", &used)?;
     Ok(used.is_reached())
+}
+
+/// Returns whether the targets were reached.
+async fn watch(args: &Args, stage: &Stage) -> Result<bool> {
+    let extent = match args.quick {
+        true => console::Extent {
+            entries: 100_000,
+            times: 10,
+            followed: 6_000,
+            hung: 1_000,
+            rate: 500,
+            seconds: 5,
+        },
+        false => console::Extent {
+            entries: 10_000_000,
+            times: 100,
+            followed: 300_000,
+            hung: 10_000,
+            rate: 2_000,
+            seconds: 60,
+        },
+    };
+    let entries = args.entries.unwrap_or(extent.entries);
+    let extent = console::Extent { entries, ..extent };
+    let watched = Box::pin(console::measure(stage, extent, say)).await?;
+    show(args, "console", &watched)?;
+    Ok(watched.is_reached())
 }
 
 /// Prints figures, and writes them into a file.

@@ -51,6 +51,9 @@ pub enum Group {
     Hops,
     /// Twenty services that have nothing to do.
     Idle,
+    /// The operators' console: what following costs the services, how soon its pages answer, and what an open page
+    /// costs.
+    Console,
     /// The gateway beside nginx and beside its library alone, and orders through it at 40 a second.
     Gateway,
 }
@@ -82,6 +85,7 @@ impl Group {
             Self::Places => "places",
             Self::Hops => "hops",
             Self::Idle => "idle",
+            Self::Console => "console",
             Self::Gateway => "gateway",
         }
     }
@@ -109,6 +113,7 @@ impl Group {
             Self::Places => "Places of drivers",
             Self::Hops => "Hops",
             Self::Idle => "Idle services",
+            Self::Console => "Throughput beside a console that follows the journal",
             Self::Gateway => "Gateway",
         }
     }
@@ -264,6 +269,10 @@ pub fn cases(
             };
             without.map(backlog).collect()
         }
+        Group::Console => {
+            let observed = Condition { observed: true, ..Condition::default() };
+            beside(&[Contestant::Ballet], plan, effort, "observed", observed)
+        }
         // They have no contestants: see `broker_alone`, `search`, `stream`, `telemetry`, `places` and `gateway`.
         Group::Broker
         | Group::Search
@@ -326,6 +335,9 @@ pub fn targets(group: Group) -> Vec<Target> {
             alone("ballet", Measure::Memory, Bound::AtMost(60.0)),
             alone("ballet-bulk", Measure::Memory, Bound::AtMost(60.0)),
         ],
+        Group::Console => {
+            vec![to("ballet observed", "ballet", Measure::Sagas, Bound::AtLeast(0.95))]
+        }
         Group::Doubled
         | Group::Replicas
         | Group::Lanes

@@ -2,6 +2,8 @@
 
 pub mod broker_alone;
 pub(crate) mod condition;
+pub(crate) mod console_process;
+mod contracts;
 pub mod figures;
 pub mod load;
 pub(crate) mod oracle;

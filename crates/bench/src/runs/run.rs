@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::contestants::contestant::Contestant;
+use crate::runs::console_process::ConsoleProcess;
 use crate::runs::figures::{Cpu, Figures, count, messages, per};
 use crate::runs::load::{Load, Plan};
 use crate::runs::services::{self, Services, Setting};
@@ -43,6 +44,8 @@ pub struct Condition {
     pub locked: bool,
     /// The number of sagas that wait in the first queue. The run ends before all are handled.
     pub backlog: usize,
+    /// Whether a console follows the journal.
+    pub observed: bool,
 }
 
 /// Measures one run.
@@ -62,6 +65,10 @@ async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
     load.pile_up(run.condition.backlog).await?;
     let services = services::start(stage, run.contestant, env, run.setting).await?;
     let result = async {
+        let console = match run.condition.observed {
+            true => Some(ConsoleProcess::start(stage, env).await?),
+            false => None,
+        };
         let (mut snapshots, mut readers) = (Vec::new(), Vec::new());
         if run.condition.old_rows > 0 {
             condition::add_old_rows(run.contestant, env, run.condition.old_rows).await?;
@@ -73,7 +80,7 @@ async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
         let pages = condition::pages(env).await?;
         let mut figures = under_load(stage, run, env, &services, &mut load).await?;
         figures.pages = -per(pages, 1.0);
-        drop((snapshots, readers));
+        drop((snapshots, readers, console));
         let drained = run.condition.backlog == 0;
         oracle::judge(env, &load, drained).await?;
         let messages = match drained {

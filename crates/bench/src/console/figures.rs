@@ -1,0 +1,129 @@
+//! The figures of a console, as tables.
+
+use std::fmt;
+
+use ballet_terminal::{Cell, Table};
+use serde::Serialize;
+
+use crate::report::outcome::quantile;
+
+/// The targets: of a bare reader's rate, for a page in milliseconds, for the causes in seconds, and for the browser.
+const OF_BARE: f64 = 0.8;
+const PAGE: f64 = 100.0;
+const CAUSES: f64 = 2.0;
+
+/// A page that was read several times.
+#[derive(Debug, Serialize)]
+pub struct Page {
+    /// Its address.
+    pub path: &'static str,
+    /// What each took, in milliseconds.
+    pub latencies: Vec<f64>,
+}
+
+/// How fast the journal is followed, in entries a second.
+#[derive(Debug, Serialize)]
+pub struct Followed {
+    /// By a reader that does nothing with them.
+    pub bare: f64,
+    /// By a console.
+    pub console: f64,
+}
+
+/// Sagas that hang.
+#[derive(Debug, Serialize)]
+pub struct Hung {
+    /// How many.
+    pub sagas: usize,
+    /// Of how many causes.
+    pub causes: usize,
+    /// From the last message until the first page has all, in seconds.
+    pub seconds: f64,
+}
+
+/// The page of what happens now, open in a browser.
+#[derive(Debug, Serialize)]
+pub struct Live {
+    /// Events a second.
+    pub rate: u32,
+    /// For how long.
+    pub seconds: u64,
+    /// The console's processor time, as a part of one processor.
+    pub cpu: f64,
+    /// The same without the page.
+    pub cpu_unwatched: f64,
+    /// Its memory and the peak of it, in megabytes.
+    pub memory: (f64, f64),
+    /// What the browser's main thread did at once, for longer than 50 ms: each in milliseconds.
+    pub long_tasks: Vec<f64>,
+}
+
+/// What was measured of a console.
+#[derive(Debug, Serialize)]
+pub struct Watched {
+    /// Following.
+    pub followed: Followed,
+    /// The entries among which pages were read.
+    pub entries: i64,
+    /// The pages.
+    pub pages: Vec<Page>,
+    /// What hangs.
+    pub hung: Hung,
+    /// The open page. `None` if there is no browser.
+    pub live: Option<Live>,
+    /// The machine's load average of a minute, before and after.
+    pub load: (f64, f64),
+}
+
+impl Watched {
+    /// Whether all targets are reached.
+    #[must_use]
+    pub fn is_reached(&self) -> bool {
+        let tasks = self.live.iter().flat_map(|live| &live.long_tasks);
+        self.followed.console >= OF_BARE * self.followed.bare
+            && self.pages.iter().all(|page| quantile(&page.latencies, 0.95) < PAGE)
+            && self.hung.seconds < CAUSES
+            && tasks.copied().all(|task| task <= PAGE)
+    }
+}
+
+impl fmt::Display for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { followed, entries, pages, hung, live, load } = self;
+        let Followed { bare, console } = followed;
+        writeln!(
+            f,
+            "\nFollowing the journal: {console:.0} entries/s, {:.2} of a bare reader ({bare:.0}/s); wanted {OF_BARE}",
+            console / bare
+        )?;
+        writeln!(f, "\nPages among {entries} entries; wanted p95 < {PAGE} ms")?;
+        let mut table = Table::new(["page", "p50 ms", "p95 ms", "slowest"]).right(1..=3);
+        for Page { path, latencies } in pages {
+            let at = |at| Cell::from(format!("{:.1}", quantile(latencies, at)));
+            table.row([Cell::from(*path), at(0.5), at(0.95), at(1.0)]);
+        }
+        writeln!(f, "{table}")?;
+        let Hung { sagas, causes, seconds } = hung;
+        writeln!(
+            f,
+            "{sagas} sagas that hang of {causes} causes are on the first page after {seconds:.2} s; wanted {CAUSES} s"
+        )?;
+        match live {
+            None => writeln!(f, "no browser: the open page was not measured")?,
+            Some(Live { rate, seconds, cpu, cpu_unwatched, memory: (now, most), long_tasks }) => {
+                let longest = long_tasks.iter().copied().fold(0.0, f64::max);
+                writeln!(
+                    f,
+                    "the first page open for {seconds} s at {rate} events/s: {:.0} % of a processor ({:.0} % without \
+                     the page), {now:.0} MB, at most {most:.0} MB; {} tasks of the browser over 50 ms, the longest \
+                     {longest:.0} ms; wanted {PAGE}",
+                    cpu * 100.0,
+                    cpu_unwatched * 100.0,
+                    long_tasks.len()
+                )?;
+            }
+        }
+        let (before, after) = load;
+        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+    }
+}

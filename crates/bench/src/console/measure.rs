@@ -1,0 +1,180 @@
+//! Measures a console on a journal and on a database of its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use ballet::core::topology::REDRIVE;
+use ballet_amqp::RabbitMq;
+use ballet_stage::{TestEnv, WebBrowser, usage};
+use ballet_stream::{Read, Reader, Start};
+use serde_json::Value;
+use sqlx::{Connection, PgConnection};
+use tokio::time::sleep;
+
+use crate::console::figures::{Followed, Hung, Live, Watched};
+use crate::console::journal::{OPENED, Publisher};
+use crate::console::pages;
+use crate::contestants::contestant::Contestant;
+use crate::runs::console_process::ConsoleProcess;
+use crate::runs::stage::Stage;
+
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(300);
+/// The events of a saga.
+const EACH: usize = 6;
+const CAUSES: [&str; 5] = [
+    "no account",
+    "the account is closed",
+    "the amount is negative",
+    "no rate",
+    "the books are shut",
+];
+/// Has the browser remember what its main thread did at once for longer than 50 ms.
+const OBSERVE: &str = "window.tasks = []; new PerformanceObserver(list => { for (const one of list.getEntries()) \
+     window.tasks.push(one.duration); }).observe({ type: 'longtask', buffered: true });";
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent {
+    /// The entries among which pages are read.
+    pub entries: i64,
+    /// How often each page is read.
+    pub times: usize,
+    /// The events that are followed.
+    pub followed: usize,
+    /// The sagas that hang.
+    pub hung: usize,
+    /// Events a second while a page is open, and for how many seconds.
+    pub rate: u32,
+    pub seconds: u64,
+}
+
+/// Measures all of it. `say` is told what is under way.
+///
+/// # Errors
+///
+/// The console does not start, or does not show what it should.
+pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Watched> {
+    let before = usage::load()?;
+    let env = stage.env(Contestant::Ballet).await?;
+    let measured = async {
+        let followed = follow(stage, &env, extent.followed).await?;
+        say(&format!("console: {:.0} entries/s followed", followed.console));
+        let hung = hang(stage, &env, extent.hung).await?;
+        say(&format!("console: what hangs is seen after {:.2} s", hung.seconds));
+        let live = live(stage, &env, extent).await?;
+        let console = ConsoleProcess::start(stage, &env).await?;
+        let pages = pages::measure(&console, extent.entries, extent.times, &say).await?;
+        let load = (before, usage::load()?);
+        Ok(Watched { followed, entries: extent.entries, pages, hung, live, load })
+    };
+    let measured = measured.await;
+    env.close().await?;
+    measured
+}
+
+/// The rate at which a reader and a console follow the same entries.
+async fn follow(stage: &Stage, env: &TestEnv, events: usize) -> Result<Followed> {
+    let mut publisher = Publisher::connect(env).await?;
+    let sagas: Vec<_> = (0..events / EACH).map(|_| publisher.id()).collect();
+    for some in sagas.chunks(500) {
+        let messages: Vec<_> = (0..EACH)
+            .flat_map(|_| some.iter().map(|saga| publisher.event(OPENED, *saga)))
+            .collect();
+        publisher.publish(&messages).await?;
+    }
+    publisher.close().await;
+    let all = sagas.len() * EACH;
+    let broker = Arc::new(RabbitMq::new(env.amqp_url(REDRIVE))?);
+    let begun = Instant::now();
+    let mut reader = Reader::open(broker, Start::First).await?;
+    let mut read = 0;
+    while read < all {
+        if let Read::Record(_) = reader.next().await? {
+            read += 1;
+        }
+    }
+    let bare = begun.elapsed();
+    drop(reader);
+    let begun = Instant::now();
+    let console = ConsoleProcess::start(stage, env).await?;
+    let mut db = PgConnection::connect(console.database.url()).await?;
+    loop {
+        let next: i64 =
+            sqlx::query_scalar("select next from console.progress").fetch_one(&mut db).await?;
+        if usize::try_from(next).is_ok_and(|next| next >= all) {
+            break;
+        }
+        ensure!(begun.elapsed() < PATIENCE, "the console has read {next} of {all} entries");
+        sleep(LOOK_EVERY).await;
+    }
+    let rate =
+        |time: Duration| f64::from(u32::try_from(all).unwrap_or(u32::MAX)) / time.as_secs_f64();
+    Ok(Followed { bare: rate(bare), console: rate(begun.elapsed()) })
+}
+
+/// How soon sagas that hang are on the first page, by their causes.
+async fn hang(stage: &Stage, env: &TestEnv, sagas: usize) -> Result<Hung> {
+    let console = ConsoleProcess::start(stage, env).await?;
+    let client = console.client().await?;
+    let mut publisher = Publisher::connect(env).await?;
+    for begin in (0..sagas).step_by(500) {
+        let mut messages = Vec::new();
+        for number in begin..sagas.min(begin + 500) {
+            let saga = publisher.id();
+            messages.push(publisher.event(OPENED, saga));
+            let why = format!("account {number}: {}", CAUSES[number % CAUSES.len()]);
+            messages.push(publisher.dead("b", OPENED, saga, &why));
+        }
+        publisher.publish(&messages).await?;
+    }
+    let begun = Instant::now();
+    publisher.close().await;
+    let each = sagas / CAUSES.len();
+    let mut db = PgConnection::connect(console.database.url()).await?;
+    loop {
+        let dead = "select count(*) from console.saga where is_dead and judged = last_place";
+        let dead: i64 = sqlx::query_scalar(dead).fetch_one(&mut db).await?;
+        if usize::try_from(dead).is_ok_and(|dead| dead >= sagas) {
+            break;
+        }
+        ensure!(begun.elapsed() < PATIENCE, "the console has found {dead} of {sagas} sagas");
+        sleep(LOOK_EVERY).await;
+    }
+    let page = console.page(&client, "/").await?;
+    let seconds = begun.elapsed().as_secs_f64();
+    for cause in CAUSES {
+        ensure!(page.contains(cause), "the first page does not have {cause:?}, of {each} sagas");
+    }
+    Ok(Hung { sagas, causes: CAUSES.len(), seconds })
+}
+
+/// What the first page costs while it is open.
+async fn live(stage: &Stage, env: &TestEnv, extent: Extent) -> Result<Option<Live>> {
+    let Extent { rate, seconds, .. } = extent;
+    let Ok(browser) = WebBrowser::start().await else { return Ok(None) };
+    let console = ConsoleProcess::start(stage, env).await?;
+    let mut publisher = Publisher::connect(env).await?;
+    let time = Duration::from_secs(seconds);
+    let mut used = async || -> Result<f64> {
+        let (begun, before) = (Instant::now(), console.cpu()?);
+        publisher.at_rate(rate, time).await?;
+        Ok((console.cpu()? - before) / begun.elapsed().as_secs_f64() / 1_000.0)
+    };
+    let cpu_unwatched = used().await?;
+    browser.open(&format!("{}/login", console.url)).await?;
+    browser.fill("[name=name]", &console.name).await?;
+    browser.fill("[name=password]", &console.password).await?;
+    browser.click("form.login button").await?;
+    browser.open(&console.url).await?;
+    browser.run(OBSERVE).await?;
+    let cpu = used().await?;
+    let tasks = browser.run("return window.tasks").await?;
+    let tasks = tasks.as_array().context("the browser has no list")?;
+    let long_tasks = tasks.iter().filter_map(Value::as_f64).collect();
+    let memory = console.memory()?;
+    browser.close().await?;
+    publisher.close().await;
+    Ok(Some(Live { rate, seconds, cpu, cpu_unwatched, memory, long_tasks }))
+}

@@ -1,0 +1,96 @@
+//! A console as a process of its own, so that its processor time and memory can be told.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use ballet::core::topology::REDRIVE;
+use ballet_stage::{Database, TestEnv, usage};
+use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
+use reqwest::{Client, redirect};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::runs::contracts;
+use crate::runs::stage::Stage;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A console of `saga4` that follows the journal of an environment.
+pub(crate) struct ConsoleProcess {
+    child: Child,
+    /// Its own database.
+    pub(crate) database: Database,
+    /// Where it is.
+    pub(crate) url: String,
+    /// The account that it has made.
+    pub(crate) name: String,
+    pub(crate) password: String,
+}
+
+impl ConsoleProcess {
+    /// Starts one. Returns when it answers.
+    pub(crate) async fn start(stage: &Stage, env: &TestEnv) -> Result<Self> {
+        let program = stage.program.with_file_name("bench-console");
+        let folder = contracts::write(&stage.logs)?;
+        let database = Database::new(stage.servers.postgres(), "console").await?;
+        let mut child = Command::new(&program)
+            .arg(folder)
+            .env("AMQP_URL", env.amqp_url(REDRIVE))
+            .env("DATABASE_URL", database.url())
+            // It ends when this pipe closes, however we end.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let said = child.stdout.take().context("its output is a pipe")?;
+        let mut lines = BufReader::new(said).lines();
+        let line = timeout(PATIENCE, lines.next_line()).await.context("it does not start")??;
+        let line = line.context("the console has ended")?;
+        let words: Vec<&str> = line.split(' ').collect();
+        let [url, name, password] = words[..] else { bail!("the console says {line:?}") };
+        let [url, name, password] = [url, name, password].map(str::to_owned);
+        Ok(Self { child, database, url, name, password })
+    }
+
+    /// Milliseconds of its processor time until now.
+    pub(crate) fn cpu(&self) -> Result<f64> {
+        Ok(usage::Snapshot::take()?.milliseconds(&[self.pid()?]))
+    }
+
+    /// Its memory and the peak of it, in megabytes.
+    pub(crate) fn memory(&self) -> Result<(f64, f64)> {
+        usage::memory(self.pid()?).context("the console has ended")
+    }
+
+    fn pid(&self) -> Result<i32> {
+        let id = self.child.id().context("the console has ended")?;
+        i32::try_from(id).context("a process number")
+    }
+
+    /// A client that has logged in, with its cookie.
+    pub(crate) async fn client(&self) -> Result<(Client, String)> {
+        let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).build()?;
+        let form = format!("name={}&password={}", self.name, self.password);
+        let login = client.post(format!("{}/login", self.url)).header(ORIGIN, &self.url);
+        let login = login.header("content-type", "application/x-www-form-urlencoded").body(form);
+        let answer = login.send().await?;
+        let cookie = answer.headers().get(SET_COOKIE).and_then(|cookie| cookie.to_str().ok());
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next());
+        let cookie = cookie.context("the console does not let us in")?.to_owned();
+        Ok((client, cookie))
+    }
+
+    /// A page.
+    pub(crate) async fn page(
+        &self,
+        (client, cookie): &(Client, String),
+        path: &str,
+    ) -> Result<String> {
+        let request = client.get(format!("{}{path}", self.url)).header(COOKIE, cookie);
+        let answer = request.send().await?.error_for_status()?;
+        Ok(answer.text().await?)
+    }
+}

@@ -1,0 +1,22 @@
+//! The contracts of `saga4` as files, which a console reads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::contestants::ordinary;
+use crate::saga4::contract::SERVICES;
+
+/// Writes them into a folder of this directory, and returns it.
+pub(super) fn write(out: &Path) -> Result<PathBuf> {
+    let folder = out.join("saga4");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for participant in SERVICES.iter().filter_map(|service| ordinary::participant(service)) {
+        let contract = participant.contract();
+        let file = folder.join(format!("{}.json", contract.service()));
+        let text = serde_json::to_vec_pretty(&contract).context("cannot write a contract")?;
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(folder)
+}
