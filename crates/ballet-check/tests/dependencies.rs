@@ -147,7 +147,7 @@ const fn below(layer: Layer) -> &'static [Layer] {
         ],
         Load | Program => &[
             Core, Fault, Amqp, Stream, Store, Framework, OpenApi, Outside, Ops, Library, Events,
-            Service, System, Check, Console, Stage, Gateway, Load, Program,
+            Service, System, Check, Console, Stage, Gateway, Load, Program, Command,
         ],
     }
 }

@@ -7,7 +7,9 @@ mod operator;
 mod tester;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use ballet_console::Looks;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -20,6 +22,7 @@ use crate::author::{
 use crate::base::exit::Done;
 use crate::base::options::GlobalOptions;
 use crate::base::{exit, systems, ui};
+use crate::operator::looks::ByCommand;
 use crate::operator::{
     audit, console, copies, coverage, dlq, doctor, inbox, outbox, restore, sagas, telemetry,
     topology,
@@ -178,6 +181,34 @@ impl Command {
             | Self::Validate(_) => true,
         }
     }
+}
+
+/// Where a system is, for [`looks`].
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The folder with the contracts of its services.
+    pub contracts: &'a str,
+    /// The broker, with a user who may see all.
+    pub amqp_url: &'a str,
+    /// RabbitMQ's management API, with user and password.
+    pub management_url: &'a str,
+    /// The services' databases, with `{service}` in it.
+    pub database_url: &'a str,
+}
+
+/// Looks at a system, for a console that another program has started, with what `ballet doctor` and `ballet audit` do.
+///
+/// # Errors
+///
+/// The contracts cannot be read.
+pub fn looks(place: Place<'_>) -> anyhow::Result<Arc<dyn Looks>> {
+    let Place { contracts, amqp_url, management_url, database_url } = place;
+    let given =
+        [("--contracts", contracts), ("--amqp-url", amqp_url), ("--database-url", database_url)];
+    let given = given.into_iter().flat_map(|(option, value)| [option, value]);
+    let args = Args::try_parse_from(["ballet"].into_iter().chain(given).chain(["doctor"]))?;
+    systems::read(args.options.contracts.as_deref())?;
+    Ok(Arc::new(ByCommand::new(args.options, Some(management_url.to_owned()))))
 }
 
 /// Runs the command with the arguments of this process.

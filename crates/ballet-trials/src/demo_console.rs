@@ -6,9 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use ballet_amqp::RabbitMq;
 use ballet_check::Contracts;
-use ballet_console::{Console, Options};
+use ballet_cli::{Place, looks};
+use ballet_console::{Console, Looks, Options};
 use ballet_core::topology::REDRIVE;
-use ballet_stage::{Database, Stage};
+use ballet_stage::{Database, Stage, TestEnv, variables};
 use ballet_terminal::ui;
 use jiff::SignedDuration;
 use tokio::task::JoinHandle;
@@ -29,6 +30,25 @@ impl Drop for DemoConsole {
     }
 }
 
+/// Who looks for the pages of services and audits. The databases of a demo beside others have no common address, and then
+/// nobody does.
+fn looks_at(
+    env: &TestEnv,
+    services: &[&'static str],
+    contracts: &Path,
+) -> Result<Option<Arc<dyn Looks>>> {
+    let named: Vec<_> = services.iter().map(|service| (*service, "")).collect();
+    let found = variables(env, &named).into_iter().find(|(name, _)| name == "BALLET_DATABASE_URL");
+    let Some((_, database_url)) = found else { return Ok(None) };
+    let place = Place {
+        contracts: contracts.to_str().context("the folder of the contracts is no text")?,
+        amqp_url: env.ops_amqp_url(),
+        management_url: &env.management_url(),
+        database_url: &database_url,
+    };
+    looks(place).map(Some)
+}
+
 /// Starts a console of these services on any free port, and says where it is. `logs` is the run's folder.
 ///
 /// # Errors
@@ -38,15 +58,16 @@ pub async fn demo_console(
     stage: &Stage,
     services: &[&'static str],
     logs: &Path,
-    contracts: &Path,
+    contracts_folder: &Path,
 ) -> Result<DemoConsole> {
-    let contracts = Contracts::read(contracts).context("the console needs the contracts")?;
+    let contracts = Contracts::read(contracts_folder).context("the console needs the contracts")?;
     let env = &stage.env;
     let database = Database::new(stage.servers.postgres(), "console").await?;
     let of_service = |service: &&'static str| {
         let url = env.database_url(service).parse();
         Ok(((*service).to_owned(), url.with_context(|| format!("the database of {service}"))?))
     };
+    let looks = looks_at(env, services, contracts_folder)?;
     // The demo shows one system, until its process ends.
     let contracts = Box::leak(Box::new(contracts));
     let broker = Arc::new(RabbitMq::new(env.amqp_url(REDRIVE))?);
@@ -57,6 +78,7 @@ pub async fn demo_console(
         patience: SignedDuration::from_mins(1),
         publisher: Some(Arc::new(RabbitMq::new(env.ops_amqp_url())?)),
         archive: logs.to_owned(),
+        looks,
         ..Options::new(contracts, broker, own)
     })
     .await?;

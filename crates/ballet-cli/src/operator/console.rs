@@ -7,20 +7,17 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ballet::core::topology::{OPS, REDRIVE};
-use ballet_console::{Console, Looks, Options, Role, Trusted};
-use ballet_ops::audit::Report;
-use ballet_ops::finding::Finding;
+use ballet_console::{Console, Options, Role, Trusted};
 use clap::Subcommand;
-use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::base::exit::{Done, usage, words};
+use crate::base::exit::{Done, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, age};
-use crate::operator::{audit, doctor};
+use crate::operator::looks::ByCommand;
 
 /// The name of the console's database, where services have theirs.
 const DATABASE: &str = "console";
@@ -81,27 +78,6 @@ enum Command {
     },
 }
 
-/// Looks by the functions of the other commands.
-#[derive(Debug)]
-struct ByCommand(GlobalOptions);
-
-impl Looks for ByCommand {
-    fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
-        Box::pin(async { doctor::findings(None, &self.0).await.map_err(|error| words(&error)) })
-    }
-
-    fn broker(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
-        Box::pin(async { doctor::of_broker(None, &self.0).await.map_err(|error| words(&error)) })
-    }
-
-    fn audit(&self) -> BoxFuture<'_, Result<Report, String>> {
-        Box::pin(async {
-            let quiescent_after = SignedDuration::from_secs(audit::QUIESCENT_AFTER.into());
-            audit::report(None, quiescent_after, &self.0).await.map_err(|error| words(&error))
-        })
-    }
-}
-
 fn role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| "it is viewer or operator".to_owned())
 }
@@ -143,7 +119,7 @@ async fn serve(args: &Args, options: &GlobalOptions, database: PgConnectOptions)
         is_behind_tls: args.behind_tls,
         keep: args.keep,
         patience: args.patience,
-        looks: Some(Arc::new(ByCommand(options.clone()))),
+        looks: Some(Arc::new(ByCommand::new(options.clone(), None))),
         publisher: Some(options.broker_as(OPS)?),
         trusted: args.trust_header.clone().map(|header| {
             let header = header.to_lowercase();

@@ -9,6 +9,7 @@ pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod inbox;
 pub(crate) mod interventions;
+pub(crate) mod looks;
 pub(crate) mod lost;
 pub(crate) mod outbox;
 pub(crate) mod restore;

@@ -1,0 +1,50 @@
+//! What a console has this command find out: findings and audits.
+
+use ballet_console::Looks;
+use ballet_ops::audit::Report;
+use ballet_ops::finding::Finding;
+use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
+
+use crate::base::exit::words;
+use crate::base::options::GlobalOptions;
+use crate::operator::{audit, doctor};
+
+/// Looks by the functions of the other commands.
+#[derive(Debug)]
+pub(crate) struct ByCommand {
+    options: GlobalOptions,
+    /// The broker's management API, if it is not that of the environment.
+    management_url: Option<String>,
+}
+
+impl ByCommand {
+    pub(crate) const fn new(options: GlobalOptions, management_url: Option<String>) -> Self {
+        Self { options, management_url }
+    }
+}
+
+impl Looks for ByCommand {
+    fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
+        Box::pin(async {
+            let found = doctor::findings(self.management_url.as_ref(), &self.options).await;
+            found.map_err(|error| words(&error))
+        })
+    }
+
+    fn broker(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
+        Box::pin(async {
+            let found = doctor::of_broker(self.management_url.as_ref(), &self.options).await;
+            found.map_err(|error| words(&error))
+        })
+    }
+
+    fn audit(&self) -> BoxFuture<'_, Result<Report, String>> {
+        Box::pin(async {
+            let quiescent_after = SignedDuration::from_secs(audit::QUIESCENT_AFTER.into());
+            let address = self.management_url.as_ref();
+            let report = audit::report(address, quiescent_after, &self.options).await;
+            report.map_err(|error| words(&error))
+        })
+    }
+}
