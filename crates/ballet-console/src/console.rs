@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_check::Contracts;
+use ballet_ops::sagas::PATIENCE;
 use jiff::SignedDuration;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
@@ -83,7 +84,7 @@ impl Options {
             listen: ([127, 0, 0, 1], 0).into(),
             is_behind_tls: false,
             keep: SignedDuration::from_hours(7 * 24),
-            patience: SignedDuration::from_mins(5),
+            patience: PATIENCE,
             looks: None,
             publisher: None,
             trusted: None,

@@ -7,7 +7,6 @@ mod access;
 mod actions;
 mod console;
 mod error;
-mod hindrance;
 pub mod index;
 mod known;
 mod looks;

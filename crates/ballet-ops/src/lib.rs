@@ -8,6 +8,7 @@ pub mod audit;
 pub mod copies;
 pub mod coverage;
 mod databases;
+pub mod figures;
 pub mod finding;
 pub mod missed;
 pub mod publish;

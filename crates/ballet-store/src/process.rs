@@ -117,21 +117,41 @@ pub enum Alive {
     No(Option<Timestamp>),
 }
 
+/// Whether the process of a lease is alive, where `$1` is the class of the locks and `$2` the longest lease. A process that
+/// was killed leaves a lease and no lock; a frozen one a lock and an old lease.
+const IS_ALIVE: &str = "lease_until between ballet.now() and ballet.now() + $2::interval and exists (select \
+    from pg_locks where locktype = 'advisory' and classid::bigint = $1 and objsubid = 2 \
+    and granted and objid::bigint = process & 4294967295 and database = \
+    (select oid from pg_database where datname = current_database()))";
+
+/// Returns how many processes are alive, for those who look from outside.
+///
+/// # Errors
+///
+/// The database does not answer.
+pub async fn count_alive(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    let statement = format!("select count(*) from ballet.process_lease where {IS_ALIVE}");
+    let count = sqlx::query_scalar(AssertSqlSafe(statement));
+    let count: i64 = count.bind(i64::from(CLASS)).bind(LONGEST_LEASE).fetch_one(db).await?;
+    Ok(count.unsigned_abs())
+}
+
 /// Returns whether a process is alive, for those who look from outside.
 ///
 /// # Errors
 ///
 /// The database does not answer.
 pub async fn alive(db: &mut PgConnection) -> Result<Alive, sqlx::Error> {
-    // A process that was killed leaves a lease and no lock; a frozen one a lock and an old lease.
-    let statement = "select coalesce(bool_or(lease_until between ballet.now() \
-                     and ballet.now() + $2::interval and exists (select from pg_locks \
-                     where locktype = 'advisory' and classid::bigint = $1 and objsubid = 2 \
-                     and granted and objid::bigint = process & 4294967295 and database = \
-                     (select oid from pg_database where datname = current_database()))), false), \
-                     least(max(lease_until), ballet.now()) from ballet.process_lease";
+    let statement = format!(
+        "select coalesce(bool_or({IS_ALIVE}), false), least(max(lease_until), ballet.now()) \
+         from ballet.process_lease"
+    );
     let (is_alive, ended): (bool, Option<jiff_sqlx::Timestamp>) =
-        sqlx::query_as(statement).bind(i64::from(CLASS)).bind(LONGEST_LEASE).fetch_one(db).await?;
+        sqlx::query_as(AssertSqlSafe(statement))
+            .bind(i64::from(CLASS))
+            .bind(LONGEST_LEASE)
+            .fetch_one(db)
+            .await?;
     if is_alive {
         return Ok(Alive::Yes);
     }

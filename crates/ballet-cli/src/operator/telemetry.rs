@@ -82,7 +82,7 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
         let row = |(service, one): &(&str, Listed)| {
             json!({
                 "service": service, "reader": one.reader, "stream": one.stream,
-                "next_offset": one.next_offset, "end_offset": one.end_offset, "behind": behind(one),
+                "next_offset": one.next_offset, "end_offset": one.end_offset, "behind": one.behind(),
                 "process": one.holder, "read": one.read_count, "aside": one.aside_count,
                 "missed": one.missed_count, "reset_wanted": one.reset_wanted,
                 "last_read_age_seconds": one.age_seconds, "failure": one.failure,
@@ -112,7 +112,7 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
             Cell::from(&one.reader),
             Cell::from(&one.stream),
             number(one.next_offset),
-            number(behind(one)),
+            number(one.behind()),
             number(Some(one.missed_count)),
             number(Some(one.aside_count)),
             number(one.holder),
@@ -136,10 +136,6 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
         ui::say(&format!("{} {reader} of {service} {what} ({at})", ui::bad("note:")));
     }
     Ok(Done::listed_without(&away))
-}
-
-fn behind(one: &Listed) -> Option<i64> {
-    one.end_offset.map(|end| (end - one.next_offset.unwrap_or_default()).max(0))
 }
 
 async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {

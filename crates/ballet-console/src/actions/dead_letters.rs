@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ballet_core::envelope::Limits;
 use ballet_ops::redrive::{
-    DeadLetter, DeadLetters, Filter, Lines, Note, Notes, Outcomes, Plan, RedriveError,
-    RedriveOptions, Stop, Summary,
+    DeadLetter, DeadLetters, Filter, Lines, Note, Notes, Plan, RedriveError, RedriveOptions,
+    SentBack, Stop, Summary, send_back,
 };
 use ballet_store::inbox::stuck;
 use ballet_store::operators::interventions::Act;
@@ -65,9 +64,9 @@ impl Chosen {
         let sent = self.send(means, note, sending, stop, says, &notes).await;
         let noted = notes.close().await;
         let mut ended = match sent {
-            Ok((whole, summary, outcomes)) => {
-                let mut ended = sent_back(whole, &summary, &outcomes);
-                self.forget(means, &summary, &mut ended).await;
+            Ok((whole, sent)) => {
+                let mut ended = sent_back(whole, &sent);
+                self.forget(means, &sent.summary, &mut ended).await;
                 ended
             }
             Err(error) => Ended::failed(&error),
@@ -84,33 +83,22 @@ impl Chosen {
         stop: Stop,
         says: &Says,
         notes: &Notes,
-    ) -> Result<(u64, Summary, Outcomes), RedriveError> {
-        let letters = self.letters(means);
+    ) -> Result<(u64, SentBack), RedriveError> {
         let mut plan = self.plan(means).await?;
-        let (whole, ahead) = (plan.dead_letters(), AtomicU64::new(0));
-        let progress = |done: u64| {
-            says.say(format!("{} of {whole} sent", done + ahead.load(Ordering::Relaxed)));
-        };
+        let whole = plan.dead_letters();
+        let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
         let each = |sent: &DeadLetter| notes.add(sent);
         let Sending { has_canary, rate, beyond_memory } = sending;
         let options = means.options(note, stop, &progress, &each);
         let options = RedriveOptions { rate, beyond_memory, ..options };
-        let (mut summary, mut outcomes) = (Summary::default(), Outcomes::default());
         if has_canary {
             says.say("one of each group is sent first".to_owned());
-            let inbox = means.connect(&self.service).await.ok();
-            let (canaries, first) = letters.canaries(&mut plan, &options, inbox, PATIENCE).await?;
-            canaries.iter().for_each(|canary| outcomes.add(&canary.outcome));
-            ahead.store(first.removed, Ordering::Relaxed);
-            summary.add(first);
         }
-        if !summary.stopped {
-            let inbox = means.connect(&self.service).await.ok();
-            let (rest, found) = letters.redrive_watched(&plan, &options, inbox, PATIENCE).await?;
-            summary.add(rest);
-            outcomes.merge(found);
-        }
-        Ok((whole, summary, outcomes))
+        let inbox = || async { means.connect(&self.service).await.ok() };
+        let inboxes = [inbox().await, inbox().await];
+        let letters = self.letters(means);
+        let sent = send_back(&letters, &mut plan, has_canary, &options, inboxes, PATIENCE).await?;
+        Ok((whole, sent))
     }
 
     /// Writes those of the plan to a file and removes them.
@@ -236,23 +224,17 @@ fn say_failures(summary: &Summary, ended: &mut Ended) {
     }
 }
 
-fn sent_back(whole: u64, summary: &Summary, outcomes: &Outcomes) -> Ended {
-    let Outcomes { handled, unknown, dead_again } = outcomes;
-    let (sent, dead) = (summary.removed, dead_again.values().sum::<u64>());
-    let mut says =
-        format!("{sent} of {whole} were sent back: {handled} handled, {dead} dead again");
-    if *unknown > 0 {
-        says += &format!(", {unknown} neither after {} s", PATIENCE.as_secs());
-    }
+fn sent_back(whole: u64, sent_back: &SentBack) -> Ended {
+    let SentBack { summary, outcomes, .. } = sent_back;
+    let sent = summary.removed;
     let standing = match () {
-        () if sent == 0 || dead == sent => Standing::Failed,
-        () if sent < whole || *handled < sent => Standing::Partly,
+        () if sent == 0 || outcomes.dead() == sent => Standing::Failed,
+        () if sent < whole || outcomes.handled < sent => Standing::Partly,
         () => Standing::Done,
     };
-    let mut ended = Ended::new(standing, says + ".");
-    for (what, count) in dead_again {
-        ended.say(&format!("{count} died again: {what}"));
-    }
+    let says = format!("{sent} of {whole} were sent back: {outcomes}.");
+    let mut ended = Ended::new(standing, says);
+    outcomes.deaths().for_each(|death| ended.say(&death));
     if sent < whole && !summary.stopped {
         ended.say(&format!(
             "{} were not sent: the first of their group was not handled, or nothing shows any more whether they were \

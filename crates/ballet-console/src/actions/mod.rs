@@ -5,3 +5,4 @@ pub(crate) mod dead_letters;
 pub(crate) mod means;
 pub(crate) mod running;
 pub(crate) mod sagas;
+pub(crate) mod services;

@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::time::{sleep, timeout};
 
 use crate::known::Known;
-use crate::store::{judged, late};
+use crate::store::late;
 
 const EVERY: Duration = Duration::from_secs(5);
 /// How long the services' databases may take.
@@ -59,7 +59,8 @@ async fn round(
     let ended: Vec<late::Ended> = listed
         .sagas
         .iter()
-        .filter_map(|one| Some((one.saga, *late.get(&one.saga)?, judged::ended(one.standing)?)))
+        .filter(|one| !one.state.is_open())
+        .filter_map(|one| Some((one.saga, *late.get(&one.saga)?, one.state.as_str())))
         .collect();
     late::keep(pool, &ended).await
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ballet_ops::sagas::journal::{Entry, SeenSaga, SeenWait, What};
+use ballet_ops::redrive::cause_of;
+use ballet_ops::sagas::journal::{Entry, SeenSaga, What};
+use ballet_ops::sagas::{Pressing, SagaState};
 use jiff::SignedDuration;
 use sqlx::PgPool;
 use tokio::sync::Notify;
@@ -22,6 +24,8 @@ const WHILE_BEHIND: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The most characters of an error that the index has.
 const DETAIL: usize = 2_000;
+/// The most characters of what sagas are grouped by.
+const CAUSE: usize = 300;
 
 /// Judges for ever.
 pub(crate) async fn judge(
@@ -69,32 +73,32 @@ fn judged_by(known: &Known, saga: Uuid, changed: &Changed, patience: SignedDurat
     let seen = SeenSaga::judge(known.system(), saga, &entries);
     let names = seen.names.clone();
     let judged = Judged { saga, place: changed.place, names, ..Judged::default() };
-    let ended = judged::ended(seen.standing);
-    // What a person has to act on counts before what may go on.
-    let first = seen.waits.iter().min_by_key(|one| (!one.wait.is_dead, one.wait.since));
-    let Some(SeenWait { wait, step, .. }) = first else { return Judged { ended, ..judged } };
+    let ended = seen.ended.map(SagaState::as_str);
+    let Some(Pressing { wait, due }) = Pressing::of(&seen.waits, seen.deadline, patience) else {
+        return Judged { ended, ..judged };
+    };
     let died = entries.iter().rev().find_map(|entry| match &entry.what {
-        What::Died { handler, reason, .. }
+        What::Died { handler, reason, detail, .. }
             if entry.service == wait.service
                 && wait.event_type.as_ref() == Some(&entry.event_type) =>
         {
-            Some((handler.clone(), reason.clone()))
+            Some((handler.clone(), reason.clone(), detail.clone()))
         }
         _ => None,
     });
-    let (handler, reason) = died.filter(|_| wait.is_dead).unzip();
-    let is_patient = seen.waits.iter().any(|one| one.stays_open && !one.wait.is_dead);
-    // Until then the owner aborts it by itself.
-    let from = seen.deadline.map_or(wait.since, |deadline| deadline.max(wait.since));
+    let died = died.filter(|_| wait.is_dead);
+    let (handler, reason, died_of) = died
+        .map_or((None, None, None), |(handler, reason, detail)| (handler, Some(reason), detail));
     Judged {
         ended,
         service: Some(wait.service.clone()),
-        step: step.map(str::to_owned).or_else(|| handler.flatten()),
+        step: wait.step.map(str::to_owned).or_else(|| handler),
         what: Some(wait.what.clone()),
         since: Some(wait.since),
-        due: from.checked_add(patience).ok().filter(|_| !is_patient),
+        due,
         is_dead: wait.is_dead,
         reason,
+        cause: died_of.map(|detail| cause_of(&detail).chars().take(CAUSE).collect()),
         detail: wait.why.as_ref().map(|why| why.chars().take(DETAIL).collect()),
         ..judged
     }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use ballet::Clock;
+use ballet_ops::sagas::Hindrance;
 use jiff::SignedDuration;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
-use crate::hindrance::{Hindrance, keys};
+use crate::store::found::places;
 use crate::store::moments::{self, Moment};
 use crate::store::{counts, days};
 
@@ -36,7 +37,7 @@ pub(crate) async fn keep_moments(
     loop {
         let (now, hindrances) = (clock.now(), hindrances.borrow().clone());
         let kept = async {
-            let causes = counts::causes(&pool, &keys(&hindrances)).await?;
+            let causes = counts::causes(&pool, &places(&hindrances)).await?;
             moments::keep(&pool, now, &Moment { causes, hindrances }).await
         };
         if let Err(error) = kept.await {

@@ -108,7 +108,7 @@ pub(crate) fn one(
         @if let Some(detail) = &letter.detail { p.detail dir="auto" { (detail) } }
         dl {
             dt { "message" } dd { code { (letter.id) } }
-            @if let Some(saga) = &letter.saga { dt { "saga" } dd { a.id dir="auto" href={ "/sagas/" (crate::pages::sagas::encoded(saga)) } { (saga) } } }
+            @if let Some(saga) = &letter.saga { dt { "saga" } dd { a.id dir="auto" href={ "/sagas/" (crate::pages::words::encoded(saga)) } { (saga) } } }
             @if let Some(at) = letter.dead_at { dt { "died" } dd { (ago(at, now)) ", " (exact(at)) } }
             dt { "attempts" } dd { (letter.attempts) }
             dt { "sent again" } dd { (letter.redrives) " times" }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::pages::letter::Letter;
-use crate::pages::sagas::encoded;
+use crate::pages::words::encoded;
 
 /// Which dead letters are meant, as the address has it.
 #[derive(Debug, Clone, Default, serde::Deserialize)]

@@ -16,6 +16,7 @@ pub(crate) mod login;
 pub(crate) mod meant;
 pub(crate) mod now;
 pub(crate) mod publish;
+pub(crate) mod remedy;
 pub(crate) mod saga;
 pub(crate) mod saga_actions;
 pub(crate) mod sagas;

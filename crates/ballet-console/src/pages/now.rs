@@ -2,16 +2,15 @@
 //! part is made by itself, so that only what has changed is sent to a page that is open.
 
 use ballet_check::lanes::{Mark, Marks, marked};
+use ballet_ops::sagas::{Hindrance, SagaState};
 use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
 
-use crate::hindrance::Hindrance;
 use crate::known::Known;
 use crate::pages::hour::hour;
-use crate::pages::sagas::encoded;
-use crate::pages::words::{ago, event, number, sign, since, span, state};
+use crate::pages::remedy::remedy;
+use crate::pages::words::{ago, encoded, event, number, sign, since, span, state};
 use crate::store::counts::{Cause, Progress, SeenType};
-use crate::store::found::State;
 
 /// What the page shows.
 #[derive(Debug)]
@@ -66,7 +65,7 @@ pub(crate) fn now(known: &Known, now: &Now) -> Markup {
                 div #numbers data-live[is_live] { (part("numbers")) }
                 div #causes data-live[is_live] { (part("causes")) }
                 p.legend {
-                    @for one in [State::Waiting, State::Blocked, State::Stuck] {
+                    @for one in [SagaState::Waiting, SagaState::Blocked, SagaState::Stuck] {
                         (state(one)) " " (means(one)) " "
                     }
                 }
@@ -83,19 +82,19 @@ pub(crate) fn now(known: &Known, now: &Now) -> Markup {
 }
 
 /// What a word means, in one sentence.
-pub(crate) const fn means(state: State) -> &'static str {
+pub(crate) const fn means(state: SagaState) -> &'static str {
     match state {
-        State::Stuck => "a person has to act.",
-        State::Blocked => {
-            "the cause is known, and is not the saga's: no process, no answer of a provider, no binding, or an alarm."
+        SagaState::Stuck => "a person has to act.",
+        SagaState::Blocked => {
+            "the cause is known, and is not the saga's: no process, a pause, no answer of a provider, no binding, or an alarm."
         }
-        State::Waiting => "something is due, and on time.",
-        State::Completed => "it has ended as it should.",
-        State::Aborted => "it has ended, and is undone.",
+        SagaState::Waiting => "something is due, and on time.",
+        SagaState::Completed => "it has ended as it should.",
+        SagaState::Aborted => "it has ended, and is undone.",
     }
 }
 
-fn count(now: &Now, state: State) -> i64 {
+fn count(now: &Now, state: SagaState) -> i64 {
     now.causes.iter().filter(|cause| cause.state == state).map(|cause| cause.count).sum()
 }
 
@@ -104,7 +103,7 @@ fn numbers(now: &Now) -> Markup {
     let rate: i64 = now.rates.iter().map(|(_, count)| count).sum();
     html! {
         ul.numbers {
-            @for one in [State::Stuck, State::Blocked, State::Waiting] {
+            @for one in [SagaState::Stuck, SagaState::Blocked, SagaState::Waiting] {
                 li.(one.as_str()).zero[count(now, one) == 0] {
                     a href={ "/sagas?state=" (one) } {
                         b { (number(count(now, one))) } span { span aria-hidden="true" { (sign(one)) } " " (one) }
@@ -130,7 +129,7 @@ fn numbers(now: &Now) -> Markup {
 fn causes(now: &Now) -> Markup {
     let most = now.causes.iter().map(|cause| cause.count).max().unwrap_or(1).max(1);
     let pressing: Vec<&Cause> =
-        now.causes.iter().filter(|cause| cause.state != State::Waiting).take(20).collect();
+        now.causes.iter().filter(|cause| cause.state != SagaState::Waiting).take(20).collect();
     html! {
         @if let Some((_, false)) = now.chosen {} @else if pressing.is_empty() {
             p.calm { span aria-hidden="true" { "✓ " } "Nothing hangs." }
@@ -152,6 +151,9 @@ fn causes(now: &Now) -> Markup {
                             span.why dir="auto" { (cause.detail.as_deref().or(cause.what.as_deref()).unwrap_or_default()) }
                             @if let Some(at) = cause.since { span.quiet { "for " (since(at, now.at)) } }
                         }
+                        @if let Some(remedy) = cause.service.as_deref().and_then(|service| {
+                            remedy(cause.state, service, cause.reason.as_deref(), cause.cause.as_deref())
+                        }) { (remedy) }
                     }
                 }
             }
@@ -160,7 +162,8 @@ fn causes(now: &Now) -> Markup {
 }
 
 fn address(cause: &Cause) -> String {
-    let fields = [("service", &cause.service), ("step", &cause.step), ("reason", &cause.reason)];
+    let Cause { service, step, reason, cause: of, .. } = cause;
+    let fields = [("service", service), ("step", step), ("reason", reason), ("cause", of)];
     let given = fields.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
     let given: String = given.map(|(name, value)| format!("&{name}={}", encoded(value))).collect();
     format!("/sagas?state={}{given}", cause.state)
@@ -168,7 +171,7 @@ fn address(cause: &Cause) -> String {
 
 /// The marks of a step: the open sagas that are there.
 fn marks(known: &Known, now: &Now, service: &str, step: &str) -> Marks {
-    let of_state = |state: State| {
+    let of_state = |state: SagaState| {
         let here = now.causes.iter().filter(|cause| {
             cause.state == state
                 && cause.service.as_deref() == Some(service)
@@ -185,7 +188,7 @@ fn marks(known: &Known, now: &Now, service: &str, step: &str) -> Marks {
     Marks {
         link: format!("/sagas?service={service}&step={step}"),
         rate: rate.map_or(String::new(), |(_, count)| format!("{count}/min")),
-        marks: [State::Waiting, State::Blocked, State::Stuck]
+        marks: [SagaState::Waiting, SagaState::Blocked, SagaState::Stuck]
             .into_iter()
             .filter_map(of_state)
             .collect(),

@@ -41,7 +41,7 @@ pub(crate) fn saga(seen: &Seen<'_>) -> Markup {
         h1 { (state(found.state)) " " span.id { (found.id) } }
         p.facts {
             span { (found.names.join(", ")) }
-            @for (name, value) in *keys { span dir="auto" { span.quiet { (name) " " } a href={ "/sagas?q=" (crate::pages::sagas::encoded(value)) } { (value) } } }
+            @for (name, value) in *keys { span dir="auto" { span.quiet { (name) " " } a href={ "/sagas?q=" (crate::pages::words::encoded(value)) } { (value) } } }
             span { "began " (ago(found.began, *now)) }
             span { (rows.len()) " entries" @if rows.len() > 1 { " in " (span(found.last_at.duration_since(found.began))) } }
         }
@@ -73,7 +73,7 @@ pub(crate) fn saga(seen: &Seen<'_>) -> Markup {
 
 /// The services that are next.
 fn next<'a>(seen: &'a Seen<'_>) -> Vec<&'a str> {
-    let from_journal = seen.judged.waits.iter().map(|one| &*one.wait.service);
+    let from_journal = seen.judged.waits.iter().map(|wait| &*wait.service);
     let live = seen.live.iter().flat_map(|live| &live.waits).map(|wait| &*wait.service);
     let mut all: Vec<&str> = from_journal.chain(live).collect();
     all.sort_unstable();
@@ -98,7 +98,7 @@ pub(crate) fn unmask(address: &str, person: &Person) -> Markup {
 
 /// What it waits for: as the services say it now, or else as it follows from the journal.
 fn waits(seen: &Seen<'_>) -> Markup {
-    let from_journal: Vec<&Wait> = seen.judged.waits.iter().map(|one| &one.wait).collect();
+    let from_journal: Vec<&Wait> = seen.judged.waits.iter().collect();
     let live: Option<Vec<&Wait>> = seen.live.map(|live| live.waits.iter().collect());
     let deadline = seen.live.and_then(|live| live.deadline).or(seen.judged.deadline);
     let shown = live.as_ref().unwrap_or(&from_journal);

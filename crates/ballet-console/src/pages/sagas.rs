@@ -1,11 +1,13 @@
 //! The list of sagas: one search box, filters in the address, what is stuck first.
 
+use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::known::Known;
-use crate::pages::words::{ago, event, saga, since, state};
-use crate::store::found::{Found, State};
+use crate::pages::remedy::remedy;
+use crate::pages::words::{ago, encoded, event, saga, since, state};
+use crate::store::found::Found;
 
 /// The sagas of a page.
 pub(crate) const PER_PAGE: i64 = 50;
@@ -28,6 +30,9 @@ pub(crate) struct Asked {
     pub(crate) step: String,
     #[serde(default)]
     pub(crate) reason: String,
+    /// An error without what is particular to one message.
+    #[serde(default)]
+    pub(crate) cause: String,
     /// At least this old: `10m`, `2h`, `3d`.
     #[serde(default)]
     pub(crate) age: String,
@@ -50,10 +55,22 @@ impl Asked {
         let clean = |text: String| -> String {
             text.trim().chars().filter(|c| *c != '\0').take(LONGEST).collect()
         };
-        let Self { q, state, saga, service, step, reason, age, page } = self;
+        let Self { q, state, saga, service, step, reason, cause, age, page } = self;
         let [q, state, saga, service] = [q, state, saga, service].map(clean);
-        let [step, reason, age] = [step, reason, age].map(clean);
-        Self { q, state, saga, service, step, reason, age, page }
+        let [step, reason, cause, age] = [step, reason, cause, age].map(clean);
+        Self { q, state, saga, service, step, reason, cause, age, page }
+    }
+
+    /// What ends the wait of all that is listed, if it is of one cause.
+    fn remedy(&self) -> Option<Markup> {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let state = SagaState::parse(&self.state)?;
+        remedy(
+            state,
+            &given(&self.service)?,
+            given(&self.reason).as_deref(),
+            given(&self.cause).as_deref(),
+        )
     }
 
     /// The same on another page of the list, as an address.
@@ -65,6 +82,7 @@ impl Asked {
             ("service", &self.service),
             ("step", &self.step),
             ("reason", &self.reason),
+            ("cause", &self.cause),
             ("age", &self.age),
         ];
         let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
@@ -75,15 +93,6 @@ impl Asked {
         }
         format!("/sagas?{}", parts.join("&"))
     }
-}
-
-/// A text as a part of an address.
-pub(crate) fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let one = |byte: u8| {
-        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-    };
-    text.bytes().map(one).collect()
 }
 
 /// The list.
@@ -99,7 +108,7 @@ pub(crate) fn sagas(
     let services: Vec<(&str, &str)> =
         known.services().into_iter().map(|name| (name, name)).collect();
     let states: Vec<(&str, &str)> =
-        State::ALL.map(|state| (state.as_str(), state.as_str())).to_vec();
+        SagaState::ALL.map(|state| (state.as_str(), state.as_str())).to_vec();
     html! {
         h1 { "Sagas" }
         form.search role="search" method="get" action="/sagas" {
@@ -111,7 +120,7 @@ pub(crate) fn sagas(
             select name="age" aria-label="age" {
                 @for (value, name) in AGES { option value=(value) selected[value == asked.age] { (name) } }
             }
-            @for (name, value) in [("step", &asked.step), ("reason", &asked.reason)] {
+            @for (name, value) in [("step", &asked.step), ("reason", &asked.reason), ("cause", &asked.cause)] {
                 @if !value.is_empty() {
                     label.chip { input type="checkbox" name=(name) value=(value) checked; (name) ": " (value) }
                 }
@@ -119,6 +128,7 @@ pub(crate) fn sagas(
             button type="submit" { "Search" }
             @if asked.address(0) != "/sagas?" { a.clear href="/sagas" { "clear" } }
         }
+        @if let Some(remedy) = asked.remedy() { (remedy) }
         @if found.is_empty() { (nothing(asked)) } @else {
             ol.rows { @for one in found { (row(one, now)) } }
         }

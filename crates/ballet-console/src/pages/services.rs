@@ -1,23 +1,33 @@
-//! The services, the broker and the databases: what was found of each, and what to do about it.
+//! The services, the broker and the databases: their figures, what was found of each, and what to do about it.
 
 use std::collections::BTreeMap;
 
+use ballet_ops::figures::Figures;
 use ballet_ops::finding::{Finding, State};
+use ballet_ops::sagas::Version;
+use ballet_store::waiting::Waiting;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::pages::words::{ago, number};
+use crate::pages::forms::{token, why};
+use crate::pages::layout::Person;
+use crate::pages::words::{ago, number, since};
 
 /// What the page shows.
 #[derive(Debug)]
 pub(crate) struct Services<'a> {
-    /// What was found and when, or why nothing was.
+    /// What was found, or why nothing was.
     pub(crate) findings: Result<&'a [Finding], &'a str>,
     pub(crate) found_at: Timestamp,
+    /// Each service in figures, or why there are none.
+    pub(crate) figures: &'a BTreeMap<String, Result<Figures, String>>,
     /// The services of the contracts.
     pub(crate) services: &'a [&'static str],
     /// The open sagas, by name.
     pub(crate) open: &'a [(String, i64)],
+    /// The sagas with several versions.
+    pub(crate) versions: &'a [Version],
+    pub(crate) person: &'a Person,
     pub(crate) now: Timestamp,
 }
 
@@ -34,18 +44,126 @@ pub(crate) fn services(page: &Services<'_>) -> Markup {
     html! {
         h1 { "Services" }
         @match page.findings {
-            Err(why) => p.trouble role="status" { "Nothing is known: " (why) },
+            Err(why) => p.trouble role="status" { "What " code { "ballet doctor" } " finds is not known: " (why) },
             Ok(_) => p.quiet { "As " code { "ballet doctor" } " found it " (ago(page.found_at, page.now)) "." },
         }
         @for name in around.iter().chain(page.services) {
-            section {
-                h2 { (name) }
-                @match of.get(name) {
-                    Some(findings) => ul.rows { @for finding in findings { (row(finding)) } },
-                    None => p.quiet { "Nothing was found of it." },
+            section.service {
+                h2 id=(name) { (name) }
+                @match page.figures.get(*name) {
+                    Some(Ok(figures)) => { (shown(figures, page.now)) (switch(name, figures, page)) },
+                    Some(Err(why)) => p.trouble { "There are no figures of it: " (why) },
+                    None => {},
                 }
+                @if let Some(findings) = of.get(name) { (list(findings)) }
+                @else if page.findings.is_ok() { p.quiet { "Nothing was found of it." } }
             }
         }
+        (drain(page))
+    }
+}
+
+/// What is not well, and the rest folded.
+fn list(findings: &[&Finding]) -> Markup {
+    let (well, others): (Vec<&Finding>, Vec<&Finding>) =
+        findings.iter().partition(|one| one.state == State::Well);
+    html! {
+        @if !others.is_empty() { ul.rows { @for one in &others { (row(one)) } } }
+        @if !well.is_empty() {
+            details {
+                summary { (well.len()) @if well.len() == 1 { " check is" } @else { " checks are" } " well" }
+                ul.rows { @for one in &well { (row(one)) } }
+            }
+        }
+    }
+}
+
+/// A service in figures.
+fn shown(figures: &Figures, now: Timestamp) -> Markup {
+    let Figures { replicas, unready, outbox, inbox, copies, readers, days, .. } = figures;
+    html! {
+        dl.figures {
+            (figure("processes", &html! {
+                (replicas)
+                @if !unready.is_empty() { span.quiet { " · " (unready.len()) " not ready" } }
+            }))
+            (figure("on its way out", &html! {
+                (waits(&outbox.events, now))
+                @if outbox.copies.count > 0 { span.quiet { " · " (outbox.copies.count) " copies of messages" } }
+                @if outbox.unpublishable.count > 0 { span.quiet { " · " (outbox.unpublishable.count) " can never be published" } }
+            }))
+            (figure("to be tried again", &waits(&inbox.retries, now)))
+            (figure("calls without an answer", &waits(&inbox.calls, now)))
+            (figure("days with a partition", &html! { (days) }))
+            @for (copy, behind) in copies {
+                (figure(&format!("copy of {} of {}", copy.entity, copy.owner), &html! {
+                    (number(copy.entities))
+                    span.quiet { " · " @match (copy.filled_at, behind) {
+                        (None, _) => "being filled",
+                        (_, Some(0)) => "up to date",
+                        (_, Some(behind)) => { (number(*behind)) " changes behind" },
+                        (_, None) => "how far behind is not known",
+                    } }
+                }))
+            }
+            @for one in readers {
+                (figure(&format!("{} of {}", one.reader, one.stream), &html! {
+                    @match one.behind() {
+                        Some(behind) => { (number(behind)) span.quiet { " behind" } },
+                        None => span.quiet { "how far behind is not known" },
+                    }
+                    @if one.missed_count > 0 { span.quiet { " · " (number(one.missed_count)) " missed" } }
+                    @if one.holder.is_none() { span.quiet { " · nobody reads" } }
+                    @if let Some(why) = &one.failure { span.quiet dir="auto" { " · " (why) } }
+                }))
+            }
+        }
+    }
+}
+
+fn figure(name: &str, value: &Markup) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
+fn waits(waiting: &Waiting, now: Timestamp) -> Markup {
+    html! {
+        (number(i64::try_from(waiting.count).unwrap_or(i64::MAX)))
+        @if let Some(at) = waiting.since { span.quiet { " for " (since(at, now)) } }
+    }
+}
+
+/// Pauses the service, or lets it go on.
+fn switch(service: &str, figures: &Figures, page: &Services<'_>) -> Markup {
+    let form = |act: &str, question: &str, says: &str| {
+        html! {
+            form.act method="post" action={ "/services/" (service) } {
+                (token(page.person))
+                (why(question))
+                button type="submit" name="act" value=(act) { (says) }
+            }
+        }
+    };
+    html! {
+        @match &figures.paused {
+            Some(paused) => {
+                p.away dir="auto" { "It takes no messages: it was " (paused) " (" (ago(paused.at, page.now)) ")." }
+                @if page.person.is_operator() { (form("resume", "Why does it go on?", &format!("Resume {service}"))) }
+            }
+            None => { @if page.person.is_operator() {
+                details {
+                    summary { "Pause it" }
+                    p { "All its processes stop taking messages within seconds, those that are started later, too. Its messages wait in its \
+                        queue, and its sagas are blocked, not stuck. It answers requests as before." }
+                    (form("pause", "Why is it paused?", &format!("Pause {service}")))
+                }
+            } }
+        }
+    }
+}
+
+/// What has to end before a version can go.
+fn drain(page: &Services<'_>) -> Markup {
+    html! {
         section {
             h2 { "To drain before an upgrade" }
             @if page.open.is_empty() { p.calm { span aria-hidden="true" { "✓ " } "No saga is open." } }
@@ -53,12 +171,13 @@ pub(crate) fn services(page: &Services<'_>) -> Markup {
                 ul { @for (saga, count) in page.open {
                     li { a href={ "/sagas?saga=" (saga) "&state=waiting" } { (saga) } ": " (number(*count)) " open" }
                 } }
-                p.quiet { "A version of a saga that has none can be removed: " code { "ballet sagas versions" } "." }
             }
-        }
-        section {
-            h2 { "To pause a consumer" }
-            p { "End its processes: its messages wait in its queue, and the sagas are blocked, not stuck. Start it again, and they go on." }
+            @if !page.versions.is_empty() {
+                ul { @for one in page.versions {
+                    li { (one.saga) " " strong { "version " (one.version) } ": " (one.open) " open, " (one.role.as_str())
+                        @if let Some(at) = one.oldest { span.quiet { ", the oldest began " (ago(at, page.now)) } } }
+                } }
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::access::role::Sight;
 use crate::known::Known;
 use crate::pages::body;
-use crate::pages::sagas::encoded;
+use crate::pages::words::encoded;
 use crate::pages::words::{event, exact, saga};
 use crate::store::row::{Kind, Row};
 

@@ -1,24 +1,23 @@
 //! Times, ids and states, as every page writes them.
 
+use ballet_ops::sagas::SagaState;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use crate::store::found::State;
-
 /// The sign of a state: colours alone are not for everybody.
-pub(crate) const fn sign(state: State) -> &'static str {
+pub(crate) const fn sign(state: SagaState) -> &'static str {
     match state {
-        State::Stuck => "■",
-        State::Blocked => "◆",
-        State::Waiting => "●",
-        State::Completed => "✓",
-        State::Aborted => "↩",
+        SagaState::Stuck => "■",
+        SagaState::Blocked => "◆",
+        SagaState::Waiting => "●",
+        SagaState::Completed => "✓",
+        SagaState::Aborted => "↩",
     }
 }
 
 /// A state, with its sign.
-pub(crate) fn state(state: State) -> Markup {
+pub(crate) fn state(state: SagaState) -> Markup {
     html! { span.state.(state.as_str()) { span aria-hidden="true" { (sign(state)) } " " (state) } }
 }
 
@@ -66,6 +65,15 @@ pub(crate) fn event(name: &str) -> Markup {
     html! {
         code.event title=(name) { span.quiet { (service) "." } (event) span.quiet { "." (version) } }
     }
+}
+
+/// A text as a part of an address.
+pub(crate) fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let one = |byte: u8| {
+        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(one).collect()
 }
 
 /// A number with its thousands apart.

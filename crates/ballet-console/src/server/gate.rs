@@ -18,7 +18,7 @@ use serde::Deserialize;
 use crate::access::role::Role;
 use crate::access::{form_token, token};
 use crate::pages::layout::Person;
-use crate::pages::sagas::encoded;
+use crate::pages::words::encoded;
 use crate::server::site::Site;
 use crate::store::accounts;
 

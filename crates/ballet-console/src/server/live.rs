@@ -10,10 +10,10 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use jiff::Timestamp;
 
-use crate::hindrance::keys;
 use crate::pages::now::{Now, parts};
 use crate::server::parts::Parts;
 use crate::server::site::{Shared, Site};
+use crate::store::found::places;
 use crate::store::moments::{self, Moment};
 use crate::store::{counts, flow};
 
@@ -25,7 +25,7 @@ pub(super) async fn now(site: &Site, chosen: Option<Timestamp>) -> Result<Now, s
     let hung = async {
         let Some(chosen) = chosen else {
             let hindrances = site.hindrances.borrow().clone();
-            let causes = counts::causes(pool, &keys(&hindrances)).await?;
+            let causes = counts::causes(pool, &places(&hindrances)).await?;
             return Ok((Moment { causes, hindrances }, true));
         };
         let was = moments::at(pool, chosen).await?;

@@ -1,26 +1,44 @@
 //! What was found of the running system. A look takes seconds, so one request looks and the others wait for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ballet_core::System;
+use ballet_ops::figures::{Figures, figures};
 use ballet_ops::finding::Finding;
+use ballet_ops::sagas::{Version, has_versions, versions};
 use jiff::Timestamp;
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::looks::Looks;
 
 /// What was found is shown for this long.
 const FRESH: Duration = Duration::from_secs(15);
+/// How long the services' databases may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Why nothing is found.
 pub(super) const NOBODY: &str = "this console was not started by the command, which looks for it";
 
-pub(super) type Findings = Arc<Result<Vec<Finding>, String>>;
+/// What was found of the running system.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) at: Timestamp,
+    /// What the look found, or why nothing.
+    pub(super) findings: Result<Vec<Finding>, String>,
+    /// Each service in figures, or why there are none. Empty without databases.
+    pub(super) figures: BTreeMap<String, Result<Figures, String>>,
+    /// The sagas with several versions. Empty if there are none, or if the databases did not say it soon.
+    pub(super) versions: Vec<Version>,
+}
 
 /// Who looks, and what was found last.
 #[derive(Debug)]
 pub(crate) struct Looked {
     pub(super) looks: Option<Arc<dyn Looks>>,
-    found: Mutex<Option<(Instant, Timestamp, Findings)>>,
+    found: Mutex<Option<(Instant, Arc<Found>)>>,
     /// One audit at a time.
     pub(super) auditing: Mutex<()>,
 }
@@ -31,18 +49,48 @@ impl Looked {
     }
 
     /// What is found, some seconds old at most.
-    pub(super) async fn findings(&self, now: Timestamp) -> (Timestamp, Findings) {
+    pub(super) async fn look(
+        &self,
+        system: &System,
+        databases: &[(String, PgConnectOptions)],
+        now: Timestamp,
+    ) -> Arc<Found> {
         let mut found = self.found.lock().await;
-        if let Some((since, at, found)) = &*found
+        if let Some((since, found)) = &*found
             && since.elapsed() < FRESH
         {
-            return (*at, Arc::clone(found));
+            return Arc::clone(found);
         }
-        let new = Arc::new(match &self.looks {
-            Some(looks) => looks.findings().await,
-            None => Err(NOBODY.to_owned()),
-        });
-        *found = Some((Instant::now(), now, Arc::clone(&new)));
-        (now, new)
+        let findings = async {
+            match &self.looks {
+                Some(looks) => looks.findings().await,
+                None => Err(NOBODY.to_owned()),
+            }
+        };
+        let versions = async {
+            if databases.is_empty() || !has_versions(system) {
+                return Vec::new();
+            }
+            let versions = timeout(PATIENCE, versions(system, databases)).await;
+            versions.map(|(versions, _)| versions).unwrap_or_default()
+        };
+        let figures = async {
+            match timeout(PATIENCE, figures(databases)).await {
+                Ok(figures) => figures,
+                Err(_late) => {
+                    let late = || Err(format!("no answer within {} s", PATIENCE.as_secs()));
+                    databases.iter().map(|(service, _)| (service.clone(), late())).collect()
+                }
+            }
+        };
+        let (findings, figures, versions) = tokio::join!(findings, figures, versions);
+        let new = Arc::new(Found { at: now, findings, figures, versions });
+        *found = Some((Instant::now(), Arc::clone(&new)));
+        new
+    }
+
+    /// What was found is old: somebody has changed something.
+    pub(super) async fn forget(&self) {
+        *self.found.lock().await = None;
     }
 }

@@ -6,13 +6,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use ballet_ops::coverage::Coverage;
 use ballet_ops::sagas::journal::{Entry, SeenSaga};
-use ballet_ops::sagas::{self as live_sagas, Shown};
+use ballet_ops::sagas::{self as live_sagas, SagaState, Shown};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Duration, timeout};
 use uuid::Uuid;
 
 use crate::access::role::Sight;
-use crate::hindrance::keys;
 use crate::pages::hour::MINUTES;
 use crate::pages::layout::Person;
 use crate::pages::sagas::{Asked, PER_PAGE};
@@ -22,7 +21,7 @@ use crate::server::live;
 use crate::server::site::{NO_EVENT, Shared, Site};
 use crate::store::actions::{self, Action};
 use crate::store::flow::{self, minute};
-use crate::store::found::{Found, State as SagaState};
+use crate::store::found::{Found, places};
 use crate::store::row::Row;
 use crate::store::search::{Filter, search};
 use crate::store::{counts, of_saga};
@@ -70,7 +69,7 @@ pub(super) async fn sagas(
     Extension(person): Extension<Person>,
     Query(asked): Query<Asked>,
 ) -> Response {
-    let (away, asked) = (keys(&site.hindrances.borrow()), asked.cleaned());
+    let (away, asked) = (places(&site.hindrances.borrow()), asked.cleaned());
     let now = site.clock.now();
     match search(&site.pool, &away, &filter(&asked, now)).await {
         Ok(mut found) => {
@@ -94,6 +93,7 @@ fn filter(asked: &Asked, now: Timestamp) -> Filter {
         service: given(&asked.service),
         step: given(&asked.step),
         reason: given(&asked.reason),
+        cause: given(&asked.cause),
         before: age.and_then(|age| now.checked_sub(age).ok()),
         skip: i64::from(asked.page.min(LAST_PAGE)) * PER_PAGE,
         limit: PER_PAGE + 1,
@@ -145,7 +145,7 @@ struct Kept {
 }
 
 async fn read(site: &Site, id: Uuid) -> Result<Option<Kept>, sqlx::Error> {
-    let away = keys(&site.hindrances.borrow());
+    let away = places(&site.hindrances.borrow());
     let this = Filter { text: Some(id.to_string()), limit: 100, ..Filter::default() };
     // Others may have the id as a key.
     let found = search(&site.pool, &away, &this).await?;

@@ -27,6 +27,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/sagas/{id}/solved", get(sagas_acts::solved_form).post(sagas_acts::solved))
         .route("/events/{name}/publish", get(publish::form).post(publish::publish))
         .route("/actions/{id}/stop", post(acts::stop))
+        .route("/services/{service}", post(system::switch))
         .route("/audit", post(system::audit))
         .layer(from_fn_with_state(Arc::clone(&site), gate::operators))
         .layer(DefaultBodyLimit::max(gate::MOST_OF_A_FORM));

@@ -2,37 +2,74 @@
 
 use std::time::Instant;
 
-use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use jiff::SignedDuration;
 
+use crate::actions::services::{pause, resume};
 use crate::pages::layout::Person;
 use crate::pages::{audit, services};
+use crate::server::acts::{Deed, done};
 use crate::server::looked::NOBODY;
-use crate::server::site::Shared;
+use crate::server::site::{NO_SERVICE, Shared};
 use crate::store::{audits, counts};
 
 pub(super) async fn services(
     State(site): Shared,
     Extension(person): Extension<Person>,
 ) -> Response {
-    let now = site.clock.now();
-    let (found_at, findings) = site.looked.findings(now).await;
+    let (system, databases) = (site.known.system(), &site.means.databases);
+    let found = site.looked.look(system, databases, site.clock.now()).await;
     match counts::open(&site.pool).await {
         Ok(open) => {
             let content = services::services(&services::Services {
-                findings: findings.as_ref().as_ref().map(Vec::as_slice).map_err(String::as_str),
-                found_at,
+                findings: found.findings.as_ref().map(Vec::as_slice).map_err(String::as_str),
+                found_at: found.at,
+                figures: &found.figures,
                 services: &site.known.services(),
                 open: &open,
+                versions: &found.versions,
+                person: &person,
                 now: site.clock.now(),
             });
             site.page(Some(&person), "/services", "Services", &content)
         }
         Err(error) => site.away(Some(&person), &error),
     }
+}
+
+/// What is to become of a service.
+#[derive(Debug, serde::Deserialize)]
+pub(super) struct Switch {
+    act: String,
+    #[serde(default)]
+    why: String,
+}
+
+/// Pauses a service, or lets it go on.
+pub(super) async fn switch(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(service): Path<String>,
+    Form(Switch { act, why }): Form<Switch>,
+) -> Response {
+    let Some(service) = site.known.services().into_iter().find(|one| *one == service) else {
+        return site.not_found(&person, NO_SERVICE);
+    };
+    site.looked.forget().await;
+    let is_pause = act == "pause";
+    let deed = Deed {
+        act: if is_pause { "pauses" } else { "resumes" },
+        what: service.to_owned(),
+        service: Some(service.to_owned()),
+        ..Deed::default()
+    };
+    done(&site, &person, &why, &deed, |means, note, _, _| async move {
+        if is_pause { pause(&means, service, &note).await } else { resume(&means, service).await }
+    })
+    .await
 }
 
 /// Which of the audits is shown.

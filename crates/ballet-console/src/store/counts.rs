@@ -1,20 +1,23 @@
 //! Numbers of sagas and of entries, for the page of what happens now.
 
+use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::store::found::{STATE, State};
+use crate::store::found::STATE;
 
 /// Open sagas that wait in the same place for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cause {
-    pub(crate) state: State,
+    pub(crate) state: SagaState,
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
     /// The reason as a code, if something failed.
     pub(crate) reason: Option<String>,
+    /// The error without what is particular to one message.
+    pub(crate) cause: Option<String>,
     pub(crate) count: i64,
     /// Since when the first of them waits.
     pub(crate) since: Option<Timestamp>,
@@ -31,29 +34,32 @@ pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<Cause>,
         Option<String>,
         Option<String>,
         Option<String>,
+        Option<String>,
         i64,
         Option<At>,
         Option<String>,
         Option<String>,
     );
     let statement = format!(
-        "select state, service, step, reason, count(*), min(since), min(what), min(left(detail, 300)) \
+        "select state, service, step, reason, cause, count(*), min(since), min(what), min(left(detail, 300)) \
          from (select *, {STATE} as state from console.saga where ended is null and judged >= 0) as s \
-         group by state, service, step, reason \
+         group by state, service, step, reason, cause \
          order by array_position(array['stuck','blocked','waiting'], state), count(*) desc limit 200"
     );
     let causes: Vec<Columns> =
         sqlx::query_as(AssertSqlSafe(statement)).bind(away).fetch_all(pool).await?;
-    let cause = |(state, service, step, reason, count, since, what, detail): Columns| Cause {
-        state: State::parse(&state).unwrap_or(State::Waiting),
-        since: since.map(At::to_jiff),
-        service,
-        step,
-        reason,
-        count,
-        what,
-        detail,
-    };
+    let cause =
+        |(state, service, step, reason, cause, count, since, what, detail): Columns| Cause {
+            state: SagaState::parse(&state).unwrap_or(SagaState::Waiting),
+            since: since.map(At::to_jiff),
+            service,
+            step,
+            reason,
+            cause,
+            count,
+            what,
+            detail,
+        };
     Ok(causes.into_iter().map(cause).collect())
 }
 

@@ -1,69 +1,31 @@
 //! Sagas as the lists show them, and the word for how each stands.
 
-use std::fmt;
-
+use ballet_ops::sagas::{Hindrance, SagaState};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-/// How a saga stands. docs/console.md defines the words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum State {
-    /// A person has to act.
-    Stuck,
-    /// A cause is known that ends by itself, or that somebody else ends.
-    Blocked,
-    /// Something is due and on time.
-    Waiting,
-    /// It has ended as it should.
-    Completed,
-    /// It has ended, and is undone.
-    Aborted,
-}
-
-impl State {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Stuck, Self::Blocked, Self::Waiting, Self::Completed, Self::Aborted];
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stuck => "stuck",
-            Self::Blocked => "blocked",
-            Self::Waiting => "waiting",
-            Self::Completed => "completed",
-            Self::Aborted => "aborted",
-        }
-    }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-
-    pub(crate) const fn is_open(self) -> bool {
-        matches!(self, Self::Stuck | Self::Blocked | Self::Waiting)
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The word for a row of `console.saga`, where `$1` are the places where something hinders (`service`, or `service/step`). A dead letter
-/// waits for a person even if its service is away.
+/// The word for a row of `console.saga`, by the rule of [`SagaState::open`]. `$1` are the places where something hinders, as
+/// [`places`] has them.
 pub(crate) const STATE: &str = "case when ended is not null then ended when is_dead then 'stuck' \
     when service = any($1) or service || '/' || step = any($1) then 'blocked' when due < now() then 'stuck' else 'waiting' end";
+
+/// The places where something hinders, as [`STATE`] compares them.
+pub(crate) fn places(hindrances: &[Hindrance]) -> Vec<String> {
+    let place = |one: &Hindrance| match &one.step {
+        Some(step) => format!("{}/{step}", one.service),
+        None => one.service.clone(),
+    };
+    hindrances.iter().map(place).collect()
+}
 
 /// A saga of a list.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) id: Uuid,
     pub(crate) names: Vec<String>,
-    pub(crate) state: State,
+    pub(crate) state: SagaState,
     pub(crate) began: Timestamp,
     pub(crate) last_at: Timestamp,
     pub(crate) last_type: String,
@@ -83,7 +45,7 @@ impl FromRow<'_, PgRow> for Found {
         Ok(Self {
             id: row.try_get("id")?,
             names: row.try_get("names")?,
-            state: State::parse(row.try_get("state")?).unwrap_or(State::Waiting),
+            state: SagaState::parse(row.try_get("state")?).unwrap_or(SagaState::Waiting),
             began: time("began")?,
             last_at: time("last_at")?,
             last_type: row.try_get("last_type")?,
@@ -93,5 +55,45 @@ impl FromRow<'_, PgRow> for Found {
             since: since.map(jiff_sqlx::Timestamp::to_jiff),
             detail: row.try_get("detail")?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Servers};
+    use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_database_says_the_words_by_the_rule_of_the_command() {
+        let servers = Servers::shared().await.expect("servers");
+        let database = Database::new(servers.postgres(), "console_words").await.expect("one");
+        let mut db = PgConnection::connect(database.url()).await.expect("a session");
+        let hindrance = |step: Option<&str>| Hindrance {
+            service: "stock".to_owned(),
+            step: step.map(str::to_owned),
+            why: String::new(),
+        };
+        let statement = format!(
+            "select {STATE} from (values (null::text, $2::boolean, 'stock', 'reserve', \
+                 now() + $3 * interval '1 hour')) as saga (ended, is_dead, service, step, due)"
+        );
+        let all = [vec![], vec![hindrance(None)], vec![hindrance(Some("reserve"))]];
+        let others = vec![hindrance(Some("ship"))];
+        for hindrances in all.iter().chain([&others]) {
+            for (is_dead, due) in [(false, 1), (false, -1), (true, 1), (true, -1)] {
+                let word: String = sqlx::query_scalar(AssertSqlSafe(statement.clone()))
+                    .bind(places(hindrances))
+                    .bind(is_dead)
+                    .bind(due)
+                    .fetch_one(&mut db)
+                    .await
+                    .expect("a word");
+                let hinders = hindrances.iter().any(|one| one.hinders("stock", Some("reserve")));
+                let rule = SagaState::open(is_dead, hinders, due < 0);
+                assert_eq!(word, rule.as_str(), "{is_dead} {due} {hindrances:?}");
+            }
+        }
     }
 }

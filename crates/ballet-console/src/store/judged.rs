@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use ballet_ops::sagas::Standing;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::PgPool;
@@ -28,16 +27,8 @@ pub(crate) struct Judged {
     pub(crate) due: Option<Timestamp>,
     pub(crate) is_dead: bool,
     pub(crate) reason: Option<String>,
+    pub(crate) cause: Option<String>,
     pub(crate) detail: Option<String>,
-}
-
-/// How the index names the end of a saga that has ended.
-pub(crate) const fn ended(standing: Standing) -> Option<&'static str> {
-    match standing {
-        Standing::Completed => Some("completed"),
-        Standing::Aborted => Some("aborted"),
-        Standing::Open => None,
-    }
 }
 
 /// A saga that has changed since it was judged.
@@ -91,10 +82,13 @@ pub(crate) async fn write(pool: &PgPool, judged: &[Judged]) -> Result<(), sqlx::
     sqlx::query(
         "update console.saga s set judged = j.place, names = string_to_array(j.names, ','), \
              ended = j.ended, service = j.service, step = j.step, what = j.what, since = j.since, \
-             due = j.due, asked_at = null, is_dead = j.is_dead, reason = j.reason, detail = j.detail \
+             due = j.due, asked_at = null, is_dead = j.is_dead, reason = j.reason, \
+             cause = j.cause, detail = j.detail \
          from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], \
-             $7::text[], $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::text[], $12::text[]) \
-             as j (id, place, names, ended, service, step, what, since, due, is_dead, reason, detail) \
+             $7::text[], $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::text[], $12::text[], \
+             $13::text[]) \
+             as j (id, place, names, ended, service, step, what, since, due, is_dead, reason, cause, \
+             detail) \
          where s.id = j.id and s.judged < j.place",
     )
     .bind(column!(|one| one.saga))
@@ -108,6 +102,7 @@ pub(crate) async fn write(pool: &PgPool, judged: &[Judged]) -> Result<(), sqlx::
     .bind(column!(|one: &Judged| one.due.map(ToSqlx::to_sqlx)))
     .bind(column!(|one| one.is_dead))
     .bind(column!(|one: &Judged| one.reason.as_deref()))
+    .bind(column!(|one: &Judged| one.cause.as_deref()))
     .bind(column!(|one: &Judged| one.detail.as_deref()))
     .execute(pool)
     .await

@@ -29,7 +29,7 @@ pub(crate) type Ended = (Uuid, i64, &'static str);
 pub(crate) async fn keep(pool: &PgPool, ended: &[Ended]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update console.saga s set ended = e.ended, service = null, step = null, what = null, \
-             since = null, due = null, reason = null, detail = null \
+             since = null, due = null, reason = null, cause = null, detail = null \
          from unnest($1::uuid[], $2::bigint[], $3::text[]) as e (id, place, ended) \
          where s.id = e.id and s.judged = e.place and s.last_place = e.place",
     )

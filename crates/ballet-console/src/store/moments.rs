@@ -1,11 +1,11 @@
 //! What hung at each minute of the last hour, as it was then: how a saga stood does not follow from the journal alone.
 
+use ballet_ops::sagas::Hindrance;
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
-use crate::hindrance::Hindrance;
 use crate::store::counts::Cause;
 use crate::store::flow::minute;
 

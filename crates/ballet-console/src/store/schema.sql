@@ -9,7 +9,7 @@ create table if not exists console.progress (
     entry_at timestamptz,
     written_at timestamptz
 );
-insert into console.progress (version) values (2) on conflict do nothing;
+insert into console.progress (version) values (3) on conflict do nothing;
 
 -- What the journal did not have any more, or no reader gets.
 create table if not exists console.gap (at timestamptz not null default now(), what text not null);
@@ -55,6 +55,8 @@ create table if not exists console.saga (
     asked_at timestamptz,
     is_dead boolean not null default false,
     reason text,
+    -- The detail without what is particular to one message.
+    cause text,
     detail text
 );
 create index if not exists saga_unjudged on console.saga (last_place) where judged < last_place;

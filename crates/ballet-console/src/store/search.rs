@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::store::found::{Found, STATE, State};
+use crate::store::found::{Found, STATE};
 
 /// The most sagas that a text is looked for in. Who wants fewer types more.
 const MOST_HITS: i64 = 1_000;
@@ -20,11 +21,12 @@ const SHORTEST_DIGITS: usize = 4;
 pub(crate) struct Filter {
     /// An id, the last digits of one, the beginning of a business key, a part of an error.
     pub(crate) text: Option<String>,
-    pub(crate) state: Option<State>,
+    pub(crate) state: Option<SagaState>,
     pub(crate) saga: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
     pub(crate) reason: Option<String>,
+    pub(crate) cause: Option<String>,
     /// It has waited, or was seen last, before this.
     pub(crate) before: Option<Timestamp>,
     pub(crate) skip: i64,
@@ -43,7 +45,7 @@ pub(crate) async fn search(
         None => None,
     };
     let mut found = Vec::new();
-    if filter.state.is_none_or(State::is_open) {
+    if filter.state.is_none_or(SagaState::is_open) {
         found =
             part(pool, away, filter, hits.as_deref(), true, (filter.skip, filter.limit)).await?;
     }
@@ -111,9 +113,12 @@ fn push_all(
     if let Some(saga) = &filter.saga {
         query.push(" and names @> array[").push_bind(saga.clone()).push("]");
     }
-    for (column, value) in
-        [("service", &filter.service), ("step", &filter.step), ("reason", &filter.reason)]
-    {
+    for (column, value) in [
+        ("service", &filter.service),
+        ("step", &filter.step),
+        ("reason", &filter.reason),
+        ("cause", &filter.cause),
+    ] {
         if let Some(value) = value {
             query.push(" and ").push(column).push(" = ").push_bind(value.clone());
         }

@@ -220,3 +220,61 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.browser.close().await.expect("closed");
     world.close().await;
 }
+
+/// The sagas that hang of each of two causes.
+const MANY: usize = 150;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_has_never_seen_it_finds_what_hundreds_wait_for_and_mends_them_within_a_minute()
+ {
+    let world = World::new("console_many").await;
+    let console = world.console().await;
+    let first = console.first.as_ref().expect("the first start");
+    let mut messages = Vec::new();
+    for number in 0..MANY {
+        let saga = world.id();
+        let detail = format!("no shelf {number} in the warehouse");
+        messages.push(world.event(PLACED, saga, None, "{}"));
+        messages.push(world.dead("inventory", PLACED, saga, &detail, b"{}"));
+        let saga = world.id();
+        let detail = format!("the lock of shelf {number} is held");
+        messages.push(world.event(PLACED, saga, None, "{}"));
+        messages.push(world.dead("inventory", PLACED, saga, &detail, b"{}"));
+    }
+    world.publish(messages).await;
+    let person = Person::at(&console).await;
+    person.logs_in(first.name, &first.password).await;
+    let begun = tokio::time::Instant::now();
+    // The first page says of both causes how many hang there, apart although both failed in one step.
+    for says in ["no shelf", "the lock of shelf"] {
+        person.sees(says).await;
+    }
+    let counts = "return [...document.querySelectorAll('.causes .count')].map(e => e.textContent)";
+    let what = format!("{MANY} of each");
+    let counted = wait_until(&what, SOON, || async {
+        let counts = person.browser.run(counts).await.map_err(|error| error.to_string())?;
+        let wanted = serde_json::json!([MANY.to_string(), MANY.to_string()]);
+        if counts == wanted { Ok(Some(())) } else { Err(counts.to_string()) }
+    });
+    counted.await.expect("grouped by cause");
+    person.looks("now-many").await;
+    person.clicks(".causes li:first-child .remedy a").await;
+    person.sees(&format!("Send {MANY} back")).await;
+    person.browser.fill("[name=why]", "the shelves are back").await.expect("a field");
+    person.clicks("button[value=redrive]").await;
+    let says = format!("{MANY} of {MANY} were sent back: {MANY} handled, 0 dead again");
+    tokio::join!(world.handles_all("inventory", RESERVED, MANY), person.sees(&says));
+    person.opens("/").await;
+    let left = wait_until("one cause to be left", SOON, || async {
+        let counts = person.browser.run(counts).await.map_err(|error| error.to_string())?;
+        let wanted = serde_json::json!([MANY.to_string()]);
+        if counts == wanted { Ok(Some(())) } else { Err(counts.to_string()) }
+    });
+    left.await.expect("the others go on");
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(60), "it took {took:?}");
+    let wrong = person.wrong.into_inner().expect("whole");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    person.browser.close().await.expect("closed");
+    world.close().await;
+}

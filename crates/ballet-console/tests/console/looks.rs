@@ -5,8 +5,11 @@ use std::sync::Arc;
 use ballet_console::Looks;
 use ballet_ops::audit::Report;
 use ballet_ops::finding::Finding;
+use ballet_stage::{Database, Servers};
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, Executor, PgConnection};
 
 use crate::world::{PLACED, World};
 
@@ -86,11 +89,72 @@ async fn without_somebody_who_looks_the_pages_say_so() {
     let console = world.console().await;
     let browser = console.browser().await;
     let (_, page) = browser.get("/services").await;
-    assert!(page.contains("Nothing is known") && page.contains("No saga is open."), "{page}");
+    assert!(page.contains("finds is not known") && page.contains("No saga is open."), "{page}");
     let (_, page) = browser.get("/audit").await;
     assert!(!page.contains("Run it now"), "{page}");
     let with_a_form = "/events/orders.order_placed.v1/publish";
     let (status, _) = browser.act(with_a_form, "/audit", "").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_is_shown_in_figures_and_is_paused_and_goes_on() {
+    let world = World::new("console_figures").await;
+    let servers = Servers::shared().await.expect("servers");
+    let of = Database::prepared(servers.postgres(), "figures", &["inventory"]).await;
+    let of = of.expect("a database").remove("inventory").expect("that of the inventory");
+    let mut db = PgConnection::connect(of.url()).await.expect("a session");
+    db.execute(
+        "insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, body, created_at, reason) \
+         values (7, 1, 1, gen_random_uuid(), 'inventory.stock_reserved.v1', '{}', now(), 'too big'); \
+         insert into ballet.process_lease (process, lease_until) values (7, now() - interval '1 hour'); \
+         insert into ballet.copy_fill (entity, owner, seen) values ('product', 'catalog', 3)",
+    )
+    .await
+    .expect("rows");
+    let url: PgConnectOptions = of.url().parse().expect("a URL");
+    let console = world
+        .console_with(|options| {
+            options.databases = vec![("inventory".to_owned(), url)];
+            options.patience = jiff::SignedDuration::ZERO;
+        })
+        .await;
+    let browser = console.browser().await;
+    let page = browser.until("/services", "1 can never be published").await;
+    for says in ["processes", "copy of product of catalog", "being filled", "Pause inventory"] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    assert!(!page.contains("Pause payments"), "its database is not known: {page}");
+
+    let saga = world.id();
+    world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
+    browser.until("/", "it has no process").await;
+    let (status, to) = browser.act("/services", "/services/inventory", "act=pause&why=").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "without a reason: {to}");
+    let paused = browser.act("/services", "/services/inventory", "act=pause&why=a+flood").await;
+    assert_eq!(paused.0, StatusCode::SEE_OTHER, "{paused:?}");
+    browser.until(&paused.1, "inventory takes no messages").await;
+    let by: (String, String) = sqlx::query_as("select paused_by, why from ballet.paused")
+        .fetch_one(&mut db)
+        .await
+        .expect("it is paused");
+    assert_eq!(by, ("operator".to_owned(), "a flood".to_owned()));
+    let page = browser.until("/services", "paused by operator: a flood").await;
+    assert!(page.contains("Resume inventory") && !page.contains("Pause inventory"), "{page}");
+    browser.until("/", "it is paused by operator: a flood").await;
+    browser.until("/sagas?state=blocked", &saga.to_string()).await;
+
+    let again = browser.act("/services", "/services/inventory", "act=pause&why=me+too").await;
+    browser.until(&again.1, "Nothing was changed: it was paused by operator").await;
+    let resumed =
+        browser.act("/services", "/services/inventory", "act=resume&why=it+is+over").await;
+    browser.until(&resumed.1, "takes messages again").await;
+    let left: i64 = sqlx::query_scalar("select count(*) from ballet.paused")
+        .fetch_one(&mut db)
+        .await
+        .expect("a number");
+    assert_eq!(left, 0);
+    browser.until("/services", "Pause inventory").await;
     world.close().await;
 }

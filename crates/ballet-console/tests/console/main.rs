@@ -5,7 +5,6 @@ mod actions;
 mod browser;
 mod hostile;
 mod looks;
-mod measured;
 mod observer;
 mod pages;
 mod world;

@@ -1,5 +1,6 @@
 //! One test's world: a broker with a journal, a database, a console, and a browser that keeps its cookie.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use ballet::Clock;
 use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, Confirms, FieldTable, Outcome, Publish, RabbitMq, Session,
+    ShortString,
 };
 use ballet_check::Contracts;
 use ballet_console::{Account, Console, Options};
@@ -103,6 +105,29 @@ impl World {
             if is_it {
                 return;
             }
+        }
+    }
+
+    /// Plays a service that handles all that comes to its queue, until it has handled this many.
+    pub(crate) async fn handles_all(&self, service: &str, name: &str, count: usize) {
+        let mut queue =
+            self.session.consume(service, "test service", 100).await.expect("its queue");
+        let mut handled = BTreeSet::new();
+        while handled.len() < count {
+            let next = tokio::time::timeout(SOON, queue.next()).await.expect("in time");
+            let message = next.expect("open").expect("a message");
+            let id =
+                |text: &Option<ShortString>| text.as_ref().and_then(|id| id.as_str().parse().ok());
+            let of = (id(message.properties.correlation_id()), id(message.properties.message_id()));
+            // What was published when the sagas began waits in the queue too.
+            let is_back = |(name, _): (&ShortString, &AMQPValue)| name.as_str() == "x-redriven-by";
+            let headers = message.properties.headers().as_ref().map(FieldTable::inner);
+            let is_back = headers.is_some_and(|headers| headers.iter().any(is_back));
+            if let (true, (Some(saga), Some(id))) = (is_back, of) {
+                self.publish(vec![self.event(name, saga, Some(id), "{}")]).await;
+                handled.insert(id);
+            }
+            self.session.ack(message.tag, false).await.expect("taken");
         }
     }
 

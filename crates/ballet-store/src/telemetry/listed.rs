@@ -21,6 +21,13 @@ pub struct Listed {
     pub failure: Option<String>,
 }
 
+impl Listed {
+    /// The number of messages that it has not read yet, once it is known where the stream ends.
+    pub fn behind(&self) -> Option<i64> {
+        self.end_offset.map(|end| (end - self.next_offset.unwrap_or_default()).max(0))
+    }
+}
+
 impl FromRow<'_, PgRow> for Listed {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {

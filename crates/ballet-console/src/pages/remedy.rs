@@ -1,0 +1,36 @@
+//! What a person does about sagas that wait in one place for one cause.
+
+use ballet_ops::redrive::telling_part;
+use ballet_ops::sagas::SagaState;
+use maud::{Markup, html};
+
+use crate::pages::meant::Meant;
+
+/// The way to it. What is late without a known cause is looked at saga by saga.
+pub(crate) fn remedy(
+    state: SagaState,
+    service: &str,
+    reason: Option<&str>,
+    cause: Option<&str>,
+) -> Option<Markup> {
+    match (state, reason) {
+        (SagaState::Stuck, Some(reason)) => {
+            let meant = Meant {
+                service: service.to_owned(),
+                reason: reason.to_owned(),
+                detail: cause.and_then(telling_part).unwrap_or_default().to_owned(),
+                ..Meant::default()
+            };
+            Some(
+                html! { p.remedy { "When its cause is mended: " a href=(meant.address()) { "send all of them back" } } },
+            )
+        }
+        (SagaState::Blocked, _) => {
+            let page = format!("/services#{service}");
+            Some(
+                html! { p.remedy { "They go on when the cause ends: " a href=(page) { "look at " (service) } } },
+            )
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,82 @@
+//! A service in figures, as its database has them: its processes, what waits in it, its copies and readers, its partitions.
+
+use std::collections::BTreeMap;
+
+use ballet_store::copies::state::{self as copies, Copy};
+use ballet_store::operators::paused::{self, Paused};
+use ballet_store::partitions;
+use ballet_store::process::{count_alive, unready};
+use ballet_store::telemetry::listed::{self, Listed};
+use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
+use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::databases::{Source, Sources, answered};
+
+/// A service in figures.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    /// Its processes that are alive.
+    pub replicas: u64,
+    /// Those that are not ready, each with why.
+    pub unready: Vec<(i64, String)>,
+    /// Whether a person has paused it.
+    pub paused: Option<Paused>,
+    /// What waits on its way out.
+    pub outbox: OutboxWaits,
+    /// What waits inside.
+    pub inbox: InboxWaits,
+    /// The copies that it keeps, each with the number of changes that it is behind, as far as the owner's database
+    /// tells.
+    pub copies: Vec<(Copy, Option<i64>)>,
+    /// Its readers of telemetry.
+    pub readers: Vec<Listed>,
+    /// The days that its inbox has a partition for.
+    pub days: usize,
+}
+
+/// The figures of each service, or why its database cannot be read.
+pub async fn figures(
+    databases: &[(String, PgConnectOptions)],
+) -> BTreeMap<String, Result<Figures, String>> {
+    let mut sources = Sources::open(databases).await;
+    let (mut found, mut lost) = (BTreeMap::new(), Vec::new());
+    for Source { service, options, db } in &mut sources.open {
+        match answered(&[*options], read(db)).await {
+            Ok(figures) => {
+                found.insert(*service, figures);
+            }
+            Err(why) => lost.push((*service, why)),
+        }
+    }
+    sources.lose_all(lost);
+    let of_copies = found.values_mut().flat_map(|figures| &mut figures.copies);
+    for (copy, behind) in of_copies {
+        let owner = sources.open.iter_mut().find(|source| source.service == copy.owner);
+        let Some(Source { options, db, .. }) = owner else { continue };
+        // An owner that cannot be asked does not hide the rest.
+        let share = answered(&[*options], copies::share(db, &copy.entity)).await.ok().flatten();
+        *behind = share.map(|share| share.versions.saturating_sub(copy.versions).max(0));
+    }
+    let away = sources.away.iter().map(|(service, why)| (service.to_string(), Err(why.clone())));
+    let away: Vec<_> = away.collect();
+    let found = found.into_iter().map(|(service, figures)| (service.to_owned(), Ok(figures)));
+    let all = found.chain(away).collect();
+    sources.close().await;
+    all
+}
+
+async fn read(db: &mut PgConnection) -> Result<Figures, sqlx::Error> {
+    let copies = copies::copies(db).await?.into_iter().map(|copy| (copy, None)).collect();
+    let partitions = partitions::names(db).await?;
+    Ok(Figures {
+        replicas: count_alive(db).await?,
+        unready: unready(db).await?,
+        paused: paused::now(db).await?,
+        outbox: waiting::outbox(db).await?,
+        inbox: waiting::inbox(db).await?,
+        copies,
+        readers: listed::all(db).await?,
+        days: partitions.iter().filter(|name| name.starts_with("inbox_2")).count(),
+    })
+}
