@@ -92,7 +92,7 @@ fn judged_by(known: &Known, saga: Uuid, changed: &Changed, patience: SignedDurat
     Judged {
         ended,
         service: Some(wait.service.clone()),
-        step: wait.step.map(str::to_owned).or_else(|| handler),
+        step: wait.step.map(str::to_owned).or(handler),
         what: Some(wait.what.clone()),
         since: Some(wait.since),
         due,
