@@ -128,7 +128,9 @@ async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_doe
     world.trouble("tick", true).await;
     let all_at_once = ["redrive", "--all", "--no-canary"];
     for times in 1..=2 {
-        world.ballet(&all_at_once).await.ends_with(0);
+        let sent = world.ballet(&all_at_once).await.ends_with(1);
+        assert!(sent.err.contains("0 handled, 3 dead again"), "{sent:?}");
+        assert!(sent.err.contains("3 died again: "), "{sent:?}");
         // The broker's counts may still be those of before.
         let dead_letters = wait_until("all to be dead again", SOON, || async {
             let mut found = world.list(&[]).await;

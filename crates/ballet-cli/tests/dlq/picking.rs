@@ -98,7 +98,7 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     assert!(dry.err.contains("would be sent back"), "{dry:?}");
     assert_eq!(groups(&world).await, seen, "a dry run changes nothing");
     let begun = std::time::Instant::now();
-    world.ballet(&[&plan[..], &["--no-canary"]].concat()).await.ends_with(0);
+    world.ballet(&[&plan[..], &["--no-canary", "--patience", "0"]].concat()).await.ends_with(0);
     eprintln!("redrive of {third} in {count}: {:?}", begun.elapsed());
     let left =
         BTreeMap::from([(key("permanent", TOCKED), third), (key("wrong_shape", TICKED), third)]);
@@ -125,7 +125,7 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     assert_eq!(bodies.collect::<BTreeSet<_>>(), wrong.collect());
     assert_eq!(groups(&world).await, BTreeMap::from([(key("permanent", TOCKED), third)]));
     let begun = std::time::Instant::now();
-    world.ballet(&["redrive", "--all", "--no-canary"]).await.ends_with(0);
+    world.ballet(&["redrive", "--all", "--no-canary", "--patience", "0"]).await.ends_with(0);
     eprintln!("redrive of {third}: {:?}", begun.elapsed());
     world.start().await;
     let whole = i64::try_from(2 * third).expect("a count");

@@ -45,7 +45,8 @@ async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when()
     assert!(open.contains(&waits) && !open.contains(&done), "{open}");
     let shown = shop.ballet(&["sagas", "show", &waits]).await.succeeds();
     for words in [
-        "blocked, payments: it has no process, began",
+        "  blocked, began",
+        "blocked by payments: it has no process",
         "inventory.stock_reserved",
         event,
         "no process of payments is",

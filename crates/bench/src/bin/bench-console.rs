@@ -27,7 +27,7 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     // It shows one system, until it ends.
     let contracts = Box::leak(Box::new(Contracts::read(&args.contracts)?));
-    let broker = Arc::new(RabbitMq::new(args.amqp_url)?);
+    let broker = Arc::new(RabbitMq::new(&args.amqp_url)?);
     let options = Options::new(contracts, broker, args.database_url.parse()?);
     let mut console = Console::open(options).await?;
     let first = console.first.take().context("its database is not new")?;

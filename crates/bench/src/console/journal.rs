@@ -10,6 +10,7 @@ use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, Confirms, FieldTable, Outcome, Publish, RabbitMq, Session,
 };
 use ballet_stage::TestEnv;
+use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 

@@ -152,14 +152,14 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
     let stands = stands(waits, *deadline, &shown.hindrances, now);
     let state = match stands {
         None => ui::green("finished"),
-        Some((state, None)) => style(state).apply_to(state).to_string(),
-        Some((state, Some(hindrance))) => {
-            format!("{}, {}", style(state).apply_to(state), words(hindrance))
-        }
+        Some((state, _)) => style(state).apply_to(state).to_string(),
     };
     let begun = events.first().map(|event| format!(", began {} ago", ui::ago(Some(event.at), now)));
     let versions = versions::words(&shown.versions);
     ui::print(&format!("saga {saga}  {state}{}{versions}", begun.unwrap_or_default()));
+    if let Some((_, Some(hindrance))) = stands {
+        ui::print(&format!("blocked by {}", words(hindrance)));
+    }
     if !events.is_empty() {
         let event = |happened: &Happened| happened.at.as_millisecond();
         let events: Vec<Event<'_>> = events
