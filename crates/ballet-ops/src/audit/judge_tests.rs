@@ -5,6 +5,7 @@ use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded::RecordedRow;
 
 use super::*;
+use crate::audit::ledger::published;
 
 const PLACED: EventType = EventType::in_saga("orders.placed.v1");
 const CANCELLED: EventType = EventType::in_saga("orders.cancelled.v1");
@@ -140,6 +141,19 @@ fn an_event_without_a_reaction_is_lost_unless_it_is_on_its_way() {
     let stuck = judged(&[PLACE], &[], &Pending::default(), &dead);
     assert!(stuck.is_clean() && stuck.open.is_empty(), "{stuck}");
     assert!(stuck.stuck.iter().any(|line| line.ends_with("no such shelf")), "{stuck}");
+}
+
+#[test]
+fn a_refusal_that_is_the_abort_itself_is_one_event() {
+    let system = system();
+    let of = |lines: &[&str]| {
+        let rows = rows(lines);
+        published(&system.parts[0], &rows).into_iter().map(|row| row.step.clone()).collect()
+    };
+    let refused: Vec<String> = of(&["refused place orders.cancelled.v1", ABORT]);
+    assert_eq!(refused, ["place"]);
+    let aborted: Vec<String> = of(&[PLACE, ABORT]);
+    assert_eq!(aborted, ["place", ""]);
 }
 
 #[test]

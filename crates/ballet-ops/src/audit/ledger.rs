@@ -219,8 +219,14 @@ pub(crate) fn published<'a>(part: &Part, rows: &'a [RecordedRow]) -> Vec<&'a Rec
             tombstone(part, rows, (&row.step, &row.key)).is_none_or(|t| t > row.ordinal)
         }
         Entry::Compensated => true,
-        // The owner publishes its abort. In other services this row is the receipt of it.
-        Entry::Aborted => is_aborted(part, std::slice::from_ref(*row)),
+        // The owner publishes its abort. In other services this row is the receipt of it. A step that refuses with
+        // the abort itself has a row of its own, for the same event.
+        Entry::Aborted => {
+            let refuses = |other: &RecordedRow| {
+                other.entry == Entry::Refused && other.event_type == row.event_type
+            };
+            is_aborted(part, std::slice::from_ref(*row)) && !rows.iter().any(refuses)
+        }
         Entry::Arrived | Entry::Calling | Entry::Compensating => false,
     };
     rows.iter().filter(is_published).filter(|row| row.event_type.is_some()).collect()
