@@ -100,6 +100,8 @@ impl Demo {
         };
         let logs = log.lines().find_map(logs_of).expect("its logs");
         let env = root.join(logs.trim()).join("env");
+        let exported = fs::read_to_string(&env).expect("the file for the shell");
+        assert!(exported.contains("export BALLET_CONTRACTS="), "no contracts are named: {command}");
         Self { process, place, root: root.to_owned(), env }
     }
 

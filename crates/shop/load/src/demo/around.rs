@@ -115,6 +115,8 @@ async fn variables(shop: &OpenShop) -> Result<Vec<(String, String)>> {
         ("CONFIG".to_owned(), path(&gateway.config())),
         ("KEYS".to_owned(), path(&gateway.keys())),
         ("STOREFRONT_URL".to_owned(), stage.env.amqp_url("storefront").to_owned()),
+        // The shell may have read the file of another system's demo before.
+        ("BALLET_CONTRACTS".to_owned(), path(&fs::canonicalize(CONTRACTS)?)),
     ];
     all.extend(stage.variables());
     Ok(all)
