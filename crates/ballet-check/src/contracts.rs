@@ -201,8 +201,8 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 fn write_again(file: &Path) -> String {
     let service = file.file_stem().unwrap_or_default().to_string_lossy();
     format!(
-        "`ballet contract write {service}` writes it from the service's program, and contract.schema.json \
-         has the form of one that is written by hand"
+        "`ballet contract write {service}` writes it from the service's program, and \
+         docs/contract.schema.json of ballet has the form of one that is written by hand"
     )
 }
 
