@@ -115,6 +115,8 @@ impl<'w> Pressing<'w> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
 
     fn wait(service: &str, since: i64) -> Wait {
@@ -145,11 +147,11 @@ mod tests {
             pressing.state(hindrances, now).0
         };
         let (young, old) = (wait("stock", 900), wait("stock", 600));
-        assert_eq!(state(&[young.clone()], &[]), SagaState::Waiting);
+        assert_eq!(state(from_ref(&young), &[]), SagaState::Waiting);
         assert_eq!(state(&[young.clone(), old.clone()], &[]), SagaState::Stuck);
-        assert_eq!(state(&[old.clone()], &[hindrance(None)]), SagaState::Blocked);
-        assert_eq!(state(&[young.clone()], &[hindrance(Some("reserve"))]), SagaState::Blocked);
-        assert_eq!(state(&[old.clone()], &[hindrance(Some("ship"))]), SagaState::Stuck);
+        assert_eq!(state(from_ref(&old), &[hindrance(None)]), SagaState::Blocked);
+        assert_eq!(state(from_ref(&young), &[hindrance(Some("reserve"))]), SagaState::Blocked);
+        assert_eq!(state(from_ref(&old), &[hindrance(Some("ship"))]), SagaState::Stuck);
         let dead = Wait { is_dead: true, ..young.clone() };
         assert_eq!(state(&[old.clone(), dead], &[hindrance(None)]), SagaState::Stuck);
         let patient = Wait { stays_open: true, ..old };
