@@ -56,6 +56,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0002_no_position",
         sql: include_str!("../../../../migrations/location/0002_no_position.sql"),
     },
+    Migration {
+        name: "0003_leaving",
+        sql: include_str!("../../../../migrations/location/0003_leaving.sql"),
+    },
 ];
 
 /// The service: its participant, its tables, its HTTP routes.

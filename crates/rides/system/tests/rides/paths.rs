@@ -112,6 +112,20 @@ async fn r5_a_driver_who_goes_offline_while_reserved() {
 }
 
 #[tokio::test]
+async fn r5_a_driver_who_goes_offline_on_the_way_is_so_after_the_ride() {
+    let town = Town::new("rides_r5_on_the_way").await;
+    let (ride, drivers) = town.requested(&[1]).await;
+    town.asked(ride, drivers[0]).await;
+    town.accepted(ride, drivers[0]).await;
+    assert_eq!(town.offline(drivers[0]).await.0, StatusCode::OK);
+    town.said(ride, drivers[0], "start").await;
+    town.until_driver(drivers[0], "riding").await;
+    town.said(ride, drivers[0], "complete").await;
+    town.until_driver(drivers[0], "offline").await;
+    town.close().await;
+}
+
+#[tokio::test]
 async fn r6_a_rider_cancels_in_every_state() {
     let town = Town::new("rides_r6").await;
     for state in ["searching", "offered", "assigned"] {
