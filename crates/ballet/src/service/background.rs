@@ -12,6 +12,7 @@ use crate::declare::telemetry::{AnyFollower, AnyReader};
 use crate::engine::engine::Engine;
 use crate::service::tasks::Tasks;
 use crate::telemetry::reading::follow::Following;
+use crate::telemetry::reading::follow_lag::{FollowLag, Followed};
 use crate::telemetry::reading::keeper::ReaderKeeper;
 use crate::telemetry::reading::state::ReaderStates;
 use crate::upkeep::broker::bindings::{Bindings, Compare};
@@ -157,22 +158,33 @@ impl Beside {
         if self.readers.is_empty() && self.followers.is_empty() {
             return None;
         }
-        let followed = self.followers.iter().flat_map(|follower| {
-            let partitions = 0..follower.codec().reads().partition_count();
-            partitions.map(move |partition| (follower, partition))
-        });
-        let states = Arc::new(ReaderStates::new(followed.clone().count()));
-        for (follower, partition) in followed {
-            let following = Following {
+        let partitions =
+            |follower: &Arc<dyn AnyFollower>| 0..follower.codec().reads().partition_count();
+        let streams = self.followers.iter().flat_map(partitions).count();
+        let states = Arc::new(ReaderStates::new(streams));
+        for follower in &self.followers {
+            let mut lag = FollowLag {
                 engine: Arc::clone(&self.engine),
                 broker: Arc::clone(&self.broker),
                 follower: Arc::clone(follower),
-                states: Arc::clone(&states),
-                partition,
-                most: self.telemetry_batch,
-                is_followed: false,
+                followed: Vec::new(),
             };
-            work.spawn("a follower of telemetry", following.run());
+            for partition in partitions(follower) {
+                let followed = Arc::new(Followed::default());
+                lag.followed.push(Arc::clone(&followed));
+                let following = Following {
+                    engine: Arc::clone(&self.engine),
+                    broker: Arc::clone(&self.broker),
+                    follower: Arc::clone(follower),
+                    states: Arc::clone(&states),
+                    followed,
+                    partition,
+                    most: self.telemetry_batch,
+                    is_followed: false,
+                };
+                work.spawn("a follower of telemetry", following.run());
+            }
+            work.spawn("the lag of a follower of telemetry", lag.run());
         }
         for reader in &self.readers {
             let keeper = ReaderKeeper {

@@ -26,15 +26,15 @@ pub(crate) fn begin(part: &Part) {
         for reason in [UNKNOWN_TYPE, BODY_TOO_BIG, BODY_DOES_NOT_MATCH] {
             drop(aside(reader.name, reason));
         }
-        // What is followed has no place in the database, so it misses nothing and has no lag.
+        let streams = (0..reader.reads.partition_count()).map(|n| reader.reads.routing_key(n));
+        // What is followed has no place in the database, so it misses nothing.
         if reader.in_memory {
+            streams.for_each(|stream| follow_lag(reader.name, stream, (0.0, 0.0)));
             continue;
         }
         drop(missed(reader.name));
         drop(aside(reader.name, READER_FAILED));
-        for partition in 0..reader.reads.partition_count() {
-            lag(reader.name, reader.reads.routing_key(partition), (0.0, 0.0));
-        }
+        streams.for_each(|stream| lag(reader.name, stream, (0.0, 0.0)));
     }
 }
 
@@ -59,4 +59,11 @@ pub(crate) fn lag(reader: &'static str, stream: String, (messages, seconds): (f6
     let labels = [("reader", reader.to_owned()), ("stream", stream)];
     ballet_amqp::gauge!("ballet_telemetry_lag_messages", &labels).set(messages);
     ballet_amqp::gauge!("ballet_telemetry_lag_seconds", &labels).set(seconds);
+}
+
+/// Sets how far a follower in this process is behind the end of a stream: messages and seconds.
+pub(crate) fn follow_lag(follower: &'static str, stream: String, (messages, seconds): (f64, f64)) {
+    let labels = [("reader", follower.to_owned()), ("stream", stream)];
+    ballet_amqp::gauge!("ballet_telemetry_follow_lag_messages", &labels).set(messages);
+    ballet_amqp::gauge!("ballet_telemetry_follow_lag_seconds", &labels).set(seconds);
 }

@@ -52,7 +52,7 @@ fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> Option<f64>
 
 #[tokio::test]
 async fn every_metric_begins_at_zero() {
-    let hotel = Watched::beside("begins", &["hotel", "cars", "porter", "meter"]).await;
+    let hotel = Watched::beside("begins", &["hotel", "cars", "porter", "meter", "dial"]).await;
     // Nothing was sent to it, so nothing has happened but attempts to connect on a busy machine.
     let counters = hotel.first.iter().filter(|sample| sample.name.ends_with("_total"));
     for sample in counters.filter(|sample| sample.name != RECONNECTS) {
@@ -89,6 +89,7 @@ async fn every_metric_begins_at_zero() {
         assert_eq!(value(&all, "ballet_calls_total", &labels), Some(0.0), "{outcome}");
     }
     let (reader, stream) = (("reader", "beats"), ("stream", "meter.beat.v1.1"));
+    let follower = ("reader", "turn_dial");
     for (name, labels) in [
         (
             "ballet_telemetry_published_total",
@@ -99,6 +100,8 @@ async fn every_metric_begins_at_zero() {
         ("ballet_telemetry_aside_total", &[reader, ("reason", "reader_failed")]),
         ("ballet_telemetry_lag_messages", &[reader, stream]),
         ("ballet_telemetry_lag_seconds", &[reader, stream]),
+        ("ballet_telemetry_follow_lag_messages", &[follower, stream]),
+        ("ballet_telemetry_follow_lag_seconds", &[follower, stream]),
     ] {
         assert_eq!(value(&all, name, labels), Some(0.0), "{name}");
         let mut bare = all.iter().filter(|sample| sample.name == name && sample.labels.is_empty());
@@ -118,7 +121,7 @@ async fn every_metric_begins_at_zero() {
 
 #[tokio::test]
 async fn alarms_and_board_ask_only_for_what_is_there() {
-    let hotel = Watched::beside("asked", &["hotel", "cars", "porter", "meter"]).await;
+    let hotel = Watched::beside("asked", &["hotel", "cars", "porter", "meter", "dial"]).await;
     let saga = hotel.world.new_saga();
     hotel.world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     hotel.until_value("sum(ballet_transaction_seconds_count{job=\"hotel\"}) > bool 0", "1").await;

@@ -87,6 +87,14 @@ const CASES: &[Case] = &[
         5,
         &[("ballet_telemetry_lag_seconds{job='a',reader='b',stream='c'}", GROWS)],
     ),
+    (
+        "BalletTelemetryNotFollowed",
+        1,
+        &[(
+            "ballet_telemetry_follow_lag_seconds{job='a',instance='1',reader='b',stream='c'}",
+            GROWS,
+        )],
+    ),
     ("BalletTelemetryMissed", 0, &[("ballet_telemetry_missed_total{job='a',reader='b'}", RISES)]),
     ("BalletSagasFailing", 10, &[("ballet_sagas_stuck{job='a',tried_again='yes'}", RISES)]),
     ("BalletIdsReused", 0, &[("ballet_reused_ids_total{job='a'}", RISES)]),

@@ -1,15 +1,20 @@
 //! The service that is watched, as a process of its own: this very test program, told to be the service.
 
+use std::time::Duration;
+
 use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::http::Problem;
-use ballet::{Failure, Handle, Participant, Projection, Service, Settings, Tx};
+use ballet::{
+    Failure, Handle, Participant, Projection, Reading, Service, Settings, TelemetryFollower, Tx,
+};
 use ballet_stage::{OwnProcess, wait_until};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::lamps::reader;
 use crate::meter;
-use crate::meter::METER_TABLES;
+use crate::meter::{Beat, METER_TABLES};
 use crate::scrape::{Sample, samples};
 use crate::trip::{HOTEL_TABLES, HotelRenamed, Rental, Trouble, cars, hotel};
 use crate::world::LONG;
@@ -123,6 +128,27 @@ impl Projection for Blocks {
     }
 }
 
+/// The number of a beat for which the dial takes long.
+pub(crate) const SLOW: i64 = 800;
+
+/// Follows the beats, and is too slow for some of them.
+struct Dial;
+
+impl TelemetryFollower for Dial {
+    const NAME: &'static str = "turn_dial";
+    type Follows = Beat;
+
+    fn reaches_back(&self) -> SignedDuration {
+        SignedDuration::from_hours(1)
+    }
+
+    fn take(&self, _: Timestamp, batch: &[Reading<Beat>]) {
+        for _ in batch.iter().filter(|reading| reading.value.number == SLOW) {
+            tokio::task::block_in_place(|| std::thread::sleep(Duration::from_secs(3)));
+        }
+    }
+}
+
 /// A service by its name.
 pub(crate) fn participant(name: &str) -> Participant {
     match name {
@@ -132,6 +158,7 @@ pub(crate) fn participant(name: &str) -> Participant {
         "cars" => cars(Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() }),
         "porter" => reader("porter"),
         "meter" => meter::participant(),
+        "dial" => Participant::new("dial").follows_telemetry(Dial),
         "guide" => Participant::new("guide").projects(Blocks),
         other => panic!("no such service: {other}"),
     }

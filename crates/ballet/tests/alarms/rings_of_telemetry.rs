@@ -5,9 +5,11 @@ use ballet::{Clock, Telemetry};
 use serde_json::json;
 
 use crate::meter::{Beat, PARTITIONS, made_anew};
+use crate::process::SLOW;
 use crate::watched::Watched;
 
 const BEHIND: &str = "BalletTelemetryBehind";
+const NOT_FOLLOWED: &str = "BalletTelemetryNotFollowed";
 const MISSED: &str = "BalletTelemetryMissed";
 
 /// Publishes a beat that is as old as this.
@@ -34,6 +36,17 @@ async fn a_reader_that_is_minutes_behind_rings_until_it_has_read_all() {
                     held_until = ballet.now() + interval '1 hour', next_offset = end_offset";
     meter.world.execute("meter", all_read).await;
     meter.until_only(&[]).await;
+}
+
+#[tokio::test]
+async fn a_follower_that_does_not_keep_up_rings_until_it_has_taken_all() {
+    let dial = Watched::beside("telemetry_not_followed", &["dial", "meter"]).await;
+    dial.until_only(&[]).await;
+    for _ in 0..10 {
+        beat(&dial, 0, SLOW, 600).await;
+    }
+    dial.until_only(&[NOT_FOLLOWED]).await;
+    dial.until_only(&[]).await;
 }
 
 #[tokio::test]

@@ -117,6 +117,16 @@ pub(super) const ALARMS: &[Alarm] = &[
         action: "`ballet telemetry list` says where, and why; replicas share the partitions",
     },
     Alarm {
+        name: "BalletTelemetryNotFollowed",
+        severity: Warning,
+        rings: "max by (job, instance, reader) (ballet_telemetry_follow_lag_seconds) > 30",
+        unless: &[BLOCKED],
+        minutes: 1,
+        summary: "the process {instance} of {job} answers from old telemetry: {reader} does not keep up",
+        action: "is it slow, or does it stand still? Its log and its `/readyz` say more; every process follows all, so \
+                 another replica takes nothing off it",
+    },
+    Alarm {
         name: "BalletTelemetryMissed",
         severity: Warning,
         rings: "sum by (job, reader) (increase(ballet_telemetry_missed_total[1h])) > 0",

@@ -10,9 +10,9 @@ use tokio::time::sleep;
 use crate::declare::telemetry::AnyFollower;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
-use crate::telemetry::reading::batch::offset_of;
+use crate::telemetry::reading::follow_lag::Followed;
 use crate::telemetry::reading::receive::Receiver;
-use crate::telemetry::reading::start::about_the_last;
+use crate::telemetry::reading::start::about_the_last_since;
 use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::series;
 
@@ -26,6 +26,8 @@ pub(crate) struct Following {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) follower: Arc<dyn AnyFollower>,
     pub(crate) states: Arc<ReaderStates>,
+    /// How far it is, for its lag.
+    pub(crate) followed: Arc<Followed>,
     pub(crate) partition: u16,
     pub(crate) most: u16,
     /// Whether it was at the end once.
@@ -87,10 +89,7 @@ impl Following {
     ) -> Result<(), BrokerError> {
         let codec = self.follower.codec();
         let begins_at = (self.engine.time.clock.now() - self.follower.reaches_back()).as_second();
-        let last = about_the_last(&**session, queue).await?;
-        let is_young = |at: u64| i64::try_from(at).is_ok_and(|at| at >= begins_at);
-        let last = last.filter(|last| last.properties.timestamp().is_none_or(is_young));
-        let end = last.as_ref().and_then(offset_of);
+        let end = about_the_last_since(&**session, queue, begins_at).await?;
         let start = StreamStart::Time(u64::try_from(begins_at).unwrap_or_default());
         let prefetch = self.most.saturating_mul(2).max(2);
         let mut receiver = Receiver {
@@ -106,6 +105,7 @@ impl Following {
         };
         *has_followed = true;
         self.states.works(name);
+        self.followed.begins(self.engine.time.clock.now());
         loop {
             let is_at_end = end.is_none_or(|end| receiver.next.is_some_and(|next| next > end));
             if is_at_end && !self.is_followed {
@@ -115,6 +115,9 @@ impl Following {
             }
             let batch = receiver.batch().await?;
             let taken = self.follower.take(self.engine.time.clock.now(), &batch.readings);
+            if let Some(last) = batch.seen.last() {
+                self.followed.is_at(last);
+            }
             series::read(codec.name).increment(u64::try_from(taken).unwrap_or_default());
             for aside in &batch.aside {
                 let (reason, detail, offset) = (aside.reason, &aside.detail, aside.offset);

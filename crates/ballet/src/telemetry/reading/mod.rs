@@ -1,8 +1,10 @@
 //! Reads streams of telemetry. A keeper shares the streams among the replicas; each held stream has a task that
-//! receives batches, while another one writes the batch before. A follower has a task for each stream in each process.
+//! receives batches, while another one writes the batch before. A follower has a task for each stream in each process,
+//! and one that shows how far they are behind.
 
 mod batch;
 pub(crate) mod follow;
+pub(crate) mod follow_lag;
 pub(crate) mod keeper;
 mod receive;
 mod start;

@@ -97,6 +97,18 @@ async fn newest(broker: &dyn Broker, queue: &str) -> Result<Option<i64>, BrokerE
     Ok(newest)
 }
 
+/// The offset of about the last message that was published since a time, in seconds. `None` if none was.
+pub(super) async fn about_the_last_since(
+    session: &dyn Session,
+    queue: &str,
+    since: i64,
+) -> Result<Option<i64>, BrokerError> {
+    let is_young = |at: u64| i64::try_from(at).is_ok_and(|at| at >= since);
+    let last = about_the_last(session, queue).await?;
+    let last = last.filter(|last| last.properties.timestamp().is_none_or(is_young));
+    Ok(last.as_ref().and_then(offset_of))
+}
+
 /// About where the stream ends: the first of the messages that were written together last. `None` if it has none.
 pub(super) async fn about_the_last(
     session: &dyn Session,

@@ -1,0 +1,121 @@
+//! How far a follower is behind the ends of its streams, in this process.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ballet_amqp::{Broker, BrokerError, Session};
+use ballet_core::topology::TELEMETRY;
+use jiff::Timestamp;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::declare::telemetry::AnyFollower;
+use crate::engine::engine::Engine;
+use crate::engine::stopping::stopped;
+use crate::telemetry::reading::batch::Seen;
+use crate::telemetry::reading::start::about_the_last_since;
+use crate::telemetry::series;
+
+/// How often it looks, and how long a look may take.
+const EVERY: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(10);
+
+/// How far a stream is followed.
+#[derive(Debug, Default)]
+pub(crate) struct Followed(Mutex<Option<Place>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The offset that comes next.
+    next: i64,
+    /// When the last was published, or when the process began.
+    at: Timestamp,
+}
+
+impl Followed {
+    /// The process follows the stream from now on, unless it did before.
+    pub(super) fn begins(&self, now: Timestamp) {
+        self.place().get_or_insert(Place { next: 0, at: now });
+    }
+
+    /// It has taken all up to this message.
+    pub(super) fn is_at(&self, last: &Seen) {
+        let mut place = self.place();
+        let before = place.map_or(Timestamp::UNIX_EPOCH, |place| place.at);
+        let at = last.published_at.unwrap_or(before);
+        *place = Some(Place { next: last.offset + 1, at });
+    }
+
+    /// The messages and the seconds to the stream's end, if its last message has this offset.
+    fn lag(&self, last: Option<i64>, now: Timestamp) -> (f64, f64) {
+        match (*self.place(), last) {
+            (Some(place), Some(last)) if last >= place.next => {
+                let messages = u32::try_from(last + 1 - place.next).unwrap_or(u32::MAX);
+                (f64::from(messages), now.duration_since(place.at).as_secs_f64().max(0.0))
+            }
+            // Before it has begun, the process is not ready, and says so.
+            _ => (0.0, 0.0),
+        }
+    }
+
+    fn place(&self) -> std::sync::MutexGuard<'_, Option<Place>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Shows how far a follower is behind.
+pub(crate) struct FollowLag {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) follower: Arc<dyn AnyFollower>,
+    /// One for each stream, in the order of the partitions.
+    pub(crate) followed: Vec<Arc<Followed>>,
+}
+
+impl FollowLag {
+    /// Looks until the service stops. What it cannot see it leaves as it was: a follower without the broker fails, and
+    /// that is told otherwise.
+    pub(crate) async fn run(self) {
+        let mut stopping = self.engine.stopping.clone();
+        let mut every = interval(EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = None;
+        loop {
+            tokio::select! {
+                _ = every.tick() => {}
+                () = stopped(&mut stopping) => return,
+            }
+            match timeout(LOOK, self.show(&mut looks)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(lost)) => tracing::debug!("the ends of streams are not known: {lost}"),
+                Err(_) => tracing::debug!("the ends of streams are not known: no answer"),
+            }
+        }
+    }
+
+    /// Takes the session, and gives it back if it still works.
+    async fn show(&self, looks: &mut Option<Arc<dyn Session>>) -> Result<(), BrokerError> {
+        let codec = self.follower.codec();
+        let session = match looks.take() {
+            Some(session) => session,
+            None => {
+                let (service, process) = (self.engine.registry.service, self.engine.relay.process);
+                self.broker.connect(&format!("{service} lag of {} {process}", codec.name)).await?
+            }
+        };
+        let now = self.engine.time.clock.now();
+        // What is older is not looked for.
+        let since = (now - self.follower.reaches_back()).as_second();
+        for (partition, followed) in (0..).zip(&self.followed) {
+            let stream = codec.reads().routing_key(partition);
+            let queue = format!("{TELEMETRY}.{stream}");
+            let last = about_the_last_since(&*session, &queue, since).await?;
+            series::follow_lag(
+                codec.name,
+                stream,
+                followed.lag(last, self.engine.time.clock.now()),
+            );
+        }
+        *looks = Some(session);
+        Ok(())
+    }
+}
