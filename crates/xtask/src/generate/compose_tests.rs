@@ -147,6 +147,40 @@ fn a_setting_of_a_service_is_passed_on_and_one_that_is_not_set_stays_so() {
 }
 
 #[test]
+fn what_systems_have_on_the_same_servers_has_a_name_of_its_own() {
+    let compose = compose();
+    let mut taken = BTreeSet::new();
+    for system in systems() {
+        let definitions: Value =
+            serde_json::from_str(&file(&system.definitions())).expect("definitions");
+        let all = |list: &str| definitions[list].as_array().cloned().unwrap_or_default();
+        let name = |one: &Value| one["name"].as_str().expect("a name").to_owned();
+        // Operators and their tools are the same users in all systems, with rights in each virtual host.
+        let is_own =
+            |user: &String| !["ops", "tap", "redrive", "topology"].contains(&user.as_str());
+        let users = all("users").iter().map(name).filter(is_own).collect::<Vec<_>>();
+        let hosts: Vec<_> = all("vhosts").iter().map(name).collect();
+        let [host] = &hosts[..] else { panic!("{system:?} has the virtual hosts {hosts:?}") };
+        for list in ["exchanges", "queues", "bindings", "policies", "permissions"] {
+            for one in all(list) {
+                assert_eq!(one["vhost"].as_str(), Some(host.as_str()), "{list}: {one}");
+            }
+        }
+        let of = |name: &str| &compose["services"][own(system, name).as_str()];
+        let databases = of("databases")["environment"]["SERVICES"].as_str().expect("names");
+        let port = of(GATEWAY)["ports"][0].as_str().expect("a port");
+        let port = port.split(":-").last().expect("a port");
+        let named = [("user", users), ("virtual host", hosts), ("port", vec![port.to_owned()])];
+        let databases = databases.split(' ').map(str::to_owned).collect();
+        for (what, names) in named.into_iter().chain([("database", databases)]) {
+            for name in names {
+                assert!(taken.insert((what, name.clone())), "two systems have the {what} {name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn only_the_gateway_can_be_opened_to_others() {
     let compose = compose();
     for (name, service) in compose["services"].as_hash().expect("services") {
