@@ -127,10 +127,16 @@ impl Gateway {
     ///
     /// The gateway makes no such token.
     pub async fn token(&self, subject: &str, scopes: &str) -> Result<String> {
+        Ok(self.tokens(&[subject], scopes).await?.concat())
+    }
+
+    /// A token for each of these clients, all made at once.
+    pub(crate) async fn tokens(&self, subjects: &[&str], scopes: &str) -> Result<Vec<String>> {
         let (file, keys) = (self.config().display().to_string(), self.keys().display().to_string());
-        let args = ["token", &file, "--keys", &keys, "--valid", VALID];
-        let args = [&args[..], &["--subject", subject, "--scopes", scopes]].concat();
-        Ok(command(&self.program, &args).await?.trim().to_owned())
+        let args = ["token", &file, "--keys", &keys, "--valid", VALID, "--scopes", scopes];
+        let subjects = subjects.iter().flat_map(|subject| ["--subject", subject]);
+        let args: Vec<&str> = args.into_iter().chain(subjects).collect();
+        Ok(command(&self.program, &args).await?.lines().map(str::to_owned).collect())
     }
 
     /// Waits until it serves clients and has its database.

@@ -19,9 +19,9 @@ pub(crate) struct Arguments {
     /// The folder with `signing-key.json`.
     #[arg(long)]
     keys: PathBuf,
-    /// Whom the token is for.
-    #[arg(long)]
-    subject: String,
+    /// Whom the token is for. Given several times, there is a token on a line for each.
+    #[arg(long, required = true)]
+    subject: Vec<String>,
     /// Scopes, with spaces between them.
     #[arg(long, default_value = "")]
     scopes: String,
@@ -49,12 +49,15 @@ pub(crate) fn make(arguments: &Arguments) -> Result<String, String> {
     let now = unix_seconds();
     let valid = i64::try_from(arguments.valid.0.as_secs()).unwrap_or(0);
     let header = json!({ "alg": "EdDSA", "typ": "JWT", "kid": key.kid });
-    let claims = json!({
-        "iss": jwt.issuer, "aud": jwt.audience, "sub": arguments.subject,
-        "scope": arguments.scopes, "iat": now, "nbf": now, "exp": now + valid
-    });
     let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", part(&header), part(&claims));
-    let signature = BASE64_URL_SAFE_NO_PAD.encode(pair.sign(signed.as_bytes()).as_ref());
-    Ok(format!("{signed}.{signature}\n"))
+    let token = |subject: &String| {
+        let claims = json!({
+            "iss": jwt.issuer, "aud": jwt.audience, "sub": subject,
+            "scope": arguments.scopes, "iat": now, "nbf": now, "exp": now + valid
+        });
+        let signed = format!("{}.{}", part(&header), part(&claims));
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(pair.sign(signed.as_bytes()).as_ref());
+        format!("{signed}.{signature}\n")
+    };
+    Ok(arguments.subject.iter().map(token).collect())
 }

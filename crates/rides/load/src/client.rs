@@ -16,6 +16,8 @@ const REPLICAS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Places that are so many degrees apart are not near each other.
 const APART: f64 = 0.5;
+/// What those may do who play a rider and its drivers, or look at all of them.
+pub(crate) const BEHIND: &str = "rides:all";
 /// The number of places side by side.
 const COLUMNS: usize = 600;
 const ROWS: usize = 200;
@@ -29,6 +31,11 @@ pub(crate) struct Client<'a> {
 impl<'a> Client<'a> {
     pub(crate) const fn new(site: &'a Site, number: usize) -> Self {
         Self { http: SiteClient::new(site, number) }
+    }
+
+    /// The same with what it shows to the gateway.
+    pub(crate) const fn with(self, token: Option<&'a str>) -> Self {
+        Self { http: self.http.with(token) }
     }
 
     /// A place of this customer, some steps of 300 meters from where the rider waits.
@@ -67,9 +74,9 @@ impl<'a> Client<'a> {
         let path = format!("/near?lat={}&lon={}", here["lat"], here["lon"]);
         // With nobody to find, nobody is asked: location may be away.
         for replica in (0..REPLICAS).filter(|_| !drivers.is_empty()) {
-            let client = Client::new(self.http.site, self.http.number + replica);
+            let http = SiteClient { number: self.http.number + replica, ..self.http };
             loop {
-                let (_, near) = client.http.get("location", &path).await?;
+                let (_, near) = http.get("location", &path).await?;
                 let near: Vec<_> = near["items"].as_array().into_iter().flatten().collect();
                 let is_near =
                     |driver: &Uuid| near.iter().any(|near| near["driver_id"] == driver.to_string());
@@ -120,6 +127,11 @@ impl<'a> Client<'a> {
         let ride = self.http.done(Method::POST, "dispatch", "/rides", &request).await?;
         ensure!(ride["price"] == quote["price"], "{quote} became {ride}");
         id(&ride["ride_id"])
+    }
+
+    /// The ride as its driver reads it.
+    pub(crate) async fn trip(&self, ride: Uuid) -> Result<Value> {
+        self.http.done(Method::GET, "dispatch", &format!("/trips/{ride}"), &Value::Null).await
     }
 
     pub(crate) async fn read(&self, ride: Uuid) -> Result<Value> {

@@ -1,4 +1,5 @@
-//! The lists of the services, read once: who watches looks again in a moment.
+//! The lists of the services, as those behind rides read them. Each is read once: who watches looks again in a
+//! moment.
 
 use anyhow::Result;
 use ballet_trials::{Site, SiteClient};
@@ -7,6 +8,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
+
+use crate::client::BEHIND;
 
 /// An offer that lives, as dispatch tells it.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,20 +24,33 @@ struct Items<T> {
     items: Vec<T>,
 }
 
-/// All offers that live, which one statement reads.
-pub(crate) async fn live(site: &Site) -> Result<Vec<Live>> {
-    list(site, "dispatch", "/trips?live=true&limit=1000").await
+/// The services' public doors, for somebody who may see everything.
+#[derive(Debug)]
+pub(crate) struct Doors<'a> {
+    site: &'a Site,
+    token: Option<String>,
 }
 
-/// The items of a list.
-pub(crate) async fn list<T: DeserializeOwned>(
-    site: &Site,
-    service: &str,
-    path: &str,
-) -> Result<Vec<T>> {
-    let client = SiteClient::new(site, 0);
-    let request = client.request(Method::GET, service, path, &Value::Null).await?;
-    let answer = request.send().await?.error_for_status()?;
-    let list: Items<T> = serde_json::from_slice(&answer.bytes().await?)?;
-    Ok(list.items)
+impl<'a> Doors<'a> {
+    pub(crate) async fn of(site: &'a Site) -> Result<Self> {
+        Ok(Self { site, token: site.token(&site.new_id().to_string(), BEHIND).await? })
+    }
+
+    /// All offers that live, which one statement reads.
+    pub(crate) async fn live(&self) -> Result<Vec<Live>> {
+        self.list("dispatch", "/trips?live=true&limit=1000").await
+    }
+
+    /// The items of a list.
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        service: &str,
+        path: &str,
+    ) -> Result<Vec<T>> {
+        let client = SiteClient::new(self.site, 0).with(self.token.as_deref());
+        let request = client.request(Method::GET, service, path, &Value::Null).await?;
+        let answer = request.send().await?.error_for_status()?;
+        let list: Items<T> = serde_json::from_slice(&answer.bytes().await?)?;
+        Ok(list.items)
+    }
 }

@@ -5,14 +5,16 @@ use std::time::Instant;
 
 use anyhow::Result;
 use ballet::{Event, EventType};
-use ballet_trials::{Audit, Begun, Case, Operation, Overdue, Report, ServiceProgram, Site, Trial};
+use ballet_trials::{
+    Audit, Begun, Case, Front, Operation, Overdue, Report, ServiceProgram, Site, Trial,
+};
 use rides::audit::{Databases, audit_beside};
 use rides_events::dispatch::{DriverWanted, FareCharged, OfferEnded, OfferWithdrawn, RideOffered};
 use rides_events::location::{DriverReleased, DriverReserved, ReservationCancelled};
 use tokio::sync::watch;
 
 use crate::cases::{CASES, Does};
-use crate::client::Client;
+use crate::client::{BEHIND, Client};
 use crate::machines::Machines;
 use crate::{customers, operations, services, town, watcher};
 
@@ -47,7 +49,10 @@ impl Trial for Rides {
     async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<Begun> {
         match does {
             Does::AskMachines => self.0.play(site, number).await,
-            does => customers::play(*does, Client::new(site, number)).await,
+            does => {
+                let token = site.token(&site.new_id().to_string(), BEHIND).await?;
+                customers::play(*does, Client::new(site, number).with(token.as_deref())).await
+            }
         }
     }
 
@@ -73,6 +78,13 @@ impl Trial for Rides {
 
     async fn show(&self, site: &Arc<Site>, calm: watch::Receiver<bool>) -> Result<()> {
         town::live(site, calm).await
+    }
+
+    fn front(&self) -> Option<Front> {
+        Some(Front {
+            config: concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/rides.toml").into(),
+            main: || ballet_gateway::main(std::env::args_os()),
+        })
     }
 
     async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {

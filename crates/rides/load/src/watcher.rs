@@ -9,11 +9,13 @@ use ballet_trials::Site;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::doors::{self, Live};
+use crate::doors::{Doors, Live};
 use crate::machines::Machines;
 
 const PAUSE: Duration = Duration::from_millis(20);
 const LONG_PAUSE: Duration = Duration::from_millis(150);
+/// Within the rate that the gateway grants to one client.
+const GATEWAY_PAUSE: Duration = Duration::from_millis(400);
 /// How long machines answer after the end.
 const LAST: Duration = Duration::from_secs(120);
 
@@ -26,15 +28,16 @@ struct Busy {
 
 /// Watches until then. An error is a driver in two of them. Machines answer what is seen to be offered to them.
 pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> Result<()> {
+    let doors = Doors::of(site).await?;
     let (begun, mut looks, mut most) = (Instant::now(), 0_u32, 0);
     let answered = machines.answered();
-    let mut reserved = location(site).await.ok();
+    let mut reserved = location(&doors).await.ok();
     // Who still waits for machines at the end is answered, too.
     while Instant::now() < until || machines.are_wanted() && Instant::now() < until + LAST {
-        if let Ok(live) = doors::live(site).await {
+        if let Ok(live) = doors.live().await {
             let by_driver = once(&live)?;
             // A driver who was there for one ride before and after that look was not there for another meanwhile.
-            let after = location(site).await.ok();
+            let after = location(&doors).await.ok();
             if let (Some(before), Some(after)) = (&reserved, &after) {
                 apart(before, &by_driver, after)?;
                 looks += 1;
@@ -43,7 +46,12 @@ pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> R
             most = most.max(live.len());
             machines.answer(site, &live).await?;
         }
-        tokio::time::sleep(if machines.are_wanted() { PAUSE } else { LONG_PAUSE }).await;
+        let pause = match site.gateway() {
+            Some(_) => GATEWAY_PAUSE,
+            None if machines.are_wanted() => PAUSE,
+            None => LONG_PAUSE,
+        };
+        tokio::time::sleep(pause).await;
     }
     let (seconds, answered) = (begun.elapsed().as_secs_f64(), machines.answered() - answered);
     if answered > 0 {
@@ -85,11 +93,11 @@ fn apart(
     Ok(())
 }
 
-async fn location(site: &Site) -> Result<HashMap<Uuid, Uuid>> {
+async fn location(doors: &Doors<'_>) -> Result<HashMap<Uuid, Uuid>> {
     let mut rides = HashMap::new();
     for state in ["reserved", "riding"] {
         let path = format!("/drivers?state={state}&limit=1000");
-        for Busy { driver_id, ride_id } in doors::list(site, "location", &path).await? {
+        for Busy { driver_id, ride_id } in doors.list("location", &path).await? {
             rides.extend(ride_id.map(|ride| (driver_id, ride)));
         }
     }

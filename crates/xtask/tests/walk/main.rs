@@ -14,11 +14,9 @@ use crate::demo::Demo;
 
 const PAGES: [&str; 2] = ["README.md", "docs/shop/try-it.md"];
 /// The folders of the pages.
-const FOLDERS: [&str; 3] = ["docs", "docs/shop", "docs/streaming"];
+const FOLDERS: [&str; 4] = ["docs", "docs/shop", "docs/streaming", "docs/rides"];
 /// Starts what all other commands work on.
 const DEMO: &str = "cargo xtask demo";
-/// The walk through another system.
-const STREAMING: (&str, &str) = ("docs/streaming/try-it.md", "cargo xtask demo streaming");
 /// One demo at a time: each has a broker, a database server and many processes.
 static ALONE: Mutex<()> = Mutex::const_new(());
 /// What the page says of being refused: Bob, who may not see Alice's order; nobody, without a token; and
@@ -59,19 +57,46 @@ async fn every_command_of_the_first_pages_works_as_it_stands() {
 
 #[tokio::test]
 async fn a_client_made_of_the_document_plays_a_viewer_and_the_page_works_as_it_stands() {
-    let (root, (page, demo)) = (root(), STREAMING);
-    let all = page::commands(&fs::read_to_string(root.join(page)).expect("a page"));
-    let scripts: Vec<String> = all.into_iter().filter(|command| command.contains('\n')).collect();
+    let (answers, refused) = walk("streaming").await;
+    assert_eq!(refused, ["401", "422"], "{answers:#?}");
+    let is_found = |answer: &String| answer.contains(r#""name":"The Harbour""#);
+    assert!(answers.iter().any(is_found), "{answers:#?}");
+}
+
+#[tokio::test]
+async fn a_rider_and_a_driver_are_played_with_curl_alone() {
+    let (answers, refused) = walk("rides").await;
+    let (by_gateway, by_dispatch) = refused.split_at(2);
+    assert_eq!(by_gateway, ["401", "403"], "{answers:#?}");
+    // On a busy machine dispatch may say that it has no time.
+    assert!(by_dispatch.iter().all(|status| status == "409"), "{answers:#?}");
+    let quoted = answers.iter().find_map(|answer| field(answer, r#""price":{"amount_minor":"#));
+    let charged = answers.iter().find_map(|answer| field(answer, r#""charged":{"amount_minor":"#));
+    assert!(charged.is_some() && charged == quoted, "{quoted:?}: {answers:#?}");
+    for status in ["searching", "offered", "accepted", "assigned", "riding", "completed"] {
+        let is_seen = |answer: &String| {
+            answer.starts_with("data: ") && answer.contains(&format!(r#""status":"{status}""#))
+        };
+        assert!(answers.iter().any(is_seen), "{status} is not seen: {answers:#?}");
+    }
+    let is_cancelled = |answer: &String| answer.contains(r#""reason":"rider_cancelled""#);
+    assert!(answers.iter().any(is_cancelled), "{answers:#?}");
+}
+
+/// Runs the scripts of a system's page on its demo. Returns all answers, and the statuses of those that refuse.
+async fn walk(system: &str) -> (Vec<String>, Vec<String>) {
+    let root = root();
+    let page = fs::read_to_string(root.join(format!("docs/{system}/try-it.md"))).expect("a page");
+    let scripts: Vec<String> =
+        page::commands(&page).into_iter().filter(|command| command.contains('\n')).collect();
     let _alone = ALONE.lock().await;
-    let demo = Demo::start(&root, &format!("{demo} --customers 13")).await;
+    let demo = Demo::start(&root, &format!("{DEMO} {system} --customers 13")).await;
     let answers = demo.run(&scripts.join("\n")).await;
     let mut refused: Vec<String> = answers.iter().filter_map(|answer| refusal(answer)).collect();
     // On a busy machine a service may be too late.
     refused.retain(|status| status.starts_with('4'));
-    assert_eq!(refused, ["401", "422"], "{answers:#?}");
-    let is_found = |answer: &String| answer.contains(r#""name":"The Harbour""#);
-    assert!(answers.iter().any(is_found), "{answers:#?}");
     demo.stop().await;
+    (answers, refused)
 }
 
 /// A command that a release renamed would otherwise stay on its page.
@@ -118,6 +143,12 @@ async fn every_command_of_every_page_is_known_with_its_options() {
 fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     root.canonicalize().expect("the workspace")
+}
+
+/// The number behind this text of an answer.
+fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = answer.split_once(name)?;
+    rest.split([',', '}']).next()
 }
 
 /// The status of an answer that refuses.

@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::client::Client;
-use crate::town::life::Town;
+use crate::town::life::{Person, Town};
 use crate::town::plan::Place;
 
 const TICK: Duration = Duration::from_millis(250);
@@ -36,7 +36,12 @@ enum Doing {
     Riding(Uuid),
 }
 
-/// The ends of a ride, as its driver reads them.
+/// A ride, as its driver reads it.
+#[derive(Debug, Deserialize)]
+struct Trip {
+    ride: Journey,
+}
+
 #[derive(Debug, Deserialize)]
 struct Journey {
     pickup: Point,
@@ -58,11 +63,11 @@ struct Car<'a> {
 }
 
 /// Drives until this future is dropped.
-pub(crate) async fn drive(town: &Town, number: usize) -> Result<()> {
+pub(crate) async fn drive(town: &Town, number: usize, person: Person) -> Result<()> {
     let mut dice = Dice::new(1, u64::try_from(number).unwrap_or_default());
     let at = town.plan.corner(town.crossing(&mut dice));
-    let client = Client::new(&town.site, number);
-    let (id, doing, way) = (town.site.new_id(), Doing::Cruising, VecDeque::new());
+    let client = Client::new(&town.site, number).with(person.token.as_deref());
+    let (id, doing, way) = (person.id, Doing::Cruising, VecDeque::new());
     let mut car = Car { town, client, id, dice, at, way, doing, stands: 0, unseen: 0 };
     let shift = json!({ "seats": 4, "at": at.on_earth() });
     client.http.ask(Method::POST, "location", &format!("/drivers/{id}/online"), &shift).await?;
@@ -89,17 +94,12 @@ impl Car<'_> {
             Doing::Thinking(ride, until) if Instant::now() >= until => self.answer(ride).await?,
             Doing::Ignoring(ride) if self.asked() != Some(ride) => self.doing = Doing::Cruising,
             Doing::ToPickup(ride) if self.moves(DRIVES) => self.pick_up(ride).await?,
-            Doing::ToPickup(ride) => {
-                let seen = self.town.seen.borrow();
-                if seen.rides.get(&ride).is_some_and(super::seen::Ride::is_over) {
-                    self.doing = Doing::Cruising;
-                }
-            }
+            Doing::ToPickup(ride) if self.is_over(ride) => self.doing = Doing::Cruising,
             Doing::Riding(ride) if self.moves(DRIVES) => {
                 self.client.says(ride, self.id, "complete").await?;
                 self.doing = Doing::Cruising;
             }
-            Doing::Thinking(..) | Doing::Ignoring(_) | Doing::Riding(_) => {}
+            Doing::Thinking(..) | Doing::Ignoring(_) | Doing::ToPickup(_) | Doing::Riding(_) => {}
         }
         Ok(())
     }
@@ -108,6 +108,10 @@ impl Car<'_> {
     fn asked(&self) -> Option<Uuid> {
         let seen = self.town.seen.borrow();
         seen.offers.get(&self.id).filter(|offer| offer.state == "open").map(|offer| offer.ride_id)
+    }
+
+    fn is_over(&self, ride: Uuid) -> bool {
+        self.town.seen.borrow().rides.get(&ride).is_none_or(super::seen::Ride::is_over)
     }
 
     fn cruise(&mut self) {
@@ -159,20 +163,20 @@ impl Car<'_> {
         // The offer may be over by then, or the ride.
         self.doing = if status.is_success() { then } else { Doing::Ignoring(ride) };
         if let Doing::ToPickup(_) = self.doing {
-            let Journey { pickup, .. } = serde_json::from_value(self.client.read(ride).await?)?;
-            self.go_to(pickup);
+            let Trip { ride } = serde_json::from_value(self.client.trip(ride).await?)?;
+            self.go_to(ride.pickup);
         }
         Ok(())
     }
 
     async fn pick_up(&mut self, ride: Uuid) -> Result<()> {
         let (status, _) = self.client.says(ride, self.id, "start").await?;
+        // Dispatch may not have heard yet that the ride has its driver, or somebody has cancelled it.
         self.doing = if status == StatusCode::CONFLICT {
-            Doing::Cruising
+            if self.is_over(ride) { Doing::Cruising } else { Doing::ToPickup(ride) }
         } else {
-            let Journey { destination, .. } =
-                serde_json::from_value(self.client.read(ride).await?)?;
-            self.go_to(destination);
+            let Trip { ride: journey } = serde_json::from_value(self.client.trip(ride).await?)?;
+            self.go_to(journey.destination);
             Doing::Riding(ride)
         };
         Ok(())
@@ -193,7 +197,8 @@ impl Car<'_> {
         }
         self.unseen = 0;
         let path = format!("/drivers/{}/position", self.id);
-        self.client.http.ask(Method::PUT, "location", &path, &json!(self.at.on_earth())).await?;
+        // One that is lost is made good by the next.
+        self.client.http.once(Method::PUT, "location", &path, &json!(self.at.on_earth())).await?;
         Ok(())
     }
 }

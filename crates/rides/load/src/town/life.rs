@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use anyhow::Result;
 use ballet_trials::{Dice, Site};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::town::plan::Plan;
 use crate::town::seen::Seen;
@@ -23,5 +25,24 @@ impl Town {
     /// One of the corners.
     pub(crate) fn crossing(&self, dice: &mut Dice) -> usize {
         dice.pick(&self.crossings).copied().unwrap_or_default()
+    }
+}
+
+/// A rider or a driver.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub(crate) id: Uuid,
+    /// What it shows to the gateway.
+    pub(crate) token: Option<String>,
+}
+
+impl Person {
+    /// So many who may do this.
+    pub(crate) async fn many(site: &Site, count: usize, scope: &str) -> Result<Vec<Self>> {
+        let ids: Vec<Uuid> = (0..count).map(|_| site.new_id()).collect();
+        let subjects: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+        let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
+        let tokens = site.tokens(&subjects, scope).await?;
+        Ok(ids.into_iter().zip(tokens).map(|(id, token)| Self { id, token }).collect())
     }
 }

@@ -16,7 +16,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
-use crate::town::life::Town;
+use crate::town::life::{Person, Town};
 use crate::town::plan::Plan;
 use crate::town::seen::Seen;
 
@@ -31,16 +31,16 @@ pub(crate) async fn live(site: &Arc<Site>, calm: watch::Receiver<bool>) -> Resul
     let site = Arc::clone(site);
     let town = Town { site, crossings: plan.crossings(), plan, seen, calm };
     let mut lives: FuturesUnordered<LocalBoxFuture<'_, Result<()>>> = FuturesUnordered::new();
-    for number in 0..DRIVERS {
-        lives.push(Box::pin(drivers::drive(&town, number)));
+    for (number, driver) in (0..).zip(Person::many(&town.site, DRIVERS, "rides:drive").await?) {
+        lives.push(Box::pin(drivers::drive(&town, number, driver)));
     }
-    for number in 0..RIDERS {
-        lives.push(Box::pin(riders::ride(&town, number)));
+    for (number, rider) in (0..).zip(Person::many(&town.site, RIDERS, "rides:ride").await?) {
+        lives.push(Box::pin(riders::ride(&town, number, rider)));
     }
     let all = async { lives.next().await.unwrap_or(Ok(())) };
     tokio::select! {
         failed = all => failed,
         failed = served => failed,
-        () = seen::look(&town.site, &seeing) => Ok(()),
+        failed = seen::look(&town.site, &seeing) => failed,
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::client::Client;
-use crate::town::life::Town;
+use crate::town::life::{Person, Town};
 
 /// Nobody is driven to the next corner.
 const SHORTEST: f64 = 900.0;
@@ -23,9 +23,9 @@ enum Mood {
 }
 
 /// Orders one ride after the other until this future is dropped.
-pub(crate) async fn ride(town: &Town, number: usize) -> Result<()> {
+pub(crate) async fn ride(town: &Town, number: usize, person: Person) -> Result<()> {
     let mut dice = Dice::new(2, u64::try_from(number).unwrap_or_default());
-    let client = Client::new(&town.site, number);
+    let client = Client::new(&town.site, number).with(person.token.as_deref());
     let rider = client.rider().await?;
     loop {
         tokio::time::sleep(dice.millis(500, 12_000)).await;

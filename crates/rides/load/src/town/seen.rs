@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::doors::{self, Live};
+use crate::doors::{Doors, Live};
 use crate::town::plan::{HEIGHT, Place, WIDTH};
 
 const PAUSE: Duration = Duration::from_millis(500);
@@ -107,10 +107,11 @@ struct Outcome {
 }
 
 /// Looks until this future is dropped. A look that fails is followed by the next: a service may be away.
-pub(crate) async fn look(site: &Site, seen: &watch::Sender<Arc<Seen>>) {
+pub(crate) async fn look(site: &Site, seen: &watch::Sender<Arc<Seen>>) -> Result<()> {
+    let doors = Doors::of(site).await?;
     let mut over = HashSet::new();
     loop {
-        if let Ok((near, offers, rides)) = read(site).await {
+        if let Ok((near, offers, rides)) = read(&doors).await {
             let mut shown = seen.borrow().shown.clone();
             shown.count(&rides, &mut over);
             shown.draw(near, &offers, &rides);
@@ -122,14 +123,14 @@ pub(crate) async fn look(site: &Site, seen: &watch::Sender<Arc<Seen>>) {
     }
 }
 
-async fn read(site: &Site) -> Result<(Vec<Near>, Vec<Live>, Vec<Ride>)> {
+async fn read(doors: &Doors<'_>) -> Result<(Vec<Near>, Vec<Live>, Vec<Ride>)> {
     let middle = Place { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
     let near = format!("/near?lat={}&lon={}&limit=1000", middle.lat(), middle.lon());
     let rides = format!("/rides?limit={RIDES}");
-    let near = doors::list(site, "location", &near).await?;
+    let near = doors.list("location", &near).await?;
     // The offers first: a ride's status is not older than its offer.
-    let offers = doors::live(site).await?;
-    let rides = doors::list::<Ride>(site, "dispatch", &rides).await?;
+    let offers = doors.live().await?;
+    let rides = doors.list::<Ride>("dispatch", &rides).await?;
     let in_town = |ride: &Ride| Place::in_town(ride.pickup).is_some();
     Ok((near, offers, rides.into_iter().filter(in_town).collect()))
 }
