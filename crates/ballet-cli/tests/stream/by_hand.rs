@@ -73,6 +73,7 @@ async fn a_replay_step_by_step_asks_again_and_ends_with_ctrl_c() {
     assert_eq!(status.code(), Some(3), "{seen}");
     assert!(seen.contains("`x` is none of Enter, s and q"), "{seen}");
     assert!(seen.contains("1 event of 3 sent to") && !seen.contains("--resume"), "{seen}");
+    assert!(!seen.contains("events sent"), "a bar stands between the questions: {seen}");
     world.close().await;
 }
 

@@ -64,8 +64,14 @@ pub(super) fn check_system(name: &str) -> Result<()> {
     if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_plain) {
         return Ok(());
     }
+    let near = name.to_ascii_lowercase().replace(|c| !is_plain(c), "_");
+    let near = if near.starts_with(|c: char| c.is_ascii_lowercase()) {
+        near.as_str()
+    } else {
+        "my_system"
+    };
     Err(usage(format!(
-        "a system's name is lower case with underscores, and {name:?} is not: such as my_system"
+        "a system is named as its directory, lower case with underscores, and {name:?} is not: such as {near}"
     )))
 }
 
@@ -97,6 +103,8 @@ mod tests {
             assert!(check_system(name).is_err(), "{name:?}");
         }
         assert!(check_system("harbour").is_ok());
+        let refused = check_system("old-Harbour").expect_err("a refusal").to_string();
+        assert!(refused.ends_with("such as old_harbour"), "{refused}");
     }
 
     #[test]

@@ -82,7 +82,8 @@ impl Replay {
         recording: &Path,
         selected: &Selected,
     ) -> Result<Ended> {
-        let shown = ui::Progress::new("events sent", self.whole);
+        // A bar would stand between the questions.
+        let shown = (self.pace != Pace::Step).then(|| ui::Progress::new("events sent", self.whole));
         let mut metronome = Metronome::new(self.pace)?;
         let mut stop = Box::pin(interrupted());
         let (mut saved, before) = (Instant::now(), self.progress.sent);
@@ -126,7 +127,9 @@ impl Replay {
                 sent = sender.send(to_publish(record)) => sent?,
                 () = &mut stop => return Ok(Ended::Interrupted),
             }
-            shown.show(before + sender.confirmed());
+            if let Some(shown) = &shown {
+                shown.show(before + sender.confirmed());
+            }
             if saved.elapsed() > SAVE_EVERY && self.pace != Pace::Step {
                 self.progress.sent = before + sender.confirmed();
                 self.save()?;
