@@ -276,7 +276,7 @@ async fn take_apart(args: &Args, stage: &Stage) -> Result<bool> {
     let taken = Box::pin(hops::measure(stage, Duration::from_secs(seconds), say)).await?;
     show(args, "hops", &taken)?;
     let file = args.out.join("hops.svg");
-    fs::write(&file, taken.picture())
+    fs::write(&file, bench::hops::picture::picture(&taken))
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(true)
 }

@@ -2,4 +2,4 @@
 
 pub mod figures;
 pub mod measure;
-mod picture;
+pub mod picture;

@@ -1,10 +1,8 @@
 //! The world of one scenario: processes, links to the servers, what was sent and published.
 
-pub(crate) mod ends;
 pub(crate) mod letters;
 pub(crate) mod process;
 pub(crate) mod provider;
 pub(crate) mod record;
-pub(crate) mod sending;
 pub(crate) mod verdict;
 pub(crate) mod world;

@@ -4,9 +4,8 @@ use ballet::core::Reason;
 use serde_json::{Value, json};
 
 use crate::participant::rig::letters;
-use crate::participant::rig::sending::properties;
 use crate::participant::rig::verdict::End;
-use crate::participant::rig::world::{World, Wrong};
+use crate::participant::rig::world::{World, Wrong, properties};
 
 /// Each becomes one dead letter with the reason, and holds up nobody.
 pub(crate) async fn poison(mut world: World<'_>) -> Result<(), Wrong> {
