@@ -64,6 +64,7 @@ async fn a_client_made_of_the_document_plays_a_viewer_and_the_page_works_as_it_s
 }
 
 #[tokio::test]
+#[ignore = "its town takes the machine from the tests beside it: `cargo test -p xtask --test walk -- --ignored`"]
 async fn a_rider_and_a_driver_are_played_with_curl_alone() {
     let (answers, refused) = walk("rides").await;
     let (by_gateway, by_dispatch) = refused.split_at(2);

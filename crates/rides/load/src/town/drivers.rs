@@ -21,7 +21,7 @@ const TICK: Duration = Duration::from_millis(250);
 const CRUISES: f64 = 12.0;
 const DRIVES: f64 = 34.0;
 /// The ticks between two positions of who moves, and of who stands.
-const MOVING: u32 = 4;
+const MOVING: u32 = 8;
 const STANDING: u32 = 60;
 
 #[derive(Debug, Clone, Copy)]
