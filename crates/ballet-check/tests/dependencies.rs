@@ -145,9 +145,10 @@ const fn below(layer: Layer) -> &'static [Layer] {
             Core, Library, Amqp, Stream, Store, Framework, Ops, Check, Console, Stage, Testkit,
             Program,
         ],
+        // The benchmark collects spans as tests do.
         Load | Program => &[
-            Core, Fault, Amqp, Stream, Store, Framework, OpenApi, Outside, Ops, Library, Events,
-            Service, System, Check, Console, Stage, Gateway, Load, Program, Command,
+            Testkit, Core, Fault, Amqp, Stream, Store, Framework, OpenApi, Outside, Ops, Library,
+            Events, Service, System, Check, Console, Stage, Gateway, Load, Program, Command,
         ],
     }
 }
