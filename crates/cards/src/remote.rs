@@ -78,10 +78,7 @@ impl Remote {
 
 /// An operation about our order and our money.
 fn checked(operation: Operation, order_id: Uuid, amount: Money) -> Result<Operation, Lost> {
-    if operation.order_id != order_id {
-        let other = operation.order_id;
-        return Err(Lost::Foreign(format!("it is about order {other}, we asked for {order_id}")));
-    }
+    Lost::unless_about(&order_id, &operation.order_id)?;
     if operation.amount != amount {
         let (other, ours) = (operation.amount, amount);
         return Err(Lost::Foreign(format!(
@@ -104,13 +101,13 @@ fn settled(operation: Operation, request: &Settle) -> Result<Operation, Lost> {
 
 fn authorization(operation: Operation) -> Result<Authorization, Lost> {
     match operation.result {
-        OperationResult::Approved => {
-            Ok(Authorization::Approved { reference: given("reference", operation.reference)? })
-        }
+        OperationResult::Approved => Ok(Authorization::Approved {
+            reference: Word::wanted("reference", operation.reference)?,
+        }),
         OperationResult::Declined => {
-            Ok(Authorization::Declined { reason: given("reason", operation.reason)? })
+            Ok(Authorization::Declined { reason: Word::wanted("reason", operation.reason)? })
         }
-        other => Err(unexpected("/authorizations", other)),
+        other => Err(Lost::unexpected("/authorizations", other)),
     }
 }
 
@@ -118,18 +115,10 @@ fn capture(operation: Operation) -> Result<Capture, Lost> {
     match operation.result {
         OperationResult::Captured => Ok(Capture::Captured),
         OperationResult::Failed => {
-            Ok(Capture::Failed { reason: given("reason", operation.reason)? })
+            Ok(Capture::Failed { reason: Word::wanted("reason", operation.reason)? })
         }
-        other => Err(unexpected("/captures", other)),
+        other => Err(Lost::unexpected("/captures", other)),
     }
-}
-
-fn given(what: &str, word: Option<Word>) -> Result<String, Lost> {
-    word.map(String::from).ok_or_else(|| Lost::NotUnderstood(format!("it has no {what}")))
-}
-
-fn unexpected(path: &str, result: OperationResult) -> Lost {
-    Lost::NotUnderstood(format!("{path} with the result {result:?}"))
 }
 
 impl Provider for Remote {
@@ -182,7 +171,7 @@ impl Provider for Remote {
             match self.settle(path, key, request).await?.result {
                 OperationResult::Voided => Ok(Void::Voided),
                 OperationResult::EndedBefore => Ok(Void::EndedBefore),
-                other => Err(unexpected(path, other).into()),
+                other => Err(Lost::unexpected(path, other).into()),
             }
         })
     }
@@ -192,7 +181,7 @@ impl Provider for Remote {
             let path = "/refunds";
             match self.settle(path, key, request).await?.result {
                 OperationResult::Refunded => Ok(Refund::Refunded),
-                other => Err(unexpected(path, other).into()),
+                other => Err(Lost::unexpected(path, other).into()),
             }
         })
     }

@@ -1,5 +1,6 @@
 //! Why a request has no answer that counts.
 
+use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use ballet::Failure;
@@ -59,6 +60,24 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
+    /// An operation with a result that those on this path do not have.
+    #[must_use]
+    pub fn unexpected(path: &str, result: impl Debug) -> Self {
+        Self::NotUnderstood(format!("{path} with the result {result:?}"))
+    }
+
+    /// Fails if an operation is about another order than the one that was asked about.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer::Foreign`].
+    pub fn unless_about<Id: Display + PartialEq>(ours: &Id, theirs: &Id) -> Result<(), Self> {
+        if theirs == ours {
+            return Ok(());
+        }
+        Err(Self::Foreign(format!("it is about order {theirs}, we asked for {ours}")))
+    }
+
     /// Whether the other side may have acted.
     pub(crate) const fn may_have_acted(&self) -> bool {
         match self {

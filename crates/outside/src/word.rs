@@ -6,6 +6,8 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::no_answer::NoAnswer;
+
 /// The longest word, in characters.
 const LONGEST: usize = 200;
 
@@ -19,6 +21,15 @@ impl Word {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The text of a word that an answer has to have. `what` is its name.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer::NotUnderstood`] if it is missing.
+    pub fn wanted(what: &str, word: Option<Self>) -> Result<String, NoAnswer> {
+        word.map(String::from).ok_or_else(|| NoAnswer::NotUnderstood(format!("it has no {what}")))
     }
 }
 

@@ -71,39 +71,27 @@ impl Remote {
                 Err(Lost::Foreign("it is about another parcel of the order".to_owned()))
             }
             Some(_) | None if operation.result == expected => Ok(()),
-            Some(_) | None => Err(unexpected(path, operation.result)),
+            Some(_) | None => Err(Lost::unexpected(path, operation.result)),
         }
     }
 }
 
 /// An operation about our order.
 fn checked(operation: Operation, order_id: OrderId) -> Result<Operation, Lost> {
-    let other = operation.order_id;
-    if other == order_id {
-        Ok(operation)
-    } else {
-        Err(Lost::Foreign(format!("it is about order {other}, we asked for {order_id}")))
-    }
+    Lost::unless_about(&order_id, &operation.order_id)?;
+    Ok(operation)
 }
 
 fn booking(operation: Operation) -> Result<Booking, Lost> {
     match operation.result {
         OperationResult::Booked => {
-            Ok(Booking::Booked { tracking: given("tracking", operation.tracking)? })
+            Ok(Booking::Booked { tracking: Word::wanted("tracking", operation.tracking)? })
         }
         OperationResult::Refused => {
-            Ok(Booking::Refused { reason: given("reason", operation.reason)? })
+            Ok(Booking::Refused { reason: Word::wanted("reason", operation.reason)? })
         }
-        other => Err(unexpected("/shipments", other)),
+        other => Err(Lost::unexpected("/shipments", other)),
     }
-}
-
-fn given(what: &str, word: Option<Word>) -> Result<String, Lost> {
-    word.map(String::from).ok_or_else(|| Lost::NotUnderstood(format!("it has no {what}")))
-}
-
-fn unexpected(path: &str, result: OperationResult) -> Lost {
-    Lost::NotUnderstood(format!("{path} with the result {result:?}"))
 }
 
 impl Carrier for Remote {
