@@ -33,6 +33,15 @@ pub async fn now(db: &mut PgConnection) -> Result<Option<Paused>, sqlx::Error> {
     if !sqlx::query_scalar(is_known).fetch_one(&mut *db).await? {
         return Ok(None);
     }
+    in_own_database(db).await
+}
+
+/// The same for the service's own processes: their database has the table.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn in_own_database(db: &mut PgConnection) -> Result<Option<Paused>, sqlx::Error> {
     let paused = "select paused_by, why, paused_at from ballet.paused";
     let paused: Option<(String, String, jiff_sqlx::Timestamp)> =
         sqlx::query_as(paused).fetch_optional(db).await?;

@@ -127,7 +127,7 @@ impl Prepare<'_> {
             return Err(StartError::Pooler);
         }
         let table = outbox_tables::take(&mut db, process).await.map_err(StartError::Database)?;
-        let paused = paused::now(&mut db).await.map_err(StartError::Database)?;
+        let paused = paused::in_own_database(&mut db).await.map_err(StartError::Database)?;
         Ok(Prepared { process, session, table, paused })
     }
 

@@ -68,7 +68,7 @@ async fn switch(
 /// Looks regularly whether a person has paused the service. A database that does not answer changes nothing.
 async fn follow_person(database: &Database, paused: watch::Sender<Option<Paused>>) {
     loop {
-        let now = async { paused::now(&mut *database.upkeep.acquire().await?).await };
+        let now = async { paused::in_own_database(&mut *database.upkeep.acquire().await?).await };
         if let Ok(Ok(now)) = timeout(PATIENCE, now).await {
             paused.send_if_modified(|before| {
                 let is_new = *before != now;
