@@ -6,7 +6,7 @@
 pub mod audit;
 
 use ballet::Participant;
-use ballet_core::{Graph, ServiceContract, System};
+use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
 use dispatch::config::DispatchSettings;
 
@@ -38,12 +38,6 @@ pub fn documents() -> Vec<(&'static str, Document)> {
         ("location", location::openapi()),
         ("riders", riders::openapi()),
     ]
-}
-
-/// Who triggers whom in rides.
-#[must_use]
-pub fn graph() -> Graph {
-    Graph::new(system())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 pub mod audit;
 
 use ballet::Participant;
-use ballet_core::{Graph, ServiceContract, System};
+use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
 use playback::config::PlaybackSettings;
 
@@ -40,12 +40,6 @@ pub fn documents() -> Vec<(&'static str, Document)> {
         ("playback", playback::openapi()),
         ("titles", titles::openapi()),
     ]
-}
-
-/// Who triggers whom in streaming.
-#[must_use]
-pub fn graph() -> Graph {
-    Graph::new(system())
 }
 
 #[cfg(test)]
