@@ -9,3 +9,4 @@ mod permissions;
 mod publisher;
 mod rabbitmq;
 mod spoilt;
+mod streams;

@@ -34,6 +34,14 @@ pub(crate) struct Following {
     pub(crate) is_followed: bool,
 }
 
+/// Where it begins in a stream.
+struct Place {
+    /// Since when, in seconds.
+    begins_at: i64,
+    /// About the offset of the last message then, if there was one.
+    end: Option<i64>,
+}
+
 impl Following {
     /// Follows until the service stops. After a lost connection it reads back as far as a process that starts, so a
     /// gap, and a stream that was made anew, need nothing more.
@@ -70,14 +78,35 @@ impl Following {
     ) -> BrokerError {
         let (service, process) = (self.engine.registry.service, self.engine.relay.process);
         let connection = format!("{service} follows {name} {process}");
+        let queue = format!("{TELEMETRY}.{stream}");
+        let begins_at = (self.engine.time.clock.now() - self.follower.reaches_back()).as_second();
+        let end = match self.end(&connection, &queue, begins_at).await {
+            Ok(end) => end,
+            Err(error) => return error,
+        };
         let session = match self.broker.connect(&connection).await {
             Ok(session) => session,
             Err(error) => return error,
         };
-        let queue = format!("{TELEMETRY}.{stream}");
-        let lost = Box::pin(self.follow(&session, &queue, name, has_followed)).await;
+        let place = Place { begins_at, end };
+        let lost = Box::pin(self.follow(&session, &queue, name, place, has_followed)).await;
         session.close().await;
         lost.err().unwrap_or_else(|| BrokerError::Lost("it ended".to_owned()))
+    }
+
+    /// About the last message that is there. A session of its own looks: if a consumer that waits in an empty stream
+    /// is followed by another one of the same session, the broker may deliver what comes just then before it says that
+    /// the second consumes, and nobody gets it.
+    async fn end(
+        &self,
+        connection: &str,
+        queue: &str,
+        since: i64,
+    ) -> Result<Option<i64>, BrokerError> {
+        let session = self.broker.connect(connection).await?;
+        let end = about_the_last_since(&*session, queue, since).await;
+        session.close().await;
+        end
     }
 
     async fn follow(
@@ -85,11 +114,10 @@ impl Following {
         session: &Arc<dyn Session>,
         queue: &str,
         name: &str,
+        Place { begins_at, end }: Place,
         has_followed: &mut bool,
     ) -> Result<(), BrokerError> {
         let codec = self.follower.codec();
-        let begins_at = (self.engine.time.clock.now() - self.follower.reaches_back()).as_second();
-        let end = about_the_last_since(&**session, queue, begins_at).await?;
         let start = StreamStart::Time(u64::try_from(begins_at).unwrap_or_default());
         let prefetch = self.most.saturating_mul(2).max(2);
         let mut receiver = Receiver {
