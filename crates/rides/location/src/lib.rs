@@ -60,6 +60,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_leaving",
         sql: include_str!("../../../../migrations/location/0003_leaving.sql"),
     },
+    Migration {
+        name: "0004_order_of_work",
+        sql: include_str!("../../../../migrations/location/0004_order_of_work.sql"),
+    },
 ];
 
 /// The service: its participant, its tables, its HTTP routes.

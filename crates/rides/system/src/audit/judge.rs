@@ -21,7 +21,8 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
             + rows.operations.len(),
         ..Report::default()
     };
-    at_any_moment(rows, &mut report.violations);
+    at_this_moment(rows, &mut report.violations);
+    at_any_moment(&rows.work, &mut report.violations);
     let mut of_ride: HashMap<Uuid, Vec<&Work>> = HashMap::new();
     for work in &rows.work {
         of_ride.entry(work.ride_id).or_default().push(work);
@@ -65,7 +66,7 @@ fn is_live(state: &str) -> bool {
 }
 
 /// A driver is in at most one offer or ride that lives, for each of both services, and does what its work says.
-fn at_any_moment(rows: &Rows, violations: &mut Vec<String>) {
+fn at_this_moment(rows: &Rows, violations: &mut Vec<String>) {
     let offers = rows.offers.iter().map(|offer| ("dispatch", offer.driver_id, &*offer.state));
     let work = rows.work.iter().map(|work| ("location", work.driver_id, &*work.state));
     let mut live: BTreeMap<(&str, Uuid), Vec<&str>> = BTreeMap::new();
@@ -88,6 +89,22 @@ fn at_any_moment(rows: &Rows, violations: &mut Vec<String>) {
             violations.push(format!(
                 "driver {} is {}, and its work is {expected:?}",
                 driver.driver_id, driver.state
+            ));
+        }
+    }
+}
+
+/// The work of a driver came one after the other, all the time until now: of two, the first ended before the second
+/// began.
+fn at_any_moment(work: &[Work], violations: &mut Vec<String>) {
+    let began = |work: &Work| work.since.map(|since| (work.driver_id, since, work.until));
+    let mut all: Vec<_> = work.iter().filter_map(began).collect();
+    all.sort_unstable();
+    for two in all.windows(2) {
+        let [(driver, since, until), (next_driver, next, _)] = *two else { continue };
+        if driver == next_driver && until.is_none_or(|until| until >= next) {
+            violations.push(format!(
+                "driver {driver} was in two rides at once: in one from version {since} on, and in another from {next} on"
             ));
         }
     }
@@ -140,7 +157,13 @@ mod tests {
             payments: Vec::new(),
             operations: Vec::new(),
             offers: vec![Offer { ride_id: RIDE, driver_id: DRIVER, state }],
-            work: vec![Work { ride_id: RIDE, driver_id: DRIVER, state: work.to_owned() }],
+            work: vec![Work {
+                ride_id: RIDE,
+                driver_id: DRIVER,
+                state: work.to_owned(),
+                since: Some(2),
+                until: (!is_live(work)).then_some(4),
+            }],
             drivers: vec![Driver { driver_id: DRIVER, state: driver.to_owned() }],
         }
     }
@@ -175,7 +198,35 @@ mod tests {
         let other = Uuid::from_u128(3);
         two.offers.push(Offer { ride_id: other, ..two.offers[0].clone() });
         assert_eq!(judged(&two).violations.len(), 1);
-        two.work.push(Work { ride_id: other, ..two.work[0].clone() });
-        assert_eq!(judged(&two).violations.len(), 3, "and a ride that dispatch does not know");
+        two.work.push(Work { ride_id: other, since: Some(3), ..two.work[0].clone() });
+        let found = judged(&two).violations;
+        assert_eq!(
+            found.len(),
+            4,
+            "at any moment, and a ride that dispatch does not know: {found:?}"
+        );
+    }
+
+    #[test]
+    fn a_driver_who_was_in_two_rides_at_once_is_found_when_both_are_over() {
+        let work = |driver, since, until| Work {
+            ride_id: RIDE,
+            driver_id: Uuid::from_u128(driver),
+            state: "released".to_owned(),
+            since,
+            until,
+        };
+        for (found, what, one, other) in [
+            (0, "one after the other", work(7, Some(5), Some(6)), work(7, Some(2), Some(4))),
+            (0, "two drivers", work(7, Some(2), Some(5)), work(8, Some(3), Some(4))),
+            (0, "before versions were noted", work(7, None, None), work(7, Some(1), Some(9))),
+            (1, "one within the other", work(7, Some(2), Some(5)), work(7, Some(3), Some(4))),
+            (1, "the second began first", work(7, Some(3), Some(5)), work(7, Some(2), Some(4))),
+            (1, "one that never ended", work(7, Some(2), None), work(7, Some(3), Some(4))),
+        ] {
+            let mut violations = Vec::new();
+            at_any_moment(&[one, other], &mut violations);
+            assert_eq!(violations.len(), found, "{what}: {violations:?}");
+        }
     }
 }

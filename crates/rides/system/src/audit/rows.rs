@@ -59,6 +59,9 @@ pub(super) struct Work {
     pub(super) ride_id: Uuid,
     pub(super) driver_id: Uuid,
     pub(super) state: String,
+    /// The driver's versions at its begin and end. What began before they were noted has none.
+    pub(super) since: Option<i64>,
+    pub(super) until: Option<i64>,
 }
 
 #[derive(Debug, Clone)]
@@ -119,11 +122,11 @@ pub(super) async fn read(databases: Databases<'_>) -> sqlx::Result<Rows> {
     sqlx::query("set transaction isolation level repeatable read read only")
         .execute(&mut *snapshot)
         .await?;
-    for row in
-        sqlx::query("select ride_id, driver_id, state from work").fetch_all(&mut *snapshot).await?
-    {
+    let work = "select ride_id, driver_id, state, since_version, until_version from work";
+    for row in sqlx::query(work).fetch_all(&mut *snapshot).await? {
         let (ride_id, driver_id) = (row.try_get("ride_id")?, row.try_get("driver_id")?);
-        rows.work.push(Work { ride_id, driver_id, state: row.try_get("state")? });
+        let (since, until) = (row.try_get("since_version")?, row.try_get("until_version")?);
+        rows.work.push(Work { ride_id, driver_id, state: row.try_get("state")?, since, until });
     }
     for row in sqlx::query("select driver_id, state from driver").fetch_all(&mut *snapshot).await? {
         rows.drivers
