@@ -17,8 +17,8 @@ use crate::scene::record::Recorder;
 use crate::scene::site::Site;
 use crate::subject::Subject;
 
-/// The most sagas that are open at a time, with those that are being begun.
-const MOST_OPEN: usize = 400;
+/// Usually the most that are open.
+pub(crate) const MOST_OPEN: usize = 400;
 
 /// What customers do, and how fast.
 pub(crate) struct Mix {
@@ -38,6 +38,8 @@ pub(crate) struct Load {
     cases: Vec<usize>,
     next: AtomicUsize,
     every: Duration,
+    /// The most sagas that are open at a time, with those that are being begun.
+    pub(crate) most_open: usize,
     pub(crate) sagas: Sagas,
     /// Requests without an answer in time.
     pub(crate) unanswered: AtomicUsize,
@@ -66,6 +68,7 @@ impl Load {
             cases: mix.cases,
             next: AtomicUsize::new(0),
             every: Duration::from_secs(1) / mix.rate.max(1),
+            most_open: MOST_OPEN,
             unanswered: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
         })
@@ -87,7 +90,7 @@ impl Load {
                 _ = ticks.tick() => {}
                 Some(_) = under_way.next() => continue,
             }
-            if self.open().0 + under_way.len() < MOST_OPEN {
+            if self.open().0 + under_way.len() < self.most_open {
                 under_way.push(self.play());
             }
         }

@@ -19,6 +19,8 @@ use crate::subject::Subject;
 const PATIENCE: Duration = Duration::from_secs(180);
 /// The longest time to quiescence, in patiences.
 const RENEWALS: u32 = 5;
+/// For a verdict, which reads all rows: there are millions after a long run.
+const VERDICT: Duration = Duration::from_secs(15 * 60);
 const LOOK: Duration = Duration::from_millis(250);
 /// After this long without a new event everything is checked.
 const QUIET: Duration = Duration::from_millis(800);
@@ -74,8 +76,8 @@ pub(crate) async fn check_when_quiescent(
         let quiet = load.open().0 == 0 && recorder.record().quiet_for() > QUIET;
         if quiet || late {
             let judged = judge(subject, run, load, recorder, known);
-            let judged = tokio::time::timeout(PATIENCE, judged).await;
-            let judged = judged.with_context(|| format!("no verdict for {PATIENCE:?}"));
+            let judged = tokio::time::timeout(VERDICT, judged).await;
+            let judged = judged.with_context(|| format!("no verdict for {VERDICT:?}"));
             match judged.flatten() {
                 Ok(verdict) if late || verdict.holds() => return Ok(verdict),
                 Err(error) if late => return Err(error),

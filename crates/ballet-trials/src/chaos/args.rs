@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::chaos::faults::kind::Kind;
+use crate::load::MOST_OPEN;
 
 /// The nodes of a cluster: the smallest number that can lose one.
 const CLUSTER: usize = 3;
@@ -29,6 +30,9 @@ pub struct Args {
     #[arg(long, default_value_t = 12, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) rate: u32,
+    /// The most sagas that are open at a time. Then no further customer comes.
+    #[arg(long, default_value_t = MOST_OPEN, value_name = "N")]
+    pub(crate) open: usize,
     /// Only customers of this case, by its name.
     #[arg(long, value_name = "CASE")]
     pub(crate) case: Option<String>,

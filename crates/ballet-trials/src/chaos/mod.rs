@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use ballet_terminal::ui;
 
 use crate::chaos::args::Args;
+use crate::chaos::faults::kind::Kind;
 use crate::chaos::report::Report;
 use crate::running::long_run::{LongRun, Plan};
 use crate::stop::Stop;
@@ -59,7 +60,7 @@ fn plan(subject: &Subject, args: &Args) -> Plan {
         replicas: args.replicas,
         nodes: args.nodes(),
         small_disks: args.small_disks(),
-        proxies: true,
+        proxies: args.kinds().into_iter().any(Kind::needs_proxies),
         own_servers: true,
         ..Plan::new("chaos", subject.env(false))
     }

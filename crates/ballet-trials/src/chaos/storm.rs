@@ -65,7 +65,8 @@ pub(crate) async fn run(
         None => subject.mix(),
     };
     let mix = Mix { cases, rate: args.rate, clock: Clock::system(), gateway: None };
-    let load = Load::new(run, subject, &recorder, mix)?;
+    let mut load = Load::new(run, subject, &recorder, mix)?;
+    load.most_open = args.open;
     let (done, begun) = (Mutex::default(), Instant::now());
     let storm = Storm { subject, args, run, baseline, recorder, load, done, begun };
     tokio::select! {
@@ -84,7 +85,7 @@ impl Storm<'_> {
         let kinds = self.args.kinds();
         let mut killer = self.faults(Dice::new(seed, 1));
         let mut wrecker = self.faults(Dice::new(seed, 2));
-        let (mut checks, mut longest) = (0, Duration::ZERO);
+        let (mut checks, mut longest, mut known) = (0, Duration::ZERO, Known::default());
         loop {
             let until = Instant::now() + self.left().min(Duration::from_secs(self.args.storm));
             self.recorder.record().begin();
@@ -101,7 +102,6 @@ impl Storm<'_> {
             ended.with_context(|| self.what_hangs())??;
             self.run.open_proxies();
             let calm_since = Instant::now();
-            let known = Known::default();
             let (subject, run, load) = (self.subject, self.run, &self.load);
             let verdict =
                 oracle::check_when_quiescent(subject, run, load, &self.recorder, &known).await?;
@@ -111,6 +111,12 @@ impl Storm<'_> {
             let over = self.kills() >= self.args.kills || self.left().is_zero();
             if !verdict.holds() || bad_stops || over {
                 return self.report(seed, verdict, checks, longest).await;
+            }
+            // A long run has millions of messages.
+            {
+                let mut record = self.recorder.record();
+                known.handled.extend(record.messages.keys());
+                record.journal.forget_events();
             }
             ui::say(&format!(
                 "check {checks}: everything held after {:.1} s, {} rows",

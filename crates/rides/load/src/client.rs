@@ -102,6 +102,12 @@ impl<'a> Client<'a> {
         id(&rider["rider_id"])
     }
 
+    pub(crate) async fn takes_name(&self, rider: Uuid, name: &str) -> Result<()> {
+        let about = json!({ "name": name, "payment_token": "card_approved" });
+        self.http.done(Method::PUT, "riders", &format!("/riders/{rider}"), &about).await?;
+        Ok(())
+    }
+
     /// The rider asks what it costs, and requests the ride.
     pub(crate) async fn request(&self, rider: Uuid) -> Result<Uuid> {
         self.request_from(rider, self.place(0), self.place(20)).await

@@ -1,5 +1,7 @@
 //! What each rider and its drivers do, and how the ride must end.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail, ensure};
 use ballet_trials::{Begun, End, id};
 use reqwest::StatusCode;
@@ -9,11 +11,13 @@ use uuid::Uuid;
 use crate::cases::Does;
 use crate::client::Client;
 
+/// A ride that is still under way when dispatch first looks whether it is over.
+const LONG_RIDE: Duration = Duration::from_secs(1);
+
 /// Under faults an offer may end before its driver has answered. Then the ride ends as the driver was told.
 pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
     match does {
-        // Nobody sends a position in these trials but at the beginning: a ride needs none.
-        Does::Ride | Does::LosePosition => driven("card_approved", client).await,
+        Does::Ride => driven("card_approved", client).await,
         Does::FlakyCard => driven("card_flaky", client).await,
         Does::CardDeclined => {
             let (ride, drivers) = requested_with("card_declined", client, 1).await?;
@@ -25,8 +29,21 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
         }
         Does::SayNothing => second(client, async |_, _| Ok(())).await,
         Does::GoOffline => second(client, async |_, first| client.offline(first).await).await,
+        Does::TakeAnotherName => {
+            let (driver, rider) = (client.driver(1).await?, client.rider().await?);
+            client.near(&[driver]).await?;
+            let ride = client.request(rider).await?;
+            client.takes_name(rider, "Another").await?;
+            let driven = drive(client, ride, &[]).await?;
+            over(client, &[driver]).await?;
+            ended(ride, driven)
+        }
         Does::NobodyNear => {
             let (ride, _) = requested(client, 0).await?;
+            cancelled(ride, "no_driver_nearby")
+        }
+        Does::FlakyCardNobodyNear => {
+            let (ride, _) = requested_with("card_flaky", client, 0).await?;
             cancelled(ride, "no_driver_nearby")
         }
         Does::AllDecline => {
@@ -38,6 +55,19 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
             }
             over(client, &drivers).await?;
             cancelled(ride, "unfulfilled")
+        }
+        // Nobody sends a position in these trials but at the beginning: a ride needs none, however long it takes.
+        Does::LosePosition => {
+            let (ride, drivers) = requested(client, 1).await?;
+            let driver = assigned(client, ride, &[]).await?;
+            if let Some(driver) = driver {
+                said(client, ride, driver, "start").await?;
+                client.until(ride, "riding", |ride| ride["status"] == "riding").await?;
+                tokio::time::sleep(LONG_RIDE).await;
+                said(client, ride, driver, "complete").await?;
+            }
+            over(client, &drivers).await?;
+            ended(ride, driver.is_some())
         }
         Does::AskMachines => bail!("machines are asked by the trial"),
         Does::TwoRidersOneDriver => two_riders(client).await,

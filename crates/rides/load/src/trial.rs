@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use ballet::{Event, EventType};
+use ballet::{Event, EventType, MessageId};
 use ballet_trials::{
     Audit, Begun, Case, Front, Operation, Overdue, Report, ServiceProgram, Site, Trial,
 };
@@ -57,7 +57,12 @@ impl Trial for Rides {
     }
 
     async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
-        watcher::watch(site, &self.0, until).await
+        tokio::try_join!(watcher::watch(site, &self.0, until), self.0.answer(site, until))?;
+        Ok(())
+    }
+
+    fn saw(&self, event_type: &str, id: MessageId, body: &[u8]) {
+        self.0.hear(event_type, id, body);
     }
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {

@@ -12,12 +12,9 @@ use uuid::Uuid;
 use crate::doors::{Doors, Live};
 use crate::machines::Machines;
 
-const PAUSE: Duration = Duration::from_millis(20);
-const LONG_PAUSE: Duration = Duration::from_millis(150);
+const PAUSE: Duration = Duration::from_millis(150);
 /// Within the rate that the gateway grants to one client.
 const GATEWAY_PAUSE: Duration = Duration::from_millis(400);
-/// How long machines answer after the end.
-const LAST: Duration = Duration::from_secs(120);
 
 /// A driver who is reserved or rides, as location tells it.
 #[derive(Debug, Deserialize)]
@@ -26,14 +23,13 @@ struct Busy {
     ride_id: Option<Uuid>,
 }
 
-/// Watches until then. An error is a driver in two of them. Machines answer what is seen to be offered to them.
+/// Watches until then, and for as long as a ride waits for a machine. An error is a driver in two of them.
 pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> Result<()> {
     let doors = Doors::of(site).await?;
     let (begun, mut looks, mut most) = (Instant::now(), 0_u32, 0);
-    let answered = machines.answered();
+    let before = machines.offers();
     let mut reserved = location(&doors).await.ok();
-    // Who still waits for machines at the end is answered, too.
-    while Instant::now() < until || machines.are_wanted() && Instant::now() < until + LAST {
+    while Instant::now() < until || machines.are_wanted() {
         if let Ok(live) = doors.live().await {
             let by_driver = once(&live)?;
             // A driver who was there for one ride before and after that look was not there for another meanwhile.
@@ -44,22 +40,15 @@ pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> R
             }
             reserved = after;
             most = most.max(live.len());
-            machines.answer(site, &live).await?;
         }
-        let pause = match site.gateway() {
-            Some(_) => GATEWAY_PAUSE,
-            None if machines.are_wanted() => PAUSE,
-            None => LONG_PAUSE,
-        };
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(if site.gateway().is_some() { GATEWAY_PAUSE } else { PAUSE }).await;
     }
-    let (seconds, answered) = (begun.elapsed().as_secs_f64(), machines.answered() - answered);
-    if answered > 0 {
+    let (took, offers) = (begun.elapsed(), machines.offers());
+    if offers > before {
         ui::say(&format!(
-            "{looks} looks at up to {most} live offers: no driver is in two; machines answered {answered}, \
-             {:.0} a second, {} so far",
-            f64::from(answered) / seconds,
-            machines.answered(),
+            "{looks} looks at up to {most} live offers: no driver is in two; {} offers were made to machines in \
+             {took:.0?}, {offers} so far",
+            offers - before,
         ));
     }
     Ok(())

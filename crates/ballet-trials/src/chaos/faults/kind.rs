@@ -67,6 +67,11 @@ impl Kind {
         matches!(self, Self::Leader | Self::Follower | Self::Split)
     }
 
+    /// Whether the fault is one of what stands between services and servers.
+    pub(crate) const fn needs_proxies(self) -> bool {
+        matches!(self, Self::Slow | Self::Network | Self::Corrupt)
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         self.row().0
     }
