@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use ballet_check::Contracts;
 use ballet_check::listing::{self, ListedEvent};
-use ballet_core::{EventType, Graph, Key, System};
+use ballet_core::{EventType, Graph, Key, Role, System};
+
+use crate::store::row::{Kind, Row};
 
 /// What the contracts say.
 #[derive(Debug)]
@@ -34,6 +36,12 @@ impl Known {
 
     pub(crate) fn event(&self, name: &str) -> Option<EventType> {
         self.events.get(name).map(|listed| listed.event)
+    }
+
+    /// Whether an entry says something of its saga.
+    pub(crate) fn is_of_saga(&self, row: &Row) -> bool {
+        let event = self.event(&row.event_type);
+        row.kind != Kind::Note && event.is_some_and(|event| event.role() != Role::Plain)
     }
 
     /// The business keys of an event.

@@ -1,6 +1,7 @@
 //! Reads the journal from where the database says, and adds what it reads, for as long as the console runs.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgPool;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::error::ConsoleError;
 use crate::known::Known;
@@ -22,8 +23,8 @@ use crate::store::append::{self, Batch};
 /// The most records, and bytes, that are added at once.
 const MOST: usize = 2_000;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
-/// When no other record comes within this time, those that came are added.
-const LINGER: Duration = Duration::from_millis(20);
+/// What comes within this time is added at once: the services need the processor more than a page needs it sooner.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// Follows the journal.
 pub(crate) struct Observer {
@@ -110,7 +111,8 @@ impl Observer {
         let mut read = reader.next().await?;
         let now = self.clock.now();
         let floor = now.checked_sub(self.keep).unwrap_or(Timestamp::MIN);
-        loop {
+        let mut over = pin!(sleep(LINGER));
+        let is_full = loop {
             match read {
                 Read::Record(record) => {
                     to = place(record.offset).map_or(to, |place| place + 1);
@@ -120,15 +122,16 @@ impl Observer {
                 }
                 Read::Notice(notice) => to = self.noted(&mut batch, notice, from, to),
             }
-            self.is_behind.store(records >= MOST || bytes >= MOST_BYTES, Ordering::Relaxed);
-            if self.is_behind.load(Ordering::Relaxed) {
-                break;
+            if records >= MOST || bytes >= MOST_BYTES {
+                break true;
             }
-            match timeout(LINGER, reader.next()).await {
-                Ok(next) => read = next?,
-                Err(_) => break,
-            }
-        }
+            read = tokio::select! {
+                biased;
+                () = &mut over => break false,
+                next = reader.next() => next?,
+            };
+        };
+        self.is_behind.store(is_full, Ordering::Relaxed);
         Ok((to > from).then_some((batch, to)))
     }
 

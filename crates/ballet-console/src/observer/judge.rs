@@ -7,18 +7,22 @@ use std::time::Duration;
 use ballet_ops::redrive::cause_of;
 use ballet_ops::sagas::journal::{Entry, SeenSaga, What};
 use ballet_ops::sagas::{Pressing, SagaState};
+use ballet_store::database::connection::begin;
 use jiff::SignedDuration;
-use sqlx::PgPool;
+use sqlx::{Executor, PgPool};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::known::Known;
-use crate::store::judged::{self, Changed, Judged};
+use crate::store::judged::{self, Judged, Waits};
+use crate::store::row::Row;
 
-/// The sagas that are judged together.
+/// The changes that are judged together.
 const PAGE: i64 = 2_000;
-/// How long it leaves the database to the observer that has to catch up.
+/// How long it waits for more changes: of a saga that moves on, several are judged as one.
+const ROUND: Duration = Duration::from_millis(500);
+/// How long it leaves the database to the observer that has to catch up: most of what it would judge changes again.
 const WHILE_BEHIND: Duration = Duration::from_secs(1);
 /// How long to wait for something new, and after a failure.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -37,13 +41,13 @@ pub(crate) async fn judge(
 ) {
     loop {
         match page(&pool, &known, patience).await {
+            // Either something is new, or it is time to look.
             Ok(0) => {
-                // Either something is new, or it is time to look.
                 timeout(LOOK_EVERY, added.notified()).await.ok();
             }
-            // Until then most of what it would judge changes again.
             Ok(_) if is_behind.load(Ordering::Relaxed) => sleep(WHILE_BEHIND).await,
-            Ok(_) => {}
+            Ok(PAGE..) => {}
+            Ok(_) => sleep(ROUND).await,
             Err(error) => {
                 tracing::warn!("sagas cannot be judged: {error}");
                 sleep(LOOK_EVERY).await;
@@ -52,31 +56,45 @@ pub(crate) async fn judge(
     }
 }
 
-async fn page(
-    pool: &PgPool,
-    known: &Known,
-    patience: SignedDuration,
-) -> Result<usize, sqlx::Error> {
-    let changed = judged::changed(pool, PAGE).await?;
-    if changed.is_empty() {
+/// Judges the sagas of some changes. Returns how many changes there were.
+async fn page(pool: &PgPool, known: &Known, patience: SignedDuration) -> Result<i64, sqlx::Error> {
+    let mut db = begin(pool).await?;
+    // What a crash of the server loses is judged again: the changes are there again.
+    db.execute("set local synchronous_commit = off").await?;
+    let (taken, sagas) = judged::take_changed(&mut db, PAGE).await?;
+    if taken == 0 {
         return Ok(0);
     }
-    let judge = |(saga, changed): (&Uuid, &Changed)| judged_by(known, *saga, changed, patience);
-    let judged: Vec<Judged> = changed.iter().map(judge).collect();
-    judged::write(pool, &judged).await?;
-    Ok(judged.len())
+    let judged: Vec<Judged<'_>> =
+        sagas.iter().filter_map(|(saga, rows)| judged_by(known, *saga, rows, patience)).collect();
+    judged::write(&mut db, &judged).await?;
+    db.commit().await?;
+    Ok(taken)
 }
 
-fn judged_by(known: &Known, saga: Uuid, changed: &Changed, patience: SignedDuration) -> Judged {
-    let entries: Vec<Entry> =
-        changed.rows.iter().filter_map(crate::store::row::Row::entry).collect();
-    let seen = SeenSaga::judge(known.system(), saga, &entries);
-    let names = seen.names.clone();
-    let judged = Judged { saga, place: changed.place, names, ..Judged::default() };
-    let ended = seen.ended.map(SagaState::as_str);
-    let Some(Pressing { wait, due }) = Pressing::of(&seen.waits, seen.deadline, patience) else {
-        return Judged { ended, ..judged };
-    };
+fn judged_by<'a>(
+    known: &Known,
+    saga: Uuid,
+    rows: &'a [Row],
+    patience: SignedDuration,
+) -> Option<Judged<'a>> {
+    let mut of_saga = rows.iter().filter(|row| known.is_of_saga(row));
+    let began = of_saga.clone().map(|row| row.at).min()?;
+    let last = of_saga.next_back()?;
+    let entries: Vec<Entry> = rows.iter().filter_map(Row::entry).collect();
+    let seen = SeenSaga::judge(&known.graph, saga, &entries);
+    let waits = Pressing::of(&seen.waits, seen.deadline, patience);
+    Some(Judged {
+        saga,
+        names: seen.names,
+        began,
+        last,
+        ended: seen.ended.map(SagaState::as_str),
+        waits: waits.map(|pressing| waits_for(&pressing, &entries)).unwrap_or_default(),
+    })
+}
+
+fn waits_for(Pressing { wait, due }: &Pressing<'_>, entries: &[Entry]) -> Waits {
     let died = entries.iter().rev().find_map(|entry| match &entry.what {
         What::Died { handler, reason, detail, .. }
             if entry.service == wait.service
@@ -89,17 +107,15 @@ fn judged_by(known: &Known, saga: Uuid, changed: &Changed, patience: SignedDurat
     let died = died.filter(|_| wait.is_dead);
     let (handler, reason, died_of) = died
         .map_or((None, None, None), |(handler, reason, detail)| (handler, Some(reason), detail));
-    Judged {
-        ended,
+    Waits {
         service: Some(wait.service.clone()),
         step: wait.step.map(str::to_owned).or(handler),
         what: Some(wait.what.clone()),
         since: Some(wait.since),
-        due,
+        due: *due,
         is_dead: wait.is_dead,
         reason,
         cause: died_of.map(|detail| cause_of(&detail).chars().take(CAUSE).collect()),
         detail: wait.why.as_ref().map(|why| why.chars().take(DETAIL).collect()),
-        ..judged
     }
 }

@@ -49,6 +49,9 @@ pub(super) fn add(
     let header =
         |name: &str, most| text_header(&record.properties, name).map(|text| clean(text, most));
     let noted = |what: &str| {
+        if kind == Kind::Event {
+            return None;
+        }
         let prefix = [REDRIVEN, EDITED, DISCARDED, RETRIED, SEARCHED];
         prefix.iter().find_map(|prefix| header(&format!("{prefix}-{what}"), TEXT))
     };
@@ -71,14 +74,13 @@ pub(super) fn add(
             .then(|| header(DEAD_REASON, NAME).unwrap_or_else(|| "unknown".to_owned())),
         detail: header(DEAD_DETAIL, TEXT).filter(|_| kind == Kind::Died),
         attempts: i32::try_from(count_header(&record.properties, ATTEMPTS)).unwrap_or(i32::MAX),
-        who: noted("by").filter(|_| kind != Kind::Event),
-        why: noted("why").filter(|_| kind != Kind::Event),
+        who: noted("by"),
+        why: noted("why"),
         body: unpacked[..unpacked.len().min(MOST_KEPT)].to_vec(),
         size: i32::try_from(unpacked.len()).unwrap_or(i32::MAX),
     };
-    let is_of_saga = event.is_some_and(|event| event.role() != Role::Plain);
-    if let (true, Some(saga)) = (is_of_saga && kind != Kind::Note, saga) {
-        batch.of_sagas.insert(batch.rows.len());
+    if let (true, Some(saga)) = (known.is_of_saga(&row), saga) {
+        batch.changed.insert(saga);
         let keys = known.keys(&row.event_type);
         if let (false, Ok(body)) = (keys.is_empty(), serde_json::from_slice::<Value>(&unpacked)) {
             for key in keys {
@@ -148,5 +150,8 @@ fn canonical(text: &str) -> String {
 
 /// A text that Postgres takes, of at most this many characters.
 fn clean(text: &str, most: usize) -> String {
+    if text.len() <= most && !text.contains('\0') {
+        return text.to_owned();
+    }
     text.chars().take(most).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect()
 }

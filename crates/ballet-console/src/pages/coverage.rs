@@ -8,7 +8,7 @@ use crate::pages::words::{ago, event, number};
 
 /// The windows, as the address has them.
 pub(crate) const WINDOWS: [(&str, &str); 5] = [
-    ("", "all that the console keeps"),
+    ("", "all that was ever seen"),
     ("7d", "the last week"),
     ("1d", "the last day"),
     ("1h", "the last hour"),

@@ -115,7 +115,7 @@ pub(super) async fn saga_seen(site: &Site, person: &Person, id: &str, sight: Sig
     match read(site, id).await {
         Ok(Some(Kept { found, rows, keys, actions })) => {
             let entries: Vec<Entry> = rows.iter().filter_map(Row::entry).collect();
-            let judged = SeenSaga::judge(site.known.system(), id, &entries);
+            let judged = SeenSaga::judge(&site.known.graph, id, &entries);
             let live = asked_now(site, id).await;
             let seen = saga::Seen {
                 known: &site.known,
@@ -213,7 +213,7 @@ pub(super) async fn coverage(
 ) -> Response {
     let now = site.clock.now();
     let since = window.parse::<SignedDuration>().ok().and_then(|age| now.checked_sub(age).ok());
-    match flow::sightings(&site.pool, since.unwrap_or(Timestamp::UNIX_EPOCH)).await {
+    match flow::sightings(&site.pool, since).await {
         Ok(sightings) => {
             let covered = Coverage::of(site.known.system(), &sightings);
             let content = coverage::coverage(&covered, &window, now);

@@ -8,13 +8,13 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::access::role::Sight;
 use crate::pages::layout::Person;
 use crate::pages::tail::{self as pages, Asked};
 use crate::server::site::Shared;
+use crate::store::append::next;
 use crate::store::row::{Kind, Row};
 use crate::store::tail::{Following, entries};
 
@@ -59,23 +59,15 @@ pub(super) async fn live(
     Query(asked): Query<Asked>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let (following, sight) = (following(&asked), Sight::masked(person.role));
-    let open = (site, following, None::<(i64, Timestamp)>);
+    // What is there already is on the page.
+    let after = next(&site.pool).await.map(|next| next - 1).ok();
+    let open = (site, following, after);
     let changes = unfold(open, move |(site, following, mut after)| async move {
         loop {
             tokio::time::sleep(EVERY).await;
             let Ok(rows) = entries(&site.pool, &following, after, MOST).await else { continue };
-            let is_first = after.is_none();
-            let last = rows.iter().map(|row| (row.place, row.at)).max();
-            let latest = |now: Timestamp| after.map_or(now, |(_, before)| before.max(now));
-            after = match (last, after) {
-                (Some((place, at)), _) => Some((place, latest(at))),
-                // Whatever comes is new.
-                (None, None) => Some((-1, site.clock.now())),
-                (None, after) => after,
-            };
-            if is_first || rows.is_empty() {
-                continue;
-            }
+            let Some(last) = rows.last() else { continue };
+            after = Some(last.place);
             let one = |row: &Row| pages::one(&site.known, row, sight).into_string();
             let shown: String = rows.iter().rev().map(one).collect();
             let parts = std::collections::BTreeMap::from([("tail", shown)]);

@@ -1,7 +1,7 @@
 //! Entries are added in the order of the journal, together with the place behind the last of them. So each is
 //! added once, whatever dies in between.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ballet_store::database::connection::begin;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::store::copy::Rows;
 use crate::store::days::{day, make};
 use crate::store::flow::{self, Flow};
-use crate::store::row::{Kind, Row};
+use crate::store::row::Row;
 
 /// A business key of a saga.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,8 +28,8 @@ pub(crate) struct KeyOf {
 pub(crate) struct Batch {
     /// Those that are kept.
     pub(crate) rows: Vec<Row>,
-    /// The rows, by their place in `rows`, that are about a declared saga.
-    pub(crate) of_sagas: BTreeSet<usize>,
+    /// The declared sagas that they are about.
+    pub(crate) changed: BTreeSet<Uuid>,
     pub(crate) keys: BTreeSet<KeyOf>,
     /// What was seen in each minute.
     pub(crate) flow: Flow,
@@ -75,15 +75,17 @@ pub(crate) async fn append(
     if !batch.rows.is_empty() {
         add_entries(&mut db, &batch.rows).await?;
     }
-    add_sagas(&mut db, batch).await?;
-    add_keys(&mut db, &batch.keys).await?;
-    add_types(&mut db, &batch.rows).await?;
+    add_changed(&mut db, &batch.changed).await?;
+    if !batch.keys.is_empty() {
+        add_keys(&mut db, &batch.keys).await?;
+    }
     flow::add(&mut db, &batch.flow).await?;
-    let gaps: Vec<&str> = batch.gaps.iter().map(String::as_str).collect();
-    sqlx::query("insert into console.gap (what) select unnest($1::text[])")
-        .bind(gaps)
-        .execute(&mut *db)
-        .await?;
+    if !batch.gaps.is_empty() {
+        sqlx::query("insert into console.gap (what) select unnest($1::text[])")
+            .bind(&batch.gaps)
+            .execute(&mut *db)
+            .await?;
+    }
     db.commit().await?;
     days.extend(new);
     Ok(true)
@@ -115,41 +117,13 @@ async fn add_entries(db: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Er
     copy.send(db, into).await
 }
 
-/// What a batch says of one saga: when it was seen first and last, by what, and how often.
-struct Touched<'a> {
-    first: Timestamp,
-    last: &'a Row,
-    entries: i32,
-}
-
-async fn add_sagas(db: &mut PgConnection, batch: &Batch) -> Result<(), sqlx::Error> {
-    // In one order, so that two observers cannot wait for each other.
-    let mut sagas: BTreeMap<Uuid, Touched<'_>> = BTreeMap::new();
-    for row in batch.of_sagas.iter().filter_map(|at| batch.rows.get(*at)) {
-        let Some(saga) = row.saga else { continue };
-        let touched = sagas.entry(saga).or_insert(Touched { first: row.at, last: row, entries: 0 });
-        touched.first = touched.first.min(row.at);
-        touched.last = row;
-        touched.entries += 1;
+async fn add_changed(db: &mut PgConnection, sagas: &BTreeSet<Uuid>) -> Result<(), sqlx::Error> {
+    let mut copy = Rows::new();
+    for saga in sagas {
+        copy.row(1);
+        copy.uuid(Some(*saga));
     }
-    let column = |of: fn(&Touched<'_>) -> i64| sagas.values().map(of).collect::<Vec<i64>>();
-    sqlx::query(
-        "insert into console.saga as s (id, began, last_at, last_type, last_place, entries) \
-         select * from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[], \
-             $5::bigint[], $6::int[]) \
-         on conflict (id) do update set began = least(s.began, excluded.began), \
-             last_at = greatest(s.last_at, excluded.last_at), last_type = excluded.last_type, \
-             last_place = excluded.last_place, entries = s.entries + excluded.entries",
-    )
-    .bind(sagas.keys().copied().collect::<Vec<_>>())
-    .bind(sagas.values().map(|one| one.first.to_sqlx()).collect::<Vec<_>>())
-    .bind(sagas.values().map(|one| one.last.at.to_sqlx()).collect::<Vec<_>>())
-    .bind(sagas.values().map(|one| &*one.last.event_type).collect::<Vec<_>>())
-    .bind(column(|one| one.last.place))
-    .bind(sagas.values().map(|one| one.entries).collect::<Vec<_>>())
-    .execute(db)
-    .await
-    .map(drop)
+    copy.send(db, "copy console.changed (saga) from stdin with (format binary)").await
 }
 
 async fn add_keys(db: &mut PgConnection, keys: &BTreeSet<KeyOf>) -> Result<(), sqlx::Error> {
@@ -160,28 +134,6 @@ async fn add_keys(db: &mut PgConnection, keys: &BTreeSet<KeyOf>) -> Result<(), s
     .bind(keys.iter().map(|key| &*key.value).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.name).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.saga).collect::<Vec<_>>())
-    .execute(db)
-    .await
-    .map(drop)
-}
-
-async fn add_types(db: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error> {
-    let mut types: BTreeMap<&str, (i64, Timestamp, Timestamp)> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.kind == Kind::Event) {
-        let one = types.entry(&row.event_type).or_insert((0, row.at, row.at));
-        *one = (one.0 + 1, one.1.min(row.at), one.2.max(row.at));
-    }
-    sqlx::query(
-        "insert into console.seen_type as t (type, count, first_at, last_at) \
-         select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::timestamptz[]) \
-         on conflict (type) do update set count = t.count + excluded.count, \
-             first_at = least(t.first_at, excluded.first_at), \
-             last_at = greatest(t.last_at, excluded.last_at)",
-    )
-    .bind(types.keys().copied().collect::<Vec<_>>())
-    .bind(types.values().map(|one| one.0).collect::<Vec<_>>())
-    .bind(types.values().map(|one| one.1.to_sqlx()).collect::<Vec<_>>())
-    .bind(types.values().map(|one| one.2.to_sqlx()).collect::<Vec<_>>())
     .execute(db)
     .await
     .map(drop)

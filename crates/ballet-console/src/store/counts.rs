@@ -42,7 +42,7 @@ pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<Cause>,
     );
     let statement = format!(
         "select state, service, step, reason, cause, count(*), min(since), min(what), min(left(detail, 300)) \
-         from (select *, {STATE} as state from console.saga where ended is null and judged >= 0) as s \
+         from (select *, {STATE} as state from console.saga where ended is null) as s \
          group by state, service, step, reason, cause \
          order by array_position(array['stuck','blocked','waiting'], state), count(*) desc limit 200"
     );
@@ -73,7 +73,8 @@ pub(crate) struct SeenType {
 
 /// All types that were seen, each with how often.
 pub(crate) async fn types(pool: &PgPool) -> Result<Vec<SeenType>, sqlx::Error> {
-    let all = "select type, count, last_at from console.seen_type order by type limit 5000";
+    let all = "select type, sum(count)::bigint, max(last_at) from console.flow where what = 'published' \
+               group by type order by type limit 5000";
     let all: Vec<(String, i64, jiff_sqlx::Timestamp)> = sqlx::query_as(all).fetch_all(pool).await?;
     let seen =
         all.into_iter().map(|(name, count, last)| SeenType { name, count, last: last.to_jiff() });
@@ -90,7 +91,7 @@ pub(crate) async fn ended(pool: &PgPool, before: Timestamp) -> Result<(i64, i64)
 /// The open sagas, by name.
 pub(crate) async fn open(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
     let open = "select name, count(*) from console.saga, unnest(names) as name \
-                where ended is null and judged >= 0 group by name order by name";
+                where ended is null group by name order by name";
     sqlx::query_as(open).fetch_all(pool).await
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn drop_old(
             db.execute(AssertSqlSafe(format!("drop table console.{partition}"))).await?;
         }
     }
-    flow::drop_old(db, floor).await?;
+    flow::fold_old(db, now, floor).await?;
     loop {
         let gone = sqlx::query(
             "with old as (delete from console.saga where id in (select id from console.saga \

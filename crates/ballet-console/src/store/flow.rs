@@ -1,17 +1,21 @@
-//! How often what was seen, for each minute: what the page of what happens counts, and what was covered.
+//! How often what was seen, and when: what the page of what happens counts, and what was covered. The older, the coarser:
+//! minutes become hours, and hours become all that was ever seen.
 
 use std::collections::BTreeMap;
 
 use ballet_ops::coverage::{Seen, Sight, Sightings};
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 /// What was seen in one batch: the minute, what it was, of which service, and the event's type.
 pub(crate) type Flow = BTreeMap<(Timestamp, Sight, String, String), (i64, Timestamp)>;
 
 const PUBLISHED: &str = "published";
 const RETRIED: &str = "retried";
+
+/// For how long the minutes are kept apart. The pages look at those of an hour.
+const MINUTES_KEPT: SignedDuration = SignedDuration::from_hours(2);
 
 /// The minute that a time is in.
 pub(crate) fn minute(at: Timestamp) -> Timestamp {
@@ -46,13 +50,19 @@ pub(crate) async fn add(db: &mut PgConnection, flow: &Flow) -> Result<(), sqlx::
     .map(drop)
 }
 
-/// All that was seen since then.
-pub(crate) async fn sightings(pool: &PgPool, since: Timestamp) -> Result<Sightings, sqlx::Error> {
+/// All that was seen since then, or ever. Of the hours, the one that it is in counts as a whole.
+pub(crate) async fn sightings(
+    pool: &PgPool,
+    since: Option<Timestamp>,
+) -> Result<Sightings, sqlx::Error> {
     let rows: Vec<(String, String, String, i64, jiff_sqlx::Timestamp)> = sqlx::query_as(
         "select what, service, type, sum(count)::bigint, max(last_at) from console.flow \
-         where minute >= $1 group by what, service, type",
+         where $1 is null or minute >= $1 \
+             or (minute >= date_trunc('hour', $1, 'UTC') and $1 < now() - $2 * interval '1 second') \
+         group by what, service, type",
     )
-    .bind(minute(since).to_sqlx())
+    .bind(since.map(|since| minute(since).to_sqlx()))
+    .bind(MINUTES_KEPT.as_secs())
     .fetch_all(pool)
     .await?;
     let mut sightings = Sightings::default();
@@ -104,8 +114,72 @@ pub(crate) async fn minutes(
     Ok(rows.into_iter().map(|(minute, count)| (minute.to_jiff(), count)).collect())
 }
 
-/// Forgets what is older than this.
-pub(crate) async fn drop_old(db: &mut PgConnection, floor: Timestamp) -> Result<(), sqlx::Error> {
-    let old = "delete from console.flow where minute < $1";
-    sqlx::query(old).bind(floor.to_sqlx()).execute(db).await.map(drop)
+/// Makes hours of old minutes, and one row of what is older than this.
+pub(crate) async fn fold_old(
+    db: &mut PgConnection,
+    now: Timestamp,
+    floor: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let minutes = now.checked_sub(MINUTES_KEPT).unwrap_or(now);
+    fold(db, minutes, "date_trunc('hour', minute, 'UTC')").await?;
+    fold(db, floor, "'-infinity'::timestamptz").await
+}
+
+/// Adds what was before this to what is kept at another time, which is an expression of ours.
+async fn fold(db: &mut PgConnection, before: Timestamp, to: &str) -> Result<(), sqlx::Error> {
+    let statement = format!(
+        "with old as (delete from console.flow where minute < $1 and minute > {to} returning *) \
+         insert into console.flow as f (minute, what, service, type, count, last_at) \
+         select {to}, what, service, type, sum(count), max(last_at) from old group by 1, 2, 3, 4 \
+         on conflict (minute, what, service, type) do update set count = f.count + excluded.count, \
+             last_at = greatest(f.last_at, excluded.last_at)"
+    );
+    sqlx::query(AssertSqlSafe(statement)).bind(before.to_sqlx()).execute(db).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet::Clock;
+    use ballet_stage::{Database, Servers};
+    use jiff::ToSpan;
+
+    use super::*;
+    use crate::store::counts::types;
+    use crate::store::prepare::prepare;
+
+    #[tokio::test]
+    async fn what_is_old_is_kept_by_the_hour_and_then_as_what_was_ever_seen() {
+        let servers = Servers::shared().await.expect("servers");
+        let database = Database::new(servers.postgres(), "console_flow").await.expect("one");
+        let pool = prepare(database.url().parse().expect("a URL")).await.expect("tables");
+        let mut db = pool.acquire().await.expect("a session");
+        let now = Clock::system().now();
+        let hour = |hours: i64| {
+            let seconds = now.as_second() - hours * 3_600;
+            Timestamp::from_second(seconds - seconds.rem_euclid(3_600)).expect("a time")
+        };
+        let times = [now, hour(5) + 7.minutes(), hour(5) + 8.minutes(), hour(200), hour(300)];
+        let seen = |at: &Timestamp| {
+            ((minute(*at), Sight::Published, String::new(), "a.done.v1".to_owned()), (1, *at))
+        };
+        let floor = now.checked_sub(SignedDuration::from_hours(7 * 24)).expect("a time");
+        // What comes late is added to what is there.
+        for round in 1..=2 {
+            add(&mut db, &times.iter().map(seen).collect()).await.expect("added");
+            fold_old(&mut db, now, floor).await.expect("folded");
+            let kept = "select count from console.flow order by minute";
+            let kept: Vec<i64> = sqlx::query_scalar(kept).fetch_all(&mut *db).await.expect("rows");
+            assert_eq!(kept, [2 * round, 2 * round, round]);
+        }
+        assert_eq!(types(&pool).await.expect("types").first().map(|seen| seen.count), Some(10));
+        for (since, expected) in [(None, 10), (Some(hour(5) + 30.minutes()), 6), (Some(hour(1)), 2)]
+        {
+            let sightings = sightings(&pool, since).await.expect("sightings");
+            let mut wanted = Sightings::default();
+            let last = Some(now).map(|at| Timestamp::from_microsecond(at.as_microsecond()));
+            let last = last.and_then(Result::ok);
+            wanted.add(Sight::Published, "", "a.done.v1", Seen { count: expected, last });
+            assert_eq!(format!("{sightings:?}"), format!("{wanted:?}"), "since {since:?}");
+        }
+    }
 }

@@ -1,24 +1,31 @@
-//! What was found of sagas: which are to be judged again, their entries, and how they stand.
+//! How sagas stand: which have changed since they were judged, their entries, and what was found.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::PgPool;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::store::row::Row;
 
 /// How a saga stands, as far as time does not change it.
-#[derive(Debug, Default)]
-pub(crate) struct Judged {
+#[derive(Debug)]
+pub(crate) struct Judged<'a> {
     pub(crate) saga: Uuid,
-    /// The place up to which it was judged.
-    pub(crate) place: i64,
     pub(crate) names: Vec<&'static str>,
+    pub(crate) began: Timestamp,
+    /// Its last entry.
+    pub(crate) last: &'a Row,
     /// `completed` or `aborted`.
     pub(crate) ended: Option<&'static str>,
-    /// What it waits for: the service, its step, and since when.
+    /// What it waits for, if it is open.
+    pub(crate) waits: Waits,
+}
+
+/// What a saga waits for: the service, its step, and since when.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
     pub(crate) what: Option<String>,
@@ -31,80 +38,82 @@ pub(crate) struct Judged {
     pub(crate) detail: Option<String>,
 }
 
-/// A saga that has changed since it was judged.
-#[derive(Debug, Default)]
-pub(crate) struct Changed {
-    /// The place of its last entry. What came later is judged again.
-    pub(crate) place: i64,
-    /// All that is known of it, without the bodies.
-    pub(crate) rows: Vec<Row>,
-}
-
-/// Some sagas that have changed since they were judged, the oldest change first.
-pub(crate) async fn changed(
-    pool: &PgPool,
+/// Takes some of the changes, and returns how many there were, and all that is known of their sagas, without the bodies.
+/// They are changes again if the transaction does not end well. What is added meanwhile is a change of its own.
+pub(crate) async fn take_changed(
+    db: &mut PgConnection,
     most: i64,
-) -> Result<BTreeMap<Uuid, Changed>, sqlx::Error> {
-    let places: Vec<(Uuid, i64)> = sqlx::query_as(
-        "select id, last_place from console.saga where judged < last_place order by last_place limit $1",
+) -> Result<(i64, BTreeMap<Uuid, Vec<Row>>), sqlx::Error> {
+    let taken: Vec<Uuid> = sqlx::query_scalar(
+        "delete from console.changed where ctid = any(array( \
+             select ctid from console.changed limit $1 for update skip locked)) returning saga",
     )
     .bind(most)
-    .fetch_all(pool)
+    .fetch_all(&mut *db)
     .await?;
-    let changed = places.into_iter().map(|(id, place)| (id, Changed { place, rows: Vec::new() }));
-    let mut changed: BTreeMap<Uuid, Changed> = changed.collect();
-    if changed.is_empty() {
-        return Ok(changed);
+    let mut sagas: BTreeMap<Uuid, Vec<Row>> = BTreeMap::new();
+    if taken.is_empty() {
+        return Ok((0, sagas));
     }
     let rows: Vec<Row> = sqlx::query_as(
         "select place, at, kind, saga, type, service, message_id, cause, handler, reason, detail, \
              attempts, who, why, ''::bytea as body, size \
          from console.entry where saga = any($1) order by place",
     )
-    .bind(changed.keys().copied().collect::<Vec<_>>())
-    .fetch_all(pool)
+    .bind(&taken)
+    .fetch_all(db)
     .await?;
     for row in rows {
-        if let Some(one) = row.saga.and_then(|saga| changed.get_mut(&saga)) {
-            one.rows.push(row);
+        if let Some(saga) = row.saga {
+            sagas.entry(saga).or_default().push(row);
         }
     }
-    Ok(changed)
+    Ok((i64::try_from(taken.len()).unwrap_or(most), sagas))
 }
 
-/// Writes how these sagas stand. One that has changed meanwhile stays to be judged.
-pub(crate) async fn write(pool: &PgPool, judged: &[Judged]) -> Result<(), sqlx::Error> {
+/// Writes how these sagas stand.
+pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Result<(), sqlx::Error> {
     macro_rules! column {
         ($of:expr) => {
             judged.iter().map($of).collect::<Vec<_>>()
         };
     }
     sqlx::query(
-        "update console.saga s set judged = j.place, names = string_to_array(j.names, ','), \
-             ended = j.ended, service = j.service, step = j.step, what = j.what, since = j.since, \
-             due = j.due, asked_at = null, is_dead = j.is_dead, reason = j.reason, \
-             cause = j.cause, detail = j.detail \
-         from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], \
-             $7::text[], $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::text[], $12::text[], \
-             $13::text[]) \
-             as j (id, place, names, ended, service, step, what, since, due, is_dead, reason, cause, \
-             detail) \
-         where s.id = j.id and s.judged < j.place",
+        "insert into console.saga as s (id, names, began, last_at, last_type, last_place, ended, service, \
+             step, what, since, due, is_dead, reason, cause, detail) \
+         select id, string_to_array(names, ','), began, last_at, last_type, last_place, ended, service, \
+             step, what, since, due, is_dead, reason, cause, detail \
+         from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], \
+             $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[], \
+             $12::timestamptz[], $13::boolean[], $14::text[], $15::text[], $16::text[]) \
+             as j (id, names, began, last_at, last_type, last_place, ended, service, step, what, since, \
+             due, is_dead, reason, cause, detail) \
+         on conflict (id) do update set names = excluded.names, \
+             began = least(s.began, excluded.began), last_at = excluded.last_at, \
+             last_type = excluded.last_type, last_place = excluded.last_place, \
+             ended = excluded.ended, service = excluded.service, step = excluded.step, \
+             what = excluded.what, since = excluded.since, due = excluded.due, asked_at = null, \
+             is_dead = excluded.is_dead, reason = excluded.reason, cause = excluded.cause, \
+             detail = excluded.detail \
+         where s.last_place <= excluded.last_place",
     )
     .bind(column!(|one| one.saga))
-    .bind(column!(|one| one.place))
     .bind(column!(|one| one.names.join(",")))
+    .bind(column!(|one| one.began.to_sqlx()))
+    .bind(column!(|one| one.last.at.to_sqlx()))
+    .bind(column!(|one| &*one.last.event_type))
+    .bind(column!(|one| one.last.place))
     .bind(column!(|one| one.ended))
-    .bind(column!(|one: &Judged| one.service.as_deref()))
-    .bind(column!(|one: &Judged| one.step.as_deref()))
-    .bind(column!(|one: &Judged| one.what.as_deref()))
-    .bind(column!(|one: &Judged| one.since.map(ToSqlx::to_sqlx)))
-    .bind(column!(|one: &Judged| one.due.map(ToSqlx::to_sqlx)))
-    .bind(column!(|one| one.is_dead))
-    .bind(column!(|one: &Judged| one.reason.as_deref()))
-    .bind(column!(|one: &Judged| one.cause.as_deref()))
-    .bind(column!(|one: &Judged| one.detail.as_deref()))
-    .execute(pool)
+    .bind(column!(|one: &Judged<'_>| one.waits.service.as_deref()))
+    .bind(column!(|one: &Judged<'_>| one.waits.step.as_deref()))
+    .bind(column!(|one: &Judged<'_>| one.waits.what.as_deref()))
+    .bind(column!(|one: &Judged<'_>| one.waits.since.map(ToSqlx::to_sqlx)))
+    .bind(column!(|one: &Judged<'_>| one.waits.due.map(ToSqlx::to_sqlx)))
+    .bind(column!(|one| one.waits.is_dead))
+    .bind(column!(|one: &Judged<'_>| one.waits.reason.as_deref()))
+    .bind(column!(|one: &Judged<'_>| one.waits.cause.as_deref()))
+    .bind(column!(|one: &Judged<'_>| one.waits.detail.as_deref()))
+    .execute(db)
     .await
     .map(drop)
 }

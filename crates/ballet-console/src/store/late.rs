@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// Some that are late, or will be in a moment, each with the place up to which it is judged. Those that have not been
+/// Some that are late, or will be in a moment, each with the place of its last entry. Those that have not been
 /// asked for, or longest ago, come first. A person has to act on a dead letter in any case.
 pub(crate) async fn next(pool: &PgPool, most: u16) -> Result<BTreeMap<Uuid, i64>, sqlx::Error> {
     let next: Vec<(Uuid, i64)> = sqlx::query_as(
         "update console.saga set asked_at = now() where id in ( \
-             select id from console.saga where ended is null and judged = last_place and not is_dead \
+             select id from console.saga where ended is null and not is_dead \
                  and due < now() + interval '10 seconds' \
                  and (asked_at is null or asked_at < now() - interval '1 minute') \
              order by asked_at nulls first limit $1) \
-         returning id, judged",
+         returning id, last_place",
     )
     .bind(i64::from(most))
     .fetch_all(pool)
@@ -22,7 +22,7 @@ pub(crate) async fn next(pool: &PgPool, most: u16) -> Result<BTreeMap<Uuid, i64>
     Ok(next.into_iter().collect())
 }
 
-/// A saga, the place up to which it is judged, and how it has ended.
+/// A saga, the place of its last entry, and how it has ended.
 pub(crate) type Ended = (Uuid, i64, &'static str);
 
 /// Keeps that these have ended, but for those that have changed meanwhile.
@@ -31,7 +31,7 @@ pub(crate) async fn keep(pool: &PgPool, ended: &[Ended]) -> Result<(), sqlx::Err
         "update console.saga s set ended = e.ended, service = null, step = null, what = null, \
              since = null, due = null, reason = null, cause = null, detail = null \
          from unnest($1::uuid[], $2::bigint[], $3::text[]) as e (id, place, ended) \
-         where s.id = e.id and s.judged = e.place and s.last_place = e.place",
+         where s.id = e.id and s.last_place = e.place",
     )
     .bind(ended.iter().map(|(saga, ..)| *saga).collect::<Vec<_>>())
     .bind(ended.iter().map(|(_, place, _)| *place).collect::<Vec<_>>())

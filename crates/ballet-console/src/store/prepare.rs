@@ -5,7 +5,7 @@ use sqlx::{Executor, PgPool};
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables that follow from the journal. Another one is built again.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 /// The key of the lock under which the tables are made ("blt" and the console's number).
 const LOCK: i64 = 0x62_6c_74_30;
 /// Pages are read, and nobody waits longer for one.
@@ -26,8 +26,8 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<PgPool, sqlx::E
             sqlx::query_scalar("select version from console.progress").fetch_one(&mut *db).await?;
         if version != VERSION {
             db.execute(
-                "drop table if exists console.progress, console.gap, console.entry, console.saga, \
-                        console.key, console.seen_type, console.flow, console.moment",
+                "drop table if exists console.progress, console.gap, console.entry, console.changed, \
+                        console.saga, console.key, console.seen_type, console.flow, console.moment",
             )
             .await?;
             db.execute(SCHEMA).await?;
@@ -47,7 +47,8 @@ pub(crate) async fn empty(pool: &PgPool) -> Result<(), sqlx::Error> {
     // An observer that writes holds this row, and finds that it was not its turn.
     let again = "update console.progress set next = 0, entry_at = null, written_at = null";
     transaction.execute(again).await?;
-    let tables = "truncate console.gap, console.entry, console.saga, console.key, console.seen_type, console.flow";
+    // Whoever judges holds the first of them first, too.
+    let tables = "truncate console.changed, console.gap, console.entry, console.saga, console.key, console.flow";
     transaction.execute(tables).await?;
     transaction.commit().await
 }

@@ -9,7 +9,7 @@ create table if not exists console.progress (
     entry_at timestamptz,
     written_at timestamptz
 );
-insert into console.progress (version) values (3) on conflict do nothing;
+insert into console.progress (version) values (4) on conflict do nothing;
 
 -- What the journal did not have any more, or no reader gets.
 create table if not exists console.gap (at timestamptz not null default now(), what text not null);
@@ -34,17 +34,20 @@ create table if not exists console.entry (
 ) partition by range (at);
 create index if not exists entry_of_saga on console.entry (saga);
 create index if not exists entry_message on console.entry (message_id);
+create index if not exists entry_place on console.entry (place);
 
+-- The sagas that have changed since they were judged, once for each batch of entries.
+create table if not exists console.changed (saga uuid not null);
+
+-- The sagas as they were judged last.
 create table if not exists console.saga (
     id uuid primary key,
     names text[] not null default '{}',
     began timestamptz not null,
     last_at timestamptz not null,
     last_type text not null,
+    -- The place of its last entry that was judged, and what was found.
     last_place bigint not null,
-    entries int not null,
-    -- The place up to which it is judged, and what was found.
-    judged bigint not null default -1,
     ended text,
     service text,
     step text,
@@ -59,7 +62,6 @@ create table if not exists console.saga (
     cause text,
     detail text
 );
-create index if not exists saga_unjudged on console.saga (last_place) where judged < last_place;
 create index if not exists saga_open on console.saga (since) where ended is null;
 create index if not exists saga_ended on console.saga (last_at desc) where ended is not null;
 create index if not exists saga_last_digits on console.saga (reverse(id::text) text_pattern_ops);
@@ -74,14 +76,8 @@ create table if not exists console.key (
 );
 create index if not exists key_prefix on console.key (lower(value) text_pattern_ops);
 
-create table if not exists console.seen_type (
-    type text primary key,
-    count bigint not null,
-    first_at timestamptz not null,
-    last_at timestamptz not null
-);
-
--- How often what was seen, for each minute.
+-- How often what was seen: for each minute, after some hours for each hour, and as long as the console keeps nothing
+-- else of it, at '-infinity'.
 create table if not exists console.flow (
     minute timestamptz not null,
     what text not null,

@@ -1,14 +1,12 @@
 //! The last entries of the journal, and those that come.
 
-use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::store::row::Row;
 
-/// Entries are written by several services: one that comes later may say an earlier time.
-const LATE: &str = "1 minute";
+/// The last entries are looked for among this many places: there may be few that pass the filters.
+const LOOKED_AT: i64 = 100_000;
 
 /// Which entries are followed.
 #[derive(Debug, Clone, Default)]
@@ -20,22 +18,21 @@ pub(crate) struct Following {
     pub(crate) saga: Option<Uuid>,
 }
 
-/// The entries after this place of the journal, or the last ones; at most `limit`, in the order of the journal.
+/// The last entries behind this place of the journal, or of all; at most `limit`, in the order of the journal.
 pub(crate) async fn entries(
     pool: &PgPool,
     following: &Following,
-    after: Option<(i64, Timestamp)>,
+    after: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Row>, sqlx::Error> {
     let mut query = QueryBuilder::<Postgres>::new(
         "select place, at, kind, saga, type, service, message_id, cause, handler, reason, detail, \
-             attempts, who, why, substr(body, 1, 2048) as body, size from console.entry where true",
+             attempts, who, why, substr(body, 1, 2048) as body, size from console.entry where place > ",
     );
-    if let Some((place, at)) = after {
-        // The time has an index, and the place has none.
-        query.push(" and at > ").push_bind(at.to_sqlx());
-        query.push(format!("::timestamptz - interval '{LATE}' and place > ")).push_bind(place);
-    }
+    match after {
+        Some(place) => query.push_bind(place),
+        None => query.push("(select next from console.progress) - ").push_bind(LOOKED_AT),
+    };
     if let Some(part) = &following.event_type {
         query.push(" and strpos(type, ").push_bind(part).push(") > 0");
     }
@@ -48,9 +45,46 @@ pub(crate) async fn entries(
     if let Some(saga) = following.saga {
         query.push(" and saga = ").push_bind(saga);
     }
-    query.push(if after.is_some() { " order by place limit " } else { " order by at desc limit " });
-    query.push_bind(limit);
+    query.push(" order by place desc limit ").push_bind(limit);
     let mut rows: Vec<Row> = query.build_query_as().fetch_all(pool).await?;
-    rows.sort_by_key(|row| row.place);
+    rows.reverse();
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Servers};
+
+    use super::*;
+    use crate::store::prepare::prepare;
+
+    #[tokio::test]
+    async fn who_cannot_read_all_sees_the_last_that_pass_the_filters() {
+        let servers = Servers::shared().await.expect("servers");
+        let database = Database::new(servers.postgres(), "console_tail").await.expect("one");
+        let pool = prepare(database.url().parse().expect("a URL")).await.expect("tables");
+        for statement in [
+            "create table console.entry_all partition of console.entry default",
+            // Entries of two services, written out of the order of their times.
+            "insert into console.entry (place, at, kind, saga, type, service, message_id, body, size) \
+             select n, now() - n * interval '1 s', 'event', gen_random_uuid(), 'a.done.v1', \
+                 case n % 2 when 0 then 'a' else 'b' end, gen_random_uuid(), '{}', 2 \
+             from generate_series(0, 999) n",
+            "update console.progress set next = 1000",
+        ] {
+            sqlx::query(statement).execute(&pool).await.expect("done");
+        }
+        let of_a = Following { service: Some("a".to_owned()), ..Following::default() };
+        for (following, after, expected) in [
+            (&Following::default(), None, [997, 998, 999].as_slice()),
+            (&Following::default(), Some(10), &[997, 998, 999]),
+            (&Following::default(), Some(998), &[999]),
+            (&of_a, Some(10), &[994, 996, 998]),
+            (&of_a, Some(998), &[]),
+        ] {
+            let rows = entries(&pool, following, after, 3).await.expect("rows");
+            let places: Vec<i64> = rows.iter().map(|row| row.place).collect();
+            assert_eq!(places, expected, "{following:?} after {after:?}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! tests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use ballet_core::envelope::Limits;
 use ballet_core::{EventType, Graph, Part, Runs, SagaPart, StepPart, System, id};
@@ -33,14 +34,12 @@ pub(crate) struct Explainer<'a> {
     discarded: HashMap<Uuid, Vec<(&'a str, &'a Intervention)>>,
     /// By saga: the owner, and when the first deadline passes.
     deadlines: HashMap<Uuid, (&'a str, Timestamp)>,
-    /// By the saga's name, if it has several: its versions.
-    versions: BTreeMap<&'static str, BTreeSet<u32>>,
+    /// By the saga's name, if it has several: its versions. They are read when somebody asks.
+    versions: OnceLock<BTreeMap<&'static str, BTreeSet<u32>>>,
 }
 
 impl<'a> Explainer<'a> {
     pub(crate) fn new(system: &'a System, states: &'a BTreeMap<&'a str, State>) -> Self {
-        let graph = Graph::new(system.clone());
-        let versions = graph.sagas().into_iter().map(|saga| (saga, graph.versions(saga)));
         let mut explainer = Self {
             system,
             states,
@@ -50,7 +49,7 @@ impl<'a> Explainer<'a> {
             unpublishable: HashMap::new(),
             discarded: HashMap::new(),
             deadlines: HashMap::new(),
-            versions: versions.filter(|(_, versions)| versions.len() > 1).collect(),
+            versions: OnceLock::new(),
         };
         for (service, state) in states {
             for failure in &state.failures {
@@ -201,7 +200,12 @@ impl<'a> Explainer<'a> {
             let last = versions.iter().rev().find(|version| ran_in.has(**version))?;
             (!ran.is_empty()).then_some((*name, *last))
         };
-        self.versions.iter().filter_map(version).collect()
+        let of_system = self.versions.get_or_init(|| {
+            let graph = Graph::new(self.system.clone());
+            let versions = graph.sagas().into_iter().map(|saga| (saga, graph.versions(saga)));
+            versions.filter(|(_, versions)| versions.len() > 1).collect()
+        });
+        of_system.iter().filter_map(version).collect()
     }
 
     /// What those who should publish an event have published in its place: events that nobody takes.

@@ -12,10 +12,10 @@ pub(super) async fn fill(url: &str, entries: i64) -> Result<()> {
         "insert into console.entry (place, at, kind, saga, type, service, message_id, body, size)
             select n, now() - n * interval '1 ms', 'event', md5((n / 10)::text)::uuid,
                 'a.opened.v1', 'a', md5('m' || n)::uuid, '{}', 2 from generate_series(0, $1 - 1) n",
-        "insert into console.saga (id, names, began, last_at, last_type, last_place, entries, judged,
+        "insert into console.saga (id, names, began, last_at, last_type, last_place,
                 ended, service, step, what, since, due, is_dead, reason, detail)
             select md5(n::text)::uuid, '{saga4}', now() - n * interval '10 ms',
-                now() - n * interval '10 ms', 'a.opened.v1', n, 10, n,
+                now() - n * interval '10 ms', 'a.opened.v1', n,
                 case when not hangs then 'completed' end, case when hangs then 'b' end,
                 case when hangs then 'move' end, case when hangs then 'has not acted' end,
                 case when hangs then now() - n * interval '10 ms' end, now(), hangs,

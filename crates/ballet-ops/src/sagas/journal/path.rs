@@ -1,7 +1,7 @@
 //! The path that a saga should take, and how far it is.
 
+use ballet_core::StepKind;
 use ballet_core::graph::Node;
-use ballet_core::{Graph, StepKind};
 use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded::RecordedRow;
 use jiff::Timestamp;
@@ -50,7 +50,7 @@ pub struct PathStep {
 /// The steps of one of the sagas with this id, each after those that it waits for.
 #[must_use]
 pub fn path(seen: &SeenSaga<'_>, saga: &str) -> Vec<PathStep> {
-    let graph = Graph::new(seen.system.clone());
+    let graph = seen.graph;
     // The version under which it runs: steps that have run are never left out.
     let version = graph.begun_version(saga);
     let in_order = graph.in_order(saga);
@@ -71,7 +71,7 @@ fn of_step<'s>(seen: &'s SeenSaga<'_>, node: &Node<'_>) -> impl Iterator<Item = 
 fn step(seen: &SeenSaga<'_>, node: &Node<'_>) -> PathStep {
     let last = |entry: Entry| of_step(seen, node).filter(move |row| row.entry == entry).last();
     let own = || seen.rows.get(node.service).into_iter().flatten();
-    let mut parts = seen.system.parts.iter();
+    let mut parts = seen.graph.system().parts.iter();
     let part = parts.find(|part| part.service == node.service);
     let is_aborted = || part.is_some_and(|part| own().any(|row| aborts(part, row, node.saga)));
     let times =

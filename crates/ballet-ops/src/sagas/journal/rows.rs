@@ -1,6 +1,8 @@
 //! The rows that the ledgers have, or will have, by the events of a saga. What a service does without an event is
 //! taken for done as soon as it can be: it adds an arrival to a join, it takes back a step whose compensation is silent.
 
+use std::collections::HashSet;
+
 use ballet_core::{EventType, Part, SagaPart, StepPart, System};
 use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded::RecordedRow;
@@ -14,7 +16,8 @@ pub(super) fn rows<'a>(
     published: &(impl Iterator<Item = (&'a str, Timestamp)> + Clone),
 ) -> Rows<'a> {
     let mut rows = Rows::new();
-    let has_come = |event: &EventType| published.clone().any(|(name, _)| name == event.name());
+    let come: HashSet<&str> = published.clone().map(|(name, _)| name).collect();
+    let has_come = |event: &EventType| come.contains(event.name());
     for (name, at) in published.clone() {
         let mut is_of_a_step = false;
         for part in &system.parts {

@@ -1,6 +1,6 @@
 //! Judges a saga by the entries of the journal: how it stands, and what it waits for. The rule is that of the ledgers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, MessageId, SagaId, SagaPart, System, id};
@@ -55,7 +55,7 @@ pub enum What {
 /// A saga as the journal tells it.
 #[derive(Debug)]
 pub struct SeenSaga<'a> {
-    pub(super) system: &'a System,
+    pub(super) graph: &'a Graph,
     pub(super) rows: Rows<'a>,
     /// The sagas with this id. They share it, and nothing else.
     pub names: Vec<&'static str>,
@@ -70,7 +70,8 @@ pub struct SeenSaga<'a> {
 impl<'a> SeenSaga<'a> {
     /// Judges a saga by all of its entries, in the order of the journal.
     #[must_use]
-    pub fn judge(system: &'a System, saga: Uuid, entries: &'a [Entry]) -> Self {
+    pub fn judge(graph: &'a Graph, saga: Uuid, entries: &'a [Entry]) -> Self {
+        let system = graph.system();
         let is_published = |entry: &&Entry| entry.what == What::Published;
         let published = entries.iter().filter(is_published);
         let published = published.map(|entry| (entry.event_type.as_str(), entry.at));
@@ -79,10 +80,6 @@ impl<'a> SeenSaga<'a> {
         let deadline = began.and_then(|began| deadline(system, &rows, began));
         let states = states(system, saga, entries, &rows, deadline);
         let waits = Explainer::new(system, &states).waits(saga, &rows);
-        let graph = Graph::new(system.clone());
-        let names = graph.sagas().into_iter();
-        let names = names
-            .filter(|name| published.clone().any(|(event, _)| is_of(system, &graph, name, event)));
         let is_aborted = |part| rows.get(part_name(part)).is_some_and(|own| is_aborted(part, own));
         let ended = match () {
             () if !waits.is_empty() => None,
@@ -90,10 +87,10 @@ impl<'a> SeenSaga<'a> {
             () => Some(SagaState::Completed),
         };
         Self {
-            names: names.collect(),
+            names: names(graph, &published.map(|(event, _)| event).collect()),
             waits,
             deadline: deadline.map(|(_, at)| at),
-            system,
+            graph,
             rows,
             ended,
         }
@@ -104,21 +101,20 @@ const fn part_name(part: &ballet_core::Part) -> &'static str {
     part.service
 }
 
-/// Whether an event begins a saga, is the outcome of one of its steps, or aborts it.
-fn is_of(system: &System, graph: &Graph, saga: &str, event: &str) -> bool {
-    let is = |known: &EventType| known.name() == event;
+/// The sagas that one of these events begins, aborts, or is the outcome of a step of.
+fn names(graph: &Graph, published: &BTreeSet<&str>) -> Vec<&'static str> {
+    let has_come = |event: &EventType| published.contains(event.name());
     let of_node = |node: &Node<'_>| {
         let step = node.step;
-        is(&step.done)
-            || step.refused.as_ref().is_some_and(is)
-            || step.compensated.as_ref().is_some_and(is)
-            || node.saga.abort.as_ref().is_some_and(is)
+        has_come(&step.done)
+            || step.refused.as_ref().is_some_and(has_come)
+            || step.compensated.as_ref().is_some_and(has_come)
+            || node.saga.abort.as_ref().is_some_and(has_come)
     };
-    let begins = || {
-        let mut known = system.known_types().into_iter().filter(is);
-        known.any(|event| graph.begun_by(event).contains(saga))
-    };
-    graph.nodes(saga).iter().any(of_node) || begins()
+    let known = graph.system().known_types().into_iter().filter(has_come);
+    let begun: BTreeSet<&str> = known.flat_map(|event| graph.begun_by(event)).collect();
+    let is_of = |saga: &&str| begun.contains(saga) || graph.nodes(saga).iter().any(of_node);
+    graph.sagas().into_iter().filter(is_of).collect()
 }
 
 /// The owner that has not decided, and when its time is over.
