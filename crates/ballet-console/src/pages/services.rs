@@ -38,16 +38,25 @@ pub(crate) fn services(page: &Services<'_>) -> Markup {
     for finding in findings {
         of.entry(&finding.subject).or_default().push(finding);
     }
-    // What is no service is the broker, one of its nodes, or the databases together.
-    let around: Vec<&str> =
-        of.keys().copied().filter(|name| !page.services.contains(name)).collect();
+    // What is no service is the broker, one of its nodes or users, or the databases together.
+    let around = of.keys().copied().filter(|name| !page.services.contains(name));
+    let all: Vec<&str> = page.services.iter().copied().chain(around).collect();
+    let is_unwell =
+        |name: &&&str| of.get(**name).into_iter().flatten().any(|one| one.state != State::Well);
+    let unwell: Vec<&&str> = all.iter().filter(is_unwell).collect();
     html! {
         h1 { "Services" }
         @match page.findings {
             Err(why) => p.trouble role="status" { "What " code { "ballet doctor" } " finds is not known: " (why) },
             Ok(_) => p.quiet { "As " code { "ballet doctor" } " found it " (ago(page.found_at, page.now)) "." },
         }
-        @for name in around.iter().chain(page.services) {
+        @if !unwell.is_empty() {
+            p { "Not well: " @for (at, name) in unwell.iter().enumerate() {
+                @if at > 0 { ", " }
+                a href={ "#" (name) } { (name) }
+            } }
+        }
+        @for name in &all {
             section.service {
                 h2 id=(name) { (name) }
                 @match page.figures.get(*name) {
