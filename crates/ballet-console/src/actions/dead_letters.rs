@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet_core::envelope::Limits;
 use ballet_ops::redrive::{
     DeadLetter, DeadLetters, Filter, Lines, Note, Notes, Plan, RedriveError, RedriveOptions,
-    SentBack, Stop, Summary, send_back,
+    SentBack, Stop, Summary, Watching, send_back,
 };
 use ballet_store::inbox::stuck;
 use ballet_store::operators::interventions::Act;
@@ -18,7 +18,7 @@ use crate::actions::means::Means;
 use crate::actions::running::{Ended, Says};
 use crate::store::actions::Standing;
 
-/// How long the outcome of what was sent is waited for.
+/// How long the next outcome of what was sent is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How dead letters are sent back.
@@ -87,6 +87,9 @@ impl Chosen {
         let mut plan = self.plan(means).await?;
         let whole = plan.dead_letters();
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
+        let known = |of: u64| {
+            says.say(format!("all are sent; what became of {of} of them is known"));
+        };
         let each = |sent: &DeadLetter| notes.add(sent);
         let Sending { has_canary, rate, beyond_memory } = sending;
         let options = means.options(note, stop, &progress, &each);
@@ -97,7 +100,8 @@ impl Chosen {
         let inbox = || async { means.connect(&self.service).await.ok() };
         let inboxes = [inbox().await, inbox().await];
         let letters = self.letters(means);
-        let sent = send_back(&letters, &mut plan, has_canary, &options, inboxes, PATIENCE).await?;
+        let watching = Watching { inboxes, patience: PATIENCE, known: &known };
+        let sent = send_back(&letters, &mut plan, has_canary, &options, watching).await?;
         Ok((whole, sent))
     }
 

@@ -1,6 +1,5 @@
 //! Dead letters: in groups that died in the same way, and one whole.
 
-use ballet_ops::redrive::GroupKey;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -9,14 +8,11 @@ use crate::known::Known;
 use crate::pages::actions::section;
 use crate::pages::body;
 use crate::pages::layout::Person;
-use crate::pages::letter::{Letter, OfService};
+use crate::pages::letter::{Letter, OfGroup, OfService};
 use crate::pages::meant::Meant;
 use crate::pages::saga::unmask;
 use crate::pages::words::{ago, event, exact, number};
 use crate::store::actions::Action;
-
-/// The dead letters that are listed of a group.
-const LISTED: usize = 20;
 
 /// All groups, by service.
 pub(crate) fn groups(all: &[OfService], person: &Person, now: Timestamp) -> Markup {
@@ -28,37 +24,22 @@ pub(crate) fn groups(all: &[OfService], person: &Person, now: Timestamp) -> Mark
         }
         @for one in all.iter().filter(|one| one.count > 0 || one.away.is_some()) {
             section {
-                h2 { (one.service) " " @if person.is_operator() && one.count > 0 { a.quiet href=(Meant::all(&one.service).address()) { "all" } " " } span.quiet { (number(i64::try_from(one.count).unwrap_or(i64::MAX))) } }
+                h2 { (one.service) " " @if person.is_operator() && one.count > 0 { a.quiet href=(Meant::all(&one.service).address()) { "all" } " " } span.quiet { (count(one.count)) } }
                 @if let Some(away) = &one.away { p.wrong dir="auto" { (away) } }
                 @if one.is_held { p.quiet { "Another program is reading them: those that it holds are missing here." } }
-                @if u64::try_from(one.letters.len()).unwrap_or_default() < one.count && one.away.is_none() {
-                    p.quiet { "The first " (one.letters.len()) " are shown." }
-                }
-                ul.rows { @for (key, letters) in grouped(&one.letters) { (group(key, &letters, person, now)) } }
+                ul.rows { @for of in &one.groups { (group(of, person, now)) } }
             }
         }
     }
 }
 
-/// The groups, the biggest first.
-fn grouped(letters: &[Letter]) -> Vec<(&GroupKey, Vec<&Letter>)> {
-    let mut groups: std::collections::BTreeMap<&GroupKey, Vec<&Letter>> =
-        std::collections::BTreeMap::new();
-    for letter in letters {
-        groups.entry(&letter.group).or_default().push(letter);
-    }
-    let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by_key(|(_, letters)| std::cmp::Reverse(letters.len()));
-    groups
-}
-
-fn group(key: &GroupKey, letters: &[&Letter], person: &Person, now: Timestamp) -> Markup {
-    let times = || letters.iter().filter_map(|letter| letter.dead_at);
-    let again = letters.iter().map(|letter| letter.redrives).max().unwrap_or_default();
+fn group(of: &OfGroup, person: &Person, now: Timestamp) -> Markup {
+    let OfGroup { key, died, redrives, letters } = of;
+    let more = died.count.saturating_sub(letters.len() as u64);
     html! {
         li.row.stuck {
             div.first dir="auto" {
-                span.count { (letters.len()) } " "
+                span.count { (count(died.count)) } " "
                 @if let Some(name) = &key.event_type { (event(name)) } @else { "no type" }
                 @if let Some(step) = &key.step { " in " code { (step) } }
                 " · " (key.reason)
@@ -66,9 +47,9 @@ fn group(key: &GroupKey, letters: &[&Letter], person: &Person, now: Timestamp) -
             }
             @if let Some(cause) = &key.cause { div.detail dir="auto" { (cause) } }
             div.when {
-                @if let Some(first) = times().min() { "the first " (ago(first, now)) }
-                @if let Some(last) = times().max() { ", the last " (ago(last, now)) }
-                @if again > 0 { ", sent again up to " (again) " times" }
+                @if let Some(first) = died.first { "the first " (ago(first, now)) }
+                @if let Some(last) = died.last { ", the last " (ago(last, now)) }
+                @if *redrives > 0 { ", sent again up to " (redrives) " times" }
             }
             @if let Some(first) = letters.first().filter(|_| person.is_operator()) {
                 div.what { a.button href=(Meant::group(first).address()) { "Send back or discard" } }
@@ -76,17 +57,21 @@ fn group(key: &GroupKey, letters: &[&Letter], person: &Person, now: Timestamp) -
             details {
                 summary { "which" }
                 ul.letters {
-                    @for letter in letters.iter().take(LISTED) {
+                    @for letter in letters {
                         li {
                             a.id href={ "/dead-letters/" (letter.service) "/" (letter.id) } { (letter.id) }
                             @if let Some(at) = letter.dead_at { " " (ago(at, now)) }
                         }
                     }
                 }
-                @if letters.len() > LISTED { p.quiet { "and " (letters.len() - LISTED) " more" } }
+                @if more > 0 { p.quiet { "and " (count(more)) " more" } }
             }
         }
     }
+}
+
+fn count(count: u64) -> String {
+    number(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// One whole.

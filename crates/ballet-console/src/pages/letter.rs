@@ -1,6 +1,6 @@
 //! A dead letter, as pages show it.
 
-use ballet_ops::redrive::GroupKey;
+use ballet_ops::redrive::{Group, GroupKey};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -34,13 +34,25 @@ impl Letter {
     }
 }
 
+/// The dead letters that died alike.
+#[derive(Debug, Clone)]
+pub(crate) struct OfGroup {
+    pub(crate) key: GroupKey,
+    /// How many there are, and when they died.
+    pub(crate) died: Group,
+    /// How often one of them was sent again at most.
+    pub(crate) redrives: u64,
+    /// The first of them.
+    pub(crate) letters: Vec<Letter>,
+}
+
 /// The dead letters of a service, as they were read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OfService {
     pub(crate) service: String,
-    /// The number in the queue, which may be more than were read.
     pub(crate) count: u64,
-    pub(crate) letters: Vec<Letter>,
+    /// Those that died alike, the biggest group first.
+    pub(crate) groups: Vec<OfGroup>,
     /// Another program holds some of them.
     pub(crate) is_held: bool,
     /// Why they cannot be read.

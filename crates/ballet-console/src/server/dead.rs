@@ -1,21 +1,22 @@
 //! The dead letters, read through the functions of the command. While they are read, nobody else sees them: so one
 //! request reads, and the others wait for what it finds.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_amqp::Broker;
-use ballet_ops::redrive::{DeadLetter, DeadLetters, Groups, RedriveError};
+use ballet_ops::redrive::{DeadLetter, DeadLetters, GroupKey, Groups, RedriveError};
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
-use crate::pages::letter::{Letter, OfService};
+use crate::pages::letter::{Letter, OfGroup, OfService};
 
 /// What was read is shown for this long.
 const FRESH: Duration = Duration::from_secs(3);
-/// The most dead letters that are shown of a service.
-const MOST: usize = 5_000;
+/// The dead letters that are listed of a group.
+const LISTED: usize = 20;
 /// What is said of one that is not there.
 pub(super) const GONE: &str =
     "It is no dead letter any more: it was sent back or discarded, or another program reads it.";
@@ -61,16 +62,23 @@ impl Dead {
             let status = dead_letters.status().await?;
             (of.count, of.is_held) = (status.dead_letters, status.readers > 0);
             if status.dead_letters > 0 {
-                let (mut groups, mut count) = (Groups::default(), 0);
+                let mut groups = Groups::default();
+                let mut seen: BTreeMap<GroupKey, (u64, Vec<Letter>)> = BTreeMap::new();
                 dead_letters
                     .browse(|dead_letter| {
-                        count += 1;
-                        if of.letters.len() < MOST {
-                            of.letters.push(letter(&dead_letter, &mut groups, false));
+                        let group = groups.add(&dead_letter);
+                        let (redrives, listed) = seen.entry(group.clone()).or_default();
+                        *redrives = dead_letter.redrives.max(*redrives);
+                        if listed.len() < LISTED {
+                            listed.push(letter(&dead_letter, group, false));
                         }
                     })
                     .await?;
-                of.count = count;
+                of.count = groups.dead_letters();
+                of.groups.extend(groups.biggest_first().into_iter().map(|(key, died)| {
+                    let (redrives, letters) = seen.remove(key).unwrap_or_default();
+                    OfGroup { key: key.clone(), died: died.clone(), redrives, letters }
+                }));
             }
             Ok::<_, RedriveError>(())
         };
@@ -103,7 +111,8 @@ impl Dead {
         let mut found = None;
         let browse = |dead_letter: DeadLetter| {
             if dead_letter.id.to_string() == id {
-                found = Some(letter(&dead_letter, &mut Groups::default(), true));
+                let group = Groups::default().add(&dead_letter);
+                found = Some(letter(&dead_letter, group, true));
             }
         };
         DeadLetters::on(Arc::clone(&self.broker), *service).browse(browse).await?;
@@ -111,8 +120,7 @@ impl Dead {
     }
 }
 
-fn letter(dead_letter: &DeadLetter, groups: &mut Groups, whole: bool) -> Letter {
-    let group = groups.add(dead_letter);
+fn letter(dead_letter: &DeadLetter, group: GroupKey, whole: bool) -> Letter {
     let headers = dead_letter.properties.headers().as_ref().filter(|_| whole);
     let headers = headers.map(|headers| headers.inner()).into_iter().flatten();
     let header = |(name, value): (&ballet_amqp::ShortString, &ballet_amqp::AMQPValue)| {

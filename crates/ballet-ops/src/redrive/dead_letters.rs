@@ -16,7 +16,7 @@ use crate::redrive::canary::{Canary, RedriveOutcome};
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::Filter;
-use crate::redrive::options::RedriveOptions;
+use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::outcomes::Outcomes;
 use crate::redrive::passes::{self, MOST_LOSSES};
 use crate::redrive::plan::Plan;
@@ -132,7 +132,7 @@ impl DeadLetters {
         let ids: Vec<MessageId> = sent.values().map(|canary| canary.sent_as).collect();
         let mut stop = options.stop.clone();
         let outcomes = tokio::select! {
-            outcomes = watcher.outcomes(&options.run_id, self.service(), &ids, patience) => {
+            outcomes = watcher.outcomes(&options.run_id, self.service(), &ids, patience, &|_| {}) => {
                 outcomes?
             }
             _ = stop.wait_for(|stop| *stop) => {
@@ -169,8 +169,9 @@ impl DeadLetters {
         Ok(Summary { stopped, ..summary })
     }
 
-    /// The same, and waits for what becomes of all that is sent, for `patience` after the last. `inbox` is a connection to
-    /// the service's database, as with [`canaries`](Self::canaries).
+    /// The same, and waits for what becomes of all that is sent, for `patience` after the last of which it is known. `known`
+    /// is told of how many it is. `inbox` is a connection to the service's database, as with
+    /// [`canaries`](Self::canaries).
     ///
     /// # Errors
     ///
@@ -181,6 +182,7 @@ impl DeadLetters {
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         patience: Duration,
+        known: Progress<'_>,
     ) -> Result<(Summary, Outcomes), RedriveError> {
         let mut watcher = Watcher::open(&*self.queue.broker, inbox).await?;
         let mut resend = Resend::all(plan, options);
@@ -188,7 +190,7 @@ impl DeadLetters {
         let (summary, sent) = resend.into_sent();
         let mut stop = options.stop.clone();
         let outcomes = tokio::select! {
-            found = watcher.outcomes(&options.run_id, self.service(), &sent, patience) => {
+            found = watcher.outcomes(&options.run_id, self.service(), &sent, patience, known) => {
                 Outcomes::of(found?.values())
             }
             // All are sent: nobody waits to hear what becomes of them.

@@ -68,6 +68,6 @@ pub use options::{Each, Progress, RedriveOptions, Stop};
 pub use outcomes::Outcomes;
 pub use plan::Plan;
 pub use queue::QueueStatus;
-pub use send_back::{SentBack, send_back};
+pub use send_back::{SentBack, Watching, send_back};
 pub use summary::Summary;
 pub use unrouted::Unrouted;

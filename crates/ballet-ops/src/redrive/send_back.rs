@@ -1,6 +1,7 @@
 //! Sends dead letters back as a person wants it: one of each group first, then the others, and it ends when it is known what
 //! became of all.
 
+use std::fmt;
 use std::time::Duration;
 
 use sqlx::PgConnection;
@@ -8,7 +9,7 @@ use sqlx::PgConnection;
 use crate::redrive::canary::Canary;
 use crate::redrive::dead_letters::DeadLetters;
 use crate::redrive::error::RedriveError;
-use crate::redrive::options::RedriveOptions;
+use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::outcomes::Outcomes;
 use crate::redrive::plan::Plan;
 use crate::redrive::summary::Summary;
@@ -24,9 +25,23 @@ pub struct SentBack {
     pub outcomes: Outcomes,
 }
 
-/// Sends the dead letters of the plan back. With a canary the groups are left out whose first was not handled. The
-/// outcome is waited for as long as `patience`, for the canaries and for the others. `inboxes` are two connections
-/// to the service's database, as [`DeadLetters::canaries`] wants one.
+/// How it is found out what becomes of what is sent back.
+pub struct Watching<'a> {
+    /// Two connections to the service's database, as [`DeadLetters::canaries`] wants one.
+    pub inboxes: [Option<PgConnection>; 2],
+    /// How long the next outcome is waited for.
+    pub patience: Duration,
+    /// Is called with the number of those sent of which it is known.
+    pub known: Progress<'a>,
+}
+
+impl fmt::Debug for Watching<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watching").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+/// Sends the dead letters of the plan back. With a canary the groups are left out whose first was not handled.
 ///
 /// # Errors
 ///
@@ -36,10 +51,9 @@ pub async fn send_back(
     plan: &mut Plan,
     has_canary: bool,
     options: &RedriveOptions<'_>,
-    inboxes: [Option<PgConnection>; 2],
-    patience: Duration,
+    watching: Watching<'_>,
 ) -> Result<SentBack, RedriveError> {
-    let [ahead, behind] = inboxes;
+    let Watching { inboxes: [ahead, behind], patience, known } = watching;
     let mut sent = SentBack::default();
     if has_canary {
         let (canaries, first) = letters.canaries(plan, options, ahead, patience).await?;
@@ -51,13 +65,14 @@ pub async fn send_back(
     }
     let first = sent.summary.removed;
     let progress = |done: u64| (options.progress)(first + done);
+    let known = |of: u64| known(first + of);
     let options = RedriveOptions {
         note: options.note.clone(),
         stop: options.stop.clone(),
         progress: &progress,
         ..*options
     };
-    let (rest, found) = letters.redrive_watched(plan, &options, behind, patience).await?;
+    let (rest, found) = letters.redrive_watched(plan, &options, behind, patience, &known).await?;
     sent.summary.add(rest);
     sent.outcomes.merge(found);
     Ok(sent)

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::redrive::canary::RedriveOutcome;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
+use crate::redrive::options::Progress;
 
 const PREFETCH: u16 = 1_000;
 /// The time between two looks at the service's inbox.
@@ -48,19 +49,22 @@ impl Watcher {
         Ok(handled(db, &ids).await?)
     }
 
-    /// Waits until each of these messages is handled or dead, but no longer than `patience`.
+    /// Waits until each of these messages is handled or dead, but no longer than `patience` for the next one. `known` is
+    /// told of how many it is known.
     pub(crate) async fn outcomes(
         &mut self,
         run_id: &Uuid,
         service: &str,
         ids: &[MessageId],
         patience: Duration,
+        known: Progress<'_>,
     ) -> Result<HashMap<MessageId, RedriveOutcome>, RedriveError> {
         let mut outcomes = HashMap::new();
         let ids: HashSet<MessageId> = ids.iter().copied().collect();
-        let end = Instant::now() + patience;
+        let mut end = Instant::now() + patience;
         let mut poll = tokio::time::interval(INBOX_POLL);
         while outcomes.len() < ids.len() && Instant::now() < end {
+            let before = outcomes.len();
             tokio::select! {
                 next = self.journal.next() => {
                     let ended = || BrokerError::Lost("the journal ended".to_owned());
@@ -93,6 +97,10 @@ impl Watcher {
                     // To ask for very many takes its time, and the service needs its database.
                     poll.reset_after(INBOX_POLL.max(4 * asked.elapsed()));
                 }
+            }
+            if outcomes.len() > before {
+                end = Instant::now() + patience;
+                known(outcomes.len() as u64);
             }
         }
         for id in ids {

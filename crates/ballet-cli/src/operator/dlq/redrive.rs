@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_ops::redrive::{
-    Canary, DeadLetter, Outcomes, Plan, RedriveOptions, RedriveOutcome, SentBack, send_back,
+    Canary, DeadLetter, Outcomes, Plan, RedriveOptions, RedriveOutcome, SentBack, Watching,
+    send_back,
 };
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{ask, is_interactive};
@@ -98,9 +99,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let redrive_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
         let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
         let patience = Duration::from_secs(args.sending.patience);
+        let watching = Watching { inboxes, patience, known: &|_| {} };
         let (letters, plan) = (&planned.queue.dead_letters, &mut planned.plan);
-        let sent =
-            send_back(letters, plan, !args.no_canary, &redrive_options, inboxes, patience).await;
+        let sent = send_back(letters, plan, !args.no_canary, &redrive_options, watching).await;
         notes.close().await;
         let sent = sent?;
         drop(progress);
