@@ -53,12 +53,12 @@ pub(crate) fn services(page: &Services<'_>) -> Markup {
         @if !unwell.is_empty() {
             p { "Not well: " @for (at, name) in unwell.iter().enumerate() {
                 @if at > 0 { ", " }
-                a href={ "#" (name) } { (name) }
+                a href={ "#" (anchor(name)) } { (name) }
             } }
         }
         @for name in &all {
             section.service {
-                h2 id=(name) { (name) }
+                h2 id=(anchor(name)) { (name) }
                 @match page.figures.get(*name) {
                     Some(Ok(figures)) => { (shown(figures, page.now)) (switch(name, figures, page)) },
                     Some(Err(why)) => p.trouble { "There are no figures of it: " (why) },
@@ -70,6 +70,11 @@ pub(crate) fn services(page: &Services<'_>) -> Markup {
         }
         (drain(page))
     }
+}
+
+/// The id of the part about it: `the broker` is two words.
+fn anchor(name: &str) -> String {
+    name.replace(' ', "-")
 }
 
 /// What is not well, and the rest folded.

@@ -15,7 +15,7 @@ use crate::world::{PLACED, World};
 
 /// A system whose broker has lost a binding of the inventory, and in which an audit finds something.
 #[derive(Debug)]
-struct Broken(String);
+pub(crate) struct Broken(pub(crate) String);
 
 impl Broken {
     fn binding() -> Finding {
@@ -29,7 +29,8 @@ impl Broken {
 impl Looks for Broken {
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
         let lag = Finding::well("lag", "payments", "3 messages wait for 2 processes");
-        Box::pin(async { Ok(vec![Self::binding(), lag]) })
+        let user = Finding::well("user", "user shop", "it may do what it has to");
+        Box::pin(async { Ok(vec![user, Self::binding(), lag]) })
     }
 
     fn broker(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
@@ -68,6 +69,17 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     ] {
         assert!(page.contains(says), "{says}: {page}");
     }
+
+    // The services come first; what is not well is named before all of them.
+    let at = |says: &str| page.find(says).unwrap_or_else(|| panic!("{says}: {page}"));
+    let order = [
+        "Not well: ",
+        "id=\"inventory\"",
+        "id=\"payments\"",
+        "id=\"the-broker\"",
+        "id=\"user-shop\"",
+    ];
+    assert!(order.map(at).is_sorted(), "{page}");
 
     let (_, page) = browser.get("/audit").await;
     assert!(page.contains("No audit was run from here yet."), "{page}");
