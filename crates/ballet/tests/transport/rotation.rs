@@ -7,6 +7,7 @@ use ballet::core::SagaId;
 use ballet::core::topology::dead_queue;
 use ballet::{Event, Running, Service, Settings};
 use ballet_stage::{Authority, Identity, Method, Options, wait_until};
+use ballet_testkit::logged::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -124,6 +125,7 @@ fn with_password(url: &str, password: &str) -> String {
 
 #[tokio::test]
 async fn t228_replaced_passwords_are_taken_from_their_files_and_a_refused_login_is_said() {
+    log_here();
     let world = asleep("rotation", vec![the_hotel()]).await;
     let [amqp, database] = [world.env.amqp_url(HOTEL), world.env.database_url(HOTEL)];
     let urls = [amqp.to_owned(), database.to_owned()];
@@ -148,6 +150,12 @@ async fn t228_replaced_passwords_are_taken_from_their_files_and_a_refused_login_
     scene.admin().await.execute(AssertSqlSafe(change)).await.unwrap();
     scene.cut().await;
     scene.says("database", "refuses the login: password authentication failed").await;
+    wait_until("the log to say so", LONG, || async {
+        let is_said = text().contains("the database refuses the login: password authentication");
+        Ok::<_, String>(is_said.then_some(()))
+    })
+    .await
+    .unwrap();
     scene.asks().await;
     scene.files.file("database", &with_password(&urls[1], "of-tomorrow"));
     scene.is_well().await;

@@ -88,13 +88,19 @@ async fn follow_person(database: &Database, paused: watch::Sender<Option<Paused>
 /// Checks the database regularly. Lanes and sweeper that wait for a frozen server, or behind a
 /// broken network, notice nothing.
 async fn ask(database: &Database) {
+    let mut refused = None;
     loop {
         if database.works().await {
             database.answers();
+            refused = None;
         } else {
-            let why = database.probe.refusal().why().map(|refuses| format!("it {refuses}"));
-            let why = why.unwrap_or_else(|| "it does not answer when it is asked".to_owned());
-            database.is_away(&Failure::transient(why));
+            database.is_away(&Failure::transient("it does not answer when it is asked"));
+            // Known only when a new connection was refused: the first look is over one that was open.
+            let refuses = database.probe.refusal().why();
+            if let Some(refuses) = refuses.as_ref().filter(|now| refused.as_ref() != Some(*now)) {
+                tracing::warn!("the database {refuses}");
+            }
+            refused = refuses;
         }
         tokio::time::sleep(EVERY).await;
     }
