@@ -113,16 +113,40 @@ pub async fn is_gone(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::
 pub enum Alive {
     /// One is.
     Yes,
+    /// None is, and one still has its session: it gives no sign of life since then.
+    Frozen(Timestamp),
     /// None is. The last lease ended then, if there was one.
     No(Option<Timestamp>),
 }
 
-/// Whether the process of a lease is alive, where `$1` is the class of the locks and `$2` the longest lease. A process that
-/// was killed leaves a lease and no lock; a frozen one a lock and an old lease.
-const IS_ALIVE: &str = "lease_until between ballet.now() and ballet.now() + $2::interval and exists (select \
-    from pg_locks where locktype = 'advisory' and classid::bigint = $1 and objsubid = 2 \
-    and granted and objid::bigint = process & 4294967295 and database = \
+impl Alive {
+    /// Says that no process of a service is alive, if that is so.
+    #[must_use]
+    pub fn silence(self, service: &str) -> Option<String> {
+        match self {
+            Self::Yes => None,
+            Self::Frozen(since) => {
+                Some(format!("{service} gives no sign of life since {since:.0}: {FROZEN}"))
+            }
+            Self::No(Some(since)) => {
+                Some(format!("no process of {service} is alive since {since:.0}"))
+            }
+            Self::No(None) => Some(format!("no process of {service} is running")),
+        }
+    }
+}
+
+/// What is the matter with a process that has a session, and an old lease.
+const FROZEN: &str = "it is frozen, or waits for a lock in its database";
+
+/// Whether the process of a lease has its session, where `$1` is the class of the locks. A process that was killed
+/// leaves a lease and no lock; a frozen one a lock and an old lease.
+const HAS_SESSION: &str = "exists (select from pg_locks where locktype = 'advisory' \
+    and classid::bigint = $1 and objsubid = 2 and granted \
+    and objid::bigint = process & 4294967295 and database = \
     (select oid from pg_database where datname = current_database()))";
+/// Whether a lease has not ended, where `$2` is the longest lease.
+const IN_LEASE: &str = "lease_until between ballet.now() and ballet.now() + $2::interval";
 
 /// Returns how many processes are alive, for those who look from outside.
 ///
@@ -130,7 +154,8 @@ const IS_ALIVE: &str = "lease_until between ballet.now() and ballet.now() + $2::
 ///
 /// The database does not answer.
 pub async fn count_alive(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
-    let statement = format!("select count(*) from ballet.process_lease where {IS_ALIVE}");
+    let statement =
+        format!("select count(*) from ballet.process_lease where {IN_LEASE} and {HAS_SESSION}");
     let count = sqlx::query_scalar(AssertSqlSafe(statement));
     let count: i64 = count.bind(i64::from(CLASS)).bind(LONGEST_LEASE).fetch_one(db).await?;
     Ok(count.unsigned_abs())
@@ -143,19 +168,22 @@ pub async fn count_alive(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
 /// The database does not answer.
 pub async fn alive(db: &mut PgConnection) -> Result<Alive, sqlx::Error> {
     let statement = format!(
-        "select coalesce(bool_or({IS_ALIVE}), false), least(max(lease_until), ballet.now()) \
+        "select coalesce(bool_or({IN_LEASE} and {HAS_SESSION}), false), \
+         coalesce(bool_or({HAS_SESSION}), false), least(max(lease_until), ballet.now()) \
          from ballet.process_lease"
     );
-    let (is_alive, ended): (bool, Option<jiff_sqlx::Timestamp>) =
+    let (is_alive, has_session, ended): (bool, bool, Option<jiff_sqlx::Timestamp>) =
         sqlx::query_as(AssertSqlSafe(statement))
             .bind(i64::from(CLASS))
             .bind(LONGEST_LEASE)
             .fetch_one(db)
             .await?;
-    if is_alive {
-        return Ok(Alive::Yes);
-    }
-    Ok(Alive::No(ended.map(jiff_sqlx::Timestamp::to_jiff)))
+    let ended = ended.map(jiff_sqlx::Timestamp::to_jiff);
+    Ok(match (is_alive, has_session, ended) {
+        (true, ..) => Alive::Yes,
+        (false, true, Some(ended)) => Alive::Frozen(ended),
+        (false, _, ended) => Alive::No(ended),
+    })
 }
 
 /// Returns the processes that are not ready, each with the reason, for those who look from outside. A process
@@ -165,15 +193,16 @@ pub async fn alive(db: &mut PgConnection) -> Result<Alive, sqlx::Error> {
 ///
 /// The database does not answer.
 pub async fn unready(db: &mut PgConnection) -> Result<Vec<(i64, String)>, sqlx::Error> {
-    let statement = "select process, case when lease_until between ballet.now() \
-                     and ballet.now() + $2::interval then unready else 'it gives no sign of life: \
-                     it is frozen, or waits for a lock in its database' end from ballet.process_lease \
-                     where exists (select from pg_locks where locktype = 'advisory' \
-                     and classid::bigint = $1 and objsubid = 2 and granted \
-                     and objid::bigint = process & 4294967295 and database = \
-                     (select oid from pg_database where datname = current_database()))";
-    let rows: Vec<(i64, Option<String>)> =
-        sqlx::query_as(statement).bind(i64::from(CLASS)).bind(LONGEST_LEASE).fetch_all(db).await?;
+    let statement = format!(
+        "select process, case when {IN_LEASE} then unready \
+         else 'it gives no sign of life: {FROZEN}' end \
+         from ballet.process_lease where {HAS_SESSION}"
+    );
+    let rows: Vec<(i64, Option<String>)> = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(i64::from(CLASS))
+        .bind(LONGEST_LEASE)
+        .fetch_all(db)
+        .await?;
     Ok(rows.into_iter().filter_map(|(process, why)| Some((process, why?))).collect())
 }
 

@@ -1,6 +1,7 @@
 //! `ballet sagas`: what one saga has done, and what it waits for.
 
 use ballet_stage::wait_until;
+use ballet_store::process;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -71,12 +72,49 @@ async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when()
     }
     assert!(stuck.err.contains("Start it again") && !stuck.err.contains("redrive"), "{stuck:?}");
 
+    a_call_of_a_service_that_is_away_is_said_to_wait_for_it(&shop).await;
+
     let unknown = shop.ballet(&["sagas", "show", &Shop::new_id()]).await.ends_with(2);
     assert!(unknown.err.contains("no service has recorded anything"), "{unknown:?}");
     shop.start("payments", None).await;
     shop.order_is(&waits, "completed").await;
     until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
     shop.close().await;
+}
+
+/// Nobody has made one call, and the other has failed. First no process is alive, then one is frozen.
+async fn a_call_of_a_service_that_is_away_is_said_to_wait_for_it(shop: &Shop) {
+    let mut db = PgConnection::connect(shop.env.database_url("payments")).await.expect("connected");
+    let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
+         attempts, next_at, last_error) select gen_random_uuid(), gen_random_uuid(), 'authorize_payment', \
+         '', false, 'null', 0, now() - interval '2 minutes', attempts, now() - interval '1 minute', error \
+         from (values (0, null), (3, 'the bank is closed')) as made (attempts, error)";
+    db.execute(calls).await.expect("two calls");
+    let listed = async || {
+        let stuck = ["sagas", "stuck", "--service", "payments", "-o", "json"];
+        let stuck = shop.ballet(&stuck).await.succeeds();
+        let stuck: Vec<Value> = serde_json::from_str(&stuck).expect("JSON");
+        let calls = stuck.into_iter().filter(|one| one["step"] == "authorize_payment");
+        let mut calls: Vec<_> = calls.filter(|one| one["what"] == "a call").collect();
+        calls.sort_by_key(|one| one["attempts"].as_u64());
+        assert!(calls.iter().all(|one| one["reason"] == "silent"), "{calls:?}");
+        assert!(calls.iter().all(|one| one["next_at"].is_null()), "{calls:?}");
+        let detail = |one: &Value| one["detail"].as_str().expect("a sentence").to_owned();
+        let [never, failed] = &calls[..] else { panic!("{calls:?}") };
+        [detail(never), detail(failed)]
+    };
+    let [never, failed] = listed().await;
+    assert!(never.starts_with("no process of payments is"), "{never}");
+    assert_eq!(failed, format!("{never}. Before that: the bank is closed"));
+
+    let options = shop.env.database_url("payments").parse().expect("a URL");
+    let (_, frozen) = process::begin(&options).await.expect("a process");
+    let long_ago = "update ballet.process_lease set lease_until = now() - interval '3 minutes'";
+    db.execute(long_ago).await.expect("it gives no sign of life");
+    let [never, _] = listed().await;
+    assert!(never.starts_with("payments gives no sign of life since "), "{never}");
+    frozen.close().await.expect("closed");
+    db.execute("delete from ballet.call where owner = 0").await.expect("forgotten");
 }
 
 #[tokio::test]

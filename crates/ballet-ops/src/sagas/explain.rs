@@ -311,13 +311,7 @@ impl<'a> Explainer<'a> {
 
     /// That no process of a service is alive, if that is so.
     fn silence(&self, service: &str) -> Option<String> {
-        match self.states.get(service)?.alive {
-            Alive::Yes => None,
-            Alive::No(Some(since)) => {
-                Some(format!("no process of {service} is alive since {since:.0}"))
-            }
-            Alive::No(None) => Some(format!("no process of {service} is running")),
-        }
+        self.states.get(service)?.alive.silence(service)
     }
 
     /// Whether a service may have forgotten a saga.

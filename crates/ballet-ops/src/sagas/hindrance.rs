@@ -52,8 +52,12 @@ pub fn of_service(
     if let Some(paused) = paused {
         return vec![Hindrance::of_service(service, &format!("it is {paused}"))];
     }
-    if alive != Alive::Yes {
-        return vec![Hindrance::of_service(service, "it has no process")];
+    match alive {
+        Alive::Yes => {}
+        Alive::Frozen(_) => {
+            return vec![Hindrance::of_service(service, "its process gives no sign of life")];
+        }
+        Alive::No(_) => return vec![Hindrance::of_service(service, "it has no process")],
     }
     let away = providers_away(calls).into_iter();
     away.map(|(step, why)| Hindrance::of_step(service, &step, &why)).collect()

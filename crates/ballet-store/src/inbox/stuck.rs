@@ -23,7 +23,7 @@ pub struct Stuck {
     /// The step or the projection; `abort` for a compensation.
     pub handler: String,
     /// The reason as a code: `failed`, `permanent` or `not_yet` for a message, `call_failed` for a
-    /// call.
+    /// call, and [`CALL_WAITS`] for one that nobody has made yet.
     pub reason: String,
     /// The reason in a sentence.
     pub detail: String,
@@ -67,6 +67,9 @@ pub enum What {
     },
 }
 
+/// The reason of a call without an outcome of any attempt.
+pub const CALL_WAITS: &str = "call_waits";
+
 /// Of a call whose provider has the request, and no outcome yet: it is not stuck. Its attempts begin anew with each
 /// such answer.
 pub(crate) const NO_OUTCOME_YET: &str = "(attempts = 0 and last_error is not null \
@@ -98,7 +101,8 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx:
          from ballet.failure f left join sent_back on sent_back.message_id = f.message_id \
          where {} \
          union all \
-         select call_key, null, undo, saga_id, step, 'call_failed', \
+         select call_key, null, undo, saga_id, step, \
+             case when last_error is null then '{CALL_WAITS}' else 'call_failed' end, \
              coalesce(last_error, 'it waits for its turn: other calls of this step fail or take long'), \
              attempts, created_at, nullif(next_at, 'infinity'), at \
          from ballet.call left join sent_back on sent_back.message_id = call_key \

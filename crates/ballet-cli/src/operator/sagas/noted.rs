@@ -9,7 +9,7 @@ use ballet_store::calls::open;
 use ballet_store::dead_events::{self, DeadEvent, Filter};
 use ballet_store::inbox::stuck::{self, Stuck as Noted, What};
 use ballet_store::operators::paused;
-use ballet_store::process::{Alive, alive};
+use ballet_store::process::alive;
 use ballet_store::waiting;
 use sqlx::Connection;
 
@@ -23,8 +23,8 @@ const MOST: u32 = 100_000;
 /// What waits in one service, from its database.
 #[derive(Debug, Default)]
 pub(super) struct OfService {
-    /// Whether no process of it is alive.
-    pub(super) is_silent: bool,
+    /// That no process of it is alive, if that is so.
+    pub(super) silence: Option<String>,
     /// What hinders there.
     pub(super) hindrances: Vec<Hindrance>,
     pub(super) waiting: Vec<Waiting>,
@@ -60,8 +60,8 @@ pub(super) async fn noted(
         let has_unsent = waiting::outbox(&mut db).await?.copies.count > 0;
         db.close().await?;
         let noted = in_sagas(service, stuck, unpublished, whole);
-        let is_silent = alive != Alive::Yes;
-        Ok::<_, sqlx::Error>(OfService { is_silent, hindrances, has_unsent, ..noted })
+        let silence = alive.silence(service);
+        Ok::<_, sqlx::Error>(OfService { silence, hindrances, has_unsent, ..noted })
     };
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }

@@ -1,18 +1,39 @@
 //! What waits for services without a living process.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
 use ballet_ops::sagas::{self, OpenSaga};
-use jiff::SignedDuration;
+use ballet_store::inbox::stuck::CALL_WAITS;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, systems};
 use crate::operator::sagas::waiting::{SILENT, Waiting};
 
+/// What is said of each service without a living process.
+pub(super) type Silent = BTreeMap<String, String>;
+
+/// Says of what these services should have gone on with that nobody does.
+pub(super) fn say_silent(silent: &Silent, now: Timestamp, all: &mut [Waiting]) {
+    for waiting in all {
+        let Some(silence) = silent.get(&waiting.service) else { continue };
+        let is_due = waiting.next_at.is_some_and(|next_at| next_at < now);
+        if waiting.reason == CALL_WAITS {
+            waiting.detail = Some(silence.clone());
+        } else if is_due {
+            let before = waiting.detail.take().unwrap_or_default();
+            waiting.detail = Some(format!("{silence}. Before that: {before}"));
+        } else {
+            continue;
+        }
+        (waiting.reason, waiting.next_at) = (SILENT.to_owned(), None);
+    }
+}
+
 /// Adds what waits for these services, unless they have given another reason.
 pub(super) async fn add_silent(
-    silent: &[String],
+    silent: &Silent,
     options: &GlobalOptions,
     all: &mut Vec<Waiting>,
 ) -> Result<()> {
@@ -24,7 +45,7 @@ pub(super) async fn add_silent(
         let open = sagas::open(&system, &databases, SignedDuration::ZERO).await;
         for OpenSaga { saga, waits, .. } in open.sagas {
             let saga = saga.to_string();
-            for wait in waits.into_iter().filter(|wait| silent.contains(&wait.service)) {
+            for wait in waits.into_iter().filter(|wait| silent.contains_key(&wait.service)) {
                 if !listed.insert((saga.clone(), wait.service.clone())) {
                     continue;
                 }

@@ -17,7 +17,7 @@ use crate::operator::lost::{again, is_overdue};
 use crate::operator::sagas::dead::add_dead_letters;
 use crate::operator::sagas::named::Named;
 use crate::operator::sagas::noted::{OfService, noted};
-use crate::operator::sagas::silent::add_silent;
+use crate::operator::sagas::silent::{Silent, add_silent, say_silent};
 use crate::operator::sagas::stands::{hindered_by_broker, style};
 use crate::operator::sagas::waiting::{SILENT, UNPUBLISHABLE, Waiting};
 
@@ -60,7 +60,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         }
         Err(error) => return Err(error),
     };
-    let (mut silent, mut hindrances) = (Vec::new(), hindered_by_broker(options).await);
+    let (mut silent, mut hindrances) = (Silent::default(), hindered_by_broker(options).await);
     let mut of_services: HashMap<&str, OfService> = HashMap::new();
     for service in &known {
         match noted(service, options, most).await {
@@ -68,8 +68,8 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
                 all.append(&mut noted.waiting);
                 hindrances.append(&mut noted.hindrances);
                 more_unpublished += noted.more_unpublished;
-                if noted.is_silent {
-                    silent.push(service.clone());
+                if let Some(silence) = noted.silence.take() {
+                    silent.insert(service.clone(), silence);
                 }
                 of_services.insert(service, noted);
             }
@@ -86,9 +86,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         waiting.is_lost |= waiting.published.is_some()
             && waiting.sent_back_at.is_none()
             && is_overdue(waiting.next_at, now)
-            && !silent.contains(&waiting.service);
+            && !silent.contains_key(&waiting.service);
     }
     if !silent.is_empty() {
+        say_silent(&silent, now, &mut all);
         add_silent(&silent, options, &mut all).await?;
     }
     let mut is_partial = false;
@@ -198,7 +199,10 @@ fn show(all: &[Waiting], hindrances: &[Hindrance], whole: usize, options: &Globa
         ));
     }
     if all.iter().any(|waiting| {
-        waiting.is_deadline && waiting.next_at.is_none() && waiting.sent_back_at.is_none()
+        waiting.is_deadline
+            && waiting.next_at.is_none()
+            && waiting.sent_back_at.is_none()
+            && waiting.reason != SILENT
     }) {
         ui::say(&format!(
             "a deadline whose event cannot be published is set aside; end its saga: {} sagas stop <saga>",
