@@ -18,36 +18,36 @@ const OTHERS: [&str; 3] = ["rabbitmq", "postgres", "ballet"];
 const OF_EACH: [&str; 5] = ["definitions", "databases", "image", "keys", GATEWAY];
 const GATEWAY: &str = "gateway";
 
-fn file(path: &str) -> String {
+pub(super) fn file(path: &str) -> String {
     fs::read_to_string(cargo::root().join(path)).expect("a file of the workspace")
 }
 
-fn compose() -> Yaml {
+pub(super) fn compose() -> Yaml {
     let mut documents = YamlLoader::load_from_str(&file(super::compose::FILE)).expect("YAML");
     documents.pop().expect("one document")
 }
 
 /// A field, from the mapping itself or from one that it is merged with.
-fn field<'a>(of: &'a Yaml, name: &str) -> &'a Yaml {
+pub(super) fn field<'a>(of: &'a Yaml, name: &str) -> &'a Yaml {
     let own = &of[name];
     if own.is_badvalue() && !of["<<"].is_badvalue() { field(&of["<<"], name) } else { own }
 }
 
-fn names(of: &Yaml) -> BTreeSet<String> {
+pub(super) fn names(of: &Yaml) -> BTreeSet<String> {
     let keys = of.as_hash().expect("a mapping").keys();
     keys.map(|key| key.as_str().expect("a name").to_owned()).collect()
 }
 
-fn services(system: Name) -> Vec<&'static str> {
+pub(super) fn services(system: Name) -> Vec<&'static str> {
     system.describe().system.parts.iter().map(|part| part.service).collect()
 }
 
-fn systems() -> impl Iterator<Item = Name> {
+pub(super) fn systems() -> impl Iterator<Item = Name> {
     Name::value_variants().iter().copied()
 }
 
 /// The name of what a system has beside its services.
-fn own(system: Name, name: &str) -> String {
+pub(super) fn container_of(system: Name, name: &str) -> String {
     container(system.as_str(), name)
 }
 
@@ -68,7 +68,7 @@ fn whatever_goes_on_for_ever_is_started_again() {
     let compose = compose();
     for (name, container) in compose["services"].as_hash().expect("a mapping") {
         let once: Vec<String> = systems()
-            .flat_map(|system| OF_EACH[..4].iter().map(move |name| own(system, name)))
+            .flat_map(|system| OF_EACH[..4].iter().map(move |name| container_of(system, name)))
             .collect();
         let expected = match name.as_str() {
             Some("ballet") => Some("no"),
@@ -83,7 +83,7 @@ fn whatever_goes_on_for_ever_is_started_again() {
 fn every_service_has_a_container_and_a_user_of_the_broker() {
     let (compose, programs) = (compose(), programs());
     let of_systems = systems().flat_map(|system| {
-        let own = OF_EACH.iter().map(move |name| own(system, name));
+        let own = OF_EACH.iter().map(move |name| container_of(system, name));
         own.chain(services(system).into_iter().map(str::to_owned))
     });
     let wanted: BTreeSet<String> =
@@ -100,7 +100,7 @@ fn every_service_of(system: Name, compose: &Yaml, programs: &BTreeSet<String>) {
     let users = definitions["users"].as_array().expect("users");
     let vhost = definitions["vhosts"][0]["name"].as_str().expect("a virtual host");
     let databases =
-        &compose["services"][own(system, "databases").as_str()]["environment"]["SERVICES"];
+        &compose["services"][container_of(system, "databases").as_str()]["environment"]["SERVICES"];
     let databases: Vec<_> = databases.as_str().expect("names").split(' ').collect();
     for name in services(system) {
         let service = &compose["services"][name];
@@ -115,10 +115,10 @@ fn every_service_of(system: Name, compose: &Yaml, programs: &BTreeSet<String>) {
         assert!(programs.contains(name), "there is no program {name}");
         assert_eq!(field(service, "image").as_str(), Some(image(system).as_str()));
     }
-    assert!(databases.contains(&&*own(system, GATEWAY).replace('-', "_")));
+    assert!(databases.contains(&&*container_of(system, GATEWAY).replace('-', "_")));
     let volumes = names(&compose["volumes"]);
     assert!(
-        volumes.contains(&own(system, "keys")),
+        volumes.contains(&container_of(system, "keys")),
         "the volume of the keys is missing: {volumes:?}"
     );
 }
@@ -166,7 +166,7 @@ fn what_systems_have_on_the_same_servers_has_a_name_of_its_own() {
                 assert_eq!(one["vhost"].as_str(), Some(host.as_str()), "{list}: {one}");
             }
         }
-        let of = |name: &str| &compose["services"][own(system, name).as_str()];
+        let of = |name: &str| &compose["services"][container_of(system, name).as_str()];
         let databases = of("databases")["environment"]["SERVICES"].as_str().expect("names");
         let port = of(GATEWAY)["ports"][0].as_str().expect("a port");
         let port = port.split(":-").last().expect("a port");
@@ -191,7 +191,7 @@ fn only_the_gateway_can_be_opened_to_others() {
                 let variable = format!("BALLET_{}_ADDRESS", system.as_str().to_uppercase());
                 port.starts_with(&format!("${{{variable}:-127.0.0.1}}:"))
             });
-            let is_gateway = systems().any(|system| name == own(system, GATEWAY));
+            let is_gateway = systems().any(|system| name == container_of(system, GATEWAY));
             assert_eq!(may_be_opened, is_gateway, "{name}: {port}");
             assert!(may_be_opened || port.starts_with("127.0.0.1:"), "{name}: {port}");
         }
@@ -223,7 +223,8 @@ fn everything_starts_when_what_it_needs_is_healthy_or_done() {
         assert!(is_there, "{name} does not wait for {for_}: {waits:?}");
     };
     for system in systems() {
-        let [definitions, databases, _, keys, gateway] = OF_EACH.map(|name| own(system, name));
+        let [definitions, databases, _, keys, gateway] =
+            OF_EACH.map(|name| container_of(system, name));
         waits(&definitions, "rabbitmq", healthy);
         waits(&databases, "postgres", healthy);
         for service in services(system) {
@@ -293,7 +294,7 @@ fn gateway_of(system: Name) {
     let documents = config["openapi"]["documents"].as_str().expect("a folder");
     let documents = documents.strip_prefix("../..").expect("a folder of the workspace");
     let mounted = format!(".{documents}:{documents}:ro,z");
-    let gateway = &compose["services"][own(system, GATEWAY).as_str()];
+    let gateway = &compose["services"][container_of(system, GATEWAY).as_str()];
     let volumes = gateway["volumes"].as_vec().expect("volumes");
     assert!(volumes.iter().any(|volume| volume.as_str() == Some(mounted.as_str())), "{mounted}");
 }
@@ -302,7 +303,7 @@ fn gateway_of(system: Name) {
 fn the_image_is_made_of_what_there_is() {
     let (text, compose, programs) = (file(DOCKERFILE), compose(), programs());
     for system in systems() {
-        let build = &compose["services"][own(system, "image").as_str()]["build"];
+        let build = &compose["services"][container_of(system, "image").as_str()]["build"];
         assert_eq!(build["dockerfile"].as_str(), Some(DOCKERFILE));
         assert_eq!(build["args"]["SYSTEM"].as_str(), Some(system.as_str()));
         assert_eq!(build["args"]["SERVICES"].as_str(), Some(services(system).join(" ").as_str()));

@@ -5,6 +5,8 @@ mod compose;
 mod compose_tests;
 mod conformance;
 mod public;
+#[cfg(test)]
+mod told_tests;
 
 use std::fs;
 use std::io::ErrorKind;
