@@ -218,13 +218,9 @@ fn read(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
 
 fn parsed(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
     let at = || file.to_owned();
-    let text =
-        fs::read_to_string(file).map_err(|source| ContractsError::Read { path: at(), source })?;
-    if text.trim().is_empty() {
-        return Err(ContractsError::Form { file: at(), why: "it is empty".to_owned() });
-    }
-    let contract: ServiceContract = serde_json::from_str(&text)
-        .map_err(|why| ContractsError::Form { file: at(), why: why.to_string() })?;
+    let text = fs::read(file).map_err(|source| ContractsError::Read { path: at(), source })?;
+    let contract =
+        ServiceContract::read(&text).map_err(|why| ContractsError::Form { file: at(), why })?;
     let part = contract.part().map_err(|why| ContractsError::Contract { file: at(), why })?;
     Ok((contract, part))
 }

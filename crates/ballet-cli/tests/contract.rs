@@ -178,4 +178,19 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
     let (code, _, err) = said_by(command.arg("--contracts").arg(&shop.0).arg("catalog"));
     assert_eq!(code, Some(2), "{err}");
     assert!(err.contains("loyalty.json is not a contract: it is empty"), "{err}");
+
+    // Cut off in its middle, and with a word that no contract has.
+    let orders = shop.0.join("orders.json");
+    let whole = fs::read_to_string(&orders).expect("a contract");
+    let (half, _) = whole.split_at(whole.find("\"after\"").expect("a deadline"));
+    fs::write(&orders, half).expect("written");
+    shop.edit("inventory", "\"kind\": \"compensatable\"", "\"kind\": \"compensable\"");
+    let (_, out, _) = check();
+    let line = half.lines().count();
+    for said in [
+        format!("it is not JSON: it ends in the middle of a value, at line {line} column "),
+        "sagas[0].steps[0].kind: `compensable` is none of `origin`, ".to_owned(),
+    ] {
+        assert!(out.contains(&format!(".json is not a contract: {said}")), "{said}: {out}");
+    }
 }

@@ -68,7 +68,12 @@ fn a_bare_body_is_judged_in_the_words_of_dead_letters() {
     assert_eq!(out.lines().count(), 3, "{out}");
     let (code, out, _) = ballet(&validate, "{ \"lines\": ");
     assert_eq!(code, Some(1));
-    assert!(out.starts_with("not_json: the body is not JSON: "), "{out}");
+    assert!(
+        out.starts_with(
+            "not_json: the body is not JSON: it ends in the middle of a value, at line 1 "
+        ),
+        "{out}"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use axum::response::Response;
 use axum::{Extension, Form};
 use ballet_check::validate::Validator;
 use ballet_core::Incoming;
+use ballet_core::json::syntax_in_words;
 use ballet_ops::redrive::Filter;
 use serde::Deserialize;
 use serde_json::Value;
@@ -219,8 +220,8 @@ pub(super) async fn edit(
 /// The new body laid out with its masks, and as it is sent. Otherwise what is wrong with it.
 fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String), Vec<String>> {
     let one = |why: String| vec![why];
-    let shown: Value =
-        serde_json::from_str(given).map_err(|error| one(format!("It is not JSON: {error}")))?;
+    let shown: Value = serde_json::from_str(given)
+        .map_err(|error| one(format!("It is not JSON: {}", syntax_in_words(&error))))?;
     let mut sent = shown.clone();
     let before = serde_json::from_slice::<Value>(&letter.body).ok();
     body::unmask(&mut sent, before.as_ref(), "body").map_err(one)?;

@@ -13,6 +13,7 @@ use crate::contract::lines::{
 };
 use crate::contract::telemetry_lines::{KnownTelemetry, ReaderLines, TelemetryLines};
 use crate::event::{EventSchema, EventType};
+use crate::json;
 use crate::key::Key;
 use crate::lasting::lasting;
 use crate::part::{Part, SubscriptionPart, System};
@@ -130,6 +131,21 @@ impl ServiceContract {
     #[must_use]
     pub fn service(&self) -> &str {
         &self.service
+    }
+
+    /// Reads the text of its file.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong in it, and where.
+    pub fn read(text: &[u8]) -> Result<Self, String> {
+        if text.trim_ascii().is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        json::from_slice(text).map_err(|error| match error.is_data() {
+            true => error.to_string(),
+            false => format!("it is not JSON: {}", json::syntax_in_words(&error)),
+        })
     }
 
     /// The contract as the text of its file. The same declarations always give the same text.

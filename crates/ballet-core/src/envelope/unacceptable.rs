@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::event::EventType;
+use crate::json::syntax_in_words;
 
 /// The longest sentence, in characters.
 const LONGEST_DETAIL: usize = 500;
@@ -178,7 +179,7 @@ impl Unacceptable {
         if error.is_eof() && (error.line(), error.column()) == (1, 0) {
             return Self::new(Reason::NotJson, "the body is empty: send the event as JSON");
         }
-        Self::new(Reason::NotJson, format!("the body is not JSON: {error}"))
+        Self::new(Reason::NotJson, format!("the body is not JSON: {}", syntax_in_words(error)))
     }
 }
 

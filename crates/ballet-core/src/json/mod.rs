@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny};
 
 use crate::json::by_name::ByName;
 
-pub use crate::json::words::{in_words, wanted_in_words};
+pub use crate::json::words::{in_words, syntax_in_words, wanted_in_words};
 
 /// Decodes JSON. Structs are read from objects only.
 ///

@@ -65,6 +65,22 @@ pub fn in_words(what: &str) -> String {
     }
 }
 
+/// Says why a text is not JSON, and where.
+#[must_use]
+pub fn syntax_in_words(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let what = error.to_string();
+    match without_position(&what).strip_prefix("EOF while parsing ") {
+        Some(_) if column == 0 && line <= 1 => "it is empty".to_owned(),
+        Some(what) => format!("it ends in the middle of {what}, at line {line} column {column}"),
+        None => {
+            let what =
+                without_position(&what).replace("expected ident", "expected true, false or null");
+            format!("{what}, at line {line} column {column}")
+        }
+    }
+}
+
 /// What Rust says of a text that is no value of a type. It does not say of which.
 fn unparsed(what: &str) -> Option<&'static str> {
     Some(match what {

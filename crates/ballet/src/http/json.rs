@@ -5,7 +5,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ballet_core::json::{in_words, whole};
+use ballet_core::json::{in_words, syntax_in_words, whole};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -99,17 +99,7 @@ fn unreadable<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Problem 
 
 /// 400: the body is no JSON.
 fn no_json(error: &serde_json::Error) -> Problem {
-    let (line, column) = (error.line(), error.column());
-    let what = error.to_string();
-    let what = what.split(" at line ").next().unwrap_or_default();
-    let what = match what.strip_prefix("EOF while parsing ") {
-        Some(_) if column == 0 && line <= 1 => "it is empty".to_owned(),
-        Some(what) => format!("it ends in the middle of {what}, at line {line} column {column}"),
-        None => {
-            let what = what.replace("expected ident", "expected true, false or null");
-            format!("{what}, at line {line} column {column}")
-        }
-    };
+    let what = syntax_in_words(error);
     Problem::bad_request(format!("the body is not JSON: {what}")).and(Place::body([""; 0]), what)
 }
 

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use ballet::core::ServiceContract;
 
 use crate::base::cargo::cargo;
@@ -56,8 +56,10 @@ fn write(folder: &Path, name: &str, mut program: Command) -> Result<()> {
     if !output.status.success() {
         bail!("{name} did not print its contract ({}): no contract was written", output.status);
     }
-    let contract: ServiceContract = serde_json::from_slice(&output.stdout).with_context(|| {
-        format!("what {name} prints with --print-contract is not a contract, so none was written")
+    let contract = ServiceContract::read(&output.stdout).map_err(|why| {
+        anyhow!(
+            "what {name} prints with --print-contract is not a contract, so none was written: {why}"
+        )
     })?;
     let usable = contract.part().map(|_| ());
     usable.with_context(|| format!("no contract was written: that of {name} cannot be used"))?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use ballet::core::json::syntax_in_words;
 use ballet_ops::redrive::{DeadLetter, Filter};
 use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
@@ -140,6 +141,8 @@ fn write_privately(file: &Path, text: &str) -> Result<()> {
 }
 
 fn check(text: &str) -> Result<()> {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).context("the body is not JSON")?;
-    Ok(())
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) => Ok(()),
+        Err(error) => bail!("the body is not JSON: {}", syntax_in_words(&error)),
+    }
 }
