@@ -146,7 +146,7 @@ impl Retry {
         let waiting = self.waiting();
         let notes = Notes::open(means.connect(service).await, Act::Retried, note.clone());
         let each = |moved: &DeadLetter| notes.add(moved);
-        let progress = |done: u64| says.say(format!("{done} messages moved"));
+        let progress = |done: u64| says.say(format!("{} moved", counted(done, "message")));
         let options = means.options(note.clone(), stop, &progress, &each);
         let moved = waiting.hurry(&means.broker, &options).await;
         let noted = notes.close().await;
@@ -155,7 +155,10 @@ impl Retry {
                 let standing = if summary.failed > 0 { Standing::Partly } else { Standing::Done };
                 Ended::new(
                     standing,
-                    format!("{} messages of {service} are tried again now.", summary.removed),
+                    format!(
+                        "{} of {service} tried again now.",
+                        counted(summary.removed, "message")
+                    ),
                 )
             }
             Err(error) => Ended::failed(&error),
@@ -172,7 +175,8 @@ impl Retry {
         match calls.await {
             Ok(0) => {}
             Ok(calls) => {
-                ended.say(&format!("{calls} calls to the outside are made again within seconds."));
+                let calls = counted(calls, "call");
+                ended.say(&format!("{calls} to the outside made again within seconds."));
             }
             Err(why) => ended.say(&format!("Its calls to the outside were not made due: {why}.")),
         }
@@ -194,10 +198,16 @@ impl Retry {
             Ok(put) => Ended::new(
                 Standing::Done,
                 format!(
-                    "{put} events are back in the outbox of {service}, which publishes within seconds."
+                    "{} put back in the outbox of {service}, which publishes within seconds.",
+                    counted(put, "event")
                 ),
             ),
             Err(why) => Ended::failed(&why),
         }
     }
+}
+
+/// `1 event`, `2 events`.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

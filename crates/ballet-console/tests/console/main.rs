@@ -3,6 +3,7 @@
 mod access;
 mod actions;
 mod browser;
+mod by_hand;
 mod hostile;
 mod looks;
 mod observer;

@@ -1,0 +1,104 @@
+//! A saga that only a person can end: what would happen is said first, who did it is kept, and behind a gateway it is the
+//! person that the gateway names.
+
+use ballet_console::{Console, Role, Trusted};
+use ballet_stage::{Database, Servers};
+use reqwest::{Method, StatusCode};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::types::Uuid;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::world::World;
+
+/// The ledger of an order whose reservation has to be released, and an event that could not be published.
+fn rows(saga: Uuid) -> String {
+    format!(
+        r#"insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, event_type, body, message_id, recorded_at)
+        values ('{saga}', 'reserve_stock', '', 'done', '', 0, 'inventory.stock_reserved.v1',
+                '{{"order_id":"{saga}","lines":[{{"sku":"mug","quantity":1}}]}}', gen_random_uuid(), now()),
+            ('{saga}', '', 'order_fulfillment', 'aborted', '', 1, 'orders.order_cancelled.v1', null, gen_random_uuid(), now());
+        insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, saga_id, body, created_at, reason)
+        values (7, 1, 1, gen_random_uuid(), 'inventory.stock_reserved.v1', '{saga}', '{{}}', now(), 'too big')"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again() {
+    let world = World::new("console_by_hand").await;
+    let servers = Servers::shared().await.expect("servers");
+    let of = Database::prepared(servers.postgres(), "by_hand", &["inventory"]).await;
+    let of = of.expect("a database").remove("inventory").expect("that of the inventory");
+    let mut db = PgConnection::connect(of.url()).await.expect("a session");
+    let saga = Uuid::from_u128(world.id().as_u128() & !(0xf << 76) | (0x4 << 76));
+    db.execute(AssertSqlSafe(rows(saga))).await.expect("rows");
+    let url: PgConnectOptions = of.url().parse().expect("a URL");
+    let console = world
+        .console_with(|options| {
+            options.databases = vec![("inventory".to_owned(), url)];
+            options.trusted =
+                Some(Trusted { header: "x-forwarded-user".to_owned(), from: Vec::new() });
+        })
+        .await;
+    let operator = console.browser().await;
+    let solved = format!("/sagas/{saga}/solved");
+    let count = async |db: &mut PgConnection, of: &'static str| -> i64 {
+        sqlx::query_scalar(of).fetch_one(db).await.expect("a number")
+    };
+    const UNDONE: &str = "select count(*) from ballet.ledger_other where entry = 'undone'";
+
+    // What would happen is said first, and what cannot.
+    let step = "step=inventory%2Freserve_stock";
+    for (fields, says) in [
+        (format!("act=check&{step}"), "inventory.stock_released.v1"),
+        (format!("act=check&{step}"), "would be marked as solved"),
+        (format!("act=check&{step}&event=%7B%22order_id%22%3A7%7D"), "order_id"),
+        (format!("act=check&{step}&key=seven"), "has not run for this key"),
+        ("act=check&step=payments%2Fauthorize_payment".to_owned(), "the database of payments"),
+        (format!("act=solve&{step}&why="), "Say why"),
+    ] {
+        let (_, page) = operator.act(&solved, &solved, &fields).await;
+        assert!(page.contains(says), "{fields}: {says}: {page}");
+    }
+    assert_eq!(count(&mut db, UNDONE).await, 0);
+
+    // A gateway names the person: a viewer may not, an operator may.
+    let url = || world.database.url().parse().expect("a URL");
+    for (name, role) in [("eve", Role::Viewer), ("ada", Role::Operator)] {
+        Console::set_account(url(), name, role, "a long password").await.expect("an account");
+    }
+    let gateway = console.stranger();
+    let mut done = String::new();
+    for (name, status) in [("eve", StatusCode::FORBIDDEN), ("ada", StatusCode::SEE_OTHER)] {
+        let page = gateway.request(Method::GET, &solved).header("x-forwarded-user", name);
+        let page = page.send().await.expect("an answer").text().await.expect("text");
+        let token = page.split("name=\"token\" value=\"").nth(1);
+        let token = token.and_then(|rest| rest.split('"').next()).unwrap_or_default();
+        let fields = format!("token={token}&act=solve&{step}&why=put+back+on+the+shelf");
+        let answer = gateway.form(&solved, &fields).header("x-forwarded-user", name);
+        let answer = answer.send().await.expect("an answer");
+        assert_eq!(answer.status(), status, "{name}");
+        let to = answer.headers().get("location").and_then(|to| to.to_str().ok());
+        done = to.unwrap_or_default().to_owned();
+    }
+    let page = operator.until(&done, "reserve_stock of inventory is marked as solved").await;
+    assert!(page.contains("<strong>ada</strong>"), "{page}");
+    assert_eq!(count(&mut db, UNDONE).await, 1);
+    let by = "select count(*) from ballet.solved where solved_by = 'ada' and why = 'put back on the shelf'";
+    assert_eq!(count(&mut db, by).await, 1);
+    let (_, page) = operator.act(&solved, &solved, &format!("act=check&{step}")).await;
+    assert!(page.contains("Nothing was changed") && page.contains("ada"), "{page}");
+
+    // What could not be published is counted, and put back once.
+    let retry = format!("/sagas/{saga}/retry");
+    let looked = format!("{retry}?service=inventory");
+    let page = operator.until(&looked, "Publish its events again").await;
+    assert!(page.contains("<dt>events it could not publish</dt><dd dir=\"auto\">1</dd>"), "{page}");
+    assert!(!page.contains("Try messages and calls again now"), "{page}");
+    let again = "service=inventory&what=outbox&why=it+is+smaller+now";
+    let (status, action) = operator.act(&looked, &retry, again).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
+    operator.until(&action, "1 event put back in the outbox of inventory").await;
+    assert_eq!(count(&mut db, "select count(*) from ballet.outbox_dead").await, 0);
+    operator.until(&looked, "Nothing of this saga waits for a next attempt in inventory").await;
+    world.close().await;
+}
