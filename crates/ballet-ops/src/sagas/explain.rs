@@ -8,6 +8,7 @@ use ballet_core::envelope::Limits;
 use ballet_core::{EventType, Graph, Part, Runs, SagaPart, StepPart, System, id};
 use ballet_store::calls::open::OpenCall;
 use ballet_store::inbox::stuck::{Stuck, What};
+use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded::RecordedRow;
 use ballet_store::operators::interventions::Intervention;
 use ballet_store::outbox::left_behind::Unpublished;
@@ -154,7 +155,7 @@ impl<'a> Explainer<'a> {
         for part in &self.system.parts {
             let own = rows.get(part.service).map_or(&[][..], Vec::as_slice);
             for Undecided { owner, mut expected, since } in undecided(part, own) {
-                expected.retain(|event| self.may_come(event, part, own));
+                expected.retain(|event| self.may_come(event, part, rows));
                 let names: Vec<&str> = expected.iter().map(|event| event.name()).collect();
                 let mut what = match &names[..] {
                     [] => "has not decided it".to_owned(),
@@ -170,9 +171,22 @@ impl<'a> Explainer<'a> {
         waits
     }
 
-    /// Whether an event may come in the version under which its owner began the saga.
-    fn may_come(&self, event: &EventType, owner: &Part, own: &[RecordedRow]) -> bool {
-        let began = |saga: &SagaPart| saga.versions_with(own.iter().map(|row| row.step.as_str()));
+    /// Whether an event may come: in the version under which its owner began the saga, and from a step that has
+    /// not ended with another event.
+    fn may_come(&self, event: &EventType, owner: &Part, rows: &Rows<'_>) -> bool {
+        let of = |service: &str| rows.get(service).map_or(&[][..], Vec::as_slice).iter();
+        let began =
+            |saga: &SagaPart| saga.versions_with(of(owner.service).map(|row| row.step.as_str()));
+        // A step with keys runs several times.
+        let outcome = |step: &StepPart| {
+            let is_it = |row: &&RecordedRow| row.step == step.name && row.key.is_empty();
+            of(event.service())
+                .filter(is_it)
+                .find(|row| matches!(row.entry, Entry::Done | Entry::Refused))
+        };
+        let is_over = |step: &StepPart| {
+            outcome(step).is_some_and(|row| row.event_type.as_deref() != Some(event.name()))
+        };
         let parts = self.system.parts.iter().find(|part| part.service == event.service());
         let mut sagas = parts.into_iter().flat_map(|part| &part.sagas);
         sagas.all(|saga| {
@@ -180,7 +194,7 @@ impl<'a> Explainer<'a> {
             let emits = |step: &&StepPart| step.done == *event || step.refused == Some(*event);
             let mut steps = saga.steps.iter().filter(emits).peekable();
             let Some(owned) = owned.filter(|_| steps.peek().is_some()) else { return true };
-            steps.any(|step| step.versions.meets(began(owned)))
+            steps.any(|step| step.versions.meets(began(owned)) && !is_over(step))
         })
     }
 
