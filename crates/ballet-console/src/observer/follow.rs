@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgPool;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::error::ConsoleError;
 use crate::known::Known;
@@ -108,7 +108,13 @@ impl Observer {
         from: i64,
     ) -> Result<Option<(Batch, i64)>, ConsoleError> {
         let (mut batch, mut to, mut records, mut bytes) = (Batch::default(), from, 0, 0);
-        let mut read = reader.next().await?;
+        let mut read = match timeout(LINGER, reader.next()).await {
+            Ok(next) => next?,
+            Err(_nothing_comes) => {
+                self.is_behind.store(false, Ordering::Relaxed);
+                reader.next().await?
+            }
+        };
         let now = self.clock.now();
         let floor = now.checked_sub(self.keep).unwrap_or(Timestamp::MIN);
         let mut over = pin!(sleep(LINGER));

@@ -22,8 +22,6 @@ use crate::store::row::Row;
 const PAGE: i64 = 2_000;
 /// How long it waits for more changes: of a saga that moves on, several are judged as one.
 const ROUND: Duration = Duration::from_millis(500);
-/// How long it leaves the database to the observer that has to catch up: most of what it would judge changes again.
-const WHILE_BEHIND: Duration = Duration::from_secs(1);
 /// How long to wait for something new, and after a failure.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The most characters of an error that the index has.
@@ -45,8 +43,9 @@ pub(crate) async fn judge(
             Ok(0) => {
                 timeout(LOOK_EVERY, added.notified()).await.ok();
             }
-            Ok(_) if is_behind.load(Ordering::Relaxed) => sleep(WHILE_BEHIND).await,
-            Ok(PAGE..) => {}
+            // There is more. An observer that has to catch up has the database in between: most of what would be judged
+            // changes again.
+            Ok(PAGE..) if !is_behind.load(Ordering::Relaxed) => {}
             Ok(_) => sleep(ROUND).await,
             Err(error) => {
                 tracing::warn!("sagas cannot be judged: {error}");
