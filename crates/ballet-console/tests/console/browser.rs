@@ -46,7 +46,16 @@ impl Person {
     }
 
     async fn clicks(&self, selector: &str) {
-        self.browser.click(selector).await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        let what = format!("a click on {selector}");
+        let clicked = wait_until(&what, SOON, || async {
+            match self.browser.click(selector).await {
+                Ok(()) => Ok(Some(())),
+                // The page has just been brought up to date.
+                Err(error) if error.to_string().contains("stale element") => Err(error.to_string()),
+                Err(error) => panic!("{selector}: {error}"),
+            }
+        });
+        clicked.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
     /// Looks until the page says this, without loading it again.
