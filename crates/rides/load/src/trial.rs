@@ -1,6 +1,7 @@
 //! Rides under trial.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -20,7 +21,11 @@ use crate::{customers, operations, services, town, watcher};
 
 /// Rides.
 #[derive(Debug, Default)]
-pub struct Rides(Machines);
+pub struct Rides {
+    machines: Machines,
+    /// Customers so far. In some trials several come at a time under one number, and each needs a place of its own.
+    came: AtomicUsize,
+}
 
 impl Trial for Rides {
     type Case = Does;
@@ -48,8 +53,9 @@ impl Trial for Rides {
 
     async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<Begun> {
         match does {
-            Does::AskMachines => self.0.play(site, number).await,
+            Does::AskMachines => self.machines.play(site, number).await,
             does => {
+                let number = self.came.fetch_add(1, Ordering::Relaxed);
                 let token = site.token(&site.new_id().to_string(), BEHIND).await?;
                 customers::play(*does, Client::new(site, number).with(token.as_deref())).await
             }
@@ -57,12 +63,15 @@ impl Trial for Rides {
     }
 
     async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
-        tokio::try_join!(watcher::watch(site, &self.0, until), self.0.answer(site, until))?;
+        tokio::try_join!(
+            watcher::watch(site, &self.machines, until),
+            self.machines.answer(site, until)
+        )?;
         Ok(())
     }
 
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]) {
-        self.0.hear(event_type, id, body);
+        self.machines.hear(event_type, id, body);
     }
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
@@ -77,6 +86,8 @@ impl Trial for Rides {
             // A service that is killed every few seconds must not refuse those who wait for it.
             ("RIDE_DEADLINE_SECONDS", "600".to_owned()),
             ("OFFER_SECONDS", "5".to_owned()),
+            // Drivers say once where they are, and a server may be away for minutes.
+            ("DRIVER_SILENCE_SECONDS", "3600".to_owned()),
             ("OFFERS_PER_RIDE", "20".to_owned()),
         ]
     }

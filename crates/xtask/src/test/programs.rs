@@ -30,6 +30,9 @@ const LONGEST: &[&str] = &[
     "ballet-testkit main",
 ];
 
+/// Programs that take the machine from the tests beside them. Only `--long` runs them.
+const LONG: &[&str] = &["xtask beside"];
+
 /// Something that runs tests and says how they ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Program {
@@ -39,6 +42,13 @@ pub(crate) struct Program {
     pub(crate) args: Vec<String>,
     /// Cargo runs a package's tests in the package's directory.
     pub(crate) dir: PathBuf,
+}
+
+impl Program {
+    /// Whether a usual run has it.
+    pub(crate) fn is_usual(&self) -> bool {
+        !LONG.contains(&&*self.name)
+    }
 }
 
 /// Builds all tests of the workspace, under cargo's own progress. `None` if cargo failed, and said

@@ -1,8 +1,9 @@
 //! The command: servers, then the tests, then the end of both.
 //!
-//! Without arguments the test programs run side by side, and the tests with very many cases take a
-//! share of them. With `--long` they take all. With other arguments it is `cargo test` itself, one
-//! program after the other, and all cases.
+//! Without arguments the test programs run side by side, the tests with very many cases take a
+//! share of them, and programs that take the machine from the others are left out. With `--long` all
+//! run, with all cases. With other arguments it is `cargo test` itself, one program after the other, and
+//! all cases.
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -62,14 +63,15 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     code
 }
 
-/// All tests.
+/// All tests; in a usual run without those that take the machine from the others.
 async fn whole(
-    programs: Vec<Program>,
+    mut programs: Vec<Program>,
     long: bool,
     servers: &Servers,
     children: &Children,
     stop: &mut Stop,
 ) -> Result<ExitCode> {
+    programs.retain(|program| long || program.is_usual());
     let output = cargo::target()?.join("test-output");
     let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
     let mut env = cargo::configured()?;

@@ -1,0 +1,56 @@
+//! All systems beside each other on one broker and one Postgres, each as its demo. That they share no name in
+//! `compose.yaml` has a test of its own; here their names have a suffix, since the servers may be anybody's.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use ballet_stage::{Method, Options, Servers, wait_until};
+use futures_util::future::join_all;
+use tokio::process::{Child, Command};
+
+/// The demo of the shop builds its programs first, and has orders for as long as the others take to come.
+const SYSTEMS: [(&str, &str); 3] = [("shop", "60"), ("streaming", "13"), ("rides", "13")];
+/// For what hangs.
+const PATIENCE: Duration = Duration::from_secs(1200);
+
+#[tokio::test]
+async fn all_systems_run_beside_each_other_on_one_broker_and_one_postgres() {
+    let servers = Servers::private(Options::durable()).await.expect("servers");
+    let mut demos = Vec::new();
+    for (number, (system, customers)) in SYSTEMS.into_iter().enumerate() {
+        demos.push(demo(&servers, system, customers));
+        until_there(&servers, &SYSTEMS[..=number]).await;
+    }
+    let ended = join_all(demos.iter_mut().map(Child::wait));
+    let ended = tokio::time::timeout(PATIENCE, ended).await.expect("they end");
+    for ((system, _), status) in SYSTEMS.iter().zip(ended) {
+        assert!(status.expect("an end").success(), "{system}: its words are above");
+    }
+    servers.stop().await.expect("the servers end");
+}
+
+fn demo(servers: &Servers, system: &str, customers: &str) -> Child {
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    demo.args(["demo", system, "--once", "--customers", customers])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .env("AMQP_URL", servers.rabbitmq().amqp_url())
+        .env("RABBITMQ_MANAGEMENT_URL", servers.rabbitmq().management_url())
+        .env("DATABASE_URL", servers.postgres().url())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    demo.spawn().expect("a demo")
+}
+
+/// Waits until each of these systems has its virtual host. A demo that ends takes its own away.
+async fn until_there(servers: &Servers, systems: &[(&str, &str)]) {
+    let there = wait_until("the virtual hosts of all", PATIENCE, || async {
+        let hosts = servers.rabbitmq().management().call(Method::GET, &["vhosts"], None).await?;
+        let hosts = hosts.as_array().into_iter().flatten();
+        let names: Vec<_> = hosts.filter_map(|host| host["name"].as_str()).collect();
+        let is_there = |(system, _): &(&str, &str)| {
+            names.iter().any(|name| name.starts_with(&format!("{system}_")))
+        };
+        Ok::<_, ballet_stage::Error>(systems.iter().all(is_there).then_some(()))
+    });
+    there.await.expect("they run at the same time");
+}
