@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use ballet::core::topology::REDRIVE;
-use ballet_amqp::RabbitMq;
+use ballet_amqp::{Broker, RabbitMq};
 use ballet_stage::{TestEnv, WebBrowser, usage};
-use ballet_stream::{Read, Reader, Start};
+use ballet_stream::{Read, Reader, Start, end};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
@@ -114,9 +114,27 @@ async fn follow(stage: &Stage, env: &TestEnv, events: usize) -> Result<Followed>
     Ok(Followed { bare: rate(bare), console: rate(begun.elapsed()) })
 }
 
+/// A console that has read the journal to its end, and has judged all that it has read.
+async fn caught_up(stage: &Stage, env: &TestEnv) -> Result<ConsoleProcess> {
+    let broker: Arc<dyn Broker> = Arc::new(RabbitMq::new(env.amqp_url(REDRIVE))?);
+    let end = end(&broker).await?.map_or(0, |end| end + 1);
+    let begun = Instant::now();
+    let console = ConsoleProcess::start(stage, env).await?;
+    let mut db = PgConnection::connect(console.database.url()).await?;
+    loop {
+        let left = "select next, exists (select from console.changed) from console.progress";
+        let (next, has_more): (i64, bool) = sqlx::query_as(left).fetch_one(&mut db).await?;
+        if !has_more && u64::try_from(next).is_ok_and(|next| next >= end) {
+            return Ok(console);
+        }
+        ensure!(begun.elapsed() < PATIENCE, "the console has read {next} of {end} entries");
+        sleep(LOOK_EVERY).await;
+    }
+}
+
 /// How soon sagas that hang are on the first page, by their causes.
 async fn hang(stage: &Stage, env: &TestEnv, sagas: usize) -> Result<Hung> {
-    let console = ConsoleProcess::start(stage, env).await?;
+    let console = caught_up(stage, env).await?;
     let client = console.client().await?;
     let mut publisher = Publisher::connect(env).await?;
     for begin in (0..sagas).step_by(500) {
@@ -154,7 +172,7 @@ async fn hang(stage: &Stage, env: &TestEnv, sagas: usize) -> Result<Hung> {
 async fn live(stage: &Stage, env: &TestEnv, extent: Extent) -> Result<Option<Live>> {
     let Extent { rate, seconds, .. } = extent;
     let Ok(browser) = WebBrowser::start().await else { return Ok(None) };
-    let console = ConsoleProcess::start(stage, env).await?;
+    let console = caught_up(stage, env).await?;
     let mut publisher = Publisher::connect(env).await?;
     let time = Duration::from_secs(seconds);
     let mut used = async || -> Result<f64> {
