@@ -51,6 +51,7 @@ impl TestSystem {
     /// Starts these services. `test` is a part of the names of the virtual host and the databases. What the services
     /// warn of is shown when the test fails, unless the process has a subscriber of its own.
     pub async fn new(test: &str, services: Vec<Service>) -> Self {
+        show_warnings();
         let parts = services.iter().map(Service::part).collect();
         let servers = Servers::shared().await.expect("servers");
         let mut system = Self::prepared_on(servers, test, parts).await;
@@ -80,7 +81,6 @@ impl TestSystem {
     }
 
     async fn in_env(env: TestEnv) -> Self {
-        show_warnings();
         // A classic queue takes a message in the moment in which it is published.
         let queue = json!({ "durable": true, "arguments": { "x-queue-type": "classic" } });
         let (path, management) = (["queues", env.vhost(), PROBE], env.management());

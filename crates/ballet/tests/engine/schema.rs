@@ -92,9 +92,9 @@ async fn t149_an_index_that_a_start_left_half_built_is_built_again_beside_writer
 
     // One replica is in the middle of a transaction while the next version starts.
     second.execute("set lock_timeout = '2s'").await.expect("set");
+    first.execute("begin").await.expect("begun");
+    first.execute(CLOSED).await.expect("a call");
     let old = async {
-        first.execute("begin").await.expect("begun");
-        first.execute(CLOSED).await.expect("a call");
         let building = "pg_stat_activity where datname = current_database() \
                         and query like '% index concurrently %' and wait_event_type = 'Lock'";
         world.until_count("cars", building, 1).await;
