@@ -28,6 +28,7 @@ use crate::known::Known;
 use crate::looks::Looks;
 use crate::observer::{asked, follow, hindrances, judge, upkeep};
 use crate::server::dead::Dead;
+use crate::server::fresh::Fresh;
 use crate::server::looked::Looked;
 use crate::server::site::{HASHED_AT_ONCE, Site};
 use crate::server::{live, routes};
@@ -193,6 +194,7 @@ impl Console {
             clock: options.clock.clone(),
             hindrances: hindrances.subscribe(),
             trouble: trouble.subscribe(),
+            now: Fresh::new(live::FRESH),
             parts: watch::Sender::new(Arc::default()),
             dead: Dead::new(Arc::clone(&options.broker), known.services()),
             looked: Looked::new(options.looks.clone()),

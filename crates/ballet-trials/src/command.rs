@@ -70,6 +70,8 @@ pub fn main(trial: impl Trial) -> ExitCode {
 #[must_use]
 pub fn served(subject: &Subject) -> Option<ExitCode> {
     let service = std::env::var(SERVICE).ok()?;
+    // So that `pkill -x payments` finds it. Where there is no such file, it has the name of its program.
+    std::fs::write("/proc/self/comm", &service).ok();
     if let (GATEWAY, Some(front)) = (&*service, subject.front()) {
         return Some((front.main)());
     }

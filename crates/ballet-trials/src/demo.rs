@@ -177,6 +177,9 @@ async fn around(
         let variable = name.to_uppercase();
         ui::print(&format!("  psql ${variable}_DATABASE_URL"));
     }
+    if let Some(name) = run.services().first() {
+        ui::print(&format!("  pkill -9 -x {name}"));
+    }
     for command in ["audit", "sagas list", "sagas stuck", "dlq groups", "topology check"] {
         ui::print(&format!("  cargo ballet {command}"));
     }

@@ -22,6 +22,8 @@ use crate::store::row::Row;
 const PAGE: i64 = 2_000;
 /// How long it waits for more changes: of a saga that moves on, several are judged as one.
 const ROUND: Duration = Duration::from_millis(500);
+/// It waits for so many of these while the observer has to catch up: most of what would be judged changes again.
+const ROUNDS_BEHIND: u32 = 4;
 /// How long to wait for something new, and after a failure.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The most characters of an error that the index has.
@@ -43,10 +45,16 @@ pub(crate) async fn judge(
             Ok(0) => {
                 timeout(LOOK_EVERY, added.notified()).await.ok();
             }
-            // There is more. An observer that has to catch up has the database in between: most of what would be judged
-            // changes again.
+            // There is more.
             Ok(PAGE..) if !is_behind.load(Ordering::Relaxed) => {}
-            Ok(_) => sleep(ROUND).await,
+            Ok(_) => {
+                sleep(ROUND).await;
+                for _ in 1..ROUNDS_BEHIND {
+                    if is_behind.load(Ordering::Relaxed) {
+                        sleep(ROUND).await;
+                    }
+                }
+            }
             Err(error) => {
                 tracing::warn!("sagas cannot be judged: {error}");
                 sleep(LOOK_EVERY).await;

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ballet_amqp::Broker;
 use ballet_ops::redrive::{DeadLetter, DeadLetters, GroupKey, Groups, RedriveError};
 use futures_util::future::join_all;
-use tokio::sync::Mutex;
 
 use crate::pages::letter::{Letter, OfGroup, OfService};
+use crate::server::fresh::Fresh;
 
 /// What was read is shown for this long.
 const FRESH: Duration = Duration::from_secs(3);
@@ -27,7 +27,7 @@ const MOST_SHOWN: usize = 256 * 1024;
 pub(crate) struct Dead {
     broker: Arc<dyn Broker>,
     services: Vec<&'static str>,
-    read: Mutex<Option<(Instant, Arc<Vec<OfService>>)>>,
+    read: Fresh<Vec<OfService>>,
 }
 
 impl fmt::Debug for Dead {
@@ -38,21 +38,12 @@ impl fmt::Debug for Dead {
 
 impl Dead {
     pub(crate) fn new(broker: Arc<dyn Broker>, services: Vec<&'static str>) -> Self {
-        Self { broker, services, read: Mutex::default() }
+        Self { broker, services, read: Fresh::new(FRESH) }
     }
 
     /// The dead letters of all services, as they were some seconds ago at most.
     pub(crate) async fn all(&self) -> Arc<Vec<OfService>> {
-        let mut read = self.read.lock().await;
-        if let Some((at, all)) = &*read
-            && at.elapsed() < FRESH
-        {
-            return Arc::clone(all);
-        }
-        let all = join_all(self.services.iter().map(|service| self.of(service))).await;
-        let all = Arc::new(all);
-        *read = Some((Instant::now(), Arc::clone(&all)));
-        all
+        self.read.or_find(join_all(self.services.iter().map(|service| self.of(service)))).await
     }
 
     async fn of(&self, service: &str) -> OfService {
@@ -91,7 +82,7 @@ impl Dead {
 
     /// While this is held, nobody else reads.
     pub(crate) async fn turn(&self) -> impl Drop + '_ {
-        let mut turn = self.read.lock().await;
+        let mut turn = self.read.hold().await;
         // Something may be done with them.
         *turn = None;
         turn
@@ -107,7 +98,7 @@ impl Dead {
             return Ok(None);
         };
         // Nobody reads meanwhile.
-        let _turn = self.read.lock().await;
+        let _turn = self.read.hold().await;
         let mut found = None;
         let browse = |dead_letter: DeadLetter| {
             if dead_letter.id.to_string() == id {

@@ -18,9 +18,18 @@ use crate::store::moments::{self, Moment};
 use crate::store::{counts, flow};
 
 const EVERY: Duration = Duration::from_secs(1);
+/// All who open the page within this time get the same.
+pub(crate) const FRESH: Duration = Duration::from_millis(900);
 
 /// What happens now, or what happened at the minute of the last hour that is chosen.
-pub(super) async fn now(site: &Site, chosen: Option<Timestamp>) -> Result<Now, sqlx::Error> {
+pub(super) async fn seen(site: &Site, chosen: Option<Timestamp>) -> Arc<Result<Now, sqlx::Error>> {
+    match chosen {
+        None => site.now.or_find(find(site, None)).await,
+        chosen => Arc::new(find(site, chosen).await),
+    }
+}
+
+async fn find(site: &Site, chosen: Option<Timestamp>) -> Result<Now, sqlx::Error> {
     let (pool, at) = (&site.pool, site.clock.now());
     let hung = async {
         let Some(chosen) = chosen else {
@@ -52,9 +61,9 @@ pub(crate) async fn keep(site: Arc<Site>) {
         if site.parts.receiver_count() == 0 {
             continue;
         }
-        match now(&site, None).await {
+        match &*seen(&site, None).await {
             Ok(now) => {
-                let parts: Parts = parts(&site.known, &now).into_iter().collect();
+                let parts: Parts = parts(&site.known, now).into_iter().collect();
                 site.parts.send_if_modified(|before| {
                     let is_new = **before != parts;
                     *before = Arc::new(parts);

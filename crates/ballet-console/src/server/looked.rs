@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ballet_core::System;
 use ballet_ops::figures::{Figures, figures};
@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::looks::Looks;
+use crate::server::fresh::Fresh;
 
 /// What was found is shown for this long.
 const FRESH: Duration = Duration::from_secs(15);
@@ -38,14 +39,14 @@ pub(super) struct Found {
 #[derive(Debug)]
 pub(crate) struct Looked {
     pub(super) looks: Option<Arc<dyn Looks>>,
-    found: Mutex<Option<(Instant, Arc<Found>)>>,
+    pub(super) found: Fresh<Found>,
     /// One audit at a time.
     pub(super) auditing: Mutex<()>,
 }
 
 impl Looked {
     pub(crate) fn new(looks: Option<Arc<dyn Looks>>) -> Self {
-        Self { looks, found: Mutex::default(), auditing: Mutex::default() }
+        Self { looks, found: Fresh::new(FRESH), auditing: Mutex::default() }
     }
 
     /// What is found, some seconds old at most.
@@ -55,12 +56,15 @@ impl Looked {
         databases: &[(String, PgConnectOptions)],
         now: Timestamp,
     ) -> Arc<Found> {
-        let mut found = self.found.lock().await;
-        if let Some((since, found)) = &*found
-            && since.elapsed() < FRESH
-        {
-            return Arc::clone(found);
-        }
+        self.found.or_find(self.find(system, databases, now)).await
+    }
+
+    async fn find(
+        &self,
+        system: &System,
+        databases: &[(String, PgConnectOptions)],
+        now: Timestamp,
+    ) -> Found {
         let findings = async {
             match &self.looks {
                 Some(looks) => looks.findings().await,
@@ -84,13 +88,6 @@ impl Looked {
             }
         };
         let (findings, figures, versions) = tokio::join!(findings, figures, versions);
-        let new = Arc::new(Found { at: now, findings, figures, versions });
-        *found = Some((Instant::now(), Arc::clone(&new)));
-        new
-    }
-
-    /// What was found is old: somebody has changed something.
-    pub(super) async fn forget(&self) {
-        *self.found.lock().await = None;
+        Found { at: now, findings, figures, versions }
     }
 }

@@ -4,6 +4,7 @@ mod acts;
 mod assets;
 pub(crate) mod dead;
 mod dead_acts;
+pub(crate) mod fresh;
 mod gate;
 pub(crate) mod live;
 pub(crate) mod looked;

@@ -58,9 +58,9 @@ pub(super) async fn now(
     Extension(person): Extension<Person>,
     Query(asked): Query<Minute>,
 ) -> Response {
-    match live::now(&site, asked.chosen(site.clock.now())).await {
-        Ok(found) => site.page(Some(&person), "/", "Now", &now::now(&site.known, &found)),
-        Err(error) => site.away(Some(&person), &error),
+    match &*live::seen(&site, asked.chosen(site.clock.now())).await {
+        Ok(found) => site.page(Some(&person), "/", "Now", &now::now(&site.known, found)),
+        Err(error) => site.away(Some(&person), error),
     }
 }
 

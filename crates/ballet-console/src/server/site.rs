@@ -16,7 +16,9 @@ use crate::access::trusted::Trusted;
 use crate::actions::means::Means;
 use crate::known::Known;
 use crate::pages::layout::{Frame, Person, message, page};
+use crate::pages::now::Now;
 use crate::server::dead::Dead;
+use crate::server::fresh::Fresh;
 use crate::server::looked::Looked;
 use crate::server::parts::Parts;
 
@@ -46,6 +48,8 @@ pub(crate) struct Site {
     pub(crate) trusted: Option<Trusted>,
     /// What keeps the observer from following.
     pub(crate) trouble: watch::Receiver<Option<String>>,
+    /// What happens now.
+    pub(crate) now: Fresh<Result<Now, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,
     pub(crate) dead: Dead,
     pub(crate) looked: Looked,

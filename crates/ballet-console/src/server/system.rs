@@ -58,7 +58,7 @@ pub(super) async fn switch(
     let Some(service) = site.known.services().into_iter().find(|one| *one == service) else {
         return site.not_found(&person, NO_SERVICE);
     };
-    site.looked.forget().await;
+    *site.looked.found.hold().await = None;
     let is_pause = act == "pause";
     let deed = Deed {
         act: if is_pause { "pauses" } else { "resumes" },

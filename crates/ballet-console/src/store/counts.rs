@@ -40,11 +40,17 @@ pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<Cause>,
         Option<String>,
         Option<String>,
     );
+    // The texts of the first of a group are looked up at the end: to compare those of all takes longer than to count.
     let statement = format!(
-        "select state, service, step, reason, cause, count(*), min(since), min(what), min(left(detail, 300)) \
-         from (select *, {STATE} as state from console.saga where ended is null) as s \
-         group by state, service, step, reason, cause \
-         order by array_position(array['stuck','blocked','waiting'], state), count(*) desc limit 200"
+        "with cause as (select state, service, step, reason, cause, count(*) as count, min(since) as since \
+             from (select *, {STATE} as state from console.saga where ended is null) as s \
+             group by state, service, step, reason, cause \
+             order by array_position(array['stuck','blocked','waiting'], state), count(*) desc limit 200) \
+         select cause.*, first.what, left(first.detail, 300) from cause left join lateral ( \
+             select what, detail from console.saga as s where ended is null and s.since = cause.since \
+                 and (s.service, s.step, s.reason, s.cause) is not distinct from \
+                     (cause.service, cause.step, cause.reason, cause.cause) limit 1) as first on true \
+         order by array_position(array['stuck','blocked','waiting'], state), count desc"
     );
     let causes: Vec<Columns> =
         sqlx::query_as(AssertSqlSafe(statement)).bind(away).fetch_all(pool).await?;

@@ -5,7 +5,7 @@ use sqlx::{Executor, PgPool};
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables that follow from the journal. Another one is built again.
-const VERSION: i32 = 4;
+const VERSION: i32 = 5;
 /// The key of the lock under which the tables are made ("blt" and the console's number).
 const LOCK: i64 = 0x62_6c_74_30;
 /// Pages are read, and nobody waits longer for one.
@@ -14,8 +14,13 @@ const CONNECTIONS: u32 = 12;
 
 /// Connects, and makes what is missing. Tables of another version are built again from the journal.
 pub(crate) async fn prepare(options: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
-    let limits = [("statement_timeout", STATEMENT_LIMIT), ("jit", "off")];
-    let options = options.options(limits).application_name("ballet console");
+    // What is looked for decides how: a plan for any text reads all sagas.
+    let settings = [
+        ("statement_timeout", STATEMENT_LIMIT),
+        ("jit", "off"),
+        ("plan_cache_mode", "force_custom_plan"),
+    ];
+    let options = options.options(settings).application_name("ballet console");
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
     let mut db = pool.acquire().await?;
     // Two that start at once would both make them.

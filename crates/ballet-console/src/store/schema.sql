@@ -9,7 +9,7 @@ create table if not exists console.progress (
     entry_at timestamptz,
     written_at timestamptz
 );
-insert into console.progress (version) values (4) on conflict do nothing;
+insert into console.progress (version) values (5) on conflict do nothing;
 
 -- What the journal did not have any more, or no reader gets.
 create table if not exists console.gap (at timestamptz not null default now(), what text not null);
@@ -63,7 +63,7 @@ create table if not exists console.saga (
     detail text
 );
 create index if not exists saga_open on console.saga (since) where ended is null;
-create index if not exists saga_ended on console.saga (last_at desc) where ended is not null;
+create index if not exists saga_ended on console.saga (last_at desc) include (ended) where ended is not null;
 create index if not exists saga_last_digits on console.saga (reverse(id::text) text_pattern_ops);
 create extension if not exists pg_trgm;
 create index if not exists saga_detail on console.saga using gin (detail gin_trgm_ops) where detail is not null;

@@ -44,10 +44,12 @@ pub(crate) async fn search(
         Some(text) => Some(hits(pool, text).await?),
         None => None,
     };
+    if hits.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(Vec::new());
+    }
     let mut found = Vec::new();
     if filter.state.is_none_or(SagaState::is_open) {
-        found =
-            part(pool, away, filter, hits.as_deref(), true, (filter.skip, filter.limit)).await?;
+        found = open(pool, away, filter, hits.as_deref()).await?;
     }
     let left = filter.limit - i64::try_from(found.len()).unwrap_or(filter.limit);
     if left > 0 && filter.state.is_none_or(|state| !state.is_open()) {
@@ -55,32 +57,54 @@ pub(crate) async fn search(
             (0, _) | (_, Some(_)) => filter.skip,
             (skip, None) => (skip - count_open(pool, away, filter, hits.as_deref()).await?).max(0),
         };
-        found.extend(part(pool, away, filter, hits.as_deref(), false, (skip, left)).await?);
+        found.extend(ended(pool, away, filter, hits.as_deref(), (skip, left)).await?);
     }
     Ok(found)
 }
 
-/// The open ones, or those that have ended: each has an index of its own.
-async fn part(
+/// The open ones. An index has them in the order in which they wait, so of each word no more are looked at than are
+/// listed.
+async fn open(
     pool: &PgPool,
     away: &[String],
     filter: &Filter,
     hits: Option<&[Uuid]>,
-    open: bool,
+) -> Result<Vec<Found>, sqlx::Error> {
+    let (mut found, mut skip) = (Vec::new(), filter.skip);
+    for word in [SagaState::Stuck, SagaState::Blocked, SagaState::Waiting] {
+        // Nothing is blocked where nothing hinders.
+        let is_none = word == SagaState::Blocked && away.is_empty();
+        let left = filter.limit - i64::try_from(found.len()).unwrap_or(filter.limit);
+        if is_none || filter.state.is_some_and(|state| state != word) || left <= 0 {
+            continue;
+        }
+        let mut query = QueryBuilder::<Postgres>::new("select * from (");
+        push_all(&mut query, away, filter, hits, true);
+        query.push(") as s where state = ").push_bind(word.as_str());
+        query.push(" order by since, id limit ").push_bind(skip + left);
+        let of_word: Vec<Found> = query.build_query_as().fetch_all(pool).await?;
+        let before = of_word.len();
+        found.extend(of_word.into_iter().skip(usize::try_from(skip).unwrap_or_default()));
+        skip = (skip - i64::try_from(before).unwrap_or(skip)).max(0);
+    }
+    Ok(found)
+}
+
+async fn ended(
+    pool: &PgPool,
+    away: &[String],
+    filter: &Filter,
+    hits: Option<&[Uuid]>,
     (skip, limit): (i64, i64),
 ) -> Result<Vec<Found>, sqlx::Error> {
     let mut query = QueryBuilder::<Postgres>::new("select * from (");
-    push_all(&mut query, away, filter, hits, open);
+    push_all(&mut query, away, filter, hits, false);
     query.push(") as s");
     if let Some(state) = filter.state {
         query.push(" where state = ").push_bind(state.as_str());
     }
-    query.push(if open {
-        " order by array_position(array['stuck','blocked','waiting'], state), since, id"
-    } else {
-        " order by last_at desc, id"
-    });
-    query.push(" limit ").push_bind(limit).push(" offset ").push_bind(skip);
+    query.push(" order by last_at desc, id limit ").push_bind(limit);
+    query.push(" offset ").push_bind(skip);
     query.build_query_as().fetch_all(pool).await
 }
 

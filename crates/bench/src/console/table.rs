@@ -29,6 +29,6 @@ pub(super) async fn fill(url: &str, entries: i64) -> Result<()> {
         sqlx::query(insert).bind(entries).execute(&mut db).await?;
     }
     sqlx::query("update console.progress set next = $1").bind(entries).execute(&mut db).await?;
-    db.execute("analyze").await?;
+    db.execute("vacuum analyze").await?;
     Ok(db.close().await?)
 }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::contestants::contestant::Contestant;
 use crate::runs::load::Plan;
-use crate::runs::run::{Condition, Run};
+use crate::runs::run::{Condition, Observer, Run};
 use crate::runs::services::Setting;
 
 /// A group of cases, by its name on the command line.
@@ -270,8 +270,16 @@ pub fn cases(
             without.map(backlog).collect()
         }
         Group::Console => {
-            let observed = Condition { observed: true, ..Condition::default() };
-            beside(&[Contestant::Ballet], plan, effort, "observed", observed)
+            let by = |observer, name| {
+                let mut case = ballet(name, plan);
+                case.run.condition.observer = observer;
+                case
+            };
+            vec![
+                by(None, "ballet"),
+                by(Some(Observer::Loop), "ballet tapped"),
+                by(Some(Observer::Console), "ballet observed"),
+            ]
         }
         // They have no contestants: see `broker_alone`, `search`, `stream`, `telemetry`, `places` and `gateway`.
         Group::Broker
@@ -336,7 +344,11 @@ pub fn targets(group: Group) -> Vec<Target> {
             alone("ballet-bulk", Measure::Memory, Bound::AtMost(60.0)),
         ],
         Group::Console => {
-            vec![to("ballet observed", "ballet", Measure::Sagas, Bound::AtLeast(0.95))]
+            vec![
+                to("ballet observed", "ballet", Measure::Sagas, Bound::AtLeast(0.95)),
+                // Most of it is what the broker needs for any reader.
+                to("ballet observed", "ballet tapped", Measure::Sagas, Bound::AtLeast(0.95)),
+            ]
         }
         Group::Doubled
         | Group::Replicas

@@ -1,8 +1,10 @@
 //! One run of one contestant: warm-up, measured window, and check.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use ballet::core::topology::REDRIVE;
 use ballet_stage::TestEnv;
 use sqlx::PgConnection;
 use tokio::time::Instant;
@@ -15,6 +17,7 @@ use crate::runs::services::{self, Services, Setting};
 use crate::runs::stage::{Stage, admin};
 use crate::runs::{condition, oracle};
 use crate::saga4::contract::{MESSAGES, SERVICES};
+use crate::stream::turn::Turn;
 use ballet_stage::usage::Snapshot;
 
 /// What is run, and for how long.
@@ -44,8 +47,17 @@ pub struct Condition {
     pub locked: bool,
     /// The number of sagas that wait in the first queue. The run ends before all are handled.
     pub backlog: usize,
-    /// Whether a console follows the journal.
-    pub observed: bool,
+    /// Who follows the journal, besides.
+    pub observer: Option<Observer>,
+}
+
+/// Somebody who follows the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observer {
+    /// A loop that is written by hand, and prints what it reads.
+    Loop,
+    /// A console.
+    Console,
 }
 
 /// Measures one run.
@@ -65,10 +77,17 @@ async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
     load.pile_up(run.condition.backlog).await?;
     let services = services::start(stage, run.contestant, env, run.setting).await?;
     let result = async {
-        let console = match run.condition.observed {
-            true => Some(ConsoleProcess::start(stage, env).await?),
-            false => None,
-        };
+        let (mut console, mut by_hand) = (None, None);
+        match run.condition.observer {
+            Some(Observer::Console) => console = Some(ConsoleProcess::start(stage, env).await?),
+            Some(Observer::Loop) => {
+                let (program, url) =
+                    (stage.program.with_file_name("bench-stream"), env.amqp_url(REDRIVE));
+                let args = ["tap", url, &u64::MAX.to_string()];
+                by_hand = Some(Turn::start(&program, &args, Stdio::null())?);
+            }
+            None => {}
+        }
         let (mut snapshots, mut readers) = (Vec::new(), Vec::new());
         if run.condition.old_rows > 0 {
             condition::add_old_rows(run.contestant, env, run.condition.old_rows).await?;
@@ -80,7 +99,7 @@ async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
         let pages = condition::pages(env).await?;
         let mut figures = under_load(stage, run, env, &services, &mut load).await?;
         figures.pages = -per(pages, 1.0);
-        drop((snapshots, readers, console));
+        drop((snapshots, readers, console, by_hand));
         let drained = run.condition.backlog == 0;
         oracle::judge(env, &load, drained).await?;
         let messages = match drained {

@@ -91,7 +91,11 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             &format!("sending to {}", planned.queue.service()),
             planned.plan.dead_letters(),
         );
-        let show = |done: u64| progress.show(done);
+        let ends = ui::Progress::new(
+            &format!("handled or dead again in {}", planned.queue.service()),
+            planned.plan.dead_letters(),
+        );
+        let (show, known) = (|done: u64| progress.show(done), |of: u64| ends.show(of));
         let service = planned.queue.service();
         let inboxes = [options.connect(service).await?, options.connect(service).await?];
         let notes = Notes::open(service, Act::Redriven, args.sending.note(options), options).await;
@@ -99,12 +103,12 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let redrive_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
         let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
         let patience = Duration::from_secs(args.sending.patience);
-        let watching = Watching { inboxes, patience, known: &|_| {} };
+        let watching = Watching { inboxes, patience, known: &known };
         let (letters, plan) = (&planned.queue.dead_letters, &mut planned.plan);
         let sent = send_back(letters, plan, !args.no_canary, &redrive_options, watching).await;
         notes.close().await;
         let sent = sent?;
-        drop(progress);
+        drop((progress, ends));
         forget(options, planned.queue.service(), &sent.summary.retired).await?;
         show_canaries(&sent.canaries, options);
         for (id, why) in &sent.summary.failures {

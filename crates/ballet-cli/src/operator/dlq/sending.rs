@@ -11,8 +11,8 @@ pub(crate) struct Sending {
     /// Send at most this many per second [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: Option<u32>,
-    /// How long to wait for what becomes of those that are sent first, and then of the others, or for a
-    /// service that is behind
+    /// How long to wait for the next message of which it is known what became of it, or for a service that is
+    /// behind
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) patience: u64,
     /// Show what would be sent, and send nothing

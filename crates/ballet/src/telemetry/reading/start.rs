@@ -109,7 +109,9 @@ pub(super) async fn about_the_last_since(
     Ok(last.as_ref().and_then(offset_of))
 }
 
-/// About where the stream ends: the first of the messages that were written together last. `None` if it has none.
+/// About where the stream ends: the first of the messages that were written together last. `None` if it has none. A
+/// session may look again and again: the message that it may not get after a look at an empty stream is found by the
+/// next look.
 pub(super) async fn about_the_last(
     session: &dyn Session,
     queue: &str,
