@@ -203,3 +203,54 @@ async fn hits(pool: &PgPool, text: &str) -> Result<Vec<Uuid>, sqlx::Error> {
     let statement = looks.join(" union ");
     sqlx::query_scalar(AssertSqlSafe(statement)).bind(like).bind(MOST_HITS).fetch_all(pool).await
 }
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Servers};
+
+    use super::*;
+    use crate::store::prepare::prepare;
+
+    #[tokio::test]
+    async fn a_page_of_the_list_goes_on_where_the_page_before_ended() {
+        let servers = Servers::shared().await.expect("servers");
+        let database = Database::new(servers.postgres(), "console_search").await.expect("one");
+        let pool = prepare(database.url().parse().expect("a URL")).await.expect("tables");
+        // Of each word some, mixed in time.
+        sqlx::query(
+            "insert into console.saga (id, began, last_at, last_type, last_place, ended, service, since, due, is_dead) \
+             select md5(n::text)::uuid, now(), now() - n * interval '1 s', 'a.done.v1', n, \
+                 case n % 5 when 0 then 'completed' end, case n % 5 when 1 then 'away' else 'stock' end, \
+                 case when n % 5 > 0 then now() - n * interval '7 s' end, \
+                 now() + (n % 5 - 2) * interval '1 hour' + interval '1 min', n % 5 = 2 \
+             from generate_series(1, 24) n",
+        )
+        .execute(&pool)
+        .await
+        .expect("sagas");
+        let away = ["away".to_owned()];
+        let list = async |skip, limit| {
+            let filter = Filter { skip, limit, ..Filter::default() };
+            let found = search(&pool, &away, &filter).await.expect("sagas");
+            found.into_iter().map(|saga| (saga.state, saga.id)).collect::<Vec<_>>()
+        };
+        let all = list(0, 100).await;
+        let words: Vec<SagaState> = all.iter().map(|(state, _)| *state).collect();
+        let of = |word, count: usize| std::iter::repeat_n(word, count);
+        let expected = of(SagaState::Stuck, 5).chain(of(SagaState::Blocked, 5));
+        let expected =
+            expected.chain(of(SagaState::Waiting, 10)).chain(of(SagaState::Completed, 4));
+        assert_eq!(words, expected.collect::<Vec<_>>());
+        for limit in [1, 3, 7, 24] {
+            let mut pages = Vec::new();
+            for skip in (0..24).step_by(limit) {
+                let (skip, limit) = (i64::try_from(skip), i64::try_from(limit));
+                pages.extend(list(skip.expect("small"), limit.expect("small")).await);
+            }
+            assert_eq!(pages, all, "{limit} a page");
+        }
+        // Nothing hinders: what was blocked is late, or waits.
+        let filter = Filter { state: Some(SagaState::Blocked), limit: 9, ..Filter::default() };
+        assert!(search(&pool, &[], &filter).await.expect("none").is_empty());
+    }
+}
