@@ -182,12 +182,16 @@ pub async fn note_failures(
     Ok(())
 }
 
-/// Makes an open call due now, even if a process has claimed it. The failure of an attempt that runs meanwhile
+/// Makes open calls due now, even if a process has claimed them. The failure of an attempt that runs meanwhile
 /// is not recorded, so it cannot put the next attempt off; until when it may be out, is kept. Returns
-/// true if the call is open.
-pub async fn hurry(db: &mut PgConnection, key: CallKey) -> Result<bool, sqlx::Error> {
-    let hurry = format!("{HURRY} call_key = $1 and closed_at is null");
-    Ok(sqlx::query(AssertSqlSafe(hurry)).bind(key.0).execute(db).await?.rows_affected() > 0)
+/// true if one of them is open.
+pub async fn hurry(db: &mut PgConnection, keys: &[CallKey]) -> Result<bool, sqlx::Error> {
+    if keys.is_empty() {
+        return Ok(false);
+    }
+    let hurry = format!("{HURRY} call_key = any($1) and closed_at is null");
+    let keys: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+    Ok(sqlx::query(AssertSqlSafe(hurry)).bind(keys).execute(db).await?.rows_affected() > 0)
 }
 
 /// Makes open calls due, and keeps until when an attempt may be out.

@@ -182,7 +182,7 @@ impl Unit {
     ///
     /// A failure if the database does not answer.
     pub async fn ask_again(&mut self, key: CallKey) -> Result<bool, Failure> {
-        let is_open = answered(calls::hurry(self.transaction.db(), key)).await?;
+        let is_open = answered(calls::hurry(self.transaction.db(), &[key])).await?;
         self.transaction.scope.hurried |= is_open;
         Ok(is_open)
     }

@@ -10,9 +10,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ballet_store::calls::claims::{Reach, Room};
+use ballet_store::calls::claims::{self, Reach, Room};
 use ballet_store::calls::key::CallKey;
-use ballet_store::calls::stored::NewCall;
+use ballet_store::calls::stored::{self, NewCall};
+use sqlx::PgConnection;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
@@ -113,10 +114,26 @@ impl OpenCalls {
         calls.iter().map(claim).collect()
     }
 
-    /// Holds a call that this process has claimed in the table. Returns `None` if it holds it
-    /// already, or does not know the step.
-    pub(crate) fn claimed(self: &Arc<Self>, call: &NewCall) -> Option<Claim> {
-        self.hold(call.key, self.line(call)?)
+    /// Claims calls of this room that are due in the table, all but those that were held, and holds them. One without
+    /// a claim has come to be held since, and was made due by a hint while it was made: it stays due, so that what the
+    /// attempt finds, which may not know of the hint, is not recorded.
+    pub(crate) async fn claim(
+        self: &Arc<Self>,
+        db: &mut PgConnection,
+        process: i64,
+        rooms: &[Room],
+        held: &[Uuid],
+    ) -> Result<Vec<(NewCall, Option<Claim>)>, sqlx::Error> {
+        let found = claims::claim(db, process, rooms, held).await?;
+        let hold = |call: NewCall| {
+            let claim = self.line(&call).and_then(|line| self.hold(call.key, line));
+            (call, claim)
+        };
+        let found: Vec<_> = found.into_iter().map(hold).collect();
+        let made = found.iter().filter(|(_, claim)| claim.is_none());
+        let made: Vec<CallKey> = made.map(|(call, _)| call.key).collect();
+        stored::hurry(db, &made).await?;
+        Ok(found)
     }
 
     fn hold(self: &Arc<Self>, key: CallKey, line: &Arc<Line>) -> Option<Claim> {
@@ -220,11 +237,13 @@ impl OpenCalls {
     }
 
     /// Tells the lines how many due calls were found in their room.
-    pub(crate) fn looked(&self, rooms: &[Room], found: &[NewCall]) {
+    pub(crate) fn looked(&self, rooms: &[Room], found: &[(NewCall, Option<Claim>)]) {
         for line in self.lines.values() {
             let is_of = |room: &&Room| line.is_of(room.step, room.undo, room.is_repeated);
             let count: usize = rooms.iter().filter(is_of).map(|room| room.count).sum();
-            let is_of = |call: &&NewCall| line.is_of(&call.step, call.undo, call.is_repeated);
+            let is_of = |(call, _): &&(NewCall, Option<Claim>)| {
+                line.is_of(&call.step, call.undo, call.is_repeated)
+            };
             if count > 0 {
                 line.looked(count, found.iter().filter(is_of).count());
             }
@@ -291,3 +310,7 @@ impl Drop for Claim {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "open_calls_tests.rs"]
+mod tests;

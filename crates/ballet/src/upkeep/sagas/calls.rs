@@ -103,15 +103,17 @@ async fn claim_due(engine: &Arc<Engine>) -> Result<(), Failure> {
     }
     let held = engine.calls.held();
     let mut transaction = begin(&engine.database.upkeep).await?;
-    let claim = call_claims::claim(&mut transaction, engine.relay.process, &rooms, &held);
+    let claim = engine.calls.claim(&mut transaction, engine.relay.process, &rooms, &held);
     let claimed = answered(claim).await?;
-    fault::point(FaultPoint::BeforeClaim, &*claimed);
+    let names = fault::works_on(|| claimed.iter().flat_map(|(call, _)| call.names()).collect());
+    fault::point(FaultPoint::BeforeClaim, &names);
     answered(transaction.commit()).await?;
-    fault::point(FaultPoint::AfterClaim, &*claimed);
+    fault::point(FaultPoint::AfterClaim, &names);
     engine.calls.looked(&rooms, &claimed);
-    for call in claimed {
-        if let Some(claim) = engine.calls.claimed(&call) {
-            make(engine, call, claim);
+    for (call, claim) in claimed {
+        match claim {
+            Some(claim) => make(engine, call, claim),
+            None => engine.calls.look_after(&call, GATHER),
         }
     }
     Ok(())
