@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use ballet::core::topology::REDRIVE;
 use ballet_stage::TestEnv;
 use sqlx::PgConnection;
+use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::contestants::contestant::Contestant;
@@ -17,7 +18,6 @@ use crate::runs::services::{self, Services, Setting};
 use crate::runs::stage::{Stage, admin};
 use crate::runs::{condition, oracle};
 use crate::saga4::contract::{MESSAGES, SERVICES};
-use crate::stream::turn::Turn;
 use ballet_stage::usage::Snapshot;
 
 /// What is run, and for how long.
@@ -81,10 +81,11 @@ async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
         match run.condition.observer {
             Some(Observer::Console) => console = Some(ConsoleProcess::start(stage, env).await?),
             Some(Observer::Loop) => {
-                let (program, url) =
-                    (stage.program.with_file_name("bench-stream"), env.amqp_url(REDRIVE));
-                let args = ["tap", url, &u64::MAX.to_string()];
-                by_hand = Some(Turn::start(&program, &args, Stdio::null())?);
+                let program = stage.program.with_file_name("bench-stream");
+                let mut command = Command::new(program);
+                command.args(["tap", env.amqp_url(REDRIVE), &u64::MAX.to_string()]);
+                command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+                by_hand = Some(command.spawn().context("cannot start the loop")?);
             }
             None => {}
         }
