@@ -56,7 +56,7 @@ impl Looked {
         databases: &[(String, PgConnectOptions)],
         now: Timestamp,
     ) -> Arc<Found> {
-        self.found.or_find(self.find(system, databases, now)).await
+        self.found.or_find(Box::pin(self.find(system, databases, now))).await
     }
 
     async fn find(

@@ -242,10 +242,10 @@ mod tests {
             expected.chain(of(SagaState::Waiting, 10)).chain(of(SagaState::Completed, 4));
         assert_eq!(words, expected.collect::<Vec<_>>());
         for limit in [1, 3, 7, 24] {
-            let mut pages = Vec::new();
-            for skip in (0..24).step_by(limit) {
-                let (skip, limit) = (i64::try_from(skip), i64::try_from(limit));
-                pages.extend(list(skip.expect("small"), limit.expect("small")).await);
+            let (mut pages, mut skip) = (Vec::new(), 0);
+            while skip < 24 {
+                pages.extend(list(skip, limit).await);
+                skip += limit;
             }
             assert_eq!(pages, all, "{limit} a page");
         }
