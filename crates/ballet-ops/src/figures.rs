@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ballet_store::copies::state::{self as copies, Copy};
 use ballet_store::operators::paused::{self, Paused};
 use ballet_store::partitions;
-use ballet_store::process::{count_alive, unready};
+use ballet_store::process::{Replicas, replicas, unready};
 use ballet_store::telemetry::listed::{self, Listed};
 use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
 use sqlx::PgConnection;
@@ -16,8 +16,8 @@ use crate::databases::{Source, Sources, answered};
 /// A service in figures.
 #[derive(Debug, Clone)]
 pub struct Figures {
-    /// Its processes that are alive.
-    pub replicas: u64,
+    /// Its processes that are alive, by version.
+    pub replicas: Vec<Replicas>,
     /// Those that are not ready, each with why.
     pub unready: Vec<(i64, String)>,
     /// Whether a person has paused it.
@@ -70,7 +70,7 @@ async fn read(db: &mut PgConnection) -> Result<Figures, sqlx::Error> {
     let copies = copies::copies(db).await?.into_iter().map(|copy| (copy, None)).collect();
     let partitions = partitions::names(db).await?;
     Ok(Figures {
-        replicas: count_alive(db).await?,
+        replicas: replicas(db).await?,
         unready: unready(db).await?,
         paused: paused::now(db).await?,
         outbox: waiting::outbox(db).await?,

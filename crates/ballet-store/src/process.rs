@@ -37,7 +37,7 @@ pub async fn begin(options: &PgConnectOptions) -> Result<(i64, PgConnection), sq
         // a process of this number may be alive, or may have left events behind.
         if in_time(try_lock(&mut session, process)).await? {
             if !in_time(is_known(&mut session, process)).await? {
-                in_time(renew(&mut session, process, Some("it starts"))).await?;
+                in_time(renew(&mut session, process, None, Some("it starts"))).await?;
                 return Ok((process, session));
             }
             let free = sqlx::query("select pg_advisory_unlock($1, $2)");
@@ -79,16 +79,19 @@ pub async fn lock_is_free(db: &mut PgConnection, process: i64) -> Result<bool, s
     probe.bind(CLASS).bind(lock_key(process)).fetch_one(db).await
 }
 
-/// Renews the lease of a process, which says why it is not ready, if it is not.
+/// Renews the lease of a process, which says of which version it is, and why it is not ready, if it is not.
 pub async fn renew(
     session: &mut PgConnection,
     process: i64,
+    version: Option<&str>,
     unready: Option<&str>,
 ) -> Result<(), sqlx::Error> {
-    let renew = "insert into ballet.process_lease (process, lease_until, unready) \
-                 values ($1, ballet.now() + $2::interval, $3) on conflict (process) do update \
-                 set lease_until = excluded.lease_until, unready = excluded.unready";
-    sqlx::query(renew).bind(process).bind(LEASE).bind(unready).execute(session).await.map(drop)
+    let renew = "insert into ballet.process_lease (process, lease_until, version, unready) \
+                 values ($1, ballet.now() + $2::interval, $3, $4) on conflict (process) do update \
+                 set lease_until = excluded.lease_until, version = excluded.version, \
+                 unready = excluded.unready";
+    let renew = sqlx::query(renew).bind(process).bind(LEASE).bind(version).bind(unready);
+    renew.execute(session).await.map(drop)
 }
 
 /// Returns true if the process with this number is gone. Call it outside of a transaction, as
@@ -148,17 +151,34 @@ const HAS_SESSION: &str = "exists (select from pg_locks where locktype = 'adviso
 /// Whether a lease has not ended, where `$2` is the longest lease.
 const IN_LEASE: &str = "lease_until between ballet.now() and ballet.now() + $2::interval";
 
-/// Returns how many processes are alive, for those who look from outside.
+/// How many processes of a version of a service are alive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replicas {
+    /// The version, if they were told.
+    pub version: Option<String>,
+    /// The processes.
+    pub count: u64,
+}
+
+/// Returns the processes that are alive, by version, for those who look from outside. Those of a release that says no
+/// version have none.
 ///
 /// # Errors
 ///
 /// The database does not answer.
-pub async fn count_alive(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
-    let statement =
-        format!("select count(*) from ballet.process_lease where {IN_LEASE} and {HAS_SESSION}");
-    let count = sqlx::query_scalar(AssertSqlSafe(statement));
-    let count: i64 = count.bind(i64::from(CLASS)).bind(LONGEST_LEASE).fetch_one(db).await?;
-    Ok(count.unsigned_abs())
+pub async fn replicas(db: &mut PgConnection) -> Result<Vec<Replicas>, sqlx::Error> {
+    // By its name: an earlier release's table does not have the column.
+    let statement = format!(
+        "select to_jsonb(lease) ->> 'version' as version, count(*) from ballet.process_lease lease \
+         where {IN_LEASE} and {HAS_SESSION} group by version order by version"
+    );
+    let rows: Vec<(Option<String>, i64)> = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(i64::from(CLASS))
+        .bind(LONGEST_LEASE)
+        .fetch_all(db)
+        .await?;
+    let replicas = |(version, count): (_, i64)| Replicas { version, count: count.unsigned_abs() };
+    Ok(rows.into_iter().map(replicas).collect())
 }
 
 /// Returns whether a process is alive, for those who look from outside.

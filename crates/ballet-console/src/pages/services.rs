@@ -98,7 +98,10 @@ fn shown(figures: &Figures, now: Timestamp) -> Markup {
     html! {
         dl.figures {
             (figure("processes", &html! {
-                (replicas)
+                (replicas.iter().map(|of| of.count).sum::<u64>())
+                @for of in replicas { @if let Some(version) = &of.version {
+                    span.quiet dir="auto" { " · " (of.count) " of " (version) }
+                } }
                 @if !unready.is_empty() { span.quiet { " · " (unready.len()) " not ready" } }
             }))
             (figure("on its way out", &html! {

@@ -6,6 +6,7 @@ use ballet_console::Looks;
 use ballet_ops::audit::Report;
 use ballet_ops::finding::Finding;
 use ballet_stage::{Database, Servers};
+use ballet_store::process;
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use sqlx::postgres::PgConnectOptions;
@@ -168,5 +169,10 @@ async fn a_service_is_shown_in_figures_and_is_paused_and_goes_on() {
         .expect("a number");
     assert_eq!(left, 0);
     browser.until("/services", "Pause inventory").await;
+
+    let options: PgConnectOptions = of.url().parse().expect("a URL");
+    let (process, mut session) = process::begin(&options).await.expect("a process");
+    process::renew(&mut session, process, Some("1.4.2"), None).await.expect("a lease");
+    browser.until("/services", "1 of 1.4.2").await;
     world.close().await;
 }

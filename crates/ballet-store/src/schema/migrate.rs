@@ -18,8 +18,12 @@ macro_rules! framework {
 }
 
 /// The migrations of the framework's own tables.
-pub const FRAMEWORK: &[Migration] =
-    &[framework!("0001_ballet"), framework!("0002_telemetry"), framework!("0003_paused")];
+pub const FRAMEWORK: &[Migration] = &[
+    framework!("0001_ballet"),
+    framework!("0002_telemetry"),
+    framework!("0003_paused"),
+    framework!("0004_process_version"),
+];
 
 /// Where the framework's migrations that were run are noted.
 const FRAMEWORK_TABLE: &str = "ballet._framework_migrations";

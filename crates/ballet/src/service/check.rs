@@ -65,6 +65,8 @@ pub(super) fn check(
     }
 }
 
+/// The most characters of a version.
+const VERSION: usize = 64;
 /// The longest time limit of a call. A process that stops waits for its calls, and another makes a
 /// frozen process's calls only after this time.
 const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
@@ -158,6 +160,11 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
         };
         outside("DATABASE_CONNECTIONS", given.into(), &DATABASE_CONNECTIONS).or_else(too_few)
     });
+    let version = settings.service_version().and_then(|given| {
+        let is_bad = given.chars().count() > VERSION || given.chars().any(char::is_control);
+        let problem = format!("SERVICE_VERSION is not a line of at most {VERSION} characters");
+        is_bad.then(|| SettingsError::new(problem))
+    });
     let prefetch = prefetch.and_then(|given| outside("PREFETCH", given.into(), &AT_LEAST_ONE));
     let rest = [
         outside("LANES", (*lanes).into(), &LANES),
@@ -167,6 +174,7 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
         outside("MAX_BODY", *max_body as u64, &ANY_BODY),
         connections,
         outside("HTTP_REQUESTS", (*http_requests).into(), &AT_LEAST_ONE),
+        version,
         outside("REPUBLISH_RATE", (*republish_rate).into(), &REPUBLISH_RATE),
         outside("TELEMETRY_BATCH", telemetry_batch, &BATCH),
         outside("HANDLER_SECONDS", *handler_seconds, &HANDLER_SECONDS),
@@ -188,14 +196,16 @@ mod tests {
             max_body: 0,
             drain_seconds: u64::MAX,
             http_requests: 0,
+            service_version: Some("1\02".to_owned()),
             management_url: Some("rabbit:15672".to_owned()),
             ..good
         };
         let said = check(&wrong, "hotel", None).err().unwrap().to_string();
         for problem in [
-            "5 settings are wrong",
+            "6 settings are wrong",
             "HTTP_REQUESTS: 0 is not between 1 and 65535",
             "RABBITMQ_MANAGEMENT_URL is invalid",
+            "SERVICE_VERSION is not a line of at most 64 characters",
             "LANES: 0 is not between 1 and 64",
             "MAX_BODY: 0 is not between 1 and 536870912",
             "DRAIN_SECONDS: 18446744073709551615 is not between 0 and 3600",

@@ -49,7 +49,13 @@ impl Frame {
     }
 
     /// Keeps the session that shows that this process is alive.
-    pub(super) fn keep(&mut self, session: PgConnection, hosts: Hosts, process: i64, of: Health) {
+    pub(super) fn keep(
+        &mut self,
+        session: PgConnection,
+        hosts: Hosts,
+        process: (i64, Option<String>),
+        of: Health,
+    ) {
         let why_unready = Box::new(move || of.why_unready());
         let keep = process::keep(session, hosts, process, why_unready, self.leaving.clone());
         self.base.spawn("the process's session", keep);

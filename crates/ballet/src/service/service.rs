@@ -156,9 +156,11 @@ impl Service {
             waits: &front.waits,
         };
         let Prepared { process, session, table, paused } = prepare.run().await?;
-        frame.keep(session, hosts, process, front.health.clone());
+        let version = settings.service_version().map(str::to_owned);
+        frame.keep(session, hosts, (process, version.clone()), front.health.clone());
         if let Some(otlp) = otlp {
-            let export = otlp.run(self.participant.service(), process, frame.leaving.clone());
+            let export =
+                otlp.run(self.participant.service(), (process, version), frame.leaving.clone());
             frame.base.spawn("the export of spans", export);
         }
 

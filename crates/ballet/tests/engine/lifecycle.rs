@@ -58,6 +58,22 @@ async fn a_stop_ends_while_somebody_holds_a_transaction() {
     drop(held);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_says_of_which_version_it_is() {
+    let mut world = hotel_alone("version").await;
+    world.services.remove(0).stop().await;
+    for (given, said) in [("1.4.2", "version = '1.4.2'"), ("", "version is null")] {
+        let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
+        let version = Some(given.to_owned());
+        let settings = Settings { service_version: version, ..settings(&world, "hotel") };
+        let running = service.start(settings).await.expect("started");
+        let ready = format!("ballet.process_lease where unready is null and {said}");
+        world.until_count("hotel", &ready, 1).await;
+        running.stop().await;
+        world.execute("hotel", "delete from ballet.process_lease").await;
+    }
+}
+
 #[derive(Clone)]
 struct SlowDesk {
     desk: Handle,

@@ -300,7 +300,7 @@ async fn watch(args: &Args, stage: &Stage) -> Result<bool> {
         true => console::Extent {
             entries: 100_000,
             times: 10,
-            followed: 6_000,
+            followed: 60_000,
             hung: 1_000,
             rate: 500,
             seconds: 5,

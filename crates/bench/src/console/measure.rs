@@ -97,21 +97,31 @@ async fn follow(stage: &Stage, env: &TestEnv, events: usize) -> Result<Followed>
     }
     let bare = begun.elapsed();
     drop(reader);
-    let begun = Instant::now();
     let console = ConsoleProcess::start(stage, env).await?;
     let mut db = PgConnection::connect(console.database.url()).await?;
+    let begun = Instant::now();
+    let next = "select next from console.progress";
+    // Its start is not what is measured.
+    let (mut since, mut first) = (begun, 0);
     loop {
-        let next: i64 =
-            sqlx::query_scalar("select next from console.progress").fetch_one(&mut db).await?;
-        if usize::try_from(next).is_ok_and(|next| next >= all) {
-            break;
+        let next: i64 = sqlx::query_scalar(next).fetch_one(&mut db).await?;
+        let next = usize::try_from(next)?;
+        if first == 0 {
+            (since, first) = (Instant::now(), next);
+        }
+        if next >= all {
+            return Ok(Followed {
+                bare: rate(all, bare),
+                console: rate(all - first, since.elapsed()),
+            });
         }
         ensure!(begun.elapsed() < PATIENCE, "the console has read {next} of {all} entries");
         sleep(LOOK_EVERY).await;
     }
-    let rate =
-        |time: Duration| f64::from(u32::try_from(all).unwrap_or(u32::MAX)) / time.as_secs_f64();
-    Ok(Followed { bare: rate(bare), console: rate(begun.elapsed()) })
+}
+
+fn rate(entries: usize, time: Duration) -> f64 {
+    f64::from(u32::try_from(entries).unwrap_or(u32::MAX)) / time.as_secs_f64()
 }
 
 /// A console that has read the journal to its end, and has judged all that it has read.

@@ -6,7 +6,8 @@ use clap::ValueEnum;
 
 use crate::contestants::contestant::Contestant;
 use crate::runs::load::Plan;
-use crate::runs::run::{Condition, Observer, Run};
+use crate::runs::observer::Observer;
+use crate::runs::run::{Condition, Run};
 use crate::runs::services::Setting;
 
 /// A group of cases, by its name on the command line.

@@ -133,7 +133,11 @@ pub fn quantile(values: &[f64], at: f64) -> f64 {
 /// The median, or nothing if no saga ended.
 fn milliseconds(values: &[f64]) -> String {
     let median = quantile(values, 0.5);
-    if median.is_nan() { String::new() } else { format!("{median:.1}") }
+    match median {
+        _ if median.is_nan() => String::new(),
+        _ if median < 10.0 => format!("{median:.2}"),
+        _ => format!("{median:.1}"),
+    }
 }
 
 impl std::fmt::Display for Outcome {

@@ -1,5 +1,5 @@
 //! Measures the broker alone: the messages of `saga4` are published, consumed and acknowledged
-//! without any work, with the topology and without parts of it.
+//! without any work, with the topology and without parts of it. Many at once, and one by one.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use ballet_amqp::{BasicProperties, Broker, FieldTable, Publish, RabbitMq};
 use ballet_stage::TestEnv;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::contestants::contestant::Contestant;
 use crate::contestants::handwritten::new_id;
@@ -22,6 +22,9 @@ use ballet_stage::usage::Snapshot;
 
 const WINDOW: usize = 1000;
 const ACK_EVERY: u64 = 50;
+/// The messages that pass one by one, and the pause between two, in which the machine falls idle.
+const ONE_BY_ONE: usize = 300;
+const PAUSE: Duration = Duration::from_millis(10);
 /// The messages of one saga, and the queue that each goes to.
 const MESSAGES: [(&str, &str); 5] = [
     ("a.wanted.v1", "a"),
@@ -84,9 +87,36 @@ impl Route {
 /// If something fails.
 pub async fn measure(stage: &Stage, route: Route, time: Duration) -> Result<Figures> {
     let env = stage.bed_with(Contestant::Ceiling, &definitions(route)).await?;
-    let figures = pass_on(stage, route, &env, time).await;
+    let measured = async {
+        let latencies = one_by_one(route, &env).await?;
+        let figures = pass_on(stage, route, &env, time).await?;
+        Ok(Figures { latencies, ..figures })
+    };
+    let figures = measured.await;
     env.close().await?;
     figures
+}
+
+/// The time of a message from its publisher to its consumer while nothing else is under way, in milliseconds.
+async fn one_by_one(route: Route, env: &TestEnv) -> Result<Vec<f64>> {
+    const NUMBER: u64 = 1;
+    let broker = RabbitMq::new(env.ops_amqp_url())?;
+    let (.., queue) = MESSAGES[usize::try_from(NUMBER)?];
+    let consumer = broker.connect(queue).await?;
+    let mut deliveries = consumer.consume(queue, queue, 500).await?;
+    let session = broker.connect("publish").await?;
+    let mut confirms = session.confirms().await?;
+    let mut latencies = Vec::new();
+    for _ in 0..ONE_BY_ONE {
+        let begun = Instant::now();
+        session.publish(&message(route, NUMBER)?)?;
+        let delivery = deliveries.next().await.context("the broker ended the consumer")??;
+        latencies.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        consumer.ack(delivery.tag, false).await?;
+        confirms.next().await.context("the broker closed the channel")??;
+        sleep(PAUSE).await;
+    }
+    Ok(latencies)
 }
 
 async fn pass_on(stage: &Stage, route: Route, env: &TestEnv, time: Duration) -> Result<Figures> {

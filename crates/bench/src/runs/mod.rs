@@ -6,6 +6,7 @@ pub(crate) mod console_process;
 mod contracts;
 pub mod figures;
 pub mod load;
+pub mod observer;
 pub(crate) mod oracle;
 pub(crate) mod random;
 pub mod run;

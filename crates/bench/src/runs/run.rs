@@ -1,19 +1,16 @@
 //! One run of one contestant: warm-up, measured window, and check.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet::core::topology::REDRIVE;
 use ballet_stage::TestEnv;
 use sqlx::PgConnection;
-use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::contestants::contestant::Contestant;
-use crate::runs::console_process::ConsoleProcess;
 use crate::runs::figures::{Cpu, Figures, count, messages, per};
 use crate::runs::load::{Load, Plan};
+use crate::runs::observer::Observer;
 use crate::runs::services::{self, Services, Setting};
 use crate::runs::stage::{Stage, admin};
 use crate::runs::{condition, oracle};
@@ -51,15 +48,6 @@ pub struct Condition {
     pub observer: Option<Observer>,
 }
 
-/// Somebody who follows the journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Observer {
-    /// A loop that is written by hand, and prints what it reads.
-    Loop,
-    /// A console.
-    Console,
-}
-
 /// Measures one run.
 ///
 /// # Errors
@@ -77,18 +65,10 @@ async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
     load.pile_up(run.condition.backlog).await?;
     let services = services::start(stage, run.contestant, env, run.setting).await?;
     let result = async {
-        let (mut console, mut by_hand) = (None, None);
-        match run.condition.observer {
-            Some(Observer::Console) => console = Some(ConsoleProcess::start(stage, env).await?),
-            Some(Observer::Loop) => {
-                let program = stage.program.with_file_name("bench-stream");
-                let mut command = Command::new(program);
-                command.args(["tap", env.amqp_url(REDRIVE), &u64::MAX.to_string()]);
-                command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
-                by_hand = Some(command.spawn().context("cannot start the loop")?);
-            }
-            None => {}
-        }
+        let following = match run.condition.observer {
+            Some(observer) => Some(observer.start(stage, env).await?),
+            None => None,
+        };
         let (mut snapshots, mut readers) = (Vec::new(), Vec::new());
         if run.condition.old_rows > 0 {
             condition::add_old_rows(run.contestant, env, run.condition.old_rows).await?;
@@ -100,7 +80,7 @@ async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
         let pages = condition::pages(env).await?;
         let mut figures = under_load(stage, run, env, &services, &mut load).await?;
         figures.pages = -per(pages, 1.0);
-        drop((snapshots, readers, console, by_hand));
+        drop((snapshots, readers, following));
         let drained = run.condition.backlog == 0;
         oracle::judge(env, &load, drained).await?;
         let messages = match drained {

@@ -51,12 +51,13 @@ impl Otlp {
     pub(crate) async fn run(
         mut self,
         service: &'static str,
-        instance: i64,
+        (instance, version): (i64, Option<String>),
         mut leaving: watch::Receiver<bool>,
     ) {
         let resource = Resource::builder()
             .with_service_name(service)
             .with_attribute(KeyValue::new("service.instance.id", instance.to_string()))
+            .with_attributes(version.map(|version| KeyValue::new("service.version", version)))
             .build();
         self.exporter.set_resource(&resource);
         let scope =

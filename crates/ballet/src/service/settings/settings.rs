@@ -100,6 +100,10 @@ pub struct Settings {
     #[arg(long, env = "HTTP_REQUESTS", default_value_t = 256, value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub http_requests: u16,
 
+    /// The version of the service, such as `1.4.2`: operators see which ones run, and spans have it.
+    #[arg(long, env = "SERVICE_VERSION", value_name = "VERSION")]
+    pub service_version: Option<String>,
+
     /// The gateway's secrets, separated by commas. With them HTTP requests are taken only if the gateway
     /// has signed them with one; without them the network is trusted.
     #[arg(long, env = "GATEWAY_SECRET", hide_env_values = true, value_name = "SECRETS")]
@@ -185,6 +189,7 @@ impl Settings {
             max_body: 1024 * 1024,
             database_connections: None,
             http_requests: 256,
+            service_version: None,
             gateway_secret: None,
             gateway_secret_file: None,
             republish_rate: 5000,
@@ -197,6 +202,11 @@ impl Settings {
             print_config: false,
             print_contract: false,
         }
+    }
+
+    /// A variable that is set to nothing, as an image's may be, is not set.
+    pub(crate) fn service_version(&self) -> Option<&str> {
+        self.service_version.as_deref().filter(|version| !version.is_empty())
     }
 
     pub(crate) fn prefetch(&self) -> u16 {
@@ -337,6 +347,7 @@ impl fmt::Debug for Settings {
             max_body,
             database_connections,
             http_requests,
+            service_version,
             gateway_secret,
             gateway_secret_file,
             republish_rate,
@@ -364,6 +375,7 @@ impl fmt::Debug for Settings {
             .field("max_body", max_body)
             .field("database_connections", database_connections)
             .field("http_requests", http_requests)
+            .field("service_version", service_version)
             .field("gateway_secret", &gateway_secret.as_ref().map(|_| "***"))
             .field("gateway_secret_file", gateway_secret_file)
             .field("republish_rate", republish_rate)

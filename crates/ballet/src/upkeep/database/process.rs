@@ -24,7 +24,7 @@ pub(crate) type WhyUnready = Box<dyn Fn() -> Option<String> + Send + Sync>;
 pub(crate) async fn keep(
     session: PgConnection,
     hosts: Hosts,
-    process: i64,
+    (process, version): (i64, Option<String>),
     why_unready: WhyUnready,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -41,8 +41,8 @@ pub(crate) async fn keep(
             session = None;
         }
         let options = hosts.options();
-        let beat =
-            timeout(PATIENCE, beat(&mut session, &mut has_lock, &options, process, why_unready()));
+        let says = (process, version.as_deref(), why_unready());
+        let beat = timeout(PATIENCE, beat(&mut session, &mut has_lock, &options, says));
         let done = tokio::select! {
             done = beat => done,
             () = stopped(&mut stopping) => return,
@@ -75,8 +75,7 @@ async fn beat(
     session: &mut Option<PgConnection>,
     has_lock: &mut bool,
     options: &PgConnectOptions,
-    process: i64,
-    unready: Option<String>,
+    (process, version, unready): (i64, Option<&str>, Option<String>),
 ) -> Result<(), sqlx::Error> {
     let session = match session {
         Some(session) => session,
@@ -85,7 +84,7 @@ async fn beat(
             session.insert(connect(options).await?)
         }
     };
-    renew(session, process, unready.as_deref()).await?;
+    renew(session, process, version, unready.as_deref()).await?;
     if !*has_lock {
         *has_lock = try_lock(session, process).await?;
     }

@@ -1,0 +1,42 @@
+//! Who follows the journal while others are measured: a process of its own, that ends when it is dropped.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use ballet::core::topology::REDRIVE;
+use ballet_stage::TestEnv;
+use tokio::process::{Child, Command};
+
+use crate::runs::console_process::ConsoleProcess;
+use crate::runs::stage::Stage;
+
+/// Somebody who follows the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observer {
+    /// A loop that is written by hand, and prints what it reads.
+    Loop,
+    /// A console.
+    Console,
+}
+
+/// An observer that runs.
+#[expect(dead_code, reason = "it is held, so that it runs")]
+pub(crate) enum Following {
+    Loop(Child),
+    Console(ConsoleProcess),
+}
+
+impl Observer {
+    /// Starts it.
+    pub(crate) async fn start(self, stage: &Stage, env: &TestEnv) -> Result<Following> {
+        match self {
+            Self::Console => ConsoleProcess::start(stage, env).await.map(Following::Console),
+            Self::Loop => {
+                let mut command = Command::new(stage.program.with_file_name("bench-stream"));
+                command.args(["tap", env.amqp_url(REDRIVE), &u64::MAX.to_string()]);
+                command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+                command.spawn().context("cannot start the loop").map(Following::Loop)
+            }
+        }
+    }
+}
