@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use ballet_core::graph::Node;
-use ballet_core::{Graph, StepKind};
+use ballet_core::{CopyPart, Graph, StepKind};
 
 use crate::markdown::{code, codes, table};
 use crate::mermaid;
@@ -42,18 +41,30 @@ pub fn page(graph: &Graph, made_by: &str) -> String {
         page += "\n## Telemetry\n\n";
         page += &table(["service", "reader", "telemetry"], &readers);
     }
-    let copies: Vec<[String; 4]> = graph
+    let mut copies: Vec<(&CopyPart, Vec<&str>)> = Vec::new();
+    for (part, copy) in graph
         .system()
         .parts
         .iter()
-        .flat_map(|part| part.copies.iter().map(|copy| (part.service, copy)))
-        .map(|(service, copy)| {
-            [code(service), code(copy.entity), code(copy.owner), codes(copy.fed_by.clone())]
-        })
-        .collect();
+        .flat_map(|part| part.copies.iter().map(move |copy| (part, copy)))
+    {
+        match copies
+            .iter_mut()
+            .find(|(other, _)| other.entity == copy.entity && other.fed_by == copy.fed_by)
+        {
+            Some((_, services)) => services.push(part.service),
+            None => copies.push((copy, vec![part.service])),
+        }
+    }
     if !copies.is_empty() {
+        let rows: Vec<[String; 4]> = copies
+            .into_iter()
+            .map(|(copy, services)| {
+                [code(copy.entity), code(copy.owner), codes(services), codes(copy.fed_by.clone())]
+            })
+            .collect();
         page += "\n## Copies\n\n";
-        page += &table(["service", "copies", "of", "fed by"], &copies);
+        page += &table(["copies of", "owner", "kept by", "fed by"], &rows);
     }
     page
 }
@@ -105,46 +116,26 @@ fn section(page: &mut String, graph: &Graph, saga: &str) {
         .ok();
     }
     page.push_str(
-        "\n\nDotted lines are refusals and compensations. A double frame is the pivot, a hexagon is a \
-         decision of the owner, and a rounded box is a step that cannot refuse.\n",
+        "\n\nAn origin without an event begins with a request over HTTP; a step with several waits for \
+         all of them. Dotted lines are refusals and \
+         compensations. A double frame is the pivot, a hexagon is a decision of the owner, and a \
+         rounded box is a step that cannot refuse.\n",
     );
     for version in versions.iter().rev() {
         if versions.len() > 1 {
             write!(page, "\n### Version {version}\n").ok();
         }
         let graph = graph.in_version(saga, *version);
-        write!(page, "\n```mermaid\n{}```\n\n", mermaid::flowchart(&graph, saga)).ok();
+        write!(page, "\n```mermaid\n{}```\n", mermaid::flowchart(&graph, saga)).ok();
         if *version == begun {
             write!(
                 page,
-                "The same with a lane for each service, time downwards:\n\n\
-                 ![{saga}: a lane for each service]({saga}.svg)\n\n"
+                "\nThe same with a lane for each service, time downwards:\n\n\
+                 ![{saga}: a lane for each service]({saga}.svg)\n"
             )
             .ok();
         }
-        let rows: Vec<_> = graph.in_order(saga).iter().map(row).collect();
-        let header = ["service", "step", "kind", "trigger", "done", "refused", "compensated"];
-        page.push_str(&table(header, &rows));
     }
-}
-
-fn row(node: &Node<'_>) -> [String; 7] {
-    let step = node.step;
-    let kind = step.kind.as_str();
-    let trigger = if step.on.is_empty() {
-        "a request over HTTP".to_owned()
-    } else {
-        step.on.iter().map(code).collect::<Vec<_>>().join(" and ")
-    };
-    [
-        code(node.service),
-        code(step.name),
-        format!("{kind}{}", step.runs.note()),
-        trigger,
-        code(step.done),
-        codes(step.refused),
-        codes(step.compensated),
-    ]
 }
 
 #[cfg(test)]
