@@ -1,25 +1,28 @@
-//! The alarms as a table of a page.
+//! The alarms as tables of a page.
 
+use crate::alarms::alarm::{Alarm, Severity};
 use crate::alarms::list::alarms;
 use crate::markdown;
 
-/// The table of the alarms, in Markdown, without their expressions.
+/// The tables of the alarms, one for each severity, in Markdown, without their expressions.
 #[must_use]
 pub fn table() -> String {
-    let rows: Vec<[String; 4]> = alarms()
-        .into_iter()
-        .map(|alarm| {
-            let held = match alarm.minutes {
-                0 => "at once".to_owned(),
-                minutes => format!("after {minutes} min"),
-            };
-            let end = if alarm.action.ends_with('?') { "" } else { "." };
-            let what = format!("{}. {}{end}", sentence(alarm.summary), sentence(alarm.action));
-            let what = what.replace(['{', '}'], "*");
-            [alarm.name.to_owned(), alarm.severity.as_str().to_owned(), held, what]
-        })
-        .collect();
-    markdown::table(["alarm", "severity", "rings", "what to do"], &rows)
+    let of = |severity: Severity| {
+        let rows: Vec<[String; 3]> =
+            alarms().into_iter().filter(|alarm| alarm.severity == severity).map(row).collect();
+        markdown::table([severity.as_str(), "after", "what to do"], &rows)
+    };
+    format!("{}\n{}", of(Severity::Critical), of(Severity::Warning))
+}
+
+fn row(alarm: &Alarm) -> [String; 3] {
+    let after = match alarm.minutes {
+        0 => "–".to_owned(),
+        minutes => format!("{minutes} min"),
+    };
+    let end = if alarm.action.ends_with('?') { "" } else { "." };
+    let what = format!("{}. {}{end}", sentence(alarm.summary), sentence(alarm.action));
+    [alarm.name.to_owned(), after, what.replace(['{', '}'], "*")]
 }
 
 /// Text that begins as a sentence does.
