@@ -1,9 +1,10 @@
-//! The table and the page of a small system.
+//! The page of a small system.
 
 use ballet_core::{Part, ReaderPart, SubscriptionPart, System, TelemetryType};
 use schemars::{Schema, json_schema};
 
 use super::*;
+use crate::roles::Purpose;
 
 const CHECKOUT: EventType = EventType::starts_saga("cart.checked_out.v1").also_from(&["shopfront"]);
 const EXTRA: EventType = EventType::plain("orders.extra.v1");
@@ -31,14 +32,11 @@ fn catalog(graph: &Graph) -> Catalog {
 }
 
 #[test]
-fn the_table_has_one_row_for_each_event() {
-    let graph = graph();
+fn the_contents_have_one_line_for_each_service() {
     assert_eq!(
-        table(&graph, &catalog(&graph), code),
-        "| event | published by | consumed by | meaning |\n\
-         |---|---|---|---|\n\
-         | `cart.checked_out.v1` | `shopfront` | `orders` | To buy. |\n\
-         | `orders.extra.v1` | `orders` | – | Something |\n"
+        contents(&catalog(&graph())),
+        "- [`cart.checked_out.v1`](#cartchecked_outv1)\n\
+         - [`orders.extra.v1`](#ordersextrav1)\n"
     );
 }
 
@@ -49,18 +47,50 @@ fn the_page_says_who_does_what_with_an_event() {
         [(CHECKOUT, Key::of("reason", "why")), (CHECKOUT, Key::of("cart", "cart_id").made_here())];
     let page = page(&graph, &catalog(&graph).with_keys(keys), "make pages");
     for part in [
-        "| [`cart.checked_out.v1`](#cartchecked_outv1) |",
-        "## cart.checked_out.v1\n\nTo buy. More.\n",
-        "- Published by `shopfront` (a foreign producer).\n",
-        "- Consumed by `orders`, for `carts`.\n",
-        "the message's own id is.\n- Its keys: `reason` (`why`), `cart` (`cart_id`, made here).\n\n|",
-        "optional.\n\n| field",
-        "- No service consumes it; the journal keeps it.\n",
-        "| `why` | text | yes | Why \\| not. |\n",
+        "- [`cart.checked_out.v1`](#cartchecked_outv1)\n",
+        "## cart.checked_out.v1\n\nTo buy. More.\n\n",
+        "It is published by the foreign producer `shopfront`. Consumed by `orders` for `carts`. It may \
+         start a saga",
+        "the message's own id. Keys: `reason` (`why`), `cart` (`cart_id`, made here).\n\n- `why`",
+        "No service consumes it. It belongs to no saga.\n\n- `why` (text): Why | not.\n",
         "`make pages`",
     ] {
         assert!(page.contains(part), "{part:?} is missing in:\n{page}");
     }
+}
+
+#[test]
+fn those_who_do_the_same_are_named_together() {
+    let consumer = |service, purpose| Consumer { service, purpose };
+    let consumers = [
+        consumer("cart", Purpose::Copy("product")),
+        consumer("orders", Purpose::Projection("note_price")),
+        consumer("orders", Purpose::Copy("product")),
+    ];
+    assert_eq!(
+        consumed_by(&consumers),
+        "Consumed by `cart`, `orders` for a copy of `product`; by `orders` for `note_price`."
+    );
+}
+
+#[test]
+fn a_long_list_of_fields_is_on_the_page_once() {
+    let field = |name: &str| Field {
+        name: name.to_owned(),
+        kind: "text".to_owned(),
+        required: name != "d",
+        meaning: "Any.".to_owned(),
+    };
+    let long = Shape { fields: ["a", "b", "c", "d"].map(field).into(), ..Shape::default() };
+    let short = Shape { fields: vec![field("a")], ..Shape::default() };
+    let mut shown = Shown::default();
+    let first = shown.content("orders.first.v1", &long);
+    assert!(first.ends_with("- `d` (text, optional): Any.\n"), "{first}");
+    assert_eq!(
+        shown.content("orders.second.v1", &long),
+        "\nIt has the fields of [`orders.first.v1`](#ordersfirstv1).\n"
+    );
+    assert_eq!(shown.content("Short", &short), shown.content("Other", &short));
 }
 
 #[test]
@@ -80,7 +110,7 @@ fn the_page_says_who_reads_telemetry_and_how_long_it_is_kept() {
         "### orders.beat.v1\n\nA beat.\n",
         "- Published by `orders`.\n- Read by `nurse`, its reader `pulse`.\n",
         "- 4 streams, `telemetry.orders.beat.v1.0` to `telemetry.orders.beat.v1.3`. Each keeps 2 days",
-        "| `at` | text | yes | When. |\n",
+        "- `at` (text): When.\n",
     ] {
         assert!(page.contains(part), "{part:?} is missing in:\n{page}");
     }

@@ -28,16 +28,16 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// What for, as the end of "consumed by orders, ...", in Markdown.
+    /// What for, as the end of "consumed by orders ...", in Markdown. It suits one service and several.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Step(step) => format!("in step `{step}`"),
-            Self::Aborts(saga) => format!("which aborts the saga `{saga}`"),
-            Self::Deadline(saga) => format!("which aborts the saga `{saga}` if it is undecided"),
-            Self::Compensates(saga) => format!("which compensates its part of `{saga}`"),
+            Self::Aborts(saga) => format!("to abort the saga `{saga}`"),
+            Self::Deadline(saga) => format!("to abort the saga `{saga}` if it is undecided"),
+            Self::Compensates(saga) => format!("to compensate `{saga}`"),
             Self::Projection(name) => format!("for `{name}`"),
-            Self::Copy(entity) => format!("for its copy of `{entity}`"),
-            Self::Share(entity) => format!("which publishes every `{entity}` anew"),
+            Self::Copy(entity) => format!("for a copy of `{entity}`"),
+            Self::Share(entity) => format!("to publish every `{entity}` anew"),
         }
     }
 }
