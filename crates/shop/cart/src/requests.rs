@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shop_events::{Address, CartId, CustomerId, MAX_LINES, MAX_QUANTITY, Sku, check_text};
+use shop_events::{
+    Address, CartId, CustomerId, MAX_LINES, MAX_QUANTITY, Sku, check_text, read_quantity,
+};
 
 /// A cart that is to be opened.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -24,6 +26,7 @@ pub(crate) struct NewItem {
     /// The product.
     pub(crate) sku: Sku,
     /// The quantity.
+    #[serde(deserialize_with = "read_quantity")]
     #[schemars(range(min = 1, max = MAX_QUANTITY))]
     pub(crate) quantity: u32,
 }
@@ -41,6 +44,7 @@ pub(crate) struct Item {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct Quantity {
     /// The quantity.
+    #[serde(deserialize_with = "read_quantity")]
     #[schemars(range(min = 1, max = MAX_QUANTITY))]
     quantity: u32,
 }

@@ -41,5 +41,5 @@ pub use saga::OrderFulfillment;
 pub use schemas::schemas;
 pub use values::address::Address;
 pub use values::ids::{CartId, CustomerId, OrderId, ShipmentId};
-pub use values::line::{MAX_LINES, MAX_QUANTITY, OrderLine, StockLine};
+pub use values::line::{MAX_LINES, MAX_QUANTITY, OrderLine, StockLine, read_quantity};
 pub use values::sku::{NotASku, Sku};

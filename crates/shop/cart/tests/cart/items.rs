@@ -68,6 +68,8 @@ async fn what_cannot_be_in_a_cart_is_refused_with_a_sentence() {
         assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(problem(refused).await["errors"][0]["pointer"], "#/quantity");
     }
+    let why = detail(world.put(cart_id, "mug", "two").await).await;
+    assert!(why.contains("a whole number from 1 to 10000 is wanted"), "{why}");
     let twice = world.opened(&[("mug", 1), ("pot", 1), ("mug", 2)]).await;
     assert_eq!(
         (&twice["lines"][0]["quantity"], &twice["lines"][1]["quantity"]),

@@ -118,9 +118,14 @@ impl World {
         response.json().await.expect("JSON")
     }
 
-    pub(crate) async fn put(&self, cart_id: &str, sku: &str, quantity: u32) -> Response {
+    pub(crate) async fn put(
+        &self,
+        cart_id: &str,
+        sku: &str,
+        quantity: impl Into<Value>,
+    ) -> Response {
         let request = self.client.put(format!("{}/carts/{cart_id}/items/{sku}", self.url));
-        answer(request.json(&json!({ "quantity": quantity }))).await
+        answer(request.json(&json!({ "quantity": quantity.into() }))).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Response {

@@ -22,7 +22,7 @@ pub struct OrderLine {
     pub sku: Sku,
     /// The quantity, 1 to 10,000.
     #[schemars(range(min = 1, max = MAX_QUANTITY))]
-    #[serde(deserialize_with = "quantity")]
+    #[serde(deserialize_with = "read_quantity")]
     pub quantity: u32,
     /// The price of one piece: what catalog offers the product for.
     #[schemars(with = "Price")]
@@ -44,7 +44,11 @@ pub struct StockLine {
 
 /// Reads any quantity, since an order with an impossible one is placed and cancelled. What is no number is refused with
 /// the range that a quantity has.
-fn quantity<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+///
+/// # Errors
+///
+/// It is no whole number, or too large for any quantity.
+pub fn read_quantity<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     struct Quantity;
 
     impl Visitor<'_> for Quantity {
