@@ -86,8 +86,9 @@ pub(crate) async fn once(
         Known::Answered(kept) => return again_answer(kept),
         Known::Other => return Err(used_for_another()),
         Known::Running(left) => {
-            let detail = "the first request with this Idempotency-Key has no answer yet: another \
-                          gateway waits for it, or has died with it; ask again after Retry-After";
+            let detail = "the first request with this Idempotency-Key has no answer yet: a gateway \
+                          waits for it, or has died with it, or could not keep it; ask again after \
+                          Retry-After";
             return Err(Problem::new(StatusCode::CONFLICT, detail).retry_after(left));
         }
         Known::Unknown => {

@@ -7,7 +7,7 @@ use rides_events::DriverId;
 
 pub(crate) fn no_driver(driver_id: DriverId) -> Problem {
     Problem::not_found(format!(
-        "there is no driver {driver_id}: whoever was never online is unknown"
+        "there is no driver {driver_id}: it was never online, or is not who is signed in"
     ))
 }
 

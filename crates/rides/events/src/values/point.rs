@@ -20,7 +20,7 @@ pub struct Point {
 
 /// Two numbers that are no place on the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no place on the map: lat goes from -90 to 90, and lon from -180 to 180")]
+#[error("it is no place on the map: lat goes from -90 to 90, and lon from -180 to 180")]
 pub struct NotOnEarth;
 
 /// A place on the map, in degrees.
