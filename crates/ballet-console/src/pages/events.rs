@@ -39,6 +39,7 @@ fn times(seen: &[SeenType], listed: &ListedEvent, now: Timestamp) -> Markup {
     html! {
         span.quiet {
             @match seen.iter().find(|seen| seen.name == listed.event.name()) {
+                Some(seen) if seen.count == 1 => { " · seen once, " (ago(seen.last, now)) }
                 Some(seen) => { " · seen " (number(seen.count)) " times, the last " (ago(seen.last, now)) }
                 None => { " · never seen" }
             }
