@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 
 /// The line in which a demo says where its console is, and the one in which it says the account.
-pub const SAYS: (&str, &str) = ("the console: ", "    as ");
+pub const SAYS: (&str, &str) = ("the console: ", "  as ");
 
 /// A console that ends with this.
 #[derive(Debug)]

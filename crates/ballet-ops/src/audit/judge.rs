@@ -184,11 +184,11 @@ impl<'a> Judge<'a> {
         let count = |queue: &str| self.broker.queues.get(queue).copied().unwrap_or_default();
         let waiting = count(service);
         if waiting > 0 {
-            return Some(format!("{waiting} messages wait in its queue"));
+            return Some(format!("{} in its queue", messages_wait(waiting)));
         }
         let retried = topology::RETRIES.iter().map(|(queue, _)| count(queue)).sum::<u64>();
         if retried > 0 {
-            return Some(format!("{retried} messages wait to be retried"));
+            return Some(format!("{} to be retried", messages_wait(retried)));
         }
         let dead_letters = self.broker.dead_letters.iter();
         let read = dead_letters.filter(|dead| dead.service == service).count();
@@ -202,6 +202,10 @@ impl<'a> Judge<'a> {
 /// " of saga ...", or nothing.
 fn of(saga: Option<Uuid>) -> String {
     saga.map(|saga| format!(" of saga {saga}")).unwrap_or_default()
+}
+
+fn messages_wait(count: u64) -> String {
+    if count == 1 { "1 message waits".to_owned() } else { format!("{count} messages wait") }
 }
 
 /// What an open call waits for, as a predicate of its service.

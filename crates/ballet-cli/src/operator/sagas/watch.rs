@@ -88,7 +88,9 @@ fn redraw(saga: Uuid, found: &[(Graph, Shown)], options: &GlobalOptions) {
 
 fn tell(Happened { at, service, event_type, body }: &Happened, options: &GlobalOptions) {
     if options.output == Output::Table {
-        ui::print(&format!("{at:.3}  {event_type}  {body}"));
+        // The ledgers do not have the body of a foreign event that began the saga.
+        let body = if body.is_null() { String::new() } else { format!("  {body}") };
+        ui::print(&format!("{at:.3}  {event_type}{body}"));
     } else {
         ui::print(
             &json!({ "at": at.to_string(), "service": service, "event": event_type, "body": body })
