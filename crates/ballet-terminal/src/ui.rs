@@ -92,7 +92,7 @@ impl Progress {
     #[must_use]
     pub fn new(whole: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:30.green} {pos}/{len}  {msg}");
+            let style = ProgressStyle::with_template("{bar:20.green} {pos}/{len}  {msg}");
             let bar = ProgressBar::new(whole as u64);
             // A wrong template would only spoil the looks.
             style.into_iter().for_each(|style| bar.set_style(style));

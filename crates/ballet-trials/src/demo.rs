@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use ballet::Clock;
 use ballet_stage::{variables, write_exports};
-use ballet_terminal::{Cell, Table, columns, ui};
+use ballet_terminal::ui::{self, Progress};
+use ballet_terminal::{Cell, Table, columns};
 use tokio::sync::watch;
 
 use crate::audit;
@@ -95,11 +96,17 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
     ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
     let (calm, calmed) = watch::channel(false);
     let come = async {
-        for _ in 0..args.customers {
+        let customers = args.customers as usize;
+        let progress = Progress::new(customers);
+        for come in 1..=customers {
             // One without an answer is none that ends.
             load.play().await.ok();
+            let (open, all) = load.open();
+            progress.show(come, &format!("{all} {}, {open} open", subject.sagas));
         }
+        drop(progress);
         calm.send_replace(true);
+        ui::say(&format!("the last {} come to their end", subject.sagas));
         let known = Known::default();
         let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
         show(subject, &load, &recorder, &verdict);

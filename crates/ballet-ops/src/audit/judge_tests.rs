@@ -126,7 +126,8 @@ fn an_event_without_a_reaction_is_lost_unless_it_is_on_its_way() {
         lost.violations,
         [format!("saga {nil}: stock has not acted on orders.placed.v1, and nothing is on its way")]
     );
-    for (count, wait) in [(1, "1 message waits in its queue"), (3, "3 messages wait in its queue")] {
+    for (count, wait) in [(1, "1 message waits in its queue"), (3, "3 messages wait in its queue")]
+    {
         let queues = BTreeMap::from([("stock".to_owned(), count)]);
         let waits = BrokerSnapshot { queues, ..BrokerSnapshot::default() };
         let open = judged(&[PLACE], &[], &Pending::default(), &waits);
