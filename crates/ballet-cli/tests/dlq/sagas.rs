@@ -223,7 +223,7 @@ async fn t154_a_paused_service_takes_nothing_even_when_it_is_started_again_and_g
 async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events() {
     let shop = Shop::open("listed").await;
     let none = shop.ballet(&["sagas", "list"]).await.succeeds();
-    assert!(none.contains("there is no such saga"), "{none}");
+    assert!(none.contains("no saga fits"), "{none}");
 
     let done = Shop::new_id();
     let mut body = checkout();

@@ -39,7 +39,7 @@ pub(crate) fn no_price() -> Problem {
 }
 
 pub(crate) fn in_the_car(ride_id: RideId) -> Problem {
-    Problem::conflict(format!("ride {ride_id} has begun and can no longer be cancelled"))
+    Problem::conflict(format!("ride {ride_id} has begun or is over: it can no longer be cancelled"))
 }
 
 pub(crate) fn not_over(ride_id: RideId) -> Problem {

@@ -118,7 +118,7 @@ fn show(sagas: &[ListedSaga], options: &GlobalOptions) {
         return;
     }
     if sagas.is_empty() {
-        ui::print("there is no such saga");
+        ui::print("no saga fits");
         return;
     }
     let now = options.clock.now();
