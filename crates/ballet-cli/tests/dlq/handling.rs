@@ -80,6 +80,7 @@ async fn t80_a_copy_of_what_was_handled_is_dropped() {
 #[tokio::test]
 async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
     let world = World::new("edited").await;
+    crate::publish::contracts(&world);
     let id = world.new_id();
     let properties = json!({ "message_id": id, "type": TICKED });
     world.publish(TICKED, &properties, r#"{"nummer": 5}"#).await;
@@ -87,14 +88,22 @@ async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
     let file = world.place.join("body.json");
     let edit = async |text: &str| {
         std::fs::write(&file, text).expect("written");
-        world.ballet(&["edit", &id, "--body", "body.json", "--why", "a wrong field"]).await
+        let mut command =
+            world.command(&["edit", &id, "--body", "body.json", "--why", "it was wrong"]);
+        command.env("BALLET_CONTRACTS", world.place.join("clocks"));
+        crate::world::ended(command).await
     };
     let refused = edit("{\"number\": ").await.ends_with(1);
     assert!(refused.err.contains("is not JSON"), "{refused:?}");
-    edit(r#"{"number": "five"}"#).await.ends_with(0);
+    let still = edit(r#"{"number": "five"}"#).await.ends_with(0);
+    assert!(
+        still.err.contains("still wrong: ") && still.err.contains("number: a whole number"),
+        "{still:?}"
+    );
     let again = world.ballet(&["redrive", "--id", &id]).await.ends_with(1);
     assert!(again.out.contains("is dead again"), "{again:?}");
-    edit(r#"{"number": 5}"#).await.ends_with(0);
+    let right = edit(r#"{"number": 5}"#).await.ends_with(0);
+    assert!(!right.err.contains("wrong"), "{right:?}");
     world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
     assert_eq!(world.counted().await, [(5, 1)]);
     world.dead(0).await;

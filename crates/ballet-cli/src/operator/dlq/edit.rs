@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use ballet::core::Incoming;
 use ballet::core::json::syntax_in_words;
+use ballet_check::validate::Validator;
 use ballet_ops::redrive::{DeadLetter, Filter};
 use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
 
 use crate::base::exit::{Done, usage};
 use crate::base::options::GlobalOptions;
-use crate::base::ui;
+use crate::base::{systems, ui};
 use crate::operator::dead_letters;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::record::Record;
@@ -68,6 +70,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let notes = Notes::open(queue.service(), Act::Edited, record.note(options), options).await;
     let note = |edited: &DeadLetter| notes.add(edited);
     let redrive_options = record.redrive_options(options, stop_on_ctrl_c(), &|_| {}, &note);
+    let faults = faults(dead_letter, &body, options);
     let summary = queue.dead_letters.edit(&plan, body.into(), &redrive_options).await;
     notes.close().await;
     let summary = summary?;
@@ -79,8 +82,34 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         return Ok(Done::Failed);
     }
     ui::print(&format!("{id} has a new body; the journal has the old one"));
+    for fault in faults {
+        ui::say(&format!("{} {fault}", ui::bad("still wrong:")));
+    }
     ui::say(&format!("send it back: {} dlq redrive --id {id}", ui::ballet()));
     Ok(Done::All)
+}
+
+/// What the services' contracts say against the new body. Without contracts, and of an event that none of them
+/// knows, it is nothing: only the redrive tells.
+fn faults(dead_letter: &DeadLetter, body: &str, options: &GlobalOptions) -> Vec<String> {
+    let Ok(contracts) = systems::read(options.contracts.as_deref()) else { return Vec::new() };
+    let validator = Validator::new(contracts);
+    let known = dead_letter.event_type.as_deref().filter(|name| validator.event(name).is_some());
+    let Some(event_type) = known else { return Vec::new() };
+    let content_type = dead_letter.properties.content_type().as_ref();
+    // A CloudEvent's body has the event in it, and is not compared.
+    if content_type.is_some_and(|content_type| content_type.as_str().contains("cloudevents")) {
+        return Vec::new();
+    }
+    // The body is judged alone, whatever its saga.
+    let message = Incoming {
+        event_type: Some(event_type),
+        correlation_id: Some("00000000-0000-0000-0000-000000000000"),
+        body: body.as_bytes(),
+        ..Incoming::default()
+    };
+    let verdict = validator.judge(&message, options.clock.now());
+    verdict.faults.into_iter().map(|fault| fault.detail).collect()
 }
 
 fn from_file(file: &Path) -> Result<Option<String>> {
