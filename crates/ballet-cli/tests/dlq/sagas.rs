@@ -131,6 +131,15 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
     }
     assert!(shown.err.contains(&format!("ballet dlq redrive --saga {dead}")), "{shown:?}");
 
+    // Of a saga whose first event was discarded, the note is all that there is.
+    let discard =
+        ["dlq", "discard", "--id", &dead, "--yes", "--by", "ada", "--why", "a test order"];
+    shop.ballet(&discard).await.ends_with(0);
+    let shown = shop.ballet(&["sagas", "show", &dead]).await.succeeds();
+    for words in ["has not begun", "of orders: discarded by ada", "a test order"] {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+
     let declined = Shop::new_id();
     let mut body = checkout();
     body["card_token"] = json!("card_declined");
@@ -187,6 +196,7 @@ async fn t154_a_paused_service_takes_nothing_even_when_it_is_started_again_and_g
     shop.drop(&order, &checkout().to_string()).await;
     let open = until_said(&shop, &["sagas", "open"], "inventory.stock_reserved.v1").await;
     assert!(open.contains("blocked"), "{open}");
+    assert!(open.contains("it is paused by ada: the provider charges twice"), "{open}");
     let listed = ["sagas", "list", "--state", "blocked", "-o", "json"];
     let listed = until_said(&shop, &listed, &order).await;
     assert!(

@@ -1,5 +1,7 @@
 //! `ballet sagas open`: the sagas that are not finished.
 
+use std::slice;
+
 use anyhow::Result;
 use ballet_ops::sagas::{self, Hindrance, OpenSaga, OpenSagas, SagaState};
 use ballet_terminal::{Cell, Table};
@@ -80,7 +82,7 @@ fn show(sagas: &[OpenSaga], hindrances: &[Hindrance], options: &GlobalOptions) {
     }
     let mut table = Table::new(["saga", "age", "state"].into_iter().chain(waits::HEADER));
     for one in sagas {
-        let OpenSaga { saga, began, waits, .. } = one;
+        let OpenSaga { saga, began, deadline, waits, .. } = one;
         let state = of(one).map_or(SagaState::Waiting, |(state, _)| state);
         for wait in waits {
             let saga = [
@@ -88,7 +90,9 @@ fn show(sagas: &[OpenSaga], hindrances: &[Hindrance], options: &GlobalOptions) {
                 Cell::from(ui::ago(Some(*began), now)),
                 Cell::from(state.as_str()).styled(style(state)),
             ];
-            table.row(saga.into_iter().chain(waits::cells(wait, now)));
+            let stands = stands(slice::from_ref(wait), *deadline, hindrances, now);
+            let hindrance = stands.and_then(|(_, hindrance)| hindrance);
+            table.row(saga.into_iter().chain(waits::cells(wait, hindrance, now)));
         }
     }
     ui::show(&table);

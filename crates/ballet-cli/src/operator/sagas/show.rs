@@ -86,8 +86,12 @@ pub(super) async fn look(
     Ok(found)
 }
 
-/// Whether a service has recorded something of the saga.
+/// Whether a service has recorded something of the saga, if only that its first event was discarded.
 pub(super) const fn is_known_to(shown: &Shown) -> bool {
+    has_begun(shown) || !shown.interventions.is_empty()
+}
+
+const fn has_begun(shown: &Shown) -> bool {
     !shown.events.is_empty() || !shown.waits.is_empty()
 }
 
@@ -151,6 +155,7 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
     let now = shown.now.unwrap_or_else(|| options.clock.now());
     let stands = stands(waits, *deadline, &shown.hindrances, now);
     let state = match stands {
+        None if !has_begun(shown) => "has not begun".to_owned(),
         None => ui::green("finished"),
         Some((state, _)) => style(state).apply_to(state).to_string(),
     };
@@ -199,7 +204,7 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
     }
     if !waits.is_empty() {
         let mut table = Table::new(waits::HEADER);
-        waits.iter().for_each(|wait| table.row(waits::cells(wait, now)));
+        waits.iter().for_each(|wait| table.row(waits::cells(wait, None, now)));
         ui::print("");
         ui::show(&table);
     }

@@ -1,22 +1,24 @@
 //! What sagas wait for, as rows of a table and as JSON.
 
-use ballet_ops::sagas::Wait;
+use ballet_ops::sagas::{Hindrance, Wait};
 use ballet_terminal::Cell;
 use console::Style;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::base::ui;
+use crate::operator::sagas::stands::words;
 
 /// The columns of a wait.
 pub(super) const HEADER: [&str; 5] = ["service", "for", "waits because it", "next attempt", "why"];
 
-pub(super) fn cells(wait: &Wait, now: Timestamp) -> [Cell; 5] {
+/// What hinders is the reason of a wait that has none of its own.
+pub(super) fn cells(wait: &Wait, hindrance: Option<&Hindrance>, now: Timestamp) -> [Cell; 5] {
     let next = match wait.next_at {
         Some(at) => Some(format!("in {}", ui::ago(Some(now), at))),
         None => wait.is_dead.then(|| "a dead letter".to_owned()),
     };
-    let why = Cell::from(wait.why.as_ref());
+    let why = Cell::from(wait.why.clone().or_else(|| hindrance.map(words)));
     let why = if wait.is_silent { why.styled(Style::new().red()) } else { why };
     [
         Cell::from(&wait.service),
