@@ -33,7 +33,7 @@ pub enum StartError {
         time: Duration,
     },
     /// The database refuses access: the user is wrong, or a privilege is missing.
-    #[error("the database: {0}")]
+    #[error("the database{}", refusal(.0))]
     Database(sqlx::Error),
     /// The database's certificate is not trusted, or the database requires one of ours.
     #[error("the database: {0}")]
@@ -70,6 +70,19 @@ pub enum StartError {
     /// The tables cannot be created.
     #[error("the database's tables: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// What the server says, and what to do if it refuses the login. The line that an error names is of the server's source.
+fn refusal(error: &sqlx::Error) -> String {
+    let Some(refused) = error.as_database_error() else { return format!(": {error}") };
+    let why = refused.message();
+    if refused.code().is_some_and(|code| code.starts_with("28")) {
+        return format!(
+            " refuses the login: {why}. Set user and password in its URL (DATABASE_URL, or the file of \
+             DATABASE_URL_FILE) and start again"
+        );
+    }
+    format!(": {why}")
 }
 
 /// One rule in its line, or several as a list.

@@ -63,6 +63,20 @@ async fn t124_a_schema_that_does_not_fit_ends_the_start_and_is_named() {
     }
 }
 
+#[tokio::test]
+async fn a_start_with_a_wrong_password_ends_and_says_what_to_set() {
+    let world = asleep("password", vec![the_hotel()]).await;
+    let mut settings = settings(&world, "hotel");
+    let mut url = reqwest::Url::parse(world.env.database_url("hotel")).unwrap();
+    url.set_password(Some("of-yesterday")).unwrap();
+    settings.database_url = Some(url.into());
+    let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
+    let said = service.start(settings).await.unwrap_err().to_string();
+    let begin = "the database refuses the login: password authentication failed for user";
+    assert!(said.starts_with(begin) && said.contains("DATABASE_URL_FILE"), "{said}");
+    assert!(!said.contains("at line"), "the line is of the server's source: {said}");
+}
+
 const HELD: &[Migration] = &[
     HOTEL_TABLES[0],
     Migration {
