@@ -187,9 +187,19 @@ fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), 
     match given(message.app_id) {
         Some(app_id) if !event_type.may_be_published_by(app_id) => Err(Unacceptable::new(
             Reason::ForgedAppId,
-            format!("`app_id` {app_id:?} may not publish {event_type}"),
+            format!("`app_id` {app_id:?} may not publish {event_type}: {}", publishers(event_type)),
         )),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Who may publish it, for a producer that has a wrong name.
+fn publishers(event_type: EventType) -> String {
+    let service = [event_type.service()];
+    let all: Vec<&str> = service.iter().chain(event_type.foreign_producers()).copied().collect();
+    match &all[..] {
+        [one] => format!("only {one} may"),
+        several => format!("{} may", several.join(", ")),
     }
 }
 

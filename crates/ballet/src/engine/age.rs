@@ -41,10 +41,14 @@ pub(crate) fn id_is_old(limits: &Limits, MessageId(id): MessageId, now: Timestam
 /// Says what to do about a message that the inbox may have forgotten.
 pub(crate) fn why_too_old(limits: &Limits, MessageId(id): MessageId) -> String {
     let made = id::time_of(id).unwrap_or_default();
+    let window = limits.inbox_window;
+    let remembered = match window.as_hours() / 24 {
+        0 => format!("{window:#}"),
+        days => format!("{days} days"),
+    };
     format!(
-        "message id {id} was made at {made}, and ids are remembered for {:#}: check whether it was \
-         handled, and redrive it under a new id if it was not",
-        limits.inbox_window
+        "message id {id} was made at {made}, and ids are remembered for {remembered}: check whether it was \
+         handled, and send it again under a new id if it was not"
     )
 }
 

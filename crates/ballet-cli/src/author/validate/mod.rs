@@ -36,7 +36,9 @@ pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<Done
     if let Some(name) = arguments.event.as_deref()
         && validator.event(name).is_none()
     {
-        return Err(usage(format!("no service knows an event named {name:?}")));
+        return Err(usage(format!(
+            "no service knows an event named {name:?}: `ballet catalog` lists all"
+        )));
     }
     let text = read(&arguments.file)?;
     let texts = texts(&text);

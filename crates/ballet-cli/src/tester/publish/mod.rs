@@ -34,7 +34,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if let Some(name) = args.event.as_deref()
         && validator.event(name).is_none()
     {
-        return Err(usage(format!("no service knows an event named {name:?}")));
+        return Err(usage(format!(
+            "no service knows an event named {name:?}: `ballet catalog` lists all"
+        )));
     }
     let text = read(&args.file)?;
     let texts = texts(&text);
