@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet_store::inbox::stuck;
 use ballet_store::operators::paused;
-use ballet_store::process::unready;
+use ballet_store::process::{FROZEN, unready};
 use ballet_store::schema::differences::differences;
 use ballet_store::{dead_events, partitions as kept};
 use jiff::{SignedDuration, Timestamp};
@@ -112,7 +112,11 @@ async fn inside(
         }
         for (process, why) in unready(db).await? {
             let found = format!("its process {process} is not ready: {why}");
-            let advice = "mend what it says; its log has more";
+            let advice = if why.ends_with(FROZEN) {
+                "let it go on, or kill it and start it again: what it has not done is not lost"
+            } else {
+                "mend what it says; its log has more"
+            };
             findings.push(Finding::bad("ready", service, &found, advice));
         }
         findings.push(partitions(service, &kept::names(db).await?, options.clock.now()));
@@ -193,14 +197,18 @@ async fn left(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let unpublished = dead_events::count(db, &dead_events::Filter::default()).await?;
     if unpublished > 0 {
-        let found = format!("{unpublished} events could not be published");
+        let events = if unpublished == 1 { "event" } else { "events" };
+        let found = format!("{unpublished} {events} could not be published");
         let advice = "see why with `ballet outbox list`, mend it, and `ballet outbox retry`";
         findings.push(Finding::bad("outbox", service, &found, advice));
     }
     let stuck = stuck::list(db, 1000).await?.len();
     if stuck > 0 {
-        let number = if stuck == 1000 { "1000 or more".to_owned() } else { stuck.to_string() };
-        let found = format!("{number} messages or calls are stuck");
+        let found = match stuck {
+            1 => "1 message or call is stuck".to_owned(),
+            1000 => "1000 or more messages or calls are stuck".to_owned(),
+            number => format!("{number} messages or calls are stuck"),
+        };
         let advice = "see why with `ballet sagas stuck`";
         findings.push(Finding::warning("stuck", service, &found, advice));
     }

@@ -23,7 +23,10 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
             Some(count) => findings.push(Finding::warning(
                 "dead letters",
                 service,
-                &format!("{} wait in {dead}", grouped(count)),
+                &match count {
+                    1 => format!("1 waits in {dead}"),
+                    count => format!("{} wait in {dead}", grouped(count)),
+                },
                 "look at them with `ballet dlq groups`, and redrive or discard them",
             )),
         }
