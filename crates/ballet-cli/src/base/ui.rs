@@ -1,6 +1,7 @@
 //! Output for people: results on standard output, everything else on standard error. Colours and
 //! progress bars only on a terminal.
 
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ pub(crate) use ballet_terminal::ui::say;
 use ballet_terminal::{Table, columns, plain};
 use clap::ValueEnum;
 use console::Style;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
 
@@ -135,6 +136,14 @@ pub(crate) fn dead_letters(number: u64) -> String {
     }
 }
 
+/// The rate with one decimal: the library's own has four.
+fn with_rate(style: ProgressStyle) -> ProgressStyle {
+    style.with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
+        // A line that cannot be written is none to worry about.
+        write!(text, "{:.1}/s", state.per_sec()).ok();
+    })
+}
+
 /// Progress: a bar on a terminal, otherwise a line now and then.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
@@ -148,11 +157,11 @@ impl Progress {
     pub(crate) fn new(what: &str, whole: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(
-                "{msg} {bar:30.green} {human_pos}/{human_len}  {per_sec}, {eta} left",
+                "{msg} {bar:20.green} {human_pos}/{human_len}  {rate}, {eta} left",
             );
             let bar = ProgressBar::new(whole).with_message(what.to_owned());
             // A wrong template would only spoil the looks.
-            style.into_iter().for_each(|style| bar.set_style(style));
+            style.into_iter().for_each(|style| bar.set_style(with_rate(style)));
             bar
         });
         let whole = Some(whole);
@@ -162,9 +171,9 @@ impl Progress {
     /// Progress towards an unknown end.
     pub(crate) fn endless(what: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{msg}  {human_pos}, {per_sec}");
+            let style = ProgressStyle::with_template("{msg}  {human_pos}, {rate}");
             let bar = ProgressBar::no_length().with_message(what.to_owned());
-            style.into_iter().for_each(|style| bar.set_style(style));
+            style.into_iter().for_each(|style| bar.set_style(with_rate(style)));
             bar
         });
         Self { bar, what: what.to_owned(), whole: None, said: Mutex::new((Instant::now(), 0)) }
