@@ -17,7 +17,7 @@ const DEADLINE: SignedDuration = SignedDuration::from_mins(15);
 const TABLES: &[Migration] = &[Migration {
     name: "0001_request",
     sql: "create table request (request_id uuid primary key, idempotency_key text unique, \
-          wanted text not null, state text not null default 'open', reason text); \
+          wanted text not null, places int not null, state text not null default 'open', reason text); \
           create table held (request_id uuid primary key, places int not null)",
 }];
 
