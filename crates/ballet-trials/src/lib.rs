@@ -63,7 +63,7 @@ pub use placed::{Placed, Sagas};
 pub use program::{SERVICE, ServiceProgram};
 pub use running::run_dir::run_dir;
 pub use scene::{
-    client::{SiteClient, id},
+    client::{SiteClient, id, unless_away},
     journal::{Entry, Journal, Witness},
     producer::Producer,
     site::Site,

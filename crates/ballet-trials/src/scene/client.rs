@@ -1,5 +1,6 @@
 //! Somebody who asks the services of a site, and asks again until there is an answer.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -132,7 +133,9 @@ impl<'a> SiteClient<'a> {
                     }
                 }
             }
-            ensure!(begun.elapsed() < PATIENCE, "no answer of {service} to {method} {path}");
+            if begun.elapsed() >= PATIENCE {
+                return Err(NoAnswer(format!("{service} to {method} {path}")).into());
+            }
             tokio::time::sleep(wait.unwrap_or(PAUSE)).await;
         }
     }
@@ -184,6 +187,30 @@ impl<'a> SiteClient<'a> {
             ensure!(begun.elapsed() < PATIENCE, "{path} is not {what}: {read}");
             tokio::time::sleep(PAUSE).await;
         }
+    }
+}
+
+/// A service is away for minutes.
+#[derive(Debug)]
+struct NoAnswer(String);
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer of {}", self.0)
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
+/// Nothing, if a service was away for minutes: for somebody who goes on. Another failure stays one.
+///
+/// # Errors
+///
+/// The other failures.
+pub fn unless_away<T>(done: Result<T>) -> Result<Option<T>> {
+    match done {
+        Err(error) if error.is::<NoAnswer>() => Ok(None),
+        done => done.map(Some),
     }
 }
 

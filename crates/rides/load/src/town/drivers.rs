@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use ballet_trials::Dice;
+use ballet_trials::{Dice, unless_away};
 use reqwest::{Method, StatusCode};
 use rides_events::Point;
 use serde::Deserialize;
@@ -75,9 +75,9 @@ pub(crate) async fn drive(town: &Town, number: usize, person: Person) -> Result<
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        // Who has no answer for minutes, since a service is away, does the same again.
-        car.step().await.ok();
-        car.show().await.ok();
+        // Who has no answer for minutes does the same again.
+        unless_away(car.step().await)?;
+        unless_away(car.show().await)?;
     }
 }
 

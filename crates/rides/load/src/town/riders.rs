@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_trials::{Begun, Dice, End};
+use ballet_trials::{Begun, Dice, End, unless_away};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -31,8 +31,8 @@ pub(crate) async fn ride(town: &Town, number: usize, person: Person) -> Result<(
         tokio::time::sleep(dice.millis(500, 12_000)).await;
         let mut calm = town.calm.clone();
         calm.wait_for(|calm| !calm).await?;
-        // Who has no answer for minutes, since a service is away, orders another ride later.
-        order(town, client, rider, &mut dice).await.ok();
+        // Who has no answer for minutes orders another ride later.
+        unless_away(order(town, client, rider, &mut dice).await)?;
     }
 }
 

@@ -80,9 +80,10 @@ async fn make(
     }
     let request_id: RequestId = handle.new_id();
     let mut unit = handle.saga_unit(SagaId(request_id.0)).await?;
-    let insert = "insert into request (request_id, idempotency_key, wanted, places) values ($1, $2, $3, $4) \
-                  on conflict (idempotency_key) do nothing";
-    let insert = sqlx::query(insert).bind(request_id.0).bind(key.text()).bind(&text).bind(i32::from(places));
+    let insert = "insert into request (request_id, idempotency_key, wanted, places) \
+                  values ($1, $2, $3, $4) on conflict (idempotency_key) do nothing";
+    let insert = sqlx::query(insert).bind(request_id.0).bind(key.text()).bind(&text);
+    let insert = insert.bind(i32::from(places));
     if insert.execute(unit.tx().db()).await?.rows_affected() == 0 {
         let before = "select request_id, wanted, places from request where idempotency_key = $1";
         let before = sqlx::query_as::<_, (Uuid, String, i32)>(before).bind(key.text());
