@@ -196,7 +196,7 @@ mod tests {
             max_body: 0,
             drain_seconds: u64::MAX,
             http_requests: 0,
-            service_version: Some("1\02".to_owned()),
+            service_version: Some("1\n2".to_owned()),
             management_url: Some("rabbit:15672".to_owned()),
             ..good
         };
