@@ -117,13 +117,14 @@ async fn add_entries(db: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Er
     copy.send(db, into).await
 }
 
+/// Without COPY, whose end is a packet of its own: after little data it waits 40 ms until the server has acknowledged that
+/// (Nagle's algorithm, which the client does not switch off).
 async fn add_changed(db: &mut PgConnection, sagas: &BTreeSet<Uuid>) -> Result<(), sqlx::Error> {
-    let mut copy = Rows::new();
-    for saga in sagas {
-        copy.row(1);
-        copy.uuid(Some(*saga));
-    }
-    copy.send(db, "copy console.changed (saga) from stdin with (format binary)").await
+    sqlx::query("insert into console.changed (saga) select unnest($1::uuid[])")
+        .bind(sagas.iter().copied().collect::<Vec<_>>())
+        .execute(db)
+        .await
+        .map(drop)
 }
 
 async fn add_keys(db: &mut PgConnection, keys: &BTreeSet<KeyOf>) -> Result<(), sqlx::Error> {
