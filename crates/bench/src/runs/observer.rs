@@ -23,14 +23,16 @@ pub enum Observer {
 #[expect(dead_code, reason = "it is held, so that it runs")]
 pub(crate) enum Following {
     Loop(Child),
-    Console(ConsoleProcess),
+    Console(Box<ConsoleProcess>),
 }
 
 impl Observer {
     /// Starts it.
     pub(crate) async fn start(self, stage: &Stage, env: &TestEnv) -> Result<Following> {
         match self {
-            Self::Console => ConsoleProcess::start(stage, env).await.map(Following::Console),
+            Self::Console => {
+                ConsoleProcess::start(stage, env).await.map(Box::new).map(Following::Console)
+            }
             Self::Loop => {
                 let mut command = Command::new(stage.program.with_file_name("bench-stream"));
                 command.args(["tap", env.amqp_url(REDRIVE), &u64::MAX.to_string()]);
