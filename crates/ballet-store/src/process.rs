@@ -170,7 +170,7 @@ pub async fn replicas(db: &mut PgConnection) -> Result<Vec<Replicas>, sqlx::Erro
     // By its name: an earlier release's table does not have the column.
     let statement = format!(
         "select to_jsonb(lease) ->> 'version' as version, count(*) from ballet.process_lease lease \
-         where {IN_LEASE} and {HAS_SESSION} group by version order by version"
+         where {IN_LEASE} and {HAS_SESSION} group by 1 order by 1"
     );
     let rows: Vec<(Option<String>, i64)> = sqlx::query_as(AssertSqlSafe(statement))
         .bind(i64::from(CLASS))
