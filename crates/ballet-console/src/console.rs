@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use axum::serve::ListenerExt;
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_check::Contracts;
@@ -231,6 +232,10 @@ impl Console {
         let (databases, looks) = (options.databases, options.looks);
         tasks.spawn(hindrances::watch(databases, looks, Arc::clone(&site.known), hindrances));
         tasks.spawn(live::keep(Arc::clone(&site)));
+        // Without it an event that follows another closely may wait 40 ms for the other's acknowledgement.
+        let listener = listener.tap_io(|stream| {
+            let _slower_without = stream.set_nodelay(true);
+        });
         let router = routes::router(site).into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).await;
         served.map_err(|why| ConsoleError::Listen { address, why })

@@ -16,7 +16,7 @@ impl Otlp {
     pub(crate) async fn run(
         self,
         _service: &'static str,
-        _instance: i64,
+        _process: (i64, Option<String>),
         _leaving: watch::Receiver<bool>,
     ) {
         match self {}
