@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ballet_store::copies::state::{self as copies, Copy};
 use ballet_store::operators::paused::{self, Paused};
 use ballet_store::partitions;
-use ballet_store::process::{Replicas, replicas, unready};
+use ballet_store::process::{Replicas, Unready, replicas, unready};
 use ballet_store::telemetry::listed::{self, Listed};
 use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
 use sqlx::PgConnection;
@@ -18,8 +18,8 @@ use crate::databases::{Source, Sources, answered};
 pub struct Figures {
     /// Its processes that are alive, by version.
     pub replicas: Vec<Replicas>,
-    /// Those that are not ready, each with why.
-    pub unready: Vec<(i64, String)>,
+    /// Those that are not ready.
+    pub unready: Vec<Unready>,
     /// Whether a person has paused it.
     pub paused: Option<Paused>,
     /// What waits on its way out.

@@ -15,3 +15,4 @@ pub mod publish;
 pub mod redrive;
 pub mod restored;
 pub mod sagas;
+pub mod words;

@@ -6,6 +6,8 @@
 //! that is gone. If it lives after all, the sweep makes copies with the same ids, which receivers
 //! drop.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
@@ -140,7 +142,7 @@ impl Alive {
 }
 
 /// What is the matter with a process that has a session, and an old lease.
-pub const FROZEN: &str = "it is frozen, or waits for a lock in its database";
+const FROZEN: &str = "it is frozen, or waits for a lock in its database";
 
 /// Whether the process of a lease has its session, where `$1` is the class of the locks. A process that was killed
 /// leaves a lease and no lock; a frozen one a lock and an old lease.
@@ -206,24 +208,53 @@ pub async fn alive(db: &mut PgConnection) -> Result<Alive, sqlx::Error> {
     })
 }
 
-/// Returns the processes that are not ready, each with the reason, for those who look from outside. A process
-/// whose lease has run out while its session lives is frozen.
+/// A process that is not ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unready {
+    /// The process.
+    pub process: i64,
+    /// The reason.
+    pub why: WhyUnready,
+}
+
+/// Why a process is not ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhyUnready {
+    /// It says so.
+    Told(String),
+    /// Its lease has run out while its session lives.
+    Frozen,
+}
+
+impl fmt::Display for WhyUnready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Told(why) => f.write_str(why),
+            Self::Frozen => write!(f, "it gives no sign of life: {FROZEN}"),
+        }
+    }
+}
+
+/// Returns the processes that are not ready, for those who look from outside.
 ///
 /// # Errors
 ///
 /// The database does not answer.
-pub async fn unready(db: &mut PgConnection) -> Result<Vec<(i64, String)>, sqlx::Error> {
+pub async fn unready(db: &mut PgConnection) -> Result<Vec<Unready>, sqlx::Error> {
     let statement = format!(
-        "select process, case when {IN_LEASE} then unready \
-         else 'it gives no sign of life: {FROZEN}' end \
-         from ballet.process_lease where {HAS_SESSION}"
+        "select process, unready, {IN_LEASE} from ballet.process_lease \
+         where {HAS_SESSION} and (unready is not null or not {IN_LEASE})"
     );
-    let rows: Vec<(i64, Option<String>)> = sqlx::query_as(AssertSqlSafe(statement))
+    let rows: Vec<(i64, Option<String>, bool)> = sqlx::query_as(AssertSqlSafe(statement))
         .bind(i64::from(CLASS))
         .bind(LONGEST_LEASE)
         .fetch_all(db)
         .await?;
-    Ok(rows.into_iter().filter_map(|(process, why)| Some((process, why?))).collect())
+    let unready = |(process, told, in_lease): (_, Option<String>, _)| Unready {
+        process,
+        why: told.filter(|_| in_lease).map_or(WhyUnready::Frozen, WhyUnready::Told),
+    };
+    Ok(rows.into_iter().map(unready).collect())
 }
 
 /// Ends the leases of other processes whose lock is free, and returns these processes. The row of a

@@ -2,14 +2,14 @@
 //! progress bars only on a terminal.
 
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-pub(crate) use ballet_terminal::ui::say;
+pub(crate) use ballet_ops::words::{acting, counted, grouped};
+pub(crate) use ballet_terminal::ui::{bad, dim, green, print, red, say, yellow};
 use ballet_terminal::{Table, columns, plain};
 use clap::ValueEnum;
-use console::Style;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
@@ -26,11 +26,6 @@ pub(crate) enum Output {
     Json,
     /// One JSON object per line
     Jsonl,
-}
-
-/// Prints a line of the result.
-pub(crate) fn print(line: &str) {
-    writeln!(std::io::stdout(), "{line}").ok();
 }
 
 /// The command as it was called here, for a hint that names another.
@@ -54,26 +49,6 @@ pub(crate) fn print_json(output: Output, rows: Vec<Value>) {
         let rows = Value::Array(rows);
         print(&serde_json::to_string_pretty(&rows).unwrap_or_else(|_| rows.to_string()));
     }
-}
-
-pub(crate) fn bad(text: &str) -> String {
-    Style::new().for_stderr().red().bold().apply_to(text).to_string()
-}
-
-pub(crate) fn green(text: &str) -> String {
-    Style::new().green().apply_to(text).to_string()
-}
-
-pub(crate) fn red(text: &str) -> String {
-    Style::new().red().apply_to(text).to_string()
-}
-
-pub(crate) fn yellow(text: &str) -> String {
-    Style::new().yellow().apply_to(text).to_string()
-}
-
-pub(crate) fn dim(text: &str) -> String {
-    Style::new().dim().apply_to(text).to_string()
 }
 
 /// Text on one line, with a dash for what is not there.
@@ -104,35 +79,6 @@ pub(crate) fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
         100..=5_999 => format!("{} min", seconds / 60),
         6_000..=172_799 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
-    }
-}
-
-/// A number with its digits in groups of three.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number of events, in words.
-pub(crate) fn events(number: u64) -> String {
-    match number {
-        1 => "1 event".to_owned(),
-        number => format!("{} events", grouped(number)),
-    }
-}
-
-/// A number of dead letters, in words.
-pub(crate) fn dead_letters(number: u64) -> String {
-    match number {
-        1 => "1 dead letter".to_owned(),
-        number => format!("{} dead letters", grouped(number)),
     }
 }
 

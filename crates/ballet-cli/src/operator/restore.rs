@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use crate::base::exit::{Done, of_journal, usage, with_advice, without_databases};
 use crate::base::moment::Moment;
 use crate::base::options::GlobalOptions;
-use crate::base::ui::{self, Output, events};
+use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::missed::{part, remembered, show_missed, warn};
 use crate::operator::dlq::sending::Sending;
@@ -136,13 +136,13 @@ async fn tell_again(
     show_missed(&missed, service, options);
     let whole = missed.events().len() as u64;
     if args.sending.dry_run {
-        ui::say(&format!("{} would be sent; nothing was sent", events(whole)));
+        ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
         return Ok(Some(missed));
     }
     hold_aborts(db, GRACE).await?;
     let put_off = deadlines::put_off_all(db, GRACE).await?;
     if put_off > 0 {
-        let deadlines = if put_off == 1 { "1 deadline" } else { &format!("{put_off} deadlines") };
+        let deadlines = ui::counted(put_off, "deadline");
         ui::say(&format!("{deadlines} put off, to an hour from now"));
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
@@ -164,7 +164,7 @@ async fn tell_again(
     }
     ui::say(&format!(
         "{} sent to {service}: start {service} now; this waits until it has handled them",
-        events(whole)
+        ui::counted(whole, "event")
     ));
     Ok(Some(missed))
 }

@@ -66,7 +66,7 @@ async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
     patient.world.dead(2).await;
     patient.world.trouble("tick", false).await;
     patient.world.purge("counter.dead").await;
-    patient.has("lost", "2 messages failed and wait nowhere any more").await;
+    patient.has("lost", "2 failed messages wait nowhere any more").await;
     bring_again(&patient).await;
     patient.world.are_counted(3).await;
     patient.is_well().await;
@@ -88,7 +88,7 @@ async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
         .execute(&mut db)
         .await
         .expect("overdue");
-    patient.has("lost", "1 message failed and waits nowhere any more").await;
+    patient.has("lost", "1 failed message waits nowhere any more").await;
     bring_again(&patient).await;
     patient.world.are_counted(4).await;
     patient.is_well().await;

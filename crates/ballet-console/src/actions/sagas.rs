@@ -6,6 +6,7 @@ use ballet_check::solved_event;
 use ballet_core::{EventType, SagaId};
 use ballet_ops::redrive::{DeadLetter, Note, Notes, Stop, Waiting};
 use ballet_ops::sagas::{self, ByHand, NotSolved, SolvedStep, Stoppable};
+use ballet_ops::words::counted;
 use ballet_store::dead_events::{self, Filter};
 use ballet_store::operators::interventions::Act;
 use sqlx::Connection as _;
@@ -205,9 +206,4 @@ impl Retry {
             Err(why) => Ended::failed(&why),
         }
     }
-}
-
-/// `1 event`, `2 events`.
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

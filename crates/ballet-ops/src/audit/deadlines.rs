@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use sqlx::PgConnection;
 
 use crate::audit::report::Report;
+use crate::words::counted;
 
 /// The most rows of a list that are read. Nobody reads a longer report.
 const MOST: i64 = 1_000;
@@ -30,7 +31,7 @@ pub(crate) async fn judge(
     let declared: Vec<&str> =
         sagas.iter().filter(|saga| saga.deadline.is_some()).map(|saga| saga.saga).collect();
     for (saga, known, count, since) in passed(db, &declared, quiescent_after).await? {
-        let many = if count == 1 { "1 deadline".to_owned() } else { format!("{count} deadlines") };
+        let many = counted(count, "deadline");
         if known {
             report.open.push(format!(
                 "{service} has not published {many} of {saga} that passed, the first at {since}: \

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use ballet_core::topology::{RETRIES, dead_queue};
 use serde_json::Value;
 
+use crate::words::counted;
+
 /// A message that is held for longer is not on its way. RabbitMQ 4 counts every five seconds.
 const HELD_FOR: Duration = Duration::from_secs(8);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -58,7 +60,7 @@ fn still_held(held: &mut BTreeMap<String, u64>, later: &BTreeMap<String, u64>) {
 /// What is wrong with the messages that a queue holds, and what to do.
 #[must_use]
 pub fn held_words(queue: &str, count: u64) -> String {
-    let messages = if count == 1 { "1 message".to_owned() } else { format!("{count} messages") };
+    let messages = counted(count, "message");
     let next = if RETRIES.iter().any(|(retry, _)| *retry == queue) {
         format!(
             "{messages} in queue `{queue}` waited longer than its time, and the broker cannot return \

@@ -14,6 +14,7 @@ use crate::audit::ledger::{Left, Rows, contradictions, not_acted_on, unfinished}
 use crate::audit::pending::{Pending, discarded};
 use crate::audit::report::Report;
 use crate::audit::snapshot::{BrokerSnapshot, DeadLetterSnapshot};
+use crate::words::{acting, counted};
 
 /// Every service was read.
 static NOBODY: BTreeMap<&str, String> = BTreeMap::new();
@@ -81,8 +82,7 @@ impl<'a> Judge<'a> {
         // Other queues do not belong to the system.
         let not_empty = |queue: String| match self.broker.queues.get(&queue) {
             None | Some(0) => None,
-            Some(1) => Some(format!("1 message in queue {queue}")),
-            Some(count) => Some(format!("{count} messages in queue {queue}")),
+            Some(count) => Some(format!("{} in queue {queue}", counted(*count, "message"))),
         };
         report.open.extend(open.filter_map(not_empty));
         report.stuck.extend(stuck.filter_map(not_empty));
@@ -184,11 +184,11 @@ impl<'a> Judge<'a> {
         let count = |queue: &str| self.broker.queues.get(queue).copied().unwrap_or_default();
         let waiting = count(service);
         if waiting > 0 {
-            return Some(format!("{} in its queue", messages_wait(waiting)));
+            return Some(format!("{} in its queue", acting(waiting, "message", "wait")));
         }
         let retried = topology::RETRIES.iter().map(|(queue, _)| count(queue)).sum::<u64>();
         if retried > 0 {
-            return Some(format!("{} to be retried", messages_wait(retried)));
+            return Some(format!("{} to be retried", acting(retried, "message", "wait")));
         }
         let dead_letters = self.broker.dead_letters.iter();
         let read = dead_letters.filter(|dead| dead.service == service).count();
@@ -202,10 +202,6 @@ impl<'a> Judge<'a> {
 /// " of saga ...", or nothing.
 fn of(saga: Option<Uuid>) -> String {
     saga.map(|saga| format!(" of saga {saga}")).unwrap_or_default()
-}
-
-fn messages_wait(count: u64) -> String {
-    if count == 1 { "1 message waits".to_owned() } else { format!("{count} messages wait") }
 }
 
 /// What an open call waits for, as a predicate of its service.

@@ -7,6 +7,8 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::words::counted;
+
 /// What an audit found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -63,9 +65,10 @@ impl Report {
     #[must_use]
     pub fn scope(&self, services: usize, quiescent_after: SignedDuration) -> String {
         format!(
-            "{} rows of {services} services, their ledgers, outboxes and calls, and the broker's queues; \
+            "{} of {}, their ledgers, outboxes and calls, and the broker's queues; \
              quiescent is what has not changed for {} s",
-            self.rows,
+            counted(self.rows, "row"),
+            counted(services, "service"),
             quiescent_after.as_secs()
         )
     }
@@ -76,8 +79,7 @@ impl Report {
         let Self { violations, open, stuck, recent, unseen, away, .. } = self;
         let wrong = match violations.len() {
             0 => "no violations".to_owned(),
-            1 => "1 violation".to_owned(),
-            count => format!("{count} violations"),
+            count => counted(count, "violation"),
         };
         let waits = match stuck.len() {
             0 => "nothing waits for a person".to_owned(),
@@ -178,8 +180,9 @@ impl fmt::Display for Report {
         let Self { rows, violations, open, stuck, recent, unseen, away, .. } = self;
         writeln!(
             f,
-            "{rows} rows checked, {} violations, {} open, {} stuck",
-            violations.len(),
+            "{} checked, {}, {} open, {} stuck",
+            counted(*rows, "row"),
+            counted(violations.len(), "violation"),
             open.len(),
             stuck.len()
         )?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use ballet::Clock;
+use ballet_ops::words::counted;
 use ballet_terminal::ui;
 
 use crate::chaos::args::Args;
@@ -81,7 +82,11 @@ impl Storm<'_> {
         self.run.ready().await?;
         self.subject.prepare(&self.load.site).await?;
         let (processes, services) = (self.run.fleet.size().await, self.run.services().len());
-        ui::say(&format!("{processes} processes of {services} services are ready"));
+        ui::say(&format!(
+            "{} of {} are ready",
+            counted(processes, "process"),
+            counted(services, "service")
+        ));
         let kinds = self.args.kinds();
         let mut killer = self.faults(Dice::new(seed, 1));
         let mut wrecker = self.faults(Dice::new(seed, 2));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ballet_ops::words::counted;
 use ballet_store::calls::stored::count_open;
 use ballet_store::partitions::count_dropped;
 use ballet_terminal::ui;
@@ -108,10 +109,10 @@ impl<'a> Soak<'a> {
         self.subject.prepare(&self.load.site).await?;
         let Pace { length, step, .. } = self.pace;
         ui::say(&format!(
-            "{} processes of {} services are ready; customers come for {:.0} minutes, and {:.1} days \
+            "{} of {} are ready; customers come for {:.0} minutes, and {:.1} days \
              pass at each step of the clock",
-            self.run.fleet.size().await,
-            self.run.services().len(),
+            counted(self.run.fleet.size().await, "process"),
+            counted(self.run.services().len(), "service"),
             length.as_secs_f64() / 60.0,
             days(step),
         ));

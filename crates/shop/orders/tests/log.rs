@@ -85,6 +85,17 @@ impl Program {
         .expect("said");
     }
 
+    /// Waits until every message is settled: one that is not comes again after each outage, and is suspect in the end.
+    async fn settled(&self) {
+        wait_until("no message", SOON, || async {
+            let depth = self.env.management().depth("orders").await.expect("counts");
+            let is_settled = depth.ready + depth.unacked == 0;
+            if is_settled { Ok(Some(())) } else { Err(format!("{depth:?}")) }
+        })
+        .await
+        .expect("settled");
+    }
+
     async fn execute(&self, sql: &'static str) {
         let url = self.env.database_url("orders");
         let mut db = PgConnection::connect(url).await.expect("a connection");
@@ -205,6 +216,7 @@ async fn each_event_of_life_is_one_line_that_names_what_it_is_about_and_why() {
     assert_eq!(lines.len(), 1 + failed.len() + 1, "nothing else is said: {lines:#?}");
 
     // A broker that is away for many attempts to connect.
+    program.settled().await;
     let since = program.lines().len();
     let refused = program.broker.refused();
     program.broker.set(Link::Refused);
@@ -228,6 +240,7 @@ async fn each_event_of_life_is_one_line_that_names_what_it_is_about_and_why() {
     }
 
     // A database that is away for so long that consuming is paused.
+    program.settled().await;
     let since = program.lines().len();
     program.database.set(Link::Refused);
     program.database.cut();

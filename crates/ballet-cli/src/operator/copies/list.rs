@@ -8,7 +8,7 @@ use sqlx::Connection;
 
 use crate::base::exit::Done;
 use crate::base::options::GlobalOptions;
-use crate::base::ui::{self, Output, grouped};
+use crate::base::ui::{self, Output, counted, grouped};
 use crate::operator::copies::kept::{Kept, Selection, connect, not_shared};
 
 pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Result<Done> {
@@ -57,8 +57,7 @@ pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Resul
         };
         let events = behind(kept, share).map(|events| match events {
             0 => "0".to_owned(),
-            1 => "1 event".to_owned(),
-            events => format!("{} events", number(events)),
+            events => counted(events, "event"),
         });
         [
             Cell::from(&kept.service),

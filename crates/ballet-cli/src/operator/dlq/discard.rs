@@ -47,10 +47,10 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     plans::show(&planned, options);
     if args.dry_run {
-        ui::say(&format!("{} would be discarded; nothing was", ui::dead_letters(whole)));
+        ui::say(&format!("{} would be discarded; nothing was", ui::counted(whole, "dead letter")));
         return Ok(Done::All);
     }
-    confirm(args.yes, &ui::dead_letters(whole))?;
+    confirm(args.yes, &ui::counted(whole, "dead letter"))?;
     let record = args.record.asked("Why are they discarded?", args.yes);
     let now = options.clock.now();
     let file = args.to.clone().unwrap_or_else(|| {
@@ -84,7 +84,11 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             ui::say(&format!("{} {id} was not discarded: {why}", ui::bad("note:")));
         }
     }
-    ui::say(&format!("{} discarded and written to {}", ui::dead_letters(done), file.display()));
+    ui::say(&format!(
+        "{} discarded and written to {}",
+        ui::counted(done, "dead letter"),
+        file.display()
+    ));
     if stopped {
         ui::say("stopped before the end; the same command continues");
     }

@@ -97,7 +97,7 @@ pub(crate) async fn run(
         return Ok(done);
     }
     if sending.dry_run {
-        ui::say(&format!("{} would be sent; nothing was sent", ui::events(whole)));
+        ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
         return Ok(done);
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
@@ -114,7 +114,7 @@ pub(crate) async fn run(
     }
     let left = whole.saturating_sub(summary.removed);
     let rest = if left > 0 { format!("; {} were not", ui::grouped(left)) } else { String::new() };
-    ui::say(&format!("{} sent to {service}{rest}", ui::events(summary.removed)));
+    ui::say(&format!("{} sent to {service}{rest}", ui::counted(summary.removed, "event")));
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
     }
@@ -163,10 +163,7 @@ pub(crate) fn warn(missed: &Missed, service: &str, since: Timestamp) {
         ));
     }
     if !missed.unreadable.is_empty() {
-        let messages = match missed.unreadable.len() {
-            1 => "1 message".to_owned(),
-            number => format!("{} messages", ui::grouped(number as u64)),
-        };
+        let messages = ui::counted(missed.unreadable.len(), "message");
         ui::say(&format!(
             "{note} {messages} of the journal could not be read: offset {}. RabbitMQ can deliver \
              them to no reader, because of their headers; whether {service} missed them is unknown",
@@ -188,7 +185,7 @@ pub(crate) fn warn(missed: &Missed, service: &str, since: Timestamp) {
     if missed.too_old > 0 {
         ui::say(&format!(
             "{note} {} have ids that the service refuses as too old, and are left out",
-            ui::events(missed.too_old)
+            ui::counted(missed.too_old, "event")
         ));
     }
 }

@@ -72,7 +72,10 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     show(&planned, options);
     let unknown: u64 = planned.iter().map(|planned| planned.plan.beyond_memory()).sum();
     if args.sending.dry_run {
-        ui::say(&format!("{} would be sent back; nothing was sent", ui::dead_letters(whole)));
+        ui::say(&format!(
+            "{} would be sent back; nothing was sent",
+            ui::counted(whole, "dead letter")
+        ));
         if unknown > 0 {
             ui::say(&unknown_if_handled(unknown));
         }
@@ -139,7 +142,7 @@ fn show(planned: &[Planned], options: &GlobalOptions) {
         ui::say(&format!(
             "{} get a new message id, because services refuse ids that are this old; the old id is \
              kept in x-original-message-id",
-            ui::dead_letters(renamed)
+            ui::counted(renamed, "dead letter")
         ));
     }
 }
@@ -148,7 +151,7 @@ fn unknown_if_handled(unknown: u64) -> String {
     format!(
         "{} are older than the inbox remembers, and no ledger of a step knows whether they were \
          handled: a projection might handle them twice",
-        ui::dead_letters(unknown)
+        ui::counted(unknown, "dead letter")
     )
 }
 
@@ -198,7 +201,7 @@ fn show_canaries(canaries: &[Canary], options: &GlobalOptions) {
 fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
     let Totals { sent, outcomes, left, .. } = totals;
     let dead = outcomes.dead();
-    let mut message = format!("{} sent back: {outcomes}", ui::dead_letters(*sent));
+    let mut message = format!("{} sent back: {outcomes}", ui::counted(*sent, "dead letter"));
     if *left > 0 {
         message.push_str(&format!("; {} were not sent", ui::grouped(*left)));
     }

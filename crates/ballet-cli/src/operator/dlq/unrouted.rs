@@ -59,7 +59,7 @@ pub(crate) async fn run(
             "{} {} stay{}: no contract says who consumes them. Is a type misspelt, or a \
              service not declared?",
             ui::bad("note:"),
-            ui::events(nobodys),
+            ui::counted(nobodys, "event"),
             if nobodys == 1 { "s" } else { "" }
         ));
     }
@@ -69,7 +69,7 @@ pub(crate) async fn run(
         return Ok(done);
     }
     if sending.dry_run {
-        ui::say(&format!("{} would be sent; nothing was sent", ui::events(whole)));
+        ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
         return Ok(Done::All);
     }
     let progress = ui::Progress::new("sending from unrouted", whole);
@@ -94,7 +94,7 @@ pub(crate) async fn run(
     for (id, why) in &summary.failures {
         ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
     }
-    ui::say(&format!("{} sent to their services", ui::events(summary.removed)));
+    ui::say(&format!("{} sent to their services", ui::counted(summary.removed, "event")));
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet_store::inbox::stuck;
 use ballet_store::operators::paused;
-use ballet_store::process::{FROZEN, unready};
+use ballet_store::process::{Unready, WhyUnready, unready};
 use ballet_store::schema::differences::differences;
 use ballet_store::{dead_events, partitions as kept};
 use jiff::{SignedDuration, Timestamp};
@@ -110,12 +110,13 @@ async fn inside(
             let advice = format!("when that is over: `{} inbox resume {service}`", ui::ballet());
             findings.push(Finding::warning("paused", service, &found, &advice));
         }
-        for (process, why) in unready(db).await? {
+        for Unready { process, why } in unready(db).await? {
             let found = format!("its process {process} is not ready: {why}");
-            let advice = if why.ends_with(FROZEN) {
-                "let it go on, or kill it and start it again: what it has not done is not lost"
-            } else {
-                "mend what it says; its log has more"
+            let advice = match why {
+                WhyUnready::Frozen => {
+                    "let it go on, or kill it and start it again: what it has not done is not lost"
+                }
+                WhyUnready::Told(_) => "mend what it says; its log has more",
             };
             findings.push(Finding::bad("ready", service, &found, advice));
         }
@@ -197,8 +198,7 @@ async fn left(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let unpublished = dead_events::count(db, &dead_events::Filter::default()).await?;
     if unpublished > 0 {
-        let events = if unpublished == 1 { "event" } else { "events" };
-        let found = format!("{unpublished} {events} could not be published");
+        let found = format!("{} could not be published", ui::counted(unpublished, "event"));
         let advice = "see why with `ballet outbox list`, mend it, and `ballet outbox retry`";
         findings.push(Finding::bad("outbox", service, &found, advice));
     }

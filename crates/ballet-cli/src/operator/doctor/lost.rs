@@ -58,12 +58,10 @@ pub(super) async fn check(
         }
     };
     let first = lost.iter().map(published).min()?;
-    let what = if lost.len() == 1 {
-        "1 message failed and waits nowhere any more"
-    } else {
-        &format!("{} messages failed and wait nowhere any more", lost.len())
-    };
-    let found = format!("{what}: somebody purged the queue of dead letters, or a retry queue");
+    let waits = ui::acting(lost.len(), "failed message", "wait");
+    let found = format!(
+        "{waits} nowhere any more: somebody purged the queue of dead letters, or a retry queue"
+    );
     let advice = format!("send again what the journal has with `{}`", again(service, first));
     Some(Finding::bad("lost", service, &found, &advice))
 }

@@ -230,7 +230,7 @@ fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
     let bad = found(State::needs_somebody);
     let warnings = found(|state| state == State::Warning);
     if bad + warnings > 0 {
-        let warnings = if warnings == 1 { "1 warning" } else { &format!("{warnings} warnings") };
+        let warnings = ui::counted(warnings, "warning");
         ui::say(&format!("of {all} checks: {bad} bad or not possible, {warnings}"));
     }
 }

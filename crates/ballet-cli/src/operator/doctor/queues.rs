@@ -4,7 +4,7 @@ use ballet::core::System;
 use ballet::core::topology::{Standstill, UNROUTED, dead_queue, standstill};
 use serde_json::Value;
 
-use crate::base::ui::grouped;
+use crate::base::ui::acting;
 use crate::operator::doctor::finding::{Finding, number};
 
 /// More waiting messages than this are a backlog.
@@ -37,9 +37,9 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
             "unrouted",
             "the broker",
             &format!(
-                "{} messages wait in {UNROUTED}: no binding led them to a service, because one was \
+                "{} in {UNROUTED}: no binding led them to a service, because one was \
                  missing, or because no service declares their type",
-                grouped(count)
+                acting(count, "message", "wait")
             ),
             "see who consumes them with `ballet dlq redrive --from-unrouted --dry-run`; without \
              --dry-run it sends them",
@@ -71,10 +71,7 @@ fn standing(queues: &[Value]) -> Vec<Finding> {
 
 fn lag(service: &str, queue: &Value) -> Finding {
     let (ready, readers) = (number(&queue["messages_ready"]), number(&queue["consumers"]));
-    let waiting = match ready {
-        1 => "1 message waits".to_owned(),
-        ready => format!("{} messages wait", grouped(ready)),
-    };
+    let waiting = acting(ready, "message", "wait");
     if readers == 0 {
         let found = format!("no process reads its queue; {waiting}");
         return Finding::bad("lag", service, &found, "start it, and look at its log if it ended");

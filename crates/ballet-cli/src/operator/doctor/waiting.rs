@@ -46,7 +46,10 @@ pub(super) async fn check(
     let mut findings: Vec<Finding> =
         lost.into_iter().filter_map(|(service, waits)| finding(service, &waits)).collect();
     if undecided > 0 {
-        let found = format!("{undecided} sagas began more than a minute ago and are not decided");
+        let found = format!(
+            "{} for a decision, more than a minute after they began",
+            ui::acting(undecided, "saga", "wait")
+        );
         let advice = "`ballet sagas open` lists them with what is missing";
         findings.push(Finding::warning("sagas", "the databases", &found, advice));
     }
@@ -62,8 +65,7 @@ pub(super) fn is_idle(queues: Option<&[Value]>, service: &str) -> bool {
 
 fn finding(service: &str, waits: &[&Wait]) -> Option<Finding> {
     let first = waits.iter().min_by_key(|wait| wait.since)?;
-    let sagas =
-        if waits.len() == 1 { "1 saga waits" } else { &format!("{} sagas wait", waits.len()) };
+    let sagas = ui::acting(waits.len(), "saga", "wait");
     let found =
         format!("{sagas} for it, and its queue is empty: it {}. The message is lost", first.what);
     let advice = format!("send it again with `{}`", again(service, first.since));

@@ -63,7 +63,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     check(service, &broker).await?;
     if args.dry_run {
         let count = waiting.count(&broker).await.map_err(with_advice)?;
-        ui::say(&format!("{} of {service} would be tried again now", messages(count)));
+        ui::say(&format!(
+            "{} of {service} would be tried again now",
+            ui::counted(count, "message")
+        ));
         say_calls(&waiting, options, None).await?;
         return Ok(Done::All);
     }
@@ -79,7 +82,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     drop(progress);
     notes.close().await;
     let summary = summary.map_err(with_advice)?;
-    ui::say(&format!("{} of {service} tried again now", messages(summary.removed)));
+    ui::say(&format!("{} of {service} tried again now", ui::counted(summary.removed, "message")));
     for (id, why) in &summary.failures {
         ui::say(&format!("{} {id} waits on: {why}", ui::bad("note:")));
     }
@@ -122,15 +125,8 @@ async fn say_calls(waiting: &Waiting, options: &GlobalOptions, note: Option<&Not
     let count = count.with_context(|| format!("the database of {service}"))?;
     db.close().await.ok();
     if count > 0 {
-        let calls = if count == 1 { "1 call" } else { &format!("{} calls", ui::grouped(count)) };
+        let calls = ui::counted(count, "call");
         ui::say(&format!("{calls} of {service} to the outside {happens}"));
     }
     Ok(())
-}
-
-fn messages(count: u64) -> String {
-    match count {
-        1 => "1 message".to_owned(),
-        count => format!("{} messages", ui::grouped(count)),
-    }
 }

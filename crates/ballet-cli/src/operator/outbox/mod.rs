@@ -216,7 +216,7 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done
 }
 
 fn events(number: i64) -> String {
-    ui::events(number.unsigned_abs())
+    ui::counted(number.unsigned_abs(), "event")
 }
 
 /// Asks the user to confirm, unless `--yes` is given.

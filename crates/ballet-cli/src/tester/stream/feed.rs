@@ -223,13 +223,9 @@ fn taken(copied: Copied) -> Option<Record> {
 }
 
 fn say_dropped(count: u64) {
-    let messages = match count {
-        1 => "1 message is".to_owned(),
-        count => format!("{} messages are", ui::grouped(count)),
-    };
     ui::say(&format!(
-        "{messages} not shown here, because the reader of this output is slow; the queue itself has \
-         them"
+        "not shown here: {}, because the reader of this output is slow; the queue itself has them",
+        ui::counted(count, "message")
     ));
 }
 

@@ -83,7 +83,7 @@ impl ProgressFile {
         let Some(before) = self.read()? else { return Ok(()) };
         Err(usage(format!(
             "a replay was interrupted after {}: go on with --resume, or remove {} to send all again",
-            crate::base::ui::events(before.sent),
+            crate::base::ui::counted(before.sent, "event"),
             self.0.display()
         )))
     }

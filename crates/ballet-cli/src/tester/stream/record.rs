@@ -76,7 +76,11 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Don
     let (at, written) = (writer.last(), writer.finish()?);
     let stopped = stopped?;
     let upto = at.map_or(String::new(), |at| format!(", up to offset {at}"));
-    ui::say(&format!("{} recorded in {}{upto}", ui::events(written), args.file.display()));
+    ui::say(&format!(
+        "{} recorded in {}{upto}",
+        ui::counted(written, "event"),
+        args.file.display()
+    ));
     if stopped == Stopped::Interrupted {
         ui::say("--append goes on from here");
     }

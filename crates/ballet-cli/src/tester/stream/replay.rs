@@ -139,7 +139,10 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     hindered.say(expected.is_some());
     say_texts(&survey);
     if args.dry_run {
-        ui::print(&format!("{} would be sent; nothing was sent", ui::events(survey.records)));
+        ui::print(&format!(
+            "{} would be sent; nothing was sent",
+            ui::counted(survey.records, "event")
+        ));
         return Ok(Done::All);
     }
     if expected.is_some() && survey.records == 0 {
@@ -235,7 +238,7 @@ fn confirm(args: &ReplayArgs, from: Option<&str>, to: &str, events: u64) -> Resu
             "{why}: name another broker with --to, or give --yes to send to {to}"
         )));
     }
-    let question = format!("{why}. Send {} to {to}? Type `replay`:", ui::events(events));
+    let question = format!("{why}. Send {} to {to}? Type `replay`:", ui::counted(events, "event"));
     if ask(&question)? != "replay" {
         return Err(usage("nothing was sent"));
     }

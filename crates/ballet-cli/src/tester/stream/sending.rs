@@ -62,7 +62,11 @@ impl Replay {
         finished?;
         let ended = sent?;
         let of = if is_whole { String::new() } else { format!(" of {}", ui::grouped(self.whole)) };
-        ui::say(&format!("{}{of} sent to {}", ui::events(self.progress.sent), self.progress.to));
+        ui::say(&format!(
+            "{}{of} sent to {}",
+            ui::counted(self.progress.sent, "event"),
+            self.progress.to
+        ));
         if ended == Ended::Interrupted {
             if self.pace != Pace::Step {
                 ui::say("--resume goes on from here");

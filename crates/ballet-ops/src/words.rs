@@ -1,0 +1,38 @@
+//! Numbers in sentences.
+
+/// A number with its digits in groups of three.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of things: `1 event`, `2,000 events`, `2 processes`.
+///
+/// ```
+/// assert_eq!(ballet_ops::words::counted(2000_u32, "event"), "2,000 events");
+/// ```
+#[must_use]
+pub fn counted(number: impl TryInto<u64>, thing: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let plural = match thing {
+        _ if number == 1 => "",
+        _ if thing.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{} {thing}{plural}", grouped(number))
+}
+
+/// What a number of things do: `1 message waits`, `2 messages wait`.
+#[must_use]
+pub fn acting(number: impl TryInto<u64>, thing: &str, act: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{} {act}{}", counted(number, thing), if number == 1 { "s" } else { "" })
+}
