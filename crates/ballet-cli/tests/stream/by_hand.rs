@@ -149,6 +149,12 @@ async fn filters_that_can_match_nothing_are_refused_and_those_that_matched_nothi
     let none = ["tap", "--from", "first", "--until", "now", "clock.*"];
     let (shown, said) = world.ballet(&none, 0).await;
     assert!(shown.is_empty() && said.contains("none of the 5 events is wanted"), "{said}");
+    let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
+    let known = ["--contracts", contracts, "orders.order_confirmed", "orders.*.v1"];
+    let (_, said) = world.ballet(&[&none[..5], &known[..]].concat(), 0).await;
+    let meant =
+        "no contract declares orders.order_confirmed: did you mean orders.order_confirmed.v1?";
+    assert!(said.contains(meant) && said.matches("no contract").count() == 1, "{said}");
     world.close().await;
 }
 

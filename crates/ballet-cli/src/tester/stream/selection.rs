@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use ballet::core::{EventType, System};
 use ballet_stream::{Filter, HeaderIs, Pattern, Start, ValueIs};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -10,6 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use crate::base::exit::usage;
 use crate::base::moment::Moment;
 use crate::base::options::GlobalOptions;
+use crate::base::systems::systems;
 use crate::base::ui;
 
 /// Which events are wanted.
@@ -42,6 +44,23 @@ impl Selection {
             services: service.clone(),
             headers: header.clone(),
             values: value.clone(),
+        }
+    }
+
+    /// Says which types no contract declares: they may be misspelt, and waiting for them is silent.
+    pub(crate) fn say_undeclared(&self) {
+        let declared: Vec<EventType> = systems().iter().flat_map(System::known_types).collect();
+        if declared.is_empty() {
+            return;
+        }
+        let is_undeclared =
+            |wanted: &&Pattern| !declared.iter().any(|declared| wanted.matches(declared.name()));
+        for wanted in self.types.iter().filter(is_undeclared) {
+            let wanted = wanted.to_string();
+            let longer = |declared: &&EventType| declared.name().starts_with(&wanted);
+            let meant = declared.iter().find(longer);
+            let meant = meant.map(|meant| format!(": did you mean {}?", meant.name()));
+            ui::say(&format!("no contract declares {wanted}{}", meant.unwrap_or_default()));
         }
     }
 

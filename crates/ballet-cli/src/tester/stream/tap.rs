@@ -70,6 +70,7 @@ pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<Done> 
         }
     };
     let mut screen = Screen::new(options);
+    args.selection.say_undeclared();
     let shown = show(&mut feed, &mut screen).await;
     if shown.is_ok() && screen.count == 0 && feed.seen() > 0 {
         ui::say(&format!("none of the {} is wanted", ui::counted(feed.seen(), "event")));
