@@ -8,6 +8,7 @@ use crate::known::Known;
 use crate::pages::remedy::remedy;
 use crate::pages::words::{ago, encoded, event, saga, since, state};
 use crate::store::found::Found;
+use crate::store::search::Listed;
 
 /// The sagas of a page.
 pub(crate) const PER_PAGE: i64 = 50;
@@ -99,7 +100,7 @@ impl Asked {
 pub(crate) fn sagas(
     known: &Known,
     asked: &Asked,
-    found: &[Found],
+    listed: &Listed,
     has_more: bool,
     now: Timestamp,
 ) -> Markup {
@@ -129,8 +130,12 @@ pub(crate) fn sagas(
             @if asked.address(0) != "/sagas?" { a.clear href="/sagas" { "clear" } }
         }
         @if let Some(remedy) = asked.remedy() { (remedy) }
-        @if found.is_empty() { (nothing(asked)) } @else {
-            ol.rows { @for one in found { (row(one, now)) } }
+        @if listed.has_others {
+            p.quiet role="status" { "Many sagas have this text, and only some of them are looked at: type more of it to see "
+                "the others." }
+        }
+        @if listed.found.is_empty() { (nothing(asked)) } @else {
+            ol.rows { @for one in &listed.found { (row(one, now)) } }
         }
         nav.pages aria-label="Pages of the list" {
             @if asked.page > 0 { a href=(asked.address(asked.page - 1)) rel="prev" { "← before" } }

@@ -23,7 +23,7 @@ use crate::store::actions::{self, Action};
 use crate::store::flow::{self, minute};
 use crate::store::found::{Found, places};
 use crate::store::row::Row;
-use crate::store::search::{Filter, search};
+use crate::store::search::{Filter, Listed, search};
 use crate::store::{counts, of_saga};
 
 /// The bytes of each body that the page of a saga has.
@@ -72,11 +72,11 @@ pub(super) async fn sagas(
     let (away, asked) = (places(&site.hindrances.borrow()), asked.cleaned());
     let now = site.clock.now();
     match search(&site.pool, &away, &filter(&asked, now)).await {
-        Ok(mut found) => {
+        Ok(mut listed) => {
             let most = usize::try_from(PER_PAGE).unwrap_or_default();
-            let has_more = found.len() > most && asked.page < LAST_PAGE;
-            found.truncate(most);
-            let content = sagas::sagas(&site.known, &asked, &found, has_more, now);
+            let has_more = listed.found.len() > most && asked.page < LAST_PAGE;
+            listed.found.truncate(most);
+            let content = sagas::sagas(&site.known, &asked, &listed, has_more, now);
             site.page(Some(&person), "/sagas", "Sagas", &content)
         }
         Err(error) => site.away(Some(&person), &error),
@@ -148,7 +148,7 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<Kept>, sqlx::Error> {
     let away = places(&site.hindrances.borrow());
     let this = Filter { text: Some(id.to_string()), limit: 100, ..Filter::default() };
     // Others may have the id as a key.
-    let found = search(&site.pool, &away, &this).await?;
+    let Listed { found, .. } = search(&site.pool, &away, &this).await?;
     let Some(found) = found.into_iter().find(|found| found.id == id) else { return Ok(None) };
     let rows = of_saga::entries(&site.pool, id, BYTES).await?;
     let keys = of_saga::keys(&site.pool, id).await?;

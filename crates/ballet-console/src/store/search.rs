@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::store::found::{Found, STATE};
 
-/// The most sagas that a text is looked for in. Who wants fewer types more.
-const MOST_HITS: i64 = 1_000;
+/// The most sagas that a text stands for. Who wants others types more of it.
+const MOST_HITS: usize = 500;
 /// A shorter text is in too many ids or errors.
 const SHORTEST_PART: usize = 3;
 const SHORTEST_DIGITS: usize = 4;
@@ -33,20 +33,29 @@ pub(crate) struct Filter {
     pub(crate) limit: i64,
 }
 
+/// The sagas of a list.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) found: Vec<Found>,
+    /// Whether the text stands for more sagas than are looked at.
+    pub(crate) has_others: bool,
+}
+
 /// Lists sagas: those that are stuck first, then the blocked and the waiting, each the oldest first; then those that have
 /// ended, the last first. `away` are the places where something hinders.
 pub(crate) async fn search(
     pool: &PgPool,
     away: &[String],
     filter: &Filter,
-) -> Result<Vec<Found>, sqlx::Error> {
+) -> Result<Listed, sqlx::Error> {
     let hits = match &filter.text {
         Some(text) => Some(hits(pool, text).await?),
         None => None,
     };
     if hits.as_ref().is_some_and(Vec::is_empty) {
-        return Ok(Vec::new());
+        return Ok(Listed::default());
     }
+    let has_others = hits.as_ref().is_some_and(|hits| hits.len() >= MOST_HITS);
     let mut found = Vec::new();
     if filter.state.is_none_or(SagaState::is_open) {
         found = open(pool, away, filter, hits.as_deref()).await?;
@@ -59,7 +68,7 @@ pub(crate) async fn search(
         };
         found.extend(ended(pool, away, filter, hits.as_deref(), (skip, left)).await?);
     }
-    Ok(found)
+    Ok(Listed { found, has_others })
 }
 
 /// The open ones. An index has them in the order in which they wait, so of each word no more are looked at than are
@@ -201,7 +210,8 @@ async fn hits(pool: &PgPool, text: &str) -> Result<Vec<Uuid>, sqlx::Error> {
         );
     }
     let statement = looks.join(" union ");
-    sqlx::query_scalar(AssertSqlSafe(statement)).bind(like).bind(MOST_HITS).fetch_all(pool).await
+    let most = i64::try_from(MOST_HITS).unwrap_or(i64::MAX);
+    sqlx::query_scalar(AssertSqlSafe(statement)).bind(like).bind(most).fetch_all(pool).await
 }
 
 #[cfg(test)]
@@ -232,7 +242,7 @@ mod tests {
         let list = async |skip, limit| {
             let filter = Filter { skip, limit, ..Filter::default() };
             let found = search(&pool, &away, &filter).await.expect("sagas");
-            found.into_iter().map(|saga| (saga.state, saga.id)).collect::<Vec<_>>()
+            found.found.into_iter().map(|saga| (saga.state, saga.id)).collect::<Vec<_>>()
         };
         let all = list(0, 100).await;
         let words: Vec<SagaState> = all.iter().map(|(state, _)| *state).collect();
@@ -251,6 +261,31 @@ mod tests {
         }
         // Nothing hinders: what was blocked is late, or waits.
         let filter = Filter { state: Some(SagaState::Blocked), limit: 9, ..Filter::default() };
-        assert!(search(&pool, &[], &filter).await.expect("none").is_empty());
+        assert!(search(&pool, &[], &filter).await.expect("none").found.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_text_that_stands_for_too_many_sagas_says_so() {
+        let servers = Servers::shared().await.expect("servers");
+        let database = Database::new(servers.postgres(), "console_hits").await.expect("one");
+        let pool = prepare(database.url().parse().expect("a URL")).await.expect("tables");
+        sqlx::query(
+            "with made as (insert into console.saga (id, began, last_at, last_type, last_place, ended) \
+                 select md5(n::text)::uuid, now(), now(), 'a.done.v1', n, 'completed' \
+                 from generate_series(1, $1) n returning id, last_place) \
+             insert into console.key (value, name, saga) \
+                 select 'order-' || lpad(last_place::text, 4, '0'), 'order', id from made",
+        )
+        .bind(i64::try_from(MOST_HITS).expect("few") + 1)
+        .execute(&pool)
+        .await
+        .expect("sagas");
+        for (text, count, has_others) in
+            [("order-0007", 1, false), ("order-", MOST_HITS, true), ("none", 0, false)]
+        {
+            let filter = Filter { text: Some(text.to_owned()), limit: 10_000, ..Filter::default() };
+            let listed = search(&pool, &[], &filter).await.expect("sagas");
+            assert_eq!((listed.found.len(), listed.has_others), (count, has_others), "{text}");
+        }
     }
 }

@@ -23,10 +23,7 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
             Some(count) => findings.push(Finding::warning(
                 "dead letters",
                 service,
-                &match count {
-                    1 => format!("1 waits in {dead}"),
-                    count => format!("{} wait in {dead}", grouped(count)),
-                },
+                &format!("{} in {dead}", acting(count, "dead letter", "wait")),
                 "look at them with `ballet dlq groups`, and redrive or discard them",
             )),
         }

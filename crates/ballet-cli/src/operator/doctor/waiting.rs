@@ -10,6 +10,7 @@ use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
 
+use crate::base::ui;
 use crate::operator::doctor::finding::{Finding, number};
 use crate::operator::lost::again;
 

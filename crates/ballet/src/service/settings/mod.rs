@@ -3,5 +3,6 @@
 pub(crate) mod error;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod settings;
+pub(crate) mod shown;
 pub(crate) mod tls;
 pub(crate) mod url_file;

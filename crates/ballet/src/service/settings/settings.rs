@@ -1,6 +1,5 @@
 //! Settings: the same for every service, from flags or the environment.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -9,11 +8,10 @@ use std::time::Duration;
 use ballet_amqp::TlsFiles;
 use ballet_signature::Secrets;
 use clap::builder::RangedU64ValueParser;
-use clap::{ArgMatches, Args, Command, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::tls::TlsSettings;
-use ballet_core::mask::masked;
 
 pub(crate) const LANES: RangeInclusive<i64> = 1..=64;
 pub(crate) const BATCH: RangeInclusive<i64> = 1..=5000;
@@ -281,28 +279,6 @@ impl Settings {
     }
 }
 
-/// The settings in force of a whole program, one a line, as environment variables; secrets are
-/// masked.
-pub(crate) fn printed(program: &Command, given: &ArgMatches) -> String {
-    let mut lines = String::new();
-    for argument in program.get_arguments() {
-        let Some(name) = argument.get_env().and_then(|name| name.to_str()) else { continue };
-        let values: Vec<String> = given
-            .get_raw(argument.get_id().as_str())
-            .into_iter()
-            .flatten()
-            .map(|value| value.to_string_lossy().into_owned())
-            .map(|value| if argument.is_hide_env_values_set() { masked(&value) } else { value })
-            .collect();
-        let line = match &values[..] {
-            [] => format!("# {name} is not set\n"),
-            values => format!("{name}={}\n", values.join(",")),
-        };
-        lines.push_str(&line);
-    }
-    lines
-}
-
 fn given(
     what: &str,
     name: &str,
@@ -329,90 +305,9 @@ fn given(
     }
 }
 
-/// Shows no password.
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            amqp_url,
-            amqp_url_file,
-            management_url,
-            database_url,
-            database_url_file,
-            tls,
-            listen,
-            lanes,
-            batch,
-            prefetch,
-            calls,
-            max_body,
-            database_connections,
-            http_requests,
-            service_version,
-            gateway_secret,
-            gateway_secret_file,
-            republish_rate,
-            telemetry_batch,
-            handler_seconds,
-            drain_seconds,
-            log,
-            log_format,
-            otlp_endpoint,
-            print_config,
-            print_contract,
-        } = self;
-        f.debug_struct("Settings")
-            .field("amqp_url", &amqp_url.as_deref().map(masked))
-            .field("amqp_url_file", amqp_url_file)
-            .field("management_url", &management_url.as_deref().map(masked))
-            .field("database_url", &database_url.as_deref().map(masked))
-            .field("database_url_file", database_url_file)
-            .field("tls", tls)
-            .field("listen", listen)
-            .field("lanes", lanes)
-            .field("batch", batch)
-            .field("prefetch", prefetch)
-            .field("calls", calls)
-            .field("max_body", max_body)
-            .field("database_connections", database_connections)
-            .field("http_requests", http_requests)
-            .field("service_version", service_version)
-            .field("gateway_secret", &gateway_secret.as_ref().map(|_| "***"))
-            .field("gateway_secret_file", gateway_secret_file)
-            .field("republish_rate", republish_rate)
-            .field("telemetry_batch", telemetry_batch)
-            .field("handler_seconds", handler_seconds)
-            .field("drain_seconds", drain_seconds)
-            .field("log", log)
-            .field("log_format", log_format)
-            .field("otlp_endpoint", &otlp_endpoint.as_deref().map(masked))
-            .field("print_config", print_config)
-            .field("print_contract", print_contract)
-            .finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_settings_show_no_password() {
-        let settings = Settings::new("amqp://u:geheim@a/s", "postgres://h/d?password=geheim");
-        let shown = format!("{settings:?}");
-        assert!(shown.contains("amqp://u:***@a/s") && !shown.contains("geheim"), "{shown}");
-    }
-
-    #[test]
-    fn the_printed_settings_are_whole_and_without_secrets() {
-        let program = Settings::augment_args(Command::new("service"));
-        let arguments = ["service", "--amqp-url", "amqp://u:geheim@h/v", "--lanes", "3"];
-        let given = program.clone().try_get_matches_from(arguments).expect("good arguments");
-        let printed = printed(&program, &given);
-        for line in ["AMQP_URL=amqp://u:***@h/v", "LANES=3", "BATCH=250", "# PREFETCH is not set"] {
-            assert!(printed.lines().any(|printed| printed == line), "{line} is not in:\n{printed}");
-        }
-        assert!(!printed.contains("geheim"), "{printed}");
-    }
 
     #[test]
     fn a_missing_url_is_named_with_what_was_expected() {
