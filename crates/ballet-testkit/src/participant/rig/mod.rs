@@ -1,7 +1,6 @@
 //! The world of one scenario: processes, links to the servers, what was sent and published.
 
 pub(crate) mod letters;
-mod looking;
 pub(crate) mod process;
 pub(crate) mod provider;
 pub(crate) mod record;
