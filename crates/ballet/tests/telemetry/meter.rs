@@ -167,11 +167,12 @@ pub(crate) async fn published(running: &Running, devices: usize, numbers: std::o
     try_join_all((0..devices).map(one)).await.expect("sent");
 }
 
-/// Sends as a client does: again, until it is confirmed that nothing was sent or that it was recorded.
+/// Sends as a client does: again, until it is recorded. A busy broker that confirms late has it all the same: nothing
+/// here cuts its connection.
 async fn sent(beats: &TelemetryPublisher<Beat>, beat: &Beat) {
     for _ in 0..600 {
         match beats.send(beat).await {
-            Ok(()) => return,
+            Ok(()) | Err(ballet::TelemetryError::Unconfirmed(_)) => return,
             Err(ballet::TelemetryError::Away) => {
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
