@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Backoff, Broker, BrokerError, Session, StreamStart};
+use ballet_amqp::{Backoff, Broker, BrokerError, Session};
 use ballet_core::topology::TELEMETRY;
 use tokio::time::sleep;
 
@@ -12,7 +12,7 @@ use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::telemetry::reading::follow_lag::Followed;
 use crate::telemetry::reading::receive::Receiver;
-use crate::telemetry::reading::start::about_the_last_since;
+use crate::telemetry::reading::start::Since;
 use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::series;
 
@@ -38,8 +38,8 @@ pub(crate) struct Following {
 struct Place {
     /// Since when, in seconds.
     begins_at: i64,
-    /// About the offset of the last message then, if there was one.
-    end: Option<i64>,
+    /// What was there then.
+    since: Since,
 }
 
 impl Following {
@@ -80,33 +80,33 @@ impl Following {
         let connection = format!("{service} follows {name} {process}");
         let queue = format!("{TELEMETRY}.{stream}");
         let begins_at = (self.engine.time.clock.now() - self.follower.reaches_back()).as_second();
-        let end = match self.end(&connection, &queue, begins_at).await {
-            Ok(end) => end,
+        let since = match self.since(&connection, &queue, begins_at).await {
+            Ok(since) => since,
             Err(error) => return error,
         };
         let session = match self.broker.connect(&connection).await {
             Ok(session) => session,
             Err(error) => return error,
         };
-        let place = Place { begins_at, end };
+        let place = Place { begins_at, since };
         let lost = Box::pin(self.follow(&session, &queue, name, place, has_followed)).await;
         session.close().await;
         lost.err().unwrap_or_else(|| BrokerError::Lost("it ended".to_owned()))
     }
 
-    /// About the last message that is there. A session of its own looks: if a consumer that waits in an empty stream
+    /// What is there. A session of its own looks: if a consumer that waits in an empty stream
     /// is followed by another one of the same session, the broker may deliver what comes just then before it says that
     /// the second consumes, and nobody gets it.
-    async fn end(
+    async fn since(
         &self,
         connection: &str,
         queue: &str,
-        since: i64,
-    ) -> Result<Option<i64>, BrokerError> {
+        seconds: i64,
+    ) -> Result<Since, BrokerError> {
         let session = self.broker.connect(connection).await?;
-        let end = about_the_last_since(&*session, queue, since).await;
+        let since = Since::find(&*session, queue, seconds).await;
         session.close().await;
-        end
+        since
     }
 
     async fn follow(
@@ -114,11 +114,10 @@ impl Following {
         session: &Arc<dyn Session>,
         queue: &str,
         name: &str,
-        Place { begins_at, end }: Place,
+        Place { begins_at, since: Since { start, end } }: Place,
         has_followed: &mut bool,
     ) -> Result<(), BrokerError> {
         let codec = self.follower.codec();
-        let start = StreamStart::Time(u64::try_from(begins_at).unwrap_or_default());
         let prefetch = self.most.saturating_mul(2).max(2);
         let mut receiver = Receiver {
             session: Arc::clone(session),

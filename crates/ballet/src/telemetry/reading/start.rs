@@ -48,7 +48,12 @@ pub(super) async fn open(
         // The message before the place shows whether it is the same stream.
         (Some(next), Some(_), _) => at(next - 1),
         (Some(next), None, _) => at(next),
-        (None, _, Some(seconds)) => StreamStart::Time(u64::try_from(seconds).unwrap_or_default()),
+        (None, _, Some(seconds)) => {
+            let looks = broker.connect(&format!("{queue} end")).await?;
+            let since = Since::find(&*looks, queue, seconds).await;
+            looks.close().await;
+            since?.start
+        }
         (None, _, None) => at(0),
     };
     let mut deliveries = session.consume_stream(queue, queue, prefetch, start).await?;
@@ -97,15 +102,48 @@ async fn newest(broker: &dyn Broker, queue: &str) -> Result<Option<i64>, BrokerE
     Ok(newest)
 }
 
+/// What was published since a time.
+pub(super) struct Since {
+    /// Where to begin. What is older is for the reader to pass over.
+    pub(super) start: StreamStart,
+    /// The offset of about the last message. `None` if there is none.
+    pub(super) end: Option<i64>,
+}
+
+impl Since {
+    /// Looks on a session that consumes nothing else of the stream. If nothing there is as young, reading begins at what is
+    /// there: asked by the time, the broker passes over a message that comes in that moment.
+    pub(super) async fn find(
+        session: &dyn Session,
+        queue: &str,
+        since: i64,
+    ) -> Result<Self, BrokerError> {
+        let last = about_the_last(session, queue).await?;
+        let offset = last.as_ref().and_then(offset_of);
+        if last.as_ref().is_some_and(|last| is_young(last, since)) {
+            let start = StreamStart::Time(u64::try_from(since).unwrap_or_default());
+            return Ok(Self { start, end: offset });
+        }
+        let start = StreamStart::Offset(
+            offset.and_then(|offset| u64::try_from(offset).ok()).unwrap_or_default(),
+        );
+        Ok(Self { start, end: None })
+    }
+}
+
+fn is_young(delivery: &Delivery, since: i64) -> bool {
+    let published = delivery.properties.timestamp();
+    published.is_none_or(|at| i64::try_from(at).is_ok_and(|at| at >= since))
+}
+
 /// The offset of about the last message that was published since a time, in seconds. `None` if none was.
 pub(super) async fn about_the_last_since(
     session: &dyn Session,
     queue: &str,
     since: i64,
 ) -> Result<Option<i64>, BrokerError> {
-    let is_young = |at: u64| i64::try_from(at).is_ok_and(|at| at >= since);
     let last = about_the_last(session, queue).await?;
-    let last = last.filter(|last| last.properties.timestamp().is_none_or(is_young));
+    let last = last.filter(|last| is_young(last, since));
     Ok(last.as_ref().and_then(offset_of))
 }
 
