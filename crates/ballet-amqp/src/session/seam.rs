@@ -54,7 +54,8 @@ pub type Deliveries = BoxStream<'static, Result<Delivery, BrokerError>>;
 /// Where a consumer of a stream begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamStart {
-    /// At the messages of that time, in seconds since 1970. The broker may begin a little earlier.
+    /// At the messages of that time, in seconds since 1970. The broker may begin a little earlier. Of a stream without
+    /// a message it passes over one that comes in that moment.
     Time(u64),
     /// At the message with this offset, or at the next one that the stream still has.
     Offset(u64),

@@ -56,11 +56,10 @@ pub(crate) async fn run(
     show(&found, options);
     if nobodys > 0 {
         ui::say(&format!(
-            "{} {} stay{}: no contract says who consumes them. Is a type misspelt, or a \
-             service not declared?",
+            "{} {}: no contract says who consumes them. Is a type misspelt, or a service not \
+             declared?",
             ui::bad("note:"),
-            ui::counted(nobodys, "event"),
-            if nobodys == 1 { "s" } else { "" }
+            ui::acting(nobodys, "event", "stay")
         ));
     }
     let done = if nobodys > 0 { Done::Partly } else { Done::All };

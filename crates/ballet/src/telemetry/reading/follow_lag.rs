@@ -12,7 +12,7 @@ use crate::declare::telemetry::AnyFollower;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::telemetry::reading::batch::Seen;
-use crate::telemetry::reading::start::about_the_last_since;
+use crate::telemetry::reading::start::Since;
 use crate::telemetry::series;
 
 /// How often it looks, and how long a look may take.
@@ -108,7 +108,7 @@ impl FollowLag {
         for (partition, followed) in (0..).zip(&self.followed) {
             let stream = codec.reads().routing_key(partition);
             let queue = format!("{TELEMETRY}.{stream}");
-            let last = about_the_last_since(&*session, &queue, since).await?;
+            let last = Since::find(&*session, &queue, since).await?.end;
             series::follow_lag(
                 codec.name,
                 stream,

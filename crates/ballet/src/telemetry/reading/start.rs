@@ -111,40 +111,29 @@ pub(super) struct Since {
 }
 
 impl Since {
-    /// Looks on a session that consumes nothing else of the stream. If nothing there is as young, reading begins at what is
-    /// there: asked by the time, the broker passes over a message that comes in that moment.
+    /// Looks on a session that consumes nothing else of the stream.
     pub(super) async fn find(
         session: &dyn Session,
         queue: &str,
         since: i64,
     ) -> Result<Self, BrokerError> {
         let last = about_the_last(session, queue).await?;
-        let offset = last.as_ref().and_then(offset_of);
-        if last.as_ref().is_some_and(|last| is_young(last, since)) {
-            let start = StreamStart::Time(u64::try_from(since).unwrap_or_default());
-            return Ok(Self { start, end: offset });
-        }
-        let start = StreamStart::Offset(
-            offset.and_then(|offset| u64::try_from(offset).ok()).unwrap_or_default(),
-        );
-        Ok(Self { start, end: None })
+        let published_at = last.as_ref().and_then(|last| *last.properties.timestamp());
+        Ok(Self::behind(last.as_ref().and_then(offset_of), published_at, since))
     }
-}
 
-fn is_young(delivery: &Delivery, since: i64) -> bool {
-    let published = delivery.properties.timestamp();
-    published.is_none_or(|at| i64::try_from(at).is_ok_and(|at| at >= since))
-}
-
-/// The offset of about the last message that was published since a time, in seconds. `None` if none was.
-pub(super) async fn about_the_last_since(
-    session: &dyn Session,
-    queue: &str,
-    since: i64,
-) -> Result<Option<i64>, BrokerError> {
-    let last = about_the_last(session, queue).await?;
-    let last = last.filter(|last| is_young(last, since));
-    Ok(last.as_ref().and_then(offset_of))
+    /// If nothing there is as young, reading begins at what is there: asked by the time, the broker passes over a
+    /// message that comes in that moment.
+    fn behind(last: Option<i64>, published_at: Option<u64>, since: i64) -> Self {
+        let Some(offset) = last else { return Self { start: StreamStart::Offset(0), end: None } };
+        // A message without a time may be young.
+        if published_at.is_none_or(|at| i64::try_from(at).is_ok_and(|at| at >= since)) {
+            let start = StreamStart::Time(u64::try_from(since).unwrap_or_default());
+            return Self { start, end: last };
+        }
+        let start = StreamStart::Offset(u64::try_from(offset).unwrap_or_default());
+        Self { start, end: None }
+    }
 }
 
 /// About where the stream ends: the first of the messages that were written together last. `None` if it has none. A
@@ -161,4 +150,21 @@ pub(super) async fn about_the_last(
     let first = first?;
     session.ack(first.tag, false).await?;
     Ok(Some(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nothing_is_as_young_reading_begins_at_what_is_there() {
+        let since = |last, published_at| {
+            let Since { start, end } = Since::behind(last, published_at, 1_000);
+            (start, end)
+        };
+        assert_eq!(since(None, None), (StreamStart::Offset(0), None));
+        assert_eq!(since(Some(7), Some(999)), (StreamStart::Offset(7), None));
+        assert_eq!(since(Some(7), Some(1_000)), (StreamStart::Time(1_000), Some(7)));
+        assert_eq!(since(Some(7), None), (StreamStart::Time(1_000), Some(7)));
+    }
 }
