@@ -4,12 +4,14 @@
 #![warn(missing_docs)]
 
 pub mod lanes;
+mod progress;
 mod question;
 pub mod table;
 mod text;
 pub mod ui;
 mod wrap;
 
+pub use progress::Progress;
 pub use question::{ask, is_interactive};
 pub use table::{Cell, Table};
 pub use text::{columns, cut, plain};

@@ -1,17 +1,11 @@
 //! Output for people: results on standard output, everything else on standard error. Colours only
 //! on a terminal.
 
-use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::io::Write;
 
 use console::Style;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::text::{columns_of_errors, folded};
-
-/// The time between two lines of progress where there is no bar.
-const EVERY: Duration = Duration::from_secs(1);
 
 /// Prints a line of progress or an error, folded to the terminal. Errors of writing are ignored: the reader may be
 /// gone.
@@ -77,50 +71,5 @@ pub fn list(lines: &[String], colour: fn(&str) -> String) {
     }
     if lines.len() > SHOWN {
         print(&format!("      and {} more", lines.len() - SHOWN));
-    }
-}
-
-/// Progress: a bar on a terminal, otherwise a line now and then.
-#[derive(Debug)]
-pub struct Progress {
-    bar: Option<ProgressBar>,
-    said: Mutex<Option<(Instant, String)>>,
-}
-
-impl Progress {
-    /// Progress of this many parts.
-    #[must_use]
-    pub fn new(whole: usize) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:20.green} {pos}/{len}  {msg}");
-            let bar = ProgressBar::new(whole as u64);
-            // A wrong template would only spoil the looks.
-            style.into_iter().for_each(|style| bar.set_style(style));
-            bar
-        });
-        Self { bar, said: Mutex::new(None) }
-    }
-
-    /// Shows how many are done, and a text.
-    pub fn show(&self, done: usize, text: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(done as u64);
-            bar.set_message(text.to_owned());
-            return;
-        }
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = said.as_ref().is_none_or(|(at, last)| at.elapsed() > EVERY && last != text);
-        if due {
-            say(text);
-            *said = Some((Instant::now(), text.to_owned()));
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish();
-        }
     }
 }

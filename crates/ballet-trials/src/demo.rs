@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use ballet::Clock;
 use ballet_stage::{variables, write_exports};
-use ballet_terminal::ui::{self, Progress};
 use ballet_terminal::{Cell, Table, columns};
+use ballet_terminal::{Progress, ui};
 use tokio::sync::watch;
 
 use crate::audit;
@@ -96,13 +96,12 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
     ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
     let (calm, calmed) = watch::channel(false);
     let come = async {
-        let customers = args.customers as usize;
-        let progress = Progress::new(customers);
-        for come in 1..=customers {
+        let progress = Progress::told(args.customers.into());
+        for come in 1..=args.customers.into() {
             // One without an answer is none that ends.
             load.play().await.ok();
             let (open, all) = load.open();
-            progress.show(come, &format!("{all} {}, {open} open", subject.sagas));
+            progress.tell(come, &format!("{all} {}, {open} open", subject.sagas));
         }
         drop(progress);
         calm.send_replace(true);

@@ -1,21 +1,15 @@
-//! Output for people: results on standard output, everything else on standard error. Colours and
-//! progress bars only on a terminal.
+//! Output for people: results on standard output, everything else on standard error. Colours only on a
+//! terminal.
 
-use std::fmt;
 use std::io::IsTerminal;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 pub(crate) use ballet_ops::words::{acting, counted, grouped};
+pub(crate) use ballet_terminal::Progress;
 pub(crate) use ballet_terminal::ui::{bad, dim, green, print, red, say, yellow};
 use ballet_terminal::{Table, columns, plain};
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
-
-/// The time between two lines of progress where there is no bar.
-const EVERY: Duration = Duration::from_secs(2);
 
 /// The form of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,70 +73,5 @@ pub(crate) fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
         100..=5_999 => format!("{} min", seconds / 60),
         6_000..=172_799 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
-    }
-}
-
-/// The rate with one decimal: the library's own has four.
-fn with_rate(style: ProgressStyle) -> ProgressStyle {
-    style.with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
-        // A line that cannot be written is none to worry about.
-        write!(text, "{:.1}/s", state.per_sec()).ok();
-    })
-}
-
-/// Progress: a bar on a terminal, otherwise a line now and then.
-pub(crate) struct Progress {
-    bar: Option<ProgressBar>,
-    what: String,
-    whole: Option<u64>,
-    /// When, and what.
-    said: Mutex<(Instant, u64)>,
-}
-
-impl Progress {
-    pub(crate) fn new(what: &str, whole: u64) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(
-                "{msg} {bar:20.green} {human_pos}/{human_len}  {rate}, {eta} left",
-            );
-            let bar = ProgressBar::new(whole).with_message(what.to_owned());
-            // A wrong template would only spoil the looks.
-            style.into_iter().for_each(|style| bar.set_style(with_rate(style)));
-            bar
-        });
-        let whole = Some(whole);
-        Self { bar, what: what.to_owned(), whole, said: Mutex::new((Instant::now(), 0)) }
-    }
-
-    /// Progress towards an unknown end.
-    pub(crate) fn endless(what: &str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{msg}  {human_pos}, {rate}");
-            let bar = ProgressBar::no_length().with_message(what.to_owned());
-            style.into_iter().for_each(|style| bar.set_style(with_rate(style)));
-            bar
-        });
-        Self { bar, what: what.to_owned(), whole: None, said: Mutex::new((Instant::now(), 0)) }
-    }
-
-    pub(crate) fn show(&self, done: u64) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(done);
-            return;
-        }
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.0.elapsed() > EVERY && said.1 != done {
-            *said = (Instant::now(), done);
-            let of = self.whole.map(|whole| format!(" of {}", grouped(whole)));
-            say(&format!("{}: {}{}", self.what, grouped(done), of.unwrap_or_default()));
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
     }
 }

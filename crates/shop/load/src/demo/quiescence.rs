@@ -15,7 +15,7 @@ use crate::demo::orders::Orders;
 use crate::demo::placing::Placer;
 use crate::demo::tap::Tap;
 use crate::open_shop::OpenShop;
-use ballet_terminal::ui::{self, Progress};
+use ballet_terminal::{Progress, ui};
 use ballet_trials::{End, Subject};
 
 /// How often the orders are counted.
@@ -57,7 +57,7 @@ pub(crate) async fn wait(
     let begun = Instant::now();
     let mut placing = Box::pin(placer.place(cases, with_python));
     let mut all_placed = false;
-    let progress = Progress::new(cases.len());
+    let progress = Progress::told(cases.len() as u64);
     let (mut last, mut moved) = (Counts::default(), Instant::now());
     loop {
         tokio::select! {
@@ -74,8 +74,8 @@ pub(crate) async fn wait(
         }
         let ended = counts.completed + counts.cancelled;
         let open = counts.placed - ended;
-        progress.show(
-            ended,
+        progress.tell(
+            ended as u64,
             &format!(
                 "{} placed, {} completed, {} compensated, {open} open",
                 counts.placed, counts.completed, counts.cancelled

@@ -1,0 +1,101 @@
+//! Progress on standard error: a bar on a terminal, otherwise a line now and then.
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
+
+use crate::ui::say;
+
+/// The time between two lines where there is no bar.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Progress of one thing. The bar goes away with it.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    what: String,
+    whole: Option<u64>,
+    /// When a line was written, and which.
+    said: Mutex<(Instant, String)>,
+}
+
+impl Progress {
+    /// Progress of this many parts, with their rate.
+    #[must_use]
+    pub fn new(what: &str, whole: u64) -> Self {
+        let looks = "{msg} {bar:20.green} {human_pos}/{human_len}  {rate}, {eta} left";
+        Self::with(ProgressBar::new(whole), looks, what, Some(whole))
+    }
+
+    /// Progress towards an unknown end.
+    #[must_use]
+    pub fn endless(what: &str) -> Self {
+        Self::with(ProgressBar::no_length(), "{msg}  {human_pos}, {rate}", what, None)
+    }
+
+    /// Progress of this many parts, of which a text [tells](Self::tell).
+    #[must_use]
+    pub fn told(whole: u64) -> Self {
+        let looks = "{bar:20.green} {human_pos}/{human_len}  {msg}";
+        Self::with(ProgressBar::new(whole), looks, "", Some(whole))
+    }
+
+    fn with(bar: ProgressBar, looks: &str, what: &str, whole: Option<u64>) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            // A wrong template would only spoil the looks.
+            let style = ProgressStyle::with_template(looks).into_iter();
+            style.for_each(|style| bar.set_style(style.with_key("rate", rate)));
+            bar.with_message(what.to_owned())
+        });
+        let said = Mutex::new((Instant::now(), String::new()));
+        Self { bar, what: what.to_owned(), whole, said }
+    }
+
+    /// Shows how many are done.
+    pub fn show(&self, done: u64) {
+        match &self.bar {
+            Some(bar) => bar.set_position(done),
+            None => {
+                let of = self.whole.map(|whole| format!(" of {}", HumanCount(whole)));
+                let done = HumanCount(done);
+                self.line(&format!("{}: {done}{}", self.what, of.unwrap_or_default()));
+            }
+        }
+    }
+
+    /// Shows how many are done, and a text.
+    pub fn tell(&self, done: u64, text: &str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(done);
+                bar.set_message(text.to_owned());
+            }
+            None => self.line(text),
+        }
+    }
+
+    fn line(&self, line: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.0.elapsed() > EVERY && said.1 != line {
+            say(line);
+            *said = (Instant::now(), line.to_owned());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// With one decimal: the library's own has four.
+fn rate(state: &ProgressState, text: &mut dyn fmt::Write) {
+    // A line that cannot be written is none to worry about.
+    write!(text, "{:.1}/s", state.per_sec()).ok();
+}
