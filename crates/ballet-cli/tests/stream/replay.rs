@@ -319,7 +319,7 @@ async fn from_outside_is_what_no_service_published_in_answer_or_by_itself() {
     ] {
         let arguments = [&[file.as_str()], arguments].concat();
         let (out, _) = ended(replay(&world, &arguments), 0).await;
-        assert!(out.starts_with(&format!("{count} would be sent")), "{arguments:?}: {out}");
+        assert!(out.starts_with(&format!("{count} would be sent to ")), "{arguments:?}: {out}");
     }
     world.close().await;
 }

@@ -64,7 +64,7 @@ pub(crate) struct ReplayArgs {
     /// Send to where it was recorded, without being asked
     #[arg(long)]
     yes: bool,
-    /// Say how many events would be sent, and send none
+    /// Say how many events would be sent, and where, and send none
     #[arg(long)]
     dry_run: bool,
     /// It goes into a world that ends with it, so nobody resumes it.
@@ -138,18 +138,16 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     }
     hindered.say(expected.is_some());
     say_texts(&survey);
-    if args.dry_run {
-        ui::print(&format!(
-            "{} would be sent; nothing was sent",
-            ui::counted(survey.records, "event")
-        ));
-        return Ok(Done::All);
-    }
-    if expected.is_some() && survey.records == 0 {
+    if expected.is_some() && survey.records == 0 && !args.dry_run {
         return Err(nothing_to_compare(&args.file));
     }
     let peer = peer_with_exchange(&*broker).await?;
     let to = format!("{}/{}", peer.address, peer.vhost);
+    if args.dry_run {
+        let events = ui::counted(survey.records, "event");
+        ui::print(&format!("{events} would be sent to {to}; nothing was sent"));
+        return Ok(Done::All);
+    }
     let file = (!args.is_rehearsal).then(|| ProgressFile::of(&args.file));
     let progress = if let Some(file) = file.as_ref().filter(|_| args.resume) {
         file.resumed(&to, &selected.words, &selected.made.words())?
