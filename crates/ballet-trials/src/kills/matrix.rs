@@ -68,6 +68,12 @@ async fn run<'a>(
     let name = format!("{} {}", process.service, lines.join(", then "));
     let others = (0..ROUNDS).flat_map(|round| Path::all(scene, round));
     for (number, path) in repeat_n(case.path, ATTEMPTS).chain(others).enumerate() {
+        if path == Path::Refill {
+            // A step that needs a copy is not tried again for as long as it takes to fill it.
+            while let Some(gone) = under_way.next().await {
+                sagas.extend(gone?);
+            }
+        }
         process.aim(&lines[0])?;
         let by_itself = case.by_itself;
         let in_vain = Rc::new(Notify::new());
