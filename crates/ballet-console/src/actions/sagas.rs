@@ -99,11 +99,11 @@ impl Solved {
     }
 }
 
-/// What of a saga waits in a service for its next attempt.
+/// What waits in a service for its next attempt, of a saga or of all.
 #[derive(Debug, Clone)]
 pub(crate) struct Retry {
     pub(crate) service: String,
-    pub(crate) saga: Uuid,
+    pub(crate) saga: Option<Uuid>,
 }
 
 /// How much waits. Of what is not known, why not.
@@ -116,12 +116,21 @@ pub(crate) struct Waits {
 }
 
 impl Retry {
+    /// The address of its form.
+    pub(crate) fn address(&self) -> String {
+        match self.saga {
+            Some(saga) => format!("/sagas/{saga}/retry?service={}", self.service),
+            None => format!("/services/{}/retry", self.service),
+        }
+    }
+
     fn waiting(&self) -> Waiting {
-        Waiting { service: self.service.clone(), sagas: vec![self.saga], messages: Vec::new() }
+        let sagas = self.saga.into_iter().collect();
+        Waiting { service: self.service.clone(), sagas, messages: Vec::new() }
     }
 
     fn unpublished(&self) -> Filter {
-        Filter { sagas: vec![self.saga], ..Filter::default() }
+        Filter { sagas: self.saga.into_iter().collect(), ..Filter::default() }
     }
 
     /// Counts what would be tried again: nothing is changed.

@@ -22,7 +22,7 @@ pub(crate) fn remedy(
                 ..Meant::default()
             };
             Some(
-                html! { p.remedy { "When its cause is mended: " a href=(meant.address()) { "send all of them back" } } },
+                html! { p.remedy { "When its cause is mended: " a href=(meant.address()) { "send all of them back, or discard them" } } },
             )
         }
         (SagaState::Blocked, _) => {

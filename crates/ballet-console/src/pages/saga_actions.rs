@@ -15,7 +15,8 @@ pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&st
     html! {
         nav.acts aria-label="What you can do" {
             @for service in services {
-                a.button href={ "/sagas/" (id) "/retry?service=" (service) } { "Try again in " (service) }
+                @let retry = Retry { service: (*service).to_owned(), saga: Some(id) };
+                a.button href=(retry.address()) { "Try again in " (service) }
             }
             @if can_stop { a.button href={ "/sagas/" (id) "/stop" } { "Stop it" } }
             a.button href={ "/sagas/" (id) "/solved" } { "Solved by hand" }
@@ -50,7 +51,10 @@ pub(crate) fn stop(id: Uuid, can: &[Stoppable], person: &Person) -> Markup {
 pub(crate) fn retry(retry: &Retry, waits: &Waits, person: &Person) -> Markup {
     let Retry { service, saga } = retry;
     html! {
-        (crumb(*saga))
+        @match saga {
+            Some(saga) => (crumb(*saga)),
+            None => p.crumb { a href={ "/services#" (service) } { "Services" } " / " (service) },
+        }
         h1 { "Try again in " (service) }
         dl {
             dt { "messages that wait" } dd dir="auto" { (known(&waits.messages)) }
@@ -59,7 +63,8 @@ pub(crate) fn retry(retry: &Retry, waits: &Waits, person: &Person) -> Markup {
         }
         @let (inbox, outbox) = (some(&waits.messages) || some(&waits.calls), some(&waits.events));
         @if !inbox && !outbox {
-            p { "Nothing of this saga waits for a next attempt in " (service) ". If it is a dead letter, send it back from its page." }
+            p { "Nothing " @if saga.is_some() { "of this saga " } "waits for a next attempt in " (service) "."
+                " Dead letters have none: send them back from " a href="/dead-letters" { "their page" } "." }
         }
         @if inbox { (retry_form(retry, "inbox", "Try messages and calls again now", person)) }
         @if outbox { (retry_form(retry, "outbox", "Publish its events again", person)) }
@@ -68,9 +73,8 @@ pub(crate) fn retry(retry: &Retry, waits: &Waits, person: &Person) -> Markup {
 
 fn retry_form(retry: &Retry, what: &str, says: &str, person: &Person) -> Markup {
     html! {
-        form.act method="post" action={ "/sagas/" (retry.saga) "/retry" } {
+        form.act method="post" action=(retry.address()) {
             (token(person))
-            input type="hidden" name="service" value=(retry.service);
             (why("Why now?"))
             button type="submit" name="what" value=(what) { (says) }
         }

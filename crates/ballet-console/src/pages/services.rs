@@ -9,6 +9,7 @@ use ballet_store::waiting::Waiting;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use crate::actions::sagas::Retry;
 use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
 use crate::pages::words::{ago, number, since};
@@ -60,7 +61,7 @@ pub(crate) fn services(page: &Services<'_>) -> Markup {
             section.service {
                 h2 id=(anchor(name)) { (name) }
                 @match page.figures.get(*name) {
-                    Some(Ok(figures)) => { (shown(figures, page.now)) (switch(name, figures, page)) },
+                    Some(Ok(figures)) => { (shown(figures, page.now)) (again(name, figures, page)) (switch(name, figures, page)) },
                     Some(Err(why)) => p.trouble { "There are no figures of it: " (why) },
                     None => {},
                 }
@@ -146,6 +147,17 @@ fn waits(waiting: &Waiting, now: Timestamp) -> Markup {
     html! {
         (number(i64::try_from(waiting.count).unwrap_or(i64::MAX)))
         @if let Some(at) = waiting.since { span.quiet { " for " (since(at, now)) } }
+    }
+}
+
+/// The way to a next attempt now, if something waits for one.
+fn again(service: &str, figures: &Figures, page: &Services<'_>) -> Markup {
+    let Figures { inbox, outbox, .. } = figures;
+    let waits = inbox.retries.count + inbox.calls.count + outbox.unpublishable.count;
+    html! {
+        @if waits > 0 && page.person.is_operator() {
+            p { a.button href=(Retry { service: service.to_owned(), saga: None }.address()) { "Try again now what waits in " (service) } }
+        }
     }
 }
 

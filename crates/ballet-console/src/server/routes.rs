@@ -28,6 +28,10 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/events/{name}/publish", get(publish::form).post(publish::publish))
         .route("/actions/{id}/stop", post(acts::stop))
         .route("/services/{service}", post(system::switch))
+        .route(
+            "/services/{service}/retry",
+            get(sagas_acts::service_retry_form).post(sagas_acts::service_retry),
+        )
         .route("/audit", post(system::audit))
         .layer(from_fn_with_state(Arc::clone(&site), gate::operators))
         .layer(DefaultBodyLimit::max(gate::MOST_OF_A_FORM));

@@ -69,23 +69,40 @@ pub(super) struct InService {
     service: String,
 }
 
+impl InService {
+    fn of(self, saga: Uuid) -> Retry {
+        Retry { service: self.service, saga: Some(saga) }
+    }
+}
+
 pub(super) async fn retry_form(
     State(site): Shared,
     Extension(person): Extension<Person>,
     Path(saga): Path<Uuid>,
-    Query(InService { service }): Query<InService>,
+    Query(service): Query<InService>,
 ) -> Response {
-    if site.means.part(&service).is_none() {
-        return site.not_found(&person, NO_SERVICE);
+    what_waits(&site, &person, &service.of(saga)).await
+}
+
+pub(super) async fn service_retry_form(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(service): Path<String>,
+) -> Response {
+    what_waits(&site, &person, &Retry { service, saga: None }).await
+}
+
+async fn what_waits(site: &Site, person: &Person, retry: &Retry) -> Response {
+    if site.means.part(&retry.service).is_none() {
+        return site.not_found(person, NO_SERVICE);
     }
-    let retry = Retry { service, saga };
     let waits = retry.count(&site.means).await;
-    site.page(Some(&person), "/sagas", "Try again", &pages::retry(&retry, &waits, &person))
+    let at = if retry.saga.is_some() { "/sagas" } else { "/services" };
+    site.page(Some(person), at, "Try again", &pages::retry(retry, &waits, person))
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Again {
-    service: String,
     what: String,
     #[serde(default)]
     why: String,
@@ -95,29 +112,52 @@ pub(super) async fn retry(
     State(site): Shared,
     Extension(person): Extension<Person>,
     Path(saga): Path<Uuid>,
-    Form(Again { service, what, why }): Form<Again>,
+    Query(service): Query<InService>,
+    Form(again): Form<Again>,
 ) -> Response {
-    if site.means.part(&service).is_none() {
-        return site.not_found(&person, NO_SERVICE);
+    tried_again(&site, &person, service.of(saga), again).await
+}
+
+pub(super) async fn service_retry(
+    State(site): Shared,
+    Extension(person): Extension<Person>,
+    Path(service): Path<String>,
+    Form(again): Form<Again>,
+) -> Response {
+    tried_again(&site, &person, Retry { service, saga: None }, again).await
+}
+
+async fn tried_again(site: &Site, person: &Person, retry: Retry, again: Again) -> Response {
+    if site.means.part(&retry.service).is_none() {
+        return site.not_found(person, NO_SERVICE);
     }
-    let retry = Retry { service: service.clone(), saga };
-    let deed = |what| deed("tries again", saga, &service, what);
+    let deed = |what: &str| Deed {
+        act: "tries again",
+        what: match retry.saga {
+            Some(saga) => format!("{what} of saga {saga}"),
+            None => format!("{what} of {}", retry.service),
+        },
+        service: Some(retry.service.clone()),
+        saga: retry.saga,
+        message: None,
+    };
+    let Again { what, why } = again;
     match &*what {
         "inbox" => {
-            let deed = deed("what waits of saga");
-            done(&site, &person, &why, &deed, |means, note, stop, says| async move {
+            let deed = deed("what waits");
+            done(site, person, &why, &deed, |means, note, stop, says| async move {
                 retry.inbox(&means, note, stop, &says).await
             })
             .await
         }
         "outbox" => {
-            let deed = deed("the unpublished events of saga");
-            done(&site, &person, &why, &deed, |means, note, _, _| async move {
+            let deed = deed("the unpublished events");
+            done(site, person, &why, &deed, |means, note, _, _| async move {
                 retry.outbox(&means, &note).await
             })
             .await
         }
-        _ => refused(&site, &person, "The form says nothing that can be tried again."),
+        _ => refused(site, person, "The form says nothing that can be tried again."),
     }
 }
 

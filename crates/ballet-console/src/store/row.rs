@@ -77,7 +77,8 @@ impl Row {
                 detail: self.detail.clone(),
                 attempts: u32::try_from(self.attempts).unwrap_or_default(),
             },
-            Kind::Redriven | Kind::Discarded => What::Settled,
+            Kind::Redriven => What::SentBack,
+            Kind::Discarded => What::Discarded,
             Kind::Note => return None,
         };
         Some(Entry {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ballet_console::{Console, Role, Trusted};
 use reqwest::{Method, StatusCode};
 
-use crate::world::{PLACED, RESERVED, World};
+use crate::world::{CHECKED_OUT, PLACED, RESERVED, World};
 
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
 
@@ -106,6 +106,40 @@ async fn what_dies_again_is_told_and_what_is_discarded_is_in_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_would_have_begun_a_saga_and_is_thrown_away_hangs_no_more() {
+    let world = World::new("console_thrown").await;
+    let console = world.console().await;
+    let operator = console.browser().await;
+    let (thrown, begun) = (world.id(), world.id());
+    let broken = "quantity: a whole number is wanted";
+    world
+        .publish(vec![
+            world.event(CHECKED_OUT, thrown, None, "{}"),
+            world.dead("orders", CHECKED_OUT, thrown, broken, b"{}"),
+            // Of this one a step was done: without its event it hangs.
+            world.event(CHECKED_OUT, begun, None, "{}"),
+            world.event(PLACED, begun, None, "{}"),
+            world.dead("inventory", PLACED, begun, "no shelf 17", b"{}"),
+        ])
+        .await;
+    for (service, detail, saga) in
+        [("orders", "whole number", thrown), ("inventory", "no shelf", begun)]
+    {
+        operator.until(&format!("/sagas/{saga}"), "state stuck").await;
+        operator.until("/dead-letters", detail).await;
+        let act = format!("/dead-letters/act?service={service}");
+        let fields = format!("act=discard&why=they+come+again&service={service}&sure=1");
+        let (_, action) = operator.act(&act, "/dead-letters/act", &fields).await;
+        operator.until(&action, "1 of 1 were discarded").await;
+    }
+    let page = operator.until(&format!("/sagas/{thrown}"), "state aborted").await;
+    assert!(page.contains("goes without") && !page.contains("Stop it"), "{page}");
+    let (_, page) = operator.get(&format!("/sagas/{begun}")).await;
+    assert!(page.contains("Stop it"), "{page}");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
     let world = World::new("console_viewer").await;
     let console = world.console().await;
@@ -122,7 +156,8 @@ async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
     let forms = [
         ("/dead-letters/act".to_owned(), "act=redrive&service=inventory&why=x"),
         (format!("/sagas/{saga}/stop"), "name=order_fulfillment&why=x"),
-        (format!("/sagas/{saga}/retry"), "service=inventory&what=inbox&why=x"),
+        (format!("/sagas/{saga}/retry?service=inventory"), "what=inbox&why=x"),
+        ("/services/inventory/retry".to_owned(), "what=inbox&why=x"),
         (format!("/sagas/{saga}/solved"), "act=solve&step=inventory%2Freserve_stock&why=x"),
         (format!("/sagas/{saga}/unmasked"), "why=x"),
         ("/audit".to_owned(), ""),

@@ -17,8 +17,15 @@ fn rows(saga: Uuid) -> String {
         values ('{saga}', 'reserve_stock', '', 'done', '', 0, 'inventory.stock_reserved.v1',
                 '{{"order_id":"{saga}","lines":[{{"sku":"mug","quantity":1}}]}}', gen_random_uuid(), now()),
             ('{saga}', '', 'order_fulfillment', 'aborted', '', 1, 'orders.order_cancelled.v1', null, gen_random_uuid(), now());
-        insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, saga_id, body, created_at, reason)
-        values (7, 1, 1, gen_random_uuid(), 'inventory.stock_reserved.v1', '{saga}', '{{}}', now(), 'too big')"#
+        {}"#,
+        unpublishable(saga, 1)
+    )
+}
+
+fn unpublishable(saga: Uuid, number: i64) -> String {
+    format!(
+        r#"insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, saga_id, body, created_at, reason)
+        values (7, {number}, 1, gen_random_uuid(), 'inventory.stock_reserved.v1', '{saga}', '{{}}', now(), 'too big')"#
     )
 }
 
@@ -89,16 +96,25 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
     assert!(page.contains("Nothing was changed") && page.contains("ada"), "{page}");
 
     // What could not be published is counted, and put back once.
-    let retry = format!("/sagas/{saga}/retry");
-    let looked = format!("{retry}?service=inventory");
+    let looked = format!("/sagas/{saga}/retry?service=inventory");
     let page = operator.until(&looked, "Publish its events again").await;
     assert!(page.contains("<dt>events it could not publish</dt><dd dir=\"auto\">1</dd>"), "{page}");
     assert!(!page.contains("Try messages and calls again now"), "{page}");
-    let again = "service=inventory&what=outbox&why=it+is+smaller+now";
-    let (status, action) = operator.act(&looked, &retry, again).await;
+    let again = "what=outbox&why=it+is+smaller+now";
+    let (status, action) = operator.act(&looked, &looked, again).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
     operator.until(&action, "1 event put back in the outbox of inventory").await;
     assert_eq!(count(&mut db, "select count(*) from ballet.outbox_dead").await, 0);
     operator.until(&looked, "Nothing of this saga waits for a next attempt in inventory").await;
+
+    // So is what waits of all sagas together.
+    for number in 2..4 {
+        db.execute(AssertSqlSafe(unpublishable(world.id(), number))).await.expect("a row");
+    }
+    let all = "/services/inventory/retry";
+    operator.until("/services", all).await;
+    let (_, action) = operator.act(all, all, again).await;
+    operator.until(&action, "2 events put back in the outbox of inventory").await;
+    operator.until(all, "Nothing waits for a next attempt in inventory").await;
     world.close().await;
 }

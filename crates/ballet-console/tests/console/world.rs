@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const CHECKED_OUT: &str = "cart.checked_out.v1";
 pub(crate) const PLACED: &str = "orders.order_placed.v1";
 pub(crate) const RESERVED: &str = "inventory.stock_reserved.v1";
 

@@ -5,7 +5,7 @@ use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded::RecordedRow;
 
 use super::*;
-use crate::audit::ledger::published;
+use crate::audit::ledger::{published, unfinished};
 
 const PLACED: EventType = EventType::in_saga("orders.placed.v1");
 const CANCELLED: EventType = EventType::in_saga("orders.cancelled.v1");
@@ -100,6 +100,16 @@ fn finished_sagas_are_quiescent() {
     for report in [confirmed, refused, undone, early, late] {
         assert!(report.is_quiescent(), "{report}");
     }
+}
+
+#[test]
+fn what_was_done_long_ago_is_to_be_undone_since_its_abort() {
+    let (mut rows, aborted) =
+        (rows(&[RESERVE, ABORT]), Timestamp::UNIX_EPOCH + SignedDuration::from_hours(7));
+    rows[1].recorded_at = aborted;
+    let system = system();
+    let left = unfinished(&system.parts[1], &rows, |_, _| false);
+    assert_eq!(left.iter().map(|one| one.since).collect::<Vec<_>>(), [aborted]);
 }
 
 #[test]

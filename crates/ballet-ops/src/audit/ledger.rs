@@ -44,8 +44,12 @@ pub(crate) fn aborts(part: &Part, row: &RecordedRow, saga: &SagaPart) -> bool {
         && is_tombstone_of(saga.saga, sagas, &row.key)
 }
 
-/// The ordinal of the abort of a step, alone or with the whole saga.
-fn tombstone(part: &Part, rows: &[RecordedRow], at: (&str, &str)) -> Option<i32> {
+/// The abort of a step, alone or with the whole saga.
+fn tombstone<'r>(
+    part: &Part,
+    rows: &'r [RecordedRow],
+    at: (&str, &str),
+) -> Option<&'r RecordedRow> {
     let saga = part.sagas.iter().find(|saga| saga.steps.iter().any(|step| step.name == at.0));
     let with_saga = |row: &RecordedRow| match saga {
         Some(saga) => aborts(part, row, saga),
@@ -53,7 +57,7 @@ fn tombstone(part: &Part, rows: &[RecordedRow], at: (&str, &str)) -> Option<i32>
     };
     let alone = |row: &RecordedRow| row.entry == Entry::Aborted && (&*row.step, &*row.key) == at;
     let aborts = rows.iter().filter(|row| alone(row) || with_saga(row));
-    aborts.map(|row| row.ordinal).min()
+    aborts.min_by_key(|row| row.ordinal)
 }
 
 fn step<'a>(part: &'a Part, name: &str) -> Option<&'a StepPart> {
@@ -91,7 +95,7 @@ pub(crate) fn contradictions(part: &Part, rows: &[RecordedRow]) -> Vec<String> {
         if (has(Entry::Compensating) || has(Entry::Compensated)) && !has(Entry::Done) {
             wrong.push(format!("{name} is undone, but was never done"));
         }
-        let tombstone = tombstone(part, rows, *at);
+        let tombstone = tombstone(part, rows, *at).map(|row| row.ordinal);
         let undone = [Entry::Compensating, Entry::Compensated]
             .iter()
             .filter_map(|entry| entries.get(entry))
@@ -154,6 +158,7 @@ pub(crate) fn unfinished<'a>(
     for (at, entries) in all.iter().filter(|(at, _)| !at.0.is_empty()) {
         let has = |entry| entries.contains_key(&entry);
         let name = name(*at);
+        let abort = tombstone(part, rows, *at);
         let what = if step(part, at.0).is_none() {
             format!("has rows of {name}, which is not a step of this version")
         } else if has(Entry::Compensated) || has(Entry::Refused) {
@@ -164,7 +169,7 @@ pub(crate) fn unfinished<'a>(
             }
             format!("is undoing {name}, but no table has the call for it")
         } else if has(Entry::Done) {
-            if tombstone(part, rows, *at).is_none() || !can_be_compensated(part, at.0) {
+            if abort.is_none() || !can_be_compensated(part, at.0) {
                 continue;
             }
             format!("has done {name} in an aborted saga, but has not undone it")
@@ -173,7 +178,8 @@ pub(crate) fn unfinished<'a>(
         } else {
             continue;
         };
-        let of_step = rows.iter().filter(|row| (&*row.step, &*row.key) == *at);
+        // A step that was done long ago is to be undone since its abort.
+        let of_step = rows.iter().filter(|row| (&*row.step, &*row.key) == *at).chain(abort);
         let since = of_step.map(|row| row.recorded_at).max().unwrap_or_default();
         left.push(Left { service: part.service, what, event_type: None, since });
     }
@@ -215,9 +221,8 @@ pub(crate) fn not_acted_on<'a>(
 pub(crate) fn published<'a>(part: &Part, rows: &'a [RecordedRow]) -> Vec<&'a RecordedRow> {
     let is_published = |row: &&RecordedRow| match row.entry {
         // The outcome of a call that came after the abort is stored, but not published.
-        Entry::Done | Entry::Refused => {
-            tombstone(part, rows, (&row.step, &row.key)).is_none_or(|t| t > row.ordinal)
-        }
+        Entry::Done | Entry::Refused => tombstone(part, rows, (&row.step, &row.key))
+            .is_none_or(|abort| abort.ordinal > row.ordinal),
         Entry::Compensated => true,
         // The owner publishes its abort. In other services this row is the receipt of it. A step that refuses with
         // the abort itself has a row of its own, for the same event.

@@ -48,8 +48,10 @@ pub enum What {
         /// The number of attempts.
         attempts: u32,
     },
-    /// Its dead letter was sent back or discarded.
-    Settled,
+    /// Its dead letter was sent back.
+    SentBack,
+    /// Its dead letter was discarded: the service goes without it.
+    Discarded,
 }
 
 /// A saga as the journal tells it.
@@ -79,11 +81,15 @@ impl<'a> SeenSaga<'a> {
         let began = id::time_of(saga).or_else(|| published.clone().map(|(_, at)| at).min());
         let deadline = began.and_then(|began| deadline(system, &rows, began));
         let states = states(system, saga, entries, &rows, deadline);
-        let waits = Explainer::new(system, &states).waits(saga, &rows);
+        let mut waits = Explainer::new(system, &states).waits(saga, &rows);
+        let is_thrown_away = is_thrown_away(graph, entries, &waits);
+        if is_thrown_away {
+            waits.clear();
+        }
         let is_aborted = |part| rows.get(part_name(part)).is_some_and(|own| is_aborted(part, own));
         let ended = match () {
             () if !waits.is_empty() => None,
-            () if system.parts.iter().any(is_aborted) => Some(SagaState::Aborted),
+            () if is_thrown_away || system.parts.iter().any(is_aborted) => Some(SagaState::Aborted),
             () => Some(SagaState::Completed),
         };
         Self {
@@ -95,6 +101,30 @@ impl<'a> SeenSaga<'a> {
             ended,
         }
     }
+}
+
+/// Whether nobody acted on what would have begun the saga, and whoever waits for it goes without it by a person's decision.
+fn is_thrown_away(graph: &Graph, entries: &[Entry], waits: &[Wait]) -> bool {
+    let known = graph.system().known_types();
+    let begins = |name: &str| {
+        let event = known.iter().copied().find(|event| event.name() == name);
+        event.is_some_and(|event| !graph.begun_by(event).is_empty())
+    };
+    let mut published = entries.iter().filter(|entry| entry.what == What::Published);
+    let goes_without = |wait: &Wait| {
+        let of_wait = entries.iter().filter(|entry| {
+            entry.service == wait.service
+                && entry.what != What::Published
+                && wait.event_type.as_ref() == Some(&entry.event_type)
+        });
+        // What became of each message last.
+        let last: BTreeMap<&str, &What> =
+            of_wait.map(|entry| (&*entry.message_id, &entry.what)).collect();
+        !last.is_empty() && last.values().all(|what| **what == What::Discarded)
+    };
+    !waits.is_empty()
+        && published.all(|entry| begins(&entry.event_type))
+        && waits.iter().all(goes_without)
 }
 
 const fn part_name(part: &ballet_core::Part) -> &'static str {
@@ -176,7 +206,7 @@ fn dead<'e>(saga: Uuid, entries: impl Iterator<Item = &'e Entry>) -> Vec<Stuck> 
         let Entry { at, event_type, message_id, what, .. } = entry;
         let (handler, reason, detail, attempts) = match what {
             What::Published => continue,
-            What::Settled => {
+            What::SentBack | What::Discarded => {
                 dead.remove(&**message_id);
                 continue;
             }
