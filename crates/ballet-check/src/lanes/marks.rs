@@ -7,7 +7,7 @@ use crate::lanes::text::escaped;
 pub(super) const LINES: usize = 2;
 /// The most marks that fit.
 const MOST: usize = 3;
-const GAP: usize = 4;
+const GAP: usize = 2;
 
 /// A number on a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,11 +62,11 @@ impl Marks {
     }
 }
 
-/// A number of at most four characters.
+/// A number that fits: of at most four characters, the last of which is narrow.
 fn short(count: u64) -> String {
     match count {
-        0..10_000 => count.to_string(),
-        10_000..1_000_000 => format!("{}k", count / 1_000),
+        0..1_000 => count.to_string(),
+        1_000..1_000_000 => format!("{}k", count / 1_000),
         _ => format!("{}M", count / 1_000_000),
     }
 }

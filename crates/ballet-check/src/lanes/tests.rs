@@ -70,12 +70,13 @@ fn marks_are_below_what_each_step_says_and_lead_to_what_they_count() {
     let marks = |service: &str, step: &str| Marks {
         link: format!("/sagas?service={service}&step={step}"),
         rate: "12/min".to_owned(),
-        marks: vec![Mark { class: "stuck", count: 3, says: "stuck" }],
+        marks: vec![Mark { class: "stuck", count: 3_999, says: "stuck" }],
     };
     let picture = marked(&graph(), "order", &marks);
     assert!(!picture.contains("<style>"));
     assert!(picture.contains("<a href=\"/sagas?service=stock&amp;step=hold\">"));
-    assert_eq!(picture.matches("<title>3 stuck</title>").count(), 3);
+    assert_eq!(picture.matches("<title>3999 stuck</title><rect").count(), 3);
+    assert_eq!(picture.matches(">3k</text>").count(), 3);
     assert_eq!(picture.matches("12/min").count(), 3);
 }
 
