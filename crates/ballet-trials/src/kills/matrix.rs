@@ -47,7 +47,9 @@ pub(crate) async fn run_all(
         for case in cases {
             run(case, process, scene, &mut under_way, &mut sagas).await?;
         }
-        gone(&mut under_way, &mut sagas).await?;
+        while let Some(gone) = under_way.next().await {
+            sagas.extend(gone?);
+        }
         scene.are_sound(&sagas).await.with_context(|| process.service)?;
     }
     Ok(())
@@ -66,11 +68,6 @@ async fn run<'a>(
     let name = format!("{} {}", process.service, lines.join(", then "));
     let others = (0..ROUNDS).flat_map(|round| Path::all(scene, round));
     for (number, path) in repeat_n(case.path, ATTEMPTS).chain(others).enumerate() {
-        // A step that needs a copy is not tried again for as long as it takes to fill it.
-        let goes_alone = path == Path::Refill;
-        if goes_alone {
-            gone(under_way, sagas).await?;
-        }
         process.aim(&lines[0])?;
         let by_itself = case.by_itself;
         let in_vain = Rc::new(Notify::new());
@@ -95,9 +92,6 @@ async fn run<'a>(
         });
         let died = died.await?.with_context(|| name.clone())?.is_some();
         if !died && process.spare() {
-            if goes_alone {
-                gone(under_way, sagas).await?;
-            }
             continue;
         }
         let again = async {
@@ -108,21 +102,10 @@ async fn run<'a>(
             process.start().await
         };
         beside(under_way, sagas, again).await?.with_context(|| name.clone())?;
-        if goes_alone {
-            gone(under_way, sagas).await?;
-        }
         ui::say(&format!("{name}: {path}, attempt {}, {:.1?}", number + 1, begun.elapsed()));
         return Ok(());
     }
     bail!("{name}: neither {} nor another path leads to it again", case.path)
-}
-
-/// Waits until all paths have been gone.
-async fn gone(under_way: &mut UnderWay<'_>, sagas: &mut Vec<Uuid>) -> Result<()> {
-    while let Some(gone) = under_way.next().await {
-        sagas.extend(gone?);
-    }
-    Ok(())
 }
 
 /// Does something while paths are being gone.

@@ -18,8 +18,10 @@ use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 use ballet::core::topology::DEAD;
+use ballet_stage::Method;
 use ballet_terminal::ui;
 use futures_util::future::try_join_all;
+use serde_json::json;
 
 use crate::kills::aims::Aim;
 use crate::kills::path::UNKNOWN;
@@ -77,7 +79,19 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     }
 }
 
+/// Retries come after seconds. One service's copies are emptied while sagas of the others go on, and their steps have to be
+/// tried again for longer than filling takes. After the moments of other runs they would be dead letters.
+async fn retry_for_longer(run: &LongRun) -> Result<()> {
+    let env = &run.stage.env;
+    let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,
+        "definition": { "message-ttl": 2_000 } });
+    let path = ["policies", env.vhost(), "longer-retries"];
+    env.management().call(Method::PUT, &path, Some(&policy)).await?;
+    Ok(())
+}
+
 async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
+    retry_for_longer(run).await?;
     let begun = Instant::now();
     let scene = Scene::set(subject, run, UNKNOWN).await?;
     let services = run.services();
