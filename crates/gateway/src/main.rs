@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// Requests and answers are taken apart on other threads than they were made on, which glibc's allocator is slow at: a
-/// third more requests a second go through with this one.
+/// fourth more requests a second go through with this one.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
