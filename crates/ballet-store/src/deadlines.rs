@@ -74,7 +74,7 @@ impl Deadlines {
             .bind(set.iter().map(|set| micros(set.after)).collect::<Vec<_>>())
             .bind(set.iter().map(|set| set.cause.0).collect::<Vec<_>>())
             .bind(
-                set.iter().map(|set| set.trace.as_ref().map(Trace::to_string)).collect::<Vec<_>>(),
+                set.iter().map(|set| set.trace.as_ref().map(Trace::stored)).collect::<Vec<_>>(),
             )
             .bind(settled.map(ToSqlx::to_sqlx))
             .execute(&mut *db)

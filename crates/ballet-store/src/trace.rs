@@ -1,7 +1,6 @@
 //! A span with what travels beside it: `tracestate` and `baggage` (W3C). They are passed on as they
 //! came, and nobody here reads them.
 
-use std::fmt;
 use std::sync::Arc;
 
 use ballet_core::envelope::{is_baggage, is_tracestate};
@@ -47,25 +46,26 @@ impl Carried {
 }
 
 impl Trace {
-    /// Parses what a column holds. A column of an earlier release holds only the `traceparent`.
+    /// Parses what a column holds. Earlier releases wrote the `traceparent` as it is.
     pub fn parse(stored: &str) -> Option<Self> {
         let mut texts = stored.split(SEPARATOR);
-        let context = TraceContext::parse(texts.next()?)?;
+        let span = texts.next()?;
+        let context = TraceContext::unpack(span).or_else(|| TraceContext::parse(span))?;
         Some(Self { context, carried: Carried::new(texts.next(), texts.next()) })
     }
-}
 
-/// Formats the trace for a column. Without anything beside it, that is its `traceparent`.
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The trace for a column.
+    #[must_use]
+    pub fn stored(&self) -> String {
         let Self { context, carried } = self;
-        context.fmt(f)?;
+        let mut stored = context.packed();
         if let Some(Texts { tracestate, baggage }) = carried.0.as_deref() {
-            let [tracestate, baggage] = [tracestate, baggage].map(|text| text.as_deref());
-            write!(f, "{SEPARATOR}{}", tracestate.unwrap_or_default())?;
-            write!(f, "{SEPARATOR}{}", baggage.unwrap_or_default())?;
+            for text in [tracestate, baggage] {
+                stored.push(SEPARATOR);
+                stored.push_str(text.as_deref().unwrap_or_default());
+            }
         }
-        Ok(())
+        stored
     }
 }
 
@@ -82,12 +82,12 @@ mod tests {
         for tracestate in texts {
             for baggage in texts {
                 let trace = Trace { context, carried: Carried::new(tracestate, baggage) };
-                let stored = trace.to_string();
+                let stored = trace.stored();
                 assert_eq!(Trace::parse(&stored), Some(trace.clone()), "{stored:?}");
                 assert_eq!(trace.carried.tracestate(), tracestate);
                 assert_eq!(trace.carried.baggage(), baggage);
-                let nothing = tracestate.is_none() && baggage.is_none();
-                assert_eq!(stored == GIVEN, nothing, "a trace alone costs what it did");
+                let of_before = stored.replace(&context.packed(), GIVEN);
+                assert_eq!(Trace::parse(&of_before), Some(trace), "{of_before:?}");
             }
         }
         assert_eq!(Trace::parse("no trace\na=1"), None);

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_ops::sagas::{Hindrance, hindrances_of_broker, hindrances_of_service};
-use ballet_store::calls::open;
-use ballet_store::operators::paused;
 use ballet_store::process::alive;
 use futures_util::future::join_all;
 use sqlx::postgres::PgConnectOptions;
@@ -64,6 +62,6 @@ async fn of_service(
         Some(db) => db,
         None => db.insert(PgConnection::connect_with(options).await?),
     };
-    let (alive, paused) = (alive(db).await?, paused::now(db).await?);
-    Ok(hindrances_of_service(service, alive, paused.as_ref(), &open::list(db).await?))
+    let alive = alive(db).await?;
+    hindrances_of_service(service, alive, db).await
 }

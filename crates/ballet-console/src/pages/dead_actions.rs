@@ -42,22 +42,24 @@ pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -
                         handled: a projection might handle them twice. They are left out unless you say otherwise." }
                 }
             }
-            form.act method="post" action="/dead-letters/act" {
-                (token(person)) (meant.hidden())
-                h2 { "Send them back" }
-                (why("Why are they sent back?"))
-                (check("canary", "One of each group first, and the others only if that one was handled", true))
-                label { "At most in a second" input name="rate" type="number" min="1" max="100000" placeholder="no limit"; }
-                @if plan.beyond_memory() > 0 { (check("beyond_memory", "Also those of which nobody knows whether they were handled", false)) }
-                button type="submit" name="act" value="redrive" { "Send " (count(whole)) " back" }
-            }
-            form.act method="post" action="/dead-letters/act" {
-                (token(person)) (meant.hidden())
-                h2 { "Discard them" }
-                p.quiet { "They are written to a file beside the console first, and their sagas go without them." }
-                (why("Why are they discarded?"))
-                label { "Type the number of them, to be sure" input name="sure" required inputmode="numeric" autocomplete="off" pattern=(whole); }
-                button.danger type="submit" name="act" value="discard" { "Discard " (count(whole)) }
+            div.choice {
+                form.act method="post" action="/dead-letters/act" {
+                    (token(person)) (meant.hidden())
+                    h2 { "Send them back" }
+                    (why("Why are they sent back?"))
+                    (check("canary", "One of each group first, and the others only if that one was handled", true))
+                    label { "At most in a second" input name="rate" type="number" min="1" max="100000" placeholder="no limit"; }
+                    @if plan.beyond_memory() > 0 { (check("beyond_memory", "Also those of which nobody knows whether they were handled", false)) }
+                    button type="submit" name="act" value="redrive" { "Send " (count(whole)) " back" }
+                }
+                form.act method="post" action="/dead-letters/act" {
+                    (token(person)) (meant.hidden())
+                    h2 { "Discard them" }
+                    p.quiet { "They are written to a file beside the console first, and their sagas go without them." }
+                    (why("Why are they discarded?"))
+                    label { "Type the number of them, to be sure" input name="sure" required inputmode="numeric" autocomplete="off" pattern=(whole); }
+                    button.danger type="submit" name="act" value="discard" { "Discard " (count(whole)) }
+                }
             }
         }
     }

@@ -30,8 +30,9 @@ pub(crate) fn hour(
                 }
             }
             // It counts upwards to the right: towards now.
-            input type="range" name="minute" min=(-MINUTES) max="0" step="1" value=(-shown)
-                aria-label="minutes from now";
+            label { "How it was, up to an hour ago"
+                input type="range" name="minute" min=(-MINUTES) max="0" step="1" value=(-shown);
+            }
             div.ways {
                 button type="submit" { "Look" }
                 @if let Some(chosen) = chosen {

@@ -1,4 +1,4 @@
-//! What a person does about sagas that wait in one place for one cause.
+//! What a person does about sagas that wait in one place.
 
 use ballet_ops::redrive::telling_part;
 use ballet_ops::sagas::SagaState;
@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use crate::pages::meant::Meant;
 
-/// The way to it. What is late without a known cause is looked at saga by saga.
+/// The way to it.
 pub(crate) fn remedy(
     state: SagaState,
     service: &str,
@@ -25,12 +25,12 @@ pub(crate) fn remedy(
                 html! { p.remedy { "When its cause is mended: " a href=(meant.address()) { "send all of them back, or discard them" } } },
             )
         }
-        (SagaState::Blocked, _) => {
-            let page = format!("/services#{service}");
-            Some(
-                html! { p.remedy { "They go on when the cause ends: " a href=(page) { "look at " (service) } } },
-            )
-        }
+        (SagaState::Stuck, None) => Some(look_at(service, "What waits there can be tried again: ")),
+        (SagaState::Blocked, _) => Some(look_at(service, "They go on when the cause ends: ")),
         _ => None,
     }
+}
+
+fn look_at(service: &str, why: &str) -> Markup {
+    html! { p.remedy { (why) a href={ "/services#" (service) } { "look at " (service) } } }
 }

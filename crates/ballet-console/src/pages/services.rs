@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ballet_ops::figures::Figures;
 use ballet_ops::finding::{Finding, State};
-use ballet_ops::sagas::Version;
+use ballet_ops::sagas::{SagaState, Version};
 use ballet_store::waiting::Waiting;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -12,6 +12,7 @@ use maud::{Markup, html};
 use crate::actions::sagas::Retry;
 use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
+use crate::pages::meant::Meant;
 use crate::pages::words::{ago, number, since};
 
 /// What the page shows.
@@ -222,6 +223,29 @@ fn row(finding: &Finding) -> Markup {
             div.first { strong { (finding.check) } " " span.quiet { (finding.state.name()) } }
             div.what dir="auto" { (finding.found) }
             @if !finding.advice.is_empty() { div.detail dir="auto" { "Do: " (finding.advice) } }
+            @if let Some((address, says)) = here(finding) { div.detail { "On these pages: " a href=(address) { (says) } } }
         }
+    }
+}
+
+/// The page that does what the advice has a command for.
+fn here(finding: &Finding) -> Option<(String, String)> {
+    let service = &*finding.subject;
+    match finding.check {
+        "dead letters" => {
+            Some((Meant::all(service).address(), "send them back, or discard them".to_owned()))
+        }
+        "outbox" => {
+            let retry = Retry { service: service.to_owned(), saga: None };
+            Some((retry.address(), "publish them now".to_owned()))
+        }
+        "stuck" => {
+            let address = format!("/sagas?state={}&service={service}", SagaState::Stuck);
+            Some((address, "the sagas that hang there".to_owned()))
+        }
+        "paused" => {
+            Some((format!("#{}", anchor(service)), format!("“Resume {service}”, above")))
+        }
+        _ => None,
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{Executor, PgPool};
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables that follow from the journal. Another one is built again.
-const VERSION: i32 = 5;
+const VERSION: i32 = 6;
 /// The key of the lock under which the tables are made ("blt" and the console's number).
 const LOCK: i64 = 0x62_6c_74_30;
 /// Pages are read, and nobody waits longer for one.

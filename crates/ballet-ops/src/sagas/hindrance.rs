@@ -1,13 +1,14 @@
 //! A cause that is known, and is not the saga's: a service that is paused or has no process, a provider that does not answer, a binding
 //! that is missing, a broker that takes nothing. Sagas that wait there are blocked, not stuck.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ballet_core::System;
-use ballet_store::calls::open::OpenCall;
-use ballet_store::operators::paused::Paused;
+use ballet_store::calls::open::{self, OpenCall};
+use ballet_store::operators::paused;
 use ballet_store::process::Alive;
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 
 use crate::finding::Finding;
 
@@ -42,31 +43,36 @@ impl Hindrance {
 }
 
 /// What hinders in a service, by its database.
-#[must_use]
-pub fn of_service(
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn of_service(
     service: &str,
     alive: Alive,
-    paused: Option<&Paused>,
-    calls: &[OpenCall],
-) -> Vec<Hindrance> {
-    if let Some(paused) = paused {
-        return vec![Hindrance::of_service(service, &format!("it is {paused}"))];
+    db: &mut PgConnection,
+) -> Result<Vec<Hindrance>, sqlx::Error> {
+    if let Some(paused) = paused::now(db).await? {
+        return Ok(vec![Hindrance::of_service(service, &format!("it is {paused}"))]);
     }
     match alive {
         Alive::Yes => {}
         Alive::Frozen(_) => {
-            return vec![Hindrance::of_service(service, "its process gives no sign of life")];
+            return Ok(vec![Hindrance::of_service(service, "its process gives no sign of life")]);
         }
-        Alive::No(_) => return vec![Hindrance::of_service(service, "it has no process")],
+        Alive::No(_) => return Ok(vec![Hindrance::of_service(service, "it has no process")]),
     }
-    let away = providers_away(calls).into_iter();
-    away.map(|(step, why)| Hindrance::of_step(service, &step, &why)).collect()
+    let (calls, answered) = (open::list(db).await?, open::answered_lately(db).await?);
+    let away = providers_away(&calls, &answered).into_iter();
+    Ok(away.map(|(step, why)| Hindrance::of_step(service, &step, &why)).collect())
 }
 
-/// The steps whose provider is away: each of their calls that was made has failed.
-fn providers_away(calls: &[OpenCall]) -> BTreeMap<String, String> {
+/// The steps whose provider is away: each of their calls that was made has failed, and none got an answer lately. While
+/// a provider that is back catches up, many calls still have the error of before.
+fn providers_away(calls: &[OpenCall], answered: &BTreeSet<String>) -> BTreeMap<String, String> {
     let mut of_steps: BTreeMap<&str, Option<&str>> = BTreeMap::new();
-    for call in calls.iter().filter(|call| call.attempts > 0) {
+    let is_meant = |call: &&OpenCall| call.attempts > 0 && !answered.contains(&call.step);
+    for call in calls.iter().filter(is_meant) {
         let error = call.last_error.as_deref();
         let first = of_steps.entry(&call.step).or_insert(error);
         if error.is_none() {
@@ -126,8 +132,9 @@ mod tests {
             call("book", 1, Some("500")),
             call("book", 1, None),
             call("ship", 1, None),
+            call("notify", 2, Some("refused, before it came back")),
         ];
-        let away = providers_away(&calls);
+        let away = providers_away(&calls, &BTreeSet::from(["notify".to_owned()]));
         assert_eq!(away.len(), 1, "{away:?}");
         assert_eq!(away["pay"], "its provider does not answer: refused");
     }

@@ -40,6 +40,12 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<OpenCall>, sqlx::Error> {
     Ok(calls.collect())
 }
 
+/// Returns the steps of which a call got its answer in the last seconds.
+pub async fn answered_lately(db: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error> {
+    let lately = "select distinct step from ballet.call where closed_at > now() - interval '10 seconds'";
+    Ok(sqlx::query_scalar(lately).fetch_all(db).await?.into_iter().collect())
+}
+
 /// Returns the sagas that wait for a call.
 pub async fn sagas(db: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
     let open = "select distinct saga_id from ballet.call where closed_at is null";

@@ -78,7 +78,7 @@ pub async fn insert(
         .bind(events.iter().map(|e| e.event.event_type.name()).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.saga_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.causation_id.map(|id| id.0)).collect::<Vec<_>>())
-        .bind(events.iter().map(|e| e.trace.as_ref().map(Trace::to_string)).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| e.trace.as_ref().map(Trace::stored)).collect::<Vec<_>>())
         .bind(bodies)
         .bind(marks.iter().map(|mark| mark.process).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.number).collect::<Vec<_>>());

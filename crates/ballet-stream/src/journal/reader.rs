@@ -74,6 +74,8 @@ impl Reader {
         let begins = match asked {
             Start::Last => Start::Offset(end(&broker).await?.unwrap_or_default()),
             Start::Next => Start::Offset(end(&broker).await?.map_or(0, |end| end + 1)),
+            // Asked for a time, the broker passes over the first message that an empty stream gets.
+            Start::Time(_) if end(&broker).await?.is_none() => Start::Offset(0),
             Start::First | Start::Offset(_) | Start::Time(_) => asked,
         };
         let start = match begins {

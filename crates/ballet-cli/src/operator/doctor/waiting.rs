@@ -25,8 +25,11 @@ pub(super) async fn check(
     queues: Option<&[Value]>,
 ) -> Vec<Finding> {
     let Ok(open) = timeout(PATIENCE, sagas::open(system, databases, ON_ITS_WAY)).await else {
-        let found = format!("which sagas are open is not known after {} s", PATIENCE.as_secs());
-        let advice = "see with `ballet sagas open`, which takes its time";
+        let found = format!(
+            "which sagas are open was not read to its end in {} s: so it is while very many are, or a database is busy",
+            PATIENCE.as_secs()
+        );
+        let advice = "look again when fewer wait, or with `ballet sagas open`, which takes its time";
         return vec![Finding::unknown("sagas", "the databases", &found, advice)];
     };
     let mut lost: BTreeMap<&str, Vec<&Wait>> = BTreeMap::new();

@@ -55,8 +55,10 @@ pub fn path(seen: &SeenSaga<'_>, saga: &str) -> Vec<PathStep> {
     let version = graph.begun_version(saga);
     let in_order = graph.in_order(saga);
     let has_run = |node: &Node<'_>| of_step(seen, node).next().is_some();
+    let is_origin = |node: &Node<'_>| node.step.kind == StepKind::Origin;
+    let has_begun = in_order.iter().any(|node| is_origin(node) && has_run(node));
     // Of those that may begin it, one has.
-    let is_spare = |node: &Node<'_>| node.step.kind == StepKind::Origin && !seen.rows.is_empty();
+    let is_spare = |node: &Node<'_>| is_origin(node) && has_begun;
     let may_run = |node: &Node<'_>| node.step.versions.has(version) && !is_spare(node);
     let shown = in_order.iter().filter(|node| has_run(node) || may_run(node));
     shown.map(|node| step(seen, node)).collect()

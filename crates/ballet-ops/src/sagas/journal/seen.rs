@@ -113,14 +113,10 @@ fn is_thrown_away(graph: &Graph, entries: &[Entry], waits: &[Wait]) -> bool {
     let mut published = entries.iter().filter(|entry| entry.what == What::Published);
     let goes_without = |wait: &Wait| {
         let of_wait = entries.iter().filter(|entry| {
-            entry.service == wait.service
-                && entry.what != What::Published
-                && wait.event_type.as_ref() == Some(&entry.event_type)
+            entry.service == wait.service && wait.event_type.as_ref() == Some(&entry.event_type)
         });
-        // What became of each message last.
-        let last: BTreeMap<&str, &What> =
-            of_wait.map(|entry| (&*entry.message_id, &entry.what)).collect();
-        !last.is_empty() && last.values().all(|what| **what == What::Discarded)
+        let last = last_of_each(of_wait);
+        !last.is_empty() && last.values().all(|entry| entry.what == What::Discarded)
     };
     !waits.is_empty()
         && published.all(|entry| begins(&entry.event_type))
@@ -199,34 +195,31 @@ fn states<'a>(
     system.parts.iter().map(|part| (part.service, state(part.service))).collect()
 }
 
+/// What became last of each message that could not be handled.
+fn last_of_each<'e>(entries: impl Iterator<Item = &'e Entry>) -> BTreeMap<&'e str, &'e Entry> {
+    let of_failures = entries.filter(|entry| entry.what != What::Published);
+    of_failures.map(|entry| (&*entry.message_id, entry)).collect()
+}
+
 /// The dead letters that are not settled.
 fn dead<'e>(saga: Uuid, entries: impl Iterator<Item = &'e Entry>) -> Vec<Stuck> {
-    let mut dead: BTreeMap<&str, Stuck> = BTreeMap::new();
-    for entry in entries {
-        let Entry { at, event_type, message_id, what, .. } = entry;
-        let (handler, reason, detail, attempts) = match what {
-            What::Published => continue,
-            What::SentBack | What::Discarded => {
-                dead.remove(&**message_id);
-                continue;
-            }
-            What::Died { handler, reason, detail, attempts } => (handler, reason, detail, attempts),
-        };
-        let id = Uuid::try_parse(message_id);
-        let id = id.map_or_else(|_| MessageId::derived_from_text(message_id), MessageId);
-        let what = StuckWhat::Message { message_id: id, event_type: event_type.clone() };
-        let stuck = Stuck {
+    let stuck = |entry: &Entry| {
+        let What::Died { handler, reason, detail, attempts } = &entry.what else { return None };
+        let id = Uuid::try_parse(&entry.message_id);
+        let id = id.map_or_else(|_| MessageId::derived_from_text(&entry.message_id), MessageId);
+        let what =
+            StuckWhat::Message { message_id: id, event_type: entry.event_type.clone() };
+        Some(Stuck {
             saga_id: Some(SagaId(saga)),
             what,
             handler: handler.clone().unwrap_or_default(),
             reason: reason.clone(),
             detail: detail.clone().unwrap_or_else(|| reason.clone()),
             attempts: *attempts,
-            since: *at,
+            since: entry.at,
             next_at: None,
             sent_back_at: None,
-        };
-        dead.insert(message_id, stuck);
-    }
-    dead.into_values().collect()
+        })
+    };
+    last_of_each(entries).into_values().filter_map(stuck).collect()
 }
