@@ -243,9 +243,7 @@ fn here(finding: &Finding) -> Option<(String, String)> {
             let address = format!("/sagas?state={}&service={service}", SagaState::Stuck);
             Some((address, "the sagas that hang there".to_owned()))
         }
-        "paused" => {
-            Some((format!("#{}", anchor(service)), format!("“Resume {service}”, above")))
-        }
+        "paused" => Some((format!("#{}", anchor(service)), format!("“Resume {service}”, above"))),
         _ => None,
     }
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use ballet_store::database::clock::now;
 use ballet_store::deadlines;
 use ballet_store::inbox::stuck::{self, Stuck};
-use ballet_store::operators::paused::{self, Paused};
 use ballet_store::process::{Alive, alive};
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -29,34 +28,32 @@ pub(crate) struct State {
     /// The saga of each deadline, and when it passes.
     pub(crate) deadlines: Vec<(Uuid, Timestamp)>,
     pub(crate) alive: Alive,
-    pub(crate) paused: Option<Paused>,
+    /// What keeps its sagas from going on.
+    pub(crate) hindrances: Vec<Hindrance>,
 }
 
 impl State {
-    pub(crate) async fn read(db: &mut PgConnection) -> Result<Self, sqlx::Error> {
+    async fn read(service: &str, db: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let at = now(db).await?;
         let alive = alive(db).await?;
-        let paused = paused::now(db).await?;
+        let hindrances = hindrance::of_service(service, alive, db).await?;
         let pending = pending(db).await?;
         let failures = stuck::list(db, MOST).await?;
         let deadlines = deadlines::all(db).await?;
-        Ok(Self { at, pending, failures, deadlines, alive, paused })
+        Ok(Self { at, pending, failures, deadlines, alive, hindrances })
     }
 }
 
 /// What hinders in the services that were read.
 pub(crate) fn hindrances(states: &BTreeMap<&str, State>) -> Vec<Hindrance> {
-    let of = |(service, state): (&&str, &State)| {
-        hindrance::of_service(service, state.alive, state.paused.as_ref(), &state.pending.calls)
-    };
-    states.iter().flat_map(of).collect()
+    states.values().flat_map(|state| &state.hindrances).cloned().collect()
 }
 
 /// What each service shows of all its sagas.
 pub(crate) async fn states<'a>(sources: &mut Sources<'a>) -> BTreeMap<&'a str, State> {
     let (mut states, mut lost) = (BTreeMap::new(), Vec::new());
     for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], State::read(db)).await {
+        match answered(&[*options], State::read(service, db)).await {
             Ok(state) => {
                 states.insert(*service, state);
             }

@@ -42,7 +42,8 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<OpenCall>, sqlx::Error> {
 
 /// Returns the steps of which a call got its answer in the last seconds.
 pub async fn answered_lately(db: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error> {
-    let lately = "select distinct step from ballet.call where closed_at > now() - interval '10 seconds'";
+    let lately =
+        "select distinct step from ballet.call where closed_at > now() - interval '10 seconds'";
     Ok(sqlx::query_scalar(lately).fetch_all(db).await?.into_iter().collect())
 }
 

@@ -29,7 +29,8 @@ pub(super) async fn check(
             "which sagas are open was not read to its end in {} s: so it is while very many are, or a database is busy",
             PATIENCE.as_secs()
         );
-        let advice = "look again when fewer wait, or with `ballet sagas open`, which takes its time";
+        let advice =
+            "look again when fewer wait, or with `ballet sagas open`, which takes its time";
         return vec![Finding::unknown("sagas", "the databases", &found, advice)];
     };
     let mut lost: BTreeMap<&str, Vec<&Wait>> = BTreeMap::new();

@@ -189,7 +189,7 @@ fn states<'a>(
             failures: dead(saga, of_service.filter(is_open)),
             deadlines: deadline.map(|(_, at)| (saga, at)).into_iter().collect(),
             alive: Alive::Yes,
-            paused: None,
+            hindrances: Vec::new(),
         }
     };
     system.parts.iter().map(|part| (part.service, state(part.service))).collect()
@@ -207,8 +207,7 @@ fn dead<'e>(saga: Uuid, entries: impl Iterator<Item = &'e Entry>) -> Vec<Stuck> 
         let What::Died { handler, reason, detail, attempts } = &entry.what else { return None };
         let id = Uuid::try_parse(&entry.message_id);
         let id = id.map_or_else(|_| MessageId::derived_from_text(&entry.message_id), MessageId);
-        let what =
-            StuckWhat::Message { message_id: id, event_type: entry.event_type.clone() };
+        let what = StuckWhat::Message { message_id: id, event_type: entry.event_type.clone() };
         Some(Stuck {
             saga_id: Some(SagaId(saga)),
             what,
