@@ -134,6 +134,8 @@ async fn what_would_have_begun_a_saga_and_is_thrown_away_hangs_no_more() {
     }
     let page = operator.until(&format!("/sagas/{thrown}"), "state aborted").await;
     assert!(page.contains("goes without") && !page.contains("Stop it"), "{page}");
+    // The path still has the step that nobody took.
+    assert!(page.contains("<code>accept_checkout</code>"), "{page}");
     let (_, page) = operator.get(&format!("/sagas/{begun}")).await;
     assert!(page.contains("Stop it"), "{page}");
     world.close().await;

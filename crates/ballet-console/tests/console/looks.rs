@@ -31,7 +31,8 @@ impl Looks for Broken {
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
         let lag = Finding::well("lag", "payments", "3 messages wait for 2 processes");
         let user = Finding::well("user", "user shop", "it may do what it has to");
-        Box::pin(async { Ok(vec![user, Self::binding(), lag]) })
+        let dead = Finding::warning("dead letters", "shipping", "3 wait", "`ballet dlq groups`");
+        Box::pin(async { Ok(vec![user, Self::binding(), lag, dead]) })
     }
 
     fn broker(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
@@ -66,6 +67,7 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
         "&lt;b&gt;a binding&lt;/b&gt; is missing",
         "Do: mend it",
         "3 messages wait for 2 processes",
+        "On these pages: <a href=\"/dead-letters/act?service=shipping\">",
         "order_fulfillment</a>: 1 open",
     ] {
         assert!(page.contains(says), "{says}: {page}");
