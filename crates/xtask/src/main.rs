@@ -32,7 +32,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Compare ballet with hand-written code that does the same: 10 minutes on private servers.
+    /// Compare ballet with hand-written code that does the same: 20 minutes on private servers.
     #[command(disable_help_flag = true)]
     Bench {
         /// Options of the benchmark, see `cargo xtask bench --help`.

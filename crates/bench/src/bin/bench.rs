@@ -74,8 +74,12 @@ impl Args {
         if self.only.is_empty() { Contestant::value_variants().to_vec() } else { self.only.clone() }
     }
 
-    fn effort(&self) -> Effort {
-        let (rounds, warm_up, window) = if self.quick { (1, 2, 3) } else { (2, 4, 7) };
+    fn effort(&self, group: Group) -> Effort {
+        let (rounds, warm_up, window) = match () {
+            () if self.quick => (1, 2, 3),
+            () if Group::DEFAULT.contains(&group) => (5, 3, 5),
+            () => (2, 4, 7),
+        };
         Effort {
             rounds: self.rounds.unwrap_or(rounds),
             warm_up: Duration::from_secs(warm_up),
@@ -127,11 +131,12 @@ async fn stopped() {
 
 /// Returns whether all targets were reached.
 async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
-    let (groups, effort) = (args.groups(), args.effort());
+    let groups = args.groups();
     let mut all_reached = true;
     let mut outcomes = Vec::new();
     let mut peaks: HashMap<Contestant, f64> = HashMap::new();
     for group in groups {
+        let effort = args.effort(group);
         if group == Group::HalfPeak && peaks.is_empty() {
             // The peaks are not known if this group runs alone.
             let effort = Effort { rounds: 1, ..effort };
