@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ballet_stage::{Database, wait_until};
+use ballet_stage::{Children, Database, wait_until};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Serialize;
 
@@ -68,8 +68,9 @@ impl Proxies {
         let text = [at, nginx_at, hyper_at, public, private].map(|address| address.to_string());
         let [service, _, hyper_listen, public_listen, private_listen] = &text;
         let log = |name: &str| dir.join(format!("{name}.log"));
-        let start = |program: &Path, name: &str, args: &[&str]| {
-            Process::start(program, args, threads, &log(name))
+        let children = Children::new()?;
+        let start = async |program: &Path, name: &str, args: &[&str]| {
+            Process::start(&children, program, args, threads, &log(name)).await
         };
         let clients = sign_in(&gateway, dir, database, service)?;
         let run = |proxy, process, address| {
@@ -81,14 +82,14 @@ impl Proxies {
             let (file, prefix) = (dir.join("nginx.conf"), format!("{}/", dir.display()));
             fs::write(&file, nginx_config(threads, nginx_at, at)).context("no room for a file")?;
             let args = ["-p", &prefix, "-e", "stderr", "-c", &file.display().to_string()];
-            all.push(run(Proxy::Nginx, start(&nginx, "nginx", &args)?, nginx_at));
+            all.push(run(Proxy::Nginx, start(&nginx, "nginx", &args).await?, nginx_at));
         }
-        let bare = start(&http, "hyper", &["proxy", hyper_listen, service])?;
+        let bare = start(&http, "hyper", &["proxy", hyper_listen, service]).await?;
         all.push(run(Proxy::Hyper, bare, hyper_at));
         let config = dir.join(CONFIG).display().to_string();
         let args = ["run", &config, "--public", public_listen, "--private", private_listen];
-        all.push(run(Proxy::Gateway, start(&gateway, "gateway", &args)?, public));
-        let service = start(&http, "service", &["service", service])?;
+        all.push(run(Proxy::Gateway, start(&gateway, "gateway", &args).await?, public));
+        let service = start(&http, "service", &["service", service]).await?;
         let proxies = Self { all, service };
         for running in &proxies.all {
             running.ready().await?;
