@@ -66,7 +66,7 @@ impl Marks {
 fn short(count: u64) -> String {
     match count {
         0..1_000 => count.to_string(),
-        1_000..1_000_000 => format!("{}k", count / 1_000),
-        _ => format!("{}M", count / 1_000_000),
+        1_000..999_500 => format!("{}k", (count + 500) / 1_000),
+        _ => format!("{}M", (count + 500_000) / 1_000_000),
     }
 }

@@ -76,7 +76,7 @@ fn marks_are_below_what_each_step_says_and_lead_to_what_they_count() {
     assert!(!picture.contains("<style>"));
     assert!(picture.contains("<a href=\"/sagas?service=stock&amp;step=hold\">"));
     assert_eq!(picture.matches("<title>3999 stuck</title><rect").count(), 3);
-    assert_eq!(picture.matches(">3k</text>").count(), 3);
+    assert_eq!(picture.matches(">4k</text>").count(), 3);
     assert_eq!(picture.matches("12/min").count(), 3);
 }
 

@@ -79,6 +79,7 @@ pub(crate) fn how(action: &Action, person: &Person, now: Timestamp) -> Markup {
         }
         ul.next {
             @if let Some(saga) = action.saga { li { a href={ "/sagas/" (saga) } { "the saga" } } }
+            @if !goes_on { li { a href="/" { "what still hangs" } } }
             @if action.service.is_some() && !goes_on { li { a href="/dead-letters" { "the dead letters" } } }
         }
     }

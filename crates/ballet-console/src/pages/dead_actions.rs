@@ -21,7 +21,7 @@ pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -
             p.calm { "None is like that any more." }
         } @else {
             section {
-                h2 { "What would be sent" }
+                h2 { "Which they are" }
                 ul.rows { @for (key, group) in plan.groups().biggest_first() { li.row.stuck {
                     div.first dir="auto" {
                         span.count { (count(group.count)) } " "
@@ -55,9 +55,10 @@ pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -
                 form.act method="post" action="/dead-letters/act" {
                     (token(person)) (meant.hidden())
                     h2 { "Discard them" }
-                    p.quiet { "They are written to a file beside the console first, and their sagas go without them." }
+                    p.quiet { "They are written to a file where the console runs first. A saga that one of them would have begun is then aborted; one that is under \
+                        way goes on as if this service had never had it." }
                     (why("Why are they discarded?"))
-                    label { "Type the number of them, to be sure" input name="sure" required inputmode="numeric" autocomplete="off" pattern=(whole); }
+                    label { "Type " (whole) " to be sure" input name="sure" required inputmode="numeric" autocomplete="off" pattern=(whole); }
                     button.danger type="submit" name="act" value="discard" { "Discard " (count(whole)) }
                 }
             }

@@ -70,7 +70,12 @@ impl Meant {
     /// In words.
     pub(crate) fn words(&self) -> String {
         let given = self.fields().into_iter().skip(1).filter(|(_, value)| !value.is_empty());
-        let given: Vec<String> = given.map(|(name, value)| format!("{name} {value}")).collect();
+        let word = |(name, value)| match name {
+            // It ends where what is particular to one message begins.
+            "detail" => format!("what begins with “{value}”"),
+            name => format!("{name} {value}"),
+        };
+        let given: Vec<String> = given.map(word).collect();
         match &given[..] {
             [] => format!("all dead letters of {}", self.service),
             given => format!("dead letters of {}: {}", self.service, given.join(", ")),

@@ -3,7 +3,7 @@
 
 use ballet_check::lanes::{Mark, Marks, marked};
 use ballet_ops::sagas::{Hindrance, SagaState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, PreEscaped, html};
 
 use crate::known::Known;
@@ -62,7 +62,7 @@ pub(crate) fn now(known: &Known, now: &Now) -> Markup {
                 @if let Some((_, false)) = now.chosen {
                     p.trouble { "No console ran at that minute: what hung then is not known." }
                 }
-                div #numbers data-live[is_live] { (part("numbers")) }
+                @if !matches!(now.chosen, Some((_, false))) { div #numbers data-live[is_live] { (part("numbers")) } }
                 div #causes data-live[is_live] { (part("causes")) }
                 p.legend {
                     @for one in [SagaState::Waiting, SagaState::Blocked, SagaState::Stuck] {
@@ -115,7 +115,8 @@ fn numbers(now: &Now) -> Markup {
             li { div { b { (number(rate)) } span { "events in a minute" } } }
         }
         p.quiet {
-            @if let Some(at) = now.progress.entry_at { "The last entry of the journal is " (span(now.at.duration_since(at))) " old." }
+            @if now.chosen.is_some() {}
+            @else if let Some(at) = now.progress.entry_at { "The last entry of the journal is " (span(now.at.duration_since(at))) " old." }
             @else { "The journal has no entry yet." }
             @for gap in &now.progress.gaps { " " (gap) "." }
         }
@@ -128,6 +129,9 @@ fn numbers(now: &Now) -> Markup {
 /// The open sagas by cause, what a person has to act on first.
 fn causes(now: &Now) -> Markup {
     let most = now.causes.iter().map(|cause| cause.count).max().unwrap_or(1).max(1);
+    let end =
+        |(at, _): (Timestamp, bool)| at.checked_add(SignedDuration::from_mins(1)).unwrap_or(at);
+    let seen_at = now.chosen.map_or(now.at, end);
     let pressing: Vec<&Cause> =
         now.causes.iter().filter(|cause| cause.state != SagaState::Waiting).take(20).collect();
     html! {
@@ -148,8 +152,8 @@ fn causes(now: &Now) -> Markup {
                                 @if let Some(step) = &cause.step { " · " code { (step) } }
                                 @if let Some(reason) = &cause.reason { " · " (reason) }
                             }
-                            span.why dir="auto" { (cause.detail.as_deref().or(cause.what.as_deref()).unwrap_or_default()) }
-                            @if let Some(at) = cause.since { span.quiet { "for " (since(at, now.at)) } }
+                            span.why dir="auto" { (why(cause, &now.hindrances)) }
+                            @if let Some(at) = cause.since { span.quiet { "for " (since(at, seen_at)) } }
                         }
                         @if let Some(remedy) = cause.service.as_deref().and_then(|service| {
                             remedy(cause.state, service, cause.reason.as_deref(), cause.cause.as_deref())
@@ -159,6 +163,17 @@ fn causes(now: &Now) -> Markup {
             }
         }
     }
+}
+
+/// Why they hang: what hinders them, what they died of, or else what they wait for.
+fn why<'a>(cause: &'a Cause, hindrances: &'a [Hindrance]) -> &'a str {
+    let step = cause.step.as_deref();
+    let hinders = |one: &&Hindrance| {
+        cause.service.as_deref().is_some_and(|service| one.hinders(service, step))
+    };
+    let hindrance = hindrances.iter().find(hinders).filter(|_| cause.state == SagaState::Blocked);
+    let of_cause = || cause.detail.as_deref().or(cause.what.as_deref());
+    hindrance.map(|one| &*one.why).or_else(of_cause).unwrap_or_default()
 }
 
 fn address(cause: &Cause) -> String {

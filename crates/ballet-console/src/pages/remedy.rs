@@ -22,7 +22,7 @@ pub(crate) fn remedy(
                 ..Meant::default()
             };
             Some(
-                html! { p.remedy { "When its cause is mended: " a href=(meant.address()) { "send all of them back, or discard them" } } },
+                html! { p.remedy { a href=(meant.address()) { "Send all of them back" } " when the cause is mended, or discard them." } },
             )
         }
         (SagaState::Stuck, None) => Some(look_at(service, "What waits there can be tried again: ")),

@@ -1,7 +1,7 @@
 //! One saga: how it stands and why, the path that it should take, what happened, and what is dead of it.
 
 use ballet_ops::sagas::journal::{PathStep, SeenSaga, StepStanding, path as path_of};
-use ballet_ops::sagas::{Shown, Wait};
+use ballet_ops::sagas::{Hindrance, Shown, Wait};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -26,6 +26,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) judged: &'a SeenSaga<'a>,
     /// What the services' databases say now, if they are known to the console.
     pub(crate) live: Option<&'a Shown>,
+    /// What keeps sagas from going on.
+    pub(crate) hindrances: &'a [Hindrance],
     pub(crate) sight: Sight,
     pub(crate) person: &'a Person,
     /// What was done to it through the console.
@@ -110,7 +112,7 @@ fn waits(seen: &Seen<'_>) -> Markup {
                     @for wait in shown { li {
                         p { strong { (wait.service) } " " (wait.what) ", for " (since(wait.since, seen.now)) "." }
                         @if let Some(why) = &wait.why { p.detail dir="auto" { (why) } }
-                        p.quiet { (advice(wait, seen.now)) }
+                        p.quiet { (advice(wait, seen)) }
                     } }
                 }
                 @if let Some(at) = deadline {
@@ -127,9 +129,13 @@ fn waits(seen: &Seen<'_>) -> Markup {
 }
 
 /// What a person can do about it.
-fn advice(wait: &Wait, now: Timestamp) -> Markup {
+fn advice(wait: &Wait, seen: &Seen<'_>) -> Markup {
+    let (now, service) = (seen.now, &wait.service);
+    let hindrance = seen.hindrances.iter().find(|one| one.hinders(service, wait.step));
     html! {
-        @if wait.is_dead {
+        @if let Some(one) = hindrance.filter(|_| !wait.is_dead) {
+            (one.service) ": " (one.why) ". It goes on when that is over: " a href={ "/services#" (service) } { "look at " (service) } "."
+        } @else if wait.is_dead {
             "It is a dead letter. When its cause is mended, send it back from " a href="/dead-letters" { "its page" } ", or with "
             code { "ballet dlq redrive --service " (wait.service) } "."
         } @else if let Some(at) = wait.next_at {

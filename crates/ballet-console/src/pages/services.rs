@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ballet_ops::figures::Figures;
 use ballet_ops::finding::{Finding, State};
-use ballet_ops::sagas::{SagaState, Version};
+use ballet_ops::sagas::{Hindrance, SagaState, Version};
 use ballet_store::waiting::Waiting;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -23,6 +23,8 @@ pub(crate) struct Services<'a> {
     pub(crate) found_at: Timestamp,
     /// Each service in figures, or why there are none.
     pub(crate) figures: &'a BTreeMap<String, Result<Figures, String>>,
+    /// What keeps sagas from going on.
+    pub(crate) hindrances: &'a [Hindrance],
     /// The services of the contracts.
     pub(crate) services: &'a [&'static str],
     /// The open sagas, by name.
@@ -65,6 +67,9 @@ pub(crate) fn services(page: &Services<'_>) -> Markup {
                     Some(Ok(figures)) => { (shown(figures, page.now)) (again(name, figures, page)) (switch(name, figures, page)) },
                     Some(Err(why)) => p.trouble { "There are no figures of it: " (why) },
                     None => {},
+                }
+                @for one in page.hindrances.iter().filter(|one| one.service == **name) {
+                    p.away dir="auto" { @if let Some(step) = &one.step { strong { (step) } ": " } (one.why) }
                 }
                 @if let Some(findings) = of.get(name) { (list(findings)) }
                 @else if page.findings.is_ok() { p.quiet { "Nothing was found of it." } }
@@ -240,8 +245,12 @@ fn here(finding: &Finding) -> Option<(String, String)> {
             Some((retry.address(), "publish them now".to_owned()))
         }
         "stuck" => {
-            let address = format!("/sagas?state={}&service={service}", SagaState::Stuck);
-            Some((address, "the sagas that hang there".to_owned()))
+            let retry = Retry { service: service.to_owned(), saga: None };
+            Some((retry.address(), "try them again now".to_owned()))
+        }
+        "sagas" => {
+            let address = format!("/sagas?state={}", SagaState::Waiting);
+            Some((address, "the sagas that are open".to_owned()))
         }
         "paused" => Some((format!("#{}", anchor(service)), format!("“Resume {service}”, above"))),
         _ => None,

@@ -117,8 +117,10 @@ pub(super) async fn saga_seen(site: &Site, person: &Person, id: &str, sight: Sig
             let entries: Vec<Entry> = rows.iter().filter_map(Row::entry).collect();
             let judged = SeenSaga::judge(&site.known.graph, id, &entries);
             let live = asked_now(site, id).await;
+            let hindrances = site.hindrances.borrow().clone();
             let seen = saga::Seen {
                 known: &site.known,
+                hindrances: &hindrances,
                 actions: &actions,
                 person,
                 found: &found,

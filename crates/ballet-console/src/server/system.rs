@@ -24,10 +24,12 @@ pub(super) async fn services(
     let found = site.looked.look(system, databases, site.clock.now()).await;
     match counts::open(&site.pool).await {
         Ok(open) => {
+            let hindrances = site.hindrances.borrow().clone();
             let content = services::services(&services::Services {
                 findings: found.findings.as_ref().map(Vec::as_slice).map_err(String::as_str),
                 found_at: found.at,
                 figures: &found.figures,
+                hindrances: &hindrances,
                 services: &site.known.services(),
                 open: &open,
                 versions: &found.versions,

@@ -59,7 +59,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
     // What would be sent is said, and then it is sent: the service handles it, and the saga goes on.
     let id = letter.rsplit('/').next().expect("an id");
     let act = format!("/dead-letters/act?service=payments&id={id}");
-    let page = operator.until(&act, "What would be sent").await;
+    let page = operator.until(&act, "Which they are").await;
     assert!(page.contains("Send 1 back"), "{page}");
     let fields = format!("act=redrive&canary=yes&service=payments&id={id}&why=it+is+mended");
     let (status, action) = operator.act(&act, "/dead-letters/act", &fields).await;

@@ -82,7 +82,7 @@ fn providers_away(calls: &[OpenCall], answered: &BTreeSet<String>) -> BTreeMap<S
     let away = of_steps.into_iter().filter_map(|(step, error)| Some((step, error?)));
     away.map(|(step, error)| {
         let error: String = error.chars().take(ERROR).collect();
-        (step.to_owned(), format!("its provider does not answer: {error}"))
+        (step.to_owned(), format!("all calls that it makes fail: {error}"))
     })
     .collect()
 }
@@ -136,7 +136,7 @@ mod tests {
         ];
         let away = providers_away(&calls, &BTreeSet::from(["notify".to_owned()]));
         assert_eq!(away.len(), 1, "{away:?}");
-        assert_eq!(away["pay"], "its provider does not answer: refused");
+        assert_eq!(away["pay"], "all calls that it makes fail: refused");
     }
 
     #[test]

@@ -205,9 +205,9 @@ async fn left(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>> {
     let stuck = stuck::list(db, 1000).await?.len();
     if stuck > 0 {
         let found = match stuck {
-            1 => "1 message or call is stuck".to_owned(),
-            1000 => "1000 or more messages or calls are stuck".to_owned(),
-            number => format!("{number} messages or calls are stuck"),
+            1 => "1 message or call has failed, and waits".to_owned(),
+            1000 => "1000 or more messages or calls have failed, and wait".to_owned(),
+            number => format!("{number} messages or calls have failed, and wait"),
         };
         let advice = "see why with `ballet sagas stuck`";
         findings.push(Finding::warning("stuck", service, &found, advice));
