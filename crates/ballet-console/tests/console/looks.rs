@@ -59,13 +59,17 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     let browser = console.browser().await;
     world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
     browser.until("/sagas?state=blocked", &saga.to_string()).await;
-    browser.until("/", "the binding that leads orders.order_placed.v1 to it is missing").await;
+    let why = "the binding that leads orders.order_placed.v1 to it is missing";
+    browser.until("/", &format!("<span class=\"why\" dir=\"auto\">{why}")).await;
+    let page = browser.until(&format!("/sagas/{saga}"), &format!("inventory: {why}")).await;
+    assert!(!page.contains("Nothing is known to hinder it"), "{page}");
 
     let (status, page) = browser.get("/services").await;
     assert_eq!(status, StatusCode::OK);
     for says in [
         "&lt;b&gt;a binding&lt;/b&gt; is missing",
         "Do: mend it",
+        "reserve_stock</strong>: the binding that leads",
         "3 messages wait for 2 processes",
         "On these pages: <a href=\"/dead-letters/act?service=shipping\">",
         "order_fulfillment</a>: 1 open",
