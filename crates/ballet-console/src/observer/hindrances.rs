@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_ops::sagas::{Hindrance, hindrances_of_broker, hindrances_of_service};
+use ballet_store::calls::open;
 use ballet_store::process::alive;
 use futures_util::future::join_all;
 use sqlx::postgres::PgConnectOptions;
@@ -63,5 +64,6 @@ async fn of_service(
         None => db.insert(PgConnection::connect_with(options).await?),
     };
     let alive = alive(db).await?;
-    hindrances_of_service(service, alive, db).await
+    let calls = open::list(db).await?;
+    hindrances_of_service(service, alive, &calls, db).await
 }

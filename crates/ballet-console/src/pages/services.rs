@@ -71,7 +71,7 @@ pub(crate) fn services(page: &Services<'_>) -> Markup {
                 @for one in page.hindrances.iter().filter(|one| one.service == **name) {
                     p.away dir="auto" { @if let Some(step) = &one.step { strong { (step) } ": " } (one.why) }
                 }
-                @if let Some(findings) = of.get(name) { (list(findings)) }
+                @if let Some(findings) = of.get(name) { (list(findings, page.person)) }
                 @else if page.findings.is_ok() { p.quiet { "Nothing was found of it." } }
             }
         }
@@ -85,15 +85,15 @@ fn anchor(name: &str) -> String {
 }
 
 /// What is not well, and the rest folded.
-fn list(findings: &[&Finding]) -> Markup {
+fn list(findings: &[&Finding], person: &Person) -> Markup {
     let (well, others): (Vec<&Finding>, Vec<&Finding>) =
         findings.iter().partition(|one| one.state == State::Well);
     html! {
-        @if !others.is_empty() { ul.rows { @for one in &others { (row(one)) } } }
+        @if !others.is_empty() { ul.rows { @for one in &others { (row(one, person)) } } }
         @if !well.is_empty() {
             details {
                 summary { (well.len()) @if well.len() == 1 { " check is" } @else { " checks are" } " well" }
-                ul.rows { @for one in &well { (row(one)) } }
+                ul.rows { @for one in &well { (row(one, person)) } }
             }
         }
     }
@@ -217,7 +217,7 @@ fn drain(page: &Services<'_>) -> Markup {
     }
 }
 
-fn row(finding: &Finding) -> Markup {
+fn row(finding: &Finding, person: &Person) -> Markup {
     let class = match finding.state {
         State::Bad | State::Unknown => "stuck",
         State::Warning => "blocked",
@@ -228,7 +228,7 @@ fn row(finding: &Finding) -> Markup {
             div.first { strong { (finding.check) } " " span.quiet { (finding.state.name()) } }
             div.what dir="auto" { (finding.found) }
             @if !finding.advice.is_empty() { div.detail dir="auto" { "Do: " (finding.advice) } }
-            @if let Some((address, says)) = here(finding) { div.detail { "On these pages: " a href=(address) { (says) } } }
+            @if let Some((address, says)) = here(finding).filter(|_| person.is_operator()) { div.detail { "On these pages: " a href=(address) { (says) } } }
         }
     }
 }

@@ -42,7 +42,7 @@ impl Hindrance {
     }
 }
 
-/// What hinders in a service, by its database.
+/// What hinders in a service, by its database. `calls` are its open calls.
 ///
 /// # Errors
 ///
@@ -50,6 +50,7 @@ impl Hindrance {
 pub async fn of_service(
     service: &str,
     alive: Alive,
+    calls: &[OpenCall],
     db: &mut PgConnection,
 ) -> Result<Vec<Hindrance>, sqlx::Error> {
     if let Some(paused) = paused::now(db).await? {
@@ -62,8 +63,7 @@ pub async fn of_service(
         }
         Alive::No(_) => return Ok(vec![Hindrance::of_service(service, "it has no process")]),
     }
-    let (calls, answered) = (open::list(db).await?, open::answered_lately(db).await?);
-    let away = providers_away(&calls, &answered).into_iter();
+    let away = providers_away(calls, &open::answered_lately(db).await?).into_iter();
     Ok(away.map(|(step, why)| Hindrance::of_step(service, &step, &why)).collect())
 }
 
