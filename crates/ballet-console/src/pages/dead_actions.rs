@@ -55,7 +55,7 @@ pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -
                 form.act method="post" action="/dead-letters/act" {
                     (token(person)) (meant.hidden())
                     h2 { "Discard them" }
-                    p.quiet { "They are written to a file where the console runs first. A saga that one of them would have begun is then aborted; one that is under \
+                    p.quiet { "First they are written to a file, where the console runs. A saga that one of them would have begun is then aborted; one that is under \
                         way goes on as if this service had never had it." }
                     (why("Why are they discarded?"))
                     label { "Type " (whole) " to be sure" input name="sure" required inputmode="numeric" autocomplete="off" pattern=(whole); }
