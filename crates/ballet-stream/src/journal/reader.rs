@@ -75,7 +75,7 @@ impl Reader {
             Start::Last => Start::Offset(end(&broker).await?.unwrap_or_default()),
             Start::Next => Start::Offset(end(&broker).await?.map_or(0, |end| end + 1)),
             // Asked for a time, the broker passes over the first message that an empty stream gets.
-            Start::Time(_) if end(&broker).await?.is_none() => Start::Offset(0),
+            Start::Time(_) if matches!(oldest(&*broker).await, Ok(None)) => Start::Offset(0),
             Start::First | Start::Offset(_) | Start::Time(_) => asked,
         };
         let start = match begins {
