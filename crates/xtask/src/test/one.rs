@@ -15,6 +15,8 @@ use ballet_terminal::ui;
 
 /// How long a program that is ended may take for it.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is looked whether a program said something.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How a program ended.
 #[derive(Debug)]
@@ -35,14 +37,14 @@ pub(crate) struct Setting<'a> {
     pub(crate) output: &'a Path,
     pub(crate) env: &'a [(String, String)],
     pub(crate) children: &'a Children,
-    /// A program that takes longer hangs. It is ended, and has failed.
-    pub(crate) limit: Duration,
+    /// A program that says nothing for longer hangs. It is ended, and has failed.
+    pub(crate) silence: Duration,
     pub(crate) meter: &'a Meter,
 }
 
 /// Runs a program. Its whole output is kept in the directory.
 pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<End> {
-    let Setting { output, env, children, limit, meter } = *setting;
+    let Setting { output, env, children, silence, meter } = *setting;
     let begun = Instant::now();
     let place = place(output, &program.name);
     let file = File::create(&place).with_context(|| format!("cannot write {}", place.display()))?;
@@ -65,16 +67,15 @@ pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<E
             }
         })
         .await?;
-    let (passed, hung) = match tokio::time::timeout(limit, child.wait()).await {
-        Ok(status) => (status?.success(), false),
-        Err(_late) => {
-            child.stop(PATIENCE).await;
-            let late =
-                format!("\nit was ended: a program that takes longer than {limit:?} hangs\n");
-            note.write_all(late.as_bytes()).context("cannot write what a program said")?;
-            (false, true)
-        }
+    let (passed, hung) = tokio::select! {
+        status = child.wait() => (status?.success(), false),
+        () = falls_silent(&place, silence) => (false, true),
     };
+    if hung {
+        child.stop(PATIENCE).await;
+        let why = format!("\nit was ended: a program that says nothing for {silence:?} hangs\n");
+        note.write_all(why.as_bytes()).context("cannot write what a program said")?;
+    }
     let cpu = meter.since_the_last();
     let bytes = fs::read(&place).with_context(|| format!("cannot read {}", place.display()))?;
     Ok(End {
@@ -85,6 +86,20 @@ pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<E
         cpu,
         output: String::from_utf8_lossy(&bytes).into_owned(),
     })
+}
+
+/// Returns when nothing has been added to a program's output for so long: however slow the machine is, tests
+/// end one after the other, and the program says so of each.
+async fn falls_silent(output: &Path, silence: Duration) {
+    let length = || fs::metadata(output).map_or(0, |file| file.len());
+    let (mut said, mut silent) = (length(), Duration::ZERO);
+    while silent < silence {
+        let pause = LOOK_EVERY.min(silence);
+        tokio::time::sleep(pause).await;
+        let says = length();
+        silent = if says == said { silent + pause } else { Duration::ZERO };
+        said = says;
+    }
 }
 
 fn place(output: &Path, name: &str) -> PathBuf {
@@ -120,8 +135,23 @@ pub(crate) fn tests(output: &str, how: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests_of_counting {
+mod tests_of_one {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_goes_on_may_take_as_long_as_it_likes() {
+        let output = std::env::temp_dir().join(format!("ballet-silence-{}", std::process::id()));
+        let silence = Duration::from_secs(600);
+        let ended = falls_silent(&output, silence);
+        tokio::pin!(ended);
+        for lines in 1..10 {
+            fs::write(&output, "test a ... ok\n".repeat(lines)).expect("written");
+            let goes_on = tokio::time::timeout(silence - LOOK_EVERY, &mut ended).await;
+            assert!(goes_on.is_err(), "after {lines} lines");
+        }
+        ended.await;
+        fs::remove_file(&output).expect("removed");
+    }
 
     #[test]
     fn the_closing_lines_are_counted() {

@@ -26,10 +26,10 @@ const THREADS: &str = "RUST_TEST_THREADS";
 /// A number that chooses the share. Without it such a test takes all its cases.
 const TURN: &str = "BALLET_TURN";
 const LONG: &str = "--long";
-/// How long a test program may take: more than the longest takes on a slow machine.
-const LIMIT: Duration = Duration::from_secs(25 * 60);
+/// For how long a test program may say nothing: more than the longest test takes on a slow machine.
+const SILENCE: Duration = Duration::from_secs(10 * 60);
 /// The same with all cases.
-const LONG_LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
+const LONG_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
 const FAIL_FAST: &str = "--fail-fast";
 const NO_FAIL_FAST: &str = "--no-fail-fast";
 
@@ -83,11 +83,11 @@ async fn whole(
         env.push((TURN.to_owned(), turn.to_string()));
     }
     env.extend(servers.env().map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let limit = if long { LONG_LIMIT } else { LIMIT };
+    let silence = if long { LONG_SILENCE } else { SILENCE };
     let meter = Meter::default();
     // The build is not the tests'.
     meter.since_the_last();
-    let setting = Setting { output: &output, env: &env, children, limit, meter: &meter };
+    let setting = Setting { output: &output, env: &env, children, silence, meter: &meter };
     // Dropping a child kills it, and what it has started.
     let code = tokio::select! {
         passed = side_by_side::run(programs, processors + 1, &setting) => {

@@ -118,10 +118,10 @@ mod tests_of_running {
         };
         let meeting = output.display().to_string();
         let env = [("MEET".to_owned(), meeting)];
-        let limit = Duration::from_secs(60);
+        let silence = Duration::from_secs(60);
         let meter = Meter::default();
         let setting =
-            Setting { output: &output, env: &env, children: &children, limit, meter: &meter };
+            Setting { output: &output, env: &env, children: &children, silence, meter: &meter };
         let both = vec![shell("one", &meet("a", "b")), shell("two", &meet("b", "a"))];
         assert!(run(both, 2, &setting).await.expect("they run"));
         let bad = vec![shell("bad", "echo what is wrong; exit 3"), shell("good", "exit 0")];
@@ -140,7 +140,7 @@ mod tests_of_running {
         assert!(output.join("flaky--alone.log").exists());
         // Hangs, with what it has started.
         let hangs = shell("hangs", "echo begun; sleep 600 & sleep 600");
-        let setting = Setting { limit: Duration::from_millis(300), ..setting };
+        let setting = Setting { silence: Duration::from_millis(300), ..setting };
         assert!(!run(vec![hangs], 1, &setting).await.expect("it is ended"));
         let said = fs::read_to_string(output.join("hangs.log")).expect("its output");
         assert!(said.starts_with("begun\n") && said.contains("it was ended"), "{said}");
