@@ -1,9 +1,9 @@
 //! Numbers in sentences.
 
-/// A number with its digits in groups of three.
+/// A number with its digits in groups of three. Less than nothing is nothing.
 #[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
+pub fn grouped(number: impl TryInto<u64>) -> String {
+    let digits = number.try_into().unwrap_or(0).to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {

@@ -1,12 +1,13 @@
 //! The audit: run it, what it found down to the row, and what those before found.
 
+use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use uuid::Uuid;
 
 use crate::pages::forms::token;
 use crate::pages::layout::Person;
-use crate::pages::words::{ago, number, span};
+use crate::pages::words::{ago, span};
 use crate::store::audits::Audit;
 
 /// The most cases of one kind that are shown.
@@ -70,7 +71,7 @@ fn one_audit(audit: &Audit, now: Timestamp) -> Markup {
         ("Not looked at", &found.unseen),
     ];
     html! {
-        p.facts { span { (ago(audit.at, now)) " by " (audit.who) ", in " (span(audit.took)) } span { (number(rows)) " rows" } }
+        p.facts { span { (ago(audit.at, now)) " by " (audit.who) ", in " (span(audit.took)) } span { (grouped(rows)) " rows" } }
         @if found.violations.is_empty() {
             p.calm { span aria-hidden="true" { "✓ " } "No violations." }
         }

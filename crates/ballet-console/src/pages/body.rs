@@ -1,12 +1,12 @@
 //! Bodies as text: laid out, and with what is about a person masked.
 
 use ballet_core::personal::PERSONAL;
+use ballet_ops::words::grouped;
 use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::access::role::{Role, Sight};
 use crate::known::Known;
-use crate::pages::words::number;
 
 /// What is shown in place of a personal value.
 pub(crate) const MASK: &str = "•••";
@@ -54,8 +54,8 @@ pub(crate) fn shown(
             Err(why) => { p.quiet { (why) } }
         }
         @if !is_whole {
-            p.quiet { "The first " (number(i64::try_from(body.len()).unwrap_or_default())) " of "
-                (number(i64::try_from(size).unwrap_or_default())) " bytes." }
+            p.quiet { "The first " (grouped(body.len())) " of "
+                (grouped(size)) " bytes." }
         }
     }
 }

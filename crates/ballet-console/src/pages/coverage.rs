@@ -1,10 +1,11 @@
 //! Which of the declared outcomes were ever seen: what has never run comes first.
 
 use ballet_ops::coverage::{Coverage, Point};
+use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::pages::words::{ago, event, number};
+use crate::pages::words::{ago, event};
 
 /// The windows, as the address has them.
 pub(crate) const WINDOWS: [(&str, &str); 5] = [
@@ -55,7 +56,7 @@ fn row(point: &Point, now: Timestamp) -> Markup {
     let is_gap = point.seen.count == 0 && point.declared.counts();
     html! {
         tr.gap[is_gap] {
-            td { @if point.seen.count == 0 { "never" } @else { (number(i64::try_from(point.seen.count).unwrap_or(i64::MAX))) } }
+            td { @if point.seen.count == 0 { "never" } @else { (grouped(point.seen.count)) } }
             td { (point.declared) }
             td {
                 @if let Some(step) = point.step {

@@ -1,6 +1,7 @@
 //! What can be done with dead letters: which are meant, what would happen, and the form that has it done.
 
 use ballet_ops::redrive::Plan;
+use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -8,15 +9,14 @@ use crate::pages::forms::{check, difference, token, why};
 use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
 use crate::pages::meant::Meant;
-use crate::pages::words::{ago, event, number};
+use crate::pages::words::{ago, event};
 
 /// What would be done: the dry run of the command, and below it the form.
 pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -> Markup {
     let whole = plan.dead_letters();
-    let count = |count: u64| number(i64::try_from(count).unwrap_or(i64::MAX));
     html! {
         p.crumb { a href="/dead-letters" { "Dead letters" } }
-        h1 dir="auto" { (count(whole)) " " (meant.words()) }
+        h1 dir="auto" { (grouped(whole)) " " (meant.words()) }
         @if whole == 0 {
             p.calm { "None is like that any more." }
         } @else {
@@ -24,7 +24,7 @@ pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -
                 h2 { "Which they are" }
                 ul.rows { @for (key, group) in plan.groups().biggest_first() { li.row.stuck {
                     div.first dir="auto" {
-                        span.count { (count(group.count)) } " "
+                        span.count { (grouped(group.count)) } " "
                         @if let Some(name) = &key.event_type { (event(name)) } @else { "no type" }
                         @if let Some(step) = &key.step { " in " code { (step) } }
                         " · " (key.reason)
@@ -34,11 +34,11 @@ pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -
                     div.when { @if let Some(last) = group.last { "the last " (ago(last, now)) } }
                 } } }
                 @if plan.renamed() > 0 {
-                    p { (count(plan.renamed())) " get a new message id, because services refuse ids that are this old; the old one is kept in "
+                    p { (grouped(plan.renamed())) " get a new message id, because services refuse ids that are this old; the old one is kept in "
                         code { "x-original-message-id" } "." }
                 }
                 @if plan.beyond_memory() > 0 {
-                    p.away { (count(plan.beyond_memory())) " are older than the inbox remembers, and no ledger of a step knows whether they were \
+                    p.away { (grouped(plan.beyond_memory())) " are older than the inbox remembers, and no ledger of a step knows whether they were \
                         handled: a projection might handle them twice. They are left out unless you say otherwise." }
                 }
             }
@@ -50,7 +50,7 @@ pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -
                     (check("canary", "One of each group first, and the others only if that one was handled", true))
                     label { "At most in a second" input name="rate" type="number" min="1" max="100000" placeholder="no limit"; }
                     @if plan.beyond_memory() > 0 { (check("beyond_memory", "Also those of which nobody knows whether they were handled", false)) }
-                    button type="submit" name="act" value="redrive" { "Send " (count(whole)) " back" }
+                    button type="submit" name="act" value="redrive" { "Send " (grouped(whole)) " back" }
                 }
                 form.act method="post" action="/dead-letters/act" {
                     (token(person)) (meant.hidden())
@@ -59,7 +59,7 @@ pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -
                         way goes on as if this service had never had it." }
                     (why("Why are they discarded?"))
                     label { "Type " (whole) " to be sure" input name="sure" required inputmode="numeric" autocomplete="off" pattern=(whole); }
-                    button.danger type="submit" name="act" value="discard" { "Discard " (count(whole)) }
+                    button.danger type="submit" name="act" value="discard" { "Discard " (grouped(whole)) }
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Dead letters: in groups that died in the same way, and one whole.
 
+use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -11,7 +12,7 @@ use crate::pages::layout::Person;
 use crate::pages::letter::{Letter, OfGroup, OfService};
 use crate::pages::meant::Meant;
 use crate::pages::saga::unmask;
-use crate::pages::words::{ago, event, exact, number};
+use crate::pages::words::{ago, event, exact};
 use crate::store::actions::Action;
 
 /// All groups, by service.
@@ -24,7 +25,7 @@ pub(crate) fn groups(all: &[OfService], person: &Person, now: Timestamp) -> Mark
         }
         @for one in all.iter().filter(|one| one.count > 0 || one.away.is_some()) {
             section {
-                h2 { (one.service) " " @if person.is_operator() && one.count > 0 { a.quiet href=(Meant::all(&one.service).address()) { "all" } " " } span.quiet { (count(one.count)) } }
+                h2 { (one.service) " " @if person.is_operator() && one.count > 0 { a.quiet href=(Meant::all(&one.service).address()) { "all" } " " } span.quiet { (grouped(one.count)) } }
                 @if let Some(away) = &one.away { p.wrong dir="auto" { (away) } }
                 @if one.is_held { p.quiet { "Another program is reading them: those that it holds are missing here." } }
                 ul.rows { @for of in &one.groups { (group(of, person, now)) } }
@@ -39,7 +40,7 @@ fn group(of: &OfGroup, person: &Person, now: Timestamp) -> Markup {
     html! {
         li.row.stuck {
             div.first dir="auto" {
-                span.count { (count(died.count)) } " "
+                span.count { (grouped(died.count)) } " "
                 @if let Some(name) = &key.event_type { (event(name)) } @else { "no type" }
                 @if let Some(step) = &key.step { " in " code { (step) } }
                 " · " (key.reason)
@@ -64,14 +65,10 @@ fn group(of: &OfGroup, person: &Person, now: Timestamp) -> Markup {
                         }
                     }
                 }
-                @if more > 0 { p.quiet { "and " (count(more)) " more" } }
+                @if more > 0 { p.quiet { "and " (grouped(more)) " more" } }
             }
         }
     }
-}
-
-fn count(count: u64) -> String {
-    number(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// One whole.

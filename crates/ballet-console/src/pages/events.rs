@@ -1,12 +1,13 @@
 //! The catalogue of events: who publishes and consumes each, its fields, and what the journal has seen of it.
 
 use ballet_check::listing::{ListedEvent, fields};
+use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::known::Known;
 use crate::pages::layout::Person;
-use crate::pages::words::{ago, event, number};
+use crate::pages::words::{ago, event};
 use crate::store::counts::SeenType;
 
 /// All events.
@@ -40,7 +41,7 @@ fn times(seen: &[SeenType], listed: &ListedEvent, now: Timestamp) -> Markup {
         span.quiet {
             @match seen.iter().find(|seen| seen.name == listed.event.name()) {
                 Some(seen) if seen.count == 1 => { " · seen once, " (ago(seen.last, now)) }
-                Some(seen) => { " · seen " (number(seen.count)) " times, the last " (ago(seen.last, now)) }
+                Some(seen) => { " · seen " (grouped(seen.count)) " times, the last " (ago(seen.last, now)) }
                 None => { " · never seen" }
             }
         }

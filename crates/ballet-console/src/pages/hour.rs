@@ -1,9 +1,10 @@
 //! The last hour, minute by minute: how many events there were, and a slider to look at one of its minutes.
 
+use ballet_ops::words::grouped;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
-use crate::pages::words::{exact, number};
+use crate::pages::words::exact;
 use crate::store::flow::minute;
 
 /// The minutes that the slider has.
@@ -23,7 +24,7 @@ pub(crate) fn hour(
     html! {
         form.hour method="get" action="/" {
             svg viewBox="0 0 61 12" preserveAspectRatio="none" role="img"
-                aria-label={ (number(total)) " events in the last hour, at most " (number(most)) " in a minute" } {
+                aria-label={ (grouped(total)) " events in the last hour, at most " (grouped(most)) " in a minute" } {
                 @for (at, count) in events {
                     rect.chosen[chosen.is_some() && back(*at) == shown] x=(MINUTES - back(*at)) y=(12 - (count * 12 / most).max(1))
                         width="0.8" height=((count * 12 / most).max(1)) {}

@@ -3,13 +3,14 @@
 
 use ballet_check::lanes::{Mark, Marks, marked};
 use ballet_ops::sagas::{Hindrance, SagaState};
+use ballet_ops::words::grouped;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, PreEscaped, html};
 
 use crate::known::Known;
 use crate::pages::hour::hour;
 use crate::pages::remedy::remedy;
-use crate::pages::words::{ago, encoded, event, number, sign, since, span, state};
+use crate::pages::words::{ago, encoded, event, sign, since, span, state};
 use crate::store::counts::{Cause, Progress, SeenType};
 
 /// What the page shows.
@@ -106,13 +107,13 @@ fn numbers(now: &Now) -> Markup {
             @for one in [SagaState::Stuck, SagaState::Blocked, SagaState::Waiting] {
                 li.(one.as_str()).zero[count(now, one) == 0] {
                     a href={ "/sagas?state=" (one) } {
-                        b { (number(count(now, one))) } span { span aria-hidden="true" { (sign(one)) } " " (one) }
+                        b { (grouped(count(now, one))) } span { span aria-hidden="true" { (sign(one)) } " " (one) }
                     }
                 }
             }
-            li { a href="/sagas?state=completed" { b { (number(completed)) } span { "completed in an hour" } } }
-            li { a href="/sagas?state=aborted" { b { (number(aborted)) } span { "aborted in an hour" } } }
-            li { div { b { (number(rate)) } span { "events in a minute" } } }
+            li { a href="/sagas?state=completed" { b { (grouped(completed)) } span { "completed in an hour" } } }
+            li { a href="/sagas?state=aborted" { b { (grouped(aborted)) } span { "aborted in an hour" } } }
+            li { div { b { (grouped(rate)) } span { "events in a minute" } } }
         }
         p.quiet {
             @if now.chosen.is_some() {}
@@ -143,7 +144,7 @@ fn causes(now: &Now) -> Markup {
                 @for cause in pressing {
                     li.(cause.state.as_str()) {
                         a href=(address(cause)) {
-                            span.count { (number(cause.count)) }
+                            span.count { (grouped(cause.count)) }
                             svg.bar viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" {
                                 rect width=(cause.count * 100 / most) height="4" {}
                             }
@@ -225,7 +226,7 @@ fn undeclared(known: &Known, now: &Now) -> Markup {
             section {
                 h2 { "Flows, but no contract declares it" }
                 ul { @for seen in foreign.iter().take(50) {
-                    li dir="auto" { (event(&seen.name)) span.quiet { " · " (number(seen.count)) ", the last " (ago(seen.last, now.at)) } }
+                    li dir="auto" { (event(&seen.name)) span.quiet { " · " (grouped(seen.count)) ", the last " (ago(seen.last, now.at)) } }
                 } }
             }
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ballet_ops::figures::Figures;
 use ballet_ops::finding::{Finding, State};
 use ballet_ops::sagas::{Hindrance, SagaState, Version};
+use ballet_ops::words::grouped;
 use ballet_store::waiting::Waiting;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -13,7 +14,7 @@ use crate::actions::sagas::Retry;
 use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
 use crate::pages::meant::Meant;
-use crate::pages::words::{ago, number, since};
+use crate::pages::words::{ago, since};
 
 /// What the page shows.
 #[derive(Debug)]
@@ -121,11 +122,11 @@ fn shown(figures: &Figures, now: Timestamp) -> Markup {
             (figure("days with a partition", &html! { (days) }))
             @for (copy, behind) in copies {
                 (figure(&format!("copy of {} of {}", copy.entity, copy.owner), &html! {
-                    (number(copy.entities))
+                    (grouped(copy.entities))
                     span.quiet { " · " @match (copy.filled_at, behind) {
                         (None, _) => "being filled",
                         (_, Some(0)) => "up to date",
-                        (_, Some(behind)) => { (number(*behind)) " changes behind" },
+                        (_, Some(behind)) => { (grouped(*behind)) " changes behind" },
                         (_, None) => "how far behind is not known",
                     } }
                 }))
@@ -133,10 +134,10 @@ fn shown(figures: &Figures, now: Timestamp) -> Markup {
             @for one in readers {
                 (figure(&format!("{} of {}", one.reader, one.stream), &html! {
                     @match one.behind() {
-                        Some(behind) => { (number(behind)) span.quiet { " behind" } },
+                        Some(behind) => { (grouped(behind)) span.quiet { " behind" } },
                         None => span.quiet { "how far behind is not known" },
                     }
-                    @if one.missed_count > 0 { span.quiet { " · " (number(one.missed_count)) " missed" } }
+                    @if one.missed_count > 0 { span.quiet { " · " (grouped(one.missed_count)) " missed" } }
                     @if one.holder.is_none() { span.quiet { " · nobody reads" } }
                     @if let Some(why) = &one.failure { span.quiet dir="auto" { " · " (why) } }
                 }))
@@ -151,7 +152,7 @@ fn figure(name: &str, value: &Markup) -> Markup {
 
 fn waits(waiting: &Waiting, now: Timestamp) -> Markup {
     html! {
-        (number(i64::try_from(waiting.count).unwrap_or(i64::MAX)))
+        (grouped(waiting.count))
         @if let Some(at) = waiting.since { span.quiet { " for " (since(at, now)) } }
     }
 }
@@ -204,7 +205,7 @@ fn drain(page: &Services<'_>) -> Markup {
             @if page.open.is_empty() { p.calm { span aria-hidden="true" { "✓ " } "No saga is open." } }
             @else {
                 ul { @for (saga, count) in page.open {
-                    li { a href={ "/sagas?saga=" (saga) "&state=waiting" } { (saga) } ": " (number(*count)) " open" }
+                    li { a href={ "/sagas?saga=" (saga) "&state=waiting" } { (saga) } ": " (grouped(*count)) " open" }
                 } }
             }
             @if !page.versions.is_empty() {

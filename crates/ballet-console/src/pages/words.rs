@@ -76,18 +76,6 @@ pub(crate) fn encoded(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
-/// A number with its thousands apart.
-pub(crate) fn number(number: i64) -> String {
-    let digits = number.abs().to_string();
-    let groups: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .filter_map(|group| std::str::from_utf8(group).ok())
-        .collect();
-    format!("{}{}", if number < 0 { "-" } else { "" }, groups.join("\u{202f}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,7 +86,5 @@ mod tests {
         assert_eq!(span(SignedDuration::from_secs(119)), "119 s");
         assert_eq!(span(SignedDuration::from_secs(7_199)), "119 min");
         assert_eq!(span(SignedDuration::from_secs(-5)), "0 s");
-        assert_eq!(number(1_234_567), "1\u{202f}234\u{202f}567");
-        assert_eq!(number(17), "17");
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ballet_console::{Console, Role};
+use ballet_ops::words::grouped;
 use ballet_stage::{WebBrowser, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -251,14 +252,6 @@ const CAUSES: [&str; 5] = [
     "the warehouse of {} is closed",
 ];
 
-/// A number as the pages write it.
-fn shown(number: usize) -> String {
-    match (number / 1_000, number % 1_000) {
-        (0, rest) => rest.to_string(),
-        (thousands, rest) => format!("{thousands}\u{202f}{rest:03}"),
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends_them_within_a_minute()
  {
@@ -285,7 +278,7 @@ async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends
     let what = format!("{MANY} of each");
     let counted = wait_until(&what, SOON, || async {
         let counts = person.browser.run(counts).await.map_err(|error| error.to_string())?;
-        let wanted = serde_json::json!(vec![shown(MANY); CAUSES.len()]);
+        let wanted = serde_json::json!(vec![grouped(MANY); CAUSES.len()]);
         if counts == wanted { Ok(Some(())) } else { Err(counts.to_string()) }
     });
     counted.await.expect("grouped by cause");
@@ -293,7 +286,7 @@ async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends
     person.looks("now-many").await;
     let begun = tokio::time::Instant::now();
     person.clicks(".causes li:first-child .remedy a").await;
-    person.sees(&format!("Send {} back", shown(MANY))).await;
+    person.sees(&format!("Send {} back", grouped(MANY))).await;
     person.browser.fill("[name=why]", "the shelves are back").await.expect("a field");
     person.clicks("button[value=redrive]").await;
     let says = format!("{MANY} of {MANY} were sent back: {MANY} handled, 0 dead again");
@@ -301,7 +294,7 @@ async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends
     person.opens("/").await;
     let left = wait_until("the other causes to be left", SOON, || async {
         let counts = person.browser.run(counts).await.map_err(|error| error.to_string())?;
-        let wanted = serde_json::json!(vec![shown(MANY); CAUSES.len() - 1]);
+        let wanted = serde_json::json!(vec![grouped(MANY); CAUSES.len() - 1]);
         if counts == wanted { Ok(Some(())) } else { Err(counts.to_string()) }
     });
     left.await.expect("the others stay");

@@ -27,7 +27,7 @@ const THREADS: &str = "RUST_TEST_THREADS";
 const TURN: &str = "BALLET_TURN";
 const LONG: &str = "--long";
 /// For how long a test program may say nothing: more than the longest test takes on a slow machine.
-const SILENCE: Duration = Duration::from_secs(10 * 60);
+const SILENCE: Duration = Duration::from_secs(25 * 60);
 /// The same with all cases.
 const LONG_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
 const FAIL_FAST: &str = "--fail-fast";

@@ -1,15 +1,22 @@
 //! Orders that are placed under an `Idempotency-Key`, which is the service's own.
 
+use ballet_stage::wait_until;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::shop::{Opened, Shop, USUAL, mugs};
+use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
 
-/// Places an order under a key. Returns the status and the body of the answer.
+/// Places an order under a key. Returns the status and the body of the answer. An order waits for three
+/// seconds for another one with its key, and for a connection. Then the service says that it is busy, and is
+/// asked again under the same key.
 async fn place(shop: &Shop, url: &str, key: &str, checkout: &Value) -> (StatusCode, Value) {
-    let request = shop.client.post(format!("{url}/orders")).header("Idempotency-Key", key);
-    let answer = request.json(checkout).send().await.expect("an answer");
+    let answer = wait_until("an answer", SOON, || async {
+        let request = shop.client.post(format!("{url}/orders")).header("Idempotency-Key", key);
+        let answer = request.json(checkout).send().await.map_err(|error| error.to_string())?;
+        Ok::<_, String>(Some(answer).filter(|one| one.status() != StatusCode::SERVICE_UNAVAILABLE))
+    });
+    let answer = answer.await.expect("an answer");
     let status = answer.status();
     let location = answer.headers().get("location").cloned();
     let body: Value = answer.json().await.expect("JSON");
