@@ -88,7 +88,8 @@ fn edit(file: &Path, from: &str, to: &str) {
 }
 
 /// Builds with the target directory of this workspace. A further package gives all dependencies the features
-/// that they are built with here, so that none of them is built again.
+/// that they are built with here, so that none of them is built again. Their profile is the same, too, unless
+/// somebody changes it: where nothing has debug information, cargo strips all, and builds all.
 async fn share_build(place: &Place, workspace: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let edges = ["--edges", "normal,dev,no-proc-macro", "--prefix", "none"];
@@ -135,7 +136,6 @@ async fn start_demo(
     let file = fs::File::create(&log).expect("a file");
     let mut command = place.command(CARGO, &["trials", "demo"], workspace);
     command.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
-    command.env("CARGO_PROFILE_DEV_DEBUG", "0");
     command.stdout(file.try_clone().expect("a file")).stderr(file);
     let mut demo = command.spawn().expect("it starts");
     let env = wait_until("the demo", PATIENCE, || {
@@ -188,7 +188,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     // Without unit tests, of which there are none, only half as many programs are linked.
     let only = ["test", "--offline", "--test", "front_desk", "--test", "pantry"];
     let mut tests = place.command(CARGO, &only, CLONE);
-    tests.env("CARGO_TARGET_DIR", &target).env("CARGO_PROFILE_DEV_DEBUG", "0");
+    tests.env("CARGO_TARGET_DIR", &target);
     let (code, said) = said_by(&mut tests).await;
     assert_eq!(code, Some(0), "{said}");
     for name in [
@@ -231,7 +231,7 @@ async fn is_tried(place: &Place, target: &Path) {
     let chaos = [&["chaos", "--minutes", "0.25", "--json"], &only[..]].concat();
     let mut chaos = place.command(BALLET, &chaos, CLONE);
     chaos.env("CARGO", CARGO).env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
-    chaos.env("CARGO_PROFILE_DEV_DEBUG", "0").stderr(Stdio::inherit());
+    chaos.stderr(Stdio::inherit());
     let output = chaos.output().await.expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "it did not hold: {text}");
@@ -293,7 +293,7 @@ async fn observe(place: &Place, env: &[(String, String)], target: &Path) {
         let mut command = place.command(BALLET, arguments, CLONE);
         command.envs(env.iter().map(|(name, value)| (name, value)));
         command.env("CARGO", CARGO).env("CARGO_NET_OFFLINE", "true");
-        command.env("CARGO_TARGET_DIR", target).env("CARGO_PROFILE_DEV_DEBUG", "0");
+        command.env("CARGO_TARGET_DIR", target);
         async move { said_by(&mut command).await }
     };
     let (code, said) = ballet(&["topology", "check"]).await;
