@@ -209,7 +209,7 @@ impl Handled<'_> {
         let Some(Left { messages, waiting, calls }) = self.wait(db, |_| true).await? else {
             return Ok(true);
         };
-        let waiting = waiting.map_or("an unknown number of".to_owned(), |count| ui::grouped(count));
+        let waiting = waiting.map_or("an unknown number of".to_owned(), ui::grouped);
         ui::say(&format!(
             "{} {} has {messages} of these events to handle, {waiting} messages in its queue, and \
              {calls} calls to the outside without an answer{}. Once that is done, compare with --check",
