@@ -1,6 +1,6 @@
 //! Brings servers up, prints their addresses, and ends them on Ctrl-C.
 //!
-//! For work in a shell: `cargo run -p ballet-stage --bin ballet-servers`.
+//! For work in a shell: `cargo run -p ballet-stage --bin ballet-servers`. It takes no arguments.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,6 +9,10 @@ use ballet_stage::{Error, Options, Servers};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if let Some(argument) = std::env::args().nth(1) {
+        eprintln!("error: {argument}: this brings servers up until Ctrl-C, and takes no arguments");
+        return ExitCode::from(2);
+    }
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

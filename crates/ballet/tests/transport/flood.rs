@@ -39,8 +39,10 @@ const TABLES: &[Migration] = &[Migration {
 }];
 /// Messages that are published at a time.
 const PORTION: u64 = 500;
-/// Generous for a busy machine.
+/// How long the next good message may take, generously. On a machine that is so busy that the flood took long,
+/// it is a small part of that.
 const AT_ONCE: Duration = Duration::from_secs(5);
+const OF_THE_FLOOD: u32 = 8;
 /// When no dead letter has come for so long, it is looked what is still missing.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -80,7 +82,7 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
     let (inbox, dead) = until_settled(&world, &expected).await;
     let handled = began.elapsed();
 
-    let next = next_good_one(&world).await;
+    let next = next_good_one(&world, AT_ONCE.max(handled / OF_THE_FLOOD)).await;
     let databases = [("hotel".to_owned(), world.env.database_url("hotel").to_owned())];
     let broker = BrokerSnapshot::default();
     let report = audit::audit(&system, &databases, &broker, SignedDuration::ZERO).await;
@@ -130,13 +132,13 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
 }
 
 /// How long the next good message takes.
-async fn next_good_one(world: &World) -> Duration {
+async fn next_good_one(world: &World, at_most: Duration) -> Duration {
     let (saga, began) = (world.new_saga(), Instant::now());
     world.publish(saga, &rome()).await;
     let room = format!("room where saga_id = '{saga}'");
     world.until_count("hotel", &room, 1).await;
     let took = began.elapsed();
-    assert!(took < AT_ONCE, "the next good message took {took:?}");
+    assert!(took < at_most, "the next good message took {took:?}, not {at_most:?}");
     took
 }
 
