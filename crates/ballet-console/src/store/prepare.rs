@@ -1,7 +1,7 @@
 //! The tables, made and emptied.
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgPool};
+use sqlx::{Executor, PgConnection, PgPool};
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables that follow from the journal. Another one is built again.
@@ -25,25 +25,31 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<PgPool, sqlx::E
     let mut db = pool.acquire().await?;
     // Two that start at once would both make them.
     sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut *db).await?;
-    let made = async {
-        db.execute(SCHEMA).await?;
-        let version: i32 =
-            sqlx::query_scalar("select version from console.progress").fetch_one(&mut *db).await?;
-        if version != VERSION {
-            db.execute(
-                "drop table if exists console.progress, console.gap, console.entry, console.changed, \
-                        console.saga, console.key, console.seen_type, console.flow, console.moment",
-            )
-            .await?;
-            db.execute(SCHEMA).await?;
-        }
-        Ok(())
-    };
-    let made: Result<(), sqlx::Error> = made.await;
+    let made = make(&mut db).await;
     sqlx::query("select pg_advisory_unlock($1)").bind(LOCK).execute(&mut *db).await?;
     made?;
     drop(db);
     Ok(pool)
+}
+
+async fn make(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    if version(db).await? != VERSION {
+        db.execute(
+            "drop table if exists console.progress, console.gap, console.entry, console.changed, \
+                    console.saga, console.key, console.seen_type, console.flow, console.moment",
+        )
+        .await?;
+        version(db).await?;
+    }
+    Ok(())
+}
+
+/// Makes the tables that are missing, and returns of which version they are.
+async fn version(db: &mut PgConnection) -> Result<i32, sqlx::Error> {
+    db.execute(SCHEMA).await?;
+    let new = "insert into console.progress (version) values ($1) on conflict do nothing";
+    sqlx::query(new).bind(VERSION).execute(&mut *db).await?;
+    sqlx::query_scalar("select version from console.progress").fetch_one(db).await
 }
 
 /// Forgets all that follows from the journal, so that it is read again from its beginning.
@@ -56,4 +62,30 @@ pub(crate) async fn empty(pool: &PgPool) -> Result<(), sqlx::Error> {
     let tables = "truncate console.changed, console.gap, console.entry, console.saga, console.key, console.flow";
     transaction.execute(tables).await?;
     transaction.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Servers};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn tables_stay_as_they_are_unless_they_are_of_another_version() {
+        let servers = Servers::shared().await.expect("servers");
+        let database = Database::new(servers.postgres(), "console_tables").await.expect("one");
+        let prepared = async |what: &'static str| {
+            let pool = prepare(database.url().parse().expect("a URL")).await.expect("tables");
+            sqlx::query(what).execute(&pool).await.expect("done");
+            let gaps = sqlx::query_scalar("select count(*) from console.gap").fetch_one(&pool);
+            let gaps: i64 = gaps.await.expect("a count");
+            gaps
+        };
+        let gap = "insert into console.gap (what) values ('gap')";
+        assert_eq!(prepared(gap).await, 1);
+        assert_eq!(prepared(gap).await, 2);
+        assert_eq!(prepared("update console.progress set version = version - 1").await, 2);
+        assert_eq!(prepared(gap).await, 1);
+        assert_eq!(prepared(gap).await, 2);
+    }
 }

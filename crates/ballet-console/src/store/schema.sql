@@ -9,7 +9,6 @@ create table if not exists console.progress (
     entry_at timestamptz,
     written_at timestamptz
 );
-insert into console.progress (version) values (5) on conflict do nothing;
 
 -- What the journal did not have any more, or no reader gets.
 create table if not exists console.gap (at timestamptz not null default now(), what text not null);
