@@ -163,17 +163,17 @@ async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
         seen += &String::from_utf8_lossy(&next.expect("bytes").expect("open"));
     }
 
-    // A minute ago no console ran; had one run, it would have kept what hung: nothing.
-    let (_, page) = browser.get("/?minute=-1").await;
+    // Ten minutes ago no console ran; had one run, it would have kept what hung: nothing.
+    let (_, page) = browser.get("/?minute=-10").await;
     assert!(
         page.contains("No console ran at that minute") && !page.contains("data-live"),
         "{page}"
     );
     let mut db = sqlx::PgConnection::connect(world.database.url()).await.expect("a session");
     let before = "insert into console.moment select date_trunc('minute', now()) - n * interval '1 minute', \
-                      '{\"causes\": [], \"hindrances\": [{\"service\": \"shipping\", \"step\": null, \"why\": \"it has no process\"}]}' from generate_series(1, 3) n";
+                      '{\"causes\": [], \"hindrances\": [{\"service\": \"shipping\", \"step\": null, \"why\": \"it has no process\"}]}' from generate_series(11, 13) n";
     sqlx::query(before).execute(&mut db).await.expect("minutes");
-    let (_, page) = browser.get("/?minute=-2").await;
+    let (_, page) = browser.get("/?minute=-12").await;
     for says in
         ["As it was at", "Nothing hangs.", "<strong>shipping: </strong>it has no process", "/?at="]
     {
