@@ -75,9 +75,8 @@ async fn whole(
     let output = cargo::target()?.join("test-output");
     let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
     let mut env = cargo::configured()?;
-    // As many as keep the processors busy: with more, each of them only takes longer.
     if std::env::var_os(THREADS).is_none() {
-        env.push((THREADS.to_owned(), (processors + 1).to_string()));
+        env.push((THREADS.to_owned(), (2 * processors).to_string()));
     }
     if !long && let Some(turn) = cargo::commit().and_then(|commit| turn(&commit)) {
         ui::say("tests with very many cases take the commit's share of them; --long takes all");
