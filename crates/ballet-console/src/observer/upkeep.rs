@@ -13,8 +13,6 @@ use crate::store::moments::{self, Moment};
 use crate::store::{counts, days};
 
 const EVERY: Duration = Duration::from_secs(60);
-/// After a failure.
-const AGAIN: Duration = Duration::from_secs(5);
 
 /// Drops old days, for as long as the console runs.
 pub(crate) async fn keep_up(pool: PgPool, clock: Clock, keep: SignedDuration) {
@@ -23,14 +21,10 @@ pub(crate) async fn keep_up(pool: PgPool, clock: Clock, keep: SignedDuration) {
             let mut db = pool.acquire().await?;
             days::drop_old(&mut db, clock.now(), keep).await
         };
-        let pause = match dropped.await {
-            Ok(()) => EVERY,
-            Err(error) => {
-                tracing::warn!("old entries cannot be dropped: {error}");
-                AGAIN
-            }
-        };
-        tokio::time::sleep(pause).await;
+        if let Err(error) = dropped.await {
+            tracing::warn!("old entries cannot be dropped: {error}");
+        }
+        tokio::time::sleep(EVERY).await;
     }
 }
 
