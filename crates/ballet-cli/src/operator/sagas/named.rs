@@ -91,7 +91,7 @@ impl Named {
                 let have = if matches!(self, Self::End(_)) { "end with" } else { "have" };
                 Err(usage(format!(
                     "{} sagas {have} {self}: name one by its id; `{} sagas list {self}` shows them:\n  {}",
-                    ui::grouped(sagas.len() as u64),
+                    ui::grouped(sagas.len()),
                     ui::ballet(),
                     ids.join("\n  ")
                 )))

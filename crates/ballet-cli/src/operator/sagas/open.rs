@@ -52,7 +52,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     sagas.truncate(args.limit.max(1));
     show(&sagas, &hindrances, options);
     if whole > sagas.len() {
-        let whole = ui::grouped(whole as u64);
+        let whole = ui::grouped(whole);
         ui::say(&format!("{} of {whole} sagas are shown; --limit shows more", sagas.len()));
     }
     warn_of(&away);

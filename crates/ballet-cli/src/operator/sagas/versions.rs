@@ -47,7 +47,7 @@ fn show(all: &[Version], options: &GlobalOptions) {
         table.row([
             Cell::from(one.saga),
             Cell::from(one.version.to_string()),
-            Cell::from(ui::grouped(one.open as u64)),
+            Cell::from(ui::grouped(one.open)),
             Cell::from(one.oldest.map(|at| ui::ago(Some(at), now))),
             Cell::from(one.role.as_str()),
         ]);

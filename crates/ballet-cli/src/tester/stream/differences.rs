@@ -89,7 +89,7 @@ impl Shown {
     /// Says how many are not shown.
     pub(crate) fn end(&self) {
         if self.output == Output::Table && self.count > MOST {
-            let more = ui::grouped((self.count - MOST) as u64);
+            let more = ui::grouped(self.count - MOST);
             ui::print(&format!("and {more} more differences: -o jsonl lists them all"));
         }
         if self.output == Output::Table && self.following > 0 {

@@ -79,10 +79,9 @@ impl Hindered {
 /// How many there are, and the first of them.
 fn named(sagas: &BTreeSet<Uuid>) -> (String, String) {
     let s = if sagas.len() == 1 { "" } else { "s" };
-    let count = format!("{} saga{s}", ui::grouped(sagas.len() as u64));
+    let count = format!("{} saga{s}", ui::grouped(sagas.len()));
     let first: Vec<_> = sagas.iter().take(NAMED).map(Uuid::to_string).collect();
     let more = sagas.len().saturating_sub(NAMED);
-    let more =
-        if more > 0 { format!(" and {} more", ui::grouped(more as u64)) } else { String::new() };
+    let more = if more > 0 { format!(" and {} more", ui::grouped(more)) } else { String::new() };
     (count, format!("{}{more}", first.join(", ")))
 }
