@@ -23,7 +23,6 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    std::thread::spawn(end_with_the_driver);
     let args = Args::parse();
     // It shows one system, until it ends.
     let contracts = Box::leak(Box::new(Contracts::read(&args.contracts)?));
@@ -34,10 +33,4 @@ async fn main() -> anyhow::Result<()> {
     let (name, password) = (first.name, first.password);
     writeln!(std::io::stdout(), "http://{} {name} {password}", console.address)?;
     Ok(console.run().await?)
-}
-
-/// Ends this process when the driver is gone: the driver holds the other end of standard input.
-fn end_with_the_driver() {
-    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
-    std::process::exit(1);
 }

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ballet::core::topology::REDRIVE;
-use ballet_stage::{Database, TestEnv, usage};
+use ballet_stage::{Child, Database, TestEnv, usage};
 use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
 use reqwest::{Client, redirect};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::runs::contracts;
@@ -35,17 +34,15 @@ impl ConsoleProcess {
         let program = stage.program.with_file_name("bench-console");
         let folder = contracts::write(&stage.logs)?;
         let database = Database::new(stage.servers.postgres(), "console").await?;
-        let mut child = Command::new(&program)
-            .arg(folder)
-            .env("AMQP_URL", env.amqp_url(REDRIVE))
-            .env("DATABASE_URL", database.url())
-            // It ends when this pipe closes, however we end.
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let said = child.stdout.take().context("its output is a pipe")?;
+        let args = [folder.display().to_string()];
+        let child = stage.children.start(&program, &args, |command| {
+            command
+                .env("AMQP_URL", env.amqp_url(REDRIVE))
+                .env("DATABASE_URL", database.url())
+                .stdout(Stdio::piped());
+        });
+        let mut child = child.await?;
+        let said = child.stdout().context("its output is a pipe")?;
         let mut lines = BufReader::new(said).lines();
         let line = timeout(PATIENCE, lines.next_line()).await.context("it does not start")??;
         let line = line.context("the console has ended")?;

@@ -2,10 +2,9 @@
 
 use std::process::Stdio;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ballet::core::topology::REDRIVE;
-use ballet_stage::TestEnv;
-use tokio::process::{Child, Command};
+use ballet_stage::{Child, TestEnv};
 
 use crate::runs::console_process::ConsoleProcess;
 use crate::runs::stage::Stage;
@@ -34,10 +33,12 @@ impl Observer {
                 ConsoleProcess::start(stage, env).await.map(Box::new).map(Following::Console)
             }
             Self::Loop => {
-                let mut command = Command::new(stage.program.with_file_name("bench-stream"));
-                command.args(["tap", env.amqp_url(REDRIVE), &u64::MAX.to_string()]);
-                command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
-                command.spawn().context("cannot start the loop").map(Following::Loop)
+                let program = stage.program.with_file_name("bench-stream");
+                let args = ["tap", env.amqp_url(REDRIVE), &u64::MAX.to_string()].map(str::to_owned);
+                let child = stage.children.start(program, &args, |command| {
+                    command.stdout(Stdio::null());
+                });
+                Ok(Following::Loop(child.await?))
             }
         }
     }

@@ -3,18 +3,15 @@
 use std::fs::{self, OpenOptions};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ballet_stage::{TestEnv, wait_until};
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::{Child, Command};
+use ballet_stage::{Child, TestEnv, usage, wait_until};
+use rustix::process::Signal;
 
 use crate::contestants::contestant::Contestant;
 use crate::runs::stage::Stage;
 use crate::saga4::contract::SERVICES;
-use ballet_stage::usage;
 
 /// How long the services may take until all of them consume.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -67,17 +64,11 @@ impl Services {
         Ok(())
     }
 
-    pub(crate) async fn stop(mut self) {
-        for pid in self.pids() {
-            if let Some(pid) = Pid::from_raw(pid) {
-                // An error means that it has ended.
-                kill_process(pid, Signal::TERM).ok();
-            }
-        }
-        for (child, _) in &mut self.processes {
-            if tokio::time::timeout(Duration::from_secs(10), child.wait()).await.is_err() {
-                child.kill().await.ok();
-            }
+    pub(crate) async fn stop(self) {
+        // All at once, so that none works on without the others.
+        self.processes.iter().for_each(|(child, _)| child.signal(Signal::TERM));
+        for (child, _) in self.processes {
+            child.stop(Duration::from_secs(10)).await;
         }
     }
 }
@@ -98,23 +89,20 @@ pub(crate) async fn start(
             let errors = file.try_clone().context("cannot share a log file")?;
             let spans =
                 setting.collector.map(|at| ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{at}")));
-            let child = Command::new(&stage.program)
-                .args([contestant.name(), service])
-                .env("AMQP_URL", env.amqp_url(service))
-                .env("DATABASE_URL", env.database_url(service))
-                .env("LANES", setting.lanes.to_string())
-                .env("LOG_FORMAT", "json")
-                .envs(spans)
-                .env_remove("AMQP_URL_FILE")
-                .env_remove("DATABASE_URL_FILE")
-                // It ends when this pipe closes, however we end.
-                .stdin(Stdio::piped())
-                .stdout(file)
-                .stderr(errors)
-                .kill_on_drop(true)
-                .spawn()
-                .with_context(|| format!("cannot start {}", stage.program.display()))?;
-            processes.push((child, log));
+            let args = [contestant.name().to_owned(), service.to_owned()];
+            let child = stage.children.start(&stage.program, &args, |command| {
+                command
+                    .env("AMQP_URL", env.amqp_url(service))
+                    .env("DATABASE_URL", env.database_url(service))
+                    .env("LANES", setting.lanes.to_string())
+                    .env("LOG_FORMAT", "json")
+                    .envs(spans)
+                    .env_remove("AMQP_URL_FILE")
+                    .env_remove("DATABASE_URL_FILE")
+                    .stdout(file)
+                    .stderr(errors);
+            });
+            processes.push((child.await?, log));
             if replica == 0 && setting.replicas > 1 {
                 // The first process creates the tables.
                 consumed(env, service, 1).await?;

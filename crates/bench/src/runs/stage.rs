@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ballet::core::topology;
-use ballet_stage::{Options, Servers, TestEnv};
+use ballet_stage::{Children, Options, Servers, TestEnv};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 
@@ -17,6 +17,7 @@ use crate::saga4::contract::SERVICES;
 #[derive(Debug)]
 pub struct Stage {
     pub(crate) servers: Servers,
+    pub(crate) children: Children,
     /// The program of the services.
     pub(crate) program: PathBuf,
     pub(crate) logs: PathBuf,
@@ -37,7 +38,7 @@ impl Stage {
         let logs = out.join("logs");
         fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
         let servers = Box::pin(Servers::private(Options::durable())).await?;
-        Ok(Self { servers, program, logs })
+        Ok(Self { servers, children: Children::new()?, program, logs })
     }
 
     /// Stops the servers.
