@@ -4,6 +4,5 @@ pub mod figures;
 pub mod http;
 pub(crate) mod load;
 pub mod measure;
-pub(crate) mod processes;
 pub(crate) mod proxies;
 pub(crate) mod schedule;

@@ -13,7 +13,7 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Serialize;
 
 use crate::gateway::load::{Connection, Credentials, Kind, Target};
-use crate::gateway::processes::Process;
+use crate::runs::process::Process;
 
 /// The clients with a token; one more has an API key.
 const TOKENS: usize = 15;
@@ -70,7 +70,11 @@ impl Proxies {
         let log = |name: &str| dir.join(format!("{name}.log"));
         let children = Children::new()?;
         let start = async |program: &Path, name: &str, args: &[&str]| {
-            Process::start(&children, program, args, threads, &log(name)).await
+            // As many worker threads as it may have, if it is one of ours.
+            let adjust = |command: &mut tokio::process::Command| {
+                command.env("TOKIO_WORKER_THREADS", threads.to_string()).env_remove("LOG");
+            };
+            Process::start(&children, program, args, &log(name), adjust).await
         };
         let clients = sign_in(&gateway, dir, database, service)?;
         let run = |proxy, process, address| {

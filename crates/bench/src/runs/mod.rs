@@ -8,6 +8,7 @@ pub mod figures;
 pub mod load;
 pub mod observer;
 pub(crate) mod oracle;
+pub(crate) mod process;
 pub(crate) mod random;
 pub mod run;
 pub(crate) mod services;

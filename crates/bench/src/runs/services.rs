@@ -1,15 +1,14 @@
 //! The services of a contestant as processes.
 
-use std::fs::{self, OpenOptions};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use ballet_stage::{Child, TestEnv, usage, wait_until};
-use rustix::process::Signal;
+use anyhow::Result;
+use ballet_stage::{TestEnv, usage, wait_until};
+use tokio::process::Command;
 
 use crate::contestants::contestant::Contestant;
+use crate::runs::process::Process;
 use crate::runs::stage::Stage;
 use crate::saga4::contract::SERVICES;
 
@@ -35,13 +34,12 @@ impl Default for Setting {
 
 /// The processes of one contestant.
 pub(crate) struct Services {
-    processes: Vec<(Child, PathBuf)>,
+    processes: Vec<Process>,
 }
 
 impl Services {
     pub(crate) fn pids(&self) -> Vec<i32> {
-        let ids = self.processes.iter().filter_map(|(child, _)| child.id());
-        ids.filter_map(|id| i32::try_from(id).ok()).collect()
+        self.processes.iter().filter_map(Process::id).collect()
     }
 
     /// The memory of the largest process and its peak, in megabytes.
@@ -52,23 +50,14 @@ impl Services {
 
     /// Fails if a process has ended.
     pub(crate) fn check(&self) -> Result<()> {
-        for (child, log) in &self.processes {
-            if child.id().is_some_and(|id| fs::exists(format!("/proc/{id}/exe")).unwrap_or(false)) {
-                continue;
-            }
-            let text = fs::read_to_string(log).unwrap_or_default();
-            let lines: Vec<&str> = text.lines().collect();
-            let tail = lines[lines.len().saturating_sub(5)..].join("\n");
-            bail!("a service has ended; {} ends with\n{tail}", log.display());
-        }
-        Ok(())
+        self.processes.iter().try_for_each(Process::check)
     }
 
     pub(crate) async fn stop(self) {
         // All at once, so that none works on without the others.
-        self.processes.iter().for_each(|(child, _)| child.signal(Signal::TERM));
-        for (child, _) in self.processes {
-            child.stop(Duration::from_secs(10)).await;
+        self.processes.iter().for_each(Process::terminate);
+        for process in self.processes {
+            process.stop().await;
         }
     }
 }
@@ -84,13 +73,10 @@ pub(crate) async fn start(
     for service in SERVICES {
         for replica in 0..setting.replicas {
             let log = stage.logs.join(format!("{}-{service}-{replica}.log", contestant.name()));
-            let file = OpenOptions::new().create(true).append(true).open(&log);
-            let file = file.with_context(|| format!("cannot write {}", log.display()))?;
-            let errors = file.try_clone().context("cannot share a log file")?;
             let spans =
                 setting.collector.map(|at| ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{at}")));
-            let args = [contestant.name().to_owned(), service.to_owned()];
-            let child = stage.children.start(&stage.program, &args, |command| {
+            let args = [contestant.name(), service];
+            let adjust = |command: &mut Command| {
                 command
                     .env("AMQP_URL", env.amqp_url(service))
                     .env("DATABASE_URL", env.database_url(service))
@@ -98,11 +84,10 @@ pub(crate) async fn start(
                     .env("LOG_FORMAT", "json")
                     .envs(spans)
                     .env_remove("AMQP_URL_FILE")
-                    .env_remove("DATABASE_URL_FILE")
-                    .stdout(file)
-                    .stderr(errors);
-            });
-            processes.push((child.await?, log));
+                    .env_remove("DATABASE_URL_FILE");
+            };
+            let children = &stage.children;
+            processes.push(Process::start(children, &stage.program, &args, &log, adjust).await?);
             if replica == 0 && setting.replicas > 1 {
                 // The first process creates the tables.
                 consumed(env, service, 1).await?;

@@ -1,12 +1,14 @@
-//! Programs, and what they take of the machine.
+//! A program beside us: its log, what it takes of the machine, and its end.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ballet_stage::usage::{self, Snapshot};
 use ballet_stage::{Child, Children};
+use rustix::process::Signal;
+use tokio::process::Command;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -18,23 +20,39 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a program with as many worker threads as it may have, if it is one of ours.
+    /// Starts a program. What it prints comes to the end of the log; `adjust` sets its environment.
     pub(crate) async fn start(
         children: &Children,
         program: &Path,
         args: &[&str],
-        threads: usize,
         log: &Path,
+        adjust: impl FnOnce(&mut Command),
     ) -> Result<Self> {
         let cannot = || format!("cannot start {}", program.display());
-        let file = File::create(log).with_context(cannot)?;
+        let file = OpenOptions::new().create(true).append(true).open(log).with_context(cannot)?;
         let errors = file.try_clone().with_context(cannot)?;
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let child = children.start(program, &args, |command| {
-            command.env("TOKIO_WORKER_THREADS", threads.to_string()).env_remove("LOG");
-            command.stdout(file).stderr(errors);
+            adjust(command.stdout(file).stderr(errors));
         });
         Ok(Self { child: child.await?, log: log.to_owned() })
+    }
+
+    /// The number of its process, while it runs.
+    pub(crate) fn id(&self) -> Option<i32> {
+        self.child.id().and_then(|id| i32::try_from(id).ok())
+    }
+
+    /// Fails if it has ended.
+    pub(crate) fn check(&self) -> Result<()> {
+        let runs = |id| fs::exists(format!("/proc/{id}/exe")).unwrap_or(false);
+        ensure!(
+            self.id().is_some_and(runs),
+            "a service has ended; {} ends with\n{}",
+            self.log.display(),
+            self.said()
+        );
+        Ok(())
     }
 
     /// Milliseconds of processor time until now.
@@ -56,11 +74,16 @@ impl Process {
         lines[lines.len().saturating_sub(5)..].join("\n")
     }
 
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        self.child.signal(Signal::TERM);
+    }
+
     pub(crate) async fn stop(self) {
         self.child.stop(PATIENCE).await;
     }
 
     fn root(&self) -> i32 {
-        self.child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default()
+        self.id().unwrap_or_default()
     }
 }
