@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 
 /// The limit of one probe.
 const PROBE: Duration = Duration::from_secs(20);
+/// The longest pause after a probe that took long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often the limit may begin again.
 const RENEWALS: u32 = 5;
@@ -16,7 +18,8 @@ const RENEWALS: u32 = 5;
 ///
 /// `Ok(None)` means "not yet". An `Err` does not end the wait, because servers come and go in tests;
 /// its text is part of the error when the time is up. A probe that takes more than twenty seconds is
-/// dropped and tried again.
+/// dropped and tried again. A pause is as long as the probe before it, up to a second: asking must not be most of
+/// what a busy machine does.
 ///
 /// `limit` is the time in which nothing changes: it begins again when the text of the `Err` is
 /// another one, so that a slow machine that makes progress fails no test. In all, a wait takes at
@@ -48,6 +51,7 @@ where
         let left = deadline.saturating_duration_since(Instant::now());
         // A probe that hangs is tried again, and the first one always gets a moment.
         let patience = left.clamp(Duration::from_millis(50), PROBE);
+        let asked = Instant::now();
         match tokio::time::timeout(patience, probe()).await {
             Ok(Ok(Some(value))) => return Ok(value),
             Ok(Ok(None)) => {}
@@ -64,7 +68,8 @@ where
         if left.is_zero() {
             return Err(Error::Expired { what: what.to_owned(), limit, last });
         }
-        tokio::time::sleep(pause.min(left)).await;
+        let took = asked.elapsed().min(LONGEST_PAUSE);
+        tokio::time::sleep(pause.max(took).min(left)).await;
         pause = (pause * 3 / 2).min(Duration::from_millis(200));
     }
 }

@@ -1,6 +1,6 @@
 //! Loads definitions into the broker, and verifies the result.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
@@ -19,34 +19,42 @@ const ATTEMPTS: usize = 3;
 pub(crate) async fn apply(
     management: &Management,
     definitions: &EnvDefinitions,
-    users: &BTreeMap<String, Url>,
-    services: &[&str],
     ops: &Url,
 ) -> Result<()> {
     for _ in 1..ATTEMPTS {
-        if load(management, definitions, users, services, ops).await.is_ok() {
+        if load(management, definitions, ops).await.is_ok() {
             return Ok(());
         }
     }
-    load(management, definitions, users, services, ops).await
+    load(management, definitions, ops).await
 }
 
 /// Loads the definitions, and makes sure that everything is there.
-async fn load(
-    management: &Management,
-    definitions: &EnvDefinitions,
-    users: &BTreeMap<String, Url>,
-    services: &[&str],
-    ops: &Url,
-) -> Result<()> {
+async fn load(management: &Management, definitions: &EnvDefinitions, ops: &Url) -> Result<()> {
     management.call(Method::POST, &["definitions"], Some(&definitions.document)).await?;
     runs_everywhere(management, &definitions.vhost).await?;
     check(ops, definitions).await?;
-    for url in services.iter().filter_map(|service| users.get(*service)) {
-        let connection = log_in(url).await?;
-        connection.close(200, "seen".into()).await.map_err(|error| amqp(url, &error))?;
+    all_may_enter(management, definitions).await
+}
+
+/// Makes sure that each user has its rights in the vhost.
+async fn all_may_enter(management: &Management, definitions: &EnvDefinitions) -> Result<()> {
+    let path = ["vhosts", definitions.vhost.as_str(), "permissions"];
+    let found = management.call(Method::GET, &path, None).await?;
+    let found = found.as_array().into_iter().flatten();
+    let granted: BTreeSet<&str> = found.filter_map(|entry| entry["user"].as_str()).collect();
+    let wanted = definitions.document["permissions"].as_array().into_iter().flatten();
+    let wanted = wanted.filter_map(|entry| entry["user"].as_str());
+    let left_out: Vec<&str> = wanted.filter(|user| !granted.contains(user)).collect();
+    if left_out.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::Server {
+        what: format!("letting users into the vhost {}", definitions.vhost),
+        place: management.url().to_owned(),
+        cause: format!("it has no rights for {left_out:?}"),
+        advice: "did somebody remove them meanwhile?",
+    })
 }
 
 /// Makes sure that the vhost runs on each node: if not, the import has stopped half way.

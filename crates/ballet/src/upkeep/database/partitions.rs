@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ballet_amqp::Backoff;
+use ballet_amqp::{Backoff, jittered};
 use ballet_core::envelope::Limits;
 use ballet_store::database::connection::in_time;
 use ballet_store::ledger::open_sagas::Stages;
@@ -74,9 +74,14 @@ pub(crate) struct PartitionKeeper {
     pub(crate) stages: Stages,
 }
 
-/// Creates partitions ahead and cleans up, until the service stops.
+/// Creates partitions ahead and cleans up, until the service stops. It begins after some seconds: a service that
+/// starts has [made](prepare) its partitions, and has messages to handle first.
 pub(crate) async fn keep(keeper: PartitionKeeper, mut stopping: watch::Receiver<bool>) {
     let mut tidying = Backoff::new(AGAIN, EVERY);
+    tokio::select! {
+        () = passed(&keeper.time.clock, keeper.time.clock.now(), jittered(LOOK)) => {}
+        () = stopped(&mut stopping) => return,
+    }
     loop {
         // Taken first: a look at the database may find that days have passed since.
         let begun = keeper.time.clock.now();

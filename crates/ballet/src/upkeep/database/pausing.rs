@@ -65,9 +65,11 @@ async fn switch(
     }
 }
 
-/// Looks regularly whether a person has paused the service. A database that does not answer changes nothing.
+/// Looks regularly whether a person has paused the service, which the start has looked for. A database that does not
+/// answer changes nothing.
 async fn follow_person(database: &Database, paused: watch::Sender<Option<Paused>>) {
     loop {
+        tokio::time::sleep(EVERY).await;
         let now = async { paused::in_own_database(&mut *database.upkeep.acquire().await?).await };
         if let Ok(Ok(now)) = timeout(PATIENCE, now).await {
             paused.send_if_modified(|before| {
@@ -81,15 +83,15 @@ async fn follow_person(database: &Database, paused: watch::Sender<Option<Paused>
                 is_new
             });
         }
-        tokio::time::sleep(EVERY).await;
     }
 }
 
 /// Checks the database regularly. Lanes and sweeper that wait for a frozen server, or behind a
-/// broken network, notice nothing.
+/// broken network, notice nothing. When it begins, the database has just answered.
 async fn ask(database: &Database) {
     let mut refused = None;
     loop {
+        tokio::time::sleep(EVERY).await;
         if database.works().await {
             database.answers();
             refused = None;
@@ -102,7 +104,6 @@ async fn ask(database: &Database) {
             }
             refused = refuses;
         }
-        tokio::time::sleep(EVERY).await;
     }
 }
 

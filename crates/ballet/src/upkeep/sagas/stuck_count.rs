@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ballet_amqp::jittered;
 use ballet_store::inbox::failures;
 use ballet_store::outbox::batches as outbox;
 use sqlx::{PgConnection, PgPool};
@@ -12,6 +13,8 @@ use crate::engine::stopping::stopped;
 
 /// The tables are short in good times. In bad times a count may take a moment.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
+/// The first one: tasks that begin at the same moment take a connection each.
+const FIRST: Duration = Duration::from_secs(1);
 
 struct StuckCounts {
     tried_again: f64,
@@ -26,7 +29,12 @@ pub(crate) async fn keep_count(
     unpublishable: watch::Sender<i64>,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let mut pause = jittered(FIRST);
     loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = COUNT_EVERY,
+            () = stopped(&mut stopping) => return,
+        }
         let counted = async { count(&mut *pool.acquire().await?).await };
         match answered(counted).await {
             Ok(counted) => {
@@ -37,10 +45,6 @@ pub(crate) async fn keep_count(
                 unpublishable.send_replace(dead);
             }
             Err(failure) => tracing::debug!("stuck sagas could not be counted: {failure}"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(COUNT_EVERY) => {}
-            () = stopped(&mut stopping) => return,
         }
     }
 }

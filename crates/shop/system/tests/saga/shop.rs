@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ballet::core::{Entity as _, Part, topology};
 use ballet::{Clock, Running, Service, Settings};
+use ballet_ops::audit::BrokerSnapshot;
 use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_store::copies::fills;
 use ballet_testkit::Collector;
@@ -13,6 +14,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
 use shop_events::catalog::Product;
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::gateway::{EVERYTHING, Gateway};
@@ -113,11 +115,13 @@ impl Shop {
     /// Waits until those who sell a product know this version of it, and have a whole copy of the products.
     pub(crate) async fn known(&self, sku: &str, version: i64) {
         for reader in ["orders", "cart"] {
+            let pool = PgPoolOptions::new().max_connections(1);
+            let pool = pool.connect_lazy(self.env.database_url(reader)).expect("a URL");
             wait_until(&format!("{reader} to know {sku}"), SOON, || async {
-                let mut db = PgConnection::connect(self.env.database_url(reader)).await?;
+                let mut db = pool.acquire().await?;
                 let known = "select count(*) > 0 from ballet.copy where id = $1 and version >= $2";
                 let known = sqlx::query_scalar(known).bind(sku).bind(version);
-                let known: bool = known.fetch_one(&mut db).await?;
+                let known: bool = known.fetch_one(&mut *db).await?;
                 let is_filled = fills::is_filled(&mut db, Product::NAME).await?;
                 Ok::<_, sqlx::Error>((known && is_filled).then_some(()))
             })
@@ -303,10 +307,21 @@ impl Shop {
         .expect("the status")
     }
 
-    /// Waits until everything is quiescent and nothing is wrong.
+    /// Waits until everything is quiescent and nothing is wrong. All databases are read once the queues are empty: a
+    /// look at them costs more than most tests do besides.
     pub(crate) async fn is_sound(&self) -> Report {
         wait_until("a quiescent shop without violations", SOON, || async {
-            let report = self.audit().await?;
+            let broker = self.broker().await?;
+            let count = |part: &Part| broker.queues.get(part.service).copied();
+            let waiting: u64 = shop::system().parts.iter().filter_map(count).sum();
+            if waiting > 0 {
+                return Err(format!("{waiting} messages in queues"));
+            }
+            let framework = self.framework_audit(&broker).await;
+            if !framework.is_settled() {
+                return Err(framework.to_string());
+            }
+            let report = self.business_audit(&framework).await.and(framework);
             if report.is_settled() { Ok(Some(report)) } else { Err(report.to_string()) }
         })
         .await
@@ -315,17 +330,25 @@ impl Shop {
 
     /// Business rows, the framework's rows, and the broker's queues.
     pub(crate) async fn audit(&self) -> Result<Report, String> {
+        let framework = self.framework_audit(&self.broker().await?).await;
+        Ok(self.business_audit(&framework).await.and(framework))
+    }
+
+    async fn broker(&self) -> Result<BrokerSnapshot, String> {
+        self.env.management().audited(20).await.map_err(|error| error.to_string())
+    }
+
+    async fn framework_audit(&self, broker: &BrokerSnapshot) -> Report {
         let system = shop::system();
         let url =
             |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());
         let databases: Vec<_> = system.parts.iter().map(url).collect();
-        let broker = self.env.management().audited(20).await.map_err(|error| error.to_string())?;
-        let quiescent_after = SignedDuration::ZERO;
-        let framework =
-            ballet_ops::audit::audit(&system, &databases, &broker, quiescent_after).await;
+        ballet_ops::audit::audit(&system, &databases, broker, SignedDuration::ZERO).await
+    }
+
+    async fn business_audit(&self, framework: &Report) -> Report {
         let urls = self.urls.clone().into_iter().collect();
-        let business = audit_beside(&framework, &urls, quiescent_after).await;
-        Ok(business.and(framework))
+        audit_beside(framework, &urls, SignedDuration::ZERO).await
     }
 
     /// Lets what has failed wait for some seconds each time, in which a busy machine sees that it waits.
