@@ -87,11 +87,10 @@ async fn follow_person(database: &Database, paused: watch::Sender<Option<Paused>
 }
 
 /// Checks the database regularly. Lanes and sweeper that wait for a frozen server, or behind a
-/// broken network, notice nothing. When it begins, the database has just answered.
+/// broken network, notice nothing. The first look remembers which start of the server this is.
 async fn ask(database: &Database) {
     let mut refused = None;
     loop {
-        tokio::time::sleep(EVERY).await;
         if database.works().await {
             database.answers();
             refused = None;
@@ -104,6 +103,7 @@ async fn ask(database: &Database) {
             }
             refused = refuses;
         }
+        tokio::time::sleep(EVERY).await;
     }
 }
 
