@@ -13,6 +13,9 @@ pub const BAGGAGE: &str = "baggage";
 pub const ATTEMPTS: &str = "x-attempts";
 /// The number of times a message has waited in a retry queue.
 pub const RETRIES: &str = "x-retries";
+/// How many of these times it waited because its handler had failed, and not for another event, a lock
+/// or a server.
+pub const RETRIES_FAILED: &str = "x-retries-failed";
 /// Why a message waits in a retry queue.
 pub const RETRY_DETAIL: &str = "x-retry-detail";
 /// The exchange that a waiting message was first published to.
@@ -148,6 +151,7 @@ mod tests {
         for name in [
             ATTEMPTS,
             RETRIES,
+            RETRIES_FAILED,
             RETRY_DETAIL,
             RETRY_EXCHANGE,
             RETRY_ROUTING_KEY,

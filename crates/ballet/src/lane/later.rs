@@ -12,7 +12,7 @@ use crate::engine::registry::Handler;
 use crate::engine::rollback::BatchFailure;
 use crate::lane::batch::batch::make_partitions;
 use crate::lane::batch::dispatch::entomb;
-use crate::lane::dead_letters::dead_letter::{self, Original};
+use crate::lane::dead_letters::dead_letter::{self, Original, Wait};
 use crate::lane::message::message::{Message, Work};
 use crate::lane::part::pause;
 
@@ -33,14 +33,21 @@ pub(super) async fn later_or_never(
     for work in works {
         match work {
             Work::Message(message) => {
-                let waits = dead_letter::waits(&message.delivery);
-                let (reason, delay) = match failed.failure.kind() {
+                let delivery = &message.delivery;
+                let (reason, wait) = match failed.failure.kind() {
                     FailureKind::Permanent => (failed.reason.unwrap_or(Reason::Permanent), None),
-                    FailureKind::NotYet => (Reason::NotYet, Delay::for_an_hour(waits)),
-                    _ => (Reason::Failed, message.known.retry(failed.handler).after(waits)),
+                    FailureKind::NotYet => {
+                        let delay = Delay::for_an_hour(dead_letter::other_waits(delivery));
+                        (Reason::NotYet, delay.map(Wait::Other))
+                    }
+                    _ => {
+                        let retry = message.known.retry(failed.handler);
+                        let delay = retry.after(dead_letter::failed_waits(delivery));
+                        (Reason::Failed, delay.map(Wait::AfterFailure))
+                    }
                 };
-                match delay {
-                    Some(delay) => put_off(engine, *message, failed, delay, attempts),
+                match wait {
+                    Some(wait) => put_off(engine, *message, failed, wait, attempts),
                     None => {
                         if needs_tombstone(&message, failed) {
                             leave_tombstone(engine, &message).await;
@@ -73,7 +80,7 @@ pub(super) async fn after_conflict(
     // A missing partition is made, so that conflict ends.
     let may_end = |work: &Work| match work {
         Work::Message(message) if !failed.failure.is_missing_partition() => {
-            Delay::for_an_hour(dead_letter::waits(&message.delivery)).is_some()
+            Delay::for_an_hour(dead_letter::other_waits(&message.delivery)).is_some()
         }
         Work::Message(_) | Work::Answer(_) => true,
     };
@@ -95,8 +102,8 @@ pub(super) async fn later(
                 if needs_tombstone(&message, failed) {
                     leave_tombstone(engine, &message).await;
                 }
-                let delay = Delay::endless(dead_letter::waits(&message.delivery));
-                put_off(engine, *message, failed, delay, attempts);
+                let delay = Delay::endless(dead_letter::other_waits(&message.delivery));
+                put_off(engine, *message, failed, Wait::Other(delay), attempts);
             }
             Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
         }
@@ -107,7 +114,7 @@ fn put_off(
     engine: &Arc<Engine>,
     message: Message,
     failed: &BatchFailure,
-    delay: Delay,
+    wait: Wait,
     attempts: u32,
 ) {
     let waits_for_another = failed.failure.kind() == FailureKind::NotYet;
@@ -118,7 +125,7 @@ fn put_off(
     // since the oldest message that it had not handled.
     let first = message.known.handlers.first().map(Handler::name);
     let handler = failed.handler.or(first);
-    dead_letter::retry_later(engine, original(message), why, handler, delay, attempts);
+    dead_letter::retry_later(engine, original(message), why, handler, wait, attempts);
 }
 
 fn original(message: Message) -> Original {

@@ -205,9 +205,54 @@ async fn a_conflict_that_does_not_end_makes_a_dead_letter_after_an_hour_of_retri
     let headers = &dead[0]["properties"]["headers"];
     assert_eq!(headers["x-dead-reason"], "failed");
     assert_eq!(headers["x-dead-step"], "carry_luggage");
-    // Four times at once, and after each of 14 waits.
-    assert_eq!(rivals.0.called.load(Ordering::SeqCst), 60);
-    assert_eq!(headers["x-attempts"], 60);
+    // Four times at once, and after each of 14 waits; then it has failed, and three retries are left.
+    assert_eq!(rivals.0.called.load(Ordering::SeqCst), 72);
+    assert_eq!(headers["x-attempts"], 72);
+}
+
+/// Waits for a guest as long as anybody waits for another event, and fails in between as often as it may.
+#[derive(Clone)]
+struct Welcome {
+    called: Arc<AtomicUsize>,
+}
+
+impl Step for Welcome {
+    const NAME: &'static str = "welcome_the_guest";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+    const RETRY: Retry = Porter::RETRY;
+
+    async fn run(&self, _: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
+        match self.called.fetch_add(1, Ordering::SeqCst) {
+            // Two waits, then twice at once and after each of two delays, then the other twelve.
+            0..2 | 6..18 => Err(Failure::not_yet("the guest has not come")),
+            2..6 => Err(Failure::transient("nobody is at the desk")),
+            _ => done(RoomBooked { room: 1 }),
+        }
+    }
+}
+
+#[tokio::test]
+async fn waits_for_another_event_and_retries_of_a_failure_do_not_use_each_other_up() {
+    let welcome = Welcome { called: Arc::default() };
+    let step = welcome.clone();
+    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(step));
+    let world = World::new("welcome", vec![part(hotel, HOTEL_TABLES)]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("Rome")).await;
+    wait_until("the guest to be welcome", LONG, || async {
+        let dead = world.seen().await.into_iter().find(|message| message["exchange"] == "dead");
+        if let Some(dead) = dead {
+            return Ok(Some(Err(dead)));
+        }
+        let called = welcome.called.load(Ordering::SeqCst);
+        if called == 19 { Ok(Some(Ok(()))) } else { Err(format!("called {called} times")) }
+    })
+    .await
+    .expect("an end")
+    .expect("no dead letter");
+    world.event::<RoomBooked>(saga).await;
 }
 
 /// A lift: it holds as many as there are lanes.

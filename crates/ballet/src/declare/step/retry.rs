@@ -14,8 +14,8 @@ use ballet_core::topology::RETRIES;
 ///
 /// The policy applies to [transient](crate::FailureKind::Transient) failures. A permanent failure
 /// makes a dead letter at once. A database that is away counts as no attempt, nor does a conflict of
-/// transactions, for about an hour. An event that waits for another one has [its own delays](crate::Failure::not_yet). A
-/// compensation is retried until it is done.
+/// transactions, for about an hour. An event that waits for another one has [its own delays](crate::Failure::not_yet). None
+/// of these waits uses up a delay of the policy. A compensation is retried until it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     at_once: u32,
@@ -49,7 +49,7 @@ impl Retry {
         attempts <= self.at_once
     }
 
-    /// Returns the next delay after `waits` delays.
+    /// Returns the next delay of a message that has waited `waits` times after a failure.
     pub(crate) fn after(self, waits: u32) -> Option<Delay> {
         self.later.get(usize::try_from(waits).ok()?).copied()
     }

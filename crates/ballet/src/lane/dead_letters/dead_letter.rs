@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use ballet_amqp::headers::{
     self, ATTEMPTS, DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY,
-    DEAD_SERVICE, DEAD_STEP, Deaths, ORIGINAL_EXPIRATION, ORIGINAL_USER_ID, RETRIES, RETRY_DETAIL,
-    RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, insert_text, properties_to_keep, text_header,
+    DEAD_SERVICE, DEAD_STEP, Deaths, ORIGINAL_EXPIRATION, ORIGINAL_USER_ID, RETRIES,
+    RETRIES_FAILED, RETRY_DETAIL, RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, insert_text,
+    properties_to_keep, text_header,
 };
 use ballet_amqp::{AMQPValue, Delivery, Publish, Receipt, ShortString, incoming};
 use ballet_core::envelope::foreign_producer;
@@ -111,12 +112,16 @@ pub(crate) fn retry_later(
     original: Original,
     why: Unacceptable,
     step: Option<&'static str>,
-    delay: Delay,
+    wait: Wait,
     attempts: u32,
 ) {
     let delivery = &original.delivery;
     let attempts = attempts + earlier_attempts(delivery);
     let waits = waits(delivery) + 1;
+    let (delay, failed_waits) = match wait {
+        Wait::AfterFailure(delay) => (delay, failed_waits(delivery) + 1),
+        Wait::Other(delay) => (delay, failed_waits(delivery)),
+    };
     let queue = delay.queue();
     ballet_amqp::counter!("ballet_failures_total", "then" => queue).increment(1);
     let Unacceptable { reason, detail } = why;
@@ -126,6 +131,7 @@ pub(crate) fn retry_later(
     let (exchange, routing_key) = origin(delivery);
     let headers = vec![
         (RETRIES, AMQPValue::LongUInt(waits)),
+        (RETRIES_FAILED, AMQPValue::LongUInt(failed_waits)),
         (RETRY_DETAIL, text_value(&detail)),
         (RETRY_EXCHANGE, text_value(exchange)),
         (RETRY_ROUTING_KEY, text_value(routing_key)),
@@ -134,6 +140,16 @@ pub(crate) fn retry_later(
     let failed = |handler| FailedMessage { handler, reason: reason.code(), detail, attempts, wait };
     let failed = step.map(|handler| Noted::FailedMessage(failed(handler)));
     publish_copy(engine, queue, original, headers, attempts, failed);
+}
+
+/// Why a message waits in a retry queue, and how long. The two are counted apart: neither uses up the
+/// other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wait {
+    /// Its handler has failed.
+    AfterFailure(Delay),
+    /// For another event, a lock or a server; or it compensates, and is tried without end.
+    Other(Delay),
 }
 
 fn publish_copy(
@@ -209,6 +225,17 @@ pub(crate) fn earlier_attempts(delivery: &Delivery) -> u32 {
 /// How often the message has waited in retry queues. A dead letter begins anew.
 pub(crate) fn waits(delivery: &Delivery) -> u32 {
     count_header(&delivery.properties, RETRIES)
+}
+
+/// How often it has waited there because its handler had failed. The version before did not tell
+/// these apart: of its copies none counts.
+pub(crate) fn failed_waits(delivery: &Delivery) -> u32 {
+    count_header(&delivery.properties, RETRIES_FAILED)
+}
+
+/// How often it has waited there for anything else.
+pub(crate) fn other_waits(delivery: &Delivery) -> u32 {
+    waits(delivery).saturating_sub(failed_waits(delivery))
 }
 
 /// The exchange and routing key that the message was first published with. Copies come back from a
