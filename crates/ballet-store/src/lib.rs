@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod partitions;
 pub mod process;
 pub mod schema;
+mod stored_text;
 pub mod telemetry;
 pub mod trace;
 pub mod trace_context;

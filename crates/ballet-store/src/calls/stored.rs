@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::calls::key::CallKey;
 use crate::ledger::rows::table;
+use crate::stored_text::storable;
 use crate::trace::Trace;
 
 /// The longest text of a failure that is stored, in characters.
@@ -152,9 +153,8 @@ pub async fn note_failures(
     process: i64,
     failed: &[FailedAttempt<'_>],
 ) -> Result<(), sqlx::Error> {
-    // Postgres does not store zero bytes in text.
     let text = |failed: &FailedAttempt<'_>| {
-        failed.failure.chars().filter(|c| *c != '\0').take(LONGEST_ERROR).collect::<String>()
+        storable(failed.failure).chars().take(LONGEST_ERROR).collect::<String>()
     };
     sqlx::query(
         "update ballet.call set owner = 0, attempts = failed.attempts, \

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::inbox::messages::is_in_no_inbox;
 use crate::inbox::stuck::NO_OUTCOME_YET;
+use crate::stored_text::storable;
 
 /// Time limit for recording a failure. The message waits unacknowledged meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,7 +53,7 @@ pub async fn give_up(pool: &PgPool, message: MessageId, reason: &str, detail: &s
         "update ballet.failure set reason = $2, detail = $3, next_at = null, \
              last_failed_at = ballet.now() where message_id = $1",
     );
-    let update = update.bind(message.0).bind(reason).bind(detail.replace('\0', " "));
+    let update = update.bind(message.0).bind(reason).bind(storable(detail));
     log_failure(async { update.execute(pool).await.map(drop) }).await;
 }
 
@@ -112,8 +113,7 @@ pub async fn insert(
     .bind(event_type)
     .bind(handler)
     .bind(reason)
-    // Postgres does not store zero bytes in text.
-    .bind(detail.replace('\0', " "))
+    .bind(storable(detail))
     .bind(i32::try_from(*attempts).unwrap_or(i32::MAX))
     .bind(wait)
     .execute(pool)

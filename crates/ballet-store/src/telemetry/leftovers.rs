@@ -2,6 +2,8 @@
 
 use sqlx::PgConnection;
 
+use crate::stored_text::storable;
+
 /// The most messages that are kept aside for a reader.
 pub const MOST_ASIDE: i64 = 10_000;
 
@@ -51,7 +53,8 @@ pub async fn set_aside(
         .bind(stream)
         .bind(message.offset)
         .bind(message.reason)
-        .bind(&message.detail)
+        // It may quote the message.
+        .bind(storable(&message.detail))
         .bind(&message.body)
         .execute(&mut *db)
         .await?;

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 
+use crate::stored_text::storable;
+
 /// How long a lease lasts without a sign of its holder.
 pub const LEASE: Duration = Duration::from_secs(10);
 const LEASE_SECONDS: f64 = 10.0;
@@ -243,7 +245,7 @@ pub async fn failed(
     .bind(reader)
     .bind(stream)
     .bind(epoch)
-    .bind(why)
+    .bind(storable(why))
     .execute(db)
     .await
     .map(drop)

@@ -63,6 +63,31 @@ async fn what_cannot_be_read_is_set_aside_and_the_reader_goes_on() {
 }
 
 #[tokio::test]
+async fn what_is_set_aside_for_a_type_with_a_zero_character_does_not_stop_the_reader() {
+    let system = asleep("telemetry_zero").await;
+    let running = started(&system, 1000).await;
+    let broker: Arc<dyn Broker> = Arc::new(RabbitMq::new(system.env.ops_amqp_url()).unwrap());
+    let publisher = Publisher::start(broker, PublisherSettings::new("test", "1"), Arc::new(|_| {}));
+    let typed = |kind: &str| Publish {
+        exchange: TELEMETRY.to_owned(),
+        routing_key: Beat::TYPE.routing_key(0),
+        mandatory: true,
+        properties: BasicProperties::default().with_type(kind.into()),
+        body: r#"{"device":"a","number":1}"#.into(),
+    };
+    for kind in ["a\0b", Beat::TYPE.name()] {
+        publisher.publish_now(typed(kind), Duration::from_secs(20)).await.unwrap();
+    }
+    system.until("meter", ALL, 1).await;
+    let aside = "select reason || ': ' || detail from ballet.telemetry_aside";
+    let aside: String = system.value("meter", aside).await;
+    assert_eq!(aside, "unknown_type: it has the type a b, and not meter.beat.v1");
+    publisher.stop(Duration::from_secs(1)).await;
+    running.stop().await;
+    system.close(0).await;
+}
+
+#[tokio::test]
 async fn a_crash_at_any_moment_of_a_backlog_counts_nothing_twice_and_nothing_never() {
     let system = asleep("telemetry_crash").await;
     // Nothing is read while they are published.
