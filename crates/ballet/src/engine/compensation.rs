@@ -55,7 +55,8 @@ pub(crate) fn entomb(
     new
 }
 
-/// Compensates one repetition of a step while the saga goes on. Other keys stay as they are.
+/// Compensates one repetition of a step while the saga goes on. Other keys stay as they are. In an
+/// aborted saga it has its turn, which comes after that of later steps.
 pub(crate) async fn compensate_key(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -71,7 +72,11 @@ pub(crate) async fn compensate_key(
         transaction.add(saga_id, at, Entry::Aborted, Some(event));
     }
     if transaction.ledger.state(saga_id, step, key) == Some(Entry::Done) {
-        compensate_one(transaction, saga, at, saga_id).await?;
+        if transaction.is_aborted(saga, saga_id) {
+            compensate_next(transaction, saga, saga_id).await?;
+        } else {
+            compensate_one(transaction, saga, at, saga_id).await?;
+        }
     }
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }

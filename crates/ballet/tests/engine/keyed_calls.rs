@@ -154,6 +154,24 @@ async fn a_repetition_that_is_taken_back_while_its_call_is_out_is_undone_once_th
     rent.until_told(&["rent blue", "return blue", "rent red"]).await;
 }
 
+#[tokio::test]
+async fn a_repetition_that_is_taken_back_in_an_aborted_saga_waits_for_the_call_of_a_later_one() {
+    let rent = RentRoom::new(1);
+    let world = World::new("keyed_aborted", vec![part(rent.rooms(), &[])]).await;
+    let (saga, blue) = (world.new_saga(), "blue".to_owned());
+    world.publish(saga, &RoomWanted { room: blue.clone() }).await;
+    assert_eq!(world.event::<RoomRented>(saga).await.room, "blue");
+    world.publish(saga, &RoomWanted { room: "red".to_owned() }).await;
+    rent.until_told(&["rent blue", "rent red"]).await;
+    world.publish(saga, &TourCancelled { room: "all".to_owned() }).await;
+    world.publish(saga, &RoomDeclined { room: blue }).await;
+    world.until_count("rooms", "ballet.inbox", 4).await;
+    assert_eq!(world.count("rooms", "ballet.call where undo").await, 0);
+    rent.answers.add_permits(1);
+    rent.until_told(&["rent blue", "rent red", "return red", "return blue"]).await;
+    world.until_count("rooms", "ballet.ledger where entry = 'undone'", 2).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn t153_one_repetition_is_solved_by_hand_and_the_others_stay() {
     let rent = RentRoom::new(10);
