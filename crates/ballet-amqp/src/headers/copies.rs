@@ -6,12 +6,17 @@ use lapin::types::FieldTable;
 
 use crate::headers::described::Descriptions;
 use crate::headers::names::{
-    DEAD_HEADERS, ORIGINAL_HEADERS, is_brokers, is_dead_letters, is_ours, is_written_at_delivery,
+    ATTEMPTS, DEAD_HEADERS, ORIGINAL_HEADERS, is_brokers, is_dead_letters, is_ours,
+    is_written_at_delivery,
 };
-use crate::headers::value::{depth, insert_text, text, unkept};
+use crate::headers::value::{depth, encoded_entry_size, insert_text, text, unkept};
 
 /// The note in a copy about headers that are nested too deep to keep.
 pub(crate) const NESTED_TOO_DEEP: &str = "headers nested too deep were dropped";
+
+/// How many bytes of headers remain in a copy that is too big. It is half of a frame, and more than we
+/// ever write: the longest of ours describes others, in 40 KiB.
+const MOST: usize = 64 * 1024;
 
 /// Whose the headers are by which the broker records deaths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,12 +66,25 @@ pub fn kept(headers: Option<&FieldTable>, deaths: Deaths) -> FieldTable {
     kept
 }
 
-/// Drops the headers that are not ours, from a copy that is too big. Returns true if there were
-/// any.
+/// Drops the headers that are not ours, from a copy that is too big. Of what a producer wrote under
+/// names of ours the longest go, too, so that the copy fits. Returns true if there were any.
 pub fn drop_foreign(properties: &mut BasicProperties) -> bool {
     let headers = properties.headers().clone().unwrap_or_default();
-    let mut kept = FieldTable::default();
-    for (name, value) in headers.inner().iter().filter(|(name, _)| is_ours(name.as_str())) {
+    let ours = headers.inner().iter().filter(|(name, _)| is_ours(name.as_str()));
+    let mut ours: Vec<_> = ours
+        .map(|(name, value)| {
+            // Only the copy says why it is one: what the original had of these is not in it.
+            let is_copys = is_dead_letters(name.as_str()) || name.as_str() == ATTEMPTS;
+            (!is_copys, encoded_entry_size(name.as_str(), value), name, value)
+        })
+        .collect();
+    ours.sort_by_key(|(is_originals, size, ..)| (*is_originals, *size));
+    let (mut kept, mut bytes) = (FieldTable::default(), 0);
+    for (_, size, name, value) in ours {
+        bytes += size;
+        if bytes > MOST {
+            break;
+        }
         kept.insert(name.clone(), value.clone());
     }
     if kept.inner().len() == headers.inner().len() {

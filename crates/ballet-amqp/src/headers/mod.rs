@@ -15,5 +15,6 @@ pub use names::{
     TRACEPARENT, TRACESTATE, is_about_redrives, is_ours,
 };
 pub use value::{
-    count_header, insert_text, integer, integer_header, measure, text, text_header, unkept,
+    count_header, encoded_size, insert_text, integer, integer_header, measure, text, text_header,
+    unkept,
 };

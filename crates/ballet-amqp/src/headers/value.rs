@@ -104,6 +104,31 @@ pub fn measure(size: &mut HeaderSize, name: &str, value: &AMQPValue) {
     }
 }
 
+/// Returns an upper bound of the size of headers as they are sent. It recurses: the headers of a
+/// delivery, and of a copy, are not nested deep.
+#[must_use]
+pub fn encoded_size(headers: &FieldTable) -> usize {
+    let headers = headers.inner().iter();
+    headers.map(|(name, value)| encoded_entry_size(name.as_str(), value)).sum()
+}
+
+/// The same of one header.
+pub(super) fn encoded_entry_size(name: &str, value: &AMQPValue) -> usize {
+    name.len() + 2 + encoded_value_size(value)
+}
+
+fn encoded_value_size(value: &AMQPValue) -> usize {
+    match value {
+        AMQPValue::LongString(text) => text.len() + 4,
+        AMQPValue::ByteArray(bytes) => bytes.len() + 4,
+        AMQPValue::FieldTable(table) => encoded_size(table) + 4,
+        AMQPValue::FieldArray(array) => {
+            array.as_slice().iter().map(|value| encoded_value_size(value) + 1).sum::<usize>() + 4
+        }
+        _ => 8,
+    }
+}
+
 /// Returns the nesting depth of a value.
 pub(super) fn depth(value: &AMQPValue) -> usize {
     let mut size = HeaderSize::default();

@@ -2,6 +2,7 @@
 
 use lapin::types::{AMQPValue, FieldTable};
 
+use crate::headers::value::encoded_size;
 use crate::session::error::BrokerError;
 
 /// Generous bound for the size of all other properties.
@@ -15,7 +16,7 @@ pub(super) fn check(headers: &FieldTable, frame_max: usize) -> Result<(), Broker
             "its header `{name}` contains {problem}"
         )));
     }
-    let size = table_size(headers);
+    let size = encoded_size(headers);
     if size + PROPERTIES > frame_max {
         return Err(BrokerError::Unrepresentable(format!(
             "its headers take {size} bytes and must fit a frame of {frame_max} bytes"
@@ -42,21 +43,4 @@ fn unreadable(value: &AMQPValue) -> Option<&'static str> {
         _ => true,
     };
     (!finite).then_some("a number that is not finite, which the broker cannot read")
-}
-
-/// Returns an upper bound of the encoded size.
-fn table_size(table: &FieldTable) -> usize {
-    table.inner().iter().map(|(key, value)| key.as_str().len() + 2 + value_size(value)).sum()
-}
-
-fn value_size(value: &AMQPValue) -> usize {
-    match value {
-        AMQPValue::LongString(text) => text.len() + 4,
-        AMQPValue::ByteArray(bytes) => bytes.len() + 4,
-        AMQPValue::FieldTable(table) => table_size(table) + 4,
-        AMQPValue::FieldArray(array) => {
-            array.as_slice().iter().map(|value| value_size(value) + 1).sum::<usize>() + 4
-        }
-        _ => 8,
-    }
 }

@@ -7,7 +7,7 @@ use ballet::{
     Saga, Step, StepResult, Tx, broken_constraint, compensated_silently, done,
 };
 use ballet_stage::wait_until;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::trip::{
@@ -72,6 +72,27 @@ async fn headers_that_leave_no_room_for_the_reason_are_dropped_with_a_word() {
     let headers = &dead[0]["properties"]["headers"];
     assert_eq!(headers["x-dead-headers"], "the original headers were too big and were dropped");
     assert_eq!(dead[0]["payload"], "?");
+}
+
+#[tokio::test]
+async fn headers_that_leave_no_room_are_dropped_although_they_have_names_of_ours() {
+    let world = hotel_world("our_headers").await;
+    let big = "x".repeat(127_000);
+    let many: Map<String, Value> =
+        (0..308).map(|n| (format!("x-edited-{n}"), "x".repeat(400).into())).collect();
+    let empty = vec![""; 25_600];
+    let bombs = [json!({"x-edited-why": big}), Value::Object(many), json!({"x-edited-a": empty})];
+    for headers in &bombs {
+        let headers = json!({"headers": headers});
+        world.publish_raw("desk.trip_booked.v1", &headers, "?").await;
+    }
+    for dead in world.dead_letters(bombs.len()).await {
+        let headers = &dead["properties"]["headers"];
+        assert_eq!(headers["x-dead-reason"], "headers_too_big");
+        assert_eq!(headers["x-dead-headers"], "the original headers were too big and were dropped");
+        assert_eq!(headers["x-attempts"], 0, "{headers}");
+    }
+    assert_eq!(world.count("hotel", "ballet.unsent_copy").await, 0);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ballet_amqp::Delivery;
+use ballet_amqp::headers::encoded_size;
 use ballet_core::EventType;
 use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::EVENTS;
@@ -50,7 +51,8 @@ impl Refusals {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let left = all.entry(event.name()).or_insert_with(|| Left::new(now));
-        if left.takes(delivery.body.len(), now) {
+        let headers = delivery.properties.headers().as_ref().map_or(0, encoded_size);
+        if left.takes(delivery.body.len() + headers, now) {
             return true;
         }
         ballet_amqp::counter!("ballet_refused_uncopied_total").increment(1);
@@ -70,7 +72,7 @@ impl Left {
         Self { messages: MESSAGES, bytes: BYTES, at: now, untold: 0, told: None }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a body is far smaller than 2^52 bytes")]
+    #[expect(clippy::cast_precision_loss, reason = "a message is far smaller than 2^52 bytes")]
     fn takes(&mut self, bytes: usize, now: Instant) -> bool {
         let share = now.duration_since(self.at).as_secs_f64() / WITHIN.as_secs_f64();
         self.messages = (self.messages + share * MESSAGES).min(MESSAGES);
@@ -98,13 +100,32 @@ impl Left {
 
 #[cfg(test)]
 mod tests {
+    use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
+
     use super::*;
 
     fn delivery(exchange: &str, routing_key: &str, bytes: usize) -> Delivery {
         let body = vec![b'?'; bytes];
         let (exchange, routing_key) = (exchange.to_owned(), routing_key.to_owned());
-        let properties = ballet_amqp::BasicProperties::default();
+        let properties = BasicProperties::default();
         Delivery { tag: 0, redelivered: false, exchange, routing_key, properties, body }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn headers_count_as_the_body_does() {
+        let event = EventType::plain("cart.checked_out.v1").also_from(&["storefront"]);
+        let known: KnownEvents = [event].into_iter().collect();
+        let kept = |value: AMQPValue| {
+            let refusals = Refusals::default();
+            let mut headers = FieldTable::default();
+            headers.insert("x-dead-why".into(), value);
+            let mut message = delivery(EVENTS, event.name(), 0);
+            message.properties = message.properties.with_headers(headers);
+            (0..10_000).filter(|_| refusals.keeps(&known, &message)).count()
+        };
+        assert_eq!(kept(AMQPValue::LongString(vec![b'x'; 100_000].into())), 999);
+        let empty = AMQPValue::LongString("".into());
+        assert_eq!(kept(AMQPValue::FieldArray(vec![empty; 20_000].into())), 999);
     }
 
     #[tokio::test(start_paused = true)]
