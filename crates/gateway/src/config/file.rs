@@ -172,7 +172,7 @@ pub(crate) struct Upstream {
 pub(crate) struct Breaker {
     /// After this many failures in a row.
     pub(crate) failures: u32,
-    /// For this long. Then one request tries.
+    /// For this long. Then one request tries, and one more each second until there is a verdict.
     pub(crate) open: Span,
 }
 

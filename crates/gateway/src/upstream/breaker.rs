@@ -11,9 +11,15 @@ enum State {
     Open {
         until: Instant,
     },
-    /// One request is trying.
-    HalfOpen,
+    /// A request is trying. It may wait for its client's body or for an answer, so the next one tries from
+    /// `next` on. The first verdict decides.
+    HalfOpen {
+        next: Instant,
+    },
 }
+
+/// How long after a trial the next one begins, if there is no verdict yet.
+const BETWEEN_TRIALS: Duration = Duration::from_secs(1);
 
 /// The breaker of one upstream.
 #[derive(Debug)]
@@ -43,35 +49,36 @@ impl Breaker {
     /// Leave to send a request, or how long to wait for it.
     pub(crate) fn admit(&self) -> Result<Permit<'_>, Duration> {
         let mut state = self.lock();
-        match *state {
-            State::Closed { .. } => Ok(Permit { breaker: self, is_trial: false, judged: false }),
-            State::HalfOpen => Err(Duration::from_secs(1)),
-            State::Open { until } => {
-                let left = until.saturating_duration_since(Instant::now());
-                if !left.is_zero() {
-                    return Err(left);
-                }
-                *state = State::HalfOpen;
-                self.tell(0.5);
-                Ok(Permit { breaker: self, is_trial: true, judged: false })
+        let at = match *state {
+            State::Closed { .. } => {
+                return Ok(Permit { breaker: self, is_trial: false, judged: false });
             }
+            State::Open { until: at } | State::HalfOpen { next: at } => at,
+        };
+        let now = Instant::now();
+        let left = at.saturating_duration_since(now);
+        if !left.is_zero() {
+            return Err(left);
         }
+        *state = State::HalfOpen { next: now + BETWEEN_TRIALS };
+        self.tell(0.5);
+        Ok(Permit { breaker: self, is_trial: true, judged: false })
     }
 
     fn judge(&self, is_trial: bool, good: bool) {
         let mut state = self.lock();
         let next = match (*state, good) {
-            (State::HalfOpen, true) if is_trial => State::Closed { failures: 0 },
-            (State::HalfOpen, false) if is_trial => self.open(),
+            (State::HalfOpen { .. }, true) if is_trial => State::Closed { failures: 0 },
+            (State::HalfOpen { .. }, false) if is_trial => self.open(),
             // A request from before the breaker opened.
-            (State::HalfOpen | State::Open { .. }, _) => return,
+            (State::HalfOpen { .. } | State::Open { .. }, _) => return,
             (State::Closed { .. }, true) => State::Closed { failures: 0 },
             (State::Closed { failures }, false) if failures + 1 < self.most => {
                 State::Closed { failures: failures + 1 }
             }
             (State::Closed { .. }, false) => self.open(),
         };
-        if let (State::HalfOpen, State::Closed { .. }) = (*state, next) {
+        if let (State::HalfOpen { .. }, State::Closed { .. }) = (*state, next) {
             tracing::info!(upstream = %self.name, "the upstream works again");
             self.tell(0.0);
         }
@@ -102,9 +109,12 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if self.is_trial && !self.judged {
-            // The trial's client went away: the next request tries.
-            *self.breaker.lock() = State::Open { until: Instant::now() };
+        if !self.is_trial || self.judged {
+            return;
+        }
+        // The trial's client went away: the next request tries, unless another one decided meanwhile.
+        if let State::HalfOpen { next } = &mut *self.breaker.lock() {
+            *next = Instant::now();
         }
     }
 }
@@ -133,6 +143,20 @@ mod tests {
         trial.judge(false);
         let trial = breaker.admit().unwrap();
         trial.judge(true);
+        assert!(matches!(*breaker.lock(), State::Closed { failures: 0 }));
+    }
+
+    #[test]
+    fn a_trial_that_waits_does_not_keep_the_next_one_out_and_the_first_verdict_decides() {
+        let breaker = Breaker::new("c", 1, Duration::ZERO);
+        fail(&breaker);
+        let (waits, left) = (breaker.admit().unwrap(), breaker.admit().unwrap_err());
+        assert!(left <= BETWEEN_TRIALS, "{left:?}");
+        // As if that time had passed.
+        *breaker.lock() = State::HalfOpen { next: Instant::now() };
+        breaker.admit().unwrap().judge(true);
+        assert!(matches!(*breaker.lock(), State::Closed { failures: 0 }));
+        drop(waits);
         assert!(matches!(*breaker.lock(), State::Closed { failures: 0 }));
     }
 
