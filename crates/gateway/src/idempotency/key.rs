@@ -42,7 +42,11 @@ pub(crate) fn at_service(client: &str, key: &str) -> String {
     format!("{kind}:%{name}:{key}")
 }
 
-/// The hash that tells requests apart.
+/// What a write may depend on (RFC 9110, section 13.1): on another condition it is another request.
+const CONDITIONS: [&str; 3] = ["if-match", "if-none-match", "if-unmodified-since"];
+
+/// The hash that tells requests apart. That of a request without conditions is as it always was, since
+/// hashes are kept.
 pub(crate) fn fingerprint(
     method: &Method,
     path: &str,
@@ -50,11 +54,32 @@ pub(crate) fn fingerprint(
     body: &[u8],
 ) -> Vec<u8> {
     let kind = headers.get("content-type").map_or(&[][..], |value| value.as_bytes());
+    let conditions = CONDITIONS.into_iter().flat_map(|name| {
+        headers.get_all(name).iter().flat_map(move |value| [name.as_bytes(), value.as_bytes()])
+    });
     let mut context = Context::new(&SHA256);
-    for part in [method.as_str().as_bytes(), path.as_bytes(), kind, body] {
+    for part in
+        [method.as_str().as_bytes(), path.as_bytes(), kind, body].into_iter().chain(conditions)
+    {
         // With its length, so that no part can look like the end of another.
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     }
     context.finish().as_ref().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    #[test]
+    fn the_kept_hashes_of_requests_without_conditions_still_count() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("text/plain"));
+        headers.insert("accept", HeaderValue::from_static("text/plain"));
+        let hash = fingerprint(&Method::POST, "/a?b=c", &headers, b"x");
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hash, "09048a37054a8f6c693217724caded492eac09d7f18f7056f24c444a4413a335");
+    }
 }

@@ -102,6 +102,25 @@ async fn the_same_request_takes_effect_once() {
 }
 
 #[tokio::test]
+async fn a_request_on_another_condition_is_another_request() {
+    let service = counting(201).await;
+    let shop = shop(&service.upstream("a"), "").await;
+    let post = async |condition: &str, value: &str| {
+        let request = Client::new().post(shop.gateway.at("/a")).header("x-api-key", &shop.key);
+        let request = request.header("idempotency-key", condition).header(condition, value);
+        request.body("x").send().await.unwrap()
+    };
+    for condition in ["if-match", "if-none-match", "if-unmodified-since"] {
+        assert_eq!(post(condition, "\"1\"").await.status(), 201);
+        let again = post(condition, "\"1\"").await;
+        assert_eq!(again.headers()["idempotency-replayed"], "true", "{condition}");
+        problem(post(condition, "\"2\"").await, 422).await;
+        problem(shop.post(condition, "x").await, 422).await;
+    }
+    assert_eq!(service.got().len(), 3);
+}
+
+#[tokio::test]
 async fn t203_a_client_stores_no_more_keys_than_its_rate_allows() {
     let (service, few) = (counting(201).await, RATE.replace("20000", "3"));
     let open = shop(&service.upstream("a"), "").await;
