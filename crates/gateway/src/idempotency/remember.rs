@@ -5,11 +5,12 @@
 //! the client looks whether it took effect, and chooses another key if it did not. A service that
 //! recognises keys is asked again at once, also while another gateway may still wait for its answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::http::body::{Answer, full};
 use crate::http::ids::drawn;
@@ -25,6 +26,10 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 const LARGEST: usize = 256 * 1024;
 /// How long after its beginning a request may still be sent. Its lease is longer by this.
 const PROMPT: Duration = Duration::from_secs(15);
+/// How long to wait before the first try to free a key later. Each pause is twice the one before, so the last
+/// try comes after half a minute.
+const FREE_AFTER: Duration = Duration::from_millis(500);
+const FREE_TRIES: u32 = 6;
 
 /// A request with a key.
 #[derive(Debug)]
@@ -41,7 +46,7 @@ pub(crate) struct Keyed {
 
 /// Makes a request, or gives the answer that it had before. `send` sends nothing later than it is told.
 pub(crate) async fn once(
-    database: &Database,
+    database: &Arc<Database>,
     underway: &Underway,
     keyed: Keyed,
     send: impl AsyncFnOnce(Instant) -> Result<Answer, Failure>,
@@ -64,11 +69,20 @@ pub(crate) async fn once(
             return Err(problem);
         }
     };
+    let mut was_asked = false;
     let known = database
-        .ask(async |pool| store::begin(pool, &key, print, lease, KEPT_FOR, again).await)
+        .ask(async |pool| {
+            let mut connection = pool.acquire().await?;
+            was_asked = true;
+            store::begin(&mut connection, &key, print, lease, KEPT_FOR, again).await
+        })
         .await
         .map_err(|why| {
             count("away");
+            if was_asked {
+                // The key may have been stored all the same, or still be.
+                free_later(database, &key);
+            }
             tracing::warn!("a request with an Idempotency-Key was not sent: {why}");
             let detail = "the memory for Idempotency-Key is away, so nothing was sent: try again";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
@@ -112,7 +126,7 @@ fn still_running() -> Problem {
 }
 
 async fn settle(
-    database: &Database,
+    database: &Arc<Database>,
     key: &Key,
     outcome: Result<Answer, Failure>,
     limit: Duration,
@@ -173,15 +187,34 @@ async fn settle(
     Ok(Response::from_parts(head, body))
 }
 
-async fn end(database: &Database, key: &Key, may_have_acted: bool) {
-    let ended = if may_have_acted {
-        database.ask(async |pool| store::unknown(pool, key).await).await
-    } else {
-        database.ask(async |pool| store::never_sent(pool, key).await).await
-    };
-    if let Err(why) = ended {
-        tracing::warn!("an Idempotency-Key stays in use until its lease ends: {why}");
+async fn end(database: &Arc<Database>, key: &Key, may_have_acted: bool) {
+    if may_have_acted {
+        let ended = database.ask(async |pool| store::unknown(pool, key).await).await;
+        if let Err(why) = ended {
+            tracing::warn!("an Idempotency-Key stays in use until its lease ends: {why}");
+        }
+    } else if database.ask(async |pool| store::never_sent(pool, key).await).await.is_err() {
+        free_later(database, key);
     }
+}
+
+/// Frees a key under which nothing was sent, as soon as the database says that it has done so. It may not have
+/// stored the key at all, or may store it only later, so the tries are few.
+fn free_later(database: &Arc<Database>, key: &Key) {
+    let (database, key) = (Arc::clone(database), key.clone());
+    tokio::spawn(async move {
+        let mut freed = Ok(false);
+        for number in 0..FREE_TRIES {
+            sleep(FREE_AFTER * 2_u32.pow(number)).await;
+            freed = database.ask(async |pool| store::never_sent(pool, &key).await).await;
+            if let Ok(true) = freed {
+                return;
+            }
+        }
+        if let Err(why) = freed {
+            tracing::warn!("an Idempotency-Key may stay in use, though nothing was sent: {why}");
+        }
+    });
 }
 
 fn again_answer(kept: Kept) -> Result<Answer, Problem> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 /// A client's key. Clients do not see each other's.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ const BEGIN: &str = "
 /// Begins a request, or finds out what became of it. `again` takes one without an answer, even if another
 /// attempt was given it: its service recognises the key.
 pub(crate) async fn begin(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     key: &Key,
     fingerprint: &[u8],
     lease: Duration,
@@ -80,7 +80,7 @@ pub(crate) async fn begin(
             .bind(lease.as_secs_f64())
             .bind(kept_for.as_secs_f64())
             .bind(again)
-            .fetch_optional(pool)
+            .fetch_optional(&mut *connection)
             .await?;
         // A row that another transaction has just inserted is in nobody's way, but not seen yet.
         let Some(row) = row else { continue };
@@ -107,12 +107,12 @@ pub(crate) async fn answered(pool: &PgPool, key: &Key, answer: &Kept) -> Result<
     query.bind(answer.status).bind(&answer.headers).bind(&answer.body).execute(pool).await.map(drop)
 }
 
-/// Forgets a request that was never sent.
-pub(crate) async fn never_sent(pool: &PgPool, key: &Key) -> Result<(), sqlx::Error> {
+/// Forgets a request that was never sent. Returns whether it was known.
+pub(crate) async fn never_sent(pool: &PgPool, key: &Key) -> Result<bool, sqlx::Error> {
     let statement = "delete from gateway.idempotent_request \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
     let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
-    query.execute(pool).await.map(drop)
+    Ok(query.execute(pool).await?.rows_affected() > 0)
 }
 
 /// Ends an attempt without an answer: nobody waits for its lease.

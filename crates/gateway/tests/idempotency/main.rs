@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
 mod died;
+mod freed;
 mod old_rows;
 #[path = "../support/mod.rs"]
 mod support;
