@@ -34,6 +34,11 @@ impl Signer {
         secrets.map(Self).map_err(|wrong| format!("signing.secret: {wrong}"))
     }
 
+    /// Whether it signs anything.
+    pub(crate) const fn signs(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Adds the signature. Of several secrets the first signs.
     ///
     /// # Errors

@@ -66,6 +66,7 @@ pub(crate) async fn forward(
         path,
         headers,
         payload: Payload::Empty,
+        signed_in: route.access.scopes.is_some(),
         timeout: route.timeout,
         sent_by: None,
     };
@@ -178,7 +179,8 @@ pub(crate) fn told(failure: &Failure, exchange: &Exchange, upstream: &str) -> Pr
         Failure::TooSlow(limit) => {
             tracing::warn!(upstream, request_id = %exchange.id, "no answer within {limit:?}");
         }
-        Failure::LeftAlone(_) | Failure::TooLate | Failure::Client(_) => {}
+        // That it is not believed was said with the server's name.
+        Failure::LeftAlone(_) | Failure::TooLate | Failure::NotBelieved | Failure::Client(_) => {}
     }
     failure.problem(upstream)
 }

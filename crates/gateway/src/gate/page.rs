@@ -49,7 +49,7 @@ pub(crate) async fn compose(
     let values = page.pattern.matches(path).unwrap_or_default();
     let fetched = join_all(page.parts.iter().map(|part| {
         let path = part.path.fill(&values);
-        fetch(part, path, exchange, identity)
+        fetch(page, part, path, exchange, identity)
     }));
     let mut composed = Composed { parts: BTreeMap::new(), missing: Vec::new() };
     for (part, outcome) in page.parts.iter().zip(fetched.await) {
@@ -96,6 +96,7 @@ async fn said(answer: Response<Incoming>) -> Said {
 }
 
 async fn fetch(
+    page: &Page,
     part: &Part,
     path: String,
     exchange: &Exchange,
@@ -109,6 +110,7 @@ async fn fetch(
         path,
         headers: outgoing_headers(exchange, identity, headers),
         payload: Payload::Empty,
+        signed_in: page.access.scopes.is_some(),
         timeout: part.timeout,
         sent_by: None,
     };

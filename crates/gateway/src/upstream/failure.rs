@@ -17,13 +17,18 @@ pub(crate) enum Failure {
     TooLate,
     Broken(String),
     TooSlow(Duration),
+    /// The service refuses what this gateway signs: their secrets or clocks differ.
+    NotBelieved,
     Client(BodyFault),
 }
 
 impl Failure {
     /// Whether the service can have done something.
     pub(crate) const fn may_have_acted(&self) -> bool {
-        !matches!(self, Self::LeftAlone(_) | Self::Unreachable(_) | Self::TooLate)
+        !matches!(
+            self,
+            Self::LeftAlone(_) | Self::Unreachable(_) | Self::TooLate | Self::NotBelieved
+        )
     }
 
     /// A word for metrics and the log.
@@ -34,6 +39,7 @@ impl Failure {
             Self::TooLate => "too_late",
             Self::Broken(_) => "broken",
             Self::TooSlow(_) => "too_slow",
+            Self::NotBelieved => "not_believed",
             Self::Client(_) => "client",
         }
     }
@@ -66,6 +72,13 @@ impl Failure {
             Self::TooSlow(limit) => {
                 let detail = format!("{upstream} did not answer within {limit:?}");
                 Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
+            }
+            Self::NotBelieved => {
+                let detail = format!(
+                    "{upstream} did not believe this gateway: nothing was done, and the gateway's \
+                     log says what to look at"
+                );
+                Problem::new(StatusCode::BAD_GATEWAY, detail)
             }
             Self::Client(fault) => body_problem(*fault),
         }

@@ -25,6 +25,9 @@ pub(crate) struct Outgoing {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
+    /// Whether only clients that sign in get this far. The service does not see their credentials, so its 401
+    /// cannot be about these.
+    pub(crate) signed_in: bool,
     /// For the head of the answer, all attempts together.
     pub(crate) timeout: Duration,
     /// It is not sent later than this.

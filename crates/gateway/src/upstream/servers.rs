@@ -1,4 +1,5 @@
-//! The servers of an upstream, used in turn. One that cannot be reached is passed over for a moment.
+//! The servers of an upstream, used in turn. One that cannot be reached, or does not believe the gateway, is passed
+//! over for a moment.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

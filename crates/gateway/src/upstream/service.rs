@@ -24,6 +24,10 @@ use crate::upstream::servers::Servers;
 /// How long a connection without requests stays open: shorter than most services keep theirs.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// For the log.
+const NOT_BELIEVED: &str = "a service refuses what this gateway signs: look whether both have the same \
+                            secret ([signing], GATEWAY_SECRET) and the same time";
+
 /// A service behind the gateway.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -77,7 +81,10 @@ impl Service {
             .increment(1);
             let worth_it = match &outcome {
                 Ok(answer) => is_bad(answer.status()),
-                Err(failure) => matches!(failure, Failure::Unreachable(_) | Failure::Broken(_)),
+                Err(failure) => matches!(
+                    failure,
+                    Failure::Unreachable(_) | Failure::Broken(_) | Failure::NotBelieved
+                ),
             };
             // Between half a pause and one and a half, so that retries do not come at once.
             let pause = Duration::from_millis(25 + drawn() % 50);
@@ -131,10 +138,23 @@ impl Service {
                 }
             }
         };
+        let is_refused = |answer: &Response<Incoming>| {
+            answer.status() == StatusCode::UNAUTHORIZED && request.signed_in && self.signer.signs()
+        };
+        let outcome = match outcome {
+            Ok(answer) if is_refused(&answer) => Err(Failure::NotBelieved),
+            outcome => outcome,
+        };
         match &outcome {
             Ok(answer) => permit.judge(!is_away(answer.status())),
             // It says nothing about the service.
             Err(Failure::Client(_)) => drop(permit),
+            // The service is there, and another of its servers may believe this gateway.
+            Err(Failure::NotBelieved) => {
+                tracing::warn!(upstream = %self.config.name, %server, "{NOT_BELIEVED}");
+                self.servers.is_away(server);
+                permit.judge(true);
+            }
             Err(failure) => {
                 if let Failure::Unreachable(_) = failure {
                     self.servers.is_away(server);

@@ -1,10 +1,13 @@
 //! Keys that are free again, as nothing was done under them.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ballet_stage::wait_until;
-use reqwest::StatusCode;
+use reqwest::{Client, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::support::gateway::{LIMIT, problem};
+use crate::support::service::{Service, text};
 use crate::{counting, shop};
 
 /// A new key is committed only when nobody holds the lock.
@@ -40,4 +43,34 @@ async fn a_key_that_was_stored_after_the_gateway_gave_up_is_free_again() {
     .await
     .unwrap();
     assert_eq!(service.got().len(), 1);
+}
+
+/// The gateway signs.
+const SIGNING: &str = "[signing]\nsecret = \"a-secret-of-these-tests-32-characters\"\n";
+
+#[tokio::test]
+async fn a_service_that_refuses_the_gateways_signature_has_done_nothing_and_says_nothing_of_the_client()
+ {
+    let count = AtomicUsize::new(0);
+    let service = Service::start(move |got| {
+        let number = count.fetch_add(1, Ordering::SeqCst);
+        text(if [0, 3].contains(&number) || got.body == b"forged" { 401 } else { 201 }, "said")
+    })
+    .await;
+    let public = "[[route]]\nprefix = \"/webhook\"\nmethods = [\"POST\"]\nupstream = \"a\"\n\
+                  public = true\n";
+    let shop = shop(&service.upstream("a"), &format!("{public}{SIGNING}")).await;
+    let detail = problem(shop.post("k", "x").await, 502).await;
+    assert!(detail.contains("nothing was done"), "{detail}");
+    let said = "a service refuses what this gateway signs: look whether both have the same secret \
+                ([signing], GATEWAY_SECRET) and the same time";
+    assert_eq!(shop.gateway.logged(said).await["upstream"], "a");
+    assert_eq!(shop.post("k", "x").await.status(), StatusCode::CREATED);
+    // Who sends a webhook signs it, and is told that its own signature is wrong.
+    let webhook = Client::new().post(shop.gateway.at("/webhook")).body("forged");
+    assert_eq!(webhook.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    // What is safe is tried again.
+    let read = Client::new().get(shop.gateway.at("/a")).header("x-api-key", &shop.key);
+    assert_eq!(read.send().await.unwrap().status(), StatusCode::CREATED);
+    assert_eq!(service.got().len(), 5);
 }
