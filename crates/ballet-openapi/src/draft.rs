@@ -205,13 +205,13 @@ impl<'a> Draft<'a> {
 
     /// The operation object: what the types say, and what its author says.
     pub(crate) fn finish(mut self, tag: &str, operation: Operation) -> Value {
-        let Operation { id, summary, about, example, answers, refusals, not_yet } = operation;
+        let Operation { id, summary, about, example, answers, refusals, for_now } = operation;
         for (status, when) in refusals {
             self.refuses(status, when);
         }
-        if let Some(when) = not_yet {
-            self.refuses(StatusCode::NOT_FOUND, when);
-            self.retry_after(StatusCode::NOT_FOUND);
+        for (status, when) in for_now {
+            self.refuses(status, when);
+            self.retry_after(status);
         }
         for (status, when) in answers {
             match self.answers.get_mut(&status.as_u16()) {

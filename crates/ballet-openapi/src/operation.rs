@@ -13,7 +13,8 @@ pub struct Operation {
     pub(crate) example: Option<Value>,
     pub(crate) answers: Vec<(StatusCode, &'static str)>,
     pub(crate) refusals: Vec<(StatusCode, &'static str)>,
-    pub(crate) not_yet: Option<&'static str>,
+    /// Those with a `Retry-After`.
+    pub(crate) for_now: Vec<(StatusCode, &'static str)>,
 }
 
 impl Operation {
@@ -21,8 +22,8 @@ impl Operation {
     /// their functions after it.
     #[must_use]
     pub fn new(id: &'static str, summary: &'static str) -> Self {
-        let (answers, refusals) = (Vec::new(), Vec::new());
-        Self { id, summary, about: None, example: None, answers, refusals, not_yet: None }
+        let (answers, refusals, for_now) = (Vec::new(), Vec::new(), Vec::new());
+        Self { id, summary, about: None, example: None, answers, refusals, for_now }
     }
 
     /// Says more than the summary.
@@ -57,8 +58,15 @@ impl Operation {
     /// Says of what a 404 has a `Retry-After`: what may be on its way
     /// ([`Problem::not_yet`](ballet::http::Problem::not_yet)).
     #[must_use]
-    pub const fn not_yet(mut self, when: &'static str) -> Self {
-        self.not_yet = Some(when);
+    pub fn not_yet(self, when: &'static str) -> Self {
+        self.try_again(StatusCode::NOT_FOUND, when)
+    }
+
+    /// Says when a status is answered as a problem that has a `Retry-After`
+    /// ([`Problem::try_again`](ballet::http::Problem::try_again)).
+    #[must_use]
+    pub fn try_again(mut self, status: StatusCode, when: &'static str) -> Self {
+        self.for_now.push((status, when));
         self
     }
 }

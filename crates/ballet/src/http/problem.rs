@@ -133,6 +133,13 @@ impl Problem {
         self
     }
 
+    /// With `Retry-After`: the same request may have another answer in a moment. The gateway keeps no such answer
+    /// under an `Idempotency-Key`, so the request may be sent again with its key. A 503 has it by itself.
+    #[must_use]
+    pub fn try_again(self) -> Self {
+        self.advise(Advice::TryAgain)
+    }
+
     /// Tells the client what to do.
     #[must_use]
     pub(crate) fn advise(mut self, advice: Advice) -> Self {
@@ -162,8 +169,7 @@ impl Problem {
     /// 404 with `Retry-After`, and the type [`NOT_YET`]: there is no such thing, but it may be on its way.
     #[must_use]
     pub fn not_yet(detail: impl Into<String>) -> Self {
-        let problem = Self { r#type: NOT_YET, ..Self::not_found(detail) };
-        problem.advise(Advice::TryAgain)
+        Self { r#type: NOT_YET, ..Self::not_found(detail) }.try_again()
     }
 
     /// 409: the state of the resource does not allow it.

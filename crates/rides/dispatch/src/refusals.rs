@@ -68,5 +68,6 @@ pub(crate) fn ride_is(ride_id: RideId, status: Status) -> Problem {
         Status::Completed => "it is over",
         Status::Cancelled => "it is cancelled",
     };
-    Problem::conflict(format!("ride {ride_id} cannot be changed like this: {why}"))
+    let problem = Problem::conflict(format!("ride {ride_id} cannot be changed like this: {why}"));
+    if status == Status::Accepted { problem.try_again() } else { problem }
 }

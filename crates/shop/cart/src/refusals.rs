@@ -37,10 +37,15 @@ pub(crate) fn not_open(cart: &Cart) -> Problem {
 }
 
 pub(crate) fn no_product(sku: &Sku) -> Problem {
-    Problem::not_found(no_product_words(sku))
+    Problem::not_yet(no_product_words(sku))
 }
 
-pub(crate) fn no_product_words(sku: &Sku) -> String {
+/// The same of one of the products for a new cart.
+pub(crate) fn no_product_at(sku: &Sku, place: Place) -> Problem {
+    Problem::unprocessable(no_product_words(sku)).at(place).try_again()
+}
+
+fn no_product_words(sku: &Sku) -> String {
     format!("there is no product {sku}; one that was just published is known in a moment")
 }
 
@@ -48,7 +53,12 @@ pub(crate) fn withdrawn(sku: &Sku) -> Problem {
     Problem::new(StatusCode::GONE, withdrawn_words(sku))
 }
 
-pub(crate) fn withdrawn_words(sku: &Sku) -> String {
+/// The same of one of the products for a new cart.
+pub(crate) fn withdrawn_at(sku: &Sku, place: Place) -> Problem {
+    Problem::unprocessable(withdrawn_words(sku)).at(place)
+}
+
+fn withdrawn_words(sku: &Sku) -> String {
     format!("product {sku} is withdrawn and can no longer be bought")
 }
 

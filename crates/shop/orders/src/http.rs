@@ -63,6 +63,11 @@ pub(crate) fn api() -> Api<Orders> {
                 .answers(StatusCode::CREATED, "The order is placed.")
                 .refuses(StatusCode::FORBIDDEN, "The order is for another customer.")
                 .refuses(StatusCode::CONFLICT, "A product is not offered for the price of its line.")
+                .try_again(
+                    StatusCode::CONFLICT,
+                    "A product's version that was just published may not be known yet: try again \
+                     after `Retry-After`.",
+                )
                 .refuses(StatusCode::SERVICE_UNAVAILABLE, "A price is not known at the moment."),
         )
         .get(

@@ -37,7 +37,9 @@ pub(crate) fn not_offered(why: &NotOffered) -> Problem {
     match why {
         NotOffered::Wrong(wrong) => impossible(wrong),
         // The client may as well be wrong, and that is no failure of the service.
-        NotOffered::NotYet { is_filled: true, .. } => Problem::conflict(why.to_string()),
+        NotOffered::NotYet { is_filled: true, .. } => {
+            Problem::conflict(why.to_string()).try_again()
+        }
         NotOffered::NotYet { is_filled: false, .. } => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, why.to_string())
         }

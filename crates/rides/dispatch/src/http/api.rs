@@ -104,6 +104,8 @@ fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
 fn trips(api: Api<Dispatch>) -> Api<Dispatch> {
     let (ok, missing, none) =
         (StatusCode::OK, StatusCode::NOT_FOUND, "The ride was not offered to this driver.");
+    let accepted = "A ride that was just accepted gets its driver in a moment: try again after \
+                    `Retry-After`.";
     let says = json!({ "driver_id": "0190a000-0000-7000-8000-000000000003" });
     let operation = |id, summary, done| {
         Operation::new(id, summary)
@@ -143,12 +145,14 @@ fn trips(api: Api<Dispatch>) -> Api<Dispatch> {
         "/trips/{ride_id}/start",
         trips::start,
         operation("start_ride", "Say that the rider is in the car", "The ride begins.")
-            .refuses(StatusCode::CONFLICT, "The ride is cancelled, or over."),
+            .refuses(StatusCode::CONFLICT, "The ride is cancelled, or over.")
+            .try_again(StatusCode::CONFLICT, accepted),
     )
     .post(
         "/trips/{ride_id}/complete",
         trips::complete,
         operation("complete_ride", "Say that the rider is there", "The ride is over.")
-            .refuses(StatusCode::CONFLICT, "The ride has not begun."),
+            .refuses(StatusCode::CONFLICT, "The ride has not begun.")
+            .try_again(StatusCode::CONFLICT, accepted),
     )
 }

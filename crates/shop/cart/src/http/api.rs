@@ -15,6 +15,8 @@ pub(crate) fn routes(handle: Handle) -> Router {
 
 pub(crate) fn api() -> Api<Handle> {
     let no_cart = "There is no such cart.";
+    let just_published = "A product that was just published may not be known yet: try again after \
+                          `Retry-After`.";
     let not_open = "The cart is checked out, or was bought.";
     let (ok, missing, conflict) = (StatusCode::OK, StatusCode::NOT_FOUND, StatusCode::CONFLICT);
     Api::new("cart", "What customers want to buy, and the checkouts that become orders.")
@@ -36,7 +38,8 @@ pub(crate) fn api() -> Api<Handle> {
                 }))
                 .answers(StatusCode::CREATED, "The cart.")
                 .refuses(StatusCode::FORBIDDEN, "The cart is for another customer.")
-                .refuses(conflict, "The products are sold in several currencies."),
+                .refuses(conflict, "The products are sold in several currencies.")
+                .try_again(StatusCode::UNPROCESSABLE_ENTITY, just_published),
         )
         .get("/carts/{cart_id}", read, {
             Operation::new("read_cart", "Read a cart").refuses(missing, no_cart)
@@ -51,6 +54,7 @@ pub(crate) fn api() -> Api<Handle> {
                 )
                 .example(json!({ "quantity": 2 }))
                 .refuses(missing, "There is no such cart or product.")
+                .not_yet(just_published)
                 .refuses(StatusCode::GONE, "The product is withdrawn.")
                 .refuses(conflict, not_open)
                 .refuses(conflict, "The cart is full, or has products in another currency."),

@@ -29,14 +29,12 @@ pub(crate) async fn open(
     let skus: Vec<&str> = items.iter().map(|item| item.sku.as_str()).collect();
     let products = copies::get_all::<Product>(tx.db(), &skus).await?;
     for (at, NewItem { sku, quantity }) in items.iter().enumerate() {
+        let place = || Place::body(["items", &at.to_string(), "sku"]);
         let product = match products.get(sku.as_str()) {
-            Some(Versioned { state: Some(product), .. }) => Ok(product.clone()),
-            Some(_) => Err(refusals::withdrawn_words(sku)),
-            None => Err(refusals::no_product_words(sku)),
+            Some(Versioned { state: Some(product), .. }) => product.clone(),
+            Some(_) => return Err(refusals::withdrawn_at(sku, place())),
+            None => return Err(refusals::no_product_at(sku, place())),
         };
-        let product = product.map_err(|why| {
-            Problem::unprocessable(why).at(Place::body(["items", &at.to_string(), "sku"]))
-        })?;
         // There is room, and quantities add up to what may be there: both was checked.
         let before = cart.lines.iter().find(|line| line.sku == *sku);
         let before = before.map_or(0, |line| line.quantity);

@@ -2,10 +2,10 @@
 
 use ballet_stage::wait_until;
 use futures_util::future::join_all;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{CUSTOMER, Opened, SOON, Shop, USUAL, line, mugs};
 
 /// Places an order under a key. Returns the status and the body of the answer. An order waits for three
 /// seconds for another one with its key, and for a connection. Then the service says that it is busy, and is
@@ -96,6 +96,43 @@ async fn keys_of_two_clients_of_the_gateway_are_two_keys() {
     let (status, other) = place(&shop, &door, "1", &mugs(2, "card_approved")).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{other}");
     assert_eq!(place(&shop, &door, "1", &checkout).await, (StatusCode::CREATED, first));
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_product_that_is_not_known_yet_uses_no_key_up() {
+    let shop = Shop::with("gw_early", Opened { gateway: true, ..USUAL }).await;
+    let send = async |method: Method, path: &str, body: &Value| {
+        let request = shop.client.request(method, format!("{}{path}", shop.door("orders")));
+        let request = request.header("Idempotency-Key", format!("of:{path}"));
+        let answer = request.json(body).send().await.expect("an answer");
+        let (status, waits) = (answer.status(), answer.headers().contains_key("retry-after"));
+        (status.as_u16(), waits, answer.json::<Value>().await.expect("JSON"))
+    };
+    // Catalog has yet to say so.
+    let mut early = mugs(1, "card_approved");
+    early["lines"] = json!([line("mug", 1, 1_400)]);
+    early["lines"][0]["product_version"] = json!(2);
+    let (status, waits, problem) = send(Method::POST, "/orders", &early).await;
+    assert_eq!((status, waits), (409, true), "{problem}");
+    let cart = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "bowl", "quantity": 1 }] });
+    let (status, waits, problem) = send(Method::POST, "/carts", &cart).await;
+    assert_eq!((status, waits), (422, true), "{problem}");
+    shop.costs("mug", 1, 1_400).await;
+    shop.offered("bowl", 500).await;
+    let (status, _, placed) = send(Method::POST, "/orders", &early).await;
+    assert_eq!(status, 201, "{placed}");
+    let (status, _, cart) = send(Method::POST, "/carts", &cart).await;
+    assert_eq!(status, 201, "{cart}");
+    let item = format!("/carts/{}/items/jar", cart["cart_id"].as_str().expect("an id"));
+    let one = json!({ "quantity": 1 });
+    let (status, waits, problem) = send(Method::PUT, &item, &one).await;
+    assert_eq!((status, waits), (404, true), "{problem}");
+    shop.offered("jar", 700).await;
+    let (status, _, cart) = send(Method::PUT, &item, &one).await;
+    assert_eq!(status, 200, "{cart}");
+    shop.order_is(placed["order_id"].as_str().expect("an id"), "completed").await;
     shop.is_sound().await;
     shop.close().await;
 }
