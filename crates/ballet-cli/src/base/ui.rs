@@ -50,6 +50,16 @@ pub(crate) fn cell(text: Option<&str>) -> String {
     plain(text.unwrap_or("–"))
 }
 
+/// Text as one word of a command to paste, for a shell as well as for a person. It may come from a message.
+pub(crate) fn shell_word(text: &str) -> String {
+    let text = plain(text);
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(is_safe) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// Prints a table that fits the terminal.
 pub(crate) fn show(table: &Table) {
     print(&table.draw(columns()));

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use anyhow::{Context as _, Result};
 use ballet_ops::audit::{BrokerSnapshot, Part, Report, Verdict, audit_with};
 use ballet_stage::Management;
+use ballet_terminal::plain;
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -127,7 +128,7 @@ fn show(
             Verdict::Later => ui::dim("·"),
         };
         ui::print(&format!("  {mark} {said}"));
-        cases.iter().for_each(|case| ui::print(&format!("      {case}")));
+        cases.iter().for_each(|case| ui::print(&format!("      {}", plain(case))));
     }
     ui::print(
         "  not judged: what must hold between the system's own tables. Its trial program knows that (`cargo \

@@ -1,9 +1,10 @@
 //! `ballet audit`: any system is audited by its contracts, without its code.
 
 use ballet_stage::wait_until;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 
+use crate::hostile::ESCAPES;
 use crate::shop::{Shop, checkout};
 use crate::world::{Ended, SOON, ended};
 
@@ -42,7 +43,17 @@ async fn any_system_is_audited_by_its_contracts_and_addresses_alone() {
     shop.dead("orders").await;
     let waits = until(&shop, 1, "go on only when a person acts").await;
     assert!(waits.out.contains("dead letter of orders"), "{waits:#?}");
+    // Whatever it is called, the terminal is told nothing by it.
+    let forged = Shop::new_id();
+    let properties = json!({ "message_id": forged, "type": ESCAPES });
+    let management = shop.env.management();
+    let published = management.publish("events", "cart.checked_out.v1", &properties, "{}").await;
+    assert!(published.expect("published"));
+    let waits = until(&shop, 1, "forged_type").await;
+    assert!(!waits.out.contains('\u{1b}'), "{waits:#?}");
     shop.ballet(&["dlq", "discard", "--all", "--yes"]).await.ends_with(0);
+    let shown = shop.ballet(&["sagas", "show", &forged]).await.succeeds();
+    assert!(shown.contains("discarded by ada") && !shown.contains('\u{1b}'), "{shown:?}");
     until(&shop, 0, "everything is quiescent").await;
 
     // A row is wrong.

@@ -7,6 +7,7 @@ mod causes;
 mod doctor;
 mod handling;
 mod headers;
+mod hostile;
 mod inbox;
 mod interrupted;
 mod lost;

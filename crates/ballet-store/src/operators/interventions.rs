@@ -79,7 +79,9 @@ pub async fn insert(
 ) -> Result<(), sqlx::Error> {
     let messages: Vec<Uuid> = touched.iter().map(|one| one.message_id).collect();
     let sagas: Vec<Option<Uuid>> = touched.iter().map(|one| one.saga_id).collect();
-    let types: Vec<Option<&str>> = touched.iter().map(|one| one.event_type.as_deref()).collect();
+    // A type is what a publisher wrote. Postgres refuses a NUL, and all messages of the statement with it.
+    let text = |one: &Touched| one.event_type.as_ref().map(|text| text.replace('\0', " "));
+    let types: Vec<Option<String>> = touched.iter().map(text).collect();
     sqlx::query(
         "insert into ballet.intervention (at, act, message_id, saga_id, event_type, done_by, why) \
          select ballet.now(), $1, message, saga, type, $2, $3 \

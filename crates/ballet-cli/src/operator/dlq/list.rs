@@ -9,7 +9,7 @@ use ballet_terminal::{Cell, Table};
 
 use crate::base::exit::Done;
 use crate::base::options::GlobalOptions;
-use crate::base::ui::{self, Output, cell};
+use crate::base::ui::{self, Output, shell_word};
 use crate::operator::dead_letters;
 use crate::operator::dlq::render;
 use crate::operator::dlq::selection::Selection;
@@ -148,15 +148,18 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
         table.row(render::group_row(service, key, group, now));
     }
     ui::show(&table);
-    let mut which = format!("--service {service} --reason {}", biggest.reason);
-    for (flag, value) in [("--step", &biggest.step), ("--type", &biggest.event_type)] {
+    let mut which = String::new();
+    for (flag, value) in [
+        ("--service", Some(service.as_str())),
+        ("--reason", Some(&biggest.reason)),
+        ("--step", biggest.step.as_deref()),
+        ("--type", biggest.event_type.as_deref()),
+        ("--detail", biggest.telling_part()),
+    ] {
         if let Some(value) = value {
-            which.push_str(&format!(" {flag} {}", cell(Some(value))));
+            which.push_str(&format!(" {flag} {}", shell_word(value)));
         }
     }
-    if let Some(detail) = biggest.telling_part().filter(|part| !part.contains('\'')) {
-        which.push_str(&format!(" --detail '{}'", cell(Some(detail))));
-    }
-    ui::say(&format!("when the cause is fixed: {} dlq redrive {which}", ui::ballet()));
+    ui::say(&format!("when the cause is fixed: {} dlq redrive{which}", ui::ballet()));
     Ok(Done::All)
 }

@@ -8,7 +8,7 @@ use ballet_ops::redrive::{
     send_back,
 };
 use ballet_store::operators::interventions::Act;
-use ballet_terminal::{ask, is_interactive};
+use ballet_terminal::{ask, is_interactive, plain};
 
 use crate::base::exit::Done;
 use crate::base::options::GlobalOptions;
@@ -206,7 +206,7 @@ fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
         message.push_str(&format!("; {} were not sent", ui::grouped(*left)));
     }
     ui::say(&message);
-    outcomes.deaths().for_each(|death| ui::say(&death));
+    outcomes.deaths().for_each(|death| ui::say(&plain(&death)));
     if totals.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
         return Done::Partly;

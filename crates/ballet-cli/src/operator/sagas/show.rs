@@ -8,7 +8,7 @@ use ballet_store::operators::interventions::{Act, Intervention};
 use ballet_store::operators::solved::Note;
 use ballet_store::operators::stopped::Stopped;
 use ballet_terminal::lanes::{self, Happened as Event};
-use ballet_terminal::{Table, columns};
+use ballet_terminal::{Table, columns, plain};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -192,7 +192,8 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
         let id = id::short(message_id.to_string());
         let ago = ui::ago(Some(*at), now);
         let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
-        ui::print(&format!("{what} ({id}) of {service}: {act} by {by} {ago} ago{why}"));
+        let said = format!("{what} ({id}) of {service}: {act} by {by} {ago} ago{why}");
+        ui::print(&plain(&said));
     }
     for Stopped { saga, by, why, at } in &shown.stopped {
         ui::print(&format!("{saga} stopped by {by} {} ago: {why}", ui::ago(Some(*at), now)));

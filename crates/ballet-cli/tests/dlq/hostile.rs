@@ -1,0 +1,59 @@
+//! Dead letters whose types and texts are written to do harm.
+
+use serde_json::json;
+use sqlx::{Connection, query_scalar};
+
+use crate::world::{TICKED, World};
+
+/// What sets the title of a terminal.
+pub(crate) const ESCAPES: &str = "\u{1b}]0;x\u{7}";
+
+#[tokio::test]
+async fn a_type_that_postgres_refuses_costs_no_note_of_what_is_discarded() {
+    let world = World::new("nul").await;
+    let properties = json!({ "message_id": world.new_id(), "type": "a\0b" });
+    world.publish(TICKED, &properties, r#"{"number": 0}"#).await;
+    world.dead(1).await;
+    world.trouble("tick", true).await;
+    for number in 1..=3 {
+        world.tick(TICKED, number).await;
+    }
+    world.dead(4).await;
+    let done = world.ballet(&["discard", "--all", "--yes"]).await.ends_with(0);
+    assert!(!done.err.contains("note:"), "{done:?}");
+    let noted = "select array_agg(coalesce(event_type, '') order by event_type) \
+                 from ballet.intervention where act = 'discarded'";
+    let mut db = world.database().await;
+    let noted: Vec<String> = query_scalar(noted).fetch_one(&mut db).await.expect("notes");
+    assert_eq!(noted, ["a b", TICKED, TICKED, TICKED]);
+    db.close().await.expect("closed");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_a_letter_says_is_no_command_for_the_shell_or_the_terminal() {
+    let world = World::new("hostile").await;
+    let kind = "a;b 'c' $(d)";
+    for number in 0..3 {
+        let properties = json!({ "message_id": world.new_id(), "type": kind });
+        world.publish(TICKED, &properties, &json!({ "number": number }).to_string()).await;
+    }
+    world.dead(3).await;
+    let groups = world.ballet(&["groups"]).await.ends_with(0);
+    let quoted = r"--service counter --reason forged_type --type 'a;b '\''c'\'' $(d)'";
+    assert!(groups.err.contains(quoted), "{groups:?}");
+    // As the shell reads the words.
+    let chosen = ["redrive", "--reason", "forged_type", "--type", kind, "--dry-run"];
+    let chosen = world.ballet(&chosen).await.ends_with(0);
+    assert!(chosen.err.contains("3 dead letters would be sent back"), "{chosen:?}");
+
+    let failure = format!("the counter {ESCAPES} is full");
+    world.trouble_of("tick", Some(&failure)).await;
+    world.tick(TICKED, 3).await;
+    world.dead(4).await;
+    let again = ["redrive", "--reason", "permanent", "--no-canary"];
+    let again = world.ballet(&again).await.ends_with(1);
+    assert!(again.err.contains("1 died again: permanent: the counter"), "{again:?}");
+    assert!(!again.err.contains('\u{1b}'), "{again:?}");
+    world.close().await;
+}
