@@ -45,6 +45,15 @@ impl Record {
         text(self.properties.kind()).unwrap_or(&self.routing_key)
     }
 
+    /// Whether both are one message, by what a recording keeps as it was.
+    #[must_use]
+    pub fn is_same_message_as(&self, other: &Self) -> bool {
+        self.message_id() == other.message_id()
+            && self.exchange == other.exchange
+            && self.routing_key == other.routing_key
+            && self.body == other.body
+    }
+
     /// Its message id.
     #[must_use]
     pub fn message_id(&self) -> Option<&str> {

@@ -50,6 +50,13 @@ pub(crate) fn replay(into: &World, arguments: &[&str]) -> Command {
     into.command_at(into.env.ops_amqp_url(), &[&["replay"], arguments].concat())
 }
 
+/// The same, to the same broker under another name.
+fn by_another_name(into: &World, arguments: &[&str]) -> Command {
+    let url = into.env.ops_amqp_url().replace("127.0.0.1", "localhost");
+    assert_ne!(url, into.env.ops_amqp_url());
+    into.command_at(&url, &[&["replay"], arguments].concat())
+}
+
 pub(crate) async fn record(world: &World, name: &str) -> String {
     let file = world.file(name);
     world.record(&file).await;
@@ -116,9 +123,29 @@ async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_els
     let (_, said) = ended(replay(&recorded, &[&file]), 2).await;
     assert!(said.contains("is where it was recorded"), "{said}");
     assert_eq!(published(&recorded).await, before);
+    // By another name it is the same system.
+    let (_, said) = ended(by_another_name(&recorded, &[&file]), 2).await;
+    assert!(said.contains("is where it was recorded"), "{said}");
+    assert_eq!(published(&recorded).await, before);
     running.stop().await;
     test.close().await;
     recorded.close().await;
+}
+
+#[tokio::test]
+async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_question() {
+    let world = World::new("rebuilt").await;
+    world.ticks(0..20).await;
+    let file = record(&world, "before.jsonl").await;
+    // As it is on the broker of a test that is made for each run, and later on, with events of its own.
+    world.journal_anew().await;
+    for own in [0..0, 100..130] {
+        world.ticks(own).await;
+        let new = [&file, "--pace", "max", "--new-ids"];
+        let (_, said) = ended(by_another_name(&world, &new), 0).await;
+        assert!(said.contains("20 events sent to"), "{said}");
+    }
+    world.close().await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::journal::records::{CONNECTION, is_undeliverable};
 use crate::record::Record;
 
 /// The first message of a stream that is not empty comes well within this time.
-const FIRST_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const FIRST_LIMIT: Duration = Duration::from_secs(30);
 /// The time after which a stream that counts no messages is taken for empty. The count is up to five seconds
 /// old.
 const EMPTY_LIMIT: Duration = Duration::from_secs(6);
@@ -42,6 +42,11 @@ pub async fn oldest(broker: &dyn Broker) -> Result<Option<Record>, JournalError>
 ///
 /// If the broker does not answer or refuses, or cannot deliver the last messages.
 pub async fn end(broker: &Arc<dyn Broker>) -> Result<Option<u64>, JournalError> {
+    Ok(last(broker).await?.and_then(|last| last.offset))
+}
+
+/// The journal's last message, or `None` if it is empty.
+pub(super) async fn last(broker: &Arc<dyn Broker>) -> Result<Option<Record>, JournalError> {
     let session = broker.connect(CONNECTION).await?;
     let last = async {
         let mut deliveries = consume(&*session, StreamStart::Last, WHOLE_CHUNK).await?;
@@ -51,7 +56,7 @@ pub async fn end(broker: &Arc<dyn Broker>) -> Result<Option<u64>, JournalError> 
         while let Some(delivery) = deliveries.next().await {
             last = Record::from(delivery?);
         }
-        Ok(last.offset)
+        Ok(Some(last))
     };
     let last = last.await;
     session.close().await;
@@ -61,7 +66,7 @@ pub async fn end(broker: &Arc<dyn Broker>) -> Result<Option<u64>, JournalError> 
     }
 }
 
-async fn consume(
+pub(super) async fn consume(
     session: &dyn Session,
     start: StreamStart,
     prefetch: u16,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use ballet::core::topology::{EVENTS, OPS};
 use ballet_amqp::{Broker, Lookup, Object, Peer};
-use ballet_stream::{NewIds, Recording, Survey};
+use ballet_stream::{At, Header, NewIds, Record, Recording, Survey, at};
 use ballet_terminal::{ask, is_interactive};
 
 use crate::base::exit::{Done, of_journal, usage};
@@ -113,6 +113,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     let mut sagas = SentSagas::default();
     let mut hindered = Hindered::default();
     let mut recording = Recording::open(&args.file)?;
+    let mut last = None;
     for record in recording.by_ref() {
         let record = record?;
         if selected.is_wanted(&record)
@@ -128,6 +129,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
         } else if args.new_ids {
             survey.know(&record);
         }
+        last = Some(record);
     }
     if let Some(cut) = recording.cut() {
         ui::say(&format!(
@@ -153,9 +155,10 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
         file.resumed(&to, &selected.words, &selected.made.words())?
     } else {
         file.as_ref().map_or(Ok(()), ProgressFile::refuse_interrupted)?;
-        let header = recording.header();
-        let from = header.map(|header| format!("{}/{}", header.broker, header.system));
-        confirm(&args, from.as_deref(), &to, survey.records)?;
+        if survey.records > 0 && !args.yes {
+            let origin = origin(&broker, &peer, recording.header(), last.as_ref()).await;
+            confirm(origin, &to, survey.records)?;
+        }
         let now = options.clock.now();
         let later = later(&args, &survey, now);
         if !args.new_ids && survey.first.is_some_and(|first| now.duration_since(first) > OLD) {
@@ -221,15 +224,45 @@ fn later(args: &ReplayArgs, survey: &Survey, now: jiff::Timestamp) -> i64 {
     anchor.map_or(0, |anchor| now.as_millisecond() - anchor.as_millisecond())
 }
 
-/// A recording that is sent to where it is from changes that system: that is asked for twice.
-fn confirm(args: &ReplayArgs, from: Option<&str>, to: &str, events: u64) -> Result<()> {
-    let is_elsewhere = from.is_some_and(|from| from != to);
-    if is_elsewhere || args.yes {
-        return Ok(());
+/// Where a recording is from.
+#[derive(Clone, Copy)]
+enum Origin {
+    Here,
+    Elsewhere,
+    Unknown,
+}
+
+/// Whether a recording is from this broker. A system has many addresses: other nodes, aliases, tunnels. So it is known by
+/// its journal, which has the last message of the recording at the same offset.
+async fn origin(
+    broker: &Arc<dyn Broker>,
+    here: &Peer,
+    header: Option<&Header>,
+    last: Option<&Record>,
+) -> Origin {
+    let Some(header) = header else { return Origin::Unknown };
+    if header.system != here.vhost {
+        return Origin::Elsewhere;
     }
-    let why = match from {
-        Some(_) => format!("{to} is where it was recorded"),
-        None => "nobody knows where it was recorded".to_owned(),
+    if header.broker == here.address {
+        return Origin::Here;
+    }
+    let Some((offset, last)) = last.and_then(|last| Some((last.offset?, last))) else {
+        return Origin::Unknown;
+    };
+    match at(broker, offset).await {
+        Ok(At::Record(there)) if there.is_same_message_as(last) => Origin::Here,
+        Ok(At::Record(_) | At::Beyond) => Origin::Elsewhere,
+        Ok(At::Gone) | Err(_) => Origin::Unknown,
+    }
+}
+
+/// A recording that is sent to where it is from changes that system: that is asked for twice.
+fn confirm(origin: Origin, to: &str, events: u64) -> Result<()> {
+    let why = match origin {
+        Origin::Elsewhere => return Ok(()),
+        Origin::Here => format!("{to} is where it was recorded"),
+        Origin::Unknown => format!("nobody knows whether {to} is where it was recorded"),
     };
     if !is_interactive() {
         return Err(usage(format!(

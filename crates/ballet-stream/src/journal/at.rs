@@ -1,0 +1,58 @@
+//! One message of the journal, at the offset that it was seen at. It tells the journal from another one of the same name:
+//! offsets alone fit again once the new one has grown.
+
+use std::sync::Arc;
+
+use ballet_amqp::{Broker, StreamStart};
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+use crate::journal::end::{FIRST_LIMIT, consume, last};
+use crate::journal::error::JournalError;
+use crate::journal::records::{CONNECTION, is_undeliverable};
+use crate::record::Record;
+
+/// What the journal has at an offset.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are records")]
+pub enum At {
+    /// This message.
+    Record(Record),
+    /// Nothing yet: it ends before.
+    Beyond,
+    /// Nothing that can be told: it has dropped the message, or no reader gets it.
+    Gone,
+}
+
+/// What the journal has at this offset.
+///
+/// # Errors
+///
+/// If the broker does not answer or refuses.
+pub async fn at(broker: &Arc<dyn Broker>, offset: u64) -> Result<At, JournalError> {
+    // Of what is not there yet there is no delivery to wait for.
+    match last(broker).await {
+        Ok(Some(last)) if last.offset == Some(offset) => return Ok(At::Record(last)),
+        Ok(Some(last)) if last.offset.is_some_and(|last| offset < last) => {}
+        Ok(_) => return Ok(At::Beyond),
+        // The messages at the end cannot be delivered. This one may be before them.
+        Err(JournalError::NoEnd) => {}
+        Err(error) => return Err(error),
+    }
+    let session = broker.connect(CONNECTION).await?;
+    let found = async {
+        let mut deliveries = consume(&*session, StreamStart::Offset(offset), 1).await?;
+        let Ok(Some(next)) = timeout(FIRST_LIMIT, deliveries.next()).await else {
+            return Ok(At::Gone);
+        };
+        match next.map(Record::from) {
+            Ok(record) if record.offset == Some(offset) => Ok(At::Record(record)),
+            Ok(_) => Ok(At::Gone),
+            Err(error) if is_undeliverable(&error) => Ok(At::Gone),
+            Err(error) => Err(error.into()),
+        }
+    };
+    let found = found.await;
+    session.close().await;
+    found
+}
