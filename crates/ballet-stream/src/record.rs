@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
-use ballet_amqp::headers::{CAUSATION_ID, DEAD_AT, DEAD_SERVICE, STREAM_OFFSET};
+use ballet_amqp::headers::{
+    CAUSATION_ID, DEAD_AT, DEAD_EXCHANGE, DEAD_ROUTING_KEY, DEAD_SERVICE, STREAM_OFFSET,
+};
 use ballet_amqp::headers::{integer_header, text_header};
 use ballet_amqp::{AMQPValue, BasicProperties, Delivery, ShortString};
+use ballet_core::envelope::is_blank;
 use ballet_core::id::time_of;
-use ballet_core::topology::DEAD;
+use ballet_core::topology::{DEAD, EVENTS};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -39,10 +42,30 @@ impl From<Delivery> for Record {
 }
 
 impl Record {
-    /// Its type: the property, else the routing key. A dead letter keeps the type of its original.
+    /// Its type: the routing key of what was published to `events`, else the property, else the routing key. A
+    /// dead letter keeps the type of its original.
     #[must_use]
     pub fn event_type(&self) -> &str {
-        text(self.properties.kind()).unwrap_or(&self.routing_key)
+        let named = self.guarded().or_else(|| text(self.properties.kind()));
+        named.unwrap_or(&self.routing_key)
+    }
+
+    /// Whether its property `type` is another than its type. Services refuse such a message, so it is no event of the
+    /// saga that it names.
+    #[must_use]
+    pub fn is_forged(&self) -> bool {
+        let claimed = text(self.properties.kind()).filter(|claimed| !is_blank(claimed));
+        claimed.zip(self.guarded()).is_some_and(|(claimed, key)| claimed != key)
+    }
+
+    /// The routing key that the broker has checked against the publisher's rights. It checks no property.
+    fn guarded(&self) -> Option<&str> {
+        let header = |name| text_header(&self.properties, name);
+        match &*self.exchange {
+            EVENTS => Some(&self.routing_key),
+            DEAD if header(DEAD_EXCHANGE) == Some(EVENTS) => header(DEAD_ROUTING_KEY),
+            _ => None,
+        }
     }
 
     /// Whether both are one message, by what a recording keeps as it was.

@@ -46,6 +46,8 @@ pub(super) fn add(
     let message_id = message_id(record);
     let event = known.event(record.event_type());
     let saga = saga(record, event.map(|event| event.role()), message_id);
+    // It is kept, and says nothing of a saga: whoever publishes may name any.
+    let saga = saga.filter(|_| !record.is_forged());
     let header =
         |name: &str, most| text_header(&record.properties, name).map(|text| clean(text, most));
     let noted = |what: &str| {

@@ -7,7 +7,7 @@ use ballet_console::Console;
 use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 
-use crate::world::{PLACED, SOON, World, options};
+use crate::world::{CHECKED_OUT, PLACED, SOON, World, options};
 
 /// What the child process is told: the broker, and the database.
 const AMQP: &str = "BALLET_CONSOLE_TEST_AMQP";
@@ -136,5 +136,33 @@ async fn two_consoles_on_one_database_add_each_entry_once() {
     assert_eq!(count(&mut db, "select count(distinct place) from console.entry").await, 2_000);
     until(&mut db, "select count(*) from console.saga", 2_000).await;
     assert_eq!(count(&mut db, "select count(*) from console.changed").await, 0);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_producer_claims_beyond_its_rights_is_no_event_of_the_saga() {
+    const CANCELLED: &str = "orders.order_cancelled.v1";
+    let world = World::new("console_forged").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
+    let saga = world.id();
+    let dead = world.dead("inventory", PLACED, saga, "no shelf 17", b"{}");
+    world.publish(vec![world.event(PLACED, saga, None, "{}"), dead]).await;
+    browser.until(&format!("/sagas/{saga}"), "state stuck").await;
+    // The broker checks the routing key only, and services refuse it for its type.
+    let mut forged = world.event(CANCELLED, saga, None, r#"{"order_id":"o-17"}"#);
+    forged.routing_key = CHECKED_OUT.to_owned();
+    let mut refused = world.dead("orders", CHECKED_OUT, saga, "forged", b"{}");
+    refused.properties = refused.properties.with_type(CANCELLED.into());
+    world.publish(vec![forged, refused]).await;
+    until(&mut db, ENTRIES, 4).await;
+    until(&mut db, "select count(*) from console.changed", 0).await;
+    let of_none =
+        "select count(*) from console.entry where saga is null and type = 'cart.checked_out.v1'";
+    assert_eq!(count(&mut db, of_none).await, 2);
+    assert_eq!(count(&mut db, "select count(*) from console.key").await, 0);
+    let (_, page) = browser.get(&format!("/sagas/{saga}")).await;
+    assert!(page.contains("state stuck"), "{page}");
     world.close().await;
 }
