@@ -7,7 +7,7 @@ use ballet_console::Console;
 use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 
-use crate::world::{CHECKED_OUT, PLACED, SOON, World, options};
+use crate::world::{CHECKED_OUT, PLACED, RESERVED, SOON, World, options};
 
 /// What the child process is told: the broker, and the database.
 const AMQP: &str = "BALLET_CONSOLE_TEST_AMQP";
@@ -164,5 +164,27 @@ async fn what_a_producer_claims_beyond_its_rights_is_no_event_of_the_saga() {
     assert_eq!(count(&mut db, "select count(*) from console.key").await, 0);
     let (_, page) = browser.get(&format!("/sagas/{saga}")).await;
     assert!(page.contains("state stuck"), "{page}");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_published_again_counts_once_and_its_saga_ends() {
+    let world = World::new("console_again_published").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let saga = world.id();
+    // What the broker has not confirmed is published again, under the same id.
+    let reserved = world.event(RESERVED, saga, None, "{}");
+    world
+        .publish(vec![
+            world.event(PLACED, saga, None, "{}"),
+            reserved.clone(),
+            reserved,
+            world.event("payments.payment_declined.v1", saga, None, "{}"),
+            world.event("orders.order_cancelled.v1", saga, None, "{}"),
+            world.event("inventory.stock_released.v1", saga, None, "{}"),
+        ])
+        .await;
+    browser.until(&format!("/sagas/{saga}"), "state aborted").await;
     world.close().await;
 }

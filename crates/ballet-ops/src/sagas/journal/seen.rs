@@ -1,6 +1,6 @@
 //! Judges a saga by the entries of the journal: how it stands, and what it waits for. The rule is that of the ledgers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, MessageId, SagaId, SagaPart, System, id};
@@ -74,9 +74,14 @@ impl<'a> SeenSaga<'a> {
     #[must_use]
     pub fn judge(graph: &'a Graph, saga: Uuid, entries: &'a [Entry]) -> Self {
         let system = graph.system();
-        let is_published = |entry: &&Entry| entry.what == What::Published;
-        let published = entries.iter().filter(is_published);
-        let published = published.map(|entry| (entry.event_type.as_str(), entry.at));
+        // What the broker has not confirmed is published again, under the same id. Services handle it once.
+        let mut known = HashSet::new();
+        let published: Vec<(&str, Timestamp)> = entries
+            .iter()
+            .filter(|entry| entry.what == What::Published && known.insert(&*entry.message_id))
+            .map(|entry| (entry.event_type.as_str(), entry.at))
+            .collect();
+        let published = published.iter().copied();
         let rows = rows(system, &published);
         let began = id::time_of(saga).or_else(|| published.clone().map(|(_, at)| at).min());
         let deadline = began.and_then(|began| deadline(system, &rows, began));
