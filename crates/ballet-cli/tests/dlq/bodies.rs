@@ -6,9 +6,9 @@ use ballet_amqp::{BasicProperties, Broker, Publish, RabbitMq};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::StreamExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::world::{TICKED, World};
+use crate::world::{TICKED, World, ended};
 use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 
 /// Publishes an event with a body that says it is gzip.
@@ -53,7 +53,7 @@ async fn t81_a_packed_body_is_shown_and_edited_as_text() {
 
     let mut edit = world.command(&["edit", &id]);
     edit.env("VISUAL", "sed -i s/nummer/number/").env("TMPDIR", &world.place);
-    crate::world::ended(edit).await.ends_with(0);
+    ended(edit).await.ends_with(0);
     let after = whole(&world, &id).await;
     assert_eq!(after["properties"]["content_encoding"], Value::Null, "it is plain now: {after}");
     world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
@@ -139,5 +139,30 @@ async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent
     assert!(shown.contains("is nested too deep"), "{shown}");
     world.ballet(&["redrive", "--all"]).await.ends_with(0);
     world.all_counted_once(1).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_somebody_else_edited_while_the_editor_was_open_is_not_overwritten() {
+    let world = World::new("editors").await;
+    let id = world.new_id();
+    let properties = json!({ "message_id": id, "type": TICKED });
+    world.publish(TICKED, &properties, r#"{"nummer": 5}"#).await;
+    world.dead(1).await;
+    std::fs::write(world.place.join("other.json"), r#"{"number": 6}"#).expect("written");
+    let other = format!(
+        "{} dlq edit {id} --body other.json --service counter && sed -i s/nummer/number/ \"$1\"",
+        env!("CARGO_BIN_EXE_ballet")
+    );
+    std::fs::write(world.place.join("other.sh"), other).expect("written");
+    let mut command = world.command(&["edit", &id]);
+    command.env("VISUAL", "sh -e other.sh").env("TMPDIR", &world.place);
+    let refused = ended(command).await.ends_with(1);
+    assert!(refused.err.contains("by somebody else"), "{refused:?}");
+    assert!(refused.out.contains("has a new body"), "the other one: {refused:?}");
+    let letters = world.list(&[]).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
+    assert_eq!(world.counted().await, [(6, 1)]);
     world.close().await;
 }

@@ -83,6 +83,7 @@ pub(crate) struct Edit<'a> {
 pub(crate) fn edit(edit: &Edit<'_>, person: &Person) -> Markup {
     let Edit { letter, old, new, faults, is_checked } = edit;
     let at = format!("/dead-letters/{}/{}", letter.service, letter.id);
+    let seen = html! { input type="hidden" name="seen" value=(letter.seen.join(" ")); };
     html! {
         p.crumb { a href="/dead-letters" { "Dead letters" } " / " a href=(at) { (letter.id) } }
         h1 { "Another body for a dead letter" }
@@ -96,7 +97,7 @@ pub(crate) fn edit(edit: &Edit<'_>, person: &Person) -> Markup {
             section { h2 { "What changes" } (difference(old, new)) }
             @if old == new { p { "Nothing: it is the same body." } } @else {
                 form.act method="post" action={ (at) "/edit" } {
-                    (token(person))
+                    (token(person)) (seen)
                     textarea.hidden-body name="body" hidden readonly { (new) }
                     (why("Why is it changed?"))
                     button type="submit" name="act" value="edit" { "Take the new body" }
@@ -104,7 +105,7 @@ pub(crate) fn edit(edit: &Edit<'_>, person: &Person) -> Markup {
             }
         }
         form.act method="post" action={ (at) "/edit" } {
-            (token(person))
+            (token(person)) (seen)
             label { "The body" textarea name="body" rows="18" spellcheck="false" dir="auto" required { (new) } }
             p.quiet { "What is about a person is masked. Where you leave a mask, the value stays. The old body stays in the journal." }
             button type="submit" name="act" value="check" { "Look at the change" }

@@ -20,6 +20,8 @@ pub(crate) struct Letter {
     pub(crate) exchange: Option<String>,
     pub(crate) routing_key: Option<String>,
     pub(crate) group: GroupKey,
+    /// [`DeadLetter::mark`](ballet_ops::redrive::DeadLetter::mark) of each copy of it. Only of one that is shown whole.
+    pub(crate) seen: Vec<String>,
     /// The headers, each as text.
     pub(crate) headers: Vec<(String, String)>,
     /// The readable body. Only of one that is shown whole.

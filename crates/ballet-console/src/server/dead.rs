@@ -99,15 +99,18 @@ impl Dead {
         };
         // Nobody reads meanwhile.
         let _turn = self.read.hold().await;
-        let mut found = None;
+        let (mut found, mut seen) = (None, Vec::new());
         let browse = |dead_letter: DeadLetter| {
             if dead_letter.id.to_string() == id {
                 let group = Groups::default().add(&dead_letter);
+                seen.push(dead_letter.mark());
                 found = Some(letter(&dead_letter, group, true));
             }
         };
         DeadLetters::on(Arc::clone(&self.broker), *service).browse(browse).await?;
-        Ok(found)
+        // Copies come in any order.
+        seen.sort_unstable();
+        Ok(found.map(|letter| Letter { seen, ..letter }))
     }
 }
 
@@ -138,6 +141,7 @@ fn letter(dead_letter: &DeadLetter, group: GroupKey, whole: bool) -> Letter {
         exchange: dead_letter.exchange.clone(),
         routing_key: dead_letter.routing_key.clone(),
         group,
+        seen: Vec::new(),
         headers: headers.map(header).collect(),
         size: body.len(),
         body: body[..body.len().min(MOST_SHOWN)].to_vec(),

@@ -179,6 +179,9 @@ pub(super) struct NewBody {
     body: String,
     #[serde(default)]
     why: String,
+    /// What the person saw: [`Letter::seen`].
+    #[serde(default)]
+    seen: String,
 }
 
 /// Looks at a new body, or takes it.
@@ -192,13 +195,22 @@ pub(super) async fn edit(
         Ok(letter) => letter,
         Err(page) => return page,
     };
+    let seen = letter.seen.clone();
+    if given.seen != seen.join(" ") {
+        return refused(
+            &site,
+            &person,
+            "It was edited or sent back by somebody else meanwhile. Look at it again.",
+        );
+    }
     let (faults, new, body) = match judged(&site, &letter, &given.body) {
         Ok((new, body)) => (Vec::new(), new, Some(body)),
         Err(faults) => (faults, given.body.clone(), None),
     };
     if let (Some(body), "edit") = (body, &*given.act) {
         let meant = Meant::one(&letter);
-        let chosen = chosen(&meant);
+        let mut chosen = chosen(&meant);
+        chosen.filter.seen = Some(seen);
         let deed = Deed {
             act: "edits",
             what: meant.words(),

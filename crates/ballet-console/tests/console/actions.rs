@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ballet_console::{Console, Role, Trusted};
 use reqwest::{Method, StatusCode};
+use uuid::Uuid;
 
 use crate::world::{CHECKED_OUT, PLACED, RESERVED, World};
 
@@ -73,6 +74,44 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
     assert!(page.contains("What was done to it here"), "{page}");
     let (_, trail) = operator.get("/actions").await;
     assert!(trail.find("sends back") < trail.find("edits"), "{trail}");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_edit_one_dead_letter_the_second_overwrites_nothing() {
+    let world = World::new("console_two").await;
+    let console = world.console().await;
+    let operator = console.browser().await;
+    let saga = world.id();
+    world.publish(vec![world.dead("payments", RESERVED, saga, "no list", b"{\"a\":1}")]).await;
+    let page = operator.until("/dead-letters", "no list").await;
+    let at = page.find("/dead-letters/payments/").expect("a link");
+    let letter = page[at..].split('"').next().expect("a path").to_owned();
+    let edit = format!("{letter}/edit");
+    let body = |lines: &str, order: Uuid| {
+        format!(
+            "body=%7B%22lines%22%3A%5B%5D%2C%22order_id%22%3A%22{order}%22%2C%22n%22%3A{lines}%7D"
+        )
+    };
+    let (_, seen_by_both) = operator.get(&edit).await;
+    let order = world.id();
+    let first = format!("act=edit&why=one&{}", body("1", order));
+    let (status, action) = operator.fill_in(&seen_by_both, &edit, &first).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
+    operator.until(&action, "It has a new body").await;
+    for (act, why) in [("check", ""), ("edit", "&why=two")] {
+        let second = format!("act={act}{why}&{}", body("2", order));
+        let (status, page) = operator.fill_in(&seen_by_both, &edit, &second).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{page}");
+        assert!(page.contains("by somebody else"), "{page}");
+    }
+    let (_, page) = operator.get(&edit).await;
+    assert!(page.contains("&quot;n&quot;: 1"), "{page}");
+    // Who has seen that may change it.
+    let third = format!("act=edit&why=three&{}", body("3", order));
+    let (status, action) = operator.act(&edit, &edit, &third).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
+    operator.until(&action, "It has a new body").await;
     world.close().await;
 }
 

@@ -272,9 +272,17 @@ impl Browser {
     /// Fills in the form of a page, and sends it with its token.
     pub(crate) async fn act(&self, page: &str, to: &str, fields: &str) -> (StatusCode, String) {
         let (_, page) = self.get(page).await;
-        let token =
-            page.split("name=\"token\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
-        let fields = format!("token={}&{fields}", token.unwrap_or_default());
+        self.fill_in(&page, to, fields).await
+    }
+
+    /// The same with a page that was got before. What the form has hidden goes along.
+    pub(crate) async fn fill_in(&self, page: &str, to: &str, fields: &str) -> (StatusCode, String) {
+        let hidden = |name: &str| {
+            let value = page.split(&format!("name=\"{name}\" value=\"")).nth(1);
+            value.and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
+        };
+        let (token, seen) = (hidden("token"), hidden("seen").replace(' ', "+"));
+        let fields = format!("token={token}&seen={seen}&{fields}");
         let answer = self.form(to, &fields).send().await.expect("an answer");
         let status = answer.status();
         let to =

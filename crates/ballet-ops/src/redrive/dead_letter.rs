@@ -21,11 +21,8 @@ use crate::redrive::note::Note;
 /// enough to be safe from a decompression bomb.
 const MOST_UNPACKED: usize = 16 * 1024 * 1024;
 
-/// What distinguishes a dead letter: its id, when it died, its redrives, and who sent it last.
-pub(crate) type Identity = (Fingerprint, Option<Uuid>);
-
-/// A dead letter's id, when it died, and its redrives.
-pub(crate) type Fingerprint = (u128, i128, u64);
+/// What distinguishes a dead letter: its id, when it died, its redrives, and the run of a tool that sent or edited it last.
+pub(crate) type Identity = (u128, i128, u64, Option<Uuid>);
 
 /// A message that a service could not handle, with the reason. Every part of it is kept as it
 /// came, since any part may be the cause.
@@ -216,15 +213,17 @@ impl DeadLetter {
         }
     }
 
-    /// Distinguishes dead letters, even an edited one from what it was before.
+    /// Distinguishes dead letters, even those of the same message, and an edited one from what it was before.
     pub(crate) fn identity(&self) -> Identity {
-        (self.fingerprint(), self.run_id)
+        let at = self.dead_at.map_or(0, Timestamp::as_nanosecond);
+        (self.id.0.as_u128(), at, self.redrives, self.run_id)
     }
 
-    /// Distinguishes dead letters, even those of the same message.
-    pub(crate) fn fingerprint(&self) -> Fingerprint {
-        let at = self.dead_at.map_or(0, Timestamp::as_nanosecond);
-        (self.id.0.as_u128(), at, self.redrives)
+    /// The same as text, for [`Filter::seen`](crate::redrive::Filter::seen).
+    #[must_use]
+    pub fn mark(&self) -> String {
+        let (id, at, redrives, run) = self.identity();
+        format!("{id:x}-{at}-{redrives}-{}", run.unwrap_or_default().simple())
     }
 }
 

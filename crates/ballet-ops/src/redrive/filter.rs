@@ -17,6 +17,8 @@ pub struct Filter {
     pub detail: Option<String>,
     /// Message ids, or their last digits. One of them has to match.
     pub ids: Vec<String>,
+    /// [`DeadLetter::mark`] of those that were seen before: none that died, came back or was edited since.
+    pub seen: Option<Vec<String>>,
     /// The saga; its last digits are enough.
     pub saga: Option<String>,
     /// It died before this time.
@@ -46,6 +48,7 @@ impl Filter {
             && self.before.is_none_or(|before| died.is_some_and(|at| at < before))
             && self.after.is_none_or(|after| died.is_some_and(|at| at > after))
             && self.matches_id(dead_letter)
+            && self.seen.as_ref().is_none_or(|seen| seen.contains(&dead_letter.mark()))
     }
 
     fn matches_id(&self, dead_letter: &DeadLetter) -> bool {

@@ -6,16 +6,16 @@ use ballet_core::{MessageId, Part};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::redrive::dead_letter::{DeadLetter, Fingerprint};
+use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::declared::needs_the_inbox;
 use crate::redrive::groups::{GroupKey, Groups};
 
 /// The dead letters that an operation is about: those that were in the queue when the plan was
-/// made. Dead letters that come later, or come back, are not part of it.
+/// made. Dead letters that come later, come back, or are edited meanwhile are not part of it.
 #[derive(Debug, Clone)]
 pub struct Plan {
     groups: Groups,
-    fingerprints: HashSet<Fingerprint>,
+    identities: HashSet<Identity>,
     /// The sagas of the dead letters.
     sagas: HashSet<String>,
     canaries: HashMap<GroupKey, Candidate>,
@@ -30,7 +30,7 @@ pub struct Plan {
 /// Which dead letter goes before the others of its group.
 #[derive(Debug, Clone)]
 struct Candidate {
-    fingerprint: Fingerprint,
+    identity: Identity,
     saga: Option<String>,
     is_remembered: bool,
     /// Whether nothing of its saga died before it, or that is a canary, too. Otherwise it would fail for want of
@@ -42,7 +42,7 @@ impl Plan {
     pub(crate) fn new(part: Option<Part>, floor: Timestamp) -> Self {
         Self {
             groups: Groups::default(),
-            fingerprints: HashSet::new(),
+            identities: HashSet::new(),
             sagas: HashSet::new(),
             canaries: HashMap::new(),
             held_back: HashSet::new(),
@@ -55,7 +55,7 @@ impl Plan {
 
     pub(crate) fn add(&mut self, dead_letter: &DeadLetter) {
         let group = self.groups.add(dead_letter);
-        self.fingerprints.insert(dead_letter.fingerprint());
+        self.identities.insert(dead_letter.identity());
         self.beyond_memory += u64::from(self.is_forgotten(dead_letter));
         self.renamed += u64::from(dead_letter.id_is_before(self.floor));
         self.consider(group, dead_letter);
@@ -71,7 +71,7 @@ impl Plan {
         let saga = dead_letter.saga.clone();
         let died_before = saga.as_ref().is_some_and(|saga| self.sagas.contains(saga));
         let candidate = Candidate {
-            fingerprint: dead_letter.fingerprint(),
+            identity: dead_letter.identity(),
             is_remembered: !self.is_forgotten(dead_letter),
             is_ripe: !died_before || self.canaries.values().any(|one| one.saga == saga),
             saga,
@@ -84,7 +84,7 @@ impl Plan {
     /// Whether a dead letter goes before the others of its group.
     pub(crate) fn is_canary(&self, group: &GroupKey, dead_letter: &DeadLetter) -> bool {
         let canary = self.canaries.get(group);
-        canary.is_some_and(|canary| canary.fingerprint == dead_letter.fingerprint())
+        canary.is_some_and(|canary| canary.identity == dead_letter.identity())
     }
 
     /// Leaves a group out of what follows, because its canary was not handled. What was edited is not
@@ -100,7 +100,7 @@ impl Plan {
     }
 
     pub(crate) fn contains(&self, dead_letter: &DeadLetter) -> bool {
-        self.fingerprints.contains(&dead_letter.fingerprint())
+        self.identities.contains(&dead_letter.identity())
     }
 
     /// Whether nothing shows any more if the service has handled the message before.
@@ -127,8 +127,8 @@ impl Plan {
     /// The ids of the messages.
     #[must_use]
     pub fn message_ids(&self) -> BTreeSet<MessageId> {
-        let ids = self.fingerprints.iter();
-        ids.map(|(id, _, _)| MessageId(Uuid::from_u128(*id))).collect()
+        let ids = self.identities.iter();
+        ids.map(|(id, ..)| MessageId(Uuid::from_u128(*id))).collect()
     }
 
     /// The number of dead letters.

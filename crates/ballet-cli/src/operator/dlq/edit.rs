@@ -62,7 +62,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         return Ok(Done::All);
     }
     let id = dead_letter.id.to_string();
-    let filter = Filter { ids: vec![id.clone()], ..Filter::default() };
+    // Somebody else may have edited it while the editor was open.
+    let seen = Some(dead_letters.iter().map(DeadLetter::mark).collect());
+    let filter = Filter { ids: vec![id.clone()], seen, ..Filter::default() };
     let queues = dead_letters::open(options, std::slice::from_ref(&dead_letter.service)).await?;
     let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
     let plan = queue.dead_letters.plan(filter, None, Timestamp::UNIX_EPOCH).await?;
@@ -71,13 +73,16 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let note = |edited: &DeadLetter| notes.add(edited);
     let redrive_options = record.redrive_options(options, stop_on_ctrl_c(), &|_| {}, &note);
     let faults = faults(dead_letter, &body, options);
-    let summary = queue.dead_letters.edit(&plan, body.into(), &redrive_options).await;
+    let edited = queue.dead_letters.edit(&plan, body.clone().into(), &redrive_options).await;
     notes.close().await;
-    let summary = summary?;
+    let summary = edited?;
     for (id, why) in &summary.failures {
         ui::say(&format!("{} {id} was not changed: {why}", ui::bad("note:")));
     }
     if summary.removed == 0 {
+        if args.body.is_none() {
+            ui::print(&body);
+        }
         ui::say("it was edited, redriven or discarded by somebody else meanwhile");
         return Ok(Done::Failed);
     }

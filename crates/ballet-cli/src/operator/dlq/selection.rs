@@ -57,6 +57,7 @@ impl Selection {
             event_type: self.event_type.clone(),
             detail: self.detail.clone(),
             ids: self.id.clone(),
+            seen: None,
             saga: self.saga.clone(),
             before: self.older_than.map(ago),
             after: self.newer_than.map(ago),
