@@ -11,6 +11,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+use crate::observer::another::is_another;
 use crate::store::{append, search};
 
 /// It is on this network, or it is not used.
@@ -29,7 +30,7 @@ pub struct Index {
 pub enum Found {
     /// There is, and it has all that the journal has.
     Index(Index),
-    /// No console runs, or it has not caught up: it does not have what was published lately.
+    /// No console runs, or it has not caught up, or it has read another journal: it does not have what was published lately.
     Behind,
     /// There is none.
     None,
@@ -43,6 +44,9 @@ impl Index {
         };
         let Ok(Ok(mut next)) = timeout(PATIENCE, append::next(&mut db)).await else {
             return Found::None;
+        };
+        let Ok(Ok(false)) = timeout(PATIENCE, is_another(&mut db, broker)).await else {
+            return Found::Behind;
         };
         let Ok(Ok(end)) = timeout(PATIENCE, end(broker)).await else { return Found::Behind };
         let wanted = end.map_or(0, |end| end + 1);

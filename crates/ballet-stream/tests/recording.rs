@@ -183,7 +183,7 @@ proptest! {
 
         let read = all(&place.0);
         prop_assert_eq!(&read[..], &records[..read.len()]);
-        let (mut writer, continued) = RecordingWriter::append(&place.0).expect("continued");
+        let (mut writer, continued, _) = RecordingWriter::append(&place.0).expect("continued");
         prop_assert_eq!(continued, header());
         let next = writer.last().map_or(0, |last| last + 1);
         prop_assert!(next <= read.len() as u64);

@@ -65,6 +65,23 @@ async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
 }
 
 #[tokio::test]
+async fn a_journal_that_was_made_anew_is_not_appended_even_when_it_has_grown() {
+    let world = World::new("anew").await;
+    world.ticks(0..5).await;
+    let file = world.file("run.jsonl");
+    world.record(&file).await;
+    world.journal_anew().await;
+    let append = ["record", &file, "--append", "--until", "now"];
+    for own in [100..103, 103..108] {
+        world.ticks(own).await;
+        let (_, said) = world.ballet(&append, 2).await;
+        assert!(said.contains("it is another one"), "{said}");
+        assert_eq!(offsets(&file), upto(5));
+    }
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_recording_that_is_killed_can_be_used_and_continued() {
     let world = World::new("killed").await;
     world.ticks(0..500).await;

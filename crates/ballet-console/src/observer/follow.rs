@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ballet::Clock;
 use ballet_amqp::{Backoff, Broker};
-use ballet_stream::{Notice, Read, Reader, Start, end};
+use ballet_stream::{JournalError, Notice, Read, Reader, Start};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgPool;
@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::error::ConsoleError;
 use crate::known::Known;
+use crate::observer::another::is_another;
 use crate::observer::reading;
 use crate::store::append::{self, Batch};
 
@@ -65,9 +66,9 @@ impl Observer {
     async fn read(&self) -> Result<(), ConsoleError> {
         let mut next = append::next(&self.pool).await?;
         let begin = u64::try_from(next).unwrap_or_default();
-        if next > 0 && end(&self.broker).await?.is_none_or(|end| end + 1 < begin) {
-            let another = "it has fewer entries than were read before, so it is another journal: \
-                           start the console with --rebuild";
+        if is_another(&self.pool, &self.broker).await? {
+            let another = "it does not have what was read last, so it is another journal: start the console with \
+                           --rebuild";
             self.trouble.send_replace(Some(another.to_owned()));
             return Ok(());
         }
@@ -126,7 +127,9 @@ impl Observer {
                     bytes += record.body.len();
                     reading::add(&mut batch, &self.known, &record, (floor, now));
                 }
-                Read::Notice(notice) => to = self.noted(&mut batch, notice, from, to),
+                // It may come back with another journal: it is looked at before it is followed again.
+                Read::Notice(Notice::Lost(error)) => return Err(JournalError::from(error).into()),
+                Read::Notice(notice) => to = noted(&mut batch, &notice, from, to),
             }
             if records >= MOST || bytes >= MOST_BYTES {
                 break true;
@@ -139,28 +142,6 @@ impl Observer {
         };
         self.is_behind.store(is_full, Ordering::Relaxed);
         Ok((to > from).then_some((batch, to)))
-    }
-
-    /// Takes a notice down. Returns the place behind what is known.
-    fn noted(&self, batch: &mut Batch, notice: Notice, from: i64, to: i64) -> i64 {
-        match notice {
-            Notice::Lost(error) => {
-                self.trouble.send_replace(Some(error.to_string()));
-            }
-            Notice::Back => {
-                self.trouble.send_replace(None);
-            }
-            // Of a journal that is read for the first time nothing is missed.
-            Notice::Cut { .. } if from == 0 => {}
-            Notice::Cut { oldest, .. } => batch.gaps.push(format!(
-                "the journal had dropped what came before {oldest} when the console came to read from {from}"
-            )),
-            Notice::Unreadable(offset) => {
-                batch.gaps.push(format!("no reader gets the entry {offset} of the journal"));
-                return place(Some(offset)).map_or(to, |place| to.max(place + 1));
-            }
-        }
-        to
     }
 
     /// Adds a batch, however long the database is away. Returns false if somebody else has added.
@@ -192,6 +173,23 @@ impl Observer {
             }
         }
     }
+}
+
+/// Takes a notice down. Returns the place behind what is known.
+fn noted(batch: &mut Batch, notice: &Notice, from: i64, to: i64) -> i64 {
+    match *notice {
+        Notice::Lost(_) | Notice::Back => {}
+        // Of a journal that is read for the first time nothing is missed.
+        Notice::Cut { .. } if from == 0 => {}
+        Notice::Cut { oldest, .. } => batch.gaps.push(format!(
+            "the journal had dropped what came before {oldest} when the console came to read from {from}"
+        )),
+        Notice::Unreadable(offset) => {
+            batch.gaps.push(format!("no reader gets the entry {offset} of the journal"));
+            return place(Some(offset)).map_or(to, |place| to.max(place + 1));
+        }
+    }
+    to
 }
 
 fn place(offset: Option<u64>) -> Option<i64> {

@@ -119,7 +119,7 @@ fn unpacked(record: &Record) -> Cow<'_, [u8]> {
     envelope::unpack(&record.body, encoding, &limits).unwrap_or(Cow::Borrowed(&record.body))
 }
 
-fn message_id(record: &Record) -> MessageId {
+pub(super) fn message_id(record: &Record) -> MessageId {
     let properties = &record.properties;
     let incoming = Incoming {
         exchange: &record.exchange,

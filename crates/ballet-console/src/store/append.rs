@@ -42,6 +42,19 @@ pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select next from console.progress").fetch_one(db).await
 }
 
+/// The next place of the journal to read, and the last entry with the id of its message.
+pub(crate) async fn read(
+    db: impl PgExecutor<'_>,
+) -> Result<(i64, Option<(i64, Uuid)>), sqlx::Error> {
+    let (next, place, id): (i64, Option<i64>, Option<Uuid>) = sqlx::query_as(
+        "select next, place, message_id from console.progress left join lateral \
+             (select place, message_id from console.entry order by place desc limit 1) last on true",
+    )
+    .fetch_one(db)
+    .await?;
+    Ok((next, place.zip(id)))
+}
+
 /// Adds a batch that was read from `from` on, up to `to`. Returns false if somebody else has added what comes from
 /// there on, or has begun anew.
 pub(crate) async fn append(

@@ -1,9 +1,12 @@
 //! The observer keeps each entry of the journal once, whatever happens to it.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_amqp::RabbitMq;
 use ballet_console::Console;
+use ballet_console::index::{Found, Index};
 use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 
@@ -186,5 +189,42 @@ async fn an_event_that_was_published_again_counts_once_and_its_saga_ends() {
         ])
         .await;
     browser.until(&format!("/sagas/{saga}"), "state aborted").await;
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_was_made_anew_is_not_followed_even_when_it_has_grown() {
+    let world = World::new("console_anew").await;
+    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
+    let events =
+        |count| (0..count).map(|_| world.event(PLACED, world.id(), None, "{}")).collect::<Vec<_>>();
+    let first = world.console().await;
+    let browser = first.browser().await;
+    world.publish(events(5)).await;
+    until(&mut db, ENTRIES, 5).await;
+    // One that runs meanwhile, and one that is started afterwards.
+    world.journal_anew().await;
+    let broker = Arc::new(RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL")) as Arc<_>;
+    let database = world.database.url().parse().expect("a URL");
+    let password = &first.first.as_ref().expect("the first start").password;
+    for count in [3, 5] {
+        world.publish(events(count)).await;
+        browser.until("/", "another journal").await;
+        let second = world.console().await;
+        let page =
+            second.browser_of("operator", password).await.until("/", "another journal").await;
+        assert!(page.contains("--rebuild"), "{page}");
+        // Nor is what it has an index of the new one.
+        let found = Index::open(&database, &broker).await;
+        assert!(matches!(found, Found::Behind), "{found:?}");
+    }
+    drop(first);
+    until(&mut db, ENTRIES, 5).await;
+    // As it is told to.
+    let console = Console::open(world.options()).await.expect("it opens");
+    console.rebuild().await.expect("it forgets");
+    let running = tokio::spawn(console.run());
+    until(&mut db, ENTRIES, 8).await;
+    running.abort();
     world.close().await;
 }

@@ -57,12 +57,12 @@ impl RecordingWriter {
         }
     }
 
-    /// Goes on with a file. What is not whole at its end is cut off. Returns the header, too.
+    /// Goes on with a file. What is not whole at its end is cut off. Returns the header and the last record, too.
     ///
     /// # Errors
     ///
     /// If the file is no recording, or cannot be written.
-    pub fn append(path: &Path) -> Result<(Self, Header), RecordingError> {
+    pub fn append(path: &Path) -> Result<(Self, Header, Option<Record>), RecordingError> {
         let file = OpenOptions::new().read(true).write(true).open(path);
         let mut file = file.map_err(|error| at(path, error))?;
         let packed = is_packed(&mut file).map_err(|error| at(path, error))?;
@@ -87,15 +87,15 @@ impl RecordingWriter {
             [] => None,
             line => {
                 let line = std::str::from_utf8(line).map_err(|_| foreign("it is not UTF-8"))?;
-                let last = read_line(line).map_err(|reason| foreign(&reason))?;
-                last.offset
+                Some(read_line(line).map_err(|reason| foreign(&reason))?)
             }
         };
+        let offset = last.as_ref().and_then(|last| last.offset);
         let writer = file.set_len(whole.length).and_then(|()| {
             file.seek(SeekFrom::End(0))?;
-            Ok(Self::on(path, file, packed, whole.length, last))
+            Ok(Self::on(path, file, packed, whole.length, offset))
         });
-        Ok((writer.map_err(|error| at(path, error))?, header))
+        Ok((writer.map_err(|error| at(path, error))?, header, last))
     }
 
     fn on(path: &Path, file: File, packed: bool, length: u64, last: Option<u64>) -> Self {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use ballet::core::topology::TAP;
 use ballet_amqp::{Broker, Peer};
-use ballet_stream::{Header, RecordingError, RecordingWriter, Start, end};
+use ballet_stream::{At, Header, RecordingError, RecordingWriter, Start, at};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::base::exit::{Done, of_journal, usage};
@@ -116,7 +116,7 @@ async fn appended(
     broker: &Arc<dyn Broker>,
     peer: &Peer,
 ) -> Result<(RecordingWriter, Start)> {
-    let (writer, header) = RecordingWriter::append(&args.file).map_err(advised)?;
+    let (writer, header, last) = RecordingWriter::append(&args.file).map_err(advised)?;
     if header.system != peer.vhost {
         return Err(usage(format!(
             "{} is a recording of vhost `{}`, and this is `{}`",
@@ -125,17 +125,21 @@ async fn appended(
             peer.vhost
         )));
     }
-    let Some(last) = writer.last() else {
+    let Some((offset, last)) = last.and_then(|last| Some((last.offset?, last))) else {
         return Ok((writer, header.from));
     };
-    let end = end(broker).await.map_err(of_journal)?;
-    if end.is_none_or(|end| end < last) {
+    let differs = match at(broker, offset).await.map_err(of_journal)? {
+        At::Beyond => Some("ends before"),
+        At::Record(there) if !there.is_same_message_as(&last) => Some("has something else there"),
+        At::Record(_) | At::Gone => None,
+    };
+    if let Some(differs) = differs {
         return Err(usage(format!(
-            "{} has events up to offset {last}, and this journal ends before: it is another one",
+            "{} has events up to offset {offset}, and this journal {differs}: it is another one",
             args.file.display()
         )));
     }
-    Ok((writer, Start::Offset(last + 1)))
+    Ok((writer, Start::Offset(offset + 1)))
 }
 
 /// What to do about a file that is there, or is not.

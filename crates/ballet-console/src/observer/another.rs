@@ -1,0 +1,28 @@
+//! Tells the journal that was read from another one of the same name, which was made after somebody deleted the first.
+
+use std::sync::Arc;
+
+use ballet_amqp::Broker;
+use ballet_stream::{At, at};
+use sqlx::PgExecutor;
+
+use crate::error::ConsoleError;
+use crate::observer::reading::message_id;
+use crate::store::append;
+
+/// Whether the journal is another one than the database has entries of: it has something else, or nothing, where the last
+/// of them was. Offsets alone would fit again once the new one has grown.
+pub(crate) async fn is_another(
+    db: impl PgExecutor<'_>,
+    broker: &Arc<dyn Broker>,
+) -> Result<bool, ConsoleError> {
+    let (next, last) = append::read(db).await?;
+    let place = last.map_or(next - 1, |(place, _)| place);
+    // Nothing was read yet.
+    let Ok(place) = u64::try_from(place) else { return Ok(false) };
+    Ok(match at(broker, place).await? {
+        At::Record(record) => last.is_some_and(|(_, id)| message_id(&record).0 != id),
+        At::Beyond => true,
+        At::Gone => false,
+    })
+}
