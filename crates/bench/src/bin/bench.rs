@@ -18,7 +18,6 @@ use bench::places::measure as places;
 use bench::ranking::measure as ranking;
 use bench::report::groups::{self, Effort, Group};
 use bench::report::outcome::{Outcome, Row};
-use bench::report::plot;
 use bench::runs::broker_alone::{self, Route};
 use bench::runs::run;
 use bench::runs::stage::Stage;
@@ -164,7 +163,6 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
         };
         let outcome = Outcome::new(group, rows);
         writeln!(std::io::stdout(), "{outcome}").ok();
-        write(args, &outcome)?;
         all_reached &= outcome.verdicts.iter().all(|verdict| verdict.reached);
         outcomes.push(outcome);
         if group == Group::Console {
@@ -344,14 +342,6 @@ async fn broker(stage: &Stage, effort: Effort) -> Result<Vec<Row>> {
         }
     }
     Ok(rows)
-}
-
-fn write(args: &Args, outcome: &Outcome) -> Result<()> {
-    for (kind, svg) in [("sagas", plot::bars(outcome)), ("latency", plot::latencies(outcome))] {
-        let file = args.out.join(format!("{}-{kind}.svg", outcome.group));
-        fs::write(&file, svg).with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(())
 }
 
 fn say(line: &str) {

@@ -1,23 +1,28 @@
 //! A saga's hops as a picture: one line a message, each part where it is in time.
 
-use crate::hops::figures::{Hops, median};
-use crate::report::plot::{self, COLOURS};
+use std::fmt::Write;
 
+use crate::hops::figures::{Hops, median};
+
+const WIDTH: f64 = 720.0;
+const TOP: f64 = 40.0;
 const LEFT: f64 = 110.0;
 const LINE: f64 = 30.0;
+/// Of the parts of a hop.
+const COLOURS: [&str; 4] = ["#2f6f9f", "#c0562b", "#5a8f3d", "#8a5aa8"];
 
 /// The medians, one after the other.
 #[must_use]
 pub fn picture(of: &Hops) -> String {
     let medians = of.hops.iter().flat_map(|hop| hop.parts());
     let whole: f64 = medians.map(|(_, all)| median(all)).sum();
-    let scale = (plot::WIDTH - LEFT - 60.0) / whole.max(f64::MIN_POSITIVE);
-    let (mut body, mut at, mut y) = (String::new(), 0.0, plot::TOP);
+    let scale = (WIDTH - LEFT - 60.0) / whole.max(f64::MIN_POSITIVE);
+    let (mut body, mut at, mut y) = (String::new(), 0.0, TOP);
     for hop in &of.hops {
-        plot::text(&mut body, LEFT - 8.0, y + 16.0, "end", hop.message);
+        text(&mut body, LEFT - 8.0, y + 16.0, "end", hop.message);
         for ((_, all), colour) in hop.parts().into_iter().zip(COLOURS) {
             let (x, width) = (LEFT + at * scale, median(all) * scale);
-            plot::line(
+            line(
                 &mut body,
                 format_args!(
                     "<rect x='{x:.1}' y='{y}' width='{width:.1}' height='22' fill='{colour}'/>"
@@ -25,7 +30,7 @@ pub fn picture(of: &Hops) -> String {
             );
             at += median(all);
         }
-        plot::text(&mut body, LEFT + at * scale + 6.0, y + 16.0, "start", &format!("{at:.1} ms"));
+        text(&mut body, LEFT + at * scale + 6.0, y + 16.0, "start", &format!("{at:.1} ms"));
         y += LINE;
     }
     let names = of.hops.first().map(|hop| hop.parts().map(|(name, _)| name));
@@ -33,11 +38,31 @@ pub fn picture(of: &Hops) -> String {
         names.into_iter().flatten().zip(COLOURS).zip([0.0, 170.0, 260.0, 360.0])
     {
         let left = LEFT + x;
-        plot::line(
+        line(
             &mut body,
             format_args!("<rect x='{left}' y='{y}' width='14' height='14' fill='{colour}'/>"),
         );
-        plot::text(&mut body, left + 20.0, y + 12.0, "start", name);
+        text(&mut body, left + 20.0, y + 12.0, "start", name);
     }
-    plot::page("A saga's hops on an idle machine: medians", y + 30.0, &body)
+    page("A saga's hops on an idle machine: medians", y + 30.0, &body)
+}
+
+fn page(title: &str, height: f64, body: &str) -> String {
+    let mut head = String::new();
+    text(&mut head, 12.0, 22.0, "start", title);
+    format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height}' \
+         font-family='sans-serif' font-size='13'>\n\
+         <rect width='100%' height='100%' fill='white'/>\n{head}{body}</svg>\n"
+    )
+}
+
+fn text(to: &mut String, x: f64, y: f64, anchor: &str, what: &str) {
+    let what = what.replace('&', "&amp;").replace('<', "&lt;");
+    line(to, format_args!("<text x='{x:.1}' y='{y:.1}' text-anchor='{anchor}'>{what}</text>"));
+}
+
+fn line(to: &mut String, what: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    writeln!(to, "{what}").ok();
 }

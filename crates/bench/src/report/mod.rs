@@ -1,5 +1,4 @@
-//! What is measured and what must be reached, and the results as tables, data and plots.
+//! What is measured and what must be reached, and the results as tables and data.
 
 pub mod groups;
 pub mod outcome;
-pub mod plot;
