@@ -13,11 +13,11 @@ use crate::runs::services::Setting;
 /// A group of cases, by its name on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Group {
-    /// Sagas per second with 1,000 under way.
+    /// Throughput: 1,000 sagas under way.
     Throughput,
-    /// Latency at 40 sagas per second.
+    /// Latency: 40 sagas per second, open loop.
     Latency,
-    /// Latency at half of each contestant's own peak rate.
+    /// Latency at half of each contestant's own peak rate, open loop.
     HalfPeak,
     /// 30 % of the sagas refused and compensated.
     Refused,
@@ -25,7 +25,7 @@ pub enum Group {
     Failing,
     /// One saga in five is requested twice.
     Doubled,
-    /// 1, 2 and 4 processes of each service.
+    /// Replicas: 1, 2 and 4 processes of each service.
     Replicas,
     /// 1, 2 and 4 lanes in each process.
     Lanes,
@@ -33,9 +33,9 @@ pub enum Group {
     OldRows,
     /// A reader that locks all tables of each database, as `pg_dump` does.
     Dump,
-    /// A backlog of a million messages, for 30 seconds.
+    /// A backlog of a million messages, for 30 seconds: messages, counted as sagas.
     Backlog,
-    /// The broker alone, with the topology and without parts of it.
+    /// The broker alone, with the topology and without parts of it: five messages per saga.
     Broker,
     /// The catalogue's search among 100,000 products.
     Search,
@@ -65,58 +65,15 @@ impl Group {
 
     /// The name on the command line.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Throughput => "throughput",
-            Self::Latency => "latency",
-            Self::HalfPeak => "half-peak",
-            Self::Refused => "refused",
-            Self::Failing => "failing",
-            Self::Doubled => "doubled",
-            Self::Replicas => "replicas",
-            Self::Lanes => "lanes",
-            Self::OldRows => "old-rows",
-            Self::Dump => "dump",
-            Self::Backlog => "backlog",
-            Self::Broker => "broker",
-            Self::Search => "search",
-            Self::Stream => "stream",
-            Self::Ranking => "ranking",
-            Self::Telemetry => "telemetry",
-            Self::Places => "places",
-            Self::Hops => "hops",
-            Self::Idle => "idle",
-            Self::Console => "console",
-            Self::Gateway => "gateway",
-        }
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// The title.
+    /// The title: what the command's help says of it.
     #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Throughput => "Throughput: 1,000 sagas under way",
-            Self::Latency => "Latency: 40 sagas per second, open loop",
-            Self::HalfPeak => "Latency at half of the own peak, open loop",
-            Self::Refused => "30 % of the sagas refused and compensated",
-            Self::Failing => "1 % of the messages fail permanently",
-            Self::Doubled => "20 % of the sagas requested twice",
-            Self::Replicas => "Replicas: processes of each service",
-            Self::Lanes => "Lanes in each process",
-            Self::OldRows => "10 million old rows in inboxes and ledgers, and a held snapshot",
-            Self::Dump => "A reader that locks all tables during the run, as pg_dump does",
-            Self::Backlog => "Backlog of a million messages: messages, counted as sagas",
-            Self::Broker => "The broker alone: five messages per saga",
-            Self::Search => "Search in the catalogue",
-            Self::Stream => "The stream of all events",
-            Self::Ranking => "Most watched",
-            Self::Telemetry => "Telemetry",
-            Self::Places => "Places of drivers",
-            Self::Hops => "Hops",
-            Self::Idle => "Idle services",
-            Self::Console => "Throughput beside a console that follows the journal",
-            Self::Gateway => "Gateway",
-        }
+    pub fn title(self) -> String {
+        let help = self.to_possible_value().and_then(|value| value.get_help().cloned());
+        help.map_or_else(String::new, |help| help.to_string())
     }
 }
 
@@ -282,16 +239,8 @@ pub fn cases(
                 by(Some(Observer::Console), "ballet observed"),
             ]
         }
-        // They have no contestants: see `broker_alone`, `search`, `stream`, `telemetry`, `places` and `gateway`.
-        Group::Broker
-        | Group::Search
-        | Group::Stream
-        | Group::Ranking
-        | Group::Telemetry
-        | Group::Places
-        | Group::Hops
-        | Group::Idle
-        | Group::Gateway => Vec::new(),
+        // The others have no contestants: see `broker_alone`, `search`, `stream`, `telemetry`, `places` and `gateway`.
+        _ => Vec::new(),
     }
 }
 
@@ -351,17 +300,6 @@ pub fn targets(group: Group) -> Vec<Target> {
                 to("ballet observed", "ballet tapped", Measure::Sagas, Bound::AtLeast(0.95)),
             ]
         }
-        Group::Doubled
-        | Group::Replicas
-        | Group::Lanes
-        | Group::Broker
-        | Group::Search
-        | Group::Stream
-        | Group::Ranking
-        | Group::Telemetry
-        | Group::Places
-        | Group::Hops
-        | Group::Idle
-        | Group::Gateway => Vec::new(),
+        _ => Vec::new(),
     }
 }

@@ -21,9 +21,9 @@ pub struct Row {
 #[derive(Debug, Serialize)]
 pub struct Outcome {
     /// The group's name.
-    pub group: &'static str,
+    pub group: String,
     /// The group's title.
-    pub title: &'static str,
+    pub title: String,
     /// The group's cases.
     pub rows: Vec<Row>,
     /// The verdicts on the group's targets.
