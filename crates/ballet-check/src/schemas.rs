@@ -2,7 +2,7 @@
 
 use ballet_core::EventType;
 use schemars::Schema;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The text of an event's file. It refers to nothing outside of it.
 #[must_use]
@@ -12,27 +12,14 @@ pub fn text(system: &str, event: EventType, schema: &Schema) -> String {
         fields.insert("$id".to_owned(), id(system, event).into());
         fields.insert("title".to_owned(), event.name().into());
     }
-    format!("{:#}\n", sorted(schema))
+    // A map's own order depends on how serde_json was built.
+    schema.sort_all_objects();
+    format!("{schema:#}\n")
 }
 
 /// The schema's name. It is no address.
 fn id(system: &str, event: EventType) -> String {
     format!("urn:ballet:{system}:{event}")
-}
-
-/// The same JSON with the keys of all objects in order. A map's own order depends on how serde_json
-/// was built.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(object) => {
-            let mut entries: Vec<_> = object.into_iter().collect();
-            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-            let entries = entries.into_iter().map(|(key, value)| (key, sorted(value)));
-            Value::Object(entries.collect::<Map<_, _>>())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
-        scalar => scalar,
-    }
 }
 
 #[cfg(test)]

@@ -51,10 +51,10 @@ impl Document {
         }
         let paths = paths.into_iter().map(|(path, operations)| {
             let operations = operations.into_iter();
-            (path, operations.map(|(method, one)| (method, sorted(enumerated(one)))).collect())
+            (path, operations.map(|(method, one)| (method, described(one))).collect())
         });
         let schemas = schemas.into_iter();
-        let schemas = schemas.map(|(name, schema)| (name, sorted(enumerated(schema)))).collect();
+        let schemas = schemas.map(|(name, schema)| (name, described(schema))).collect();
         Self {
             openapi: "3.1.0",
             info: Info { title, description, version: "1" },
@@ -78,6 +78,13 @@ impl Document {
     pub fn mistakes(&self) -> &[String] {
         &self.mistakes
     }
+}
+
+/// A description as clients read it. A map's own order depends on how serde_json was built.
+fn described(value: Value) -> Value {
+    let mut value = enumerated(value);
+    value.sort_all_objects();
+    value
 }
 
 /// Each choice of texts as one `enum`, with what they mean in its description: a generated client may
@@ -118,18 +125,6 @@ fn choice(schema: &Map<String, Value>) -> Option<(Vec<String>, String)> {
         }
     }
     Some((texts, about))
-}
-
-/// Sorts the keys of all objects: their order otherwise depends on how serde_json was built.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(object) => {
-            let entries: BTreeMap<String, Value> = object.into_iter().collect();
-            entries.into_iter().map(|(key, value)| (key, sorted(value))).collect()
-        }
-        Value::Array(items) => items.into_iter().map(sorted).collect(),
-        other => other,
-    }
 }
 
 /// The schema of [`ballet::http::Problem`].

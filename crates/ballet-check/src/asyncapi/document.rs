@@ -170,7 +170,7 @@ impl Document {
 
     /// The document as JSON for people. It is the same text in every build.
     pub(super) fn text(self) -> String {
-        let document = json!({
+        let mut document = json!({
             "asyncapi": "3.0.0",
             "id": format!("urn:ballet:{}", self.title.replace(" of ", ":")),
             "info": { "title": self.title, "version": "1", "description": self.about },
@@ -194,24 +194,12 @@ impl Document {
             },
             "x-ballet-services": self.services.into_values().collect::<Vec<_>>(),
         });
-        format!("{:#}\n", sorted(document))
+        // A map's own order depends on how serde_json was built.
+        document.sort_all_objects();
+        format!("{document:#}\n")
     }
 }
 
 fn reference(place: &str, name: &str) -> Value {
     json!({ "$ref": format!("#/{place}/{name}") })
-}
-
-/// The same with the keys of all objects in order: a map's own order depends on how serde_json was
-/// built.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(object) => {
-            let entries: BTreeMap<String, Value> =
-                object.into_iter().map(|(key, value)| (key, sorted(value))).collect();
-            Value::Object(entries.into_iter().collect())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
-        scalar => scalar,
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::contract::error::{ContractError, VERSION};
 use crate::contract::known::Known;
@@ -77,7 +77,7 @@ impl ServiceContract {
                     role: event.role(),
                     also_from: texts(event.foreign_producers()),
                     keys: keys.iter().map(KeyLines::of).collect(),
-                    schema: sorted(schema.schema().to_value()),
+                    schema: value_of(schema.schema()),
                 });
             }
         }
@@ -111,7 +111,7 @@ impl ServiceContract {
                     partitions: telemetry.partition_count(),
                     kept_days: telemetry.days(),
                     kept_bytes: telemetry.bytes(),
-                    schema: sorted(schema.schema().to_value()),
+                    schema: value_of(schema.schema()),
                 });
             }
         }
@@ -238,7 +238,7 @@ impl ServiceContract {
 /// The JSON schema of a contract's file, as text.
 #[must_use]
 pub fn schema_text() -> String {
-    let schema = sorted(schema_for!(ServiceContract).to_value());
+    let schema = value_of(schema_for!(ServiceContract));
     format!("{schema:#}\n")
 }
 
@@ -252,18 +252,11 @@ fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// The same JSON with the keys of all objects in order. A map's own order depends on how serde_json
-/// was built.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(object) => {
-            let entries = object.into_iter().map(|(key, value)| (key, sorted(value)));
-            let entries: BTreeMap<String, Value> = entries.collect();
-            Value::Object(entries.into_iter().collect::<Map<_, _>>())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
-        scalar => scalar,
-    }
+/// A schema with the keys of all objects in order: their own order depends on how serde_json was built.
+fn value_of(schema: Schema) -> Value {
+    let mut value = schema.to_value();
+    value.sort_all_objects();
+    value
 }
 
 #[cfg(test)]

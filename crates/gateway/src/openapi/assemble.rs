@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::config::file::{Config, OpenApi, Route};
 use crate::openapi::components::{Components, Names, object};
@@ -65,12 +65,15 @@ pub(crate) fn document(
         let operation = page::operation(config, page, documents, &names, &mut components)?;
         made.put(&page.path, "get", "page", operation);
     }
-    let paths = sorted(json!(made.paths));
+    let mut paths = json!(made.paths);
     let mut used = json!(components.used_by(&paths));
     let schemes = operation::schemes(config);
     if !schemes.is_empty() {
         used["securitySchemes"] = schemes.into();
     }
+    // A map's own order depends on how serde_json was built.
+    paths.sort_all_objects();
+    used.sort_all_objects();
     let about = openapi.description.as_deref().unwrap_or_default().trim();
     let description = format!("{about}\n\n{ABOUT}");
     let whole = Whole {
@@ -79,7 +82,7 @@ pub(crate) fn document(
             "description": description.trim() }),
         tags: tags(config, documents, &made.paths),
         paths,
-        components: sorted(used),
+        components: used,
     };
     let mut text = serde_json::to_string_pretty(&whole).map_err(|error| error.to_string())?;
     text.push('\n');
@@ -174,17 +177,4 @@ fn tags(
             answer. A part that is away is missing, and the rest is there." }));
     }
     tags
-}
-
-/// Sorts the keys of all objects: their order otherwise depends on how serde_json was built.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(object) => {
-            let entries: BTreeMap<String, Value> = object.into_iter().collect();
-            let entries = entries.into_iter().map(|(key, value)| (key, sorted(value)));
-            Value::Object(entries.collect::<Map<_, _>>())
-        }
-        Value::Array(items) => items.into_iter().map(sorted).collect(),
-        other => other,
-    }
 }
