@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ballet_stage::usage;
 use bench::console::measure as console;
 use bench::contestants::contestant::Contestant;
 use bench::gateway;
@@ -136,6 +137,7 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
     let mut peaks: HashMap<Contestant, f64> = HashMap::new();
     for group in groups {
         let effort = args.effort(group);
+        let before = usage::load()?;
         if group == Group::HalfPeak && peaks.is_empty() {
             // The peaks are not known if this group runs alone.
             let effort = Effort { rounds: 1, ..effort };
@@ -143,14 +145,14 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
             drop(outcome);
         }
         let reached = match group {
-            Group::Search => Some(search_products(args, stage).await?),
-            Group::Stream => Some(pass_events(args, stage).await?),
-            Group::Ranking => Some(rank_titles(args, stage).await?),
-            Group::Telemetry => Some(read_telemetry(args, stage).await?),
-            Group::Places => Some(find_drivers(args, stage).await?),
-            Group::Hops => Some(take_apart(args, stage).await?),
-            Group::Idle => Some(do_nothing(args, stage).await?),
-            Group::Gateway => Some(compare_proxies(args, stage).await?),
+            Group::Search => Some(search_products(args, stage, before).await?),
+            Group::Stream => Some(pass_events(args, stage, before).await?),
+            Group::Ranking => Some(rank_titles(args, stage, before).await?),
+            Group::Telemetry => Some(read_telemetry(args, stage, before).await?),
+            Group::Places => Some(find_drivers(args, stage, before).await?),
+            Group::Hops => Some(take_apart(args, stage, before).await?),
+            Group::Idle => Some(do_nothing(args, stage, before).await?),
+            Group::Gateway => Some(compare_proxies(args, stage, before).await?),
             _ => None,
         };
         if let Some(reached) = reached {
@@ -166,7 +168,7 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
         all_reached &= outcome.verdicts.iter().all(|verdict| verdict.reached);
         outcomes.push(outcome);
         if group == Group::Console {
-            all_reached &= watch(args, stage).await?;
+            all_reached &= watch(args, stage, before).await?;
         }
     }
     let all = args.out.join("figures.json");
@@ -213,35 +215,35 @@ async fn rows(
 }
 
 /// There is no target: returns true.
-async fn search_products(args: &Args, stage: &Stage) -> Result<bool> {
+async fn search_products(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     let (products, searches) = if args.quick { (2_000, 20) } else { (100_000, 300) };
     let found = Box::pin(search::measure::measure(stage, products, searches, say)).await?;
-    show(args, "search", &found)?;
+    show(args, "search", before, &found)?;
     Ok(true)
 }
 
 /// Returns whether the target was reached.
-async fn compare_proxies(args: &Args, stage: &Stage) -> Result<bool> {
+async fn compare_proxies(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     let (rounds, seconds) = if args.quick { (1, 1) } else { (5, 4) };
     let turn = Duration::from_secs(args.seconds.unwrap_or(seconds));
     let rounds = args.rounds.unwrap_or(rounds);
     let compared = Box::pin(gateway::measure::measure(stage, rounds, turn, say)).await?;
-    show(args, "gateway", &compared)?;
+    show(args, "gateway", before, &compared)?;
     Ok(compared.is_reached())
 }
 
 /// Returns whether the targets were reached.
-async fn pass_events(args: &Args, stage: &Stage) -> Result<bool> {
+async fn pass_events(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     let (rounds, orders, compared) =
         if args.quick { (1, 2_000, 10_000) } else { (5, 10_000, 100_000) };
     let extent = Extent { rounds: args.rounds.unwrap_or(rounds).max(1), orders, compared };
     let passed = Box::pin(stream::measure(stage, extent, say)).await?;
-    show(args, "stream", &passed)?;
+    show(args, "stream", before, &passed)?;
     Ok(passed.is_reached())
 }
 
 /// Returns whether the targets were reached.
-async fn read_telemetry(args: &Args, stage: &Stage) -> Result<bool> {
+async fn read_telemetry(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     let (rounds, backlog, seconds) = if args.quick { (1, 20_000, 2) } else { (5, 200_000, 20) };
     let extent = telemetry::Extent {
         rounds: args.rounds.unwrap_or(rounds).max(1),
@@ -250,34 +252,34 @@ async fn read_telemetry(args: &Args, stage: &Stage) -> Result<bool> {
         seconds,
     };
     let read = Box::pin(telemetry::measure(stage, extent, say)).await?;
-    show(args, "telemetry", &read)?;
+    show(args, "telemetry", before, &read)?;
     Ok(read.is_reached())
 }
 
 /// Returns whether the target was reached.
-async fn rank_titles(args: &Args, stage: &Stage) -> Result<bool> {
+async fn rank_titles(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     let (minutes, titles, seconds) =
         if args.quick { (1_000_000, 200, 12) } else { (100_000_000, 5_000, 120) };
     let extent = ranking::Extent { minutes, titles, seconds: args.seconds.unwrap_or(seconds) };
     let ranked = Box::pin(ranking::measure(stage, extent, say)).await?;
-    show(args, "ranking", &ranked)?;
+    show(args, "ranking", before, &ranked)?;
     Ok(ranked.is_reached())
 }
 
 /// Returns whether the targets were reached.
-async fn find_drivers(args: &Args, stage: &Stage) -> Result<bool> {
+async fn find_drivers(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     let (drivers, seconds) = if args.quick { (100_000, 3) } else { (1_000_000, 30) };
     let extent = places::Extent { drivers, rate: 10_000, seconds };
     let found = Box::pin(places::measure(stage, extent, say)).await?;
-    show(args, "places", &found)?;
+    show(args, "places", before, &found)?;
     Ok(found.is_reached())
 }
 
 /// There is no target: returns true.
-async fn take_apart(args: &Args, stage: &Stage) -> Result<bool> {
+async fn take_apart(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     let seconds = args.seconds.unwrap_or(if args.quick { 2 } else { 20 });
     let taken = Box::pin(hops::measure(stage, Duration::from_secs(seconds), say)).await?;
-    show(args, "hops", &taken)?;
+    show(args, "hops", before, &taken)?;
     let file = args.out.join("hops.svg");
     fs::write(&file, bench::hops::picture::picture(&taken))
         .with_context(|| format!("cannot write {}", file.display()))?;
@@ -285,7 +287,7 @@ async fn take_apart(args: &Args, stage: &Stage) -> Result<bool> {
 }
 
 /// Returns whether the target was reached.
-async fn do_nothing(args: &Args, stage: &Stage) -> Result<bool> {
+async fn do_nothing(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     let (systems, settled, window) = if args.quick { (1, 2, 5) } else { (5, 30, 120) };
     let extent = idle::Extent {
         systems,
@@ -293,12 +295,12 @@ async fn do_nothing(args: &Args, stage: &Stage) -> Result<bool> {
         window: Duration::from_secs(args.seconds.unwrap_or(window)),
     };
     let used = Box::pin(idle::measure(stage, extent, say)).await?;
-    show(args, "idle", &used)?;
+    show(args, "idle", before, &used)?;
     Ok(used.is_reached())
 }
 
 /// Returns whether the targets were reached.
-async fn watch(args: &Args, stage: &Stage) -> Result<bool> {
+async fn watch(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     let extent = match args.quick {
         true => console::Extent {
             entries: 100_000,
@@ -320,15 +322,35 @@ async fn watch(args: &Args, stage: &Stage) -> Result<bool> {
     let entries = args.entries.unwrap_or(extent.entries);
     let extent = console::Extent { entries, ..extent };
     let watched = Box::pin(console::measure(stage, extent, say)).await?;
-    show(args, "console", &watched)?;
+    show(args, "console", before, &watched)?;
     Ok(watched.is_reached())
 }
 
+/// What was measured, and how busy the machine was.
+#[derive(Serialize)]
+struct Measured<'a, F> {
+    #[serde(flatten)]
+    figures: &'a F,
+    /// The machine's load average of a minute, before and after.
+    load: (f64, f64),
+}
+
 /// Prints figures, and writes them into a file.
-fn show(args: &Args, name: &str, figures: &(impl fmt::Display + Serialize)) -> Result<()> {
-    writeln!(std::io::stdout(), "{figures}").ok();
+fn show(
+    args: &Args,
+    name: &str,
+    before: f64,
+    figures: &(impl fmt::Display + Serialize),
+) -> Result<()> {
+    let after = usage::load()?;
+    writeln!(
+        std::io::stdout(),
+        "{figures}  load of the machine: {before:.1} before, {after:.1} after\n"
+    )
+    .ok();
+    let measured = Measured { figures, load: (before, after) };
     let file = args.out.join(format!("{name}.json"));
-    fs::write(&file, serde_json::to_vec_pretty(figures)?)
+    fs::write(&file, serde_json::to_vec_pretty(&measured)?)
         .with_context(|| format!("cannot write {}", file.display()))
 }
 

@@ -71,8 +71,6 @@ pub struct Watched {
     pub hung: Hung,
     /// The open page. `None` if there is no browser.
     pub live: Option<Live>,
-    /// The machine's load average of a minute, before and after.
-    pub load: (f64, f64),
 }
 
 impl Watched {
@@ -89,7 +87,7 @@ impl Watched {
 
 impl fmt::Display for Watched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { followed, entries, pages, hung, live, load } = self;
+        let Self { followed, entries, pages, hung, live } = self;
         let Followed { bare, console } = followed;
         writeln!(
             f,
@@ -123,7 +121,6 @@ impl fmt::Display for Watched {
                 )?;
             }
         }
-        let (before, after) = load;
-        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use ballet::core::topology::REDRIVE;
 use ballet_amqp::{Broker, RabbitMq};
-use ballet_stage::{TestEnv, WebBrowser, usage};
+use ballet_stage::{TestEnv, WebBrowser};
 use ballet_stream::{Read, Reader, Start, end};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
@@ -56,7 +56,6 @@ pub struct Extent {
 ///
 /// The console does not start, or does not show what it should.
 pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Watched> {
-    let before = usage::load()?;
     let env = stage.env(Contestant::Ballet).await?;
     let measured = async {
         let followed = follow(stage, &env, extent.followed).await?;
@@ -66,8 +65,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
         let live = live(stage, &env, extent).await?;
         let console = ConsoleProcess::start(stage, &env).await?;
         let pages = pages::measure(&console, extent.entries, extent.times, &say).await?;
-        let load = (before, usage::load()?);
-        Ok(Watched { followed, entries: extent.entries, pages, hung, live, load })
+        Ok(Watched { followed, entries: extent.entries, pages, hung, live })
     };
     let measured = measured.await;
     env.close().await?;

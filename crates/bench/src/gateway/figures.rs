@@ -55,8 +55,6 @@ pub struct Comparison {
     /// Requests a second, half of the peak of the first row.
     pub(crate) rate: f64,
     pub(crate) keyed: Keyed,
-    /// The machine's load average of a minute, before and after.
-    pub(crate) load: (f64, f64),
 }
 
 impl Row {
@@ -187,8 +185,7 @@ impl fmt::Display for Comparison {
         for verdict in verdicts {
             writeln!(f, "{verdict}")?;
         }
-        let (before, after) = self.load;
-        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+        Ok(())
     }
 }
 
@@ -205,7 +202,7 @@ mod tests {
             ..Row::new(*proxy)
         };
         let keyed = Keyed { rate: 100.0, p50: 1.0, p99: 2.0 };
-        Comparison { rows: proxies.iter().map(row).collect(), rate: 500.0, keyed, load: (0.0, 0.0) }
+        Comparison { rows: proxies.iter().map(row).collect(), rate: 500.0, keyed }
     }
 
     #[test]

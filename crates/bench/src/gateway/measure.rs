@@ -11,7 +11,6 @@ use crate::gateway::load::{self, Kind, Target};
 use crate::gateway::proxies::{Proxies, Proxy, Running};
 use crate::report::outcome::quantile;
 use crate::runs::stage::Stage;
-use ballet_stage::usage;
 
 /// Requests a second with an `Idempotency-Key`: each takes two transactions.
 const KEYED: f64 = 100.0;
@@ -46,7 +45,6 @@ async fn compare(
     turn: Duration,
     say: impl Fn(&str),
 ) -> Result<Comparison> {
-    let before = usage::load()?;
     let mut rows: Vec<Row> = all.iter().map(|running| Row::new(running.proxy)).collect();
     for round in 0..rounds {
         for at in turns(round, all.len()) {
@@ -85,7 +83,7 @@ async fn compare(
     let latencies = load::open(&target.context("no gateway")?, KEYED, turn).await?;
     let (p50, p99) = (quantile(&latencies, 0.5), quantile(&latencies, 0.99));
     let keyed = Keyed { rate: KEYED, p50, p99 };
-    Ok(Comparison { rows, rate, keyed, load: (before, usage::load()?) })
+    Ok(Comparison { rows, rate, keyed })
 }
 
 /// The order of a round: each begins once.

@@ -62,13 +62,11 @@ pub struct Hops {
     pub latencies: Vec<f64>,
     /// The saga's messages in their order.
     pub hops: Vec<Hop>,
-    /// The machine's load average of a minute, before and after.
-    pub load: (f64, f64),
 }
 
 impl fmt::Display for Hops {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { latencies, hops, load } = self;
+        let Self { latencies, hops } = self;
         let (p50, p99) = (quantile(latencies, 0.5), quantile(latencies, 0.99));
         writeln!(
             f,
@@ -88,10 +86,6 @@ impl fmt::Display for Hops {
         writeln!(f, "{}", table.draw(None))?;
         let confirms: Vec<f64> = hops.iter().flat_map(|hop| &hop.confirm).copied().collect();
         let (p50, p99) = (quantile(&confirms, 0.5), quantile(&confirms, 0.99));
-        writeln!(
-            f,
-            "  beside the next hop, the broker's confirm: p50 {p50:.2} ms, p99 {p99:.2} ms"
-        )?;
-        writeln!(f, "  load of the machine: {:.1} before, {:.1} after", load.0, load.1)
+        writeln!(f, "  beside the next hop, the broker's confirm: p50 {p50:.2} ms, p99 {p99:.2} ms")
     }
 }

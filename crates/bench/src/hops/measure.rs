@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use ballet_stage::usage;
 use ballet_testkit::{Collected, Collector};
 use tokio::time::sleep;
 
@@ -26,7 +25,6 @@ const EXPORTED: Duration = Duration::from_secs(3);
 ///
 /// If a service does not start or ends, or spans are missing.
 pub async fn measure(stage: &Stage, time: Duration, say: impl Fn(&str)) -> Result<Hops> {
-    let before = usage::load()?;
     let collector = Collector::start().await.context("cannot collect spans")?;
     let env = stage.env(Contestant::Ballet).await?;
     let setting = Setting { collector: Some(collector.address()), ..Setting::default() };
@@ -49,7 +47,7 @@ pub async fn measure(stage: &Stage, time: Duration, say: impl Fn(&str)) -> Resul
         "spans are missing: {complete} of {}",
         latencies.len()
     );
-    Ok(Hops { latencies, hops, load: (before, usage::load()?) })
+    Ok(Hops { latencies, hops })
 }
 
 fn milliseconds(from: u64, to: u64) -> f64 {

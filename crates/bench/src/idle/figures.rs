@@ -52,8 +52,6 @@ pub struct Idle {
     pub rows: Vec<Row>,
     /// How long each was measured.
     pub seconds: f64,
-    /// The machine's load average of a minute, before and after.
-    pub load: (f64, f64),
 }
 
 impl Idle {
@@ -89,8 +87,6 @@ impl fmt::Display for Idle {
         writeln!(
             f,
             "  20 services of ballet use {twenty:.1} % of two processors (at most {bound:.0} %)"
-        )?;
-        let (before, after) = self.load;
-        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+        )
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_stage::usage::{self, Snapshot};
+use ballet_stage::usage::Snapshot;
 use tokio::time::{Instant, sleep};
 
 use crate::contestants::contestant::Contestant;
@@ -32,7 +32,6 @@ pub struct Extent {
 ///
 /// If a service does not start, or ends.
 pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Idle> {
-    let before = usage::load()?;
     say("idle: the servers alone");
     let alone = rest(stage, &[], extent).await?;
     let mut rows = Vec::new();
@@ -55,7 +54,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
         }
         rows.push(Row::new(who.name(), count, used?, alone));
     }
-    Ok(Idle { rows, seconds: extent.window.as_secs_f64(), load: (before, usage::load()?) })
+    Ok(Idle { rows, seconds: extent.window.as_secs_f64() })
 }
 
 /// What Postgres, the broker and the services use, in milliseconds a second.

@@ -27,8 +27,6 @@ pub struct Places {
     pub searches: Vec<f64>,
     /// How old positions were when they were in the answers, in milliseconds.
     pub ages: Vec<f64>,
-    /// The machine's load average of a minute, before and after.
-    pub load: (f64, f64),
 }
 
 impl Places {
@@ -44,7 +42,7 @@ impl Places {
 
 impl fmt::Display for Places {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { drivers, wanted, confirmed, refused, searches, ages, load } = self;
+        let Self { drivers, wanted, confirmed, refused, searches, ages } = self;
         let at = |all: &[f64], at| quantile(all, at);
         writeln!(
             f,
@@ -65,8 +63,6 @@ impl fmt::Display for Places {
             ages.len(),
             at(ages, 0.5),
             at(ages, 0.99)
-        )?;
-        let (before, after) = load;
-        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+        )
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use ballet::core::topology;
 use ballet::{Running, Settings};
-use ballet_stage::{TestEnv, usage};
+use ballet_stage::TestEnv;
 use jiff::{SignedDuration, Timestamp};
 use location::index::Index;
 use rides_events::location::Position;
@@ -55,7 +55,6 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
 }
 
 async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Places> {
-    let before = usage::load()?;
     // Nobody falls silent meanwhile.
     let index = Index::new(SignedDuration::from_hours(1));
     let settings = Settings::new(env.amqp_url(LOCATION), env.database_url(LOCATION));
@@ -78,8 +77,7 @@ async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Places>
     let (confirmed, refused) = flooded?;
     running.stop().await;
     let Extent { drivers, rate: wanted, .. } = extent;
-    let load = (before, usage::load()?);
-    Ok(Places { drivers, wanted, confirmed, refused, searches, ages, load })
+    Ok(Places { drivers, wanted, confirmed, refused, searches, ages })
 }
 
 /// What searches take, in milliseconds.

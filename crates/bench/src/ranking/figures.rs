@@ -29,8 +29,6 @@ pub struct Rankings {
     pub rows: i64,
     /// By window.
     pub windows: Vec<Window>,
-    /// The machine's load average of a minute, before and after.
-    pub load: (f64, f64),
 }
 
 impl Rankings {
@@ -43,7 +41,7 @@ impl Rankings {
 
 impl fmt::Display for Rankings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { minutes, rows, windows, load: (before, after) } = self;
+        let Self { minutes, rows, windows } = self;
         writeln!(f, "\nMost watched, with {minutes} minutes behind it in {rows} rows")?;
         for Window { name, first, latencies } in windows {
             writeln!(
@@ -56,6 +54,6 @@ impl fmt::Display for Rankings {
                 quantile(latencies, 1.0)
             )?;
         }
-        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use ballet::Settings;
 use ballet::core::{System, topology};
-use ballet_stage::{TestEnv, usage};
+use ballet_stage::TestEnv;
 use reqwest::Client;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -47,9 +47,8 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     let measured = async {
         let (minutes, rows) = fill(&mut admin(&env, SERVICE).await?, extent).await?;
         say(&format!("ranking: {minutes} minutes are there, in {rows} rows"));
-        let before = usage::load()?;
         let windows = ask(&url, extent).await?;
-        Ok(Rankings { minutes, rows, windows, load: (before, usage::load()?) })
+        Ok(Rankings { minutes, rows, windows })
     };
     let measured = measured.await;
     running.stop().await;

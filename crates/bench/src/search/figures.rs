@@ -27,8 +27,6 @@ pub struct Searches {
     pub products: usize,
     /// By kind.
     pub kinds: Vec<Kind>,
-    /// The machine's load average of a minute, before and after the searches.
-    pub load: (f64, f64),
 }
 
 impl fmt::Display for Searches {
@@ -49,7 +47,6 @@ impl fmt::Display for Searches {
             "\nSearch among {} products: {searches} of each kind, one after the other, pages of 20",
             self.products
         )?;
-        let (before, after) = self.load;
-        writeln!(f, "{table}\n  load of the machine: {before:.1} before, {after:.1} after")
+        writeln!(f, "{table}")
     }
 }

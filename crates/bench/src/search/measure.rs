@@ -14,7 +14,6 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use crate::runs::stage::{Stage, admin};
 use crate::search::figures::{Kind, Searches};
 use crate::search::vocabulary::{Vocabulary, beginning, misspelt, plain};
-use ballet_stage::usage;
 
 /// How many products are published side by side.
 const SIDE_BY_SIDE: usize = 16;
@@ -130,7 +129,6 @@ async fn search(
     say: &impl Fn(&str),
 ) -> Result<Searches> {
     let client = client()?;
-    let before = usage::load()?;
     let mut kinds = Vec::new();
     for (name, typed) in KINDS {
         let mut words = Vocabulary::new(SEED + 1);
@@ -151,7 +149,7 @@ async fn search(
         say(&format!("search: {name}"));
         kinds.push(kind);
     }
-    Ok(Searches { products, kinds, load: (before, usage::load()?) })
+    Ok(Searches { products, kinds })
 }
 
 fn client() -> Result<Client> {

@@ -54,8 +54,6 @@ pub struct Streams {
     pub(crate) million: Million,
     /// Of a tenth of the sagas, and of all.
     pub(crate) compared: Vec<Compared>,
-    /// The machine's load average of a minute, before and after.
-    pub(crate) load: (f64, f64),
 }
 
 struct Verdict {
@@ -200,8 +198,7 @@ impl fmt::Display for Streams {
             let mark = if is_reached { "reached" } else { "MISSED " };
             writeln!(f, "  {mark}  {what}")?;
         }
-        let (before, after) = self.load;
-        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+        Ok(())
     }
 }
 
@@ -245,7 +242,6 @@ mod tests {
                 .into(),
             million,
             compared: vec![Compared { took, found }],
-            load: (0.0, 0.0),
         }
     }
 

@@ -16,7 +16,6 @@ use crate::stream::figures::{Compared, Pair, Streams};
 use crate::stream::million;
 use crate::stream::orders::{EVENTS_EACH, Run};
 use crate::stream::turn::{self, Took, Turn};
-use ballet_stage::usage;
 
 const SOUND: Run = Run { number: 1, faults: false };
 const BROKEN: Run = Run { number: 2, faults: true };
@@ -49,7 +48,6 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     let folder = stage.logs.join("stream");
     fs::remove_dir_all(&folder).ok();
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let before = usage::load()?;
     let programs = Programs { ballet, bare, folder };
     let pairs = programs.turns(stage, extent, &say).await?;
     let recordings = [(SOUND, "sound.jsonl"), (BROKEN, "broken.jsonl")];
@@ -75,7 +73,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     // They are large. A failure does no harm: the next run does it.
     fs::remove_dir_all(&programs.folder).ok();
     let events = extent.orders * EVENTS_EACH;
-    Ok(Streams { events, pairs, million, compared, load: (before, usage::load()?) })
+    Ok(Streams { events, pairs, million, compared })
 }
 
 /// A journal without services.

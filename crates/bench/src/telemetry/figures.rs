@@ -21,8 +21,6 @@ pub struct Telemetries {
     pub bare: Vec<f64>,
     /// What was sent while two services read it.
     pub flood: Flood,
-    /// The machine's load average of a minute, before and after.
-    pub load: (f64, f64),
 }
 
 /// What was sent at a steady rate while two services read it.
@@ -79,8 +77,6 @@ impl fmt::Display for Telemetries {
             at(latencies, 0.99),
             behind[0],
             behind[1]
-        )?;
-        let (before, after) = self.load;
-        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+        )
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use ballet::core::{System, topology};
 use ballet::{Running, Service, Settings, Telemetry};
-use ballet_stage::{TestEnv, usage, wait_until};
+use ballet_stage::{TestEnv, wait_until};
 use ballet_store::telemetry::listed;
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
@@ -55,7 +55,6 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
 }
 
 async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Telemetries> {
-    let before = usage::load()?;
     let [meter, keeper, watcher] = services();
     // They make their tables.
     let (meter, once) = (started(env, METER, meter).await?, started(env, KEEPER, keeper).await?);
@@ -87,7 +86,7 @@ async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Telemet
     for running in [meter, keeper, watcher] {
         running.stop().await;
     }
-    Ok(Telemetries { backlog: extent.backlog, reader, bare, flood, load: (before, usage::load()?) })
+    Ok(Telemetries { backlog: extent.backlog, reader, bare, flood })
 }
 
 async fn started(env: &TestEnv, name: &str, service: Service) -> Result<Running> {
