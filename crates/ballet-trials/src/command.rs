@@ -72,7 +72,7 @@ pub fn served(subject: &Subject) -> Option<ExitCode> {
     let service = std::env::var(SERVICE).ok()?;
     // So that `pkill -x payments` finds it. Where there is no such file, it has the name of its program.
     std::fs::write("/proc/self/comm", &service).ok();
-    if let (GATEWAY, Some(front)) = (&*service, subject.front()) {
+    if let (GATEWAY, Some(front)) = (&*service, subject.tried.front()) {
         return Some((front.main)());
     }
     let name = subject.system.name;

@@ -56,8 +56,8 @@ pub struct Args {
 /// It cannot be started, or something hangs.
 pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
-    let secret = subject.front().is_some().then(drawn_secret);
-    let plan = Plan { secret, ..Plan::new("demo", subject.env(false)) };
+    let secret = subject.tried.front().is_some().then(drawn_secret);
+    let plan = Plan { secret, ..Plan::new("demo", subject.tried.env(false)) };
     let run = tokio::select! {
         run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
@@ -86,13 +86,13 @@ pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
 async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool> {
     run.ready().await?;
     let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
-    let gateway = match subject.front() {
+    let gateway = match subject.tried.front() {
         Some(front) => Some(run.open(&front).await?),
         None => None,
     };
     let mix = Mix { cases: subject.mix(), rate: RATE, clock: Clock::system(), gateway };
     let load = Load::new(run, subject, &recorder, mix)?;
-    subject.prepare(&load.site).await?;
+    subject.tried.prepare(&load.site).await?;
     ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
     let (calm, calmed) = watch::channel(false);
     let come = async {
@@ -118,7 +118,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
     };
     let beside = async {
         let meanwhile = load.meanwhile(Instant::now() + DAY);
-        tokio::try_join!(meanwhile, subject.show(&load.site, calmed))?;
+        tokio::try_join!(meanwhile, subject.tried.show(&load.site, calmed))?;
         std::future::pending().await
     };
     tokio::select! {

@@ -109,7 +109,7 @@ impl Load {
     pub(crate) async fn play_case(&self, case: usize, number: usize) -> Result<Uuid> {
         let at = Instant::now();
         self.under_way.fetch_add(1, Ordering::Relaxed);
-        let begun = self.subject.play(case, number, &self.site).await;
+        let begun = self.subject.tried.play(case, number, &self.site).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         match begun {
             Ok(begun) => {
@@ -131,6 +131,6 @@ impl Load {
 
     /// What goes on beside the customers.
     pub(crate) async fn meanwhile(&self, until: Instant) -> Result<()> {
-        self.subject.meanwhile(&self.site, until).await
+        self.subject.tried.meanwhile(&self.site, until).await
     }
 }

@@ -39,7 +39,8 @@ pub struct Subject {
     completed: Vec<&'static str>,
     aborted: Vec<&'static str>,
     repeated: Vec<&'static str>,
-    tried: Box<dyn Tried>,
+    /// The trial.
+    pub(crate) tried: Box<dyn Tried>,
 }
 
 impl Subject {
@@ -121,30 +122,6 @@ impl Subject {
         all
     }
 
-    pub(crate) async fn play(&self, case: usize, number: usize, site: &Site) -> Result<Begun> {
-        self.tried.play(case, number, site).await
-    }
-
-    /// The gateway in front of it.
-    pub(crate) fn front(&self) -> Option<Front> {
-        self.tried.front()
-    }
-
-    /// What a client can do.
-    pub(crate) async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
-        self.tried.operations(site).await
-    }
-
-    /// A deadline that is let pass.
-    pub(crate) fn overdue(&self) -> Option<Overdue> {
-        self.tried.overdue()
-    }
-
-    /// Why no customer leads a service to a fault point.
-    pub(crate) fn unreachable(&self, service: &str, point: &str) -> Option<&'static str> {
-        self.tried.unreachable(service, point)
-    }
-
     /// Whether a saga completes only by this service: one of its steps comes before the good end, over any
     /// number of events.
     pub(crate) fn completes_by(&self, service: &str) -> bool {
@@ -161,34 +138,6 @@ impl Subject {
             }
         }
         before.iter().any(|(other, _)| *other == service)
-    }
-
-    /// Makes the system ready for its customers.
-    pub(crate) async fn prepare(&self, site: &Site) -> Result<()> {
-        self.tried.prepare(site).await
-    }
-
-    pub(crate) async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
-        self.tried.meanwhile(site, until).await
-    }
-
-    /// What the demo shows besides its table.
-    pub(crate) async fn show(&self, site: &Arc<Site>, calm: watch::Receiver<bool>) -> Result<()> {
-        self.tried.show(site, calm).await
-    }
-
-    /// Variables of all services, with those for a run in which days pass.
-    pub(crate) fn env(&self, days_pass: bool) -> Vec<(&'static str, String)> {
-        self.tried.env(days_pass)
-    }
-
-    pub(crate) fn sandboxes(&self) -> &'static [Sandbox] {
-        self.tried.sandboxes()
-    }
-
-    /// The days for which a service's ledger remembers a saga.
-    pub(crate) fn remembers_days(&self, service: &str) -> u32 {
-        self.tried.remembers_days(service)
     }
 
     /// Audits the framework's tables and the business rows. What has not changed for `quiescent_after` is
@@ -240,7 +189,7 @@ impl Witness for Subject {
 }
 
 /// A [`Trial`] without its types.
-trait Tried: Debug + Send + Sync {
+pub(crate) trait Tried: Debug + Send + Sync {
     fn services(&self) -> Vec<ServiceProgram>;
     fn play<'a>(
         &'a self,
@@ -257,6 +206,7 @@ trait Tried: Debug + Send + Sync {
     ) -> LocalBoxFuture<'a, Result<()>>;
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]);
     fn audit<'a>(&'a self, audit: Audit<'a>) -> LocalBoxFuture<'a, Result<Report>>;
+    /// Variables of all services, with those for a run in which days pass.
     fn env(&self, days_pass: bool) -> Vec<(&'static str, String)>;
     fn sandboxes(&self) -> &'static [Sandbox];
     fn front(&self) -> Option<Front>;

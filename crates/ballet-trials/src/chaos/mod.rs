@@ -62,7 +62,7 @@ fn plan(subject: &Subject, args: &Args) -> Plan {
         small_disks: args.small_disks(),
         proxies: args.kinds().into_iter().any(Kind::needs_proxies),
         own_servers: true,
-        ..Plan::new("chaos", subject.env(false))
+        ..Plan::new("chaos", subject.tried.env(false))
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) async fn run(
     seed: u64,
     run: &LongRun,
 ) -> Result<Report> {
-    let baseline = Baseline::record(run, subject.sandboxes()).await?;
+    let baseline = Baseline::record(run, subject.tried.sandboxes()).await?;
     let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
     let cases = match &args.case {
         Some(name) => vec![subject.case(name)?],
@@ -80,7 +80,7 @@ pub(crate) async fn run(
 impl Storm<'_> {
     async fn play(&self, seed: u64) -> Result<Report> {
         self.run.ready().await?;
-        self.subject.prepare(&self.load.site).await?;
+        self.subject.tried.prepare(&self.load.site).await?;
         let (processes, services) = (self.run.fleet.size().await, self.run.services().len());
         ui::say(&format!(
             "{} of {} are ready",

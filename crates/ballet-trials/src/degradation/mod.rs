@@ -35,7 +35,7 @@ pub struct Args {
 }
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
-    let front = subject.front();
+    let front = subject.tried.front();
     let mut all = subject.services();
     all.extend(front.iter().map(|_| GATEWAY));
     if let Some(unknown) = args.only.iter().find(|name| !all.contains(&name.as_str())) {
@@ -46,7 +46,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     let plan = Plan {
         beside_others: true,
         secret: front.is_some().then(drawn_secret),
-        ..Plan::new("degradation", subject.env(false))
+        ..Plan::new("degradation", subject.tried.env(false))
     };
     let run = tokio::select! {
         run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
@@ -92,7 +92,7 @@ async fn every_outage(
         ui::print(&outage.to_string());
         outages.push(outage);
     }
-    let overdue = match subject.overdue() {
+    let overdue = match subject.tried.overdue() {
         Some(which) if stopped.contains(&which.without) => {
             let overdue =
                 overdue::suffer(&scene, which).await.context("while a deadline passed")?;

@@ -34,15 +34,15 @@ impl<'a> Scene<'a> {
     pub(crate) async fn set(subject: &'a Arc<Subject>, run: &'a LongRun) -> Result<Self> {
         run.ready().await?;
         let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
-        let gateway = match subject.front() {
+        let gateway = match subject.tried.front() {
             Some(front) => Some(run.open(&front).await?),
             None => None,
         };
         let mix = Mix { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway };
         let load = Load::new(run, subject, &recorder, mix)?;
         recorder.record().begin();
-        subject.prepare(&load.site).await?;
-        let operations = subject.operations(&load.site).await?;
+        subject.tried.prepare(&load.site).await?;
+        let operations = subject.tried.operations(&load.site).await?;
         let is_felt = |one: &Operation, service: &str| {
             one.uses(service) || (one.followed && subject.completes_by(service))
         };

@@ -59,7 +59,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     let plan = Plan {
         beside_others: true,
         first_aim: Some(AT_FIRST[0]),
-        ..Plan::new("kills", subject.env(false))
+        ..Plan::new("kills", subject.tried.env(false))
     };
     let run = tokio::select! {
         run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
@@ -96,7 +96,7 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     let scene = Scene::set(subject, run, UNKNOWN).await?;
     let services = run.services();
     let processes = try_join_all(services.iter().map(|service| first_start(run, service))).await?;
-    subject.prepare(&scene.load.site).await?;
+    subject.tried.prepare(&scene.load.site).await?;
     // What led to a point there is no path.
     scene.is_sound().await?;
     try_join_all(processes.iter().map(Process::forget)).await?;

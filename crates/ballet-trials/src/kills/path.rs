@@ -42,7 +42,7 @@ impl Path {
         let cases = scene.subject.cases[..scene.subject.usual].iter().enumerate();
         let usual = cases.filter(|(_, case)| case.share > 0);
         all.extend(usual.map(|(case, _)| Self::Case(case, round)));
-        all.extend(scene.subject.overdue().map(|_| Self::Overdue));
+        all.extend(scene.subject.tried.overdue().map(|_| Self::Overdue));
         all.extend(scene.run.services().into_iter().map(Self::Disturb));
         all
     }
@@ -62,7 +62,7 @@ impl Path {
                 scene.ends(saga).await?;
                 Ok(Some(saga))
             }
-            Self::Overdue => match scene.subject.overdue() {
+            Self::Overdue => match scene.subject.tried.overdue() {
                 Some(overdue) => passes(scene, overdue).await,
                 None => Ok(None),
             },

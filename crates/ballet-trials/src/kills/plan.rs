@@ -47,7 +47,7 @@ pub(crate) fn plan(
             led(first.as_ref().unwrap_or(aim))
         };
         let line = aim.line();
-        match (path, aim.unreachable().or_else(|| subject.unreachable(service, &line))) {
+        match (path, aim.unreachable().or_else(|| subject.tried.unreachable(service, &line))) {
             (Some(path), None) => {
                 let aims = first.into_iter().chain([aim.clone()]).collect();
                 cases.push(Case { aims, path, by_itself });

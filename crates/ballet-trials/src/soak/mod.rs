@@ -71,6 +71,6 @@ fn plan(subject: &Subject, args: &Args) -> Plan {
         replicas: args.replicas,
         own_servers: true,
         journal: Some(JOURNAL),
-        ..Plan::new("soak-logs", subject.env(true))
+        ..Plan::new("soak-logs", subject.tried.env(true))
     }
 }

@@ -106,7 +106,7 @@ impl<'a> Soak<'a> {
 
     async fn play(&self) -> Result<()> {
         self.run.ready().await?;
-        self.subject.prepare(&self.load.site).await?;
+        self.subject.tried.prepare(&self.load.site).await?;
         let Pace { length, step, .. } = self.pace;
         ui::say(&format!(
             "{} of {} are ready; customers come for {:.0} minutes, and {:.1} days \
@@ -249,7 +249,7 @@ impl<'a> Soak<'a> {
         }
         let unexpected_exits = self.run.fleet.ends().await.unexpected_exits;
         let Taken { samples, failed: failed_samples } = std::mem::take(&mut *lock(&self.taken));
-        let findings = judge(&samples, |service| self.subject.remembers_days(service));
+        let findings = judge(&samples, |service| self.subject.tried.remembers_days(service));
         let grew = grew(&findings);
         let holds = verdict.holds() && unexpected_exits.is_empty() && grew.is_empty();
         let sagas = self.load.sagas.all();

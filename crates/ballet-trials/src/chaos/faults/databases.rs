@@ -52,7 +52,9 @@ pub(crate) async fn provider(
     baseline: &Baseline,
     dice: &mut Dice,
 ) -> Result<Option<String>> {
-    let Some(Sandbox { service, table }) = dice.pick(subject.sandboxes()) else { return Ok(None) };
+    let Some(Sandbox { service, table }) = dice.pick(subject.tried.sandboxes()) else {
+        return Ok(None);
+    };
     let url = run.stage.env.admin_database_url(service);
     let mut db = PgConnection::connect(url).await?;
     let time =
