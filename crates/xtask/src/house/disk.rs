@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::house::judge::Package;
@@ -17,26 +16,14 @@ pub(super) struct OnDisk {
     pub(super) sources: Sources,
 }
 
-/// All packages of the workspace in this folder, by name.
-pub(super) fn packages(root: &Path) -> Result<Vec<OnDisk>> {
-    let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
-    let metadata = metadata(&root)?;
+/// All packages of the workspace, by name.
+pub(super) fn packages() -> Result<Vec<OnDisk>> {
+    let (root, metadata) = (cargo::root(), cargo::metadata()?);
     let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
-    let mut all = packages.iter().map(|one| package(&root, one)).collect::<Result<Vec<_>>>()?;
+    let own = packages.iter().filter(|one| one["source"].is_null());
+    let mut all = own.map(|one| package(&root, one)).collect::<Result<Vec<_>>>()?;
     all.sort_by(|a, b| a.package.name.cmp(&b.package.name));
     Ok(all)
-}
-
-fn metadata(root: &Path) -> Result<Value> {
-    let output = Command::new(cargo::program())
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
-        .current_dir(root)
-        .output()
-        .context("cannot run cargo")?;
-    if !output.status.success() {
-        bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    serde_json::from_slice(&output.stdout).context("cannot read what cargo metadata says")
 }
 
 fn package(root: &Path, package: &Value) -> Result<OnDisk> {

@@ -32,20 +32,6 @@ impl Rule {
         Self::Tests,
     ];
 
-    /// A word for a table.
-    pub(super) const fn short(self) -> &'static str {
-        match self {
-            Self::Files => "file circles",
-            Self::Folders => "folder circles",
-            Self::Faces => "face imports",
-            Self::Impls => "stray impls",
-            Self::Headers => "no `//!`",
-            Self::Sql => "stray SQL",
-            Self::Paths => "stray paths",
-            Self::Tests => "idle tests",
-        }
-    }
-
     /// What the rule asks for.
     pub(super) const fn law(self) -> &'static str {
         match self {

@@ -18,7 +18,7 @@ pub(super) struct Package {
 }
 
 /// What is wrong with a package, and how many files it has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Judged {
     pub(super) files: usize,
     pub(super) findings: Vec<Finding>,
