@@ -136,9 +136,7 @@ impl How {
             Self::Cargo { args, rustdoc } => {
                 let mut command = Command::new(cargo::program());
                 command.args(*args).current_dir(cargo::root());
-                for name in cargo::inherited() {
-                    command.env_remove(name);
-                }
+                cargo::clean(&mut command);
                 if let Some(flags) = rustdoc {
                     command.env("RUSTDOCFLAGS", flags);
                 }

@@ -61,9 +61,7 @@ fn published(metadata: &Value) -> Vec<(&str, &Path)> {
 fn cargo_package(args: &[&str]) -> Result<String> {
     let mut command = Command::new(cargo::program());
     command.arg("package").args(args).current_dir(cargo::root());
-    for name in cargo::inherited() {
-        command.env_remove(name);
-    }
+    cargo::clean(&mut command);
     let output = command.output().context("cannot run cargo")?;
     if !output.status.success() {
         bail!("cargo package failed:\n{}", String::from_utf8_lossy(&output.stderr).trim());

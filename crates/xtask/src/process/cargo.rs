@@ -33,13 +33,15 @@ pub(crate) fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// The variables that `cargo run` sets for this package. A cargo that we start must not inherit
+/// Takes the variables away that `cargo run` sets for this package. A cargo that we start must not inherit
 /// them: it would pass them to build scripts, and build everything again.
-pub(crate) fn inherited() -> impl Iterator<Item = OsString> {
-    std::env::vars_os().map(|(name, _)| name).filter(|name| {
-        let name = name.to_string_lossy();
-        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
-    })
+pub(crate) fn clean(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
 }
 
 /// Variables that cargo gives every program that it runs, by `.cargo/config.toml`.
@@ -101,28 +103,35 @@ pub(crate) async fn build(
     let chosen = packages.iter().flat_map(|package| ["-p", package]);
     let args = ["build", "--message-format=json-render-diagnostics"].into_iter().chain(chosen);
     let args: Vec<String> = args.chain(more.iter().copied()).map(str::to_owned).collect();
-    let mut cargo = children
-        .start(program(), &args, |command| {
-            command.current_dir(root()).stdout(Stdio::piped());
-            for name in inherited() {
-                command.env_remove(name);
-            }
-        })
-        .await?;
+    let Some(messages) = messages(children, &args).await? else {
+        bail!("{} do not compile; see cargo's output above", packages.join(", "));
+    };
     let mut built = HashMap::new();
-    let output = cargo.stdout().context("cargo has no output")?;
-    let mut lines = BufReader::new(output).lines();
-    while let Some(line) = lines.next_line().await.context("cannot read the output of cargo")? {
-        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+    for message in messages {
         let name = message["target"]["name"].as_str();
         if let Some((name, file)) = name.zip(message["executable"].as_str()) {
             built.insert(name.to_owned(), PathBuf::from(file));
         }
     }
-    if !cargo.wait().await?.success() {
-        bail!("{} do not compile; see cargo's output above", packages.join(", "));
-    }
     Ok(built)
+}
+
+/// Runs cargo, with its own progress on the terminal, and returns its messages. `None` if it failed, and said
+/// why.
+pub(crate) async fn messages(children: &Children, args: &[String]) -> Result<Option<Vec<Value>>> {
+    let mut cargo = children
+        .start(program(), args, |command| {
+            command.current_dir(root()).stdout(Stdio::piped());
+            clean(command.as_std_mut());
+        })
+        .await?;
+    let mut messages = Vec::new();
+    let output = cargo.stdout().context("cargo has no output")?;
+    let mut lines = BufReader::new(output).lines();
+    while let Some(line) = lines.next_line().await.context("cannot read the output of cargo")? {
+        messages.extend(serde_json::from_str::<Value>(&line));
+    }
+    Ok(cargo.wait().await?.success().then_some(messages))
 }
 
 /// The directory that cargo builds in.
@@ -152,9 +161,7 @@ mod tests {
     fn features(arguments: &[&str]) -> BTreeSet<String> {
         let mut cargo = Command::new(program());
         cargo.args(["tree", "--locked", "--prefix", "none", "--format", "{p}|{f}"]).args(arguments);
-        for name in inherited() {
-            cargo.env_remove(name);
-        }
+        clean(&mut cargo);
         let output = cargo.current_dir(root()).output().expect("cargo runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8_lossy(&output.stdout).replace(" (*)", "");

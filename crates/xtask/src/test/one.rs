@@ -58,9 +58,7 @@ pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<E
                 .env("CARGO", cargo::program())
                 .stdout(file)
                 .stderr(errors);
-            for name in cargo::inherited() {
-                command.env_remove(name);
-            }
+            cargo::clean(command.as_std_mut());
             // As cargo does. Cargo itself would build everything again.
             if program.file.as_os_str() != cargo::program() {
                 command.env("CARGO_MANIFEST_DIR", &program.dir);

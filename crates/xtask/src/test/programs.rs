@@ -1,12 +1,10 @@
 //! The programs in which the tests are.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ballet_stage::Children;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::process::cargo;
 
@@ -56,23 +54,8 @@ impl Program {
 pub(crate) async fn build(children: &Children) -> Result<Option<Vec<Program>>> {
     let args = ["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"];
     let args = args.map(str::to_owned);
-    let mut cargo = children
-        .start(cargo::program(), &args, |command| {
-            command.current_dir(cargo::root()).stdout(Stdio::piped());
-            for name in cargo::inherited() {
-                command.env_remove(name);
-            }
-        })
-        .await?;
-    let mut programs = Vec::new();
-    let output = cargo.stdout().context("cargo has no output")?;
-    let mut lines = BufReader::new(output).lines();
-    while let Some(line) = lines.next_line().await.context("cannot read what cargo says")? {
-        programs.extend(serde_json::from_str(&line).ok().and_then(|message| program(&message)));
-    }
-    if !cargo.wait().await?.success() {
-        return Ok(None);
-    }
+    let Some(messages) = cargo::messages(children, &args).await? else { return Ok(None) };
+    let mut programs: Vec<Program> = messages.iter().filter_map(program).collect();
     programs.push(documentation());
     programs.sort_by_key(|program| {
         LONGEST.iter().position(|name| *name == program.name).unwrap_or(LONGEST.len())

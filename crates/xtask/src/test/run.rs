@@ -117,9 +117,7 @@ async fn chosen(
     let mut cargo = children
         .start(cargo::program(), &for_cargo(args), |command| {
             command.current_dir(cargo::root()).envs(servers.env());
-            for name in cargo::inherited() {
-                command.env_remove(name);
-            }
+            cargo::clean(command.as_std_mut());
         })
         .await?;
     tokio::select! {
