@@ -146,8 +146,7 @@ fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &Verdict) 
         table.row([name.to_owned(), count.to_string(), ends.join(", ")].map(Cell::from));
     }
     ui::print(&format!("\n{}", table.draw(columns())));
-    let Verdict { rows, lost, doubled, broken, unfinished, .. } = verdict;
-    show_effects(lost, doubled, broken, *rows, unfinished);
+    show_effects(verdict);
 }
 
 /// Which contracts the command reads, where there are those of several systems.

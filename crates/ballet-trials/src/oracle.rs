@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use ballet::core::System;
 use ballet_ops::audit::Report;
 use jiff::SignedDuration;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::load::Load;
@@ -26,10 +27,11 @@ const LOOK: Duration = Duration::from_millis(250);
 const QUIET: Duration = Duration::from_millis(800);
 
 /// What a check found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Verdict {
     pub(crate) rows: usize,
     /// Messages, each counted once for every service that must handle it.
+    #[serde(rename = "effects_expected")]
     pub(crate) expected: usize,
     /// Messages that were not handled, and confirmed ones that never reached a queue.
     pub(crate) lost: Vec<String>,

@@ -2,14 +2,11 @@
 
 use ballet_terminal::ui;
 
+use crate::oracle::Verdict;
+
 /// Prints whether every effect happened once, and everything came to an end.
-pub(crate) fn show_effects(
-    lost: &[String],
-    doubled: &[String],
-    broken: &[String],
-    rows: usize,
-    unfinished: &[String],
-) {
+pub(crate) fn show_effects(verdict: &Verdict) {
+    let Verdict { rows, lost, doubled, broken, unfinished, .. } = verdict;
     ui::print(&format!("\n{}", ui::bold("What must hold")));
     ui::rule(&format!("lost: {}", lost.len()), lost);
     ui::rule(&format!("doubled: {}", doubled.len()), doubled);

@@ -7,6 +7,7 @@ use ballet_terminal::ui;
 use serde::Serialize;
 
 use crate::chaos::faults::kind::Kind;
+use crate::oracle::Verdict;
 use crate::report::show_effects;
 
 /// The figures of a run.
@@ -31,14 +32,9 @@ pub(crate) struct Report {
     pub(crate) copies_with_new_ids: usize,
     /// Further deliveries of messages with the same id.
     pub(crate) repeated_ids: usize,
-    /// Messages, each counted once for every service that must handle it.
-    pub(crate) effects_expected: usize,
     pub(crate) effects: usize,
-    pub(crate) rows: usize,
-    pub(crate) lost: Vec<String>,
-    pub(crate) doubled: Vec<String>,
-    pub(crate) broken: Vec<String>,
-    pub(crate) unfinished: Vec<String>,
+    #[serde(flatten)]
+    pub(crate) verdict: Verdict,
     pub(crate) longest_stall_ms: u128,
     /// When it was, and the faults of that time.
     pub(crate) longest_stall_during: Vec<String>,
@@ -74,7 +70,7 @@ impl Report {
                     self.copies_with_new_ids, self.repeated_ids
                 ),
             ),
-            (self.effects.to_string(), format!("effects, of {} expected", self.effects_expected)),
+            (self.effects.to_string(), format!("effects, of {} expected", self.verdict.expected)),
             (millis(self.longest_stall_ms), "longest stall".to_owned()),
             (millis(self.longest_recovery_ms), format!("longest recovery, of {}", self.checks)),
             (millis(self.longest_stop_ms), format!("longest stop (SIGTERM), of {}", self.stops)),
@@ -90,7 +86,7 @@ impl Report {
         ui::list(&self.longest_stall_during, ui::dim);
         ui::list(&self.unexpected_exits, ui::yellow);
         ui::list(&self.failed_faults, ui::dim);
-        show_effects(&self.lost, &self.doubled, &self.broken, self.rows, &self.unfinished);
+        show_effects(&self.verdict);
         ui::rule("every stop ended in time", &self.bad_stops);
     }
 }

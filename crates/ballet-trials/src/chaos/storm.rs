@@ -280,7 +280,6 @@ impl Storm<'_> {
         let record = self.recorder.record();
         let done = self.done();
         let held = verdict.holds() && ends.bad_stops.is_empty();
-        let Verdict { rows, expected, lost, doubled, broken, unfinished } = verdict;
         Ok(Report {
             seed,
             held,
@@ -293,13 +292,8 @@ impl Storm<'_> {
             messages: record.messages.len(),
             copies_with_new_ids: record.messages.values().filter(|message| message.copy).count(),
             repeated_ids: record.repeated,
-            effects_expected: expected,
-            effects: expected.saturating_sub(lost.len()),
-            rows,
-            lost,
-            doubled,
-            broken,
-            unfinished,
+            effects: verdict.expected.saturating_sub(verdict.lost.len()),
+            verdict,
             longest_stall_ms: record.longest_stall.length.as_millis(),
             longest_stall_during: self.during(record.longest_stall, &done.spans),
             longest_recovery_ms: longest.as_millis(),

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use ballet_terminal::{Cell, Table, ui};
 use serde::Serialize;
 
+use crate::oracle::Verdict;
 use crate::report::show_effects;
 use crate::soak::measure::{Key, Sample, What};
 use crate::soak::plot::{Axes, Line, draw};
@@ -28,13 +29,9 @@ pub(crate) struct Report {
     /// Partitions that were dropped with rows in them, in each service.
     pub(crate) partitions_dropped: BTreeMap<String, i64>,
     pub(crate) messages: usize,
-    pub(crate) effects_expected: usize,
     pub(crate) effects: usize,
-    pub(crate) rows: usize,
-    pub(crate) lost: Vec<String>,
-    pub(crate) doubled: Vec<String>,
-    pub(crate) broken: Vec<String>,
-    pub(crate) unfinished: Vec<String>,
+    #[serde(flatten)]
+    pub(crate) verdict: Verdict,
     pub(crate) unexpected_exits: Vec<String>,
     pub(crate) failed_samples: Vec<String>,
     /// What grew although it should be flat.
@@ -70,7 +67,7 @@ impl Report {
             (self.took_days.to_string(), format!("{sagas} that took days")),
             (dropped.to_string(), "partitions dropped with rows in them".to_owned()),
             (self.messages.to_string(), "messages".to_owned()),
-            (self.effects.to_string(), format!("effects, of {} expected", self.effects_expected)),
+            (self.effects.to_string(), format!("effects, of {} expected", self.verdict.expected)),
         ] {
             ui::print(&format!("  {figure:>9}  {text}"));
         }
@@ -78,7 +75,7 @@ impl Report {
             ui::print(&format!("  {bytes:>9.0}  bytes for each of the {sagas}: {what}"));
         }
         ui::list(&self.failed_samples, ui::dim);
-        show_effects(&self.lost, &self.doubled, &self.broken, self.rows, &self.unfinished);
+        show_effects(&self.verdict);
         ui::rule("no service ended", &self.unexpected_exits);
         ui::rule("nothing grew that should be flat", &self.grew);
     }

@@ -259,7 +259,6 @@ impl<'a> Soak<'a> {
             let takes_days = of_days.iter().any(|case| case.name == placed.case);
             takes_days && record.journal.ended(**id).is_some()
         });
-        let Verdict { rows, expected, lost, doubled, broken, unfinished } = verdict;
         let report = Report {
             held: holds && !samples.is_empty(),
             minutes: self.pace.length.min(self.begun.elapsed()).as_secs_f64() / 60.0,
@@ -268,13 +267,8 @@ impl<'a> Soak<'a> {
             took_days: took_days.count(),
             partitions_dropped,
             messages: record.messages.len(),
-            effects_expected: expected,
-            effects: expected.saturating_sub(lost.len()),
-            rows,
-            lost,
-            doubled,
-            broken,
-            unfinished,
+            effects: verdict.expected.saturating_sub(verdict.lost.len()),
+            verdict,
             unexpected_exits,
             failed_samples,
             grew,
