@@ -21,7 +21,7 @@ pub struct Producer {
     session: Arc<dyn Session>,
     confirms: Confirms,
     /// The ids of messages by their numbers, until the broker confirms them.
-    open: HashMap<u64, Uuid>,
+    open: HashMap<u64, String>,
 }
 
 impl Producer {
@@ -43,12 +43,13 @@ impl Producer {
     /// The connection is lost.
     pub fn send<E: Event + Serialize>(&mut self, name: &str, saga: Uuid, event: &E) -> Result<()> {
         let clock = Clock::system();
-        self.publish(&Outgoing::new(name, saga, clock.new_id(clock.now()), event)?)
+        self.publish(&Outgoing::new(name, saga, clock.new_id(clock.now()), event)?.message)
     }
 
-    pub(crate) fn publish(&mut self, outgoing: &Outgoing) -> Result<()> {
-        let number = self.session.publish(&outgoing.message)?;
-        self.open.insert(number, outgoing.id);
+    pub(crate) fn publish(&mut self, message: &Publish) -> Result<()> {
+        let number = self.session.publish(message)?;
+        let id = message.properties.message_id().as_ref().map(ToString::to_string);
+        self.open.insert(number, id.unwrap_or_default());
         Ok(())
     }
 
@@ -89,11 +90,22 @@ impl std::fmt::Debug for Producer {
     }
 }
 
+/// Publishes messages over a connection of this name, and waits until the broker has confirmed them.
+pub(crate) async fn publish_all(broker: &RabbitMq, name: &str, messages: &[Publish]) -> Result<()> {
+    let mut producer = Producer::at(broker, name).await?;
+    for message in messages {
+        producer.publish(message)?;
+    }
+    producer.confirmed().await?;
+    producer.close().await;
+    Ok(())
+}
+
 /// A message on its way to the broker.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) id: Uuid,
-    message: Publish,
+    pub(crate) message: Publish,
 }
 
 impl Outgoing {

@@ -84,7 +84,7 @@ async fn send(broker: RabbitMq, name: &'static str, mut inbox: mpsc::UnboundedRe
                 }
             },
         };
-        let sent = waiting.iter().try_for_each(|one| producer.publish(&one.outgoing));
+        let sent = waiting.iter().try_for_each(|one| producer.publish(&one.outgoing.message));
         if sent.is_ok() && producer.confirmed().await.is_ok() {
             // A customer who does not wait any more needs no word.
             for one in waiting.drain(..) {

@@ -1,24 +1,23 @@
 //! Faults of messages: events that come again, and queues in another order.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use ballet::Clock;
 use ballet::core::topology::EVENTS;
-use ballet_amqp::{AMQPValue, Broker, Confirms, Delivery, Outcome, Publish, RabbitMq, Session};
+use ballet_amqp::{AMQPValue, Broker, Delivery, Publish, RabbitMq};
 use futures_util::StreamExt;
 
 use crate::chaos::faults::some::service;
 use crate::dice::Dice;
 use crate::running::long_run::LongRun;
 use crate::scene::journal::COPY;
+use crate::scene::producer::publish_all;
 use crate::scene::record::Recorder;
 use crate::subject::Subject;
 
 /// The number of messages that are sent again or reordered at once.
 const SOME: usize = 40;
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Publishes earlier events again in any order, a third of them under new ids.
 pub(crate) async fn copies(
@@ -55,10 +54,7 @@ pub(crate) async fn copies(
         })
         .collect();
     let count = copies.len();
-    let session = ops(run).await?;
-    let mut confirms = session.confirms().await?;
-    publish(&*session, &mut confirms, &copies).await?;
-    session.close().await;
+    publish_all(&broker(run)?, "chaos", &copies).await?;
     Ok(format!("{count} events"))
 }
 
@@ -66,8 +62,8 @@ pub(crate) async fn copies(
 /// could.
 pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<String> {
     let service = service(run, dice)?;
-    let session = ops(run).await?;
-    let mut confirms = session.confirms().await?;
+    let broker = broker(run)?;
+    let session = broker.connect("chaos").await?;
     let prefetch = u16::try_from(SOME).unwrap_or(u16::MAX);
     let mut deliveries = session.consume(service, "chaos reorder", prefetch).await?;
     let mut taken: Vec<Delivery> = Vec::new();
@@ -92,7 +88,7 @@ pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<String> {
             body: delivery.body.clone().into(),
         })
         .collect();
-    publish(&*session, &mut confirms, &again).await?;
+    publish_all(&broker, "chaos", &again).await?;
     for delivery in &taken {
         session.ack(delivery.tag, false).await?;
     }
@@ -100,31 +96,7 @@ pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<String> {
     Ok(format!("{} of {service}", taken.len()))
 }
 
-/// Connects as the administrator.
-async fn ops(run: &LongRun) -> Result<Arc<dyn Session>> {
-    let broker = RabbitMq::new(run.stage.env.ops_amqp_url())?;
-    Ok(broker.connect("chaos").await?)
-}
-
-/// Publishes messages and waits until the broker has confirmed them.
-async fn publish(
-    session: &dyn Session,
-    confirms: &mut Confirms,
-    messages: &[Publish],
-) -> Result<()> {
-    for message in messages {
-        session.publish(message)?;
-    }
-    let mut open = messages.len();
-    while open > 0 {
-        let answers = tokio::time::timeout(PATIENCE, confirms.next()).await;
-        let answers = answers.context("the broker confirms nothing")?;
-        for answer in answers.context("the broker closed the channel")?? {
-            if answer.outcome != Outcome::Ack {
-                bail!("the broker refused a message: {:?}", answer.outcome);
-            }
-            open -= 1;
-        }
-    }
-    Ok(())
+/// The broker as the administrator sees it.
+fn broker(run: &LongRun) -> Result<RabbitMq> {
+    Ok(RabbitMq::new(run.stage.env.ops_amqp_url())?)
 }
