@@ -28,7 +28,7 @@ use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, Produ
 use shop_events::orders::OrderPlaced;
 
 use crate::config::OrderSettings;
-use crate::projections::{NotePrice, NoteProduct, NoteWithdrawal};
+use crate::projections::{NotePage, NotePrice, NoteProduct, NoteWithdrawal};
 use crate::steps::{AcceptCheckout, CompleteOrder, ConfirmOrder, OrderRow};
 
 /// Everything that orders does in a saga. An order that is not paid within the deadline is
@@ -43,7 +43,8 @@ pub fn participant(deadline: SignedDuration) -> Participant {
         })
         .projects(NoteProduct)
         .projects(NotePrice)
-        .projects(NoteWithdrawal);
+        .projects(NoteWithdrawal)
+        .projects(NotePage);
     participant.owns(OrderRow, |saga| {
         saga.originates::<OrderPlaced>("place_order")
             .starts(AcceptCheckout)
@@ -75,6 +76,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration {
         name: "0005_offer",
         sql: include_str!("../../../../migrations/orders/0005_offer.sql"),
+    },
+    Migration {
+        name: "0006_offer_of_copy",
+        sql: include_str!("../../../../migrations/orders/0006_offer_of_copy.sql"),
     },
 ];
 

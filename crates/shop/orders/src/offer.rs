@@ -17,59 +17,70 @@ pub(crate) struct Offer {
     /// `None` if it was withdrawn.
     pub(crate) price: Option<Money>,
     pub(crate) since: Timestamp,
-    /// When the next version came that is known.
-    pub(crate) until: Option<Timestamp>,
 }
 
-/// Notes what a product costs from this version on; `None` if it is withdrawn. What no checkout can name
-/// any more, because its message would be too old to be taken, is forgotten.
+/// Notes what products cost from these versions on; `None` if one is withdrawn. What is known of a version
+/// stays, unless this is younger: catalog was set back, and counts on from there. What no checkout can
+/// name any more, because its message would be too old to be taken, is forgotten.
 pub(crate) async fn note(
     db: &mut PgConnection,
-    product: &Product,
-    price: Option<Money>,
+    products: &[(&Product, Option<Money>)],
 ) -> Result<(), Failure> {
+    let skus = products.iter().map(|(product, _)| product.sku.as_str());
+    let versions = products.iter().map(|(product, _)| product.version);
+    let prices = || products.iter().map(|(_, price)| *price);
+    let times = products.iter().map(|(product, _)| product.changed_at.to_sqlx());
     sqlx::query(
-        "with replaced as (
-             delete from offer where sku = $1 and version < (
-                 select max(version) from offer
-                 where sku = $1 and version < $2 and since < $5 - interval '8 days'
+        "with new as (
+             select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[])
+                 as new (sku, version, price_minor, currency, since)
+         ), replaced as (
+             delete from offer using new where offer.sku = new.sku and offer.version < (
+                 select max(version) from offer as later
+                 where later.sku = new.sku and later.version < new.version
+                     and later.since < new.since - interval '8 days'
              )
          )
          insert into offer (sku, version, price_minor, currency, since)
-         values ($1, $2, $3, $4, $5)
-         on conflict (sku, version) do nothing",
+         select * from new
+         -- Most of what a copy is filled with is known: no row is locked for it.
+         where not exists (
+             select from offer as known
+             where (known.sku, known.version) = (new.sku, new.version) and known.since >= new.since
+         )
+         order by sku collate \"C\"
+         on conflict (sku, version) do update
+         set price_minor = excluded.price_minor, currency = excluded.currency, since = excluded.since
+         where offer.since < excluded.since",
     )
-    .bind(product.sku.as_str())
-    .bind(product.version)
-    .bind(price.map(|price| price.amount_minor))
-    .bind(price.map(|price| price.currency.to_string()))
-    .bind(product.changed_at.to_sqlx())
+    .bind(skus.collect::<Vec<_>>())
+    .bind(versions.collect::<Vec<_>>())
+    .bind(prices().map(|price| price.map(|price| price.amount_minor)).collect::<Vec<_>>())
+    .bind(prices().map(|price| price.map(|price| price.currency.to_string())).collect::<Vec<_>>())
+    .bind(times.collect::<Vec<_>>())
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// What these products cost, by SKU.
+/// What these products cost, by SKU, in the order of their versions.
 pub(crate) async fn of(
     db: &mut PgConnection,
     skus: &[&str],
 ) -> Result<HashMap<String, Vec<Offer>>, Failure> {
-    type Time = jiff_sqlx::Timestamp;
-    type Row = (String, i64, Option<i64>, Option<Text<Currency>>, Time, Option<Time>);
+    type Row = (String, i64, Option<i64>, Option<Text<Currency>>, jiff_sqlx::Timestamp);
     let rows: Vec<Row> = sqlx::query_as(
-        "select sku, version, price_minor, currency, since,
-             lead(since) over (partition by sku order by version)
-         from offer where sku = any($1)",
+        "select sku, version, price_minor, currency, since
+         from offer where sku = any($1) order by sku, version",
     )
     .bind(skus)
     .fetch_all(db)
     .await?;
     let mut offers: HashMap<String, Vec<Offer>> = HashMap::new();
-    for (sku, version, amount_minor, currency, since, until) in rows {
+    for (sku, version, amount_minor, currency, since) in rows {
         let price = amount_minor.zip(currency);
         let price = price.map(|(amount_minor, Text(currency))| Money { amount_minor, currency });
-        let (since, until) = (since.to_jiff(), until.map(Time::to_jiff));
-        offers.entry(sku).or_default().push(Offer { version, price, since, until });
+        offers.entry(sku).or_default().push(Offer { version, price, since: since.to_jiff() });
     }
     Ok(offers)
 }

@@ -44,7 +44,7 @@ pub(crate) enum NotOffered {
 #[derive(Debug, Default)]
 struct Known {
     products: HashMap<String, Versioned<Product>>,
-    /// Read only if a line does not have its product's price.
+    /// By SKU, in the order of their versions. Read only if a line does not have its product's price.
     offers: HashMap<String, Vec<Offer>>,
     is_filled: bool,
 }
@@ -107,13 +107,25 @@ impl Known {
         })
     }
 
-    /// Whether the product was offered for this price then.
+    /// Whether the product was offered for this price then, before what the copy says. Of a version that is
+    /// newer than the copy's nothing counts: catalog was set back before it, or the copy has it in a moment.
     fn did_cost(&self, line: &OrderLine, at: Timestamp) -> bool {
+        let Some(product) = self.products.get(line.sku.as_str()) else { return false };
         let offers = self.offers.get(line.sku.as_str()).map_or(&[][..], Vec::as_slice);
-        offers.iter().any(|offer| {
+        let is_older = |offer: &Offer| offer.version < product.version;
+        let (before, from_then) = offers.split_at(offers.partition_point(is_older));
+        let is_withdrawal =
+            |offer: &&Offer| offer.version == product.version && offer.price.is_none();
+        // A withdrawal that only a rebuild has brought may be of any time. The last price has ended with it.
+        let end = match &product.state {
+            Some(product) => Some(product.changed_at),
+            None => from_then.first().filter(is_withdrawal).map(|withdrawal| withdrawal.since),
+        };
+        let ends = before.iter().skip(1).map(|next| Some(next.since)).chain([end]);
+        before.iter().zip(ends).any(|(offer, until)| {
             let is_named = line.product_version == Some(offer.version);
             let unheard = if is_named { UNHEARD } else { SignedDuration::ZERO };
-            let is_over = offer.until.is_some_and(|until| until + unheard <= at);
+            let is_over = until.is_none_or(|until| until + unheard <= at);
             offer.price == Some(line.unit_price) && offer.since <= at && !is_over
         })
     }

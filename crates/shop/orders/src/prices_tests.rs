@@ -17,7 +17,8 @@ fn line(amount_minor: i64, product_version: Option<i64>) -> OrderLine {
     OrderLine { sku, quantity: 1, unit_price: euros(amount_minor), product_version }
 }
 
-fn product(version: i64, price: Money) -> Product {
+/// This version of the mug, since that second.
+fn product(version: i64, price: Money, since: i64) -> Product {
     Product {
         sku: "mug".parse().expect("a SKU"),
         version,
@@ -28,8 +29,13 @@ fn product(version: i64, price: Money) -> Product {
         tags: Vec::new(),
         image_url: None,
         published_at: time(0),
-        changed_at: time(0),
+        changed_at: time(since),
     }
+}
+
+/// What the mug cost from this version on.
+fn offer(version: i64, price: Option<i64>, since: i64) -> Offer {
+    Offer { version, price: price.map(euros), since: time(since) }
 }
 
 /// A mug that cost 10 from second 0, 12 from second 1,000, and then 12 or nothing any more.
@@ -37,20 +43,10 @@ fn known(withdrawn: bool) -> Known {
     let mug = if withdrawn {
         Versioned::removed("mug", 3)
     } else {
-        Versioned::of("mug", 2, product(2, euros(1_200)))
+        Versioned::of("mug", 2, product(2, euros(1_200), 1_000))
     };
-    let offer = |version, price, since, until: Option<i64>| Offer {
-        version,
-        price,
-        since: time(since),
-        until: until.map(time),
-    };
-    let last = withdrawn.then_some(2_000);
-    let mut offers = vec![
-        offer(1, Some(euros(1_000)), 0, Some(1_000)),
-        offer(2, Some(euros(1_200)), 1_000, last),
-    ];
-    offers.extend(last.map(|since| offer(3, None, since, None)));
+    let mut offers = vec![offer(1, Some(1_000), 0), offer(2, Some(1_200), 1_000)];
+    offers.extend(withdrawn.then(|| offer(3, None, 2_000)));
     Known {
         products: HashMap::from([("mug".to_owned(), mug)]),
         offers: HashMap::from([("mug".to_owned(), offers)]),
@@ -88,6 +84,47 @@ fn a_price_counts_as_long_as_it_is_offered() {
     for (price, at, fine) in [(1_200, 5_000, false), (1_200, 1_999, true), (1, 5_000, false)] {
         assert_eq!(is_fine(&gone, price, None, at), fine, "{price} at {at}");
     }
+}
+
+/// The same mug, if the copy says this of it.
+fn copied(mug: Versioned<Product>) -> Known {
+    let mut known = known(true);
+    known.products = HashMap::from([("mug".to_owned(), mug)]);
+    known
+}
+
+#[test]
+fn what_is_noted_of_a_version_that_is_newer_than_the_copys_does_not_count() {
+    let set_back = copied(Versioned::of("mug", 1, product(1, euros(1_000), 0)));
+    assert!(is_fine(&set_back, 1_000, None, 5_000));
+    for (version, at) in [(None, 1_500), (None, 5_000), (Some(2), 1_500)] {
+        assert!(!is_fine(&set_back, 1_200, version, at), "{version:?} at {at}");
+    }
+    // It is emptied.
+    let nothing = Known { products: HashMap::new(), ..known(false) };
+    assert!(!is_fine(&nothing, 1_000, None, 500) && !is_fine(&nothing, 1_200, None, 1_500));
+    // What the copy says of its version counts, and not what is noted of it.
+    let other = copied(Versioned::of("mug", 2, product(2, euros(1_300), 3_000)));
+    for (price, at, fine) in
+        [(1_200, 1_500, false), (1_300, 5_000, true), (1_000, 2_999, true), (1_000, 3_000, false)]
+    {
+        assert_eq!(is_fine(&other, price, None, at), fine, "{price} at {at}");
+    }
+}
+
+#[test]
+fn a_price_ends_with_what_the_copy_says_though_nothing_is_noted_of_it() {
+    // The events of two changes are lost, and those of a withdrawal.
+    let rebuilt = copied(Versioned::of("mug", 5, product(5, euros(1_400), 3_000)));
+    let mut rebuilt = Known { offers: known(false).offers, ..rebuilt };
+    for (price, at, fine) in
+        [(1_200, 2_999, true), (1_200, 3_000, false), (1_400, 5_000, true), (1_000, 1_500, false)]
+    {
+        assert_eq!(is_fine(&rebuilt, price, None, at), fine, "{price} at {at}");
+    }
+    rebuilt.products = HashMap::from([("mug".to_owned(), Versioned::removed("mug", 5))]);
+    assert!(is_fine(&rebuilt, 1_000, None, 500));
+    assert!(!is_fine(&rebuilt, 1_200, None, 1_500) && !is_fine(&rebuilt, 1_200, None, 5_000));
 }
 
 #[test]

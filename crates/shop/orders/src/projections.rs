@@ -1,5 +1,7 @@
-//! Notes what products cost from each version on. An event that comes late fills its place.
+//! Notes what products cost from each version on, of all that feeds the copy of them. What comes late fills
+//! its place.
 
+use ballet::core::Republished;
 use ballet::{Failure, Projection, Tx};
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 
@@ -21,7 +23,7 @@ macro_rules! notes {
                 $event(product): $event,
             ) -> Result<(), Failure> {
                 let price: fn(&Product) -> _ = $price;
-                offer::note(tx.db(), &product, price(&product)).await
+                offer::note(tx.db(), &[(&product, price(&product))]).await
             }
         }
     )+};
@@ -34,4 +36,20 @@ notes! {
     NotePrice = "note_price" on ProductPriceChanged: |product| Some(product.price);
     /// No price any more.
     NoteWithdrawal = "note_withdrawal" on ProductWithdrawn: |_| None;
+}
+
+/// The prices of a page with which the copy is filled: nothing else may ever say them. Of a withdrawn
+/// product a page does not say since when it is that.
+#[derive(Debug)]
+pub(crate) struct NotePage;
+
+impl Projection for NotePage {
+    const NAME: &'static str = "note_page";
+    type On = Republished<Product>;
+
+    async fn apply(&self, tx: &mut Tx<'_>, page: Republished<Product>) -> Result<(), Failure> {
+        let products = page.entities.iter().filter_map(|product| product.state.as_ref());
+        let products: Vec<_> = products.map(|product| (product, Some(product.price))).collect();
+        offer::note(tx.db(), &products).await
+    }
 }

@@ -3,6 +3,7 @@
 mod away;
 mod carts;
 mod checkouts;
+mod copied_prices;
 mod customers;
 mod deadlines;
 mod doors;

@@ -14,20 +14,20 @@ use uuid::Uuid;
 use crate::shop::{SOON, Shop, line, mugs};
 
 /// A checkout of this line.
-fn of(line: &Value) -> Value {
+pub(crate) fn of(line: &Value) -> Value {
     let mut checkout = mugs(1, "card_approved");
     checkout["lines"] = json!([line]);
     checkout
 }
 
 /// An id that was made so long ago.
-fn id_of(ago: SignedDuration) -> Uuid {
+pub(crate) fn id_of(ago: SignedDuration) -> Uuid {
     let clock = Clock::system();
     clock.new_id(clock.now() - ago)
 }
 
 /// Drops a checkout on the exchange; the order's id.
-async fn dropped(shop: &Shop, id: Uuid, checkout: &Value) -> String {
+pub(crate) async fn dropped(shop: &Shop, id: Uuid, checkout: &Value) -> String {
     let properties = json!({ "type": "cart.checked_out.v1", "message_id": id,
         "correlation_id": id, "app_id": "storefront", "content_type": "application/json" });
     shop.drop_checkout(&properties, checkout).await;
