@@ -10,6 +10,9 @@ use streaming_events::{SessionId, TitleId};
 /// For how long an hour stays open once it is over. What comes later is a correction.
 pub(crate) const LATENESS: SignedDuration = SignedDuration::from_hours(1);
 
+/// The most that the row of a session holds. What is counted beyond that, its end could not correct.
+const MOST: u32 = i32::MAX.unsigned_abs();
+
 /// A heartbeat, with the time at which playback received it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Beat {
@@ -50,13 +53,14 @@ impl Run {
         let mut run = Self::default();
         for Beat { heartbeat, received } in beats {
             let session = heartbeat.session_id;
+            let number = heartbeat.number.min(MOST);
+            let watched = heartbeat.watched_seconds.min(MOST);
             let before = run.sessions.get(&session).or_else(|| known.get(&session)).copied();
             // Another one has said so much, or more.
-            if before.is_some_and(|before| before.number >= heartbeat.number) {
+            if before.is_some_and(|before| before.number >= number) {
                 continue;
             }
             let minute = floor(heartbeat.at, Unit::Minute);
-            let watched = heartbeat.watched_seconds;
             let gained = watched.saturating_sub(before.map_or(0, |it| it.watched_seconds));
             // A session has one title.
             let title_id = before.map_or(heartbeat.title_id, |before| before.title_id);
@@ -73,7 +77,7 @@ impl Run {
             }
             let counted = Counted {
                 title_id,
-                number: heartbeat.number,
+                number,
                 watched_seconds: watched.max(before.map_or(0, |it| it.watched_seconds)),
                 minute: before.map_or(minute, |before| before.minute.max(minute)),
             };
@@ -128,6 +132,19 @@ mod tests {
         let again = Run::count(&run.sessions, &beats);
         assert_eq!(total(&again), (0, 0, 0));
         assert!(again.sessions.is_empty());
+    }
+
+    #[test]
+    fn no_more_is_counted_than_a_row_holds() {
+        let run = Run::count(&HashMap::new(), &[beat(1, u32::MAX, u32::MAX, 10)]);
+        assert_eq!(total(&run), (1, i64::from(MOST), 0));
+        let counted = run.sessions.values().map(|it| (it.number, it.watched_seconds));
+        assert_eq!(counted.collect::<Vec<_>>(), [(MOST, MOST)]);
+        // As it is read back from the row: the same heartbeat adds nothing.
+        assert_eq!(
+            total(&Run::count(&run.sessions, &[beat(1, u32::MAX, u32::MAX, 10)])),
+            (0, 0, 0)
+        );
     }
 
     #[test]

@@ -195,11 +195,11 @@ async fn beat(
     let found = own(session::find(handle.db(), session_id).await?, session_id, &caller)?;
     let (title_id, at) = (found.title_id, handle.now());
     let sign = Heartbeat { session_id, title_id, number, position_seconds, watched_seconds, at };
-    if !session::note(handle.db(), &sign).await? {
+    let Some(believed) = session::note(handle.db(), sign).await? else {
         let now = session::find(handle.db(), session_id).await?.unwrap_or(found);
         return Err(not_playing(&now));
-    }
-    heartbeats.send(&sign).await?;
+    };
+    heartbeats.send(&believed).await?;
     Ok(Json(Next { next_in_seconds: settings.heartbeat_seconds }))
 }
 

@@ -82,6 +82,18 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
 }
 
 #[tokio::test]
+async fn the_end_has_the_last_word_also_if_a_heartbeat_says_more_than_a_row_can_hold() {
+    let system = system("boast").await;
+    let session = Session::new(&system);
+    session.beat(&system, 1, u32::MAX).await;
+    system.until("analytics", "select count(*) from session_count where number = 1", 1).await;
+    end(&system, &session, 5).await;
+    system.until("analytics", "select count(*) from session_end", 1).await;
+    assert_eq!(system.value::<i64>("analytics", WATCHED).await, 5);
+    system.close(0).await;
+}
+
+#[tokio::test]
 async fn what_comes_when_its_hour_is_closed_is_a_correction_that_people_see() {
     let system = system("late").await;
     let mut session = Session::new(&system);

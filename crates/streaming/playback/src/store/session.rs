@@ -13,6 +13,9 @@ use streaming_events::{AccountId, SessionId};
 
 use crate::session::Session;
 
+/// The most that a row counts.
+const MOST: u32 = i32::MAX.unsigned_abs();
+
 /// Stores a new session. Returns false if there is one that was requested under the same key.
 pub(crate) async fn request(
     db: &mut PgConnection,
@@ -102,10 +105,14 @@ pub(crate) async fn refuse(
     }
 }
 
-/// Notes a sign of life. Old and repeated ones change nothing. Nobody watched longer than the session
-/// is old, or is behind the end of the title. Returns false if the session does not play.
-pub(crate) async fn note(db: impl PgExecutor<'_>, sign: &Heartbeat) -> Result<bool, Failure> {
-    let noted = sqlx::query(
+/// Notes a sign of life. Old and repeated ones change nothing. Returns it as it is believed: nobody watched longer
+/// than the session is old, or is behind the end of the title. `None` if the session does not play.
+pub(crate) async fn note(
+    db: impl PgExecutor<'_>,
+    sign: Heartbeat,
+) -> Result<Option<Heartbeat>, Failure> {
+    let number = sign.number.min(MOST);
+    let believed: Option<(i32, i32)> = sqlx::query_as(
         "update session set
              seen_at = greatest(seen_at, $2),
              watched_seconds = greatest(watched_seconds,
@@ -113,16 +120,24 @@ pub(crate) async fn note(db: impl PgExecutor<'_>, sign: &Heartbeat) -> Result<bo
              position_seconds = case when $3 > number then least($4, length_seconds)
                  else position_seconds end,
              number = greatest(number, $3)
-         where session_id = $1 and status = 'playing' and ending is null",
+         where session_id = $1 and status = 'playing' and ending is null
+         returning least($4, length_seconds),
+             greatest(least($5, extract(epoch from $2 - started_at)::int), 0)",
     )
     .bind(sign.session_id.0)
     .bind(sign.at.to_sqlx())
-    .bind(i32::try_from(sign.number).unwrap_or(i32::MAX))
-    .bind(i32::try_from(sign.position_seconds).unwrap_or(i32::MAX))
-    .bind(i32::try_from(sign.watched_seconds).unwrap_or(i32::MAX))
-    .execute(db)
+    .bind(i32::try_from(number)?)
+    .bind(i32::try_from(sign.position_seconds.min(MOST))?)
+    .bind(i32::try_from(sign.watched_seconds.min(MOST))?)
+    .fetch_optional(db)
     .await?;
-    Ok(noted.rows_affected() == 1)
+    let believed = believed.map(|(position, watched)| Heartbeat {
+        number,
+        position_seconds: position.unsigned_abs(),
+        watched_seconds: watched.unsigned_abs(),
+        ..sign
+    });
+    Ok(believed)
 }
 
 /// Ends a playing session, and keeps where the account stopped.

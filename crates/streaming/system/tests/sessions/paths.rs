@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
+use serde_json::json;
 
 use crate::world::{Home, PATIENT, World};
 
@@ -24,6 +25,36 @@ async fn a_session_plays_until_it_is_stopped_and_another_device_goes_on_where_it
     let (_, positions) =
         world.system.get("playback", &format!("/positions/{}", home.account)).await;
     assert_eq!(positions["items"][0]["position_seconds"], 40, "{positions}");
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_counts_no_longer_than_it_is_old_whatever_its_device_says() {
+    let world = World::open("boast").await;
+    let (home, title) = (world.home("duo", 2).await, world.any_title().await);
+    let begun = world.system.handle(0).now();
+    let mut sessions = Vec::new();
+    for (device, (number, watched)) in [(u32::MAX, u32::MAX), (1, 1_000_000)].iter().enumerate() {
+        let session = world.play(&home, device, &title).await;
+        let path = format!("/sessions/{session}/heartbeats");
+        let sign = json!({ "number": number, "position_seconds": 1, "watched_seconds": watched });
+        assert_eq!(world.system.post("playback", &path, &sign).await.0, StatusCode::OK);
+        sessions.push(session);
+    }
+    world.system.until("analytics", "select count(*) from session_count where number > 0", 2).await;
+    let (_, ranking) = world.system.get("analytics", "/most-watched?window=hour").await;
+    let most = world.system.handle(0).now().duration_since(begun).as_secs() + 1;
+    let counted = ranking["titles"][0]["watched_seconds"].as_i64().unwrap_or_default();
+    assert!(counted <= 2 * most, "more than {most} seconds of each session: {ranking}");
+    for session in &sessions {
+        world.stop(session).await;
+        world.over(session, "ended", "stopped").await;
+    }
+    world.system.until("analytics", "select count(*) from session_end", 2).await;
+    let watched = "select sum(watched_seconds) from session";
+    let watched = world.system.value::<i64>("playback", watched).await;
+    let counted = "select sum(watched_seconds + corrected_seconds)::bigint from title_hour";
+    assert_eq!(world.system.value::<i64>("analytics", counted).await, watched);
     world.system.close(0).await;
 }
 
