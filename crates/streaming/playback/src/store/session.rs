@@ -140,7 +140,8 @@ pub(crate) async fn note(
     Ok(believed)
 }
 
-/// Ends a playing session, and keeps where the account stopped.
+/// Ends a playing session, and keeps where the account stopped. Without a sign of life nobody knows where that was,
+/// so it stays where it was before.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -151,10 +152,11 @@ pub(crate) async fn end(
         "with ended as (
              update session set status = 'ended', reason = $2, ended_at = $3
              where session_id = $1 and status = 'playing'
-             returning account_id, title_id, position_seconds
+             returning account_id, title_id, position_seconds, number
          )
          insert into position (account_id, title_id, position_seconds, watched_at)
-         select account_id, title_id, position_seconds, $3 from ended where account_id is not null
+         select account_id, title_id, position_seconds, $3 from ended
+         where account_id is not null and number > 0
          on conflict (account_id, title_id) do update set
              position_seconds = excluded.position_seconds, watched_at = excluded.watched_at
          where position.watched_at <= excluded.watched_at",

@@ -29,6 +29,24 @@ async fn a_session_plays_until_it_is_stopped_and_another_device_goes_on_where_it
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_ends_before_its_first_sign_of_life_leaves_the_place_where_it_was() {
+    let world = World::open("place_stays").await;
+    let (home, title) = (world.home("duo", 2).await, world.any_title().await);
+    for (device, beats) in [(0, true), (1, false)] {
+        let session = world.play(&home, device, &title).await;
+        if beats {
+            assert_eq!(world.beat(&session, 1, 40).await.0, StatusCode::OK);
+        }
+        assert_eq!(world.stop(&session).await, StatusCode::ACCEPTED);
+        world.over(&session, "ended", "stopped").await;
+        let path = format!("/positions/{}", home.account);
+        let (_, positions) = world.system.get("playback", &path).await;
+        assert_eq!(positions["items"][0]["position_seconds"], 40, "{positions}");
+    }
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_counts_no_longer_than_it_is_old_whatever_its_device_says() {
     let world = World::open("boast").await;
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
