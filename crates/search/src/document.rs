@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::typo::may_be_meant;
-use crate::words::{Word, words};
+use crate::words::{LONGEST, Word, words};
 
 /// The last position of a word that a `tsvector` stores.
 const LAST: usize = 16_383;
@@ -74,7 +74,9 @@ fn read(text: &str, mut found: impl FnMut(String, bool)) {
         }
         // `t-shirt` is found as `tshirt`, too.
         if parts.len() > 1 {
-            found(parts.iter().map(|part| part.plain.as_str()).collect(), false);
+            // A text without spaces is one chunk, and Postgres takes no word of a page's length.
+            let joined = parts.iter().flat_map(|part| part.plain.chars());
+            found(joined.take(LONGEST).collect(), false);
         }
     }
 }
@@ -82,6 +84,7 @@ fn read(text: &str, mut found: impl FnMut(String, bool)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::Query;
 
     #[test]
     fn a_word_has_the_weight_of_its_first_place() {
@@ -99,5 +102,16 @@ mod tests {
         );
         let vocabulary = ["blue", "cotton", "for", "mueller", "muller", "shirt", "tshirt"];
         assert_eq!(document.vocabulary, vocabulary);
+    }
+
+    #[test]
+    fn a_text_without_spaces_makes_no_word_longer_than_others() {
+        let document = Document::new([('A', &*"tea-".repeat(50))], &"茶碗，".repeat(600));
+        let longest = document.words.split(' ').map(|word| word.trim_matches('\'').chars().count());
+        assert_eq!(longest.max(), Some(LONGEST), "{}", document.words);
+        // What is typed is cut as well, so it is found.
+        let typed = Query::read(&"tea".repeat(50)).in_tier(0, &[]).0.all;
+        let whole = &typed[2..][..LONGEST];
+        assert!(document.heading.contains(&format!("'{whole}':")), "{typed}: {}", document.heading);
     }
 }

@@ -4,7 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 /// The longest word, in characters. The rest of a longer one is not looked at.
-const LONGEST: usize = 40;
+pub(super) const LONGEST: usize = 40;
 
 /// A word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]

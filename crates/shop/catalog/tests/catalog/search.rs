@@ -142,3 +142,11 @@ async fn a_product_is_found_from_its_publication_to_its_withdrawal() {
     assert_eq!(found(&world, "mug").await, [""; 0]);
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_product_whose_description_has_no_spaces_is_published_and_found() {
+    let world = World::new("no_spaces").await;
+    world.published(&product("bowl", "Bowl", &"茶碗，".repeat(600))).await;
+    assert_eq!(found(&world, "茶碗").await, ["bowl"]);
+    world.close().await;
+}

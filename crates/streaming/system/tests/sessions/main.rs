@@ -4,5 +4,6 @@ mod away;
 mod closures;
 mod paths;
 mod slots;
+mod titles;
 mod withdrawals;
 mod world;
