@@ -30,6 +30,13 @@ pub(crate) enum State {
     Driven,
 }
 
+impl State {
+    /// Whether the driver drives, has driven, or may. Where a rider goes is nobody else's business.
+    pub(crate) const fn shows_ride(self) -> bool {
+        matches!(self, Self::Open | Self::Accepted | Self::Driven)
+    }
+}
+
 impl From<NotAccepted> for State {
     fn from(reason: NotAccepted) -> Self {
         match reason {

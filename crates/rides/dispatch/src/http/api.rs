@@ -126,8 +126,9 @@ fn trips(api: Api<Dispatch>) -> Api<Dispatch> {
         "/trips/{ride_id}",
         trips::read,
         Operation::new("read_trip", "Read a ride as its driver sees it")
+            .about("From the offer on. Once the offer is over, only who has driven sees the ride.")
             .answers(ok, "The ride, with the rider's name and rating.")
-            .refuses(missing, none),
+            .refuses(missing, "The ride is not offered to this driver, who has not driven it."),
     )
     .post(
         "/trips/{ride_id}/accept",

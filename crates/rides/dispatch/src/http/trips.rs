@@ -78,7 +78,10 @@ pub(crate) async fn read(
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let offer = match caller.only() {
-        Some(driver_id) => offer::to(tx.db(), ride_id, driver_id).await?,
+        Some(driver_id) => {
+            let offer = offer::to(tx.db(), ride_id, driver_id).await?;
+            offer.filter(|offer| offer.state.shows_ride())
+        }
         None => offer::live(tx.db(), ride_id).await?,
     };
     let (offer, ride) =
@@ -121,6 +124,9 @@ impl Verb {
                 if is_driver =>
             {
                 Ok(true)
+            }
+            (Self::Start | Self::Complete, state, _) if !state.shows_ride() => {
+                Err(offer_is(ride_id, state))
             }
             (Self::Start | Self::Complete, _, status) => Err(ride_is(ride_id, status)),
         }
