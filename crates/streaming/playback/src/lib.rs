@@ -55,6 +55,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0002_asked",
         sql: include_str!("../../../../migrations/playback/0002_asked.sql"),
     },
+    Migration {
+        name: "0003_erased",
+        sql: include_str!("../../../../migrations/playback/0003_erased.sql"),
+    },
 ];
 
 /// The service: its participant, its tables, its HTTP routes.

@@ -82,11 +82,17 @@ pub(crate) async fn refuse(
 ) -> Result<(), Failure> {
     let session_id = refused.session_id;
     let done = sqlx::query(
-        "update session set status = 'refused', reason = $2, failed_step = $3, detail = $4,
+        "with gone as (
+             select $6 or exists (
+                 select from session join erased on account = sha256(uuid_send(account_id))
+                 where session_id = $1
+             ) as is_gone
+         )
+         update session set status = 'refused', reason = $2, failed_step = $3, detail = $4,
              ended_at = $5,
-             account_id = case when $6 then null else account_id end,
-             device_id = case when $6 then null else device_id end
-         where session_id = $1 and status = 'requested'",
+             account_id = case when is_gone then null else account_id end,
+             device_id = case when is_gone then null else device_id end
+         from gone where session_id = $1 and status = 'requested'",
     )
     .bind(session_id.0)
     .bind(TextEnum(refused.reason))

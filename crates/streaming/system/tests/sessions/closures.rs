@@ -2,10 +2,11 @@
 
 use ballet_stage::Method;
 use ballet_testkit::logged;
+use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{PATIENT, World};
 
 const NOWHERE: [i64; 4] = [0; 4];
 
@@ -91,6 +92,30 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
     let late = world.request(&home, 0, &title).await;
     world.over(&late, "refused", "no_account").await;
     assert_eq!(world.read(&late).await.get("account_id"), None);
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s8_a_session_of_an_account_that_is_gone_is_nobodys_whatever_refuses_it() {
+    let settings = PlaybackSettings { start_deadline_seconds: 2, ..PATIENT };
+    let mut world = World::with("closure_late", settings).await;
+    let (home, title) = (world.home("duo", 1).await, world.any_title().await);
+    let path = format!("/accounts/{}", home.account);
+    assert_eq!(world.delete("accounts", &path).await.0, StatusCode::ACCEPTED);
+    let erased = "select count(*) from closure where erased_at is not null";
+    world.system.until("accounts", erased, 1).await;
+    // Accounts says nothing of these: one is stopped, and the other does not start in time.
+    world.system.stop("accounts").await;
+    let stopped = world.request(&home, 0, &title).await;
+    let overdue = world.request(&home, 0, &title).await;
+    world.stop(&stopped).await;
+    for session in [&stopped, &overdue] {
+        world.until(session, "refused").await;
+        let read = world.read(session).await;
+        assert_eq!((read.get("account_id"), read.get("device_id")), (None, None), "{read}");
+    }
+    world.start("accounts").await;
+    world.over(&overdue, "refused", "deadline_passed").await;
     world.system.close(0).await;
 }
 
