@@ -1,9 +1,10 @@
 //! Ends offers that nobody answered in time. Each is ended under the lock of its saga, so several replicas may
 //! look at the same time, and an answer that was committed first counts.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
-use ballet::{Failure, Handle, SagaId};
+use ballet::{Failure, FailureKind, Handle, SagaId};
 use rides_events::RideId;
 use rides_events::dispatch::NotAccepted;
 
@@ -14,10 +15,14 @@ use crate::store::{offer, ride};
 /// The pause between two looks at what is due.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// When an offer is tried again that could not be ended.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// Ends what is due, until the service stops.
 pub(crate) async fn run(handle: Handle, most: u16) {
+    let mut put_off = HashMap::new();
     loop {
-        if let Err(failure) = end_due(&handle, most).await {
+        if let Err(failure) = end_due(&handle, most, &mut put_off).await {
             // The offers are due still; the next look may succeed.
             tracing::debug!("the offers that are due could not be ended: {failure}");
         }
@@ -28,11 +33,31 @@ pub(crate) async fn run(handle: Handle, most: u16) {
     }
 }
 
-async fn end_due(handle: &Handle, most: u16) -> Result<(), Failure> {
-    for ride_id in offer::due(handle.db(), handle.now()).await? {
-        end(handle, ride_id, most).await?;
+/// Ends the offers that are due. One that cannot be ended is put off, so that it holds up no other one: of many, the
+/// next look leaves all of them out.
+async fn end_due(
+    handle: &Handle,
+    most: u16,
+    put_off: &mut HashMap<RideId, Instant>,
+) -> Result<(), Failure> {
+    put_off.retain(|_, since| since.elapsed() < AGAIN);
+    let others: Vec<RideId> = put_off.keys().copied().collect();
+    let (mut failed, mut looked) = (Vec::new(), Ok(()));
+    for ride_id in offer::due(handle.db(), handle.now(), &others).await? {
+        let Err(failure) = end(handle, ride_id, most).await else { continue };
+        failed.push(ride_id);
+        if failure.kind() == FailureKind::ConnectionLost {
+            looked = Err(failure);
+            break;
+        }
+        tracing::warn!(
+            saga = %ride_id,
+            "the offer of a ride is due and cannot be ended; trying again in {AGAIN:?}: {failure}"
+        );
     }
-    Ok(())
+    let now = Instant::now();
+    put_off.extend(failed.into_iter().map(|ride_id| (ride_id, now)));
+    looked
 }
 
 async fn end(handle: &Handle, ride_id: RideId, most: u16) -> Result<(), Failure> {

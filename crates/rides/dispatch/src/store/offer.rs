@@ -87,14 +87,20 @@ pub(crate) async fn gone(
     Ok(())
 }
 
-/// The rides whose open offers nobody answered in time.
-pub(crate) async fn due(db: impl PgExecutor<'_>, now: Timestamp) -> Result<Vec<RideId>, Failure> {
+/// The rides, other than these, whose open offers nobody answered in time.
+pub(crate) async fn due(
+    db: impl PgExecutor<'_>,
+    now: Timestamp,
+    others: &[RideId],
+) -> Result<Vec<RideId>, Failure> {
     let rides: Vec<Uuid> = sqlx::query_scalar(
-        "select ride_id from offer where state = 'open' and expires_at <= $1
+        "select ride_id from offer
+         where state = 'open' and expires_at <= $1 and ride_id <> all($3)
          order by expires_at limit $2",
     )
     .bind(now.to_sqlx())
     .bind(AT_ONCE)
+    .bind(others.iter().map(|ride| ride.0).collect::<Vec<_>>())
     .fetch_all(db)
     .await?;
     Ok(rides.into_iter().map(RideId).collect())

@@ -1,10 +1,12 @@
 //! Offers that end without a driver who drives: what is left of them to those who were asked, and to the others.
 
+use dispatch::config::DispatchSettings;
 use reqwest::{Client, Method, StatusCode};
+use rides_events::dispatch::{NotAccepted, OfferEnded};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::town::Town;
+use crate::town::{Town, patient};
 
 /// What a driver who is signed in at the gateway gets.
 async fn signed_in(town: &Town, driver: Uuid, method: Method, path: &str) -> (StatusCode, Value) {
@@ -51,5 +53,39 @@ async fn who_does_not_drive_knows_nothing_of_the_ride_any_more() {
     town.until(ride, "completed").await;
     let (status, shown) = signed_in(&town, other, Method::GET, &trip).await;
     assert_eq!((status, &shown["offer"]["state"]), (StatusCode::OK, &json!("driven")), "{shown}");
+    town.close().await;
+}
+
+#[tokio::test]
+async fn an_offer_that_cannot_be_ended_leaves_the_others_alone() {
+    let settings = DispatchSettings { offers_per_ride: 2, ..patient() };
+    let mut town = Town::with("rides_held", settings).await;
+    // The one ride is at its last offer, so it is given up with that; the other one goes on.
+    let (held, drivers) = town.requested(&[1, 2]).await;
+    town.asked(held, drivers[0]).await;
+    town.said(held, drivers[0], "decline").await;
+    town.asked(held, drivers[1]).await;
+    town.until_driver(drivers[0], "free").await;
+    let (other, next) = town.requested(&[3]).await;
+    town.asked(other, drivers[0]).await;
+    // Both are over while no dispatch runs. It was restored from a backup, so it gives up no ride yet.
+    town.system.stop("dispatch").await;
+    let over = format!(
+        "update offer set expires_at = now() - case when ride_id = '{held}' then interval '2 minutes'
+             else interval '1 minute' end
+         where state = 'open'"
+    );
+    let restored = "insert into ballet.restored (restored_at, hold_until)
+        values (now(), now() + interval '1 hour')";
+    for statement in [&*over, restored] {
+        town.system.execute("dispatch", statement).await;
+    }
+    town.start_dispatch(settings).await;
+    let ended: OfferEnded = town.system.event(other).await;
+    assert_eq!((ended.driver_id.0, ended.reason), (drivers[0], NotAccepted::Expired));
+    town.asked(other, next[0]).await;
+    town.asked(held, drivers[1]).await;
+    town.system.execute("dispatch", "update ballet.restored set hold_until = now()").await;
+    town.until_cancelled(held, "unfulfilled").await;
     town.close().await;
 }
