@@ -131,7 +131,8 @@ pub(crate) async fn displace(
     Ok(displaced.into_iter().map(SessionId).collect())
 }
 
-/// Ends a live slot. One that is not live, or not there, is left alone.
+/// Ends a live slot. One that is not live, or not there, is left alone. The account's row is locked first, as by
+/// those who change the plan: the trigger comes to it when the slot is locked.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -139,7 +140,13 @@ pub(crate) async fn end(
     now: Timestamp,
 ) -> Result<(), Failure> {
     sqlx::query(
-        "update slot set state = $2, ended_at = $3 where session_id = $1 and state = 'live'",
+        "with locked as materialized (
+             select account_id from account
+             where account_id = (select account_id from slot where session_id = $1)
+             for no key update
+         )
+         update slot set state = $2, ended_at = $3 from locked
+         where slot.account_id = locked.account_id and session_id = $1 and state = 'live'",
     )
     .bind(session_id.0)
     .bind(TextEnum(state))

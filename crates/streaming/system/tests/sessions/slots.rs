@@ -1,7 +1,7 @@
 //! Many sessions of one account: never more than its plan has.
 
 use ballet_stage::Method;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -86,6 +86,37 @@ async fn s11_ten_devices_at_once_on_a_plan_that_stops_the_oldest_leave_one() {
     world.system.until("playback", over, 9).await;
     assert_eq!(world.system.value::<i64>("playback", LIVE).await, 1);
     world.system.until("accounts", "select live from account", 1).await;
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_ends_while_the_plan_changes_waits_for_it() {
+    let world = World::open("plan_and_end").await;
+    let (home, title) = (world.home("duo", 1).await, world.any_title().await);
+    let session = world.play(&home, 0, &title).await;
+    // As a change of the plan does it: the account's row first, and then the slots beyond the new plan.
+    let change = "do $$ begin
+            perform from account for update;
+            while not exists (
+                select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))
+            ) loop
+                perform pg_sleep(0.01), pg_stat_clear_snapshot();
+            end loop;
+            update slot set state = 'displaced', ended_at = now();
+        end $$";
+    let holds = "select count(*) from pg_locks
+        where relation = 'account'::regclass and mode = 'RowShareLock'
+            and database = (select oid from pg_database where datname = current_database())";
+    let ends = async {
+        world.system.until("accounts", holds, 1).await;
+        world.stop(&session).await;
+    };
+    join(world.system.execute("accounts", change), ends).await;
+    world.over(&session, "ended", "stopped").await;
+    let slot = format!("select state from slot where session_id = '{session}'");
+    assert_eq!(world.system.value::<String>("accounts", &slot).await, "displaced");
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+    assert_eq!(world.system.value::<i64>("accounts", deadlocks).await, 0);
     world.system.close(0).await;
 }
 
