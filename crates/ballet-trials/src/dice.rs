@@ -2,30 +2,22 @@
 
 use std::time::Duration;
 
-/// `SplitMix64`.
+use fastrand::Rng;
+
+/// A source of random choices.
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub struct Dice(Rng);
 
 impl Dice {
     /// The dice of one part of a run. Each part has its own, because they draw at their own pace.
     #[must_use]
     pub fn new(seed: u64, part: u64) -> Self {
-        let mut dice = Self(seed ^ part.wrapping_mul(0xd1b5_4a32_d192_ed03));
-        dice.next();
-        dice
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self(Rng::with_seed(seed ^ part.wrapping_mul(0xd1b5_4a32_d192_ed03)))
     }
 
     /// A number less than `count`, or 0 if `count` is 0.
     pub fn below(&mut self, count: usize) -> usize {
-        let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
-        usize::try_from(self.next() % count).unwrap_or_default()
+        self.0.usize(..count.max(1))
     }
 
     /// Whether one in so many comes up.
@@ -35,18 +27,16 @@ impl Dice {
 
     /// A time between both.
     pub fn millis(&mut self, from: u64, to: u64) -> Duration {
-        Duration::from_millis(from + self.next() % (to - from).max(1))
+        Duration::from_millis(self.0.u64(from..to.max(from + 1)))
     }
 
     /// One of them, if there are any.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        from.get(self.below(from.len()))
+        self.0.choice(from)
     }
 
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
-        for at in (1..items.len()).rev() {
-            items.swap(at, self.below(at + 1));
-        }
+        self.0.shuffle(items);
     }
 }
 

@@ -8,7 +8,6 @@
 //! # Ok(()) }
 //! ```
 
-mod dice;
 mod document;
 mod judge;
 mod lint;

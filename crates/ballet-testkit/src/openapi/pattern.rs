@@ -1,8 +1,7 @@
 //! Texts that match a regular expression.
 
+use fastrand::Rng;
 use regex_syntax::hir::{Class, Hir, HirKind};
-
-use crate::openapi::dice::Dice;
 
 /// How often an endless repetition is repeated at most beyond its least.
 const MORE: u32 = 8;
@@ -18,14 +17,14 @@ impl Pattern {
     }
 
     /// A text that matches.
-    pub(super) fn sample(&self, dice: &mut Dice) -> String {
+    pub(super) fn sample(&self, dice: &mut Rng) -> String {
         let mut text = String::new();
         write(&self.0, dice, &mut text);
         text
     }
 }
 
-fn write(hir: &Hir, dice: &mut Dice, text: &mut String) {
+fn write(hir: &Hir, dice: &mut Rng, text: &mut String) {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => text.push_str(&String::from_utf8_lossy(&literal.0)),
@@ -33,17 +32,17 @@ fn write(hir: &Hir, dice: &mut Dice, text: &mut String) {
         HirKind::Capture(capture) => write(&capture.sub, dice, text),
         HirKind::Concat(parts) => parts.iter().for_each(|part| write(part, dice, text)),
         HirKind::Alternation(parts) => {
-            if let Some(part) = dice.pick(parts) {
+            if let Some(part) = dice.choice(parts) {
                 write(part, dice, text);
             }
         }
         HirKind::Repetition(repetition) => {
             let most = repetition.max.unwrap_or(repetition.min + MORE);
             // The ends are more likely than what is between them.
-            let times = match dice.below(4) {
-                0 => i128::from(repetition.min),
-                1 => i128::from(most),
-                _ => dice.between(repetition.min.into(), most.into()),
+            let times = match dice.usize(..4) {
+                0 => repetition.min,
+                1 => most,
+                _ => dice.u32(repetition.min..=most),
             };
             for _ in 0..times {
                 write(&repetition.sub, dice, text);
@@ -52,19 +51,18 @@ fn write(hir: &Hir, dice: &mut Dice, text: &mut String) {
     }
 }
 
-fn one_of(class: &Class, dice: &mut Dice) -> char {
+fn one_of(class: &Class, dice: &mut Rng) -> char {
     let (least, most) = match class {
-        Class::Unicode(class) => match dice.pick(class.ranges()) {
+        Class::Unicode(class) => match dice.choice(class.ranges()) {
             Some(range) => (range.start(), range.end()),
             None => ('?', '?'),
         },
-        Class::Bytes(class) => match dice.pick(class.ranges()) {
+        Class::Bytes(class) => match dice.choice(class.ranges()) {
             Some(range) => (char::from(range.start()), char::from(range.end())),
             None => ('?', '?'),
         },
     };
-    let code = dice.between(i128::from(u32::from(least)), i128::from(u32::from(most)));
-    u32::try_from(code).ok().and_then(char::from_u32).unwrap_or(least)
+    dice.char(least..=most)
 }
 
 #[cfg(test)]
@@ -75,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_a_pattern_makes_matches_it() {
-        let mut dice = Dice::new(1);
+        let mut dice = Rng::with_seed(1);
         for pattern in ["^[A-Z]{3}$", "^[A-Za-z0-9._-]{1,64}$", "^(a|bc)+(-[0-9]+)*$", "x?y"] {
             let (pattern, expected) = (Pattern::parse(pattern), Regex::new(pattern));
             let (pattern, expected) = (pattern.expect("a pattern"), expected.expect("a pattern"));

@@ -1,8 +1,8 @@
 //! Values that fit a schema.
 
+use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-use crate::openapi::dice::Dice;
 use crate::openapi::schema::{Kind, Schema};
 
 /// How many more items or letters than the least, where there is no most.
@@ -14,22 +14,22 @@ const LETTERS: &[char] = &[
 ];
 
 /// A value that fits.
-pub(super) fn sample(schema: Schema<'_>, dice: &mut Dice) -> Value {
+pub(super) fn sample(schema: Schema<'_>, dice: &mut Rng) -> Value {
     if let Some(values) = schema.values() {
-        return dice.pick(&values).map_or(Value::Null, |value| (*value).clone());
+        return dice.choice(&values).map_or(Value::Null, |value| (*value).clone());
     }
-    let example = schema.node["examples"].as_array().and_then(|examples| dice.pick(examples));
+    let example = schema.node["examples"].as_array().and_then(|examples| dice.choice(examples));
     if let Some(example) = example
-        && dice.once_in(3)
+        && dice.usize(..3) == 0
     {
         return example.clone();
     }
     let choices = schema.choices();
-    let chosen = dice.pick(&choices).map(|choice| sample(*choice, dice));
+    let chosen = dice.choice(&choices).map(|choice| sample(*choice, dice));
     let parts = schema.list("allOf").into_iter().map(|part| sample(part, dice)).chain(chosen);
     let parts: Vec<Value> = parts.collect();
     let kinds = schema.kinds();
-    let own = dice.pick(&kinds).map(|kind| of_kind(*kind, schema, dice));
+    let own = dice.choice(&kinds).map(|kind| of_kind(*kind, schema, dice));
     match own {
         // What is flattened into an object.
         Some(Value::Object(mut whole)) => {
@@ -45,12 +45,12 @@ pub(super) fn sample(schema: Schema<'_>, dice: &mut Dice) -> Value {
     }
 }
 
-fn of_kind(kind: Kind, schema: Schema<'_>, dice: &mut Dice) -> Value {
+fn of_kind(kind: Kind, schema: Schema<'_>, dice: &mut Rng) -> Value {
     match kind {
         Kind::Null => Value::Null,
-        Kind::Boolean => Value::Bool(dice.once_in(2)),
+        Kind::Boolean => Value::Bool(dice.bool()),
         Kind::Integer => number(schema, dice),
-        Kind::Number => json!(dice.between(-1_000_000, 1_000_000) as f64 / 64.0),
+        Kind::Number => json!(dice.i128(-1_000_000..=1_000_000) as f64 / 64.0),
         Kind::Text => Value::String(text(schema, dice)),
         Kind::Array => {
             let size = size(schema, "Items", dice);
@@ -60,7 +60,7 @@ fn of_kind(kind: Kind, schema: Schema<'_>, dice: &mut Dice) -> Value {
         Kind::Object => {
             let mut object = Map::new();
             for (name, property) in schema.properties() {
-                if schema.requires(name) || dice.once_in(2) {
+                if schema.requires(name) || dice.bool() {
                     object.insert(name.to_owned(), sample(property, dice));
                 }
             }
@@ -70,45 +70,52 @@ fn of_kind(kind: Kind, schema: Schema<'_>, dice: &mut Dice) -> Value {
 }
 
 /// The ends of a range are more likely than what is between them.
-fn number(schema: Schema<'_>, dice: &mut Dice) -> Value {
+fn number(schema: Schema<'_>, dice: &mut Rng) -> Value {
     let (least, most) = schema.bounds();
-    let number = match dice.below(6) {
+    let number = match dice.usize(..6) {
         0 => least,
         1 => most,
-        2 => dice.between(least, most),
-        _ => dice.between(least.max(0), least.max(0).saturating_add(20).min(most)),
+        2 => dice.i128(least..=most),
+        _ => {
+            let small = 0.clamp(least, most);
+            dice.i128(small..=small.saturating_add(20).min(most))
+        }
     };
     i64::try_from(number)
         .map_or_else(|_| json!(u64::try_from(number).unwrap_or_default()), Value::from)
 }
 
-fn size(schema: Schema<'_>, of: &str, dice: &mut Dice) -> usize {
+fn size(schema: Schema<'_>, of: &str, dice: &mut Rng) -> usize {
     let least = schema.size(&format!("min{of}")).unwrap_or(0);
     let most = schema.size(&format!("max{of}"));
-    match dice.below(8) {
+    match dice.usize(..8) {
         0 => least,
         1 => most.unwrap_or(least + MORE),
-        _ => (least + dice.below(MORE)).min(most.unwrap_or(usize::MAX)),
+        _ => (least + dice.usize(..MORE)).min(most.unwrap_or(usize::MAX)),
     }
 }
 
-fn text(schema: Schema<'_>, dice: &mut Dice) -> String {
+fn text(schema: Schema<'_>, dice: &mut Rng) -> String {
     if let Some(Ok(pattern)) = schema.pattern() {
         return pattern.sample(dice);
     }
     match schema.format() {
         "uuid" => {
-            let bits = u128::from(dice.next()) << 64 | u128::from(dice.next());
-            let digits = format!("{bits:032x}");
+            let digits = format!("{:032x}", dice.u128(..));
             let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &digits[part]);
             parts.join("-")
         }
         "date-time" => {
-            format!("20{:02}-0{}-1{}T12:00:00Z", dice.below(100), 1 + dice.below(9), dice.below(10))
+            format!(
+                "20{:02}-0{}-1{}T12:00:00Z",
+                dice.usize(..100),
+                1 + dice.usize(..9),
+                dice.usize(..10)
+            )
         }
         _ => {
             let size = size(schema, "Length", dice);
-            (0..size).filter_map(|_| dice.pick(LETTERS)).collect()
+            (0..size).filter_map(|_| dice.choice(LETTERS)).collect()
         }
     }
 }
@@ -137,7 +144,7 @@ mod tests {
         });
         let judge = Judge::new(&root).expect("a document");
         let schema = Schema::new(&judge, &root);
-        let mut dice = Dice::new(3);
+        let mut dice = Rng::with_seed(3);
         for _ in 0..200 {
             let value = sample(schema, &mut dice);
             assert_eq!(schema.judge(&value), [""; 0], "{value}");

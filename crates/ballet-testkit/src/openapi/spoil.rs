@@ -1,8 +1,8 @@
 //! Values that do not fit a schema, in one known place.
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 
-use crate::openapi::dice::Dice;
 use crate::openapi::schema::{Kind, Schema};
 
 /// A value with one wrong part.
@@ -14,15 +14,15 @@ pub(super) struct Spoilt {
 }
 
 /// Spoils one part of a value that fits.
-pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Dice) -> Option<Spoilt> {
+pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Rng) -> Option<Spoilt> {
     let mut places = Vec::new();
     collect(schema, value, "", &mut places);
-    let (pointer, schema) = dice.pick(&places)?;
+    let (pointer, schema) = dice.choice(&places)?;
     let mut spoilt = value.clone();
     let part = spoilt.pointer_mut(pointer)?;
     let missing: Vec<&str> = schema.required().collect();
-    if let (Some(object), Some(name)) = (part.as_object_mut(), dice.pick(&missing))
-        && dice.once_in(2)
+    if let (Some(object), Some(name)) = (part.as_object_mut(), dice.choice(&missing))
+        && dice.bool()
     {
         object.remove(*name);
         return Some(Spoilt { value: spoilt, pointer: format!("#{pointer}/{name}") });
@@ -32,10 +32,10 @@ pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Dice) -> Optio
 }
 
 /// A value that does not fit, for a parameter.
-pub(super) fn wrong(schema: Schema<'_>, fits: &Value, dice: &mut Dice) -> Option<Value> {
+pub(super) fn wrong(schema: Schema<'_>, fits: &Value, dice: &mut Rng) -> Option<Value> {
     let mut wrong = others(schema, fits);
     wrong.retain(|value| !schema.takes(value));
-    dice.pick(&wrong).cloned()
+    dice.choice(&wrong).cloned()
 }
 
 /// All parts of the value, with their schemas.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fastrand::Rng;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::openapi::dice::Dice;
 use crate::openapi::document::{Document, Operation, Parameter};
 use crate::openapi::place::{Place, names};
 use crate::openapi::request::{Answer, Request, text_of};
@@ -27,7 +27,7 @@ pub(super) struct Trial<'a> {
     client: Client,
     url: &'a str,
     document: &'a Document<'a>,
-    dice: Dice,
+    dice: Rng,
     /// Values that occurred in answers, by their names.
     known: BTreeMap<String, Vec<Value>>,
     /// How many keys of requests were used.
@@ -40,7 +40,7 @@ pub(super) struct Trial<'a> {
 impl<'a> Trial<'a> {
     pub(super) fn new(client: Client, url: &'a str, document: &'a Document<'a>, seed: u64) -> Self {
         let (known, succeeded, findings) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
-        let dice = Dice::new(seed);
+        let dice = Rng::with_seed(seed);
         Self { client, url, document, dice, known, keys: 0, succeeded, findings }
     }
 
@@ -120,7 +120,7 @@ impl<'a> Trial<'a> {
             let mut body = sample(schema, &mut self.dice);
             // Unknown fields are ignored.
             if let Some(object) = body.as_object_mut()
-                && self.dice.once_in(5)
+                && self.dice.usize(..5) == 0
             {
                 object.insert("an_unknown_field".to_owned(), json!({ "a": [1, null] }));
             }
@@ -138,12 +138,13 @@ impl<'a> Trial<'a> {
     async fn forbidden(&mut self, operation: &'a Operation<'a>) {
         let mut request = self.request(operation);
         // The example is wrong in no other way, so the problem has to be about the spoilt part.
-        let by_example = !self.dice.once_in(3);
+        let by_example = self.dice.usize(..3) != 0;
         let mut body = operation.body.map(|(schema, example)| {
             let body = if by_example { example.clone() } else { sample(schema, &mut self.dice) };
             (schema, body)
         });
-        let chosen = self.dice.below(operation.parameters.len() + usize::from(body.is_some()) * 3);
+        let parts = operation.parameters.len() + usize::from(body.is_some()) * 3;
+        let chosen = self.dice.usize(..parts.max(1));
         let place = if let Some(parameter) = operation.parameters.get(chosen) {
             let Some(text) = self.wrong_text(parameter) else { return };
             request.set(operation.path, parameter, &text);
@@ -253,7 +254,7 @@ impl<'a> Trial<'a> {
             ..Request::default()
         };
         for parameter in &operation.parameters {
-            if !parameter.required && self.dice.once_in(2) {
+            if !parameter.required && self.dice.bool() {
                 continue;
             }
             // A key that was used before would get the answer of another request.
@@ -263,9 +264,9 @@ impl<'a> Trial<'a> {
                 continue;
             }
             let known = self.known.get(parameter.name).map(Vec::as_slice).unwrap_or_default();
-            let known = self.dice.pick(known).filter(|value| parameter.schema.takes(value));
+            let known = self.dice.choice(known).filter(|value| parameter.schema.takes(value));
             let value = match known {
-                Some(known) if !self.dice.once_in(4) => known.clone(),
+                Some(known) if self.dice.usize(..4) != 0 => known.clone(),
                 _ => sample(parameter.schema, &mut self.dice),
             };
             request.set(operation.path, parameter, &text_of(&value));

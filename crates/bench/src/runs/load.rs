@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use ballet::core::topology::{DEAD, EVENTS, ROUTE};
 use ballet_amqp::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
 use ballet_stage::TestEnv;
+use fastrand::Rng;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
@@ -16,7 +17,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use crate::contestants::handwritten::new_id;
-use crate::runs::random::Random;
 use crate::saga4::contract::{ACCOUNTS, DRIVER, Order, SERVICES};
 
 /// The time within which a saga must end.
@@ -76,7 +76,7 @@ pub(crate) struct Load {
     confirms: Confirms,
     ends: Consumer,
     _connection: Connection,
-    random: Random,
+    random: Rng,
     running: HashMap<Uuid, Running>,
     unconfirmed: usize,
     next: Instant,
@@ -113,7 +113,7 @@ impl Load {
             confirms,
             ends,
             _connection: connection,
-            random: Random::new(1),
+            random: Rng::with_seed(1),
             running: HashMap::new(),
             unconfirmed: 0,
             next: Instant::now(),
@@ -149,7 +149,7 @@ impl Load {
                 while self.next <= Instant::now() {
                     // Latency counts from the time at which the saga was due.
                     self.start(self.next)?;
-                    let wait = -self.random.fraction().max(f64::MIN_POSITIVE).ln() / pace;
+                    let wait = -self.random.f64().max(f64::MIN_POSITIVE).ln() / pace;
                     self.next += Duration::from_secs_f64(wait);
                 }
                 Ok(Some(self.next))
@@ -176,13 +176,13 @@ impl Load {
 
     fn start(&mut self, since: Instant) -> Result<()> {
         let saga_id = new_id();
-        let account = 1 + i32::try_from(self.random.below(ACCOUNTS.unsigned_abs().into()))?;
-        let refused = self.random.fraction() < self.plan.refused;
-        let fails = self.random.fraction() < self.plan.failing;
-        let at = usize::try_from(self.random.below(4))?;
+        let account = self.random.i32(1..=ACCOUNTS);
+        let refused = self.random.f64() < self.plan.refused;
+        let fails = self.random.f64() < self.plan.failing;
+        let at = self.random.usize(..4);
         let order = Order {
             account,
-            amount: i64::try_from(self.random.below(10_000))?,
+            amount: self.random.i64(0..10_000),
             refused: refused && !fails,
             fails_at: fails.then(|| SERVICES[at].to_owned()),
             memo: "what an order says besides, in as many words as usual".to_owned(),
@@ -206,7 +206,7 @@ impl Load {
             properties,
             body: serde_json::to_vec(&order)?.into(),
         };
-        let times = if self.random.fraction() < self.plan.doubled { 2 } else { 1 };
+        let times = if self.random.f64() < self.plan.doubled { 2 } else { 1 };
         for _ in 0..times {
             self.session.publish(&message)?;
             self.unconfirmed += 1;

@@ -9,7 +9,6 @@ pub mod load;
 pub mod observer;
 pub(crate) mod oracle;
 pub(crate) mod process;
-pub(crate) mod random;
 pub mod run;
 pub(crate) mod services;
 pub mod stage;

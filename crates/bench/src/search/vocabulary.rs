@@ -1,6 +1,6 @@
 //! The words of products, and what people type for them. They are the same in every run.
 
-use crate::runs::random::Random;
+use fastrand::Rng;
 
 /// As products spell them.
 const SYLLABLES: [&str; 24] = [
@@ -11,26 +11,26 @@ const SYLLABLES: [&str; 24] = [
 const WORDS: [u64; 3] = [200, 2_000, 20_000];
 
 /// Throws words.
-pub(crate) struct Vocabulary(Random);
+pub(crate) struct Vocabulary(Rng);
 
 impl Vocabulary {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(Random::new(seed))
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Rng::with_seed(seed))
     }
 
     fn number(&mut self, of: usize) -> usize {
-        usize::try_from(self.0.below(of as u64)).unwrap_or_default()
+        self.0.usize(..of)
     }
 
     /// A word as products spell it.
     pub(crate) fn word(&mut self) -> String {
         let most = WORDS[self.number(WORDS.len())];
-        word(self.0.below(most))
+        word(self.0.u64(..most))
     }
 
     /// One of the words that most products have.
     pub(crate) fn frequent(&mut self) -> String {
-        word(self.0.below(WORDS[0]))
+        word(self.0.u64(..WORDS[0]))
     }
 
     /// Words that are together in one of these texts.
