@@ -52,12 +52,6 @@ impl Snapshot {
         self.0.keys().copied().filter(|pid| *pid != root && self.belongs(*pid, &[root])).collect()
     }
 
-    /// Milliseconds of processor time of one process without its children.
-    #[must_use]
-    pub fn alone(&self, pid: i32) -> f64 {
-        milliseconds(self.0.get(&pid).map_or(0, |process| process.ticks))
-    }
-
     /// Milliseconds of processor time of the children of a process that have ended.
     #[must_use]
     pub fn ended(&self, pid: i32) -> f64 {

@@ -150,20 +150,16 @@ async fn pass_on(stage: &Stage, route: Route, env: &TestEnv, time: Duration) -> 
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let messages = messages as f64;
     let pids = stage.servers.rabbitmq().pids().await;
-    let own = i32::try_from(std::process::id())?;
     let broker = (after.milliseconds(&pids) - before.milliseconds(&pids)) / messages;
-    let driver = (after.alone(own) - before.alone(own)) / messages;
     Ok(Figures {
         sagas: messages / seconds / 5.0,
         messages: messages / seconds,
         latencies: Vec::new(),
-        cpu: Cpu { postgres: 0.0, broker, services: 0.0, driver },
+        cpu: Cpu { postgres: 0.0, broker, services: 0.0 },
         wal: 0.0,
         commits: 0.0,
-        memory: 0.0,
         memory_peak: 0.0,
         pages: 0.0,
-        deadlocks: 0,
     })
 }
 

@@ -24,14 +24,10 @@ pub struct Figures {
     pub wal: f64,
     /// Transactions per message, over the whole run.
     pub commits: f64,
-    /// The memory of the largest service process at the end of the window, in megabytes.
-    pub memory: f64,
     /// The peak memory of the largest service process, in megabytes.
     pub memory_peak: f64,
     /// Pages of the inbox, ledger and outbox that were read per message, over the whole run.
     pub pages: f64,
-    /// Deadlocks over the whole run.
-    pub deadlocks: i64,
 }
 
 /// Milliseconds of processor time per message.
@@ -43,12 +39,10 @@ pub struct Cpu {
     pub broker: f64,
     /// The four services.
     pub services: f64,
-    /// The program that starts and watches sagas, which is the same for all contestants.
-    pub driver: f64,
 }
 
 impl Cpu {
-    /// All but the driver.
+    /// All but the program that starts and watches sagas, which is the same for all contestants.
     #[must_use]
     pub fn total(&self) -> f64 {
         self.postgres + self.broker + self.services

@@ -98,9 +98,7 @@ async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
     }
     services.stop().await;
     let (mut figures, messages) = result?;
-    let (commits, deadlocks) = transactions(env).await?;
-    figures.commits = per(commits, messages);
-    figures.deadlocks = deadlocks;
+    figures.commits = per(commits(env).await?, messages);
     figures.pages = (per(condition::pages(env).await?, 1.0) + figures.pages) / messages.max(1.0);
     Ok(figures)
 }
@@ -124,7 +122,7 @@ async fn under_load(
     load.go(run.window).await?;
     let after = look(&mut db).await?;
     let handled_after = by_inbox().await?;
-    let memory = services.memory();
+    let memory_peak = services.memory_peak();
     if !piled_up {
         load.finish().await?;
     }
@@ -136,7 +134,6 @@ async fn under_load(
         false => count(ended.len()),
     };
     let seconds = (after.at - before.at).as_secs_f64();
-    let own = i32::try_from(std::process::id())?;
     let cpu = |roots: &[i32]| {
         let used = after.cpu.milliseconds(roots) - before.cpu.milliseconds(roots);
         used / handled.max(1.0)
@@ -147,18 +144,11 @@ async fn under_load(
         sagas: sagas / seconds,
         messages: handled / seconds,
         latencies: ended.iter().map(|(.., took)| took.as_secs_f64() * 1000.0).collect(),
-        cpu: Cpu {
-            postgres: cpu(&servers.0),
-            broker: cpu(&servers.1),
-            services: cpu(&services),
-            driver: (after.cpu.alone(own) - before.cpu.alone(own)) / handled.max(1.0),
-        },
+        cpu: Cpu { postgres: cpu(&servers.0), broker: cpu(&servers.1), services: cpu(&services) },
         wal: per(after.wal - before.wal, handled),
         commits: 0.0,
-        memory: memory.0,
-        memory_peak: memory.1,
+        memory_peak,
         pages: 0.0,
-        deadlocks: 0,
     })
 }
 
@@ -170,20 +160,18 @@ async fn look(db: &mut PgConnection) -> Result<Look> {
     Ok(Look { at: Instant::now(), cpu: Snapshot::take()?, wal })
 }
 
-/// The commits and deadlocks in the contestant's databases, after all sessions have ended.
-async fn transactions(env: &TestEnv) -> Result<(i64, i64)> {
-    let (mut commits, mut deadlocks) = (0, 0);
+/// The commits in the contestant's databases, after all sessions have ended.
+async fn commits(env: &TestEnv) -> Result<i64> {
+    let mut commits = 0;
     for service in SERVICES {
-        let (c, d): (i64, i64) = sqlx::query_as(
-            "select xact_commit, deadlocks from pg_stat_database \
-             where datname = current_database()",
+        let (of_service,): (i64,) = sqlx::query_as(
+            "select xact_commit from pg_stat_database where datname = current_database()",
         )
         .fetch_one(&mut admin(env, service).await?)
         .await?;
-        commits += c;
-        deadlocks += d;
+        commits += of_service;
     }
-    Ok((commits, deadlocks))
+    Ok(commits)
 }
 
 struct Look {

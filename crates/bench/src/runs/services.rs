@@ -42,10 +42,10 @@ impl Services {
         self.processes.iter().filter_map(Process::id).collect()
     }
 
-    /// The memory of the largest process and its peak, in megabytes.
-    pub(crate) fn memory(&self) -> (f64, f64) {
+    /// The peak memory of the largest process, in megabytes.
+    pub(crate) fn memory_peak(&self) -> f64 {
         let all = self.pids().into_iter().filter_map(usage::memory);
-        all.fold((0.0, 0.0), |(now, most), (n, m)| (f64::max(now, n), f64::max(most, m)))
+        all.map(|(_, most)| most).fold(0.0, f64::max)
     }
 
     /// Fails if a process has ended.
