@@ -12,3 +12,5 @@ mod written;
 
 pub(crate) use compare::{Doubt, not_taken};
 pub(crate) use not_taken::{Kind, NotTaken};
+pub(crate) use range::of_format;
+pub(crate) use side::{types, values};

@@ -19,16 +19,16 @@ struct Limit {
 }
 
 /// The widest whole numbers by the formats that schemars writes.
-fn of_format(format: &str) -> Option<(Number, Number)> {
+pub(crate) fn of_format(format: &str) -> Option<(i128, i128)> {
     Some(match format {
         "int8" => (i8::MIN.into(), i8::MAX.into()),
         "int16" => (i16::MIN.into(), i16::MAX.into()),
         "int32" => (i32::MIN.into(), i32::MAX.into()),
         "int64" | "int" => (i64::MIN.into(), i64::MAX.into()),
-        "uint8" => (0.into(), u8::MAX.into()),
-        "uint16" => (0.into(), u16::MAX.into()),
-        "uint32" => (0.into(), u32::MAX.into()),
-        "uint64" | "uint" => (0.into(), u64::MAX.into()),
+        "uint8" => (0, u8::MAX.into()),
+        "uint16" => (0, u16::MAX.into()),
+        "uint32" => (0, u32::MAX.into()),
+        "uint64" | "uint" => (0, u64::MAX.into()),
         _ => return None,
     })
 }
@@ -46,7 +46,7 @@ impl Range {
             .take(limit(schema, "exclusiveMinimum", true), limit(schema, "exclusiveMaximum", true));
         let format = schema.get("format").and_then(Value::as_str).and_then(of_format);
         if let Some((least, most)) = format {
-            let closed = |at| Some(Limit { at, open: false });
+            let closed = |at| Some(Limit { at: Number::from_i128(at)?, open: false });
             range.take(closed(least), closed(most));
         }
         range

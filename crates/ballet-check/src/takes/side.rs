@@ -31,7 +31,7 @@ impl<'a> Side<'a> {
 }
 
 /// The JSON types that a schema names. Empty if it does not say.
-pub(super) fn types(schema: &Map<String, Value>) -> Vec<&str> {
+pub(crate) fn types(schema: &Map<String, Value>) -> Vec<&str> {
     match schema.get("type") {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
@@ -40,7 +40,7 @@ pub(super) fn types(schema: &Map<String, Value>) -> Vec<&str> {
 }
 
 /// The values that a schema names, if it names any.
-pub(super) fn values(schema: &Map<String, Value>) -> Option<Vec<&Value>> {
+pub(crate) fn values(schema: &Map<String, Value>) -> Option<Vec<&Value>> {
     match (schema.get("const"), schema.get("enum")) {
         (Some(one), _) => Some(vec![one]),
         (None, Some(Value::Array(several))) => Some(several.iter().collect()),

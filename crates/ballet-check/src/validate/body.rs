@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use regex::Regex;
 use serde_json::{Number, Value};
 
+use crate::takes::{of_format, types, values};
+
 /// No body is nested so deep. A schema that refers to itself ends here.
 const DEEPEST: usize = 128;
 
@@ -36,10 +38,7 @@ impl<'a> Wanted<'a> {
     }
 
     fn types(self) -> Vec<&'a str> {
-        match &self.part["type"] {
-            Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
-            one => one.as_str().into_iter().collect(),
-        }
+        self.part.as_object().map(types).unwrap_or_default()
     }
 
     /// What the value has to be, in words; the type is one of those that are wanted.
@@ -60,16 +59,8 @@ impl<'a> Wanted<'a> {
     }
 
     fn bounds(self) -> (i128, i128) {
-        let (least, most) = match self.part["format"].as_str() {
-            Some("int8") => (i8::MIN.into(), i8::MAX.into()),
-            Some("int16") => (i16::MIN.into(), i16::MAX.into()),
-            Some("int32") => (i32::MIN.into(), i32::MAX.into()),
-            Some("uint8") => (0, u8::MAX.into()),
-            Some("uint16") => (0, u16::MAX.into()),
-            Some("uint32") => (0, u32::MAX.into()),
-            Some("uint" | "uint64") => (0, u64::MAX.into()),
-            _ => (i64::MIN.into(), i64::MAX.into()),
-        };
+        let widest = self.part["format"].as_str().and_then(of_format);
+        let (least, most) = widest.unwrap_or((i64::MIN.into(), i64::MAX.into()));
         let bound = |keyword: &str| whole(&self.part[keyword]);
         (bound("minimum").unwrap_or(least), bound("maximum").unwrap_or(most))
     }
@@ -130,10 +121,7 @@ impl<'a> Wanted<'a> {
 
     /// The listed values, if there are such.
     fn values(self) -> Option<Vec<&'a Value>> {
-        if let Some(only) = self.part.get("const") {
-            return Some(vec![only]);
-        }
-        self.part["enum"].as_array().map(|values| values.iter().collect())
+        values(self.part.as_object()?)
     }
 
     /// Of several choices the value has to fit one. If it fits none, what is said is about the choice
