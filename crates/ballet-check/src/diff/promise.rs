@@ -135,7 +135,7 @@ impl Promise {
     pub(super) fn reads(&self, event: EventType) -> Option<&Value> {
         let of_ledger = || {
             let mut steps = self.part.sagas.iter().flat_map(|saga| &saga.steps);
-            steps.any(|step| step.done == event && step.compensated.is_some())
+            steps.any(|step| step.done == event && step.kind.can_be_compensated())
         };
         self.schema(event).filter(|_| self.part.consumes().contains(&event) || of_ledger())
     }

@@ -64,9 +64,10 @@ impl Sagas<'_> {
     }
 
     fn removed(&mut self, step: &StepPart) {
-        let what = match step.compensated {
-            Some(_) => "the step is gone: what it did cannot be undone any more",
-            None => "the step is gone: sagas on their way to it wait for ever",
+        let what = if step.kind.can_be_compensated() {
+            "the step is gone: what it did cannot be undone any more"
+        } else {
+            "the step is gone: sagas on their way to it wait for ever"
         };
         self.add(self.name(step), Rule::StepRemoved, what.to_owned(), &self.beside());
     }
@@ -99,14 +100,14 @@ impl Sagas<'_> {
             );
             self.add(self.name(before), Rule::StepRemoved, what, &self.beside());
         }
-        if before.compensated.is_some() && before.done != after.done {
+        if before.kind.can_be_compensated() && before.done != after.done {
             let what = format!(
                 "its outcome was {}, and is {}: the compensation does not know what the ledger holds",
                 before.done, after.done
             );
             self.add(self.name(before), Rule::StepOutcome, what, &self.beside());
         }
-        if before.compensated.is_some() && after.compensated.is_none() {
+        if before.kind.can_be_compensated() && !after.kind.can_be_compensated() {
             let what = "what it did cannot be undone any more".to_owned();
             let advice = "keep the compensation until no saga from before is open";
             self.add(self.name(before), Rule::StepCompensation, what, advice);

@@ -140,10 +140,14 @@ fn diff(change: impl FnOnce(&mut [Value; 2])) -> Diff {
 
 /// What breaks: the rule, the subject, the field, and who.
 fn broken(change: impl FnOnce(&mut [Value; 2])) -> Vec<(&'static str, String, String, String)> {
+    rows(diff(change).breaking)
+}
+
+fn rows(changes: Vec<Change>) -> Vec<(&'static str, String, String, String)> {
     let row = |change: Change| {
         (change.rule.name(), change.subject, change.field, change.breaks.join(" "))
     };
-    diff(change).breaking.into_iter().map(row).collect()
+    changes.into_iter().map(row).collect()
 }
 
 fn one(

@@ -4,6 +4,19 @@ use serde_json::json;
 
 use super::*;
 
+/// What a change breaks if the compensation tells nobody, before and after.
+fn broken_silently(
+    change: impl FnOnce(&mut [Value; 2]),
+) -> Vec<(&'static str, String, String, String)> {
+    let mut before = system();
+    let step = &mut saga(&mut before, "inventory")["steps"][0];
+    step.as_object_mut().expect("a step").remove("compensated");
+    before[1]["events"].as_array_mut().expect("events").retain(|event| event["name"] != RELEASED);
+    let mut after = before.clone();
+    change(&mut after);
+    rows(Diff::of_systems(&contracts(&before), &contracts(&after)).breaking)
+}
+
 #[test]
 fn a_step_that_is_gone_breaks_open_sagas() {
     let found = broken(|all| saga(all, "orders")["steps"][1]["name"] = json!("approve"));
@@ -49,18 +62,22 @@ fn a_step_that_can_be_undone_keeps_its_outcome() {
     let found = broken(|all| new_outcome(all, "inventory", 0));
     let outcome = &one("step_outcome", "inventory.reserve", "", "open sagas of order")[0];
     assert!(found.contains(outcome), "{found:?}");
+    let found = broken_silently(|all| new_outcome(all, "inventory", 0));
+    assert!(found.contains(outcome), "{found:?}");
     // What cannot be undone leaves nothing that has to be read again, and nobody waits for this one.
     assert!(!compatible(|all| new_outcome(all, "orders", 1)).is_empty());
 }
 
 #[test]
 fn a_compensation_reads_the_outcome_of_the_release_before() {
-    let found = broken(|all| {
+    let required = |all: &mut [Value; 2]| {
         let schema = schema(all, "inventory", RESERVED);
         schema["properties"]["shelf"] = json!({ "type": "string" });
         require(schema, "shelf");
-    });
-    assert_eq!(found, one("field_removed", RESERVED, "shelf", "inventory"));
+    };
+    let field = one("field_removed", RESERVED, "shelf", "inventory");
+    assert_eq!(broken(required), field);
+    assert_eq!(broken_silently(required), field);
     let optional = |all: &mut [Value; 2]| {
         schema(all, "inventory", RESERVED)["properties"]["shelf"] = json!({ "type": "string" });
     };
@@ -75,6 +92,9 @@ fn a_compensation_that_is_gone_breaks_open_sagas() {
         step["kind"] = json!("retriable");
     });
     let gone = &one("step_compensation", "inventory.reserve", "", "open sagas of order")[0];
+    assert!(found.contains(gone), "{found:?}");
+    let found =
+        broken_silently(|all| saga(all, "inventory")["steps"][0]["kind"] = json!("retriable"));
     assert!(found.contains(gone), "{found:?}");
     let called = |all: &mut [Value; 2]| {
         saga(all, "inventory")["steps"][0]["calls_outside"] = json!(true);
