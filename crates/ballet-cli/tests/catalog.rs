@@ -81,7 +81,7 @@ fn an_event_is_shown_with_its_fields_and_what_it_is_for() {
 }
 
 #[test]
-fn contracts_that_were_written_by_hand_declare_keys_or_none() {
+fn contracts_that_were_written_by_hand_declare_the_abort_and_keys_or_none() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("keys-{}", std::process::id()));
     let folder = place.join("shop");
@@ -112,6 +112,16 @@ fn contracts_that_were_written_by_hand_declare_keys_or_none() {
     assert_eq!(code, Some(1), "{out}{err}");
     let all = format!("{out}{err}");
     assert!(all.contains("no such field: it has the fields customer_id, points"), "{all}");
+    // Nobody would tell it that the order was cancelled.
+    let by_hand: Value = serde_json::from_str(&by_hand).expect("JSON");
+    let mut unaware = by_hand.clone();
+    unaware["sagas"][0].as_object_mut().expect("a saga").remove("abort");
+    fs::write(folder.join("loyalty.json"), unaware.to_string()).expect("written");
+    let (code, out, err) = ballet_on(&folder, &["check"]);
+    assert_eq!(code, Some(1), "{out}{err}");
+    let all = format!("{out}{err}");
+    assert!(all.contains("loyalty, that it is owned by orders, and is never aborted"), "{all}");
+    fs::write(folder.join("loyalty.json"), by_hand.to_string()).expect("written");
 
     // A system without keys.
     for file in fs::read_dir(&folder).expect("a folder") {

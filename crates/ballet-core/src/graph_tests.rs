@@ -266,6 +266,30 @@ fn what_one_service_declares_wrongly_is_found_without_the_others() {
 }
 
 #[test]
+fn a_service_that_does_not_hear_of_the_abort_is_found() {
+    let rule = "a saga has one owner and one abort for all services";
+    let other = EventType::in_saga("orders.order_withdrawn.v1");
+    for abort in [None, Some(other)] {
+        let mut parts = sound();
+        parts[1].sagas[0].abort = abort;
+        assert!(broken(parts).contains(&rule), "{abort:?}");
+    }
+    let mut parts = sound();
+    parts[1].sagas[0].owner = "sales";
+    assert_eq!(broken(parts), [rule]);
+    let mut parts = sound();
+    parts[1].sagas[0].abort = None;
+    let graph = Graph::new(System { name: "shop", parts });
+    assert_eq!(
+        graph.problems()[0].detail,
+        "orders declares that fulfillment is owned by orders, and is aborted by \
+         orders.order_cancelled.v1; inventory, that it is owned by orders, and is never aborted. What \
+         inventory did in it would not be undone: let inventory declare the OWNER and the Abort that \
+         orders does"
+    );
+}
+
+#[test]
 fn a_saga_without_an_owner_is_found() {
     let mut parts = sound();
     for part in &mut parts {

@@ -69,6 +69,33 @@ fn check_deadline(owned: &SagaPart, problems: &mut Vec<Problem>) {
     }
 }
 
+/// The rule for contracts that were written apart: who takes part in a saga hears of its abort.
+pub(super) fn check_agreement(system: &System, problems: &mut Vec<Problem>) {
+    for saga in sagas(system) {
+        let owns = |(service, part): &(&str, &SagaPart)| part.owner == *service;
+        let Some((owner, owned)) = parts_of(system, saga).find(owns) else { continue };
+        for (service, part) in parts_of(system, saga).filter(|(service, _)| *service != owner) {
+            if part.owner == owner && part.abort == owned.abort {
+                continue;
+            }
+            let words = |part: &SagaPart| match part.abort {
+                Some(abort) => format!("{}, and is aborted by {abort}", part.owner),
+                None => format!("{}, and is never aborted", part.owner),
+            };
+            problems.push(Problem {
+                rule: "a saga has one owner and one abort for all services",
+                detail: format!(
+                    "{owner} declares that {saga} is owned by {}; {service}, that it is owned by {}. What \
+                     {service} did in it would not be undone: let {service} declare the OWNER and the Abort \
+                     that {owner} does",
+                    words(owned),
+                    words(part)
+                ),
+            });
+        }
+    }
+}
+
 /// The rules for what an owner has to do with the outcomes of others.
 pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {
