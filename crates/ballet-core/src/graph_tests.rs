@@ -228,12 +228,29 @@ fn names_of_another_form_or_of_the_system_are_found() {
         assert!(told.ends_with(&format!("call it {instead:?}")), "{told}");
         assert_eq!(said(named(instead)), [""; 0]);
     }
-    for name in ["journal", "unrouted", "ops", "redrive", "topology", "tap"] {
+    let taken =
+        ["journal", "unrouted", "ops", "redrive", "topology", "tap", "events", "dead", "telemetry"];
+    for name in taken {
         assert!(said(named(name))[0].starts_with("a service's name is its own"), "{name}");
     }
     let mut parts = sound();
     parts[1].sagas[0].steps[0].name = "Reserve stock";
     assert_eq!(broken(parts), ["a step's name is lower case with underscores"]);
+}
+
+#[test]
+fn a_producer_has_a_name_of_its_own() {
+    let of = |producers: &'static [&'static str]| {
+        let mut parts = sound();
+        parts[0].publishes.push(EventType::plain("orders.note_left.v1").also_from(producers));
+        broken(parts)
+    };
+    assert_eq!(of(&["storefront", "till"]), [""; 0]);
+    // The user of operators, the user of the journal's readers, and that of a service.
+    for producers in [&["ops"][..], &["tap"], &["till", "inventory"], &["orders"]] {
+        assert_eq!(of(producers), ["a producer's name is its own"], "{producers:?}");
+    }
+    assert_eq!(of(&["Till 2"]), ["a producer's name is lower case with underscores"]);
 }
 
 #[test]

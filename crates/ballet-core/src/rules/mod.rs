@@ -36,6 +36,7 @@ pub fn of_system(system: &System) -> Vec<Problem> {
     events::check_agreement(system, &mut problems);
     copies::check_owners(system, &mut problems);
     telemetry::check_publishers(system, &mut problems);
+    names::check_producers(system, &mut problems);
     owner::check_agreement(system, &mut problems);
     versions::check_triggers(system, &mut problems);
     versions::check_readers(system, &mut problems);

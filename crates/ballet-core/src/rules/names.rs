@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::event;
-use crate::part::Part;
+use crate::part::{Part, System};
 use crate::problem::Problem;
-use crate::topology::names::{JOURNAL, OPS, REDRIVE, TAP, TOPOLOGY, UNROUTED};
+use crate::topology::names::{
+    DEAD, EVENTS, JOURNAL, OPS, REDRIVE, TAP, TELEMETRY, TOPOLOGY, UNROUTED,
+};
 
-/// Names of the system's own queues and broker users.
-const TAKEN: [&str; 6] = [JOURNAL, UNROUTED, OPS, REDRIVE, TOPOLOGY, TAP];
+/// Names of the system's own queues and broker users, and of the exchanges that services write to: rights go by
+/// patterns over names, so a queue that is called like one of them could be bound to it.
+const TAKEN: [&str; 9] = [JOURNAL, UNROUTED, OPS, REDRIVE, TOPOLOGY, TAP, EVENTS, DEAD, TELEMETRY];
 
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let service = part.service;
@@ -25,8 +28,8 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
         problems.push(Problem {
             rule: "a service's name is its own",
             detail: format!(
-                "{service:?} is a queue or a user that every system has: call the service something \
-                 else"
+                "{service:?} is a queue, an exchange or a user that every system has: call the service \
+                 something else"
             ),
         });
     }
@@ -53,6 +56,38 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
                 ),
             });
         }
+    }
+}
+
+/// The rules for producers outside of the system. Each has a user in the broker, and the rights of two things with one
+/// name would be those of the one that is imported last.
+pub(super) fn check_producers(system: &System, problems: &mut Vec<Problem>) {
+    for (producer, types) in system.foreign_producers() {
+        let of = types.iter().map(|event| event.name()).collect::<Vec<_>>().join(" and ");
+        if !event::is_well_formed(&format!("{producer}.event.v1")) {
+            problems.push(Problem {
+                rule: "a producer's name is lower case with underscores",
+                detail: format!(
+                    "{producer:?} would name the broker user and the queue of who publishes {of}: call \
+                     it {:?}",
+                    in_form(producer, "my_producer")
+                ),
+            });
+        }
+        let whose = if TAKEN.contains(&producer) {
+            "a user, a queue or an exchange that every system has"
+        } else if system.parts.iter().any(|part| part.service == producer) {
+            "a service, which has a broker user with other rights"
+        } else {
+            continue;
+        };
+        problems.push(Problem {
+            rule: "a producer's name is its own",
+            detail: format!(
+                "{of} may also come from {producer:?}, and that is {whose}: call the producer something \
+                 else in also_from"
+            ),
+        });
     }
 }
 
