@@ -154,6 +154,56 @@ fn a_refusal_beside_or_after_the_pivot_is_found() {
     assert!(beside(CONFIRMED).contains(&"nothing refusable beside or after the pivot"));
 }
 
+/// The sound choreography without a pivot, and with a step that may refuse on this event.
+fn without_a_pivot(on: EventType) -> Vec<Part> {
+    let wrapped = EventType::in_saga("gifts.gift_wrapped.v1");
+    let no_paper = EventType::in_saga("gifts.no_paper.v1");
+    let wrap = step("wrap", StepKind::Compensatable, &[on], wrapped);
+    let mut parts = sound();
+    parts[2].sagas[0].steps[0].kind = StepKind::Compensatable;
+    parts[0].sagas[0].aborts_on.push(no_paper);
+    parts.push(part("gifts", &[], vec![StepPart { refused: Some(no_paper), ..wrap }]));
+    parts
+}
+
+#[test]
+fn a_refusal_beside_or_after_the_decision_of_a_saga_without_a_pivot_is_found() {
+    for on in [PLACED, CONFIRMED] {
+        let found = broken(without_a_pivot(on));
+        assert_eq!(found, ["nothing refusable beside or after the decision"], "{on}");
+    }
+    let joined = |mut parts: Vec<Part>| {
+        let wrapped = parts[3].sagas[0].steps[0].done;
+        parts[0].sagas[0].steps[1].on.push(wrapped);
+        parts
+    };
+    assert_eq!(broken(joined(without_a_pivot(PLACED))), [""; 0]);
+}
+
+#[test]
+fn a_refusal_that_does_not_abort_may_come_after_the_decision() {
+    // Somebody else acts on it.
+    let mut parts = without_a_pivot(CONFIRMED);
+    let no_paper = parts[0].sagas[0].aborts_on.pop().expect("a refusal");
+    let told = EventType::in_saga("letters.customer_told.v1");
+    parts.push(part("letters", &[], vec![step("tell", StepKind::Retriable, &[no_paper], told)]));
+    assert!(!broken(parts).contains(&"nothing refusable beside or after the decision"));
+}
+
+#[test]
+fn a_refusal_is_not_judged_by_a_decision_of_which_nobody_knows_what_comes_before() {
+    let asked = EventType::in_saga("orders.order_accepted.v1").also_from(&["clerk"]);
+    // The clerk accepts what he was asked for.
+    let mut parts = without_a_pivot(PLACED);
+    parts[0].sagas[0].steps[1].on = vec![asked];
+    assert_eq!(broken(parts), [""; 0]);
+    // After a refusal another step goes on.
+    let mut parts = without_a_pivot(PLACED);
+    let no_paper = parts[0].sagas[0].aborts_on.pop().expect("a refusal");
+    parts[0].sagas[0].steps[1].on.push(no_paper);
+    assert_eq!(broken(parts), [""; 0]);
+}
+
 #[test]
 fn a_refusal_after_what_cannot_be_undone_is_found() {
     let mut parts = sound();

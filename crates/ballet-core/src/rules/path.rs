@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::node::{Node, nodes, sagas, upstream};
+use crate::event::EventType;
+use crate::node::{Node, nodes, parts_of, sagas, upstream};
 use crate::part::{StepKind, System};
 use crate::problem::Problem;
 
@@ -40,6 +41,7 @@ pub(super) fn check_order(system: &System, problems: &mut Vec<Problem>) {
         let nodes = nodes(system, saga);
         let before: Vec<BTreeSet<usize>> =
             (0..nodes.len()).map(|at| upstream(&nodes, at)).collect();
+        check_aborting(system, saga, &nodes, &before, problems);
         for (at, node) in nodes.iter().enumerate() {
             check_retriable(&nodes, at, &before[at], problems);
             if node.step.refused.is_some() && node.step.kind != StepKind::Origin {
@@ -120,6 +122,57 @@ fn check_refusable(
             });
         }
     }
+}
+
+/// Without a pivot the decision alone says until when the owner aborts. A refusal that comes after it is dropped, and
+/// what the refusing service was asked for is missing in a saga that ended well.
+fn check_aborting(
+    system: &System,
+    saga: &str,
+    nodes: &[Node<'_>],
+    before: &[BTreeSet<usize>],
+    problems: &mut Vec<Problem>,
+) {
+    if pivots(nodes).next().is_some() {
+        return;
+    }
+    let aborts_on: BTreeSet<EventType> =
+        parts_of(system, saga).flat_map(|(_, part)| part.aborts_on.iter().copied()).collect();
+    for (at, Node { service, step, .. }) in nodes.iter().enumerate() {
+        let Some(refused) = step.refused.filter(|event| aborts_on.contains(event)) else {
+            continue;
+        };
+        if step.kind == StepKind::Origin {
+            continue;
+        }
+        let is_too_late = |decision: &usize| {
+            nodes[*decision].step.kind == StepKind::Decision
+                && *decision != at
+                && is_known(nodes, before, *decision)
+                && !before[*decision].contains(&at)
+        };
+        for decision in (0..nodes.len()).filter(is_too_late) {
+            let decision = nodes[decision].step.name;
+            problems.push(Problem {
+                rule: "nothing refusable beside or after the decision",
+                detail: format!(
+                    "{service}.{} may refuse with {refused}, but does not come before {decision}, and after \
+                     that nothing is aborted: let {decision} wait for {}, or set `type Refused = Never`",
+                    step.name, step.done
+                ),
+            });
+        }
+    }
+}
+
+/// Whether it is known what comes before a step: everything there waits for what a step of the saga has done, and not for
+/// a refusal, or for what comes from outside.
+fn is_known(nodes: &[Node<'_>], before: &[BTreeSet<usize>], at: usize) -> bool {
+    let is_done = |event: &EventType| nodes.iter().any(|node| node.step.done == *event);
+    let mut steps = before[at].iter().chain([&at]).map(|at| nodes[*at].step);
+    steps.all(|step| {
+        step.kind == StepKind::Origin || (!step.on.is_empty() && step.on.iter().all(is_done))
+    })
 }
 
 fn pivots(nodes: &[Node<'_>]) -> impl Iterator<Item = usize> {
