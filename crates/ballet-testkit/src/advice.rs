@@ -115,15 +115,13 @@ fn commands(text: &str, program: &str, subcommands: &[String]) -> Vec<String> {
     }
     let line = format!("{program} ");
     for example in text.lines() {
-        let example = example.trim_start().trim_start_matches("$ ");
-        if let Some(command) = example.strip_prefix(&line) {
+        let typed = example.trim_start().strip_prefix("$ ");
+        if let Some(command) = typed.unwrap_or(example.trim_start()).strip_prefix(&line) {
             let is_prose = command.ends_with(['.', ',']) || command.contains(". ");
-            if !is_prose
-                && command
-                    .split(' ')
-                    .next()
-                    .is_some_and(|first| subcommands.iter().any(|known| known == first))
-            {
+            let first = command.split(' ').next().unwrap_or_default();
+            let is_known = subcommands.iter().any(|known| known == first);
+            // What stands behind a prompt is a command, also if it is known no more.
+            if typed.is_some() || is_known && !is_prose {
                 // What it does may stand beside it.
                 let command = command.split("  ").next().unwrap_or_default();
                 found.push(command.trim_end_matches("\";").trim_end_matches('"').to_owned());
@@ -212,6 +210,7 @@ mod tests {
             [["sagas", "show", "{saga}"]]
         );
         assert_eq!(found("`ballet sagas list|show`"), [["sagas", "list"], ["sagas", "show"]]);
+        assert_eq!(found("$ ballet queues list"), [["queues", "list"]]);
         assert_eq!(found("ballet needs 3.10 or later"), Vec::<Vec<String>>::new());
     }
 }

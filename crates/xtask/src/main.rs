@@ -124,7 +124,13 @@ mod tests {
     #[test]
     fn t232_every_command_of_the_project_that_a_text_advises_exists_and_takes_its_arguments() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let wrong = wrong_commands("cargo xtask", &Args::command(), &root);
+        let mut wrong = wrong_commands("cargo xtask", &Args::command(), &root);
+        // These run the system's own program, which is ours here.
+        let trials = ["chaos", "degradation", "demo", "kills", "soak"];
+        let trials = trials.map(|name| format!(": ballet {name} "));
+        let of_ballet = wrong_commands("ballet", &Args::command(), &root);
+        let is_trial = |line: &String| trials.iter().any(|trial| line.contains(trial));
+        wrong.extend(of_ballet.into_iter().filter(is_trial));
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

@@ -13,8 +13,6 @@ use tokio::sync::Mutex;
 use crate::demo::Demo;
 
 const PAGES: [&str; 2] = ["README.md", "docs/shop/try-it.md"];
-/// The folders of the pages.
-const FOLDERS: [&str; 4] = ["docs", "docs/shop", "docs/streaming", "docs/rides"];
 /// Starts what all other commands work on.
 const DEMO: &str = "cargo xtask demo";
 /// One demo at a time: each has a broker, a database server and many processes.
@@ -98,47 +96,6 @@ async fn walk(system: &str) -> (Vec<String>, Vec<String>) {
     refused.retain(|status| status.starts_with('4'));
     demo.stop().await;
     (answers, refused)
-}
-
-/// A command that a release renamed would otherwise stay on its page.
-#[tokio::test]
-async fn every_command_of_every_page_is_known_with_its_options() {
-    let root = root();
-    let entries = FOLDERS.map(|folder| fs::read_dir(root.join(folder)).expect("pages"));
-    let mut pages: Vec<PathBuf> =
-        entries.into_iter().flatten().flatten().map(|page| page.path()).collect();
-    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
-    pages.push(root.join("README.md"));
-    let (mut known, mut unknown) = (0, Vec::new());
-    let ballet = demo::build_ballet(&root).await;
-    for page in pages {
-        for command in page::in_blocks(&fs::read_to_string(&page).expect("a page")) {
-            // The benchmark has a help of its own, and is built for it; tests take cargo's options.
-            let is_other = |name: &str| ["bench", "test"].iter().any(|own| name.starts_with(own));
-            // These run the system's own program, which is ours here.
-            let is_trial = |name: &str| {
-                ["audit", "chaos", "demo", "soak"].iter().any(|own| name.starts_with(own))
-            };
-            let (program, arguments) =
-                match (command.strip_prefix("cargo xtask "), command.strip_prefix("cargo ballet "))
-                {
-                    (Some(arguments), _) if !is_other(arguments) => {
-                        (demo::XTASK.as_ref(), arguments)
-                    }
-                    (_, Some(arguments)) if is_trial(arguments) => {
-                        (demo::XTASK.as_ref(), arguments)
-                    }
-                    (_, Some(arguments)) => (ballet.as_path(), arguments),
-                    _ => continue,
-                };
-            known += 1;
-            if !demo::is_known(&root, program, arguments).await {
-                unknown.push(format!("{}: {command}", page.display()));
-            }
-        }
-    }
-    assert_eq!(unknown, [""; 0]);
-    assert!(known > 20, "{known} commands were found");
 }
 
 fn root() -> PathBuf {

@@ -27,11 +27,6 @@ pub(crate) fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// The commands behind the prompts of a page.
-pub(crate) fn in_blocks(text: &str) -> Vec<String> {
-    text.lines().filter_map(in_console).collect()
-}
-
 /// The command behind a prompt, without its comment.
 fn in_console(line: &str) -> Option<String> {
     let command = line.trim_start().strip_prefix("$ ")?;

@@ -148,18 +148,17 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
         table.row(render::group_row(service, key, group, now));
     }
     ui::show(&table);
-    let mut which = String::new();
-    for (flag, value) in [
+    let of_group = [
         ("--service", Some(service.as_str())),
         ("--reason", Some(&biggest.reason)),
         ("--step", biggest.step.as_deref()),
         ("--type", biggest.event_type.as_deref()),
         ("--detail", biggest.telling_part()),
-    ] {
-        if let Some(value) = value {
-            which.push_str(&format!(" {flag} {}", shell_word(value)));
-        }
-    }
-    ui::say(&format!("when the cause is fixed: {} dlq redrive{which}", ui::ballet()));
+    ];
+    let option =
+        |(flag, value): (&str, Option<&str>)| Some(format!("{flag} {}", shell_word(value?)));
+    let which: Vec<String> = of_group.into_iter().filter_map(option).collect();
+    let which = which.join(" ");
+    ui::say(&format!("when the cause is fixed: {} dlq redrive {which}", ui::ballet()));
     Ok(Done::All)
 }
