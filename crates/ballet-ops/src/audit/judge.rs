@@ -64,8 +64,15 @@ impl<'a> Judge<'a> {
                 ));
             }
             for call in &pending.calls {
-                report.does_not_settle(call.saga, false);
-                report.open.push(format!("{service}: saga {}: {}", call.saga, waiting_for(call)));
+                let line = format!("{service}: saga {}: {}", call.saga, waiting_for(call));
+                report.does_not_settle(call.saga, is_set_aside(call));
+                if is_set_aside(call) {
+                    report
+                        .stuck
+                        .push(format!("{line}; it is set aside, and not made again by itself"));
+                } else {
+                    report.open.push(line);
+                }
             }
             for (saga, event_type, reason) in &pending.unpublishable {
                 saga.iter().for_each(|saga| report.does_not_settle(*saga, true));
@@ -125,6 +132,9 @@ impl<'a> Judge<'a> {
             } else if let Some(why) = self.under_way(saga, service) {
                 report.does_not_settle(saga, false);
                 report.open.push(format!("{line}: {why}"));
+            } else if let Some(why) = self.set_aside(saga) {
+                report.does_not_settle(saga, true);
+                report.stuck.push(format!("{line}: {why}"));
             } else if let Some(changed) = changed.filter(|changed| *changed > self.quiescent_since)
             {
                 report.does_not_settle(saga, false);
@@ -159,13 +169,24 @@ impl<'a> Judge<'a> {
         discarded(of_saga, service, event_type)
     }
 
+    /// The call of the saga that waits for a person, if there is one.
+    fn set_aside(&self, saga: Uuid) -> Option<String> {
+        let mut all = self
+            .pending
+            .iter()
+            .flat_map(|(by, pending)| pending.calls.iter().map(move |call| (*by, call)));
+        let (by, call) = all.find(|(_, call)| call.saga == saga && is_set_aside(call))?;
+        Some(format!("{by} {}", waiting_for(call)))
+    }
+
     /// What a saga may still wait for in a service.
     fn under_way(&self, saga: Uuid, service: &str) -> Option<String> {
         if self.broker.away.is_some() {
             return Some("the broker, which may have its message, did not answer".to_owned());
         }
         for (by, pending) in self.pending {
-            if let Some(call) = pending.calls.iter().find(|call| call.saga == saga) {
+            let is_made = |call: &&OpenCall| call.saga == saga && !is_set_aside(call);
+            if let Some(call) = pending.calls.iter().find(is_made) {
                 return Some(format!("{by} {}", waiting_for(call)));
             }
             let all_read = usize::try_from(pending.unpublished_count)
@@ -202,6 +223,11 @@ impl<'a> Judge<'a> {
 /// " of saga ...", or nothing.
 fn of(saga: Option<Uuid>) -> String {
     saga.map(|saga| format!(" of saga {saga}")).unwrap_or_default()
+}
+
+/// Whether a call is made again only when a person says so.
+fn is_set_aside(call: &OpenCall) -> bool {
+    call.next_at.is_none()
 }
 
 /// What an open call waits for, as a predicate of its service.

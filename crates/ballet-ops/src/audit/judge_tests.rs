@@ -183,7 +183,14 @@ fn a_lost_abort_and_a_lost_refusal_are_seen() {
 fn a_call_is_open_while_it_is_in_the_table() {
     let lost = undisturbed(&[PLACE], &["calling reserve"]);
     assert!(lost.violations[0].contains("no table has"), "{lost}");
-    let call = OpenCall {
+    let calls = vec![open_call(Some(Timestamp::UNIX_EPOCH))];
+    let pending = Pending { calls, ..Pending::default() };
+    let open = judged(&[PLACE], &["calling reserve"], &pending, &BrokerSnapshot::default());
+    assert!(open.needs_nobody() && open.open[0].contains("after 2 attempts: 503"), "{open}");
+}
+
+fn open_call(next_at: Option<Timestamp>) -> OpenCall {
+    OpenCall {
         saga: Uuid::nil(),
         step: "reserve".to_owned(),
         key: String::new(),
@@ -191,11 +198,24 @@ fn a_call_is_open_while_it_is_in_the_table() {
         attempts: 2,
         last_error: Some("503".to_owned()),
         since: Timestamp::UNIX_EPOCH,
-        next_at: None,
-    };
-    let pending = Pending { calls: vec![call], ..Pending::default() };
-    let open = judged(&[PLACE], &["calling reserve"], &pending, &BrokerSnapshot::default());
-    assert!(open.is_clean() && open.open[0].contains("after 2 attempts: 503"), "{open}");
+        next_at,
+    }
+}
+
+#[test]
+fn a_call_that_is_set_aside_needs_a_person() {
+    let pending = Pending { calls: vec![open_call(None)], ..Pending::default() };
+    let stuck = judged(&[PLACE], &["calling reserve"], &pending, &BrokerSnapshot::default());
+    assert!(stuck.is_clean() && stuck.open.is_empty() && !stuck.needs_nobody(), "{stuck}");
+    assert!(stuck.stuck[0].contains("after 2 attempts: 503; it is set aside"), "{stuck}");
+    assert_eq!(stuck.unsettled, [(Uuid::nil(), true)].into());
+    // So does what waits for it, unless its own message is on its way.
+    let waits = |broker| judged(&[PLACE, ABORT], &["calling reserve"], &pending, &broker);
+    let stuck = waits(BrokerSnapshot::default());
+    assert!(stuck.stuck[1].contains("has not acted on orders.cancelled.v1"), "{stuck}");
+    let queues = BTreeMap::from([("stock".to_owned(), 1)]);
+    let open = waits(BrokerSnapshot { queues, ..BrokerSnapshot::default() });
+    assert!(!open.needs_nobody() && open.open.len() == 2, "{open}");
 }
 
 #[test]

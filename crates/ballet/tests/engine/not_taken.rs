@@ -8,9 +8,12 @@ use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call,
 };
+use ballet::core::System;
 use ballet::{Failure, Outcome, Participant, SagaId, Tx, compensated, done};
+use ballet_ops::audit::{BrokerSnapshot, audit};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
+use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 
 use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};
@@ -306,6 +309,7 @@ async fn t204_a_call_whose_key_may_be_forgotten_is_set_aside_if_it_cannot_be_loo
     let rental = Rental { kept: Some(Duration::from_secs(24 * 60 * 60)), ..Rental::new(deals) };
     let step = Mute(rental.clone());
     let cars = Participant::new("cars").saga::<Trip>(move |saga| saga.compensatable(step));
+    let system = System { name: "trips", parts: vec![cars.part()] };
     let world = World::new("set_aside", vec![part(cars, &[])]).await;
     let saga = book(&world, "Atlantis").await;
     key_of(&world, saga).await;
@@ -316,5 +320,10 @@ async fn t204_a_call_whose_key_may_be_forgotten_is_set_aside_if_it_cannot_be_loo
     let stuck = stuck::list(&mut db, 10).await.expect("a list");
     assert!(stuck[0].next_at.is_none(), "it waits for a person: {stuck:?}");
     assert!(stuck[0].detail.contains("may have forgotten this one"), "{stuck:?}");
+    let databases = [("cars".to_owned(), world.env.database_url("cars").to_owned())];
+    let broker = BrokerSnapshot::default();
+    let report = audit(&system, &databases, &broker, SignedDuration::ZERO).await;
+    assert!(!report.needs_nobody(), "{report}");
+    assert!(report.stuck[0].contains("may have forgotten this one"), "{report}");
     assert_eq!(rental.rented(), 0);
 }

@@ -4,13 +4,14 @@
 use std::sync::{Arc, Mutex};
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
-use ballet::core::Versioned;
 use ballet::core::topology;
+use ballet::core::{System, Versioned};
 use ballet::{
     Entity, EntityEvent, Event, EventType, Failure, Migration, Never, Owner, Participant, Retry,
     SagaId, Service, Settings, Step, StepResult, Tx, done,
 };
 use ballet_amqp::{BasicProperties, Publish};
+use ballet_ops::audit::{BrokerSnapshot, audit};
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{Stoppable, stop};
 use ballet_stage::Postgres;
@@ -240,6 +241,11 @@ async fn t211_a_deadline_whose_statement_crashes_the_server_is_set_aside() {
     let tries = || tried.lock().expect("not poisoned").iter().filter(|id| **id == poison).count();
     let crashes = tries();
     assert!((1..=FEW).contains(&crashes), "{crashes} crashes");
+    let system = System { name: "trips", parts: vec![desk().part()] };
+    let databases = [("desk".to_owned(), stage.url().to_owned())];
+    let report = audit(&system, &databases, &BrokerSnapshot::default(), SignedDuration::ZERO).await;
+    let stuck = format!("saga {poison}: desk has set its deadline aside");
+    assert!(report.stuck.iter().any(|line| line.starts_with(&stuck)), "{report}");
     // The others go on, and it does not come again by itself.
     begin().await;
     stage.execute(due).await;
