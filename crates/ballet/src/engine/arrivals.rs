@@ -18,7 +18,7 @@
 
 use std::sync::Arc;
 
-use ballet_core::{AnyEvent, MessageId, SagaId, StepKind, Versions};
+use ballet_core::{AnyEvent, MessageId, SagaId, StepKind, StepPart, Versions};
 use ballet_store::deadlines::NewDeadline;
 use ballet_store::ledger::entry::{Entry, NO_KEY, StepKey};
 use ballet_store::ledger::event::Encoded;
@@ -73,6 +73,7 @@ pub(crate) fn admits(
     let name = step.part().name;
     if transaction.is_taken_back(saga, saga_id, StepKey { step: name, key })
         || transaction.ledger.state(saga_id, name, key).is_some()
+        || has_decided(transaction, step.part(), saga_id)
     {
         return Ok(false);
     }
@@ -89,6 +90,12 @@ pub(crate) fn admits(
         return Err(begun_before(saga, saga_id));
     }
     Ok(true)
+}
+
+/// Whether this step is a decision that was made. A saga is decided once, whatever the key under which that was.
+fn has_decided(transaction: &Transaction<'_>, part: &StepPart, saga_id: SagaId) -> bool {
+    let made = |row: &Row| row.step == part.name && row.entry == Entry::Done;
+    part.kind == StepKind::Decision && transaction.ledger.rows(saga_id).iter().any(made)
 }
 
 /// A saga runs under one version from its beginning to its end, whatever is published under its id.
@@ -232,11 +239,7 @@ async fn abort_now(
     if transaction.is_aborted(saga, saga_id) {
         return Ok(Abort::AlreadyAborted);
     }
-    let decided = saga.steps.iter().map(|step| step.part()).any(|part| {
-        part.kind == StepKind::Decision
-            && transaction.ledger.state(saga_id, part.name, NO_KEY).is_some()
-    });
-    if decided {
+    if saga.steps.iter().any(|step| has_decided(transaction, step.part(), saga_id)) {
         return Ok(Abort::TooLate);
     }
     check_begun(transaction, saga, saga_id)?;

@@ -1,11 +1,12 @@
 //! Whole sagas: the owner decides.
 
-use ballet::Abort;
+use ballet::{Abort, Never, Participant, Step, StepResult, Tx};
 use ballet_stage::wait_until;
 
 use crate::trip::{
-    CarRented, CarReturned, DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, RoomFreed, TripBooked,
-    TripCancelled, TripConfirmed, TripWanted, Trouble, cancel, cars, desk, hotel,
+    CarRented, CarReturned, ConfirmTrip, DESK_TABLES, Desk, HOTEL_TABLES, Rental, RoomBooked,
+    RoomFreed, TripBooked, TripCancelled, TripConfirmed, TripWanted, Trouble, cancel, cars, desk,
+    hotel,
 };
 use crate::world::{SOON, World, part};
 
@@ -35,6 +36,43 @@ async fn t88_a_saga_goes_to_its_end() {
     assert_eq!(cancel(world.handle(0), saga).await, Abort::TooLate);
     assert_eq!(world.count("desk", "trip where state = 'confirmed'").await, 1);
     assert!(world.events::<TripCancelled>(saga).await.is_empty());
+}
+
+/// Confirms a trip under the name of the car.
+struct ConfirmCar;
+
+impl Step for ConfirmCar {
+    const NAME: &'static str = "confirm_trip";
+    type On = CarRented;
+    type Done = TripConfirmed;
+    type Refused = Never;
+
+    fn key(rented: &CarRented) -> Option<String> {
+        Some(rented.car.clone())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, rented: CarRented) -> StepResult<Self> {
+        ConfirmTrip.run(tx, rented).await
+    }
+}
+
+#[tokio::test]
+async fn a_decision_with_a_key_is_made_once() {
+    let desk = Participant::new("desk")
+        .owns(Desk, |saga| saga.originates::<TripBooked>("book_trip").decides(ConfirmCar));
+    let world = World::new("keyed_decision", vec![part(desk, DESK_TABLES)]).await;
+    let saga = world.new_saga();
+    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
+    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+    unit.commit().await.expect("committed");
+    for car in ["red", "blue"] {
+        world.publish(saga, &CarRented { car: car.to_owned() }).await;
+    }
+    world.event::<TripConfirmed>(saga).await;
+    world.until_count("desk", "ballet.inbox", 2).await;
+    assert_eq!(cancel(world.handle(0), saga).await, Abort::TooLate);
+    assert_eq!(world.events::<TripConfirmed>(saga).await.len(), 1);
+    assert_eq!(world.count("desk", "trip where state = 'confirmed'").await, 1);
 }
 
 #[tokio::test]

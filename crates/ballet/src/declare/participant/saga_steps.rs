@@ -225,7 +225,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
     }
 
     /// Adds the step that records the pivot's outcome. It does not run if an abort was committed
-    /// first.
+    /// first, and it runs once in a saga: also one with a key decides under the first, and no other.
     #[must_use]
     pub fn decides<Via, S: Decides<Via>>(self, step: S) -> Self {
         Self(self.0.push(step.erase()))
