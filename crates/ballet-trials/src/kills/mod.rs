@@ -12,6 +12,7 @@ mod plan;
 mod process;
 mod scene;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -118,8 +119,13 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
         wrong.extend(strange.map(|line| format!("{} reaches {line}, undeclared", part.service)));
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    check_known(&matrix, args)?;
     choose(&mut matrix, args);
     let cases: usize = matrix.iter().map(Vec::len).sum();
+    ensure!(
+        cases > 0,
+        "none of the points that were asked for is in this sample: take another number"
+    );
     let kills: usize = matrix.iter().flatten().map(|case| case.aims.len()).sum();
     let runs = processes.iter().zip(&matrix);
     try_join_all(runs.map(|(process, cases)| matrix::run_all(process, cases, &scene))).await?;
@@ -139,6 +145,21 @@ async fn first_start<'a>(run: &'a LongRun, service: &'static str) -> Result<Proc
     process.dies_at_its_start(AT_FIRST[1]).await?;
     process.start().await?;
     Ok(process)
+}
+
+/// What is asked for is in the name of some point.
+fn check_known(matrix: &[Vec<Case>], args: &Args) -> Result<()> {
+    let Some(only) = &args.only else { return Ok(()) };
+    let aims = || matrix.iter().flatten().flat_map(|case| &case.aims).map(Aim::line);
+    let points: BTreeSet<String> =
+        aims().filter_map(|line| Some(line.split_once('@')?.0.to_owned())).collect();
+    ensure!(
+        aims().any(|line| line.contains(only)),
+        "no point has {only:?} in its name; the points are {}, each with a place such as {:?}",
+        points.into_iter().collect::<Vec<_>>().join(", "),
+        aims().next().unwrap_or_default()
+    );
+    Ok(())
 }
 
 /// Leaves the cases that were asked for.
