@@ -46,6 +46,7 @@ mod soak;
 mod stop;
 mod subject;
 mod trial;
+mod turnout;
 
 pub use ballet_ops::audit::Report;
 pub use begun::{Begun, End};

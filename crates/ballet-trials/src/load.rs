@@ -1,7 +1,7 @@
 //! The load: customers of all kinds at a steady rate.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -16,6 +16,7 @@ use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::scene::site::Site;
 use crate::subject::Subject;
+use crate::turnout::Turnout;
 
 /// Usually the most that are open.
 pub(crate) const MOST_OPEN: usize = 400;
@@ -43,6 +44,7 @@ pub(crate) struct Load {
     pub(crate) sagas: Sagas,
     /// Requests without an answer in time.
     pub(crate) unanswered: AtomicUsize,
+    turnout: Mutex<Turnout>,
     /// Customers who have not done yet.
     pub(crate) under_way: AtomicUsize,
 }
@@ -70,6 +72,7 @@ impl Load {
             every: Duration::from_secs(1) / mix.rate.max(1),
             most_open: MOST_OPEN,
             unanswered: AtomicUsize::new(0),
+            turnout: Mutex::default(),
             under_way: AtomicUsize::new(0),
         })
     }
@@ -111,10 +114,13 @@ impl Load {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let begun = self.subject.tried.play(case, number, &self.site).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
+        let case = self.subject.cases[case].name;
+        let error = begun.as_ref().err().map(|error| format!("{error:#}"));
+        self.turnout.lock().unwrap_or_else(PoisonError::into_inner).add(case, error);
         match begun {
             Ok(begun) => {
                 let saga = begun.saga;
-                self.sagas.add(self.subject.cases[case].name, begun, at);
+                self.sagas.add(case, begun, at);
                 Ok(saga)
             }
             Err(error) => {
@@ -122,6 +128,11 @@ impl Load {
                 Err(error)
             }
         }
+    }
+
+    /// What was not tried, because no customer got so far: a sentence each.
+    pub(crate) fn not_tried(&self) -> Vec<String> {
+        self.turnout.lock().unwrap_or_else(PoisonError::into_inner).not_tried()
     }
 
     /// The number of customers who have begun.

@@ -37,7 +37,7 @@ pub(crate) struct Verdict {
     pub(crate) lost: Vec<String>,
     /// Events that are in a saga twice.
     pub(crate) doubled: Vec<String>,
-    /// The audit's violations, and sagas that ended otherwise than they should.
+    /// The audit's violations, sagas that ended otherwise than they should, and cases in which nobody got through.
     pub(crate) broken: Vec<String>,
     /// What is not quiescent: open, stuck, or not ready.
     pub(crate) unfinished: Vec<String>,

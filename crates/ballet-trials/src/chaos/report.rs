@@ -64,6 +64,10 @@ impl Report {
         let lines = [
             (self.sagas.to_string(), format!("{sagas} of all kinds")),
             (
+                self.unanswered.to_string(),
+                "more customers got no answer that they could use".to_owned(),
+            ),
+            (
                 self.messages.to_string(),
                 format!(
                     "messages, {} of them copies under new ids; {} more under the same id",

@@ -108,8 +108,9 @@ impl Storm<'_> {
             self.run.open_proxies();
             let calm_since = Instant::now();
             let (subject, run, load) = (self.subject, self.run, &self.load);
-            let verdict =
+            let mut verdict =
                 oracle::check_when_quiescent(subject, run, load, &self.recorder, &known).await?;
+            verdict.broken.extend(load.not_tried());
             checks += 1;
             longest = longest.max(calm_since.elapsed());
             let bad_stops = !self.run.fleet.ends().await.bad_stops.is_empty();

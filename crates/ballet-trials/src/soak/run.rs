@@ -82,8 +82,9 @@ impl<'a> Soak<'a> {
             let handled = std::mem::take(&mut *self.handled.lock().await).into_all();
             let known = Known { handled, ahead: self.ages.ahead() };
             let (subject, run, load) = (self.subject, self.run, &self.load);
-            let verdict =
+            let mut verdict =
                 oracle::check_when_quiescent(subject, run, load, &self.recorder, &known).await;
+            verdict.iter_mut().for_each(|verdict| verdict.broken.extend(load.not_tried()));
             if self.pace.step.is_zero() {
                 // Now every saga has left all that it leaves behind.
                 let mut sampler = self.sampler();

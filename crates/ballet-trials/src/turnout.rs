@@ -1,0 +1,83 @@
+//! How many customers of each case came, and how many of them got through.
+
+use std::collections::BTreeMap;
+
+/// A case of which this many customers came, and none got through, is kept out by something other than a fault.
+const ENOUGH: usize = 5;
+
+/// The customers of each case.
+#[derive(Debug, Default)]
+pub(crate) struct Turnout {
+    cases: BTreeMap<&'static str, Came>,
+}
+
+#[derive(Debug, Default)]
+struct Came {
+    all: usize,
+    through: usize,
+    /// What the first one who did not get through was told.
+    error: String,
+}
+
+impl Turnout {
+    /// One came, and got through or was told this.
+    pub(crate) fn add(&mut self, case: &'static str, error: Option<String>) {
+        let came = self.cases.entry(case).or_default();
+        came.all += 1;
+        match error {
+            None => came.through += 1,
+            Some(error) if came.error.is_empty() => came.error = error,
+            Some(_) => {}
+        }
+    }
+
+    /// What was not tried, because nobody got so far: a sentence each.
+    pub(crate) fn not_tried(&self) -> Vec<String> {
+        let Self { cases } = self;
+        let through: usize = cases.values().map(|came| came.through).sum();
+        if through == 0 && cases.is_empty() {
+            return vec!["no customer came, so nothing was tried".to_owned()];
+        }
+        let is_out = |came: &Came| came.through == 0 && (through == 0 || came.all >= ENOUGH);
+        let out = cases.iter().filter(|(_, came)| is_out(came));
+        out.map(|(case, Came { all, error, .. })| {
+            format!(
+                "no customer of the case {case} got through, of {all}; the first was told: {error}"
+            )
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(customers: &[(&'static str, usize, Option<&str>)]) -> Vec<String> {
+        let mut turnout = Turnout::default();
+        for (case, count, error) in customers {
+            (0..*count).for_each(|_| turnout.add(case, error.map(str::to_owned)));
+        }
+        turnout.not_tried()
+    }
+
+    #[test]
+    fn a_run_in_which_nobody_gets_through_tries_nothing() {
+        assert_eq!(of(&[]), ["no customer came, so nothing was tried"]);
+        assert_eq!(
+            of(&[("order", 1, Some("400 no such field"))]),
+            [
+                "no customer of the case order got through, of 1; the first was told: 400 no such field"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_case_of_which_many_came_and_none_got_through_is_not_tried() {
+        let refused = Some("422");
+        assert_eq!(of(&[("order", 1, None), ("gift", 5, refused)]).len(), 1);
+        assert_eq!(of(&[("order", 1, None), ("gift", 5, refused), ("gift", 1, None)]), [""; 0]);
+        // A few may be kept out by one fault.
+        assert_eq!(of(&[("order", 1, None), ("gift", 4, refused)]), [""; 0]);
+    }
+}
