@@ -37,7 +37,7 @@ const WITHDRAWAL: &str = "update product set version = version + 1, withdrawn_at
 const OFFER_OF_COPY: &str = include_str!("../../../../../migrations/orders/0006_offer_of_copy.sql");
 
 /// Brings the readers' copies anew, as an operator does.
-async fn rebuild(shop: &Shop, and_empty: bool) {
+pub(crate) async fn rebuild(shop: &Shop, and_empty: bool) {
     let readers = ["orders", "cart", "recommendations"];
     for reader in readers.iter().filter(|_| and_empty) {
         let emptied = Rebuild::empty(&mut shop.database(reader).await, Product::NAME).await;

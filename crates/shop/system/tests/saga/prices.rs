@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
 use uuid::Uuid;
 
+use crate::copied_prices::rebuild;
 use crate::shop::{SOON, Shop, line, mugs};
 
 /// A checkout of this line.
@@ -109,6 +110,8 @@ async fn t202_whoever_checks_out_pays_what_catalog_offers() {
 #[tokio::test]
 async fn t202_a_checkout_that_comes_late_has_the_prices_of_its_own_time() {
     let shop = Shop::open("t202late").await;
+    // What fills the copy is noted, too: none of it comes afterwards.
+    rebuild(&shop, false).await;
     // As if the mug had cost that for an hour.
     let mut orders = shop.database("orders").await;
     let aged = "update offer set since = since - interval '1 hour'";
