@@ -191,6 +191,7 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done
         record = record.asked("Why are they deleted?", args.yes);
     }
     let note = record.note(options);
+    let mut done = Done::All;
     for ((service, mut db), count) in databases.into_iter().zip(counts) {
         let changed = match way {
             Way::Retry => {
@@ -210,9 +211,19 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done
             )),
             Way::Forget => ui::say(&format!("{} of {service} deleted", events(changed))),
         }
+        let left = i64::try_from(count).unwrap_or(i64::MAX) - changed;
+        if way == Way::Retry && left > 0 {
+            ui::say(&format!(
+                "{} not put back: {} of {service}, which another retry holds (also one that was killed, for a \
+                 moment); run it again",
+                ui::bad("note:"),
+                events(left)
+            ));
+            done = Done::Partly;
+        }
         db.close().await?;
     }
-    Ok(Done::All)
+    Ok(done)
 }
 
 fn events(number: i64) -> String {
