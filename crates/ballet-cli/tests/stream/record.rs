@@ -70,7 +70,7 @@ async fn a_journal_that_was_made_anew_is_not_appended_even_when_it_has_grown() {
     world.ticks(0..5).await;
     let file = world.file("run.jsonl");
     world.record(&file).await;
-    world.journal_anew().await;
+    world.env.journal_anew().await.expect("another journal");
     let append = ["record", &file, "--append", "--until", "now"];
     for own in [100..103, 103..108] {
         world.ticks(own).await;

@@ -138,7 +138,7 @@ async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_que
     world.ticks(0..20).await;
     let file = record(&world, "before.jsonl").await;
     // As it is on the broker of a test that is made for each run, and later on, with events of its own.
-    world.journal_anew().await;
+    world.env.journal_anew().await.expect("another journal");
     for own in [0..0, 100..130] {
         world.ticks(own).await;
         let new = [&file, "--pace", "max", "--new-ids"];

@@ -5,12 +5,11 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::core::topology::{DEAD, EVENTS, JOURNAL};
 use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
 use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, FieldTable, Outcome, Publish, RabbitMq, Session,
 };
-use ballet_stage::{Method, Servers, TestEnv};
+use ballet_stage::{Servers, TestEnv};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -86,20 +85,6 @@ impl World {
 
     pub(crate) fn file(&self, name: &str) -> String {
         self.place.join(name).display().to_string()
-    }
-
-    /// Deletes the journal, and makes an empty one in its place.
-    pub(crate) async fn journal_anew(&self) {
-        let (management, vhost) = (self.env.management(), self.env.vhost());
-        management.delete_queue(JOURNAL).await.expect("deleted");
-        let stream = json!({ "durable": true, "arguments": { "x-queue-type": "stream" } });
-        let path = ["queues", vhost, JOURNAL];
-        management.call(Method::PUT, &path, Some(&stream)).await.expect("declared");
-        for exchange in [EVENTS, DEAD] {
-            let path = ["bindings", vhost, "e", exchange, "q", JOURNAL];
-            let all = json!({ "routing_key": "#" });
-            management.call(Method::POST, &path, Some(&all)).await.expect("bound");
-        }
     }
 
     /// Whether the broker blocks who publishes.

@@ -203,7 +203,7 @@ async fn a_journal_that_was_made_anew_is_not_followed_even_when_it_has_grown() {
     world.publish(events(5)).await;
     until(&mut db, ENTRIES, 5).await;
     // One that runs meanwhile, and one that is started afterwards.
-    world.journal_anew().await;
+    world.env.journal_anew().await.expect("another journal");
     let broker = Arc::new(RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL")) as Arc<_>;
     let database = world.database.url().parse().expect("a URL");
     let password = &first.first.as_ref().expect("the first start").password;

@@ -13,11 +13,10 @@ use ballet_amqp::{
 };
 use ballet_check::Contracts;
 use ballet_console::{Account, Console, Options};
-use ballet_core::topology::{self, DEAD, EVENTS, JOURNAL};
+use ballet_core::topology::{self, DEAD, EVENTS};
 use ballet_stage::{Database, Servers, TestEnv};
 use futures_util::StreamExt;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, redirect};
-use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -197,20 +196,6 @@ impl World {
             mandatory: true,
             properties,
             body: body.to_vec().into(),
-        }
-    }
-
-    /// Deletes the journal, and makes an empty one in its place.
-    pub(crate) async fn journal_anew(&self) {
-        let (management, vhost) = (self.env.management(), self.env.vhost());
-        management.delete_queue(JOURNAL).await.expect("deleted");
-        let stream = json!({ "durable": true, "arguments": { "x-queue-type": "stream" } });
-        let path = ["queues", vhost, JOURNAL];
-        management.call(Method::PUT, &path, Some(&stream)).await.expect("declared");
-        for exchange in [EVENTS, DEAD] {
-            let path = ["bindings", vhost, "e", exchange, "q", JOURNAL];
-            let all = json!({ "routing_key": "#" });
-            management.call(Method::POST, &path, Some(&all)).await.expect("bound");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ballet::core::topology::{DEAD, EVENTS, JOURNAL};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
@@ -206,6 +207,20 @@ impl TestEnv {
     /// The management API for this vhost.
     pub fn management(&self) -> &Management {
         &self.management
+    }
+
+    /// Deletes the journal, and makes an empty one in its place.
+    pub async fn journal_anew(&self) -> Result<()> {
+        self.management.delete_queue(JOURNAL).await?;
+        let stream = json!({ "durable": true, "arguments": { "x-queue-type": "stream" } });
+        let path = ["queues", self.vhost(), JOURNAL];
+        self.management.call(Method::PUT, &path, Some(&stream)).await?;
+        for exchange in [EVENTS, DEAD] {
+            let path = ["bindings", self.vhost(), "e", exchange, "q", JOURNAL];
+            let all = json!({ "routing_key": "#" });
+            self.management.call(Method::POST, &path, Some(&all)).await?;
+        }
+        Ok(())
     }
 
     /// The management API's address for the same administrator as [`TestEnv::ops_amqp_url`].

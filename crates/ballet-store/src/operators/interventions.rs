@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::stored_text::storable;
+
 /// What a person does to a message or a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
@@ -79,8 +81,8 @@ pub async fn insert(
 ) -> Result<(), sqlx::Error> {
     let messages: Vec<Uuid> = touched.iter().map(|one| one.message_id).collect();
     let sagas: Vec<Option<Uuid>> = touched.iter().map(|one| one.saga_id).collect();
-    // A type is what a publisher wrote. Postgres refuses a NUL, and all messages of the statement with it.
-    let text = |one: &Touched| one.event_type.as_ref().map(|text| text.replace('\0', " "));
+    // A type is what a publisher wrote. One that is refused takes all messages of the statement with it.
+    let text = |one: &Touched| one.event_type.as_deref().map(storable);
     let types: Vec<Option<String>> = touched.iter().map(text).collect();
     sqlx::query(
         "insert into ballet.intervention (at, act, message_id, saga_id, event_type, done_by, why) \
