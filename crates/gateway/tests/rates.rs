@@ -176,6 +176,60 @@ async fn a_database_that_goes_away_and_comes_back_is_noticed() {
     }
 }
 
+/// Waits until a statement in this database waits for a lock.
+async fn a_statement_waits(database: &Database) {
+    let waiting = "select exists (select from pg_stat_activity \
+                   where datname = current_database() and wait_event_type = 'Lock')";
+    wait_until("a statement that waits", LIMIT, || async {
+        let mut db = PgConnection::connect(database.url()).await?;
+        let waits: bool = sqlx::query_scalar(waiting).fetch_one(&mut db).await?;
+        Ok::<_, sqlx::Error>(waits.then_some(()))
+    })
+    .await
+    .unwrap();
+}
+
+/// The other machine is gone without a word, in the midst of a statement. Another one is in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_froze_in_a_statement_takes_no_connection_for_good() {
+    let database = Database::new(Postgres::shared().await.unwrap(), "froze").await.unwrap();
+    let link = Proxy::to(database.url()).await.unwrap();
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let config = config(&service, 40, WINDOW, Some(link.url()));
+    let config = config.replace("\"1m\"", "\"2s\"\nconnections = 1");
+    let gateway = Gateway::start(&folder, &config).await;
+    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+    let mut holder = PgConnection::connect(database.url()).await.unwrap();
+    holder.execute("begin; lock table gateway.rate_window").await.unwrap();
+    let freezes = async {
+        a_statement_waits(&database).await;
+        link.set(Link::Silent);
+        drop(holder);
+    };
+    let (answer, ()) = tokio::join!(get(&gateway), freezes);
+    assert_eq!(answer.status(), 200);
+    gateway.private_says("/readyz", 200, "\"database\":\"away: ").await;
+    link.set(Link::Open);
+    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+}
+
+/// The same while the tables are created.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_froze_at_the_start_does_not_hold_the_gateway_up() {
+    let database = Database::new(Postgres::shared().await.unwrap(), "start").await.unwrap();
+    let link = Proxy::to(database.url()).await.unwrap();
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let mut holder = PgConnection::connect(database.url()).await.unwrap();
+    holder.execute("begin; create schema gateway").await.unwrap();
+    let config = config(&service, 40, WINDOW, Some(link.url()));
+    let gateway = Gateway::start(&folder, &config.replace("\"1m\"", "\"1s\"")).await;
+    a_statement_waits(&database).await;
+    link.set(Link::Silent);
+    drop(holder);
+    link.set(Link::Open);
+    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+}
+
 #[tokio::test]
 async fn t228_a_replaced_password_of_the_database_is_taken_from_its_file() {
     let database = Database::new(Postgres::shared().await.unwrap(), "rotated").await.unwrap();

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, SqlStr};
+use sqlx::{Connection, PgPool, SqlStr};
+use tokio::time::timeout;
 
 use crate::config::file::{self, Rate};
 use crate::store::{idempotent_requests, rate_windows};
@@ -15,6 +16,10 @@ use crate::store::{idempotent_requests, rate_windows};
 const MIGRATION: &str = include_str!("../../../../migrations/gateway/0001_gateway.sql");
 /// After a failure requests that can do without the database do not ask it for this long.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Time limit for the test of a connection that is given back.
+const TEST: Duration = Duration::from_secs(2);
+/// Creating the tables is no more than so many statements, each with the limit of any other.
+const MIGRATION_STATEMENTS: u32 = 12;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CLEAN_EVERY: Duration = Duration::from_secs(30);
 /// Old rows are removed in portions, so that no statement takes long, and in this many of them at a time.
@@ -61,6 +66,11 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections.max(1))
             .acquire_timeout(patience)
+            // Nobody waits any longer for a statement on some of them, and its server may be gone without a
+            // word. sqlx's own test of them has no limit, and each keeps its place in the pool until then.
+            .after_release(|db, _| {
+                Box::pin(async move { Ok(matches!(timeout(TEST, db.ping()).await, Ok(Ok(())))) })
+            })
             .connect_lazy_with(options(&url, patience)?);
         let (prepared, failed_at) = (AtomicBool::new(false), Mutex::default());
         Ok(Self { pool, patience, file, prepared, failed_at })
@@ -101,7 +111,7 @@ impl Database {
         if !self.prepared.load(Ordering::Acquire) {
             return Err(Away("it has not been reached yet".to_owned()));
         }
-        let outcome = match tokio::time::timeout(self.patience, statement(&self.pool)).await {
+        let outcome = match timeout(self.patience, statement(&self.pool)).await {
             Ok(outcome) => outcome.map_err(|error| Away(error.to_string())),
             Err(_) => Err(Away(format!("no answer within {:?}", self.patience))),
         };
@@ -128,8 +138,8 @@ impl Database {
     /// there, and removes old rows: those of `rates` when their window is over.
     pub(crate) async fn keep(self: Arc<Self>, rates: impl Fn() -> Vec<Rate>) {
         self.read_again();
-        while let Err(error) = self.migrate().await {
-            self.note(Some(&Away(error.to_string())));
+        while let Err(away) = self.migrate().await {
+            self.note(Some(&away));
             tokio::time::sleep(PAUSE).await;
             self.read_again();
         }
@@ -156,7 +166,7 @@ impl Database {
                 let windows = rate_windows::remove_old(&self.pool, rates, PORTION).await?;
                 Ok::<_, sqlx::Error>(keys.max(windows))
             };
-            match tokio::time::timeout(self.patience, removed).await {
+            match timeout(self.patience, removed).await {
                 Ok(Ok(count)) if count >= u64::from(PORTION) => {}
                 Ok(Ok(_)) => return,
                 Ok(Err(error)) => return tracing::debug!("old rows stay for now: {error}"),
@@ -165,7 +175,7 @@ impl Database {
         }
     }
 
-    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+    async fn migrate(&self) -> Result<(), Away> {
         let kind = MigrationType::Simple;
         let sql = SqlStr::from_static(MIGRATION);
         let mut migrator =
@@ -174,6 +184,16 @@ impl Database {
         migrator.create_schema("gateway");
         // A gateway of the release before may start beside one of the next.
         migrator.set_ignore_missing(true);
-        migrator.run(&self.pool).await
+        let migrated = async {
+            let mut connection = self.pool.acquire().await?;
+            // After a failure it still has the lock of all migrations.
+            connection.close_on_drop();
+            migrator.run_direct(None, &mut *connection, false).await
+        };
+        let limit = self.patience * MIGRATION_STATEMENTS;
+        match timeout(limit, migrated).await {
+            Ok(outcome) => outcome.map_err(|error| Away(error.to_string())),
+            Err(_) => Err(Away(format!("its tables were not created within {limit:?}"))),
+        }
     }
 }
