@@ -12,6 +12,7 @@ use support::service::{ROUTE, Service};
 
 /// A window that no test outlives, so that no limit begins anew.
 const WINDOW: &str = "366d";
+const WINDOW_SECONDS: i64 = 366 * 86400;
 
 fn config(service: &Service, requests: u32, window: &str, database: Option<&str>) -> String {
     let database = database
@@ -228,6 +229,25 @@ async fn a_database_that_froze_at_the_start_does_not_hold_the_gateway_up() {
     drop(holder);
     link.set(Link::Open);
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+}
+
+#[tokio::test]
+async fn a_window_far_ahead_is_of_a_clock_that_was_wrong_and_counts_for_nothing() {
+    let database = Database::new(Postgres::shared().await.unwrap(), "clock").await.unwrap();
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let config = config(&service, 1, WINDOW, Some(database.url()));
+    let mut db = PgConnection::connect(database.url()).await.unwrap();
+    // A statement that waited finds the next window of others. No clock of the database is two ahead.
+    for (windows, status) in [(1, 429), (2, 200)] {
+        let gateway = Gateway::start(&folder, &config).await;
+        gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+        db.execute("delete from gateway.rate_window").await.unwrap();
+        let ahead = "insert into gateway.rate_window (rate, client, window_start, taken, granted) \
+                     select 'r', 'ip:127.0.0.1', \
+                     (floor(extract(epoch from now()) / $1)::bigint + $2) * $1, 1, 0";
+        sqlx::query(ahead).bind(WINDOW_SECONDS).bind(windows).execute(&mut db).await.unwrap();
+        assert_eq!(get(&gateway).await.status(), status, "{windows} windows ahead");
+    }
 }
 
 #[tokio::test]

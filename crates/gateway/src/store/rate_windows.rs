@@ -26,22 +26,22 @@ pub(crate) struct Lease {
 }
 
 /// A quarter of what is left, so that little lies unused elsewhere when the window is nearly used
-/// up. The window never goes back: a statement that waited may have an older time.
+/// up. The window never goes back: a statement that waited may have an older time. A row further ahead
+/// than a statement waits is of a database whose clock was wrong, and counts for nothing.
 const LEASE: &str = "
     with clock as (select extract(epoch from now())::float8 as at),
     current as (select floor(at / $4)::bigint * $4 as start, at from clock)
     insert into gateway.rate_window as w (rate, client, window_start, taken, granted)
     select $1, $2, start, lease, lease
     from current, (select least($3, greatest(1, least($5, $3 / 4))) as lease) as first
-    on conflict (rate, client) do update set
-        window_start = greatest(w.window_start, excluded.window_start),
-        taken = case when w.window_start >= excluded.window_start then w.taken else 0 end
-            + (select least(free, greatest(1, least($5, free / 4))) from (select greatest(0,
-                $3 - case when w.window_start >= excluded.window_start then w.taken else 0 end)
-                as free) as f),
-        granted = (select least(free, greatest(1, least($5, free / 4))) from (select greatest(0,
-                $3 - case when w.window_start >= excluded.window_start then w.taken else 0 end)
-                as free) as f)
+    on conflict (rate, client) do update set (window_start, taken, granted) = (
+        select start, before + lease, lease
+        from (select w.window_start between excluded.window_start
+                and excluded.window_start + greatest($4, 60) as same) as s,
+            lateral (select case when same then w.window_start else excluded.window_start end as start,
+                case when same then w.taken else 0 end as before) as b,
+            lateral (select greatest(0, $3 - before) as free) as f,
+            lateral (select least(free, greatest(1, least($5, free / 4))) as lease) as l)
     returning granted, greatest(0, $3 - taken) as left,
         (select (start + $4 - at)::float8 from current) as seconds";
 
