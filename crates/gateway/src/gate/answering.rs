@@ -1,6 +1,7 @@
 //! An answer on its way to the client: what counts until it has ended, and what ends it early.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ struct Answering {
     inner: Body,
     /// Ends the body, as if the service had.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    _under_way: UnderWay,
+    _under_way: Arc<UnderWay>,
 }
 
 /// The answer, whose request is under way until the body has ended. A stream of events ends with the credentials.
@@ -63,7 +64,7 @@ pub(crate) fn until_its_end(
     answer: Answer,
     current: &Current,
     signed_in: Option<SignedIn>,
-    under_way: UnderWay,
+    under_way: Arc<UnderWay>,
 ) -> Answer {
     let signed_in = signed_in.filter(|_| is_stream(answer.headers()));
     if signed_in.is_none() && answer.body().is_end_stream() {

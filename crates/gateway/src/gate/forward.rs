@@ -21,6 +21,7 @@ use crate::http::problem::Problem;
 use crate::http::quiet::Quiet;
 use crate::idempotency::key;
 use crate::idempotency::remember::{self, Keyed};
+use crate::limits::at_once::UnderWay;
 use crate::upstream::failure::{Failure, body_problem};
 use crate::upstream::outgoing::{Outgoing, Payload};
 use crate::upstream::service::Service;
@@ -31,6 +32,7 @@ pub(crate) async fn forward(
     route: &Route,
     exchange: &Exchange,
     identity: Option<&Identity>,
+    under_way: &Arc<UnderWay>,
     request: Request<Lingering>,
 ) -> Result<Answer, Problem> {
     let too_large = request.body().size_hint().lower() > route.body as u64;
@@ -100,8 +102,9 @@ pub(crate) async fn forward(
         let detail = "the gateway has no memory for Idempotency-Key";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     };
-    // It goes on when the client goes away: the answer is for whoever asks again.
-    let working = gate.lasting.in_flight.begin();
+    // It goes on when the client goes away: the answer is for whoever asks again. It is one of the client's
+    // requests until then.
+    let working = (gate.lasting.in_flight.begin(), Arc::clone(under_way));
     let underway = gate.lasting.underway.clone();
     let running = tokio::spawn(async move {
         let _working = working;

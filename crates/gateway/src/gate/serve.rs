@@ -86,13 +86,16 @@ async fn decide(
         exchange.limited = Some((rate.clone(), verdict));
         refused.map_or(Ok(()), Err)?;
     }
-    let under_way = gate.lasting.at_once.begin(client, gate.config.limits.client_requests)?;
+    let at_once = &gate.lasting.at_once;
+    let under_way = Arc::new(at_once.begin(client, gate.config.limits.client_requests)?);
     let signed_in = identity
         .map(|_| SignedIn::new(request.headers(), access.scopes.as_deref().unwrap_or_default()));
     let answer = match target {
         Target::Document(document) => Ok(document.text.answer(request.headers())),
         Target::Page(page) => page::compose(page, path, exchange, identity).await,
-        Target::Route(route) => forward::forward(gate, route, exchange, identity, request).await,
+        Target::Route(route) => {
+            forward::forward(gate, route, exchange, identity, &under_way, request).await
+        }
     };
     answer.map(|answer| until_its_end(answer, current, signed_in, under_way))
 }

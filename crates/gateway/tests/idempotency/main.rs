@@ -4,16 +4,16 @@
 
 mod died;
 mod freed;
+mod left;
 mod old_rows;
 #[path = "../support/mod.rs"]
 mod support;
 
-use ballet_stage::{Database, Link, Postgres, Proxy, wait_until};
+use ballet_stage::{Database, Link, Postgres, Proxy};
 use reqwest::{Client, Response};
-use support::gateway::{Folder, Gateway, LIMIT, command, problem};
+use support::gateway::{Folder, Gateway, command, problem};
 use support::raw::{self, read_until};
 use support::service::{Service, text};
-use tokio::io::AsyncWriteExt;
 
 /// The rate that bounds the number of a client's keys.
 const RATE: &str = "[[rate]]\nname = \"keys\"\nrequests = 20000\nwindow = \"1d\"\n";
@@ -156,33 +156,6 @@ async fn a_refusal_of_the_service_is_an_answer_too() {
             (409, "order 1")
         );
     }
-}
-
-#[tokio::test]
-async fn while_the_first_is_running_the_second_is_told_so_and_a_client_that_leaves_changes_nothing()
-{
-    let (address, mut connections) = raw::connections().await;
-    let shop = shop(&raw::upstream("a", &address), "").await;
-    let request = Client::new().post(shop.gateway.at("/a")).header("x-api-key", &shop.key);
-    let first = tokio::spawn(request.header("idempotency-key", "k").body("x").send());
-    let mut service = connections.recv().await.unwrap();
-    read_until(&mut service, "\r\n\r\nx").await;
-    let second = shop.post("k", "x").await;
-    assert!(second.headers().contains_key("retry-after"));
-    let detail = problem(second, 409).await;
-    assert_eq!(detail, "the first request with this Idempotency-Key is still running");
-    // The client goes away, the request does not.
-    first.abort();
-    shop.gateway.logged("request").await;
-    service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await.unwrap();
-    wait_until("the answer", LIMIT, || async {
-        let answer = shop.post("k", "x").await;
-        let status = answer.status();
-        let text = answer.text().await.map_err(|error| error.to_string())?;
-        if status == 200 && text == "done" { Ok(Some(())) } else { Err(text) }
-    })
-    .await
-    .unwrap();
 }
 
 #[tokio::test]
