@@ -10,9 +10,10 @@ use ballet_stage::wait_until;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use support::gateway::{Folder, Gateway, LIMIT, command, problem};
-use support::raw::reserved;
+use support::raw::{self, read_until, reserved};
 use support::service::{Service, text};
 use support::tokens::{Key, claims, encode, jwt, now, set};
+use tokio::io::AsyncWriteExt;
 
 /// Two routes: `/a` needs a scope, `/b` only a client.
 fn routes(service: &Service) -> String {
@@ -252,6 +253,38 @@ async fn a_key_set_that_is_away_at_the_start_is_awaited() {
     let _login = Service::on(socket.listen(64).unwrap(), move |_| text(200, &keys));
     becomes(&gateway, &token, 200).await;
     gateway.private_says("/readyz", 200, "\"keys\":\"ok\"").await;
+}
+
+#[tokio::test]
+async fn a_key_server_that_says_nothing_is_asked_once_for_all_and_does_not_stop_a_stop() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let (address, mut connections) = raw::connections().await;
+    let jwt = jwt().replace("jwks.json", &address);
+    let config = format!("[limits]\nrefused_sign_ins = 1000000\n{jwt}{}", routes(&service));
+    let answers = async {
+        let mut login = connections.recv().await.unwrap();
+        read_until(&mut login, "\r\n\r\n").await;
+        let keys = set(&[&Key::ed25519("known")]);
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", keys.len());
+        login.write_all((head + &keys).as_bytes()).await.unwrap();
+    };
+    let (mut gateway, ()) = tokio::join!(Gateway::start(&folder, &config), answers);
+    let unknown = async |kid: &str| {
+        let token = Key::ed25519(kid).token(&claims("alice", "a:read"));
+        problem(get(&gateway, "/a", &token).await, 401).await
+    };
+    // Not within two seconds of the last time.
+    let mut questions = Vec::new();
+    while questions.is_empty() {
+        tokio::join!(unknown("1"), unknown("2"), unknown("3"));
+        questions.extend(std::iter::from_fn(|| connections.try_recv().ok()));
+    }
+    assert_eq!(questions.len(), 1, "each waited for a question of its own");
+    gateway.signal("-HUP");
+    let _asked = connections.recv().await.unwrap();
+    gateway.signal("-TERM");
+    assert!(gateway.ended().await, "{}", gateway.log());
+    assert!(!gateway.log().contains("the config was read again"), "{}", gateway.log());
 }
 
 #[tokio::test]

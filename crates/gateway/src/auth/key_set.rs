@@ -46,6 +46,8 @@ impl KeySet {
     async fn read_now(&self, last_try: &mut Option<Instant>) -> Result<(), String> {
         *last_try = Some(Instant::now());
         let keys = self.source.load().await.and_then(|text| jwk::parse(&text));
+        // Whoever waited meanwhile does not read it again, however long it took.
+        *last_try = Some(Instant::now());
         metrics::counter!("gateway_key_set_reads_total",
             "outcome" => if keys.is_ok() { "ok" } else { "failed" })
         .increment(1);

@@ -107,12 +107,16 @@ async fn run(
     tokio::spawn(measures::keep(metrics.clone()));
     tokio::spawn(private::run(private, current.clone(), metrics, stopping.clone()));
     let served = tokio::spawn(public::run(public, current.clone(), stopping));
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(&current, file, addresses).await,
+    let reloads = async {
+        loop {
+            hang_up.recv().await;
+            reload(&current, file, addresses).await;
         }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = reloads => {}
     }
     tracing::info!("stopping");
     let _nobody_listens = stop.send(true);
