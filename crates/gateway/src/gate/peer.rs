@@ -12,7 +12,9 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> I
         return peer;
     }
     let lines = headers.get_all("x-forwarded-for").iter();
-    let text = lines.filter_map(|line| line.to_str().ok()).collect::<Vec<_>>().join(",");
+    // A proxy may append to a line in which the client wrote what is no text.
+    let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
+    let text = lines.collect::<Vec<_>>().join(",");
     let mut client = peer;
     for hop in text.rsplit(',') {
         let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
@@ -42,6 +44,8 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -53,5 +57,9 @@ mod tests {
         assert_eq!(client(ip("9.9.9.9"), &headers, &trusted), ip("9.9.9.9"));
         assert_eq!(client(ip("10.0.0.1"), &headers, &trusted), ip("1.2.3.4"));
         assert_eq!(client(ip("10.0.0.1"), &HeaderMap::new(), &trusted), ip("10.0.0.1"));
+        // Whatever a client writes before it.
+        let line = HeaderValue::from_bytes(b"\xff, 1.2.3.4").unwrap();
+        headers.insert("x-forwarded-for", line);
+        assert_eq!(client(ip("10.0.0.1"), &headers, &trusted), ip("1.2.3.4"));
     }
 }
