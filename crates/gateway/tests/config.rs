@@ -91,7 +91,12 @@ fn a_wrong_file_is_refused_with_file_line_and_field() {
         (
             "prefix = \"/orders\"",
             "prefix = \"/orders/\"",
-            "line 19, prefix: expected a path like \"/orders\" without a slash at the end, found \"/orders/\"",
+            "line 19, prefix: expected a path like \"/orders\" of letters, digits and -._~, without a slash at the end, found \"/orders/\"",
+        ),
+        (
+            "prefix = \"/orders\"",
+            "prefix = \"/orders;v=1\"",
+            "line 19, prefix: expected a path like \"/orders\" of letters, digits and -._~, without a slash at the end, found \"/orders;v=1\"",
         ),
         (
             "scopes = [\"orders:read\"]",

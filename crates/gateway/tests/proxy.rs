@@ -6,7 +6,7 @@ mod support;
 
 use ballet_stage::wait_until;
 use reqwest::{Client, StatusCode};
-use support::gateway::{Folder, Gateway, LIMIT, problem};
+use support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use support::raw::{self, exchange, read_to_end, read_until};
 use support::service::{ROUTE, Service, text};
 use tokio::io::AsyncWriteExt;
@@ -173,7 +173,9 @@ async fn an_address_that_others_read_differently_is_refused() {
     let service = Service::ok().await;
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
-    for path in ["/a/../b", "/a/%2e%2e/b", "/a%2f..%2fb", "//a", "/a\\b", "/a/%00", "/a/..;x/b"] {
+    for path in
+        ["/a/../b", "/a/%2e%2e/b", "/a%2f..%2fb", "//a", "/a\\b", "/a/%00", "/a/..;x/b", "/a/%61"]
+    {
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         let answer = exchange(gateway.host(), request.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
@@ -186,6 +188,30 @@ async fn an_address_that_others_read_differently_is_refused() {
     assert_eq!(answer.headers()["allow"], "GET, POST, PUT");
     problem(answer, 405).await;
     assert!(service.got().is_empty());
+}
+
+#[tokio::test]
+async fn a_prefix_is_found_however_a_service_reads_the_parameters_of_its_segments() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let inner = "[[route]]\nprefix = \"/a/admin\"\nmethods = [\"GET\"]\nupstream = \"a\"\n\
+                 scopes = [\"admin\"]\n";
+    let moved = "[[route]]\nprefix = \"/moved\"\nmethods = [\"GET\"]\nupstream = \"a\"\n\
+                 public = true\nto = \"/v1\"\n";
+    let (_, printed, _) = command(&["api-key", "one"]);
+    let stanza = printed.split_once("\n\n").unwrap().1;
+    let config = format!("{stanza}{}{ROUTE}{inner}{moved}", service.upstream("a"));
+    let gateway = Gateway::start(&folder, &config).await;
+    for path in ["/a/admin", "/a/admin;x=1", "/a;x/admin", "/a;x/admin;y/b", "/a/admin;/b"] {
+        problem(reqwest::get(gateway.at(path)).await.unwrap(), 401).await;
+    }
+    assert!(service.got().is_empty(), "{:?}", service.got());
+    // What is no prefix passes as it is.
+    for path in ["/a/b;x=1", "/a/adminx;y", "/moved;x/b;y?q=1", "/moved"] {
+        assert_eq!(reqwest::get(gateway.at(path)).await.unwrap().status(), 200, "{path}");
+    }
+    let paths: Vec<_> = service.got().into_iter().map(|got| got.path).collect();
+    assert_eq!(paths, ["/a/b;x=1", "/a/adminx;y", "/v1/b;y?q=1", "/v1"]);
 }
 
 #[tokio::test]

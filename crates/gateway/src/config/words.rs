@@ -57,10 +57,15 @@ impl TryFrom<String> for Prefix {
 
     fn try_from(text: String) -> Result<Self, String> {
         let ends_well = text == "/" || !text.ends_with('/');
-        if ends_well && path::refused(&text).is_none() {
+        // Of others a request could have another spelling, which a service takes for the same.
+        let plain = text.bytes().all(|byte| byte == b'/' || path::is_unreserved(byte));
+        if ends_well && plain && path::refused(&text).is_none() {
             return Ok(Self(text));
         }
-        Err(format!("expected a path like \"/orders\" without a slash at the end, found {text:?}"))
+        Err(format!(
+            "expected a path like \"/orders\" of letters, digits and -._~, without a slash at the end, \
+             found {text:?}"
+        ))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::http::body::Answer;
 use crate::http::bounded::{BodyFault, Bounded, Progress};
 use crate::http::headers::{clean_request, clean_response, set};
 use crate::http::lingering::Lingering;
+use crate::http::path::behind;
 use crate::http::problem::Problem;
 use crate::http::quiet::Quiet;
 use crate::idempotency::key;
@@ -134,7 +135,7 @@ fn target(route: &Route, path: &str, query: Option<&str>) -> String {
     let rest = match &route.to {
         None => path.to_owned(),
         Some(to) => {
-            let rest = path.strip_prefix(route.prefix.trim_end_matches('/')).unwrap_or(path);
+            let rest = behind(path, &route.prefix).unwrap_or(path);
             let to = to.trim_end_matches('/');
             if to.is_empty() && rest.is_empty() { "/".to_owned() } else { format!("{to}{rest}") }
         }

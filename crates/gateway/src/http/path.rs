@@ -3,7 +3,7 @@
 /// Returns why a path may not be passed on, if it may not.
 ///
 /// A path that a service may read differently from the gateway would lead around the routes: dot
-/// segments, empty segments, encoded slashes and dots, backslashes.
+/// segments, empty segments, backslashes, encoded slashes, and what needs no encoding (RFC 3986, 2.3).
 pub(crate) fn refused(path: &str) -> Option<&'static str> {
     if !path.starts_with('/') {
         return Some("the path does not begin with a slash");
@@ -20,29 +20,52 @@ pub(crate) fn refused(path: &str) -> Option<&'static str> {
                 return Some("the path has an encoded slash, dot, backslash or percent sign");
             }
             Some(0..0x20 | 0x7f) => return Some("the path has an encoded control character"),
+            Some(code) if is_unreserved(code) => {
+                return Some("the path has a character encoded that must not be: send it as it is");
+            }
             Some(_) => rest = after,
         }
     }
     let mut segments = path[1..].split('/').peekable();
     while let Some(segment) = segments.next() {
-        // The matrix parameters of a segment do not count: `..;a=b` is `..` to some servers.
-        let name = segment.split(';').next().unwrap_or_default();
+        let name = name(segment);
         if matches!(name, "." | "..") {
             return Some("the path has a dot segment");
         }
-        if segment.is_empty() && segments.peek().is_some() {
+        if name.is_empty() && segments.peek().is_some() {
             return Some("the path has an empty segment");
         }
     }
     None
 }
 
+/// Whether a character is never encoded (RFC 3986, 2.3).
+pub(crate) fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// A segment without its matrix parameters, which do not count: `..;a=b` is `..` to some servers.
+fn name(segment: &str) -> &str {
+    segment.split(';').next().unwrap_or_default()
+}
+
+/// What comes behind a prefix: nothing, or all from a slash on. `None` if the path does not begin with it.
+pub(crate) fn behind<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    let mut rest = path;
+    for segment in prefix.split('/').skip(1).filter(|segment| !segment.is_empty()) {
+        let given = rest.strip_prefix('/')?;
+        let end = given.find('/').unwrap_or(given.len());
+        if name(&given[..end]) != segment {
+            return None;
+        }
+        rest = &given[end..];
+    }
+    Some(rest)
+}
+
 /// Whether a path is this prefix, or goes on behind it with a slash.
 pub(crate) fn begins_with(path: &str, prefix: &str) -> bool {
-    if prefix == "/" {
-        return true;
-    }
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    behind(path, prefix).is_some()
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -147,6 +170,9 @@ mod tests {
             "/..;x=1/admin",
             "/a%252e",
             "/caf\u{e9}",
+            "/%61dmin",
+            "/a%7Eb",
+            "/;x/admin",
         ] {
             assert!(refused(path).is_some(), "{path}");
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::file::{Config, IdempotencyKey, Route, WideScope};
 use crate::config::words::Scope;
-use crate::http::path::begins_with;
+use crate::http::path::{begins_with, behind};
 use crate::idempotency::key;
 use crate::openapi::components::Names;
 use crate::openapi::refusals::{self, Demands, within};
@@ -24,10 +24,7 @@ pub(crate) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 pub(crate) fn path_by(route: &Route, path: &str) -> Option<String> {
     let prefix = route.prefix.0.as_str();
     let inner = route.to.as_ref().map_or(prefix, |to| to.0.as_str());
-    if !begins_with(path, inner) {
-        return None;
-    }
-    let rest = path.strip_prefix(inner.trim_end_matches('/'))?;
+    let rest = behind(path, inner)?;
     let outer = format!("{}{rest}", prefix.trim_end_matches('/'));
     Some(if outer.is_empty() { "/".to_owned() } else { outer })
 }
