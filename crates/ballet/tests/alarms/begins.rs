@@ -163,7 +163,7 @@ fn every_alarm_is_rung_by_a_test() {
         "crates/ballet/tests/alarms/rings.rs",
         "crates/ballet/tests/alarms/rings_of_servers.rs",
         "crates/ballet/tests/alarms/rings_of_telemetry.rs",
-        "crates/gateway/tests/alarms.rs",
+        "crates/gateway/tests/main/alarms.rs",
     ];
     let tests = tests.map(read).concat();
     for rule in rules() {

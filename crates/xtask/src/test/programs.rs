@@ -26,6 +26,7 @@ const LONGEST: &[&str] = &[
     "ballet transport",
     "ballet-stage main",
     "ballet-testkit main",
+    "gateway main",
 ];
 
 /// Programs that take the machine from the tests beside them. Only `--long` runs them.

@@ -1,18 +1,15 @@
 //! Pages, browsers, and what an operator does and sees.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
-
-mod support;
-
 use std::time::Duration;
 
 use ballet_stage::wait_until;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use support::gateway::{Folder, Gateway, LIMIT, problem};
-use support::raw::{self, nobody, read_until};
-use support::service::{ROUTE, Service, json, text};
 use tokio::io::AsyncWriteExt;
+
+use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
+use crate::support::raw::{self, nobody, read_until};
+use crate::support::service::{ROUTE, Service, json, text};
 
 const PAGE: &str = "
 [[page]]

@@ -1,16 +1,13 @@
 //! Requests through the gateway, and what must not get through.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
-
-mod support;
-
 use ballet_stage::wait_until;
 use reqwest::{Client, StatusCode};
-use support::gateway::{Folder, Gateway, LIMIT, command, problem};
-use support::raw::{self, exchange, read_to_end, read_until};
-use support::service::{ROUTE, Service, text};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+
+use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
+use crate::support::raw::{self, exchange, read_to_end, read_until};
+use crate::support::service::{ROUTE, Service, text};
 
 #[tokio::test]
 async fn a_request_and_its_answer_pass_whole() {

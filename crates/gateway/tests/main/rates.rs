@@ -1,14 +1,11 @@
 //! Limits per client, over one gateway and over several.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
-
-mod support;
-
 use ballet_stage::{Database, Link, Postgres, Proxy, wait_until};
 use reqwest::{Client, Response};
 use sqlx::{Connection, Executor, PgConnection};
-use support::gateway::{Folder, Gateway, LIMIT, command, problem};
-use support::service::{ROUTE, Service};
+
+use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
+use crate::support::service::{ROUTE, Service};
 
 /// A window that no test outlives, so that no limit begins anew.
 const WINDOW: &str = "366d";

@@ -1,25 +1,22 @@
 //! One client beside others, odd requests, and what a stream may outlive.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
-
 mod malformed;
-#[path = "../support/mod.rs"]
-mod support;
 
 use ballet_stage::wait_until;
 use reqwest::{Client, Response, header};
 use serde_json::json;
-use support::gateway::{Folder, Gateway, LIMIT, problem};
-use support::raw::{self, exchange, read_to_end, read_until};
-use support::service::{ROUTE, Service, text};
-use support::tokens::{Key, claims, jwt, now, set};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
+use crate::support::raw::{self, exchange, read_to_end, read_until};
+use crate::support::service::{Got, ROUTE, Service, text};
+use crate::support::tokens::{Key, claims, jwt, now, set};
+
 #[tokio::test]
 async fn t203_what_a_service_refuses_opens_no_breaker_for_others() {
-    let refuses = |got: &support::service::Got| match got.path.as_str() {
+    let refuses = |got: &Got| match got.path.as_str() {
         "/a/full" => text(503, "full"),
         _ => text(200, "ok"),
     };
@@ -251,6 +248,6 @@ async fn what_services_are_told_is_signed() {
     folder.write("short", "short");
     let wrong = format!("[signing]\nsecret = \"file:short\"\n{}{ROUTE}", service.upstream("a"));
     let file = folder.write("wrong.toml", &wrong);
-    let (good, _, said) = support::gateway::command(&["check", file.to_str().unwrap()]);
+    let (good, _, said) = command(&["check", file.to_str().unwrap()]);
     assert!(!good && said.contains("a secret has 5 characters"), "{said}");
 }

@@ -4,7 +4,7 @@ use ballet_stage::wait_until;
 use reqwest::Client;
 use tokio::io::AsyncWriteExt;
 
-use crate::shop;
+use super::shop;
 use crate::support::gateway::{LIMIT, problem};
 use crate::support::raw::{self, read_until};
 

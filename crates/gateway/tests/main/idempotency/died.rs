@@ -5,12 +5,12 @@ use reqwest::{Client, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::AsyncWriteExt;
 
-use crate::old_rows::count;
+use super::old_rows::count;
+use super::{RATE, Shop, counting, shop};
 use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
 use crate::support::raw::{self, read_until};
 use crate::support::service::{Service, text};
 use crate::support::tokens::{Key, claims, jwt, set};
-use crate::{RATE, Shop, counting, shop};
 
 impl Shop {
     /// A request with this key, on a task of its own.

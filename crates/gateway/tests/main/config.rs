@@ -1,10 +1,6 @@
 //! Config files, good and wrong, as an operator meets them.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
-
-mod support;
-
-use support::gateway::{Folder, command};
+use crate::support::gateway::{Folder, command};
 
 const GOOD: &str = "
 [database]

@@ -1,16 +1,13 @@
 //! Services that are away, slow, busy or broken.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
-
-mod support;
-
 use ballet_stage::wait_until;
 use reqwest::Client;
-use support::gateway::{Folder, Gateway, LIMIT, problem};
-use support::raw::{self, nobody};
-use support::service::{ROUTE, Service, text};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+
+use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
+use crate::support::raw::{self, nobody};
+use crate::support::service::{ROUTE, Service, text};
 
 #[tokio::test]
 async fn upstreams_that_fail_are_told_apart() {

@@ -6,9 +6,9 @@ use ballet_stage::wait_until;
 use reqwest::{Client, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};
 
+use super::{counting, shop};
 use crate::support::gateway::{LIMIT, problem};
 use crate::support::service::{Service, text};
-use crate::{counting, shop};
 
 /// A new key is committed only when nobody holds the lock.
 const STALLED: &str = "

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 /// A request as a service got it.
 #[derive(Debug, Clone)]
 pub(crate) struct Got {
-    pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -54,14 +53,6 @@ impl Service {
         Self { address, got, task }
     }
 
-    /// A service with routes of its own.
-    pub(crate) async fn with(routes: Router) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let task = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        Self { address, got: Arc::default(), task }
-    }
-
     /// A service that answers everything with 200 and `ok`.
     pub(crate) async fn ok() -> Self {
         Self::start(|_| text(200, "ok")).await
@@ -90,7 +81,7 @@ async fn handle(
     let (head, body) = request.into_parts();
     let path = head.uri.path_and_query().unwrap().to_string();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default().to_vec();
-    let one = Got { method: head.method, path, headers: head.headers, body };
+    let one = Got { path, headers: head.headers, body };
     let response = answer(&one);
     got.lock().unwrap().push(one);
     response

@@ -1,15 +1,12 @@
 //! The document of the whole system.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
-
-mod support;
-
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use support::gateway::{Folder, Gateway, command, problem};
-use support::raw::{self, nobody};
-use support::service::{Service, json as answer};
-use support::tokens::{Key, jwt, set};
+
+use crate::support::gateway::{Folder, Gateway, command, problem};
+use crate::support::raw::{self, nobody};
+use crate::support::service::{Service, json as answer, text};
+use crate::support::tokens::{Key, jwt, set};
 
 /// The document of a service of orders, with something that no route leads to.
 fn orders() -> Value {
@@ -197,15 +194,11 @@ async fn the_document_is_shown_to_people_where_nothing_else_is() {
     }
     // Of a system that has a page of its own there, it is that.
     let own = "[[route]]\nprefix = \"/\"\nmethods = [\"GET\"]\nupstream = \"b\"\npublic = true\n";
-    let service = Service::start(|_| answer_text("its own")).await;
+    let service = Service::start(|_| text(200, "its own")).await;
     let config = jwt() + &upstreams(&nobody(), &service.address) + CONFIG + own;
     let gateway = Gateway::start(&folder, &config).await;
     let page = reqwest::get(gateway.at("/")).await.unwrap().text().await.unwrap();
     assert_eq!(page, "its own");
-}
-
-fn answer_text(text: &str) -> axum::response::Response {
-    support::service::text(200, text)
 }
 
 #[tokio::test]

@@ -1,19 +1,16 @@
 //! Who gets in, and who does not.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
-
-mod support;
-
 use std::sync::{Arc, Mutex};
 
 use ballet_stage::wait_until;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
-use support::gateway::{Folder, Gateway, LIMIT, command, problem};
-use support::raw::{self, read_until, reserved};
-use support::service::{Service, text};
-use support::tokens::{Key, claims, encode, jwt, now, set};
 use tokio::io::AsyncWriteExt;
+
+use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
+use crate::support::raw::{self, read_until, reserved};
+use crate::support::service::{Service, text};
+use crate::support::tokens::{Key, claims, encode, jwt, now, set};
 
 /// Two routes: `/a` needs a scope, `/b` only a client.
 fn routes(service: &Service) -> String {

@@ -3,8 +3,8 @@
 use ballet_stage::wait_until;
 use sqlx::{Connection, Executor, PgConnection};
 
+use super::{Shop, counting, shop};
 use crate::support::gateway::LIMIT;
-use crate::{Shop, counting, shop};
 
 /// More rows from days ago than one statement removes.
 const OLD: &str = "

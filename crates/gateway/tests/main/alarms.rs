@@ -1,17 +1,14 @@
 //! The alarms about a gateway, and what the board draws of it, in a Prometheus with the shipped rules.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ballet_stage::{Database, Link, Postgres, Prometheus, Proxy, Target, wait_until};
 use serde_json::Value;
-use support::gateway::{Folder, Gateway, LIMIT};
-use support::raw::nobody;
-use support::service::ROUTE;
+
+use crate::support::gateway::{Folder, Gateway, LIMIT};
+use crate::support::raw::{self, nobody};
+use crate::support::service::ROUTE;
 
 const UPSTREAM: &str = "BalletUpstreamAway";
 const DATABASE: &str = "BalletGatewayDatabaseAway";
@@ -42,7 +39,7 @@ async fn until_only(prometheus: &Prometheus, alarms: &[&str]) {
 async fn a_service_that_the_gateway_does_not_reach_rings_and_the_board_draws_it() {
     let folder = Folder::new();
     let breaker = "breaker = { failures = 1 }\nretries = 0\n";
-    let config = support::raw::upstream("a", &nobody()) + breaker + ROUTE;
+    let config = raw::upstream("a", &nobody()) + breaker + ROUTE;
     let gateway = Gateway::start(&folder, &config).await;
     let prometheus = watch(&gateway).await;
     assert_eq!(reqwest::get(gateway.at("/a")).await.unwrap().status(), 503);
@@ -67,11 +64,8 @@ async fn a_gateway_whose_database_is_away_rings() {
     let database = Database::new(Postgres::shared().await.unwrap(), "alarms").await.unwrap();
     let link = Proxy::to(database.url()).await.unwrap();
     let folder = Folder::new();
-    let config = format!(
-        "[database]\nurl = \"{}\"\n{}{ROUTE}",
-        link.url(),
-        support::raw::upstream("a", &nobody())
-    );
+    let config =
+        format!("[database]\nurl = \"{}\"\n{}{ROUTE}", link.url(), raw::upstream("a", &nobody()));
     let gateway = Gateway::start(&folder, &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     let prometheus = watch(&gateway).await;

@@ -1,19 +1,16 @@
 //! `Idempotency-Key`: once, and the same answer again.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
-
 mod died;
 mod freed;
 mod left;
 mod old_rows;
-#[path = "../support/mod.rs"]
-mod support;
 
 use ballet_stage::{Database, Link, Postgres, Proxy};
 use reqwest::{Client, Response};
-use support::gateway::{Folder, Gateway, command, problem};
-use support::raw::{self, read_until};
-use support::service::{Service, text};
+
+use crate::support::gateway::{Folder, Gateway, command, problem};
+use crate::support::raw::{self, read_until};
+use crate::support::service::{Service, text};
 
 /// The rate that bounds the number of a client's keys.
 const RATE: &str = "[[rate]]\nname = \"keys\"\nrequests = 20000\nwindow = \"1d\"\n";

@@ -1,0 +1,15 @@
+//! The gateway as a process of its own, before services, databases and clients as they may be.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+mod alarms;
+mod auth;
+mod config;
+mod crowds;
+mod idempotency;
+mod openapi;
+mod operation;
+mod proxy;
+mod rates;
+mod support;
+mod upstreams;
