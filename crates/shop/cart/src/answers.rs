@@ -61,8 +61,8 @@ impl Answers for Outcome {
             draft.answers::<Checkout>(status, when);
             draft.header(status, "Location", "The path of the order.", &schema);
         }
-        let when = "A price has changed since it was shown, or a product is withdrawn: the answer \
-                    names the lines, and the cart shows them as they are now.";
+        let when = "A price has changed since it was shown, or a product is withdrawn or for sale \
+                    again: the answer names the lines, and the cart shows them as they are now.";
         draft.refuses_with::<ChangedLines>(StatusCode::CONFLICT, when);
         describe_etag::<Cart>(draft, StatusCode::CONFLICT);
         draft.refuses(StatusCode::PRECONDITION_FAILED, "The cart has another version.");

@@ -139,7 +139,8 @@ impl Cart {
 
     /// Compares the lines with the products as the copy has them now, by SKU, and shows what is new.
     /// Returns the lines that are not as they were shown; a withdrawn product is among them until it
-    /// is taken out.
+    /// is taken out, and one that is for sale again, because the catalog was restored, is among them
+    /// once.
     pub(crate) fn compare(
         &mut self,
         products: &HashMap<String, Versioned<Product>>,
@@ -149,9 +150,10 @@ impl Cart {
             let Some(version) = products.get(line.sku.as_str()) else { continue };
             let (sku, old_price) = (line.sku.clone(), line.unit_price);
             match &version.state {
-                Some(product) if product.price == old_price => {}
+                Some(product) if product.price == old_price && !line.withdrawn => {}
                 Some(product) => {
                     line.unit_price = product.price;
+                    line.withdrawn = false;
                     changes.push(Change { sku, old_price, new_price: Some(product.price) });
                 }
                 None => {

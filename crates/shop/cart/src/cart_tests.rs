@@ -86,3 +86,25 @@ fn what_is_not_as_it_was_shown_is_named_and_shown() {
     cart.remove(&sku("pot"));
     assert_eq!(cart.compare(&products), []);
 }
+
+#[test]
+fn what_is_for_sale_again_is_named_and_counted() {
+    let mut cart = cart();
+    cart.put(product("mug", 500, "EUR"), 1);
+    cart.put(product("pot", 500, "EUR"), 1);
+    let withdrawn = HashMap::from([("pot".to_owned(), Versioned::removed("pot", 2))]);
+    assert_eq!(cart.compare(&withdrawn).len(), 1);
+    // The catalog was restored from a backup before the withdrawal, and the copy is filled anew.
+    let pot = |price| Versioned::of("pot", 1, product("pot", price, "EUR"));
+    for price in [500, 600] {
+        let again = HashMap::from([("pot".to_owned(), pot(price))]);
+        let found = serde_json::to_value(cart.compare(&again)).expect("JSON");
+        assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
+        assert_eq!(amount(&cart), Some(500 + price));
+        assert_eq!(cart.compare(&again), [], "it was shown");
+        let (lines, total) = cart.order().expect("an order");
+        let charged: i64 = lines.iter().map(|line| line.unit_price.amount_minor).sum();
+        assert_eq!(charged, total.amount_minor);
+        cart.compare(&withdrawn);
+    }
+}

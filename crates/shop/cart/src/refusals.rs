@@ -101,6 +101,9 @@ pub(crate) fn price_unknown(sku: &Sku) -> Problem {
 /// The cart is not as the customer was shown it.
 pub(crate) fn not_as_shown(lines: Vec<Change>) -> Problem {
     let words = lines.iter().map(|Change { sku, old_price, new_price }| match new_price {
+        Some(new) if new == old_price => {
+            format!("{sku} is for sale again at {} {}", new.amount_minor, new.currency)
+        }
         Some(new) => format!(
             "{sku} costs {} {} instead of {} {}",
             new.amount_minor, new.currency, old_price.amount_minor, old_price.currency

@@ -154,3 +154,28 @@ async fn a_checkout_waits_for_a_copy_that_is_filled_anew() {
     world.ordered(id(&cart), 1).await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn what_is_for_sale_again_is_shown_before_it_is_charged() {
+    let world = World::new("again").await;
+    let cart = world.opened(&[("mug", 1), ("pot", 1)]).await;
+    let cart_id = id(&cart);
+    world.withdrawn("pot", 2).await;
+    assert_eq!(world.check_out(cart_id, 1).await.status(), StatusCode::CONFLICT);
+    assert_eq!(world.cart(cart_id).await["total"], euros(1_250));
+    // The catalog was restored from a backup before the withdrawal, and the copy is filled anew.
+    world.forgets("pot").await;
+    world.costs("pot", 1, euros(3_000)).await;
+    let refused = world.check_out(cart_id, 2).await;
+    assert_eq!((refused.status(), tag(&refused)), (StatusCode::CONFLICT, "\"3\""));
+    let refused = problem(refused).await;
+    let pot = json!({ "sku": "pot", "old_price": euros(3_000), "new_price": euros(3_000) });
+    assert_eq!(refused["lines"], json!([pot]));
+    let detail = refused["detail"].as_str().expect("text");
+    assert!(detail.contains("pot is for sale again at 3000 EUR"), "{detail}");
+    let shown = world.cart(cart_id).await;
+    assert_eq!((&shown["total"], &shown["lines"][1]["withdrawn"]), (&euros(4_250), &json!(false)));
+    let checkout: Value = world.check_out(cart_id, 3).await.json().await.expect("JSON");
+    assert_eq!(checkout["total"], euros(4_250));
+    world.close().await;
+}
