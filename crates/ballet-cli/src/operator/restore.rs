@@ -89,7 +89,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         // Whatever still fails: what is to be compensated does not wait for it.
         handled.but_aborts(&mut db).await?;
         end_hold(&mut db).await?;
-        handled.hurry_aborts().await?;
+        handled.hurry().await?;
         if !handled.all(&mut db).await? {
             return Ok(Done::Partly);
         }
@@ -187,17 +187,12 @@ impl Handled<'_> {
         self.wait(db, counts).await.map(drop)
     }
 
-    /// Sends the aborts to the service that it has put off.
-    async fn hurry_aborts(&self) -> Result<()> {
-        let held_back = restored::held_back(self.part);
-        let all = self.missed.events().into_iter();
-        let aborts = all.filter(|event| held_back.contains(&*event.event_type));
-        let messages: Vec<_> = aborts.map(|event| event.id.0).collect();
-        if messages.is_empty() {
+    /// Sends the service what it has put off.
+    async fn hurry(&self) -> Result<()> {
+        if self.missed.events().is_empty() {
             return Ok(());
         }
-        let service = self.args.service.clone();
-        let waiting = Waiting { service, messages, ..Waiting::default() };
+        let waiting = Waiting { service: self.args.service.clone(), ..Waiting::default() };
         let stop = self.stop.clone();
         let hurry = self.args.sending.redrive_options(self.options, stop, &|_| {}, &|_| {});
         let hurried = waiting.hurry(self.broker, &hurry).await;

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | trigger | nothing | run; `done` or `refused` with the outcome, or `calling` |
 //! | trigger | anything, or a tombstone | nothing |
-//! | trigger, refusal | nothing, at the owner, which begins its sagas | a dead letter |
+//! | trigger, refusal | nothing, at the owner, which begins its sagas | a dead letter; while aborts wait, again later |
 //! | deadline | nothing decided, at the owner | the abort |
 //! | abort | nothing, refused | the tombstone is enough |
 //! | abort | done | compensate, unless a later step is calling or undoing |
@@ -47,7 +47,7 @@ pub(crate) async fn trigger(
     body: &[u8],
 ) -> Result<Effect, Failure> {
     let key = step.key(&event);
-    if !admits(transaction, saga, step, saga_id, &key)? {
+    if !admits(transaction, saga, step, saga_id, &key).await? {
         return Ok(Effect::Nothing);
     }
     let events = match &step.part().on[..] {
@@ -63,8 +63,8 @@ pub(crate) async fn trigger(
 }
 
 /// Whether the ledger lets a step run.
-pub(crate) fn admits(
-    transaction: &Transaction<'_>,
+pub(crate) async fn admits(
+    transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     step: &Arc<AnyStep>,
     saga_id: SagaId,
@@ -85,7 +85,7 @@ pub(crate) fn admits(
         return if step.part().kind == StepKind::Origin { Ok(false) } else { Err(other) };
     }
     if step.part().kind != StepKind::Origin {
-        check_begun(transaction, saga, saga_id)?;
+        check_begun(transaction, saga, saga_id).await?;
     } else if transaction.rows_of(saga, saga_id).any(|row| row.step != name) {
         return Err(begun_before(saga, saga_id));
     }
@@ -118,15 +118,16 @@ fn of_another_version(
 }
 
 /// The owner begins its sagas, so it knows every one of them. An event of an unknown saga must not
-/// create half of one.
-fn check_begun(
-    transaction: &Transaction<'_>,
+/// create half of one. After a restore the beginning may be still to come.
+async fn check_begun(
+    transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
 ) -> Result<(), Failure> {
     let begins = !saga.origins.is_empty()
         || saga.steps.iter().any(|step| step.part().kind == StepKind::Origin);
     if saga.owner.is_some() && begins && transaction.rows_of(saga, saga_id).next().is_none() {
+        check_held(transaction).await?;
         return Err(Failure::permanent(format!(
             "{} {saga_id} has not begun in {}, which owns it",
             saga.saga, saga.owner_service
@@ -196,7 +197,7 @@ pub(crate) async fn take_outcome(
             if saga.owner.is_some() && saga.abort == Some(event.event_type) =>
         {
             transaction.add(saga_id, at, Entry::Refused, Some(event.clone()));
-            abort_now(transaction, saga, saga_id, event).await?;
+            abort_as_owner(transaction, saga, saga_id, event).await?;
             Ok(Effect::Refused)
         }
         AnyOutcome::Refused(event) => {
@@ -221,15 +222,6 @@ pub(crate) async fn abort_as_owner(
     abort_event: Encoded,
 ) -> Result<Abort, Failure> {
     check_held(transaction).await?;
-    abort_now(transaction, saga, saga_id, abort_event).await
-}
-
-async fn abort_now(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    saga_id: SagaId,
-    abort_event: Encoded,
-) -> Result<Abort, Failure> {
     let Some(owner) = &saga.owner else {
         return Err(Failure::permanent(format!(
             "only {} may abort {}",
@@ -242,7 +234,7 @@ async fn abort_now(
     if saga.steps.iter().any(|step| has_decided(transaction, step.part(), saga_id)) {
         return Ok(Abort::TooLate);
     }
-    check_begun(transaction, saga, saga_id)?;
+    check_begun(transaction, saga, saga_id).await?;
     transaction.add(saga_id, StepKey::whole(saga.saga), Entry::Aborted, Some(abort_event.clone()));
     let owner = Arc::clone(owner);
     owner.abort(transaction.tx(), &abort_event.body).await?;

@@ -8,8 +8,8 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::trip::{
-    CarRefused, DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, RoomFreed, Trip, TripBooked,
-    TripCancelled, TripConfirmed, Trouble, cars, desk, hotel,
+    CarRefused, CarRented, DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, RoomFreed, Trip,
+    TripBooked, TripCancelled, TripConfirmed, TripWanted, Trouble, cars, desk, hotel,
 };
 use crate::world::{SOON, World, part};
 
@@ -89,6 +89,31 @@ async fn t204_a_restored_owner_aborts_nothing_until_it_has_heard_what_it_missed(
     end_hold(&mut db).await.expect("ended");
     assert_eq!(abort(&world, 1, saga).await, Ok(Abort::Aborted));
     world.event::<RoomFreed>(saga).await;
+}
+
+#[tokio::test]
+async fn t204_a_restored_owner_refuses_nothing_and_takes_no_later_event_for_one_of_an_unknown_saga()
+{
+    let mut world = World::new("owner_asks_again", vec![part(desk(), DESK_TABLES)]).await;
+    world.services.remove(0).stop().await;
+    let mut db = PgConnection::connect(world.env.database_url("desk")).await.expect("connected");
+    hold_aborts(&mut db, SignedDuration::from_hours(1)).await.expect("held");
+    world.start(part(desk(), DESK_TABLES)).await;
+    // What was accepted before is to be refused now: what it depends on may be still to come.
+    let refused = world.new_saga();
+    world.publish(refused, &TripWanted { city: String::new() }).await;
+    // Another process may have the beginning.
+    let begun = world.new_saga();
+    world.publish(begun, &CarRented { car: "a car".into() }).await;
+    world.until_count("desk", "ballet.failure where reason = 'not_yet'", 2).await;
+    assert_eq!(world.count("desk", "ballet.ledger").await, 0);
+
+    world.publish(begun, &TripWanted { city: "Rome".into() }).await;
+    world.event::<TripConfirmed>(begun).await;
+    assert!(world.events::<TripCancelled>(refused).await.is_empty());
+    end_hold(&mut db).await.expect("ended");
+    world.event::<TripCancelled>(refused).await;
+    assert!(world.seen().await.iter().all(|message| message["exchange"] != "dead"));
 }
 
 /// All that the hotel has of a saga is gone, as if the backup were older than it.

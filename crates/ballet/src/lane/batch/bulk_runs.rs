@@ -200,7 +200,7 @@ async fn run_all(
     for (at, item) in items.into_iter().enumerate() {
         let key = caught("the key of the step", || step.key(&item.event));
         let key = key.map_err(|failure| RunFailure::of(at, failure))?;
-        let admits = admits(transaction, saga, step, item.saga_id, &key);
+        let admits = admits(transaction, saga, step, item.saga_id, &key).await;
         if admits.map_err(|failure| RunFailure::of(at, failure))? {
             of.push((at, item.with(key)));
             admitted.push(item);
