@@ -77,12 +77,16 @@ pub(crate) async fn confirm(
     advance(db, order_id, Status::Placed, Status::Confirmed, Some(captured), now).await
 }
 
-/// Completes a confirmed order. A permanent failure if the order is not confirmed.
+/// Completes a confirmed order. The confirmation of a placed one is still to come: orders, restored from a
+/// backup, is told again in any order. A permanent failure if the order is neither.
 pub(crate) async fn complete(
     db: &mut PgConnection,
     order_id: OrderId,
     now: Timestamp,
 ) -> Result<(), Failure> {
+    if find(&mut *db, order_id).await?.is_some_and(|order| order.status == Status::Placed) {
+        return Err(Failure::not_yet(format!("order {order_id} is not confirmed yet")));
+    }
     advance(db, order_id, Status::Confirmed, Status::Completed, None, now).await
 }
 
