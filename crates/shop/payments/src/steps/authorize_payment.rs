@@ -84,7 +84,8 @@ impl CallCompensate for AuthorizePayment {
     type UndoRequest = Settle;
     type UndoAnswer = Void;
 
-    /// A capture of the same saga is undone first. A refunded payment needs no void.
+    /// A capture of the same saga is undone first, so money that was captured is paid back: if the row is
+    /// still `captured`, by a person. There is nothing to void then.
     async fn compensate_request(
         &self,
         tx: &mut Tx<'_>,
@@ -92,12 +93,10 @@ impl CallCompensate for AuthorizePayment {
     ) -> CompensateRequestResult<Self> {
         let payment = store::of_order(tx.db(), authorized.order_id).await?;
         match payment.state {
-            State::Refunded => known(compensated_silently()),
-            State::Authorized
-            | State::CaptureFailed
-            | State::Captured
-            | State::Declined
-            | State::Voided => call(payment.settle()?),
+            State::Captured | State::Refunded => known(compensated_silently()),
+            State::Authorized | State::CaptureFailed | State::Declined | State::Voided => {
+                call(payment.settle()?)
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Whole orders on a real broker and real databases, through the doors that customers use.
 
 mod away;
+mod by_hand;
 mod carts;
 mod checkouts;
 mod copied_prices;

@@ -1,14 +1,12 @@
 //! Who names a price: catalog. Whoever checks out, by whatever door, pays what the product is offered for.
 
-use ballet::{Clock, SagaId};
+use ballet::Clock;
 use ballet_ops::audit::Report;
-use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{ByHand, solve};
 use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor};
+use sqlx::Executor;
 use uuid::Uuid;
 
 use crate::copied_prices::rebuild;
@@ -195,66 +193,6 @@ async fn t202_what_was_captured_is_what_the_order_costs() {
     let dead = dead.await.expect("a dead letter").to_string();
     assert!(dead.contains("does not cost 1 EUR"), "{dead}");
     assert_eq!(shop.order(&order_id).await["status"], "placed");
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn t219_a_void_that_hangs_or_was_solved_by_a_person_is_no_violation() {
-    let mut shop = Shop::open("t219").await;
-    shop.stop("shipping").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
-    wait_until("the authorisation", SOON, || async {
-        let payment = shop.payment(&order_id).await;
-        if payment["state"] == "authorized" { Ok(Some(())) } else { Err(payment.to_string()) }
-    })
-    .await
-    .expect("authorised");
-    let mut provider = shop.silent_provider().await;
-    assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::ACCEPTED);
-    shop.start("shipping").await;
-    let waits = wait_until("the void to be all that is open", SOON, || async {
-        let report = shop.audit().await?;
-        assert!(report.is_clean(), "{report}");
-        let is_void =
-            |line: &String| line.contains("authorize_payment") && line.contains("to undo it");
-        let others = report.open.iter().filter(|line| !is_void(line) && !line.contains(&order_id));
-        let all = report.open.iter().any(is_void) && others.count() == 0;
-        if all { Ok(Some(report)) } else { Err(report.to_string()) }
-    });
-    let report = waits.await.expect("a void that hangs");
-    let words =
-        format!("order {order_id} is cancelled, but its payment is authorized: its saga goes on");
-    assert!(report.open.contains(&words), "{report}");
-
-    // It answers, and says that it cannot: a person may act.
-    provider.execute("alter table sandbox_operation rename to away; commit").await.expect("away");
-    let saga = SagaId(order_id.parse().expect("an id"));
-    let clock = Clock::system();
-    let part = shop::system().parts.into_iter().find(|part| part.service == "payments");
-    let outcome = json!({ "order_id": order_id }).to_string();
-    let voided = |_, _: &str| Ok(Some(outcome.clone()));
-    let by_hand = ByHand {
-        part: &part.expect("payments"),
-        saga,
-        step: "authorize_payment",
-        key: None,
-        event: &voided,
-        is_called_off: false,
-        note: Note { by: "ada".into(), why: Some("voided by phone".into()), at: clock.now() },
-        message_id: clock.new_id(clock.now()),
-        note_id: clock.new_id(clock.now()),
-    };
-    wait_until("an attempt that failed", SOON, || async {
-        let solved = solve(&mut shop.database("payments").await, &by_hand, false).await;
-        solved.map(Some).map_err(|error| error.to_string())
-    })
-    .await
-    .expect("solved");
-    provider.execute("alter table away rename to sandbox_operation").await.expect("back");
-    provider.close().await.expect("closed");
-    let report = shop.is_sound().await;
-    let said = report.unseen.iter().any(|line| line.contains("ada") && line.contains("by phone"));
-    assert!(said, "{report}");
     shop.close().await;
 }
 
