@@ -39,8 +39,8 @@ pub struct ProviderSettings {
     #[arg(long, env = "PAYMENT_PROVIDER_MILLIS", default_value_t = 10_000, value_name = "MILLIS", value_parser = clap::value_parser!(u64).range(1..=14_000))]
     pub payment_provider_millis: u64,
 
-    /// How long the sandbox takes to answer for `card_slow`, in milliseconds.
-    #[arg(long, env = "SANDBOX_SLOW_MILLIS", default_value_t = 1_500, value_name = "MILLIS")]
+    /// How long the sandbox takes to answer for `card_slow`, in milliseconds: less than a call may.
+    #[arg(long, env = "SANDBOX_SLOW_MILLIS", default_value_t = 1_500, value_name = "MILLIS", value_parser = clap::value_parser!(u64).range(..=25_000))]
     pub sandbox_slow_millis: u64,
 }
 

@@ -50,8 +50,8 @@ pub struct CarrierSettings {
     )]
     pub carrier_webhook_secrets_file: Option<PathBuf>,
 
-    /// How long the sandbox's deliveries take, in milliseconds.
-    #[arg(long, env = "SANDBOX_TRANSIT_MILLIS", default_value_t = 200, value_name = "MILLIS")]
+    /// How long the sandbox's deliveries take, in milliseconds: less than a call may.
+    #[arg(long, env = "SANDBOX_TRANSIT_MILLIS", default_value_t = 200, value_name = "MILLIS", value_parser = clap::value_parser!(u64).range(..=25_000))]
     pub sandbox_transit_millis: u64,
 }
 
