@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
-use shop_events::OrderId;
+use shop_events::{OrderId, Sku};
 
 use crate::audit::learned::{check_counts, in_words, is_counted};
-use crate::audit::rows::{Operation, Order, Payment, Snapshot, Stock};
+use crate::audit::rows::{Operation, Order, Payment, Reservation, Snapshot, Stock};
 use crate::audit::{carts, prices};
 
+/// What a provider says of an authorisation that has ended by itself.
+const EXPIRED: &str = "authorization_expired";
 const UNSEEN_PROVIDER: &str = "what the payment provider did: payments calls its API, which lists \
      no operations, so money is judged by the rows of payments alone; compare them with the \
      provider's statement of accounts";
@@ -55,8 +57,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Re
         report.unseen.push(UNSEEN_PROVIDER.to_owned());
     }
 
-    let reservations: HashMap<_, _> =
-        reservations.iter().map(|row| (row.order_id, row.state.as_str())).collect();
+    let reservations: HashMap<_, _> = reservations.iter().map(|row| (row.order_id, row)).collect();
     let payments: HashMap<_, _> = payments.iter().map(|row| (row.order_id, row)).collect();
     let shipments: HashMap<_, _> =
         shipments.iter().map(|row| (row.order_id, row.state.as_str())).collect();
@@ -76,14 +77,17 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Re
         if is_here("recommendations") && !is_counted(order, &counted, &mut report) {
             uncounted.push(*order_id);
         }
-        let kept = |money: &HashMap<OrderId, i64>| money.get(order_id).copied().unwrap_or(0);
+        let reservation = reservations.get(order_id).copied();
+        let of_order = |money: &HashMap<OrderId, AtProvider>| money.get(order_id).copied();
         let mut unlike: Vec<(&str, String)> = Vec::new();
         if is_here("payments") {
-            let wrong = wrong_money(order, payment, at_provider.as_ref().map(kept));
+            let theirs = at_provider.as_ref().map(|money| of_order(money).unwrap_or_default());
+            let wrong = wrong_money(order, payment, theirs);
             unlike.extend(wrong.into_iter().map(|wrong| ("payments", wrong)));
         }
+        unlike.extend(wrong_goods(order, reservation).map(|wrong| ("inventory", wrong)));
         let found = [
-            ("inventory", "stock", reservations.get(order_id).copied()),
+            ("inventory", "stock", reservation.map(|reservation| reservation.state.as_str())),
             ("payments", "payment", payment.map(|payment| payment.state.as_str())),
             ("shipping", "shipment", shipments.get(order_id).copied()),
         ];
@@ -108,7 +112,8 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Re
     let known: HashSet<OrderId> = orders.iter().map(|order| order.order_id).collect();
     let checked_out = checkouts.iter().map(|checkout| &checkout.order_id);
     let named = reservations.keys().chain(payments.keys()).chain(shipments.keys());
-    let named = named.chain(checked_out).chain(&counted);
+    let paid = at_provider.iter().flat_map(HashMap::keys);
+    let named = named.chain(checked_out).chain(&counted).chain(paid);
     for order_id in named.copied().collect::<BTreeSet<_>>() {
         if is_here("orders") && !known.contains(&order_id) {
             // It was placed during the read. If it stays open, orders does not know it.
@@ -156,28 +161,41 @@ fn check_stock(stock: &Stock, report: &mut Report) {
     }
 }
 
-/// The provider did nothing twice, under any keys. Returns the money that it has for each order:
-/// captured less refunded.
-fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<OrderId, i64> {
-    let mut money = HashMap::new();
+/// The money of an order at the provider.
+#[derive(Debug, Clone, Copy, Default)]
+struct AtProvider {
+    /// Captured less refunded.
+    kept: i64,
+    /// It was authorised, and neither captured nor let go.
+    is_held: bool,
+}
+
+/// The provider did nothing twice, under any keys. Returns the money that it has for each order.
+fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<OrderId, AtProvider> {
+    let mut money: HashMap<OrderId, AtProvider> = HashMap::new();
     let mut effects: BTreeMap<(OrderId, &str), Vec<&Operation>> = BTreeMap::new();
     for operation in operations {
-        let Some(result @ ("approved" | "captured" | "voided" | "refunded")) =
+        let Some(result @ ("approved" | "captured" | "voided" | "refunded" | EXPIRED)) =
             operation.result.as_deref()
         else {
             continue;
         };
         effects.entry((operation.order_id, result)).or_default().push(operation);
         let amount = operation.amount.amount_minor;
-        let kept: &mut i64 = money.entry(operation.order_id).or_default();
+        let AtProvider { kept, .. } = money.entry(operation.order_id).or_default();
         match result {
             "captured" => *kept += amount,
             "refunded" => *kept -= amount,
             _ => {}
         }
     }
+    for (order_id, money) in &mut money {
+        let was = |result| effects.contains_key(&(*order_id, result));
+        money.is_held = was("approved") && !["captured", "voided", EXPIRED].into_iter().any(was);
+    }
     for ((order_id, result), operations) in &effects {
-        if operations.len() > 1 {
+        // A capture and the void after it are both told that there is nothing any more.
+        if operations.len() > 1 && *result != EXPIRED {
             let keys: Vec<String> =
                 operations.iter().map(|operation| operation.idempotency_key.to_string()).collect();
             let (times, keys) = (operations.len(), keys.join(", "));
@@ -193,20 +211,27 @@ fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<Orde
 }
 
 /// Captured less refunded is the total of a completed order and nothing of a cancelled one, in our
-/// rows and in the provider's, if they can be seen. Returns what is otherwise.
-fn wrong_money(order: &Order, payment: Option<&Payment>, at_provider: Option<i64>) -> Vec<String> {
+/// rows and in the provider's, if they can be seen; and nothing is held. Returns what is otherwise.
+fn wrong_money(
+    order: &Order,
+    payment: Option<&Payment>,
+    at_provider: Option<AtProvider>,
+) -> Vec<String> {
     let Order { order_id, status, total, .. } = order;
     let due = match (status.as_str(), total) {
         ("completed", Some(total)) => total.amount_minor,
         _ => 0,
     };
     let ours = payment.map_or(0, |payment| payment.captured_minor - payment.refunded_minor);
-    let theirs = at_provider.map(|kept| ("the provider has", kept));
+    let theirs = at_provider.map(|theirs| ("the provider has", theirs.kept));
     let all = [("payments has", ours)].into_iter().chain(theirs);
     let unlike = all.filter(|(_, kept)| *kept != due).map(|(who, kept)| {
         format!("order {order_id} is {status}: {who} {kept} of its money instead of {due}")
     });
     let mut wrong: Vec<String> = unlike.collect();
+    if at_provider.is_some_and(|theirs| theirs.is_held) {
+        wrong.push(format!("order {order_id} is {status}: the provider still holds money for it"));
+    }
     if let (Some(payment), Some(total)) = (payment, total)
         && payment.amount != *total
     {
@@ -219,6 +244,31 @@ fn wrong_money(order: &Order, payment: Option<&Payment>, at_provider: Option<i64
         ));
     }
     wrong
+}
+
+/// What was sold to a completed order is what it has, whatever its lines. Returns what is otherwise.
+fn wrong_goods(order: &Order, reservation: Option<&Reservation>) -> Option<String> {
+    let Order { order_id, status, lines, .. } = order;
+    let sold = reservation.filter(|_| status == "completed")?;
+    let ordered = lines.iter().flatten().map(|line| (&line.sku, u64::from(line.quantity)));
+    let ordered = merged(ordered);
+    let sold = merged(sold.lines.iter().map(|line| (&line.sku, line.quantity)));
+    (sold != ordered).then(|| {
+        let words = |goods: &BTreeMap<&Sku, u64>| {
+            let words = goods.iter().map(|(sku, quantity)| format!("{quantity} {sku}"));
+            words.collect::<Vec<_>>().join(", ")
+        };
+        let (ordered, sold) = (words(&ordered), words(&sold));
+        format!("order {order_id} is {status} and has {ordered}, but its stock is of [{sold}]")
+    })
+}
+
+fn merged<'a>(lines: impl Iterator<Item = (&'a Sku, u64)>) -> BTreeMap<&'a Sku, u64> {
+    let mut goods = BTreeMap::new();
+    for (sku, quantity) in lines {
+        *goods.entry(sku).or_default() += quantity;
+    }
+    goods
 }
 
 /// If nothing is open, the stock that is held or sold is what the orders hold or bought.

@@ -199,6 +199,55 @@ fn money_is_captured_once_and_only_for_orders_that_are_fulfilled() {
 }
 
 #[test]
+fn money_that_the_provider_still_holds_for_a_cancelled_order_is_named() {
+    let held = format!("order {ORDER} is cancelled: the provider still holds money for it");
+    for payment in [Some("voided"), Some("declined"), None] {
+        let mut shop = shop("cancelled");
+        shop.payments[0].captured_minor = 0;
+        shop.payments[0].refunded_minor = 0;
+        match payment {
+            Some(state) => state.clone_into(&mut shop.payments[0].state),
+            None => shop.payments.clear(),
+        }
+        *operations_of(&mut shop) = vec![operation(1, "approved")];
+        assert_eq!(violations(&shop), [held.as_str()], "{payment:?}");
+        for ended in ["voided", "authorization_expired"] {
+            *operations_of(&mut shop) = vec![operation(1, "approved"), operation(2, ended)];
+            assert_eq!(violations(&shop), [""; 0], "{payment:?}, {ended}");
+        }
+        *operations_of(&mut shop) = vec![operation(1, "approved"), operation(2, "capture_refused")];
+        assert_eq!(violations(&shop), [held.as_str()], "{payment:?}");
+    }
+}
+
+#[test]
+fn money_of_an_order_that_nobody_knows_is_named() {
+    let mut shop = shop("cancelled");
+    let unknown = "0193f7a0-0000-7000-8000-000000000002";
+    let mut captured = operation(7, "captured");
+    captured.order_id = unknown.parse().expect("an id");
+    operations_of(&mut shop).push(captured);
+    let report = judge(&shop, Timestamp::MAX, &Report::default());
+    assert_eq!(report.open, [format!("order {unknown} was unknown when the orders were read")]);
+}
+
+#[test]
+fn what_was_sold_is_what_was_ordered() {
+    let line = |quantity| json!({ "sku": "mug", "quantity": quantity });
+    let pen = json!({ "sku": "pen", "quantity": 1 });
+    let mut sold = shop("completed");
+    // A product may be on several lines.
+    sold.reservations[0].lines = row(json!([line(1), line(1)]));
+    assert_eq!(violations(&sold), [""; 0]);
+    for (lines, committed) in [(json!([line(1)]), 1), (json!([line(2), pen]), 2), (json!([]), 0)] {
+        sold.reservations[0].lines = row(lines);
+        (sold.stock[0].committed, sold.stock[0].received) = (committed, 8 + committed);
+        let found = violations(&sold);
+        assert!(found.len() == 1 && found[0].contains("its stock is of"), "{found:?}");
+    }
+}
+
+#[test]
 fn what_a_provider_that_is_no_sandbox_did_is_named_as_unseen_and_the_rest_is_judged() {
     let mut shop = shop("completed");
     shop.operations = None;
