@@ -17,9 +17,16 @@ impl Flight {
         self.unconfirmed
     }
 
-    /// The number of the oldest message.
-    pub(super) fn oldest(&self) -> Option<u64> {
-        (!self.entries.is_empty()).then_some(self.first)
+    /// The numbers of the oldest and of the newest message.
+    pub(super) fn ends(&self) -> Option<(u64, u64)> {
+        let others = self.entries.len().checked_sub(1)?;
+        Some((self.first, self.first + others as u64))
+    }
+
+    /// Returns the unconfirmed messages up to this number.
+    pub(super) fn up_to(&self, number: u64) -> impl Iterator<Item = &InFlight> {
+        let numbered = (self.first..).zip(&self.entries);
+        numbered.take_while(move |(at, _)| *at <= number).filter_map(|(_, entry)| entry.as_ref())
     }
 
     /// The numbers on a channel are consecutive.

@@ -150,7 +150,7 @@ impl PublisherHandle {
     }
 
     /// Like [`publish_now`](Self::publish_now), but does not retry a message that the broker returns,
-    /// that a full queue refuses, or whose exchange is missing.
+    /// that a full queue refuses, whose exchange or right is missing, or that comes during an alarm.
     ///
     /// For dead letters, which must be in the broker before the original is acknowledged, and for
     /// which the caller has another place.

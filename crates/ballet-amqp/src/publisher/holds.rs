@@ -1,7 +1,9 @@
-//! Messages that wait until somebody mends the broker: an exchange or the right to it is missing.
+//! Messages that wait until somebody mends the broker: an exchange or the right to it is missing, or a
+//! queue confirms nothing.
 //!
 //! All messages that one cause concerns wait together. Now and then one of them is tried: each attempt
-//! may cost the channel. When the broker takes it, the others follow in order.
+//! may cost the channel. When the broker takes it, the others follow in order. If none waits, since nobody
+//! waits for it, the next that comes is tried.
 //!
 //! Where one key is refused, only a limited number of messages waits in memory, and later ones are left behind in
 //! the outbox: the others go on meanwhile. Where the exchange is refused, nothing goes on, and
@@ -31,8 +33,28 @@ struct Hold {
     /// Whether messages were left behind. Later ones would overtake them.
     is_full: bool,
     attempts: u32,
-    /// When one of them is tried; `None` while one is on its way.
-    next: Option<Instant>,
+    next: Next,
+    /// Whether people are told that messages wait: an exchange, or a right, is missing.
+    is_told: bool,
+}
+
+/// The next attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    At(Instant),
+    /// None waits: the next one that comes is tried.
+    WhenOneComes,
+    /// One is on its way.
+    UnderWay,
+}
+
+impl Next {
+    fn at(self) -> Option<Instant> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::WhenOneComes | Self::UnderWay => None,
+        }
+    }
 }
 
 impl Holds {
@@ -49,15 +71,21 @@ impl Holds {
         self.holds.iter().map(|hold| hold.entries.len()).sum()
     }
 
-    /// Returns the broker's reason, if any message waits.
+    /// Returns the broker's reason, if any message waits for an exchange or a right.
     pub(super) fn reason(&self) -> Option<&str> {
-        self.holds.first().map(|hold| hold.reason.as_str())
+        let mut told = self.holds.iter().filter(|hold| hold.is_told);
+        let waits = |hold: &&Hold| !hold.entries.is_empty() || hold.next == Next::UnderWay;
+        told.find(waits).map(|hold| hold.reason.as_str())
     }
 
-    /// Returns the reason why a message has to wait.
-    pub(super) fn reason_for(&self, message: &Publish) -> Option<&str> {
-        let hold = self.holds.iter().find(|hold| hold.matcher.matches(message));
-        hold.map(|hold| hold.reason.as_str())
+    /// Returns the reason why a message has to wait, unless it is the one to be tried.
+    pub(super) fn reason_for(&mut self, message: &Publish) -> Option<&str> {
+        let hold = self.holds.iter_mut().find(|hold| hold.matcher.matches(message))?;
+        if hold.next == Next::WhenOneComes {
+            hold.next = Next::UnderWay;
+            return None;
+        }
+        Some(&hold.reason)
     }
 
     /// Puts a message that has to wait behind the others. Returns one that need not wait.
@@ -82,13 +110,11 @@ impl Holds {
         self.holds.iter_mut().find(|hold| hold.matcher.matches(&entry.message))
     }
 
-    /// Makes messages wait. One that was tried is again in front of the others. Each time the wait is
-    /// longer. Returns true if nothing waited for this reason before.
+    /// Makes messages wait, these and those that come. One that was tried is again in front of the others.
+    /// Each time the wait is longer. Returns true if nothing waited for this reason before.
     pub(super) fn hold(
         &mut self,
-        matcher: Matcher,
-        reason: String,
-        entries: Vec<InFlight>,
+        Held { matcher, reason, is_told, entries }: Held,
         batches: &mut Batches,
     ) -> bool {
         let known = self.holds.iter().position(|hold| hold.matcher == matcher);
@@ -104,32 +130,33 @@ impl Holds {
         }
         let is_news = hold.reason != reason;
         hold.reason = reason;
+        hold.is_told = is_told;
         hold.attempts += 1;
-        hold.next = Some(Instant::now() + self.backoff.after(hold.attempts));
+        hold.next = Next::At(Instant::now() + self.backoff.after(hold.attempts));
         is_news
     }
 
     /// Returns when the next message is to be tried.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.holds.iter().filter_map(|hold| hold.next).min()
+        self.holds.iter().filter_map(|hold| hold.next.at()).min()
     }
 
     /// Takes one message of each cause that is due.
     pub(super) fn take_due(&mut self, batches: &mut Batches) -> Vec<InFlight> {
         let now = Instant::now();
         let mut due = Vec::new();
-        for hold in self.holds.iter_mut().filter(|hold| hold.next.is_some_and(|at| at <= now)) {
+        let is_due = |hold: &&mut Hold| hold.next.at().is_some_and(|at| at <= now);
+        for hold in self.holds.iter_mut().filter(is_due) {
             hold.entries.retain(|entry| batches.wanted(entry));
             if let Some(first) = hold.entries.pop_front() {
                 due.push(first);
-                hold.next = None;
+                hold.next = Next::UnderWay;
+            } else {
+                // Those who waited have given up. What was left behind is tried in their place.
+                hold.next = Next::WhenOneComes;
+                hold.is_full = false;
+                batches.released();
             }
-        }
-        // Those who waited have given up. What was left behind is tried in their place.
-        let before = self.holds.len();
-        self.holds.retain(|hold| hold.next.is_none() || !hold.entries.is_empty());
-        if self.holds.len() < before {
-            batches.released();
         }
         due
     }
@@ -137,8 +164,15 @@ impl Holds {
     /// The channel is lost, and with it the attempts.
     pub(super) fn no_attempt_is_left(&mut self) {
         let now = Instant::now();
-        for hold in self.holds.iter_mut().filter(|hold| hold.next.is_none()) {
-            hold.next = Some(now + self.backoff.after(hold.attempts.max(1)));
+        for hold in self.holds.iter_mut().filter(|hold| hold.next == Next::UnderWay) {
+            hold.next = Next::At(now + self.backoff.after(hold.attempts.max(1)));
+        }
+    }
+
+    /// A message never left, so it was no attempt.
+    pub(super) fn was_no_attempt(&mut self, entry: &InFlight) {
+        if let Some(hold) = self.of(entry).filter(|hold| hold.next == Next::UnderWay) {
+            hold.next = Next::At(Instant::now());
         }
     }
 
@@ -151,10 +185,27 @@ impl Holds {
     }
 }
 
+/// Messages that have to wait, and why.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) matcher: Matcher,
+    pub(super) reason: String,
+    /// Whether people are told: an exchange, or a right, is missing.
+    pub(super) is_told: bool,
+    pub(super) entries: Vec<InFlight>,
+}
+
 impl Hold {
     fn new(matcher: Matcher) -> Self {
-        let (reason, entries) = (String::new(), VecDeque::new());
-        Self { matcher, reason, entries, is_full: false, attempts: 0, next: None }
+        Self {
+            matcher,
+            reason: String::new(),
+            entries: VecDeque::new(),
+            is_full: false,
+            attempts: 0,
+            next: Next::UnderWay,
+            is_told: false,
+        }
     }
 
     /// Puts a message behind the others, or leaves it behind if there is no room.

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use ballet_core::topology::EVENTS;
+
 use crate::publisher::batches::InFlight;
 use crate::session::error::BrokerError;
 use crate::session::message::Publish;
@@ -40,10 +42,18 @@ pub(super) enum Matcher {
 }
 
 impl Matcher {
-    /// Returns true if it selects messages of an exchange as a whole, or of one of these keys.
+    /// The one that selects the messages of this exchange with this key.
+    pub(super) fn of(message: &Publish) -> Self {
+        let Publish { exchange, routing_key, .. } = message;
+        Self::Key { key: routing_key.clone(), exchange: Some(exchange.clone()) }
+    }
+
+    /// Returns true if it selects messages of an exchange as a whole, or events of one of these keys, or of a
+    /// key at another exchange than that of the events: there a service has no key but its own.
     fn is_of(&self, keys: &BTreeSet<String>) -> bool {
         match self {
             Self::Exchange(_) => true,
+            Self::Key { exchange: Some(exchange), .. } if exchange != EVENTS => true,
             Self::Key { key, .. } => keys.contains(key),
             Self::KeyPrefix(prefix) => keys.iter().any(|key| key.starts_with(prefix)),
             Self::Size(_) => false,
@@ -72,8 +82,8 @@ impl Matcher {
 /// the routing keys that the service may be expected to write.
 ///
 /// A message that is refused for its exchange is held until the right or the exchange is there: nothing is
-/// wrong with the message. So is one that is refused for a key that the service declares. Another key is the
-/// message's own fault.
+/// wrong with the message. So is one that is refused for a key that the service declares, and a copy, whose key
+/// is its service's name. Another key is the message's own fault.
 pub(super) fn blame(
     cause: &BrokerError,
     unconfirmed: &[InFlight],
@@ -185,9 +195,13 @@ mod tests {
     fn a_missing_right_is_waited_for_unless_the_key_is_none_of_ours() {
         let keys = BTreeSet::from(["orders.order_placed.v1".to_owned()]);
         let of = |matcher: Matcher| matcher.is_of(&keys);
-        let key = |key: &str| Matcher::Key { key: key.to_owned(), exchange: None };
+        let key = |key: &str, exchange: &str| Matcher::Key {
+            key: key.to_owned(),
+            exchange: Some(exchange.to_owned()),
+        };
         assert!(of(Matcher::Exchange("events".to_owned())));
-        assert!(of(key("orders.order_placed.v1")) && !of(key("stock.forged")));
+        assert!(of(key("orders.order_placed.v1", "events")) && !of(key("stock.forged", "events")));
+        assert!(of(key("orders", "dead")), "a copy");
         assert!(!of(Matcher::KeyPrefix("aaaa".to_owned())));
     }
 

@@ -23,6 +23,8 @@ const TAKE_IN: usize = 64;
 /// Time limit for confirms that arrived before the connection was lost.
 const LAST_CONFIRMS: Duration = Duration::from_millis(200);
 const ALARM_EVERY: Duration = Duration::from_secs(1);
+/// Why nothing is published during an alarm.
+const NOT_NOW: &str = "the broker accepts no messages for now (memory or disk alarm)";
 
 /// How publishing over one connection ended.
 pub(super) enum End {
@@ -41,7 +43,8 @@ pub(super) enum End {
 /// Publishes over one connection.
 pub(super) struct PublishLoop<'a> {
     confirm_limit: Duration,
-    is_overdue: bool,
+    /// The newest of the messages that are not confirmed in time, if any are.
+    overdue: Option<u64>,
     /// Whether the log is told that there is a connection: not after a loss that was explained by a
     /// message.
     is_news: bool,
@@ -69,7 +72,7 @@ impl<'a> PublishLoop<'a> {
     ) -> Self {
         Self {
             confirm_limit,
-            is_overdue: false,
+            overdue: None,
             is_news,
             queue,
             settings,
@@ -103,10 +106,10 @@ impl<'a> PublishLoop<'a> {
         self.in_flight.set(0.0);
         let Some(cause) = cause else { return End::Stopped };
         let cause = self.last_confirms(&mut confirms, cause).await;
-        let salvaged = self.queue.salvage(&cause);
+        let salvaged = self.queue.salvage(&cause, self.overdue);
         self.show_held();
         crate::counter!("ballet_republished_total").increment(salvaged.again as u64);
-        let is_overdue = self.is_overdue;
+        let is_overdue = self.overdue.is_some();
         End::Lost { cause, at_once: salvaged.explained, is_overdue }
     }
 
@@ -123,7 +126,9 @@ impl<'a> PublishLoop<'a> {
         let mut oldest = Oldest::new(self.confirm_limit);
         self.show(*blocked.borrow_and_update());
         loop {
-            if let Err(cause) = self.pump(session) {
+            if *blocked.borrow() {
+                self.queue.not_now(NOT_NOW);
+            } else if let Err(cause) = self.pump(session) {
                 return Some(cause);
             }
             self.show_held();
@@ -146,9 +151,9 @@ impl<'a> PublishLoop<'a> {
                 cause = lost(&mut closed) => return Some(cause),
                 () = until(due) => self.queue.fetch_due(),
                 _ = oldest.look.tick() => {
-                    let in_flight = self.queue.flight.oldest().filter(|_| !*blocked.borrow());
-                    if oldest.is_overdue(in_flight) {
-                        self.is_overdue = true;
+                    let in_flight = self.queue.flight.ends().filter(|_| !*blocked.borrow());
+                    self.overdue = oldest.overdue(in_flight);
+                    if self.overdue.is_some() {
                         return Some(self.no_confirm());
                     }
                 }
@@ -181,7 +186,7 @@ impl<'a> PublishLoop<'a> {
                     count += 1;
                 }
                 Err(error @ BrokerError::Unrepresentable(_)) => {
-                    self.queue.give_up(&entry, error.to_string());
+                    self.queue.unrepresentable(&entry, error.to_string());
                 }
                 Err(cause) => {
                     self.queue.put_back(entry);
@@ -251,10 +256,8 @@ impl<'a> PublishLoop<'a> {
     fn show_held(&self) {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52 messages are in memory")]
         let waiting = self.queue.held_count() as f64;
+        self.waiting.set(waiting);
         let reason = self.queue.held();
-        if reason.is_some() || self.held.borrow().is_some() {
-            self.waiting.set(waiting);
-        }
         self.held.send_if_modified(|held| {
             let differs = held.as_deref() != reason;
             if differs {
@@ -266,7 +269,7 @@ impl<'a> PublishLoop<'a> {
 
     fn show(&self, blocked: bool) {
         let state = if blocked {
-            tracing::warn!("the broker accepts no messages (memory or disk alarm); waiting");
+            tracing::warn!("{NOT_NOW}; waiting");
             ConnectionState::Blocked
         } else {
             if *self.state.borrow() == ConnectionState::Blocked {
@@ -282,7 +285,14 @@ impl<'a> PublishLoop<'a> {
 struct Oldest {
     limit: Duration,
     look: Interval,
-    seen: Option<(u64, Instant)>,
+    seen: Option<Seen>,
+}
+
+/// What was in flight when the oldest message was first seen as such.
+struct Seen {
+    oldest: u64,
+    newest: u64,
+    since: Instant,
 }
 
 impl Oldest {
@@ -292,13 +302,17 @@ impl Oldest {
         Self { limit, look, seen: None }
     }
 
-    /// Whether the same message has been the oldest for longer than the limit.
-    fn is_overdue(&mut self, number: Option<u64>) -> bool {
-        match (number, self.seen) {
-            (Some(now), Some((before, since))) if now == before => since.elapsed() > self.limit,
+    /// If the same message has been the oldest for longer than the limit: the newest of those that were
+    /// in flight for as long.
+    fn overdue(&mut self, in_flight: Option<(u64, u64)>) -> Option<u64> {
+        match (in_flight, &self.seen) {
+            (Some((oldest, _)), Some(seen)) if oldest == seen.oldest => {
+                (seen.since.elapsed() > self.limit).then_some(seen.newest)
+            }
             _ => {
-                self.seen = number.map(|number| (number, Instant::now()));
-                false
+                let since = Instant::now();
+                self.seen = in_flight.map(|(oldest, newest)| Seen { oldest, newest, since });
+                None
             }
         }
     }

@@ -10,8 +10,8 @@ use crate::backoff::Backoff;
 use crate::publisher::batch::OutBatch;
 use crate::publisher::batches::{Batches, InFlight, NotSent};
 use crate::publisher::flight::Flight;
-use crate::publisher::holds::Holds;
-use crate::publisher::poison::{Blame, blame};
+use crate::publisher::holds::{Held, Holds};
+use crate::publisher::poison::{Blame, Matcher, blame};
 use crate::session::error::BrokerError;
 use crate::session::message::{Publish, said};
 
@@ -97,6 +97,10 @@ impl Queue {
         match command {
             Command::Batch(batch) => self.ready.extend(self.batches.open(batch)),
             Command::Single { message, patient, done } => {
+                // Those whose time is up, while none can leave.
+                while self.urgent.front().is_some_and(|first| !self.batches.wanted(first)) {
+                    self.urgent.pop_front();
+                }
                 self.urgent.push_back(self.batches.open_single(*message, patient, done));
             }
         }
@@ -133,6 +137,18 @@ impl Queue {
             }
         }
         None
+    }
+
+    /// The broker takes no messages for now: those that would not be tried again are told so.
+    pub(super) fn not_now(&mut self, reason: &str) {
+        let batches = &mut self.batches;
+        self.urgent.retain(|entry| {
+            let is_patient = batches.is_patient(entry);
+            if !is_patient {
+                batches.not_taken(entry, reason.to_owned());
+            }
+            is_patient
+        });
     }
 
     /// Returns the message, unless it has to wait with others.
@@ -173,8 +189,11 @@ impl Queue {
     }
 
     /// Puts an unsent message back at the front.
-    pub(super) fn put_back(&mut self, entry: InFlight) {
-        let Some(entry) = self.holds.push_front(entry) else { return };
+    pub(super) fn put_back(&mut self, mut entry: InFlight) {
+        if self.batches.is_patient(&entry) {
+            let Some(free) = self.holds.push_front(entry) else { return };
+            entry = free;
+        }
         if self.isolating {
             self.suspects.push_front(entry);
         } else if self.batches.is_single(&entry) {
@@ -217,24 +236,37 @@ impl Queue {
     }
 
     /// Handles the loss of the channel: finds the messages to blame, and queues the others again in
-    /// order.
-    pub(super) fn salvage(&mut self, cause: &BrokerError) -> Salvaged {
+    /// order. If confirms are overdue, it is those of the messages up to a number: what has their keys waits
+    /// from now on, since a queue that confirms nothing would soon have all the window.
+    pub(super) fn salvage(&mut self, cause: &BrokerError, overdue: Option<u64>) -> Salvaged {
+        let overdue = overdue.map_or_else(Vec::new, |number| self.overdue(number));
         let unconfirmed = self.flight.drain();
         let blame = blame(cause, &unconfirmed, &self.keys);
         self.holds.no_attempt_is_left();
-        let (mut again, mut held) = (Vec::with_capacity(unconfirmed.len()), Vec::new());
+        let mut again = Vec::with_capacity(unconfirmed.len());
+        let mut held = match &blame {
+            Blame::Held(matcher) => vec![Held {
+                matcher: matcher.clone(),
+                reason: cause.to_string(),
+                is_told: true,
+                entries: Vec::new(),
+            }],
+            Blame::Nobody => overdue,
+            _ => Vec::new(),
+        };
         for entry in unconfirmed {
             let message = &entry.message;
+            if let Some(held) = held.iter_mut().find(|held| held.matcher.matches(message)) {
+                if self.batches.is_patient(&entry) {
+                    held.entries.push(entry);
+                } else {
+                    self.batches.not_taken(&entry, held.reason.clone());
+                }
+                continue;
+            }
             match &blame {
                 Blame::Unpublishable(matcher) if matcher.matches(message) => {
                     self.give_up(&entry, cause.to_string());
-                }
-                Blame::Held(matcher) if matcher.matches(message) => {
-                    if self.batches.is_patient(&entry) {
-                        held.push(entry);
-                    } else {
-                        self.batches.not_taken(&entry, cause.to_string());
-                    }
                 }
                 Blame::Suspect => self.strike(entry, cause),
                 // The message was alone, so it is probably to blame.
@@ -247,16 +279,14 @@ impl Queue {
             }
         }
         let salvaged = Salvaged { again: again.len(), explained: blame != Blame::Nobody };
-        if let Blame::Held(matcher) = &blame
-            && !held.is_empty()
-        {
-            let reason = cause.to_string();
-            if self.holds.hold(matcher.clone(), reason, held, &mut self.batches) {
+        for held in held {
+            let (messages, reason) = (held.entries.len(), held.reason.clone());
+            if self.holds.hold(held, &mut self.batches) {
                 tracing::error!(
-                    messages = self.holds.len(),
-                    reason = %cause,
-                    "messages cannot be published until the broker is mended; they wait, and one \
-                     of them is tried now and then"
+                    messages,
+                    reason,
+                    "messages cannot be published until the broker is mended; one of them is tried \
+                     now and then"
                 );
             }
         }
@@ -266,6 +296,23 @@ impl Queue {
         }
         self.isolating = false;
         salvaged
+    }
+
+    /// What has to wait, since messages of its kind up to this number are not confirmed in time.
+    fn overdue(&self, number: u64) -> Vec<Held> {
+        let mut overdue: Vec<Held> = Vec::new();
+        for InFlight { message, .. } in self.flight.up_to(number) {
+            if !overdue.iter().any(|held| held.matcher.matches(message)) {
+                let reason = format!(
+                    "the broker does not confirm what is published to `{}` with key `{}`: does each of \
+                     its queues run?",
+                    message.exchange, message.routing_key
+                );
+                let (matcher, entries) = (Matcher::of(message), Vec::new());
+                overdue.push(Held { matcher, reason, is_told: false, entries });
+            }
+        }
+        overdue
     }
 
     /// Counts how often the channel closed on a message that was alone on it. Something between us
@@ -292,8 +339,14 @@ impl Queue {
         self.postpone(entry, if is_patient { &UNTIL_MENDED } else { &UNTIL_TAKEN });
     }
 
+    /// Gives up on a message that cannot be sent at all.
+    pub(super) fn unrepresentable(&mut self, entry: &InFlight, reason: String) {
+        self.holds.was_no_attempt(entry);
+        self.give_up(entry, reason);
+    }
+
     /// Gives up on a message that can never be published.
-    pub(super) fn give_up(&mut self, entry: &InFlight, reason: String) {
+    fn give_up(&mut self, entry: &InFlight, reason: String) {
         // The one that waits for the message tells people.
         crate::counter!("ballet_unpublishable_total").increment(1);
         self.batches.unpublishable(entry, reason);

@@ -24,13 +24,14 @@ pub struct PublisherSettings {
     /// The maximum number of body bytes in memory. Batches beyond that are spilled.
     pub max_bytes_in_memory: usize,
     /// The maximum number of messages in memory whose batches wait until somebody mends the broker:
-    /// the right to a routing key is missing. They do not count for the bounds above. Messages
-    /// beyond that are left behind in the outbox.
+    /// the right to a routing key is missing, or a queue confirms nothing. They do not count for the
+    /// bounds above. Messages beyond that are left behind in the outbox.
     pub max_held: usize,
     /// The maximum number of body bytes of those.
     pub max_bytes_held: usize,
     /// Without a confirm of the oldest message for this long, the connection is closed and another
-    /// one is opened. If that does not help, the limit doubles, up to sixteen times.
+    /// one is opened. What has the key of an unconfirmed message waits, and one is tried now and then. If that
+    /// does not help, the limit doubles, up to sixteen times.
     pub confirm_limit: Duration,
 }
 

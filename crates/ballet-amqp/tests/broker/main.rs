@@ -4,6 +4,7 @@
 
 mod consumer;
 mod generous;
+mod held;
 mod one_ack;
 mod permissions;
 mod publisher;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use ballet_testkit::wire::clients::{Out, SOON, batch, id, message, out, until, wait_for};
 
-fn broker() -> MemoryBroker {
+pub(crate) fn broker() -> MemoryBroker {
     let broker = MemoryBroker::new();
     broker.exchange("events", Kind::Topic);
     broker.queue("all");

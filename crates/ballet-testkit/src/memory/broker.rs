@@ -152,6 +152,12 @@ impl MemoryBroker {
         self.lock().connections.values().map(|connection| connection.name.clone()).collect()
     }
 
+    /// How many connections there were so far.
+    #[must_use]
+    pub fn connects(&self) -> u64 {
+        self.lock().next_connection
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
@@ -223,10 +229,17 @@ impl MemoryBroker {
         self.lock().faults.hold_confirms = true;
     }
 
+    /// Holds back the confirms of what is published with this routing key, as a queue without a leader
+    /// does.
+    pub fn hold_confirms_of(&self, key: &str) {
+        self.lock().faults.unconfirmed_keys.push(key.to_owned());
+    }
+
     /// Sends the confirms that were held back, and further ones at once.
     pub fn release_confirms(&self) {
         let mut state = self.lock();
         state.faults.hold_confirms = false;
+        state.faults.unconfirmed_keys.clear();
         for connection in state.connections.values_mut() {
             for confirmed in std::mem::take(&mut connection.held_confirms) {
                 if let Some(confirms) = &connection.confirms {

@@ -27,6 +27,7 @@ pub(super) struct Faults {
     pub(super) unreachable: bool,
     pub(super) blocked: bool,
     pub(super) hold_confirms: bool,
+    pub(super) unconfirmed_keys: Vec<String>,
     pub(super) lose_acks: bool,
     pub(super) lose_next_acks: usize,
     pub(super) nack: usize,
@@ -106,7 +107,8 @@ impl State {
         let outcome = self.accept(message);
         let Some(connection) = self.connections.get_mut(&connection) else { return };
         let confirmed = Confirmed { number, outcome };
-        if self.faults.hold_confirms {
+        if self.faults.hold_confirms || self.faults.unconfirmed_keys.contains(&message.routing_key)
+        {
             connection.held_confirms.push_back(confirmed);
         } else if let Some(confirms) = &connection.confirms {
             confirms.send(Ok(confirmed)).ok();

@@ -56,9 +56,10 @@ pub(super) const ALARMS: &[Alarm] = &[
         rings: "max by (job) (ballet_publish_held) > 0",
         unless: &[BROKER_AWAY, CUT_OFF],
         minutes: 1,
-        summary: "{job} holds events back, because an exchange or a right is missing at the broker",
-        action: "`/readyz` says which; `ballet topology check`, and compare the user's rights with \
-                 `broker/definitions.json`",
+        summary: "{job} holds events back, because an exchange or a right is missing at the broker, or a \
+                  queue confirms nothing",
+        action: "`/readyz` says which, or the log; `ballet doctor`, `ballet topology check`, and compare the \
+                 user's rights with `broker/definitions.json`",
     },
     Alarm {
         name: "BalletOutboxOld",
