@@ -1,11 +1,13 @@
 //! Dead letters that the broker does not take: an original is settled only when its copy is published
 //! or kept, and a copy is published once.
 
+use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_testkit::memory::Kind;
 
 use crate::notes::{Notes, TABLES, renamed};
 use crate::stage::{Stage, execute, until};
+use crate::trip::HotelRenamed;
 
 const MANY: usize = 1_000_000;
 
@@ -60,6 +62,33 @@ async fn a_copy_that_no_queue_takes_is_kept_until_one_does() {
     stage.broker.bind("dead", "guide", "guide.dead");
     until_dead(&stage, 1).await;
     stage.until_count("guide", "ballet.unsent_copy", 0).await;
+}
+
+#[tokio::test]
+async fn t173_copies_during_an_alarm_of_the_broker_hold_up_no_other_message() {
+    const UNREADABLE: usize = 20;
+    let notes = Notes::default();
+    let stage = Stage::new("alarm", &[notes.guide()]).await;
+    let running = stage.start_with(notes.guide(), TABLES, |settings| settings.prefetch = Some(4));
+    let _running = running.await;
+    stage.broker.block(true);
+    for number in 0..UNREADABLE {
+        stage.broker.put(&Publish {
+            exchange: "events".to_owned(),
+            routing_key: HotelRenamed::TYPE.name().to_owned(),
+            mandatory: false,
+            properties: BasicProperties::default().with_content_type("application/json".into()),
+            body: format!("unreadable {number}").into(),
+        });
+    }
+    stage.put(&stage.new_id(), None, &renamed("Ritz"));
+    stage.until_count("guide", "note where name = 'Ritz'", 1).await;
+    stage.until_settled("guide").await;
+    stage.until_count("guide", "ballet.unsent_copy", 20).await;
+    stage.broker.block(false);
+    until_dead(&stage, UNREADABLE).await;
+    stage.until_count("guide", "ballet.unsent_copy", 0).await;
+    until_dead(&stage, UNREADABLE).await;
 }
 
 #[tokio::test]

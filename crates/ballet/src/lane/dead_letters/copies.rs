@@ -12,15 +12,16 @@ use ballet_store::outbox::unsent_copies::EncodedProperties;
 use crate::declare::handler::database_wait::answered;
 use crate::engine::engine::Engine;
 
-/// A confirm that does not come is waited for. The publisher asks again over another connection.
-const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a confirm is waited for: as long as the broker holds up one copy, the original takes the place of
+/// another message. A copy that is kept may come twice, which its receiver notices.
+const CONFIRM: Duration = Duration::from_secs(30);
 /// How long to wait before the next attempt, when neither the broker nor the database takes a copy.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Returns when the copy is in the broker, or in the table.
 pub(super) async fn send(engine: &Arc<Engine>, publisher: &PublisherHandle, mut copy: Publish) {
     loop {
-        let error = match publish(publisher, &mut copy, AS_LONG_AS_IT_TAKES).await {
+        let error = match publish(publisher, &mut copy, CONFIRM).await {
             Ok(()) => return,
             Err(error) => error,
         };
@@ -48,7 +49,7 @@ pub(super) async fn send(engine: &Arc<Engine>, publisher: &PublisherHandle, mut 
 }
 
 /// Publishes the copy. If the broker refuses its foreign headers, they are dropped: the next attempt
-/// need not be refused again.
+/// need not be refused again. They stay if the copy is refused without them, too.
 pub(crate) async fn publish(
     publisher: &PublisherHandle,
     copy: &mut Publish,
@@ -57,10 +58,16 @@ pub(crate) async fn publish(
     let begun = Instant::now();
     let published = publisher.try_publish(copy.clone(), within).await;
     let is_refused = matches!(published, Err(PublishError::Unpublishable { .. }));
+    let whole = copy.properties.clone();
     if !is_refused || !drop_foreign(&mut copy.properties) {
         return published;
     }
-    publisher.try_publish(copy.clone(), within.saturating_sub(begun.elapsed())).await
+    let rest = within.saturating_sub(begun.elapsed());
+    let published = publisher.try_publish(copy.clone(), rest).await;
+    if matches!(published, Err(PublishError::Unpublishable { .. })) {
+        copy.properties = whole;
+    }
+    published
 }
 
 async fn keep(engine: &Engine, copy: &Publish, why: &str) -> Result<(), String> {
