@@ -9,12 +9,12 @@ pub struct ConsumerSettings {
     pub service: String,
     /// The name of this process, used in connection and consumer names.
     pub instance: String,
-    /// The queue to consume.
+    /// The queue to consume. It must exist before consuming starts.
     pub queue: String,
     /// The maximum number of unsettled deliveries. Two batches are a good value. It is lower while
     /// messages are so big that they would take more than 64 MiB.
     pub prefetch: u16,
-    /// The objects that must exist before consuming starts. The queue is always checked.
+    /// The objects without which it consumes all the same. The log names those that are missing.
     pub expected: Expected,
     /// The queues whose lengths [`ConsumerHandle::lengths`](crate::ConsumerHandle::lengths) tells.
     pub watched: Vec<String>,

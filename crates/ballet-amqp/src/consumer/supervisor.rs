@@ -14,6 +14,7 @@ use crate::consumer::receipt::Unsettled;
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{Wish, changed};
 use crate::session::error::BrokerError;
+use crate::session::expected::Expected;
 use crate::session::outage::Outage;
 use crate::session::seam::{Broker, Session};
 use crate::session::state::ConnectionState;
@@ -46,8 +47,7 @@ impl Supervisor {
                 }
                 Wish::Stop { .. } => break 0,
             }
-            let since = Instant::now();
-            let lost = match self.connected(&name).await {
+            let lost = match self.connected(&name, &mut backoff).await {
                 Ok(End::Stopped { unsettled }) => break unsettled,
                 // Paused, or stopped before anything was delivered.
                 Ok(End::Interrupted) => continue,
@@ -57,9 +57,6 @@ impl Supervisor {
                 }
                 Err(error) => error,
             };
-            if since.elapsed() > GOOD_AFTER {
-                backoff.reset();
-            }
             if outage.is_news(&lost) {
                 tracing::warn!(connection = name, cause = %lost, "consumer has no connection; retrying");
             } else {
@@ -77,11 +74,12 @@ impl Supervisor {
         unsettled
     }
 
-    async fn connected(&mut self, name: &str) -> Result<End, BrokerError> {
+    async fn connected(&mut self, name: &str, backoff: &mut Backoff) -> Result<End, BrokerError> {
         let session = tokio::select! {
             session = connect(&*self.broker, &self.settings, name) => session?,
             () = changed(&mut self.wish) => return Ok(End::Interrupted),
         };
+        let since = Instant::now();
         let channel = Channel::new(
             &*session,
             &self.settings,
@@ -96,6 +94,9 @@ impl Supervisor {
         };
         self.lengths.send_replace(Lengths::new());
         session.close().await;
+        if since.elapsed() > GOOD_AFTER {
+            backoff.reset();
+        }
         end
     }
 
@@ -121,7 +122,10 @@ async fn connect(
     name: &str,
 ) -> Result<Arc<dyn Session>, BrokerError> {
     let session = broker.connect(name).await?;
-    let expected = settings.expected.clone().queue(settings.queue.clone());
-    expected.check(&*session).await?;
+    Expected::new().queue(settings.queue.clone()).check(&*session).await?;
+    match settings.expected.check(&*session).await {
+        Err(missing @ BrokerError::Topology(_)) => tracing::error!(connection = name, "{missing}"),
+        checked => checked?,
+    }
     Ok(session)
 }

@@ -167,6 +167,14 @@ async fn a_missing_queue_is_named() {
 }
 
 #[tokio::test]
+async fn without_what_is_only_expected_it_consumes_all_the_same() {
+    let settings = ConsumerSettings::new("orders", "one");
+    let expected = Expected::new().queue("orders.nowhere");
+    let mut consumer = In::start(broker(1), ConsumerSettings { expected, ..settings });
+    consumer.next().await.1.settle();
+}
+
+#[tokio::test]
 async fn while_paused_others_get_the_messages() {
     let broker = broker(3);
     let mut one = In::usual(broker.clone());

@@ -12,14 +12,10 @@ use ballet_core::topology::{DEAD, EVENTS, TELEMETRY, dead_queue};
 use crate::engine::engine::Engine;
 use crate::lane::intake::Lanes;
 
-fn expected(service: &str) -> Expected {
-    Expected::new().exchange(EVENTS).exchange(DEAD).queue(service).queue(dead_queue(service))
-}
-
 pub(super) fn publish(engine: &Arc<Engine>, broker: Arc<dyn Broker>) -> PublisherHandle {
     let service = engine.registry.service;
     let mut settings = PublisherSettings::new(service, engine.relay.process.to_string());
-    settings.expected = expected(service);
+    settings.expected = Expected::new().exchange(EVENTS);
     settings.keys = engine.registry.emitted().map(|event| event.name().to_owned()).collect();
     let relay = Arc::downgrade(&engine.relay);
     let publisher = Publisher::start(
@@ -59,7 +55,7 @@ pub(super) fn consume(
 ) -> ConsumerHandle {
     let service = engine.registry.service;
     let mut settings = ConsumerSettings::new(service, engine.relay.process.to_string());
-    settings.expected = expected(service);
+    settings.expected = Expected::new().exchange(DEAD).queue(dead_queue(service));
     settings.prefetch = prefetch;
     settings.watched = vec![service.to_owned(), dead_queue(service)];
     let engine = Arc::clone(engine);

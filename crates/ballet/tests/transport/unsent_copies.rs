@@ -8,7 +8,7 @@ use ballet_stage::{Method, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::scene::{rome, the_hotel};
+use crate::scene::{asleep, rome, the_hotel};
 use crate::trip::RoomBooked;
 use crate::world::{LONG, SOON, World};
 use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
@@ -118,6 +118,72 @@ async fn t173_a_copy_that_needs_room_and_fewer_headers_is_sent_when_there_is_roo
     assert_eq!((dead.len(), big.len()), (11, 1));
     let note = &big[0]["properties"]["headers"]["x-dead-headers"];
     assert_eq!(note, "the original headers were too big and were dropped");
+}
+
+/// Sets which dead letters the hotel may write, and returns which it could before.
+async fn may_write_dead_letters(world: &World, keys: &Value) -> Value {
+    let management = world.env.management();
+    let user = world.env.amqp_url("hotel").split_once("://").unwrap().1.split_once(':').unwrap().0;
+    let path = ["topic-permissions", world.env.vhost(), user];
+    let rights = management.call(Method::GET, &path, None).await.unwrap();
+    let mut rights = rights.as_array().unwrap().iter();
+    let mut right = rights.find(|right| right["exchange"] == "dead").unwrap().clone();
+    let before = std::mem::replace(&mut right["write"], keys.clone());
+    management.call(Method::PUT, &path, Some(&right)).await.unwrap();
+    before
+}
+
+#[tokio::test]
+async fn t186_a_copy_waits_for_the_right_to_its_key_with_all_its_headers() {
+    let world = World::new("unsent_right", vec![the_hotel()]).await;
+    let keys = may_write_dead_letters(&world, &json!("^nothing$")).await;
+    let url = world.env.ops_amqp_url().to_owned();
+    let publish = move || {
+        let header = [&short(b"foreign")[..], b"S", &long(b"kept")].concat();
+        let properties = [(Property::Headers, &header[..])];
+        raw_amqp::publish(&url, &[Raw { queue: "hotel", properties: &properties, body: b"?" }]);
+    };
+    tokio::task::spawn_blocking(publish).await.unwrap();
+    world.until_count("hotel", "ballet.unsent_copy", 1).await;
+    may_write_dead_letters(&world, &keys).await;
+    world.until_count("hotel", "ballet.unsent_copy", 0).await;
+    let dead = dead_letters(&world).await;
+    let headers = &dead[0]["properties"]["headers"];
+    assert_eq!((&headers["foreign"], &headers["x-dead-headers"]), (&json!("kept"), &Value::Null));
+}
+
+#[tokio::test]
+async fn without_a_place_for_dead_letters_a_service_goes_on_after_a_reconnect_and_says_so() {
+    let mut world = asleep("unsent_no_place", vec![the_hotel()]).await;
+    let address = world.env.management().url().to_owned();
+    world.start_with(the_hotel(), |settings| settings.management_url = Some(address)).await;
+    let (management, vhost) = (world.env.management(), world.env.vhost());
+    for object in [["queues", vhost, "hotel.dead"], ["exchanges", vhost, "dead"]] {
+        management.call(Method::DELETE, &object, None).await.unwrap();
+    }
+    for role in ["publish", "consume"] {
+        let name = wait_until("a connection", SOON, || async {
+            let open = management.connections().await.map_err(|error| error.to_string())?;
+            let names = open.iter().map(|one| &one["client_properties"]["connection_name"]);
+            let name = names.filter_map(Value::as_str).find(|name| name.contains(role));
+            Ok::<_, String>(name.map(str::to_owned))
+        });
+        management.close_connections(&name.await.unwrap()).await.unwrap();
+    }
+    let saga = world.new_saga();
+    world.publish(saga, &rome()).await;
+    world.event::<RoomBooked>(saga).await;
+    let url = format!("http://{}/readyz", world.services[0].address());
+    wait_until("readiness to name them", SOON, || async {
+        let asked = reqwest::get(&url).await.map_err(|error| error.to_string())?;
+        let said: Value = asked.json().await.map_err(|error| error.to_string())?;
+        let queue = said["queues"].to_string().contains("queue `hotel.dead` is missing");
+        let binding = said["bindings"].to_string().contains("`hotel.dead` to `dead`");
+        let is_named = queue && binding && said["ready"] == false;
+        if is_named { Ok(Some(())) } else { Err(said.to_string()) }
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
