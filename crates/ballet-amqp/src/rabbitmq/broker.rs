@@ -92,11 +92,7 @@ impl Broker for RabbitMq {
             let properties = ConnectionProperties::default().with_connection_name(name.into());
             let tls = self.tls_config(&at)?;
             let nobody = uri.scheme == AMQPScheme::AMQPS && tls.identity.is_none();
-            let open = async {
-                let connection = frames::connect(uri.clone(), properties, tls).await?;
-                let channel = connection.create_channel().await?;
-                Ok::<_, lapin::Error>((connection, channel))
-            };
+            let open = frames::connect(uri.clone(), properties, tls);
             match timeout(self.patience, open).await {
                 Ok(Ok((connection, channel))) => {
                     Ok(Arc::new(LapinSession::new(connection, channel, peer)) as Arc<dyn Session>)

@@ -9,5 +9,6 @@ mod one_ack;
 mod permissions;
 mod publisher;
 mod rabbitmq;
+mod silent;
 mod spoilt;
 mod streams;

@@ -1,19 +1,22 @@
-//! Opens a connection of lapin over a filtered stream.
+//! Opens a connection and a channel of lapin over a filtered stream.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use async_rs::traits::Reactor;
 use async_rs::util::RuntimeParts;
 use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
-use futures_util::Stream;
+use futures_util::future::{Either, select};
+use futures_util::{FutureExt, Stream};
 use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, OwnedTLSConfig};
 use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties};
+use lapin::{Channel, Connection, ConnectionProperties};
+use tokio::sync::oneshot;
 
-use crate::rabbitmq::frames::stream::FilteredStream;
+use crate::rabbitmq::frames::stream::{FilteredStream, given_up};
 
 /// A connection that may be over TLS, which is below the filter.
 type Inner = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
@@ -47,23 +50,34 @@ impl Reactor for FilteringReactor {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connecting = self.0.tcp_connect_addr(address);
-        async move { Ok(FilteredStream::new(AsyncTcpStream::Plain(connecting.await?), None)) }
+        async move { Ok(FilteredStream::new(AsyncTcpStream::Plain(connecting.await?), None, None)) }
     }
 }
 
-/// Connects to the broker through a filter.
+/// Connects to the broker through a filter. An attempt that is dropped ends: lapin makes it on a thread of its
+/// own, and without a limit.
 pub(in crate::rabbitmq) async fn connect(
     uri: AMQPUri,
     properties: ConnectionProperties,
     tls: OwnedTLSConfig,
-) -> lapin::Result<Connection> {
+) -> lapin::Result<(Connection, Channel)> {
+    let (opened, opening) = oneshot::channel();
+    let opening = opening.shared();
     let tokio = Tokio::current();
     let plain = Runtime::new(tokio.clone());
     let runtime = Runtime::new(RuntimeParts::new(tokio.clone(), FilteringReactor(tokio)));
     let open = async move |uri: AMQPUri, _: Runtime<_>| {
-        let stream = uri.connect_with_config_async(tls.as_ref(), &plain).await?;
-        let filtered = FilteredStream::new(stream, uri.query.frame_max);
+        let connecting = pin!(uri.connect_with_config_async(tls.as_ref(), &plain));
+        let stream = match select(connecting, opening.clone()).await {
+            Either::Left((stream, _)) => stream?,
+            Either::Right(_) => return Err(given_up().into()),
+        };
+        let filtered = FilteredStream::new(stream, uri.query.frame_max, Some(opening.clone()));
         Ok(AsyncTcpStream::Plain(filtered))
     };
-    Connection::connector(uri, runtime, open, properties).await
+    let connection = Connection::connector(uri, runtime, open, properties).await?;
+    let channel = connection.create_channel().await?;
+    // The stream is gone if the connection is.
+    opened.send(()).ok();
+    Ok((connection, channel))
 }

@@ -5,20 +5,35 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
+use futures_util::FutureExt;
+use futures_util::future::Shared;
+use tokio::sync::oneshot;
 
 use crate::rabbitmq::frames::filter::FrameFilter;
 
+/// Ready when the connection is open, or with an error when nobody waits for it any more.
+pub(super) type Opening = Shared<oneshot::Receiver<()>>;
+
 /// A stream to the broker. What comes in goes through a [`FrameFilter`].
+///
+/// It fails if nobody waits for the connection to open any more: lapin's thread would read from a silent
+/// server for ever.
 #[derive(Debug)]
 pub(super) struct FilteredStream<S> {
     stream: S,
     filter: FrameFilter,
+    opening: Option<Opening>,
 }
 
 impl<S> FilteredStream<S> {
-    pub(super) fn new(stream: S, frame_max: Option<u32>) -> Self {
-        Self { stream, filter: FrameFilter::new(frame_max) }
+    pub(super) fn new(stream: S, frame_max: Option<u32>, opening: Option<Opening>) -> Self {
+        Self { stream, filter: FrameFilter::new(frame_max), opening }
     }
+}
+
+/// The error of an attempt that nobody waits for any more.
+pub(super) fn given_up() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the server did not open the connection in time")
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for FilteredStream<S> {
@@ -27,7 +42,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for FilteredStream<S> {
         cx: &mut Context<'_>,
         to: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let Self { stream, filter } = self.get_mut();
+        let Self { stream, filter, opening } = self.get_mut();
+        match opening.as_mut().map(|opening| opening.poll_unpin(cx)) {
+            Some(Poll::Ready(Ok(()))) => *opening = None,
+            Some(Poll::Ready(Err(_))) => return Poll::Ready(Err(given_up())),
+            Some(Poll::Pending) | None => {}
+        }
         loop {
             let count = filter.hand_out(to);
             if count > 0 || to.is_empty() {
