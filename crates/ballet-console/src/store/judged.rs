@@ -88,14 +88,16 @@ pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Resul
              $12::timestamptz[], $13::boolean[], $14::text[], $15::text[], $16::text[]) \
              as j (id, names, began, last_at, last_type, last_place, ended, service, step, what, since, \
              due, is_dead, reason, cause, detail) \
-         on conflict (id) do update set names = excluded.names, \
+         on conflict (id) do update set \
+             names = case when s.began < excluded.began then s.names else excluded.names end, \
              began = least(s.began, excluded.began), last_at = excluded.last_at, \
              last_type = excluded.last_type, last_place = excluded.last_place, \
              ended = excluded.ended, service = excluded.service, step = excluded.step, \
              what = excluded.what, since = excluded.since, due = excluded.due, asked_at = null, \
              is_dead = excluded.is_dead, reason = excluded.reason, cause = excluded.cause, \
              detail = excluded.detail \
-         where s.last_place <= excluded.last_place",
+         where s.last_place <= excluded.last_place \
+             and not (s.ended is null and s.began < excluded.began and excluded.ended is not null)",
     )
     .bind(column!(|one| one.saga))
     .bind(column!(|one| one.names.join(",")))
@@ -113,6 +115,28 @@ pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Resul
     .bind(column!(|one: &Judged<'_>| one.waits.reason.as_deref()))
     .bind(column!(|one: &Judged<'_>| one.waits.cause.as_deref()))
     .bind(column!(|one: &Judged<'_>| one.waits.detail.as_deref()))
+    .execute(&mut *db)
+    .await?;
+    keep_open(db, judged).await
+}
+
+/// Keeps those open whose first entries are dropped and whose last ones say that they have ended: what is missing may be
+/// what they wait for. The services' ledgers are asked soon.
+async fn keep_open(db: &mut PgConnection, judged: &[Judged<'_>]) -> Result<(), sqlx::Error> {
+    let ended: Vec<&Judged<'_>> = judged.iter().filter(|one| one.ended.is_some()).collect();
+    sqlx::query(
+        "update console.saga as s set last_at = j.last_at, last_type = j.last_type, \
+             last_place = j.last_place, due = now(), asked_at = null, is_dead = false, reason = null, \
+             cause = null, detail = null \
+         from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::bigint[]) \
+             as j (id, began, last_at, last_type, last_place) \
+         where s.id = j.id and s.ended is null and s.began < j.began and s.last_place <= j.last_place",
+    )
+    .bind(ended.iter().map(|one| one.saga).collect::<Vec<_>>())
+    .bind(ended.iter().map(|one| one.began.to_sqlx()).collect::<Vec<_>>())
+    .bind(ended.iter().map(|one| one.last.at.to_sqlx()).collect::<Vec<_>>())
+    .bind(ended.iter().map(|one| &*one.last.event_type).collect::<Vec<_>>())
+    .bind(ended.iter().map(|one| one.last.place).collect::<Vec<_>>())
     .execute(db)
     .await
     .map(drop)

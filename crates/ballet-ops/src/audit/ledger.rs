@@ -280,7 +280,12 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecid
 }
 
 /// Whether a service has done for one saga what it does on this event.
-fn has_acted(part: &Part, saga: &SagaPart, event_type: &str, rows: &[RecordedRow]) -> bool {
+pub(crate) fn has_acted(
+    part: &Part,
+    saga: &SagaPart,
+    event_type: &str,
+    rows: &[RecordedRow],
+) -> bool {
     let is = |event: &EventType| event.name() == event_type;
     if rows.iter().any(|row| aborts(part, row, saga)) {
         return true;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ballet_core::graph::Node;
-use ballet_core::{EventType, Graph, MessageId, SagaId, SagaPart, System, id};
+use ballet_core::{EventType, Graph, MessageId, Part, SagaId, SagaPart, System, id};
 use ballet_store::inbox::stuck::{Stuck, What as StuckWhat};
 use ballet_store::process::Alive;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Rows, is_aborted, not_acted_on, undecided};
+use crate::audit::ledger::{Rows, has_acted, is_aborted, undecided};
 use crate::audit::pending::Pending;
 use crate::sagas::explain::Explainer;
 use crate::sagas::journal::rows::rows;
@@ -128,7 +128,7 @@ fn is_thrown_away(graph: &Graph, entries: &[Entry], waits: &[Wait]) -> bool {
         && waits.iter().all(goes_without)
 }
 
-const fn part_name(part: &ballet_core::Part) -> &'static str {
+const fn part_name(part: &Part) -> &'static str {
     part.service
 }
 
@@ -175,15 +175,17 @@ fn states<'a>(
     deadline: Option<(&str, Timestamp)>,
 ) -> BTreeMap<&'a str, State> {
     let last = entries.iter().map(|entry| entry.at).max().unwrap_or_default();
-    let left = not_acted_on(system, rows, false);
-    // Whoever has acted on an event has handled it in the end, however it came back.
+    // Whoever has acted on an event has handled it in the end, however it came back. The entry of its publication may
+    // be gone.
     let is_open = |entry: &&Entry| {
         let is_it = |event: &EventType| event.name() == entry.event_type;
-        let parts = system.parts.iter().filter(|part| part.service == entry.service);
-        let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
-        let mut left = left.iter().filter(|left| left.service == entry.service);
-        left.any(|left| left.event_type.as_ref() == Some(&entry.event_type))
-            || !steps.any(|step| step.on.iter().any(is_it))
+        let own = rows.get(&*entry.service).map_or(&[][..], Vec::as_slice);
+        let parts = || system.parts.iter().filter(|part| part.service == entry.service);
+        let mut steps = parts().flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
+        let acted = |part: &Part| {
+            part.sagas.iter().all(|saga| has_acted(part, saga, &entry.event_type, own))
+        };
+        !parts().all(acted) || !steps.any(|step| step.on.iter().any(is_it))
     };
     let state = |service: &'static str| {
         let of_service = entries.iter().filter(|entry| entry.service == service);
