@@ -208,7 +208,6 @@ impl Console {
             pool: pool.clone(),
             broker: Arc::clone(&options.broker),
             known: Arc::clone(&known),
-            clock: options.clock.clone(),
             keep: options.keep,
             trouble,
             is_behind: Arc::clone(&is_behind),
@@ -223,7 +222,7 @@ impl Console {
             options.clock.clone(),
             site.hindrances.clone(),
         ));
-        tasks.spawn(upkeep::keep_up(pool, options.clock, options.keep));
+        tasks.spawn(upkeep::keep_up(pool, options.keep));
         tasks.spawn(asked::ask(
             site.pool.clone(),
             options.databases.clone(),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ballet::Clock;
 use ballet_amqp::{Backoff, Broker};
 use ballet_stream::{JournalError, Notice, Read, Reader, Start};
 use jiff::civil::Date;
@@ -20,6 +19,7 @@ use crate::known::Known;
 use crate::observer::another::is_another;
 use crate::observer::reading;
 use crate::store::append::{self, Batch};
+use crate::store::times::times;
 
 /// The most records, and bytes, that are added at once.
 const MOST: usize = 2_000;
@@ -32,7 +32,6 @@ pub(crate) struct Observer {
     pub(crate) pool: PgPool,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) known: Arc<Known>,
-    pub(crate) clock: Clock,
     pub(crate) keep: SignedDuration,
     /// What keeps it from following, in words.
     pub(crate) trouble: watch::Sender<Option<String>>,
@@ -116,8 +115,8 @@ impl Observer {
                 reader.next().await?
             }
         };
-        let now = self.clock.now();
-        let floor = now.checked_sub(self.keep).unwrap_or(Timestamp::MIN);
+        let (now, newest) = times(&self.pool).await?;
+        let floor = newest.unwrap_or(now).checked_sub(self.keep).unwrap_or(Timestamp::MIN);
         let mut over = pin!(sleep(LINGER));
         let is_full = loop {
             match read {
@@ -153,7 +152,7 @@ impl Observer {
     ) -> Result<bool, ConsoleError> {
         let mut backoff = Backoff::default();
         loop {
-            match append::append(&self.pool, days, (from, to), batch, self.clock.now()).await {
+            match append::append(&self.pool, days, (from, to), batch).await {
                 Ok(true) => {
                     if self.trouble.borrow().is_some() {
                         self.trouble.send_replace(None);

@@ -15,11 +15,11 @@ use crate::store::{counts, days};
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Drops old days, for as long as the console runs.
-pub(crate) async fn keep_up(pool: PgPool, clock: Clock, keep: SignedDuration) {
+pub(crate) async fn keep_up(pool: PgPool, keep: SignedDuration) {
     loop {
         let dropped = async {
             let mut db = pool.acquire().await?;
-            days::drop_old(&mut db, clock.now(), keep).await
+            days::drop_old(&mut db, keep).await
         };
         if let Err(error) = dropped.await {
             tracing::warn!("old entries cannot be dropped: {error}");

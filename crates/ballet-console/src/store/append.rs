@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use ballet_store::database::connection::begin;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use sqlx::{Executor, PgConnection, PgExecutor, PgPool};
@@ -62,20 +61,18 @@ pub(crate) async fn append(
     days: &mut BTreeSet<Date>,
     (from, to): (i64, i64),
     batch: &Batch,
-    now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     let mut db = begin(pool).await?;
     // A commit that a crash of the server loses is read again: its place is lost with it.
     db.execute("set local synchronous_commit = off").await?;
-    let last = batch.rows.last().map(|row| row.at.to_sqlx());
+    let last = batch.rows.iter().map(|row| row.at).max().map(ToSqlx::to_sqlx);
     let ours = sqlx::query(
-        "update console.progress set next = $2, entry_at = coalesce($3, entry_at), written_at = $4 \
+        "update console.progress set next = $2, entry_at = greatest($3, entry_at), written_at = now() \
          where next = $1",
     )
     .bind(from)
     .bind(to)
     .bind(last)
-    .bind(now.to_sqlx())
     .execute(&mut *db)
     .await?;
     if ours.rows_affected() == 0 {

@@ -7,6 +7,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use crate::store::flow;
+use crate::store::times::times;
 
 const PREFIX: &str = "entry_";
 /// Old rows of the index are removed in portions, so that no statement takes long.
@@ -32,14 +33,14 @@ pub(crate) async fn make(db: &mut PgConnection, day: Date) -> Result<(), sqlx::E
     db.execute(AssertSqlSafe(statement)).await.map(drop)
 }
 
-/// Drops the days that are over for longer than this, and the ended sagas that nothing is known of any more.
+/// Drops the days that were over for longer than this when the newest entry was made, and the ended sagas that nothing is known of any more.
 /// Open ones stay: that they are old is what an operator wants to see.
 pub(crate) async fn drop_old(
     db: &mut PgConnection,
-    now: Timestamp,
     keep: SignedDuration,
 ) -> Result<(), sqlx::Error> {
-    let Ok(floor) = now.checked_sub(keep) else { return Ok(()) };
+    let (_, Some(newest)) = times(&mut *db).await? else { return Ok(()) };
+    let Ok(floor) = newest.checked_sub(keep) else { return Ok(()) };
     let oldest = name(day(floor));
     let partitions: Vec<String> = sqlx::query_scalar(
         "select relname::text from pg_inherits join pg_class on pg_class.oid = inhrelid \
@@ -54,7 +55,7 @@ pub(crate) async fn drop_old(
             db.execute(AssertSqlSafe(format!("drop table console.{partition}"))).await?;
         }
     }
-    flow::fold_old(db, now, floor).await?;
+    flow::fold_old(db, newest, floor).await?;
     loop {
         let gone = sqlx::query(
             "with old as (delete from console.saga where id in (select id from console.saga \

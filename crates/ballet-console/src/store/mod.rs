@@ -17,3 +17,4 @@ pub(crate) mod prepare;
 pub(crate) mod row;
 pub(crate) mod search;
 pub(crate) mod tail;
+pub(crate) mod times;

@@ -4,10 +4,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::RabbitMq;
+use ballet::Clock;
+use ballet_amqp::{Publish, RabbitMq};
 use ballet_console::Console;
 use ballet_console::index::{Found, Index};
-use sqlx::{Connection, PgConnection};
+use jiff::SignedDuration;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use crate::world::{CHECKED_OUT, PLACED, RESERVED, SOON, World, options};
@@ -123,6 +125,65 @@ async fn it_builds_anew_on_command_and_drops_what_is_old() {
     let _console = world.console().await;
     until(&mut db, "select count(*) from pg_class where relname = 'entry_20200101'", 0).await;
     until(&mut db, "select count(*) from console.saga", 9).await;
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_saga_whose_first_entries_are_dropped_does_not_end_by_the_rest() {
+    let world = World::new("console_dropped_first").await;
+    let mut console = world.console().await;
+    let first = console.first.take();
+    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
+    let (died_again, sent_back) = (world.id(), world.id());
+    world
+        .publish([died_again, sent_back].map(|id| world.event(PLACED, id, None, "{}")).into())
+        .await;
+    until(&mut db, "select count(*) from console.saga where ended is null", 2).await;
+    // The same day is made again for what comes next.
+    drop(console);
+    let days = "select inhrelid::regclass::text from pg_inherits \
+                where inhparent = 'console.entry'::regclass";
+    let days: Vec<String> = sqlx::query_scalar(days).fetch_all(&mut db).await.expect("the days");
+    for day in days {
+        let gone = AssertSqlSafe(format!("drop table {day}"));
+        sqlx::query(gone).execute(&mut db).await.expect("dropped");
+    }
+    let console = world.console().await;
+    let password = &first.as_ref().expect("the first start").password;
+    let browser = console.browser_of("operator", password).await;
+    let noted = |saga| Publish {
+        routing_key: "redriven.inventory".to_owned(),
+        ..world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")
+    };
+    let died = world.dead("inventory", PLACED, died_again, "no shelf 18", b"{}");
+    world.publish(vec![noted(died_again), noted(sent_back), died]).await;
+    until(&mut db, ENTRIES, 3).await;
+    until(&mut db, "select count(*) from console.changed", 0).await;
+    let page = browser.until(&format!("/sagas/{died_again}"), "state stuck").await;
+    assert!(page.contains("no shelf 18") && page.contains("order_fulfillment"), "{page}");
+    // Nobody can tell by the journal whether inventory has acted.
+    let to_ask = "select count(*) from console.saga \
+                  where ended is null and not is_dead and due <= now() and asked_at is null and cardinality(names) = 1";
+    assert_eq!(count(&mut db, to_ask).await, 1);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_whose_clock_is_wrong_drops_nothing_and_passes_over_nothing() {
+    let world = World::new("console_wrong_clock").await;
+    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
+    let events = || (0..5).map(|_| world.event(PLACED, world.id(), None, "{}")).collect();
+    let mut expected = 0;
+    for ahead in [0, 30 * 24, -30 * 24] {
+        let ahead = SignedDuration::from_hours(ahead);
+        let time = move || Clock::system().now() + ahead;
+        let _console = world.console_with(|options| options.clock = Clock::new(time, 7)).await;
+        world.publish(events()).await;
+        expected += 5;
+        until(&mut db, ENTRIES, expected).await;
+    }
+    let of_now = "select count(*) from console.entry where at > now() - interval '1 hour'";
+    assert_eq!(count(&mut db, of_now).await, expected);
     world.close().await;
 }
 
