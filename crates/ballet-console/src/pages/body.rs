@@ -10,8 +10,6 @@ use crate::known::Known;
 
 /// What is shown in place of a personal value.
 pub(crate) const MASK: &str = "•••";
-/// Schemas may contain themselves.
-const DEEPEST: usize = 16;
 
 /// The text of a body, as this person may see it. `whole` is false if only its beginning is there.
 pub(crate) fn text(
@@ -26,7 +24,7 @@ pub(crate) fn text(
     match (schema, parsed) {
         (Some(schema), Some(mut value)) => {
             if !sight.is_unmasked {
-                mask(&mut value, schema, &schema["$defs"], 0);
+                mask(&mut value, &[schema], &schema["$defs"]);
             }
             Ok(serde_json::to_string_pretty(&value).unwrap_or_default())
         }
@@ -94,38 +92,62 @@ pub(crate) fn unmask(new: &mut Value, old: Option<&Value>, path: &str) -> Result
     }
 }
 
-/// Masks what the schema declares personal.
-fn mask(value: &mut Value, schema: &Value, definitions: &Value, depth: usize) {
-    if depth > DEEPEST || value.is_null() {
+/// Masks what one of these schemas declares personal.
+fn mask(value: &mut Value, schemas: &[&Value], definitions: &Value) {
+    let all = applied(schemas, definitions);
+    if value.is_null() || all.is_empty() {
         return;
     }
-    if schema[PERSONAL] == true {
+    if all.iter().any(|schema| schema[PERSONAL] == true) {
         *value = MASK.into();
         return;
-    }
-    let named = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
-    if let Some(name) = named {
-        mask(value, &definitions[name], definitions, depth + 1);
-    }
-    for choice in ["anyOf", "oneOf", "allOf"] {
-        for one in schema[choice].as_array().into_iter().flatten() {
-            mask(value, one, definitions, depth + 1);
-        }
     }
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
-                let below = match &schema["properties"][name] {
-                    Value::Null => &schema["additionalProperties"],
-                    declared => declared,
-                };
-                mask(field, below, definitions, depth + 1);
+                let below: Vec<_> = all.iter().flat_map(|schema| of_field(schema, name)).collect();
+                mask(field, &below, definitions);
             }
         }
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| mask(item, &schema["items"], definitions, depth + 1));
+            for (at, item) in items.iter_mut().enumerate() {
+                let below: Vec<_> = all
+                    .iter()
+                    .map(|schema| schema["prefixItems"].get(at).unwrap_or(&schema["items"]))
+                    .collect();
+                mask(item, &below, definitions);
+            }
         }
         _ => {}
+    }
+}
+
+/// These, and all that they refer to or choose from, each once: schemas may contain themselves.
+fn applied<'a>(schemas: &[&'a Value], definitions: &'a Value) -> Vec<&'a Value> {
+    let mut all: Vec<&Value> = Vec::new();
+    let mut open = schemas.to_vec();
+    while let Some(schema) = open.pop() {
+        if !schema.is_object() || all.iter().any(|known| std::ptr::eq(*known, schema)) {
+            continue;
+        }
+        all.push(schema);
+        let named = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
+        open.extend(named.map(|name| &definitions[name]));
+        let choices = ["anyOf", "oneOf", "allOf"].map(|choice| schema[choice].as_array());
+        open.extend(choices.into_iter().flatten().flatten());
+    }
+    all
+}
+
+/// The schemas of a field. What a pattern says may be of any name.
+fn of_field<'a>(schema: &'a Value, name: &str) -> Vec<&'a Value> {
+    match schema["properties"].get(name) {
+        Some(declared) => vec![declared],
+        None => {
+            let patterns = schema["patternProperties"].as_object().into_iter();
+            let patterns = patterns.flat_map(|patterns| patterns.values());
+            patterns.chain([&schema["additionalProperties"]]).collect()
+        }
     }
 }
 
@@ -150,7 +172,7 @@ mod tests {
             "name": "Ada", "address": { "street": "S", "country": "NL" }, "guests": [{ "mail": "m" }],
             "total": 7, "undeclared": 8,
         });
-        mask(&mut value, &schema, &schema["$defs"], 0);
+        mask(&mut value, &[&schema], &schema["$defs"]);
         assert_eq!(
             value,
             json!({
@@ -170,5 +192,40 @@ mod tests {
         assert!(has_personal(&schema));
         assert!(!has_personal(&json!({ "properties": { "total": { "x-personal": false } } })));
         assert_eq!(lossy(b"a\0b\xff"), "a\u{2400}b\u{fffd}");
+    }
+    #[test]
+    fn what_is_personal_is_masked_in_tuples_in_maps_and_at_any_depth() {
+        let schema = json!({
+            "properties": {
+                "pair": { "prefixItems": [{}, { "x-personal": true }], "items": { "x-personal": true } },
+                "by_number": {
+                    "additionalProperties": false,
+                    "patternProperties": { "^\\d+$": { "properties": { "mail": { "x-personal": true } } } },
+                },
+                "comment": { "$ref": "#/$defs/Comment" },
+            },
+            "$defs": { "Comment": { "properties": {
+                "author": { "x-personal": true },
+                // Each way of them would double the work.
+                "answer": { "anyOf": [{ "$ref": "#/$defs/Comment" }, { "allOf": [{ "$ref": "#/$defs/Comment" }] }] },
+            } } },
+        });
+        let masked = |mut value: Value| {
+            mask(&mut value, &[&schema], &schema["$defs"]);
+            value.to_string()
+        };
+        let shown = masked(
+            json!({ "pair": ["open", "Ada", "Eve"], "by_number": { "7": { "mail": "Bob" } } }),
+        );
+        assert!(shown.contains("open"), "{shown}");
+        for personal in ["Ada", "Eve", "Bob"] {
+            assert!(!shown.contains(personal), "{shown}");
+        }
+        let mut comment = json!({ "author": "Ada" });
+        for _ in 0..60 {
+            comment = json!({ "author": "Ada", "answer": comment });
+        }
+        let shown = masked(json!({ "comment": comment }));
+        assert!(!shown.contains("Ada"), "{shown}");
     }
 }
