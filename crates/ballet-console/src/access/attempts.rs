@@ -1,6 +1,7 @@
 //! How often a password may be tried: per account and per address, in this process.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,52 +11,112 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// With this many names and addresses, those whose window is over are forgotten.
 const MANY: usize = 10_000;
 
+/// The characters by which names are told apart: a form may have longer ones.
+const NAME: usize = 100;
+
+/// Who tries. Names and addresses are counted apart, so that nobody tries in the name of an address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Whose {
+    Address(IpAddr),
+    Name(String),
+}
+
 /// The failures of the last minute.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts(Mutex<HashMap<String, (Instant, u32)>>);
+pub(crate) struct Attempts(Mutex<HashMap<Whose, (Instant, u32)>>);
 
 impl Attempts {
     /// Counts an attempt as failed before it is made, so that many at once are counted. Returns false if it may not
-    /// be made.
-    pub(crate) fn begin(&self, whose: &[&str]) -> bool {
+    /// be made. That counts nothing, so an address adds few names.
+    pub(crate) fn begin(&self, address: IpAddr, name: &str) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() > MANY {
             all.retain(|_, (begun, _)| begun.elapsed() < WINDOW);
         }
-        let mut may = all.len() <= 2 * MANY;
+        let whose = whose(address, name);
+        let is_over = |one: &Whose| {
+            all.get(one).is_some_and(|(begun, failed)| *failed >= MOST && begun.elapsed() < WINDOW)
+        };
+        if all.len() > 2 * MANY || whose.iter().any(is_over) {
+            return false;
+        }
         for one in whose {
-            let failed = all.entry((*one).to_owned()).or_insert((Instant::now(), 0));
+            let failed = all.entry(one).or_insert((Instant::now(), 0));
             if failed.0.elapsed() >= WINDOW {
                 *failed = (Instant::now(), 0);
             }
             failed.1 += 1;
-            may &= failed.1 <= MOST;
         }
-        may
+        true
     }
 
     /// It was the right password.
-    pub(crate) fn forget(&self, whose: &[&str]) {
+    pub(crate) fn forget(&self, address: IpAddr, name: &str) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for one in whose {
-            all.remove(*one);
+        for one in whose(address, name) {
+            all.remove(&one);
         }
     }
 }
 
+/// Whoever has one address of IPv6 has all of its network.
+fn whose(address: IpAddr, name: &str) -> [Whose; 2] {
+    let network = match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address @ IpAddr::V4(_) => address,
+    };
+    [Whose::Address(network), Whose::Name(name.chars().take(NAME).collect())]
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+    const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
 
     #[test]
     fn the_sixth_attempt_in_a_minute_is_not_made() {
         let attempts = Attempts::default();
         for _ in 0..5 {
-            assert!(attempts.begin(&["ada", "127.0.0.1"]));
+            assert!(attempts.begin(ONE, "ada"));
         }
-        assert!(!attempts.begin(&["ada", "127.0.0.2"]));
-        assert!(!attempts.begin(&["eve", "127.0.0.1"]));
-        attempts.forget(&["ada"]);
-        assert!(attempts.begin(&["ada"]));
+        assert!(!attempts.begin(OTHER, "ada"));
+        assert!(!attempts.begin(ONE, "eve"));
+        attempts.forget(OTHER, "ada");
+        assert!(attempts.begin(OTHER, "ada"));
+    }
+
+    #[test]
+    fn many_names_from_one_address_keep_nobody_else_out() {
+        let attempts = Attempts::default();
+        for name in 0..30_000 {
+            assert_eq!(attempts.begin(ONE, &format!("{OTHER}{name}")), name < 5);
+        }
+        // A name of 16 KiB, as a form may have it.
+        for _ in 0..5 {
+            assert!(attempts.begin("10.0.0.3".parse().expect("an address"), &"n".repeat(16_384)));
+        }
+        assert!(attempts.begin(OTHER, "ada"));
+        let all = attempts.0.lock().expect("unpoisoned");
+        assert!(all.len() < 20, "{}", all.len());
+        let named = all.keys().filter_map(|one| match one {
+            Whose::Name(name) => Some(name.len()),
+            Whose::Address(_) => None,
+        });
+        assert_eq!(named.max(), Some(NAME));
+    }
+
+    #[test]
+    fn a_name_is_no_address_and_all_addresses_of_a_network_are_one() {
+        let attempts = Attempts::default();
+        for n in 0..5 {
+            let address = format!("2001:db8::{n}").parse().expect("an address");
+            assert!(attempts.begin(address, &OTHER.to_string()));
+        }
+        assert!(!attempts.begin("2001:db8::7".parse().expect("an address"), "ada"));
+        assert!(attempts.begin(OTHER, "ada"));
     }
 }

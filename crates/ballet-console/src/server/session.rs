@@ -1,6 +1,6 @@
 //! Logging in and out.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Form;
@@ -20,6 +20,8 @@ use crate::store::accounts;
 
 /// A session ends after a working day.
 const LASTS: SignedDuration = SignedDuration::from_hours(12);
+/// The header in which a proxy adds the address that it was asked from.
+const FORWARDED: &str = "x-forwarded-for";
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Wanted {
@@ -47,17 +49,17 @@ fn shown(site: &Site, status: StatusCode, next: &str, wrong: Option<&str>) -> Re
 pub(super) async fn log_in(
     State(site): State<Arc<Site>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     Form(given): Form<Given>,
 ) -> Response {
-    let address = from.ip().to_string();
-    let whose = [given.name.as_str(), address.as_str()];
-    if !site.attempts.begin(&whose) {
+    let address = address(from.ip(), &headers, site.is_behind_tls);
+    if !site.attempts.begin(address, &given.name) {
         let wrong = "That was tried too often. Wait a minute.";
         return shown(&site, StatusCode::TOO_MANY_REQUESTS, &given.next, Some(wrong));
     }
     match begin(&site, &given).await {
         Ok(Some(token)) => {
-            site.attempts.forget(&whose);
+            site.attempts.forget(address, &given.name);
             (cookie(&site, &token, LASTS.as_secs()), Redirect::to(own(&given.next))).into_response()
         }
         Ok(None) => {
@@ -75,6 +77,14 @@ pub(super) async fn log_in(
             )
         }
     }
+}
+
+/// Where a person is. Behind HTTPS the proxy says it, in what it has added last.
+fn address(from: IpAddr, headers: &HeaderMap, is_behind_tls: bool) -> IpAddr {
+    let forwarded = headers.get_all(FORWARDED).into_iter().next_back();
+    let forwarded = forwarded.filter(|_| is_behind_tls).and_then(|value| value.to_str().ok());
+    let last = forwarded.and_then(|all| all.rsplit(',').next());
+    last.and_then(|last| last.trim().parse().ok()).unwrap_or(from)
 }
 
 /// Begins a session if the password is right, and returns its token.
@@ -122,6 +132,8 @@ fn own(next: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
     use super::*;
 
     #[test]
@@ -129,6 +141,23 @@ mod tests {
         assert_eq!(own("/sagas?q=a%20b"), "/sagas?q=a%20b");
         for elsewhere in ["", "//evil", "https://evil", "/\\evil", "/a\r\nSet-Cookie: b", "/a b"] {
             assert_eq!(own(elsewhere), "/", "{elsewhere:?}");
+        }
+    }
+    #[test]
+    fn behind_https_a_person_is_where_the_proxy_was_asked_from() {
+        let address = |headers: &[&'static str], is_behind_tls| {
+            let values = headers
+                .iter()
+                .map(|value| (HeaderName::from_static(FORWARDED), HeaderValue::from_static(value)));
+            let proxy = IpAddr::from([10, 0, 0, 7]);
+            address(proxy, &values.collect::<HeaderMap>(), is_behind_tls).to_string()
+        };
+        assert_eq!(address(&["1.2.3.4, 5.6.7.8"], true), "5.6.7.8");
+        assert_eq!(address(&["1.2.3.4", "2001:db8::1"], true), "2001:db8::1");
+        for (headers, is_behind_tls) in
+            [(&[][..], true), (&["nobody"], true), (&["1.2.3.4"], false)]
+        {
+            assert_eq!(address(headers, is_behind_tls), "10.0.0.7", "{headers:?}");
         }
     }
 }
