@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, FromRequest, Request, State};
@@ -13,6 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
+use futures_util::StreamExt;
 use serde::Deserialize;
 
 use crate::access::role::Role;
@@ -26,6 +28,8 @@ use crate::store::accounts;
 pub(super) const NAME: &str = "ballet_console";
 /// The largest form: a body that is edited, three bytes for each of its own.
 pub(super) const MOST_OF_A_FORM: usize = 4 * 1024 * 1024;
+/// How often it is looked whether the session of an open stream has ended.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -81,19 +85,40 @@ pub(super) async fn logged_in(
     mut request: Request,
     next: Next,
 ) -> Response {
+    let is_live = request.uri().path().ends_with("/live");
     match person(&site, from, request.headers()).await {
         Ok(Some(person)) => {
+            let headers = request.headers().clone();
+            let role = person.role;
             request.extensions_mut().insert(person);
-            next.run(request).await
+            let response = next.run(request).await;
+            if !is_live {
+                return response;
+            }
+            response.map(|body| {
+                let ended = ended(site, from, headers, role);
+                Body::from_stream(body.into_data_stream().take_until(Box::pin(ended)))
+            })
         }
-        Ok(None) if request.uri().path().ends_with("/live") => {
-            StatusCode::UNAUTHORIZED.into_response()
-        }
+        Ok(None) if is_live => StatusCode::UNAUTHORIZED.into_response(),
         Ok(None) => {
             let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
             Redirect::to(&format!("/login?next={}", encoded(wanted))).into_response()
         }
         Err(error) => site.away(None, &error),
+    }
+}
+
+/// Waits until the session has ended, or the person may see more or less. A page that is kept up to date asks again then.
+async fn ended(site: Arc<Site>, from: SocketAddr, headers: HeaderMap, role: Role) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        // If the database does not answer, nothing is shown either.
+        if let Ok(now) = person(&site, from, &headers).await
+            && now.is_none_or(|person| person.role != role)
+        {
+            return;
+        }
     }
 }
 

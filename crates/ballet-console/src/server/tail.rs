@@ -43,7 +43,7 @@ pub(super) async fn tail(
     Query(asked): Query<Asked>,
 ) -> Response {
     match entries(&site.pool, &following(&asked), None, MOST).await {
-        Ok(rows) => {
+        Ok((rows, _)) => {
             let sight = Sight::masked(person.role);
             let content = pages::tail(&site.known, &asked, &rows, sight);
             site.page(Some(&person), "/tail", "Tail", &content)
@@ -65,9 +65,13 @@ pub(super) async fn live(
     let changes = unfold(open, move |(site, following, mut after)| async move {
         loop {
             tokio::time::sleep(EVERY).await;
-            let Ok(rows) = entries(&site.pool, &following, after, MOST).await else { continue };
-            let Some(last) = rows.last() else { continue };
-            after = Some(last.place);
+            let Ok((rows, looked_to)) = entries(&site.pool, &following, after, MOST).await else {
+                continue;
+            };
+            after = Some(looked_to);
+            if rows.is_empty() {
+                continue;
+            }
             let one = |row: &Row| pages::one(&site.known, row, sight).into_string();
             let shown: String = rows.iter().rev().map(one).collect();
             let parts = std::collections::BTreeMap::from([("tail", shown)]);

@@ -3,9 +3,10 @@
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use crate::store::append;
 use crate::store::row::Row;
 
-/// The last entries are looked for among this many places: there may be few that pass the filters.
+/// They are looked for among this many of the last places: there may be few that pass the filters.
 const LOOKED_AT: i64 = 100_000;
 
 /// Which entries are followed.
@@ -18,21 +19,22 @@ pub(crate) struct Following {
     pub(crate) saga: Option<Uuid>,
 }
 
-/// The last entries behind this place of the journal, or of all; at most `limit`, in the order of the journal.
+/// The last entries behind this place of the journal, or of all, at most `limit`, in the order of the journal; and the
+/// place up to which it was looked.
 pub(crate) async fn entries(
     pool: &PgPool,
     following: &Following,
     after: Option<i64>,
     limit: i64,
-) -> Result<Vec<Row>, sqlx::Error> {
+) -> Result<(Vec<Row>, i64), sqlx::Error> {
+    // Read first: what comes before it is there.
+    let last = append::next(pool).await? - 1;
+    let after = after.unwrap_or(-1).max(last - LOOKED_AT);
     let mut query = QueryBuilder::<Postgres>::new(
         "select place, at, kind, saga, type, service, message_id, cause, handler, reason, detail, \
              attempts, who, why, substr(body, 1, 2048) as body, size from console.entry where place > ",
     );
-    match after {
-        Some(place) => query.push_bind(place),
-        None => query.push("(select next from console.progress) - ").push_bind(LOOKED_AT),
-    };
+    query.push_bind(after);
     if let Some(part) = &following.event_type {
         query.push(" and strpos(type, ").push_bind(part).push(") > 0");
     }
@@ -48,7 +50,8 @@ pub(crate) async fn entries(
     query.push(" order by place desc limit ").push_bind(limit);
     let mut rows: Vec<Row> = query.build_query_as().fetch_all(pool).await?;
     rows.reverse();
-    Ok(rows)
+    let last = rows.last().map_or(last, |row| row.place.max(last));
+    Ok((rows, last))
 }
 
 #[cfg(test)]
@@ -81,10 +84,18 @@ mod tests {
             (&Following::default(), Some(998), &[999]),
             (&of_a, Some(10), &[994, 996, 998]),
             (&of_a, Some(998), &[]),
+            (&of_a, Some(1_100), &[]),
         ] {
-            let rows = entries(&pool, following, after, 3).await.expect("rows");
+            let (rows, looked_to) = entries(&pool, following, after, 3).await.expect("rows");
             let places: Vec<i64> = rows.iter().map(|row| row.place).collect();
-            assert_eq!(places, expected, "{following:?} after {after:?}");
+            // What does not pass is not looked at again.
+            assert_eq!((&*places, looked_to), (expected, 999), "{following:?} after {after:?}");
         }
+        // Whoever looks after a long time looks among the last places only.
+        let later = "update console.progress set next = 1000 + $1";
+        sqlx::query(later).bind(LOOKED_AT).execute(&pool).await.expect("done");
+        let (rows, looked_to) = entries(&pool, &of_a, Some(10), 3).await.expect("rows");
+        assert!(rows.is_empty(), "{rows:?}");
+        assert_eq!(looked_to, 999 + LOOKED_AT);
     }
 }

@@ -1,8 +1,10 @@
 //! Who may see what.
 
+use ballet_console::{Console, Role};
 use reqwest::{Method, StatusCode};
+use tokio::time::timeout;
 
-use crate::world::World;
+use crate::world::{SOON, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_sees_anything_without_logging_in_and_a_session_ends() {
@@ -59,5 +61,27 @@ async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all() 
     let password = &console.first.as_ref().expect("an account").password;
     assert_eq!(stranger.log_in("operator", password).await, StatusCode::TOO_MANY_REQUESTS);
     assert!(stranger.cookie.is_none());
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_up_to_date_ends_with_the_session() {
+    let world = World::new("console_live_ends").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let mut open = Vec::new();
+    for path in ["/live", "/tail/live"] {
+        let answer = browser.request(Method::GET, path).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        open.push((path, answer));
+    }
+    let database = world.database.url().parse().expect("a URL");
+    Console::set_account(database, "operator", Role::Operator, "another password")
+        .await
+        .expect("set");
+    for (path, mut answer) in open {
+        let rest = async { while let Ok(Some(_)) = answer.chunk().await {} };
+        timeout(SOON / 2, rest).await.unwrap_or_else(|_| panic!("{path} goes on"));
+    }
     world.close().await;
 }
