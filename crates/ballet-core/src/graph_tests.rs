@@ -262,6 +262,51 @@ fn a_retriable_step_after_the_decision_is_sound() {
 }
 
 #[test]
+fn a_retriable_step_on_an_event_that_others_publish_before_the_decision_is_found() {
+    const HELD: EventType = EventType::in_saga("orders.order_held.v1");
+    let with = |other: StepPart| {
+        let mut parts = with_retriable(&[CONFIRMED]);
+        parts[0].sagas[0].steps.push(other);
+        parts
+    };
+    let hold = |done| StepPart {
+        compensated: Some(EventType::in_saga("orders.order_let_go.v1")),
+        ..step("hold", StepKind::Compensatable, &[PLACED], done)
+    };
+    assert_eq!(broken(with(hold(CONFIRMED))), [UNDECIDED]);
+    let refusing = StepPart { refused: Some(CONFIRMED), ..hold(HELD) };
+    assert!(broken(with(refusing)).contains(&UNDECIDED));
+    // Another decision may publish it too.
+    let by_hand = step("confirm_by_hand", StepKind::Decision, &[PAID], CONFIRMED);
+    assert_eq!(broken(with(by_hand)), [""; 0]);
+    // Two steps publish what comes after the decision, and each has to.
+    let twice = |on| {
+        let asked = EventType::in_saga("critic.review_asked.v1");
+        let ask = |name, kind, on| StepPart {
+            compensated: (kind == StepKind::Compensatable)
+                .then_some(EventType::in_saga("critic.review_dropped.v1")),
+            ..step(name, kind, &[on], asked)
+        };
+        let kind = if on == CONFIRMED { StepKind::Retriable } else { StepKind::Compensatable };
+        let mut parts = with_retriable(&[asked]);
+        let first = ask("ask", StepKind::Retriable, CONFIRMED);
+        parts.push(part("critic", &[], vec![first, ask("ask_again", kind, on)]));
+        broken(parts)
+    };
+    assert_eq!(twice(CONFIRMED), [""; 0]);
+    assert_eq!(twice(RESERVED), [UNDECIDED]);
+}
+
+#[test]
+fn an_abort_that_is_the_decision_is_found() {
+    let mut parts = sound();
+    for part in &mut parts {
+        part.sagas[0].abort = Some(CONFIRMED);
+    }
+    assert_eq!(broken(parts), ["an abort is another event than the decision"]);
+}
+
+#[test]
 fn names_of_another_form_or_of_the_system_are_found() {
     let named = |service: &'static str| Part { service, ..Part::default() };
     let said = |part| rules::of_service(&part).iter().map(ToString::to_string).collect::<Vec<_>>();

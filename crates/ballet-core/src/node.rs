@@ -17,6 +17,14 @@ pub struct Node<'a> {
     pub step: &'a StepPart,
 }
 
+impl Node<'_> {
+    /// Whether the step has an outcome with this event.
+    pub(crate) fn publishes(&self, event: &EventType) -> bool {
+        let StepPart { done, refused, compensated, .. } = self.step;
+        done == event || refused.as_ref() == Some(event) || compensated.as_ref() == Some(event)
+    }
+}
+
 /// The names of all sagas.
 pub(crate) fn sagas(system: &System) -> BTreeSet<&'static str> {
     system.parts.iter().flat_map(|part| part.sagas.iter().map(|saga| saga.saga)).collect()
@@ -62,7 +70,7 @@ pub(crate) fn begins(saga: &SagaPart) -> impl Iterator<Item = EventType> {
     origins.flat_map(|step| step.on.iter().copied())
 }
 
-/// The steps that must have happened before the step `at`, over any number of edges.
+/// The steps that may have happened before the step `at`, over any number of edges.
 pub(crate) fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut open = vec![at];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::envelope::limits::Limits;
 use crate::node::{nodes, parts_of, sagas};
-use crate::part::{Part, SagaPart, StepKind, System};
+use crate::part::{Part, SagaPart, StepKind, StepPart, System};
 use crate::problem::Problem;
 
 /// The rules for what one service declares as an owner.
@@ -23,6 +23,7 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
         }
         if saga.owner == part.service {
             check_deadline(saga, problems);
+            check_abort(saga, problems);
         } else if decides(saga) {
             problems.push(Problem {
                 rule: "only its owner begins, decides and aborts a saga",
@@ -41,6 +42,21 @@ fn decides(saga: &SagaPart) -> bool {
     saga.steps.iter().any(|step| owners(step.kind))
         || !saga.aborts_on.is_empty()
         || saga.deadline.is_some()
+}
+
+fn check_abort(owned: &SagaPart, problems: &mut Vec<Problem>) {
+    let is_abort =
+        |step: &&StepPart| step.kind == StepKind::Decision && owned.abort == Some(step.done);
+    for step in owned.steps.iter().filter(is_abort) {
+        problems.push(Problem {
+            rule: "an abort is another event than the decision",
+            detail: format!(
+                "{} of {} decides it with {}, which aborts it for all who hear of it: give the abort an \
+                 event of its own",
+                step.name, owned.saga, step.done
+            ),
+        });
+    }
 }
 
 fn check_deadline(owned: &SagaPart, problems: &mut Vec<Problem>) {

@@ -43,7 +43,7 @@ pub(super) fn check_order(system: &System, problems: &mut Vec<Problem>) {
             (0..nodes.len()).map(|at| upstream(&nodes, at)).collect();
         check_aborting(system, saga, &nodes, &before, problems);
         for (at, node) in nodes.iter().enumerate() {
-            check_retriable(&nodes, at, &before[at], problems);
+            check_retriable(&nodes, at, problems);
             if node.step.refused.is_some() && node.step.kind != StepKind::Origin {
                 check_refusable(&nodes, at, &before, problems);
             }
@@ -54,18 +54,10 @@ pub(super) fn check_order(system: &System, problems: &mut Vec<Problem>) {
 /// Until the owner has recorded the decision, the saga may be aborted. A step that ran before, and
 /// cannot be undone, would stay done in an aborted saga. The pivot's own event is too early: an
 /// abort that the owner committed first wins against it.
-fn check_retriable(
-    nodes: &[Node<'_>],
-    at: usize,
-    before: &BTreeSet<usize>,
-    problems: &mut Vec<Problem>,
-) {
+fn check_retriable(nodes: &[Node<'_>], at: usize, problems: &mut Vec<Problem>) {
     let Node { service, saga, step } = nodes[at];
     let is_decision = |node: &&Node<'_>| node.step.kind == StepKind::Decision;
-    if step.kind != StepKind::Retriable
-        || saga.abort.is_none()
-        || before.iter().map(|earlier| &nodes[*earlier]).any(|node| is_decision(&node))
-    {
+    if step.kind != StepKind::Retriable || saga.abort.is_none() || is_decided(nodes, at) {
         return;
     }
     let decided = nodes.iter().find(is_decision).map_or_else(
@@ -107,9 +99,8 @@ fn check_refusable(
             ),
         });
     }
-    let decided = |at: &usize| nodes[*at].step.kind == StepKind::Decision;
     for earlier in &before[at] {
-        let is_told = saga.abort.is_some() && !before[*earlier].iter().any(&decided);
+        let is_told = saga.abort.is_some() && !is_decided(nodes, *earlier);
         let earlier = &nodes[*earlier];
         if earlier.step.kind == StepKind::Retriable && !is_told {
             problems.push(Problem {
@@ -162,6 +153,28 @@ fn check_aborting(
                 ),
             });
         }
+    }
+}
+
+/// Whether the saga is decided whenever a step runs: whoever publishes one of its triggers decides, or runs after that.
+fn is_decided(nodes: &[Node<'_>], at: usize) -> bool {
+    let mut decided: BTreeSet<usize> = BTreeSet::new();
+    let is_late = |decided: &BTreeSet<usize>, event: &EventType| {
+        let mut publishers = nodes.iter().enumerate().filter(|(_, node)| node.publishes(event));
+        let decides =
+            |node: &Node<'_>| node.step.kind == StepKind::Decision && node.step.done == *event;
+        publishers.clone().next().is_some()
+            && publishers.all(|(by, node)| decides(node) || decided.contains(&by))
+    };
+    // Each round finds those that are one step further behind.
+    loop {
+        let found: BTreeSet<usize> = (0..nodes.len())
+            .filter(|at| nodes[*at].step.on.iter().any(|event| is_late(&decided, event)))
+            .collect();
+        if found == decided {
+            return decided.contains(&at);
+        }
+        decided = found;
     }
 }
 
