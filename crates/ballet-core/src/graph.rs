@@ -92,5 +92,5 @@ impl Graph {
 }
 
 #[cfg(test)]
-#[path = "graph_tests.rs"]
+#[path = "graph_tests/mod.rs"]
 mod tests;

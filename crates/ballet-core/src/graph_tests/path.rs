@@ -1,0 +1,191 @@
+//! The rules for the path of a saga, its decision and its pivot.
+
+use super::*;
+
+#[test]
+fn a_second_pivot_is_found() {
+    let mut parts = sound();
+    parts[1].sagas[0].steps[0].kind = StepKind::Pivot;
+    assert!(broken(parts).contains(&"a saga has at most one pivot"));
+}
+
+#[test]
+fn a_refusal_beside_or_after_the_pivot_is_found() {
+    let beside = |on| {
+        let mut parts = sound();
+        let refusing = StepPart {
+            refused: Some(SHORT),
+            ..step("commit", StepKind::Compensatable, &[on], RELEASED)
+        };
+        parts[1].sagas[0].steps.push(refusing);
+        broken(parts)
+    };
+    assert_eq!(beside(PLACED), ["nothing refusable beside or after the pivot"]);
+    assert!(beside(CONFIRMED).contains(&"nothing refusable beside or after the pivot"));
+}
+
+/// The sound choreography without a pivot, and with a step that may refuse on this event.
+fn without_a_pivot(on: EventType) -> Vec<Part> {
+    let wrapped = EventType::in_saga("gifts.gift_wrapped.v1");
+    let no_paper = EventType::in_saga("gifts.no_paper.v1");
+    let wrap = step("wrap", StepKind::Compensatable, &[on], wrapped);
+    let mut parts = sound();
+    parts[2].sagas[0].steps[0].kind = StepKind::Compensatable;
+    parts[0].sagas[0].aborts_on.push(no_paper);
+    parts.push(part("gifts", &[], vec![StepPart { refused: Some(no_paper), ..wrap }]));
+    parts
+}
+
+#[test]
+fn a_refusal_beside_or_after_the_decision_of_a_saga_without_a_pivot_is_found() {
+    for on in [PLACED, CONFIRMED] {
+        let found = broken(without_a_pivot(on));
+        assert_eq!(found, ["nothing refusable beside or after the decision"], "{on}");
+    }
+    let joined = |mut parts: Vec<Part>| {
+        let wrapped = parts[3].sagas[0].steps[0].done;
+        parts[0].sagas[0].steps[1].on.push(wrapped);
+        parts
+    };
+    assert_eq!(broken(joined(without_a_pivot(PLACED))), [""; 0]);
+}
+
+#[test]
+fn a_refusal_that_does_not_abort_may_come_after_the_decision() {
+    // Somebody else acts on it.
+    let mut parts = without_a_pivot(CONFIRMED);
+    let no_paper = parts[0].sagas[0].aborts_on.pop().expect("a refusal");
+    let told = EventType::in_saga("letters.customer_told.v1");
+    parts.push(part("letters", &[], vec![step("tell", StepKind::Retriable, &[no_paper], told)]));
+    assert!(!broken(parts).contains(&"nothing refusable beside or after the decision"));
+}
+
+#[test]
+fn a_refusal_is_not_judged_by_a_decision_of_which_nobody_knows_what_comes_before() {
+    let asked = EventType::in_saga("orders.order_accepted.v1").also_from(&["clerk"]);
+    // The clerk accepts what he was asked for.
+    let mut parts = without_a_pivot(PLACED);
+    parts[0].sagas[0].steps[1].on = vec![asked];
+    assert_eq!(broken(parts), [""; 0]);
+    // After a refusal another step goes on.
+    let mut parts = without_a_pivot(PLACED);
+    let no_paper = parts[0].sagas[0].aborts_on.pop().expect("a refusal");
+    parts[0].sagas[0].steps[1].on.push(no_paper);
+    assert_eq!(broken(parts), [""; 0]);
+}
+
+#[test]
+fn a_refusal_after_what_cannot_be_undone_is_found() {
+    let mut parts = sound();
+    parts[1].sagas[0].steps[0] = step("reserve", StepKind::Retriable, &[PLACED], RESERVED);
+    parts[0].sagas[0].aborts_on = vec![UNPAID];
+    assert_eq!(broken(parts), [UNDECIDED]);
+    // A saga that is never aborted has no decision to wait for.
+    let mut parts = sound();
+    for part in &mut parts {
+        part.sagas[0].abort = None;
+        part.sagas[0].aborts_on.clear();
+    }
+    parts[1].sagas[0].steps[0] = step("reserve", StepKind::Retriable, &[PLACED], RESERVED);
+    assert!(broken(parts).contains(&"what comes before a refusal can be undone"));
+}
+
+const UNDECIDED: &str = "what cannot be undone waits for the decision";
+
+/// The sound choreography and a retriable step of another service.
+fn with_retriable(on: &[EventType]) -> Vec<Part> {
+    let welcomed = EventType::in_saga("letters.customer_welcomed.v1");
+    let welcome = step("welcome_customer", StepKind::Retriable, on, welcomed);
+    let mut parts = sound();
+    parts.push(part("letters", &[], vec![welcome]));
+    parts
+}
+
+#[test]
+fn a_retriable_step_before_the_decision_is_found_and_told_how_to_mend_it() {
+    // Beside the steps that may refuse, after one of them, and on the pivot's own event, which an
+    // abort may overtake.
+    for on in [&[PLACED][..], &[RESERVED], &[PAID], &[PLACED, RESERVED]] {
+        assert_eq!(broken(with_retriable(on)), [UNDECIDED], "{on:?}");
+    }
+    let graph = Graph::new(System { name: "shop", parts: with_retriable(&[PLACED]) });
+    assert_eq!(
+        graph.problems()[0].detail,
+        "letters.welcome_customer is retriable and runs on orders.order_placed.v1, while fulfillment \
+         may still be aborted; it would stay done. Write its compensation and declare it with \
+         .compensatable(..), or let it wait for an event after the decision, such as \
+         orders.order_confirmed.v1"
+    );
+}
+
+#[test]
+fn a_retriable_step_after_the_decision_is_sound() {
+    for on in [&[CONFIRMED][..], &[PLACED, CONFIRMED]] {
+        assert_eq!(broken(with_retriable(on)), [""; 0], "{on:?}");
+    }
+    // Over another retriable step.
+    let mut parts = with_retriable(&[CONFIRMED]);
+    let welcomed = parts[3].sagas[0].steps[0].done;
+    let asked = EventType::in_saga("critic.review_asked.v1");
+    parts.push(part("critic", &[], vec![step("ask", StepKind::Retriable, &[welcomed], asked)]));
+    assert_eq!(broken(parts), [""; 0]);
+}
+
+#[test]
+fn a_retriable_step_on_an_event_that_others_publish_before_the_decision_is_found() {
+    const HELD: EventType = EventType::in_saga("orders.order_held.v1");
+    let with = |other: StepPart| {
+        let mut parts = with_retriable(&[CONFIRMED]);
+        parts[0].sagas[0].steps.push(other);
+        parts
+    };
+    let hold = |done| StepPart {
+        compensated: Some(EventType::in_saga("orders.order_let_go.v1")),
+        ..step("hold", StepKind::Compensatable, &[PLACED], done)
+    };
+    assert_eq!(broken(with(hold(CONFIRMED))), [UNDECIDED]);
+    let refusing = StepPart { refused: Some(CONFIRMED), ..hold(HELD) };
+    assert!(broken(with(refusing)).contains(&UNDECIDED));
+    // Another decision may publish it too.
+    let by_hand = step("confirm_by_hand", StepKind::Decision, &[PAID], CONFIRMED);
+    assert_eq!(broken(with(by_hand)), [""; 0]);
+    // Two steps publish what comes after the decision, and each has to.
+    let twice = |on| {
+        let asked = EventType::in_saga("critic.review_asked.v1");
+        let ask = |name, kind, on| StepPart {
+            compensated: (kind == StepKind::Compensatable)
+                .then_some(EventType::in_saga("critic.review_dropped.v1")),
+            ..step(name, kind, &[on], asked)
+        };
+        let kind = if on == CONFIRMED { StepKind::Retriable } else { StepKind::Compensatable };
+        let mut parts = with_retriable(&[asked]);
+        let first = ask("ask", StepKind::Retriable, CONFIRMED);
+        parts.push(part("critic", &[], vec![first, ask("ask_again", kind, on)]));
+        broken(parts)
+    };
+    assert_eq!(twice(CONFIRMED), [""; 0]);
+    assert_eq!(twice(RESERVED), [UNDECIDED]);
+}
+
+#[test]
+fn an_abort_that_is_the_decision_is_found() {
+    let mut parts = sound();
+    for part in &mut parts {
+        part.sagas[0].abort = Some(CONFIRMED);
+    }
+    assert_eq!(broken(parts), ["an abort is another event than the decision"]);
+}
+
+#[test]
+fn an_unrecorded_pivot_is_found() {
+    let mut parts = sound();
+    parts[0].sagas[0].steps[1].kind = StepKind::Retriable;
+    assert!(broken(parts).contains(&"the owner records the pivot's outcome"));
+}
+
+#[test]
+fn a_circle_is_found() {
+    let mut parts = sound();
+    parts[1].sagas[0].steps[0].on = vec![PAID];
+    assert!(broken(parts).contains(&"no step waits for itself"));
+}
