@@ -97,7 +97,7 @@ pub(super) async fn logged_in(
             }
             response.map(|body| {
                 let ended = ended(site, from, headers, role);
-                Body::from_stream(body.into_data_stream().take_until(Box::pin(ended)))
+                Body::from_stream(body.into_data_stream().take_until(ended))
             })
         }
         Ok(None) if is_live => StatusCode::UNAUTHORIZED.into_response(),
