@@ -77,7 +77,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             args.service
         )
     };
-    let stop = stop_on_ctrl_c();
+    let mut stop = stop_on_ctrl_c();
     if !args.check {
         let sent = tell_again(args, &part, &broker, backup, &mut db, &stop, options).await?;
         let Some(missed) = sent else { return Ok(Done::Partly) };
@@ -96,7 +96,10 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     let progress = ui::Progress::endless("comparing with the journal");
     let show = |read: u64| progress.show(read);
-    let compared = restored::compare(broker, &part, backup, until, &mut db, &show).await;
+    let compared = tokio::select! {
+        compared = restored::compare(broker, &part, backup, until, &mut db, &show) => compared,
+        Ok(_) = stop.wait_for(|stop| *stop) => return Ok(Done::Partly),
+    };
     drop(progress);
     db.close().await.ok();
     let compared = compared.map_err(with_advice)?;

@@ -61,6 +61,17 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn tap_since_a_time_after_the_last_event_ends() {
+    let world = World::new("nothing_since").await;
+    world.ticks(0..1).await;
+    // Until the event is older than that.
+    let nothing =
+        async { while !world.tap(&["--since", "1s", "--until", "now"]).await.is_empty() {} };
+    timeout(SOON, nothing).await.expect("an end");
+    world.close().await;
+}
+
+#[tokio::test]
 async fn tap_is_live_from_its_start_and_ends_with_ctrl_c() {
     let world = World::new("live").await;
     world.ticks(0..3).await;

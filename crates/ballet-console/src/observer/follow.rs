@@ -177,7 +177,7 @@ impl Observer {
 /// Takes a notice down. Returns the place behind what is known.
 fn noted(batch: &mut Batch, notice: &Notice, from: i64, to: i64) -> i64 {
     match *notice {
-        Notice::Lost(_) | Notice::Back => {}
+        Notice::Lost(_) | Notice::Back | Notice::NothingSince => {}
         // Of a journal that is read for the first time nothing is missed.
         Notice::Cut { .. } if from == 0 => {}
         Notice::Cut { oldest, .. } => batch.gaps.push(format!(

@@ -130,6 +130,7 @@ async fn read(
                 }
                 continue;
             }
+            Read::Notice(Notice::NothingSince) => break,
             Read::Notice(Notice::Lost(_) | Notice::Back) => continue,
         };
         if record.offset.is_some_and(|offset| offset > until) {

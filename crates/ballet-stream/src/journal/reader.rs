@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use ballet_amqp::{Backoff, Broker, BrokerError, StreamStart};
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
-use crate::journal::end::{end, oldest};
+use crate::journal::end::{FIRST_LIMIT, end, oldest};
 use crate::journal::error::{JournalError, refused};
 use crate::journal::records::{CONNECTION, Records};
 use crate::record::Record;
@@ -39,6 +40,8 @@ pub enum Notice {
     Back,
     /// No reader gets the message with this offset.
     Unreadable(u64),
+    /// The journal has no message since the time that was asked for. The reader waits for the next one.
+    NothingSince,
 }
 
 /// Reads the journal. It has few messages in memory: the broker waits for a slow reader, and a
@@ -50,6 +53,9 @@ pub struct Reader {
     records: Records,
     /// The time that was asked for, until the first record shows whether it is still there.
     since: Option<Timestamp>,
+    /// When it is known that the journal has nothing since then: asked for a time after the last message, the broker waits
+    /// for the next one, and does not say so.
+    nothing_at: Option<Instant>,
     /// The next offset, if the stream has no gap.
     expected: Option<u64>,
     unreadable: usize,
@@ -95,6 +101,7 @@ impl Reader {
             vhost,
             begins,
             since,
+            nothing_at: since.map(|_| Instant::now() + FIRST_LIMIT),
             expected,
             unreadable: 0,
             lost: None,
@@ -129,7 +136,18 @@ impl Reader {
             if let Some(backoff) = &mut self.lost {
                 tokio::time::sleep(backoff.wait()).await;
             }
-            match self.records.next().await {
+            let next = match self.nothing_at {
+                Some(at) => timeout_at(at, self.records.next()).await,
+                None => Ok(self.records.next().await),
+            };
+            let Ok(next) = next else {
+                self.nothing_at = None;
+                return Ok(Read::Notice(Notice::NothingSince));
+            };
+            // A new connection has as long for its first message.
+            self.nothing_at =
+                self.nothing_at.filter(|_| next.is_err()).map(|_| Instant::now() + FIRST_LIMIT);
+            match next {
                 Ok(delivery) => {
                     let record = Record::from(delivery);
                     if self.goes_on(&record) {

@@ -169,6 +169,8 @@ impl Feed {
             }
             Read::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
             Read::Notice(Notice::Back) => ui::say("connected again"),
+            // What was there when it began is all before that time.
+            Read::Notice(Notice::NothingSince) => self.at_end = self.end.is_some(),
             Read::Notice(Notice::Unreadable(offset)) => {
                 self.at_end |= self.end.is_some_and(|end| offset >= end);
                 ui::say(&format!(
