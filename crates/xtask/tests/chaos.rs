@@ -33,7 +33,7 @@ async fn chaos(arguments: &[&str]) -> Value {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let report: Value = serde_json::from_str(&text).expect("a report in JSON");
     assert!(output.status.success(), "it did not hold: {text}");
-    for what in ["lost", "doubled", "broken", "unfinished", "bad_stops"] {
+    for what in ["lost", "doubled", "broken", "unfinished", "bad_stops", "crashes", "not_caused"] {
         assert_eq!(report[what], Value::Array(Vec::new()), "{what}");
     }
     assert_eq!(report["effects"], report["effects_expected"]);

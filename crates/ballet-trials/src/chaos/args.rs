@@ -52,8 +52,13 @@ pub struct Args {
 }
 
 impl Args {
+    /// Whether the user has chosen the kinds.
+    pub(crate) fn names_kinds(&self) -> bool {
+        !self.only.is_empty()
+    }
+
     pub(crate) fn kinds(&self) -> Vec<Kind> {
-        if !self.only.is_empty() {
+        if self.names_kinds() {
             return self.only.clone();
         }
         let possible = |kind: &&Kind| self.cluster || !kind.needs_cluster();

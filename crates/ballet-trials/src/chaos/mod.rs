@@ -5,6 +5,7 @@ pub(crate) mod args;
 mod faults;
 mod report;
 mod storm;
+mod tries;
 
 use std::process::ExitCode;
 use std::sync::Arc;

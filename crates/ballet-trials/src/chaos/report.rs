@@ -22,6 +22,10 @@ pub(crate) struct Report {
     pub(crate) faults: BTreeMap<&'static str, usize>,
     /// Faults that could not be caused, with the reason.
     pub(crate) failed_faults: Vec<String>,
+    /// Kinds that never came about although they were named, or tried often.
+    pub(crate) not_caused: Vec<String>,
+    /// Other kinds that were not caused, with the reason.
+    pub(crate) left_out: Vec<String>,
     /// The sagas that customers have begun.
     pub(crate) sagas: usize,
     /// Requests without an answer in time. Their sagas must end like all others.
@@ -43,7 +47,9 @@ pub(crate) struct Report {
     pub(crate) stops: usize,
     pub(crate) longest_stop_ms: u128,
     pub(crate) bad_stops: Vec<String>,
-    /// Services that exited without our doing, and were restarted.
+    /// Services that had worked, and exited by themselves.
+    pub(crate) crashes: Vec<String>,
+    /// All that exited without our doing, and were restarted: also those that had hardly started.
     pub(crate) unexpected_exits: Vec<String>,
 }
 
@@ -90,7 +96,13 @@ impl Report {
         ui::list(&self.longest_stall_during, ui::dim);
         ui::list(&self.unexpected_exits, ui::yellow);
         ui::list(&self.failed_faults, ui::dim);
+        if !self.left_out.is_empty() {
+            ui::print("  not broken:");
+            ui::list(&self.left_out, ui::yellow);
+        }
         show_effects(&self.verdict);
         ui::rule("every stop ended in time", &self.bad_stops);
+        ui::rule("no service ended by itself", &self.crashes);
+        ui::rule("what was to be broken was broken", &self.not_caused);
     }
 }

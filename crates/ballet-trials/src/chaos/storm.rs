@@ -1,11 +1,10 @@
 //! Storms of faults, each followed by a check when nothing moves any more.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ballet::Clock;
 use ballet_ops::words::counted;
 use ballet_terminal::ui;
@@ -16,6 +15,7 @@ use crate::chaos::faults::baseline::Baseline;
 use crate::chaos::faults::kind::Kind;
 use crate::chaos::faults::undo::undo;
 use crate::chaos::report::Report;
+use crate::chaos::tries::{NeverCaused, Tries};
 use crate::dice::Dice;
 use crate::load::{Load, Mix};
 use crate::oracle::{self, Known, Verdict};
@@ -33,7 +33,7 @@ const MOST_FAILURES: usize = 50;
 /// The faults so far.
 #[derive(Debug, Default)]
 struct Done {
-    counts: BTreeMap<&'static str, usize>,
+    tries: Tries,
     failed: Vec<String>,
     /// The fault that is being caused now.
     now: String,
@@ -87,8 +87,8 @@ impl Storm<'_> {
             counted(processes, "process"),
             counted(services, "service")
         ));
-        let kinds = self.args.kinds();
         let mut killer = self.faults(Dice::new(seed, 1));
+        let (kinds, impossible) = self.possible(&killer)?;
         let mut wrecker = self.faults(Dice::new(seed, 2));
         let (mut checks, mut longest, mut known) = (0, Duration::ZERO, Known::default());
         loop {
@@ -113,10 +113,12 @@ impl Storm<'_> {
             verdict.broken.extend(load.not_tried());
             checks += 1;
             longest = longest.max(calm_since.elapsed());
-            let bad_stops = !self.run.fleet.ends().await.bad_stops.is_empty();
+            let bad_ends = !self.run.fleet.ends().await.are_good();
             let over = self.kills() >= self.args.kills || self.left().is_zero();
-            if !verdict.holds() || bad_stops || over {
-                return self.report(seed, verdict, checks, longest).await;
+            if !verdict.holds() || bad_ends || over {
+                let mut never = self.done().tries.never_caused(&kinds, self.args.names_kinds());
+                never.left_out.splice(..0, impossible);
+                return Ok(self.report(seed, verdict, never, checks, longest).await);
             }
             // A long run has millions of messages.
             {
@@ -133,6 +135,25 @@ impl Storm<'_> {
                 self.cause(&mut wrecker, Kind::Queue).await?;
             }
         }
+    }
+
+    /// The kinds to be caused, and the others, each with the reason why it cannot be.
+    ///
+    /// # Errors
+    ///
+    /// One of the others was named.
+    fn possible(&self, faults: &Faults<'_>) -> Result<(Vec<Kind>, Vec<String>)> {
+        let (mut kinds, mut impossible) = (self.args.kinds(), Vec::new());
+        kinds.retain(|kind| {
+            let why = faults.impossible(*kind);
+            impossible.extend(why.map(|why| format!("{}: {why}", kind.name())));
+            why.is_none()
+        });
+        if self.args.names_kinds() && !impossible.is_empty() {
+            bail!("not possible here: {}", impossible.join("; "));
+        }
+        impossible.iter().for_each(|line| ui::say(&format!("left out, {line}")));
+        Ok((kinds, impossible))
     }
 
     /// What has not ended, long after it should have.
@@ -159,7 +180,7 @@ impl Storm<'_> {
     }
 
     fn kills(&self) -> usize {
-        self.done().counts.get(Kind::Kill.name()).copied().unwrap_or_default()
+        self.done().tries.caused(Kind::Kill)
     }
 
     /// Causes one fault and counts it.
@@ -183,12 +204,11 @@ impl Storm<'_> {
             done.now.clear();
             done.spans.push((kind, begun, Instant::now()));
         }
-        match caused {
-            Ok(Some(_)) => *done.counts.entry(kind.name()).or_default() += 1,
-            Err(error) if done.failed.len() < MOST_FAILURES => {
-                done.failed.push(format!("{}: {error:#}", kind.name()));
-            }
-            Ok(None) | Err(_) => {}
+        done.tries.note(kind, matches!(caused, Ok(Some(_))));
+        if let Err(error) = caused
+            && done.failed.len() < MOST_FAILURES
+        {
+            done.failed.push(format!("{}: {error:#}", kind.name()));
         }
         Ok(())
     }
@@ -224,9 +244,10 @@ impl Storm<'_> {
     async fn wreck(&self, faults: &mut Faults<'_>, kinds: &[Kind], until: Instant) -> Result<()> {
         let chosen = |kind: &Kind| std::iter::repeat_n(*kind, kind.weight());
         let chosen: Vec<Kind> = kinds.iter().flat_map(chosen).collect();
-        // Each kind comes once before any is repeated, so that a short run has all of them.
+        // Each kind comes once before any is repeated, so that a short run has all of them. One that came to
+        // nothing comes again.
         let mut first: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.weight() > 0).collect();
-        first.retain(|kind| !self.done().counts.contains_key(kind.name()));
+        first.retain(|kind| self.done().tries.caused(*kind) == 0);
         faults.dice.shuffle(&mut first);
         while Instant::now() < until {
             tokio::time::sleep(faults.dice.millis(200, 2_500)).await;
@@ -234,6 +255,9 @@ impl Storm<'_> {
                 return Ok(());
             };
             self.cause(faults, kind).await?;
+            if self.done().tries.may_be_unlucky(kind) {
+                first.insert(0, kind);
+            }
         }
         Ok(())
     }
@@ -248,8 +272,8 @@ impl Storm<'_> {
                 (record.messages.len(), record.longest_stall.length, record.quiet_for())
             };
             let done = self.done();
-            let all: usize = done.counts.values().sum();
-            let kills = done.counts.get(Kind::Kill.name()).copied().unwrap_or_default();
+            let all: usize = done.tries.caused.values().sum();
+            let kills = done.tries.caused(Kind::Kill);
             let now = if done.now.is_empty() { String::new() } else { format!("; {}", done.now) };
             let quiet = if quiet.as_secs() > 2 {
                 format!(", no events for {quiet:.0?}")
@@ -273,21 +297,24 @@ impl Storm<'_> {
         &self,
         seed: u64,
         verdict: Verdict,
+        never: NeverCaused,
         checks: usize,
         longest: Duration,
-    ) -> Result<Report> {
+    ) -> Report {
         let ends = self.run.fleet.ends().await;
         let (_, sagas) = self.load.open();
         let record = self.recorder.record();
         let done = self.done();
-        let held = verdict.holds() && ends.bad_stops.is_empty();
-        Ok(Report {
+        let held = verdict.holds() && ends.are_good() && never.failed.is_empty();
+        Report {
             seed,
             held,
             seconds: self.begun.elapsed().as_secs(),
             checks,
-            faults: done.counts.clone(),
+            faults: done.tries.caused.clone(),
             failed_faults: done.failed.clone(),
+            not_caused: never.failed,
+            left_out: never.left_out,
             sagas,
             unanswered: self.load.unanswered.load(Ordering::Relaxed),
             messages: record.messages.len(),
@@ -301,7 +328,8 @@ impl Storm<'_> {
             stops: ends.stops,
             longest_stop_ms: ends.longest_stop.as_millis(),
             bad_stops: ends.bad_stops,
+            crashes: ends.crashes,
             unexpected_exits: ends.unexpected_exits,
-        })
+        }
     }
 }

@@ -101,5 +101,7 @@ async fn every_outage(
         }
         Some(_) | None => None,
     };
+    let exits = run.fleet.ends().await.unexpected_exits;
+    ensure!(exits.is_empty(), "a service ended by itself: {}", exits.join("; "));
     Ok(page::Tables::new(subject.sagas, &scene.operations, &outages, overdue))
 }

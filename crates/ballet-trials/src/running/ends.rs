@@ -14,11 +14,28 @@ pub(crate) struct Ends {
     pub(crate) longest_stop: Duration,
     /// Stops that took too long or failed.
     pub(crate) bad_stops: Vec<String>,
-    /// Exits that we did not cause.
+    /// Exits by themselves of processes that had worked for a while. Nothing but a supervisor would help.
+    pub(crate) crashes: Vec<String>,
+    /// All exits that we did not cause: also failed starts, and those that the machine has killed.
     pub(crate) unexpected_exits: Vec<String>,
 }
 
 impl Ends {
+    /// Whether every stop ended in time, and nothing ended by itself.
+    pub(crate) fn are_good(&self) -> bool {
+        self.bad_stops.is_empty() && self.crashes.is_empty()
+    }
+
+    /// Notes an exit that we did not cause, of a process that had `worked` or had hardly started.
+    pub(super) fn note_exit(&mut self, name: &str, status: ExitStatus, last: &str, worked: bool) {
+        let line = format!("{name} ended with {status}: {last}");
+        // A machine without memory kills, which says nothing about the service.
+        if worked && !is_killed(status) {
+            self.crashes.push(line.clone());
+        }
+        self.unexpected_exits.push(line);
+    }
+
     /// Notes how a process ended that was told to stop, if it did. `late` is one that was killed then.
     pub(super) fn note_stop(
         &mut self,
@@ -27,7 +44,7 @@ impl Ends {
         took: Duration,
         late: bool,
     ) {
-        let killed = status.is_some_and(|end| end.signal() == Some(Signal::KILL.as_raw()));
+        let killed = status.is_some_and(is_killed);
         if late || !(killed || status.is_some_and(|end| end.success())) {
             let end = status.map_or("is still there".to_owned(), |end| format!("ended with {end}"));
             self.bad_stops.push(format!(
@@ -40,4 +57,8 @@ impl Ends {
             self.longest_stop = self.longest_stop.max(took);
         }
     }
+}
+
+fn is_killed(status: ExitStatus) -> bool {
+    status.signal() == Some(Signal::KILL.as_raw())
 }

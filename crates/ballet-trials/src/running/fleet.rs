@@ -73,6 +73,8 @@ pub(crate) struct Fleet {
     number: AtomicUsize,
     /// Where each process dies at first, in a run that uses fault points.
     pub(crate) first_aim: Option<&'static str>,
+    /// [`SOON`], but in tests.
+    soon: Duration,
     /// [`PATIENCE`], but in tests.
     patience: Duration,
 }
@@ -93,6 +95,7 @@ impl Fleet {
             ends: Mutex::default(),
             number: 0.into(),
             first_aim: None,
+            soon: SOON,
             patience: PATIENCE,
         })
     }
@@ -153,10 +156,9 @@ impl Fleet {
                 if !std::mem::replace(&mut replica.down, true) && !replica.killed {
                     let tail = replica.service.tail();
                     let last = tail.lines().last().unwrap_or_default();
-                    let line = format!("{name} ended with {status}: {last}");
-                    self.ends.lock().await.unexpected_exits.push(line);
+                    let soon = replica.since.elapsed() < self.soon;
+                    self.ends.lock().await.note_exit(name, status, last, !soon);
                     replica.not_before = Instant::now() + Duration::from_millis(200);
-                    let soon = replica.since.elapsed() < SOON;
                     replica.failing = soon.then(|| replica.failing.unwrap_or(replica.since));
                     if replica.failing.is_some_and(|since| since.elapsed() > self.patience) {
                         let why = format!("{name} does not start, and ends with {status}:\n{tail}");

@@ -45,16 +45,15 @@ async fn mend(baseline: &Baseline) -> Result<(), ballet_stage::Error> {
 }
 
 /// Makes a provider that a service plays itself hang, or fail at once, for up to a minute: it loses its
-/// table. Not possible in a system without providers.
+/// table.
 pub(crate) async fn provider(
     subject: &Subject,
     run: &LongRun,
     baseline: &Baseline,
     dice: &mut Dice,
-) -> Result<Option<String>> {
-    let Some(Sandbox { service, table }) = dice.pick(subject.tried.sandboxes()) else {
-        return Ok(None);
-    };
+) -> Result<String> {
+    let sandbox = dice.pick(subject.tried.sandboxes());
+    let Sandbox { service, table } = sandbox.context("no service plays a provider")?;
     let url = run.stage.env.admin_database_url(service);
     let mut db = PgConnection::connect(url).await?;
     let time =
@@ -65,11 +64,11 @@ pub(crate) async fn provider(
         holder.execute(AssertSqlSafe(lock)).await?;
         tokio::time::sleep(time).await;
         holder.rollback().await?;
-        return Ok(Some(format!("that of {service} hangs, {time:?}")));
+        return Ok(format!("that of {service} hangs, {time:?}"));
     }
     let away = format!("alter table {table} rename to {table}_away");
     db.execute(AssertSqlSafe(away)).await?;
     tokio::time::sleep(time).await;
     mend(baseline).await.context("the provider does not come back")?;
-    Ok(Some(format!("that of {service} fails, {time:?}")))
+    Ok(format!("that of {service} fails, {time:?}"))
 }

@@ -19,13 +19,13 @@ use crate::subject::Subject;
 /// The number of messages that are sent again or reordered at once.
 const SOME: usize = 40;
 
-/// Publishes earlier events again in any order, a third of them under new ids.
+/// Publishes earlier events again in any order, a third of them under new ids. There may be none yet.
 pub(crate) async fn copies(
     subject: &Subject,
     run: &LongRun,
     recorder: &Recorder,
     dice: &mut Dice,
-) -> Result<String> {
+) -> Result<Option<String>> {
     let beginnings = subject.beginnings();
     let mut events = recorder.record().latest();
     dice.shuffle(&mut events);
@@ -55,12 +55,12 @@ pub(crate) async fn copies(
         .collect();
     let count = copies.len();
     publish_all(&broker(run)?, "chaos", &copies).await?;
-    Ok(format!("{count} events"))
+    Ok((count > 0).then(|| format!("{count} events")))
 }
 
 /// Takes messages out of a service's queue and puts them back in another order, as an operator
-/// could.
-pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<String> {
+/// could. There may be none.
+pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let service = service(run, dice)?;
     let broker = broker(run)?;
     let session = broker.connect("chaos").await?;
@@ -93,7 +93,7 @@ pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<String> {
         session.ack(delivery.tag, false).await?;
     }
     session.close().await;
-    Ok(format!("{} of {service}", taken.len()))
+    Ok((!taken.is_empty()).then(|| format!("{} of {service}", taken.len())))
 }
 
 /// The broker as the administrator sees it.

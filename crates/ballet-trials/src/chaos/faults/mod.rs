@@ -34,7 +34,26 @@ pub(crate) struct Faults<'a> {
 }
 
 impl Faults<'_> {
-    /// Causes one fault. Returns its object, or `None` if the fault is not possible now.
+    /// Why a kind can never be caused in this run, if so.
+    pub(crate) fn impossible(&self, kind: Kind) -> Option<&'static str> {
+        let servers = &self.run.stage.servers;
+        match kind {
+            Kind::Full if !servers.postgres().has_small_disk() => {
+                Some("only root on Linux can mount disks that can be filled")
+            }
+            Kind::Split | Kind::Freeze | Kind::Memory | Kind::Disk
+                if servers.rabbitmq().node_name().is_none() =>
+            {
+                Some("the servers are in containers, which take no such command")
+            }
+            Kind::Provider if self.subject.tried.sandboxes().is_empty() => {
+                Some("no service plays a provider")
+            }
+            _ => None,
+        }
+    }
+
+    /// Causes one fault. Returns its object, or `None` if there was none to be had now.
     pub(crate) async fn cause(&mut self, kind: Kind) -> Result<Option<String>> {
         let (servers, fleet) = (&self.run.stage.servers, &self.run.fleet);
         let what = match kind {
@@ -54,20 +73,19 @@ impl Faults<'_> {
                 String::new()
             }
             Kind::Freeze => self.freeze().await?,
-            Kind::Close => self.close().await?,
+            Kind::Close => return self.close().await,
             Kind::Queue => self.queue().await?,
             Kind::Memory => {
                 let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];
                 self.alarm(&low).await?
             }
             Kind::Disk => self.alarm(&["set_disk_free_limit", "100000GB"]).await?,
-            Kind::Full => return self.full().await,
+            Kind::Full => self.full().await?,
             Kind::Permission => self.permission().await?,
             Kind::Dump => databases::dump(self.run, &mut self.dice).await?,
             Kind::Pool => databases::pool(self.baseline, &mut self.dice).await?,
             Kind::Provider => {
-                return databases::provider(self.subject, self.run, self.baseline, &mut self.dice)
-                    .await;
+                databases::provider(self.subject, self.run, self.baseline, &mut self.dice).await?
             }
             Kind::Slow => {
                 let delay = self.dice.millis(5, 100);
@@ -82,9 +100,10 @@ impl Faults<'_> {
             Kind::Network => self.network().await?,
             Kind::Corrupt => self.corrupt()?,
             Kind::Copies => {
-                messages::copies(self.subject, self.run, self.recorder, &mut self.dice).await?
+                return messages::copies(self.subject, self.run, self.recorder, &mut self.dice)
+                    .await;
             }
-            Kind::Reorder => messages::reorder(self.run, &mut self.dice).await?,
+            Kind::Reorder => return messages::reorder(self.run, &mut self.dice).await,
         };
         Ok(Some(what))
     }
@@ -111,22 +130,23 @@ impl Faults<'_> {
         Ok(format!("Postgres, {time:?}"))
     }
 
-    /// Closes some of the connections that the broker lists for a service.
-    async fn close(&mut self) -> Result<String> {
+    /// Closes some of the connections that the broker lists for a service. It may list none.
+    async fn close(&mut self) -> Result<Option<String>> {
         let management = self.run.stage.env.management();
         let service = service(self.run, &mut self.dice)?;
+        let mut connections = management.connections().await?;
+        connections.retain(|connection| connection["user"] == service);
+        self.dice.shuffle(&mut connections);
+        connections.truncate(1 + self.dice.below(connections.len()));
         let mut closed = 0;
-        for connection in management.connections().await? {
-            if connection["user"] != service || !self.dice.one_in(2) {
-                continue;
-            }
+        for connection in connections {
             let Some(id) = connection["name"].as_str() else { continue };
             // The list is not up to date: the connection may already be closed.
             closed += usize::from(
                 management.call(Method::DELETE, &["connections", id], None).await.is_ok(),
             );
         }
-        Ok(format!("{closed} of {service}"))
+        Ok((closed > 0).then(|| format!("{closed} of {service}")))
     }
 
     /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so
@@ -156,25 +176,22 @@ impl Faults<'_> {
         Ok(format!("{time:?}"))
     }
 
-    /// Fills the disk of Postgres or of a node of the broker. Not possible without small disks.
-    async fn full(&mut self) -> Result<Option<String>> {
+    /// Fills the disk of Postgres or of a node of the broker.
+    async fn full(&mut self) -> Result<String> {
         let servers = &self.run.stage.servers;
-        if !servers.postgres().has_small_disk() {
-            return Ok(None);
-        }
         let time = self.dice.millis(2_000, 15_000);
         if self.dice.one_in(2) {
             servers.postgres().fill_disk().await?;
             tokio::time::sleep(time).await;
             servers.postgres().free_disk().await?;
-            return Ok(Some(format!("Postgres, {time:?}")));
+            return Ok(format!("Postgres, {time:?}"));
         }
         let nodes: Vec<_> = servers.nodes().collect();
         let node = self.dice.pick(&nodes).context("there is no broker")?;
         node.fill_disk().await?;
         tokio::time::sleep(time).await;
         node.free_disk().await?;
-        Ok(Some(format!("{}, {time:?}", node.node_name().unwrap_or_default())))
+        Ok(format!("{}, {time:?}", node.node_name().unwrap_or_default()))
     }
 
     /// Takes a service's permission to publish or to consume, and gives it back.

@@ -62,3 +62,50 @@ async fn a_process_that_does_not_start_after_its_stop_is_named() {
     fleet.end().await;
     fs::remove_dir_all(&dir).expect("its end");
 }
+
+/// Stops when it is told to, and by itself after half a second if its name is not `payments`.
+const CRASHES: &str = r#"#!/bin/sh
+trap 'exit 0' TERM
+if [ "$TRIAL_SERVICE" = payments ]; then while :; do sleep 0.05; done; fi
+sleep 0.5
+echo out of luck
+if [ "$TRIAL_SERVICE" = memory ]; then kill -9 $$; fi
+exit 3
+"#;
+
+#[tokio::test]
+async fn a_process_that_worked_and_ends_by_itself_has_crashed() {
+    let dir = std::env::temp_dir().join(format!("ballet-crash-{}", std::process::id()));
+    fs::create_dir_all(&dir).expect("a directory");
+    let program = dir.join("service");
+    fs::write(&program, CRASHES).expect("a program");
+    fs::set_permissions(&program, Permissions::from_mode(0o700)).expect("a program");
+    let fleet = Fleet::new(Children::new().expect("a watchdog"), &dir, Vec::new());
+    let mut fleet = Fleet { program, ..fleet.expect("a fleet") };
+    for name in ["orders", "payments", "memory"] {
+        fleet.add(name, "", "").await.expect("a process");
+    }
+    let mut exits = 0;
+    // Young, and then, by a shorter limit, old.
+    for soon in [SOON, Duration::from_millis(100)] {
+        fleet.soon = soon;
+        let more = async {
+            while fleet.ends().await.unexpected_exits.len() < exits + 4 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            kept = fleet.keep() => kept.expect("all start"),
+            more = tokio::time::timeout(Duration::from_secs(60), more) => more.expect("exits"),
+        }
+        let ends = fleet.ends().await;
+        exits = ends.unexpected_exits.len();
+        let crashed = ends.crashes.iter().all(|line| {
+            line.starts_with("orders ended with exit status: 3") && line.ends_with("out of luck")
+        });
+        assert!(crashed && ends.crashes.is_empty() == (soon == SOON), "{ends:?}");
+        assert_eq!(ends.are_good(), soon == SOON);
+    }
+    fleet.end().await;
+    fs::remove_dir_all(&dir).expect("its end");
+}
