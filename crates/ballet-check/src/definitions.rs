@@ -7,6 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+/// What users may do.
+const RIGHTS: [&str; 2] = ["permissions", "topic_permissions"];
+
 /// The password of a user on a developer's machine. It is not secret: a broker with these users
 /// listens on loopback only.
 #[must_use]
@@ -29,6 +32,19 @@ pub fn text(system: &System, made_by: &str) -> String {
          each user is its name and `-development`, so let this broker listen on loopback only, and \
          give the users other passwords anywhere else."
     ));
+    one_per_line(&document)
+}
+
+/// The rights of the users of a system, as RabbitMQ imports them. The users are on the broker already, and keep
+/// their passwords. `made_by` is the command that prints this.
+#[must_use]
+pub fn rights(system: &System, made_by: &str) -> String {
+    let mut document = topology::definitions(system, |_| String::new());
+    if let Some(sections) = document.as_object_mut() {
+        sections.retain(|name, _| RIGHTS.contains(&name.as_str()));
+    }
+    document["explanation"] =
+        json!(format!("Printed by `{made_by}`: rights of users who are there already."));
     one_per_line(&document)
 }
 

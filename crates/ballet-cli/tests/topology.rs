@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
+use ballet_amqp::{Broker, RabbitMq};
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -14,6 +15,11 @@ const STRUCK: &str = "clock.struck.v1";
 
 /// A clock, and a bell that follows these of its events.
 fn declared(follows: &[&'static str]) -> Value {
+    topology::definitions(&tower(follows, &[]), |_| String::new())
+}
+
+/// The same with further services, which do nothing.
+fn tower(follows: &[&'static str], more: &[&'static str]) -> System {
     let clock = Part {
         service: "clock",
         publishes: [TICKED, STRUCK].map(EventType::plain).to_vec(),
@@ -22,7 +28,8 @@ fn declared(follows: &[&'static str]) -> Value {
     let follow = |on: &&'static str| SubscriptionPart { name: "ring", on: EventType::plain(on) };
     let subscriptions = follows.iter().map(follow).collect();
     let bell = Part { service: "bell", subscriptions, ..Part::default() };
-    topology::definitions(&System { name: "tower", parts: vec![clock, bell] }, |_| String::new())
+    let more = more.iter().map(|service| Part { service, ..Part::default() });
+    System { name: "tower", parts: [clock, bell].into_iter().chain(more).collect() }
 }
 
 struct World {
@@ -212,6 +219,61 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     let (code, said) = world.topology(&more, &["apply"]).await;
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("rights that the definitions give to `topology`"), "{said}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_service_more_gets_its_rights_and_nobody_another_password() {
+    let (before, after) = (tower(&[TICKED], &[]), tower(&[TICKED], &["gong"]));
+    let world = World::new("more", &declared(&[TICKED])).await;
+    let wanted = topology::definitions(&after, |_| String::new());
+    let (code, said) = world.topology(&wanted, &["apply"]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("rights that the definitions give to `topology`"), "{said}");
+
+    // An administrator makes the user, and gives the rights.
+    let management = world.env.management();
+    let suffix = world.env.vhost().trim_start_matches(before.name);
+    let gong = json!({ "password": "its own", "tags": "management" });
+    let user = format!("gong{suffix}");
+    management.call(Method::PUT, &["users", &user], Some(&gong)).await.expect("a user");
+    let contracts = world.place.join("tower");
+    std::fs::create_dir_all(&contracts).expect("a directory");
+    for part in &after.parts {
+        let file = contracts.join(format!("{}.json", part.service));
+        // What it handles gives it no rights.
+        let contract = json!({ "contract": 1, "service": part.service, "events": [] });
+        std::fs::write(file, contract.to_string()).expect("written");
+    }
+    let mut print = Command::new(env!("CARGO_BIN_EXE_ballet"));
+    print.args(["topology", "definitions", "--rights"]).env("BALLET_CONTRACTS", &contracts);
+    let printed = print.output().await.expect("it runs");
+    let mut rights: Value = serde_json::from_slice(&printed.stdout).expect("definitions");
+    let sections = rights.as_object().expect("sections").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(sections, ["explanation", "permissions", "topic_permissions"]);
+    for section in ["permissions", "topic_permissions"] {
+        let entries = rights[section].as_array_mut().expect("a list");
+        // It is that of the servers, and of all tests on them.
+        entries.retain(|entry| entry["user"] != topology::OPS);
+        for entry in entries {
+            entry["vhost"] = json!(world.env.vhost());
+            entry["user"] = json!(format!("{}{suffix}", entry["user"].as_str().expect("a name")));
+        }
+    }
+    management.call(Method::POST, &["definitions"], Some(&rights)).await.expect("imported");
+
+    let (code, said) = world.topology(&wanted, &["apply"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("created: queue `gong`"), "{said}");
+    // The user `topology` has logged in by the password that it had. The new one has that of its own.
+    let url = world.env.amqp_url("bell").replace(&format!("bell{suffix}"), &user);
+    let (start, _) = url.split_once("://").expect("a URL");
+    let (_, place) = url.split_once('@').expect("a URL");
+    let broker = RabbitMq::new(&format!("{start}://{user}:its%20own@{place}")).expect("a URL");
+    let session = broker.connect("gong").await.expect("a session");
+    drop(session.consume("gong", "gong", 1).await.expect("a consumer"));
+    session.close().await;
+    management.call(Method::DELETE, &["users", &user], None).await.expect("removed");
     world.close().await;
 }
 

@@ -32,7 +32,11 @@ pub(crate) enum Command {
     /// Create what is missing, and remove our own bindings that are no longer declared
     Apply(Apply),
     /// Print the definitions of the broker as a file, with passwords for one machine
-    Definitions,
+    Definitions {
+        /// Only the rights of the users, who are there already: their passwords stay
+        #[arg(long)]
+        rights: bool,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -62,8 +66,12 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
     match command {
         Command::Check(source) => check(&source, options).await,
         Command::Apply(args) => apply(&args, options).await,
-        Command::Definitions => {
-            ui::print(definitions::text(&system()?, "ballet topology definitions").trim_end());
+        Command::Definitions { rights } => {
+            let text = match rights {
+                true => definitions::rights(&system()?, "ballet topology definitions --rights"),
+                false => definitions::text(&system()?, "ballet topology definitions"),
+            };
+            ui::print(text.trim_end());
             Ok(Done::All)
         }
     }
@@ -74,7 +82,7 @@ impl Command {
     pub(crate) fn needs_contracts(&self) -> bool {
         match self {
             Self::Check(source) | Self::Apply(Apply { source, .. }) => source.definitions.is_none(),
-            Self::Definitions => true,
+            Self::Definitions { .. } => true,
         }
     }
 }
