@@ -9,8 +9,14 @@ use tokio::process::Command;
 
 use crate::error::{Error, Result, machine};
 use crate::servers::options::Progress;
-use crate::servers::run::{Run, checkout};
+use crate::servers::run::Run;
 
+/// What the servers' part of `compose.yaml` reads. A program that is installed has no checkout.
+const FILES: [(&str, &str); 3] = [
+    ("compose.yaml", include_str!("../../compose.yaml")),
+    ("broker/rabbitmq.conf", include_str!("../../broker/rabbitmq.conf")),
+    ("broker/enabled_plugins", include_str!("../../broker/enabled_plugins")),
+];
 /// A remote daemon that is dead may not answer at all.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The first start downloads the images.
@@ -20,6 +26,7 @@ const DOWNLOAD: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone)]
 pub(crate) struct Containers {
     project: String,
+    file: PathBuf,
     env: Vec<(&'static str, String)>,
 }
 
@@ -52,13 +59,20 @@ impl Containers {
             ("BALLET_POSTGRES_PORT", ports.postgres().to_string()),
             ("BALLET_OPS_PASSWORD", run.password().to_owned()),
         ];
+        for (path, text) in FILES {
+            let path = run.dir().join(path);
+            let dir = path.parent().map_or(Ok(()), fs::create_dir_all);
+            let written = dir.and_then(|()| fs::write(&path, text));
+            written.map_err(machine(format!("write {}", path.display())))?;
+        }
+        let file = run.dir().join(FILES[0].0);
         // Written first: the watchdog also takes down containers that came up half.
         let down = format!(
             "docker compose -p '{project}' -f '{}' down --volumes --timeout 5 >/dev/null 2>&1\n",
-            compose_file().display()
+            file.display()
         );
         fs::write(run.compose_file(), down).map_err(machine("note the containers to stop"))?;
-        Ok(Self { project, env })
+        Ok(Self { project, file, env })
     }
 
     pub(crate) async fn up(&self, service: &str, progress: &Progress) -> Result<()> {
@@ -78,7 +92,7 @@ impl Containers {
         let mut command = Command::new("docker");
         command
             .args(["compose", "--project-name", &self.project, "--file"])
-            .arg(compose_file())
+            .arg(&self.file)
             .args(args)
             .envs(self.env.iter().map(|(key, value)| (*key, value.as_str())))
             .stdin(Stdio::null())
@@ -91,14 +105,30 @@ impl Containers {
         };
         Err(Error::Server {
             what: format!("`docker compose {}`", args.join(" ")),
-            place: compose_file().display().to_string(),
+            place: self.file.display().to_string(),
             cause,
             advice: "try it by hand, or name servers in AMQP_URL and DATABASE_URL",
         })
     }
 }
 
-fn compose_file() -> PathBuf {
-    let path = checkout().join("compose.yaml");
-    fs::canonicalize(&path).unwrap_or(path)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_servers_are_given_is_all_that_compose_mounts_of_ours() -> Result<()> {
+        let run = Run::start()?;
+        let containers = Containers::new(&run)?;
+        let text = fs::read_to_string(&containers.file).expect("a file");
+        let servers = text.split("\n  # The command,").next().unwrap_or_default();
+        assert!(servers.contains("\n  rabbitmq:") && servers.contains("\n  postgres:"), "{text}");
+        let mounts = servers.lines().filter_map(|line| line.trim().strip_prefix("- ./"));
+        let mounts: Vec<_> = mounts.filter_map(|mount| mount.split(':').next()).collect();
+        assert_eq!(mounts, ["broker/rabbitmq.conf", "broker/enabled_plugins"]);
+        for mount in mounts {
+            assert!(run.dir().join(mount).is_file(), "{mount}");
+        }
+        Ok(())
+    }
 }

@@ -103,13 +103,6 @@ fn target(named: Option<PathBuf>, workspace: Option<PathBuf>, built_in: PathBuf)
     })
 }
 
-/// The checkout of ballet: that of this workspace, or the one that this was built in. A copy of a
-/// checkout is not built anew, so the two may differ.
-pub(crate) fn checkout() -> PathBuf {
-    let holds_us = |root: &PathBuf| root.join("crates/ballet-stage/Cargo.toml").exists();
-    workspace().filter(holds_us).unwrap_or_else(built_in)
-}
-
 /// The workspace of the package that cargo runs or tests.
 fn workspace() -> Option<PathBuf> {
     let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?);
