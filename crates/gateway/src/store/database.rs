@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::config::file::{self, Rate};
 use crate::store::{idempotent_requests, rate_windows};
 
-const MIGRATION: &str = include_str!("../../../../migrations/gateway/0001_gateway.sql");
+const MIGRATION: &str = include_str!("../../migrations/0001_gateway.sql");
 /// After a failure requests that can do without the database do not ask it for this long.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Time limit for the test of a connection that is given back.

@@ -282,7 +282,10 @@ fn gateway_of(system: Name) {
 #[test]
 fn the_image_is_made_of_what_there_is() {
     let (text, programs) = (file(DOCKERFILE), programs());
-    assert!(text.contains("--package gateway") && programs.contains("ballet-gateway"), "{text}");
+    assert!(
+        text.contains("--package ballet-gateway") && programs.contains("ballet-gateway"),
+        "{text}"
+    );
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let lines: Vec<Vec<String>> = text.lines().map(words).filter(|line| !line.is_empty()).collect();
     let stages: Vec<_> = lines.iter().filter(|line| line[0] == "FROM").collect();

@@ -92,8 +92,8 @@ impl Dependency {
         )
     }
 
-    /// What `cargo install` is told, to install this package.
-    pub(super) fn install(&self, package: &str) -> String {
+    /// What `cargo install` is told, to install this package, which lies in this folder of a checkout.
+    pub(super) fn install(&self, package: &str, folder: &str) -> String {
         match self {
             Self::Version(version) => format!("--locked --version {version} {package}"),
             Self::Git { url, revision: None } => format!("--locked --git {url} {package}"),
@@ -101,7 +101,7 @@ impl Dependency {
                 format!("--locked --git {url} --rev {revision} {package}")
             }
             Self::Path { written, .. } => {
-                format!("--locked --path {}/crates/{package}", written.display())
+                format!("--locked --path {}/{folder}", written.display())
             }
         }
     }

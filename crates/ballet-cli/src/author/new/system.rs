@@ -18,7 +18,7 @@ macro_rules! template {
 }
 
 /// The files of a workspace.
-const TEMPLATES: [(&str, &str); 25] = [
+const TEMPLATES: [(&str, &str); 26] = [
     template!("Cargo.toml", "manifest.toml"),
     template!("clippy.toml", "clippy.toml"),
     template!("README.md", "README.md"),
@@ -26,6 +26,7 @@ const TEMPLATES: [(&str, &str); 25] = [
     template!(".dockerignore", "dockerignore"),
     template!(".cargo/config.toml", "cargo/config.toml"),
     template!(".ci/run", "ci/run"),
+    template!("broker/rabbitmq.conf", "broker/rabbitmq.conf"),
     template!("compose.yaml", "compose.yaml"),
     template!("gateway.toml", "gateway.toml"),
     template!("deploy/Dockerfile", "deploy/Dockerfile"),
@@ -48,6 +49,10 @@ const TEMPLATES: [(&str, &str); 25] = [
 /// The crates of ballet that a system is built with.
 const CRATES: [&str; 6] =
     ["ballet", "ballet-cli", "ballet-openapi", "ballet-stage", "ballet-testkit", "ballet-trials"];
+
+/// The package of the gateway, which the image has a program of.
+const GATEWAY: &str = "ballet-gateway";
+const GATEWAY_FOLDER: &str = "crates/gateway";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct System {
@@ -78,7 +83,7 @@ pub(super) fn run(args: &System) -> Result<Done> {
         ("my_service", service.clone()),
         ("my_system", name.clone().into_owned()),
         ("BALLET_DEPENDENCIES\n", dependency.lines(&CRATES)),
-        ("BALLET_INSTALL", dependency.install("gateway")),
+        ("BALLET_INSTALL", dependency.install(GATEWAY, GATEWAY_FOLDER)),
         ("BALLET_COPY\n", copy),
         ("BALLET_CONTEXT\n", context),
         ("BALLET_SOURCE", dependency.to_string()),
@@ -114,4 +119,22 @@ fn check_place(root: &Path, checkout: &Path, name: &str) -> Result<()> {
         root.display(),
         checkout.with_file_name(name).display()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In the registry a name that we do not publish is somebody else's.
+    #[test]
+    fn what_a_system_takes_from_the_registry_is_published_by_us() {
+        let crates = CRATES.map(|name| (name, format!("crates/{name}")));
+        for (name, folder) in crates.into_iter().chain([(GATEWAY, GATEWAY_FOLDER.to_owned())]) {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+            let manifest = root.join(folder).join("Cargo.toml");
+            let text = std::fs::read_to_string(&manifest).expect("a manifest");
+            assert!(text.contains(&format!("name = {name:?}\n")), "{name}: {text}");
+            assert!(!text.contains("publish"), "{name} is kept to the workspace");
+        }
+    }
 }

@@ -12,13 +12,13 @@ use crate::system::SERVICES;
 use ballet_terminal::ui;
 use ballet_trials::{GATEWAY, Program, run_dir};
 
-/// The gateway's program. Its package has the gateway's name.
+/// The gateway's package, and its program.
 const GATEWAY_PROGRAM: &str = "ballet-gateway";
 
 /// The packages with the programs of a shop, with these services besides its own.
 #[must_use]
 pub fn packages(joined: &[&'static str]) -> Vec<&'static str> {
-    [&SERVICES[..], joined, &[GATEWAY]].concat()
+    [&SERVICES[..], joined, &[GATEWAY_PROGRAM]].concat()
 }
 
 /// Opens the shop on these servers. `system` has its own services and those that have joined it;
