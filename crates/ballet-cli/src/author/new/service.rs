@@ -23,6 +23,29 @@ const TEMPLATES: [(&str, &str); 5] = [
     ("src/main.rs", include_str!("../../../templates/service/src/main.rs")),
     ("tests/my_service.rs", include_str!("../../../templates/service/tests/my_service.rs")),
 ];
+/// The types that these files name besides the saga and the two events that the service reads.
+const TYPES: [&str; 20] = [
+    "Compensate",
+    "CompensateResult",
+    "Deserialize",
+    "DoPart",
+    "Event",
+    "EventType",
+    "JsonSchema",
+    "Migration",
+    "Never",
+    "PartDone",
+    "PartTakenBack",
+    "Participant",
+    "Saga",
+    "Self",
+    "Serialize",
+    "Service",
+    "Step",
+    "StepResult",
+    "TestSystem",
+    "Tx",
+];
 /// The service in `compose.yaml`.
 const CONTAINER: &str = include_str!("../../../templates/service/container.yaml");
 const CONTRACT: &str = include_str!("../../../templates/service/contract.json");
@@ -60,6 +83,10 @@ pub(super) fn run(args: &Service) -> Result<Done> {
     let below = folder.strip_prefix(root).unwrap_or(folder).display();
     let place = place(root, system.name, name);
     let up = "../".repeat(place.split('/').count());
+    let mut taken: Vec<String> = TYPES.map(str::to_owned).to_vec();
+    let my_saga = own_type(saga.saga, saga.owner, &mut taken);
+    let my_trigger = own_type(on.event(), on.service(), &mut taken);
+    let my_abort = own_type(abort.event(), abort.service(), &mut taken);
     let words = Words(vec![
         ("// FIELDS_OF_TRIGGER\n", fields(contracts, on)),
         ("// FIELDS_OF_ABORT\n", fields(contracts, abort)),
@@ -69,9 +96,9 @@ pub(super) fn run(args: &Service) -> Result<Done> {
         ("NAME_OF_ABORT", abort.name().to_owned()),
         ("\"ROLE_OF_TRIGGER\"", role(on)),
         ("\"ROLE_OF_ABORT\"", role(abort)),
-        ("MyTrigger", camel(on.event())),
-        ("MyAbort", camel(abort.event())),
-        ("MySaga", camel(saga.saga)),
+        ("MyTrigger", my_trigger),
+        ("MyAbort", my_abort),
+        ("MySaga", my_saga),
         ("my_saga", saga.saga.to_owned()),
         ("my_owner", saga.owner.to_owned()),
         ("../../contracts/my_system", format!("{up}{below}")),
@@ -96,6 +123,16 @@ pub(super) fn run(args: &Service) -> Result<Done> {
         abort.name()
     ));
     Ok(Done::All)
+}
+
+/// The type of this name, after its service if another has its name.
+fn own_type(name: &str, service: &str, taken: &mut Vec<String>) -> String {
+    let mut own = camel(name);
+    while taken.contains(&own) {
+        own.insert_str(0, &camel(service));
+    }
+    taken.push(own.clone());
+    own
 }
 
 /// The owner's part of the saga.
@@ -269,4 +306,42 @@ fn join(root: &Path, place: &str) -> Result<()> {
     fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     ui::print(&format!("added {place} to {}", file.display()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_named_after_its_service_if_another_has_its_name() {
+        let mut taken = TYPES.map(str::to_owned).to_vec();
+        let mut own = |name, service| own_type(name, service, &mut taken);
+        assert_eq!(own("request_made", "front_desk"), "RequestMade");
+        assert_eq!(own("part_done", "pantry"), "PantryPartDone");
+        assert_eq!(own("step", "pantry"), "PantryStep");
+        assert_eq!(own("request_made", "pantry"), "PantryRequestMade");
+        assert_eq!(own("done", "part"), "Done");
+        assert_eq!(own("result", "step"), "Result");
+    }
+
+    #[test]
+    fn every_type_of_the_templates_is_known() {
+        let named = TEMPLATES.iter().filter(|(_, text)| text.contains("MyTrigger"));
+        for (path, text) in named {
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code: String = code.map(|line| format!("{line}\n")).collect();
+            let own = ["MyTrigger", "MyAbort", "MySaga"];
+            let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+            for word in words.filter(|word| is_type(word) && !own.contains(word)) {
+                // Associated types and derives are in no list of names.
+                let plain = ["On", "Done", "Refused", "Compensated", "Abort", "Debug"];
+                assert!(TYPES.contains(&word) || plain.contains(&word), "{word} of {path}");
+            }
+        }
+    }
+
+    fn is_type(word: &str) -> bool {
+        word.starts_with(|c: char| c.is_ascii_uppercase())
+            && word.contains(|c: char| c.is_ascii_lowercase())
+    }
 }
