@@ -176,6 +176,11 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("harbour is sound: its 2 services, 10 events"), "{said}");
 
+    // A part like that of the service before, and its events have the same names.
+    let cellar = ["new", "service", "cellar", "--on", "pantry.part_done.v1"];
+    let (code, said) = place.ballet(&cellar, CLONE).await;
+    assert_eq!(code, Some(0), "{said}");
+
     // A machine has the crates of its own platform alone.
     let locked = ["tree", "--locked", "--offline", "--depth", "0"];
     let (code, said) = said_by(&mut place.command(CARGO, &locked, CLONE)).await;
@@ -186,7 +191,8 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     assert_eq!(code, Some(0), "{said}");
     let target = share_build(&place, CLONE).await;
     // Without unit tests, of which there are none, only half as many programs are linked.
-    let only = ["test", "--offline", "--test", "front_desk", "--test", "pantry"];
+    let only = ["front_desk", "pantry", "cellar"].map(|name| ["--test", name]).concat();
+    let only = [&["test", "--offline"], &only[..]].concat();
     let mut tests = place.command(CARGO, &only, CLONE);
     tests.env("CARGO_TARGET_DIR", &target);
     let (code, said) = said_by(&mut tests).await;
@@ -195,6 +201,8 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
         "a_request_is_confirmed_once_it_is_answered_and_not_withdrawn_any_more",
         "a_request_for_too_many_is_refused_and_one_that_is_withdrawn_frees_its_places",
         "a_request_that_nobody_answers_is_cancelled_at_its_deadline",
+        "a_request_that_is_sent_again_is_the_same_however_many_come_at_once",
+        "a_wish_that_cannot_be_kept_is_refused",
         "every_route_is_described",
         "the_part_is_done_and_taken_back_with_the_saga",
     ] {
@@ -384,6 +392,20 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains(why), "{why} is not in:\n{said}");
     }
+}
+
+#[tokio::test]
+async fn the_broker_in_a_container_is_set_as_the_one_of_the_tests() {
+    let place = Place::new("broker");
+    let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
+    assert_eq!(code, Some(0), "{said}");
+    let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballet-stage/broker/rabbitmq.conf");
+    let ours = fs::read_to_string(ours).expect("our settings");
+    let file = place.at("harbour/broker/rabbitmq.conf");
+    assert_eq!(fs::read_to_string(file).expect("its settings"), ours);
+    let compose = fs::read_to_string(place.at("harbour/compose.yaml")).expect("a file");
+    let mount = "- ./broker/rabbitmq.conf:/etc/rabbitmq/conf.d/20-ballet.conf:ro\n";
+    assert!(compose.contains(mount), "{compose}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ballet::core::{Part, System, topology};
 use ballet::{Clock, Event, Handle, Running, SagaId, Service, Settings};
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Decode, Executor, PgConnection, Postgres, Type};
 use tokio::sync::Mutex;
@@ -306,6 +306,22 @@ impl TestSystem {
             Some(body) => request.json(body),
             None => request,
         };
+        Self::answered(request).await
+    }
+
+    /// Posts a body under an `Idempotency-Key`, and returns the status and the body of the answer.
+    pub async fn post_under_key(
+        &self,
+        service: &str,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> (StatusCode, Value) {
+        let request = self.client.post(format!("{}{path}", self.url(service))).json(body);
+        Self::answered(request.header("Idempotency-Key", key)).await
+    }
+
+    async fn answered(request: RequestBuilder) -> (StatusCode, Value) {
         let answer = request.send().await.expect("an answer");
         let (status, text) = (answer.status(), answer.text().await.expect("text"));
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))

@@ -10,14 +10,19 @@ use ballet_openapi::{Api, Created, IdempotencyKey, NoContent, Operation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::events::{RequestCancelled, RequestHandling, RequestId, RequestMade};
+
+/// The most characters of a wish.
+const LONGEST: usize = 1_000;
 
 /// What a client wants.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Wish {
     /// What is wanted.
+    #[schemars(length(min = 1, max = 1_000))]
     text: String,
     /// For how many.
     places: u16,
@@ -74,8 +79,12 @@ async fn make(
     key: IdempotencyKey,
     Json(Wish { text, places }): Json<Wish>,
 ) -> Result<Created<Request>, Problem> {
-    if text.trim().is_empty() {
-        let problem = Problem::unprocessable("a request says what is wanted");
+    if text.trim().is_empty() || text.chars().count() > LONGEST {
+        let why = format!("a request says what is wanted, in at most {LONGEST} characters");
+        return Err(Problem::unprocessable(why).at(Place::body(["text"])));
+    }
+    if text.contains('\0') {
+        let problem = Problem::unprocessable("Postgres keeps no zero character");
         return Err(problem.at(Place::body(["text"])));
     }
     let request_id: RequestId = handle.new_id();
@@ -91,7 +100,8 @@ async fn make(
         if wanted != text || held != i32::from(places) {
             return Err(IdempotencyKey::taken());
         }
-        return Ok(created(find(&handle, RequestId(request_id)).await?));
+        // Over this connection: with another one each request would need two.
+        return Ok(created(find(unit.tx().db(), RequestId(request_id)).await?));
     }
     unit.originate(RequestMade { request_id, text, places }).await?;
     unit.commit().await?;
@@ -106,7 +116,7 @@ async fn read(
     State(handle): State<Handle>,
     Path(request_id): Path<RequestId>,
 ) -> Result<Json<Request>, Problem> {
-    find(&handle, request_id).await.map(Json)
+    find(handle.db(), request_id).await.map(Json)
 }
 
 /// An abort from outside. It competes with the decision: the first that is committed wins.
@@ -114,7 +124,7 @@ async fn withdraw(
     State(handle): State<Handle>,
     Path(request_id): Path<RequestId>,
 ) -> Result<NoContent, Problem> {
-    find(&handle, request_id).await?;
+    find(handle.db(), request_id).await?;
     let mut unit = handle.saga_unit(SagaId(request_id.0)).await?;
     let cancelled = RequestCancelled { request_id, reason: "it was withdrawn".to_owned() };
     match unit.abort::<RequestHandling>(cancelled).await? {
@@ -126,11 +136,11 @@ async fn withdraw(
     }
 }
 
-async fn find(handle: &Handle, request_id: RequestId) -> Result<Request, Problem> {
+async fn find(db: impl PgExecutor<'_>, request_id: RequestId) -> Result<Request, Problem> {
     let row = sqlx::query_as::<_, (String, Option<String>)>(
         "select state, reason from request where request_id = $1",
     );
-    let row = row.bind(request_id.0).fetch_optional(handle.db()).await?;
+    let row = row.bind(request_id.0).fetch_optional(db).await?;
     let (state, reason) =
         row.ok_or_else(|| Problem::not_found(format!("there is no request {request_id}")))?;
     Ok(Request { request_id, state, reason })

@@ -29,6 +29,32 @@ async fn make(system: &TestSystem, places: u16) -> RequestId {
     serde_json::from_value(made["request_id"].clone()).expect("an id")
 }
 
+#[tokio::test]
+async fn a_request_that_is_sent_again_is_the_same_however_many_come_at_once() {
+    let system = TestSystem::new("again", vec![my_service::service()]).await;
+    let wish = json!({ "text": "A table by the window", "places": 2 });
+    let send = || system.post_under_key("my_service", "/requests", "once", &wish);
+    let (_, first) = send().await;
+    // More than there are connections for requests.
+    let four = || async { tokio::join!(send(), send(), send(), send()) };
+    let ((a, b, c, d), (e, f, g, h)) = tokio::join!(four(), four());
+    for (status, made) in [a, b, c, d, e, f, g, h] {
+        assert_eq!((status.as_u16(), &made["request_id"]), (201, &first["request_id"]), "{made}");
+    }
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_wish_that_cannot_be_kept_is_refused() {
+    let system = TestSystem::new("refused", vec![my_service::service()]).await;
+    for text in [" ", "A table\0", &"a".repeat(1_001)] {
+        let wish = json!({ "text": text, "places": 2 });
+        let (status, problem) = system.post("my_service", "/requests", &wish).await;
+        assert_eq!(status, 422, "{problem}");
+    }
+    system.close(0).await;
+}
+
 /// Waits until a request has this state.
 async fn becomes(system: &TestSystem, RequestId(id): RequestId, state: &str) {
     let query = format!("select state from request where request_id = '{id}'");
