@@ -135,7 +135,8 @@ pub trait TelemetryFollower: Send + Sync + 'static {
     /// How far back a process reads that starts.
     fn reaches_back(&self) -> SignedDuration;
 
-    /// Takes a batch of one partition, in the order of the stream.
+    /// Takes a batch of one partition, in the order of the stream. If it panics, each reading comes again alone, and
+    /// one with which it panics alone is passed over.
     fn take(&self, now: Timestamp, batch: &[Reading<Self::Follows>]);
 }
 
@@ -243,8 +244,8 @@ impl<R: TelemetryReader> AnyReader for TypedReader<R> {
 pub(crate) trait AnyFollower: Send + Sync {
     fn codec(&self) -> Codec;
     fn reaches_back(&self) -> SignedDuration;
-    /// Takes the readings, and returns how many there are.
-    fn take(&self, now: Timestamp, readings: &AnyReadings) -> usize;
+    /// Takes these of the readings.
+    fn take(&self, now: Timestamp, readings: &AnyReadings, range: Range<usize>);
 }
 
 pub(crate) struct TypedFollower<F>(pub(crate) F);
@@ -258,11 +259,10 @@ impl<F: TelemetryFollower> AnyFollower for TypedFollower<F> {
         self.0.reaches_back()
     }
 
-    fn take(&self, now: Timestamp, readings: &AnyReadings) -> usize {
-        let batch = readings.downcast_ref::<Vec<Reading<F::Follows>>>().map_or(&[][..], |all| all);
-        if !batch.is_empty() {
+    fn take(&self, now: Timestamp, readings: &AnyReadings, range: Range<usize>) {
+        let list = readings.downcast_ref::<Vec<Reading<F::Follows>>>();
+        if let Some(batch) = list.and_then(|list| list.get(range)).filter(|it| !it.is_empty()) {
             self.0.take(now, batch);
         }
-        batch.len()
     }
 }

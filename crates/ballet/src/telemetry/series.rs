@@ -23,7 +23,7 @@ pub(crate) fn begin(part: &Part) {
     }
     for reader in &part.readers {
         drop(read(reader.name));
-        for reason in [UNKNOWN_TYPE, BODY_TOO_BIG, BODY_DOES_NOT_MATCH] {
+        for reason in [UNKNOWN_TYPE, BODY_TOO_BIG, BODY_DOES_NOT_MATCH, READER_FAILED] {
             drop(aside(reader.name, reason));
         }
         let streams = (0..reader.reads.partition_count()).map(|n| reader.reads.routing_key(n));
@@ -33,7 +33,6 @@ pub(crate) fn begin(part: &Part) {
             continue;
         }
         drop(missed(reader.name));
-        drop(aside(reader.name, READER_FAILED));
         streams.for_each(|stream| lag(reader.name, stream, (0.0, 0.0)));
     }
 }

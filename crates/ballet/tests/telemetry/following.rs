@@ -1,7 +1,7 @@
 //! Each process follows all beats in memory.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ballet::{Participant, Reading, Running, Service, Telemetry, TelemetryFollower};
@@ -10,7 +10,10 @@ use ballet_stage::wait_until;
 use ballet_testkit::TestSystem;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::meter::{Beat, METER_TABLES, asleep, published, settings};
+use crate::meter::{BOMB, Beat, METER_TABLES, asleep, published, sent, settings};
+
+/// A follower panics with this number.
+const UNLUCKY: i64 = 13;
 
 /// The last number of each device.
 #[derive(Clone, Default)]
@@ -25,8 +28,9 @@ impl TelemetryFollower for Last {
     }
 
     fn take(&self, _: Timestamp, batch: &[Reading<Beat>]) {
-        let mut last = self.0.lock().unwrap();
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for Reading { value: Beat { device, number }, .. } in batch {
+            assert_ne!(*number, UNLUCKY);
             let known = last.entry(device.clone()).or_default();
             *known = (*known).max(*number);
         }
@@ -37,7 +41,7 @@ impl Last {
     /// Waits until these are the devices, each with this number.
     async fn until(&self, devices: usize, number: i64) {
         let all = wait_until("all beats are followed", Duration::from_secs(60), || async {
-            let last = self.0.lock().unwrap().clone();
+            let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let is_so = last.len() == devices && last.values().all(|one| *one == number);
             if is_so { Ok(Some(())) } else { Err(format!("{last:?}")) }
         });
@@ -81,6 +85,22 @@ async fn each_replica_follows_all_beats_and_one_that_starts_reads_back() {
     published(&other, 20, 4..5).await;
     later.until(20, 4).await;
     publisher.stop(Duration::from_secs(1)).await;
+    other.stop().await;
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_follower_that_panics_passes_over_only_that_message() {
+    let system = asleep("telemetry_follow_panic").await;
+    let (running, followed) = replica(&system).await;
+    let beats = running.handle().telemetry::<Beat>();
+    sent(&beats, &Beat { device: BOMB.to_owned(), number: 1 }).await;
+    published(&running, 3, UNLUCKY - 1..UNLUCKY + 2).await;
+    followed.until(3, UNLUCKY + 1).await;
+    // A process that starts finds them, too.
+    let (other, followed) = replica(&system).await;
+    followed.until(3, UNLUCKY + 1).await;
+    running.stop().await;
     other.stop().await;
     system.close(0).await;
 }

@@ -1,6 +1,6 @@
 //! A service that publishes and reads the beats of devices.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ballet::core::topology::telemetry_stream;
 use ballet::{
@@ -11,7 +11,7 @@ use ballet_stage::Servers;
 use ballet_testkit::TestSystem;
 use futures_util::future::try_join_all;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 
@@ -19,6 +19,7 @@ pub(crate) const PARTITIONS: u16 = 2;
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Beat {
+    #[serde(deserialize_with = "device")]
     pub(crate) device: String,
     pub(crate) number: i64,
 }
@@ -31,10 +32,23 @@ impl Telemetry for Beat {
     }
 }
 
-/// Writes a row for each beat. It cannot read the number 13, and takes longer than a lease for 700.
+/// Reading this panics.
+pub(crate) const BOMB: &str = "bomb";
+
+/// A device's name, which may be what the decoder does not expect.
+fn device<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let device = String::deserialize(from)?;
+    assert_ne!(device, BOMB);
+    Ok(device)
+}
+
+/// Writes a row for each beat. It cannot read the number 13, and takes longer than a lease for 700. With 58 the
+/// database answers with an internal error, and with 57 it ends the connection.
 #[derive(Default)]
 pub(crate) struct Beats {
     pub(crate) stops: Option<Stops>,
+    /// With 70 it crashes the database this often. Of each time, how many readings it had.
+    pub(crate) crashes: Option<(usize, Arc<Mutex<Vec<usize>>>)>,
 }
 
 /// Where a reader stops for good, in the midst of a batch: as a process does that is killed.
@@ -75,6 +89,21 @@ impl TelemetryReader for Beats {
         }
         if batch.iter().any(|one| one.value.number == 700) {
             sqlx::query("select pg_sleep(13)").execute(tx.db()).await?;
+        }
+        if batch.iter().any(|one| one.value.number == 58) {
+            let raise =
+                "do $$ begin raise exception 'a block is damaged' using errcode = 'XX001'; end $$";
+            sqlx::query(raise).execute(tx.db()).await?;
+        }
+        if let Some((most, before)) = &self.crashes
+            && batch.iter().any(|one| one.value.number == 70)
+            && before.lock().expect("nobody panics").len() < *most
+        {
+            before.lock().expect("nobody panics").push(batch.len());
+            sqlx::query("select crash()").execute(tx.db()).await?;
+        }
+        if batch.iter().any(|one| one.value.number == 57) {
+            sqlx::query("select pg_terminate_backend(pg_backend_pid())").execute(tx.db()).await?;
         }
         let devices: Vec<&str> = batch.iter().map(|one| &*one.value.device).collect();
         let numbers: Vec<i64> = batch.iter().map(|one| one.value.number).collect();
@@ -123,7 +152,7 @@ pub(crate) async fn started(system: &TestSystem, most: u16) -> Running {
 
 /// As [`started`], with a reader that stops.
 pub(crate) async fn started_to_stop(system: &TestSystem, most: u16, stops: &Stops) -> Running {
-    running(system, Beats { stops: Some(stops.clone()) }, most).await
+    running(system, Beats { stops: Some(stops.clone()), ..Beats::default() }, most).await
 }
 
 async fn running(system: &TestSystem, beats: Beats, most: u16) -> Running {
@@ -169,7 +198,7 @@ pub(crate) async fn published(running: &Running, devices: usize, numbers: std::o
 
 /// Sends as a client does: again, until it is recorded. A busy broker that confirms late has it all the same: nothing
 /// here cuts its connection.
-async fn sent(beats: &TelemetryPublisher<Beat>, beat: &Beat) {
+pub(crate) async fn sent(beats: &TelemetryPublisher<Beat>, beat: &Beat) {
     for _ in 0..600 {
         match beats.send(beat).await {
             Ok(()) | Err(ballet::TelemetryError::Unconfirmed(_)) => return,

@@ -37,7 +37,7 @@ fn meter() {
     let mut settings = Settings::new(amqp, database);
     settings.telemetry_batch = 20;
     let stops = setting(STOPS_AFTER).map(|batches| Stops::after(batches.parse().unwrap()));
-    OwnProcess::serve(|| service(Beats { stops }), settings);
+    OwnProcess::serve(|| service(Beats { stops, ..Beats::default() }), settings);
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use sqlx::{Connection, Executor, PgConnection};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::meter::{Beat, Stops, asleep, published, started, started_to_stop, stream};
+use crate::meter::{
+    BOMB, Beat, Stops, asleep, published, publisher, sent, started, started_to_stop, stream,
+};
 
 const ALL: &str = "select count(*) from beat";
 
@@ -58,6 +60,39 @@ async fn what_cannot_be_read_is_set_aside_and_the_reader_goes_on() {
     let counted = "select sum(aside_count)::bigint from ballet.telemetry_reader";
     assert_eq!(system.value::<i64>("meter", counted).await, 4);
     publisher.stop(Duration::from_secs(1)).await;
+    running.stop().await;
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_reading_with_which_a_database_that_works_fails_is_set_aside() {
+    let system = asleep("telemetry_damaged").await;
+    // It fails with some of a backlog.
+    let publisher = publisher(&system).await;
+    published(&publisher, 1, 50..70).await;
+    publisher.stop().await;
+    let running = started(&system, 1000).await;
+    system.until("meter", ALL, 18).await;
+    let told = "select string_agg(reason || ' ' || (convert_from(body, 'utf8')::jsonb ->> 'number'), \
+                ', ' order by message_offset) from ballet.telemetry_aside";
+    let told: String = system.value("meter", told).await;
+    assert_eq!(told, "reader_failed 57, reader_failed 58");
+    running.stop().await;
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_decoder_that_panics_sets_only_its_own_message_aside() {
+    let system = asleep("telemetry_panic").await;
+    let running = started(&system, 1000).await;
+    let beats = running.handle().telemetry::<Beat>();
+    let bomb = Beat { device: BOMB.to_owned(), number: 1 };
+    sent(&beats, &bomb).await;
+    published(&running, 5, 100..102).await;
+    system.until("meter", ALL, 10).await;
+    let told = "select reason || ' ' || detail from ballet.telemetry_aside";
+    let told: String = system.value("meter", told).await;
+    assert!(told.starts_with("body_does_not_match the decoder panicked"), "{told}");
     running.stop().await;
     system.close(0).await;
 }

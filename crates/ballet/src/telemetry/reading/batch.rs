@@ -7,6 +7,7 @@ use ballet_store::telemetry::leftovers::Aside;
 use jiff::Timestamp;
 
 use crate::declare::telemetry::{AnyReadings, Codec, Place};
+use crate::engine::handlers::guard::caught;
 use crate::telemetry::series::{BODY_DOES_NOT_MATCH, BODY_TOO_BIG, UNKNOWN_TYPE};
 
 /// The largest body that is decoded, and how much of a body is kept aside.
@@ -73,6 +74,15 @@ impl Batch {
         self.seen.push(Seen { offset, fingerprint, published_at, readings });
     }
 
+    /// Sets the message of one of its readings aside.
+    pub(super) fn set_aside(&mut self, reading: usize, reason: &'static str, detail: &str) {
+        let of_reading = self.seen.iter().find(|seen| seen.readings == reading + 1);
+        let body = self.bodies.get(reading).cloned();
+        if let (Some(seen), Some(body)) = (of_reading, body) {
+            self.aside.push(aside(seen.offset, reason, detail, body));
+        }
+    }
+
     fn decode(
         &mut self,
         codec: Codec,
@@ -89,7 +99,10 @@ impl Batch {
             let bytes = delivery.body.len();
             return Err((BODY_TOO_BIG, format!("it has {bytes} bytes, the limit is {MAX_BODY}")));
         }
-        (codec.decode)(&mut self.readings, place, &delivery.body)
+        let decoded =
+            caught("the decoder", || (codec.decode)(&mut self.readings, place, &delivery.body));
+        decoded
+            .unwrap_or_else(|panicked| Err(panicked.to_string()))
             .map_err(|why| (BODY_DOES_NOT_MATCH, why))
     }
 }

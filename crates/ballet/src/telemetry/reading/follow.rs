@@ -1,5 +1,7 @@
 //! Follows one stream into the memory of this process, from some time ago on.
 
+use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,14 +9,19 @@ use ballet_amqp::{Backoff, Broker, BrokerError, Session};
 use ballet_core::topology::TELEMETRY;
 use tokio::time::sleep;
 
+use crate::declare::handler::failure::Failure;
 use crate::declare::telemetry::AnyFollower;
 use crate::engine::engine::Engine;
+use crate::engine::handlers::guard::caught;
+use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
+use crate::telemetry::reading::batch::Batch;
 use crate::telemetry::reading::follow_lag::Followed;
 use crate::telemetry::reading::receive::Receiver;
 use crate::telemetry::reading::start::Since;
 use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::series;
+use crate::telemetry::series::READER_FAILED;
 
 /// The pause after a lost connection, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -140,8 +147,8 @@ impl Following {
                 self.states.is_followed();
                 tracing::info!("{name} is followed to its end");
             }
-            let batch = receiver.batch().await?;
-            let taken = self.follower.take(self.engine.time.clock.now(), &batch.readings);
+            let mut batch = receiver.batch().await?;
+            let taken = self.take(&mut batch).await;
             if let Some(last) = batch.seen.last() {
                 self.followed.is_at(last);
             }
@@ -152,5 +159,29 @@ impl Following {
                 tracing::warn!(offset, reason, "{name} passed over a message: {detail}");
             }
         }
+    }
+
+    /// Takes the readings of a batch, and returns how many it could take. One with which it panics goes aside.
+    async fn take(&self, batch: &mut Batch) -> usize {
+        let all = batch.seen.last().map_or(0, |last| last.readings);
+        if self.take_some(batch, 0..all).await.is_ok() {
+            return all;
+        }
+        let mut taken = 0;
+        for one in 0..all {
+            match self.take_some(batch, one..one + 1).await {
+                Ok(()) => taken += 1,
+                Err(panicked) => batch.set_aside(one, READER_FAILED, &panicked.to_string()),
+            }
+        }
+        taken
+    }
+
+    async fn take_some(&self, batch: &Batch, range: Range<usize>) -> Result<(), Failure> {
+        let (service, name) = (self.engine.registry.service, self.follower.codec().name);
+        let now = self.engine.time.clock.now();
+        let take =
+            async { caught("the follower", || self.follower.take(now, &batch.readings, range)) };
+        watched(service, name, pin!(take)).await
     }
 }

@@ -23,6 +23,7 @@ use crate::telemetry::reading::batch::offset_of;
 use crate::telemetry::reading::start::about_the_last;
 use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::reading::stream::{Left, Reading, pause_after};
+use crate::telemetry::reading::suspects::Suspects;
 use crate::telemetry::series;
 
 /// How often it looks for streams that nobody reads, and for the ends of its own.
@@ -46,6 +47,8 @@ struct Kept {
 struct Keeping {
     streams: Vec<String>,
     kept: BTreeMap<String, Kept>,
+    /// Of each stream, what may crash the database.
+    suspects: BTreeMap<String, Arc<Suspects>>,
     tasks: JoinSet<(String, Left)>,
     /// Until when this process leaves the streams to others, as it cannot read.
     paused: Option<Instant>,
@@ -61,9 +64,10 @@ impl ReaderKeeper {
     pub(crate) async fn run(self) {
         let reads = self.reader.reads();
         let streams = (0..reads.partition_count()).map(|n| reads.routing_key(n)).collect();
-        let (kept, tasks) = (BTreeMap::new(), JoinSet::new());
+        let (kept, suspects, tasks) = (BTreeMap::new(), BTreeMap::new(), JoinSet::new());
         let (paused, failures, others, looks) = (None, 0, BTreeMap::new(), None);
-        let mut keeping = Keeping { streams, kept, tasks, paused, failures, others, looks };
+        let mut keeping =
+            Keeping { streams, kept, suspects, tasks, paused, failures, others, looks };
         let mut stopping = self.engine.stopping.clone();
         let mut every = interval(EVERY);
         loop {
@@ -171,6 +175,7 @@ impl ReaderKeeper {
             held,
             partition: u16::try_from(place).unwrap_or_default(),
             most: self.most,
+            suspects: Arc::clone(keeping.suspects.entry(stream.clone()).or_default()),
         };
         keeping.kept.insert(stream.clone(), Kept { release });
         keeping.tasks.spawn(async move { (stream, reading.run(released).await) });

@@ -10,4 +10,5 @@ mod receive;
 mod start;
 pub(crate) mod state;
 mod stream;
+mod suspects;
 mod write;

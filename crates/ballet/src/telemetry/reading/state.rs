@@ -1,7 +1,7 @@
 //! How the readers of a process do, for readiness.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -18,9 +18,16 @@ pub(crate) fn name_of(reader: &str, stream: &str) -> String {
 /// The readers that fail, and how many streams are not followed to their ends yet.
 #[derive(Debug)]
 pub(crate) struct ReaderStates {
-    /// Each with the time since when, and why.
-    failing: Mutex<BTreeMap<String, (Instant, String)>>,
+    failing: Mutex<BTreeMap<String, Failing>>,
     behind: watch::Sender<usize>,
+}
+
+#[derive(Debug)]
+struct Failing {
+    since: Instant,
+    why: String,
+    /// Whether it could not write what it has received: then it has not gone on before it writes.
+    to_write: bool,
 }
 
 impl ReaderStates {
@@ -42,15 +49,37 @@ impl ReaderStates {
 
     /// A reader, or its stream, has failed. The time counts from the first failure without a success.
     pub(crate) fn fails(&self, what: &str, why: &str) {
-        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = failing.entry(what.to_owned());
-        let (_, said) = entry.or_insert_with(|| (Instant::now(), String::new()));
-        why.clone_into(said);
+        self.note(what, why, false);
+    }
+
+    /// A reader could not write what it has received.
+    pub(crate) fn fails_to_write(&self, what: &str, why: &str) {
+        self.note(what, why, true);
+    }
+
+    fn note(&self, what: &str, why: &str, to_write: bool) {
+        let mut failing = self.failing();
+        let new = || Failing { since: Instant::now(), why: String::new(), to_write };
+        let known = failing.entry(what.to_owned()).or_insert_with(new);
+        why.clone_into(&mut known.why);
+        known.to_write |= to_write;
+    }
+
+    /// A reader receives its stream again. Whether it can write what comes, its next batch shows.
+    pub(crate) fn receives(&self, what: &str) {
+        let mut failing = self.failing();
+        if failing.get(what).is_some_and(|known| !known.to_write) {
+            failing.remove(what);
+        }
     }
 
     /// A reader, or its stream, has gone on, or is another process's business now.
     pub(crate) fn works(&self, what: &str) {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner).remove(what);
+        self.failing().remove(what);
+    }
+
+    fn failing(&self) -> MutexGuard<'_, BTreeMap<String, Failing>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The reader that has stood still for longest, and why; or what is not followed to its end yet.
@@ -62,8 +91,9 @@ impl ReaderStates {
     }
 
     fn fails_for_long(&self) -> Option<String> {
-        let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (what, (since, why)) = failing.iter().min_by_key(|(_, (since, _))| *since)?;
+        let failing = self.failing();
+        let (what, Failing { since, why, .. }) =
+            failing.iter().min_by_key(|(_, failing)| failing.since)?;
         let lasts = since.elapsed();
         (lasts > STANDS_STILL)
             .then(|| format!("{what} stands still for {} s: {why}", lasts.as_secs()))

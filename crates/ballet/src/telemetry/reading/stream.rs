@@ -11,7 +11,7 @@ use ballet_store::telemetry::leftovers;
 use ballet_store::telemetry::places;
 use ballet_store::telemetry::places::{Held, LEASE};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, sleep};
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
@@ -21,8 +21,10 @@ use crate::engine::stopping::stopped;
 use crate::telemetry::reading::receive::Receiver;
 use crate::telemetry::reading::start::{Found, Opened, open};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
-use crate::telemetry::reading::write::{Ended, Writer};
+use crate::telemetry::reading::suspects::{Lost, Suspects};
+use crate::telemetry::reading::write::{Ended, Writer, note};
 use crate::telemetry::series;
+use crate::upkeep::database::crashes::Blame;
 
 /// The place of a reader in one stream, held by this process.
 pub(super) struct Reading {
@@ -33,6 +35,7 @@ pub(super) struct Reading {
     pub(super) held: Held,
     pub(super) partition: u16,
     pub(super) most: u16,
+    pub(super) suspects: Arc<Suspects>,
 }
 
 /// Why a process reads a stream no more.
@@ -43,7 +46,7 @@ pub(super) enum Left {
     #[error("{0}")]
     Broker(#[from] BrokerError),
     #[error("{0}")]
-    Database(Failure),
+    Database(Failure, Option<Lost>),
     #[error("it is given back")]
     Released,
 }
@@ -59,10 +62,20 @@ impl Reading {
         };
         let name = name_of(self.reader.name(), &self.held.stream);
         match &left {
-            Left::Broker(_) | Left::Database(_) => self.states.fails(&name, &left.to_string()),
+            Left::Broker(_) | Left::Database(..) => self.states.fails(&name, &left.to_string()),
             Left::Fenced | Left::Released => self.states.works(&name),
         }
         tracing::info!("{name} is left: {left}");
+        let mut put_off = Duration::ZERO;
+        if let Left::Database(failure, Some(lost)) = &left {
+            match self.suspects.lost(&self.engine.database, *lost, failure).await {
+                Blame::None | Blame::SetAside => {}
+                Blame::PutOff(pause) => put_off = pause,
+            }
+            let Held { stream, epoch, .. } = &self.held;
+            let why = failure.to_string();
+            note(&self.engine, self.reader.name(), stream, *epoch, &why).await;
+        }
         // A commit that is on its way may not have come through yet: nobody waits for it. Its row is locked until then.
         let released = async {
             let mut db = self.engine.database.upkeep.acquire().await?;
@@ -71,6 +84,14 @@ impl Reading {
         };
         if let Err(failure) = answered(released).await {
             tracing::debug!("{name} cannot be given back: {failure}");
+        }
+        if !put_off.is_zero() {
+            tracing::warn!("{name} goes on in {put_off:?}: it may be what crashes the database");
+            tokio::select! {
+                () = sleep(put_off) => {}
+                () = stopped(&mut release) => {}
+                () = stopped(&mut stopping) => {}
+            }
         }
         left
     }
@@ -117,9 +138,9 @@ impl Reading {
             states: Arc::clone(&self.states),
             stream: self.held.stream.clone(),
             epoch: self.held.epoch,
+            suspects: Arc::clone(&self.suspects),
         };
-        // It reads: what failed before is over.
-        self.states.works(&writer.name());
+        self.states.receives(&writer.name());
         let receiver = Receiver {
             session: Arc::clone(session),
             deliveries,
@@ -139,7 +160,7 @@ impl Reading {
             },
             ended = writer.write_all(received) => match ended {
                 Ended::Fenced => Left::Fenced,
-                Ended::DatabaseLost(failure) => Left::Database(failure),
+                Ended::DatabaseLost(failure, lost) => Left::Database(failure, lost),
             },
             // Also while a batch is written: it may take longer than a lease lasts.
             left = self.renewed() => left,
@@ -157,7 +178,9 @@ impl Reading {
             match self.renew().await {
                 Ok(true) => holds_since = asked,
                 Ok(false) => return Left::Fenced,
-                Err(failure) if holds_since.elapsed() > LEASE => return Left::Database(failure),
+                Err(failure) if holds_since.elapsed() > LEASE => {
+                    return Left::Database(failure, None);
+                }
                 Err(failure) => {
                     tracing::debug!("a lease of {} is not renewed: {failure}", self.held.stream);
                 }
@@ -200,7 +223,7 @@ impl Reading {
                 Left::Released
             }
             Ok(false) => Left::Fenced,
-            Err(failure) => Left::Database(failure),
+            Err(failure) => Left::Database(failure, None),
         }
     }
 }
@@ -209,7 +232,7 @@ impl Reading {
 pub(super) fn pause_after(left: &Left, failures: u32) -> Option<Instant> {
     let longest = LEASE + LEASE / 2;
     match left {
-        Left::Broker(_) | Left::Database(_) => {
+        Left::Broker(_) | Left::Database(..) => {
             let pause = Duration::from_millis(500) * 2_u32.saturating_pow(failures.min(6));
             Some(Instant::now() + pause.min(longest))
         }

@@ -20,6 +20,7 @@ use crate::engine::engine::Engine;
 use crate::engine::transaction::Transaction;
 use crate::telemetry::reading::batch::{Batch, Seen, aside};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
+use crate::telemetry::reading::suspects::{Lost, Suspects};
 use crate::telemetry::series;
 use crate::telemetry::series::READER_FAILED;
 
@@ -33,8 +34,9 @@ const CONFLICTS: u32 = 3;
 pub(super) enum Ended {
     /// Another process has the lease.
     Fenced,
-    /// The database was lost, and nobody knows whether a commit took effect. Its rows say so.
-    DatabaseLost(Failure),
+    /// The database was lost, and nobody knows whether a commit took effect. Its rows say so. What was being written
+    /// may be to blame.
+    DatabaseLost(Failure, Option<Lost>),
 }
 
 /// Writes the batches of one stream under one lease.
@@ -44,6 +46,7 @@ pub(super) struct Writer {
     pub(super) states: Arc<ReaderStates>,
     pub(super) stream: String,
     pub(super) epoch: i64,
+    pub(super) suspects: Arc<Suspects>,
 }
 
 /// A part of a batch, by its messages.
@@ -71,6 +74,8 @@ impl Writer {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut tries = 0;
         while let Some(piece) = left.pop() {
+            let piece = self.one_if_suspect(batch, piece, &mut left).await;
+            let server = self.engine.database.probe.server();
             let failure = match self.piece(batch, &piece).await {
                 Ok(()) => {
                     tries = 0;
@@ -78,13 +83,24 @@ impl Writer {
                     continue;
                 }
                 Err(Stopped::Fenced) => return Err(Ended::Fenced),
+                Err(Stopped::NotBegun(failure)) => {
+                    self.states.fails_to_write(&self.name(), &failure.to_string());
+                    return Err(Ended::DatabaseLost(failure, None));
+                }
                 Err(Stopped::Failed(failure)) => failure,
             };
             tries += 1;
             let why = failure.to_string();
-            self.states.fails(&self.name(), &why);
-            if failure.kind() == FailureKind::ConnectionLost {
-                return Err(Ended::DatabaseLost(failure));
+            self.states.fails_to_write(&self.name(), &why);
+            if failure.is_stale_statement() {
+                self.engine.database.renewal.renew();
+            }
+            if failure.kind() == FailureKind::ConnectionLost
+                && (failure.is_in_doubt() || !self.engine.database.probe.works().await)
+            {
+                let lost = offsets(batch, &piece.messages);
+                let lost = lost.map(|(first, last)| Lost { first, last, server });
+                return Err(Ended::DatabaseLost(failure, lost));
             }
             let many = piece.messages.len() > 1;
             let is_conflict = failure.kind() == FailureKind::Conflict;
@@ -106,11 +122,27 @@ impl Writer {
                 continue;
             }
             tracing::warn!("{} cannot go on; trying again: {why}", self.name());
-            self.note(&why).await;
+            note(&self.engine, self.reader.name(), &self.stream, self.epoch, &why).await;
             sleep(backoff.wait()).await;
             left.push(piece);
         }
         Ok(())
+    }
+
+    /// The first message of the piece, if one of these may crash the database. The rest stays for later.
+    async fn one_if_suspect(&self, batch: &Batch, piece: Piece, left: &mut Vec<Piece>) -> Piece {
+        let Some((first, _)) = offsets(batch, &piece.messages) else { return piece };
+        if piece.without.is_some() || !self.suspects.are_from(first).await {
+            return piece;
+        }
+        let Range { start, end } = piece.messages;
+        if start + 1 < end {
+            left.push(Piece { messages: start + 1..end, without: None });
+        }
+        match self.suspects.condemned(first).await {
+            Some(why) => without_reading(batch, start..start + 1, &why),
+            None => Piece { messages: start..start + 1, without: None },
+        }
     }
 
     /// The reader and its stream, as people read it.
@@ -118,21 +150,12 @@ impl Writer {
         name_of(self.reader.name(), &self.stream)
     }
 
-    async fn note(&self, why: &str) {
-        let noted = async {
-            let mut db = self.engine.database.upkeep.acquire().await?;
-            places::failed(&mut db, self.reader.name(), &self.stream, self.epoch, why).await
-        };
-        if let Err(failure) = answered(noted).await {
-            tracing::debug!("why a reader fails cannot be noted: {failure}");
-        }
-    }
-
     async fn piece(&self, batch: &Batch, piece: &Piece) -> Result<(), Stopped> {
         let Some(part) = Part::of(batch, piece) else { return Ok(()) };
         let (engine, reader) = (&self.engine, &self.reader);
         let name = reader.name();
-        let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
+        let begun = Transaction::begin(Arc::clone(engine)).await;
+        let mut transaction = begun.map_err(Stopped::NotBegun)?;
         transaction.enter(None, None, None);
         if !part.readings.is_empty() {
             let read = reader.read(transaction.tx(), &batch.readings, part.readings.clone());
@@ -165,6 +188,7 @@ impl Writer {
             return Err(Stopped::Fenced);
         }
         commit(transaction, &[]).await?;
+        self.suspects.are_written(part.last.offset).await;
         self.told(&part);
         Ok(())
     }
@@ -198,9 +222,22 @@ impl Writer {
     }
 }
 
+/// Notes why a stream is not read on, for people.
+pub(super) async fn note(engine: &Engine, reader: &str, stream: &str, epoch: i64, why: &str) {
+    let noted = async {
+        let mut db = engine.database.upkeep.acquire().await?;
+        places::failed(&mut db, reader, stream, epoch, why).await
+    };
+    if let Err(failure) = answered(noted).await {
+        tracing::debug!("why a reader fails cannot be noted: {failure}");
+    }
+}
+
 /// Why a piece was not written.
 enum Stopped {
     Fenced,
+    /// There was no connection: what was to be written is not to blame.
+    NotBegun(Failure),
     Failed(Failure),
 }
 
@@ -232,6 +269,12 @@ impl Part {
         let missed = if start == 0 { batch.missed.clone() } else { Vec::new() };
         Some(Self { readings: from..to, last, aside, missed })
     }
+}
+
+/// The offsets of the first and the last of these messages.
+fn offsets(batch: &Batch, messages: &Range<usize>) -> Option<(i64, i64)> {
+    let last = batch.seen.get(messages.end.checked_sub(1)?)?;
+    Some((batch.seen.get(messages.start)?.offset, last.offset))
 }
 
 /// The piece of one message whose reading goes aside.
