@@ -83,8 +83,8 @@ impl<'a> PublishLoop<'a> {
             confirmed: crate::counter!("ballet_confirmed_total"),
             returned: crate::counter!("ballet_returned_total"),
             nacked: crate::counter!("ballet_nacked_total"),
-            in_flight: crate::gauge!("ballet_publish_in_flight"),
-            waiting: crate::gauge!("ballet_publish_held"),
+            in_flight: crate::gauge!("ballet_publish_in_flight", "role" => settings.role),
+            waiting: crate::gauge!("ballet_publish_held", "role" => settings.role),
         }
     }
 

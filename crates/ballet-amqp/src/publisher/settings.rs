@@ -12,6 +12,8 @@ pub struct PublisherSettings {
     pub service: String,
     /// The name of this process, used in the connection name.
     pub instance: String,
+    /// The role of this publisher: the label of its metrics, if a process has several.
+    pub role: &'static str,
     /// The objects that must exist before publishing starts.
     pub expected: Expected,
     /// The routing keys that the service declares. While the right to one of them is missing, its
@@ -43,6 +45,7 @@ impl PublisherSettings {
         Self {
             service: service.into(),
             instance: instance.into(),
+            role: "publish",
             expected: Expected::new(),
             keys: BTreeSet::new(),
             window: 2_000,

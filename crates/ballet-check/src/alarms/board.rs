@@ -107,7 +107,7 @@ const PANELS: &[Panel] = &[
         unit: "short",
         lines: &[
             ("sum by (job) (ballet_outbox_unpublished{JOB})", "{{job}}"),
-            ("sum by (job) (ballet_publish_held{JOB})", "{{job}}: held"),
+            ("sum by (job, role) (ballet_publish_held{JOB})", "{{job}} {{role}}: held"),
         ],
     },
     Panel {

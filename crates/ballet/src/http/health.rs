@@ -42,6 +42,9 @@ pub(crate) struct Parts {
     pub(crate) publish: watch::Receiver<ConnectionState>,
     /// Why events wait at the publisher, if any do.
     pub(crate) held: watch::Receiver<Option<String>>,
+    /// The connection of telemetry that is published, and why some of it waits, if there is such.
+    pub(crate) publish_telemetry:
+        Option<(watch::Receiver<ConnectionState>, watch::Receiver<Option<String>>)>,
     /// The number of events that can never be published.
     pub(crate) unpublishable: watch::Receiver<i64>,
     pub(crate) bindings: watch::Receiver<Bindings>,
@@ -76,6 +79,9 @@ struct Readiness {
     /// Says which reader of telemetry stands still.
     #[serde(skip_serializing_if = "Option::is_none")]
     telemetry: Option<String>,
+    /// Says that telemetry cannot be published. The service works for the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publish_telemetry: Option<String>,
 }
 
 /// The reasons why a process is not ready are no longer than this in its database.
@@ -126,6 +132,7 @@ impl Health {
                 clock: starting.to_owned(),
                 copies: None,
                 telemetry: None,
+                publish_telemetry: None,
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -178,6 +185,12 @@ impl Health {
             clock: parts.shared_clock.doubt().unwrap_or_else(|| "ok".to_owned()),
             copies: parts.copies.as_ref().map(|copies| copies.borrow().clone()),
             telemetry: reading.map(|stands| stands.unwrap_or_else(|| "ok".to_owned())),
+            publish_telemetry: parts.publish_telemetry.as_ref().map(|(state, held)| {
+                match (&*state.borrow(), &*held.borrow()) {
+                    (ConnectionState::Ready, Some(reason)) => format!("it waits: {reason}"),
+                    (state, _) => word(state),
+                }
+            }),
         }
     }
 }

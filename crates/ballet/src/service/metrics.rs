@@ -33,7 +33,7 @@ const COUNTERS: [&str; 18] = [
     "ballet_splits_total",
     "ballet_unpublishable_total",
 ];
-const GAUGES: [&str; 15] = [
+const GAUGES: [&str; 13] = [
     "ballet_bindings_compared",
     "ballet_calls_held",
     "ballet_calls_open",
@@ -43,8 +43,6 @@ const GAUGES: [&str; 15] = [
     "ballet_outbox_dead",
     "ballet_outbox_oldest_seconds",
     "ballet_outbox_unpublished",
-    "ballet_publish_held",
-    "ballet_publish_in_flight",
     "ballet_queue_behind_seconds",
     "ballet_queue_messages",
     "ballet_ready",
@@ -84,7 +82,15 @@ pub(super) fn begin(part: &Part) {
         }
     }
     series::begin(part);
-    for role in [CONSUME, PUBLISH] {
+    let publishers = [PUBLISH].into_iter().chain(
+        // It has a connection of its own.
+        (!part.telemetry.is_empty()).then_some(PUBLISH_TELEMETRY),
+    );
+    for role in publishers.clone() {
+        drop(ballet_amqp::gauge!("ballet_publish_held", "role" => role));
+        drop(ballet_amqp::gauge!("ballet_publish_in_flight", "role" => role));
+    }
+    for role in publishers.chain([CONSUME]) {
         drop(ballet_amqp::gauge!("ballet_connected", "role" => role));
         drop(ballet_amqp::counter!("ballet_reconnects_total", "role" => role));
     }

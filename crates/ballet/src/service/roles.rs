@@ -6,11 +6,12 @@ use ballet_amqp::{
     Broker, Consumer, ConsumerHandle, ConsumerSettings, Expected, Publisher, PublisherHandle,
     PublisherSettings,
 };
-use ballet_core::Part;
 use ballet_core::topology::{DEAD, EVENTS, TELEMETRY, dead_queue};
+use ballet_core::{Part, TelemetryType};
 
 use crate::engine::engine::Engine;
 use crate::lane::intake::Lanes;
+use crate::service::metrics::PUBLISH_TELEMETRY;
 
 pub(super) fn publish(engine: &Arc<Engine>, broker: Arc<dyn Broker>) -> PublisherHandle {
     let service = engine.registry.service;
@@ -43,7 +44,10 @@ pub(super) fn publish_telemetry(
     }
     let instance = format!("{} telemetry", engine.relay.process);
     let mut settings = PublisherSettings::new(part.service, instance);
+    settings.role = PUBLISH_TELEMETRY;
     settings.expected = Expected::new().exchange(TELEMETRY);
+    let keys = |one: TelemetryType| (0..one.partition_count()).map(move |n| one.routing_key(n));
+    settings.keys = part.telemetry.iter().copied().flat_map(keys).collect();
     Some(Publisher::start(broker, settings, Arc::new(|_| {})))
 }
 

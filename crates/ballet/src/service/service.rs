@@ -218,7 +218,7 @@ impl Service {
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
         let routes = routes.layer(Extension(MaxBody(settings.max_body)));
-        front.begin(routes, parts(&handle.engine, &consumer, &publisher, states));
+        front.begin(routes, parts(&handle, &consumer, &publisher, states));
         let drain = settings.drain();
         let Frame { signals, failed, http, work, base, .. } = frame;
         Ok(Running {
@@ -300,7 +300,7 @@ fn telemetry_line(engine: &Engine, part: &Part, broker: &Arc<dyn Broker>) -> Tel
 
 /// The parts of a service that works, as readiness reads them.
 fn parts(
-    engine: &Engine,
+    Handle { engine, telemetry, .. }: &Handle,
     consumer: &ConsumerHandle,
     publisher: &PublisherHandle,
     states: States,
@@ -315,6 +315,7 @@ fn parts(
         consume: consumer.state(),
         publish: publisher.state(),
         held: publisher.held(),
+        publish_telemetry: telemetry.publisher.as_ref().map(|it| (it.state(), it.held())),
         unpublishable,
         bindings,
         queues,

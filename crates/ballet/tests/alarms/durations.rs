@@ -50,9 +50,29 @@ const CASES: &[Case] = &[
         ],
     ),
     ("BalletNotReady", 1, &[("ballet_ready{job='a'}", FALLS)]),
+    (
+        "BalletNotReady",
+        1,
+        &[
+            ("ballet_ready{job='a'}", FALLS),
+            ("ballet_connected{job='a',role='publish_telemetry'}", "0x239"),
+        ],
+    ),
     ("BalletNotReady", 1, &[("gateway_ready{job='gateway'}", FALLS)]),
     ("BalletEventsReturned", 0, &[("ballet_returned_total{job='a'}", RISES)]),
-    ("BalletPublishingHeld", 1, &[("ballet_publish_held{job='a'}", RISES)]),
+    ("BalletPublishingHeld", 1, &[("ballet_publish_held{job='a',role='publish'}", RISES)]),
+    (
+        "BalletTelemetryNotTaken",
+        1,
+        &[
+            (
+                "ballet_telemetry_published_total{job='a',type='b',outcome='unconfirmed'}",
+                "0x39 1+1x200",
+            ),
+            ("ballet_telemetry_published_total{job='a',type='b',outcome='confirmed'}", "7x239"),
+            ("ballet_telemetry_published_total{job='a',type='c',outcome='confirmed'}", "0+1x239"),
+        ],
+    ),
     ("BalletOutboxOld", 1, &[("ballet_outbox_oldest_seconds{job='a'}", GROWS)]),
     ("BalletMessagesStandStill", 0, &[("ballet_unsettled_oldest_seconds{job='a'}", GROWS)]),
     ("BalletHandlerBlocks", 0, &[("ballet_worker_held_seconds{job='a',step='b'}", RISES)]),

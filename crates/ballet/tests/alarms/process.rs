@@ -85,6 +85,12 @@ impl Process {
         self.process.thaw().expect("it runs");
     }
 
+    /// Has the meter publish a beat. Returns the status of its answer.
+    pub(crate) async fn beat(&self) -> u16 {
+        let url = format!("{}/beat", self.address);
+        reqwest::Client::new().post(url).send().await.expect("an answer").status().as_u16()
+    }
+
     /// Has the hotel publish an event with a name of this length.
     pub(crate) async fn rename(&self, length: usize) {
         let url = format!("{}/name/{length}", self.address);
@@ -108,7 +114,7 @@ fn service() {
         let service = Service::new(participant(&name));
         match name.as_str() {
             "hotel" => service.migrations(HOTEL_TABLES).routes(routes),
-            "meter" => service.migrations(METER_TABLES),
+            "meter" => service.migrations(METER_TABLES).routes(measures),
             _ => service,
         }
     };
@@ -166,6 +172,15 @@ pub(crate) fn participant(name: &str) -> Participant {
 
 fn routes(handle: Handle) -> axum::Router {
     axum::Router::new().route("/name/{length}", post(rename)).with_state(handle)
+}
+
+fn measures(handle: Handle) -> axum::Router {
+    axum::Router::new().route("/beat", post(beat)).with_state(handle)
+}
+
+async fn beat(State(meter): State<Handle>) -> Result<(), Problem> {
+    let beat = Beat { device: "bell".to_owned(), number: 1 };
+    Ok(meter.telemetry::<Beat>().send(&beat).await?)
 }
 
 async fn rename(State(hotel): State<Handle>, Path(length): Path<usize>) -> Result<(), Problem> {

@@ -2,7 +2,8 @@
 
 use ballet::core::topology::TELEMETRY;
 use ballet::{Clock, Telemetry};
-use serde_json::json;
+use reqwest::{Method, Url};
+use serde_json::{Value, json};
 
 use crate::meter::{Beat, PARTITIONS, made_anew};
 use crate::process::SLOW;
@@ -11,6 +12,7 @@ use crate::watched::Watched;
 const BEHIND: &str = "BalletTelemetryBehind";
 const NOT_FOLLOWED: &str = "BalletTelemetryNotFollowed";
 const MISSED: &str = "BalletTelemetryMissed";
+const NOT_TAKEN: &str = "BalletTelemetryNotTaken";
 
 /// Publishes a beat that is as old as this.
 async fn beat(meter: &Watched, partition: u16, number: i64, age_seconds: i64) {
@@ -63,4 +65,36 @@ async fn a_stream_that_was_made_anew_rings() {
     beat(&meter, 0, 200, 0).await;
     meter.world.until("meter", "select count(*) from beat", 11).await;
     meter.until_only(&[MISSED]).await;
+}
+
+/// Waits until this rings and nothing else, while the meter is asked to publish beats.
+async fn until_only_while_it_beats(meter: &Watched, alarms: &[&str]) {
+    let mut every = tokio::time::interval(std::time::Duration::from_millis(500));
+    let beats = async {
+        loop {
+            every.tick().await;
+            meter.process.beat().await;
+        }
+    };
+    tokio::select! {
+        () = meter.until_only(alarms) => {}
+        () = beats => {}
+    }
+}
+
+#[tokio::test]
+async fn telemetry_that_the_broker_does_not_take_rings() {
+    let meter = Watched::new("telemetry_not_taken", "meter").await;
+    meter.until_only(&[]).await;
+    until_only_while_it_beats(&meter, &[]).await;
+    let (world, management) = (&meter.world, meter.world.env.management());
+    let user = Url::parse(world.env.amqp_url("meter")).expect("a URL").username().to_owned();
+    let path = ["permissions", world.env.vhost(), &user];
+    let before: Value = management.call(Method::GET, &path, None).await.expect("rights");
+    let mut without = before.clone();
+    without["write"] = json!(r"^(events|dead|retry\..*)$");
+    management.call(Method::PUT, &path, Some(&without)).await.expect("taken");
+    until_only_while_it_beats(&meter, &[NOT_TAKEN]).await;
+    management.call(Method::PUT, &path, Some(&before)).await.expect("given");
+    until_only_while_it_beats(&meter, &[]).await;
 }

@@ -3,6 +3,9 @@
 use ballet::core::topology::TELEMETRY;
 use ballet::{Telemetry, TelemetryError};
 use ballet_amqp::{BasicProperties, Broker, Publish, Publisher, PublisherSettings, RabbitMq};
+use ballet_stage::wait_until;
+use reqwest::{Method, Url};
+use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,4 +187,28 @@ async fn a_table_that_is_locked_holds_the_reader_up_and_sets_nothing_aside() {
     assert_eq!(system.value::<i64>("meter", aside).await, 0);
     running.stop().await;
     system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_publisher_without_the_right_to_its_type_says_to_try_again() {
+    let system = asleep("telemetry_right").await;
+    let running = started(&system, 1000).await;
+    published(&running, 1, 1..2).await;
+    let user = Url::parse(system.env.amqp_url("meter")).unwrap().username().to_owned();
+    let path = ["topic-permissions", system.env.vhost(), &user];
+    let rights = json!({"exchange": "telemetry", "write": "^other$", "read": ".*"});
+    system.env.management().call(Method::PUT, &path, Some(&rights)).await.unwrap();
+    let beat = Beat { device: "a".to_owned(), number: 2 };
+    let beats = running.handle().telemetry::<Beat>();
+    // The broker asks for a right again after a moment.
+    let refused = wait_until("a refusal", Duration::from_secs(60), || async {
+        match beats.send(&beat).await {
+            Ok(()) => Err("it is taken".to_owned()),
+            Err(TelemetryError::Away) => Err("it connects".to_owned()),
+            Err(error) => Ok(Some(error)),
+        }
+    });
+    let refused = refused.await.unwrap();
+    assert!(matches!(refused, TelemetryError::Unconfirmed(_)), "{refused:?}");
+    drop(running);
 }

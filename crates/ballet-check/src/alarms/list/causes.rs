@@ -14,7 +14,8 @@ pub(super) const CUT_OFF: Cause =
     Cause { on: "job", holds: "ballet_connected{role=\"publish\"} < 1" };
 
 /// The service takes no messages, or publishes none.
-pub(super) const DISCONNECTED: Cause = Cause { on: "job", holds: "ballet_connected < 1" };
+pub(super) const DISCONNECTED: Cause =
+    Cause { on: "job", holds: "ballet_connected{role=~\"consume|publish\"} < 1" };
 
 /// Its own queue is missing or stands still.
 pub(super) const QUEUE_DIFFERS: Cause = Cause {
@@ -30,7 +31,8 @@ pub(super) const STANDS_STILL: Cause =
     Cause { on: "job", holds: "ballet_unsettled_oldest_seconds > 300" };
 
 /// Events wait for an exchange or a right.
-pub(super) const HELD: Cause = Cause { on: "job", holds: "ballet_publish_held > 0" };
+pub(super) const HELD: Cause =
+    Cause { on: "job", holds: "ballet_publish_held{role=\"publish\"} > 0" };
 
 /// The service is not ready.
 pub(super) const UNREADY: Cause = Cause { on: "job", holds: "ballet_ready < 1" };

@@ -53,13 +53,31 @@ pub(super) const ALARMS: &[Alarm] = &[
     Alarm {
         name: "BalletPublishingHeld",
         severity: Critical,
-        rings: "max by (job) (ballet_publish_held) > 0",
+        rings: "max by (job) (ballet_publish_held{role=\"publish\"}) > 0",
         unless: &[BROKER_AWAY, CUT_OFF],
         minutes: 1,
         summary: "{job} holds events back, because an exchange or a right is missing at the broker, or a \
                   queue confirms nothing",
         action: "`/readyz` says which, or the log; `ballet doctor`, `ballet topology check`, and compare the \
                  user's rights with `broker/definitions.json`",
+    },
+    Alarm {
+        name: "BalletTelemetryNotTaken",
+        severity: Critical,
+        rings: "sum by (job, type) (increase(ballet_telemetry_published_total{outcome!=\"confirmed\"}[5m])) > 0",
+        unless: &[
+            BROKER_AWAY,
+            CUT_OFF,
+            Cause {
+                on: "job, type",
+                holds: "sum by (job, type) \
+                        (increase(ballet_telemetry_published_total{outcome=\"confirmed\"}[5m])) > 0",
+            },
+        ],
+        minutes: 1,
+        summary: "{job} publishes {type}, and the broker takes none of it: the requests that measure fail",
+        action: "`/readyz` says whether it is connected for it (`publish_telemetry`); `ballet topology check`, and compare \
+                 the user's rights with `broker/definitions.json`",
     },
     Alarm {
         name: "BalletOutboxOld",
