@@ -251,7 +251,8 @@ pub async fn failed(
     .map(drop)
 }
 
-/// Notes where a stream ends.
+/// Notes where a stream ends. The age of a reader that has committed nothing counts from when there was something to
+/// read.
 pub async fn ends_at(
     db: &mut PgConnection,
     reader: &str,
@@ -259,8 +260,10 @@ pub async fn ends_at(
     end: i64,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "update ballet.telemetry_reader set end_offset = $3 \
-         where reader = $1 and stream = $2 and end_offset is distinct from $3",
+        "update ballet.telemetry_reader set end_offset = $3, \
+             published_at = coalesce(published_at, ballet.now()) \
+         where reader = $1 and stream = $2 \
+             and (end_offset is distinct from $3 or published_at is null)",
     )
     .bind(reader)
     .bind(stream)

@@ -4,6 +4,7 @@ use ballet::core::topology::TELEMETRY;
 use ballet::{Clock, Telemetry};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
 
 use crate::meter::{Beat, PARTITIONS, made_anew};
 use crate::process::SLOW;
@@ -97,4 +98,22 @@ async fn telemetry_that_the_broker_does_not_take_rings() {
     until_only_while_it_beats(&meter, &[NOT_TAKEN]).await;
     management.call(Method::PUT, &path, Some(&before)).await.expect("given");
     until_only_while_it_beats(&meter, &[]).await;
+}
+
+#[tokio::test]
+async fn a_reader_that_has_never_committed_is_behind_since_there_was_something_to_read() {
+    let meter = Watched::new("telemetry_never", "meter").await;
+    meter.until_only(&[]).await;
+    let mut holder =
+        PgConnection::connect(meter.world.env.database_url("meter")).await.expect("a way");
+    holder.execute("begin; lock table beat in access exclusive mode").await.expect("locked");
+    beat(&meter, 0, 100, 0).await;
+    let seen =
+        "select count(*) from ballet.telemetry_reader where end_offset > 0 and next_offset is null";
+    meter.world.until("meter", seen, 1).await;
+    // Nobody waits for minutes: the database's clock makes a jump.
+    meter.world.let_pass("meter", 1).await;
+    meter.until_rings(BEHIND).await;
+    drop(holder);
+    meter.world.until("meter", "select count(*) from beat", 1).await;
 }
