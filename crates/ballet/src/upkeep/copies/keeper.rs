@@ -55,8 +55,9 @@ impl CopyKeeper {
         }
     }
 
-    /// Asks the owners of the copies that were never filled.
+    /// Asks the owners of the copies that were never filled. Returns the first failure.
     async fn ask_for_empty(&self) -> Result<(), Failure> {
+        let mut failed = Ok(());
         let asked_with = |copy: &CopyPart| Some((copy.entity, copy.owner, copy.request?));
         for (entity, owner, request) in self.copies.iter().filter_map(asked_with) {
             let ask = async {
@@ -70,9 +71,10 @@ impl CopyKeeper {
                 }
                 Ok::<_, Failure>(())
             };
-            Box::pin(guarded(ask)).await?;
+            // One that cannot be asked for keeps none of the others waiting.
+            failed = failed.and(Box::pin(guarded(ask)).await);
         }
-        Ok(())
+        failed
     }
 
     /// Tells how far the copies are behind.
