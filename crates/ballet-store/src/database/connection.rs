@@ -51,9 +51,13 @@ pub async fn in_long_time<T, E: From<sqlx::Error>>(
 /// Opens a transaction for a statement that may read millions of rows, and on which nobody waits.
 pub async fn patient(db: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
     let mut transaction = begin(db).await?;
-    let limit = sqlx::query("set local statement_timeout = '10min'");
-    in_time(limit.execute(&mut *transaction)).await?;
+    in_time(be_patient(&mut transaction)).await?;
     Ok(transaction)
+}
+
+/// Lets the statements of a transaction take as long as those of [`patient`].
+pub async fn be_patient(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("set local statement_timeout = '10min'").execute(db).await.map(drop)
 }
 
 /// Returns the options to connect to Postgres with these certificates.

@@ -77,7 +77,8 @@ pub async fn all(db: &mut PgConnection) -> Result<Vec<Listed>, sqlx::Error> {
         "select reader, stream, next_offset, end_offset, \
              case when held_until > ballet.now() then holder end as holder, \
              read_count, aside_count, missed_count, reset_wanted, \
-             extract(epoch from ballet.now() - published_at)::float8 as age_seconds, failure \
+             case when read_at is not null then extract(epoch from ballet.now() - published_at) end::float8 \
+                 as age_seconds, failure \
          from ballet.telemetry_reader order by reader, stream",
     )
     .fetch_all(db)
@@ -107,7 +108,7 @@ pub enum RewindTo {
     Time(i64),
 }
 
-/// Rewinds a reader, or one of its streams. Whoever reads has lost its lease, and writes nothing more. Returns how many
+/// Rewinds a reader, or one of its streams. What was asked for before, and is not done yet, is called off. Whoever reads has lost its lease, and writes nothing more. Returns how many
 /// streams are rewound.
 pub async fn rewind(
     db: &mut PgConnection,
@@ -122,7 +123,7 @@ pub async fn rewind(
     };
     let done = sqlx::query(
         "update ballet.telemetry_reader set epoch = epoch + 1, holder = null, held_until = null, \
-             reset_wanted = reset_wanted or $3, \
+             reset_wanted = $3, \
              next_offset = case when $3 then next_offset else $4 end, \
              last_seen = case when $3 then last_seen end, \
              begins_at = case when $5::bigint is null then null else to_timestamp($5) end \

@@ -73,7 +73,7 @@ pub trait TelemetryReader: Send + Sync + 'static {
     ) -> impl std::future::Future<Output = Result<(), Failure>> + Send;
 
     /// Deletes all that [`read`](Self::read) has written. It runs in one transaction with the new place, when
-    /// somebody rewinds the reader to the beginning.
+    /// somebody rewinds the reader to the beginning. Each of its statements may take ten minutes.
     ///
     /// # Errors
     ///

@@ -47,6 +47,8 @@ fn device<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
 #[derive(Default)]
 pub(crate) struct Beats {
     pub(crate) stops: Option<Stops>,
+    /// Its reset takes two seconds.
+    pub(crate) resets_slowly: bool,
     /// With 70 it crashes the database this often. Of each time, how many readings it had.
     pub(crate) crashes: Option<(usize, Arc<Mutex<Vec<usize>>>)>,
 }
@@ -121,6 +123,9 @@ impl TelemetryReader for Beats {
     }
 
     async fn reset(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+        if self.resets_slowly {
+            sqlx::query("select pg_sleep(2)").execute(tx.db()).await?;
+        }
         sqlx::query("delete from beat").execute(tx.db()).await?;
         Ok(())
     }

@@ -1,22 +1,26 @@
 //! Shares the streams of a reader among the replicas: each holds its fair share, by a lease in the database.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Broker, Session};
 use ballet_core::topology::TELEMETRY;
+use ballet_store::database::connection::be_patient;
 use ballet_store::telemetry::places;
 use ballet_store::telemetry::places::{Held, LEASE};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, timeout};
 
-use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::database_wait::{answered, patiently};
 use crate::declare::handler::failure::Failure;
 use crate::declare::telemetry::AnyReader;
 use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
+use crate::engine::handlers::guard::guarded;
+use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::telemetry::reading::batch::offset_of;
@@ -129,7 +133,11 @@ impl ReaderKeeper {
         let (replicas, wants_reset, others) = answered(shared).await?;
         self.leave_to(keeping, others);
         if wants_reset {
-            self.reset().await?;
+            let mut stopping = self.engine.stopping.clone();
+            tokio::select! {
+                reset = self.reset() => reset?,
+                () = stopped(&mut stopping) => return Ok(()),
+            }
         }
         let fair = keeping.streams.len().div_ceil(replicas);
         let held = keeping.kept.len();
@@ -182,16 +190,21 @@ impl ReaderKeeper {
     }
 
     /// Deletes the reader's rows and sets all its places to the beginning, in one transaction. Who reads under an
-    /// older epoch writes nothing more.
+    /// older epoch writes nothing more. It may take minutes: all that was ever read goes at once.
     async fn reset(&self) -> Result<(), Failure> {
         let name = self.reader.name();
         let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
-        if !answered(places::reset_is_wanted(transaction.db(), name)).await? {
-            return Ok(());
+        match answered(places::reset_is_wanted(transaction.db(), name)).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            // Another process resets it now.
+            Err(failure) if failure.is_lock_timeout() => return Ok(()),
+            Err(failure) => return Err(failure),
         }
+        answered(be_patient(transaction.db())).await?;
         transaction.enter(None, None, None);
-        let reset = self.reader.reset(transaction.tx());
-        self.engine.handlers.run(name, reset).await?;
+        let reset = guarded(self.reader.reset(transaction.tx()));
+        patiently(watched(self.engine.registry.service, name, pin!(reset))).await?;
         transaction.check_open()?;
         answered(places::reset(transaction.db(), name)).await?;
         commit(transaction, &[]).await?;
@@ -222,16 +235,28 @@ impl ReaderKeeper {
                 self.broker.connect(&format!("{service} lag of {name} {process}")).await?
             }
         };
+        let mut failed = None;
         for stream in keeping.kept.keys() {
-            let queue = format!("{TELEMETRY}.{stream}");
-            let last = about_the_last(&*session, &queue).await?;
-            if let Some(last) = last.as_ref().and_then(offset_of) {
-                let mut db = self.engine.database.upkeep.acquire().await?;
-                places::ends_at(&mut db, name, stream, last + 1).await?;
+            let looked = async {
+                let last = about_the_last(&*session, &format!("{TELEMETRY}.{stream}")).await?;
+                if let Some(last) = last.as_ref().and_then(offset_of) {
+                    let mut db = self.engine.database.upkeep.acquire().await?;
+                    places::ends_at(&mut db, name, stream, last + 1).await?;
+                }
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+            };
+            // One whose row is locked keeps nobody else waiting.
+            if let Err(error) = looked.await {
+                failed.get_or_insert(error);
             }
         }
-        keeping.looks = Some(session);
-        Ok(())
+        match failed {
+            Some(error) => Err(error),
+            None => {
+                keeping.looks = Some(session);
+                Ok(())
+            }
+        }
     }
 
     /// Shows how far the reader is in each stream, whoever reads it: else what this process has shown of a stream

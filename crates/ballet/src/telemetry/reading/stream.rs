@@ -178,6 +178,10 @@ impl Reading {
             match self.renew().await {
                 Ok(true) => holds_since = asked,
                 Ok(false) => return Left::Fenced,
+                // Nobody keeps it locked for so long but who resets the reader.
+                Err(failure) if holds_since.elapsed() > LEASE && failure.is_lock_timeout() => {
+                    return Left::Fenced;
+                }
                 Err(failure) if holds_since.elapsed() > LEASE => {
                     return Left::Database(failure, None);
                 }
