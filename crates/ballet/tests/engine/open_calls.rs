@@ -1,14 +1,18 @@
 //! Calls to the outside that stay open: the provider is away, or hangs, or there are many.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
-use ballet::{Failure, Never, Outcome, Participant, Service, Settings, Tx};
+use ballet::{Failure, Look, Migration, Never, Outcome, Participant, Service, Settings, Tx, Watch};
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_store::inbox::stuck;
+use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 
-use crate::trip::{CarRented, CarReturned, Rental, RoomBooked, Trip, TripBooked, Trouble, cars};
+use crate::trip::{
+    CarRented, CarReturned, HotelRenamed, Rental, RoomBooked, Trip, TripBooked, Trouble, cars,
+};
 use crate::world::{LONG, SOON, World, part};
 
 /// A step whose call does not return as often as it has trouble.
@@ -229,4 +233,48 @@ async fn t189_a_clock_that_jumped_ahead_and_back_strands_no_call() {
     let begun = Instant::now();
     world.event::<CarRented>(saga).await;
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+/// It finds the room free at its second look of four, after the first said that it is booked.
+#[derive(Default)]
+struct Wavers {
+    looks: AtomicI64,
+}
+
+impl Watch for Wavers {
+    const NAME: &'static str = "watch_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+
+    async fn begin(&self, _: &mut Tx<'_>, _: TripBooked) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn look(&self, tx: &mut Tx<'_>) -> Result<Look<RoomBooked>, Failure> {
+        let room = self.looks.fetch_add(1, Ordering::SeqCst) + 1;
+        sqlx::query("insert into looked values ($1)").bind(room).execute(tx.db()).await?;
+        tx.publish(&HotelRenamed { name: room.to_string() }).await?;
+        Ok(if room == 2 {
+            Look::Open(SignedDuration::ZERO)
+        } else {
+            Look::Over(RoomBooked { room })
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_a_watch_writes_and_publishes_is_kept_only_by_the_look_that_finds_it_over() {
+    const TABLES: &[Migration] =
+        &[Migration { name: "0001_looked", sql: "create table looked (look bigint not null)" }];
+    let hotel = Participant::new("hotel")
+        .saga::<Trip>(|saga| saga.watches(Wavers::default()))
+        .publishes::<HotelRenamed>();
+    let world = World::new("wavers", vec![part(hotel, TABLES)]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    let RoomBooked { room } = world.event(saga).await;
+    assert_eq!(room, 4);
+    let kept = format!("looked where look = {room}");
+    assert_eq!((world.count("hotel", "looked").await, world.count("hotel", &kept).await), (1, 1));
+    assert_eq!(world.all_events::<HotelRenamed>().await, [HotelRenamed { name: "4".into() }]);
 }

@@ -56,11 +56,16 @@ impl<W: Watch> AnyCall for Watched<W> {
 
     fn answered<'a>(&'a self, mut tx: Tx<'a>, _: &'a str, _: &'a str) -> Future<'a, AnyOutcome> {
         Box::pin(async move {
-            Ok(match self.0.look(&mut tx).await? {
-                Look::Over(event) => AnyOutcome::Done(encoded(&event)?),
-                // A sign of life came between the two looks.
-                Look::Open(_) => AnyOutcome::Call(NO_REQUEST.to_owned()),
-            })
+            sqlx::query("savepoint look").execute(tx.db()).await?;
+            let (end, outcome) = match self.0.look(&mut tx).await? {
+                Look::Over(event) => ("release savepoint look", AnyOutcome::Done(encoded(&event)?)),
+                // A sign of life came between the two looks. What else is in the transaction stays.
+                Look::Open(_) => {
+                    ("rollback to savepoint look", AnyOutcome::Call(NO_REQUEST.to_owned()))
+                }
+            };
+            sqlx::query(end).execute(tx.db()).await?;
+            Ok(outcome)
         })
     }
 

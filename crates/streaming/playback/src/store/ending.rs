@@ -92,7 +92,7 @@ pub(crate) async fn erase(
     closure_id: ClosureId,
 ) -> Result<Option<AccountId>, Failure> {
     let account_id: Uuid =
-        sqlx::query_scalar("delete from erasing where closure_id = $1 returning account_id")
+        sqlx::query_scalar("select account_id from erasing where closure_id = $1")
             .bind(closure_id.0)
             .fetch_one(&mut *db)
             .await?;
@@ -113,5 +113,9 @@ pub(crate) async fn erase(
     ] {
         sqlx::query(statement).bind(account_id).execute(&mut *db).await?;
     }
+    sqlx::query("delete from erasing where closure_id = $1")
+        .bind(closure_id.0)
+        .execute(&mut *db)
+        .await?;
     Ok(Some(AccountId(account_id)))
 }
