@@ -197,7 +197,7 @@ async fn beat(
     let sign = Heartbeat { session_id, title_id, number, position_seconds, watched_seconds, at };
     let Some(believed) = session::note(handle.db(), sign).await? else {
         let now = session::find(handle.db(), session_id).await?.unwrap_or(found);
-        return Err(not_playing(&now));
+        return Err(not_playing(&now, at));
     };
     heartbeats.send(&believed).await?;
     Ok(Json(Next { next_in_seconds: settings.heartbeat_seconds }))

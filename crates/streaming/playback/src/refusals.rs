@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use ballet::Due;
 use ballet::http::Problem;
+use jiff::Timestamp;
 use streaming_access::Caller;
 use streaming_events::SessionId;
 use streaming_events::accounts::{SlotDenial, StreamSlotDenied};
@@ -88,15 +89,17 @@ pub(crate) fn own(
         .ok_or_else(|| Problem::not_found(format!("there is no session {session_id}")))
 }
 
-/// A sign of life for a session that does not live.
-pub(crate) fn not_playing(session: &Session) -> Problem {
-    let Session { session_id, status, ending, reason, .. } = session;
-    if *status == Status::Requested && ending.is_none() {
+/// A sign of life for a session that did not live at this time.
+pub(crate) fn not_playing(session: &Session, at: Timestamp) -> Problem {
+    let Session { session_id, status, ending, reason, until, .. } = session;
+    let has_license = until.is_none_or(|until| until > at);
+    // One that plays by now has started since.
+    if matches!(status, Status::Requested | Status::Playing) && ending.is_none() && has_license {
         return Problem::conflict(format!(
             "session {session_id} has not started: read it until it plays"
         ));
     }
-    let why = reason.as_deref().or(ending.as_deref()).unwrap_or_default();
+    let why = reason.as_deref().or(ending.as_deref()).unwrap_or("license_expired");
     let word = if *status == Status::Refused { "was refused" } else { "ended" };
     let detail = format!("session {session_id} {word} ({why}): start a new one to go on");
     Problem::new(StatusCode::GONE, detail).with("reason", why.into())

@@ -64,7 +64,8 @@ fn judge(session: &Session, lost_after: SignedDuration, now: Timestamp) -> Resul
     if until <= now {
         return Ok(Judged::Over { reason: EndReason::LicenseExpired, ended_at: until });
     }
-    let lost_at = seen_at + lost_after;
+    // A clock that was ahead may have seen it: its next sign of life says when that was, and is looked for in time.
+    let lost_at = seen_at.min(now) + lost_after;
     if lost_at <= now {
         return Ok(Judged::Over { reason: EndReason::Lost, ended_at: seen_at });
     }
@@ -121,6 +122,7 @@ mod tests {
         for (ending, seen, now, expected) in [
             (None, 0, 10, lives(20)),
             (None, 80, 90, lives(10)),
+            (None, 3_610, 10, lives(30)),
             (None, 0, 30, over(EndReason::Lost, 0)),
             (None, 95, 100, over(EndReason::LicenseExpired, 100)),
             (Some("displaced"), 0, 10, over(EndReason::Displaced, 10)),

@@ -112,7 +112,8 @@ pub(crate) async fn refuse(
 }
 
 /// Notes a sign of life. Old and repeated ones change nothing. Returns it as it is believed: nobody watched longer
-/// than the session is old, or is behind the end of the title. `None` if the session does not play.
+/// than the session is old, or is behind the end of the title. `None` if the session does not play, or its licence has
+/// ended. One that was seen by a clock that was ahead is seen now.
 pub(crate) async fn note(
     db: impl PgExecutor<'_>,
     sign: Heartbeat,
@@ -120,13 +121,14 @@ pub(crate) async fn note(
     let number = sign.number.min(MOST);
     let believed: Option<(i32, i32)> = sqlx::query_as(
         "update session set
-             seen_at = greatest(seen_at, $2),
+             seen_at = case when seen_at > $2 + interval '5 seconds' then $2
+                 else greatest(seen_at, $2) end,
              watched_seconds = greatest(watched_seconds,
                  least($5, extract(epoch from $2 - started_at)::int)),
              position_seconds = case when $3 > number then least($4, length_seconds)
                  else position_seconds end,
              number = greatest(number, $3)
-         where session_id = $1 and status = 'playing' and ending is null
+         where session_id = $1 and status = 'playing' and ending is null and until > $2
          returning least($4, length_seconds),
              greatest(least($5, extract(epoch from $2 - started_at)::int), 0)",
     )

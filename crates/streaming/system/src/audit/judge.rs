@@ -1,6 +1,6 @@
 //! The rules of the audit, without I/O, so that tests can apply them to made-up rows.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
@@ -75,7 +75,8 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
         }
     }
     let known: HashSet<&Uuid> = sessions.iter().map(|session| &session.session_id).collect();
-    for session_id in slots.keys().filter(|session_id| !known.contains(session_id)) {
+    let held: BTreeSet<&Uuid> = slots.keys().chain(licenses.keys()).collect();
+    for session_id in held.into_iter().filter(|session_id| !known.contains(session_id)) {
         // It was requested during the read. If it stays open, playback does not know it.
         report.open.push(format!("session {session_id} was unknown when the sessions were read"));
     }
@@ -136,6 +137,22 @@ mod tests {
         ] {
             let found = wrong(&rows(status, slot, license));
             assert_eq!(found.len(), count, "{status} {slot} {license}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_slot_or_a_license_of_a_session_that_playback_does_not_know_stays_open() {
+        for (slots, licenses) in [(true, false), (false, true), (true, true)] {
+            let mut rows = rows("ended", "live", "live");
+            rows.sessions.clear();
+            if !slots {
+                rows.slots.clear();
+            }
+            if !licenses {
+                rows.licenses.clear();
+            }
+            let report = judge(&rows, at(100), &Report::default());
+            assert_eq!(report.open.len(), 1, "{slots} {licenses}: {report:?}");
         }
     }
 

@@ -46,6 +46,12 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
     world.beat(&watched, 1, 1).await;
     world.stop(&watched).await;
     let playing = world.play(&home, 0, &title).await;
+    let named = "select count(*) from license where account_id is not null";
+    assert_eq!(
+        world.system.value::<i64>("titles", named).await,
+        0,
+        "it could be stored after the erasure"
+    );
 
     // What is searched below shows what is there.
     assert_eq!(found(&world, "Grace").await, [2, 0, 0, 0]);

@@ -111,6 +111,23 @@ async fn s3_a_session_ends_with_its_license() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s3_a_sign_of_life_after_the_license_ended_is_refused_though_nothing_has_ended_the_session()
+{
+    let world = World::open("license_ended").await;
+    let (home, title) = (world.home("duo", 1).await, world.any_title().await);
+    let session = world.play(&home, 0, &title).await;
+    assert_eq!(world.beat(&session, 1, 1).await.0, StatusCode::OK);
+    let ended = "update session set until = now() - interval '5 seconds'";
+    world.system.execute("playback", ended).await;
+    let (status, answer) = world.beat(&session, 2, 11).await;
+    let expected = (StatusCode::GONE, &json!("license_expired"));
+    assert_eq!((status, &answer["reason"]), expected, "{answer}");
+    world.stop(&session).await;
+    world.until(&session, "ended").await;
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s4_a_device_that_is_gone_ends_what_it_plays() {
     let world = World::open("device_removed").await;
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
@@ -141,6 +158,19 @@ async fn s5_silence_loses_a_session_and_a_late_sign_of_life_revives_nothing() {
         (&"ended".into(), &1.into()),
         "{read}"
     );
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s5_a_clock_that_was_ahead_does_not_keep_a_session_that_is_silent() {
+    let settings = PlaybackSettings { lost_after_seconds: 3, ..PATIENT };
+    let world = World::with("heartbeat_ahead", settings).await;
+    let (home, title) = (world.home("basic", 1).await, world.any_title().await);
+    let session = world.play(&home, 0, &title).await;
+    let ahead = "update session set seen_at = now() + interval '1 hour' where status = 'playing'";
+    world.system.execute("playback", ahead).await;
+    assert_eq!(world.beat(&session, 1, 1).await.0, StatusCode::OK);
+    world.over(&session, "ended", "lost").await;
     world.system.close(0).await;
 }
 

@@ -40,7 +40,7 @@ impl Step for GrantLicense {
             Ok((until, length_seconds)) => {
                 let granted =
                     PlaybackLicenseGranted { session_id, title_id, until, length_seconds };
-                license::grant(tx.db(), &granted, session.account_id, now).await?;
+                license::grant(tx.db(), &granted, now).await?;
                 done(granted)
             }
             Err(reason) => refused(PlaybackLicenseDenied { session_id, title_id, reason }),

@@ -40,20 +40,18 @@ pub(crate) struct License {
     until: Timestamp,
 }
 
-/// Stores a licence.
+/// Stores a licence. It does not say whose it is: a licence may be granted after the account is erased.
 pub(crate) async fn grant(
     db: &mut PgConnection,
     granted: &PlaybackLicenseGranted,
-    account_id: AccountId,
     now: Timestamp,
 ) -> Result<(), Failure> {
     sqlx::query(
-        "insert into license (session_id, title_id, account_id, state, granted_at, until)
-         values ($1, $2, $3, 'live', $4, $5)",
+        "insert into license (session_id, title_id, state, granted_at, until)
+         values ($1, $2, 'live', $3, $4)",
     )
     .bind(granted.session_id.0)
     .bind(granted.title_id.0)
-    .bind(account_id.0)
     .bind(now.to_sqlx())
     .bind(granted.until.to_sqlx())
     .execute(db)
@@ -91,7 +89,8 @@ pub(crate) async fn revoke_all(
     Ok(sessions.into_iter().map(SessionId).collect())
 }
 
-/// Forgets whose the licences of an account were.
+/// Forgets whose the licences of an account were that a release granted which stored it. Once no replica of such a
+/// release runs, and none of its licences is left, the column can go.
 pub(crate) async fn forget(db: &mut PgConnection, account_id: AccountId) -> Result<(), Failure> {
     sqlx::query("update license set account_id = null where account_id = $1")
         .bind(account_id.0)
