@@ -3,6 +3,7 @@
 //! seen lately.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use h3o::{CellIndex, LatLng, Resolution};
@@ -18,6 +19,8 @@ use crate::config::LocationSettings;
 const CELLS: Resolution = Resolution::Nine;
 /// A driver is near within this many rings of cells, which are some 5 kilometers.
 const RINGS: u32 = 17;
+/// A place that was seen so much later than now was seen by a clock that has been set back since.
+const AHEAD: SignedDuration = SignedDuration::from_secs(5);
 /// So many places are noted at a time. Between, those who search have their turn.
 const TOGETHER: usize = 64;
 
@@ -67,13 +70,13 @@ impl Index {
         self.silence
     }
 
-    /// Notes where drivers were. Of two places of a driver the later counts.
+    /// Notes where drivers were. Of two places of a driver the later counts, unless it is later than now.
     pub fn note_all<'a>(&self, all: impl IntoIterator<Item = &'a Position>, now: Timestamp) {
         let mut all = all.into_iter().peekable();
         while all.peek().is_some() {
             let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
             for position in all.by_ref().take(TOGETHER) {
-                places.note(position, self.silence);
+                places.note(position, self.silence, now);
             }
             places.forget(now, self.silence);
         }
@@ -83,19 +86,19 @@ impl Index {
     #[must_use]
     pub fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<Near> {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
-        places.nearest(to, enough, now - self.silence)
+        places.nearest(to, enough, now - self.silence..=now + AHEAD)
     }
 }
 
 impl Places {
-    fn note(&mut self, position: &Position, silence: SignedDuration) {
+    fn note(&mut self, position: &Position, silence: SignedDuration, now: Timestamp) {
         let Position { driver_id, at, seen_at } = *position;
         let Some(cell) = cell(at) else { return };
         match self.drivers.get(&driver_id).copied() {
             None => self.looks.push_back((seen_at + silence, driver_id)),
             Some(before) => {
                 let Some(place) = self.place(before, driver_id) else { return };
-                if place.seen_at >= seen_at {
+                if (seen_at..=now + AHEAD).contains(&place.seen_at) {
                     return;
                 }
                 if before == cell {
@@ -109,19 +112,22 @@ impl Places {
         self.cells.entry(cell).or_default().push(*position);
     }
 
-    /// Forgets some of those who were not seen for so long. There are more looks than new drivers, so none stays.
+    /// Forgets some of those who were not seen for so long, or by a clock that was set back since. There are more looks
+    /// than new drivers, so none stays.
     fn forget(&mut self, now: Timestamp, silence: SignedDuration) {
+        let seen = now - silence..=now + AHEAD;
         for _ in 0..2 * TOGETHER {
-            let Some((_, driver_id)) = self.looks.pop_front_if(|(at, _)| *at < now) else { return };
+            let is_due = |(at, _): &mut (Timestamp, _)| !seen.contains(&(*at - silence));
+            let Some((_, driver_id)) = self.looks.pop_front_if(is_due) else { return };
             let Some(cell) = self.drivers.get(&driver_id).copied() else { continue };
             let Some(seen_at) = self.place(cell, driver_id).map(|place| place.seen_at) else {
                 continue;
             };
-            if seen_at + silence < now {
+            if seen.contains(&seen_at) {
+                self.looks.push_back((seen_at + silence, driver_id));
+            } else {
                 self.drivers.remove(&driver_id);
                 self.leave(cell, driver_id);
-            } else {
-                self.looks.push_back((seen_at + silence, driver_id));
             }
         }
     }
@@ -138,7 +144,7 @@ impl Places {
         }
     }
 
-    fn nearest(&self, to: Point, enough: usize, since: Timestamp) -> Vec<Near> {
+    fn nearest(&self, to: Point, enough: usize, seen: RangeInclusive<Timestamp>) -> Vec<Near> {
         let Some(center) = cell(to) else { return Vec::new() };
         let mut near: Vec<Near> = Vec::new();
         let mut last_ring = RINGS;
@@ -148,7 +154,7 @@ impl Places {
             }
             for cell in cells_of_ring(center, ring) {
                 for place in self.cells.get(&cell).into_iter().flatten() {
-                    if place.seen_at >= since {
+                    if seen.contains(&place.seen_at) {
                         let Position { driver_id, at, .. } = *place;
                         near.push(Near { driver_id, at, meters: to.meters_to(at) });
                     }
@@ -244,6 +250,21 @@ mod tests {
         note(&index, 2, far, 12 + 121);
         let places = index.places.read().expect("no panic");
         assert_eq!((places.drivers.len(), places.cells.len(), places.looks.len()), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_driver_whom_a_clock_saw_that_was_ahead_is_where_it_is_seen_now() {
+        let index = Index::default();
+        let (here, far) = (point(52.5, 13.4), point(52.6, 13.4));
+        for number in [1, 2] {
+            note(&index, number, here, 3_610);
+        }
+        // The clock is set back.
+        note(&index, 1, far, 20);
+        assert_eq!(index.nearest(here, 1, at(21)), []);
+        assert_eq!(index.nearest(far, 1, at(21)).len(), 1);
+        let places = index.places.read().expect("no panic");
+        assert_eq!((places.drivers.len(), places.looks.len()), (1, 1), "the silent is forgotten");
     }
 
     #[test]
