@@ -1,6 +1,6 @@
 //! What must hold in the rows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
@@ -22,6 +22,7 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
         ..Report::default()
     };
     at_this_moment(rows, &mut report.violations);
+    between_services(rows, &mut report.violations);
     at_any_moment(&rows.work, &mut report.violations);
     let mut of_ride: HashMap<Uuid, Vec<&Work>> = HashMap::new();
     for work in &rows.work {
@@ -94,6 +95,28 @@ fn at_this_moment(rows: &Rows, violations: &mut Vec<String>) {
     }
 }
 
+/// A driver whom dispatch has for a ride is there for no other ride in location. An offer that lives when it is read
+/// before location and after it lived all the time between, so the ride cannot have ended meanwhile.
+fn between_services(rows: &Rows, violations: &mut Vec<String>) {
+    let live = |offers: &[Offer]| -> HashSet<(Uuid, Uuid)> {
+        let live = offers.iter().filter(|offer| is_live(&offer.state));
+        live.map(|offer| (offer.ride_id, offer.driver_id)).collect()
+    };
+    let there: HashMap<Uuid, Uuid> = rows
+        .work
+        .iter()
+        .filter(|work| is_live(&work.state))
+        .map(|work| (work.driver_id, work.ride_id))
+        .collect();
+    for (ride, driver) in live(&rows.offers).intersection(&live(&rows.offers_after)) {
+        if let Some(other) = there.get(driver).filter(|other| *other != ride) {
+            violations.push(format!(
+                "dispatch has driver {driver} for ride {ride}, and location for ride {other}"
+            ));
+        }
+    }
+}
+
 /// The work of a driver came one after the other, all the time until now: of two, the first ended before the second
 /// began.
 fn at_any_moment(work: &[Work], violations: &mut Vec<String>) {
@@ -157,6 +180,7 @@ mod tests {
             payments: Vec::new(),
             operations: Vec::new(),
             offers: vec![Offer { ride_id: RIDE, driver_id: DRIVER, state }],
+            offers_after: Vec::new(),
             work: vec![Work {
                 ride_id: RIDE,
                 driver_id: DRIVER,
@@ -205,6 +229,22 @@ mod tests {
             4,
             "at any moment, and a ride that dispatch does not know: {found:?}"
         );
+    }
+
+    #[test]
+    fn a_driver_is_not_in_one_ride_for_dispatch_and_in_another_for_location() {
+        let mut two = rows("assigned", "accepted", "reserved", "reserved");
+        two.rides.push(Ride { ride_id: Uuid::from_u128(3), ..two.rides[0].clone() });
+        two.work[0].ride_id = two.rides[1].ride_id;
+        assert_eq!(
+            judged(&two).violations,
+            [""; 0],
+            "the offer may have ended before the work was read"
+        );
+        two.offers_after.push(two.offers[0].clone());
+        assert_eq!(judged(&two).violations.len(), 1);
+        two.work[0].ride_id = RIDE;
+        assert_eq!(judged(&two).violations, [""; 0]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The services' rows, with the columns that the audit reads.
 
 use jiff::Timestamp;
+use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
@@ -12,6 +13,8 @@ pub(super) struct Rows {
     pub(super) read_at: Timestamp,
     pub(super) rides: Vec<Ride>,
     pub(super) offers: Vec<Offer>,
+    /// The same, read again after the work.
+    pub(super) offers_after: Vec<Offer>,
     pub(super) work: Vec<Work>,
     pub(super) drivers: Vec<Driver>,
     pub(super) payments: Vec<Payment>,
@@ -109,13 +112,7 @@ pub(super) async fn read(databases: Databases<'_>) -> sqlx::Result<Rows> {
         let (ride_id, result) = (row.try_get("order_id")?, row.try_get("result")?);
         rows.operations.push(Operation { ride_id, result, amount: row.try_get("amount_minor")? });
     }
-    for row in
-        sqlx::query("select ride_id, driver_id, state from offer").fetch_all(&mut dispatch).await?
-    {
-        let (ride_id, driver_id) = (row.try_get("ride_id")?, row.try_get("driver_id")?);
-        rows.offers.push(Offer { ride_id, driver_id, state: row.try_get("state")? });
-    }
-    dispatch.close().await?;
+    rows.offers = offers(&mut dispatch).await?;
     let mut location = PgConnection::connect(databases.location).await?;
     // One snapshot: a driver's state and its work are one moment's.
     let mut snapshot = location.begin().await?;
@@ -134,5 +131,16 @@ pub(super) async fn read(databases: Databases<'_>) -> sqlx::Result<Rows> {
     }
     snapshot.rollback().await?;
     location.close().await?;
+    rows.offers_after = offers(&mut dispatch).await?;
+    dispatch.close().await?;
     Ok(rows)
+}
+
+async fn offers(dispatch: &mut PgConnection) -> sqlx::Result<Vec<Offer>> {
+    let offers = sqlx::query("select ride_id, driver_id, state from offer").fetch_all(dispatch);
+    let offer = |row: &PgRow| {
+        let (ride_id, driver_id) = (row.try_get("ride_id")?, row.try_get("driver_id")?);
+        Ok(Offer { ride_id, driver_id, state: row.try_get("state")? })
+    };
+    offers.await?.iter().map(offer).collect()
 }
