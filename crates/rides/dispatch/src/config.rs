@@ -11,6 +11,9 @@ const ANSWER: i64 = 20;
 /// The drivers who are asked at most, by default.
 const DRIVERS: u16 = 5;
 
+/// The rides that one rider may have at a time, by default.
+const OF_ONE: u16 = 3;
+
 /// The settings of dispatch, besides those of every service.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DispatchSettings {
@@ -25,6 +28,11 @@ pub struct DispatchSettings {
     /// The most drivers who are asked for one ride.
     #[arg(long, env = "OFFERS_PER_RIDE", default_value_t = DRIVERS, value_name = "DRIVERS", value_parser = clap::value_parser!(u16).range(1..=100))]
     pub offers_per_ride: u16,
+
+    /// The most rides of one rider that are not over. A further request is answered with 429. Who acts for riders is not
+    /// bound.
+    #[arg(long, env = "RIDES_OF_ONE", default_value_t = OF_ONE, value_name = "RIDES", value_parser = clap::value_parser!(u16).range(1..))]
+    pub rides_of_one: u16,
 
     /// The most clients that watch rides at a time. Others are answered with 503.
     #[arg(long, env = "RIDE_WATCHERS", default_value_t = Limits::DEFAULT.all, value_name = "CLIENTS")]
@@ -41,6 +49,7 @@ impl Default for DispatchSettings {
             ride_deadline_seconds: DEADLINE,
             offer_seconds: ANSWER,
             offers_per_ride: DRIVERS,
+            rides_of_one: OF_ONE,
             ride_watchers: Limits::DEFAULT.all,
             ride_watchers_of_one: Limits::DEFAULT.owner,
         }

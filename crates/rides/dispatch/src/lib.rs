@@ -11,6 +11,7 @@ mod fare;
 mod history;
 mod http;
 mod offer;
+mod old_quotes;
 mod payment;
 mod projections;
 mod refusals;

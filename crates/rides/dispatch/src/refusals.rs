@@ -25,6 +25,14 @@ pub(crate) fn too_old(quote_id: QuoteId) -> Problem {
     Problem::new(StatusCode::GONE, detail).at(Place::body(["quote_id"]))
 }
 
+pub(crate) fn too_many(most: u16) -> Problem {
+    let detail = format!(
+        "{most} of your rides are not over, the limit of one rider (RIDES_OF_ONE): cancel one, or \
+         wait until one is over"
+    );
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
+}
+
 /// A rider who registered a moment ago may be unknown to the copy.
 pub(crate) fn no_rider(rider_id: RiderId) -> Problem {
     Problem::not_yet(format!("dispatch does not know rider {rider_id} yet, if there is one"))

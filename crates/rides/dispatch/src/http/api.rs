@@ -9,10 +9,12 @@ use crate::config::DispatchSettings;
 use crate::expiry;
 use crate::http::state::Dispatch;
 use crate::http::{rides, trips};
+use crate::old_quotes;
 use crate::store::ride;
 
 pub(crate) fn routes(handle: Handle, settings: DispatchSettings) -> Router {
     tokio::spawn(expiry::run(handle.clone(), settings.offers_per_ride));
+    tokio::spawn(old_quotes::run(handle.clone()));
     let watchers = Watchers::new(handle.clone(), settings.watchers(), |handle, known| {
         Box::pin(async move { ride::changed(handle.db(), &known).await })
     });
@@ -59,7 +61,8 @@ fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
             )
             .example(json!({ "quote_id": "0190a000-0000-7000-8000-000000000002" }))
             .answers(StatusCode::CREATED, "The ride. When its price is held by the rider's card, a driver is looked for.")
-            .refuses(StatusCode::GONE, "The quote is too old."),
+            .refuses(StatusCode::GONE, "The quote is too old.")
+            .refuses(StatusCode::TOO_MANY_REQUESTS, "The rider has too many rides that are not over."),
     )
     .get(
         "/rides/{ride_id}",

@@ -16,7 +16,7 @@ use crate::fare::Way;
 use crate::history::StatusChange;
 use crate::http::state::Dispatch;
 use crate::refusals::{
-    in_the_car, no_price, no_quote, no_ride, no_rider, no_tariff, not_over, too_old,
+    in_the_car, no_price, no_quote, no_ride, no_rider, no_tariff, not_over, too_many, too_old,
 };
 use crate::requests::{Journey, Request};
 use crate::ride::{Quote, Receipt, Ride, Status};
@@ -59,7 +59,7 @@ pub(crate) async fn quote(
 }
 
 pub(crate) async fn request(
-    State(Dispatch { handle, .. }): State<Dispatch>,
+    State(Dispatch { handle, settings, .. }): State<Dispatch>,
     caller: Caller,
     Json(Request { quote_id }): Json<Request>,
 ) -> Result<Created<Ride>, Problem> {
@@ -79,6 +79,11 @@ pub(crate) async fn request(
         return Err(too_old(quote_id));
     }
     let Quote { rider_id, pickup, destination, price, tariff, .. } = quoted;
+    // Each ride takes a driver, and one that is cancelled soon costs nothing.
+    let most = settings.rides_of_one;
+    if caller.only().is_some() && ride::open_of(tx.db(), rider_id).await? >= most.into() {
+        return Err(too_many(most));
+    }
     let requested =
         RideRequested { ride_id, rider_id, pickup, destination, price, tariff, requested_at: now };
     ride::request(tx.db(), &requested, quote_id).await?;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use rides_events::QuoteId;
 use sqlx::PgExecutor;
+use sqlx::types::Uuid;
 
 use crate::fare::Tariff;
 use crate::ride::Quote;
@@ -69,4 +70,29 @@ pub(crate) async fn find(
 ) -> Result<Option<Quote>, Failure> {
     let quote = sqlx::query_as("select * from quote where quote_id = $1");
     Ok(quote.bind(quote_id.0).fetch_optional(db).await?)
+}
+
+/// Forgets some of those quotes after `last` that were made before this time and led to no ride. Returns the last of
+/// them. The ids are in the order of time.
+pub(crate) async fn forget(
+    db: impl PgExecutor<'_>,
+    last: QuoteId,
+    before: Timestamp,
+) -> Result<Option<QuoteId>, Failure> {
+    let last: Option<Uuid> = sqlx::query_scalar(
+        "with unused as (
+             select quote_id from quote
+             where quote_id > $1 and made_at < $2
+                 and not exists (select from ride where ride.quote_id = quote.quote_id)
+             order by quote_id limit 500 for update of quote skip locked
+         ), forgotten as (
+             delete from quote using unused where quote.quote_id = unused.quote_id
+         )
+         select quote_id from unused order by quote_id desc limit 1",
+    )
+    .bind(last.0)
+    .bind(before.to_sqlx())
+    .fetch_optional(db)
+    .await?;
+    Ok(last.map(QuoteId))
 }

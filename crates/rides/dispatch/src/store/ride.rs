@@ -37,6 +37,18 @@ pub(crate) async fn request(
     Ok(())
 }
 
+/// How many rides of a rider are not over. Whoever asks this for the same rider waits until this transaction ends.
+pub(crate) async fn open_of(db: &mut PgConnection, rider_id: RiderId) -> Result<i64, Failure> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('rides of ' || $1::text, 0))")
+        .bind(rider_id.0)
+        .execute(&mut *db)
+        .await?;
+    let open = sqlx::query_scalar(
+        "select count(*) from ride where rider_id = $1 and status not in ('completed', 'cancelled')",
+    );
+    Ok(open.bind(rider_id.0).fetch_one(db).await?)
+}
+
 /// A ride, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,

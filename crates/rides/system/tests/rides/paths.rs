@@ -3,12 +3,13 @@
 use ballet_stage::Method;
 use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
-use reqwest::StatusCode;
+use reqwest::{Client, StatusCode};
 use rides_events::dispatch::{CancelReason, OfferEnded, RideCancelled, RideCompleted};
 use rides_events::location::{DriverReleased, ReservationCancelled};
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::town::{Town, patient};
+use crate::town::{Town, id, patient};
 
 #[tokio::test]
 async fn a_ride_is_driven_for_the_price_that_was_quoted() {
@@ -91,7 +92,7 @@ async fn r4_two_riders_and_one_driver() {
     let (one, other) = tokio::join!(town.request(one), town.request(other));
     town.system.until("dispatch", "select count(*) from ride where status = 'cancelled'", 1).await;
     let driven = "select ride_id from offer where state = 'open'";
-    let driven: uuid::Uuid = town.system.value("dispatch", driven).await;
+    let driven: Uuid = town.system.value("dispatch", driven).await;
     assert!([one, other].contains(&driven));
     town.drive(driven, driver).await;
     town.until_driver(driver, "free").await;
@@ -152,6 +153,46 @@ async fn r6_a_rider_cancels_in_every_state() {
     town.said(ride, drivers[0], "complete").await;
     town.until(ride, "completed").await;
     assert_eq!(town.cancel(ride).await, StatusCode::CONFLICT, "the ride is over");
+    town.close().await;
+}
+
+/// What a rider who is signed in at the gateway gets for another ride.
+async fn wants(town: &Town, rider: Uuid) -> (StatusCode, Value) {
+    let quote = town.quote(rider).await;
+    let request = Client::new()
+        .post(format!("{}/rides", town.system.url("dispatch")))
+        .header("x-ballet-subject", rider.to_string())
+        .header("x-ballet-scopes", "rides:ride")
+        .json(&json!({ "quote_id": quote["quote_id"] }));
+    let answer = request.send().await.expect("an answer");
+    (answer.status(), answer.json().await.expect("JSON"))
+}
+
+#[tokio::test]
+async fn a_rider_takes_few_drivers_at_a_time_and_another_once_a_ride_is_over() {
+    let town = Town::new("rides_of_one").await;
+    for steps in 1..=4 {
+        town.driver(steps).await;
+    }
+    let (rider, other) = (town.rider().await, town.rider().await);
+    let answers = tokio::join!(
+        wants(&town, rider),
+        wants(&town, rider),
+        wants(&town, rider),
+        wants(&town, rider),
+        wants(&town, rider),
+    );
+    let answers = [answers.0, answers.1, answers.2, answers.3, answers.4];
+    let of = |wanted| answers.iter().filter(|(status, _)| *status == wanted).collect::<Vec<_>>();
+    let (rides, refused) = (of(StatusCode::CREATED), of(StatusCode::TOO_MANY_REQUESTS));
+    assert_eq!((rides.len(), refused.len()), (3, 2), "{answers:?}");
+    assert_eq!(wants(&town, other).await.0, StatusCode::CREATED, "it is for each rider");
+    let ride = id(&rides[0].1["ride_id"]);
+    assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED);
+    assert_eq!(wants(&town, rider).await.0, StatusCode::CREATED);
+    assert_eq!(wants(&town, rider).await.0, StatusCode::TOO_MANY_REQUESTS);
+    // Who acts for riders is not bound.
+    town.request(rider).await;
     town.close().await;
 }
 

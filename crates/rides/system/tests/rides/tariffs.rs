@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use rides_events::dispatch::{FareCharged, FareReleased};
 use serde_json::json;
 
-use crate::town::Town;
+use crate::town::{Town, patient};
 
 /// A tariff that is dearer in everything, from now on.
 const DEARER: &str = "insert into tariff
@@ -41,6 +41,25 @@ async fn a_ride_costs_what_the_tariff_said_by_which_it_was_quoted() {
     assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED);
     let released: FareReleased = town.system.event(ride).await;
     assert_eq!(released.paid.amount_minor, 3 * 450);
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_quote_by_which_nobody_rode_is_forgotten_after_a_day() {
+    let mut town = Town::new("rides_quotes").await;
+    let rider = town.rider().await;
+    let ride = town.request(rider).await;
+    town.quote(rider).await;
+    let day = "update quote set made_at = made_at - interval '25 hours'";
+    town.system.execute("dispatch", day).await;
+    let young = town.quote(rider).await;
+    town.system.stop("dispatch").await;
+    town.start_dispatch(patient()).await;
+    town.system.until("dispatch", "select count(*) from quote", 2).await;
+    let kept =
+        format!("select count(*) from quote where quote_id in ('{ride}', {})", young["quote_id"]);
+    let kept = town.system.value::<i64>("dispatch", &kept.replace('"', "'")).await;
+    assert_eq!(kept, 2);
     town.close().await;
 }
 
