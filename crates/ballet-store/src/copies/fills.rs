@@ -16,12 +16,14 @@ pub async fn register(db: &mut PgConnection, entity: &str, owner: &str) -> Resul
 }
 
 /// Takes the turn to ask for a copy that was never filled. It is asked for again if nothing has come
-/// for some minutes. One replica at a time has the turn.
+/// for some minutes. One replica at a time has the turn. A time that has not come yet tells nothing: the clock was
+/// ahead when it was written.
 pub async fn take_turn_to_ask(db: &mut PgConnection, entity: &str) -> Result<bool, sqlx::Error> {
     let taken = sqlx::query(
         "update ballet.copy_fill set requested_at = ballet.now() \
-         where entity = $1 and filled_run is null and (requested_at is null \
-             or greatest(requested_at, page_at) < ballet.now() - interval '5 minutes')",
+         where entity = $1 and filled_run is null and not exists ( \
+             select from (values (requested_at), (page_at)) as last (at) \
+             where at between ballet.now() - interval '5 minutes' and ballet.now())",
     )
     .bind(entity)
     .execute(db)

@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
+
+use crate::database::clock::has_come;
 
 /// Records an entity that this service shares.
 pub async fn register(db: &mut PgConnection, entity: &str, view: &str) -> Result<(), sqlx::Error> {
@@ -36,14 +38,14 @@ pub async fn next(
     db: &mut PgConnection,
     entities: &[&str],
 ) -> Result<Option<(String, Duration)>, sqlx::Error> {
-    let next: Option<(String, i64)> = sqlx::query_as(
-        "select entity, greatest(0, ceil(extract(epoch from next_at - ballet.now()) * 1000))::bigint \
-         from ballet.republication where entity = any($1) and done < requested \
-         order by next_at limit 1",
-    )
-    .bind(entities)
-    .fetch_optional(db)
-    .await?;
+    let next = format!(
+        "select entity, case when {} then 0 \
+             else ceil(extract(epoch from next_at - ballet.now()) * 1000)::bigint end as wait \
+         from ballet.republication where entity = any($1) and done < requested order by wait limit 1",
+        has_come("next_at", "ballet.now()")
+    );
+    let next = sqlx::query_as(AssertSqlSafe(next)).bind(entities);
+    let next: Option<(String, i64)> = next.fetch_optional(db).await?;
     let wait = |millis| Duration::from_millis(u64::try_from(millis).unwrap_or_default());
     Ok(next.map(|(entity, millis)| (entity, wait(millis))))
 }
@@ -66,14 +68,14 @@ pub struct Run {
 /// Takes the entity's run for its next page, unless another replica has it or it is not due.
 pub async fn take(db: &mut PgConnection, entity: &str) -> Result<Option<Run>, sqlx::Error> {
     type Columns = (i64, i64, i64, Option<Uuid>, Option<String>, i64, i64, Option<String>);
-    let row: Option<Columns> = sqlx::query_as(
+    let take = format!(
         "select requested, begun, done, run, position, pages, entities, left_out \
-         from ballet.republication where entity = $1 and done < requested \
-             and next_at <= ballet.now() for update skip locked",
-    )
-    .bind(entity)
-    .fetch_optional(db)
-    .await?;
+         from ballet.republication where entity = $1 and done < requested and {} \
+         for update skip locked",
+        has_come("next_at", "ballet.now()")
+    );
+    let row: Option<Columns> =
+        sqlx::query_as(AssertSqlSafe(take)).bind(entity).fetch_optional(db).await?;
     Ok(row.map(|(requested, begun, done, run, position, pages, entities, left_out)| {
         let entity = entity.to_owned();
         Run { entity, requested, begun, done, run, position, pages, entities, left_out }

@@ -15,6 +15,15 @@ pub struct Reading {
     pub is_checked: bool,
 }
 
+/// A condition in SQL: the time that a row waits for has come. Or it is later than any pause or lease lasts: then this
+/// clock was ahead when it was written, and who waited for it would wait as long as the clock has leapt back since.
+/// What is a century away was set aside for good.
+pub fn has_come(time: &str, now: &str) -> String {
+    format!(
+        "({time} <= {now} or {time} between {now} + interval '2 hours' and {now} + interval '50 years')"
+    )
+}
+
 /// The time by the clock that the service's processes share.
 pub async fn now(db: &mut PgConnection) -> Result<Timestamp, sqlx::Error> {
     let now: jiff_sqlx::Timestamp = sqlx::query_scalar("select ballet.now()").fetch_one(db).await?;

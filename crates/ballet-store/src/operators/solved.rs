@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use ballet_core::SagaId;
 use jiff::Timestamp;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
+
+use crate::database::clock::has_come;
 
 /// A saga in which a person has compensated a step, and earlier steps are left.
 #[derive(Debug)]
@@ -27,13 +29,13 @@ pub async fn next(
     sagas: &[&'static str],
 ) -> Result<Option<Solved>, sqlx::Error> {
     type Columns = (Uuid, String, String, String, Uuid, i32);
-    let due: Option<Columns> = sqlx::query_as(
+    let due = format!(
         "select saga_id, saga, step, key, note_id, attempts from ballet.solved \
-         where next_at <= ballet.now() and saga = any($1) order by next_at limit 1",
-    )
-    .bind(sagas)
-    .fetch_optional(db)
-    .await?;
+         where {} and saga = any($1) order by next_at limit 1",
+        has_come("next_at", "ballet.now()")
+    );
+    let due: Option<Columns> =
+        sqlx::query_as(AssertSqlSafe(due)).bind(sagas).fetch_optional(db).await?;
     Ok(due.map(|(saga_id, saga, step, key, note_id, attempts)| Solved {
         saga_id: SagaId(saga_id),
         saga,

@@ -4,8 +4,10 @@ use ballet_amqp::headers::DEAD_AT;
 use ballet_amqp::{BasicProperties, FieldTable, Publish};
 use ballet_core::MessageId;
 use futures_util::TryStreamExt;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
+
+use crate::database::clock::has_come;
 
 /// The time to the next attempt, after the broker did not take a copy.
 const PAUSE: &str = "10 seconds";
@@ -95,18 +97,16 @@ pub async fn take(
     count: i64,
     closed: &[String],
 ) -> Result<Vec<Unsent>, sqlx::Error> {
-    let rows: Vec<UnsentRow> = sqlx::query_as(
+    let take = format!(
         "update ballet.unsent_copy set next_at = now() + $1::interval where copy_id in ( \
-             select copy_id from ballet.unsent_copy where next_at < now() \
+             select copy_id from ballet.unsent_copy where {} \
              and exchange <> all($3) order by next_at limit $2 \
              for update skip locked) \
          returning copy_id, exchange, routing_key, properties, body",
-    )
-    .bind(LEASE)
-    .bind(count)
-    .bind(closed)
-    .fetch_all(db)
-    .await?;
+        has_come("next_at", "now()")
+    );
+    let take = sqlx::query_as(AssertSqlSafe(take)).bind(LEASE).bind(count).bind(closed);
+    let rows: Vec<UnsentRow> = take.fetch_all(db).await?;
     let unsent = rows.into_iter().filter_map(|(id, exchange, routing_key, properties, body)| {
         let read: Result<BasicProperties, _> = serde_json::from_slice(&properties);
         let properties = read

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 
+use crate::database::clock::has_come;
 use crate::stored_text::storable;
 
 /// How long a lease lasts without a sign of its holder.
@@ -68,7 +69,8 @@ pub async fn present(
 ) -> Result<usize, sqlx::Error> {
     let statement = "\
         with gone as (delete from ballet.telemetry_replica where reader = $1 \
-                and seen_at < ballet.now() - interval '1 minute' and process <> $2), \
+                and seen_at not between ballet.now() - interval '1 minute' and ballet.now() \
+                and process <> $2), \
         here as (insert into ballet.telemetry_replica (reader, process, seen_at) \
                 values ($1, $2, ballet.now()) \
             on conflict (reader, process) do update set seen_at = excluded.seen_at) \
@@ -114,17 +116,19 @@ pub async fn take(
     most: usize,
 ) -> Result<Vec<Held>, sqlx::Error> {
     type Columns = (String, i64, Option<i64>, Option<i64>, Option<i64>);
-    let statement = "\
-        with free as (select stream from ballet.telemetry_reader \
+    let statement = format!(
+        "with free as (select stream from ballet.telemetry_reader \
             where reader = $1 and stream = any($2) and not reset_wanted \
-                and (held_until is null or held_until < ballet.now()) \
+                and (held_until is null or {}) \
             order by stream limit $4 for update skip locked) \
         update ballet.telemetry_reader r set holder = $3, epoch = epoch + 1, \
             held_until = ballet.now() + $5 * interval '1 second' \
         from free where r.reader = $1 and r.stream = free.stream \
         returning r.stream, epoch, next_offset, \
-            floor(extract(epoch from begins_at))::bigint, last_seen";
-    let rows: Vec<Columns> = sqlx::query_as(statement)
+            floor(extract(epoch from begins_at))::bigint, last_seen",
+        has_come("held_until", "ballet.now()")
+    );
+    let rows: Vec<Columns> = sqlx::query_as(AssertSqlSafe(statement))
         .bind(reader)
         .bind(streams)
         .bind(process)

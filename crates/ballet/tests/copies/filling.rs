@@ -46,6 +46,25 @@ async fn those_who_join_later_ask_and_one_run_serves_them_all() {
     assert_eq!((runs(&stage).len(), published(&stage)), (1, 2300));
 }
 
+/// The database's clock was ahead when a page was published, and when a copy was asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_ahead_holds_up_no_copy() {
+    let stage = Stage::new("ahead").await;
+    let _house = stage.house().await;
+    stage.execute("house", LAMPS).await;
+    let ahead = "update ballet.republication set next_at = ballet.now() + interval '30 days'";
+    stage.execute("house", ahead).await;
+    let _porter = stage.reader("porter").await;
+    stage.until_filled("porter").await;
+    let empty = "delete from ballet.copy; update ballet.copy_fill set run = null, seen = 0, \
+                 pages = null, filled_run = null, requested_at = ballet.now() + interval '30 days', \
+                 page_at = ballet.now() + interval '30 days'";
+    stage.execute("porter", empty).await;
+    stage.until("house", REQUESTED, 2).await;
+    stage.until_filled("porter").await;
+    stage.until_equal("porter").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_house_fills_its_readers() {
     let stage = Stage::new("empty").await;

@@ -110,24 +110,35 @@ async fn a_copy_that_is_made_again_after_a_crash_is_kept_once() {
     until_dead(&stage, 1).await;
 }
 
+/// A copy that is due after a time.
+async fn keep(stage: &Stage, body: &str, after: &str) {
+    let insert = "insert into ballet.unsent_copy select gen_random_uuid(), 'dead', 'guide', $1, \
+                  $2, 'full', now(), now() + $3::interval";
+    let properties = serde_json::to_vec(&BasicProperties::default()).expect("JSON");
+    let insert = sqlx::query(insert).bind(properties).bind(body.as_bytes()).bind(after);
+    insert.execute(&mut stage.connect("guide").await).await.expect("inserted");
+}
+
+#[tokio::test]
+async fn a_copy_that_was_put_off_while_the_clock_was_ahead_is_published() {
+    let notes = Notes::default();
+    let stage = Stage::new("ahead", &[notes.guide()]).await;
+    keep(&stage, "one", "30 days").await;
+    let _running = stage.start(notes.guide(), TABLES).await;
+    until_dead(&stage, 1).await;
+}
+
 #[tokio::test]
 async fn a_copy_that_one_replica_publishes_is_left_alone_by_the_others() {
     let notes = Notes::default();
     let stage = Stage::new("leased", &[notes.guide()]).await;
-    let keep = async |body: &str| {
-        let insert = "insert into ballet.unsent_copy select gen_random_uuid(), 'dead', 'guide', $1, \
-                      $2, 'full', now(), now() - interval '1 minute'";
-        let properties = serde_json::to_vec(&BasicProperties::default()).expect("JSON");
-        let insert = sqlx::query(insert).bind(properties).bind(body.as_bytes());
-        insert.execute(&mut stage.connect("guide").await).await.expect("inserted");
-    };
     let _first = stage.start(notes.guide(), TABLES).await;
     stage.broker.hold_confirms();
-    keep("one").await;
+    keep(&stage, "one", "-1 minute").await;
     // The first replica waits for the confirm.
     until_dead(&stage, 1).await;
     let _second = stage.start(notes.guide(), TABLES).await;
-    keep("two").await;
+    keep(&stage, "two", "-1 minute").await;
     let dead = until_dead(&stage, 2).await;
     assert_eq!(dead.iter().map(|dead| &dead.body[..]).collect::<Vec<_>>(), [b"one", b"two"]);
     stage.broker.release_confirms();
