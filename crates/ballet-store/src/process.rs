@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 
-use crate::database::connection::{KEEPALIVES, in_time};
+use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout};
 use crate::outbox::tables as outbox_tables;
+use crate::outbox::tables::OutboxTable;
 
 /// The first key of these two-key advisory locks ("blt" in ASCII).
 const CLASS: i32 = 0x62_6c_74;
@@ -38,7 +39,7 @@ pub async fn begin(options: &PgConnectOptions) -> Result<(i64, PgConnection), sq
         // In a restored database, or one that was copied without its sequences, the sequence may be behind:
         // a process of this number may be alive, or may have left events behind.
         if in_time(try_lock(&mut session, process)).await? {
-            if !in_time(is_known(&mut session, process)).await? {
+            if !is_known(&mut session, process).await? {
                 in_time(renew(&mut session, process, None, Some("it starts"))).await?;
                 return Ok((process, session));
             }
@@ -49,18 +50,27 @@ pub async fn begin(options: &PgConnectOptions) -> Result<(i64, PgConnection), sq
     }
 }
 
-/// Returns true if a process of this number has left something behind: a lease, a table, or events in any
-/// table. It would be taken for ours.
+/// Returns true if a process of this number has left something behind: a lease, a table, or events in a table of
+/// another. It would be taken for ours.
 async fn is_known(session: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
-    let mut known = "select exists (select from ballet.process_lease where process = $1) \
-                     or exists (select from ballet.outbox_table where owner = $1)"
-        .to_owned();
-    for table in outbox_tables::list(session).await? {
-        let number = table.number;
-        known
-            .push_str(&format!(" or exists (select from ballet.outbox_{number} where owner = $1)"));
+    let known = "select exists (select from ballet.process_lease where process = $1) \
+                 or exists (select from ballet.outbox_table where owner = $1)";
+    let known = sqlx::query_scalar(known).bind(process).fetch_one(&mut *session);
+    if in_time(known).await? {
+        return Ok(true);
     }
-    sqlx::query_scalar(AssertSqlSafe(known)).bind(process).fetch_one(session).await
+    for OutboxTable { number: table, .. } in in_time(outbox_tables::list(session)).await? {
+        match in_time(outbox_tables::writer(session, table)).await {
+            Ok(writer) if writer == Some(process) => return Ok(true),
+            Ok(_) => {}
+            // Nobody waits for who holds a table. It is hardly ours: numbers are drawn twice only after a restore.
+            Err(error) if is_lock_timeout(&error) => {
+                tracing::warn!(table, "whose rows an outbox table holds is not known: {error}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 /// Opens a session for lock and lease.

@@ -11,6 +11,7 @@ use std::fmt;
 use ballet_core::{EventType, Part, SagaId, SagaPart, StepPart};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::open::{self, OfCompensation, of_compensation};
+use ballet_store::database::connection::is_lock_timeout;
 use ballet_store::dead_events;
 use ballet_store::inbox::failures;
 use ballet_store::ledger::entry::StepKey;
@@ -166,8 +167,7 @@ fn declared<'a>(part: &'a Part, step: &str) -> Result<(&'a SagaPart, &'a StepPar
 
 /// A lock that is not free in time is held by somebody who works on the saga.
 fn in_use(error: sqlx::Error, running: NotSolved) -> NotSolved {
-    let code = error.as_database_error().and_then(|error| error.code());
-    if code.as_deref() == Some("55P03") { running } else { NotSolved::Database(error) }
+    if is_lock_timeout(&error) { running } else { NotSolved::Database(error) }
 }
 
 async fn how_compensated(

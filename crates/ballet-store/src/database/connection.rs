@@ -33,6 +33,12 @@ pub fn silent() -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, silent))
 }
 
+/// Returns true if a lock was not free (lock_not_available): in time, or at once for a statement with `nowait`.
+#[must_use]
+pub fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55P03")
+}
+
 /// Opens a transaction, on a connection of the pool or of the caller. No other function opens one.
 #[expect(clippy::disallowed_methods, reason = "the only place that opens transactions")]
 pub async fn begin<'c>(

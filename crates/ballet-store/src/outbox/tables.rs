@@ -45,6 +45,13 @@ pub async fn with_rows(db: &mut PgConnection, tables: &[i16]) -> Result<Vec<i16>
     sqlx::query_scalar(statement).bind(tables).fetch_all(db).await
 }
 
+/// Returns the process whose rows a table holds. It is given to a process when it is empty, so there is one;
+/// there are more if a process was frozen when it lost the table, and wrote to it once more.
+pub async fn writer(db: &mut PgConnection, table: i16) -> Result<Option<i64>, sqlx::Error> {
+    let first = format!("select owner from ballet.outbox_{table} limit 1");
+    sqlx::query_scalar(AssertSqlSafe(first)).fetch_optional(db).await
+}
+
 /// Returns true if there is a table with this number.
 pub async fn exists(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::Error> {
     let statement = "select to_regclass('ballet.outbox_' || $1::text) is not null";

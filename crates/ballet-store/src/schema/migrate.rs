@@ -5,7 +5,7 @@ use sqlx::migrate::{MigrateError, Migration as Step, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
-use crate::database::connection::{KEEPALIVES, in_time};
+use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout};
 use crate::schema::hindrances;
 use crate::schema::indexes;
 use crate::schema::migration::Migration;
@@ -30,6 +30,11 @@ const FRAMEWORK_TABLE: &str = "ballet._framework_migrations";
 
 /// After this long without a statement of it, a process that migrates is taken for frozen.
 const FROZEN: &str = "20s";
+
+/// How long a migration waits for a lock: a table that it waits for lets nobody else in meanwhile. Then it is
+/// rolled back and, after a pause, run again.
+const LOCK_WAIT: &str = "set lock_timeout = '1s'";
+const PAUSE_SECONDS: f64 = 1.0;
 
 /// Opens a connection for migrations only. Its statements have no time limit, because building an index
 /// may take long, and so may waiting for the replica that builds it. The lock that makes other replicas
@@ -81,8 +86,11 @@ pub async fn works(pool: &PgPool, pid: i32) -> Result<bool, sqlx::Error> {
 
 /// Applies the missing migrations, and builds the missing indexes.
 pub async fn migrate(mut db: PgConnection, service: &[Migration]) -> Result<(), MigrateError> {
+    in_time(sqlx::query(LOCK_WAIT).execute(&mut db)).await?;
     run(&mut db, FRAMEWORK, FRAMEWORK_TABLE).await?;
     run(&mut db, service, "ballet._service_migrations").await?;
+    // What follows lets others in while it waits.
+    in_time(sqlx::query("reset lock_timeout").execute(&mut db)).await?;
     hindrances::list_own(&mut db).await?;
     indexes::build(&mut db).await?;
     Ok(db.close().await?)
@@ -99,9 +107,21 @@ async fn run(
     migrator.create_schema("ballet");
     // A replica of the previous version may start beside one of the next version.
     migrator.set_ignore_missing(true);
-    match migrator.run(&mut *db).await {
-        Err(MigrateError::VersionMismatch(version)) => Err(other_text(db, table, version).await),
-        done => done,
+    loop {
+        match migrator.run(&mut *db).await {
+            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
+                if is_lock_timeout(&error) =>
+            {
+                tracing::debug!("the migrations are run again: {error}");
+            }
+            Err(MigrateError::VersionMismatch(version)) => {
+                return Err(other_text(db, table, version).await);
+            }
+            done => return done,
+        }
+        // Others may migrate meanwhile. The pause is on the server, so that it sees this session at work.
+        let pause = sqlx::query("select pg_advisory_unlock_all(), pg_sleep($1)");
+        pause.bind(PAUSE_SECONDS).execute(&mut *db).await?;
     }
 }
 

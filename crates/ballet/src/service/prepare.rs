@@ -10,6 +10,7 @@ use ballet_core::envelope::Limits;
 use ballet_store::copies::fills as copy_fills;
 use ballet_store::copies::republications;
 use ballet_store::copies::source::Source;
+use ballet_store::database::connection::is_lock_timeout;
 use ballet_store::database::hosts::Hosts;
 use ballet_store::operators::paused::{self, Paused};
 use ballet_store::outbox::tables as outbox_tables;
@@ -74,8 +75,15 @@ impl Prepare<'_> {
                 Err(error) if is_temporary(&error) => error,
                 done => return done,
             };
-            self.waits.send_replace(away());
-            tracing::warn!("the database was lost during the start; starting again: {error}");
+            let (what, waits) = match &error {
+                StartError::Database(error) if is_lock_timeout(error) => {
+                    let what = "somebody holds a lock that the start needs";
+                    (what, Some(what.to_owned()))
+                }
+                _ => ("the database was lost during the start", away()),
+            };
+            self.waits.send_replace(waits);
+            tracing::warn!("{what}; starting again: {error}");
             sleep(PAUSE).await;
         }
     }
@@ -197,11 +205,12 @@ fn away() -> Option<String> {
     Some("away".to_owned())
 }
 
-/// Returns true if the error means that the database is away, so a new attempt may succeed.
+/// Returns true if the error means that the database is away, or that a lock is not free, so a new attempt may
+/// succeed.
 fn is_temporary(error: &StartError) -> bool {
     match error {
-        StartError::Database(error)
-        | StartError::Migrate(
+        StartError::Database(error) => server_is_away(error) || is_lock_timeout(error),
+        StartError::Migrate(
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
         ) => server_is_away(error),
         _ => false,

@@ -143,11 +143,11 @@ impl Service {
         let front = front.await?;
         if hosts.are_several() || settings.database_url_file.is_some() {
             let read_again = pool::url_file(&settings, bounded.clone())?;
-            frame.follow(bounded, read_again, &database);
+            frame.follow(bounded.clone(), read_again, &database);
         }
         let prepare = Prepare {
             pool: &database.upkeep,
-            hosts: &hosts,
+            hosts: &bounded,
             migrations: self.migrations,
             shares: &self.participant.shares,
             copies: &self.participant.copies,
@@ -157,7 +157,7 @@ impl Service {
         };
         let Prepared { process, session, table, paused } = prepare.run().await?;
         let version = settings.service_version().map(str::to_owned);
-        frame.keep(session, hosts, (process, version.clone()), front.health.clone());
+        frame.keep(session, bounded, (process, version.clone()), front.health.clone());
         if let Some(otlp) = otlp {
             let export =
                 otlp.run(self.participant.service(), (process, version), frame.leaving.clone());

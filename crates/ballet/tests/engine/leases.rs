@@ -1,8 +1,11 @@
 //! How a process shows that it is alive: by its lock and by its lease.
 
+use std::collections::BTreeSet;
+
 use ballet_stage::wait_until;
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
+use tokio::sync::Mutex;
 
 use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
 use crate::world::{Part, SOON, World, part};
@@ -42,6 +45,36 @@ async fn t189_a_process_renews_its_lease_while_a_lost_session_keeps_its_lock() {
     assert_eq!(world.count("hotel", &format!("{LOCKS} and not granted")).await, 0, "none waits");
     kept.close().await.expect("closed");
     world.until_count("hotel", &format!("{LOCKS} and granted"), 1).await;
+}
+
+#[tokio::test]
+async fn a_process_that_cannot_renew_its_lease_keeps_its_session_and_its_lock() {
+    let world = World::new("locked_lease", vec![hotel_part()]).await;
+    let connect = async || PgConnection::connect(world.env.database_url("hotel")).await;
+    let (mut holder, mut db) = (connect().await.expect("one"), connect().await.expect("one"));
+    holder
+        .execute("begin; lock table ballet.process_lease in access exclusive mode")
+        .await
+        .expect("locked");
+    let renews = "select a.pid, a.query_start::text, exists (select from pg_locks l where l.pid = a.pid \
+                      and l.locktype = 'advisory' and l.classid = x'626c74'::int and l.granted) \
+                  from pg_stat_activity a where a.datname = current_database() \
+                  and a.query like 'insert into ballet.process_lease%' and a.wait_event_type = 'Lock'";
+    let attempts = Mutex::new((BTreeSet::new(), &mut db));
+    wait_until("several attempts", SOON, || async {
+        let mut attempts = attempts.lock().await;
+        let (seen, db) = &mut *attempts;
+        let now: Vec<(i32, String, bool)> =
+            sqlx::query_as(renews).fetch_all(&mut **db).await.map_err(|error| error.to_string())?;
+        seen.extend(now);
+        if seen.len() > 2 { Ok(Some(())) } else { Err(format!("{seen:?}")) }
+    })
+    .await
+    .expect("attempts");
+    let (seen, _) = attempts.into_inner();
+    let sessions: BTreeSet<_> = seen.iter().map(|(pid, _, has_lock)| (*pid, *has_lock)).collect();
+    assert!(sessions.len() == 1 && sessions.iter().all(|(_, has_lock)| *has_lock), "{seen:?}");
+    holder.close().await.expect("closed");
 }
 
 #[tokio::test]
@@ -91,4 +124,18 @@ async fn the_number_of_a_process_that_left_events_behind_is_not_drawn_again() {
     })
     .await
     .expect("published");
+}
+
+/// Nobody waits for a person's transaction.
+#[tokio::test]
+async fn a_process_starts_while_somebody_holds_an_outbox_table() {
+    let mut world = World::new("held_table", vec![hotel_part()]).await;
+    let mut holder = PgConnection::connect(world.env.database_url("hotel")).await.expect("one");
+    let table = "create table ballet.outbox_99 (like ballet.outbox_0); \
+                 insert into ballet.outbox_table values (99, 999)";
+    holder.execute(sqlx::raw_sql(table)).await.expect("a table");
+    let hold = "begin; lock table ballet.outbox_99 in access exclusive mode";
+    holder.execute(sqlx::raw_sql(hold)).await.expect("held");
+    tokio::time::timeout(SOON, world.start(hotel_part())).await.expect("started");
+    holder.close().await.expect("closed");
 }

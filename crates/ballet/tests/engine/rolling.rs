@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use ballet::{Failure, Migration, Participant, Projection, Tx};
-use ballet_stage::{Servers, wait_until};
+use ballet::{Failure, Migration, Participant, Projection, Service, Settings, Tx};
+use ballet_stage::{Reader, Servers, wait_until};
+use serde_json::Value;
 
 use crate::restarts::{Customers, SAGAS, all_ended_once, everybody};
-use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
-use crate::world::{LONG, Part, World, part};
+use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
+use crate::world::{LONG, Part, SOON, World, part};
 
 /// The time that a stop may take here: its limit, and as much again on a busy machine.
 const STOPPED: Duration = Duration::from_secs(40);
@@ -82,4 +83,60 @@ async fn t134_a_new_version_replaces_the_old_one_and_is_taken_back_under_load() 
     let after = world.count("hotel", "guest").await;
     assert_eq!(after, last, "nobody of the new version is left");
     assert!(after < trips, "{after} of {trips} trips were seen by the new version");
+}
+
+/// As one of the framework's, and one of a service: each alters a table that those who run need.
+const ALTERS: &[Migration] = &[
+    HOTEL_TABLES[0],
+    Migration {
+        name: "0002_stars",
+        sql: "alter table ballet.process_lease add column stars int;
+              alter table room add column stars int",
+    },
+];
+
+/// An event in the table of a process that is gone.
+const LEFT: &str = "create table ballet.outbox_99 (like ballet.outbox_0); \
+    insert into ballet.outbox_99 (owner, batch, position, message_id, event_type, saga_id, body, \
+        created_at) select 999, 7, 0, m, 'hotel.room_booked.v1', m, '{\"city\":\"Oslo\"}', ballet.now() \
+        from (select gen_random_uuid() as m) as made; \
+    insert into ballet.outbox_table values (99, 999)";
+
+const ALTERED: &str = "information_schema.columns where column_name = 'stars'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_behind_a_dump_holds_up_nobody() {
+    let world = World::new("dump", vec![part(old(), HOTEL_TABLES)]).await;
+    let dump = world.env.lock_tables("hotel").await.expect("a dump");
+    let service = Service::new(old()).migrations(ALTERS);
+    let settings = Settings::new(world.env.amqp_url("hotel"), world.env.database_url("hotel"));
+    let (running, ()) =
+        tokio::join!(Box::pin(service.start(settings)), beside_the_dump(&world, dump));
+    running.expect("started").stop().await;
+    assert_eq!(world.count("hotel", ALTERED).await, 2);
+}
+
+/// All goes on while the migration waits. Then the dump ends.
+async fn beside_the_dump(world: &World, dump: Reader) {
+    let waits = "pg_stat_activity where query like '%stars%' and wait_event_type = 'Lock' \
+                 and datname = current_database() and pid <> pg_backend_pid()";
+    world.until_count("hotel", waits, 1).await;
+
+    world.execute("hotel", LEFT).await;
+    wait_until("the event that was left behind", SOON, || async {
+        let seen = world.seen().await;
+        let is_it = |m: &Value| m["payload"].as_str().is_some_and(|body| body.contains("Oslo"));
+        Ok::<_, String>(seen.iter().any(is_it).then_some(()))
+    })
+    .await
+    .expect("published");
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    world.execute("hotel", "create table seen as select ballet.now() as at").await;
+    let renewed = "ballet.process_lease, seen where lease_until > at + interval '16 seconds'";
+    world.until_count("hotel", renewed, 1).await;
+    assert_eq!(world.count("hotel", ALTERED).await, 0, "the dump goes on");
+
+    dump.release().await.expect("released");
 }

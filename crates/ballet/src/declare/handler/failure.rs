@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use ballet_store::database::connection::is_lock_timeout;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -96,8 +97,7 @@ impl Failure {
     /// Returns true if a lock was not free (lock_not_available): in time, or at once for
     /// a statement with `nowait`.
     pub(crate) fn is_lock_timeout(&self) -> bool {
-        let code = database_error(&*self.error).and_then(|error| error.as_database_error()?.code());
-        code.as_deref() == Some("55P03")
+        database_error(&*self.error).is_some_and(is_lock_timeout)
     }
 
     /// Returns true if a prepared statement has another result than when it was prepared, because

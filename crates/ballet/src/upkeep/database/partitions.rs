@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ballet_amqp::{Backoff, jittered};
 use ballet_core::envelope::Limits;
-use ballet_store::database::connection::in_time;
+use ballet_store::database::connection::{in_time, is_lock_timeout};
 use ballet_store::ledger::open_sagas::Stages;
 use ballet_store::partitions;
 use ballet_store::partitions::{cover, make};
@@ -50,9 +50,7 @@ pub(crate) async fn prepare(
             );
             return Ok(());
         }
-        let code = error.as_database_error().and_then(|error| error.code());
-        // lock_not_available
-        if code.as_deref() != Some("55P03") {
+        if !is_lock_timeout(&error) {
             return Err(error);
         }
         if !std::mem::replace(&mut told, true) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ballet_store::database::connection::is_lock_timeout;
 use ballet_store::database::hosts::Hosts;
 use ballet_store::process::{connect, renew, try_lock};
 use sqlx::postgres::PgConnectOptions;
@@ -49,6 +50,11 @@ pub(crate) async fn keep(
         };
         let lost = match done {
             Ok(Ok(())) => continue,
+            // The session works, and its lock still shows that the process is alive.
+            Ok(Err(error)) if is_lock_timeout(&error) => {
+                tracing::debug!("the process cannot renew its lease yet: {error}");
+                continue;
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {PATIENCE:?}"),
         };
