@@ -1,6 +1,6 @@
 //! The limits of memory: old ledger partitions go, but for those in which something is open.
 
-use ballet_stage::wait_until;
+use ballet_stage::{Link, Proxy, wait_until};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::lifecycle::work_at_all_times;
@@ -153,4 +153,29 @@ async fn t177_a_saga_without_a_time_is_forgotten_as_a_whole_and_not_while_it_is_
     let forgotten = "ballet.forgotten_saga where right(saga_id::text, 1) in ('1', '5')";
     assert_eq!(world.count("hotel", forgotten).await, 2);
     assert_eq!(world.count("hotel", "ballet.forgotten_saga").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_frozen_while_it_cleans_up_leaves_it_to_another_after_seconds() {
+    let mut world = World::new("frozen", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    world.services.truncate(0);
+    let way = Proxy::to(world.env.database_url("hotel")).await.expect("a proxy");
+    let mut holder = PgConnection::connect(world.env.database_url("hotel")).await.expect("one");
+    holder
+        .execute("begin; lock table ballet.failure in access exclusive mode")
+        .await
+        .expect("locked");
+    let through = Some(way.url().to_owned());
+    let hotel = part(hotel(Trouble::default()), HOTEL_TABLES);
+    world.start_with(hotel, |settings| settings.database_url = through).await;
+    // It has the lock of who cleans up, and deletes.
+    let cleans = "pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' \
+                  and query like 'delete from ballet.failure%'";
+    world.until_count("hotel", cleans, 1).await;
+    let pid = format!("select pid from {cleans}");
+    let pid: i32 = world.value("hotel", &pid).await;
+    way.set(Link::Held);
+    holder.close().await.expect("free");
+    world.until_count("hotel", &format!("pg_locks where pid = {pid}"), 0).await;
+    way.set(Link::Open);
 }

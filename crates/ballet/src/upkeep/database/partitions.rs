@@ -149,6 +149,8 @@ async fn tidy(keeper: &PartitionKeeper) -> Result<Option<String>, sqlx::Error> {
     // The lock belongs to the session, since no transaction lasts as long as this may take. However
     // this ends, the connection is closed, and the lock is free.
     db.close_on_drop();
+    // A process that is frozen between two statements does not keep it for longer, either.
+    in_time(sqlx::query("set idle_session_timeout = '20s'").execute(&mut *db)).await?;
     let ours = sqlx::query_as("select pg_try_advisory_lock($1)").bind(TIDYING);
     let (ours,): (bool,) = in_time(ours.fetch_one(&mut *db)).await?;
     let mut chores = Chores::default();
