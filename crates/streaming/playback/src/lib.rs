@@ -59,6 +59,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_erased",
         sql: include_str!("../../../../migrations/playback/0003_erased.sql"),
     },
+    Migration {
+        name: "0004_erased_beside",
+        sql: include_str!("../../../../migrations/playback/0004_erased_beside.sql"),
+    },
 ];
 
 /// The service: its participant, its tables, its HTTP routes.

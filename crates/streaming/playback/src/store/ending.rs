@@ -64,7 +64,7 @@ pub(crate) async fn mark_all(
     Ok(marked.into_iter().map(SessionId).collect())
 }
 
-/// Begins to erase an account. What is refused from now on keeps nothing of it, and [`erase`], in a transaction that
+/// Begins to erase an account; a trigger notes it as erased. What is refused from now on keeps nothing of it, and [`erase`], in a transaction that
 /// comes later, finds what was refused before.
 pub(crate) async fn begin_erasure(
     db: &mut PgConnection,
@@ -72,11 +72,7 @@ pub(crate) async fn begin_erasure(
     account_id: AccountId,
 ) -> Result<(), Failure> {
     sqlx::query(
-        "with known as (
-             insert into erased (account) values (sha256(uuid_send($2)))
-             on conflict (account) do nothing
-         )
-         insert into erasing (closure_id, account_id) values ($1, $2)
+        "insert into erasing (closure_id, account_id) values ($1, $2)
          on conflict (closure_id) do nothing",
     )
     .bind(closure_id.0)
