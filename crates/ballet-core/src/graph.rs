@@ -92,5 +92,4 @@ impl Graph {
 }
 
 #[cfg(test)]
-#[path = "graph_tests/mod.rs"]
 mod tests;
