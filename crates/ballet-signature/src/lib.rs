@@ -7,7 +7,7 @@ mod secrets;
 mod signature;
 mod wrong_setting;
 
-pub use request::{HEADER as REQUEST_HEADER, message};
+pub use request::{CHALLENGE, HEADER as REQUEST_HEADER, message};
 pub use secrets::Secrets;
 pub use signature::{check, sign};
 pub use wrong_setting::WrongSetting;

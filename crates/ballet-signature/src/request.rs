@@ -4,6 +4,10 @@
 /// The header with the signature.
 pub const HEADER: &str = "x-ballet-signature";
 
+/// The scheme in `WWW-Authenticate` by which a service asks for that header: its 401 is for the gateway then, and says
+/// nothing of the client.
+pub const CHALLENGE: &str = "Ballet-Gateway";
+
 /// Whether a header comes from a gateway alone, and is signed.
 fn is_signed(name: &str) -> bool {
     (name.starts_with("x-ballet-") && name != HEADER) || name == "idempotency-key"

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use ballet_signature::{REQUEST_HEADER, Secrets, check, message};
 
 use crate::declare::handler::clock::Clock;
-use crate::http::problem::Problem;
+use crate::http::problem::{Advice, Problem};
 
 /// Takes a request, or refuses it. A request without a client's name may do everything, so it matters who
 /// sends it.
@@ -42,7 +42,7 @@ impl Door {
                 "this service takes what its gateway has signed (GATEWAY_SECRET), and refuses this \
                  request: {why}; send it to the gateway"
             );
-            Problem::new(StatusCode::UNAUTHORIZED, detail)
+            Problem::new(StatusCode::UNAUTHORIZED, detail).advise(Advice::AskTheGateway)
         })
     }
 }

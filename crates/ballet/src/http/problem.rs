@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use ballet_signature::CHALLENGE;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -45,6 +46,8 @@ pub(crate) enum Advice {
     TryAgain,
     SendJson,
     SendUnpacked,
+    /// To the gateway, which alone is believed.
+    AskTheGateway,
 }
 
 impl Advice {
@@ -53,6 +56,7 @@ impl Advice {
             Self::TryAgain => (header::RETRY_AFTER, RETRY_AFTER),
             Self::SendJson => (header::ACCEPT, HeaderValue::from_static("application/json")),
             Self::SendUnpacked => (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+            Self::AskTheGateway => (header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE)),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use ballet_signature::CHALLENGE;
 use hyper::body::Incoming;
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
@@ -139,7 +140,8 @@ impl Service {
             }
         };
         let is_refused = |answer: &Response<Incoming>| {
-            answer.status() == StatusCode::UNAUTHORIZED && request.signed_in && self.signer.signs()
+            answer.status() == StatusCode::UNAUTHORIZED
+                && (is_for_a_gateway(answer.headers()) || request.signed_in && self.signer.signs())
         };
         let outcome = match outcome {
             Ok(answer) if is_refused(&answer) => Err(Failure::NotBelieved),
@@ -165,6 +167,11 @@ impl Service {
         }
         outcome
     }
+}
+
+/// Whether 401 is a service's own, to whoever is not its gateway. On a public route another is about the client.
+fn is_for_a_gateway(headers: &HeaderMap) -> bool {
+    headers.get(header::WWW_AUTHENTICATE).is_some_and(|asked| asked == CHALLENGE)
 }
 
 /// Answers after which a request may find the service better.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ballet_stage::wait_until;
+use reqwest::header::HeaderValue;
 use reqwest::{Client, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};
 
@@ -54,7 +55,14 @@ async fn a_service_that_refuses_the_gateways_signature_has_done_nothing_and_says
     let count = AtomicUsize::new(0);
     let service = Service::start(move |got| {
         let number = count.fetch_add(1, Ordering::SeqCst);
-        text(if [0, 3].contains(&number) || got.body == b"forged" { 401 } else { 201 }, "said")
+        let mut said =
+            text(if [0, 3].contains(&number) || got.body == b"forged" { 401 } else { 201 }, "said");
+        if got.body == b"of another secret" {
+            *said.status_mut() = StatusCode::UNAUTHORIZED;
+            let challenge = HeaderValue::from_static("Ballet-Gateway");
+            said.headers_mut().insert("www-authenticate", challenge);
+        }
+        said
     })
     .await;
     let public = "[[route]]\nprefix = \"/webhook\"\nmethods = [\"POST\"]\nupstream = \"a\"\n\
@@ -72,5 +80,9 @@ async fn a_service_that_refuses_the_gateways_signature_has_done_nothing_and_says
     // What is safe is tried again.
     let read = Client::new().get(shop.gateway.at("/a")).header("x-api-key", &shop.key);
     assert_eq!(read.send().await.unwrap().status(), StatusCode::CREATED);
-    assert_eq!(service.got().len(), 5);
+    // Also there a service says which 401 is for the gateway.
+    let webhook = Client::new().post(shop.gateway.at("/webhook")).body("of another secret");
+    let detail = problem(webhook.send().await.unwrap(), 502).await;
+    assert!(detail.contains("nothing was done"), "{detail}");
+    assert_eq!(service.got().len(), 6);
 }

@@ -10,6 +10,7 @@ use crate::shop::{CUSTOMER, Opened, Shop, USUAL, mugs};
 async fn refused(request: RequestBuilder, why: &str) {
     let answer = request.send().await.expect("an answer");
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.headers()["www-authenticate"], "Ballet-Gateway");
     let problem: Value = answer.json().await.expect("JSON");
     let detail = problem["detail"].as_str().expect("text");
     assert!(detail.contains("GATEWAY_SECRET") && detail.contains(why), "{detail}");
