@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ballet_stage::Children;
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ const LONGEST: &[&str] = &[
     "ballet transport",
     "ballet-stage main",
     "ballet-testkit main",
-    "gateway main",
+    "ballet-gateway main",
 ];
 
 /// Programs that take the machine from the tests beside them. Only `--long` runs them.
@@ -58,6 +58,11 @@ pub(crate) async fn build(children: &Children) -> Result<Option<Vec<Program>>> {
     let Some(messages) = cargo::messages(children, &args).await? else { return Ok(None) };
     let mut programs: Vec<Program> = messages.iter().filter_map(program).collect();
     programs.push(documentation());
+    // A program that has another name now would begin among all others, unnoticed.
+    let is_built = |name: &&&str| programs.iter().any(|program| program.name == **name);
+    if let Some(name) = LONGEST.iter().find(|name| !is_built(name)) {
+        bail!("there is no test program `{name}`: mend LONGEST in crates/xtask/src/test/programs.rs");
+    }
     programs.sort_by_key(|program| {
         LONGEST.iter().position(|name| *name == program.name).unwrap_or(LONGEST.len())
     });
