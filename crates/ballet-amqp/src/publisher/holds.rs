@@ -178,10 +178,13 @@ impl Holds {
 
     /// The broker took a message: whatever else waits for the same may go. Returns it in order.
     pub(super) fn release(&mut self, taken: &Publish, batches: &Batches) -> VecDeque<InFlight> {
-        let at = self.holds.iter().position(|hold| hold.matcher.matches(taken));
-        let Some(at) = at else { return VecDeque::new() };
-        batches.released();
-        self.holds.remove(at).entries
+        let released: Vec<Hold> =
+            self.holds.extract_if(.., |hold| hold.matcher.matches(taken)).collect();
+        if !released.is_empty() {
+            batches.released();
+        }
+        // Of two causes, the later one has what was tried before the other's followed.
+        released.into_iter().rev().flat_map(|hold| hold.entries).collect()
     }
 }
 

@@ -109,7 +109,8 @@ impl<'a> PublishLoop<'a> {
         let salvaged = self.queue.salvage(&cause, self.overdue);
         self.show_held();
         crate::counter!("ballet_republished_total").increment(salvaged.again as u64);
-        let is_overdue = self.overdue.is_some();
+        // If only what is tried now and then is overdue, no other message waits for longer.
+        let is_overdue = self.overdue.is_some() && salvaged.is_news;
         End::Lost { cause, at_once: salvaged.explained, is_overdue }
     }
 

@@ -62,6 +62,8 @@ pub(super) struct Salvaged {
     pub(super) again: usize,
     /// Whether the cause is known and handled. Waiting before the next attempt is then useless.
     pub(super) explained: bool,
+    /// Whether something waits from now on that did not wait before.
+    pub(super) is_news: bool,
 }
 
 impl Queue {
@@ -278,10 +280,12 @@ impl Queue {
                 _ => {}
             }
         }
-        let salvaged = Salvaged { again: again.len(), explained: blame != Blame::Nobody };
+        let explained = blame != Blame::Nobody;
+        let mut salvaged = Salvaged { again: again.len(), explained, is_news: false };
         for held in held {
             let (messages, reason) = (held.entries.len(), held.reason.clone());
             if self.holds.hold(held, &mut self.batches) {
+                salvaged.is_news = true;
                 tracing::error!(
                     messages,
                     reason,

@@ -21,9 +21,9 @@ pub async fn register(db: &mut PgConnection, entity: &str, owner: &str) -> Resul
 pub async fn take_turn_to_ask(db: &mut PgConnection, entity: &str) -> Result<bool, sqlx::Error> {
     let taken = sqlx::query(
         "update ballet.copy_fill set requested_at = ballet.now() \
-         where entity = $1 and filled_run is null and not exists ( \
+         where entity = $1 and filled_run is null and (requested_at is null or not exists ( \
              select from (values (requested_at), (page_at)) as last (at) \
-             where at between ballet.now() - interval '5 minutes' and ballet.now())",
+             where at between ballet.now() - interval '5 minutes' and ballet.now()))",
     )
     .bind(entity)
     .execute(db)

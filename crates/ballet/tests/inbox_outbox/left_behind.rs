@@ -209,7 +209,8 @@ async fn empty_tables_that_an_outage_left_cost_no_statement_each() {
     }
     // What a session has counted is seen after a second.
     let (after,): (i64,) = sqlx::query_as(transactions).fetch_one(&mut db).await.expect("a count");
-    assert!(after - before < 300, "{} transactions", after - before);
+    // With one for each table the four sweeps would have 1,200. What else a service does goes by the clock.
+    assert!(after - before < 600, "{} transactions", after - before);
 }
 
 #[tokio::test]

@@ -61,7 +61,9 @@ pub(crate) async fn build(children: &Children) -> Result<Option<Vec<Program>>> {
     // A program that has another name now would begin among all others, unnoticed.
     let is_built = |name: &&&str| programs.iter().any(|program| program.name == **name);
     if let Some(name) = LONGEST.iter().find(|name| !is_built(name)) {
-        bail!("there is no test program `{name}`: mend LONGEST in crates/xtask/src/test/programs.rs");
+        bail!(
+            "there is no test program `{name}`: mend LONGEST in crates/xtask/src/test/programs.rs"
+        );
     }
     programs.sort_by_key(|program| {
         LONGEST.iter().position(|name| *name == program.name).unwrap_or(LONGEST.len())

@@ -147,9 +147,12 @@ impl ReaderKeeper {
         if held >= fair {
             return Ok(());
         }
+        // One that is put off is kept here, although its lease is given back.
+        let free = |stream: &&String| !keeping.kept.contains_key(*stream);
+        let free: Vec<String> = keeping.streams.iter().filter(free).cloned().collect();
         let taken = async {
             let mut db = self.engine.database.upkeep.acquire().await?;
-            places::take(&mut db, name, &keeping.streams, process, fair - held).await
+            places::take(&mut db, name, &free, process, fair - held).await
         };
         for held in answered(taken).await? {
             self.begin(keeping, held);
