@@ -216,7 +216,11 @@ async fn a_new_config_is_read_without_breaking_connections() {
     folder.write("gateway.toml", "[[route]]\n");
     gateway.signal("-HUP");
     gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"failed\"} 1").await;
-    assert!(gateway.log().contains("gateway.toml, line 1"), "{}", gateway.log());
+    let logged = wait_until("the reason to be logged", LIMIT, || async {
+        let log = gateway.log();
+        if log.contains("gateway.toml, line 1") { Ok(Some(())) } else { Err(log) }
+    });
+    logged.await.unwrap();
     let listen = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
     let new = other.upstream("a") + &ROUTE.replace("/a", "/b");
     folder.write("gateway.toml", &format!("{listen}{new}"));
