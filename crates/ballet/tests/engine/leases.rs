@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use ballet_stage::wait_until;
-use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::Mutex;
 
@@ -117,13 +116,7 @@ async fn the_number_of_a_process_that_left_events_behind_is_not_drawn_again() {
     let number = "select process from ballet.process_lease where lease_until > ballet.now()";
     let (number,): (i64,) = sqlx::query_as(number).fetch_one(&mut db).await.expect("a lease");
     assert_eq!(number, 4);
-    wait_until("the event that was left behind", SOON, || async {
-        let seen = world.seen().await;
-        let is_it = |m: &Value| m["payload"].as_str().is_some_and(|body| body.contains("Oslo"));
-        Ok::<_, String>(seen.iter().any(is_it).then_some(()))
-    })
-    .await
-    .expect("published");
+    world.until_published("Oslo").await;
 }
 
 /// Nobody waits for a person's transaction.

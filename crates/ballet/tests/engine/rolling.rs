@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use ballet::{Failure, Migration, Participant, Projection, Service, Settings, Tx};
 use ballet_stage::{Reader, Servers, wait_until};
-use serde_json::Value;
 
 use crate::restarts::{Customers, SAGAS, all_ended_once, everybody};
 use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
-use crate::world::{LONG, Part, SOON, World, part};
+use crate::world::{LONG, Part, World, part};
 
 /// The time that a stop may take here: its limit, and as much again on a busy machine.
 const STOPPED: Duration = Duration::from_secs(40);
@@ -123,13 +122,7 @@ async fn beside_the_dump(world: &World, dump: Reader) {
     world.until_count("hotel", waits, 1).await;
 
     world.execute("hotel", LEFT).await;
-    wait_until("the event that was left behind", SOON, || async {
-        let seen = world.seen().await;
-        let is_it = |m: &Value| m["payload"].as_str().is_some_and(|body| body.contains("Oslo"));
-        Ok::<_, String>(seen.iter().any(is_it).then_some(()))
-    })
-    .await
-    .expect("published");
+    world.until_published("Oslo").await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;

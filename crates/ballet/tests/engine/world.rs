@@ -7,6 +7,7 @@ use ballet::{Clock, Event, Migration, Participant, SagaId, Service, Settings};
 use ballet_stage::{Servers, wait_until};
 use ballet_testkit::TestSystem;
 use jiff::SignedDuration;
+use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::Mutex;
 
@@ -124,6 +125,17 @@ impl World {
 
     pub(crate) async fn count(&self, service: &str, what: &str) -> i64 {
         self.try_count(service, what).await.expect("a count")
+    }
+
+    /// Waits until a message is published whose body has this text.
+    pub(crate) async fn until_published(&self, text: &str) {
+        wait_until(&format!("a message with {text}"), SOON, || async {
+            let seen = self.seen().await;
+            let has_it = |m: &Value| m["payload"].as_str().is_some_and(|body| body.contains(text));
+            Ok::<_, String>(seen.iter().any(has_it).then_some(()))
+        })
+        .await
+        .expect("published");
     }
 
     /// Waits until this many rows are there.

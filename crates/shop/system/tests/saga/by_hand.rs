@@ -34,6 +34,19 @@ async fn solved(shop: &Shop, order_id: &str, step: &str, event: &Value, why: &st
     .expect("solved");
 }
 
+/// An order that is paid, and not decided: shipping is away.
+async fn authorised(shop: &mut Shop) -> String {
+    shop.stop("shipping").await;
+    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    wait_until("the authorisation", SOON, || async {
+        let payment = shop.payment(&order_id).await;
+        if payment["state"] == "authorized" { Ok(Some(())) } else { Err(payment.to_string()) }
+    })
+    .await
+    .expect("authorised");
+    order_id
+}
+
 /// Waits until this query about an order finds something in the database of payments.
 async fn until(shop: &Shop, order_id: &str, query: &'static str) {
     wait_until(query, SOON, || async {
@@ -48,14 +61,7 @@ async fn until(shop: &Shop, order_id: &str, query: &'static str) {
 #[tokio::test]
 async fn t219_a_void_that_hangs_or_was_solved_by_a_person_is_no_violation() {
     let mut shop = Shop::open("t219").await;
-    shop.stop("shipping").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
-    wait_until("the authorisation", SOON, || async {
-        let payment = shop.payment(&order_id).await;
-        if payment["state"] == "authorized" { Ok(Some(())) } else { Err(payment.to_string()) }
-    })
-    .await
-    .expect("authorised");
+    let order_id = authorised(&mut shop).await;
     let mut provider = shop.silent_provider().await;
     assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::ACCEPTED);
     shop.start("shipping").await;
@@ -88,14 +94,7 @@ async fn t219_a_void_that_hangs_or_was_solved_by_a_person_is_no_violation() {
 #[tokio::test]
 async fn t219_money_that_a_person_paid_back_is_not_voided() {
     let mut shop = Shop::open("t219paid").await;
-    shop.stop("shipping").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
-    wait_until("the authorisation", SOON, || async {
-        let payment = shop.payment(&order_id).await;
-        if payment["state"] == "authorized" { Ok(Some(())) } else { Err(payment.to_string()) }
-    })
-    .await
-    .expect("authorised");
+    let order_id = authorised(&mut shop).await;
     let no_refunds = "create function no_refund() returns trigger language plpgsql as
             $$ begin raise exception 'no refunds'; end $$;
         create trigger no_refund before insert on sandbox_operation for each row
