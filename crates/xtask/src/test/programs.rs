@@ -10,23 +10,30 @@ use crate::process::cargo;
 
 /// The examples in the documentation: one compiler after the other, for minutes.
 const EXAMPLES: &str = "examples in the documentation";
-/// The programs that take longest, the longest first. They begin before all others, so that no processor
-/// is idle at the end.
+/// The programs that take longest by the clock, the longest first. They begin before all others, so that no
+/// processor is idle at the end.
 const LONGEST: &[&str] = &[
-    "shop saga",
     "ballet engine",
     "ballet-cli dlq",
     "loyalty participant",
-    "shop kill",
-    "xtask walk",
-    "ballet-cli new",
-    EXAMPLES,
+    "ballet alarms",
+    "shop saga",
     "xtask chaos",
-    "xtask soak",
     "ballet transport",
-    "ballet-stage main",
-    "ballet-testkit main",
+    "xtask kills",
+    "ballet-cli stream",
+    "ballet-cli new",
+    "ballet telemetry",
+    "ballet pressure",
+    "ballet inbox_outbox",
+    "xtask degradation",
+    "ballet explore",
+    "xtask walk",
     "ballet-gateway main",
+    "ballet-testkit main",
+    "ballet-stage main",
+    "shop kill",
+    EXAMPLES,
 ];
 
 /// Programs that take the machine from the tests beside them. Only `--long` runs them.

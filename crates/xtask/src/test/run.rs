@@ -14,10 +14,10 @@ use ballet_stage::{Child, Children, Options, Servers};
 use rustix::process::Signal;
 
 use crate::process::cargo;
-use crate::test::meter::{self, Meter};
+use crate::test::meter::{self, Idle, Meter};
 use crate::test::one::Setting;
 use crate::test::programs::{self, Program};
-use crate::test::side_by_side;
+use crate::test::side_by_side::{self, Places};
 use ballet_terminal::ui;
 use ballet_trials::Stop;
 
@@ -88,9 +88,15 @@ async fn whole(
     // The build is not the tests'.
     meter.since_the_last();
     let setting = Setting { output: &output, env: &env, children, silence, meter: &meter };
+    let mut idle = Idle::default();
+    let places = Places {
+        least: processors + 1,
+        most: 2 * processors + 2,
+        idle: Box::new(move || idle.since_the_last()),
+    };
     // Dropping a child kills it, and what it has started.
     let code = tokio::select! {
-        passed = side_by_side::run(programs, processors + 1, &setting) => {
+        passed = side_by_side::run(programs, places, &setting) => {
             if passed? { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         () = stop.asked() => interrupted(),

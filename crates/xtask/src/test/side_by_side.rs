@@ -1,10 +1,11 @@
 //! Several test programs at the same time.
 //!
 //! Most tests wait: for a broker that starts, for a lease to end, for a connection to be given up.
-//! So there are more programs at a time than the machine has processors.
+//! So there are more programs at a time than the machine has processors, and where those have nothing to do all
+//! the same, one more begins.
 
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -14,18 +15,32 @@ use crate::test::one::{Setting, run_one, show, tests};
 use crate::test::programs::Program;
 use ballet_terminal::ui;
 
-/// Runs all programs, with so many at a time, and shows what each says when it has ended; whether
-/// all tests passed. A few that fail run again alone. The whole output of each is kept in the directory.
+/// How often it is looked whether the processors have something to do.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// Above this share of idle time one more program begins.
+const IDLE: f64 = 0.25;
+
+/// How many programs run at a time.
+pub(crate) struct Places {
+    pub(crate) least: usize,
+    /// As many as that while the machine is idle.
+    pub(crate) most: usize,
+    /// The share of the machine that has been idle since the last call.
+    pub(crate) idle: Box<dyn FnMut() -> f64>,
+}
+
+/// Runs all programs, and shows what each says when it has ended; whether all tests passed. A few that
+/// fail run again alone. The whole output of each is kept in the directory.
 pub(crate) async fn run(
     programs: Vec<Program>,
-    at_once: usize,
+    Places { least, most, mut idle }: Places,
     setting: &Setting<'_>,
 ) -> Result<bool> {
     let output = setting.output;
     fs::create_dir_all(output).with_context(|| format!("cannot create {}", output.display()))?;
     let (begun, count) = (Instant::now(), programs.len());
     ui::say(&format!(
-        "{count} test programs, {at_once} at a time; their output is in {}",
+        "{count} test programs, {least} to {most} at a time; their output is in {}",
         output.display()
     ));
     let mut waiting = programs.into_iter();
@@ -33,14 +48,26 @@ pub(crate) async fn run(
         let end = run_one(program.clone(), setting).await;
         end.map(|end| (program, end))
     };
-    let mut running: FuturesUnordered<_> = waiting.by_ref().take(at_once).map(run).collect();
+    let mut running: FuturesUnordered<_> = waiting.by_ref().take(least).map(run).collect();
     let mut failed = Vec::new();
     let mut counts = [("passed", 0), ("failed", 0), ("ignored", 0)];
     let mut cpu = 0.0;
-    while let Some(end) = running.next().await {
+    while !running.is_empty() {
+        let ended = tokio::select! {
+            ended = running.next() => ended,
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                if idle() > IDLE && running.len() < most {
+                    running.extend(waiting.next().map(run));
+                }
+                continue;
+            }
+        };
+        let Some(end) = ended else { break };
         let (program, end) = end?;
         cpu += end.cpu;
-        running.extend(waiting.next().map(run));
+        if running.len() < least {
+            running.extend(waiting.next().map(run));
+        }
         show(&end);
         for (how, count) in &mut counts {
             *count += tests(&end.output, how);
@@ -103,6 +130,11 @@ mod tests_of_running {
     use super::*;
     use crate::test::meter::Meter;
 
+    /// So many at a time, and one more if the machine is idle.
+    fn places(least: usize, idle: f64) -> Places {
+        Places { least, most: least + 1, idle: Box::new(move || idle) }
+    }
+
     fn shell(name: &str, script: &str) -> Program {
         let args = ["-c", script].map(str::to_owned).to_vec();
         Program { name: name.to_owned(), file: "sh".into(), args, dir: std::env::temp_dir() }
@@ -123,9 +155,13 @@ mod tests_of_running {
         let setting =
             Setting { output: &output, env: &env, children: &children, silence, meter: &meter };
         let both = vec![shell("one", &meet("a", "b")), shell("two", &meet("b", "a"))];
-        assert!(run(both, 2, &setting).await.expect("they run"));
+        assert!(run(both, places(2, 0.0), &setting).await.expect("they run"));
+        let both = vec![shell("one", &meet("c", "d")), shell("two", &meet("d", "c"))];
+        assert!(
+            run(both, places(1, 1.0), &setting).await.expect("the second begins while one waits")
+        );
         let bad = vec![shell("bad", "echo what is wrong; exit 3"), shell("good", "exit 0")];
-        assert!(!run(bad, 1, &setting).await.expect("they run"));
+        assert!(!run(bad, places(1, 0.0), &setting).await.expect("they run"));
         let said = fs::read_to_string(output.join("bad.log")).expect("its output");
         assert_eq!(said, "what is wrong\n");
         // Fails the first time.
@@ -136,12 +172,12 @@ mod tests_of_running {
         fs::write(&script, text).expect("a script");
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a program");
         (flaky.file, flaky.args) = (script, Vec::new());
-        assert!(run(vec![flaky], 1, &setting).await.expect("it runs"));
+        assert!(run(vec![flaky], places(1, 0.0), &setting).await.expect("it runs"));
         assert!(output.join("flaky--alone.log").exists());
         // Hangs, with what it has started.
         let hangs = shell("hangs", "echo begun; sleep 600 & sleep 600");
         let setting = Setting { silence: Duration::from_millis(300), ..setting };
-        assert!(!run(vec![hangs], 1, &setting).await.expect("it is ended"));
+        assert!(!run(vec![hangs], places(1, 0.0), &setting).await.expect("it is ended"));
         let said = fs::read_to_string(output.join("hangs.log")).expect("its output");
         assert!(said.starts_with("begun\n") && said.contains("it was ended"), "{said}");
         fs::remove_dir_all(&output).expect("removed");
