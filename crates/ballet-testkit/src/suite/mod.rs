@@ -5,7 +5,8 @@
 //!
 //! | step | checks |
 //! |---|---|
-//! | every one | delivered twice, crashes around the commit, two replicas, failing neighbours, many at once |
+//! | every one that events trigger | delivered twice, crashes around the commit, two replicas, failing neighbours, many at once |
+//! | begins with a request | a crash before the event is published, requested twice, refused without a trace |
 //! | may refuse | the same for the refusal, which leaves nothing; refused, then aborted |
 //! | is undone | the same for the undo; undo before run, run after undo, both at once |
 //! | calls outside | calls and answers that are lost, held or come twice; aborted during a call |

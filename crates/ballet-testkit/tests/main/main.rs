@@ -6,4 +6,6 @@ mod openapi;
 #[cfg(test)]
 mod participant;
 #[cfg(test)]
+mod requests;
+#[cfg(test)]
 mod suite;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::suite::checks::check::{Check, check};
 use crate::suite::rig::case::Trigger;
 use crate::suite::rig::observe::snapshot;
-use crate::suite::rig::snapshot::{emitted, list, same};
+use crate::suite::rig::snapshot::{emitted, list, nothing_astray, same, visible};
 use crate::suite::rig::step_rig::{StepRig, missing};
 use crate::suite::rig::world::World;
 use crate::suite::rig::wrong::{Checked, ensure};
@@ -23,6 +23,14 @@ pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<Check> {
 
 /// The undisturbed runs of a step that a request triggers.
 pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
+    let unusable = rig.case.of_a_known_saga();
+    ensure(unusable.is_empty(), || {
+        format!(
+            "a request cannot use {}, which are of a saga that is known before: leave them to a \
+             step of the saga that events trigger",
+            unusable.join(", ")
+        )
+    })?;
     rig.expected.before = snapshot(&mut World::open(rig, 0, false).await?).await?;
     let mut world = World::open(rig, 0, false).await?;
     ask(&world, rig).await?;
@@ -34,6 +42,8 @@ pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
     ensure(done.at(part.name, "done") == 1, || {
         format!("the ledger does not say that it is done:{}", list(&done.ledger))
     })?;
+    visible(&done, &rig.expected.before)?;
+    nothing_astray(&done)?;
     rig.expected.done = done;
     Ok(())
 }

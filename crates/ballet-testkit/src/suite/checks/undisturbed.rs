@@ -5,7 +5,7 @@ use ballet::core::part::StepKind;
 use crate::suite::checks::request;
 use crate::suite::rig::case::Trigger;
 use crate::suite::rig::observe::snapshot;
-use crate::suite::rig::snapshot::{Snapshot, emitted, list, same_effects};
+use crate::suite::rig::snapshot::{Snapshot, emitted, list, nothing_astray, same_effects, visible};
 use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::world::World;
 use crate::suite::rig::wrong::{Checked, Wrong, ensure};
@@ -23,9 +23,7 @@ pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
     ensure(done.at(part.name, "done") == 1, || {
         format!("the ledger does not say that it is done:{}", list(&done.ledger))
     })?;
-    ensure(done.effects != rig.expected.before.effects, || {
-        "no effect is visible: the suite's queries do not show what the step does".to_owned()
-    })?;
+    visible(done, &rig.expected.before)?;
     if let Some(refused) = part.refused {
         let before = snapshot(&mut World::open(rig, 1, true).await?).await?;
         rig.expected.refused = left_by(rig, Phase::Refusal).await?;
@@ -71,7 +69,7 @@ async fn left_by(rig: &StepRig<'_>, phase: Phase) -> Checked<Snapshot> {
     world.publish(0, rig.events(phase)?);
     world.until_idle().await?;
     let left = snapshot(&mut world).await?;
-    ensure(left.astray.is_empty(), || format!("messages went astray:{}", list(&left.astray)))?;
+    nothing_astray(&left)?;
     let asked = world.outside.asked().len();
     ensure(asked >= left.calls.len(), || {
         format!("only {asked} of {} calls went through `Outside`", left.calls.len())

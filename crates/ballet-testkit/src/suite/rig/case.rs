@@ -45,8 +45,8 @@ pub(crate) enum Trigger {
 /// All are functions of the saga, because the suite runs each of them with many sagas.
 pub struct Case {
     pub(crate) trigger: Trigger,
-    pub(crate) rows: Statement,
-    pub(crate) after: Events,
+    pub(crate) rows: Option<Statement>,
+    pub(crate) after: Option<Events>,
     pub(crate) refused: Option<Trigger>,
     pub(crate) refused_after: Option<Events>,
     pub(crate) abort: Option<Events>,
@@ -60,7 +60,8 @@ impl Case {
         Self::new(Trigger::Events(Box::new(events)))
     }
 
-    /// A step that begins a saga, made done by `POST path` with this body.
+    /// A step that begins a saga, made done by `POST path` with this body. Besides it takes only
+    /// [`refused_by_request`](Self::refused_by_request): nobody knows the saga before the request.
     #[must_use]
     ///
     /// # Panics
@@ -69,11 +70,24 @@ impl Case {
         Self::new(Trigger::Request(path, json(body)))
     }
 
+    /// The parts that are functions of a saga, which a request has not begun yet.
+    pub(crate) fn of_a_known_saga(&self) -> Vec<&'static str> {
+        let parts = [
+            ("`given`", self.rows.is_some()),
+            ("`after`", self.after.is_some()),
+            ("`refused_by`", matches!(self.refused, Some(Trigger::Events(_)))),
+            ("`refused_after`", self.refused_after.is_some()),
+            ("`aborted_by`", self.abort.is_some()),
+            ("`failing_on`", self.failing.is_some()),
+        ];
+        parts.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect()
+    }
+
     fn new(trigger: Trigger) -> Self {
         Self {
             trigger,
-            rows: Box::new(|_| String::new()),
-            after: Box::new(|_| Vec::new()),
+            rows: None,
+            after: None,
             refused: None,
             refused_after: None,
             abort: None,
@@ -87,14 +101,14 @@ impl Case {
         mut self,
         events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
     ) -> Self {
-        self.after = Box::new(events);
+        self.after = Some(Box::new(events));
         self
     }
 
     /// SQL for the rows that earlier steps would have written.
     #[must_use]
     pub fn given(mut self, rows: impl Fn(SagaId) -> String + Send + Sync + 'static) -> Self {
-        self.rows = Box::new(rows);
+        self.rows = Some(Box::new(rows));
         self
     }
 

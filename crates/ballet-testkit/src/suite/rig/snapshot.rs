@@ -118,6 +118,18 @@ pub(crate) fn same_effects(found: &Snapshot, expected: &Snapshot) -> Checked {
     })
 }
 
+/// A step that is done must have left an effect that the suite's queries show.
+pub(crate) fn visible(done: &Snapshot, before: &Snapshot) -> Checked {
+    ensure(done.effects != before.effects, || {
+        "no effect is visible: the suite's queries do not show what the step does".to_owned()
+    })
+}
+
+/// An undisturbed run must have sent no message elsewhere.
+pub(crate) fn nothing_astray(left: &Snapshot) -> Checked {
+    ensure(left.astray.is_empty(), || format!("messages went astray:{}", list(&left.astray)))
+}
+
 /// A run must have emitted exactly one event of a type.
 pub(crate) fn emitted(snapshot: &Snapshot, what: &str, event_type: &str) -> Checked {
     let count = snapshot.count(event_type);

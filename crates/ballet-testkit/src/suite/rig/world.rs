@@ -82,12 +82,16 @@ impl<'a> World<'a> {
         let rig = self.rig;
         self.execute(rig.subject.reference.to_owned()).await?;
         for at in 0..self.sagas.len() {
-            self.execute((rig.case.rows)(self.sagas[at])).await?;
+            if let Some(rows) = &rig.case.rows {
+                self.execute(rows(self.sagas[at])).await?;
+            }
         }
         self.start().await?;
         for at in 0..self.sagas.len() {
             let after = rig.case.refused_after.as_ref().filter(|_| refused(at));
-            self.publish(at, after.unwrap_or(&rig.case.after));
+            if let Some(events) = after.or(rig.case.after.as_ref()) {
+                self.publish(at, events);
+            }
         }
         self.until_idle().await
     }
