@@ -50,7 +50,7 @@ fn of_kind(kind: Kind, schema: Schema<'_>, dice: &mut Rng) -> Value {
         Kind::Null => Value::Null,
         Kind::Boolean => Value::Bool(dice.bool()),
         Kind::Integer => number(schema, dice),
-        Kind::Number => json!(dice.i128(-1_000_000..=1_000_000) as f64 / 64.0),
+        Kind::Number => real(schema, dice),
         Kind::Text => Value::String(text(schema, dice)),
         Kind::Array => {
             let size = size(schema, "Items", dice);
@@ -83,6 +83,19 @@ fn number(schema: Schema<'_>, dice: &mut Rng) -> Value {
     };
     i64::try_from(number)
         .map_or_else(|_| json!(u64::try_from(number).unwrap_or_default()), Value::from)
+}
+
+/// The same for a number with a fraction. An end that does not belong to the range is left out.
+fn real(schema: Schema<'_>, dice: &mut Rng) -> Value {
+    let (least, most) = schema.range();
+    let end = match dice.usize(..6) {
+        0 => Some(json!(least)),
+        1 => Some(json!(most)),
+        _ => None,
+    };
+    let share = dice.f64();
+    let between = (least * (1.0 - share) + most * share).max(least).min(most);
+    end.filter(|end| schema.takes(end)).unwrap_or_else(|| json!(between))
 }
 
 fn size(schema: Schema<'_>, of: &str, dice: &mut Rng) -> usize {
@@ -138,6 +151,10 @@ mod tests {
                     { "type": "string", "pattern": "^[a-z]{2,9}$" },
                     { "const": "x" },
                 ] } },
+                "lat": { "type": "number", "minimum": -90, "maximum": 90 },
+                "share": { "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5 },
+                "meters": { "type": "number", "minimum": 1_000_000 },
+                "odd": { "type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 2 },
                 "note": { "type": ["string", "null"], "minLength": 1, "maxLength": 3 },
             },
             "anyOf": [{ "type": "object", "required": ["more"], "properties": { "more": { "type": "boolean" } } }],

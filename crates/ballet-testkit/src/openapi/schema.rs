@@ -5,6 +5,9 @@ use serde_json::Value;
 use crate::openapi::judge::Judge;
 use crate::openapi::pattern::Pattern;
 
+/// The largest of usual numbers.
+const USUAL: f64 = 15_625.0;
+
 /// The types of JSON values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -119,11 +122,29 @@ impl<'a> Schema<'a> {
             "uint64" => (0, u64::MAX.into()),
             _ => (i64::MIN.into(), i64::MAX.into()),
         };
-        (self.number("minimum").unwrap_or(least), self.number("maximum").unwrap_or(most))
+        let above = self.number("exclusiveMinimum").map(|beyond| beyond + 1);
+        let below = self.number("exclusiveMaximum").map(|beyond| beyond - 1);
+        let least = self.number("minimum").into_iter().chain(above).max().unwrap_or(least);
+        let most = self.number("maximum").into_iter().chain(below).min().unwrap_or(most);
+        (least, most)
     }
 
-    pub(super) fn number(self, keyword: &str) -> Option<i128> {
+    fn number(self, keyword: &str) -> Option<i128> {
         whole(&self.node[keyword])
+    }
+
+    /// The ends of the range of a number with a fraction, whether they belong to it or not. Without bounds
+    /// it is a range of usual numbers.
+    pub(super) fn range(self) -> (f64, f64) {
+        let bound = |keyword: &str| self.node[keyword].as_f64();
+        let least = bound("minimum").into_iter().chain(bound("exclusiveMinimum"));
+        let most = bound("maximum").into_iter().chain(bound("exclusiveMaximum"));
+        match (least.reduce(f64::max), most.reduce(f64::min)) {
+            (Some(least), Some(most)) => (least, most),
+            (Some(least), None) => (least, USUAL.max(least + USUAL)),
+            (None, Some(most)) => ((-USUAL).min(most - USUAL), most),
+            (None, None) => (-USUAL, USUAL),
+        }
     }
 }
 

@@ -78,6 +78,11 @@ fn others(schema: Schema<'_>, fits: &Value) -> Vec<Value> {
         others.extend(i64::try_from(least - 1).map(Value::from));
         others.extend(i64::try_from(most + 1).map(Value::from));
     }
+    if schema.kinds().contains(&Kind::Number) {
+        // The ends themselves may be beyond the range.
+        let (least, most) = schema.range();
+        others.extend([least - 1.0, least, most, most + 1.0].map(Value::from));
+    }
     if let Some(most) = schema.size("maxLength") {
         others.push(json!("x".repeat(most + 1)));
     }

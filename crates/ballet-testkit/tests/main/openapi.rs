@@ -89,6 +89,37 @@ async fn a_refusal_that_names_nothing_is_found() {
 }
 
 #[tokio::test]
+async fn a_number_beyond_its_bounds_that_is_taken_is_found() {
+    // It reads any number, and refuses only what is none.
+    let read = |body: String| async move {
+        let body = serde_json::from_str::<Value>(&body).unwrap_or_default();
+        if body["lat"].is_number() {
+            return axum::Json(1).into_response();
+        }
+        let errors = json!([{ "in": "body", "pointer": "#/lat", "detail": "no number" }]);
+        let problem = json!({ "status": 422, "detail": "no number", "errors": errors });
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        (StatusCode::UNPROCESSABLE_ENTITY, kind, problem.to_string()).into_response()
+    };
+    let body = json!({
+        "type": "object", "required": ["lat"],
+        "properties": { "lat": { "type": "number", "minimum": -90, "maximum": 90 } },
+    });
+    let mut answers = number();
+    answers["422"] = json!({ "content": { "application/problem+json": { "schema": {} } } });
+    let mut write = operation("write", &answers);
+    let content = json!({ "application/json": { "schema": body, "example": { "lat": 2 } } });
+    write["requestBody"] = json!({ "content": content });
+    let paths = json!({ "/places": { "post": write } });
+    let findings = findings(Router::new().route("/places", post(read)), paths).await;
+    found(&findings, "write: the document forbids this request");
+    assert!(
+        findings.contains("{\"lat\":-91.0}") || findings.contains("{\"lat\":91.0}"),
+        "{findings}"
+    );
+}
+
+#[tokio::test]
 async fn a_typing_error_in_a_parameter_that_is_ignored_is_found() {
     // It looks at no other parameter than its own.
     let list = |Query(query): Query<Vec<(String, String)>>| async move {
