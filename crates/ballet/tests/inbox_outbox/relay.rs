@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ballet::{Running, SagaId};
+use sqlx::Connection;
 use tokio::time::timeout;
 
 use crate::stage::{SOON, Stage, execute, left_by_a_gone_process, until};
@@ -34,16 +35,29 @@ async fn t45_t46_t47_a_slow_publish_of_a_living_process_is_not_taken_over() {
     let (stage, _first) = unconfirmed("living").await;
     let ours = stage.taken::<TripBooked>().remove(0);
     let _second = stage.start(desk(), DESK_TABLES).await;
-    // Processes that are gone leave batches behind, until both have taken one over: then both have swept.
     let left = "insert into ballet.outbox_left values (99999, 1, 0, gen_random_uuid(), \
                 'desk.trip_booked.v1', gen_random_uuid(), null, null, '{\"city\":\"Oslo\"}', now())";
+    let left = left_by_a_gone_process(left);
+    let lock = "begin; do $$ begin execute (select format('lock table ballet.outbox_%s \
+                in access exclusive mode', table_number) from ballet.outbox_table \
+                where owner = 99999); end $$";
     let have_swept = "(select owner from ballet.outbox_table where owner is not null \
                       group by owner having count(*) > 1) as process";
-    // Nobody can say which of the two takes one over, so nor how many it needs.
+    // Both have swept when each has taken over what a process left that is gone. Whoever is first waits in the
+    // midst of its sweep for a table that is locked, so the next table falls to the other.
     let mut written = 1;
     while stage.count("desk", have_swept).await < 2 {
-        stage.execute("desk", &left_by_a_gone_process(left)).await;
-        written += 1;
+        let mut lives = stage.connect("desk").await;
+        execute(&mut lives, "select pg_advisory_lock(x'626c74'::int, 99999)").await;
+        stage.execute("desk", &left).await;
+        let mut blocker = stage.connect("desk").await;
+        execute(&mut blocker, lock).await;
+        lives.close().await.expect("it is gone");
+        stage.until_waiting("desk", 1).await;
+        stage.execute("desk", &left).await;
+        stage.until_taken::<TripBooked>(written + 1).await;
+        execute(&mut blocker, "commit").await;
+        written += 2;
         stage.until_taken::<TripBooked>(written).await;
     }
     let taken = stage.taken::<TripBooked>();
