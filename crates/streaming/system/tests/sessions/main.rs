@@ -3,6 +3,7 @@
 mod away;
 mod closures;
 mod paths;
+mod routes;
 mod slots;
 mod titles;
 mod withdrawals;

@@ -1,0 +1,26 @@
+//! The HTTP routes of services against their OpenAPI documents. Accounts is not among them: a device has to be one of
+//! the account in the path, which samples meet by luck.
+
+use ballet_testkit::openapi::try_out;
+
+use crate::world::World;
+
+/// The seed decides every request: a finding comes again with it.
+const SEED: u64 = 9457;
+/// How many requests of each kind every route gets.
+const ROUNDS: u32 = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn services_do_what_their_documents_say() {
+    let world = World::open("routes").await;
+    let (home, title) = (world.home("duo", 2).await, world.any_title().await);
+    let session = world.play(&home, 0, &title).await;
+    world.beat(&session, 1, 1).await;
+    let mut findings = Vec::new();
+    for service in ["playback", "analytics", "titles"] {
+        let found = try_out(&world.system.url(service), SEED, ROUNDS).await.expect("a document");
+        findings.extend(found.into_iter().map(|what| format!("{service}: {what}")));
+    }
+    assert!(findings.is_empty(), "seed {SEED}:\n{}", findings.join("\n"));
+    world.system.close(0).await;
+}
