@@ -77,7 +77,8 @@ async fn t200_the_audit_names_who_does_not_answer_and_judges_the_rest() {
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
-    let broker = shop.env.management().audited(20).await.expect("an answer");
+    let idle = || async { shop.idle_broker().await.map(Some) };
+    let broker = wait_until("empty queues", SOON, idle).await.expect("an idle broker");
 
     let (_silent, hanging) = hangs().await;
     let (_failing, failing) = fails().await;
