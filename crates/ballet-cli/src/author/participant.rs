@@ -61,7 +61,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
     if !left_out.is_empty() {
         let names = left_out.join(", ");
         ui::say(&format!(
-            "not tried, since the file has nothing for it (`refused_by`, `calls`), or no join: {names}"
+            "not tried, since the file has nothing for it (`refused_by`, `trouble`, `calls`), or no join: {names}"
         ));
     }
     let mut outcomes = Vec::new();

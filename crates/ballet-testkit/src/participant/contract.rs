@@ -31,6 +31,8 @@ pub struct Contract {
     /// SQL for rows that have to exist before the first message comes. The program has made its
     /// tables by then.
     pub reference: String,
+    /// How the step's handler is made to fail although both servers work, so that what may work later is tried.
+    pub trouble: Option<Trouble>,
     /// The other company, if the step calls one.
     pub calls: Option<Calls>,
     /// A query for what the step of a saga, `$1`, has left: one `bigint`. No row, null and 0 mean
@@ -38,6 +40,16 @@ pub struct Contract {
     pub effect: Option<String>,
     /// What the query finds when the step has taken effect once.
     pub effect_when_done: i64,
+}
+
+/// SQL under which the handler of the step fails, as it would without a row that it needs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trouble {
+    /// What makes it fail.
+    pub begin: String,
+    /// What lets it work again.
+    pub end: String,
 }
 
 /// How the step calls another company over HTTP. The suite plays that company, and acts once for each
@@ -76,6 +88,7 @@ struct Case {
     refused_by: Option<Value>,
     #[serde(default)]
     reference: String,
+    trouble: Option<Trouble>,
     calls: Option<Calls>,
     effect: Option<String>,
     #[serde(default = "once")]
@@ -125,6 +138,7 @@ impl Contract {
             bodies: case.bodies,
             refused_by: case.refused_by,
             reference: case.reference,
+            trouble: case.trouble,
             calls: case.calls,
             effect: case.effect,
             effect_when_done: case.effect_when_done,

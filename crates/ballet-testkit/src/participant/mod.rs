@@ -28,7 +28,7 @@ mod scenario;
 mod scenarios;
 mod suite;
 
-pub use contract::{Call, Calls, Contract};
+pub use contract::{Call, Calls, Contract, Trouble};
 pub use program::Program;
 pub use scenario::Scenario;
 pub use suite::{Outcome, Suite};

@@ -7,7 +7,7 @@ use crate::participant::contract::Contract;
 use crate::participant::program::Program;
 use crate::participant::rig::world::{World, Wrong, said};
 use crate::participant::scenarios::{
-    aborts, calls, copies, deaths, ids, joins, outages, poison, refusals,
+    aborts, calls, copies, deaths, ids, joins, outages, poison, refusals, refused_copies, retries,
 };
 use ballet_stage::{Options, Servers};
 
@@ -53,6 +53,10 @@ pub enum Scenario {
     BrokerRestarted,
     /// Messages come that cannot be handled.
     Poison,
+    /// The broker takes no dead letter for a while, and the process is killed meanwhile.
+    DeadLettersRefused,
+    /// The step fails for a while although the servers work, and later it does not.
+    FailsForAWhile,
     /// The id of a message comes again in another saga. Who remembers ids takes it for a copy.
     ReusedId,
     /// Ids are too old to be remembered, or lie in the future.
@@ -69,8 +73,10 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::KilledUnderLoad,
+        Self::DeadLettersRefused,
+        Self::FailsForAWhile,
         Self::Once,
         Self::Twice,
         Self::UnderAnotherId,
@@ -102,6 +108,7 @@ impl Scenario {
         match self {
             Self::Refused => contract.refused_by.is_some(),
             Self::Join => contract.types().is_ok_and(|types| types.triggers.len() > 1),
+            Self::FailsForAWhile => contract.trouble.is_some(),
             Self::CallUnknown | Self::CallAborted => contract.calls.is_some(),
             _ => true,
         }
@@ -141,6 +148,8 @@ impl Scenario {
             Self::DatabaseAway => outages::database(world).await,
             Self::BrokerRestarted => Err("it has servers of its own".to_owned()),
             Self::Poison => poison::poison(world).await,
+            Self::DeadLettersRefused => refused_copies::dead_letters(world).await,
+            Self::FailsForAWhile => retries::later(world).await,
             Self::ReusedId => ids::reused(world).await,
             Self::OldIds => ids::old(world).await,
             Self::Refused => refusals::refused(world).await,

@@ -159,6 +159,7 @@ fn suite(kind: &str, promised: &str) -> Suite {
         bodies,
         refused_by: (promised == "refuses").then(|| wanted(5)),
         reference: String::new(),
+        trouble: None,
         calls: None,
         effect: Some("select guests from held where stay = $1".to_owned()),
         effect_when_done: 2,

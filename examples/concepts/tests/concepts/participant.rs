@@ -64,6 +64,7 @@ fn contract() -> Contract {
         bodies: bodies.map(|(event, body)| (event.name().to_owned(), body)).into(),
         refused_by: Some(json!({ "order_id": "{saga}", "show": "premiere", "seats": 1 })),
         reference: String::new(),
+        trouble: None,
         calls: Some(Calls {
             url: PROCESSOR.to_owned(),
             step: call("POST /charges", "charged"),

@@ -245,6 +245,34 @@ pub(crate) const FAULTS: &[Fault] = &[
         )],
     },
     Fault {
+        name: "it acknowledges before it publishes a dead letter",
+        scenario: Scenario::DeadLettersRefused,
+        says: "dead letters",
+        changes: &[(
+            "service.py",
+            "            send(channel, outgoing.dead_letter(service, delivery, why, attempts))\n",
+            "            channel.basic_ack(delivery.method.delivery_tag)\n            \
+             send(channel, outgoing.dead_letter(service, delivery, why, attempts))\n            \
+             return\n",
+        )],
+    },
+    Fault {
+        name: "it waits for no confirm of a dead letter",
+        scenario: Scenario::DeadLettersRefused,
+        says: "dead letters",
+        changes: &[("service.py", "                channel.confirm_delivery()\n", "")],
+    },
+    Fault {
+        name: "it tries nothing again",
+        scenario: Scenario::FailsForAWhile,
+        says: "a copy in a retry queue",
+        changes: &[(
+            "service.py",
+            "RETRIES = (\"retry.5s\", \"retry.30s\", \"retry.5m\", \"retry.5m\")",
+            "RETRIES = ()",
+        )],
+    },
+    Fault {
         name: "it has a ledger and no inbox",
         scenario: Scenario::ReusedId,
         says: EVENT,

@@ -1,4 +1,4 @@
-//! What the participant has published, as a queue beside the system's own has it.
+//! What has been published to some exchanges, as a queue beside the system's own has it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,12 +9,10 @@ use uuid::Uuid;
 use ballet_stage::Result;
 use ballet_stage::TestEnv;
 
-/// The queue that gets a copy of each event.
-const RECORD: &str = "record";
 /// How many messages are read in one request.
 const MANY: u32 = 200;
 
-/// An event as it was published.
+/// A message as it was published.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) routing_key: String,
@@ -36,27 +34,36 @@ impl Seen {
     }
 }
 
-/// All events that have come so far.
-#[derive(Debug, Default)]
-pub(crate) struct Record(Mutex<Vec<Seen>>);
+/// All messages that have come so far.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// The queue that gets a copy of each.
+    queue: &'static str,
+    seen: Mutex<Vec<Seen>>,
+}
 
 impl Record {
-    /// Keeps all events of a service from now on.
-    pub(crate) async fn begin(env: &TestEnv, service: &str) -> Result<Self> {
+    /// Keeps what is published from now on, by exchange and binding key.
+    pub(crate) async fn begin(
+        env: &TestEnv,
+        queue: &'static str,
+        bindings: &[(&str, &str)],
+    ) -> Result<Self> {
         let (management, vhost) = (env.management(), env.vhost());
-        let (durable, of_service) =
-            (json!({ "durable": true }), json!({ "routing_key": format!("{service}.#") }));
-        management.call(Method::PUT, &["queues", vhost, RECORD], Some(&durable)).await?;
-        let path = ["bindings", vhost, "e", "events", "q", RECORD];
-        management.call(Method::POST, &path, Some(&of_service)).await?;
-        Ok(Self::default())
+        let durable = json!({ "durable": true });
+        management.call(Method::PUT, &["queues", vhost, queue], Some(&durable)).await?;
+        for (exchange, key) in bindings {
+            let path = ["bindings", vhost, "e", exchange, "q", queue];
+            management.call(Method::POST, &path, Some(&json!({ "routing_key": key }))).await?;
+        }
+        Ok(Self { queue, seen: Mutex::default() })
     }
 
     /// Reads what has come since, and returns all.
     pub(crate) async fn read(&self, env: &TestEnv) -> Result<Vec<Seen>> {
         loop {
-            let some = env.management().take(RECORD, MANY).await?;
-            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let some = env.management().take(self.queue, MANY).await?;
+            let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             all.extend(some.iter().map(seen));
             if some.is_empty() {
                 return Ok(all.clone());

@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use ballet::Clock;
+use ballet::core::topology::EVENTS;
 use ballet::core::{EventType, System, topology};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -65,7 +66,8 @@ impl<'a> World<'a> {
         let system = System { name: "suite", parts: vec![contract.part.clone()] };
         let definitions = topology::definitions(&system, |_| String::new());
         let env = TestEnv::new(servers, service, &definitions, &[service]).await.map_err(said)?;
-        let record = Record::begin(&env, service).await.map_err(said)?;
+        let own = format!("{service}.#");
+        let record = Record::begin(&env, "record", &[(EVENTS, &own)]).await.map_err(said)?;
         let probe = PgConnection::connect(env.admin_database_url(service)).await.map_err(said)?;
         let (mut program, mut provider) = (program.clone(), None);
         if let Some(calls) = &contract.calls {
@@ -109,13 +111,17 @@ impl<'a> World<'a> {
         })
         .await?;
         if !std::mem::replace(&mut self.has_reference, true) {
-            let mut db = self.probe.lock().await;
-            let reference = sqlx::raw_sql(AssertSqlSafe(self.contract.reference.clone()))
-                .execute(&mut *db)
-                .await;
+            let reference = self.execute(&self.contract.reference).await;
             reference.map_err(|error| format!("the reference rows: {error}"))?;
         }
         Ok(())
+    }
+
+    /// Executes statements of the contract in the program's database.
+    pub(crate) async fn execute(&self, sql: &str) -> Result<(), Wrong> {
+        let mut db = self.probe.lock().await;
+        let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *db).await;
+        done.map(drop).map_err(said)
     }
 
     fn taken(&self) -> Vec<Process> {
@@ -168,6 +174,18 @@ impl<'a> World<'a> {
         F: Future<Output = Result<Option<T>, Wrong>>,
     {
         self.within(SURELY, what, probe).await
+    }
+
+    /// The same for what a program with a fault does not do: it is waited for as long as for the end of a saga.
+    pub(crate) async fn patiently<T, F>(
+        &self,
+        what: &str,
+        probe: impl FnMut() -> F,
+    ) -> Result<T, Wrong>
+    where
+        F: Future<Output = Result<Option<T>, Wrong>>,
+    {
+        self.within(self.patience, what, probe).await
     }
 
     async fn within<T, F>(
@@ -321,7 +339,7 @@ impl<'a> World<'a> {
 
     /// Waits until a saga is at an end.
     pub(crate) async fn becomes(&self, saga: Uuid, end: End) -> Result<(), Wrong> {
-        self.within(self.patience, &format!("a saga to be {end:?}"), || async {
+        self.patiently(&format!("a saga to be {end:?}"), || async {
             self.is(saga, end, &self.seen().await?).await.map(Some)
         })
         .await
@@ -389,7 +407,7 @@ impl<'a> World<'a> {
 
     /// The same, once there are as many.
     pub(crate) async fn some_dead_letters(&self, count: usize) -> Result<Vec<Value>, Wrong> {
-        self.until("the dead letters", || async {
+        self.patiently("the dead letters", || async {
             let letters = self.dead_letters().await?;
             let there = letters.len() >= count;
             if there { Ok(Some(letters)) } else { Err(format!("{} are there", letters.len())) }

@@ -9,3 +9,5 @@ pub(crate) mod joins;
 pub(crate) mod outages;
 pub(crate) mod poison;
 pub(crate) mod refusals;
+pub(crate) mod refused_copies;
+pub(crate) mod retries;
