@@ -57,8 +57,8 @@ async fn each_fault_is_found_by_its_scenario() {
             let suite = Suite::new(program, in_python()).patience(SOON);
             let mut ended = suite.run(fault.scenario).await;
             eprintln!("{}: {} ended", fault.name, fault.scenario);
-            if ended.is_ok() {
-                // Most scenarios are races, which a fault may win once.
+            if !ended.as_ref().is_err_and(|wrong| wrong.contains(fault.says)) {
+                // Most scenarios are races, which a fault may win once; and a busy machine may be slower than we wait.
                 ended = suite.run(fault.scenario).await;
                 eprintln!("{}: {} ended again", fault.name, fault.scenario);
             }
