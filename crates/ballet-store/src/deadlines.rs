@@ -6,12 +6,14 @@
 
 use std::time::Duration;
 
+use ballet_core::id::derived_in_saga;
 use ballet_core::{MessageId, SagaId};
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::inbox::failures;
 use crate::trace::Trace;
 
 /// The table is often empty, and may be big a minute later. A plan cached for the empty table would
@@ -81,6 +83,8 @@ impl Deadlines {
             .await?;
         }
         if !ended.is_empty() {
+            let notes: Vec<MessageId> =
+                ended.iter().map(|(saga_id, saga)| note(SagaId(*saga_id), saga)).collect();
             let (ids, sagas): (Vec<Uuid>, Vec<&str>) = ended.into_iter().unzip();
             sqlx::query(
                 "delete from ballet.deadline d using unnest($1::uuid[], $2::text[]) \
@@ -89,11 +93,19 @@ impl Deadlines {
             .persistent(PLAN_KEPT)
             .bind(&ids)
             .bind(&sagas)
-            .execute(db)
+            .execute(&mut *db)
             .await?;
+            // Apart from it and later: it may have waited for one that was just put off.
+            failures::forget(db, &notes).await?;
         }
         Ok(())
     }
+}
+
+/// The id under which the failure of a deadline is listed. No message has it: a saga's own id would be that of its
+/// first message where a producer uses one for both.
+pub fn note(saga_id: SagaId, saga: &str) -> MessageId {
+    MessageId(derived_in_saga(saga_id, &format!("deadline\0{saga}")))
 }
 
 fn micros(after: SignedDuration) -> i64 {
@@ -165,17 +177,17 @@ pub async fn due(
     Ok(rows.into_iter().map(passed).collect())
 }
 
-/// Puts a deadline off that cannot be published now. The others go on.
+/// Puts a deadline off that cannot be published now. The others go on. Returns false if there is none any more.
 pub async fn put_off(
     db: &mut PgConnection,
     saga_id: SagaId,
     saga: &str,
     pause: Duration,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let statement = "update ballet.deadline set due_at = ballet.now() + $3 * interval '1 second' \
                      where saga_id = $1 and saga = $2";
     let put_off = sqlx::query(statement).persistent(PLAN_KEPT).bind(saga_id.0).bind(saga);
-    put_off.bind(pause.as_secs_f64()).execute(db).await.map(drop)
+    Ok(put_off.bind(pause.as_secs_f64()).execute(db).await?.rows_affected() > 0)
 }
 
 /// Returns the saga of each deadline, and when it passes.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use ballet_core::{MessageId, SagaId};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::inbox::messages::is_in_no_inbox;
@@ -91,7 +91,7 @@ async fn log_failure(recorded: impl Future<Output = Result<(), sqlx::Error>>) {
 
 /// Records a failure.
 pub async fn insert(
-    pool: &PgPool,
+    db: impl PgExecutor<'_>,
     message: MessageId,
     saga: Option<SagaId>,
     event_type: &str,
@@ -116,7 +116,7 @@ pub async fn insert(
     .bind(storable(detail))
     .bind(i32::try_from(*attempts).unwrap_or(i32::MAX))
     .bind(wait)
-    .execute(pool)
+    .execute(db)
     .await?;
     Ok(())
 }

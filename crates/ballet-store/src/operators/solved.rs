@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet_core::SagaId;
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use crate::database::clock::has_come;
@@ -54,9 +54,13 @@ pub async fn take(db: &mut PgConnection, solved: &Solved) -> Result<bool, sqlx::
     Ok(taken.execute(db).await?.rows_affected() > 0)
 }
 
-/// Tries it again later.
-pub async fn put_off(pool: &PgPool, solved: &Solved, pause: Duration) -> Result<(), sqlx::Error> {
-    sqlx::query(
+/// Tries it again later. Returns false if another process has taken it before.
+pub async fn put_off(
+    db: &mut PgConnection,
+    solved: &Solved,
+    pause: Duration,
+) -> Result<bool, sqlx::Error> {
+    let put_off = sqlx::query(
         "update ballet.solved set attempts = attempts + 1, \
              next_at = ballet.now() + make_interval(secs => $4) \
          where saga_id = $1 and step = $2 and key = $3 and next_at is not null",
@@ -64,10 +68,8 @@ pub async fn put_off(pool: &PgPool, solved: &Solved, pause: Duration) -> Result<
     .bind(solved.saga_id.0)
     .bind(&solved.step)
     .bind(&solved.key)
-    .bind(pause.as_secs_f64())
-    .execute(pool)
-    .await
-    .map(drop)
+    .bind(pause.as_secs_f64());
+    Ok(put_off.execute(db).await?.rows_affected() > 0)
 }
 
 /// A compensation that a person has done by hand.

@@ -342,3 +342,21 @@ async fn t230_one_deadline_that_always_fails_costs_the_others_nothing() {
     world.until_count("desk", is_cancelled, 40).await;
     assert_eq!(world.count("desk", "ballet.failure").await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_cannot_be_published_is_not_listed_any_more_once_its_saga_has_ended() {
+    let desk = desk_overdue(LONG, |_| panic!("the event cannot be made"));
+    let world = World::new("note_ends", vec![part(desk, DESK_TABLES)]).await;
+    let sagas = begin_many(&world, 4).await;
+    all_become_due(&mut database(&world).await).await;
+    world.until_count("desk", "ballet.failure where handler = 'deadline'", 4).await;
+    for saga in &sagas[..2] {
+        assert_eq!(cancel(world.handle(0), *saga).await, Abort::Aborted);
+    }
+    for saga in &sagas[2..] {
+        world.publish(*saga, &CarRented { car: "red".into() }).await;
+        world.event::<TripConfirmed>(*saga).await;
+    }
+    assert_eq!(world.count("desk", "ballet.deadline").await, 0);
+    assert_eq!(world.count("desk", "ballet.failure").await, 0);
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ballet_amqp::{Backoff, jittered};
 use ballet_core::{MessageId, Reason};
+use ballet_store::database::connection::begin;
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
 use ballet_store::operators::solved;
@@ -124,14 +125,14 @@ async fn put_off(
     };
     let event = saga.abort.map_or("", |abort| abort.name());
     let note = MessageId(solved.note_id);
-    // First: what is put off and not listed would stand still in silence.
+    // Together: what is put off and not listed would stand still in silence, and what is listed and not left would
+    // be listed for ever.
     noted(&engine.database, || async {
-        answered(failures::insert(&engine.database.upkeep, note, Some(saga_id), event, &failed))
-            .await
-    })
-    .await?;
-    noted(&engine.database, || async {
-        answered(solved::put_off(&engine.database.upkeep, solved, pause)).await
+        let mut db = begin(&engine.database.upkeep).await?;
+        if answered(solved::put_off(&mut db, solved, pause)).await? {
+            answered(failures::insert(&mut *db, note, Some(saga_id), event, &failed)).await?;
+        }
+        answered(db.commit()).await
     })
     .await
 }

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_core::id::derived_in_saga;
-use ballet_core::{MessageId, Reason, SagaId};
+use ballet_core::{Reason, SagaId};
+use ballet_store::database::connection::begin;
 use ballet_store::deadlines;
 use ballet_store::deadlines::Passed;
 use ballet_store::inbox::failures;
@@ -151,8 +151,6 @@ async fn publish_portion(
     if passed.is_empty() {
         return Ok(());
     }
-    let notes: Vec<MessageId> = passed.iter().map(note).collect();
-    answered(failures::forget(transaction.db(), &notes)).await?;
     commit(transaction, &[]).await?;
     for Passed { saga_id, due_at, saga, .. } in &*passed {
         tracing::info!(saga = %saga_id, %due_at, "the deadline of {saga} has passed");
@@ -208,21 +206,13 @@ async fn later(
         wait,
     };
     let event = event.map_or("", |event| event.name());
-    // First: what is put off and not listed would stand still in silence.
-    answered(failures::insert(
-        &engine.database.upkeep,
-        note(passed),
-        Some(*saga_id),
-        event,
-        &failed,
-    ))
-    .await?;
-    let mut db = answered(engine.database.upkeep.acquire()).await?;
-    answered(deadlines::put_off(&mut db, *saga_id, saga, wait.unwrap_or(FOR_GOOD))).await
-}
-
-/// The id under which the failure of a deadline is listed. No message has it: a saga's own id would be that of its
-/// first message where a producer uses one for both.
-fn note(passed: &Passed) -> MessageId {
-    MessageId(derived_in_saga(passed.saga_id, &format!("deadline\0{}", passed.saga)))
+    // Together: what is put off and not listed would stand still in silence, and that of a saga which has ended
+    // meanwhile would be listed for ever.
+    let mut db = begin(&engine.database.upkeep).await?;
+    let pause = wait.unwrap_or(FOR_GOOD);
+    if answered(deadlines::put_off(&mut db, *saga_id, saga, pause)).await? {
+        let note = deadlines::note(*saga_id, saga);
+        answered(failures::insert(&mut *db, note, Some(*saga_id), event, &failed)).await?;
+    }
+    answered(db.commit()).await
 }
