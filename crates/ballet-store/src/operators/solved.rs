@@ -1,5 +1,8 @@
 //! The table of compensations that a person has done by hand. The saga goes on after that, with
 //! the compensations of earlier steps.
+//!
+//! A row by nobody is not of a person: the answer to a call of that step was taken in, and what it set off failed.
+//! It is deleted once the saga has gone on.
 
 use std::time::Duration;
 
@@ -9,8 +12,9 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use crate::database::clock::has_come;
+use crate::ledger::entry::StepKey;
 
-/// A saga in which a person has compensated a step, and earlier steps are left.
+/// A saga with compensations that are left, after a step that a person has compensated or whose call was answered.
 #[derive(Debug)]
 pub struct Solved {
     pub saga_id: SagaId,
@@ -21,6 +25,13 @@ pub struct Solved {
     /// The id of the note about a failure.
     pub note_id: Uuid,
     pub attempts: u32,
+}
+
+impl Solved {
+    /// The step with its key.
+    pub fn at(&self) -> StepKey<'_> {
+        StepKey { step: &self.step, key: &self.key }
+    }
 }
 
 /// Returns the next of these sagas that is due.
@@ -48,10 +59,29 @@ pub async fn next(
 
 /// Takes it. Returns false if another process has taken it before.
 pub async fn take(db: &mut PgConnection, solved: &Solved) -> Result<bool, sqlx::Error> {
-    let take = "update ballet.solved set next_at = null \
-                where saga_id = $1 and step = $2 and key = $3 and next_at is not null";
-    let taken = sqlx::query(take).bind(solved.saga_id.0).bind(&solved.step).bind(&solved.key);
-    Ok(taken.execute(db).await?.rows_affected() > 0)
+    let take = "with over as (delete from ballet.solved where saga_id = $1 and step = $2 and key = $3 \
+                    and next_at is not null and solved_by = '' returning 1), \
+                taken as (update ballet.solved set next_at = null where saga_id = $1 and step = $2 and key = $3 \
+                    and next_at is not null and solved_by <> '' returning 1) \
+                select exists (select from over) or exists (select from taken)";
+    let taken = sqlx::query_scalar(take).bind(solved.saga_id.0).bind(&solved.step);
+    taken.bind(&solved.key).fetch_one(db).await
+}
+
+/// Lets a saga go on with its compensations after the answer to a call of this step.
+pub async fn go_on(
+    db: &mut PgConnection,
+    saga_id: SagaId,
+    saga: &str,
+    at: StepKey<'_>,
+    note_id: Uuid,
+) -> Result<(), sqlx::Error> {
+    let go_on = "insert into ballet.solved (saga_id, saga, step, key, solved_by, why, solved_at, next_at, \
+                     note_id) \
+                 select $1, $2, $3, $4, '', '', at, at, $5 from (select ballet.now() as at) as now \
+                 on conflict on constraint solved_pkey do update set next_at = excluded.next_at";
+    let go_on = sqlx::query(go_on).bind(saga_id.0).bind(saga).bind(at.step).bind(at.key);
+    go_on.bind(note_id).execute(db).await.map(drop)
 }
 
 /// Tries it again later. Returns false if another process has taken it before.
@@ -93,7 +123,7 @@ pub struct Note {
 pub async fn notes(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Note>, sqlx::Error> {
     type Columns = (String, String, String, String, jiff_sqlx::Timestamp, Option<String>);
     let statement = "select step, key, solved_by, why, solved_at, last_error from ballet.solved \
-                     where saga_id = $1 order by solved_at";
+                     where saga_id = $1 and solved_by <> '' order by solved_at";
     let rows: Vec<Columns> = sqlx::query_as(statement).bind(saga).fetch_all(db).await?;
     let solved = |(step, key, by, why, at, last_error): Columns| {
         let at = at.to_jiff();
@@ -106,7 +136,7 @@ pub async fn notes(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Note>, sqlx:
 pub async fn all(
     db: &mut PgConnection,
 ) -> Result<Vec<(Uuid, String, String, String)>, sqlx::Error> {
-    let all = "select saga_id, step, solved_by, why from ballet.solved";
+    let all = "select saga_id, step, solved_by, why from ballet.solved where solved_by <> ''";
     sqlx::query_as(all).fetch_all(db).await
 }
 
@@ -135,7 +165,8 @@ pub struct NewNote<'a> {
     pub note_id: Uuid,
 }
 
-/// Adds a note. Other steps of the saga that wait may go on now.
+/// Adds a note. Other steps of the saga that wait may go on now. A saga that was to go on after a call of the same
+/// step still does: it has a failure to forget.
 pub async fn insert(db: &mut PgConnection, note: &NewNote<'_>) -> Result<(), sqlx::Error> {
     let now = "update ballet.solved set next_at = ballet.now() \
                where saga_id = $1 and next_at is not null";
@@ -144,7 +175,10 @@ pub async fn insert(db: &mut PgConnection, note: &NewNote<'_>) -> Result<(), sql
         "insert into ballet.solved (saga_id, saga, step, key, solved_by, why, solved_at, message_id, \
              last_error, next_at, note_id) \
          select $1, $2, $3, $4, $5, $6, at, $7, $8, case when $9 then at end, $10 \
-         from (select ballet.now() as at) as now",
+         from (select ballet.now() as at) as now \
+         on conflict on constraint solved_pkey do update set solved_by = excluded.solved_by, \
+             why = excluded.why, solved_at = excluded.solved_at, message_id = excluded.message_id, \
+             last_error = excluded.last_error where solved.solved_by = ''",
     )
     .bind(note.saga_id)
     .bind(note.saga)

@@ -19,19 +19,23 @@
 use std::sync::Arc;
 
 use ballet_core::{AnyEvent, MessageId, SagaId, StepKind, StepPart, Versions};
+use ballet_store::calls::stored::NewCall;
 use ballet_store::deadlines::NewDeadline;
 use ballet_store::ledger::entry::{Entry, NO_KEY, StepKey};
 use ballet_store::ledger::event::Encoded;
 use ballet_store::ledger::rows::Row;
+use ballet_store::operators::solved;
 
+use crate::declare::erased::call::CallHandlers;
 use crate::declare::erased::outcome::AnyOutcome;
 use crate::declare::erased::step::AnyStep;
+use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::owner::Abort;
-use crate::engine::calls::open_calls::Answer;
+use crate::engine::calls::open_calls::{Answer, Compensations};
 use crate::engine::compensation::{
-    check_held, compensate_next, compensate_one, record_compensated, unknown_step,
+    check_held, compensate_next, compensate_wanted, record_compensated, unknown_step,
 };
 use crate::engine::effect::Effect;
 use crate::engine::transaction::Transaction;
@@ -244,11 +248,15 @@ pub(crate) async fn abort_as_owner(
     Ok(Abort::Aborted)
 }
 
-/// Takes in the answer to a call that this transaction has just closed.
+/// Takes in the answer to a call that this transaction has just closed, and compensates what waited for it.
 pub(crate) async fn answer(
     transaction: &mut Transaction<'_>,
-    answer: &Answer,
+    answer: &mut Answer,
 ) -> Result<Effect, Failure> {
+    let are_apart = answer.compensations == Compensations::Apart;
+    if !are_apart {
+        answer.compensations = Compensations::None;
+    }
     let call = &answer.call;
     let engine = Arc::clone(&transaction.engine);
     let Some((saga, step)) = engine.registry.call_step(&call.step) else {
@@ -256,55 +264,67 @@ pub(crate) async fn answer(
     };
     let saga_id = call.saga_id;
     let at = StepKey { step: &call.step, key: &call.step_key };
+    let effect = take_in(transaction, saga, step, at, call, answer.answer.as_deref()).await?;
+    if effect == Effect::Nothing || !transaction.is_taken_back(saga, saga_id, at) {
+        return Ok(effect);
+    }
+    if are_apart {
+        let note_id = transaction.scope.clock.draw(transaction.scope.now);
+        answered(solved::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await?;
+    } else {
+        answer.compensations = Compensations::Along;
+        compensate_wanted(transaction, saga, at, saga_id).await?;
+    }
+    Ok(effect)
+}
+
+/// Stores the outcome of a call, and emits it unless it is to be compensated.
+async fn take_in(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    step: &CallHandlers,
+    at: StepKey<'_>,
+    call: &NewCall,
+    answer: Option<&str>,
+) -> Result<Effect, Failure> {
+    let saga_id = call.saga_id;
     let state = transaction.ledger.state(saga_id, at.step, at.key);
     if call.undo {
         if state != Some(Entry::Compensating) {
             return Ok(Effect::Nothing);
         }
-        let Some(answer) = &answer.answer else { return Ok(Effect::Nothing) };
+        let Some(answer) = answer else { return Ok(Effect::Nothing) };
         let undone = step.compensation()?.answered(transaction.tx(), &call.request, answer).await?;
         record_compensated(transaction, saga_id, at, undone);
-        if transaction.is_aborted(saga, saga_id) {
-            compensate_next(transaction, saga, saga_id).await?;
-        }
         return Ok(Effect::Handled);
     }
     if state != Some(Entry::Calling) {
         return Ok(Effect::Nothing);
     }
-    let Some(answer) = &answer.answer else {
+    let Some(answer) = answer else {
         // Nothing was done, and nobody waits for it.
         transaction.add(saga_id, at, Entry::Refused, None);
-        if transaction.is_aborted(saga, saga_id) {
-            compensate_next(transaction, saga, saga_id).await?;
-        }
         return Ok(Effect::Refused);
     };
-    let effect = match step.step.answered(transaction.tx(), &call.request, answer).await? {
+    match step.step.answered(transaction.tx(), &call.request, answer).await? {
         // It is open for longer, under the row that it has.
         AnyOutcome::Call(request) => {
             transaction.call(saga, saga_id, at, false, request);
-            return Ok(Effect::Handled);
+            Ok(Effect::Handled)
         }
         outcome if !transaction.is_taken_back(saga, saga_id, at) => {
-            return take_outcome(transaction, saga, at, saga_id, outcome).await;
+            take_outcome(transaction, saga, at, saga_id, outcome).await
         }
         // Aborted meanwhile: the outcome is not published, and what took effect is compensated.
         AnyOutcome::Done(event) => {
             transaction.add(saga_id, at, Entry::Done, Some(event));
-            Effect::Handled
+            Ok(Effect::Handled)
         }
         AnyOutcome::Refused(event) => {
             transaction.add(saga_id, at, Entry::Refused, Some(event));
-            Effect::Refused
+            Ok(Effect::Refused)
         }
-    };
-    if transaction.is_aborted(saga, saga_id) {
-        compensate_next(transaction, saga, saga_id).await?;
-    } else if effect == Effect::Handled {
-        compensate_one(transaction, saga, at, saga_id).await?;
     }
-    Ok(effect)
 }
 
 /// Records what an HTTP handler originates.

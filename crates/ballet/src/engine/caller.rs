@@ -14,7 +14,7 @@ use crate::declare::erased::call::{AnyWatch, CallHandlers};
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::declare::handler::spans;
-use crate::engine::calls::open_calls::{Answer, Claim, FailedCall, Then};
+use crate::engine::calls::open_calls::{Answer, Claim, Compensations, FailedCall, Then};
 use crate::engine::crash_pauses;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
@@ -53,7 +53,7 @@ pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
 
 /// Asks again later, after a failure to take in the answer.
 pub(crate) fn ask_again(engine: &Engine, answer: Answer, failure: &Failure) {
-    let Answer { call, claim, .. } = answer;
+    let Some(Answer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
     call.span().in_scope(|| tracing::warn!("an answer could not be taken in: {failure}"));
     failed(engine, call, claim, failure.to_string(), again(failure));
 }
@@ -61,7 +61,7 @@ pub(crate) fn ask_again(engine: &Engine, answer: Answer, failure: &Failure) {
 /// Asks again later, and at last sets a call aside, whose answer cannot be taken in: it may crash the
 /// database each time.
 pub(crate) fn after_crash(engine: &Engine, answer: Answer, failure: &Failure) {
-    let Answer { call, claim, .. } = answer;
+    let Some(Answer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
     if let Some(pause) = crash_pauses::pause(engine.calls.crashed(call.key)) {
         let why = failure.to_string();
         call.span().in_scope(|| tracing::warn!(?pause, "an answer is taken in later: {why}"));
@@ -72,6 +72,19 @@ pub(crate) fn after_crash(engine: &Engine, answer: Answer, failure: &Failure) {
          `ballet inbox retry`: {failure}"
     );
     failed(engine, call, claim, why, Then::SetAside);
+}
+
+/// An answer counts, whatever becomes of the compensations that it sets off. So it is taken in without them
+/// first, if they may be what failed. Returns it if they are not.
+fn not_apart(engine: &Engine, answer: Answer, failure: &Failure) -> Option<Answer> {
+    if answer.compensations != Compensations::Along {
+        return Some(answer);
+    }
+    answer.call.span().in_scope(|| {
+        tracing::warn!("an answer is taken in without the compensations that follow: {failure}");
+    });
+    engine.calls.answered(Answer { compensations: Compensations::Apart, ..answer });
+    None
 }
 
 /// Hands over an attempt that failed, with what becomes of the call.
@@ -138,7 +151,8 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
                     return failed(engine, call, claim, why, Then::SetAside);
                 }
             };
-            engine.calls.answered(Answer { call, answer, claim });
+            let compensations = Compensations::None;
+            engine.calls.answered(Answer { call, answer, claim, compensations });
             return;
         }
         Ok(Err(failure)) => failure,

@@ -71,13 +71,7 @@ pub(crate) async fn compensate_key(
     if !known {
         transaction.add(saga_id, at, Entry::Aborted, Some(event));
     }
-    if transaction.ledger.state(saga_id, step, key) == Some(Entry::Done) {
-        if transaction.is_aborted(saga, saga_id) {
-            compensate_next(transaction, saga, saga_id).await?;
-        } else {
-            compensate_one(transaction, saga, at, saga_id).await?;
-        }
-    }
+    compensate_wanted(transaction, saga, at, saga_id).await?;
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
@@ -169,6 +163,24 @@ pub(crate) async fn compensate_next(
         if !compensate_one(transaction, saga, at, saga_id).await? {
             return Ok(());
         }
+    }
+    Ok(())
+}
+
+/// Compensates what is left to compensate: all of a saga that is aborted, or else this repetition of a step, which
+/// was taken back alone.
+pub(crate) async fn compensate_wanted(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    at: StepKey<'_>,
+    saga_id: SagaId,
+) -> Result<(), Failure> {
+    if transaction.is_aborted(saga, saga_id) {
+        return compensate_next(transaction, saga, saga_id).await;
+    }
+    let is_done = transaction.ledger.state(saga_id, at.step, at.key) == Some(Entry::Done);
+    if is_done && transaction.is_taken_back(saga, saga_id, at) {
+        compensate_one(transaction, saga, at, saga_id).await?;
     }
     Ok(())
 }

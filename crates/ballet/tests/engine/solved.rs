@@ -306,6 +306,37 @@ async fn t153_while_the_call_of_an_undo_is_out_nobody_can_solve_it_and_the_answe
     assert_eq!(world.count("huts", "ballet.solved").await, 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_of_an_undo_counts_while_the_compensation_of_an_earlier_step_fails() {
+    let huts = Huts::default();
+    huts.snow.store(true, Ordering::SeqCst);
+    let part_of = huts.guided();
+    let world = World::new("undo_counts", vec![part(huts.guided(), &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip()).await;
+    world.event::<GuideHired>(saga).await;
+    world.publish(saga, &cancelled()).await;
+    until_stuck(&world, "it snows").await;
+    let stuck = stuck_in(&world).await;
+    assert_eq!(stuck.iter().map(|one| &*one.handler).collect::<Vec<_>>(), ["abort"]);
+    world.event::<GuidePaidOff>(saga).await;
+    assert_eq!(world.count("huts", "ballet.call where closed_at is null").await, 0);
+    assert_eq!(huts.letters.asked().len(), 1);
+
+    // What fails can be solved by hand, and what was done is not asked for.
+    let guide = by_hand(&world, &part_of, saga, "hire_guide").await.expect_err("it is");
+    assert!(guide.to_string().contains("the service has done it"), "{guide}");
+    let hut = when_free(&world, &part_of, saga, "hold_hut", false).await.expect("solved");
+    assert_eq!(hut.earlier, Vec::<String>::new());
+    world.event::<HutLeft>(saga).await;
+    until_nothing_is_stuck(&world).await;
+    world.until_count("huts", "ballet.solved where next_at is null and solved_by = 'ada'", 1).await;
+    assert_eq!(world.count("huts", "ballet.solved").await, 1, "only a person's is kept");
+    assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
+    assert_eq!(world.events::<HutLeft>(saga).await.len(), 1);
+    assert_eq!(huts.letters.asked().len(), 1);
+}
+
 /// A guide who has the letter, and will pay himself off some day.
 async fn taken(name: &str) -> (World, Huts, SagaId) {
     let huts = Huts::default();

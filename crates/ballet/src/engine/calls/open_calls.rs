@@ -36,6 +36,18 @@ pub(crate) struct Answer {
     /// None if it is known that the other side has done nothing, of a call of an aborted saga.
     pub(crate) answer: Option<String>,
     pub(crate) claim: Claim,
+    pub(crate) compensations: Compensations,
+}
+
+/// The compensations that the answer to a call sets off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compensations {
+    /// The transaction that took it in last has begun none.
+    None,
+    /// That transaction has begun them, so they may be what failed.
+    Along,
+    /// They are left to a transaction of their own.
+    Apart,
 }
 
 /// An attempt that failed, until it is recorded.

@@ -124,7 +124,10 @@ async fn one_by_one(
 }
 
 /// Takes the answer to a call in. It is one more run of the step that asked.
-async fn take_answer(transaction: &mut Transaction<'_>, answer: &Answer) -> Result<(), Failure> {
+async fn take_answer(
+    transaction: &mut Transaction<'_>,
+    answer: &mut Answer,
+) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
     let call = &answer.call;
     let asked = call.trace.as_ref().map(|trace| trace.context);
@@ -134,6 +137,7 @@ async fn take_answer(transaction: &mut Transaction<'_>, answer: &Answer) -> Resu
     transaction.enter(Some(call.saga_id), call.cause, Some(trace));
     let step = engine.registry.step(&call.step).map_or(ABORT, |(_, step)| step.part().name);
     let taken = engine.handlers.run(step, arrivals::answer(transaction, answer)).await;
+    let call = &answer.call;
     if engine.spans.want(open.context) {
         let attributes = vec![
             ("ballet.saga_id", call.saga_id.to_string()),

@@ -1,7 +1,8 @@
-//! Goes on after a person has compensated a step by hand: compensates the earlier steps of the saga.
+//! Goes on after a person has compensated a step by hand, or after the answer to a call counted that set off a
+//! compensation which failed: compensates the earlier steps of the saga.
 //!
-//! Otherwise the outcome of the step's own compensation does that, or the abort that comes again. After
-//! a compensation by hand there may be neither.
+//! Otherwise the outcome of the step's own compensation does that, or the abort that comes again. Here there may be
+//! neither.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::engine::commit::commit;
-use crate::engine::compensation::compensate_next;
+use crate::engine::compensation::compensate_wanted;
 use crate::engine::engine::Engine;
 use crate::engine::registry::ABORT;
 use crate::engine::stopping::stopped;
@@ -48,7 +49,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             if failure.kind() == FailureKind::ConnectionLost {
                 engine.database.is_away(&failure);
             }
-            failure_log::waits("sagas after a compensation by hand wait", &failure);
+            failure_log::waits("sagas with compensations that are left wait", &failure);
         }
         tokio::select! {
             () = tokio::time::sleep(jittered(EVERY)) => {}
@@ -94,14 +95,12 @@ async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, solved: &Solved) -> Resul
         return Ok(());
     }
     transaction.enter(Some(*saga_id), None, None);
-    if transaction.is_aborted(saga, *saga_id) {
-        engine.handlers.run(ABORT, compensate_next(&mut transaction, saga, *saga_id)).await?;
-    }
+    let wanted = compensate_wanted(&mut transaction, saga, solved.at(), *saga_id);
+    engine.handlers.run(ABORT, wanted).await?;
     answered(failures::forget(transaction.db(), &[MessageId(*note_id)])).await?;
     commit(transaction, &[]).await?;
     tracing::info!(
-        saga = %saga_id, step = solved.step,
-        "the saga went on after a compensation by hand"
+        saga = %saga_id, step = solved.step, "the compensations after that of a step went on"
     );
     Ok(())
 }
