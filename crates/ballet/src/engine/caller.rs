@@ -33,7 +33,7 @@ pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// The answer of a step that looks at rows: it is over.
 const OVER: &str = "true";
 
-/// After this many attempts a request that the other side does not take counts as not taken.
+/// A request that the other side does not take this many times in a row counts as not taken.
 const NOT_TAKEN_AFTER: u32 = 5;
 /// After this many attempts the pause before the next one is longer than an attempt before takes to
 /// reach the other side.
@@ -138,6 +138,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let failure = match asked {
         Ok(Ok(known)) => {
             counted(step.name, "answered").increment(1);
+            engine.calls.may_be_taken(call.key);
             record(engine, &call, begun, None);
             claim.answered();
             let answer = match known {
@@ -156,7 +157,10 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
             return;
         }
         Ok(Err(failure)) => failure,
-        Err(_elapsed) => Failure::transient(format!("no answer within {limit:?}")),
+        Err(_elapsed) => {
+            engine.calls.may_be_taken(call.key);
+            Failure::transient(format!("no answer within {limit:?}"))
+        }
     };
     record(engine, &call, begun, Some(&failure));
     match failure.kind() {
@@ -232,8 +236,11 @@ async fn attempt(
         }
         Err(failure) => failure,
     };
-    let is_not_taken =
-        failure.kind() == FailureKind::Permanent && call.attempts + 1 >= NOT_TAKEN_AFTER;
+    if failure.kind() != FailureKind::Permanent {
+        engine.calls.may_be_taken(call.key);
+        return Err(failure);
+    }
+    let is_not_taken = engine.calls.not_taken(call.key) >= NOT_TAKEN_AFTER;
     if is_not_taken && !call.undo && step.looks_up() {
         // An attempt before may have been taken, and its answer lost.
         if let Some(answer) = look_up().await? {

@@ -1,6 +1,7 @@
 //! Calls that always fail, that the other side does not take, or that nobody wants any more.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -192,6 +193,25 @@ async fn t205_a_request_that_is_not_taken_several_times_is_refused_if_nothing_wa
     let done_before = book(&world, "Nowhere").await;
     rental.rent_unheard(key_of(&world, done_before).await);
     world.event::<CarRented>(done_before).await;
+}
+
+/// Refuses every other time, and takes the sixth request.
+fn deals_in_the_end(_: &str) -> Result<(), Failure> {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    match ASKED.fetch_add(1, Ordering::SeqCst) {
+        0 | 2 | 4 => Err(Failure::permanent("400: not like this")),
+        1 | 3 => Err(Failure::transient("503: nobody is here")),
+        _ => Ok(()),
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_refused_only_if_it_is_not_taken_several_times_in_a_row() {
+    let rental = Rental::new(deals_in_the_end);
+    let world = World::new("in_a_row", vec![part(rental.cars(), &[])]).await;
+    let saga = book(&world, "Rome").await;
+    world.event::<CarRented>(saga).await;
+    assert_eq!(world.events::<CarRefused>(saga).await, []);
 }
 
 #[tokio::test]

@@ -114,7 +114,7 @@ pub trait CallStep: Send + Sync + 'static {
     }
 
     /// The answer that stands for a request which the other side does not take, given why it does
-    /// not: a "no", in general. It counts once the request was not taken several times and
+    /// not: a "no", in general. It counts once the request was not taken five times in a row and
     /// [`look_up`](Self::look_up) has said that nothing was done. `None` if a person has to look: the
     /// call is listed as stuck, and made again.
     fn not_taken(&self, _request: &Self::Request, _why: &str) -> Option<Self::Answer> {

@@ -26,8 +26,8 @@ use crate::engine::registry::Registry;
 /// that other processes had no room for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// The number of remembered calls whose answers may have crashed the database.
-const MOST_SUSPECTS: usize = 10_000;
+/// The number of calls of which it is remembered how often something went wrong with them.
+const MOST_COUNTED: usize = 50_000;
 
 /// The answer to a call.
 #[derive(Debug)]
@@ -80,6 +80,8 @@ pub(crate) struct OpenCalls {
     failed: Mutex<Vec<FailedCall>>,
     /// How often the answer to a call may have crashed the database.
     crashes: Mutex<HashMap<CallKey, u32>>,
+    /// How often in a row the other side has not taken the request of a call from this process.
+    refusals: Mutex<HashMap<CallKey, u32>>,
     next_look: Mutex<Instant>,
     changed: Notify,
     /// Takes the answer to a call to the lane of its saga.
@@ -110,6 +112,7 @@ impl OpenCalls {
             held: Mutex::default(),
             failed: Mutex::default(),
             crashes: Mutex::default(),
+            refusals: Mutex::default(),
             next_look: Mutex::new(Instant::now()),
             changed: Notify::new(),
             answers: Box::new(answers),
@@ -173,14 +176,19 @@ impl OpenCalls {
 
     /// Returns how often the answer to a call may have crashed the database before, and counts it once more.
     pub(crate) fn crashed(&self, key: CallKey) -> u32 {
-        let mut crashes = lock(&self.crashes);
         // Most were not to blame, and are done.
-        if crashes.len() >= MOST_SUSPECTS && !crashes.contains_key(&key) {
-            crashes.clear();
-        }
-        let count = crashes.entry(key).or_default();
-        *count += 1;
-        *count - 1
+        count(&self.crashes, key) - 1
+    }
+
+    /// Counts that the other side has not taken the request of a call, and returns how often in a row that was.
+    /// Another process counts anew.
+    pub(crate) fn not_taken(&self, key: CallKey) -> u32 {
+        count(&self.refusals, key)
+    }
+
+    /// An attempt of a call has ended in another way.
+    pub(crate) fn may_be_taken(&self, key: CallKey) {
+        lock(&self.refusals).remove(&key);
     }
 
     /// Makes the call's line look for due calls after a time.
@@ -279,6 +287,17 @@ impl fmt::Debug for OpenCalls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenCalls").field("held", &self.held).finish_non_exhaustive()
     }
+}
+
+/// Counts once more for a call. If there are too many calls, all counts begin anew.
+fn count(counts: &Mutex<HashMap<CallKey, u32>>, key: CallKey) -> u32 {
+    let mut counts = lock(counts);
+    if counts.len() >= MOST_COUNTED && !counts.contains_key(&key) {
+        counts.clear();
+    }
+    let count = counts.entry(key).or_default();
+    *count += 1;
+    *count
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {

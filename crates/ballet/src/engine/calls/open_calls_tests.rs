@@ -19,6 +19,7 @@ fn calls() -> Arc<OpenCalls> {
         held: Mutex::default(),
         failed: Mutex::default(),
         crashes: Mutex::default(),
+        refusals: Mutex::default(),
         next_look: Mutex::new(Instant::now()),
         changed: Notify::new(),
         answers: Box::new(|_| {}),
