@@ -163,6 +163,7 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut LaneState) {
                 go_on_without(engine, part, failed, &mut parts).await;
             }
             Err(NotCommitted::RolledBack(failed)) => {
+                let failed = part.blame(failed);
                 go_on(engine, part, failed, took, server, &mut parts).await;
             }
         }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use ballet_amqp::Backoff;
 
+use crate::declare::handler::failure::FailureKind;
 use crate::declare::step::retry::Retry;
+use crate::engine::registry::Handler;
 use crate::engine::rollback::BatchFailure;
 use crate::lane::dead_letters::dead_letter::earlier_attempts;
 use crate::lane::message::message::Work;
@@ -66,6 +68,18 @@ impl Part {
             [only] => only.span(),
             _ => tracing::Span::none(),
         }
+    }
+
+    /// Puts what failed in no handler down to the first handler of the only message: nobody knows better whose
+    /// failure that of a commit is. A conflict is nobody's, and what is forgotten no handler ever got.
+    pub(crate) fn blame(&self, failed: BatchFailure) -> BatchFailure {
+        let is_of_handler =
+            failed.failure.kind() != FailureKind::Conflict && failed.reason.is_none();
+        let first = match &self.works[..] {
+            [Work::Message(message)] if is_of_handler => message.known.handlers.first(),
+            _ => None,
+        };
+        BatchFailure { handler: failed.handler.or(first.map(Handler::name)), ..failed }
     }
 
     /// The policy of the handler that failed.

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ballet::{Delay, Failure, Never, Participant, Retry, Step, StepResult, Tx, done};
 use ballet_stage::wait_until;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
+use crate::trip::{HOTEL_TABLES, HotelRenamed, RoomBooked, Trip, TripBooked};
 use crate::world::{LONG, SOON, World, part};
 
 /// A porter who carries the luggage up when he can.
@@ -112,6 +112,36 @@ async fn t70_t74_a_permanent_failure_is_not_tried_again_and_its_original_is_sett
     })
     .await
     .expect("settled");
+}
+
+/// Publishes what its service has not declared.
+struct Gossip;
+
+impl Step for Gossip {
+    const NAME: &'static str = "gossip";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        tx.publish(&HotelRenamed { name: trip.city }).await?;
+        done(RoomBooked { room: 1 })
+    }
+}
+
+#[tokio::test]
+async fn what_fails_at_its_commit_for_good_is_of_its_step_and_listed_as_stuck() {
+    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Gossip));
+    let world = World::new("gossip", vec![part(hotel, HOTEL_TABLES)]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("Rome")).await;
+    let dead = world.dead_letters(1).await;
+    let headers = &dead[0]["properties"]["headers"];
+    assert_eq!((&headers["x-dead-step"], &headers["x-attempts"]), (&json!("gossip"), &json!(1)));
+    let listed = format!(
+        "ballet.failure where saga_id = '{saga}' and handler = 'gossip' and next_at is null"
+    );
+    assert_eq!(world.count("hotel", &listed).await, 1);
 }
 
 #[tokio::test]
