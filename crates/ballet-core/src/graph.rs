@@ -55,7 +55,7 @@ impl Graph {
         sagas.filter(begun).map(|saga| saga.saga).collect()
     }
 
-    /// The version under which the owner of a saga begins new ones.
+    /// The version under which the owner of a saga begins new ones. Without the owner's part it may be the latest one.
     #[must_use]
     pub fn begun_version(&self, saga: &str) -> u32 {
         node::begun(&self.system, saga)

@@ -84,10 +84,20 @@ pub(crate) fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
     found
 }
 
-/// The version under which sagas begin. Only the owner says it.
+/// The version under which sagas begin. Only the owner says it: without its part it may be the latest that the others tell.
 pub(crate) fn begun(system: &System, saga: &str) -> u32 {
     let mut parts = parts_of(system, saga);
-    parts.find(|(service, part)| part.owner == *service).map_or(FIRST, |(_, part)| part.begins)
+    let owned = parts.find(|(service, part)| part.owner == *service);
+    owned.map_or_else(|| latest(system, saga), |(_, part)| part.begins)
+}
+
+fn latest(system: &System, saga: &str) -> u32 {
+    let steps = parts_of(system, saga).flat_map(|(_, part)| &part.steps);
+    let told = steps.flat_map(|step| {
+        let after = step.versions.last().map(|last| last.saturating_add(1));
+        [step.versions.first()].into_iter().chain(after)
+    });
+    told.fold(FIRST, u32::max)
 }
 
 /// The versions that the steps of a saga tell apart, and the one under which sagas begin. Between two of them that are not

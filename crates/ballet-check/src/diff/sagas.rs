@@ -35,7 +35,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
 
 /// The versions of a saga of which one may be open, and has to end: that under which sagas begin, and the older ones that
 /// the new contracts still have. An older one that they have no more is taken away on purpose, and of a later one no
-/// saga has begun yet.
+/// saga has begun yet. Contracts without the owner's do not say what has begun, so there all may be.
 fn open_versions([old, new]: &[Graph; 2], saga: &str) -> Vec<u32> {
     let (begun, kept) = (old.begun_version(saga), new.versions(saga));
     let is_kept = |version: &u32| *version == begun || (*version < begun && kept.contains(version));

@@ -131,3 +131,35 @@ fn t224_a_version_under_which_no_saga_has_begun_may_change() {
     let found = rules(&both, &another);
     assert_eq!(found, Vec::<&str>::new());
 }
+
+#[test]
+fn a_step_of_a_later_version_breaks_open_sagas_also_without_the_owners_contract() {
+    let begun = after(&[in_two_versions, |all| begins(all, 2)]);
+    let rules = |change: fn(&mut [Value; 2])| {
+        let mut changed = begun.clone();
+        change(&mut changed);
+        let [before, after] =
+            [&begun, &changed].map(|[_, inventory]| contracts(std::slice::from_ref(inventory)));
+        let found = Diff::of_services(&before, &after).breaking;
+        let rows = found.iter().filter(|change| change.rule == Rule::StepRemoved);
+        rows.map(|change| change.subject.clone()).collect::<Vec<_>>()
+    };
+    let without_reserve_v2 =
+        |all: &mut [Value; 2]| steps(all, "inventory").retain(|step| step["name"] != "reserve_v2");
+    assert_eq!(rules(without_reserve_v2), ["inventory.reserve_v2"]);
+    assert_eq!(
+        rules(|all| {
+            steps(all, "inventory").retain(|step| step["since"].is_null());
+            steps(all, "inventory")[0].as_object_mut().expect("a step").remove("until");
+        }),
+        ["inventory.check", "inventory.reserve_v2"]
+    );
+    // One of the first, which the new release still has.
+    let not_yet = |all: &mut [Value; 2]| {
+        let mut kept = steps(all, "inventory")[0].clone();
+        kept["name"] = json!("reserve_slowly");
+        steps(all, "inventory")[0] = kept;
+    };
+    assert_eq!(rules(not_yet), ["inventory.reserve"]);
+    assert_eq!(rules(without_the_first), [""; 0]);
+}
