@@ -50,7 +50,7 @@ pub enum Rule {
     StepRemoved,
     /// A step waits for other events.
     StepTrigger,
-    /// A step that can be undone has another outcome.
+    /// A step that can be undone has another outcome, or the answers to a step's open calls are not taken in any more.
     StepOutcome,
     /// A step cannot be undone any more, or not by an event that undid it.
     StepCompensation,

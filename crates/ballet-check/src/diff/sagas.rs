@@ -107,6 +107,11 @@ impl Sagas<'_> {
             );
             self.add(self.name(before), Rule::StepOutcome, what, &self.beside());
         }
+        if before.runs.is_answered_later() && before.runs != after.runs {
+            let what =
+                "what is open of it is answered by nobody, and an abort waits for that".to_owned();
+            self.add(self.name(before), Rule::StepOutcome, what, &self.beside());
+        }
         if before.kind.can_be_compensated() && !after.kind.can_be_compensated() {
             let what = "what it did cannot be undone any more".to_owned();
             let advice = "keep the compensation until no saga from before is open";

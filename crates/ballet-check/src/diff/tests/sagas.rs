@@ -103,6 +103,21 @@ fn a_compensation_that_is_gone_breaks_open_sagas() {
 }
 
 #[test]
+fn a_step_whose_calls_are_open_goes_on_making_them() {
+    // Nobody else asks for the answers that the release before did not get.
+    for open in ["calls_outside", "stays_open"] {
+        let mut before = system();
+        let reserve = &mut saga(&mut before, "inventory")["steps"][0];
+        reserve[open] = json!(true);
+        let found = Diff::of_systems(&contracts(&before), &contracts(&system())).breaking;
+        let outcome = one("step_outcome", "inventory.reserve", "", "open sagas of order");
+        assert_eq!(rows(found.clone()), outcome, "{open}");
+        assert!(found[0].advice.starts_with("keep it with `.until(1, ..)`"), "{found:?}");
+        assert_eq!(Diff::of_systems(&contracts(&before), &contracts(&before)).breaking, []);
+    }
+}
+
+#[test]
 fn a_saga_keeps_its_owner_its_abort_and_its_deadline() {
     let found = broken(|all| {
         saga(all, "orders").as_object_mut().expect("a saga").remove("deadline");
