@@ -54,7 +54,7 @@ pub enum Rule {
     StepOutcome,
     /// A step cannot be undone any more, or not by an event that undid it.
     StepCompensation,
-    /// A saga has another owner, another abort, or no deadline any more.
+    /// A saga has another owner, another abort, another decision, or no deadline any more; or a refusal does not abort it.
     Saga,
     /// Sagas begin under a version that not all who run today know.
     Version,

@@ -77,7 +77,7 @@ impl Diff {
         let mut found = bodies::changes(old, new, alone);
         found.extend(events::changes(old, new, alone));
         found.extend(telemetry::changes(old, new, alone));
-        found.extend(sagas::changes(old, new));
+        found.extend(sagas::changes(old, new, alone));
         found.extend(versions::changes(old, new));
         together(found)
     }

@@ -1,12 +1,12 @@
 //! Steps and sagas that changed while sagas may be open.
 
 use ballet_core::versions::FIRST;
-use ballet_core::{EventType, Graph, SagaPart, StepPart};
+use ballet_core::{EventType, Graph, SagaPart, StepKind, StepPart};
 
 use crate::contracts::Contracts;
 use crate::diff::change::{Change, Rule};
 
-pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
+pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
     let mut found = Vec::new();
     let graphs = [old, new].map(|contracts| Graph::new(contracts.system().clone()));
     for part in &old.system().parts {
@@ -18,6 +18,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
             let mut sagas = Sagas { service: part.service, saga, open: &open, found: &mut found };
             if let Some(after) = of_saga {
                 sagas.whole(after);
+                sagas.aborts(after, &graphs[0], alone);
             }
             let may_be_open =
                 |step: &&StepPart| open.iter().any(|version| step.versions.has(*version));
@@ -28,6 +29,14 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
                     None => sagas.removed(step),
                 }
             }
+        }
+    }
+    for part in &new.system().parts {
+        let known = graphs[0].sagas();
+        for saga in part.sagas.iter().filter(|saga| known.contains(saga.saga)) {
+            let open = open_versions(&graphs, saga.saga);
+            let mut sagas = Sagas { service: part.service, saga, open: &open, found: &mut found };
+            sagas.refusals(&graphs[0]);
         }
     }
     found
@@ -112,6 +121,11 @@ impl Sagas<'_> {
                 "what is open of it is answered by nobody, and an abort waits for that".to_owned();
             self.add(self.name(before), Rule::StepOutcome, what, &self.beside());
         }
+        if before.kind == StepKind::Decision && after.kind != StepKind::Decision {
+            let what =
+                "it decides nothing any more: sagas that it decided could be aborted".to_owned();
+            self.add(self.name(before), Rule::Saga, what, &self.beside());
+        }
         if before.kind.can_be_compensated() && !after.kind.can_be_compensated() {
             let what = "what it did cannot be undone any more".to_owned();
             let advice = "keep the compensation until no saga from before is open";
@@ -145,6 +159,50 @@ impl Sagas<'_> {
             let advice = "keep the deadline until no saga from before is open";
             self.add(subject(), Rule::Saga, what, advice);
         }
+    }
+
+    /// The events on which its owner does not abort any more. One of them may be on its way.
+    fn aborts(&mut self, after: &SagaPart, old: &Graph, alone: bool) {
+        let saga = self.saga;
+        let nodes = old.nodes(saga.saga);
+        let publishes = |step: &StepPart, event| step.done == event || step.refused == Some(event);
+        for event in saga.aborts_on.iter().filter(|event| !after.aborts_on.contains(event)) {
+            let by: Vec<_> = nodes.iter().filter(|node| publishes(node.step, *event)).collect();
+            if by.iter().any(|node| self.is_open(node.step))
+                || by.is_empty() && alone
+                || !event.foreign_producers().is_empty()
+                || old.system().parts.iter().any(|part| part.publishes.contains(event))
+            {
+                let what = format!("{event} does not abort it any more: one may be on its way");
+                let advice = "keep `.aborts_on(..)` for it while steps of a version that is there refuse so; a step \
+                              that does not any more is one of the next version";
+                self.add(saga.saga.to_owned(), Rule::Saga, what, advice);
+            }
+        }
+    }
+
+    /// Refusals on which the owner of the release before does not abort.
+    fn refusals(&mut self, old: &Graph) {
+        let saga = self.saga;
+        let nodes = old.nodes(saga.saga);
+        let parts = old.system().parts.iter().flat_map(|part| &part.sagas);
+        let parts = parts.filter(|part| part.saga == saga.saga);
+        let aborts_on: Vec<&EventType> =
+            parts.flat_map(|part| part.aborts_on.iter().chain(&part.abort)).collect();
+        for step in &saga.steps {
+            let Some(refused) = step.refused.filter(|_| self.is_open(step)) else { continue };
+            let was_there = nodes.iter().any(|node| node.step.refused == Some(refused));
+            if !was_there && !aborts_on.contains(&&refused) {
+                let what = format!(
+                    "it may refuse with {refused}, on which the release that runs does not abort"
+                );
+                self.add(self.name(step), Rule::Saga, what, &self.beside());
+            }
+        }
+    }
+
+    fn is_open(&self, step: &StepPart) -> bool {
+        self.open.iter().any(|version| step.versions.has(*version))
     }
 
     fn name(&self, step: &StepPart) -> String {

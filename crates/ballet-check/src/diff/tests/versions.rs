@@ -163,3 +163,28 @@ fn a_step_of_a_later_version_breaks_open_sagas_also_without_the_owners_contract(
     assert_eq!(rules(not_yet), ["inventory.reserve"]);
     assert_eq!(rules(without_the_first), [""; 0]);
 }
+
+#[test]
+fn a_refusal_and_the_abort_on_it_go_with_the_version_whose_steps_refuse_so() {
+    const SHORT: &str = "inventory.stock_short.v1";
+    let begun = after(&[
+        |all| {
+            name_event(all, "orders", SHORT, RESERVED);
+            name_event(all, "inventory", SHORT, RESERVED);
+        },
+        in_two_versions,
+        |all| {
+            begins(all, 2);
+            steps(all, "inventory")[0]["refused"] = json!(SHORT);
+            saga(all, "orders")["aborts_on"] = json!([SHORT, DOUBTED]);
+        },
+    ]);
+    let mut second = begun.clone();
+    without_the_first(&mut second);
+    saga(&mut second, "orders")["aborts_on"] = json!([DOUBTED]);
+    assert_eq!(rules(&begun, &second), Vec::<&str>::new());
+    // While the first is open, it stays.
+    let mut early = begun.clone();
+    saga(&mut early, "orders")["aborts_on"] = json!([DOUBTED]);
+    assert!(rules(&begun, &early).contains(&"saga"));
+}
