@@ -115,8 +115,8 @@ fn check_refusable(
     }
 }
 
-/// Without a pivot the decision alone says until when the owner aborts. A refusal that comes after it is dropped, and
-/// what the refusing service was asked for is missing in a saga that ended well.
+/// The decision says until when the owner aborts. A refusal that comes after it is dropped, and what the refusing service
+/// was asked for is missing in a saga that ended well. What comes beside or after a pivot breaks the rule of that.
 fn check_aborting(
     system: &System,
     saga: &str,
@@ -124,16 +124,18 @@ fn check_aborting(
     before: &[BTreeSet<usize>],
     problems: &mut Vec<Problem>,
 ) {
-    if pivots(nodes).next().is_some() {
-        return;
-    }
-    let aborts_on: BTreeSet<EventType> =
-        parts_of(system, saga).flat_map(|(_, part)| part.aborts_on.iter().copied()).collect();
+    let pivots: Vec<usize> = pivots(nodes).collect();
+    // The owner's own refusal is the abort itself.
+    let aborts_on: BTreeSet<EventType> = parts_of(system, saga)
+        .flat_map(|(_, part)| part.aborts_on.iter().chain(&part.abort).copied())
+        .collect();
     for (at, Node { service, step, .. }) in nodes.iter().enumerate() {
         let Some(refused) = step.refused.filter(|event| aborts_on.contains(event)) else {
             continue;
         };
-        if step.kind == StepKind::Origin {
+        let is_judged = pivots.is_empty()
+            || pivots.iter().any(|pivot| *pivot == at || before[*pivot].contains(&at));
+        if step.kind == StepKind::Origin || !is_judged {
             continue;
         }
         let is_too_late = |decision: &usize| {

@@ -75,6 +75,28 @@ fn a_refusal_is_not_judged_by_a_decision_of_which_nobody_knows_what_comes_before
 }
 
 #[test]
+fn a_decision_before_the_pivot_is_found() {
+    let accepted = EventType::in_saga("orders.order_accepted.v1");
+    let mut parts = sound();
+    let accept = step("accept", StepKind::Decision, &[PLACED], accepted);
+    parts[0].sagas[0].steps.push(accept);
+    // Of the pivot, and of what comes before it.
+    assert_eq!(broken(parts), ["nothing refusable beside or after the decision"; 2]);
+}
+
+#[test]
+fn an_abort_by_the_owner_itself_after_the_decision_is_found() {
+    let sealed = EventType::in_saga("orders.order_sealed.v1");
+    let mut parts = without_a_pivot(PLACED);
+    parts.pop();
+    parts[0].sagas[0].aborts_on.pop();
+    assert_eq!(broken(parts.clone()), [""; 0]);
+    let seal = step("seal", StepKind::Compensatable, &[CONFIRMED], sealed);
+    parts[0].sagas[0].steps.push(StepPart { refused: Some(CANCELLED), ..seal });
+    assert_eq!(broken(parts), ["nothing refusable beside or after the decision"]);
+}
+
+#[test]
 fn a_refusal_after_what_cannot_be_undone_is_found() {
     let mut parts = sound();
     parts[1].sagas[0].steps[0] = step("reserve", StepKind::Retriable, &[PLACED], RESERVED);
