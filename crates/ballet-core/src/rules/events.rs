@@ -39,6 +39,16 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
         }
         for step in &saga.steps {
             check_step(service, step, problems);
+            if let Some(abort) = saga.abort.filter(|abort| step.on.contains(abort)) {
+                problems.push(Problem {
+                    rule: "no step waits for its saga's abort",
+                    detail: format!(
+                        "{service}.{} waits for {abort}, after which no step of {} runs: declare a projection \
+                         of it, or the compensation of a step",
+                        step.name, saga.saga
+                    ),
+                });
+            }
         }
     }
 }

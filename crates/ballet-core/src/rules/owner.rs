@@ -144,7 +144,9 @@ pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
             if let Some(refused) = refused
                 && !owned.aborts_on.contains(&refused)
                 && !nodes.iter().any(|next| {
-                    next.step.on.contains(&refused) || next.step.compensated_by.contains(&refused)
+                    // A join with what it does when it is done never runs.
+                    next.step.on.contains(&refused) && !next.step.on.contains(&node.step.done)
+                        || next.step.compensated_by.contains(&refused)
                 })
             {
                 problems.push(Problem {

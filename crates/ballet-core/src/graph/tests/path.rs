@@ -97,6 +97,40 @@ fn an_abort_by_the_owner_itself_after_the_decision_is_found() {
 }
 
 #[test]
+fn a_join_that_is_never_complete_is_found() {
+    let rule = "a join can be complete";
+    let told = EventType::in_saga("letters.customer_told.v1");
+    let with = |on: &[EventType]| {
+        let mut parts = sound();
+        let tell = step("tell", StepKind::Compensatable, on, told);
+        parts.push(part("letters", &[], vec![tell]));
+        parts
+    };
+    assert_eq!(broken(with(&[PAID, UNPAID])), [rule]);
+    assert_eq!(broken(with(&[PAID, SHORT])), [""; 0]);
+    // Of a step that repeats, one may be done and another refused.
+    let mut parts = with(&[PAID, UNPAID]);
+    parts[2].sagas[0].steps[0].compensated_by = vec![PLACED];
+    assert_eq!(broken(parts), [""; 0]);
+    // Whoever waits so acts on no refusal.
+    let mut parts = with(&[PAID, UNPAID]);
+    parts[0].sagas[0].aborts_on = vec![SHORT];
+    assert_eq!(broken(parts), ["every refusal has somebody who acts on it", rule]);
+}
+
+#[test]
+fn a_step_that_waits_for_the_abort_of_its_saga_is_found() {
+    let rule = "no step waits for its saga's abort";
+    assert_eq!(broken(with_retriable(&[CONFIRMED, CANCELLED])), [rule]);
+    let mut parts = with_retriable(&[CANCELLED]);
+    parts[3].sagas[0].steps[0].kind = StepKind::Compensatable;
+    assert_eq!(broken(parts), [rule]);
+    let mut parts = sound();
+    parts[2].subscriptions.push(SubscriptionPart { name: "told", on: CANCELLED });
+    assert_eq!(broken(parts), [""; 0]);
+}
+
+#[test]
 fn a_refusal_after_what_cannot_be_undone_is_found() {
     let mut parts = sound();
     parts[1].sagas[0].steps[0] = step("reserve", StepKind::Retriable, &[PLACED], RESERVED);
