@@ -21,6 +21,7 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
                 ),
             });
         }
+        check_origins(saga, &nodes, problems);
         for (at, node) in nodes.iter().enumerate() {
             if upstream(&nodes, at).contains(&at) {
                 problems.push(Problem {
@@ -31,6 +32,26 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
                     ),
                 });
             }
+        }
+    }
+}
+
+/// Each of several would begin the saga, and the second beginning of one is a dead letter.
+fn check_origins(saga: &str, nodes: &[Node<'_>], problems: &mut Vec<Problem>) {
+    let origins: Vec<&Node<'_>> =
+        nodes.iter().filter(|node| node.step.kind == StepKind::Origin).collect();
+    for (at, node) in origins.iter().enumerate() {
+        for other in &origins[..at] {
+            let both = node.step.on.iter().find(|event| other.step.on.contains(event));
+            let Some(event) = both else { continue };
+            problems.push(Problem {
+                rule: "one step begins a saga on an event",
+                detail: format!(
+                    "{}.{} and {}.{} both begin {saga} on {event}, and it would begin twice: remove one, or \
+                     declare each for versions of its own",
+                    other.service, other.step.name, node.service, node.step.name
+                ),
+            });
         }
     }
 }

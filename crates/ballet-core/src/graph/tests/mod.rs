@@ -277,6 +277,22 @@ fn two_steps_of_one_name_are_found_also_in_two_sagas() {
     assert!(broken(parts).contains(&"a step's name is unique in its service"));
 }
 
+#[test]
+fn two_steps_that_begin_a_saga_on_one_event_are_found() {
+    let begin =
+        |name, versions| StepPart { versions, ..step(name, StepKind::Origin, &[WANTED], PLACED) };
+    let with = |one, other| {
+        let mut parts = sound();
+        parts[0].sagas[0].steps.extend([begin("take", one), begin("take_again", other)]);
+        rules::of_service(&parts[0]).iter().map(|problem| problem.rule).collect::<Vec<_>>()
+    };
+    let rule = "one step begins a saga on an event";
+    assert_eq!(with(Versions::ALL, Versions::ALL), [rule]);
+    // In the second version both would.
+    assert_eq!(with(Versions::ALL, Versions::ALL.since(2)), [rule]);
+    assert_eq!(with(Versions::ALL.until(1), Versions::ALL.since(2)), [""; 0]);
+}
+
 const WANTED: EventType = EventType::starts_saga("orders.order_wanted.v1").also_from(&["shop"]);
 const INSURED: EventType = EventType::in_saga("orders.order_insured.v1");
 const AGREED: EventType = EventType::in_saga("orders.insurance_agreed.v1");
