@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use ballet::calls::CallKey;
 use cards::{Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void};
@@ -17,6 +18,8 @@ pub(crate) struct Companies {
     done: Arc<Mutex<BTreeMap<CallKey, Done>>>,
     /// Whether the bank does not answer requests to capture.
     holds_captures: Arc<AtomicBool>,
+    /// Whether parcels are on their way for as long as a test takes.
+    holds_deliveries: Arc<AtomicBool>,
 }
 
 impl Companies {
@@ -36,6 +39,10 @@ impl Companies {
 
     pub(crate) fn hold_captures(&self, hold: bool) {
         self.holds_captures.store(hold, Ordering::SeqCst);
+    }
+
+    pub(crate) fn hold_deliveries(&self, hold: bool) {
+        self.holds_deliveries.store(hold, Ordering::SeqCst);
     }
 
     /// What was done for an order, each as often as it was done.
@@ -113,6 +120,10 @@ impl Carrier for Companies {
 
     fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> carrier::Reply<'a, Delivered> {
         Box::pin(async move {
+            if self.holds_deliveries.load(Ordering::SeqCst) {
+                let on_its_way = outside::NoAnswer::NotYet { after: Some(Duration::from_hours(1)) };
+                return Err(carrier::NoAnswer::Lost(on_its_way));
+            }
             self.act(key, "deliver", &request.order_id, &request.tracking);
             Ok(Delivered)
         })

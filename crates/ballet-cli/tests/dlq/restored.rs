@@ -14,15 +14,15 @@ use crate::shop::{Shop, checkout};
 use crate::world::SOON;
 
 /// The database of a service that is not running, and its backup.
-struct Backup {
+pub(crate) struct Backup {
     server: Url,
     name: String,
     owner: String,
-    taken: String,
+    pub(crate) taken: String,
 }
 
 impl Backup {
-    async fn take(shop: &Shop, service: &str) -> Self {
+    pub(crate) async fn take(shop: &Shop, service: &str) -> Self {
         let owned: Url = shop.env.database_url(service).parse().expect("a URL");
         let mut server: Url = shop.env.admin_database_url(service).parse().expect("a URL");
         let name = server.path().trim_start_matches('/').to_owned();
@@ -35,7 +35,7 @@ impl Backup {
     }
 
     /// Puts it into the place of what there is now.
-    async fn restore(&self) {
+    pub(crate) async fn restore(&self) {
         let name = &self.name;
         self.run(&format!("drop database {name} with (force)")).await;
         self.run(&format!("alter database {name}_b rename to {name}")).await;
@@ -48,7 +48,7 @@ impl Backup {
 }
 
 /// The command restores; the service is started when it asks for that. Returns what it said, and how it ended.
-async fn restored(
+pub(crate) async fn restored(
     shop: &mut Shop,
     service: &'static str,
     taken: &str,
@@ -56,7 +56,7 @@ async fn restored(
     restored_within(shop, service, &["restore", service, "--backup", taken], "120").await
 }
 
-async fn restored_within(
+pub(crate) async fn restored_within(
     shop: &mut Shop,
     service: &'static str,
     arguments: &[&str],
@@ -124,23 +124,32 @@ async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are
     shop.close().await;
 }
 
-/// An order whose money is held and whose parcel is booked, and that is cancelled while `away` does not
-/// run.
-async fn cancelled_without(shop: &mut Shop, companies: &Companies, away: &str) -> String {
-    companies.hold_captures(true);
-    let order = shop.order(1).await.remove(0);
-    let asked = "select count(*) from ballet.call where saga_id = $1 and step = 'capture_payment' \
+/// Waits until a company was asked for a step of an order, and had no answer.
+pub(crate) async fn is_asked(shop: &Shop, service: &str, step: &str, order: &str) {
+    let asked = "select count(*) from ballet.call where saga_id = $1 and step = $2 \
                  and last_error is not null";
-    let database = shop.env.admin_database_url("payments").to_owned();
+    let database = shop.env.admin_database_url(service).to_owned();
     let id: uuid::Uuid = order.parse().expect("an id");
-    wait_until("the bank to be asked for the money", SOON, || async {
+    wait_until(&format!("a call of {step}"), SOON, || async {
         let mut db = PgConnection::connect(&database).await.map_err(|error| error.to_string())?;
-        let asked = sqlx::query_scalar(asked).bind(id).fetch_one(&mut db).await;
+        let asked = sqlx::query_scalar(asked).bind(id).bind(step).fetch_one(&mut db).await;
         let asked: i64 = asked.map_err(|error| error.to_string())?;
         Ok::<_, String>((asked == 1).then_some(()))
     })
     .await
     .expect("asked");
+}
+
+/// An order whose money is held and whose parcel is booked, and that is cancelled while `away` does not
+/// run.
+pub(crate) async fn cancelled_without(
+    shop: &mut Shop,
+    companies: &Companies,
+    away: &str,
+) -> String {
+    companies.hold_captures(true);
+    let order = shop.order(1).await.remove(0);
+    is_asked(shop, "payments", "capture_payment", &order).await;
     shop.stop(away).await;
     let url = format!("{}/orders/{order}/cancel", shop.url("orders"));
     let cancelled = shop.http.post(&url).send().await.expect("an answer");

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
+use crate::inbox::stuck::NO_OUTCOME_YET;
 use crate::operators::interventions::By;
 
 /// A call to the outside that has no answer yet.
@@ -51,6 +52,16 @@ pub async fn answered_lately(db: &mut PgConnection) -> Result<BTreeSet<String>, 
 pub async fn sagas(db: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
     let open = "select distinct saga_id from ballet.call where closed_at is null";
     Ok(sqlx::query_scalar(open).fetch_all(db).await?.into_iter().collect())
+}
+
+/// Returns the sagas that wait for a call whose answer may come at any moment: neither does the other side
+/// work on it, nor does it wait for a person.
+pub async fn sagas_answered_soon(db: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+    let soon = format!(
+        "select distinct saga_id from ballet.call \
+         where closed_at is null and next_at < 'infinity' and not {NO_OUTCOME_YET}"
+    );
+    Ok(sqlx::query_scalar(AssertSqlSafe(soon)).fetch_all(db).await?.into_iter().collect())
 }
 
 /// Returns a line for each call, open or closed.

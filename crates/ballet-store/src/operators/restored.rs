@@ -1,6 +1,6 @@
 //! That the database was restored from a backup, and aborts wait until it has heard what it missed.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
 /// Whether aborts are to be put off now.
@@ -19,6 +19,13 @@ pub async fn hold_aborts(
                 on conflict (only_one) do update set restored_at = excluded.restored_at, \
                     hold_until = excluded.hold_until";
     sqlx::query(hold).bind(longest.as_secs_f64()).execute(db).await.map(drop)
+}
+
+/// Until when aborts are put off. None if they are not.
+pub async fn held_until(db: &mut PgConnection) -> Result<Option<Timestamp>, sqlx::Error> {
+    let until = "select hold_until from ballet.restored where hold_until > ballet.now()";
+    let until: Option<jiff_sqlx::Timestamp> = sqlx::query_scalar(until).fetch_optional(db).await?;
+    Ok(until.map(jiff_sqlx::Timestamp::to_jiff))
 }
 
 /// Lets the service take aborts in.

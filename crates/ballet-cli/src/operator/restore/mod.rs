@@ -1,19 +1,19 @@
 //! `ballet restore`: brings a service whose database comes from a backup to where the others are.
 
+mod handled;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use ballet::core::Part;
 use ballet::core::envelope::Limits;
-use ballet_amqp::{Broker, Object};
-use ballet_ops::missed::{self, Journal, Missed, MissedEvent};
-use ballet_ops::redrive::{DeadLetter, Stop, Waiting};
+use ballet_amqp::Broker;
+use ballet_ops::missed::{self, Journal, Missed};
+use ballet_ops::redrive::{DeadLetter, Stop};
 use ballet_ops::restored::{self, Compared, Difference, ON_ITS_WAY};
-use ballet_store::calls::stored::count_open;
 use ballet_store::deadlines;
 use ballet_store::inbox::backlog::oldest_unhandled;
-use ballet_store::inbox::stuck;
 use ballet_store::operators::interventions::Act;
 use ballet_store::operators::restored::{end_hold, hold_aborts};
 use ballet_store::process::{Alive, alive};
@@ -22,7 +22,6 @@ use ballet_terminal::{Cell, Table};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
-use tokio::time::Instant;
 
 use crate::base::exit::{Done, of_journal, usage, with_advice, without_databases};
 use crate::base::moment::Moment;
@@ -32,10 +31,10 @@ use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::missed::{part, remembered, show_missed, warn};
 use crate::operator::dlq::sending::Sending;
 use crate::operator::interventions::Notes;
+use crate::operator::restore::handled::Handled;
 
 /// How long no deadline passes, so that the service first hears what it decided.
 const GRACE: SignedDuration = SignedDuration::from_hours(1);
-const EVERY: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Restore the database of payments while no process of payments runs. Then:
@@ -84,13 +83,14 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         if args.sending.dry_run {
             return Ok(Done::All);
         }
-        let (part, missed, broker, stop) = (&part, &missed, &broker, &stop);
-        let handled = Handled { args, part, missed, broker, stop, options };
-        // Whatever still fails: what is to be compensated does not wait for it.
-        handled.but_aborts(&mut db).await?;
+        let handled = Handled::new(&part, &missed, &broker, &args.sending, &stop, &mut db).await?;
+        // An abort that comes before them covers them, and what they did outside stays as it is.
+        if !handled.but_aborts(&mut db, GRACE.unsigned_abs()).await? {
+            return Ok(Done::Partly);
+        }
         end_hold(&mut db).await?;
-        handled.hurry().await?;
-        if !handled.all(&mut db).await? {
+        handled.hurry(options).await?;
+        if !handled.all(&mut db, GRACE.unsigned_abs()).await? {
             return Ok(Done::Partly);
         }
     }
@@ -170,115 +170,6 @@ async fn tell_again(
         ui::counted(whole, "event")
     ));
     Ok(Some(missed))
-}
-
-/// Waits until the service has handled what it was sent.
-struct Handled<'a> {
-    args: &'a Args,
-    part: &'a Part,
-    missed: &'a Missed,
-    broker: &'a Arc<dyn Broker>,
-    stop: &'a Stop,
-    options: &'a GlobalOptions,
-}
-
-impl Handled<'_> {
-    /// Waits for all but the aborts, which the service puts off meanwhile.
-    async fn but_aborts(&self, db: &mut PgConnection) -> Result<()> {
-        let held_back = restored::held_back(self.part);
-        let counts = |event: &MissedEvent| !held_back.contains(&*event.event_type);
-        self.wait(db, counts).await.map(drop)
-    }
-
-    /// Sends the service what it has put off.
-    async fn hurry(&self) -> Result<()> {
-        if self.missed.events().is_empty() {
-            return Ok(());
-        }
-        let waiting = Waiting { service: self.args.service.clone(), ..Waiting::default() };
-        let stop = self.stop.clone();
-        let hurry = self.args.sending.redrive_options(self.options, stop, &|_| {}, &|_| {});
-        let hurried = waiting.hurry(self.broker, &hurry).await;
-        hurried.map(drop).map_err(with_advice)
-    }
-
-    /// Waits for all. Returns false if it was not done in time.
-    async fn all(&self, db: &mut PgConnection) -> Result<bool> {
-        let Some(Left { messages, waiting, calls }) = self.wait(db, |_| true).await? else {
-            return Ok(true);
-        };
-        let waiting = waiting.map_or("an unknown number of".to_owned(), ui::grouped);
-        ui::say(&format!(
-            "{} {} has {messages} of these events to handle, {waiting} messages in its queue, and \
-             {calls} calls to the outside without an answer{}. Once that is done, compare with --check",
-            ui::bad("note:"),
-            self.args.service,
-            failing(db).await?
-        ));
-        Ok(false)
-    }
-
-    /// Waits until nothing is left. Returns what is left if there is no news for too long, or the user
-    /// stopped it.
-    async fn wait(
-        &self,
-        db: &mut PgConnection,
-        counts: impl Fn(&MissedEvent) -> bool,
-    ) -> Result<Option<Left>> {
-        let Self { args, missed, stop, .. } = self;
-        let session = self.broker.connect("restore").await?;
-        let queue = Object::Queue(args.service.clone());
-        let whole = missed.events().into_iter().filter(|event| counts(event)).count() as u64;
-        let patience = Duration::from_secs(args.sending.patience);
-        let progress = ui::Progress::new(&format!("{} handles them", args.service), whole);
-        let (mut before, mut news) = (None, Instant::now());
-        let left = loop {
-            let waiting = session.find(&queue).await?.messages();
-            let messages = missed.left_of(db, &counts).await.map_err(with_advice)?;
-            let calls = count_open(&mut *db).await?;
-            progress.show(whole - messages);
-            let left = Left { messages, waiting, calls };
-            // Where the user may not count the queue, what is left of these events decides.
-            if (waiting.unwrap_or(0), messages, calls) == (0, 0, 0) {
-                break None;
-            }
-            if before != Some(left) {
-                (before, news) = (Some(left), Instant::now());
-            }
-            if news.elapsed() > patience || *stop.borrow() {
-                break Some(left);
-            }
-            tokio::time::sleep(EVERY).await;
-        };
-        session.close().await;
-        Ok(left)
-    }
-}
-
-/// What a service has not done yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Left {
-    /// Of what it was sent.
-    messages: u64,
-    /// In its queue, if that can be seen.
-    waiting: Option<u32>,
-    /// Calls to the outside without an answer.
-    calls: i64,
-}
-
-/// Why it does not handle them, if it has failed.
-async fn failing(db: &mut PgConnection) -> Result<String> {
-    let stuck = stuck::list(db, 1_000).await?;
-    let again = stuck.iter().filter_map(|one| Some((one.next_at?, &one.detail))).min();
-    let again = again.map_or_else(String::new, |(next, why)| {
-        format!(". What failed is tried again, next at {next:.0}: {}", ballet_terminal::plain(why))
-    });
-    let dead = stuck.iter().filter(|one| one.next_at.is_none()).count();
-    let dead = match dead {
-        0 => String::new(),
-        dead => format!(". {dead} are dead letters: mend the cause, and `ballet dlq redrive` them"),
-    };
-    Ok(again + &dead)
 }
 
 fn tell(service: &str, backup: Timestamp, compared: &Compared, options: &GlobalOptions) {

@@ -1,0 +1,215 @@
+//! Waits until a restored service has handled what it was sent.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet::core::{MessageId, Part};
+use ballet_amqp::Broker;
+use ballet_ops::missed::{Missed, MissedEvent};
+use ballet_ops::redrive::{Stop, Waiting};
+use ballet_ops::restored;
+use ballet_store::calls::open::sagas_answered_soon;
+use ballet_store::inbox::stuck::{self, What};
+use ballet_store::ledger::recorded::{Sagas, of_sagas};
+use ballet_store::operators::restored::held_until;
+use ballet_store::process::{Alive, alive};
+use sqlx::PgConnection;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::base::exit::with_advice;
+use crate::base::options::GlobalOptions;
+use crate::base::ui;
+use crate::operator::dlq::sending::Sending;
+
+const EVERY: Duration = Duration::from_secs(1);
+/// The failures that are looked at.
+const MOST_STUCK: u32 = 10_000;
+
+/// What a service has to handle, and who waits for that.
+pub(super) struct Handled<'a> {
+    part: &'a Part,
+    missed: &'a Missed,
+    /// The sagas whose calls to the outside are made again. Those of sagas that are new come and go for ever.
+    sagas: BTreeSet<Uuid>,
+    broker: &'a Arc<dyn Broker>,
+    sending: &'a Sending,
+    stop: &'a Stop,
+}
+
+impl<'a> Handled<'a> {
+    /// Of a service that is not started yet.
+    pub(super) async fn new(
+        part: &'a Part,
+        missed: &'a Missed,
+        broker: &'a Arc<dyn Broker>,
+        sending: &'a Sending,
+        stop: &'a Stop,
+        db: &mut PgConnection,
+    ) -> Result<Self> {
+        let mut sagas = sagas_answered_soon(db).await?;
+        // An event that begins a saga may name none.
+        let saga = |event: &MissedEvent| match &event.saga {
+            Some(saga) => saga.parse().ok(),
+            None => Some(event.id.0),
+        };
+        sagas.extend(missed.events().into_iter().filter_map(saga));
+        Ok(Self { part, missed, sagas, broker, sending, stop })
+    }
+
+    /// Waits for all but the aborts, which the service puts off meanwhile. Returns false if they have to wait
+    /// for what is left.
+    pub(super) async fn but_aborts(
+        &self,
+        db: &mut PgConnection,
+        longest: Duration,
+    ) -> Result<bool> {
+        let held_back = restored::held_back(self.part);
+        let counts = |event: &MissedEvent| !held_back.contains(&*event.event_type);
+        let left = self.wait(db, counts, true, longest).await?;
+        // A call whose answer comes after the abort is compensated then.
+        if left.is_nothing() || (left.messages == 0 && !*self.stop.borrow()) {
+            return Ok(true);
+        }
+        let aborts = match held_until(db).await? {
+            Some(until) => format!(". It puts aborts off until {until:.0}"),
+            None => {
+                ". It puts aborts off no longer: stop it, and run the same command again".to_owned()
+            }
+        };
+        self.tell(db, left, &aborts).await?;
+        Ok(false)
+    }
+
+    /// Sends the service what it has put off.
+    pub(super) async fn hurry(&self, options: &GlobalOptions) -> Result<()> {
+        if self.missed.events().is_empty() {
+            return Ok(());
+        }
+        let waiting = Waiting { service: self.part.service.to_owned(), ..Waiting::default() };
+        let hurry = self.sending.redrive_options(options, self.stop.clone(), &|_| {}, &|_| {});
+        let hurried = waiting.hurry(self.broker, &hurry).await;
+        hurried.map(drop).map_err(with_advice)
+    }
+
+    /// Waits for all. Returns false if it was not done in time.
+    pub(super) async fn all(&self, db: &mut PgConnection, longest: Duration) -> Result<bool> {
+        let left = self.wait(db, |_| true, false, longest).await?;
+        if !left.is_nothing() {
+            self.tell(db, left, "").await?;
+        }
+        // A saga that waits for a call is named by the comparison, if it differs.
+        Ok(left.messages == 0)
+    }
+
+    async fn tell(&self, db: &mut PgConnection, left: Left, aborts: &str) -> Result<()> {
+        let Left { messages, calls } = left;
+        ui::say(&format!(
+            "{} {} has {messages} of these events to handle, and {} with a call to the outside without \
+             an answer{}{aborts}. Once that is done, compare with --check",
+            ui::bad("note:"),
+            self.part.service,
+            ui::counted(calls, "saga"),
+            failing(db).await?
+        ));
+        Ok(())
+    }
+
+    /// Waits until nothing is left. Returns what is left if the service does not start for `longest`, if there
+    /// is no news of it for too long once it has, or if the user stopped it. If aborts are put off, so is what
+    /// waits for them.
+    async fn wait(
+        &self,
+        db: &mut PgConnection,
+        counts: impl Fn(&MissedEvent) -> bool,
+        are_aborts_put_off: bool,
+        longest: Duration,
+    ) -> Result<Left> {
+        let Self { part, missed, stop, .. } = self;
+        let wanted = missed.events().into_iter().filter(|event| counts(event));
+        let ids: HashSet<MessageId> = wanted.map(|event| event.id).collect();
+        let whole = ids.len() as u64;
+        let progress = ui::Progress::new(&format!("{} handles them", part.service), whole);
+        let (mut has_started, mut before, mut news) = (false, None, Instant::now());
+        let mut without_saga = HashSet::new();
+        let is_owner = part.sagas.iter().any(|saga| saga.owner == part.service);
+        loop {
+            // Of a service that is being started there is no news.
+            if !has_started && alive(db).await? == Alive::Yes {
+                (has_started, news) = (true, Instant::now());
+            }
+            let counts = |event: &MissedEvent| counts(event) && !without_saga.contains(&event.id);
+            let messages = missed.left_of(db, counts).await.map_err(with_advice)?;
+            let open = sagas_answered_soon(db).await?;
+            let calls = self.sagas.intersection(&open).count() as u64;
+            progress.show(whole.saturating_sub(messages));
+            let left = Left { messages, calls };
+            let mut still = HashSet::new();
+            if is_owner && are_aborts_put_off {
+                still = put_off_without_saga(db).await?;
+                still.retain(|id| ids.contains(id));
+            }
+            if before != Some(left) || still != without_saga {
+                (before, without_saga, news) = (Some(left), still, Instant::now());
+            } else if left.is_nothing() {
+                return Ok(left);
+            }
+            let patience =
+                if has_started { Duration::from_secs(self.sending.patience) } else { longest };
+            if news.elapsed() > patience || *stop.borrow() {
+                return Ok(left);
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+}
+
+/// What an owner puts off with the aborts: messages of sagas of which it knows nothing. What they build on is in
+/// no message, or it would refuse it.
+async fn put_off_without_saga(db: &mut PgConnection) -> Result<HashSet<MessageId>> {
+    let mut put_off = HashMap::new();
+    for stuck in stuck::list(db, MOST_STUCK).await? {
+        if let (What::Message { message_id, .. }, Some(saga)) = (stuck.what, stuck.saga_id)
+            && stuck.reason == "not_yet"
+        {
+            put_off.insert(message_id, saga.0);
+        }
+    }
+    let sagas: Vec<Uuid> = put_off.values().copied().collect();
+    let rows = of_sagas(db, Sagas::These(&sagas)).await?;
+    let known: HashSet<Uuid> = rows.into_iter().map(|(saga, _)| saga).collect();
+    put_off.retain(|_, saga| !known.contains(saga));
+    Ok(put_off.into_keys().collect())
+}
+
+/// What a service has not done yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Left {
+    /// Of what it was sent.
+    messages: u64,
+    /// Sagas with calls to the outside that are still to be answered.
+    calls: u64,
+}
+
+impl Left {
+    const fn is_nothing(self) -> bool {
+        self.messages == 0 && self.calls == 0
+    }
+}
+
+/// Why it does not handle them, if it has failed.
+async fn failing(db: &mut PgConnection) -> Result<String> {
+    let stuck = stuck::list(db, 1_000).await?;
+    let again = stuck.iter().filter_map(|one| Some((one.next_at?, &one.detail))).min();
+    let again = again.map_or_else(String::new, |(next, why)| {
+        format!(". What failed is tried again, next at {next:.0}: {}", ballet_terminal::plain(why))
+    });
+    let dead = stuck.iter().filter(|one| one.next_at.is_none()).count();
+    let dead = match dead {
+        0 => String::new(),
+        dead => format!(". {dead} are dead letters: mend the cause, and `ballet dlq redrive` them"),
+    };
+    Ok(again + &dead)
+}
