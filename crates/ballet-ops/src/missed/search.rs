@@ -182,15 +182,18 @@ async fn read(
         match entry {
             Entry::Dead(id) => {
                 search.dead.insert(id);
+                search.discarded.remove(&id);
             }
             // Whether it was handled then, the inbox knows.
             Entry::Redriven(id) => {
                 search.dead.remove(&id);
+                search.discarded.remove(&id);
             }
             Entry::Discarded(id) => {
                 search.discarded.insert(id);
             }
             Entry::Event(id, delivery) => {
+                search.discarded.remove(&id);
                 search.add(id, &delivery);
                 progress(search.searched);
                 if search.asked.len() >= LOOK_UP {
@@ -237,6 +240,7 @@ struct Search {
     asked: Vec<MissedEvent>,
     unknown: HashMap<MessageId, MissedEvent>,
     dead: HashSet<MessageId>,
+    /// The last that is known of these is that a person discards them.
     discarded: HashSet<MessageId>,
     searched: u64,
     unreadable: BTreeSet<u64>,
