@@ -19,6 +19,7 @@ mod picking;
 mod pty;
 mod publish;
 mod restored;
+mod restored_letters;
 mod restored_outside;
 mod rights;
 mod sagas;

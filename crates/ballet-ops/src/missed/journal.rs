@@ -1,6 +1,6 @@
 //! Reads the journal from a point in time up to a note that was written at the start.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use crate::redrive::dead_letter::{DeadLetter, message_id};
+use crate::redrive::dead_letter::{DeadLetter, Identity, message_id};
 use crate::redrive::error::RedriveError;
 use crate::redrive::run::Run;
 
@@ -49,11 +49,11 @@ pub(super) enum Memory {
 pub(super) enum Entry {
     /// An event that the service consumes.
     Event(MessageId, Box<Delivery>),
-    /// The service had the message, and could not handle it.
-    Dead(MessageId),
+    /// The service had the message, and could not handle it; or a person has edited its dead letter.
+    Dead(Box<DeadLetter>),
     /// The dead letter was sent to the service again, under its id.
     Redriven(MessageId),
-    /// A person has discarded the dead letter.
+    /// A person discards the dead letter. Until a file has it, it stays in its queue.
     Discarded(MessageId),
 }
 
@@ -149,7 +149,8 @@ impl Entries<'_> {
                 }
             } else if delivery.exchange == DEAD {
                 if delivery.routing_key == part.service {
-                    return Ok(Some(Entry::Dead(DeadLetter::read(part.service, delivery).id)));
+                    let dead_letter = DeadLetter::read(part.service, delivery);
+                    return Ok(Some(Entry::Dead(Box::new(dead_letter))));
                 }
                 if delivery.routing_key.strip_prefix("redriven.") == Some(part.service)
                     && text_header(&delivery.properties, ORIGINAL_MESSAGE_ID).is_none()
@@ -174,17 +175,28 @@ impl Entries<'_> {
     }
 }
 
-/// The events with these ids, once each.
+/// What is to be sent: the event of an id or, if a person has edited it, the dead letter with its body.
+pub(super) type Wanted = HashMap<MessageId, Option<Identity>>;
+
+/// The message of the entry, if it is wanted and was not there before.
 pub(super) fn wanted(
     service: &str,
-    wanted: &HashSet<MessageId>,
+    wanted: &Wanted,
     seen: &mut HashSet<MessageId>,
     entry: Entry,
 ) -> Option<DeadLetter> {
-    match entry {
-        Entry::Event(id, delivery) if wanted.contains(&id) && seen.insert(id) => {
-            Some(DeadLetter::missed(service, id, *delivery))
+    let message = match entry {
+        Entry::Event(id, delivery) if wanted.get(&id) == Some(&None) => {
+            DeadLetter::missed(service, id, *delivery)
         }
-        Entry::Event(..) | Entry::Dead(_) | Entry::Redriven(_) | Entry::Discarded(_) => None,
-    }
+        Entry::Dead(dead_letter)
+            if wanted.get(&dead_letter.id) == Some(&Some(dead_letter.identity())) =>
+        {
+            *dead_letter
+        }
+        Entry::Event(..) | Entry::Dead(_) | Entry::Redriven(_) | Entry::Discarded(_) => {
+            return None;
+        }
+    };
+    seen.insert(message.id).then_some(message)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_amqp::headers::EDITED;
 use ballet_amqp::{Backoff, Delivery, Object};
 use ballet_core::{MessageId, id};
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::missed::journal::{Entry, Journal, Memory};
 use crate::missed::known::{known, unsent};
+use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::passes::MOST_LOSSES;
@@ -39,6 +41,8 @@ pub struct MissedEvent {
 #[derive(Debug, Clone)]
 pub struct Missed {
     pub(super) events: HashMap<MessageId, MissedEvent>,
+    /// The dead letters with the bodies of those that a person has edited.
+    pub(super) edited: HashMap<MessageId, Identity>,
     memory: Memory,
     /// The run that wrote the note at which the search ended.
     pub(super) run: Run,
@@ -157,9 +161,10 @@ pub async fn search(
     let found = search.unknown.len();
     search.unknown.retain(|id, _| id::time_of(id.0).is_none_or(|made| made >= floor));
     let too_old = (found - search.unknown.len()) as u64;
-    let Search { unknown: events, searched, unreadable, .. } = search;
+    let Search { unknown: events, edited, searched, unreadable, .. } = search;
     Ok(Missed {
         events,
+        edited,
         memory: journal.memory,
         run,
         searched,
@@ -180,10 +185,7 @@ async fn read(
     let mut search = Search::default();
     while let Some(entry) = entries.next(run).await? {
         match entry {
-            Entry::Dead(id) => {
-                search.dead.insert(id);
-                search.discarded.remove(&id);
-            }
+            Entry::Dead(dead_letter) => search.died(&dead_letter),
             // Whether it was handled then, the inbox knows.
             Entry::Redriven(id) => {
                 search.dead.remove(&id);
@@ -242,6 +244,8 @@ struct Search {
     dead: HashSet<MessageId>,
     /// The last that is known of these is that a person discards them.
     discarded: HashSet<MessageId>,
+    /// The latest dead letter of each message that a person has edited.
+    edited: HashMap<MessageId, Identity>,
     searched: u64,
     unreadable: BTreeSet<u64>,
     /// How often in a row the service had handled nothing more.
@@ -259,6 +263,16 @@ impl Search {
             event_type: event_type.unwrap_or_else(|| delivery.routing_key.clone()),
             saga: text(properties.correlation_id().as_ref().map(ToString::to_string)),
         });
+    }
+
+    fn died(&mut self, dead_letter: &DeadLetter) {
+        let id = dead_letter.id;
+        self.dead.insert(id);
+        self.discarded.remove(&id);
+        // Its note stays with the message: what dies again has the edited body, too.
+        if dead_letter.noted(EDITED).is_some() {
+            self.edited.insert(id, dead_letter.identity());
+        }
     }
 
     async fn look_up(

@@ -9,7 +9,7 @@ use ballet_core::MessageId;
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use tokio::sync::mpsc;
 
-use crate::missed::journal::{Entries, Journal, wanted};
+use crate::missed::journal::{Entries, Journal, Wanted, wanted};
 use crate::missed::search::Missed;
 use crate::redrive::action::Action;
 use crate::redrive::dead_letter::DeadLetter;
@@ -34,15 +34,15 @@ pub async fn send(
     missed: &Missed,
     options: &RedriveOptions<'_>,
 ) -> Result<Summary, RedriveError> {
-    let ids: HashSet<MessageId> = missed.events.keys().copied().collect();
+    let wanted = missed.events.keys().map(|id| (*id, missed.edited.get(id).copied()));
     let events = Events {
         journal: journal.clone(),
         run: missed.run.clone(),
-        ids: Arc::new(ids),
+        wanted: Arc::new(wanted.collect()),
         unreadable: missed.unreadable.clone(),
     };
     let mut send = Send {
-        left: events.ids.iter().copied().collect(),
+        left: events.wanted.keys().copied().collect(),
         run: Run::new(options, missed.run.floor),
         journal,
         summary: Summary::default(),
@@ -58,7 +58,7 @@ pub async fn send(
 struct Events {
     journal: Journal,
     run: Run,
-    ids: Arc<HashSet<MessageId>>,
+    wanted: Arc<Wanted>,
     unreadable: BTreeSet<u64>,
 }
 
@@ -83,11 +83,12 @@ impl Source for Events {
 
     fn read(&self) -> Reading {
         let (sender, events) = mpsc::channel(READ_AHEAD);
-        let (journal, run, ids) = (self.journal.clone(), self.run.clone(), Arc::clone(&self.ids));
+        let (journal, run) = (self.journal.clone(), self.run.clone());
+        let wanted = Arc::clone(&self.wanted);
         let unreadable = self.unreadable.clone();
         let task = tokio::spawn(async move {
             let entries = journal.open(unreadable);
-            let forwarded = forward(entries, journal.service(), &run, &ids, &sender).await;
+            let forwarded = forward(entries, journal.service(), &run, &wanted, &sender).await;
             if let Err(error) = forwarded {
                 // This fails only if nobody reads any more.
                 sender.send(Err(error)).await.ok();
@@ -112,7 +113,7 @@ async fn forward(
     mut entries: Entries<'_>,
     service: &str,
     run: &Run,
-    ids: &HashSet<MessageId>,
+    ids: &Wanted,
     sender: &Sender,
 ) -> Result<(), RedriveError> {
     let mut seen = HashSet::new();

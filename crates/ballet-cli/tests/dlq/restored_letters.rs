@@ -1,0 +1,46 @@
+//! `ballet restore` of a service whose dead letters people have mended since the backup.
+
+use serde_json::json;
+
+use crate::restored::{Backup, restored};
+use crate::sagas::until_said;
+use crate::shop::{Shop, checkout};
+
+#[tokio::test]
+async fn a_restored_service_hears_what_was_edited_and_what_was_not_discarded_after_all() {
+    let mut shop = Shop::open("letters").await;
+    shop.stop("orders").await;
+    let backup = Backup::take(&shop, "orders").await;
+    shop.start("orders", None).await;
+    let mut wrong = checkout();
+    wrong["lines"][0]["quantity"] = json!("one");
+    std::fs::write(shop.place.join("body.json"), checkout().to_string()).expect("written");
+    let mut orders = Vec::new();
+    for is_almost_discarded in [false, true] {
+        let id = Shop::new_id();
+        shop.drop(&id, &wrong.to_string()).await;
+        until_said(&shop, &["dlq", "list", "-o", "json"], &id).await;
+        shop.ballet(&["dlq", "edit", &id, "--body", "body.json"]).await.ends_with(0);
+        if is_almost_discarded {
+            // The journal has the note, and the dead letter stays.
+            let to_full_disk = ["dlq", "discard", "--id", &id, "--yes", "--to", "/dev/full"];
+            let failed = shop.ballet(&to_full_disk).await;
+            assert_ne!(failed.code, Some(0), "{failed:?}");
+            until_said(&shop, &["dlq", "list", "-o", "json"], &id).await;
+        }
+        shop.ballet(&["dlq", "redrive", "--id", &id]).await.ends_with(0);
+        shop.order_is(&id, "completed").await;
+        orders.push(id);
+    }
+    shop.is_sound().await;
+
+    shop.stop("orders").await;
+    backup.restore().await;
+    let (said, code) = restored(&mut shop, "orders", &backup.taken).await;
+    assert_eq!(code, Some(0), "{orders:?} {said:#?}");
+    shop.all_are(&orders, "completed").await;
+    let left = shop.ballet(&["dlq", "list"]).await.succeeds();
+    assert!(left.contains("no dead letters match"), "{left}");
+    shop.is_sound().await;
+    shop.close().await;
+}
