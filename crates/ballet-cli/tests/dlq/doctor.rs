@@ -19,17 +19,13 @@ pub(crate) struct Patient {
 
 impl Patient {
     pub(crate) async fn new(servers: &Servers) -> Self {
-        let world = World::on(servers, "doctor").await;
+        let world = World::with_plain_names(servers, "doctor").await;
         contracts(&world);
-        let ops = world.env.amqp_url("ops");
+        let ops = world.env.ops_amqp_url();
         let (user, _) = ops.trim_start_matches("amqp://").split_once('@').expect("a user");
         let at = servers.rabbitmq().management_url().trim_start_matches("http://").to_owned();
         let database = world.env.database_url("counter").to_owned();
         let patient = Self { management: format!("http://{user}@{at}"), database, world };
-        // The users of a test have names of their own. A service's user has the service's name.
-        let user = json!({ "password": "counter", "tags": "" });
-        patient.call(Method::PUT, &["users", "counter"], &user).await;
-        patient.give_rights("^$").await;
         patient.begin_journal(0).await;
         patient
     }
@@ -157,6 +153,14 @@ async fn each_thing_that_is_broken_is_named_with_what_to_do() {
     patient.give_rights(".*").await;
     patient.has("rights", "configure is \".*\" and should be \"^$\"").await;
     patient.give_rights("^$").await;
+
+    let vhost = patient.world.env.vhost().to_owned();
+    let user = json!({ "password": "legacy", "tags": "" });
+    patient.call(Method::PUT, &["users", "legacy"], &user).await;
+    let rights = json!({ "configure": "^$", "write": "^events$", "read": "^$" });
+    patient.call(Method::PUT, &["permissions", &vhost, "legacy"], &rights).await;
+    patient.has("rights", "nobody declares the user legacy").await;
+    patient.call(Method::DELETE, &["users", "legacy"], &json!({})).await;
 
     let rabbitmq = servers.rabbitmq();
     let limits: [[&[&str]; 2]; 2] = [

@@ -87,6 +87,11 @@ pub(crate) fn counter() -> Participant {
     Participant::new("counter").projects(CountTicks).projects(CountTocks)
 }
 
+fn definitions() -> Value {
+    let system = System { name: "clocks", parts: vec![counter().part()] };
+    topology::definitions(&system, |_| String::new())
+}
+
 pub(crate) struct World {
     pub(crate) env: TestEnv,
     pub(crate) service: Option<Running>,
@@ -101,10 +106,17 @@ impl World {
     }
 
     pub(crate) async fn on(servers: &Servers, name: &str) -> Self {
-        let system = System { name: "clocks", parts: vec![counter().part()] };
-        let definitions = topology::definitions(&system, |_| String::new());
-        let env = TestEnv::prepared(servers, name, &definitions, &["counter"]).await;
-        let env = env.expect("a test environment");
+        let env = TestEnv::prepared(servers, name, &definitions(), &["counter"]).await;
+        Self::of(env.expect("a test environment"), name).await
+    }
+
+    /// On servers of its own, where vhost and users have the names that are declared.
+    pub(crate) async fn with_plain_names(servers: &Servers, name: &str) -> Self {
+        let env = TestEnv::with_plain_names(servers, &definitions(), &["counter"]).await;
+        Self::of(env.expect("a test environment"), name).await
+    }
+
+    async fn of(env: TestEnv, name: &str) -> Self {
         let place = place(name);
         let mut world = Self { env, service: None, place, context: Clock::system() };
         world.start().await;

@@ -175,9 +175,10 @@ async fn on_broker(
     }
     let permissions = management.get(&["vhosts", vhost, "permissions"]).await;
     let topics = management.get(&["vhosts", vhost, "topic-permissions"]).await;
-    match permissions.and_then(|permissions| Ok((permissions, topics?))) {
-        Ok((permissions, topics)) => {
-            findings.extend(rights::judge(system, vhost, &permissions, &topics));
+    let users = management.get(&["users"]).await;
+    match permissions.and_then(|permissions| Ok((permissions, topics?, users?))) {
+        Ok((permissions, topics, users)) => {
+            findings.extend(rights::judge(system, vhost, &permissions, &topics, &users));
         }
         Err(error) => findings.push(open("rights", &error)),
     }

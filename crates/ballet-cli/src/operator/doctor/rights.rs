@@ -5,11 +5,14 @@ use serde_json::Value;
 
 use crate::operator::doctor::finding::Finding;
 
+const RIGHTS: [&str; 3] = ["configure", "write", "read"];
+
 pub(super) fn judge(
     system: &System,
     vhost: &str,
     permissions: &Value,
     topics: &Value,
+    users: &Value,
 ) -> Vec<Finding> {
     let here = contract::system(vhost, system.parts.clone());
     let wanted = topology::definitions(&here, |_| String::new());
@@ -18,8 +21,42 @@ pub(super) fn judge(
     // A system may have its tools under other names.
     let has_rights = |user: &&str| list(permissions).any(|entry| entry["user"] == *user);
     let tools = [topology::TAP, topology::REDRIVE].into_iter().filter(has_rights);
-    let users = services.chain(producers).chain(tools);
-    users.map(|user| of_user(user, &wanted, permissions, topics)).collect()
+    let declared = services.chain(producers).chain(tools);
+    let declared = declared.map(|user| of_user(user, &wanted, permissions, topics));
+    let strangers = list(permissions).filter(|entry| is_strange(entry, &wanted, users));
+    declared.chain(strangers.map(|entry| of_stranger(entry, vhost, topics))).collect()
+}
+
+/// Whether somebody may do something here whom nobody declares, such as the user of a service that is gone.
+fn is_strange(entry: &Value, wanted: &Value, users: &Value) -> bool {
+    let may_nothing = RIGHTS.iter().all(|right| entry[right] == "^$" || entry[right] == "");
+    let is_declared = list(&wanted["permissions"]).any(|other| other["user"] == entry["user"]);
+    // It gives itself whatever right it wants.
+    let is_administrator = list(users).filter(|user| user["name"] == entry["user"]).any(|user| {
+        let mut tags = list(&user["tags"]);
+        tags.any(|tag| tag == "administrator")
+    });
+    let is_tool = list(&wanted["permissions"]).any(|other| {
+        let tools = [topology::TAP, topology::REDRIVE, topology::TOPOLOGY];
+        let mut rights = RIGHTS.iter();
+        tools.iter().any(|tool| other["user"] == *tool)
+            && rights.all(|right| entry[right] == other[right])
+    });
+    !(may_nothing || is_declared || is_administrator || is_tool)
+}
+
+fn of_stranger(entry: &Value, vhost: &str, topics: &Value) -> Finding {
+    let user = entry["user"].as_str().unwrap_or_default();
+    let is_limited = list(topics)
+        .any(|topic| topic["user"] == entry["user"] && topic["exchange"] == topology::EVENTS);
+    let unlimited = if is_limited { "" } else { ", without limits of routing keys at events" };
+    let rights = RIGHTS.map(|right| format!("{right} {}", entry[right])).join(", ");
+    let found = format!("nobody declares the user {user}, and it may {rights}{unlimited}");
+    let advice = format!(
+        "if it belongs to nobody: rabbitmqctl clear_permissions -p {vhost} {user}; else declare it, \
+         as a service or a producer"
+    );
+    Finding::bad("rights", user, &found, &advice)
 }
 
 fn of_user(user: &str, wanted: &Value, permissions: &Value, topics: &Value) -> Finding {
@@ -44,7 +81,7 @@ fn of_user(user: &str, wanted: &Value, permissions: &Value, topics: &Value) -> F
                 }
                 None => wrong.push(format!("no limits of routing keys{at}")),
                 Some(found) => {
-                    for right in ["configure", "write", "read"] {
+                    for right in RIGHTS {
                         if entry.get(right) != found.get(right) {
                             let is = found[right].as_str().unwrap_or_default();
                             let should = entry[right].as_str().unwrap_or_default();
@@ -79,7 +116,7 @@ mod tests {
         let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
         let wanted = topology::definitions(&system, |_| String::new());
         let asked = |permissions: &Value, topics: &Value| {
-            judge(&system, "shop", permissions, topics).remove(0)
+            judge(&system, "shop", permissions, topics, &json!([])).remove(0)
         };
         let (permissions, topics) = (&wanted["permissions"], &wanted["topic_permissions"]);
         assert_eq!(asked(permissions, topics).state, State::Well);
@@ -92,7 +129,7 @@ mod tests {
                 entry["read"] = json!("^journal$");
             }
         }
-        let of_tap = judge(&system, "shop", &earlier, topics).into_iter();
+        let of_tap = judge(&system, "shop", &earlier, topics, &json!([])).into_iter();
         let of_tap: Vec<_> = of_tap.filter(|finding| finding.state == State::Bad).collect();
         assert_eq!(
             (of_tap.len(), &*of_tap[0].subject),
@@ -108,5 +145,34 @@ mod tests {
         let unlimited = asked(permissions, &json!([]));
         assert_eq!(unlimited.state, State::Bad);
         assert!(unlimited.found.contains("no limits of routing keys at events"), "{unlimited:?}");
+    }
+
+    #[test]
+    fn a_user_that_nobody_declares_is_named_if_it_may_do_anything() {
+        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+        let wanted = topology::definitions(&system, |_| String::new());
+        let mut permissions = wanted["permissions"].clone();
+        let entries = permissions.as_array_mut().expect("a list");
+        let mut on_call =
+            entries.iter().find(|entry| entry["user"] == "redrive").expect("it").clone();
+        on_call["user"] = json!("on-call");
+        entries.push(on_call);
+        for (user, write, read) in [
+            ("legacy", "^events$", "^legacy$"),
+            ("reader", "^$", ".*"),
+            ("guest", ".*", ".*"),
+            ("monitor", "^$", ""),
+        ] {
+            entries.push(json!({ "user": user, "configure": "^$", "write": write, "read": read }));
+        }
+        let users = json!([{ "name": "guest", "tags": ["administrator"] },
+            { "name": "legacy", "tags": ["management"] }, { "name": "reader", "tags": [] }]);
+        let found = judge(&system, "shop", &permissions, &wanted["topic_permissions"], &users);
+        let bad = found.iter().filter(|finding| finding.state == State::Bad);
+        let bad: Vec<_> = bad.map(|finding| &*finding.subject).collect();
+        assert_eq!(bad, ["legacy", "reader"], "{found:?}");
+        let legacy = found.iter().find(|finding| finding.subject == "legacy").expect("it");
+        assert!(legacy.found.contains("without limits of routing keys at events"), "{legacy:?}");
+        assert!(legacy.advice.contains("clear_permissions -p shop legacy"), "{legacy:?}");
     }
 }
