@@ -57,3 +57,32 @@ async fn what_a_letter_says_is_no_command_for_the_shell_or_the_terminal() {
     assert!(!again.err.contains('\u{1b}'), "{again:?}");
     world.close().await;
 }
+
+/// Before RabbitMQ 4 a right covers the routing key alone, and not the keys in `BCC`.
+#[tokio::test]
+async fn a_letter_that_another_service_put_here_is_shown_as_such_and_not_sent() {
+    let world = World::new("forged_letter").await;
+    let ids = world.dead_ticks(1).await;
+    let id = world.new_id();
+    let properties = json!({ "message_id": id, "type": TICKED, "app_id": "clock",
+        "headers": { "BCC": ["counter"], "x-dead-reason": "permanent", "x-dead-exchange": "events",
+            "x-dead-routing-key": TICKED } });
+    let body = r#"{"number": 4711}"#;
+    let published = world.env.management().publish("dead", "bell", &properties, body).await;
+    published.expect("published");
+    world.dead(2).await;
+    let forged = world.list(&["--reason", "forged_letter"]).await;
+    assert_eq!((forged.len(), &forged[0]["id"]), (1, &json!(id)));
+    assert!(forged[0]["detail"].as_str().is_some_and(|it| it.contains("\"bell\"")), "{forged:?}");
+
+    let sent = world.ballet(&["redrive", "--all"]).await.ends_with(3);
+    assert!(
+        sent.err.contains(&format!("{id} was not sent: it was published to `dead`")),
+        "{sent:?}"
+    );
+    world.all_counted_once(1).await;
+    world.ballet(&["discard", "--id", &id, "--yes"]).await.ends_with(0);
+    world.dead(0).await;
+    assert_eq!(ids.len(), 1);
+    world.close().await;
+}

@@ -6,7 +6,7 @@ use crate::envelope::incoming::Incoming;
 use crate::envelope::known::KnownEvents;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
 use crate::event::{EventType, is_well_formed};
-use crate::topology::names::EVENTS;
+use crate::topology::names::{EVENTS, ROUTE};
 
 /// The event's name, known or not.
 pub(crate) fn named<'a>(message: &Incoming<'a>, attributes: &'a Attributes<'_>) -> &'a str {
@@ -26,6 +26,7 @@ pub(crate) fn event_type(
             format!("{what} is {name:?}, but {is} is {other:?}: set both to the event's name");
         Err(Unacceptable::new(Reason::ForgedType, detail))
     };
+    check_return(message)?;
     // On this exchange the broker checks the routing key against the publisher's rights.
     let guarded = (message.exchange == EVENTS).then_some(message.routing_key);
     let named = [("`type`", property), ("the CloudEvent's type", attribute)];
@@ -57,6 +58,22 @@ pub(crate) fn event_type(
         }
     };
     known.get(name).ok_or_else(|| unknown(what, name, known))
+}
+
+/// What comes back from a retry queue was put there by its own service, under that service's name. Before
+/// RabbitMQ 4 a header `BCC`, which nobody sees afterwards, leads it to the queues of others as well.
+fn check_return(message: &Incoming<'_>) -> Result<(), Unacceptable> {
+    match message.reader {
+        Some(reader) if message.exchange == ROUTE && message.routing_key != reader => {
+            let detail = format!(
+                "the message comes from a retry queue, where it was put with the routing key {:?}: \
+                 only what {reader} itself puts there comes back to {reader}",
+                message.routing_key
+            );
+            Err(Unacceptable::new(Reason::ForgedType, detail))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn unknown(what: &str, name: &str, known: &KnownEvents) -> Unacceptable {

@@ -10,6 +10,8 @@ pub struct Incoming<'a> {
     pub exchange: &'a str,
     /// The routing key.
     pub routing_key: &'a str,
+    /// The service from whose queue it comes, if it comes from one.
+    pub reader: Option<&'a str>,
     /// AMQP `type`.
     pub event_type: Option<&'a str>,
     /// AMQP `message_id`.

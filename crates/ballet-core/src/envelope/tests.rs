@@ -185,6 +185,23 @@ fn a_copy_that_comes_by_another_way_is_known_by_its_type() {
 }
 
 #[test]
+fn what_comes_back_from_a_retry_queue_was_put_there_by_its_reader() {
+    let waited = |routing_key| Incoming {
+        exchange: "route",
+        routing_key,
+        reader: Some("inventory"),
+        ..placed()
+    };
+    assert_eq!(read(&waited("inventory")).expect("accepted").event_type, PLACED);
+    for another in ["recommendations", "orders", PLACED.name(), ""] {
+        assert_eq!(reason(&waited(another)), Reason::ForgedType, "{another}");
+    }
+    // An event goes through the same exchange, and is delivered as it was published.
+    let event = Incoming { reader: Some("inventory"), ..placed() };
+    assert_eq!(read(&event).expect("accepted").event_type, PLACED);
+}
+
+#[test]
 fn a_trace_that_is_none_is_dropped() {
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     for (given, kept) in

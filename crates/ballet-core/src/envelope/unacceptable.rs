@@ -48,7 +48,8 @@ pub enum Reason {
     WrongShape,
     /// `app_id` may not publish this type.
     ForgedAppId,
-    /// `type` and the routing key differ; the broker's rights guard only the routing key.
+    /// `type` and the routing key differ, or another service sent the message through a retry queue: the
+    /// broker's rights guard only the routing key.
     ForgedType,
     /// An event of a running saga carries no saga id.
     NoCorrelationId,

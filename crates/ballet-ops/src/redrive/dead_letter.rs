@@ -9,7 +9,7 @@ use ballet_amqp::headers::{
 };
 use ballet_amqp::{BasicProperties, BrokerError, Delivery, Session, incoming};
 use ballet_core::envelope::{self, Envelope, Incoming, Limits, Unacceptable, is_blank};
-use ballet_core::topology::EVENTS;
+use ballet_core::topology::{DEAD, EVENTS};
 use ballet_core::{MessageId, id};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -23,6 +23,9 @@ const MOST_UNPACKED: usize = 16 * 1024 * 1024;
 
 /// What distinguishes a dead letter: its id, when it died, its redrives, and the run of a tool that sent or edited it last.
 pub(crate) type Identity = (u128, i128, u64, Option<Uuid>);
+
+/// The reason of a dead letter that another service put here.
+const FORGED_LETTER: &str = "forged_letter";
 
 /// A message that a service could not handle, with the reason. Every part of it is kept as it
 /// came, since any part may be the cause.
@@ -61,6 +64,7 @@ pub struct DeadLetter {
     holder: Option<Arc<dyn Session>>,
     /// The run of a tool that sent it last.
     run_id: Option<Uuid>,
+    is_forged: bool,
 }
 
 impl DeadLetter {
@@ -71,6 +75,11 @@ impl DeadLetter {
         let routing_key = text(DEAD_ROUTING_KEY).or(death.routing_key);
         let published_as = routing_key.as_deref().unwrap_or_default();
         let id = id_of(&Incoming { routing_key: published_as, ..incoming(&delivery) });
+        // Before RabbitMQ 4 a header `BCC`, which nobody sees afterwards, leads a letter to the queues of others,
+        // past the rights that guard the routing key.
+        let forger = (delivery.exchange == DEAD && delivery.routing_key != service)
+            .then(|| delivery.routing_key.clone());
+        let is_forged = forger.is_some();
         let Delivery { tag, properties, body, .. } = delivery;
         let text = |name: &str| text_header(&properties, name).map(str::to_owned);
         let named =
@@ -79,13 +88,17 @@ impl DeadLetter {
             named.or_else(|| routing_key.clone().filter(|_| exchange.as_deref() == Some(EVENTS)));
         let saga = properties.correlation_id().as_ref().map(ToString::to_string);
         let run_id = text(REDRIVE_ID).and_then(|id| id.parse().ok());
+        let (reason, detail) = match forger {
+            Some(forger) => (Some(FORGED_LETTER.to_owned()), Some(not_its_own(service, &forger))),
+            None => (text(DEAD_REASON).or(death.reason), text(DEAD_DETAIL)),
+        };
         Self {
             service: service.to_owned(),
             id,
             saga: saga.filter(|saga| !is_blank(saga)),
-            reason: text(DEAD_REASON).or(death.reason).unwrap_or_else(|| "unknown".to_owned()),
+            reason: reason.unwrap_or_else(|| "unknown".to_owned()),
             step: text(DEAD_STEP),
-            detail: text(DEAD_DETAIL),
+            detail,
             dead_at: text(DEAD_AT).and_then(|at| at.parse().ok()).or(death.at),
             attempts: count_header(&properties, ATTEMPTS).into(),
             redrives: count_header(&properties, REDRIVES).into(),
@@ -97,6 +110,7 @@ impl DeadLetter {
             tag,
             holder: None,
             run_id,
+            is_forged,
         }
     }
 
@@ -146,6 +160,11 @@ impl DeadLetter {
     /// Whether a run of a tool has sent this message.
     pub(crate) fn is_from(&self, run_id: &Uuid) -> bool {
         self.run_id.as_ref() == Some(run_id)
+    }
+
+    /// Whether another service put it here: its own could not have, so it is not sent there.
+    pub(crate) fn is_forged(&self) -> bool {
+        self.is_forged
     }
 
     /// Removes it from its queue.
@@ -225,6 +244,13 @@ impl DeadLetter {
         let (id, at, redrives, run) = self.identity();
         format!("{id:x}-{at}-{redrives}-{}", run.unwrap_or_default().simple())
     }
+}
+
+fn not_its_own(service: &str, forger: &str) -> String {
+    format!(
+        "it was published to `dead` with the routing key {forger:?}: {service} did not set it aside, and it \
+         is not sent there; discard it"
+    )
 }
 
 /// The id under which every service knows, or would know, the message.

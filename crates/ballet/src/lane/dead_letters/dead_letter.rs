@@ -14,7 +14,7 @@ use ballet_amqp::headers::{
 use ballet_amqp::{AMQPValue, Delivery, Publish, Receipt, ShortString, incoming};
 use ballet_core::envelope::foreign_producer;
 use ballet_core::topology::{DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, ROUTE};
-use ballet_core::{Envelope, Reason, Received, Unacceptable};
+use ballet_core::{Envelope, Incoming, Reason, Received, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
@@ -277,7 +277,8 @@ fn copy(
     headers.insert(ATTEMPTS.into(), AMQPValue::LongUInt(attempts));
     let mut properties = properties_to_keep(original);
     // Properties that were derived from the message are written into every copy.
-    let (incoming, events) = (incoming(&delivery), &engine.registry.events);
+    let incoming = Incoming { reader: Some(engine.registry.service), ..incoming(&delivery) };
+    let events = &engine.registry.events;
     let read = (!is_crash_loop(&delivery))
         .then(|| Envelope::read(&incoming, events, &engine.limits, engine.time.shared.latest()));
     match read {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ballet_amqp::{Delivery, Receipt, incoming};
 use ballet_core::envelope::Limits;
-use ballet_core::{AnyEvent, Envelope, Reason, Received, SagaId, Unacceptable};
+use ballet_core::{AnyEvent, Envelope, Incoming, Reason, Received, SagaId, Unacceptable};
 use ballet_fault::WorksOn;
 use jiff::Timestamp;
 use tracing::field::display;
@@ -71,7 +71,8 @@ impl Message {
         receipt: Receipt,
     ) -> Result<Self, Box<(Unacceptable, Delivery, Receipt)>> {
         let now = clock.now();
-        let read = Envelope::read(&incoming(&delivery), &registry.events, limits, latest);
+        let incoming = Incoming { reader: Some(registry.service), ..incoming(&delivery) };
+        let read = Envelope::read(&incoming, &registry.events, limits, latest);
         let read = read.and_then(|Received { envelope, body }| {
             let name = envelope.event_type.name();
             let known = registry

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use ballet::Settings;
-use ballet_amqp::{BasicProperties, Broker, BrokerError, Outcome, Publish, RabbitMq};
+use ballet::{Event, Settings};
+use ballet_amqp::{
+    AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, Outcome, Publish, RabbitMq,
+};
+use ballet_stage::wait_until;
 use futures_util::StreamExt;
+use serde_json::json;
+use shop_events::payments::PaymentCaptured;
 use sqlx::{Connection, PgConnection};
 
 use crate::shop::{Shop, mugs};
@@ -18,8 +23,6 @@ async fn publish(
     exchange: &str,
     key: &str,
 ) -> Result<Outcome, BrokerError> {
-    let session = RabbitMq::new(shop.env.amqp_url(user))?.connect(user).await?;
-    let mut confirms = session.confirms().await?;
     let message = Publish {
         exchange: exchange.to_owned(),
         routing_key: key.to_owned(),
@@ -27,6 +30,12 @@ async fn publish(
         properties: BasicProperties::default().with_content_type("application/json".into()),
         body: mugs(1, "card_approved").to_string().into(),
     };
+    publish_this(shop, user, message).await
+}
+
+async fn publish_this(shop: &Shop, user: &str, message: Publish) -> Result<Outcome, BrokerError> {
+    let session = RabbitMq::new(shop.env.amqp_url(user))?.connect(user).await?;
+    let mut confirms = session.confirms().await?;
     session.publish(&message)?;
     let answer = tokio::time::timeout(SOON, confirms.next()).await.expect("an answer in time");
     let answers = answer.expect("an answer")?;
@@ -77,6 +86,52 @@ async fn a_service_may_write_its_own_events_and_read_its_own_queues() {
         let refused = refused.expect_err("it reads another's queue").to_string();
         assert!(refused.contains("ACCESS_REFUSED"), "{refused}");
     }
+    shop.close().await;
+}
+
+/// Before RabbitMQ 4 a right covers the routing key alone, and not the keys in `BCC`.
+#[tokio::test]
+async fn a_service_cannot_send_another_services_event_through_a_retry_queue() {
+    let mut shop = Shop::open("blind_copy").await;
+    // So that the order is not paid.
+    shop.stop("payments").await;
+    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let mut headers = FieldTable::default();
+    let bcc = vec![AMQPValue::LongString("orders".into())];
+    headers.insert("BCC".into(), AMQPValue::FieldArray(bcc.into()));
+    let forged = Publish {
+        exchange: "retry.5s".to_owned(),
+        routing_key: "inventory".to_owned(),
+        mandatory: true,
+        properties: BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_type(PaymentCaptured::TYPE.name().into())
+            .with_app_id("payments".into())
+            .with_correlation_id(order_id.as_str().into())
+            .with_headers(headers),
+        body: json!({ "order_id": order_id,
+            "amount": { "amount_minor": 1250, "currency": "EUR" } })
+        .to_string()
+        .into(),
+    };
+    match publish_this(&shop, "inventory", forged).await {
+        Ok(answer) => {
+            assert_eq!(answer, Outcome::Ack);
+            let dead = wait_until("a dead letter", SOON, || async {
+                let found = shop.env.management().peek("orders.dead", 10).await;
+                Ok::<_, String>(found.map_err(|error| error.to_string())?.pop())
+            });
+            let dead = dead.await.expect("a dead letter");
+            let headers = &dead["properties"]["headers"];
+            assert_eq!(headers["x-dead-reason"], "forged_type", "{dead}");
+            let detail = headers["x-dead-detail"].as_str().expect("a detail");
+            assert!(detail.contains("\"inventory\""), "{detail}");
+        }
+        Err(refused) => assert!(refused.to_string().contains("ACCESS_REFUSED"), "{refused}"),
+    }
+    assert_eq!(shop.order(&order_id).await["status"], "placed");
+    shop.start("payments").await;
+    shop.order_is(&order_id, "completed").await;
     shop.close().await;
 }
 
