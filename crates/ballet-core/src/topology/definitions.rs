@@ -26,11 +26,10 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
     users.push(user(TOPOLOGY, "policymaker", &password_hash));
     let mut permissions = vec![
         json!({"user": OPS, "vhost": vhost, "configure": ".*", "write": ".*", "read": ".*"}),
-        // It may make queues of copies, and bind them to exchanges that no queue is called like. So it
-        // can take a message away from nobody.
-        json!({"user": TAP, "vhost": vhost, "configure": format!(r"^{COPY}\."),
-            "write": format!(r"^{COPY}\."),
-            "read": format!(r"^({JOURNAL}|{ROUTE}|{DEAD}|{COPY}\..+)$")}),
+        // It makes no queue: one that takes nothing, refuses what comes, and is bound to `route` stops all who
+        // publish. No policy prevents that, since the arguments of a classic queue win over it.
+        json!({"user": TAP, "vhost": vhost, "configure": "^$", "write": "^$",
+            "read": format!("^{JOURNAL}$")}),
         json!({"user": REDRIVE, "vhost": vhost, "configure": "^$",
             "write": r"^(amq\.default|dead)$",
             "read": r"^(journal|unrouted|retry\.(5s|30s|5m)|[^.]+\.dead)$"}),
@@ -230,7 +229,7 @@ pub(crate) fn policies(vhost: &str) -> Vec<Value> {
             1,
             json!({"max-length": 10_000, "max-length-bytes": 100_000_000, "overflow": "drop-head"}),
         ),
-        // Whatever its maker asks for: it cannot fill the broker.
+        // The copies of a reader that is slow. A maker that asks for less gets that.
         policy(
             COPY,
             &format!(r"^{COPY}\."),

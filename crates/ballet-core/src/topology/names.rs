@@ -41,9 +41,10 @@ pub const OPS: &str = "ops";
 pub const REDRIVE: &str = "redrive";
 /// The user of `ballet topology`. It may read and create the system's own objects.
 pub const TOPOLOGY: &str = "topology";
-/// The user that may read events, and take none: the journal, and copies of what goes into queues.
+/// The user that may read the journal, and nothing else.
 pub const TAP: &str = "tap";
-/// The first word of the names of queues with such copies. No service can be called like this.
+/// The first word of the names of queues with copies of what goes into another, for an operator who looks. No
+/// service can be called like this.
 pub const COPY: &str = "tap-of";
 /// The most messages that such a queue holds. The oldest go, because nobody waits for its reader.
 pub const MOST_COPIES: u32 = 10_000;

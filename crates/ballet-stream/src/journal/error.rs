@@ -29,8 +29,9 @@ pub enum JournalError {
     },
     /// The user may not copy what goes into a queue.
     #[error(
-        "what goes into queue `{queue}` of vhost `{vhost}` cannot be copied: {reason}; the user needs \
-         the rights that `ballet topology definitions` has for `tap`. The user `ops` has them, too"
+        "what goes into queue `{queue}` of vhost `{vhost}` cannot be copied: {reason}; that takes a queue \
+         of its own, and who makes one could stop all who publish, so `tap` may not: use an operator's \
+         user, such as `ops`"
     )]
     NoCopy {
         /// The queue.

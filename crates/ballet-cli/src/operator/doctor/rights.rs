@@ -126,7 +126,7 @@ mod tests {
         let mut earlier = permissions.clone();
         for entry in earlier.as_array_mut().expect("a list") {
             if entry["user"] == "tap" {
-                entry["read"] = json!("^journal$");
+                entry["configure"] = json!(r"^tap-of\.");
             }
         }
         let of_tap = judge(&system, "shop", &earlier, topics, &json!([])).into_iter();

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet::core::topology::{TAP, bindings_of_queue, dead_queue};
+use ballet::core::topology::{OPS, TAP, bindings_of_queue, dead_queue};
 use ballet_stream::{QueueCopy, Record, Start, write_line};
 use futures_util::poll;
 use serde_json::Value;
@@ -43,8 +43,8 @@ is not touched. It also shows messages that come back to be tried again. It does
 on the queue by its name: redriven messages (the journal has a note of each: ballet tap --service
 orders) and what a producer drops there. The copy holds at most 10,000 messages and 64 MiB: what a
 slow reader misses is counted and said.
-The user `tap` may do this and nothing else. -o jsonl prints the lines of a recording, and -o json one
-list of them.";
+The user `tap` may read the journal and nothing else. --queue needs an operator's user, such as `ops`,
+since it makes a queue. -o jsonl prints the lines of a recording, and -o json one list of them.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -97,7 +97,7 @@ async fn copy(queue: &str, options: &GlobalOptions) -> Result<QueueCopy> {
         )));
     }
     let id = options.clock.new_id(options.clock.now());
-    let opened = QueueCopy::open(options.broker_as(TAP)?, queue, &bindings, id).await;
+    let opened = QueueCopy::open(options.broker_as(OPS)?, queue, &bindings, id).await;
     let copy = opened.map_err(of_journal)?;
     ui::say(&format!("showing what goes into the queue {queue} from now on"));
     Ok(copy)
