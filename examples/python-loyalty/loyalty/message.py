@@ -15,6 +15,8 @@ from .part import Part
 MAX_BODY = 1024 * 1024
 #: A message that comes again so often may be what ends the process.
 DELIVERY_LIMIT = 20
+#: A header that says more is no count of ours.
+MOST_COUNTED = 2**31
 
 
 class Unacceptable(Exception):
@@ -39,7 +41,7 @@ class Delivery:
 
     def count(self, name: str) -> int:
         value = self.headers().get(name)
-        return value if isinstance(value, int) else 0
+        return value if isinstance(value, int) and 0 <= value <= MOST_COUNTED else 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def check_delivery(delivery: Delivery) -> None:
     unread = [name for name, value in vars(delivery.properties).items() if isinstance(value, bytes)]
     unread += [repr(name) for name in headers if isinstance(name, bytes)]
     if unread:
-        raise Unacceptable("unreadable_properties", f"not UTF-8: {', '.join(unread)}")
+        raise Unacceptable("unreadable_properties", f"not UTF-8, or worse: {', '.join(unread)}")
     if "CC" in headers:
         raise Unacceptable("carbon_copy", "publish the message without `CC`, once for each event")
     unkept = [name for name, value in headers.items() if is_unkept(name, value)]

@@ -112,6 +112,17 @@ def copy(exchange: str, service: str, delivery: Delivery, more: dict[str, Any]) 
     for name, value in delivery.headers().items():
         if isinstance(name, bytes) or name.startswith(DROPPED) or is_unkept(name, value):
             continue
+        if not is_writable(value):
+            continue
         headers[{"CC": "x-original-cc", "BCC": "x-original-bcc"}.get(name, name)] = value
     properties = BasicProperties(**kept, delivery_mode=PERSISTENT, headers={**headers, **more})
     return Publish(exchange, service, properties, delivery.body)
+
+
+def is_writable(value: Any) -> bool:
+    """pika reads what it cannot write: it takes a negative number for one beyond 64 bits with a sign."""
+    try:
+        BasicProperties(headers={"": value}).encode()
+    except Exception:
+        return False
+    return True

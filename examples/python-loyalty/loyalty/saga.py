@@ -13,6 +13,8 @@ from .part import Part, Step
 INBOX = timedelta(days=7)
 LEDGER = timedelta(days=90)
 AHEAD = timedelta(minutes=5)
+#: How many rows one statement removes.
+PORTION = 5000
 
 
 def handle(db: psycopg.Connection, part: Part, message: Message) -> None:
@@ -80,10 +82,17 @@ def check_age(message: Message, now: datetime) -> None:
             raise Unacceptable("clock_ahead", f"the id {of} lies in the future: set the clocks")
 
 
-def forget(db: psycopg.Connection) -> None:
-    """Removes what is older than any message that is still accepted."""
-    db.execute("delete from inbox where received_at < now() - %s", (INBOX + timedelta(days=1),))
-    for table in ("ledger", "tombstone"):
-        # The table's name is one of these two.
-        statement = f"delete from {table} where recorded_at < now() - %s"
-        db.execute(statement, (LEDGER + timedelta(days=1),))
+def forget(db: psycopg.Connection) -> bool:
+    """Removes a portion of what is older than any message that is still accepted. Whether there is more."""
+    of = (("inbox", "received_at", INBOX), ("ledger", "recorded_at", LEDGER))
+    of += (("tombstone", "recorded_at", LEDGER),)
+    is_more = False
+    for table, column, limit in of:
+        # All at once may take longer than a statement may, and then nothing is removed. The names are those above.
+        statement = (
+            f"delete from {table} where ctid in"
+            f" (select ctid from {table} where {column} < now() - %s limit %s)"
+        )
+        removed = db.execute(statement, (limit + timedelta(days=1), PORTION)).rowcount
+        is_more = is_more or removed == PORTION
+    return is_more

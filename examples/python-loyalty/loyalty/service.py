@@ -20,6 +20,7 @@ from . import outbox, outgoing, saga
 from .message import Delivery, Unacceptable, read
 from .outgoing import Publish
 from .part import Part
+from .properties import install_properties
 
 LOG = logging.getLogger(__name__)
 #: A server that is away. What was not committed then comes again.
@@ -34,7 +35,9 @@ LOST = (
 PREFETCH = 50
 #: How often the outbox and the wish to stop are looked at while no message comes, in seconds.
 TICK = 0.5
+#: How often what is old is removed, in seconds, and the pause after a portion that was not the last.
 FORGET_EVERY = 3600.0
+FORGET_REST = 1.0
 #: A confirm that takes longer does not come: the event is published again, over a new connection.
 CONFIRMED_WITHIN = 30.0
 LONGEST_PAUSE = 5.0
@@ -50,11 +53,12 @@ class Service:
         self.part = part
         self.database_url = database_url
         self.stopping = threading.Event()
-        self.forgotten = float("-inf")
+        self.forget_at = time.monotonic()
         self.broker = pika.URLParameters(amqp_url)
         self.broker.heartbeat = 10
         self.broker.blocked_connection_timeout = 60
         self.broker.client_properties = {"connection_name": part.service}
+        install_properties()
 
     def stop(self) -> None:
         """Ends `run` after the message at hand. It may be called from a signal handler."""
@@ -94,10 +98,20 @@ class Service:
                 self.take(db, channel, Delivery(method, properties, body))
             # After the commit, and at times: others may have left something.
             outbox.publish(db, lambda row: send(channel, outgoing.event(self.part.service, row)))
-            if time.monotonic() - self.forgotten > FORGET_EVERY:
-                saga.forget(db)
-                self.forgotten = time.monotonic()
+            if time.monotonic() >= self.forget_at:
+                self.forget(db)
         raise ConnectionError("the broker has cancelled the consumer: is the queue there?")
+
+    def forget(self, db: psycopg.Connection) -> None:
+        """Removes some of what is old. If that fails it is tried again later: messages go on."""
+        self.forget_at = time.monotonic() + FORGET_EVERY
+        try:
+            if saga.forget(db):
+                self.forget_at = time.monotonic() + FORGET_REST
+        except psycopg.Error as error:
+            if db.closed or db.broken:
+                raise
+            LOG.warning("what is old stays for now: %r", error)
 
     def take(self, db: psycopg.Connection, channel: BlockingChannel, delivery: Delivery) -> None:
         """Acknowledges a message when what it does is committed, or its copy is confirmed."""

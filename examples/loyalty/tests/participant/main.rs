@@ -1,8 +1,11 @@
 //! Loyalty takes part in the shop's saga as a program that is known by its contract alone: the one
 //! in Rust, the one in Python, and some in Python with a fault, which must not get away with it.
 
+mod alone;
 mod contract;
 mod faults;
+mod forgetting;
+mod odd_headers;
 mod retries;
 
 use std::path::Path;
