@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,19 +106,35 @@ fn check_call_times(participant: &Participant) -> Result<(), StartError> {
 }
 
 fn rabbitmq(settings: &Settings) -> Result<Arc<dyn Broker>, SettingsError> {
-    let url = settings.amqp_url().map_err(|missing| {
-        let all = [Some(missing), management(settings).err()];
-        SettingsError::all(all.into_iter().flatten())
-    })?;
+    let (url, management) = match (settings.amqp_url(), settings.management_url()) {
+        (Ok(url), Ok(management)) => (url, management),
+        (url, _) => {
+            let all = [url.err(), management(settings).err()];
+            return Err(SettingsError::all(all.into_iter().flatten()));
+        }
+    };
     let broker = rabbitmq_at(&url, settings)?;
-    let Some(file) = settings.amqp_url_file.clone() else { return Ok(Arc::new(broker)) };
-    let (file, settings) = (UrlFile::new("AMQP_URL_FILE", file, url), settings.clone());
-    let make = move |url: &str| rabbitmq_at(url, &settings).map_err(|error| error.to_string());
-    Ok(Arc::new(RenewedBroker::new(file, broker, Box::new(make))))
+    let file = |setting, file: Option<&PathBuf>, last: Option<String>| {
+        Some(UrlFile::new(setting, file?.clone(), last?))
+    };
+    let files = [
+        file("AMQP_URL_FILE", settings.amqp_url_file.as_ref(), Some(url)),
+        file("RABBITMQ_MANAGEMENT_URL_FILE", settings.management_url_file.as_ref(), management),
+    ];
+    let files: Vec<UrlFile> = files.into_iter().flatten().collect();
+    if files.is_empty() {
+        return Ok(Arc::new(broker));
+    }
+    let settings = settings.clone();
+    let make = move || {
+        let made = settings.amqp_url().and_then(|url| rabbitmq_at(&url, &settings));
+        made.map_err(|error| error.to_string())
+    };
+    Ok(Arc::new(RenewedBroker::new(files, broker, Box::new(make))))
 }
 
 fn management(settings: &Settings) -> Result<Option<ManagementAddress>, SettingsError> {
-    let parsed = settings.management_url.as_deref().map(str::parse).transpose();
+    let parsed = settings.management_url()?.as_deref().map(str::parse).transpose();
     parsed.map_err(|error: BrokerError| SettingsError::new(error.to_string()))
 }
 

@@ -1,4 +1,4 @@
-//! A broker whose URL is in a file, which is read again for each connection.
+//! A broker whose URL, or that of its management API, is in a file, which is read again for each connection.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,27 +11,30 @@ use serde_json::Value;
 
 use crate::service::settings::url_file::UrlFile;
 
-type Make = dyn Fn(&str) -> Result<RabbitMq, String> + Send + Sync;
+/// Makes the broker from what the files hold now.
+type Make = dyn Fn() -> Result<RabbitMq, String> + Send + Sync;
 
-/// A broker that takes its URL from a file. Connections stay as they are: RabbitMQ asks for the password only
+/// A broker that takes its URLs from files. Connections stay as they are: RabbitMQ asks for the password only
 /// when one is made.
 pub(super) struct RenewedBroker {
-    file: UrlFile,
+    files: Vec<UrlFile>,
     make: Box<Make>,
     current: RwLock<Arc<RabbitMq>>,
 }
 
 impl RenewedBroker {
-    pub(super) fn new(file: UrlFile, broker: RabbitMq, make: Box<Make>) -> Self {
-        Self { file, make, current: RwLock::new(Arc::new(broker)) }
+    pub(super) fn new(files: Vec<UrlFile>, broker: RabbitMq, make: Box<Make>) -> Self {
+        Self { files, make, current: RwLock::new(Arc::new(broker)) }
     }
 
     fn current(&self) -> Arc<RabbitMq> {
-        self.file.read_again(|url| {
-            let broker = Arc::new((self.make)(url)?);
-            *self.current.write().unwrap_or_else(PoisonError::into_inner) = broker;
-            Ok(())
-        });
+        for file in &self.files {
+            file.read_again(|_| {
+                let broker = Arc::new((self.make)()?);
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = broker;
+                Ok(())
+            });
+        }
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -85,6 +85,30 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn the_address_of_the_management_api_is_read_again_from_its_file() {
+    let _gauges = GAUGES.lock().await;
+    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
+    let mut world = World::new("management_file", vec![hotel()]).await;
+    let file = std::env::temp_dir().join(format!("ballet-management-{}", std::process::id()));
+    let of_broker = reqwest::Url::parse(world.env.amqp_url("hotel")).expect("a URL");
+    let with = |password: Option<&str>| {
+        let mut address = reqwest::Url::parse(world.env.management().url()).expect("a URL");
+        address.set_username(of_broker.username()).expect("a user");
+        address.set_password(password).expect("a password");
+        address.to_string()
+    };
+    let right = with(of_broker.password());
+    std::fs::write(&file, with(Some("of-yesterday"))).expect("written");
+    let at = file.clone();
+    world.start_with(hotel(), |settings| settings.management_url_file = Some(at)).await;
+    let base = format!("http://{}", world.services[1].address());
+    says(&base, 200, "401").await;
+    std::fs::write(&file, right).expect("written");
+    assert_eq!(says(&base, 200, "ok").await, "ok");
+    std::fs::remove_file(&file).expect("removed");
+}
+
+#[tokio::test]
 async fn t221_a_policy_with_which_a_queue_loses_messages_makes_the_service_not_ready() {
     let _gauges = GAUGES.lock().await;
     let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);

@@ -52,6 +52,15 @@ pub struct Settings {
     #[arg(long, env = "RABBITMQ_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
     pub management_url: Option<String>,
 
+    /// A file that holds the management API's URL, instead of the URL itself.
+    #[arg(
+        long,
+        env = "RABBITMQ_MANAGEMENT_URL_FILE",
+        value_name = "FILE",
+        conflicts_with = "management_url"
+    )]
+    pub management_url_file: Option<PathBuf>,
+
     /// The service's own database, with user.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
@@ -176,6 +185,7 @@ impl Settings {
             amqp_url: Some(amqp_url.into()),
             amqp_url_file: None,
             management_url: None,
+            management_url_file: None,
             database_url: Some(database_url.into()),
             database_url_file: None,
             tls: TlsSettings::default(),
@@ -238,6 +248,14 @@ impl Settings {
         )
     }
 
+    /// The management API's URL, if it is not the usual one.
+    pub(crate) fn management_url(&self) -> Result<Option<String>, SettingsError> {
+        match (&self.management_url, self.management_url_file.as_deref()) {
+            (None, Some(file)) => read("RABBITMQ_MANAGEMENT_URL", file).map(Some),
+            (given, _) => Ok(given.clone()),
+        }
+    }
+
     /// The database's URL.
     ///
     /// # Errors
@@ -296,6 +314,10 @@ fn given(
              like {example}"
         )));
     };
+    read(name, file)
+}
+
+fn read(name: &str, file: &Path) -> Result<String, SettingsError> {
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(text.trim().to_owned()),
         Err(error) => Err(SettingsError::new(format!(

@@ -36,6 +36,7 @@ impl fmt::Debug for Settings {
             amqp_url,
             amqp_url_file,
             management_url,
+            management_url_file,
             database_url,
             database_url_file,
             tls,
@@ -64,6 +65,7 @@ impl fmt::Debug for Settings {
             .field("amqp_url", &amqp_url.as_deref().map(masked))
             .field("amqp_url_file", amqp_url_file)
             .field("management_url", &management_url.as_deref().map(masked))
+            .field("management_url_file", management_url_file)
             .field("database_url", &database_url.as_deref().map(masked))
             .field("database_url_file", database_url_file)
             .field("tls", tls)
