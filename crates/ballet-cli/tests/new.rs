@@ -409,6 +409,26 @@ async fn the_broker_in_a_container_is_set_as_the_one_of_the_tests() {
 }
 
 #[tokio::test]
+async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image() {
+    let place = Place::new("private_key");
+    let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
+    assert_eq!(code, Some(0), "{said}");
+    // As `ballet-gateway keys keys` does it.
+    let key = "keys/signing-key.json";
+    fs::create_dir(place.at("harbour/keys")).expect("a directory");
+    fs::write(place.at("harbour").join(key), "{}").expect("written");
+    for arguments in [&["init", "--quiet"][..], &["add", "."]] {
+        let (code, said) = said_by(&mut place.command("git", arguments, "harbour")).await;
+        assert_eq!(code, Some(0), "{said}");
+    }
+    let staged = ["ls-files", "--", ".gitignore", key];
+    let (_, staged) = said_by(&mut place.command("git", &staged, "harbour")).await;
+    assert_eq!(staged, ".gitignore\n");
+    let ignored = fs::read_to_string(place.at("harbour/.dockerignore")).expect("a file");
+    assert!(ignored.lines().any(|line| line == "keys"), "{ignored}");
+}
+
+#[tokio::test]
 async fn a_service_joins_the_shop_with_one_command() {
     let place = Place::new("joining");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
