@@ -3,6 +3,8 @@
 //! Where the time was up because the machine was busy, they pass. That is shown, and is no failure
 //! of the run. What fails for a reason of its own fails again.
 
+use std::collections::HashSet;
+
 use crate::test::programs::Program;
 
 /// With more failed tests than this, the cause is not how busy the machine was. A disk that stands still
@@ -16,8 +18,9 @@ pub(crate) fn failed_tests(output: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// The tests of a program that was ended before they were. `None` if it does not list its tests.
-pub(crate) async fn not_ended(program: &Program, output: &str) -> Option<Vec<String>> {
+/// The tests of a program that was ended, less those that had passed by then. `None` if it does not list its
+/// tests. A program that is ended has no list of what failed.
+pub(crate) async fn not_passed(program: &Program, output: &str) -> Option<Vec<String>> {
     if !program.args.is_empty() {
         return None;
     }
@@ -26,8 +29,13 @@ pub(crate) async fn not_ended(program: &Program, output: &str) -> Option<Vec<Str
     let listed = list.output().await.ok()?;
     let listed = String::from_utf8(listed.stdout).ok()?;
     let all = listed.lines().filter_map(|line| line.strip_suffix(": test"));
-    let ended = |test: &&str| output.contains(&format!("test {test} ... "));
-    Some(all.filter(|test| !ended(test)).map(str::to_owned).collect())
+    let passed = |line: &str| {
+        let (test, how) = line.strip_prefix("test ")?.split_once(" ... ")?;
+        let test = test.strip_suffix(" - should panic").unwrap_or(test);
+        (how == "ok" || how.starts_with("ignored")).then(|| test.to_owned())
+    };
+    let passed: HashSet<String> = output.lines().filter_map(passed).collect();
+    Some(all.filter(|test| !passed.contains(*test)).map(str::to_owned).collect())
 }
 
 /// The program with these tests only. `None` for one that takes no names: cargo itself, or one that
@@ -55,19 +63,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_had_not_ended_when_a_program_was_ended_is_known() {
+    async fn what_had_not_passed_when_a_program_was_ended_is_known() {
         let program = Program {
             name: "this one".to_owned(),
             file: std::env::current_exe().expect("this program"),
             args: Vec::new(),
             dir: std::env::temp_dir(),
         };
-        let this = "test::alone::tests::what_had_not_ended_when_a_program_was_ended_is_known";
-        let hung = not_ended(&program, "running 3 tests\n").await.expect("a list");
-        assert!(hung.iter().any(|test| test == this), "{hung:?}");
-        let ended = format!("test {this} ... ok\n");
-        let hung = not_ended(&program, &ended).await.expect("a list");
-        assert!(!hung.is_empty() && hung.iter().all(|test| test != this), "{hung:?}");
+        let this = "test::alone::tests::what_had_not_passed_when_a_program_was_ended_is_known";
+        let runs_again = async |said: String| {
+            let again = not_passed(&program, &said).await.expect("a list");
+            assert!(again.len() > 1, "{again:?}");
+            again.iter().any(|test| test == this)
+        };
+        assert!(runs_again("running 3 tests\n".to_owned()).await);
+        assert!(runs_again(format!("test {this} ... FAILED\n")).await);
+        // With one thread the name comes first.
+        assert!(runs_again(format!("test {this} ... \nit was ended")).await);
+        for passed in ["ok", "ignored, it takes minutes"] {
+            assert!(!runs_again(format!("test {this} ... {passed}\n")).await, "{passed}");
+        }
     }
 
     #[test]
