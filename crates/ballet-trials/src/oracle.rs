@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ballet::EventType;
 use ballet::core::System;
-use ballet_ops::audit::Report;
+use ballet_ops::audit::{self, Compared, Report};
 use jiff::SignedDuration;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::endpoints::Endpoints;
 use crate::load::Load;
 use crate::placed::Placed;
 use crate::running::long_run::LongRun;
@@ -33,7 +35,8 @@ pub(crate) struct Verdict {
     /// Messages, each counted once for every service that must handle it.
     #[serde(rename = "effects_expected")]
     pub(crate) expected: usize,
-    /// Messages that were not handled, and confirmed ones that never reached a queue.
+    /// Messages that were not handled, confirmed ones that never reached a queue, and what was recorded and never
+    /// published.
     pub(crate) lost: Vec<String>,
     /// Events that are in a saga twice.
     pub(crate) doubled: Vec<String>,
@@ -106,6 +109,7 @@ async fn judge(
     unfinished.extend([open, stuck, recent, away].into_iter().flatten());
     let mut verdict = Verdict { rows, broken, unfinished, ..Verdict::default() };
     lost(run, load, recorder, known, &mut verdict).await?;
+    compare(subject, &endpoints, load, recorder, &mut verdict).await?;
     let record = recorder.record();
     let mut once: HashMap<(Uuid, &str), usize> = HashMap::new();
     let single = |message: &&Message| !message.copy && !subject.may_repeat(&message.event_type);
@@ -126,6 +130,41 @@ async fn judge(
         }
     }
     Ok(verdict)
+}
+
+/// What the services recorded must have been published, and every saga must have an end before it: also one whose
+/// customer got no answer.
+async fn compare(
+    subject: &Subject,
+    endpoints: &Endpoints,
+    load: &Load,
+    recorder: &Recorder,
+    verdict: &mut Verdict,
+) -> Result<()> {
+    let types = subject.system.known_types();
+    let types: HashSet<&'static str> = types.iter().map(EventType::name).collect();
+    let mut published: HashMap<(Uuid, &'static str), usize> = HashMap::new();
+    for message in recorder.record().messages.values().filter(|message| !message.copy) {
+        if let Some(event_type) = types.get(&*message.event_type) {
+            *published.entry((message.saga, event_type)).or_default() += 1;
+        }
+    }
+    let databases: Vec<_> = endpoints.databases.clone().into_iter().collect();
+    let count = |saga, event_type: &str| {
+        let event_type = types.get(event_type)?;
+        published.get(&(saga, *event_type)).copied()
+    };
+    let count = |saga: Uuid, event_type: &str| count(saga, event_type).unwrap_or_default();
+    let compared = audit::compare(&subject.system, &databases, count).await;
+    let Compared { never_published, never_ending } = compared.map_err(anyhow::Error::msg)?;
+    verdict.lost.extend(never_published);
+    // The others are asked for one by one.
+    let placed = load.sagas.all();
+    let unknown = never_ending.into_iter().filter(|(saga, _)| !placed.contains_key(saga));
+    verdict.unfinished.extend(unknown.map(|(saga, owner)| {
+        format!("saga {saga}, of a customer without an answer: {owner} has not decided it, and no deadline is to come")
+    }));
+    Ok(())
 }
 
 /// Every message must be in the inbox of each service that consumes its type.
@@ -185,7 +224,7 @@ pub(crate) async fn not_handled(
         let ids = consumed.iter().filter_map(|event| by_type.get(event.name()));
         let ids: Vec<Uuid> = ids.flatten().copied().collect();
         let database = run.stage.env.database_url(part.service);
-        let found = ballet_ops::audit::not_handled(database, &ids).await;
+        let found = audit::not_handled(database, &ids).await;
         let found = found.with_context(|| format!("the inbox of {}", part.service))?;
         missing.extend(found.into_iter().map(|id| (part.service, id)));
     }

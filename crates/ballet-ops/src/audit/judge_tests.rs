@@ -6,6 +6,7 @@ use ballet_store::ledger::recorded::RecordedRow;
 
 use super::*;
 use crate::audit::ledger::{published, unfinished};
+use crate::audit::published::{never_ending, never_published};
 
 const PLACED: EventType = EventType::in_saga("orders.placed.v1");
 const CANCELLED: EventType = EventType::in_saga("orders.cancelled.v1");
@@ -167,6 +168,46 @@ fn a_refusal_that_is_the_abort_itself_is_one_event() {
     assert_eq!(refused, ["place"]);
     let aborted: Vec<String> = of(&[PLACE, ABORT]);
     assert_eq!(aborted, ["place", ""]);
+}
+
+#[test]
+fn what_was_recorded_and_never_published_is_noticed_also_if_nobody_acts_on_it() {
+    let system = system();
+    let undo = "undone reserve stock.released.v1";
+    let missing = |stock: &[&str], seen: &[&str]| {
+        let rows = BTreeMap::from([("orders", rows(&[PLACE, ABORT])), ("stock", rows(stock))]);
+        let seen = |event: &str| seen.iter().filter(|seen| **seen == event).count();
+        never_published(&system, Uuid::nil(), &rows, seen)
+    };
+    let others = ["orders.placed.v1", "orders.cancelled.v1", "stock.reserved.v1"];
+    let all = [&others[..], &["stock.released.v1"]].concat();
+    assert_eq!(missing(&[RESERVE, ABORT, undo], &all), [""; 0]);
+    let nil = Uuid::nil();
+    let line = |rows: &str, seen: usize| {
+        format!(
+            "saga {nil}: stock has recorded stock.released.v1 in {rows}, and {seen} were published"
+        )
+    };
+    assert_eq!(missing(&[RESERVE, ABORT, undo], &others), [line("1 row", 0)]);
+    // Of a step with keys each has its own event.
+    let keyed = [RESERVE, ABORT, undo, "undone reserve stock.released.v1 two"];
+    assert_eq!(missing(&keyed, &all), [line("2 rows", 1)]);
+    // An outcome that came after the abort is not published.
+    assert_eq!(missing(&["calling reserve", ABORT, RESERVE, undo], &all[..2]), [line("1 row", 0)]);
+    // What a ledger has forgotten is nobody's.
+    assert_eq!(missing(&[], &others[..2]), [""; 0]);
+}
+
+#[test]
+fn a_saga_that_is_begun_and_neither_decided_nor_aborted_never_ends() {
+    let (system, nil) = (system(), Uuid::nil());
+    let ending = |orders: &[&str]| {
+        let rows = BTreeMap::from([("orders", rows(orders)), ("stock", rows(&[RESERVE]))]);
+        never_ending(&system, nil, &rows)
+    };
+    assert_eq!(ending(&[PLACE]), [(nil, "orders".to_owned())]);
+    assert_eq!(ending(&[PLACE, ABORT]), []);
+    assert_eq!(ending(&[PLACE, "done confirm orders.confirmed.v1"]), []);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod held;
 mod judge;
 pub(crate) mod ledger;
 pub(crate) mod pending;
+mod published;
 pub(crate) mod read;
 mod report;
 mod snapshot;
@@ -21,5 +22,6 @@ pub(crate) mod window;
 
 pub use auditor::{audit, audit_with, not_handled};
 pub use held::{held_in, held_words, stay_held};
+pub use published::{Compared, compare};
 pub use report::{Part, Report, Verdict};
 pub use snapshot::{BrokerSnapshot, DeadLetterSnapshot};
