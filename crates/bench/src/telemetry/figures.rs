@@ -9,6 +9,8 @@ use crate::report::outcome::quantile;
 /// A reader is to read a backlog as fast as this part of a bare loop, and to be done with a flood within seconds.
 const LEAST: f64 = 0.9;
 const RATE: f64 = 0.99;
+/// The most seconds after the last confirm of a flood.
+const BEHIND: f64 = 2.0;
 
 /// The rounds of a backlog, and the flood.
 #[derive(Debug, Serialize)]
@@ -50,8 +52,11 @@ impl Telemetries {
     /// Whether the targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
-        let Flood { wanted, confirmed, refused, .. } = &self.flood;
-        self.ratio() >= LEAST && *confirmed >= RATE * f64::from(*wanted) && *refused == 0
+        let Flood { wanted, confirmed, refused, latencies: _, behind } = &self.flood;
+        self.ratio() >= LEAST
+            && *confirmed >= RATE * f64::from(*wanted)
+            && *refused == 0
+            && behind.iter().all(|seconds| *seconds <= BEHIND)
     }
 }
 
@@ -72,11 +77,28 @@ impl fmt::Display for Telemetries {
         writeln!(
             f,
             "  {wanted}/s sent while two services read: {confirmed:.0}/s confirmed, {refused} refused, confirm p50 \
-             {:.1} ms, p99 {:.1} ms; all read {:.1} and {:.1} s after the last",
+             {:.1} ms, p99 {:.1} ms; all read {:.1} and {:.1} s after the last (at most {BEHIND} s)",
             at(latencies, 0.5),
             at(latencies, 0.99),
             behind[0],
             behind[1]
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_that_is_not_read_within_seconds_misses_the_target() {
+        let reached = |confirmed: f64, behind| {
+            let latencies = vec![1.0];
+            let flood = Flood { wanted: 100, confirmed, refused: 0, latencies, behind };
+            Telemetries { backlog: 10, reader: vec![95.0], bare: vec![100.0], flood }.is_reached()
+        };
+        assert!(reached(100.0, [0.1, 2.0]));
+        assert!(!reached(100.0, [0.1, 2.1]));
+        assert!(!reached(98.0, [0.1, 0.1]));
     }
 }
