@@ -33,7 +33,13 @@ pub(crate) struct Report {
     #[serde(flatten)]
     pub(crate) verdict: Verdict,
     pub(crate) unexpected_exits: Vec<String>,
+    /// The samples that were taken, and the number of those that could not be.
+    pub(crate) samples: usize,
+    pub(crate) missed_samples: usize,
+    /// Why: the first of them.
     pub(crate) failed_samples: Vec<String>,
+    /// The number of measures of which it is known whether they are flat. A run of less than twenty minutes has none.
+    pub(crate) judged: usize,
     /// What grew although it should be flat.
     pub(crate) grew: Vec<String>,
     /// The bytes that a saga leaves behind, by service and kind of table. Only if no days passed:
@@ -55,6 +61,11 @@ const PLOTS: [(&str, &str, &[What]); 9] = [
     ("sagas", "Sagas that ended", &[What::Ended]),
 ];
 
+/// Whether a run was measured: it has samples, and at most every tenth is missing.
+pub(crate) const fn is_measured(samples: usize, missed: usize) -> bool {
+    samples > 0 && missed * 9 <= samples
+}
+
 impl Report {
     pub(crate) fn show(&self, sagas: &str) {
         ui::print(&format!("\n{}", ui::bold("What was measured")));
@@ -74,10 +85,19 @@ impl Report {
         for (what, bytes) in &self.bytes_per_saga {
             ui::print(&format!("  {bytes:>9.0}  bytes for each of the {sagas}: {what}"));
         }
-        ui::list(&self.failed_samples, ui::dim);
         show_effects(&self.verdict);
         ui::rule("no service ended", &self.unexpected_exits);
-        ui::rule("nothing grew that should be flat", &self.grew);
+        if is_measured(self.samples, self.missed_samples) {
+            ui::list(&self.failed_samples, ui::dim);
+        } else {
+            let few = format!("samples: {}, and {} missed", self.samples, self.missed_samples);
+            ui::rule(&few, &self.failed_samples);
+        }
+        if self.judged == 0 {
+            ui::print("  - nothing was judged: a run of at least 20 minutes is");
+        } else {
+            ui::rule("nothing grew that should be flat", &self.grew);
+        }
     }
 
     fn table(&self) -> Table {
@@ -182,6 +202,12 @@ mod tests {
     fn sample(seconds: u64, values: &[(What, &str, f64)]) -> Sample {
         let values = values.iter().map(|(what, of, value)| ((*what, (*of).to_owned()), *value));
         Sample { at: Duration::from_secs(seconds), days: 0.0, values: values.collect() }
+    }
+
+    #[test]
+    fn a_run_in_which_every_fifth_sample_is_missing_is_not_measured() {
+        assert!(is_measured(360, 40) && is_measured(1, 0));
+        assert!(!is_measured(320, 80) && !is_measured(1, 1) && !is_measured(0, 0));
     }
 
     #[test]

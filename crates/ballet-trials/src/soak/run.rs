@@ -21,7 +21,7 @@ use crate::soak::ages::Ages;
 use crate::soak::args::{Pace, days};
 use crate::soak::handled::Handled;
 use crate::soak::measure::{Sample, What};
-use crate::soak::report::{Report, grew};
+use crate::soak::report::{Report, grew, is_measured};
 use crate::soak::sampler::Sampler;
 use crate::soak::verdict::judge;
 use crate::stop::Stop;
@@ -51,6 +51,8 @@ pub(crate) struct Soak<'a> {
 #[derive(Default)]
 struct Taken {
     samples: Vec<Sample>,
+    missed: usize,
+    /// Why, of the first.
     failed: Vec<String>,
 }
 
@@ -166,10 +168,12 @@ impl<'a> Soak<'a> {
         let mut taken = lock(&self.taken);
         match sampled {
             Ok(values) => taken.samples.push(Sample { at, days, values }),
-            Err(error) if taken.failed.len() < MOST_FAILURES => {
-                taken.failed.push(format!("after {:.0} s: {error:#}", at.as_secs_f64()));
+            Err(error) => {
+                taken.missed += 1;
+                if taken.failed.len() < MOST_FAILURES {
+                    taken.failed.push(format!("after {:.0} s: {error:#}", at.as_secs_f64()));
+                }
             }
-            Err(_) => {}
         }
     }
 
@@ -249,7 +253,7 @@ impl<'a> Soak<'a> {
             partitions_dropped.insert(service.to_owned(), dropped);
         }
         let unexpected_exits = self.run.fleet.ends().await.unexpected_exits;
-        let Taken { samples, failed: failed_samples } = std::mem::take(&mut *lock(&self.taken));
+        let Taken { samples, missed, failed } = std::mem::take(&mut *lock(&self.taken));
         let findings = judge(&samples, |service| self.subject.tried.remembers_days(service));
         let grew = grew(&findings);
         let holds = verdict.holds() && unexpected_exits.is_empty() && grew.is_empty();
@@ -261,7 +265,7 @@ impl<'a> Soak<'a> {
             takes_days && record.journal.ended(**id).is_some()
         });
         let report = Report {
-            held: holds && !samples.is_empty(),
+            held: holds && is_measured(samples.len(), missed),
             minutes: self.pace.length.min(self.begun.elapsed()).as_secs_f64() / 60.0,
             days: days(self.ages.passed()),
             sagas: sagas.len(),
@@ -271,7 +275,10 @@ impl<'a> Soak<'a> {
             effects: verdict.expected.saturating_sub(verdict.lost.len()),
             verdict,
             unexpected_exits,
-            failed_samples,
+            samples: samples.len(),
+            missed_samples: missed,
+            failed_samples: failed,
+            judged: findings.iter().filter(|finding| finding.is_judged()).count(),
             grew,
             bytes_per_saga: self.bytes_per_saga(&samples, sagas.len()),
             findings,

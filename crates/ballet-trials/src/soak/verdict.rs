@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::soak::measure::{Rule, Sample, What};
 
-/// A shorter stretch is not judged: what fills up in the first minutes would look like growth.
-const SHORTEST: f64 = 10.0 * 60.0;
+/// A shorter stretch is not judged: what fills up in the first minutes would look like growth. It is half of twenty
+/// minutes, less the time to the first sample.
+const SHORTEST: f64 = 9.75 * 60.0;
 
 /// What became of one measure.
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +38,13 @@ pub(crate) enum Judged {
         growth: f64,
         limit: f64,
     },
+}
+
+impl Finding {
+    /// Whether the run was long enough to say whether this measure is flat.
+    pub(crate) const fn is_judged(&self) -> bool {
+        matches!(self.judged, Judged::Flat { .. } | Judged::Grows { .. })
+    }
 }
 
 /// Judges every measure. The ledger of a service remembers a saga for a number of days.
@@ -154,13 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn a_short_run_judges_nothing() {
+    fn a_run_of_less_than_twenty_minutes_judges_nothing() {
         let sample = |number: u32| {
             let values =
                 BTreeMap::from([((What::Memory, "orders-0".to_owned()), f64::from(number))]);
             Sample { at: Duration::from_secs(5) * number, days: 0.0, values }
         };
-        let samples: Vec<Sample> = (0..20).map(sample).collect();
-        assert_eq!(judge(&samples, |_| 90)[0].judged, Judged::TooShort { settles_after_days: 0.0 });
+        let found = |minutes: u32| {
+            let samples: Vec<Sample> = (1..=minutes * 12).map(sample).collect();
+            judge(&samples, |_| 90).remove(0)
+        };
+        let short = found(19);
+        assert_eq!(short.judged, Judged::TooShort { settles_after_days: 0.0 });
+        assert!(!short.is_judged() && found(20).is_judged());
     }
 }
