@@ -2,6 +2,7 @@
 //! [`undo`] does.
 
 pub(crate) mod baseline;
+mod connections;
 mod databases;
 pub(crate) mod kind;
 mod messages;
@@ -73,7 +74,7 @@ impl Faults<'_> {
                 String::new()
             }
             Kind::Freeze => self.freeze().await?,
-            Kind::Close => return self.close().await,
+            Kind::Close => return connections::close(self.run, &mut self.dice).await,
             Kind::Queue => self.queue().await?,
             Kind::Memory => {
                 let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];
@@ -81,7 +82,7 @@ impl Faults<'_> {
             }
             Kind::Disk => self.alarm(&["set_disk_free_limit", "100000GB"]).await?,
             Kind::Full => self.full().await?,
-            Kind::Permission => self.permission().await?,
+            Kind::Permission => return connections::permission(self.run, &mut self.dice).await,
             Kind::Dump => databases::dump(self.run, &mut self.dice).await?,
             Kind::Pool => databases::pool(self.baseline, &mut self.dice).await?,
             Kind::Provider => {
@@ -130,25 +131,6 @@ impl Faults<'_> {
         Ok(format!("Postgres, {time:?}"))
     }
 
-    /// Closes some of the connections that the broker lists for a service. It may list none.
-    async fn close(&mut self) -> Result<Option<String>> {
-        let management = self.run.stage.env.management();
-        let service = service(self.run, &mut self.dice)?;
-        let mut connections = management.connections().await?;
-        connections.retain(|connection| connection["user"] == service);
-        self.dice.shuffle(&mut connections);
-        connections.truncate(1 + self.dice.below(connections.len()));
-        let mut closed = 0;
-        for connection in connections {
-            let Some(id) = connection["name"].as_str() else { continue };
-            // The list is not up to date: the connection may already be closed.
-            closed += usize::from(
-                management.call(Method::DELETE, &["connections", id], None).await.is_ok(),
-            );
-        }
-        Ok((closed > 0).then(|| format!("{closed} of {service}")))
-    }
-
     /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so
     /// this is done only when nothing moves.
     async fn queue(&mut self) -> Result<String> {
@@ -192,24 +174,6 @@ impl Faults<'_> {
         tokio::time::sleep(time).await;
         node.free_disk().await?;
         Ok(format!("{}, {time:?}", node.node_name().unwrap_or_default()))
-    }
-
-    /// Takes a service's permission to publish or to consume, and gives it back.
-    async fn permission(&mut self) -> Result<String> {
-        let (management, vhost) = (self.run.stage.env.management(), self.run.stage.env.vhost());
-        let service = service(self.run, &mut self.dice)?;
-        let path = ["permissions", vhost, service];
-        let full = management.call(Method::GET, &path, None).await?;
-        let which = if self.dice.one_in(3) { "read" } else { "write" };
-        let mut without = full.clone();
-        without[which] = "^$".into();
-        management.call(Method::PUT, &path, Some(&without)).await?;
-        tokio::time::sleep(self.dice.millis(1_000, 15_000)).await;
-        let given = ballet_stage::wait_until("the permission", PATIENCE, || async {
-            management.call(Method::PUT, &path, Some(&full)).await.map(Some)
-        });
-        given.await?;
-        Ok(format!("{service}, {which}"))
     }
 
     /// Puts garbage between the frames of a service's connections to the broker.

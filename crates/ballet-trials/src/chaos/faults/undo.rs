@@ -85,14 +85,18 @@ mod tests {
     use anyhow::anyhow;
     use ballet::core::Part;
     use ballet::core::System;
-    use ballet::core::topology::JOURNAL_POLICY;
+    use ballet::core::topology::{EVENTS, JOURNAL_POLICY};
+    use ballet_amqp::{BasicProperties, Broker, Publish, RabbitMq, Session};
     use ballet_stage::{Method, Options, Servers, Stage};
+    use futures_util::StreamExt;
     use serde_json::json;
     use sqlx::{Connection, Executor, PgConnection};
 
     use super::*;
+    use crate::chaos::faults::connections::Taken;
     use crate::chaos::faults::nodes::cut;
     use crate::running::fleet::Fleet;
+    use crate::scene::producer::{Producer, publish_all};
     use crate::trial::Sandbox;
 
     /// A system of one service that does not run.
@@ -136,6 +140,53 @@ mod tests {
         assert_eq!(now, baseline);
         db.execute("table provider").await.expect("a table");
         run.tear_down(false).await.expect("an end");
+    }
+
+    #[tokio::test]
+    async fn a_permission_is_taken_from_who_has_used_it() {
+        let run = run(1).await;
+        let broker = RabbitMq::new(run.stage.env.amqp_url("orders")).expect("an address");
+        // Whether it may consume, and publish.
+        let may = async |session: &Arc<dyn Session>| {
+            let consumes = session.consume("orders", "client", 1).await.is_ok();
+            session.close().await;
+            let publishes = publish_all(&broker, "client", &[event()]).await.is_ok();
+            [consumes, publishes]
+        };
+        let session = broker.connect("client").await.expect("a session");
+        assert_eq!(may(&session).await, [true, true]);
+        for (which, left) in [("write", [true, false]), ("read", [false, true])] {
+            let session = broker.connect("client").await.expect("a session");
+            let mut deliveries = session.consume("orders", "one", 1).await.expect("a consumer");
+            let mut producer = Producer::at(&broker, "one").await.expect("a producer");
+            producer.publish(&event()).expect("a message");
+            producer.confirmed().await.expect("a confirm");
+
+            let taken = Taken::from(&run, "orders", which).await.expect("a permission less");
+            assert!(taken.closed >= 2, "{}", taken.closed);
+            // Also who was there.
+            let closed = async { while let Some(Ok(_)) = deliveries.next().await {} };
+            tokio::time::timeout(PATIENCE, closed).await.expect("no consumer");
+            let sent = producer.publish(&event());
+            assert!(sent.is_err() || producer.confirmed().await.is_err(), "{which}");
+            let session = broker.connect("client").await.expect("a session");
+            assert_eq!(may(&session).await, left, "{which}");
+            taken.give_back().await.expect("a permission");
+            let session = broker.connect("client").await.expect("a session");
+            assert_eq!(may(&session).await, [true, true]);
+        }
+        run.tear_down(false).await.expect("an end");
+    }
+
+    /// One that no service consumes.
+    fn event() -> Publish {
+        Publish {
+            exchange: EVENTS.to_owned(),
+            routing_key: "orders.placed.v1".to_owned(),
+            mandatory: false,
+            properties: BasicProperties::default(),
+            body: b"{}".as_slice().into(),
+        }
     }
 
     #[tokio::test]
