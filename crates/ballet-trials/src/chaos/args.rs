@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::chaos::faults::kind::Kind;
 use crate::load::MOST_OPEN;
 
+/// In how many shares the kinds are, of which a sample is one.
+const SHARES: usize = 5;
 /// The nodes of a cluster: the smallest number that can lose one.
 const CLUSTER: usize = 3;
 
@@ -14,13 +16,17 @@ pub struct Args {
     /// The kinds of faults, separated by commas. All by default.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
     pub(crate) only: Vec<Kind>,
+    /// Only a fifth of the kinds, which this number chooses, and kills.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "only")]
+    pub(crate) sample: Option<usize>,
     /// Run the broker as a cluster of three nodes. Each may be killed.
     #[arg(long)]
     pub(crate) cluster: bool,
     /// End after this many kills of services.
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     pub(crate) kills: usize,
-    /// End after this many minutes, including the pauses, whatever the number of kills.
+    /// End after this many minutes, including the pauses, whatever the number of kills; but not before each kind
+    /// of `--only` and `--sample` was caused.
     #[arg(long, value_name = "MINUTES")]
     pub(crate) minutes: Option<f64>,
     /// Repeat the choices of an earlier run, which printed its seed.
@@ -52,9 +58,14 @@ pub struct Args {
 }
 
 impl Args {
-    /// Whether the user has chosen the kinds.
+    /// Whether the user has named the kinds.
     pub(crate) fn names_kinds(&self) -> bool {
         !self.only.is_empty()
+    }
+
+    /// Whether each kind has to be caused: the user has chosen them.
+    pub(crate) fn chooses_kinds(&self) -> bool {
+        self.names_kinds() || self.sample.is_some()
     }
 
     pub(crate) fn kinds(&self) -> Vec<Kind> {
@@ -62,7 +73,16 @@ impl Args {
             return self.only.clone();
         }
         let possible = |kind: &&Kind| self.cluster || !kind.needs_cluster();
-        Kind::all().iter().filter(possible).copied().collect()
+        let mut kinds: Vec<Kind> = Kind::all().iter().filter(possible).copied().collect();
+        if let Some(sample) = self.sample {
+            // Kills run besides all others.
+            let mut number = 0..;
+            kinds.retain(|kind| {
+                *kind == Kind::Kill
+                    || number.next().is_some_and(|n: usize| n % SHARES == sample % SHARES)
+            });
+        }
+        kinds
     }
 
     /// Whether the servers get disks that can be filled. Only root can mount them.
@@ -81,5 +101,35 @@ impl Args {
         let minutes = minutes.or_else(|| (!self.kinds().contains(&Kind::Kill)).then_some(3.0));
         Duration::try_from_secs_f64(minutes.unwrap_or(f64::from(u16::MAX)) * 60.0)
             .unwrap_or(Duration::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(arguments: &[&str]) -> Args {
+        Command::parse_from([&["chaos"], arguments].concat()).args
+    }
+
+    #[test]
+    fn five_samples_have_each_kind_once_and_kills_besides() {
+        let sample = |number: usize| args(&["--sample", &number.to_string()]);
+        let kinds: Vec<Vec<Kind>> = (7..12).map(|number| sample(number).kinds()).collect();
+        assert!(kinds.iter().all(|kinds| kinds[0] == Kind::Kill && kinds.len() < 7), "{kinds:?}");
+        let mut others: Vec<Kind> =
+            kinds.concat().into_iter().filter(|kind| *kind != Kind::Kill).collect();
+        others.sort_unstable();
+        let all = args(&[]).kinds().into_iter().filter(|kind| *kind != Kind::Kill);
+        assert_eq!(others, all.collect::<Vec<_>>());
+        assert!(sample(3).chooses_kinds() && !sample(3).names_kinds());
     }
 }

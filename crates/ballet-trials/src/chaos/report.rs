@@ -22,7 +22,7 @@ pub(crate) struct Report {
     pub(crate) faults: BTreeMap<&'static str, usize>,
     /// Faults that could not be caused, with the reason.
     pub(crate) failed_faults: Vec<String>,
-    /// Kinds that never came about although they were named, or tried often.
+    /// Kinds that never came about although they were chosen, or tried.
     pub(crate) not_caused: Vec<String>,
     /// Other kinds that were not caused, with the reason.
     pub(crate) left_out: Vec<String>,

@@ -27,6 +27,8 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 /// How long the last fault and the last customers of a storm may take. A server that has to start may take
 /// five minutes.
 const LAST: Duration = Duration::from_secs(10 * 60);
+/// The storm of a run whose time is over, for the kinds that it still has to cause.
+const ANOTHER: Duration = Duration::from_secs(10);
 /// The most failed faults that are kept for the report.
 const MOST_FAILURES: usize = 50;
 
@@ -92,7 +94,11 @@ impl Storm<'_> {
         let mut wrecker = self.faults(Dice::new(seed, 2));
         let (mut checks, mut longest, mut known) = (0, Duration::ZERO, Known::default());
         loop {
-            let until = Instant::now() + self.left().min(Duration::from_secs(self.args.storm));
+            let length = match self.left() {
+                Duration::ZERO => ANOTHER,
+                left => left.min(Duration::from_secs(self.args.storm)),
+            };
+            let until = Instant::now() + length;
             self.recorder.record().begin();
             let storm = async {
                 tokio::try_join!(
@@ -114,9 +120,11 @@ impl Storm<'_> {
             checks += 1;
             longest = longest.max(calm_since.elapsed());
             let bad_ends = !self.run.fleet.ends().await.are_good();
-            let over = self.kills() >= self.args.kills || self.left().is_zero();
+            let chosen = self.args.chooses_kinds();
+            let over = (self.kills() >= self.args.kills || self.left().is_zero())
+                && !self.done().tries.are_open(&kinds, chosen);
             if !verdict.holds() || bad_ends || over {
-                let mut never = self.done().tries.never_caused(&kinds, self.args.names_kinds());
+                let mut never = self.done().tries.never_caused(&kinds, chosen);
                 never.left_out.splice(..0, impossible);
                 return Ok(self.report(seed, verdict, never, checks, longest).await);
             }
@@ -153,6 +161,8 @@ impl Storm<'_> {
             bail!("not possible here: {}", impossible.join("; "));
         }
         impossible.iter().for_each(|line| ui::say(&format!("left out, {line}")));
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+        ui::say(&format!("faults: {}", names.join(", ")));
         Ok((kinds, impossible))
     }
 
@@ -244,11 +254,11 @@ impl Storm<'_> {
     async fn wreck(&self, faults: &mut Faults<'_>, kinds: &[Kind], until: Instant) -> Result<()> {
         let chosen = |kind: &Kind| std::iter::repeat_n(*kind, kind.weight());
         let chosen: Vec<Kind> = kinds.iter().flat_map(chosen).collect();
-        // Each kind comes once before any is repeated, so that a short run has all of them. One that came to
-        // nothing comes again.
+        // Each kind comes once before any is repeated. One that came to nothing comes again.
         let mut first: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.weight() > 0).collect();
         first.retain(|kind| self.done().tries.caused(*kind) == 0);
         faults.dice.shuffle(&mut first);
+        first.sort_by_key(|kind| self.done().tries.may_be_unlucky(*kind));
         while Instant::now() < until {
             tokio::time::sleep(faults.dice.millis(200, 2_500)).await;
             let Some(kind) = first.pop().or_else(|| faults.dice.pick(&chosen).copied()) else {
