@@ -46,6 +46,11 @@ async fn what_a_letter_says_is_no_command_for_the_shell_or_the_terminal() {
     let chosen = ["redrive", "--reason", "forged_type", "--type", kind, "--dry-run"];
     let chosen = world.ballet(&chosen).await.ends_with(0);
     assert!(chosen.err.contains("3 dead letters would be sent back"), "{chosen:?}");
+    // Nobody would compare their type with the routing key any more.
+    let sent = ["redrive", "--reason", "forged_type", "--type", kind, "--no-canary"];
+    let sent = world.ballet(&sent).await.ends_with(3);
+    assert_eq!(sent.err.matches("it is not sent back").count(), 3, "{sent:?}");
+    world.dead(3).await;
 
     let failure = format!("the counter {ESCAPES} is full");
     world.trouble_of("tick", Some(&failure)).await;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::headers::{ORIGINAL_MESSAGE_ID, REDRIVE_ID, text_header};
-use ballet_amqp::{Broker, BrokerError, Delivery, Outcome, StreamStart};
-use ballet_core::envelope::KnownEvents;
+use ballet_amqp::{Broker, BrokerError, Delivery, Outcome, StreamStart, incoming};
+use ballet_core::envelope::{Envelope, KnownEvents};
 use ballet_core::topology::{DEAD, EVENTS};
 use ballet_core::{MessageId, Part};
 use ballet_stream::{JOURNAL_CONNECTION as CONNECTION, Records};
@@ -143,7 +143,8 @@ impl Entries<'_> {
             let next = timeout(SILENCE, self.records.next()).await;
             let delivery = next.map_err(|_| RedriveError::NoJournal(SILENT.to_owned()))??;
             if delivery.exchange == EVENTS {
-                if events.get(&delivery.routing_key).is_some() {
+                // One whose type is not its routing key was refused, and sent again it would be accepted.
+                if Envelope::type_of(&incoming(&delivery), events).is_some() {
                     let id = message_id(&delivery);
                     return Ok(Some(Entry::Event(id, Box::new(delivery))));
                 }

@@ -8,7 +8,7 @@ use ballet_amqp::headers::{
     EDITED, REDRIVE_ID, REDRIVES, RETRIES, count_header, text_header,
 };
 use ballet_amqp::{BasicProperties, BrokerError, Delivery, Session, incoming};
-use ballet_core::envelope::{self, Envelope, Incoming, Limits, Unacceptable, is_blank};
+use ballet_core::envelope::{self, Envelope, Incoming, Limits, Reason, Unacceptable, is_blank};
 use ballet_core::topology::{DEAD, EVENTS};
 use ballet_core::{MessageId, id};
 use jiff::Timestamp;
@@ -79,7 +79,6 @@ impl DeadLetter {
         // past the rights that guard the routing key.
         let forger = (delivery.exchange == DEAD && delivery.routing_key != service)
             .then(|| delivery.routing_key.clone());
-        let is_forged = forger.is_some();
         let Delivery { tag, properties, body, .. } = delivery;
         let text = |name: &str| text_header(&properties, name).map(str::to_owned);
         let named =
@@ -92,6 +91,10 @@ impl DeadLetter {
             Some(forger) => (Some(FORGED_LETTER.to_owned()), Some(not_its_own(service, &forger))),
             None => (text(DEAD_REASON).or(death.reason), text(DEAD_DETAIL)),
         };
+        // Sent back, nobody would compare its type with what its publisher may publish.
+        let is_forged = reason
+            .as_deref()
+            .is_some_and(|reason| [FORGED_LETTER, Reason::ForgedType.code()].contains(&reason));
         Self {
             service: service.to_owned(),
             id,
@@ -120,7 +123,8 @@ impl DeadLetter {
         let read = Self::read(service, delivery);
         let event_type = read.event_type.or_else(|| Some(key.clone()));
         let (exchange, routing_key) = (Some(exchange), Some(key));
-        Self { id, event_type, exchange, routing_key, reason: "missed".to_owned(), ..read }
+        let reason = "missed".to_owned();
+        Self { id, event_type, exchange, routing_key, reason, is_forged: false, ..read }
     }
 
     /// An event that no binding took.
@@ -162,9 +166,11 @@ impl DeadLetter {
         self.run_id.as_ref() == Some(run_id)
     }
 
-    /// Whether another service put it here: its own could not have, so it is not sent there.
-    pub(crate) fn is_forged(&self) -> bool {
-        self.is_forged
+    /// Why it is not sent to its service: another one put it here, or its type is not what its publisher may
+    /// publish.
+    pub(crate) fn forgery(&self) -> Option<String> {
+        let detail = self.detail.as_deref().unwrap_or("its type is forged");
+        self.is_forged.then(|| format!("{detail}; it is not sent back: discard it"))
     }
 
     /// Removes it from its queue.
@@ -248,8 +254,7 @@ impl DeadLetter {
 
 fn not_its_own(service: &str, forger: &str) -> String {
     format!(
-        "it was published to `dead` with the routing key {forger:?}: {service} did not set it aside, and it \
-         is not sent there; discard it"
+        "it was published to `dead` with the routing key {forger:?}: {service} did not set it aside"
     )
 }
 

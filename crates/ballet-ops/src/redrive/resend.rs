@@ -77,9 +77,8 @@ impl Action for Resend<'_> {
         if self.plan.is_forgotten(dead_letter) && !self.beyond_memory {
             return None;
         }
-        if dead_letter.is_forged() {
+        if let Some(why) = dead_letter.forgery() {
             if !self.canaries_only {
-                let why = dead_letter.detail.clone().unwrap_or_default();
                 self.summary.add_failed(dead_letter.id.to_string(), why);
             }
             return None;
