@@ -123,14 +123,30 @@ async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
 
 #[tokio::test]
 async fn a_lost_connection_is_made_again_and_the_redrive_goes_on() {
-    let world = World::new("lost").await;
+    goes_on_without("lost", "ballet dead letters").await;
+}
+
+#[tokio::test]
+async fn a_redrive_that_loses_the_journal_while_it_sends_goes_on_and_tells_what_became_of_all() {
+    let said = goes_on_without("unwatched", "ballet journal").await;
+    assert!(said.contains("30 dead letters sent back: 30 handled, 0 dead again"), "{said}");
+}
+
+/// Closes the connections of this name while a redrive sends, and returns what it said in the end.
+async fn goes_on_without(name: &str, connection: &str) -> String {
+    let world = World::new(name).await;
     world.dead_ticks(30).await;
     // It is under way for half a minute: until then the broker's list shows it.
     let redrive = world.command(&["redrive", "--all", "--no-canary", "--rate", "1"]);
-    let (closed, ended) = tokio::join!(
-        world.env.management().close_connections("ballet dead letters"),
-        crate::world::ended(redrive)
-    );
+    let closed = async {
+        wait_until("some to be sent", SOON, || async {
+            Ok::<_, String>((!world.counted().await.is_empty()).then_some(()))
+        })
+        .await
+        .expect("sent");
+        world.env.management().close_connections(connection).await
+    };
+    let (closed, ended) = tokio::join!(closed, crate::world::ended(redrive));
     assert!(closed.expect("closed") > 0);
     let ended = ended.ends_with(0);
     // One that was sent, and whose original was not acknowledged any more, is sent again.
@@ -138,4 +154,5 @@ async fn a_lost_connection_is_made_again_and_the_redrive_goes_on() {
     world.all_counted_once(30).await;
     world.dead(0).await;
     world.close().await;
+    ended.err
 }

@@ -229,7 +229,7 @@ fn say_failures(summary: &Summary, ended: &mut Ended) {
 }
 
 fn sent_back(whole: u64, sent_back: &SentBack) -> Ended {
-    let SentBack { summary, outcomes, .. } = sent_back;
+    let SentBack { summary, outcomes, error, .. } = sent_back;
     let sent = summary.removed;
     let standing = match () {
         () if sent == 0 || outcomes.dead() == sent => Standing::Failed,
@@ -239,7 +239,9 @@ fn sent_back(whole: u64, sent_back: &SentBack) -> Ended {
     let says = format!("{sent} of {whole} were sent back: {outcomes}.");
     let mut ended = Ended::new(standing, says);
     outcomes.deaths().for_each(|death| ended.say(&death));
-    if sent < whole && !summary.stopped {
+    if let Some(error) = error {
+        ended.say(&format!("The rest was not sent: {error}."));
+    } else if sent < whole && !summary.stopped {
         ended.say(&format!(
             "{} were not sent: the first of their group was not handled, or nothing shows any more whether they were \
              handled before.",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, Broker, BrokerError};
-use ballet_core::{MessageId, Part};
+use ballet_core::Part;
 use bytes::Bytes;
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -24,6 +24,8 @@ use crate::redrive::queue::{DeadQueue, QueueStatus};
 use crate::redrive::replace::{Replace, Replacement};
 use crate::redrive::resend::Resend;
 use crate::redrive::run::Run;
+use crate::redrive::sent_back::SentBack;
+use crate::redrive::sent_ids::SentIds;
 use crate::redrive::summary::Summary;
 use crate::redrive::watcher::Watcher;
 
@@ -111,46 +113,49 @@ impl DeadLetters {
     /// Sends one dead letter of each group back, and waits for its outcome. The plan then leaves
     /// out the groups whose canary was not handled in time. `inbox` is a connection to the
     /// service's database. Without it, only an event that a message caused shows that it was
-    /// handled.
-    ///
-    /// # Errors
-    ///
-    /// If the broker or the database does not answer.
-    pub async fn canaries(
+    /// handled. An error is one of before anything is sent.
+    pub(crate) async fn canaries(
         &self,
         plan: &mut Plan,
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         patience: Duration,
-    ) -> Result<(Vec<Canary>, Summary), RedriveError> {
-        let mut watcher = Watcher::open(&*self.queue.broker, inbox).await?;
-        let mut resend = Resend::canaries(plan, options);
+    ) -> Result<SentBack, RedriveError> {
+        let ids = SentIds::default();
+        let mut watcher = self.watcher(options, inbox, &ids).await?;
+        let mut resend = Resend::canaries(plan, options, ids);
         let mut stop = options.stop.clone();
-        let stopped = passes::run(&self.queue, &mut resend, Duration::ZERO, &mut stop).await?;
-        let (mut summary, sent) = resend.into_parts();
-        summary.stopped = stopped;
-        let ids: Vec<MessageId> = sent.values().map(|canary| canary.sent_as).collect();
+        let ended = passes::run(&self.queue, &mut resend, Duration::ZERO, &mut stop).await;
+        let (summary, sent) = resend.into_parts();
+        let mut sent_back = SentBack::ended(summary, ended);
         let mut stop = options.stop.clone();
         let outcomes = tokio::select! {
-            outcomes = watcher.outcomes(&options.run_id, self.service(), &ids, patience, &|_| {}) => {
-                outcomes?
-            }
+            outcomes = watcher.outcomes(patience, &|_| {}) => outcomes,
             _ = stop.wait_for(|stop| *stop) => {
-                summary.stopped = true;
+                sent_back.summary.stopped = true;
                 HashMap::new()
             }
         };
         watcher.close().await;
-        let mut canaries = Vec::new();
         for (group, canary) in sent {
             let outcome = outcomes.get(&canary.sent_as).cloned();
             let outcome = outcome.unwrap_or(RedriveOutcome::Unknown);
             if outcome != RedriveOutcome::Handled {
                 plan.hold_back(group.clone());
             }
-            canaries.push(Canary { group, id: canary.id, outcome });
+            sent_back.outcomes.add(&outcome);
+            sent_back.canaries.push(Canary { group, id: canary.id, outcome });
         }
-        Ok((canaries, summary))
+        Ok(sent_back)
+    }
+
+    async fn watcher(
+        &self,
+        options: &RedriveOptions<'_>,
+        inbox: Option<PgConnection>,
+        sent: &SentIds,
+    ) -> Result<Watcher, RedriveError> {
+        Watcher::open(&self.queue.broker, self.service(), options, inbox, sent.clone()).await
     }
 
     /// Sends the dead letters of the plan back, except those of groups that are left out.
@@ -163,43 +168,37 @@ impl DeadLetters {
         plan: &Plan,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let mut resend = Resend::all(plan, options);
+        let mut resend = Resend::all(plan, options, SentIds::default());
         let stopped = self.run_at_rate(&mut resend, options).await?;
         let (summary, _) = resend.into_parts();
         Ok(Summary { stopped, ..summary })
     }
 
     /// The same, and waits for what becomes of all that is sent, for `patience` after the last of which it is known. `known`
-    /// is told of how many it is. `inbox` is a connection to the service's database, as with
-    /// [`canaries`](Self::canaries).
-    ///
-    /// # Errors
-    ///
-    /// As with [`redrive`](Self::redrive), and if the database does not answer.
-    pub async fn redrive_watched(
+    /// is told of how many it is. `inbox` is as with [`canaries`](Self::canaries), and so is the error.
+    pub(crate) async fn redrive_watched(
         &self,
         plan: &Plan,
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         patience: Duration,
         known: Progress<'_>,
-    ) -> Result<(Summary, Outcomes), RedriveError> {
-        let mut watcher = Watcher::open(&*self.queue.broker, inbox).await?;
-        let mut resend = Resend::all(plan, options);
-        let stopped = self.run_at_rate(&mut resend, options).await?;
-        let (summary, sent) = resend.into_sent();
+    ) -> Result<SentBack, RedriveError> {
+        let ids = SentIds::default();
+        let mut watcher = self.watcher(options, inbox, &ids).await?;
+        let mut resend = Resend::all(plan, options, ids.clone());
+        let ended = self.run_at_rate(&mut resend, options).await;
+        let (summary, _) = resend.into_parts();
         let mut stop = options.stop.clone();
         let outcomes = tokio::select! {
-            found = watcher.outcomes(&options.run_id, self.service(), &sent, patience, known) => {
-                Outcomes::of(found?.values())
-            }
+            found = watcher.outcomes(patience, known) => Outcomes::of(found.values()),
             // All are sent: nobody waits to hear what becomes of them.
             _ = stop.wait_for(|stop| *stop) => {
-                Outcomes { unknown: sent.len() as u64, ..Outcomes::default() }
+                Outcomes { unknown: ids.all().len() as u64, ..Outcomes::default() }
             }
         };
         watcher.close().await;
-        Ok((Summary { stopped, ..summary }, outcomes))
+        Ok(SentBack { outcomes, ..SentBack::ended(summary, ended) })
     }
 
     /// Sends at the rate that is asked for. Returns whether it was stopped before the end.

@@ -29,6 +29,9 @@ pub enum RedriveError {
          check` that exchange `dead` is bound to `journal`"
     )]
     NoJournal(String),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(JournalError),
     /// The broker cannot deliver the journal.
     #[error(
         "RabbitMQ could not deliver {count} messages of the journal in a row, up to offset {last}: \
@@ -60,7 +63,7 @@ impl From<JournalError> for RedriveError {
             JournalError::Undeliverable { count, last, error } => {
                 Self::Undeliverable { count, last, error }
             }
-            other => Self::NoJournal(other.to_string()),
+            other => Self::Journal(other),
         }
     }
 }

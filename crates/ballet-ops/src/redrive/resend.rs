@@ -12,6 +12,7 @@ use crate::redrive::groups::GroupKey;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::plan::Plan;
 use crate::redrive::run::Run;
+use crate::redrive::sent_ids::SentIds;
 use crate::redrive::summary::Summary;
 
 /// A message that was sent ahead of its group.
@@ -30,35 +31,29 @@ pub(crate) struct Resend<'a> {
     /// Whether only one of each group is sent.
     canaries_only: bool,
     canaries: HashMap<GroupKey, SentCanary>,
-    /// The ids under which the service knows what was sent.
-    sent: Vec<MessageId>,
+    sent: SentIds,
     summary: Summary,
     options: &'a RedriveOptions<'a>,
 }
 
 impl<'a> Resend<'a> {
-    /// Sends all dead letters of the plan, except those of groups that are held back.
-    pub(crate) fn all(plan: &'a Plan, options: &'a RedriveOptions<'a>) -> Self {
+    /// Sends all dead letters of the plan, except those of groups that are held back. It adds the ids to `sent`.
+    pub(crate) fn all(plan: &'a Plan, options: &'a RedriveOptions<'a>, sent: SentIds) -> Self {
         Self {
             plan,
             run: Run::new(options, plan.floor()),
             beyond_memory: options.beyond_memory,
             canaries_only: false,
             canaries: HashMap::new(),
-            sent: Vec::new(),
+            sent,
             summary: Summary::default(),
             options,
         }
     }
 
     /// Sends one dead letter of each group.
-    pub(crate) fn canaries(plan: &'a Plan, options: &'a RedriveOptions<'a>) -> Self {
-        Self { canaries_only: true, ..Self::all(plan, options) }
-    }
-
-    /// Sends all, and what was sent is told in the end.
-    pub(crate) fn into_sent(self) -> (Summary, Vec<MessageId>) {
-        (self.summary, self.sent)
+    pub(crate) fn canaries(plan: &'a Plan, options: &'a RedriveOptions<'a>, sent: SentIds) -> Self {
+        Self { canaries_only: true, ..Self::all(plan, options, sent) }
     }
 
     pub(crate) fn into_parts(self) -> (Summary, HashMap<GroupKey, SentCanary>) {
@@ -88,7 +83,7 @@ impl Action for Resend<'_> {
         }
         let messages = self.run.redriven(dead_letter, self.plan.part());
         let sent_as = messages.last().map_or(dead_letter.id, id_of);
-        self.sent.push(sent_as);
+        self.sent.add(sent_as);
         if self.canaries_only {
             let id = dead_letter.id.to_string();
             self.canaries.insert(group, SentCanary { id, sent_as });

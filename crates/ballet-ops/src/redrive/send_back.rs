@@ -6,28 +6,16 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use crate::redrive::canary::Canary;
 use crate::redrive::dead_letters::DeadLetters;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{Progress, RedriveOptions};
-use crate::redrive::outcomes::Outcomes;
 use crate::redrive::plan::Plan;
-use crate::redrive::summary::Summary;
-
-/// What became of dead letters that were sent back.
-#[derive(Debug, Default)]
-pub struct SentBack {
-    /// Those that were sent ahead of their groups.
-    pub canaries: Vec<Canary>,
-    /// What was sent.
-    pub summary: Summary,
-    /// What became of it, the canaries among them.
-    pub outcomes: Outcomes,
-}
+use crate::redrive::sent_back::SentBack;
 
 /// How it is found out what becomes of what is sent back.
 pub struct Watching<'a> {
-    /// Two connections to the service's database, as [`DeadLetters::canaries`] wants one.
+    /// Two connections to the service's database, for the canaries and for the rest. Without one, only an
+    /// event that a message caused shows that it was handled.
     pub inboxes: [Option<PgConnection>; 2],
     /// How long the next outcome is waited for.
     pub patience: Duration,
@@ -45,7 +33,7 @@ impl fmt::Debug for Watching<'_> {
 ///
 /// # Errors
 ///
-/// If the broker or the database does not answer. What was sent before stays sent.
+/// If the broker does not answer before anything is sent. Of a later error what was sent is told, and the error with it.
 pub async fn send_back(
     letters: &DeadLetters,
     plan: &mut Plan,
@@ -56,11 +44,9 @@ pub async fn send_back(
     let Watching { inboxes: [ahead, behind], patience, known } = watching;
     let mut sent = SentBack::default();
     if has_canary {
-        let (canaries, first) = letters.canaries(plan, options, ahead, patience).await?;
-        canaries.iter().for_each(|canary| sent.outcomes.add(&canary.outcome));
-        (sent.canaries, sent.summary) = (canaries, first);
+        sent = letters.canaries(plan, options, ahead, patience).await?;
     }
-    if sent.summary.stopped {
+    if sent.summary.stopped || sent.error.is_some() {
         return Ok(sent);
     }
     let first = sent.summary.removed;
@@ -72,8 +58,10 @@ pub async fn send_back(
         progress: &progress,
         ..*options
     };
-    let (rest, found) = letters.redrive_watched(plan, &options, behind, patience, &known).await?;
-    sent.summary.add(rest);
-    sent.outcomes.merge(found);
+    match letters.redrive_watched(plan, &options, behind, patience, &known).await {
+        Ok(rest) => sent.add(rest),
+        Err(error) if first == 0 => return Err(error),
+        Err(error) => sent.error = Some(error),
+    }
     Ok(sent)
 }

@@ -4,94 +4,108 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::headers::{CAUSATION_ID, text_header};
-use ballet_amqp::{Broker, BrokerError, Deliveries, Session};
+use ballet_amqp::{Broker, Delivery};
 use ballet_core::MessageId;
-use ballet_core::topology::{DEAD, EVENTS, JOURNAL};
+use ballet_core::topology::{DEAD, EVENTS};
 use ballet_store::inbox::messages::handled;
-use futures_util::StreamExt;
+use ballet_stream::{JournalError, Read, Reader, Record, Start};
 use sqlx::{Connection, PgConnection};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::redrive::canary::RedriveOutcome;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::options::Progress;
+use crate::redrive::options::{Progress, RedriveOptions};
+use crate::redrive::sent_ids::SentIds;
 
-const PREFETCH: u16 = 1_000;
 /// The time between two looks at the service's inbox.
 const INBOX_POLL: Duration = Duration::from_millis(200);
+/// The time that connections get to end in good order.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Watches the journal, and the service's inbox if its database is known.
+/// Watches the journal, and the service's inbox if its database is known. What it cannot read any more leaves outcomes
+/// unknown, and is no error: the messages are sent all the same.
 pub(crate) struct Watcher {
-    stream: Arc<dyn Session>,
-    journal: Deliveries,
+    sent: SentIds,
+    /// What the journal says, for as long as it can be read.
+    journal: mpsc::UnboundedReceiver<(MessageId, RedriveOutcome)>,
+    following: JoinHandle<()>,
     inbox: Option<PgConnection>,
 }
 
 impl Watcher {
-    /// Reads the journal from now on. Open it before the messages are sent.
+    /// Reads the journal from now on, also while messages are sent, which may take hours: RabbitMQ ends a channel that
+    /// does not acknowledge for 30 minutes. Open it before the messages are sent.
     pub(crate) async fn open(
-        broker: &dyn Broker,
+        broker: &Arc<dyn Broker>,
+        service: &str,
+        options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
+        sent: SentIds,
     ) -> Result<Self, RedriveError> {
-        // It has a connection of its own, since an error on a stream ends the connection.
-        let stream = broker.connect("ballet canary").await?;
-        let journal = stream.consume(JOURNAL, "ballet canary", PREFETCH).await?;
-        Ok(Self { stream, journal, inbox })
+        let reader = match Reader::open(Arc::clone(broker), Start::Next).await {
+            // The last messages reach no reader, but those that come now do.
+            Err(JournalError::NoEnd) => {
+                Reader::open(Arc::clone(broker), Start::Time(options.note.at)).await
+            }
+            opened => opened,
+        };
+        let (found, journal) = mpsc::unbounded_channel();
+        let follower =
+            Follower { service: service.to_owned(), run: options.run_id, sent: sent.clone() };
+        let following = tokio::spawn(follower.follow(reader?, found));
+        Ok(Self { sent, journal, following, inbox })
     }
 
     /// The messages that the service has handled, according to its inbox.
-    async fn handled(&mut self, ids: &[MessageId]) -> Result<HashSet<MessageId>, RedriveError> {
-        let Some(db) = &mut self.inbox else { return Ok(HashSet::new()) };
+    async fn handled(&mut self, ids: &[MessageId]) -> HashSet<MessageId> {
+        let Some(db) = &mut self.inbox else { return HashSet::new() };
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        Ok(handled(db, &ids).await?)
+        match handled(db, &ids).await {
+            Ok(handled) => handled,
+            Err(error) => {
+                tracing::warn!("the inbox cannot be read any more; the journal is: {error}");
+                self.inbox = None;
+                HashSet::new()
+            }
+        }
     }
 
-    /// Waits until each of these messages is handled or dead, but no longer than `patience` for the next one. `known` is
-    /// told of how many it is known.
+    /// Waits until each message that was sent is handled or dead, but no longer than `patience` for the next one. `known`
+    /// is told of how many it is known.
     pub(crate) async fn outcomes(
         &mut self,
-        run_id: &Uuid,
-        service: &str,
-        ids: &[MessageId],
         patience: Duration,
         known: Progress<'_>,
-    ) -> Result<HashMap<MessageId, RedriveOutcome>, RedriveError> {
+    ) -> HashMap<MessageId, RedriveOutcome> {
         let mut outcomes = HashMap::new();
-        let ids: HashSet<MessageId> = ids.iter().copied().collect();
+        let ids = self.sent.all();
         let mut end = Instant::now() + patience;
         let mut poll = tokio::time::interval(INBOX_POLL);
-        while outcomes.len() < ids.len() && Instant::now() < end {
+        let mut is_read = true;
+        while outcomes.len() < ids.len()
+            && Instant::now() < end
+            && (is_read || self.inbox.is_some())
+        {
             let before = outcomes.len();
             tokio::select! {
-                next = self.journal.next() => {
-                    let ended = || BrokerError::Lost("the journal ended".to_owned());
-                    let delivery = next.ok_or_else(ended)??;
-                    let tag = delivery.tag;
-                    let exchange = delivery.exchange.clone();
-                    if exchange == DEAD && delivery.routing_key == service {
-                        let dead_letter = DeadLetter::read(service, delivery);
-                        if dead_letter.is_from(run_id) && ids.contains(&dead_letter.id) {
-                            let DeadLetter { id, reason, detail, .. } = dead_letter;
-                            outcomes.insert(id, RedriveOutcome::DeadAgain { reason, detail });
-                        }
-                    } else if exchange == EVENTS {
-                        let cause = text_header(&delivery.properties, CAUSATION_ID);
-                        let cause = cause.and_then(|cause| cause.parse().ok());
-                        if let Some(id) = cause.filter(|id| ids.contains(id)) {
-                            outcomes.entry(id).or_insert(RedriveOutcome::Handled);
-                        }
+                found = self.journal.recv(), if is_read => match found {
+                    Some((id, RedriveOutcome::Handled)) => {
+                        outcomes.entry(id).or_insert(RedriveOutcome::Handled);
                     }
-                    // On a stream, an acknowledgement only asks for more.
-                    self.stream.ack(tag, false).await?;
-                }
+                    Some((id, outcome)) => {
+                        outcomes.insert(id, outcome);
+                    }
+                    None => is_read = false,
+                },
                 _ = poll.tick() => {
                     let asked = Instant::now();
                     let open: Vec<MessageId> =
                         ids.iter().copied().filter(|id| !outcomes.contains_key(id)).collect();
-                    for id in self.handled(&open).await? {
+                    for id in self.handled(&open).await {
                         outcomes.entry(id).or_insert(RedriveOutcome::Handled);
                     }
                     // To ask for very many takes its time, and the service needs its database.
@@ -106,14 +120,68 @@ impl Watcher {
         for id in ids {
             outcomes.entry(id).or_insert(RedriveOutcome::Unknown);
         }
-        Ok(outcomes)
+        outcomes
     }
 
     pub(crate) async fn close(self) {
-        self.stream.close().await;
-        if let Some(db) = self.inbox {
-            // The session ends anyway: an orderly close only keeps the server's log quiet.
-            timeout(Duration::from_secs(2), db.close()).await.ok();
+        let Self { journal, following, inbox, .. } = self;
+        drop(journal);
+        // They end anyway: an orderly close only keeps the servers' logs quiet.
+        timeout(CLOSE_LIMIT, following).await.ok();
+        if let Some(db) = inbox {
+            timeout(CLOSE_LIMIT, db.close()).await.ok();
         }
+    }
+}
+
+/// Finds outcomes in the journal.
+struct Follower {
+    service: String,
+    run: Uuid,
+    sent: SentIds,
+}
+
+impl Follower {
+    /// Follows until nobody wants to know any more, or the journal cannot be read.
+    async fn follow(
+        self,
+        mut reader: Reader,
+        found: mpsc::UnboundedSender<(MessageId, RedriveOutcome)>,
+    ) {
+        loop {
+            let read = tokio::select! {
+                read = reader.next() => read,
+                () = found.closed() => break,
+            };
+            match read {
+                Ok(Read::Record(record)) => {
+                    // An error means the same as `closed`.
+                    self.outcome(record).and_then(|outcome| found.send(outcome).ok());
+                }
+                Ok(Read::Notice(_)) => {}
+                Err(error) => {
+                    tracing::warn!("the journal cannot be read any more: {error}");
+                    break;
+                }
+            }
+        }
+        reader.close().await;
+    }
+
+    fn outcome(&self, record: Record) -> Option<(MessageId, RedriveOutcome)> {
+        if record.exchange == EVENTS {
+            let id = record.cause().and_then(|cause| cause.parse().ok())?;
+            return self.sent.has(id).then_some((id, RedriveOutcome::Handled));
+        }
+        if record.exchange != DEAD || record.routing_key != self.service {
+            return None;
+        }
+        let Record { exchange, routing_key, properties, body, .. } = record;
+        let (tag, redelivered) = (0, false);
+        let delivery = Delivery { tag, redelivered, exchange, routing_key, properties, body };
+        let dead_letter = DeadLetter::read(&self.service, delivery);
+        let is_ours = dead_letter.is_from(&self.run) && self.sent.has(dead_letter.id);
+        let DeadLetter { id, reason, detail, .. } = dead_letter;
+        is_ours.then_some((id, RedriveOutcome::DeadAgain { reason, detail }))
     }
 }

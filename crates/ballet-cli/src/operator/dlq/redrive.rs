@@ -51,6 +51,8 @@ struct Totals {
     /// Not sent.
     left: u64,
     stopped: bool,
+    /// The broker has failed, and the command has said how.
+    failed: bool,
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
@@ -85,9 +87,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let stop = stop_on_ctrl_c();
     let mut totals = Totals::default();
     for mut planned in planned {
-        if *stop.borrow() {
+        if *stop.borrow() || totals.failed {
             totals.left += planned.plan.dead_letters();
-            totals.stopped = true;
+            totals.stopped |= !totals.failed;
             continue;
         }
         let progress = ui::Progress::new(
@@ -110,12 +112,28 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let (letters, plan) = (&planned.queue.dead_letters, &mut planned.plan);
         let sent = send_back(letters, plan, !args.no_canary, &redrive_options, watching).await;
         notes.close().await;
-        let sent = sent?;
+        let mut sent = match sent {
+            Ok(sent) => sent,
+            // What was sent to other services is told.
+            Err(error) if totals.sent > 0 => SentBack { error: Some(error), ..SentBack::default() },
+            Err(error) => return Err(error.into()),
+        };
         drop((progress, ends));
-        forget(options, planned.queue.service(), &sent.summary.retired).await?;
+        let service = planned.queue.service();
+        if let Err(error) = forget(options, service, &sent.summary.retired).await {
+            let note = ui::bad("note:");
+            ui::say(&format!("{note} `sagas stuck` may still list some of {service}: {error:#}"));
+        }
         show_canaries(&sent.canaries, options);
         for (id, why) in &sent.summary.failures {
             ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
+        }
+        if let Some(error) = sent.error.take() {
+            if totals.sent + sent.summary.removed == 0 {
+                return Err(error.into());
+            }
+            totals.failed = true;
+            ui::say(&format!("{} the rest was not sent: {error}", ui::bad("note:")));
         }
         totals.add(&planned.plan, sent);
     }
@@ -209,6 +227,10 @@ fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
     outcomes.deaths().for_each(|death| ui::say(&plain(&death)));
     if totals.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
+        return Done::Partly;
+    }
+    if totals.failed {
+        ui::say("nothing is lost, and the same command continues");
         return Done::Partly;
     }
     if *left == 0 && dead == 0 {
