@@ -167,8 +167,13 @@ async fn t186_what_could_not_be_published_is_listed_put_back_once_and_forgotten(
     assert!(said.contains("no events match"), "{said}");
 
     assert_eq!(tower.ballet(&["forget", "--all"]).await.0, Some(2), "nobody to ask");
-    let (code, said) = tower.ballet(&["forget", "--all", "--yes"]).await;
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.jsonl", tower.env.vhost()));
+    let to = kept.display().to_string();
+    let (code, said) = tower.ballet(&["forget", "--all", "--yes", "--to", &to]).await;
     assert!(code == Some(0) && said.contains("1 event"), "{said}");
+    let line = std::fs::read_to_string(&kept).expect("a file");
+    assert!(line.contains(&dead[2]) && line.contains("the tower burns"), "{line}");
+    std::fs::remove_file(&kept).expect("removed");
     assert_eq!(tower.dead().await, Vec::<String>::new());
     assert_eq!(tower.published(), dead[..2]);
     // Who did it is in the transactions in which it was done.

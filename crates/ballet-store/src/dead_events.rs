@@ -14,6 +14,9 @@ const BATCH: i64 = 500;
 /// The events that are put back in one transaction.
 const STEP: i64 = 5_000;
 
+/// The events that are deleted in one transaction: their bodies are in memory.
+const FORGOTTEN: usize = 500;
+
 /// An event that could not be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadEvent {
@@ -46,6 +49,10 @@ pub struct Filter {
 const SELECTED: &str = "(cardinality($1::uuid[]) = 0 or message_id = any($1)) \
     and (cardinality($2::uuid[]) = 0 or saga_id = any($2)) \
     and (cardinality($3::text[]) = 0 or event_type = any($3))";
+
+/// The events `d` with the keys of parameters 1 to 3.
+const CHOSEN: &str = "using unnest($1::bigint[], $2::bigint[], $3::int[]) as chosen (owner, batch, position) \
+    where (d.owner, d.batch, d.position) = (chosen.owner, chosen.batch, chosen.position)";
 
 /// Notes who deals with the events that are `gone` from the table, with three parameters from `first` on.
 fn noted(first: u32) -> String {
@@ -144,7 +151,7 @@ async fn retry_step(
         "select owner, batch, position from ballet.outbox_dead where {SELECTED} and owner <> all($4) \
          order by owner, batch, position limit {STEP} for update skip locked"
     );
-    let chosen: Vec<(i64, i64, i32)> = sqlx::query_as(AssertSqlSafe(choose))
+    let chosen: Vec<Key> = sqlx::query_as(AssertSqlSafe(choose))
         .bind(&filter.messages)
         .bind(&filter.sagas)
         .bind(&filter.events)
@@ -157,10 +164,7 @@ async fn retry_step(
     let (process, table) = take_table(&mut transaction).await?;
     steps.push(process);
     let statement = format!(
-        "with gone as (delete from ballet.outbox_dead d \
-             using unnest($1::bigint[], $2::bigint[], $3::int[]) as chosen (owner, batch, position) \
-             where (d.owner, d.batch, d.position) = (chosen.owner, chosen.batch, chosen.position) \
-             returning d.*), \
+        "with gone as (delete from ballet.outbox_dead d {CHOSEN} returning d.*), \
          noted as ({}), \
          ordered as (select *, row_number() over (order by owner, batch, position) - 1 as at \
              from gone) \
@@ -170,10 +174,11 @@ async fn retry_step(
              causation_id, traceparent, body, created_at from ordered",
         noted(5)
     );
+    let (owners, batches, positions) = columns(&chosen);
     let put = sqlx::query(AssertSqlSafe(statement))
-        .bind(chosen.iter().map(|(owner, ..)| *owner).collect::<Vec<_>>())
-        .bind(chosen.iter().map(|(_, batch, _)| *batch).collect::<Vec<_>>())
-        .bind(chosen.iter().map(|(.., position)| *position).collect::<Vec<_>>())
+        .bind(owners)
+        .bind(batches)
+        .bind(positions)
         .bind(process)
         .bind(by.act.name())
         .bind(by.name)
@@ -223,31 +228,66 @@ async fn take_table(db: &mut PgConnection) -> Result<(i64, i16), sqlx::Error> {
     sqlx::query_as(take).fetch_one(db).await
 }
 
-/// Deletes events for good, notes who does, and returns how many.
+/// The place of an event in the table.
+pub type Key = (i64, i64, i32);
+
+/// The events that a filter selects now, the oldest first.
 ///
 /// # Errors
 ///
 /// If the database does not answer.
-pub async fn forget(
-    db: &mut PgConnection,
-    filter: &Filter,
-    by: By<'_>,
-) -> Result<u64, sqlx::Error> {
+pub async fn keys(db: &mut PgConnection, filter: &Filter) -> Result<Vec<Key>, sqlx::Error> {
     let statement = format!(
-        "with gone as (delete from ballet.outbox_dead where {SELECTED} returning *), \
-         noted as ({}) select count(*) from gone",
-        noted(4)
+        "select owner, batch, position from ballet.outbox_dead where {SELECTED} \
+         order by created_at, owner, batch, position"
     );
-    let deleted: i64 = sqlx::query_scalar(AssertSqlSafe(statement))
+    sqlx::query_as(AssertSqlSafe(statement))
         .bind(&filter.messages)
         .bind(&filter.sagas)
         .bind(&filter.events)
-        .bind(by.act.name())
-        .bind(by.name)
-        .bind(by.why)
-        .fetch_one(db)
-        .await?;
-    Ok(deleted.unsigned_abs())
+        .fetch_all(db)
+        .await
+}
+
+/// Deletes these events for good, notes who does, and returns how many. They are gone only once `keep` has them.
+///
+/// # Errors
+///
+/// If the database does not answer, or what `keep` returns. Those of the batches before stay deleted.
+pub async fn forget<E: From<sqlx::Error>>(
+    db: &mut PgConnection,
+    keys: &[Key],
+    by: By<'_>,
+    mut keep: impl FnMut(&[DeadEvent]) -> Result<(), E>,
+) -> Result<u64, E> {
+    let statement = format!(
+        "with gone as (delete from ballet.outbox_dead d {CHOSEN} returning d.*), \
+         noted as ({}) select message_id, event_type, saga_id, created_at, reason, body from gone \
+         order by created_at, owner, batch, position",
+        noted(4)
+    );
+    let mut deleted = 0;
+    for keys in keys.chunks(FORGOTTEN) {
+        let mut transaction = change(db).await?;
+        let (owners, batches, positions) = columns(keys);
+        let gone: Vec<DeadEvent> = sqlx::query_as(AssertSqlSafe(&*statement))
+            .bind(owners)
+            .bind(batches)
+            .bind(positions)
+            .bind(by.act.name())
+            .bind(by.name)
+            .bind(by.why)
+            .fetch_all(&mut *transaction)
+            .await?;
+        keep(&gone)?;
+        transaction.commit().await?;
+        deleted += gone.len() as u64;
+    }
+    Ok(deleted)
+}
+
+fn columns(keys: &[Key]) -> (Vec<i64>, Vec<i64>, Vec<i32>) {
+    keys.iter().copied().collect()
 }
 
 impl FromRow<'_, PgRow> for DeadEvent {

@@ -2,13 +2,14 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use tokio::process::Command;
+use tokio::sync::oneshot;
 
 use crate::world::SOON;
 
@@ -23,8 +24,8 @@ pub(crate) struct Drawn {
     pub(crate) code: Option<i32>,
 }
 
-/// Runs the command with a terminal of this width as its standard output.
-pub(crate) async fn drawn(mut command: Command, columns: u16) -> Drawn {
+/// Both ends of a terminal of this width.
+fn terminal(columns: u16) -> (File, File) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo terminal");
     grantpt(&controller).expect("its other end");
     unlockpt(&controller).expect("its other end");
@@ -34,6 +35,50 @@ pub(crate) async fn drawn(mut command: Command, columns: u16) -> Drawn {
     let terminal = terminal.expect("its other end");
     let size = Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&terminal, size).expect("a size");
+    (File::from(controller), terminal)
+}
+
+/// Runs the command for somebody at a terminal, who answers its question once `meanwhile` is over. Returns what was
+/// said there, and the exit code.
+pub(crate) async fn answered(
+    mut command: Command,
+    question: &str,
+    meanwhile: impl Future<Output = ()>,
+    answer: &str,
+) -> (String, Option<i32>) {
+    let (controller, terminal) = terminal(200);
+    command.stdin(terminal.try_clone().expect("a terminal")).stderr(terminal);
+    command.stdout(Stdio::null());
+    let mut child = command.spawn().expect("it starts");
+    // The terminal ends when nobody has its other end any more.
+    drop(command);
+    let mut writer = controller.try_clone().expect("a terminal");
+    let (asks, asked) = oneshot::channel();
+    let question = question.to_owned();
+    let reader = tokio::task::spawn_blocking(move || {
+        let (mut controller, mut asks) = (controller, Some(asks));
+        let (mut all, mut some) = (Vec::new(), [0; 4096]);
+        while let Ok(count @ 1..) = controller.read(&mut some) {
+            all.extend_from_slice(&some[..count]);
+            if String::from_utf8_lossy(&all).contains(&question)
+                && let Some(asks) = asks.take()
+            {
+                asks.send(()).expect("somebody listens");
+            }
+        }
+        String::from_utf8(all).expect("UTF-8")
+    });
+    tokio::time::timeout(SOON, asked).await.expect("it asks in time").expect("it asks");
+    meanwhile.await;
+    writeln!(writer, "{answer}").expect("answered");
+    let status = tokio::time::timeout(SOON, child.wait()).await.expect("it ends in time");
+    let said = reader.await.expect("it was read").replace('\r', "");
+    (said, status.expect("a status").code())
+}
+
+/// Runs the command with a terminal of this width as its standard output.
+pub(crate) async fn drawn(mut command: Command, columns: u16) -> Drawn {
+    let (mut controller, terminal) = terminal(columns);
     command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("CLICOLOR");
     command.stdout(terminal).stderr(Stdio::null());
     let mut child = command.spawn().expect("it starts");
@@ -41,7 +86,6 @@ pub(crate) async fn drawn(mut command: Command, columns: u16) -> Drawn {
     drop(command);
     let reader = tokio::task::spawn_blocking(move || {
         let (mut all, mut some) = (Vec::new(), [0; 4096]);
-        let mut controller = File::from(controller);
         while let Ok(count @ 1..) = controller.read(&mut some) {
             all.extend_from_slice(&some[..count]);
         }

@@ -1,12 +1,12 @@
 //! The tables as an operator sees them, on terminals of several widths.
 
 use ballet_stage::wait_until;
-use serde_json::json;
-use sqlx::{Connection, Executor, PgConnection};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::pty::drawn;
+use crate::pty::{answered, drawn};
 use crate::shop::{Shop, checkout};
-use crate::world::SOON;
+use crate::world::{SOON, World, ballet};
 
 const WIDTHS: [u16; 3] = [80, 120, 200];
 const LIST: [&str; 8] = ["id", "died", "service", "reason", "step", "event", "redriven", "detail"];
@@ -85,4 +85,31 @@ async fn every_table_fits_the_terminal_and_its_columns_line_up() {
         }
     }
     shop.close().await;
+}
+
+#[tokio::test]
+async fn events_that_come_while_somebody_is_asked_are_not_forgotten_and_the_others_are_in_a_file() {
+    let world = World::new("forgotten").await;
+    let mut db = world.database().await;
+    db.execute(UNPUBLISHABLE).await.expect("an event");
+    let mut command = ballet(&world.env, &world.place);
+    command.args(["outbox", "forget", "--all", "--service", "counter", "--why", "too big"]);
+    command.args(["--to", "forgotten.jsonl"]);
+    command.env("DATABASE_URL", world.env.database_url("counter"));
+    let another = UNPUBLISHABLE.replace("(7, 1, 1, ", "(7, 1, 2, ");
+    let comes = async {
+        world.database().await.execute(AssertSqlSafe(another)).await.expect("another event");
+    };
+    let (said, code) = answered(command, "Delete 1 event for good?", comes, "forget").await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 event of counter deleted"), "{said}");
+    let left: Vec<(i32,)> = sqlx::query_as("select position from ballet.outbox_dead")
+        .fetch_all(&mut db)
+        .await
+        .expect("events");
+    assert_eq!(left, [(2,)]);
+    let kept = std::fs::read_to_string(world.place.join("forgotten.jsonl")).expect("a file");
+    let kept: Value = serde_json::from_str(&kept).expect("one line");
+    assert_eq!((&kept["event"], &kept["body"]), (&json!("orders.order_placed.v1"), &json!("{}")));
+    world.close().await;
 }

@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::redrive::archive::Archive;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::json;
@@ -23,11 +25,20 @@ impl Lines {
         let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
         Ok(Self(BufWriter::new(opened)))
     }
+
+    /// Adds a line. Only [`sync`](Archive::sync) makes it durable.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn add(&mut self, line: &Value) -> io::Result<()> {
+        writeln!(self.0, "{line}")
+    }
 }
 
 impl Archive for Lines {
     fn store(&mut self, dead_letter: &DeadLetter) -> io::Result<()> {
-        writeln!(self.0, "{}", json::full(dead_letter))
+        self.add(&json::full(dead_letter))
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -3,7 +3,10 @@
 
 mod waiting;
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, Result, bail};
+use ballet_ops::redrive::{Archive as _, Lines};
 use ballet_store::dead_events::{self, DeadEvent, Filter};
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table, ask, is_interactive};
@@ -24,8 +27,8 @@ pub(crate) enum Command {
     List(List),
     /// Publish them again, under the same message ids
     Retry(Change),
-    /// Delete them: they are never published
-    Forget(Change),
+    /// Write them to a file and delete them: they are never published
+    Forget(Forget),
     /// Say of each service what is not published yet, since when, and why
     #[command(after_help = waiting::EXAMPLES)]
     Waiting(waiting::Args),
@@ -73,20 +76,36 @@ pub(crate) struct Change {
     record: Record,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Forget {
+    #[command(flatten)]
+    change: Change,
+    /// The file to write them to, as JSON lines [default: forgotten-TIME.jsonl]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
 pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
     match command {
         Command::List(args) => list(&args, options).await,
         Command::Retry(args) => change(&args, options, Way::Retry).await,
-        Command::Forget(args) => change(&args, options, Way::Forget).await,
+        Command::Forget(Forget { change: args, to }) => {
+            let to = to.unwrap_or_else(|| {
+                let now = options.clock.now();
+                PathBuf::from(format!("forgotten-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
+            });
+            change(&args, options, Way::Forget(&to)).await
+        }
         Command::Waiting(args) => waiting::run(&args, options).await,
     }
 }
 
 /// What is done with the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Way<'a> {
     Retry,
-    Forget,
+    /// They are written to this file.
+    Forget(&'a Path),
 }
 
 impl Selection {
@@ -122,7 +141,10 @@ async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
         all.extend(events.into_iter().map(|event| (service.clone(), event)));
     }
     if options.output != Output::Table {
-        ui::print_json(options.output, all.iter().map(as_json).collect());
+        ui::print_json(
+            options.output,
+            all.iter().map(|(service, event)| as_json(service, event)).collect(),
+        );
         return Ok(Done::All);
     }
     if all.is_empty() {
@@ -153,7 +175,7 @@ async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
     Ok(Done::All)
 }
 
-fn as_json((service, event): &(String, DeadEvent)) -> Value {
+fn as_json(service: &str, event: &DeadEvent) -> Value {
     json!({
         "service": service, "event": event.event_type, "message_id": event.message_id,
         "saga": event.saga_id, "created_at": event.created_at.to_string(),
@@ -161,18 +183,20 @@ fn as_json((service, event): &(String, DeadEvent)) -> Value {
     })
 }
 
-async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done> {
+async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<Done> {
     let filter = args.selection.filter();
     if filter == Filter::default() && !args.all {
         return Err(usage("say which events: --id, --saga, --event, or --all"));
     }
     let mut databases = args.selection.databases(options).await?;
-    let (mut whole, mut counts) = (0, Vec::new());
+    // Only these are deleted: nobody is asked about those that come later.
+    let (mut whole, mut meant) = (0, Vec::new());
     for (service, db) in &mut databases {
-        let count = dead_events::count(db, &filter).await;
-        let count = count.with_context(|| format!("the database of {service}"))?;
+        let keys = dead_events::keys(db, &filter).await;
+        let keys = keys.with_context(|| format!("the database of {service}"))?;
+        let count = keys.len() as u64;
         whole += count;
-        counts.push(count.unsigned_abs());
+        meant.push(keys);
         if count > 0 {
             ui::print(&format!("{service}: {}", events(count)));
         }
@@ -186,32 +210,40 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done
         return Ok(Done::All);
     }
     let mut record = args.record.clone();
-    if way == Way::Forget {
+    let mut kept = None;
+    if let Way::Forget(to) = way {
         confirm(args, whole)?;
         record = record.asked("Why are they deleted?", args.yes);
+        let cannot = || format!("cannot write {}: nothing was deleted", to.display());
+        kept = Some(Lines::open(to).with_context(cannot)?);
     }
     let note = record.note(options);
     let mut done = Done::All;
-    for ((service, mut db), count) in databases.into_iter().zip(counts) {
-        let changed = match way {
-            Way::Retry => {
-                let progress = ui::Progress::new("events put back", count);
-                let by = note.of(Act::Retried);
-                dead_events::retry(&mut db, &filter, by, |put| progress.show(put)).await
-            }
-            Way::Forget => dead_events::forget(&mut db, &filter, note.of(Act::Discarded)).await,
+    for ((service, mut db), keys) in databases.into_iter().zip(meant) {
+        let count = keys.len() as u64;
+        let changed = if let Some(kept) = &mut kept {
+            let by = note.of(Act::Discarded);
+            dead_events::forget(&mut db, &keys, by, |gone| keep(kept, &service, gone)).await
+        } else {
+            let progress = ui::Progress::new("events put back", count);
+            let by = note.of(Act::Retried);
+            let put = dead_events::retry(&mut db, &filter, by, |put| progress.show(put)).await;
+            put.map_err(Into::into)
         };
         let changed = changed.with_context(|| format!("the database of {service}"))?;
-        let changed = i64::try_from(changed).unwrap_or(i64::MAX);
         match way {
             _ if changed == 0 => {}
             Way::Retry => ui::say(&format!(
                 "{} put back into the outbox of {service}, which publishes within seconds",
                 events(changed)
             )),
-            Way::Forget => ui::say(&format!("{} of {service} deleted", events(changed))),
+            Way::Forget(to) => ui::say(&format!(
+                "{} of {service} deleted, and written to {}",
+                events(changed),
+                to.display()
+            )),
         }
-        let left = i64::try_from(count).unwrap_or(i64::MAX) - changed;
+        let left = count.saturating_sub(changed);
         if way == Way::Retry && left > 0 {
             ui::say(&format!(
                 "{} not put back: {} of {service}, which another retry holds (also one that was killed, for a \
@@ -226,12 +258,20 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done
     Ok(done)
 }
 
-fn events(number: i64) -> String {
-    ui::counted(number.unsigned_abs(), "event")
+/// Writes events to the file, before they are deleted.
+fn keep(kept: &mut Lines, service: &str, gone: &[DeadEvent]) -> Result<()> {
+    for event in gone {
+        kept.add(&as_json(service, event))?;
+    }
+    kept.sync().context("cannot write the file, so they are not deleted")
+}
+
+fn events(number: u64) -> String {
+    ui::counted(number, "event")
 }
 
 /// Asks the user to confirm, unless `--yes` is given.
-fn confirm(args: &Change, whole: i64) -> Result<()> {
+fn confirm(args: &Change, whole: u64) -> Result<()> {
     if args.yes {
         return Ok(());
     }
