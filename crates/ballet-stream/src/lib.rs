@@ -2,7 +2,7 @@
 //!
 //! | for | read |
 //! |---|---|
-//! | the journal | [`Reader`], [`Records`], [`end`], [`oldest`], [`at`] |
+//! | the journal | [`Reader`], [`Records`], [`end`], [`oldest`], [`at`], [`differs`] |
 //! | what the journal still has | [`begins`], [`begins_too_late`] |
 //! | what goes into a queue | [`QueueCopy`], [`Copied`] |
 //! | one message of it | [`Record`] |
@@ -34,7 +34,8 @@ pub use filter::{
     pattern::Pattern,
 };
 pub use journal::{
-    at::{At, at},
+    at::{At, at, differs},
+    differs::Differs,
     end::{end, oldest},
     error::JournalError,
     kept::{begins, begins_too_late},

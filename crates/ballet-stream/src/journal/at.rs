@@ -7,6 +7,7 @@ use ballet_amqp::{Broker, StreamStart};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
+use crate::journal::differs::Differs;
 use crate::journal::end::{FIRST_LIMIT, consume, last};
 use crate::journal::error::JournalError;
 use crate::journal::records::{CONNECTION, is_undeliverable};
@@ -22,6 +23,26 @@ pub enum At {
     Beyond,
     /// Nothing that can be told: it has dropped the message, or no reader gets it.
     Gone,
+}
+
+/// Whether the journal is another one than had a message at this offset, which was `last` if that is known. `None` if
+/// nothing says so.
+///
+/// # Errors
+///
+/// If the broker does not answer or refuses.
+pub async fn differs(
+    broker: &Arc<dyn Broker>,
+    offset: u64,
+    last: Option<&Record>,
+) -> Result<Option<Differs>, JournalError> {
+    Ok(match at(broker, offset).await? {
+        At::Beyond => Some(Differs::EndsBefore),
+        At::Record(there) if last.is_some_and(|last| !there.is_same_message_as(last)) => {
+            Some(Differs::HasAnother)
+        }
+        At::Record(_) | At::Gone => None,
+    })
 }
 
 /// What the journal has at this offset.

@@ -2,6 +2,8 @@
 
 use ballet_amqp::BrokerError;
 
+use crate::journal::differs::Differs;
+
 /// Why the journal cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +49,17 @@ pub enum JournalError {
          begin at a time with --since, and end with --limit or --idle-timeout"
     )]
     NoEnd,
+    /// It was made anew while it was read.
+    #[error(
+        "the journal was read up to offset {offset}, and the one that is there now {differs}: it is another \
+         one. Begin again, with a new file if it is recorded"
+    )]
+    Another {
+        /// The offset.
+        offset: u64,
+        /// What tells the two apart.
+        differs: Differs,
+    },
     /// The broker cannot deliver any of many messages in a row.
     #[error(
         "the broker cannot deliver {count} messages of the journal in a row, up to offset {last}: \

@@ -3,16 +3,22 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet_amqp::{Backoff, Broker, BrokerError, StreamStart};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::journal::end::{FIRST_LIMIT, end, oldest};
+use crate::journal::at::differs;
+use crate::journal::differs::Differs;
+use crate::journal::end::{FIRST_LIMIT, last, oldest};
 use crate::journal::error::{JournalError, refused};
 use crate::journal::records::{CONNECTION, Records};
 use crate::record::Record;
 use crate::start::Start;
+
+/// For so long a journal that ends before what was read may be the same one: another replica of it, which lags behind.
+const LAGS: Duration = Duration::from_secs(30);
 
 /// An item that a [`Reader`] returns.
 #[derive(Debug)]
@@ -59,7 +65,11 @@ pub struct Reader {
     /// The next offset, if the stream has no gap.
     expected: Option<u64>,
     unreadable: usize,
+    /// The last message that was read, or was there when it began at the end.
+    last: Option<Record>,
     lost: Option<Backoff>,
+    /// Since when the journal ends before what was read.
+    short_since: Option<Instant>,
     /// A record behind a gap, until it is known whether something was cut.
     behind_gap: Option<Record>,
     waiting: VecDeque<Read>,
@@ -75,11 +85,15 @@ impl Reader {
         let session = broker.connect(CONNECTION).await?;
         let vhost = session.peer().vhost.clone();
         session.close().await;
-        let (mut since, mut expected) = (None, None);
+        let (mut since, mut expected, mut end) = (None, None, None);
         // An offset, so that a connection that is lost before the first message loses none.
         let begins = match asked {
-            Start::Last => Start::Offset(end(&broker).await?.unwrap_or_default()),
-            Start::Next => Start::Offset(end(&broker).await?.map_or(0, |end| end + 1)),
+            Start::Last | Start::Next => {
+                end = last(&broker).await?;
+                let offset = end.as_ref().and_then(|end| end.offset);
+                let behind = u64::from(asked == Start::Next);
+                Start::Offset(offset.map_or(0, |offset| offset + behind))
+            }
             // Asked for a time, the broker passes over the first message that an empty stream gets.
             Start::Time(_) if matches!(oldest(&*broker).await, Ok(None)) => Start::Offset(0),
             Start::First | Start::Offset(_) | Start::Time(_) => asked,
@@ -104,7 +118,9 @@ impl Reader {
             nothing_at: since.map(|_| Instant::now() + FIRST_LIMIT),
             expected,
             unreadable: 0,
+            last: end,
             lost: None,
+            short_since: None,
             behind_gap: None,
             waiting: VecDeque::new(),
         })
@@ -120,7 +136,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// If the broker refuses. After a lost connection the reader tries again.
+    /// If the broker refuses, or the journal was made anew. After a lost connection the reader tries again.
     pub async fn next(&mut self) -> Result<Read, JournalError> {
         loop {
             if let Some(read) = self.waiting.pop_front() {
@@ -135,6 +151,13 @@ impl Reader {
             }
             if let Some(backoff) = &mut self.lost {
                 tokio::time::sleep(backoff.wait()).await;
+                match self.is_same().await {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    Err(JournalError::Broker(error)) if error.is_loss() => continue,
+                    Err(JournalError::Broker(error)) => return Err(refused(error, &self.vhost)),
+                    Err(error) => return Err(error),
+                }
             }
             let next = match self.nothing_at {
                 Some(at) => timeout_at(at, self.records.next()).await,
@@ -150,6 +173,7 @@ impl Reader {
             match next {
                 Ok(delivery) => {
                     let record = Record::from(delivery);
+                    self.last = Some(record.clone());
                     if self.goes_on(&record) {
                         return Ok(Read::Record(record));
                     }
@@ -169,6 +193,26 @@ impl Reader {
     /// Ends the reading.
     pub async fn close(self) {
         self.records.close().await;
+    }
+
+    /// Whether the journal is the one that was read before the connection was lost. Of another one the broker
+    /// delivers nothing until that has grown as long, and then goes on as if nothing had happened.
+    async fn is_same(&mut self) -> Result<bool, JournalError> {
+        let before = self.expected.and_then(|expected| expected.checked_sub(1));
+        let offset = self.last.as_ref().map_or(before, |last| last.offset);
+        let Some(offset) = offset else { return Ok(true) };
+        match differs(&self.broker, offset, self.last.as_ref()).await? {
+            None => {
+                self.short_since = None;
+                Ok(true)
+            }
+            Some(Differs::EndsBefore)
+                if self.short_since.get_or_insert_with(Instant::now).elapsed() < LAGS =>
+            {
+                Ok(false)
+            }
+            Some(differs) => Err(JournalError::Another { offset, differs }),
+        }
     }
 
     /// Whether the record comes next, and there is nothing to say before it. Otherwise it waits.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use ballet::core::topology::TAP;
 use ballet_amqp::{Broker, Peer};
-use ballet_stream::{At, Header, RecordingError, RecordingWriter, Start, at};
+use ballet_stream::{Header, RecordingError, RecordingWriter, Start, differs};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::base::exit::{Done, of_journal, usage};
@@ -128,11 +128,7 @@ async fn appended(
     let Some((offset, last)) = last.and_then(|last| Some((last.offset?, last))) else {
         return Ok((writer, header.from));
     };
-    let differs = match at(broker, offset).await.map_err(of_journal)? {
-        At::Beyond => Some("ends before"),
-        At::Record(there) if !there.is_same_message_as(&last) => Some("has something else there"),
-        At::Record(_) | At::Gone => None,
-    };
+    let differs = differs(broker, offset, Some(&last)).await.map_err(of_journal)?;
     if let Some(differs) = differs {
         return Err(usage(format!(
             "{} has events up to offset {offset}, and this journal {differs}: it is another one",
