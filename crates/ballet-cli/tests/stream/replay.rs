@@ -317,6 +317,34 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_co
 }
 
 #[tokio::test]
+async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() {
+    let recorded = World::new("hour").await;
+    // Two events, an hour apart by their ids.
+    let events = ["0193f7a0-0000", "0193f7d6-ee80"].into_iter().zip(0..).map(|(time, number)| {
+        let id = format!("{time}-7000-8000-00000000000{number}");
+        let properties = BasicProperties::default().with_message_id(id.into());
+        event(TICKED, properties, &json!({ "number": number }))
+    });
+    recorded.publish(events.collect()).await;
+    let file = record(&recorded, "hour.jsonl").await;
+    let test = World::new("hour-target").await;
+    let arguments = [&*file, "--new-ids"];
+    let mut child = replay(&test, &arguments).spawn().expect("started");
+    wait_until("the first to be sent", SOON, || async {
+        let progress = std::fs::read(format!("{file}.replay")).unwrap_or_default();
+        let progress: Value = serde_json::from_slice(&progress).unwrap_or_default();
+        Ok::<_, String>((progress["sent"] == 1).then_some(()))
+    })
+    .await
+    .expect("sent");
+    child.kill().await.expect("killed");
+    ended(replay(&test, &[&file, "--new-ids", "--resume", "--pace", "max"]), 0).await;
+    assert_eq!(numbers(&published(&test).await), [0, 1]);
+    test.close().await;
+    recorded.close().await;
+}
+
+#[tokio::test]
 async fn from_outside_is_what_no_service_published_in_answer_or_by_itself() {
     let world = World::new("outside").await;
     let message = |name: &str, cause: Option<&str>| {

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use ballet_amqp::Broker;
 use ballet_stream::{NewIds, Recording, SendError, Sender, to_publish};
+use tokio::time::{Instant, sleep_until};
 
 use crate::base::exit::Done;
 use crate::base::ui;
@@ -89,6 +90,10 @@ impl Replay {
         // A bar would stand between the questions.
         let shown = (self.pace != Pace::Step).then(|| ui::Progress::new("events sent", self.whole));
         let mut metronome = Metronome::new(self.pace)?;
+        if self.pace != Pace::Step {
+            // Before the first event: a replay that is killed goes on with the same new ids.
+            self.save()?;
+        }
         let mut stop = Box::pin(interrupted());
         let (mut saved, before) = (Instant::now(), self.progress.sent);
         let all = Recording::open(recording)?;
@@ -108,6 +113,13 @@ impl Replay {
                     biased;
                     () = &mut stop => return Ok(Ended::Interrupted),
                     () = &mut due => break,
+                    () = sleep_until(saved + SAVE_EVERY),
+                        if self.progress.sent != before + sender.confirmed() =>
+                    {
+                        self.progress.sent = before + sender.confirmed();
+                        self.save()?;
+                        saved = Instant::now();
+                    }
                     confirmed = sender.wait(), if sender.is_waiting() => confirmed?,
                 }
             }
