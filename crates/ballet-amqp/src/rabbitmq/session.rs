@@ -34,8 +34,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A session on RabbitMQ.
 pub(super) struct LapinSession {
-    connection: Connection,
+    connection: Arc<Connection>,
     channel: Arc<Channel>,
+    /// Whether the connection ends with it.
+    owns_connection: bool,
     pending: Arc<Pending>,
     peer: Peer,
     blocked: watch::Receiver<bool>,
@@ -45,6 +47,15 @@ pub(super) struct LapinSession {
 
 impl LapinSession {
     pub(super) fn new(connection: Connection, channel: Channel, peer: Peer) -> Self {
+        Self::on(Arc::new(connection), channel, peer, true)
+    }
+
+    fn on(
+        connection: Arc<Connection>,
+        channel: Channel,
+        peer: Peer,
+        owns_connection: bool,
+    ) -> Self {
         let (blocked_tx, blocked) = watch::channel(false);
         let (closed_tx, closed) = watch::channel(None);
         let watcher = tokio::spawn(watch_over(&connection, &channel, blocked_tx, closed_tx));
@@ -54,6 +65,7 @@ impl LapinSession {
             pending: Arc::new(Pending::new(Arc::clone(&channel), frame_max)),
             connection,
             channel,
+            owns_connection,
             peer,
             blocked,
             closed,
@@ -95,6 +107,16 @@ impl fmt::Debug for LapinSession {
 impl Session for LapinSession {
     fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    fn channel(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, BrokerError>> {
+        async move {
+            let channel = self.connection.create_channel().await.map_err(|e| error(&e))?;
+            let connection = Arc::clone(&self.connection);
+            let session = Self::on(connection, channel, self.peer.clone(), false);
+            Ok(Arc::new(session) as Arc<dyn Session>)
+        }
+        .boxed()
     }
 
     fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Lookup, BrokerError>> {
@@ -230,7 +252,14 @@ impl Session for LapinSession {
         async move {
             // After an error the connection is closed already. After a timeout nothing more can be
             // done.
-            timeout(CLOSE_LIMIT, self.connection.close(200, "OK".into())).await.ok();
+            let close = async {
+                if self.owns_connection {
+                    self.connection.close(200, "OK".into()).await
+                } else {
+                    self.channel.close(200, "OK".into()).await
+                }
+            };
+            timeout(CLOSE_LIMIT, close).await.ok();
         }
         .boxed()
     }

@@ -67,11 +67,18 @@ pub enum StreamStart {
 /// ended the channel. The outcome of a message without an answer by then is *unknown*.
 pub type Confirms = BoxStream<'static, Result<Vec<Confirmed>, BrokerError>>;
 
-/// One connection with one working channel, used by one role. A session is never repaired: when it
+/// A connection with a working channel, used by one role. A session is never repaired: when it
 /// is lost, its owner drops it and connects again.
 pub trait Session: Debug + Send + Sync {
     /// Returns the other end of the connection.
     fn peer(&self) -> &Peer;
+
+    /// Opens one more working channel on this connection: a session that ends with this one. Its close ends only the
+    /// channel, and what it holds returns to its queue.
+    fn channel(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, BrokerError>> {
+        let why = "this broker has one channel for each connection".to_owned();
+        ready(Err(BrokerError::Unrepresentable(why))).boxed()
+    }
 
     /// Looks for an exchange or a queue without changing anything. A broker that refuses the question is
     /// no error: the object is [hidden](Lookup::Hidden).

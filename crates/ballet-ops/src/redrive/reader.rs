@@ -3,9 +3,10 @@
 //! What is read stays unacknowledged, and returns to the queue when its connection ends, for
 //! whatever reason. A queue that is read to its end keeps its order.
 //!
-//! Each window of dead letters comes on a connection of its own. To find the message that an
+//! Each window of dead letters comes on a channel of its own. To find the message that an
 //! acknowledgement is for, RabbitMQ walks through all unacknowledged messages before it on the
-//! channel. With 100,000 of them on one channel, each acknowledgement would take milliseconds.
+//! channel. With 100,000 of them on one channel, each acknowledgement would take milliseconds. A window has few dead
+//! letters if they are big, so many windows share a connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,8 @@ const FIRST_WINDOW: u16 = 100;
 const WIDEST_WINDOW: u16 = 4_000;
 /// The bytes that may be on their way to us.
 const WINDOW_BYTES: usize = 16 * 1024 * 1024;
+/// The windows on one connection. RabbitMQ admits 2,047 channels, and its operator perhaps fewer.
+const MOST_CHANNELS: usize = 100;
 /// If nothing comes for this long, the queue may be read to its end.
 const QUIET: Duration = Duration::from_millis(100);
 /// The dead letters that are read ahead.
@@ -75,16 +78,25 @@ pub(crate) fn read(
     let (sender, dead_letters) = mpsc::channel(READ_AHEAD);
     let (held, released) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        let mut reader = Reader { broker, service, queue, letter, sender, sessions: Vec::new() };
+        let mut reader = Reader {
+            broker,
+            service,
+            queue,
+            letter,
+            sender,
+            window_bytes: WINDOW_BYTES,
+            connections: Vec::new(),
+            windows: Vec::new(),
+        };
         if let Err(error) = reader.run().await {
             // This fails only if the reading was dropped.
             reader.sender.send(Err(error.into())).await.ok();
         }
-        let Reader { sender, sessions, .. } = reader;
+        let Reader { sender, windows, connections, .. } = reader;
         drop(sender);
         released.await.ok();
         // One after the other, so that the dead letters return in their order.
-        for session in sessions {
+        for session in windows.into_iter().chain(connections) {
             session.close().await;
         }
     });
@@ -97,8 +109,11 @@ struct Reader {
     queue: String,
     letter: fn(&str, Delivery) -> DeadLetter,
     sender: mpsc::Sender<Result<DeadLetter, RedriveError>>,
-    /// They hold the dead letters.
-    sessions: Vec<Arc<dyn Session>>,
+    /// The bytes that a window may have.
+    window_bytes: usize,
+    connections: Vec<Arc<dyn Session>>,
+    /// Their channels, which hold the dead letters.
+    windows: Vec<Arc<dyn Session>>,
 }
 
 impl Reader {
@@ -107,8 +122,7 @@ impl Reader {
         let queue = self.queue.clone();
         let mut window = FIRST_WINDOW;
         loop {
-            let session = self.broker.connect("ballet dead letters").await?;
-            self.sessions.push(Arc::clone(&session));
+            let session = self.open_window().await?;
             let mut deliveries = session.consume(&queue, TAG, window).await?;
             let (mut read, mut bytes) = (0, 0);
             let mut at_end = false;
@@ -137,8 +151,19 @@ impl Reader {
             if at_end {
                 return Ok(());
             }
-            window = bytes.checked_div(read).map_or(window, next_window);
+            window =
+                bytes.checked_div(read).map_or(window, |size| next_window(self.window_bytes, size));
         }
+    }
+
+    async fn open_window(&mut self) -> Result<Arc<dyn Session>, BrokerError> {
+        if self.windows.len() == self.connections.len() * MOST_CHANNELS {
+            self.connections.push(self.broker.connect("ballet dead letters").await?);
+        }
+        let connection = self.connections.last().ok_or_else(|| ended(&self.queue))?;
+        let window = connection.channel().await?;
+        self.windows.push(Arc::clone(&window));
+        Ok(window)
     }
 
     /// Returns false if nobody reads any more.
@@ -160,8 +185,8 @@ fn is_empty(found: &Found) -> bool {
 }
 
 /// The number of dead letters of this size that fit into memory.
-fn next_window(size: usize) -> u16 {
-    let count = WINDOW_BYTES / (size + 1024);
+fn next_window(window_bytes: usize, size: usize) -> u16 {
+    let count = window_bytes / (size + 1024);
     u16::try_from(count).unwrap_or(WIDEST_WINDOW).clamp(1, WIDEST_WINDOW)
 }
 
@@ -171,7 +196,48 @@ fn ended(queue: &str) -> BrokerError {
 
 #[cfg(test)]
 mod tests {
+    use ballet_amqp::{BasicProperties, Publish};
+    use ballet_testkit::memory::MemoryBroker;
+
     use super::*;
+
+    const QUEUE: &str = "hotel.dead";
+
+    #[tokio::test]
+    async fn big_dead_letters_have_many_windows_on_few_connections() {
+        let broker = MemoryBroker::new();
+        broker.queue(QUEUE);
+        for number in 0..350 {
+            broker.put(&Publish {
+                exchange: String::new(),
+                routing_key: QUEUE.to_owned(),
+                mandatory: true,
+                properties: BasicProperties::default(),
+                body: number.to_string().into(),
+            });
+        }
+        let (sender, mut dead_letters) = mpsc::channel(350);
+        let mut reader = Reader {
+            broker: Arc::new(broker.clone()),
+            service: "hotel".to_owned(),
+            queue: QUEUE.to_owned(),
+            letter: DeadLetter::read,
+            sender,
+            // Behind the first window each has one dead letter.
+            window_bytes: 1,
+            connections: Vec::new(),
+            windows: Vec::new(),
+        };
+        reader.run().await.expect("read");
+        for number in 0..350 {
+            let next = dead_letters.recv().await.expect("another").expect("read");
+            assert_eq!(next.text(), Some(&*number.to_string()));
+        }
+        assert!(reader.windows.len() > 250, "{}", reader.windows.len());
+        let connections = broker.connections();
+        let connections = connections.iter().filter(|name| *name == "ballet dead letters");
+        assert_eq!(connections.count(), 3);
+    }
 
     #[test]
     fn a_queue_that_does_not_count_our_consumer_is_not_empty() {
@@ -183,8 +249,8 @@ mod tests {
 
     #[test]
     fn a_window_holds_many_small_dead_letters_and_few_big_ones() {
-        assert_eq!(next_window(200), WIDEST_WINDOW);
-        assert_eq!(next_window(1024 * 1024), 15);
-        assert_eq!(next_window(100 * 1024 * 1024), 1);
+        assert_eq!(next_window(WINDOW_BYTES, 200), WIDEST_WINDOW);
+        assert_eq!(next_window(WINDOW_BYTES, 1024 * 1024), 15);
+        assert_eq!(next_window(WINDOW_BYTES, 100 * 1024 * 1024), 1);
     }
 }

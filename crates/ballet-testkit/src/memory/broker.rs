@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::memory::objects::{Binding, Exchange, Kind, Queue, QueueOptions, Target};
 use crate::memory::session::MemorySession;
-use crate::memory::state::{Connection, State, lock};
+use crate::memory::state::{State, lock};
 
 /// The broker. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -283,22 +283,11 @@ impl Broker for MemoryBroker {
             vhost: "memory".to_owned(),
             user: "test".to_owned(),
         };
-        let mut state = self.lock();
-        if state.faults.unreachable {
+        if self.lock().faults.unreachable {
             let reason = "the test says so".to_owned();
             return ready(Err(BrokerError::Unreachable { at: peer.to_string(), reason })).boxed();
         }
-        state.next_connection += 1;
-        let id = state.next_connection;
-        let connection = Connection::new(name, state.faults.blocked);
-        let session = MemorySession {
-            state: Arc::clone(&self.state),
-            id,
-            peer,
-            blocked: connection.blocked.subscribe(),
-            closed: connection.closed.subscribe(),
-        };
-        state.connections.insert(id, connection);
+        let session = MemorySession::open(&self.state, name, peer);
         ready(Ok(Arc::new(session) as Arc<dyn Session>)).boxed()
     }
 }

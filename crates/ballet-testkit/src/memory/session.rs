@@ -9,7 +9,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::{mpsc, watch};
 
-use crate::memory::state::{State, lock};
+use crate::memory::state::{Connection, State, lock};
 
 #[derive(Debug)]
 pub(super) struct MemorySession {
@@ -21,6 +21,23 @@ pub(super) struct MemorySession {
 }
 
 impl MemorySession {
+    /// A session of a new connection.
+    pub(super) fn open(state: &Arc<Mutex<State>>, name: &str, peer: Peer) -> Self {
+        let mut locked = lock(state);
+        locked.next_connection += 1;
+        let id = locked.next_connection;
+        let connection = Connection::new(name, locked.faults.blocked);
+        let session = Self {
+            state: Arc::clone(state),
+            id,
+            peer,
+            blocked: connection.blocked.subscribe(),
+            closed: connection.closed.subscribe(),
+        };
+        locked.connections.insert(id, connection);
+        session
+    }
+
     fn gone(&self) -> BrokerError {
         let cause = self.closed.borrow().clone();
         cause.unwrap_or_else(|| BrokerError::Lost("the session is closed".to_owned()))
@@ -34,6 +51,17 @@ impl MemorySession {
 impl Session for MemorySession {
     fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// Shown beside the connections, and it outlives this one.
+    fn channel(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, BrokerError>> {
+        let name = lock(&self.state)
+            .connections
+            .get(&self.id)
+            .map(|open| format!("{} channel", open.name));
+        let opened = name.map(|name| Self::open(&self.state, &name, self.peer.clone()));
+        ready(opened.map(|open| Arc::new(open) as Arc<dyn Session>).ok_or_else(|| self.gone()))
+            .boxed()
     }
 
     fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Lookup, BrokerError>> {
