@@ -7,6 +7,7 @@ import argparse, json, os, secrets, sys, time, uuid
 import pika
 from pika import exceptions
 
+ATTEMPTS = 5
 CARDS = ["card_approved", "card_approved", "card_approved", "card_declined"]
 
 def uuid7():
@@ -31,34 +32,56 @@ def show_returned(channel):
         print(f"{properties.message_id} came back from {why['x-dead-service']}: {why['x-dead-detail']}", flush=True)
         channel.basic_ack(method.delivery_tag)
 
+def connected(url):
+    channel = pika.BlockingConnection(pika.URLParameters(url)).channel()
+    channel.confirm_delivery()  # From here on basic_publish waits for the broker's word.
+    return channel
+
+def publish(channel, url, order, body):
+    """Publishes until the broker has it, and returns a channel that works. Whether a message arrived before its
+    connection was lost, nobody knows: it is sent again under the same id, and counts once."""
+    properties = pika.BasicProperties(content_type="application/json", type="cart.checked_out.v1",
+                                      message_id=order, app_id="storefront", delivery_mode=2)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            channel = channel or connected(url)
+            channel.basic_publish("events", "cart.checked_out.v1", body, properties, mandatory=True)
+            return channel
+        except (exceptions.NackError, exceptions.AMQPConnectionError, OSError) as error:
+            if not isinstance(error, exceptions.NackError):
+                channel = None
+            if attempt == ATTEMPTS:
+                sys.exit(f"\nerror: nobody knows whether the broker has {order}: {error!r}; go on with --id {order}")
+            print(f"\n{error!r}: sending it again under the same id", file=sys.stderr)
+            time.sleep(attempt)
+
 def main():
     options = argparse.ArgumentParser(description="Drops checkouts into the shop.")
     options.add_argument("--count", type=int, default=1, help="how many (1)")
+    options.add_argument("--id", help="send one whose outcome is unknown again, under its id")
     options.add_argument("--returned", action="store_true", help="show what came back, and send nothing")
     development = "amqp://storefront:storefront-development@127.0.0.1:5672/shop"
     options.add_argument("--url", default=os.environ.get("AMQP_URL", development), help="the broker (AMQP_URL)")
     options = options.parse_args()
-    with pika.BlockingConnection(pika.URLParameters(options.url)) as connection:
-        channel = connection.channel()
-        if options.returned:
-            return show_returned(channel)
-        channel.confirm_delivery()  # From here on basic_publish waits for the broker's word.
-        for number in range(options.count):
-            card, order = CARDS[number % len(CARDS)], uuid7()
-            properties = pika.BasicProperties(content_type="application/json", type="cart.checked_out.v1",
-                                              message_id=order, app_id="storefront", delivery_mode=2)
-            body = json.dumps(checkout(card))
-            channel.basic_publish("events", "cart.checked_out.v1", body, properties, mandatory=True)
-            print(f"{order} {card} is with the broker", flush=True)
+    channel = connected(options.url)
+    if options.returned:
+        show_returned(channel)
+    else:
+        orders = [options.id] if options.id else [uuid7() for _ in range(options.count)]
+        for number, order in enumerate(orders):
+            card = CARDS[number % len(CARDS)]
+            # The id is known before anything is sent: under another one it would be a second order.
+            print(f"{order} {card}", end=" ", flush=True)
+            channel = publish(channel, options.url, order, json.dumps(checkout(card)))
+            print("is with the broker", flush=True)
+    channel.connection.close()
 
 if __name__ == "__main__":
     try:
         main()
     except exceptions.UnroutableError:
-        sys.exit("error: no queue takes this event: has the broker loaded broker/definitions.json?")
-    except exceptions.NackError:
-        sys.exit("error: the broker could not store the event; send it again with the same message_id")
+        sys.exit("\nerror: no queue takes this event: has the broker loaded broker/definitions.json?")
     except exceptions.ChannelClosedByBroker as error:
-        sys.exit(f"error: the broker refused the event: {error.reply_text}")
+        sys.exit(f"\nerror: the broker refused the event: {error.reply_text}")
     except (exceptions.AMQPConnectionError, OSError) as error:
         sys.exit(f"error: the broker cannot be reached, or the connection is lost: {error!r}")

@@ -1,12 +1,15 @@
 //! The fate of a foreign producer's messages, and how much of it the producer can learn with its own user.
 
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
 use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Tx};
 use ballet_amqp::headers::{
     DEAD_DETAIL, DEAD_REASON, DEAD_SERVICE, REDRIVES, count_header, text_header,
 };
 use ballet_amqp::{BasicProperties, RabbitMq};
 use ballet_ops::redrive::{DeadLetters, Filter, Note, RedriveOptions};
-use ballet_stage::{Method, wait_until};
+use ballet_stage::{Method, Proxy, wait_until};
 use jiff::Timestamp;
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
@@ -14,6 +17,7 @@ use lapin::{Channel, Confirmation, Connection, ConnectionProperties};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::watch;
 
 use crate::scene::in_queue;
@@ -273,4 +277,29 @@ async fn the_example_in_python_shows_what_came_back() {
     }
     assert_eq!((ids.len(), returned.lines().count()), (2, 2), "{returned}");
     assert_eq!(run(&["--returned"]).await, "");
+}
+
+#[tokio::test]
+async fn the_example_in_python_sends_again_under_the_same_id_after_a_lost_connection() {
+    let till = part(Participant::new("till").projects(Checkouts), &[]);
+    let world = World::new("example-lost", vec![till]).await;
+    let proxy = Proxy::to(world.env.amqp_url("storefront")).await.unwrap();
+    let python = ballet_stage::python().await.unwrap();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/producer.py");
+    let mut command = tokio::process::Command::new(&python);
+    command.arg(example).args(["--count", "100"]).env("AMQP_URL", proxy.url()).kill_on_drop(true);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut sent = vec![lines.next_line().await.unwrap().unwrap()];
+    proxy.cut();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        sent.push(line);
+    }
+    let ended = child.wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{said}");
+    assert!(said.contains("sending it again under the same id"), "{said}");
+    let ids: BTreeSet<&str> = sent.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!((sent.len(), ids.len()), (100, 100));
+    assert!(sent.iter().all(|line| line.ends_with(" is with the broker")), "{sent:?}");
 }
