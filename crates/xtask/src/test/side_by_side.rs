@@ -205,7 +205,7 @@ mod tests_of_running {
             fs::write(&script, text).expect("a script");
             fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a program");
             let half = Program { file: script, args: Vec::new(), ..shell("half", "") };
-            let passed = run(vec![half], 1, &setting).await.expect("it is ended");
+            let passed = run(vec![half], places(1, 0.0), &setting).await.expect("it is ended");
             assert_eq!(passed, well, "{first}, {alone}");
         }
         fs::remove_dir_all(&output).expect("removed");
