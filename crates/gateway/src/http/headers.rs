@@ -29,8 +29,10 @@ const INTERNAL: [&str; 8] = [
 ];
 
 /// The same, by the whole name. A service never sees a client's credentials.
-const INTERNAL_IN: [&str; 14] = [
+const INTERNAL_IN: [&str; 15] = [
     "authorization",
+    // A service copies it into each later event of the saga.
+    "baggage",
     "expect",
     "forwarded",
     "host",
@@ -138,6 +140,8 @@ mod tests {
             "x-real-ip",
             "transfer-encoding",
             "x-request-id",
+            "traceparent",
+            "baggage",
         ] {
             let value = if name == "connection" { "close, X-Hop, content-type" } else { "1" };
             headers.append(name, HeaderValue::from_static(value));
