@@ -79,7 +79,7 @@ pub(crate) async fn forward(
             outgoing.payload = Payload::Stream(bounded.boxed_unsync(), progress, time);
         }
         let sent = send(&service, outgoing, idle).await;
-        return sent.map_err(|failure| told(&failure, exchange, service.name()));
+        return sent.map_err(|failure| failure.told(service.name(), &exchange.id));
     };
     let bytes = match bounded.collect().await {
         Ok(body) => body.to_bytes(),
@@ -98,6 +98,7 @@ pub(crate) async fn forward(
         timeout: route.timeout,
         deduplicates: route.deduplicates,
         upstream: service.name().to_owned(),
+        request_id: exchange.id.clone(),
     };
     let Some(database) = gate.lasting.database.clone() else {
         let detail = "the gateway has no memory for Idempotency-Key";
@@ -172,19 +173,4 @@ async fn send(service: &Service, outgoing: Outgoing, idle: Duration) -> Result<A
     let mut answer = service.send(outgoing).await?;
     clean_response(answer.headers_mut());
     Ok(answer.map(|body| Quiet::new(body, idle).boxed_unsync()))
-}
-
-/// The client gets a sentence, the log the cause.
-pub(crate) fn told(failure: &Failure, exchange: &Exchange, upstream: &str) -> Problem {
-    match failure {
-        Failure::Unreachable(cause) | Failure::Broken(cause) => {
-            tracing::warn!(upstream, request_id = %exchange.id, "{}: {cause}", failure.word());
-        }
-        Failure::TooSlow(limit) => {
-            tracing::warn!(upstream, request_id = %exchange.id, "no answer within {limit:?}");
-        }
-        // That it is not believed was said with the server's name.
-        Failure::LeftAlone(_) | Failure::TooLate | Failure::NotBelieved | Failure::Client(_) => {}
-    }
-    failure.problem(upstream)
 }

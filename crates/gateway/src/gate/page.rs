@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::auth::identity::Identity;
 use crate::gate::exchange::Exchange;
-use crate::gate::forward::{outgoing_headers, told};
+use crate::gate::forward::outgoing_headers;
 use crate::gate::table::{Page, Part};
 use crate::http::body::{Answer, json};
 use crate::http::headers::single;
@@ -121,7 +121,7 @@ async fn fetch(
             .service
             .send(request)
             .await
-            .map_err(|failure| told(&failure, exchange, upstream))?;
+            .map_err(|failure| failure.told(upstream, &exchange.id))?;
         let status = answer.status();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             // It starts, or has too much to do.

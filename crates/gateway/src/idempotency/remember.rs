@@ -42,6 +42,8 @@ pub(crate) struct Keyed {
     /// The service recognises the key itself.
     pub(crate) deduplicates: bool,
     pub(crate) upstream: String,
+    /// For the log.
+    pub(crate) request_id: String,
 }
 
 /// Makes a request, or gives the answer that it had before. `send` sends nothing later than it is told.
@@ -52,7 +54,7 @@ pub(crate) async fn once(
     send: impl AsyncFnOnce(Instant) -> Result<Answer, Failure>,
 ) -> Result<Answer, Problem> {
     let attempt = i64::from_ne_bytes(drawn().to_ne_bytes());
-    let key = Key { client: keyed.client, key: keyed.key, attempt };
+    let key = Key { client: keyed.client.clone(), key: keyed.key.clone(), attempt };
     let (print, again) = (&keyed.fingerprint, keyed.deduplicates);
     let (lease, sent_by) = (PROMPT + keyed.timeout * 2, Instant::now() + PROMPT);
     let count = |found: &'static str| {
@@ -83,7 +85,8 @@ pub(crate) async fn once(
                 // The key may have been stored all the same, or still be.
                 free_later(database, &key);
             }
-            tracing::warn!("a request with an Idempotency-Key was not sent: {why}");
+            let request_id = &*keyed.request_id;
+            tracing::warn!(request_id, "a request with an Idempotency-Key was not sent: {why}");
             let detail = "the memory for Idempotency-Key is away, so nothing was sent: try again";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
                 .retry_after(Duration::from_secs(1))
@@ -112,7 +115,7 @@ pub(crate) async fn once(
         }
     }
     let outcome = send(sent_by).await;
-    settle(database, &key, outcome, keyed.timeout, &keyed.upstream).await
+    settle(database, &key, outcome, &keyed).await
 }
 
 fn used_for_another() -> Problem {
@@ -129,14 +132,15 @@ async fn settle(
     database: &Arc<Database>,
     key: &Key,
     outcome: Result<Answer, Failure>,
-    limit: Duration,
-    upstream: &str,
+    keyed: &Keyed,
 ) -> Result<Answer, Problem> {
+    let limit = keyed.timeout;
+    let told = |failure: &Failure| failure.told(&keyed.upstream, &keyed.request_id);
     let answer = match outcome {
         Ok(answer) => answer,
         Err(failure) => {
             end(database, key, failure.may_have_acted()).await;
-            return Err(failure.problem(upstream));
+            return Err(told(&failure));
         }
     };
     let status = answer.status();
@@ -159,7 +163,7 @@ async fn settle(
         Ok(start) => start,
         Err(failure) => {
             end(database, key, true).await;
-            return Err(failure.problem(upstream));
+            return Err(told(&failure));
         }
     };
     let headers: Vec<(&str, &str)> = head

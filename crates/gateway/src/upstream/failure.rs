@@ -44,7 +44,22 @@ impl Failure {
         }
     }
 
-    pub(crate) fn problem(&self, upstream: &str) -> Problem {
+    /// The client gets a sentence, the log the cause.
+    pub(crate) fn told(&self, upstream: &str, request_id: &str) -> Problem {
+        match self {
+            Self::Unreachable(cause) | Self::Broken(cause) => {
+                tracing::warn!(upstream, request_id, "{}: {cause}", self.word());
+            }
+            Self::TooSlow(limit) => {
+                tracing::warn!(upstream, request_id, "no answer within {limit:?}");
+            }
+            // That it is not believed was said with the server's name.
+            Self::LeftAlone(_) | Self::TooLate | Self::NotBelieved | Self::Client(_) => {}
+        }
+        self.problem(upstream)
+    }
+
+    fn problem(&self, upstream: &str) -> Problem {
         match self {
             Self::LeftAlone(wait) => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -7,6 +7,7 @@ mod old_rows;
 
 use ballet_stage::{Database, Link, Postgres, Proxy};
 use reqwest::{Client, Response};
+use tokio::io::AsyncWriteExt;
 
 use crate::support::gateway::{Folder, Gateway, command, problem};
 use crate::support::raw::{self, read_until};
@@ -200,6 +201,28 @@ async fn an_unknown_outcome_is_not_tried_again() {
     let detail = problem(shop.post("k", "x").await, 409).await;
     assert!(detail.starts_with("nobody knows whether the request"), "{detail}");
     assert!(connections.try_recv().is_err(), "nothing was sent again");
+}
+
+#[tokio::test]
+async fn the_log_says_why_a_request_with_a_key_has_no_answer() {
+    let (address, mut connections) = raw::connections().await;
+    let shop = shop(&raw::upstream("a", &address), "").await;
+    for (key, answer) in
+        [("head", &b""[..]), ("body", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun")]
+    {
+        let breaks = async {
+            let mut service = connections.recv().await.unwrap();
+            read_until(&mut service, "\r\n\r\nx").await;
+            service.write_all(answer).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(shop.post(key, "x"), breaks);
+        let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+        problem(answer, 502).await;
+        // The cause comes before the line of the access log.
+        let cause = shop.gateway.logged_request(&id).await;
+        assert_eq!((&cause["level"], &cause["upstream"]), (&"WARN".into(), &"a".into()), "{cause}");
+        assert!(cause["message"].as_str().unwrap().starts_with("broken: "), "{cause}");
+    }
 }
 
 #[tokio::test]
