@@ -59,19 +59,34 @@ struct Answering {
     _under_way: Arc<UnderWay>,
 }
 
-/// The answer, whose request is under way until the body has ended. A stream of events ends with the credentials.
+/// The answer, whose request is under way until the body has ended. A stream of events ends with the credentials, and
+/// when the gateway is to end: its client comes back to another gateway.
 pub(crate) fn until_its_end(
     answer: Answer,
     current: &Current,
     signed_in: Option<SignedIn>,
     under_way: Arc<UnderWay>,
 ) -> Answer {
-    let signed_in = signed_in.filter(|_| is_stream(answer.headers()));
-    if signed_in.is_none() && answer.body().is_end_stream() {
+    if answer.body().is_end_stream() {
         return answer;
     }
-    let over = signed_in.map(|signed_in| Box::pin(signed_in.over(current.clone())) as _);
+    let over = is_stream(answer.headers()).then(|| Box::pin(over(signed_in, current.clone())) as _);
     answer.map(|inner| Answering { inner, over, _under_way: under_way }.boxed_unsync())
+}
+
+/// Returns when a stream of events is to end.
+async fn over(signed_in: Option<SignedIn>, current: Current) {
+    let mut stopping = current.get().lasting.stopping.clone();
+    let signed_out = async {
+        match signed_in {
+            Some(signed_in) => signed_in.over(current).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = stopping.wait_for(|stop| *stop) => {}
+        () = signed_out => {}
+    }
 }
 
 fn is_stream(headers: &HeaderMap) -> bool {

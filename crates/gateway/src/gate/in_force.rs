@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::watch;
+
 use crate::auth::refused::RefusedSignIns;
 use crate::auth::sign_in::SignIn;
 use crate::auth::signer::Signer;
@@ -26,6 +28,8 @@ pub(crate) struct Lasting {
     pub(crate) signer: Signer,
     pub(crate) in_flight: InFlight,
     pub(crate) underway: Underway,
+    /// Whether the gateway is to end.
+    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 /// A config in force.

@@ -79,6 +79,7 @@ async fn run(
     );
     let database = config.database.as_ref().map(|database| Database::new(database, file));
     let database = database.transpose()?.map(Arc::new);
+    let (stop, stopping) = watch::channel(false);
     let lasting = Lasting {
         limiter: Arc::new(Limiter::new(database.clone())),
         at_once: AtOnce::default(),
@@ -87,6 +88,7 @@ async fn run(
         signer: Signer::new(&config, file)?,
         in_flight: InFlight::new(),
         underway: Underway::default(),
+        stopping: stopping.clone(),
     };
     let listen = config.listen.clone();
     let current = Current::new(Gate::new(config, file, lasting, None).await?);
@@ -103,7 +105,6 @@ async fn run(
         listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
     };
     tracing::info!(public = local(&public), private = local(&private), "listening");
-    let (stop, stopping) = watch::channel(false);
     tokio::spawn(measures::keep(metrics.clone()));
     tokio::spawn(private::run(private, current.clone(), metrics, stopping.clone()));
     let served = tokio::spawn(public::run(public, current.clone(), stopping));

@@ -84,10 +84,11 @@ async fn streams(more: &str) -> (Gateway, Key, UnboundedReceiver<TcpStream>, Fol
 /// Begins to watch, with the service's end of the stream.
 async fn watch(
     gateway: &Gateway,
+    path: &str,
     token: &str,
     services: &mut UnboundedReceiver<TcpStream>,
 ) -> (Response, TcpStream) {
-    let asked = tokio::spawn(Client::new().get(gateway.at("/a")).bearer_auth(token).send());
+    let asked = tokio::spawn(Client::new().get(gateway.at(path)).bearer_auth(token).send());
     let mut service = services.recv().await.unwrap();
     read_until(&mut service, "\r\n\r\n").await;
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
@@ -104,13 +105,13 @@ async fn t203_one_client_cannot_have_all_of_a_services_streams() {
     let (alice, bob) = (key.token(&claims("alice", "")), key.token(&claims("bob", "")));
     let mut held = Vec::new();
     for _ in 0..2 {
-        held.push(watch(&gateway, &alice, &mut services).await);
+        held.push(watch(&gateway, "/a", &alice, &mut services).await);
     }
     let third = Client::new().get(gateway.at("/a")).bearer_auth(&alice).send().await.unwrap();
     assert_eq!(third.headers()["retry-after"], "1");
     let detail = problem(third, 429).await;
     assert!(detail.starts_with("2 of your requests are under way"), "{detail}");
-    let _other = watch(&gateway, &bob, &mut services).await;
+    let _other = watch(&gateway, "/a", &bob, &mut services).await;
     // A stream that ends makes room.
     drop(held.pop());
     let place = wait_until("room", LIMIT, || async {
@@ -133,9 +134,9 @@ async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
         short["exp"] = json!(now() + 3);
         short
     };
-    let (mut ends, _service) = watch(&gateway, &key.token(&short), &mut services).await;
+    let (mut ends, _service) = watch(&gateway, "/a", &key.token(&short), &mut services).await;
     let long = key.token(&claims("alice", ""));
-    let (mut goes_on, mut service) = watch(&gateway, &long, &mut services).await;
+    let (mut goes_on, mut service) = watch(&gateway, "/a", &long, &mut services).await;
     // It ends as if the service had ended it: the client comes back, and is told to sign in.
     let end = tokio::time::timeout(LIMIT, ends.chunk()).await.unwrap();
     assert_eq!(end.unwrap(), None);
@@ -149,11 +150,31 @@ async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
 async fn an_event_stream_ends_when_the_set_has_its_key_no_more() {
     let (gateway, key, mut services, folder) = streams("").await;
     let (mut ends, _service) =
-        watch(&gateway, &key.token(&claims("alice", "")), &mut services).await;
+        watch(&gateway, "/a", &key.token(&claims("alice", "")), &mut services).await;
     folder.write("jwks.json", &set(&[&Key::ed25519("two")]));
     gateway.signal("-HUP");
     let end = tokio::time::timeout(LIMIT, ends.chunk()).await.unwrap();
     assert_eq!(end.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_stop_ends_event_streams_and_waits_for_none_of_them() {
+    let (mut gateway, key, mut services, _folder) = streams(&format!(
+        "[timeouts]\ndrain = \"{}s\"\n[[route]]\nprefix = \"/open\"\nmethods = [\"GET\"]\n\
+         upstream = \"a\"\npublic = true\n",
+        LIMIT.as_secs() * 2
+    ))
+    .await;
+    let token = key.token(&claims("alice", ""));
+    let (mut signed_in, _service) = watch(&gateway, "/a", &token, &mut services).await;
+    let (mut public, _other) = watch(&gateway, "/open", &token, &mut services).await;
+    gateway.signal("-TERM");
+    for stream in [&mut signed_in, &mut public] {
+        let end = tokio::time::timeout(LIMIT, stream.chunk()).await.unwrap();
+        assert_eq!(end.unwrap(), None);
+    }
+    assert!(gateway.ended().await, "{}", gateway.log());
+    assert!(!gateway.log().contains("still in progress"), "{}", gateway.log());
 }
 
 #[tokio::test]
