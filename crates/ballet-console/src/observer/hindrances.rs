@@ -1,10 +1,9 @@
-//! Looks what keeps sagas from going on that is not theirs. Of whom does not answer nothing is known.
+//! Looks what keeps sagas from going on that is not theirs. Of whom does not answer for long nothing is known.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_ops::sagas::{Hindrance, hindrances_of_broker, hindrances_of_service};
-use ballet_store::calls::open;
 use ballet_store::process::alive;
 use futures_util::future::join_all;
 use sqlx::postgres::PgConnectOptions;
@@ -19,6 +18,37 @@ const EVERY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The broker is asked each so many rounds.
 const ROUNDS: u32 = 4;
+/// For how many rounds the last answer of who does not answer counts: without it the sagas that it keeps back would
+/// be called stuck at once, and a database is slow just when many of them wait.
+const KEPT: u32 = 6;
+/// A look that is given up ends in the database too: the next one would come on top of it.
+const STATEMENT_LIMIT: (&str, &str) = ("statement_timeout", "5s");
+
+/// What was found last, and how many looks had no answer since.
+#[derive(Debug, Default)]
+struct Last {
+    found: Vec<Hindrance>,
+    unanswered: u32,
+}
+
+impl Last {
+    /// What counts after a look, which found this if it had an answer.
+    fn after(&mut self, look: Option<Vec<Hindrance>>) -> Vec<Hindrance> {
+        match look {
+            Some(found) => *self = Self { found, unanswered: 0 },
+            None => self.unanswered = self.unanswered.saturating_add(1),
+        }
+        if self.unanswered > KEPT { Vec::new() } else { self.found.clone() }
+    }
+}
+
+/// A service's database, and what was found there.
+struct Looked {
+    service: String,
+    options: PgConnectOptions,
+    db: Option<PgConnection>,
+    last: Last,
+}
 
 /// Looks for ever what hinders.
 pub(crate) async fn watch(
@@ -27,16 +57,20 @@ pub(crate) async fn watch(
     known: Arc<Known>,
     hindrances: watch::Sender<Vec<Hindrance>>,
 ) {
-    let mut open: Vec<(String, PgConnectOptions, Option<PgConnection>)> =
-        databases.into_iter().map(|(service, options)| (service, options, None)).collect();
+    let looked = |(service, options): (String, PgConnectOptions)| {
+        let options = options.options([STATEMENT_LIMIT]);
+        Looked { service, options, db: None, last: Last::default() }
+    };
+    let mut open: Vec<Looked> = databases.into_iter().map(looked).collect();
     let mut of_broker = Vec::new();
     for round in (0..ROUNDS).cycle() {
-        let of_services = open.iter_mut().map(|(service, options, db)| async move {
-            let looked = timeout(PATIENCE, of_service(service, options, db)).await;
-            if !matches!(looked, Ok(Ok(_))) {
-                *db = None;
+        let of_services = open.iter_mut().map(|of| async move {
+            let look = timeout(PATIENCE, of_service(&of.service, &of.options, &mut of.db)).await;
+            let found = look.ok().and_then(Result::ok);
+            if found.is_none() {
+                of.db = None;
             }
-            looked.ok().and_then(Result::ok).unwrap_or_default()
+            of.last.after(found)
         });
         let mut now: Vec<Hindrance> = join_all(of_services).await.into_iter().flatten().collect();
         if let (0, Some(looks)) = (round, &looks) {
@@ -64,6 +98,64 @@ async fn of_service(
         None => db.insert(PgConnection::connect_with(options).await?),
     };
     let alive = alive(db).await?;
-    let calls = open::list(db).await?;
-    hindrances_of_service(service, alive, &calls, db).await
+    hindrances_of_service(service, alive, db).await
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Servers};
+    use ballet_store::process;
+    use ballet_store::schema::migrate;
+    use sqlx::Executor;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_provider_is_away_when_no_call_of_its_step_gets_an_answer_however_many_wait() {
+        let servers = Servers::shared().await.expect("servers");
+        let database = Database::new(servers.postgres(), "console_away").await.expect("one");
+        let options: PgConnectOptions = database.url().parse().expect("a URL");
+        let db = migrate::connect(&options).await.expect("a session");
+        migrate::migrate(db, &[]).await.expect("the tables");
+        let _alive = process::begin(&options).await.expect("a process");
+        let mut db = PgConnection::connect_with(&options).await.expect("a session");
+        let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
+                         attempts, next_at, last_error, closed_at) \
+                     select gen_random_uuid(), gen_random_uuid(), step, '', false, '', 0, now(), attempts, now(), \
+                         error, closed_at from (values \
+                             ('pay', 3, 'refused: ' || repeat('e', 1500), null::timestamptz, 20000), \
+                             ('pay', 0, null, null, 1), ('book', 1, '500', null, 1), ('book', 1, null, null, 1), \
+                             ('ship', 1, null, null, 1), ('notify', 2, 'before it was back', null, 1), \
+                             ('notify', 1, null, now(), 1), ('call', 1, 'refused', null, 1), \
+                             ('call', 1, null, now() - interval '1 minute', 1) \
+                         ) as call (step, attempts, error, closed_at, count), generate_series(1, count)";
+        db.execute(calls).await.expect("calls");
+        let mut kept = None;
+        let found = of_service("shop", &options, &mut kept).await.expect("an answer");
+        let places: Vec<_> = found.iter().map(|one| one.step.as_deref()).collect();
+        assert_eq!(places, [Some("call"), Some("pay")]);
+        let why = &found[1].why;
+        assert!(why.starts_with("all calls that it makes fail: refused: eee"), "{why}");
+        assert!(why.len() < 300, "{why}");
+    }
+
+    #[test]
+    fn what_was_found_counts_for_some_looks_without_an_answer() {
+        let found = vec![Hindrance {
+            service: "shop".to_owned(),
+            step: None,
+            why: "it has no process".to_owned(),
+        }];
+        let mut last = Last::default();
+        assert_eq!(last.after(None), []);
+        for _ in 0..2 {
+            assert_eq!(last.after(Some(found.clone())), found);
+            for _ in 0..KEPT {
+                assert_eq!(last.after(None), found);
+            }
+            assert_eq!(last.after(None), []);
+        }
+        last.after(Some(found));
+        assert_eq!(last.after(Some(Vec::new())), []);
+    }
 }

@@ -1,19 +1,14 @@
 //! A cause that is known, and is not the saga's: a service that is paused or has no process, a provider that does not answer, a binding
 //! that is missing, a broker that takes nothing. Sagas that wait there are blocked, not stuck.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use ballet_core::System;
-use ballet_store::calls::open::{self, OpenCall};
+use ballet_store::calls::open;
 use ballet_store::operators::paused;
 use ballet_store::process::Alive;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use crate::finding::Finding;
-
-/// The most characters of a provider's error.
-const ERROR: usize = 200;
 
 /// What keeps the sagas that wait for a service, or for one of its steps, from going on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +37,7 @@ impl Hindrance {
     }
 }
 
-/// What hinders in a service, by its database. `calls` are its open calls.
+/// What hinders in a service, by its database.
 ///
 /// # Errors
 ///
@@ -50,7 +45,6 @@ impl Hindrance {
 pub async fn of_service(
     service: &str,
     alive: Alive,
-    calls: &[OpenCall],
     db: &mut PgConnection,
 ) -> Result<Vec<Hindrance>, sqlx::Error> {
     if let Some(paused) = paused::now(db).await? {
@@ -63,28 +57,11 @@ pub async fn of_service(
         }
         Alive::No(_) => return Ok(vec![Hindrance::of_service(service, "it has no process")]),
     }
-    let away = providers_away(calls, &open::answered_lately(db).await?).into_iter();
-    Ok(away.map(|(step, why)| Hindrance::of_step(service, &step, &why)).collect())
-}
-
-/// The steps whose provider is away: each of their calls that was made has failed, and none got an answer lately. While
-/// a provider that is back catches up, many calls still have the error of before.
-fn providers_away(calls: &[OpenCall], answered: &BTreeSet<String>) -> BTreeMap<String, String> {
-    let mut of_steps: BTreeMap<&str, Option<&str>> = BTreeMap::new();
-    let is_meant = |call: &&OpenCall| call.attempts > 0 && !answered.contains(&call.step);
-    for call in calls.iter().filter(is_meant) {
-        let error = call.last_error.as_deref();
-        let first = of_steps.entry(&call.step).or_insert(error);
-        if error.is_none() {
-            *first = None;
-        }
-    }
-    let away = of_steps.into_iter().filter_map(|(step, error)| Some((step, error?)));
-    away.map(|(step, error)| {
-        let error: String = error.chars().take(ERROR).collect();
-        (step.to_owned(), format!("all calls that it makes fail: {error}"))
-    })
-    .collect()
+    // The provider of each of these steps is away.
+    let away = |(step, error): (String, String)| {
+        Hindrance::of_step(service, &step, &format!("all calls that it makes fail: {error}"))
+    };
+    Ok(open::failing(db).await?.into_iter().map(away).collect())
 }
 
 /// What the broker's state hinders. `found` is what a look at it found.
@@ -109,35 +86,8 @@ pub fn of_broker(system: &System, found: &[Finding]) -> Vec<Hindrance> {
 #[cfg(test)]
 mod tests {
     use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart};
-    use jiff::Timestamp;
-    use uuid::Uuid;
 
     use super::*;
-
-    #[test]
-    fn a_provider_is_away_when_no_call_of_the_step_gets_an_answer() {
-        let call = |step: &str, attempts, error: Option<&str>| OpenCall {
-            saga: Uuid::nil(),
-            step: step.to_owned(),
-            key: String::new(),
-            undo: false,
-            attempts,
-            last_error: error.map(str::to_owned),
-            since: Timestamp::UNIX_EPOCH,
-            next_at: None,
-        };
-        let calls = [
-            call("pay", 3, Some("refused")),
-            call("pay", 0, None),
-            call("book", 1, Some("500")),
-            call("book", 1, None),
-            call("ship", 1, None),
-            call("notify", 2, Some("refused, before it came back")),
-        ];
-        let away = providers_away(&calls, &BTreeSet::from(["notify".to_owned()]));
-        assert_eq!(away.len(), 1, "{away:?}");
-        assert_eq!(away["pay"], "all calls that it makes fail: refused");
-    }
 
     #[test]
     fn an_alarm_hinders_all_and_a_missing_binding_the_steps_that_wait_for_its_event() {

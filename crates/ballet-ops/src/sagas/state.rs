@@ -37,7 +37,7 @@ impl State {
         let at = now(db).await?;
         let alive = alive(db).await?;
         let pending = pending(db).await?;
-        let hindrances = hindrance::of_service(service, alive, &pending.calls, db).await?;
+        let hindrances = hindrance::of_service(service, alive, db).await?;
         let failures = stuck::list(db, MOST).await?;
         let deadlines = deadlines::all(db).await?;
         Ok(Self { at, pending, failures, deadlines, alive, hindrances })

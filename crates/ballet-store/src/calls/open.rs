@@ -1,6 +1,6 @@
 //! Open calls as they are seen from outside of the engine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -41,11 +41,17 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<OpenCall>, sqlx::Error> {
     Ok(calls.collect())
 }
 
-/// Returns the steps of which a call got its answer in the last seconds.
-pub async fn answered_lately(db: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error> {
-    let lately =
-        "select distinct step from ballet.call where closed_at > now() - interval '10 seconds'";
-    Ok(sqlx::query_scalar(lately).fetch_all(db).await?.into_iter().collect())
+/// Returns the steps of which every open call that was made has failed, and no call got its answer in the last seconds,
+/// each with the first 200 characters of an error. While a provider that is back catches up, many calls still have
+/// the error of before.
+pub async fn failing(db: &mut PgConnection) -> Result<BTreeMap<String, String>, sqlx::Error> {
+    // In an outage there is a call for each saga that began meanwhile: they are counted where they are.
+    let failing = "select step, min(left(last_error, 200)) from ballet.call \
+                   where closed_at is null and attempts > 0 group by step \
+                   having bool_and(last_error is not null) and step not in ( \
+                       select step from ballet.call where closed_at > now() - interval '10 seconds')";
+    let steps: Vec<(String, String)> = sqlx::query_as(failing).fetch_all(db).await?;
+    Ok(steps.into_iter().collect())
 }
 
 /// Returns the sagas that wait for a call.

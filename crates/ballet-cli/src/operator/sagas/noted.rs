@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use anyhow::{Context as _, Result};
 use ballet::MessageId;
 use ballet_ops::sagas::{Hindrance, hindrances_of_service};
-use ballet_store::calls::open;
 use ballet_store::dead_events::{self, DeadEvent, Filter};
 use ballet_store::inbox::stuck::{self, Stuck as Noted, What};
 use ballet_store::process::alive;
@@ -47,8 +46,7 @@ pub(super) async fn noted(
     let limit = u32::try_from(limit).unwrap_or(MOST);
     let read = async {
         let alive = alive(&mut db).await?;
-        let hindrances =
-            hindrances_of_service(service, alive, &open::list(&mut db).await?, &mut db).await?;
+        let hindrances = hindrances_of_service(service, alive, &mut db).await?;
         let stuck = stuck::list(&mut db, MOST).await?;
         let unpublished = dead_events::list(&mut db, &Filter::default(), limit).await?;
         let whole = dead_events::count(&mut db, &Filter::default()).await?;
