@@ -73,22 +73,76 @@ pub(crate) fn has_personal(schema: &Value) -> bool {
     }
 }
 
+/// A body with masks in place of what is about a person.
+pub(crate) fn masked(known: &Known, event: &str, body: &Value) -> Value {
+    let mut masked = body.clone();
+    if let Some(listed) = known.events.get(event) {
+        mask(&mut masked, &[&listed.schema], &listed.schema["$defs"]);
+    }
+    masked
+}
+
+/// A value of the old body, and the same as it was shown, with masks.
+type Old<'a> = (&'a Value, &'a Value);
+
 /// Puts the values of the old body where the new one has a mask. Otherwise where a mask has none.
-pub(crate) fn unmask(new: &mut Value, old: Option<&Value>, path: &str) -> Result<(), String> {
+pub(crate) fn unmask(new: &mut Value, old: Option<Old<'_>>, path: &str) -> Result<(), String> {
     if *new == MASK {
-        *new = old
-            .cloned()
-            .ok_or_else(|| format!("{path} has a mask, and the old body has no value there"))?;
+        let no_value = || format!("{path} has a mask, and the old body has no value there");
+        *new = old.map(|(value, _)| value.clone()).ok_or_else(no_value)?;
         return Ok(());
     }
     match new {
         Value::Object(fields) => fields.iter_mut().try_for_each(|(name, field)| {
-            unmask(field, old.and_then(|old| old.get(name)), &format!("{path}.{name}"))
+            let old = old.and_then(|(value, shown)| value.get(name).zip(shown.get(name)));
+            unmask(field, old, &format!("{path}.{name}"))
         }),
-        Value::Array(items) => items.iter_mut().enumerate().try_for_each(|(at, item)| {
-            unmask(item, old.and_then(|old| old.get(at)), &format!("{path}[{at}]"))
-        }),
+        Value::Array(items) => {
+            let old = old.and_then(|(value, shown)| value.as_array().zip(shown.as_array()));
+            let old = old.map(|(values, shown)| values.iter().zip(shown));
+            let old: Vec<Old<'_>> = old.into_iter().flatten().collect();
+            let same: Vec<_> = (0..items.len()).map(|at| same_item(items, &old, at)).collect();
+            items.iter_mut().zip(same).enumerate().try_for_each(|(at, (item, same))| {
+                let path = format!("{path}[{at}]");
+                if same.is_none() && has_mask(item) {
+                    return Err(format!(
+                        "{path} has a mask, and the list has changed: type the value"
+                    ));
+                }
+                unmask(item, same, &path)
+            })
+        }
         _ => Ok(()),
+    }
+}
+
+fn has_mask(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.values().any(has_mask),
+        Value::Array(items) => items.iter().any(has_mask),
+        _ => *value == MASK,
+    }
+}
+
+/// The old item that an item of a list is, if that is certain: masks look alike, and whose value one has is not seen.
+fn same_item<'a>(items: &[Value], old: &[Old<'a>], at: usize) -> Option<Old<'a>> {
+    let is_kept = |at: usize| items.len() == old.len() && items[at] == *old[at].1;
+    if is_kept(at) {
+        return Some(old[at]);
+    }
+    let alike: Vec<&Old<'a>> = old.iter().filter(|(_, shown)| items[at] == **shown).collect();
+    match alike.first() {
+        // It was moved.
+        Some(first) => {
+            let is_one = alike.iter().all(|(value, _)| *value == first.0);
+            let count = items.iter().filter(|item| **item == items[at]).count();
+            (is_one && count <= alike.len()).then_some(**first)
+        }
+        // It was edited where it is, and nothing else was.
+        None => {
+            let others = (0..items.len()).filter(|other| *other != at);
+            (items.len() == old.len() && others.into_iter().all(is_kept)).then(|| old[at])
+        }
     }
 }
 
@@ -181,18 +235,59 @@ mod tests {
             })
         );
         let old = json!({ "name": "Ada", "guests": [{ "mail": "m" }] });
+        let shown = json!({ "name": MASK, "guests": [{ "mail": MASK }] });
         let mut new = json!({ "name": MASK, "guests": [{ "mail": MASK }], "total": 8 });
-        assert_eq!(unmask(&mut new, Some(&old), "body"), Ok(()));
+        assert_eq!(unmask(&mut new, Some((&old, &shown)), "body"), Ok(()));
         assert_eq!(new, json!({ "name": "Ada", "guests": [{ "mail": "m" }], "total": 8 }));
-        let mut more = json!({ "guests": [{}, { "mail": MASK }] });
-        assert!(
-            unmask(&mut more, Some(&old), "body")
-                .is_err_and(|why| why.contains("body.guests[1].mail"))
+        let mut more = json!({ "guests": [{}, { "mail": MASK }], "more": MASK });
+        assert_eq!(
+            unmask(&mut more, Some((&old, &shown)), "body"),
+            Err("body.more has a mask, and the old body has no value there".to_owned())
         );
         assert!(has_personal(&schema));
         assert!(!has_personal(&json!({ "properties": { "total": { "x-personal": false } } })));
         assert_eq!(lossy(b"a\0b\xff"), "a\u{2400}b\u{fffd}");
     }
+
+    #[test]
+    fn a_mask_in_a_list_gets_its_own_value_or_none() {
+        let old = json!([{ "mail": "ada", "seats": 1 }, { "mail": "eve", "seats": 2 },
+            { "mail": "joe", "seats": 3 }, { "mail": "pat", "seats": 3 }]);
+        let (ada, eve, joe) = (old[0].clone(), old[1].clone(), old[2].clone());
+        let with = |mail: &str, seats| json!({ "mail": mail, "seats": seats });
+        let of = |seats| with(MASK, seats);
+        let shown = json!([of(1), of(2), of(3), of(3)]);
+        let edited = |new: Value| {
+            let mut new = new;
+            unmask(&mut new, Some((&old, &shown)), "body").map(|()| new)
+        };
+        let unclear =
+            |at| Err(format!("body[{at}] has a mask, and the list has changed: type the value"));
+        assert_eq!(edited(shown.clone()), Ok(old.clone()));
+        // One is edited, and one gets another value.
+        let one = edited(json!([of(1), of(5), of(3), with("kim", 3)]));
+        assert_eq!(one, unclear(1));
+        let one = edited(json!([of(1), of(5), of(3), of(3)])).map(|new| new[1].clone());
+        assert_eq!(one, Ok(with("eve", 5)));
+        let other = edited(json!([of(1), of(2), of(3), with("kim", 4)])).map(|new| new[2].clone());
+        assert_eq!(other, Ok(joe));
+        // Moved, and removed.
+        assert_eq!(edited(json!([of(2), of(1)])), Ok(json!([eve, ada])));
+        // Two look the same, one looks like another, and several were edited.
+        assert_eq!(edited(json!([of(1), of(3)])), unclear(1));
+        assert_eq!(edited(json!([of(2), of(2), of(3), of(3)])), unclear(0));
+        assert_eq!(edited(json!([of(4), of(5), of(3), of(3)])), unclear(0));
+        assert_eq!(edited(json!([of(2), of(1), of(3), of(7)])), unclear(3));
+        // Of plain values nothing is seen at all.
+        let (names, masks) = (json!(["Ada", "Eve"]), json!([MASK, MASK]));
+        let mut first = json!([MASK]);
+        let why = unmask(&mut first, Some((&names, &masks)), "body").map(|()| json!(null));
+        assert_eq!(why, unclear(0));
+        let mut both = masks.clone();
+        assert_eq!(unmask(&mut both, Some((&names, &masks)), "body"), Ok(()));
+        assert_eq!(both, names);
+    }
+
     #[test]
     fn what_is_personal_is_masked_in_tuples_in_maps_and_at_any_depth() {
         let schema = json!({

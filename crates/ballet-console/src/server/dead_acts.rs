@@ -236,9 +236,10 @@ fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String),
         .map_err(|error| one(format!("It is not JSON: {}", syntax_in_words(&error))))?;
     let mut sent = shown.clone();
     let before = serde_json::from_slice::<Value>(&letter.body).ok();
-    body::unmask(&mut sent, before.as_ref(), "body").map_err(one)?;
-    let body = sent.to_string();
     let name = letter.event_type.as_deref().unwrap_or_default();
+    let masked = before.as_ref().map(|before| body::masked(&site.known, name, before));
+    body::unmask(&mut sent, before.as_ref().zip(masked.as_ref()), "body").map_err(one)?;
+    let body = sent.to_string();
     if let Some(event) = site.known.event(name) {
         let message = Incoming {
             event_type: Some(name),
