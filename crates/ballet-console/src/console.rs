@@ -1,6 +1,7 @@
 //! The console as a whole: its database, the observer, and the pages.
 
 use std::fmt;
+use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -170,12 +171,13 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// It can no longer listen.
+    /// It can no longer listen, or one of its tasks has panicked.
     pub async fn run(self) -> Result<(), ConsoleError> {
         let Self { options, pool, listener, address, .. } = self;
         let known = Arc::new(Known::new(options.contracts));
         let (trouble, hindrances, added) =
             (watch::Sender::new(None), watch::Sender::new(Vec::new()), Arc::new(Notify::new()));
+        let unjudged = watch::Sender::new(None);
         let secret = accounts::secret(&pool, &token::new()?).await?;
         let means = Means {
             known: Arc::clone(&known),
@@ -195,6 +197,7 @@ impl Console {
             clock: options.clock.clone(),
             hindrances: hindrances.subscribe(),
             trouble: trouble.subscribe(),
+            unjudged: unjudged.subscribe(),
             now: Fresh::new(live::FRESH),
             parts: watch::Sender::new(Arc::default()),
             dead: Dead::new(Arc::clone(&options.broker), known.services()),
@@ -216,7 +219,15 @@ impl Console {
         // They end with this future.
         let mut tasks = JoinSet::new();
         tasks.spawn(observer.follow());
-        tasks.spawn(judge::judge(pool.clone(), known, options.patience, added, is_behind));
+        tasks.spawn(judge::judge(
+            pool.clone(),
+            known,
+            options.patience,
+            added,
+            is_behind,
+            unjudged,
+            options.clock.clone(),
+        ));
         tasks.spawn(upkeep::keep_moments(
             pool.clone(),
             options.clock.clone(),
@@ -236,7 +247,22 @@ impl Console {
             let _slower_without = stream.set_nodelay(true);
         });
         let router = routes::router(site).into_make_service_with_connect_info::<SocketAddr>();
-        let served = axum::serve(listener, router).await;
-        served.map_err(|why| ConsoleError::Listen { address, why })
+        let failed = async {
+            loop {
+                match tasks.join_next().await {
+                    // It had nothing to do.
+                    Some(Ok(())) => {}
+                    Some(Err(why)) => return why,
+                    None => std::future::pending().await,
+                }
+            }
+        };
+        tokio::select! {
+            served = axum::serve(listener, router).into_future() => {
+                served.map_err(|why| ConsoleError::Listen { address, why })
+            }
+            // Without it the pages would go on to show what was.
+            why = failed => Err(ConsoleError::Failed(why)),
+        }
     }
 }

@@ -19,6 +19,9 @@ pub enum ConsoleError {
         /// Why.
         why: std::io::Error,
     },
+    /// One of its tasks has panicked.
+    #[error("a part of the console has failed: {0}")]
+    Failed(tokio::task::JoinError),
     /// A password cannot be hashed.
     #[error("the password cannot be hashed: {0}")]
     Password(String),

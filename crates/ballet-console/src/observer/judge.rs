@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ballet::Clock;
+use ballet_core::id;
 use ballet_ops::redrive::cause_of;
 use ballet_ops::sagas::journal::{Entry, SeenSaga, What};
 use ballet_ops::sagas::{Pressing, SagaState};
+use ballet_ops::words::grouped;
 use ballet_store::database::connection::begin;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{Executor, PgPool};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::known::Known;
-use crate::store::judged::{self, Judged, Waits};
+use crate::store::judged::{self, Changed, Judged, Waits};
 use crate::store::row::Row;
 
 /// The changes that are judged together.
@@ -31,6 +34,13 @@ const DETAIL: usize = 2_000;
 /// The most characters of what sagas are grouped by.
 const CAUSE: usize = 300;
 
+/// That sagas are not judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unjudged {
+    pub(crate) since: Timestamp,
+    pub(crate) why: String,
+}
+
 /// Judges for ever.
 pub(crate) async fn judge(
     pool: PgPool,
@@ -38,9 +48,20 @@ pub(crate) async fn judge(
     patience: SignedDuration,
     added: Arc<Notify>,
     is_behind: Arc<AtomicBool>,
+    unjudged: watch::Sender<Option<Unjudged>>,
+    clock: Clock,
 ) {
     loop {
-        match page(&pool, &known, patience).await {
+        let judged = page(&pool, &known, patience).await;
+        let error = judged.as_ref().err().map(ToString::to_string);
+        unjudged.send_if_modified(|unjudged| {
+            let since = unjudged.as_ref().map_or_else(|| clock.now(), |before| before.since);
+            let now = error.map(|why| Unjudged { since, why });
+            let is_new = *unjudged != now;
+            *unjudged = now;
+            is_new
+        });
+        match judged {
             // Either something is new, or it is time to look.
             Ok(0) => {
                 timeout(LOOK_EVERY, added.notified()).await.ok();
@@ -68,12 +89,13 @@ async fn page(pool: &PgPool, known: &Known, patience: SignedDuration) -> Result<
     let mut db = begin(pool).await?;
     // What a crash of the server loses is judged again: the changes are there again.
     db.execute("set local synchronous_commit = off").await?;
-    let (taken, sagas) = judged::take_changed(&mut db, PAGE).await?;
+    let Changed { taken, sagas, too_long } = judged::take_changed(&mut db, PAGE).await?;
     if taken == 0 {
         return Ok(0);
     }
-    let judged: Vec<Judged<'_>> =
-        sagas.iter().filter_map(|(saga, rows)| judged_by(known, *saga, rows, patience)).collect();
+    let of_rows = sagas.iter().filter_map(|(saga, rows)| judged_by(known, *saga, rows, patience));
+    let too_long = too_long.iter().map(|(saga, last)| too_long_to_judge(*saga, last));
+    let judged: Vec<Judged<'_>> = of_rows.chain(too_long).collect();
     judged::write(&mut db, &judged).await?;
     db.commit().await?;
     Ok(taken)
@@ -99,6 +121,25 @@ fn judged_by<'a>(
         ended: seen.ended.map(SagaState::as_str),
         waits: waits.map(|pressing| waits_for(&pressing, &entries)).unwrap_or_default(),
     })
+}
+
+/// It is stuck: somebody has to look at what makes so many entries.
+fn too_long_to_judge(saga: Uuid, last: &Row) -> Judged<'_> {
+    let detail =
+        format!("it has more than {} entries: too many to judge it", grouped(judged::MOST));
+    Judged {
+        saga,
+        names: Vec::new(),
+        began: id::time_of(saga).unwrap_or(last.at),
+        last,
+        ended: None,
+        waits: Waits {
+            since: Some(last.at),
+            is_dead: true,
+            detail: Some(detail),
+            ..Waits::default()
+        },
+    }
 }
 
 fn waits_for(Pressing { wait, due }: &Pressing<'_>, entries: &[Entry]) -> Waits {

@@ -3,6 +3,8 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::access::role::Role;
+use crate::observer::judge::Unjudged;
+use crate::pages::words::exact;
 
 /// Who looks.
 #[derive(Debug, Clone)]
@@ -22,10 +24,12 @@ impl Person {
 /// What the frame of a page says.
 #[derive(Debug)]
 pub(crate) struct Frame<'a> {
-    pub(crate) system: &'a str,
+    pub(crate) system: &'static str,
     pub(crate) person: Option<&'a Person>,
     /// What keeps the observer from following, in words.
-    pub(crate) trouble: Option<&'a str>,
+    pub(crate) trouble: Option<String>,
+    /// What keeps sagas from being judged.
+    pub(crate) unjudged: Option<Unjudged>,
 }
 
 const PAGES: [(&str, &str); 9] = [
@@ -69,10 +73,16 @@ pub(crate) fn page(frame: &Frame<'_>, at: &str, title: &str, content: &Markup) -
                         }
                     }
                 }
-                @if let Some(trouble) = frame.trouble {
+                @if let Some(trouble) = &frame.trouble {
                     p.trouble role="status" {
                         strong { "The journal is not followed. " }
                         "What is shown is as old as the last entry. " (trouble)
+                    }
+                }
+                @if let Some(Unjudged { since, why }) = &frame.unjudged {
+                    p.trouble role="status" dir="auto" {
+                        strong { "Sagas are not judged. " }
+                        "How they stand is shown as it was at " (exact(*since)) ". " (why)
                     }
                 }
                 main #main { (content) }

@@ -42,7 +42,7 @@ pub(super) async fn form(State(site): State<Arc<Site>>, Query(wanted): Query<Wan
 }
 
 fn shown(site: &Site, status: StatusCode, next: &str, wrong: Option<&str>) -> Response {
-    let page = login(&site.frame(None, None), next, wrong);
+    let page = login(&site.frame(None), next, wrong);
     (status, Html(page.into_string())).into_response()
 }
 

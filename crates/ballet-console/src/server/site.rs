@@ -15,6 +15,7 @@ use crate::access::attempts::Attempts;
 use crate::access::trusted::Trusted;
 use crate::actions::means::Means;
 use crate::known::Known;
+use crate::observer::judge::Unjudged;
 use crate::pages::layout::{Frame, Person, message, page};
 use crate::pages::now::Now;
 use crate::server::dead::Dead;
@@ -48,6 +49,8 @@ pub(crate) struct Site {
     pub(crate) trusted: Option<Trusted>,
     /// What keeps the observer from following.
     pub(crate) trouble: watch::Receiver<Option<String>>,
+    /// What keeps sagas from being judged.
+    pub(crate) unjudged: watch::Receiver<Option<Unjudged>>,
     /// What happens now.
     pub(crate) now: Fresh<Result<Now, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,
@@ -68,8 +71,7 @@ impl Site {
         title: &str,
         content: &Markup,
     ) -> Response {
-        let trouble = self.trouble.borrow().clone();
-        let frame = self.frame(person, trouble.as_deref());
+        let frame = self.frame(person);
         Html(page(&frame, at, title, content).into_string()).into_response()
     }
 
@@ -81,17 +83,18 @@ impl Site {
         title: &str,
         text: &str,
     ) -> Response {
-        let trouble = self.trouble.borrow().clone();
-        let frame = self.frame(person, trouble.as_deref());
+        let frame = self.frame(person);
         (status, Html(message(&frame, title, text).into_string())).into_response()
     }
 
-    pub(crate) fn frame<'a>(
-        &'a self,
-        person: Option<&'a Person>,
-        trouble: Option<&'a str>,
-    ) -> Frame<'a> {
-        Frame { system: self.known.system().name, person, trouble }
+    pub(crate) fn frame<'a>(&self, person: Option<&'a Person>) -> Frame<'a> {
+        Frame {
+            system: self.known.system().name,
+            person,
+            // Strangers are told nothing.
+            trouble: self.trouble.borrow().clone().filter(|_| person.is_some()),
+            unjudged: self.unjudged.borrow().clone().filter(|_| person.is_some()),
+        }
     }
 
     pub(crate) fn not_found(&self, person: &Person, what: &str) -> Response {

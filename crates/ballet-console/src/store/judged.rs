@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use crate::store::row::Row;
+use crate::store::row::{COLUMNS, Row};
 
 /// How a saga stands, as far as time does not change it.
 #[derive(Debug)]
@@ -38,12 +38,25 @@ pub(crate) struct Waits {
     pub(crate) detail: Option<String>,
 }
 
-/// Takes some of the changes, and returns how many there were, and all that is known of their sagas, without the bodies.
-/// They are changes again if the transaction does not end well. What is added meanwhile is a change of its own.
-pub(crate) async fn take_changed(
-    db: &mut PgConnection,
-    most: i64,
-) -> Result<(i64, BTreeMap<Uuid, Vec<Row>>), sqlx::Error> {
+/// The most entries of a saga that is judged: one with more would keep all others from being judged.
+pub(crate) const MOST: usize = 10_000;
+/// The most entries that are read together.
+const TOGETHER: usize = 100_000;
+
+/// What has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// How many changes were taken.
+    pub(crate) taken: i64,
+    /// All that is known of their sagas, without the bodies.
+    pub(crate) sagas: BTreeMap<Uuid, Vec<Row>>,
+    /// The last entry of each that has too many.
+    pub(crate) too_long: BTreeMap<Uuid, Row>,
+}
+
+/// Takes some of the changes. They are changes again if the transaction does not end well. What is added meanwhile is a
+/// change of its own.
+pub(crate) async fn take_changed(db: &mut PgConnection, most: i64) -> Result<Changed, sqlx::Error> {
     let taken: Vec<Uuid> = sqlx::query_scalar(
         "delete from console.changed where ctid = any(array( \
              select ctid from console.changed limit $1 for update skip locked)) returning saga",
@@ -51,24 +64,65 @@ pub(crate) async fn take_changed(
     .bind(most)
     .fetch_all(&mut *db)
     .await?;
-    let mut sagas: BTreeMap<Uuid, Vec<Row>> = BTreeMap::new();
     if taken.is_empty() {
-        return Ok((0, sagas));
+        return Ok(Changed::default());
     }
-    let rows: Vec<Row> = sqlx::query_as(
-        "select place, at, kind, saga, type, service, message_id, cause, handler, reason, detail, \
-             attempts, who, why, ''::bytea as body, size \
-         from console.entry where saga = any($1) order by place",
+    let counts: Vec<(Uuid, i64)> = sqlx::query_as(
+        "select saga, (select count(*) from ( \
+             select from console.entry as e where e.saga = changed.saga limit $2) as own) \
+         from (select distinct unnest($1::uuid[]) as saga) as changed",
     )
     .bind(&taken)
-    .fetch_all(db)
+    .bind(i64::try_from(MOST + 1).unwrap_or(i64::MAX))
+    .fetch_all(&mut *db)
     .await?;
+    let (mut now, mut later, mut too_long, mut together) = (vec![], vec![], vec![], 0);
+    for (saga, count) in counts {
+        let count = usize::try_from(count).unwrap_or_default();
+        if count > MOST {
+            too_long.push(saga);
+        } else if together + count > TOGETHER {
+            later.push(saga);
+        } else {
+            together += count;
+            now.push(saga);
+        }
+    }
+    if !later.is_empty() {
+        let again = "insert into console.changed (saga) select unnest($1::uuid[])";
+        sqlx::query(again).bind(later).execute(&mut *db).await?;
+    }
+    let rows = format!(
+        "select {COLUMNS}, ''::bytea as body from console.entry where saga = any($1) order by place"
+    );
+    let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(rows)).bind(&now).fetch_all(&mut *db).await?;
+    let mut sagas: BTreeMap<Uuid, Vec<Row>> = BTreeMap::new();
     for row in rows {
         if let Some(saga) = row.saga {
             sagas.entry(saga).or_default().push(row);
         }
     }
-    Ok((i64::try_from(taken.len()).unwrap_or(most), sagas))
+    Ok(Changed {
+        taken: i64::try_from(taken.len()).unwrap_or(most),
+        sagas,
+        too_long: last_of(db, &too_long).await?,
+    })
+}
+
+/// The last entries of these sagas.
+async fn last_of(
+    db: &mut PgConnection,
+    sagas: &[Uuid],
+) -> Result<BTreeMap<Uuid, Row>, sqlx::Error> {
+    let last = format!(
+        "select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 order by place desc limit 1"
+    );
+    let mut all = BTreeMap::new();
+    for saga in sagas {
+        let last = sqlx::query_as(AssertSqlSafe(last.clone())).bind(saga);
+        all.extend(last.fetch_optional(&mut *db).await?.map(|last| (*saga, last)));
+    }
+    Ok(all)
 }
 
 /// Writes how these sagas stand.
@@ -89,7 +143,8 @@ pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Resul
              as j (id, names, began, last_at, last_type, last_place, ended, service, step, what, since, \
              due, is_dead, reason, cause, detail) \
          on conflict (id) do update set \
-             names = case when s.began < excluded.began then s.names else excluded.names end, \
+             names = case when s.began < excluded.began or cardinality(excluded.names) = 0 \
+                 then s.names else excluded.names end, \
              began = least(s.began, excluded.began), last_at = excluded.last_at, \
              last_type = excluded.last_type, last_place = excluded.last_place, \
              ended = excluded.ended, service = excluded.service, step = excluded.step, \

@@ -6,6 +6,10 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
+/// The columns of a row but for its body.
+pub(crate) const COLUMNS: &str = "place, at, kind, saga, type, service, message_id, cause, handler, \
+    reason, detail, attempts, who, why, size";
+
 /// The kinds of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {

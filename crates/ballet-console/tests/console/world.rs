@@ -17,6 +17,7 @@ use ballet_core::topology::{self, DEAD, EVENTS};
 use ballet_stage::{Database, Servers, TestEnv};
 use futures_util::StreamExt;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, redirect};
+use sqlx::{Connection, PgConnection};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -197,6 +198,16 @@ impl World {
             properties,
             body: body.to_vec().into(),
         }
+    }
+
+    /// Puts so many copies of a saga's entries before them, each a message of its own.
+    pub(crate) async fn repeat(&self, saga: Uuid, times: i32) {
+        let mut db = PgConnection::connect(self.database.url()).await.expect("a session");
+        let copies = "insert into console.entry (place, at, kind, saga, type, service, message_id, body, size) \
+                      select -n, at, kind, saga, type, service, gen_random_uuid(), body, size \
+                      from console.entry, generate_series(1, $2) n where saga = $1";
+        let copies = sqlx::query(copies).bind(saga).bind(times).execute(&mut db).await;
+        assert_eq!(copies.expect("copies").rows_affected(), u64::try_from(times).expect("some"));
     }
 
     pub(crate) async fn close(self) {
