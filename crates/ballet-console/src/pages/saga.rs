@@ -2,6 +2,7 @@
 
 use ballet_ops::sagas::journal::{PathStep, SeenSaga, StepStanding, path as path_of};
 use ballet_ops::sagas::{Hindrance, Shown, Wait};
+use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -14,13 +15,17 @@ use crate::pages::words::{ago, event, exact, since, span, state};
 use crate::pages::{actions, saga_actions};
 use crate::store::actions::Action;
 use crate::store::found::Found;
-use crate::store::of_saga::MOST;
+use crate::store::judged::MOST;
+use crate::store::of_saga::EDGE;
 use crate::store::row::{Kind, Row};
 
 /// All that the page shows.
 pub(crate) struct Seen<'a> {
     pub(crate) known: &'a Known,
     pub(crate) found: &'a Found,
+    /// All entries without their bodies, or one more than are judged.
+    pub(crate) all: &'a [Row],
+    /// The first and the last of them, which are shown.
     pub(crate) rows: &'a [Row],
     pub(crate) keys: &'a [(String, String)],
     pub(crate) judged: &'a SeenSaga<'a>,
@@ -37,7 +42,11 @@ pub(crate) struct Seen<'a> {
 
 /// The page.
 pub(crate) fn saga(seen: &Seen<'_>) -> Markup {
-    let Seen { known, found, rows, keys, judged, sight, now, person, actions, .. } = seen;
+    let Seen { known, found, all, rows, keys, judged, sight, now, person, actions, .. } = seen;
+    let count = match all.len() {
+        count @ ..=MOST => grouped(count),
+        _ => format!("more than {}", grouped(MOST)),
+    };
     html! {
         p.crumb { a href="/sagas" { "Sagas" } }
         h1 { (state(found.state)) " " span.id { (found.id) } }
@@ -45,7 +54,10 @@ pub(crate) fn saga(seen: &Seen<'_>) -> Markup {
             span { (found.names.join(", ")) }
             @for (name, value) in *keys { span dir="auto" { span.quiet { (name) " " } a href={ "/sagas?q=" (crate::pages::words::encoded(value)) } { (value) } } }
             span { "began " (ago(found.began, *now)) }
-            span { (rows.len()) " entries" @if rows.len() > 1 { " in " (span(found.last_at.duration_since(found.began))) } }
+            span { (count) " entries" @if all.len() > 1 { " in " (span(found.last_at.duration_since(found.began))) } }
+        }
+        @if all.len() > MOST {
+            p.trouble { "These are too many entries to judge it by. Look at what it repeats." }
         }
         (waits(seen))
         @if person.is_operator() && found.state.is_open() { (saga_actions::links(known.system(), found.id, &found.names, &next(seen))) }
@@ -57,8 +69,8 @@ pub(crate) fn saga(seen: &Seen<'_>) -> Markup {
         }
         section {
             h2 { "What happened" }
-            @if i64::try_from(rows.len()).unwrap_or(MOST) >= MOST {
-                p.quiet { "The first " (MOST) " entries." }
+            @if all.len() > rows.len() {
+                p.quiet { "The first " (grouped(EDGE)) " and the last " (grouped(EDGE)) " of " (count) " entries." }
             }
             (timeline(known, rows, *sight))
             @if person.is_operator() && !sight.is_unmasked { (unmask(&format!("/sagas/{}/unmasked", found.id), person)) }
@@ -67,7 +79,7 @@ pub(crate) fn saga(seen: &Seen<'_>) -> Markup {
             h2 { "What caused what" }
             details open[rows.len() < 40] { summary { "The events, each below its cause" } (tree(rows)) }
         }
-        (dead(rows, *now))
+        (dead(all, *now))
         (actions::section(actions, *now))
         (by_hand(seen))
     }

@@ -24,7 +24,7 @@ use crate::store::flow::{self, minute};
 use crate::store::found::{Found, places};
 use crate::store::row::Row;
 use crate::store::search::{Filter, Listed, search};
-use crate::store::{counts, of_saga};
+use crate::store::{counts, judged, of_saga};
 
 /// The bytes of each body that the page of a saga has.
 const BYTES: i32 = 16 * 1024;
@@ -113,8 +113,10 @@ pub(super) async fn saga_seen(site: &Site, person: &Person, id: &str, sight: Sig
     let missing = "The console knows no such saga: it has not begun, or it ended longer ago than the console keeps.";
     let Ok(id) = Uuid::try_parse(id) else { return site.not_found(person, missing) };
     match read(site, id).await {
-        Ok(Some(Kept { found, rows, keys, actions })) => {
-            let entries: Vec<Entry> = rows.iter().filter_map(Row::entry).collect();
+        Ok(Some(Kept { found, all, rows, keys, actions })) => {
+            let can_be_judged = all.len() <= judged::MOST;
+            let of_all = all.iter().filter(|_| can_be_judged);
+            let entries: Vec<Entry> = of_all.filter_map(Row::entry).collect();
             let judged = SeenSaga::judge(&site.known.graph, id, &entries);
             let live = asked_now(site, id).await;
             let hindrances = site.hindrances.borrow().clone();
@@ -124,6 +126,7 @@ pub(super) async fn saga_seen(site: &Site, person: &Person, id: &str, sight: Sig
                 actions: &actions,
                 person,
                 found: &found,
+                all: &all,
                 rows: &rows,
                 keys: &keys,
                 judged: &judged,
@@ -141,6 +144,8 @@ pub(super) async fn saga_seen(site: &Site, person: &Person, id: &str, sight: Sig
 /// What the console's database has of a saga.
 struct Kept {
     found: Found,
+    /// All entries without their bodies, and those that are shown.
+    all: Vec<Row>,
     rows: Vec<Row>,
     keys: Vec<(String, String)>,
     actions: Vec<Action>,
@@ -152,10 +157,11 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<Kept>, sqlx::Error> {
     // Others may have the id as a key.
     let Listed { found, .. } = search(&site.pool, &away, &this).await?;
     let Some(found) = found.into_iter().find(|found| found.id == id) else { return Ok(None) };
-    let rows = of_saga::entries(&site.pool, id, BYTES).await?;
+    let all = of_saga::entries(&site.pool, id).await?;
+    let rows = of_saga::edges(&site.pool, id, BYTES).await?;
     let keys = of_saga::keys(&site.pool, id).await?;
     let actions = actions::of_saga(&site.pool, id).await?;
-    Ok(Some(Kept { found, rows, keys, actions }))
+    Ok(Some(Kept { found, all, rows, keys, actions }))
 }
 
 /// What the services say of a saga, if their databases are known and answer soon.

@@ -1,29 +1,35 @@
 //! All that is known of one saga.
 
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
-use crate::store::row::Row;
+use crate::store::judged;
+use crate::store::row::{COLUMNS, Row};
 
-/// The most entries that a page shows. One of a saga of hours has as many; later ones are left out.
-pub(crate) const MOST: i64 = 2_000;
+/// The most first, and the most last, entries that a page shows with their bodies. One of a saga of hours has more.
+pub(crate) const EDGE: usize = 1_000;
 
-/// Its entries, in the order of the journal, the bodies up to `bytes` each.
-pub(crate) async fn entries(
-    pool: &PgPool,
-    saga: Uuid,
-    bytes: i32,
-) -> Result<Vec<Row>, sqlx::Error> {
-    sqlx::query_as(
-        "select place, at, kind, saga, type, service, message_id, cause, handler, reason, detail, \
-             attempts, who, why, substr(body, 1, $2) as body, size \
-         from console.entry where saga = $1 order by place limit $3",
-    )
-    .bind(saga)
-    .bind(bytes)
-    .bind(MOST)
-    .fetch_all(pool)
-    .await
+/// Its entries without their bodies, in the order of the journal. Of those of a saga that cannot be judged only some.
+pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<Row>, sqlx::Error> {
+    // Only what is limited before it is sorted is not read on.
+    let entries = format!(
+        "select * from (select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 limit $2) as own \
+         order by place"
+    );
+    let most = i64::try_from(judged::MOST + 1).unwrap_or(i64::MAX);
+    sqlx::query_as(AssertSqlSafe(entries)).bind(saga).bind(most).fetch_all(pool).await
+}
+
+/// Its first and its last entries, in the order of the journal, the bodies up to `bytes` each.
+pub(crate) async fn edges(pool: &PgPool, saga: Uuid, bytes: i32) -> Result<Vec<Row>, sqlx::Error> {
+    let edges = format!(
+        "select {COLUMNS}, substr(body, 1, $2) as body from console.entry where saga = $1 and ( \
+             place in (select place from console.entry where saga = $1 order by place limit $3) \
+             or place in (select place from console.entry where saga = $1 order by place desc limit $3)) \
+         order by place"
+    );
+    let edge = i64::try_from(EDGE).unwrap_or(i64::MAX);
+    sqlx::query_as(AssertSqlSafe(edges)).bind(saga).bind(bytes).bind(edge).fetch_all(pool).await
 }
 
 /// Its business keys.
