@@ -103,41 +103,7 @@ async fn of_service(
 
 #[cfg(test)]
 mod tests {
-    use ballet_stage::{Database, Servers};
-    use ballet_store::process;
-    use ballet_store::schema::migrate;
-    use sqlx::Executor;
-
     use super::*;
-
-    #[tokio::test]
-    async fn a_provider_is_away_when_no_call_of_its_step_gets_an_answer_however_many_wait() {
-        let servers = Servers::shared().await.expect("servers");
-        let database = Database::new(servers.postgres(), "console_away").await.expect("one");
-        let options: PgConnectOptions = database.url().parse().expect("a URL");
-        let db = migrate::connect(&options).await.expect("a session");
-        migrate::migrate(db, &[]).await.expect("the tables");
-        let _alive = process::begin(&options).await.expect("a process");
-        let mut db = PgConnection::connect_with(&options).await.expect("a session");
-        let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
-                         attempts, next_at, last_error, closed_at) \
-                     select gen_random_uuid(), gen_random_uuid(), step, '', false, '', 0, now(), attempts, now(), \
-                         error, closed_at from (values \
-                             ('pay', 3, 'refused: ' || repeat('e', 1500), null::timestamptz, 20000), \
-                             ('pay', 0, null, null, 1), ('book', 1, '500', null, 1), ('book', 1, null, null, 1), \
-                             ('ship', 1, null, null, 1), ('notify', 2, 'before it was back', null, 1), \
-                             ('notify', 1, null, now(), 1), ('call', 1, 'refused', null, 1), \
-                             ('call', 1, null, now() - interval '1 minute', 1) \
-                         ) as call (step, attempts, error, closed_at, count), generate_series(1, count)";
-        db.execute(calls).await.expect("calls");
-        let mut kept = None;
-        let found = of_service("shop", &options, &mut kept).await.expect("an answer");
-        let places: Vec<_> = found.iter().map(|one| one.step.as_deref()).collect();
-        assert_eq!(places, [Some("call"), Some("pay")]);
-        let why = &found[1].why;
-        assert!(why.starts_with("all calls that it makes fail: refused: eee"), "{why}");
-        assert!(why.len() < 300, "{why}");
-    }
 
     #[test]
     fn what_was_found_counts_for_some_looks_without_an_answer() {

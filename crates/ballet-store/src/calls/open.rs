@@ -164,3 +164,37 @@ pub async fn count_waiting(
     let count: i64 = count.fetch_one(db).await?;
     Ok(count.unsigned_abs())
 }
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Postgres};
+    use sqlx::Executor;
+
+    use super::*;
+    use crate::schema::migrate::{connect, migrate};
+
+    #[tokio::test]
+    async fn a_step_fails_when_no_call_of_it_gets_an_answer_and_is_one_row_however_many_wait() {
+        let postgres = Postgres::shared().await.expect("a server");
+        let database = Database::new(postgres, "failing_steps").await.expect("one");
+        let options = database.url().parse().expect("a URL");
+        let db = connect(&options).await.expect("a session");
+        migrate(db, &[]).await.expect("the tables");
+        let mut db = connect(&options).await.expect("a session");
+        let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
+                         attempts, next_at, last_error, closed_at) \
+                     select gen_random_uuid(), gen_random_uuid(), step, '', false, '', 0, now(), attempts, now(), \
+                         error, closed_at from (values \
+                             ('pay', 3, 'refused: ' || repeat('e', 1500), null::timestamptz, 20000), \
+                             ('pay', 0, null, null, 1), ('book', 1, '500', null, 1), ('book', 1, null, null, 1), \
+                             ('ship', 1, null, null, 1), ('notify', 2, 'before it was back', null, 1), \
+                             ('notify', 1, null, now(), 1), ('call', 1, 'refused', null, 1), \
+                             ('call', 1, null, now() - interval '1 minute', 1) \
+                         ) as call (step, attempts, error, closed_at, count), generate_series(1, count)";
+        db.execute(calls).await.expect("calls");
+        let failing = failing(&mut db).await.expect("steps");
+        assert_eq!(failing.keys().collect::<Vec<_>>(), ["call", "pay"]);
+        assert!(failing["pay"].starts_with("refused: eee"), "{failing:?}");
+        assert_eq!(failing["pay"].len(), 200);
+    }
+}
