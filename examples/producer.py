@@ -15,12 +15,15 @@ def uuid7():
     value = time.time_ns() // 1_000_000 << 80 | 0x7 << 76 | secrets.randbits(12) << 64
     return str(uuid.UUID(int=value | 0x2 << 62 | secrets.randbits(62)))
 
-def checkout(card):
+def checkout(order):
+    """An order's card, and its checkout: always the same, so what is sent again says the same."""
+    number = uuid.UUID(order).int
+    card, customer = CARDS[number % len(CARDS)], str(uuid.UUID(int=number ^ 0xFFFF))
     # What catalog offers a mug for, and since which version of it (GET /products/mug).
     price = {"amount_minor": 1250, "currency": "EUR"}
     home = {"name": "Pia Kamp", "street": "Am Hafen 3", "postal_code": "20457", "city": "Hamburg", "country": "DE"}
     lines = [{"sku": "mug", "quantity": 1, "unit_price": price, "product_version": 1}]
-    return {"customer_id": uuid7(), "lines": lines, "card_token": card, "ship_to": home}
+    return card, {"customer_id": customer, "lines": lines, "card_token": card, "ship_to": home}
 
 def show_returned(channel):
     """Takes what came back out of the queue, and says why it did. It keeps the id that it was sent with."""
@@ -51,14 +54,14 @@ def publish(channel, url, order, body):
             if not isinstance(error, exceptions.NackError):
                 channel = None
             if attempt == ATTEMPTS:
-                sys.exit(f"\nerror: nobody knows whether the broker has {order}: {error!r}; go on with --id {order}")
+                sys.exit(f"\nerror: nobody knows whether the broker has {order}: {error!r}; send it again with --id {order}")
             print(f"\n{error!r}: sending it again under the same id", file=sys.stderr)
             time.sleep(attempt)
 
 def main():
     options = argparse.ArgumentParser(description="Drops checkouts into the shop.")
     options.add_argument("--count", type=int, default=1, help="how many (1)")
-    options.add_argument("--id", help="send one whose outcome is unknown again, under its id")
+    options.add_argument("--id", type=uuid.UUID, help="send one whose outcome is unknown again, under its id")
     options.add_argument("--returned", action="store_true", help="show what came back, and send nothing")
     development = "amqp://storefront:storefront-development@127.0.0.1:5672/shop"
     options.add_argument("--url", default=os.environ.get("AMQP_URL", development), help="the broker (AMQP_URL)")
@@ -67,14 +70,17 @@ def main():
     if options.returned:
         show_returned(channel)
     else:
-        orders = [options.id] if options.id else [uuid7() for _ in range(options.count)]
-        for number, order in enumerate(orders):
-            card = CARDS[number % len(CARDS)]
+        orders = [str(options.id)] if options.id else [uuid7() for _ in range(options.count)]
+        for order in orders:
+            card, body = checkout(order)
             # The id is known before anything is sent: under another one it would be a second order.
             print(f"{order} {card}", end=" ", flush=True)
-            channel = publish(channel, options.url, order, json.dumps(checkout(card)))
+            channel = publish(channel, options.url, order, json.dumps(body))
             print("is with the broker", flush=True)
-    channel.connection.close()
+    try:
+        channel.connection.close()
+    except exceptions.AMQPError:
+        pass  # All is confirmed, or shown.
 
 if __name__ == "__main__":
     try:

@@ -65,7 +65,9 @@ pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<E
             }
         })
         .await?;
+    // What has ended does not hang, however late it is noticed.
     let (passed, hung) = tokio::select! {
+        biased;
         status = child.wait() => (status?.success(), false),
         () = falls_silent(&place, silence) => (false, true),
     };

@@ -191,7 +191,7 @@ mod tests_of_running {
         let output = std::env::temp_dir().join(format!("ballet-hung-{}", std::process::id()));
         fs::create_dir_all(&output).expect("a directory");
         let (children, meter) = (Children::new().expect("a watchdog"), Meter::default());
-        let silence = Duration::from_millis(300);
+        let silence = Duration::from_secs(3);
         let setting =
             Setting { output: &output, env: &[], children: &children, silence, meter: &meter };
         // How its test `a` ends before `b` hangs, how many of both pass alone, and whether all is well then.
