@@ -280,7 +280,9 @@ pub async fn forget<E: From<sqlx::Error>>(
             .fetch_all(&mut *transaction)
             .await?;
         keep(&gone)?;
+        fault::point(FaultPoint::BeforeTables, "forget");
         transaction.commit().await?;
+        fault::point(FaultPoint::AfterTables, "forget");
         deleted += gone.len() as u64;
     }
     Ok(deleted)

@@ -55,6 +55,11 @@ impl Request {
         }
     }
 
+    /// Whether its body is more than the buffers of a connection may hold.
+    pub(super) fn is_large(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| body.len() > 1 << 20)
+    }
+
     /// Sends it. A stream of events is read up to the end of the first one.
     pub(super) async fn send(&self, client: &Client, url: &str) -> Result<Answer, String> {
         let failed = |error: reqwest::Error| format!("there was no whole answer: {error:?}");

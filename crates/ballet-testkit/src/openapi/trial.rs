@@ -21,6 +21,8 @@ const PRECONDITION_FAILED: u16 = 412;
 const REMEMBERED: usize = 50;
 /// The most findings that are listed of each route.
 const FINDINGS: usize = 4;
+/// How often a large body is sent once more that had no answer.
+const LARGE_TRIES: u32 = 4;
 
 /// A trial of all routes of a service.
 pub(super) struct Trial<'a> {
@@ -302,7 +304,15 @@ impl<'a> Trial<'a> {
         request: &Request,
         expect: impl FnOnce(&Answer) -> Result<(), String>,
     ) {
-        let answer = match request.send(&self.client, self.url).await {
+        let mut answer = request.send(&self.client, self.url).await;
+        // Who refuses a large body need not read it, and the answer may be lost with the connection.
+        for _ in 0..LARGE_TRIES {
+            if answer.is_ok() || !request.is_large() {
+                break;
+            }
+            answer = request.send(&self.client, self.url).await;
+        }
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return self.find(operation.id, &format!("{request}: {error}")),
         };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_core::{Reason, SagaId};
+use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::deadlines;
 use ballet_store::deadlines::Passed;
@@ -214,5 +215,8 @@ async fn later(
         let note = deadlines::note(*saga_id, saga);
         answered(failures::insert(&mut *db, note, Some(*saga_id), event, &failed)).await?;
     }
-    answered(db.commit()).await
+    fault::point(FaultPoint::BeforeTables, "put_off");
+    answered(db.commit()).await?;
+    fault::point(FaultPoint::AfterTables, "put_off");
+    Ok(())
 }
