@@ -18,7 +18,8 @@ use crate::running::long_run::LongRun;
 use crate::scene::record::{Message, Recorder};
 use crate::subject::Subject;
 
-/// The longest time without news before quiescence. It is longer than the longest retry delay.
+/// The longest time without news before quiescence. It is longer than the longest pause of a call, and of a
+/// compensation that is left over: a minute.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// The longest time to quiescence, in patiences.
 const RENEWALS: u32 = 5;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ballet_core::envelope::Limits;
 use ballet_core::{System, id, topology};
 use ballet_store::calls::open::OpenCall;
+use ballet_store::operators::solved::Waiting;
 use ballet_store::outbox::left_behind::Unpublished;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -189,6 +190,9 @@ impl<'a> Judge<'a> {
             if let Some(call) = pending.calls.iter().find(is_made) {
                 return Some(format!("{by} {}", waiting_for(call)));
             }
+            if let Some(left) = pending.compensations.iter().find(|left| left.saga_id == saga) {
+                return Some(format!("{by} {}", going_on(left)));
+            }
             let all_read = usize::try_from(pending.unpublished_count)
                 .is_ok_and(|count| count <= pending.unpublished.len());
             let own = pending.unpublished.iter().find(|event| event.saga == Some(saga));
@@ -240,6 +244,18 @@ fn waiting_for(call: &OpenCall) -> String {
         None => String::new(),
     };
     format!("waits for the answer to its call of {step}{key}{undo} since {since}{failed}")
+}
+
+/// What becomes of the compensations that are left, as a predicate of their service.
+fn going_on(left: &Waiting) -> String {
+    let Waiting { saga_id: _, step, next_at, attempts, last_failure } = left;
+    let failed = match last_failure {
+        Some(failure) if *attempts > 0 => {
+            format!(", after {}: {failure}", counted(*attempts, "attempt"))
+        }
+        Some(_) | None => String::new(),
+    };
+    format!("goes on after {step} with what is left to compensate, at {next_at}{failed}")
 }
 
 #[cfg(test)]

@@ -260,6 +260,31 @@ fn a_call_that_is_set_aside_needs_a_person() {
 }
 
 #[test]
+fn a_compensation_that_is_tried_again_is_on_its_way() {
+    let left = |last_failure: Option<&str>, saga_id| Waiting {
+        saga_id,
+        step: "pack".to_owned(),
+        next_at: Timestamp::UNIX_EPOCH,
+        attempts: if last_failure.is_some() { 2 } else { 0 },
+        last_failure: last_failure.map(str::to_owned),
+    };
+    let judged = |left| {
+        let pending = Pending { compensations: vec![left], ..Pending::default() };
+        judged(&[PLACE, ABORT], &[RESERVE, ABORT], &pending, &BrokerSnapshot::default())
+    };
+    let tried = judged(left(Some("it snows"), Uuid::nil()));
+    assert!(tried.needs_nobody() && tried.open.len() == 1, "{tried}");
+    let said = "stock goes on after pack with what is left to compensate, at 1970-01-01T00:00:00Z, \
+                after 2 attempts: it snows";
+    assert!(tried.open[0].ends_with(said), "{tried}");
+    assert_eq!(tried.unsettled, [(Uuid::nil(), false)].into());
+    let new = judged(left(None, Uuid::nil()));
+    assert!(new.needs_nobody() && new.open[0].ends_with("at 1970-01-01T00:00:00Z"), "{new}");
+    let other = judged(left(None, Uuid::max()));
+    assert!(other.violations[0].contains("not undone it"), "{other}");
+}
+
+#[test]
 fn a_contradiction_is_a_violation_even_while_something_is_on_its_way() {
     let undo = "undone reserve stock.released.v1";
     let busy = BrokerSnapshot {

@@ -2,6 +2,7 @@
 
 use ballet_store::calls::open::OpenCall;
 use ballet_store::operators::interventions::Intervention;
+use ballet_store::operators::solved::Waiting;
 use ballet_store::outbox::left_behind::Unpublished;
 use uuid::Uuid;
 
@@ -9,6 +10,8 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pending {
     pub(crate) calls: Vec<OpenCall>,
+    /// The sagas of which compensations are left, after an answer or after what a person did.
+    pub(crate) compensations: Vec<Waiting>,
     /// The oldest ones, if there are very many.
     pub(crate) unpublished: Vec<Unpublished>,
     pub(crate) unpublished_count: i64,

@@ -17,9 +17,12 @@ const MOST: i64 = 1_000;
 /// Message ids of this age are certainly still in the inbox, which remembers seven days.
 const SURELY_IN_INBOX: SignedDuration = SignedDuration::from_hours(5 * 24);
 
-/// Reads the open calls, the unpublished events, and those that can never be published.
+/// Reads the open calls, the compensations that are left, the unpublished events, and those that can never be
+/// published.
 pub(crate) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Error> {
     let mut pending = Pending { calls: open::list(db).await?, ..Pending::default() };
+    // After the calls: the transaction that closes one leaves the compensations.
+    pending.compensations = solved::waiting(db).await?;
     for table in tables::present(db).await? {
         pending.unpublished.extend(left_behind::events(db, table, MOST).await?);
         pending.unpublished_count += left_behind::count(db, table).await?.0;

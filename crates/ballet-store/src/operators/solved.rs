@@ -57,6 +57,35 @@ pub async fn next(
     }))
 }
 
+/// A saga with compensations that are left, as an audit sees it.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The saga.
+    pub saga_id: Uuid,
+    /// The step after which it goes on.
+    pub step: String,
+    /// When it is tried next.
+    pub next_at: Timestamp,
+    /// How often that has failed.
+    pub attempts: u32,
+    /// Why, the last time.
+    pub last_failure: Option<String>,
+}
+
+/// Returns all sagas with compensations that are left.
+pub async fn waiting(db: &mut PgConnection) -> Result<Vec<Waiting>, sqlx::Error> {
+    type Columns = (Uuid, String, jiff_sqlx::Timestamp, i32, Option<String>);
+    let waiting = "select s.saga_id, s.step, s.next_at, s.attempts, f.detail from ballet.solved s \
+                   left join ballet.failure f on f.message_id = s.note_id \
+                   where s.next_at is not null order by s.next_at";
+    let rows: Vec<Columns> = sqlx::query_as(waiting).fetch_all(db).await?;
+    let waiting = |(saga_id, step, next_at, attempts, last_failure): Columns| {
+        let attempts = u32::try_from(attempts).unwrap_or_default();
+        Waiting { saga_id, step, next_at: next_at.to_jiff(), attempts, last_failure }
+    };
+    Ok(rows.into_iter().map(waiting).collect())
+}
+
 /// Takes it. Returns false if another process has taken it before.
 pub async fn take(db: &mut PgConnection, solved: &Solved) -> Result<bool, sqlx::Error> {
     let take = "with over as (delete from ballet.solved where saga_id = $1 and step = $2 and key = $3 \

@@ -30,8 +30,8 @@ use crate::upkeep::failure_log;
 
 /// It happens seldom, and nobody waits for it by the second.
 const EVERY: Duration = Duration::from_secs(3);
-/// A compensation is never given up.
-const PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(5 * 60));
+/// A compensation is never given up, and is tried as often as a call that fails.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(60));
 
 /// Whether a step of a saga can be compensated.
 pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
