@@ -97,7 +97,8 @@ pub async fn take(db: &mut PgConnection, solved: &Solved) -> Result<bool, sqlx::
     taken.bind(&solved.key).fetch_one(db).await
 }
 
-/// Lets a saga go on with its compensations after the answer to a call of this step.
+/// Lets an aborted saga go on with its compensations after the answer to a call of this step. A replica of a version
+/// that knew only what a person had done takes it up, too, and keeps the row.
 pub async fn go_on(
     db: &mut PgConnection,
     saga_id: SagaId,
@@ -207,7 +208,8 @@ pub async fn insert(db: &mut PgConnection, note: &NewNote<'_>) -> Result<(), sql
          from (select ballet.now() as at) as now \
          on conflict on constraint solved_pkey do update set solved_by = excluded.solved_by, \
              why = excluded.why, solved_at = excluded.solved_at, message_id = excluded.message_id, \
-             last_error = excluded.last_error where solved.solved_by = ''",
+             last_error = excluded.last_error, next_at = coalesce(solved.next_at, excluded.next_at) \
+             where solved.solved_by = ''",
     )
     .bind(note.saga_id)
     .bind(note.saga)

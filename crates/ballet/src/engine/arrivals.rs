@@ -268,12 +268,15 @@ pub(crate) async fn answer(
     if effect == Effect::Nothing || !transaction.is_taken_back(saga, saga_id, at) {
         return Ok(effect);
     }
-    if are_apart {
+    if !transaction.is_aborted(saga, saga_id) {
+        // Of one repetition there is nothing earlier, and a replica of before would not take it up apart.
+        compensate_wanted(transaction, saga, at, saga_id).await?;
+    } else if are_apart {
         let note_id = transaction.scope.clock.draw(transaction.scope.now);
         answered(solved::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await?;
     } else {
         answer.compensations = Compensations::Along;
-        compensate_wanted(transaction, saga, at, saga_id).await?;
+        compensate_next(transaction, saga, saga_id).await?;
     }
     Ok(effect)
 }

@@ -48,12 +48,14 @@ struct RentRoom {
     answers: Arc<Semaphore>,
     /// He takes no room back any more.
     gone: Arc<AtomicBool>,
+    /// Nobody knows what to ask him for.
+    lost: Arc<AtomicBool>,
 }
 
 impl RentRoom {
     fn new(answers: usize) -> Self {
         let answers = Arc::new(Semaphore::new(answers));
-        Self { told: Arc::default(), answers, gone: Arc::default() }
+        Self { told: Arc::default(), answers, gone: Arc::default(), lost: Arc::default() }
     }
 
     fn rooms(&self) -> Participant {
@@ -114,6 +116,9 @@ impl CallCompensate for RentRoom {
         _: &mut Tx<'_>,
         rented: RoomRented,
     ) -> CompensateRequestResult<Self> {
+        if self.lost.load(Ordering::SeqCst) {
+            return Err(Failure::transient("the contract is lost"));
+        }
         call(rented.room)
     }
 
@@ -152,6 +157,26 @@ async fn a_repetition_that_is_taken_back_while_its_call_is_out_is_undone_once_th
     world.publish(saga, &RoomWanted { room: "red".to_owned() }).await;
     assert_eq!(world.event::<RoomRented>(saga).await.room, "red");
     rent.until_told(&["rent blue", "return blue", "rent red"]).await;
+}
+
+#[tokio::test]
+async fn a_repetition_that_is_taken_back_and_cannot_be_undone_keeps_its_call_open() {
+    let rent = RentRoom::new(0);
+    let world = World::new("keyed_open", vec![part(rent.rooms(), &[])]).await;
+    let (saga, room) = (world.new_saga(), "blue".to_owned());
+    world.publish(saga, &RoomWanted { room: room.clone() }).await;
+    rent.until_told(&["rent blue"]).await;
+    world.publish(saga, &RoomDeclined { room: room.clone() }).await;
+    world.until_count("rooms", "ballet.ledger where entry = 'aborted'", 1).await;
+    rent.lost.store(true, Ordering::SeqCst);
+    rent.answers.add_permits(100);
+    let open = "ballet.call where closed_at is null and last_error like '%contract is lost%'";
+    world.until_count("rooms", open, 1).await;
+    // A replica of an older version would take it for an aborted saga's, and forget it.
+    assert_eq!(world.count("rooms", "ballet.solved").await, 0);
+    rent.lost.store(false, Ordering::SeqCst);
+    assert_eq!(world.event::<RoomReturned>(saga).await, RoomReturned { room });
+    assert_eq!(world.count("rooms", "ballet.solved").await, 0);
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ pub(crate) struct Answer {
     pub(crate) compensations: Compensations,
 }
 
-/// The compensations that the answer to a call sets off.
+/// The compensations that the answer to a call of an aborted saga sets off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compensations {
     /// The transaction that took it in last has begun none.
