@@ -34,7 +34,8 @@ impl Solved {
     }
 }
 
-/// Returns the next of these sagas that is due.
+/// Returns the next of these sagas that is due, and that nobody goes on with at this moment: one that was never tried
+/// comes before all that have failed, which may fail slowly.
 pub async fn next(
     db: &mut PgConnection,
     sagas: &[&'static str],
@@ -42,7 +43,7 @@ pub async fn next(
     type Columns = (Uuid, String, String, String, Uuid, i32);
     let due = format!(
         "select saga_id, saga, step, key, note_id, attempts from ballet.solved \
-         where {} and saga = any($1) order by next_at limit 1",
+         where {} and saga = any($1) order by attempts > 0, next_at limit 1 for update skip locked",
         has_come("next_at", "ballet.now()")
     );
     let due: Option<Columns> =
@@ -224,4 +225,53 @@ pub async fn insert(db: &mut PgConnection, note: &NewNote<'_>) -> Result<(), sql
     .execute(db)
     .await
     .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Postgres};
+    use sqlx::Executor;
+
+    use super::*;
+    use crate::ledger::entry::NO_KEY;
+    use crate::schema::migrate::{connect, migrate};
+
+    #[tokio::test]
+    async fn what_was_never_tried_comes_first_and_what_somebody_goes_on_with_is_left_to_him() {
+        let postgres = Postgres::shared().await.expect("a server");
+        let database = Database::new(postgres, "solved_next").await.expect("one");
+        let options = database.url().parse().expect("a URL");
+        migrate(connect(&options).await.expect("a session"), &[]).await.expect("the tables");
+        let mut db = connect(&options).await.expect("a session");
+        let [failed, first, second] = [1, 2, 3].map(|id| SagaId(Uuid::from_u128(id)));
+        for saga_id in [failed, first, second] {
+            let at = StepKey { step: "hold", key: NO_KEY };
+            go_on(&mut db, saga_id, "trip", at, saga_id.0).await.expect("a row");
+        }
+        let due = next(&mut db, &["trip"]).await.expect("an answer").expect("one");
+        assert_eq!(due.saga_id, failed);
+        assert!(put_off(&mut db, &due, Duration::ZERO).await.expect("put off"));
+        let long_due =
+            "update ballet.solved set next_at = next_at - interval '1 hour' where attempts > 0";
+        db.execute(long_due).await.expect("long due");
+        let waiting = waiting(&mut db).await.expect("a list");
+        assert_eq!(waiting.iter().map(|one| one.attempts).sum::<u32>(), 1);
+
+        let mut other = connect(&options).await.expect("a session");
+        for expected in [first, second, failed] {
+            let due = next(&mut db, &["trip"]).await.expect("an answer").expect("one");
+            assert_eq!(due.saga_id, expected);
+            // Somebody else takes the first, and is not done with it.
+            if expected == first {
+                other.execute("begin").await.expect("a transaction");
+                assert!(take(&mut other, &due).await.expect("taken"));
+            } else {
+                assert!(take(&mut db, &due).await.expect("taken"));
+            }
+        }
+        assert!(next(&mut db, &["trip"]).await.expect("an answer").is_none());
+        other.execute("rollback").await.expect("rolled back");
+        let due = next(&mut db, &["trip"]).await.expect("an answer").expect("one");
+        assert_eq!(due.saga_id, first);
+    }
 }

@@ -109,10 +109,10 @@ impl Beside {
             work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
         }
         if by_hand::is_needed(&engine.registry.sagas) {
-            work.spawn(
-                "what goes on after a compensation by hand",
-                by_hand::run(Arc::clone(&engine)),
-            );
+            for _ in 0..by_hand::AT_A_TIME {
+                let by_hand = by_hand::run(Arc::clone(&engine));
+                work.spawn("what goes on with compensations that are left", by_hand);
+            }
         }
 
         let (bindings_told, bindings) = watch::channel(Bindings::default());

@@ -28,7 +28,10 @@ use crate::engine::transaction::Transaction;
 use crate::upkeep::database::crashes::{Blame, Crashes, noted};
 use crate::upkeep::failure_log;
 
-/// It happens seldom, and nobody waits for it by the second.
+/// How many of these sagas go on at a time: a compensation that hangs does not hold up all others. Each takes a
+/// connection of upkeep.
+pub(crate) const AT_A_TIME: usize = 2;
+/// Nobody waits for it by the second.
 const EVERY: Duration = Duration::from_secs(3);
 /// A compensation is never given up, and is tried as often as a call that fails.
 const PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(60));
@@ -39,7 +42,7 @@ pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
     steps.any(|step| step.part().kind.can_be_compensated())
 }
 
-/// Goes on until the service stops.
+/// Goes on with one saga after the other until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let sagas: Vec<&'static str> = engine.registry.sagas.iter().map(|saga| saga.saga).collect();
     let mut stopping = engine.stopping.clone();
@@ -63,7 +66,7 @@ async fn all_due(
     sagas: &[&'static str],
     crashes: &mut Crashes<Uuid>,
 ) -> Result<(), Failure> {
-    loop {
+    while !*engine.stopping.borrow() {
         let mut db = engine.database.upkeep.acquire().await?;
         let next = answered(solved::next(&mut db, sagas)).await?;
         drop(db);
@@ -84,6 +87,7 @@ async fn all_due(
         }
         put_off(engine, &saga, &solved, &failure).await?;
     }
+    Ok(())
 }
 
 async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, solved: &Solved) -> Result<(), Failure> {
