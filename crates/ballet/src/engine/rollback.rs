@@ -14,15 +14,21 @@ pub(crate) struct BatchFailure {
     pub(crate) failure: Failure,
     /// The reason of the dead letter, if it is not the one that follows from the failure's kind.
     pub(crate) reason: Option<Reason>,
+    /// Whether all handlers had run, and the commit failed.
+    pub(crate) is_of_commit: bool,
 }
 
 impl BatchFailure {
     pub(crate) fn of_work(at: usize, failure: Failure) -> Self {
-        Self { poison: Some(at), handler: None, failure, reason: None }
+        Self { poison: Some(at), ..failure.into() }
     }
 
     pub(crate) fn of_step(step: &'static str, failure: Failure) -> Self {
-        Self { poison: None, handler: Some(step), failure, reason: None }
+        Self { handler: Some(step), ..failure.into() }
+    }
+
+    pub(crate) fn of_commit(failure: Failure) -> Self {
+        Self { is_of_commit: true, ..failure.into() }
     }
 }
 
@@ -60,7 +66,7 @@ impl From<Failure> for NotCommitted {
 
 impl From<Failure> for BatchFailure {
     fn from(failure: Failure) -> Self {
-        Self { poison: None, handler: None, failure, reason: None }
+        Self { poison: None, handler: None, failure, reason: None, is_of_commit: false }
     }
 }
 
@@ -79,7 +85,7 @@ impl RunFailure {
         // With one item there is only one candidate.
         let item = self.item.or((run.len() == 1).then_some(0));
         let poison = item.map(|item| run[item]);
-        BatchFailure { poison, handler, failure: self.failure, reason: None }
+        BatchFailure { poison, handler, ..self.failure.into() }
     }
 }
 

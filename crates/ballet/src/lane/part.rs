@@ -70,13 +70,14 @@ impl Part {
         }
     }
 
-    /// Puts what failed in no handler down to the first handler of the only message: nobody knows better whose
-    /// failure that of a commit is. A conflict is nobody's, and what is forgotten no handler ever got.
+    /// Puts the failure of a commit down to the first handler of the only message: nobody knows better whose it is.
+    /// A conflict is nobody's, and what failed before that came before any handler. None ran for a duplicate.
     pub(crate) fn blame(&self, failed: BatchFailure) -> BatchFailure {
-        let is_of_handler =
-            failed.failure.kind() != FailureKind::Conflict && failed.reason.is_none();
+        let is_of_handler = failed.is_of_commit && failed.failure.kind() != FailureKind::Conflict;
         let first = match &self.works[..] {
-            [Work::Message(message)] if is_of_handler => message.known.handlers.first(),
+            [Work::Message(message)] if is_of_handler && !message.is_duplicate => {
+                message.known.handlers.first()
+            }
             _ => None,
         };
         BatchFailure { handler: failed.handler.or(first.map(Handler::name)), ..failed }

@@ -144,6 +144,39 @@ async fn what_fails_at_its_commit_for_good_is_of_its_step_and_listed_as_stuck() 
     assert_eq!(world.count("hotel", &listed).await, 1);
 }
 
+/// A clerk who is asked once.
+struct Clerk;
+
+impl Step for Clerk {
+    const NAME: &'static str = "write_down";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+    const RETRY: Retry = Retry::NEVER;
+
+    async fn run(&self, _: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
+        done(RoomBooked { room: 1 })
+    }
+}
+
+#[tokio::test]
+async fn what_fails_before_any_handler_ran_is_of_no_step_and_tried_again() {
+    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Clerk));
+    let world = World::new("before", vec![part(hotel, HOTEL_TABLES)]).await;
+    let cancelled = "create sequence fuse; \
+        create function fuse() returns trigger language plpgsql as $$ begin \
+            if nextval('fuse') = 1 then \
+                raise exception 'canceling statement due to statement timeout' using errcode = '57014'; \
+            end if; return new; end $$; \
+        create trigger fuse before insert on ballet.inbox for each row execute function fuse()";
+    world.execute("hotel", cancelled).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("Rome")).await;
+    assert_eq!(world.event::<RoomBooked>(saga).await, RoomBooked { room: 1 });
+    assert_eq!(world.count("hotel", "fuse where last_value = 2").await, 1);
+    assert_eq!(world.dead_letters(0).await.len(), 0);
+}
+
 #[tokio::test]
 async fn t71_what_is_tried_again_is_the_original() {
     let porter = Porter::default();

@@ -27,7 +27,7 @@ use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::engine::commit::{Committed, commit};
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
-use crate::engine::rollback::NotCommitted;
+use crate::engine::rollback::{BatchFailure, NotCommitted};
 use crate::engine::transaction::Transaction;
 use crate::lane::batch::bulk_runs;
 use crate::lane::batch::named_rows::lock_named;
@@ -230,7 +230,8 @@ async fn in_one_transaction(
     if hurried {
         answered(sqlx::query(AS_USUAL).execute(transaction.db())).await?;
     }
-    let Committed { batch, has_marks } = commit(transaction, marks).await?;
+    let Committed { batch, has_marks } =
+        commit(transaction, marks).await.map_err(BatchFailure::of_commit)?;
     kept.emitted = batch;
     kept.pace.learn(live.len() - rest.len(), took, kept.common.most);
     counted.publish();

@@ -42,9 +42,8 @@ pub(crate) async fn check_messages(
         if !is_known && (message.age.id_is_old || is_gone) {
             return Err(BatchFailure {
                 poison: Some(at),
-                handler: None,
-                failure: Failure::permanent(why_too_old(&engine.limits, message_id)),
                 reason: Some(Reason::TooOldToDeduplicate),
+                ..Failure::permanent(why_too_old(&engine.limits, message_id)).into()
             });
         }
         message.age.is_apart = handled_apart || is_gone;
@@ -105,8 +104,8 @@ pub(crate) async fn check_sagas(
     let fail = |(at, message, _): (usize, &Message, SagaId), reason, why| BatchFailure {
         poison: Some(at),
         handler: message.known.handlers.first().map(Handler::name),
-        failure: Failure::permanent(why),
         reason: Some(reason),
+        ..Failure::permanent(why).into()
     };
     let mut old = Vec::new();
     let mut without_time = Vec::new();
