@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use ballet_core::Part;
+use ballet_core::{Part, StepKind};
 
 /// The events that the service puts off meanwhile: aborts, and in the owner of a saga what makes it abort.
 #[must_use]
@@ -19,4 +19,52 @@ pub fn held_back(part: &Part) -> BTreeSet<&'static str> {
     let heard: BTreeSet<&str> = part.consumes().iter().map(|event| event.name()).collect();
     let aborts = aborts.chain(undoes).map(|event| event.name());
     aborts.filter(|name| heard.contains(name)).collect()
+}
+
+/// The events that the service puts off while it knows nothing of their saga, since it owns the saga and so hears of its
+/// beginning first. What begins a saga is none of them, nor is an event of a saga that another service owns: a step that
+/// waits there waits for reasons of its own.
+#[must_use]
+pub fn after_the_beginning(part: &Part) -> BTreeSet<&'static str> {
+    let owned = part.sagas.iter().filter(|saga| saga.owner == part.service);
+    let steps = owned.flat_map(|saga| &saga.steps);
+    let (begin, follow): (Vec<_>, Vec<_>) = steps.partition(|step| step.kind == StepKind::Origin);
+    let mut after: BTreeSet<&str> =
+        follow.iter().flat_map(|step| &step.on).map(|event| event.name()).collect();
+    for event in begin.iter().flat_map(|step| &step.on) {
+        after.remove(event.name());
+    }
+    after
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_core::{EventType, SagaPart, StepPart};
+
+    use super::*;
+
+    fn saga(owner: &'static str, begin: &'static str, follow: &'static str) -> SagaPart {
+        let event = EventType::plain;
+        let step = |name, kind, on| StepPart::new(name, kind, vec![event(on)], event("a.done.v1"));
+        let (origin, decision) = (StepKind::Origin, StepKind::Decision);
+        SagaPart {
+            saga: "trip",
+            owner,
+            abort: None,
+            aborts_on: vec![],
+            deadline: None,
+            begins: 1,
+            steps: vec![step("accept", origin, begin), step("confirm", decision, follow)],
+        }
+    }
+
+    #[test]
+    fn only_what_an_owner_hears_after_the_beginning_waits_for_it() {
+        let own = saga("agency", "desk.trip_wanted.v1", "hotel.room_booked.v1");
+        let others = saga("desk", "desk.tour_wanted.v1", "hotel.tour_booked.v1");
+        let part = |sagas| Part { service: "agency", sagas, ..Part::default() };
+        let found = after_the_beginning(&part(vec![own, others.clone()]));
+        assert_eq!(found, BTreeSet::from(["hotel.room_booked.v1"]));
+        assert!(after_the_beginning(&part(vec![others])).is_empty());
+    }
 }

@@ -8,4 +8,4 @@ mod compare;
 mod hold;
 
 pub use compare::{Compared, Difference, ON_ITS_WAY, compare};
-pub use hold::held_back;
+pub use hold::{after_the_beginning, held_back};

@@ -23,6 +23,7 @@ use crate::base::exit::with_advice;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::dlq::sending::Sending;
+use crate::operator::restore::hold::hold;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// The failures that are looked at.
@@ -69,6 +70,15 @@ impl<'a> Handled<'a> {
         let held_back = restored::held_back(self.part);
         let counts = |event: &MissedEvent| !held_back.contains(&*event.event_type);
         let left = self.wait(db, counts, true, longest).await?;
+        let Some(left) = left else {
+            let service = self.part.service;
+            ui::say(&format!(
+                "{} {service} was not started within an hour, and no longer puts aborts off: stop it, and \
+                 run the same command again",
+                ui::bad("note:")
+            ));
+            return Ok(false);
+        };
         // A call whose answer comes after the abort is compensated then.
         if left.is_nothing() || (left.messages == 0 && !*self.stop.borrow()) {
             return Ok(true);
@@ -96,7 +106,7 @@ impl<'a> Handled<'a> {
 
     /// Waits for all. Returns false if it was not done in time.
     pub(super) async fn all(&self, db: &mut PgConnection, longest: Duration) -> Result<bool> {
-        let left = self.wait(db, |_| true, false, longest).await?;
+        let Some(left) = self.wait(db, |_| true, false, longest).await? else { return Ok(false) };
         if !left.is_nothing() {
             self.tell(db, left, "").await?;
         }
@@ -119,14 +129,14 @@ impl<'a> Handled<'a> {
 
     /// Waits until nothing is left. Returns what is left if the service does not start for `longest`, if there
     /// is no news of it for too long once it has, or if the user stopped it. If aborts are put off, so is what
-    /// waits for them.
+    /// waits for them; None says that they no longer were when the service started.
     async fn wait(
         &self,
         db: &mut PgConnection,
         counts: impl Fn(&MissedEvent) -> bool,
         are_aborts_put_off: bool,
         longest: Duration,
-    ) -> Result<Left> {
+    ) -> Result<Option<Left>> {
         let Self { part, missed, stop, .. } = self;
         let wanted = missed.events().into_iter().filter(|event| counts(event));
         let ids: HashSet<MessageId> = wanted.map(|event| event.id).collect();
@@ -134,10 +144,16 @@ impl<'a> Handled<'a> {
         let progress = ui::Progress::new(&format!("{} handles them", part.service), whole);
         let (mut has_started, mut before, mut news) = (false, None, Instant::now());
         let mut without_saga = HashSet::new();
-        let is_owner = part.sagas.iter().any(|saga| saga.owner == part.service);
         loop {
             // Of a service that is being started there is no news.
             if !has_started && alive(db).await? == Alive::Yes {
+                if are_aborts_put_off {
+                    if held_until(db).await?.is_none() {
+                        return Ok(None);
+                    }
+                    // It may have started late.
+                    hold(db).await?;
+                }
                 (has_started, news) = (true, Instant::now());
             }
             let counts = |event: &MissedEvent| counts(event) && !without_saga.contains(&event.id);
@@ -147,19 +163,19 @@ impl<'a> Handled<'a> {
             progress.show(whole.saturating_sub(messages));
             let left = Left { messages, calls };
             let mut still = HashSet::new();
-            if is_owner && are_aborts_put_off {
-                still = put_off_without_saga(db).await?;
+            if are_aborts_put_off {
+                still = put_off_without_saga(db, part).await?;
                 still.retain(|id| ids.contains(id));
             }
             if before != Some(left) || still != without_saga {
                 (before, without_saga, news) = (Some(left), still, Instant::now());
             } else if left.is_nothing() {
-                return Ok(left);
+                return Ok(Some(left));
             }
             let patience =
                 if has_started { Duration::from_secs(self.sending.patience) } else { longest };
             if news.elapsed() > patience || *stop.borrow() {
-                return Ok(left);
+                return Ok(Some(left));
             }
             tokio::time::sleep(EVERY).await;
         }
@@ -168,11 +184,17 @@ impl<'a> Handled<'a> {
 
 /// What an owner puts off with the aborts: messages of sagas of which it knows nothing. What they build on is in
 /// no message, or it would refuse it.
-async fn put_off_without_saga(db: &mut PgConnection) -> Result<HashSet<MessageId>> {
+async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<HashSet<MessageId>> {
+    let after_the_beginning = restored::after_the_beginning(part);
+    if after_the_beginning.is_empty() {
+        return Ok(HashSet::new());
+    }
     let mut put_off = HashMap::new();
     for stuck in stuck::list(db, MOST_STUCK).await? {
-        if let (What::Message { message_id, .. }, Some(saga)) = (stuck.what, stuck.saga_id)
+        // A step may wait for another event for reasons of its own.
+        if let (What::Message { message_id, event_type }, Some(saga)) = (stuck.what, stuck.saga_id)
             && stuck.reason == "not_yet"
+            && after_the_beginning.contains(&*event_type)
         {
             put_off.insert(message_id, saga.0);
         }

@@ -1,6 +1,7 @@
 //! `ballet restore`: brings a service whose database comes from a backup to where the others are.
 
 mod handled;
+mod hold;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +13,13 @@ use ballet_amqp::Broker;
 use ballet_ops::missed::{self, Journal, Missed};
 use ballet_ops::redrive::{DeadLetter, Stop};
 use ballet_ops::restored::{self, Compared, Difference, ON_ITS_WAY};
-use ballet_store::deadlines;
 use ballet_store::inbox::backlog::oldest_unhandled;
 use ballet_store::operators::interventions::Act;
-use ballet_store::operators::restored::{end_hold, hold_aborts};
+use ballet_store::operators::restored::end_hold;
 use ballet_store::process::{Alive, alive};
 use ballet_stream::end;
 use ballet_terminal::{Cell, Table};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
@@ -32,9 +32,7 @@ use crate::operator::dlq::missed::{part, remembered, show_missed, warn};
 use crate::operator::dlq::sending::Sending;
 use crate::operator::interventions::Notes;
 use crate::operator::restore::handled::Handled;
-
-/// How long no deadline passes, so that the service first hears what it decided.
-const GRACE: SignedDuration = SignedDuration::from_hours(1);
+use crate::operator::restore::hold::{GRACE, hold};
 
 const EXAMPLES: &str = "\
 Restore the database of payments while no process of payments runs. Then:
@@ -142,8 +140,7 @@ async fn tell_again(
         ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
         return Ok(Some(missed));
     }
-    hold_aborts(db, GRACE).await?;
-    let put_off = deadlines::put_off_all(db, GRACE).await?;
+    let put_off = hold(db).await?;
     if put_off > 0 {
         let deadlines = ui::counted(put_off, "deadline");
         ui::say(&format!("{deadlines} put off, to an hour from now"));
@@ -165,6 +162,8 @@ async fn tell_again(
         ));
         return Ok(None);
     }
+    // The sending may have taken long.
+    hold(db).await?;
     ui::say(&format!(
         "{} sent to {service}: start {service} now; this waits until it has handled them",
         ui::counted(whole, "event")
