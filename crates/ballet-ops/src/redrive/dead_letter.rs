@@ -81,10 +81,8 @@ impl DeadLetter {
             .then(|| delivery.routing_key.clone());
         let Delivery { tag, properties, body, .. } = delivery;
         let text = |name: &str| text_header(&properties, name).map(str::to_owned);
-        let named =
-            properties.kind().as_ref().map(ToString::to_string).filter(|name| !is_blank(name));
-        let event_type =
-            named.or_else(|| routing_key.clone().filter(|_| exchange.as_deref() == Some(EVENTS)));
+        let event_type = type_property(&properties)
+            .or_else(|| routing_key.clone().filter(|_| exchange.as_deref() == Some(EVENTS)));
         let saga = properties.correlation_id().as_ref().map(ToString::to_string);
         let run_id = text(REDRIVE_ID).and_then(|id| id.parse().ok());
         let (reason, detail) = match forger {
@@ -120,8 +118,9 @@ impl DeadLetter {
     /// A message that is not dead: the service has never got it.
     pub(crate) fn missed(service: &str, id: MessageId, delivery: Delivery) -> Self {
         let (exchange, key) = (delivery.exchange.clone(), delivery.routing_key.clone());
+        // Not what its headers say of a death: it has not died, and anybody may write them.
+        let event_type = Some(type_property(&delivery.properties).unwrap_or_else(|| key.clone()));
         let read = Self::read(service, delivery);
-        let event_type = read.event_type.or_else(|| Some(key.clone()));
         let (exchange, routing_key) = (Some(exchange), Some(key));
         let reason = "missed".to_owned();
         Self { id, event_type, exchange, routing_key, reason, is_forged: false, ..read }
@@ -250,6 +249,10 @@ impl DeadLetter {
         let (id, at, redrives, run) = self.identity();
         format!("{id:x}-{at}-{redrives}-{}", run.unwrap_or_default().simple())
     }
+}
+
+fn type_property(properties: &BasicProperties) -> Option<String> {
+    properties.kind().as_ref().map(ToString::to_string).filter(|name| !is_blank(name))
 }
 
 fn not_its_own(service: &str, forger: &str) -> String {

@@ -61,18 +61,29 @@ impl Unrouted {
         self.queue.browse(each).await
     }
 
-    /// The services that consume the event.
+    /// The services that get the event: those that consume it, unless it is [forged](Self::forgery).
     #[must_use]
     pub fn consumers(&self, event: &DeadLetter) -> Vec<&'static str> {
         self.consumers_of(event).map(|consumer| consumer.part.service).collect()
     }
 
+    /// Why it is not sent to the services that consume it: its type is not the routing key, which is all that the broker
+    /// checks against the rights of its publisher, and a service that is sent it again compares the two no more.
+    #[must_use]
+    pub fn forgery(&self, event: &DeadLetter) -> Option<String> {
+        let (key, event_type) = (key_of(event), type_of(event));
+        let is_forged = !came_back(event) && event_type != key;
+        let is_consumed = self.consumers.iter().any(|consumer| consumer.events.get(key).is_some());
+        (is_forged && is_consumed).then(|| {
+            format!("its type is {event_type:?}, but it was published with the routing key {key:?}")
+        })
+    }
+
     fn consumers_of(&self, event: &DeadLetter) -> impl Iterator<Item = &Consumer> {
-        let key = event.routing_key.as_deref().unwrap_or_default();
-        // What was put straight into a retry queue comes back under the queue's name.
-        let is_retry = RETRIES.iter().any(|(retry, _)| *retry == key);
-        let key = if is_retry { event.event_type.as_deref().unwrap_or_default() } else { key };
-        self.consumers.iter().filter(move |consumer| consumer.events.get(key).is_some())
+        let (key, event_type) = (key_of(event), type_of(event));
+        let may_be_sent = came_back(event) || event_type == key;
+        let consumers = self.consumers.iter();
+        consumers.filter(move |one| may_be_sent && one.events.get(event_type).is_some())
     }
 
     /// Sends the events that match the filter to all services that consume them. An event that
@@ -104,6 +115,19 @@ impl fmt::Debug for Unrouted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unrouted").finish_non_exhaustive()
     }
+}
+
+fn key_of(event: &DeadLetter) -> &str {
+    event.routing_key.as_deref().unwrap_or_default()
+}
+
+fn type_of(event: &DeadLetter) -> &str {
+    event.event_type.as_deref().unwrap_or_default()
+}
+
+/// Whether somebody put it straight into a retry queue: it comes back under the queue's name.
+fn came_back(event: &DeadLetter) -> bool {
+    RETRIES.iter().any(|(retry, _)| *retry == key_of(event))
 }
 
 /// Sends each event to the services that consume it.
@@ -138,5 +162,87 @@ impl Action for Route<'_> {
 
     fn removed_count(&self) -> u64 {
         self.summary.removed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_amqp::headers::{DEAD_EXCHANGE, DEAD_ROUTING_KEY};
+    use ballet_amqp::{AMQPValue, BasicProperties, Delivery, FieldTable};
+    use ballet_core::topology::{EVENTS, ROUTE};
+    use ballet_core::{EventType, SubscriptionPart};
+    use ballet_testkit::memory::MemoryBroker;
+
+    use super::*;
+
+    const RUNG: &str = "bell.rung.v1";
+    const PAID: &str = "payments.paid.v1";
+
+    fn event(
+        exchange: &str,
+        key: &str,
+        kind: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> DeadLetter {
+        let mut table = FieldTable::default();
+        for (name, value) in headers {
+            table.insert((*name).into(), AMQPValue::LongString((*value).into()));
+        }
+        let mut properties = BasicProperties::default().with_headers(table);
+        if let Some(kind) = kind {
+            properties = properties.with_type(kind.into());
+        }
+        let (exchange, routing_key) = (exchange.to_owned(), key.to_owned());
+        let delivery = Delivery {
+            tag: 1,
+            redelivered: false,
+            exchange,
+            routing_key,
+            properties,
+            body: vec![],
+        };
+        DeadLetter::unrouted("unrouted", delivery)
+    }
+
+    /// The broker has compared the routing key alone with the rights of the publisher.
+    #[test]
+    fn an_event_whose_type_is_not_its_routing_key_is_sent_to_nobody() {
+        let subscriptions =
+            [RUNG, PAID].map(|name| SubscriptionPart { name: "all", on: EventType::plain(name) });
+        let part =
+            Part { service: "desk", subscriptions: subscriptions.to_vec(), ..Part::default() };
+        let unrouted = Unrouted::new(Arc::new(MemoryBroker::new()), vec![part]);
+        let death = [(DEAD_EXCHANGE, EVENTS), (DEAD_ROUTING_KEY, PAID)];
+        for (event, is_sent, is_forged) in [
+            (event(EVENTS, RUNG, Some(RUNG), &[]), true, false),
+            (event(EVENTS, RUNG, None, &[]), true, false),
+            (event(EVENTS, RUNG, None, &death), true, false),
+            (event(EVENTS, RUNG, Some(PAID), &[]), false, true),
+            (event(EVENTS, RUNG, Some("bell.wrung.v1"), &[]), false, true),
+            (event(EVENTS, "bell.wrung.v1", Some(PAID), &[]), false, false),
+            (event(ROUTE, "retry.5s", Some(RUNG), &[]), true, false),
+        ] {
+            assert_eq!(!unrouted.consumers(&event).is_empty(), is_sent, "{event:?}");
+            assert_eq!(unrouted.forgery(&event).is_some(), is_forged, "{event:?}");
+            let run = Run::new(&options(), Timestamp::MIN);
+            if is_sent {
+                let sent = run.redriven(&event.for_service("desk"), None);
+                let kind = sent.last().and_then(|message| message.properties.kind().as_ref());
+                assert_eq!(kind.map(|kind| kind.as_str()), Some(RUNG));
+            }
+        }
+    }
+
+    fn options() -> RedriveOptions<'static> {
+        let at = Timestamp::UNIX_EPOCH;
+        RedriveOptions {
+            note: crate::redrive::note::Note { by: "ada".to_owned(), why: None, at },
+            run_id: uuid::Uuid::nil(),
+            rate: None,
+            beyond_memory: false,
+            stop: tokio::sync::watch::channel(false).1,
+            progress: &|_| {},
+            each: &|_| {},
+        }
     }
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use ballet::core::Part;
 use ballet_ops::redrive::{DeadLetter, Unrouted};
 use ballet_store::operators::interventions::Act;
-use ballet_terminal::{Cell, Table};
+use ballet_terminal::{Cell, Table, plain};
 use serde_json::json;
 
 use crate::base::exit::{Done, with_advice};
@@ -37,19 +37,23 @@ pub(crate) async fn run(
     let parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
     let unrouted = Unrouted::new(options.broker()?, parts);
     let filter = selection.filter(options.clock.now());
-    // By type, the services and the number of events.
-    let mut found: BTreeMap<String, (String, u64)> = BTreeMap::new();
+    // By type and services, the number of events.
+    let mut found: Found = BTreeMap::new();
     let mut ids = BTreeSet::new();
-    let (mut whole, mut nobodys) = (0, 0);
+    let (mut whole, mut nobodys, mut forged, mut why_forged) = (0, 0, 0, None);
     let browsed = unrouted.browse(|event| {
         if !filter.matches(&event) {
             return;
         }
         ids.insert(event.id);
         let services = unrouted.consumers(&event).join(", ");
-        *(if services.is_empty() { &mut nobodys } else { &mut whole }) += 1;
-        let event_type = event.routing_key.unwrap_or_default();
-        found.entry(event_type).or_insert((services, 0)).1 += 1;
+        if let Some(why) = unrouted.forgery(&event) {
+            forged += 1;
+            why_forged.get_or_insert_with(|| format!("{}: {why}", event.id));
+        } else {
+            *(if services.is_empty() { &mut nobodys } else { &mut whole }) += 1;
+        }
+        *found.entry((event.routing_key.unwrap_or_default(), services)).or_default() += 1;
     });
     browsed.await.map_err(with_advice)?;
     selection.require_whole_ids(ids.into_iter())?;
@@ -62,7 +66,15 @@ pub(crate) async fn run(
             ui::acting(nobodys, "event", "stay")
         ));
     }
-    let done = if nobodys > 0 { Done::Partly } else { Done::All };
+    if let Some(why) = why_forged {
+        ui::say(&format!(
+            "{} {}, because nobody can tell whose word they are, such as {}",
+            ui::bad("note:"),
+            ui::acting(forged, "event", "stay"),
+            plain(&why)
+        ));
+    }
+    let done = if nobodys + forged > 0 { Done::Partly } else { Done::All };
     if whole == 0 {
         ui::say("there is nothing to send in the queue `unrouted`");
         return Ok(done);
@@ -74,7 +86,7 @@ pub(crate) async fn run(
     let progress = ui::Progress::new("sending from unrouted", whole);
     let show = |sent: u64| progress.show(sent);
     let services: BTreeSet<&str> =
-        found.values().flat_map(|(services, _)| services.split(", ")).collect();
+        found.keys().flat_map(|(_, services)| services.split(", ")).collect();
     let mut notes = BTreeMap::new();
     for service in services.into_iter().filter(|service| !service.is_empty()) {
         let of_service = Notes::open(service, Act::Redriven, sending.note(options), options).await;
@@ -100,9 +112,12 @@ pub(crate) async fn run(
     Ok(if summary.removed < whole { Done::Partly } else { done })
 }
 
-fn show(found: &BTreeMap<String, (String, u64)>, options: &GlobalOptions) {
+/// The events in the queue, by type and services.
+type Found = BTreeMap<(String, String), u64>;
+
+fn show(found: &Found, options: &GlobalOptions) {
     if options.output != Output::Table {
-        let rows = found.iter().map(|(event_type, (services, count))| {
+        let rows = found.iter().map(|((event_type, services), count)| {
             let services: Vec<&str> =
                 services.split(", ").filter(|name| !name.is_empty()).collect();
             json!({ "type": event_type, "count": count, "services": services })
@@ -111,7 +126,7 @@ fn show(found: &BTreeMap<String, (String, u64)>, options: &GlobalOptions) {
         return;
     }
     let mut table = Table::new(["count", "event", "consumed by"]);
-    for (event_type, (services, count)) in found {
+    for ((event_type, services), count) in found {
         let services = Some(services).filter(|services| !services.is_empty());
         let count = Cell::from(ui::grouped(*count));
         table.row([count, Cell::from(event_type), Cell::from(services)]);
