@@ -1,5 +1,6 @@
 //! Everything that CI checks besides the tests. A part that fails stops none of the others.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -139,10 +140,26 @@ impl How {
                 cargo::clean(&mut command);
                 if let Some(flags) = rustdoc {
                     command.env("RUSTDOCFLAGS", flags);
+                    as_clippy(&mut command);
                 }
                 Ok(command.status().context("cannot run cargo")?.success())
             }
         }
+    }
+}
+
+/// Rustdoc needs each crate checked on which another depends. The lints have just done that: cargo finds it again if
+/// it is to be done by the same program with the same arguments. That saves a third of the part's time.
+fn as_clippy(command: &mut Command) {
+    let asked = Command::new("rustc").args(["--print", "sysroot"]).output();
+    let Some(root) = asked.ok().and_then(|said| String::from_utf8(said.stdout).ok()) else {
+        return;
+    };
+    let driver = Path::new(root.trim()).join("bin/clippy-driver");
+    if driver.exists() {
+        // As `cargo clippy -- -D warnings` gives them.
+        let arguments = "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__";
+        command.env("RUSTC_WORKSPACE_WRAPPER", driver).env("CLIPPY_ARGS", arguments);
     }
 }
 
