@@ -127,12 +127,12 @@ fn has_mask(value: &Value) -> bool {
 /// The old item that an item of a list is, if that is certain: masks look alike, and whose value one has is not seen.
 fn same_item<'a>(items: &[Value], old: &[Old<'a>], at: usize) -> Option<Old<'a>> {
     let is_kept = |at: usize| items.len() == old.len() && items[at] == *old[at].1;
-    if is_kept(at) {
+    if (0..items.len()).all(is_kept) {
         return Some(old[at]);
     }
     let alike: Vec<&Old<'a>> = old.iter().filter(|(_, shown)| items[at] == **shown).collect();
     match alike.first() {
-        // It was moved.
+        // It was kept or moved. Of several that look the same, another one may have moved to its place.
         Some(first) => {
             let is_one = alike.iter().all(|(value, _)| *value == first.0);
             let count = items.iter().filter(|item| **item == items[at]).count();
@@ -251,41 +251,44 @@ mod tests {
 
     #[test]
     fn a_mask_in_a_list_gets_its_own_value_or_none() {
-        let old = json!([{ "mail": "ada", "seats": 1 }, { "mail": "eve", "seats": 2 },
-            { "mail": "joe", "seats": 3 }, { "mail": "pat", "seats": 3 }]);
-        let (ada, eve, joe) = (old[0].clone(), old[1].clone(), old[2].clone());
         let with = |mail: &str, seats| json!({ "mail": mail, "seats": seats });
         let of = |seats| with(MASK, seats);
-        let shown = json!([of(1), of(2), of(3), of(3)]);
-        let edited = |new: Value| {
-            let mut new = new;
+        let edited = |old: &[Value], shown: &[Value], new: Value| {
+            let (old, shown, mut new) = (json!(old), json!(shown), new);
             unmask(&mut new, Some((&old, &shown)), "body").map(|()| new)
         };
         let unclear =
             |at| Err(format!("body[{at}] has a mask, and the list has changed: type the value"));
-        assert_eq!(edited(shown.clone()), Ok(old.clone()));
-        // One is edited, and one gets another value.
-        let one = edited(json!([of(1), of(5), of(3), with("kim", 3)]));
-        assert_eq!(one, unclear(1));
-        let one = edited(json!([of(1), of(5), of(3), of(3)])).map(|new| new[1].clone());
-        assert_eq!(one, Ok(with("eve", 5)));
-        let other = edited(json!([of(1), of(2), of(3), with("kim", 4)])).map(|new| new[2].clone());
-        assert_eq!(other, Ok(joe));
+        let (ada, eve) = (with("ada", 1), with("eve", 2));
+        let old = [ada.clone(), eve.clone(), with("joe", 3), with("pat", 3)];
+        let shown = [of(1), of(2), of(3), of(3)];
+        let of_four = |new: Value| edited(&old, &shown, new);
+        let of_two = |new: Value| edited(&old[..2], &shown[..2], new);
+        assert_eq!(of_four(json!(shown)), Ok(json!(old)));
+        // One is edited, or gets another value.
+        assert_eq!(of_two(json!([of(1), of(5)])), Ok(json!([ada, with("eve", 5)])));
+        assert_eq!(of_two(json!([of(1), with("kim", 4)])), Ok(json!([ada, with("kim", 4)])));
+        assert_eq!(of_two(json!([of(5), with("kim", 4)])), unclear(0));
         // Moved, and removed.
-        assert_eq!(edited(json!([of(2), of(1)])), Ok(json!([eve, ada])));
-        // Two look the same, one looks like another, and several were edited.
-        assert_eq!(edited(json!([of(1), of(3)])), unclear(1));
-        assert_eq!(edited(json!([of(2), of(2), of(3), of(3)])), unclear(0));
-        assert_eq!(edited(json!([of(4), of(5), of(3), of(3)])), unclear(0));
-        assert_eq!(edited(json!([of(2), of(1), of(3), of(7)])), unclear(3));
+        assert_eq!(of_four(json!([of(2), of(1)])), Ok(json!([eve, ada])));
+        assert_eq!(of_two(json!([of(2), with("kim", 2)])), Ok(json!([eve, with("kim", 2)])));
+        // Two look the same: the first may be removed, and the second at its place.
+        assert_eq!(of_four(json!([of(1), of(2), of(3), with("kim", 3)])), unclear(2));
+        assert_eq!(of_four(json!([of(1), of(5), of(3), of(3)])), unclear(2));
+        assert_eq!(of_four(json!([of(1), of(3)])), unclear(1));
+        // One looks like another, and several were edited.
+        assert_eq!(of_four(json!([of(2), of(2), of(3), of(3)])), unclear(0));
+        assert_eq!(of_four(json!([of(4), of(5), of(3), of(3)])), unclear(0));
+        assert_eq!(of_two(json!([of(2), of(7)])), unclear(1));
+        // Two are the same.
+        let (twice, masks) = ([ada.clone(), ada.clone(), eve], [of(1), of(1), of(2)]);
+        assert_eq!(edited(&twice, &masks, json!([of(1), of(1)])), Ok(json!([ada, ada])));
+        assert_eq!(edited(&twice, &masks, json!([of(1), of(1), of(1)])), unclear(0));
         // Of plain values nothing is seen at all.
-        let (names, masks) = (json!(["Ada", "Eve"]), json!([MASK, MASK]));
-        let mut first = json!([MASK]);
-        let why = unmask(&mut first, Some((&names, &masks)), "body").map(|()| json!(null));
-        assert_eq!(why, unclear(0));
-        let mut both = masks.clone();
-        assert_eq!(unmask(&mut both, Some((&names, &masks)), "body"), Ok(()));
-        assert_eq!(both, names);
+        let (names, masks) = ([json!("Ada"), json!("Eve")], [json!(MASK), json!(MASK)]);
+        assert_eq!(edited(&names, &masks, json!([MASK])), unclear(0));
+        assert_eq!(edited(&names, &masks, json!([MASK, "Kim"])), unclear(0));
+        assert_eq!(edited(&names, &masks, json!(masks)), Ok(json!(names)));
     }
 
     #[test]
