@@ -82,70 +82,6 @@ pub(crate) fn masked(known: &Known, event: &str, body: &Value) -> Value {
     masked
 }
 
-/// A value of the old body, and the same as it was shown, with masks.
-type Old<'a> = (&'a Value, &'a Value);
-
-/// Puts the values of the old body where the new one has a mask. Otherwise where a mask has none.
-pub(crate) fn unmask(new: &mut Value, old: Option<Old<'_>>, path: &str) -> Result<(), String> {
-    if *new == MASK {
-        let no_value = || format!("{path} has a mask, and the old body has no value there");
-        *new = old.map(|(value, _)| value.clone()).ok_or_else(no_value)?;
-        return Ok(());
-    }
-    match new {
-        Value::Object(fields) => fields.iter_mut().try_for_each(|(name, field)| {
-            let old = old.and_then(|(value, shown)| value.get(name).zip(shown.get(name)));
-            unmask(field, old, &format!("{path}.{name}"))
-        }),
-        Value::Array(items) => {
-            let old = old.and_then(|(value, shown)| value.as_array().zip(shown.as_array()));
-            let old = old.map(|(values, shown)| values.iter().zip(shown));
-            let old: Vec<Old<'_>> = old.into_iter().flatten().collect();
-            let same: Vec<_> = (0..items.len()).map(|at| same_item(items, &old, at)).collect();
-            items.iter_mut().zip(same).enumerate().try_for_each(|(at, (item, same))| {
-                let path = format!("{path}[{at}]");
-                if same.is_none() && has_mask(item) {
-                    return Err(format!(
-                        "{path} has a mask, and the list has changed: type the value"
-                    ));
-                }
-                unmask(item, same, &path)
-            })
-        }
-        _ => Ok(()),
-    }
-}
-
-fn has_mask(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => fields.values().any(has_mask),
-        Value::Array(items) => items.iter().any(has_mask),
-        _ => *value == MASK,
-    }
-}
-
-/// The old item that an item of a list is, if that is certain: masks look alike, and whose value one has is not seen.
-fn same_item<'a>(items: &[Value], old: &[Old<'a>], at: usize) -> Option<Old<'a>> {
-    let is_kept = |at: usize| items.len() == old.len() && items[at] == *old[at].1;
-    if (0..items.len()).all(is_kept) {
-        return Some(old[at]);
-    }
-    let alike: Vec<&Old<'a>> = old.iter().filter(|(_, shown)| items[at] == **shown).collect();
-    match alike.first() {
-        // It was kept or moved. Of several that look the same, another one may have moved to its place.
-        Some(first) => {
-            let is_one = alike.iter().all(|(value, _)| *value == first.0);
-            let count = items.iter().filter(|item| **item == items[at]).count();
-            (is_one && count <= alike.len()).then_some(**first)
-        }
-        // It was edited where it is, and nothing else was.
-        None => {
-            let others = (0..items.len()).filter(|other| *other != at);
-            (items.len() == old.len() && others.into_iter().all(is_kept)).then(|| old[at])
-        }
-    }
-}
-
 /// Masks what one of these schemas declares personal.
 fn mask(value: &mut Value, schemas: &[&Value], definitions: &Value) {
     let all = applied(schemas, definitions);
@@ -234,61 +170,9 @@ mod tests {
                 "total": 7, "undeclared": 8,
             })
         );
-        let old = json!({ "name": "Ada", "guests": [{ "mail": "m" }] });
-        let shown = json!({ "name": MASK, "guests": [{ "mail": MASK }] });
-        let mut new = json!({ "name": MASK, "guests": [{ "mail": MASK }], "total": 8 });
-        assert_eq!(unmask(&mut new, Some((&old, &shown)), "body"), Ok(()));
-        assert_eq!(new, json!({ "name": "Ada", "guests": [{ "mail": "m" }], "total": 8 }));
-        let mut more = json!({ "guests": [{}, { "mail": MASK }], "more": MASK });
-        assert_eq!(
-            unmask(&mut more, Some((&old, &shown)), "body"),
-            Err("body.more has a mask, and the old body has no value there".to_owned())
-        );
         assert!(has_personal(&schema));
         assert!(!has_personal(&json!({ "properties": { "total": { "x-personal": false } } })));
         assert_eq!(lossy(b"a\0b\xff"), "a\u{2400}b\u{fffd}");
-    }
-
-    #[test]
-    fn a_mask_in_a_list_gets_its_own_value_or_none() {
-        let with = |mail: &str, seats| json!({ "mail": mail, "seats": seats });
-        let of = |seats| with(MASK, seats);
-        let edited = |old: &[Value], shown: &[Value], new: Value| {
-            let (old, shown, mut new) = (json!(old), json!(shown), new);
-            unmask(&mut new, Some((&old, &shown)), "body").map(|()| new)
-        };
-        let unclear =
-            |at| Err(format!("body[{at}] has a mask, and the list has changed: type the value"));
-        let (ada, eve) = (with("ada", 1), with("eve", 2));
-        let old = [ada.clone(), eve.clone(), with("joe", 3), with("pat", 3)];
-        let shown = [of(1), of(2), of(3), of(3)];
-        let of_four = |new: Value| edited(&old, &shown, new);
-        let of_two = |new: Value| edited(&old[..2], &shown[..2], new);
-        assert_eq!(of_four(json!(shown)), Ok(json!(old)));
-        // One is edited, or gets another value.
-        assert_eq!(of_two(json!([of(1), of(5)])), Ok(json!([ada, with("eve", 5)])));
-        assert_eq!(of_two(json!([of(1), with("kim", 4)])), Ok(json!([ada, with("kim", 4)])));
-        assert_eq!(of_two(json!([of(5), with("kim", 4)])), unclear(0));
-        // Moved, and removed.
-        assert_eq!(of_four(json!([of(2), of(1)])), Ok(json!([eve, ada])));
-        assert_eq!(of_two(json!([of(2), with("kim", 2)])), Ok(json!([eve, with("kim", 2)])));
-        // Two look the same: the first may be removed, and the second at its place.
-        assert_eq!(of_four(json!([of(1), of(2), of(3), with("kim", 3)])), unclear(2));
-        assert_eq!(of_four(json!([of(1), of(5), of(3), of(3)])), unclear(2));
-        assert_eq!(of_four(json!([of(1), of(3)])), unclear(1));
-        // One looks like another, and several were edited.
-        assert_eq!(of_four(json!([of(2), of(2), of(3), of(3)])), unclear(0));
-        assert_eq!(of_four(json!([of(4), of(5), of(3), of(3)])), unclear(0));
-        assert_eq!(of_two(json!([of(2), of(7)])), unclear(1));
-        // Two are the same.
-        let (twice, masks) = ([ada.clone(), ada.clone(), eve], [of(1), of(1), of(2)]);
-        assert_eq!(edited(&twice, &masks, json!([of(1), of(1)])), Ok(json!([ada, ada])));
-        assert_eq!(edited(&twice, &masks, json!([of(1), of(1), of(1)])), unclear(0));
-        // Of plain values nothing is seen at all.
-        let (names, masks) = ([json!("Ada"), json!("Eve")], [json!(MASK), json!(MASK)]);
-        assert_eq!(edited(&names, &masks, json!([MASK])), unclear(0));
-        assert_eq!(edited(&names, &masks, json!([MASK, "Kim"])), unclear(0));
-        assert_eq!(edited(&names, &masks, json!(masks)), Ok(json!(names)));
     }
 
     #[test]

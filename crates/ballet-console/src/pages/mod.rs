@@ -7,6 +7,7 @@ pub(crate) mod body;
 pub(crate) mod coverage;
 pub(crate) mod dead_actions;
 pub(crate) mod dead_letters;
+pub(crate) mod edited;
 pub(crate) mod events;
 pub(crate) mod forms;
 pub(crate) mod hour;

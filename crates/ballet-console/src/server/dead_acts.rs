@@ -16,7 +16,7 @@ use crate::pages::dead_actions::{self as pages, Edit};
 use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
 use crate::pages::meant::Meant;
-use crate::pages::{body, dead_letters};
+use crate::pages::{body, dead_letters, edited};
 use crate::server::acts::{Because, Deed, done, refused, shown};
 use crate::server::dead::GONE;
 use crate::server::site::{NO_SERVICE, Shared, Site};
@@ -238,7 +238,7 @@ fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String),
     let before = serde_json::from_slice::<Value>(&letter.body).ok();
     let name = letter.event_type.as_deref().unwrap_or_default();
     let masked = before.as_ref().map(|before| body::masked(&site.known, name, before));
-    body::unmask(&mut sent, before.as_ref().zip(masked.as_ref()), "body").map_err(one)?;
+    edited::put_back(&mut sent, before.as_ref().zip(masked.as_ref()), "body").map_err(one)?;
     let body = sent.to_string();
     if let Some(event) = site.known.event(name) {
         let message = Incoming {
