@@ -23,7 +23,7 @@ use crate::store::row::{Kind, Row};
 pub(crate) struct Seen<'a> {
     pub(crate) known: &'a Known,
     pub(crate) found: &'a Found,
-    /// All entries without their bodies, or one more than are judged.
+    /// All entries without their bodies, or any of them, one more than are judged.
     pub(crate) all: &'a [Row],
     /// The first and the last of them, which are shown.
     pub(crate) rows: &'a [Row],
@@ -79,7 +79,7 @@ pub(crate) fn saga(seen: &Seen<'_>) -> Markup {
             h2 { "What caused what" }
             details open[rows.len() < 40] { summary { "The events, each below its cause" } (tree(rows)) }
         }
-        (dead(all, *now))
+        (dead(seen))
         (actions::section(actions, *now))
         (by_hand(seen))
     }
@@ -195,18 +195,24 @@ const fn standing(standing: StepStanding) -> (&'static str, &'static str, &'stat
     }
 }
 
-/// The dead letters that the journal tells of, whatever became of them.
-fn dead(rows: &[Row], now: Timestamp) -> Markup {
-    let dead: Vec<&Row> = rows.iter().filter(|row| row.kind == Kind::Died).collect();
+/// The dead letters that the journal tells of, whatever became of them. Of very many entries only those that are shown.
+fn dead(Seen { all, rows, now, .. }: &Seen<'_>) -> Markup {
+    let is_part = all.len() > MOST;
+    let of = if is_part { rows } else { all };
+    let dead: Vec<&Row> = of.iter().filter(|row| row.kind == Kind::Died).collect();
+    // Both are in the order of the journal.
+    let is_shown = |row: &Row| rows.binary_search_by_key(&row.place, |row| row.place).is_ok();
     html! {
-        @if !dead.is_empty() {
+        @if !dead.is_empty() || is_part {
             section {
                 h2 { "Its dead letters" }
+                @if is_part { p.quiet { "Only the entries that are shown here were looked at: there may be others in between." } }
                 ul.rows { @for row in dead { li.row.stuck {
                     div.first { strong { (row.service) } " " (event(&row.event_type)) }
                     @if let Some(detail) = &row.detail { div.detail dir="auto" { (detail) } }
-                    div.when { (ago(row.at, now)) " · " a href={ "#e" (row.place) } { "in the time line" }
-                        " · " a href={ "/dead-letters/" (row.service) "/" (row.message_id) } { "the dead letter" } }
+                    div.when { (ago(row.at, *now)) " · "
+                        @if is_shown(row) { a href={ "#e" (row.place) } { "in the time line" } " · " }
+                        a href={ "/dead-letters/" (row.service) "/" (row.message_id) } { "the dead letter" } }
                 } } }
             }
         }

@@ -158,7 +158,7 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<Kept>, sqlx::Error> {
     let Listed { found, .. } = search(&site.pool, &away, &this).await?;
     let Some(found) = found.into_iter().find(|found| found.id == id) else { return Ok(None) };
     let all = of_saga::entries(&site.pool, id).await?;
-    let rows = of_saga::edges(&site.pool, id, BYTES).await?;
+    let rows = of_saga::edges(&site.pool, id, &all, BYTES).await?;
     let keys = of_saga::keys(&site.pool, id).await?;
     let actions = actions::of_saga(&site.pool, id).await?;
     Ok(Some(Kept { found, all, rows, keys, actions }))

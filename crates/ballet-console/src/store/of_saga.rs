@@ -3,33 +3,56 @@
 use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
-use crate::store::judged;
+use crate::store::judged::MOST;
 use crate::store::row::{COLUMNS, Row};
 
 /// The most first, and the most last, entries that a page shows with their bodies. One of a saga of hours has more.
 pub(crate) const EDGE: usize = 1_000;
 
-/// Its entries without their bodies, in the order of the journal. Of those of a saga that cannot be judged only some.
+/// Its entries without their bodies, in the order of the journal. Of a saga with more than can be judged any of them.
 pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<Row>, sqlx::Error> {
     // Only what is limited before it is sorted is not read on.
     let entries = format!(
         "select * from (select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 limit $2) as own \
          order by place"
     );
-    let most = i64::try_from(judged::MOST + 1).unwrap_or(i64::MAX);
+    let most = i64::try_from(MOST + 1).unwrap_or(i64::MAX);
     sqlx::query_as(AssertSqlSafe(entries)).bind(saga).bind(most).fetch_all(pool).await
 }
 
-/// Its first and its last entries, in the order of the journal, the bodies up to `bytes` each.
-pub(crate) async fn edges(pool: &PgPool, saga: Uuid, bytes: i32) -> Result<Vec<Row>, sqlx::Error> {
+/// Its first and its last entries, in the order of the journal, the bodies up to `bytes` each. `all` is what [`entries`] has
+/// returned.
+pub(crate) async fn edges(
+    pool: &PgPool,
+    saga: Uuid,
+    all: &[Row],
+    bytes: i32,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let places: Vec<i64> = match all.len() {
+        count @ ..=MOST => {
+            let is_edge = |at: usize| at < EDGE || at + EDGE >= count;
+            all.iter()
+                .enumerate()
+                .filter(|(at, _)| is_edge(*at))
+                .map(|(_, row)| row.place)
+                .collect()
+        }
+        _ => places_at_edges(pool, saga).await?,
+    };
+    // By the place alone: what is looked for by the saga reads all of its entries once more.
     let edges = format!(
-        "select {COLUMNS}, substr(body, 1, $2) as body from console.entry where saga = $1 and ( \
-             place in (select place from console.entry where saga = $1 order by place limit $3) \
-             or place in (select place from console.entry where saga = $1 order by place desc limit $3)) \
-         order by place"
+        "select {COLUMNS}, substr(body, 1, $2) as body from console.entry where place = any($1) order by place"
     );
+    sqlx::query_as(AssertSqlSafe(edges)).bind(places).bind(bytes).fetch_all(pool).await
+}
+
+/// The places of the first and the last entries of a saga with very many: all of them are read, but only once.
+async fn places_at_edges(pool: &PgPool, saga: Uuid) -> Result<Vec<i64>, sqlx::Error> {
+    let places = "with own as materialized (select place from console.entry where saga = $1) \
+                  (select place from own order by place limit $2) union \
+                  (select place from own order by place desc limit $2)";
     let edge = i64::try_from(EDGE).unwrap_or(i64::MAX);
-    sqlx::query_as(AssertSqlSafe(edges)).bind(saga).bind(bytes).bind(edge).fetch_all(pool).await
+    sqlx::query_scalar(places).bind(saga).bind(edge).fetch_all(pool).await
 }
 
 /// Its business keys.

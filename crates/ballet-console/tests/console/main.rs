@@ -5,6 +5,7 @@ mod actions;
 mod browser;
 mod by_hand;
 mod hostile;
+mod long_sagas;
 mod looks;
 mod observer;
 mod pages;

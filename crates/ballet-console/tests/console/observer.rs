@@ -291,26 +291,6 @@ async fn a_journal_that_was_made_anew_is_not_followed_even_when_it_has_grown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_saga_with_very_many_entries_is_marked_and_keeps_no_other_from_being_judged() {
-    let world = World::new("console_very_many").await;
-    let console = world.console().await;
-    let browser = console.browser().await;
-    let (long, other) = (world.id(), world.id());
-    world.publish(vec![world.event(PLACED, long, None, "{}")]).await;
-    browser.until(&format!("/sagas/{long}"), "state waiting").await;
-    world.repeat(long, 20_000).await;
-    let again = world.event(RESERVED, long, None, "{}");
-    world.publish(vec![again, world.event(PLACED, other, None, "{}")]).await;
-    browser.until(&format!("/sagas/{other}"), "state waiting").await;
-    let page = browser.until("/sagas?state=stuck", "more than 10,000 entries").await;
-    assert!(page.contains(&long.to_string()) && page.contains("order_fulfillment"), "{page}");
-    let (_, page) = browser.get(&format!("/sagas/{long}")).await;
-    let says = "The first 1,000 and the last 1,000 of more than 10,000 entries";
-    assert!(page.contains(says) && page.contains("too many entries to judge it"), "{page}");
-    world.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn while_sagas_cannot_be_judged_each_page_says_so() {
     let world = World::new("console_unjudged").await;
     let console = world.console().await;

@@ -186,29 +186,6 @@ async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_saga_with_more_entries_than_its_page_shows_is_judged_by_all_of_them() {
-    let world = World::new("console_long_saga").await;
-    let console = world.console().await;
-    let browser = console.browser().await;
-    let saga = world.id();
-    let address = format!("/sagas/{saga}");
-    world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
-    browser.until(&address, "state waiting").await;
-    world.repeat(saga, 2_100).await;
-    world.publish(vec![world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")]).await;
-    let page = browser.until(&address, "state stuck").await;
-    for says in
-        ["Its dead letters", "The first 1,000 and the last 1,000 of 2,102 entries", "e-2100"]
-    {
-        assert!(page.contains(says), "{says}: {page}");
-    }
-    assert_eq!(page.matches("<li class=\"entry").count(), 2_000);
-    // As it is in the time line, in what it waits for and among its dead letters.
-    assert_eq!(page.matches("no shelf 17").count(), 3);
-    world.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_catalogue_has_every_event_with_its_fields() {
     let world = World::new("console_events").await;
     let console = world.console().await;

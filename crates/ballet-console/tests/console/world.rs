@@ -200,12 +200,12 @@ impl World {
         }
     }
 
-    /// Puts so many copies of a saga's entries before them, each a message of its own.
+    /// Puts so many copies of a saga's first entry before it, each a message of its own.
     pub(crate) async fn repeat(&self, saga: Uuid, times: i32) {
         let mut db = PgConnection::connect(self.database.url()).await.expect("a session");
         let copies = "insert into console.entry (place, at, kind, saga, type, service, message_id, body, size) \
                       select -n, at, kind, saga, type, service, gen_random_uuid(), body, size \
-                      from console.entry, generate_series(1, $2) n where saga = $1";
+                      from (select * from console.entry where saga = $1 order by place limit 1) first, generate_series(1, $2) n";
         let copies = sqlx::query(copies).bind(saga).bind(times).execute(&mut db).await;
         assert_eq!(copies.expect("copies").rows_affected(), u64::try_from(times).expect("some"));
     }

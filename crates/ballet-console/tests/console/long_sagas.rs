@@ -1,0 +1,59 @@
+//! Sagas with more entries than a page shows, and than the console judges.
+
+use sqlx::{Connection, PgConnection};
+
+use crate::world::{PLACED, RESERVED, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_with_more_entries_than_its_page_shows_is_judged_by_all_of_them() {
+    let world = World::new("console_long_saga").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let saga = world.id();
+    let address = format!("/sagas/{saga}");
+    world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
+    browser.until(&address, "state waiting").await;
+    world.repeat(saga, 2_100).await;
+    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
+    let died = "update console.entry set kind = 'died', detail = 'no shelf 16' where place = -1050";
+    sqlx::query(died).execute(&mut db).await.expect("a dead letter in the midst");
+    world.publish(vec![world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")]).await;
+    let page = browser.until(&address, "state stuck").await;
+    for says in
+        ["Its dead letters", "The first 1,000 and the last 1,000 of 2,102 entries", "e-2100"]
+    {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    assert_eq!(page.matches("<li class=\"entry").count(), 2_000);
+    // As it is in the time line, in what it waits for and among its dead letters.
+    assert_eq!(page.matches("no shelf 17").count(), 3);
+    // The other one is not in the time line, and nothing leads there.
+    assert_eq!(page.matches("no shelf 16").count(), 2);
+    assert_eq!(page.matches("in the time line").count(), 1);
+    assert!(!page.contains("there may be others"), "{page}");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_with_very_many_entries_is_marked_and_keeps_no_other_from_being_judged() {
+    let world = World::new("console_very_many").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let (long, other) = (world.id(), world.id());
+    world.publish(vec![world.event(PLACED, long, None, "{}")]).await;
+    browser.until(&format!("/sagas/{long}"), "state waiting").await;
+    world.repeat(long, 20_000).await;
+    let again = world.event(RESERVED, long, None, "{}");
+    world.publish(vec![again, world.event(PLACED, other, None, "{}")]).await;
+    browser.until(&format!("/sagas/{other}"), "state waiting").await;
+    let page = browser.until("/sagas?state=stuck", "more than 10,000 entries").await;
+    assert!(page.contains(&long.to_string()) && page.contains("order_fulfillment"), "{page}");
+    let (_, page) = browser.get(&format!("/sagas/{long}")).await;
+    let says = "The first 1,000 and the last 1,000 of more than 10,000 entries";
+    assert!(page.contains(says) && page.contains("too many entries to judge it"), "{page}");
+    assert_eq!(page.matches("<li class=\"entry").count(), 2_000);
+    for says in ["e-20000", "e-19001", "Its dead letters", "there may be others in between"] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    world.close().await;
+}
