@@ -119,11 +119,12 @@ fn judged_by<'a>(
         began,
         last,
         ended: seen.ended.map(SagaState::as_str),
+        is_too_long: false,
         waits: waits.map(|pressing| waits_for(&pressing, &entries)).unwrap_or_default(),
     })
 }
 
-/// It is stuck: somebody has to look at what makes so many entries.
+/// It is stuck, if it had not ended: somebody has to look at what makes so many entries.
 fn too_long_to_judge(saga: Uuid, last: &Row) -> Judged<'_> {
     let detail =
         format!("it has more than {} entries: too many to judge it", grouped(judged::MOST));
@@ -133,6 +134,7 @@ fn too_long_to_judge(saga: Uuid, last: &Row) -> Judged<'_> {
         began: id::time_of(saga).unwrap_or(last.at),
         last,
         ended: None,
+        is_too_long: true,
         waits: Waits {
             since: Some(last.at),
             is_dead: true,

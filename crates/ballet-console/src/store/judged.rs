@@ -19,6 +19,8 @@ pub(crate) struct Judged<'a> {
     pub(crate) last: &'a Row,
     /// `completed` or `aborted`.
     pub(crate) ended: Option<&'static str>,
+    /// It has too many entries to judge it: one that had ended stays so.
+    pub(crate) is_too_long: bool,
     /// What it waits for, if it is open.
     pub(crate) waits: Waits,
 }
@@ -127,6 +129,7 @@ async fn last_of(
 
 /// Writes how these sagas stand.
 pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Result<(), sqlx::Error> {
+    let too_long: Vec<&Judged<'_>> = judged.iter().filter(|one| one.is_too_long).collect();
     macro_rules! column {
         ($of:expr) => {
             judged.iter().map($of).collect::<Vec<_>>()
@@ -152,7 +155,8 @@ pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Resul
              is_dead = excluded.is_dead, reason = excluded.reason, cause = excluded.cause, \
              detail = excluded.detail \
          where s.last_place <= excluded.last_place \
-             and not (s.ended is null and s.began < excluded.began and excluded.ended is not null)",
+             and not (s.ended is null and s.began < excluded.began and excluded.ended is not null) \
+             and not (s.ended is not null and s.id = any($17))",
     )
     .bind(column!(|one| one.saga))
     .bind(column!(|one| one.names.join(",")))
@@ -170,9 +174,29 @@ pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Resul
     .bind(column!(|one: &Judged<'_>| one.waits.reason.as_deref()))
     .bind(column!(|one: &Judged<'_>| one.waits.cause.as_deref()))
     .bind(column!(|one: &Judged<'_>| one.waits.detail.as_deref()))
+    .bind(too_long.iter().map(|one| one.saga).collect::<Vec<_>>())
     .execute(&mut *db)
     .await?;
+    keep_ended(db, &too_long).await?;
     keep_open(db, judged).await
+}
+
+/// Keeps those ended that had ended before they had too many entries: nothing says that they have begun again.
+async fn keep_ended(db: &mut PgConnection, too_long: &[&Judged<'_>]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update console.saga as s set last_at = j.last_at, last_type = j.last_type, \
+             last_place = j.last_place \
+         from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::bigint[]) \
+             as j (id, last_at, last_type, last_place) \
+         where s.id = j.id and s.ended is not null and s.last_place <= j.last_place",
+    )
+    .bind(too_long.iter().map(|one| one.saga).collect::<Vec<_>>())
+    .bind(too_long.iter().map(|one| one.last.at.to_sqlx()).collect::<Vec<_>>())
+    .bind(too_long.iter().map(|one| &*one.last.event_type).collect::<Vec<_>>())
+    .bind(too_long.iter().map(|one| one.last.place).collect::<Vec<_>>())
+    .execute(db)
+    .await
+    .map(drop)
 }
 
 /// Keeps those open whose first entries are dropped and whose last ones say that they have ended: what is missing may be

@@ -2,6 +2,7 @@
 
 use sqlx::{Connection, PgConnection};
 
+use crate::observer::until;
 use crate::world::{PLACED, RESERVED, World};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,5 +56,23 @@ async fn a_saga_with_very_many_entries_is_marked_and_keeps_no_other_from_being_j
     for says in ["e-20000", "e-19001", "Its dead letters", "there may be others in between"] {
         assert!(page.contains(says), "{says}: {page}");
     }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_that_has_ended_stays_so_when_it_has_very_many_entries() {
+    let world = World::new("console_ended_long").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let saga = world.id();
+    let declined = [PLACED, "inventory.stock_reservation_failed.v1", "orders.order_cancelled.v1"];
+    world.publish(declined.map(|name| world.event(name, saga, None, "{}")).to_vec()).await;
+    browser.until(&format!("/sagas/{saga}"), "state aborted").await;
+    world.repeat(saga, 10_000).await;
+    world.publish(vec![world.event(RESERVED, saga, None, "{}")]).await;
+    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
+    let judged = "select count(*) from console.saga where last_type = 'inventory.stock_reserved.v1' \
+                  and ended = 'aborted' and not is_dead and detail is null";
+    until(&mut db, judged, 1).await;
     world.close().await;
 }

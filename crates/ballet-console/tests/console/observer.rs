@@ -22,7 +22,7 @@ async fn count(db: &mut PgConnection, what: &'static str) -> i64 {
     sqlx::query_scalar(what).fetch_one(db).await.expect("a number")
 }
 
-async fn until(db: &mut PgConnection, what: &'static str, expected: i64) {
+pub(crate) async fn until(db: &mut PgConnection, what: &'static str, expected: i64) {
     let end = Instant::now() + SOON;
     while count(db, what).await != expected {
         assert!(Instant::now() < end, "{what} is {}, not {expected}", count(db, what).await);
