@@ -17,11 +17,14 @@ const PORTION: i64 = 1000;
 
 const HANDLED_APART: &str = "delete from ballet.inbox_other where ctid = any(array(select ctid \
      from ballet.inbox_other where received_at < $1 limit $2 for update skip locked))";
-/// A failed message that is still tried again does not expire: it is never given up silently.
+/// A failed message that is still tried again does not expire: it is never given up silently. The note of a deadline
+/// (`deadlines::note`, version 5 or 8) is over with its deadline, which is set once: earlier versions left it.
 const FAILURES: &str = "delete from ballet.failure where ctid = any(array(select ctid \
      from ballet.failure f where (next_at is null and last_failed_at < $1) \
      or exists (select from ballet.inbox i where i.message_id = f.message_id) \
      or exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
+     or (handler = 'deadline' and substr(message_id::text, 15, 1) in ('5', '8') \
+         and not exists (select from ballet.deadline d where d.saga_id = f.saga_id)) \
      limit $2 for update skip locked))";
 const INTERVENTIONS: &str = "delete from ballet.intervention where ctid = any(array(select ctid \
      from ballet.intervention where at < $1 limit $2 for update skip locked))";
@@ -95,4 +98,56 @@ async fn in_portions<'q>(
 ) -> Result<(), sqlx::Error> {
     while in_time(query().execute(&mut *db)).await?.rows_affected() > 0 {}
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_core::SagaId;
+    use ballet_stage::{Database, Postgres};
+    use sqlx::Executor;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::deadlines::note;
+    use crate::schema::migrate::{connect, migrate};
+
+    #[tokio::test]
+    async fn the_note_of_a_deadline_goes_with_it_and_that_of_a_message_stays() {
+        let postgres = Postgres::shared().await.expect("a server");
+        let database = Database::new(postgres, "old_notes").await.expect("one");
+        let options = database.url().parse().expect("a URL");
+        migrate(connect(&options).await.expect("a session"), &[]).await.expect("the tables");
+        let mut db = connect(&options).await.expect("a session");
+        let timed = |number: u32| Uuid::parse_str(&format!("0193f7a0-0000-7000-8000-{number:012}"));
+        let [over, set, message] = [1, 2, 3].map(|number| SagaId(timed(number).expect("an id")));
+        // Of a saga whose id has no time.
+        let timeless = SagaId(Uuid::from_u128(4));
+        for (id, saga, handler) in [
+            (note(over, "trip").0, over, "deadline"),
+            (note(timeless, "trip").0, timeless, "deadline"),
+            (note(set, "trip").0, set, "deadline"),
+            (note(message, "trip").0, message, "hold"),
+            // A step may have any name.
+            (message.0, message, "deadline"),
+        ] {
+            let failure = "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, \
+                               attempts, first_failed_at, last_failed_at, next_at) \
+                           values ($1, $2, '', $3, 'failed', '', 1, now(), now(), now())";
+            let failure = sqlx::query(failure).bind(id).bind(saga.0).bind(handler);
+            failure.execute(&mut db).await.expect("a note");
+        }
+        let deadline =
+            "insert into ballet.deadline (saga_id, saga, due_at) values ($1, 'trip', now())";
+        sqlx::query(deadline).bind(set.0).execute(&mut db).await.expect("a deadline");
+        let (limits, stages, now) = (Limits::default(), Stages::default(), Timestamp::now());
+        delete(&mut db, &limits, &stages, now, &mut Chores::default()).await.expect("deleted");
+        let left =
+            db.fetch_all("select message_id from ballet.failure order by handler, message_id");
+        let left = left.await.expect("notes").into_iter().map(|row| sqlx::Row::get(&row, 0));
+        let left: Vec<Uuid> = left.collect();
+        let mut expected = vec![message.0, note(set, "trip").0];
+        expected.sort_unstable();
+        expected.push(note(message, "trip").0);
+        assert_eq!(left, expected);
+    }
 }
