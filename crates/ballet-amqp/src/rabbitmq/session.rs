@@ -24,7 +24,7 @@ use crate::session::lookup::Lookup;
 use crate::session::message::Publish;
 use crate::session::object::{CopyQueue, Found, Object};
 use crate::session::peer::Peer;
-use crate::session::seam::{Confirms, Deliveries, Session, StreamStart};
+use crate::session::seam::{Confirms, Deliveries, Session, StreamStart, lost};
 
 /// Earlier acknowledgements count only if the broker reads them. A connection that is dropped
 /// too early may lose them.
@@ -47,15 +47,6 @@ pub(super) struct LapinSession {
 
 impl LapinSession {
     pub(super) fn new(connection: Connection, channel: Channel, peer: Peer) -> Self {
-        Self::on(Arc::new(connection), channel, peer, true)
-    }
-
-    fn on(
-        connection: Arc<Connection>,
-        channel: Channel,
-        peer: Peer,
-        owns_connection: bool,
-    ) -> Self {
         let (blocked_tx, blocked) = watch::channel(false);
         let (closed_tx, closed) = watch::channel(None);
         let watcher = tokio::spawn(watch_over(&connection, &channel, blocked_tx, closed_tx));
@@ -63,11 +54,30 @@ impl LapinSession {
         let channel = Arc::new(channel);
         Self {
             pending: Arc::new(Pending::new(Arc::clone(&channel), frame_max)),
-            connection,
+            connection: Arc::new(connection),
             channel,
-            owns_connection,
+            owns_connection: true,
             peer,
             blocked,
+            closed,
+            watcher: watcher.abort_handle(),
+        }
+    }
+
+    /// A further channel on the connection. lapin tells each event of a connection only once, so all of them are left
+    /// to this session.
+    fn further(&self, channel: Channel) -> Self {
+        let (closed_tx, closed) = watch::channel(None);
+        let watcher = tokio::spawn(watch_channel(&channel, self.closed.clone(), closed_tx));
+        let frame_max = self.connection.configuration().frame_max();
+        let channel = Arc::new(channel);
+        Self {
+            pending: Arc::new(Pending::new(Arc::clone(&channel), frame_max)),
+            connection: Arc::clone(&self.connection),
+            channel,
+            owns_connection: false,
+            peer: self.peer.clone(),
+            blocked: self.blocked.clone(),
             closed,
             watcher: watcher.abort_handle(),
         }
@@ -112,9 +122,7 @@ impl Session for LapinSession {
     fn channel(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, BrokerError>> {
         async move {
             let channel = self.connection.create_channel().await.map_err(|e| error(&e))?;
-            let connection = Arc::clone(&self.connection);
-            let session = Self::on(connection, channel, self.peer.clone(), false);
-            Ok(Arc::new(session) as Arc<dyn Session>)
+            Ok(Arc::new(self.further(channel)) as Arc<dyn Session>)
         }
         .boxed()
     }
@@ -283,7 +291,7 @@ fn watch_over(
                 event = events.next() => match event {
                     Some(Event::ConnectionBlocked(_)) => { blocked.send_replace(true); }
                     Some(Event::ConnectionUnblocked) => { blocked.send_replace(false); }
-                    // Also sent for the channels of `find`, which may close.
+                    // Also sent for further channels, and for those of `find`, which may close.
                     Some(Event::Error(cause)) if !channel.connected() => {
                         closed.send_replace(Some(error(&cause)));
                         return;
@@ -295,5 +303,28 @@ fn watch_over(
             }
         }
         closed.send_replace(Some(BrokerError::Lost("the connection ended".to_owned())));
+    }
+}
+
+/// Watches a further channel of a connection, which ends with the session that opened it. Why the broker closed the
+/// channel is told to that one alone.
+fn watch_channel(
+    channel: &Channel,
+    mut first: watch::Receiver<Option<BrokerError>>,
+    closed: watch::Sender<Option<BrokerError>>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let channel = channel.status().clone();
+    async move {
+        let ended = async {
+            let mut look = tokio::time::interval(LOOK_EVERY);
+            while channel.connected() {
+                look.tick().await;
+            }
+        };
+        let cause = tokio::select! {
+            cause = lost(&mut first) => cause,
+            () = ended => BrokerError::Lost("the channel ended".to_owned()),
+        };
+        closed.send_replace(Some(cause));
     }
 }

@@ -74,7 +74,8 @@ pub trait Session: Debug + Send + Sync {
     fn peer(&self) -> &Peer;
 
     /// Opens one more working channel on this connection: a session that ends with this one. Its close ends only the
-    /// channel, and what it holds returns to its queue.
+    /// channel, and what it holds returns to its queue. If the broker closes only the channel, its
+    /// [`closed`](Self::closed) does not say why.
     fn channel(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, BrokerError>> {
         let why = "this broker has one channel for each connection".to_owned();
         ready(Err(BrokerError::Unrepresentable(why))).boxed()
