@@ -108,6 +108,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::database::clock::now;
     use crate::deadlines::note;
     use crate::schema::migrate::{connect, migrate};
 
@@ -139,7 +140,8 @@ mod tests {
         let deadline =
             "insert into ballet.deadline (saga_id, saga, due_at) values ($1, 'trip', now())";
         sqlx::query(deadline).bind(set.0).execute(&mut db).await.expect("a deadline");
-        let (limits, stages, now) = (Limits::default(), Stages::default(), Timestamp::now());
+        let (limits, stages) = (Limits::default(), Stages::default());
+        let now = now(&mut db).await.expect("the time");
         delete(&mut db, &limits, &stages, now, &mut Chores::default()).await.expect("deleted");
         let left =
             db.fetch_all("select message_id from ballet.failure order by handler, message_id");
