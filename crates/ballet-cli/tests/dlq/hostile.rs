@@ -40,12 +40,13 @@ async fn what_a_letter_says_is_no_command_for_the_shell_or_the_terminal() {
     }
     world.dead(3).await;
     let groups = world.ballet(&["groups"]).await.ends_with(0);
-    let quoted = r"--service counter --reason forged_type --type 'a;b '\''c'\'' $(d)'";
+    let quoted = r"discard --service counter --reason forged_type --type 'a;b '\''c'\'' $(d)'";
     assert!(groups.err.contains(quoted), "{groups:?}");
     // As the shell reads the words.
     let chosen = ["redrive", "--reason", "forged_type", "--type", kind, "--dry-run"];
     let chosen = world.ballet(&chosen).await.ends_with(0);
-    assert!(chosen.err.contains("3 dead letters would be sent back"), "{chosen:?}");
+    assert!(chosen.err.contains("0 dead letters would be sent back"), "{chosen:?}");
+    assert!(chosen.err.contains("3 dead letters are forged and not sent: discard"), "{chosen:?}");
     // Nobody would compare their type with the routing key any more.
     let sent = ["redrive", "--reason", "forged_type", "--type", kind, "--no-canary"];
     let sent = world.ballet(&sent).await.ends_with(3);
@@ -85,7 +86,15 @@ async fn a_letter_that_another_service_put_here_is_shown_as_such_and_not_sent() 
         sent.err.contains(&format!("{id} was not sent: it was published to `dead`")),
         "{sent:?}"
     );
+    assert!(sent.err.contains("1 dead letter sent back: 1 handled, 0 dead again"), "{sent:?}");
+    assert!(!sent.err.contains("were not sent"), "{sent:?}");
+    assert!(sent.err.contains("1 dead letter is forged and not sent"), "{sent:?}");
     world.all_counted_once(1).await;
+    std::fs::write(world.place.join("body.json"), body).expect("written");
+    let edited = world.ballet(&["edit", &id, "--body", "body.json"]).await.ends_with(2);
+    assert!(edited.err.contains("it is not sent back: discard it"), "{edited:?}");
+    let shown = world.ballet(&["show", &id]).await.ends_with(0);
+    assert!(shown.err.contains("dlq discard --id"), "{shown:?}");
     world.ballet(&["discard", "--id", &id, "--yes"]).await.ends_with(0);
     world.dead(0).await;
     assert_eq!(ids.len(), 1);

@@ -6,8 +6,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ballet_fault::{About, FaultPoint};
-use ballet_stage::wait_until;
+use ballet_stage::{Method, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::world::{SOON, World};
@@ -115,6 +116,8 @@ async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
         .and_then(|line| line.split(' ').next()?.parse().ok())
         .expect("a count");
     assert!((1..40).contains(&sent), "{said}");
+    // What was handled until then is known.
+    assert!(!said.contains("sent back: 0 handled"), "{said}");
     world.dead(u64::try_from(40 - sent).expect("a count")).await;
     world.ballet(&["redrive", "--all", "--no-canary"]).await.ends_with(0);
     world.all_counted_once(40).await;
@@ -130,6 +133,44 @@ async fn a_lost_connection_is_made_again_and_the_redrive_goes_on() {
 async fn a_redrive_that_loses_the_journal_while_it_sends_goes_on_and_tells_what_became_of_all() {
     let said = goes_on_without("unwatched", "ballet journal").await;
     assert!(said.contains("30 dead letters sent back: 30 handled, 0 dead again"), "{said}");
+}
+
+#[tokio::test]
+async fn a_redrive_that_the_broker_refuses_on_the_way_waits_for_nothing_that_was_not_sent() {
+    let world = World::new("refused").await;
+    world.dead_ticks(20).await;
+    let slowly = ["redrive", "--all", "--no-canary", "--rate", "1", "--patience", "600"];
+    let redrive = world.command(&slowly);
+    let refused = async {
+        wait_until("some to be sent", SOON, || async {
+            Ok::<_, String>((!world.counted().await.is_empty()).then_some(()))
+        })
+        .await
+        .expect("sent");
+        let management = world.env.management();
+        let user = world.env.amqp_url("redrive").trim_start_matches("amqp://");
+        let (user, _) = user.split_once(':').expect("a user");
+        let path = ["permissions", world.env.vhost(), user];
+        let mut rights = management.call(Method::GET, &path, None).await.expect("rights");
+        rights["write"] = json!("^$");
+        management.call(Method::PUT, &path, Some(&rights)).await.expect("put");
+        // Rights are looked up for each channel once.
+        management.close_connections("ballet dead letters").await.expect("closed");
+    };
+    let ((), ended) = tokio::join!(refused, crate::world::ended(redrive));
+    let ended = ended.ends_with(3);
+    assert!(ended.err.contains("the rest was not sent"), "{ended:?}");
+    let count = |after: &str| -> u64 {
+        let words: Vec<&str> = ended.err.split([' ', ':', ',', ';', '\n']).collect();
+        let after: Vec<&str> = after.split(' ').collect();
+        let at = words.windows(after.len()).position(|at| at == after);
+        at.and_then(|at| words[at - 1].parse().ok()).unwrap_or_default()
+    };
+    let (sent, handled) =
+        (count("dead letters sent back").max(count("dead letter sent back")), count("handled"));
+    assert!(handled > 0 && handled + count("neither in time") == sent, "{ended:?}");
+    assert_eq!(sent + count("were not sent"), 20, "{ended:?}");
+    world.close().await;
 }
 
 /// Closes the connections of this name while a redrive sends, and returns what it said in the end.

@@ -153,8 +153,8 @@ impl Action for Send<'_> {
         self.summary.add_removed(event, false, self.options);
     }
 
-    fn failed(&mut self, id: String, reason: String) {
-        self.summary.add_failed(id, reason);
+    fn failed(&mut self, message: &DeadLetter, reason: String) {
+        self.summary.add_failed(message.id.to_string(), reason);
     }
 
     fn removed_count(&self) -> u64 {

@@ -24,7 +24,7 @@ pub(crate) trait Action: Send {
     fn removed(&mut self, dead_letter: &DeadLetter);
 
     /// The dead letter stays, because the broker did not accept its replacement.
-    fn failed(&mut self, id: String, reason: String);
+    fn failed(&mut self, dead_letter: &DeadLetter, reason: String);
 
     /// The number of dead letters removed so far.
     fn removed_count(&self) -> u64;

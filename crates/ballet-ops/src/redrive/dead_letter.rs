@@ -90,9 +90,7 @@ impl DeadLetter {
             None => (text(DEAD_REASON).or(death.reason), text(DEAD_DETAIL)),
         };
         // Sent back, nobody would compare its type with what its publisher may publish.
-        let is_forged = reason
-            .as_deref()
-            .is_some_and(|reason| [FORGED_LETTER, Reason::ForgedType.code()].contains(&reason));
+        let is_forged = reason.as_deref().is_some_and(is_forged);
         Self {
             service: service.to_owned(),
             id,
@@ -167,7 +165,8 @@ impl DeadLetter {
 
     /// Why it is not sent to its service: another one put it here, or its type is not what its publisher may
     /// publish.
-    pub(crate) fn forgery(&self) -> Option<String> {
+    #[must_use]
+    pub fn forgery(&self) -> Option<String> {
         let detail = self.detail.as_deref().unwrap_or("its type is forged");
         self.is_forged.then(|| format!("{detail}; it is not sent back: discard it"))
     }
@@ -249,6 +248,11 @@ impl DeadLetter {
         let (id, at, redrives, run) = self.identity();
         format!("{id:x}-{at}-{redrives}-{}", run.unwrap_or_default().simple())
     }
+}
+
+/// Whether a dead letter with this reason is not sent to its service.
+pub(crate) fn is_forged(reason: &str) -> bool {
+    [FORGED_LETTER, Reason::ForgedType.code()].contains(&reason)
 }
 
 fn type_property(properties: &BasicProperties) -> Option<String> {

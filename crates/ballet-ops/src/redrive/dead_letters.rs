@@ -1,6 +1,5 @@
 //! The dead letters of one service: the operations on them.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,23 +127,21 @@ impl DeadLetters {
         let ended = passes::run(&self.queue, &mut resend, Duration::ZERO, &mut stop).await;
         let (summary, sent) = resend.into_parts();
         let mut sent_back = SentBack::ended(summary, ended);
-        let mut stop = options.stop.clone();
-        let outcomes = tokio::select! {
-            outcomes = watcher.outcomes(patience, &|_| {}) => outcomes,
-            _ = stop.wait_for(|stop| *stop) => {
-                sent_back.summary.stopped = true;
-                HashMap::new()
-            }
-        };
+        let patience = if sent_back.error.is_some() { Duration::ZERO } else { patience };
+        let outcomes = watcher.outcomes(patience, &mut stop, &|_| {}).await;
+        sent_back.summary.stopped |= *stop.borrow();
         watcher.close().await;
         for (group, canary) in sent {
             let outcome = outcomes.get(&canary.sent_as).cloned();
+            let is_sent = canary.is_sent || outcome.is_some();
             let outcome = outcome.unwrap_or(RedriveOutcome::Unknown);
             if outcome != RedriveOutcome::Handled {
                 plan.hold_back(group.clone());
             }
-            sent_back.outcomes.add(&outcome);
-            sent_back.canaries.push(Canary { group, id: canary.id, outcome });
+            if is_sent {
+                sent_back.outcomes.add(&outcome);
+                sent_back.canaries.push(Canary { group, id: canary.id, outcome });
+            }
         }
         Ok(sent_back)
     }
@@ -189,14 +186,11 @@ impl DeadLetters {
         let mut resend = Resend::all(plan, options, ids.clone());
         let ended = self.run_at_rate(&mut resend, options).await;
         let (summary, _) = resend.into_parts();
-        let mut stop = options.stop.clone();
-        let outcomes = tokio::select! {
-            found = watcher.outcomes(patience, known) => Outcomes::of(found.values()),
-            // All are sent: nobody waits to hear what becomes of them.
-            _ = stop.wait_for(|stop| *stop) => {
-                Outcomes { unknown: ids.all().len() as u64, ..Outcomes::default() }
-            }
-        };
+        // After a failure nobody waits for what may not have been sent.
+        let patience = if ended.is_err() { Duration::ZERO } else { patience };
+        let found = watcher.outcomes(patience, &mut options.stop.clone(), known).await;
+        let sent = ids.all().len() as u64;
+        let outcomes = Outcomes::of(found.values(), sent.min(summary.removed));
         watcher.close().await;
         Ok(SentBack { outcomes, ..SentBack::ended(summary, ended) })
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::redrive::cause::{cause_of, telling_part};
-use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::dead_letter::{DeadLetter, is_forged};
 
 /// With this many groups, further types and causes share a group: foreign producers choose the types,
 /// and their texts are in the causes.
@@ -36,6 +36,12 @@ impl GroupKey {
             cause: dead_letter.detail.as_deref().map(cause_of),
             is_edited: dead_letter.is_edited(),
         }
+    }
+
+    /// Whether its dead letters are [forged](DeadLetter::forgery).
+    #[must_use]
+    pub fn is_forged(&self) -> bool {
+        is_forged(&self.reason)
     }
 
     /// The longest part of the cause that is the same in the details of all of the group.

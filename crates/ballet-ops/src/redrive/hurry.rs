@@ -197,8 +197,8 @@ impl Action for Hurry<'_> {
         self.summary.add_removed(message, false, self.options);
     }
 
-    fn failed(&mut self, id: String, reason: String) {
-        self.summary.add_failed(id, reason);
+    fn failed(&mut self, message: &DeadLetter, reason: String) {
+        self.summary.add_failed(message.id.to_string(), reason);
     }
 
     fn removed_count(&self) -> u64 {

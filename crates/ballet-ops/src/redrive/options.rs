@@ -10,6 +10,14 @@ use crate::redrive::note::Note;
 
 /// Becomes true to end an operation early. Nothing is lost by that.
 pub type Stop = watch::Receiver<bool>;
+
+/// Waits for a stop, for ever if nobody can ask for one any more.
+pub(crate) async fn stopped(stop: &mut Stop) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Is called with the number of dead letters that are done.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
@@ -33,6 +41,23 @@ pub struct RedriveOptions<'a> {
     pub progress: Progress<'a>,
     /// Is called with each dead letter that is done.
     pub each: Each<'a>,
+}
+
+#[cfg(test)]
+impl RedriveOptions<'static> {
+    /// Of a test, which asks nothing of them.
+    pub(crate) fn plain() -> Self {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        Self {
+            note: Note { by: "ada".to_owned(), why: None, at },
+            run_id: Uuid::from_u128(7),
+            rate: None,
+            beyond_memory: false,
+            stop: watch::channel(false).1,
+            progress: &|_| {},
+            each: &|_| {},
+        }
+    }
 }
 
 impl fmt::Debug for RedriveOptions<'_> {

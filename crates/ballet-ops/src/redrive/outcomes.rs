@@ -18,9 +18,11 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    pub(crate) fn of<'a>(all: impl Iterator<Item = &'a RedriveOutcome>) -> Self {
+    /// What is known of as many messages as were sent. Of the others it is unknown.
+    pub(crate) fn of<'a>(known: impl Iterator<Item = &'a RedriveOutcome>, sent: u64) -> Self {
         let mut outcomes = Self::default();
-        all.for_each(|one| outcomes.add(one));
+        known.for_each(|one| outcomes.add(one));
+        outcomes.unknown = sent.saturating_sub(outcomes.handled + outcomes.dead());
         outcomes
     }
 

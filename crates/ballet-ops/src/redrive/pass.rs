@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::redrive::action::Action;
 use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::error::RedriveError;
-use crate::redrive::options::Stop;
+use crate::redrive::options::{Stop, stopped};
 use crate::redrive::reader::Reading;
 
 /// The most dead letters whose replacements are unconfirmed.
@@ -169,7 +169,7 @@ impl<'a> Pass<'a> {
         if in_flight.unconfirmed > 0 {
             self.in_flight.insert(replaced, in_flight);
         } else if let Some(reason) = in_flight.failure {
-            self.action.failed(in_flight.dead_letter.id.to_string(), reason);
+            self.action.failed(&in_flight.dead_letter, reason);
         }
         Ok(true)
     }
@@ -202,7 +202,7 @@ impl<'a> Pass<'a> {
             }
             let Some(in_flight) = self.in_flight.remove(&replaced) else { continue };
             match in_flight.failure {
-                Some(reason) => self.action.failed(in_flight.dead_letter.id.to_string(), reason),
+                Some(reason) => self.action.failed(&in_flight.dead_letter, reason),
                 None => {
                     self.action.archive(&in_flight.dead_letter)?;
                     safe.push(in_flight.dead_letter);
@@ -230,12 +230,5 @@ async fn time_up(begun: Instant, longest: Option<Duration>) {
     match longest {
         Some(longest) => sleep_until(begun + longest).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Waits for a stop, for ever if nobody can ask for one any more.
-async fn stopped(stop: &mut Stop) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }

@@ -72,7 +72,7 @@ impl Action for Nothing {
 
     fn removed(&mut self, _dead_letter: &DeadLetter) {}
 
-    fn failed(&mut self, _id: String, _reason: String) {}
+    fn failed(&mut self, _dead_letter: &DeadLetter, _reason: String) {}
 
     fn removed_count(&self) -> u64 {
         0
@@ -128,8 +128,8 @@ impl Action for Resends {
         self.0 += 1;
     }
 
-    fn failed(&mut self, id: String, reason: String) {
-        panic!("{id}: {reason}");
+    fn failed(&mut self, dead_letter: &DeadLetter, reason: String) {
+        panic!("{}: {reason}", dead_letter.id);
     }
 
     fn removed_count(&self) -> u64 {

@@ -21,6 +21,7 @@ pub struct Plan {
     canaries: HashMap<GroupKey, Candidate>,
     /// The groups whose canaries were not handled.
     held_back: HashSet<GroupKey>,
+    forged: u64,
     beyond_memory: u64,
     renamed: u64,
     part: Option<Part>,
@@ -46,6 +47,7 @@ impl Plan {
             sagas: HashSet::new(),
             canaries: HashMap::new(),
             held_back: HashSet::new(),
+            forged: 0,
             beyond_memory: 0,
             renamed: 0,
             part,
@@ -56,6 +58,10 @@ impl Plan {
     pub(crate) fn add(&mut self, dead_letter: &DeadLetter) {
         let group = self.groups.add(dead_letter);
         self.identities.insert(dead_letter.identity());
+        if dead_letter.forgery().is_some() {
+            self.forged += 1;
+            return;
+        }
         self.beyond_memory += u64::from(self.is_forgotten(dead_letter));
         self.renamed += u64::from(dead_letter.id_is_before(self.floor));
         self.consider(group, dead_letter);
@@ -137,6 +143,12 @@ impl Plan {
         self.groups.dead_letters()
     }
 
+    /// The number of dead letters that are [forged](DeadLetter::forgery): they can be discarded, and are not sent.
+    #[must_use]
+    pub fn forged(&self) -> u64 {
+        self.forged
+    }
+
     /// The number of dead letters that the inbox has forgotten and the service follows outside of
     /// sagas. Nothing keeps the service from handling them a second time.
     #[must_use]
@@ -158,6 +170,18 @@ mod tests {
     use ballet_amqp::{AMQPValue, BasicProperties, Delivery, FieldTable};
 
     use super::*;
+
+    #[test]
+    fn a_forged_letter_is_counted_apart_and_goes_before_no_other() {
+        let forged = dead_letter(1, "rome", "forged_type");
+        let other = dead_letter(2, "rome", "no_room");
+        let mut plan = Plan::new(None, Timestamp::now());
+        [&forged, &other].into_iter().for_each(|one| plan.add(one));
+        let is_canary = |one: &DeadLetter| plan.is_canary(&plan.groups().key(one), one);
+        assert_eq!([&forged, &other].map(is_canary), [false, true]);
+        assert!([&forged, &other].into_iter().all(|one| plan.contains(one)));
+        assert_eq!((plan.dead_letters(), plan.forged()), (2, 1));
+    }
 
     fn dead_letter(id: u128, saga: &str, reason: &str) -> DeadLetter {
         let mut headers = FieldTable::default();

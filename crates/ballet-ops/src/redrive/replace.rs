@@ -63,8 +63,8 @@ impl Action for Replace<'_> {
         self.summary.add_removed(dead_letter, self.retires, self.options);
     }
 
-    fn failed(&mut self, id: String, reason: String) {
-        self.summary.add_failed(id, reason);
+    fn failed(&mut self, message: &DeadLetter, reason: String) {
+        self.summary.add_failed(message.id.to_string(), reason);
     }
 
     fn removed_count(&self) -> u64 {

@@ -1,13 +1,13 @@
 //! Sends dead letters back to their service.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ballet_amqp::{Publish, ShortString};
 use ballet_core::MessageId;
 use ballet_core::envelope::{Envelope, Incoming, Limits};
 
 use crate::redrive::action::Action;
-use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::groups::GroupKey;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::plan::Plan;
@@ -21,6 +21,8 @@ pub(crate) struct SentCanary {
     pub(crate) id: String,
     /// The id under which the service knows the message.
     pub(crate) sent_as: MessageId,
+    /// Whether the broker has it.
+    pub(crate) is_sent: bool,
 }
 
 /// Sends the dead letters of a plan back to their service.
@@ -32,6 +34,10 @@ pub(crate) struct Resend<'a> {
     canaries_only: bool,
     canaries: HashMap<GroupKey, SentCanary>,
     sent: SentIds,
+    /// Those that were read and are forged, each once, however many passes read them.
+    forged: HashSet<Identity>,
+    /// Why they are not sent. They are the last failures, so that they hide no others.
+    forgeries: Vec<(String, String)>,
     summary: Summary,
     options: &'a RedriveOptions<'a>,
 }
@@ -46,6 +52,8 @@ impl<'a> Resend<'a> {
             canaries_only: false,
             canaries: HashMap::new(),
             sent,
+            forged: HashSet::new(),
+            forgeries: Vec::new(),
             summary: Summary::default(),
             options,
         }
@@ -56,8 +64,15 @@ impl<'a> Resend<'a> {
         Self { canaries_only: true, ..Self::all(plan, options, sent) }
     }
 
-    pub(crate) fn into_parts(self) -> (Summary, HashMap<GroupKey, SentCanary>) {
+    pub(crate) fn into_parts(mut self) -> (Summary, HashMap<GroupKey, SentCanary>) {
+        for (id, why) in self.forgeries {
+            self.summary.add_failed(id, why);
+        }
         (self.summary, self.canaries)
+    }
+
+    fn sent_as(&self, dead_letter: &DeadLetter) -> MessageId {
+        self.run.redriven(dead_letter, self.plan.part()).last().map_or(dead_letter.id, id_of)
     }
 }
 
@@ -73,8 +88,8 @@ impl Action for Resend<'_> {
             return None;
         }
         if let Some(why) = dead_letter.forgery() {
-            if !self.canaries_only {
-                self.summary.add_failed(dead_letter.id.to_string(), why);
+            if !self.canaries_only && self.forged.insert(dead_letter.identity()) {
+                self.forgeries.push((dead_letter.id.to_string(), why));
             }
             return None;
         }
@@ -86,18 +101,23 @@ impl Action for Resend<'_> {
         self.sent.add(sent_as);
         if self.canaries_only {
             let id = dead_letter.id.to_string();
-            self.canaries.insert(group, SentCanary { id, sent_as });
+            self.canaries.insert(group, SentCanary { id, sent_as, is_sent: false });
         }
         Some(messages)
     }
 
     fn removed(&mut self, dead_letter: &DeadLetter) {
+        if self.canaries_only {
+            let canary = self.canaries.get_mut(&self.plan.groups().key(dead_letter));
+            canary.into_iter().for_each(|canary| canary.is_sent = true);
+        }
         let renamed = dead_letter.id_is_before(self.run.floor);
         self.summary.add_removed(dead_letter, renamed, self.options);
     }
 
-    fn failed(&mut self, id: String, reason: String) {
-        self.summary.add_failed(id, reason);
+    fn failed(&mut self, dead_letter: &DeadLetter, reason: String) {
+        self.sent.remove(self.sent_as(dead_letter));
+        self.summary.add_failed(dead_letter.id.to_string(), reason);
     }
 
     fn removed_count(&self) -> u64 {
@@ -110,4 +130,53 @@ fn id_of(message: &Publish) -> MessageId {
     let text = message.properties.message_id().as_ref().map(ShortString::as_str);
     let incoming = Incoming { message_id: text, body: &message.body, ..Incoming::default() };
     Envelope::message_id_of(&incoming, &Limits::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_amqp::headers::DEAD_REASON;
+    use ballet_amqp::{AMQPValue, BasicProperties, Delivery, FieldTable};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn dead_letter(id: &str, reason: &str) -> DeadLetter {
+        let mut headers = FieldTable::default();
+        headers.insert(DEAD_REASON.into(), AMQPValue::LongString(reason.into()));
+        let properties =
+            BasicProperties::default().with_message_id(id.into()).with_headers(headers);
+        let (exchange, routing_key) = ("dead".to_owned(), "hotel".to_owned());
+        let delivery = Delivery {
+            tag: 1,
+            redelivered: false,
+            exchange,
+            routing_key,
+            properties,
+            body: vec![],
+        };
+        DeadLetter::read("hotel", delivery)
+    }
+
+    #[test]
+    fn a_forged_letter_is_told_once_and_hides_no_failure_and_a_failure_is_not_waited_for() {
+        let forged: Vec<DeadLetter> =
+            (0..30).map(|number| dead_letter(&format!("{number}"), "forged_type")).collect();
+        let others = ["a", "b"].map(|id| dead_letter(id, "no_room"));
+        let mut plan = Plan::new(None, Timestamp::UNIX_EPOCH);
+        forged.iter().chain(&others).for_each(|one| plan.add(one));
+        let (options, sent) = (RedriveOptions::plain(), SentIds::default());
+        let mut resend = Resend::all(&plan, &options, sent.clone());
+        // As many passes as it takes.
+        for _ in 0..3 {
+            assert!(forged.iter().all(|one| resend.replacements(one).is_none()));
+        }
+        assert!(others.iter().all(|one| resend.replacements(one).is_some()));
+        assert_eq!(sent.all().len(), 2);
+        resend.failed(&others[0], "no queue".to_owned());
+        resend.removed(&others[1]);
+        assert_eq!(sent.all(), HashSet::from([others[1].id]));
+        let (summary, _) = resend.into_parts();
+        assert_eq!((summary.removed, summary.failed), (1, 31));
+        assert_eq!(summary.failures[0], (others[0].id.to_string(), "no queue".to_owned()));
+    }
 }

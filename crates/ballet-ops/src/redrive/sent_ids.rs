@@ -15,6 +15,11 @@ impl SentIds {
         self.lock().insert(id);
     }
 
+    /// The broker did not take it.
+    pub(crate) fn remove(&self, id: MessageId) {
+        self.lock().remove(&id);
+    }
+
     pub(crate) fn has(&self, id: MessageId) -> bool {
         self.lock().contains(&id)
     }

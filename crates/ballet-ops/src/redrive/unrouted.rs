@@ -156,8 +156,8 @@ impl Action for Route<'_> {
         self.summary.add_removed(event, false, self.options);
     }
 
-    fn failed(&mut self, id: String, reason: String) {
-        self.summary.add_failed(id, reason);
+    fn failed(&mut self, message: &DeadLetter, reason: String) {
+        self.summary.add_failed(message.id.to_string(), reason);
     }
 
     fn removed_count(&self) -> u64 {
@@ -224,25 +224,12 @@ mod tests {
         ] {
             assert_eq!(!unrouted.consumers(&event).is_empty(), is_sent, "{event:?}");
             assert_eq!(unrouted.forgery(&event).is_some(), is_forged, "{event:?}");
-            let run = Run::new(&options(), Timestamp::MIN);
+            let run = Run::new(&RedriveOptions::plain(), Timestamp::MIN);
             if is_sent {
                 let sent = run.redriven(&event.for_service("desk"), None);
                 let kind = sent.last().and_then(|message| message.properties.kind().as_ref());
                 assert_eq!(kind.map(|kind| kind.as_str()), Some(RUNG));
             }
-        }
-    }
-
-    fn options() -> RedriveOptions<'static> {
-        let at = Timestamp::UNIX_EPOCH;
-        RedriveOptions {
-            note: crate::redrive::note::Note { by: "ada".to_owned(), why: None, at },
-            run_id: uuid::Uuid::nil(),
-            rate: None,
-            beyond_memory: false,
-            stop: tokio::sync::watch::channel(false).1,
-            progress: &|_| {},
-            each: &|_| {},
         }
     }
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::redrive::canary::RedriveOutcome;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::options::{Progress, RedriveOptions};
+use crate::redrive::options::{Progress, RedriveOptions, Stop, stopped};
 use crate::redrive::sent_ids::SentIds;
 
 /// The time between two looks at the service's inbox.
@@ -74,15 +74,23 @@ impl Watcher {
         }
     }
 
-    /// Waits until each message that was sent is handled or dead, but no longer than `patience` for the next one. `known`
-    /// is told of how many it is known.
+    /// Waits until each message that was sent is handled or dead, but no longer than `patience` for the next one, or until
+    /// it is stopped. Without patience it is what is known by now. `known` is told of how many it is known.
     pub(crate) async fn outcomes(
         &mut self,
         patience: Duration,
+        stop: &mut Stop,
         known: Progress<'_>,
     ) -> HashMap<MessageId, RedriveOutcome> {
         let mut outcomes = HashMap::new();
         let ids = self.sent.all();
+        while let Ok(found) = self.journal.try_recv() {
+            add(&mut outcomes, found);
+        }
+        self.look_up(&ids, &mut outcomes).await;
+        if !outcomes.is_empty() {
+            known(outcomes.len() as u64);
+        }
         let mut end = Instant::now() + patience;
         let mut poll = tokio::time::interval(INBOX_POLL);
         let mut is_read = true;
@@ -92,22 +100,14 @@ impl Watcher {
         {
             let before = outcomes.len();
             tokio::select! {
+                () = stopped(stop) => break,
                 found = self.journal.recv(), if is_read => match found {
-                    Some((id, RedriveOutcome::Handled)) => {
-                        outcomes.entry(id).or_insert(RedriveOutcome::Handled);
-                    }
-                    Some((id, outcome)) => {
-                        outcomes.insert(id, outcome);
-                    }
+                    Some(found) => add(&mut outcomes, found),
                     None => is_read = false,
                 },
                 _ = poll.tick() => {
                     let asked = Instant::now();
-                    let open: Vec<MessageId> =
-                        ids.iter().copied().filter(|id| !outcomes.contains_key(id)).collect();
-                    for id in self.handled(&open).await {
-                        outcomes.entry(id).or_insert(RedriveOutcome::Handled);
-                    }
+                    self.look_up(&ids, &mut outcomes).await;
                     // To ask for very many takes its time, and the service needs its database.
                     poll.reset_after(INBOX_POLL.max(4 * asked.elapsed()));
                 }
@@ -117,10 +117,20 @@ impl Watcher {
                 known(outcomes.len() as u64);
             }
         }
-        for id in ids {
-            outcomes.entry(id).or_insert(RedriveOutcome::Unknown);
-        }
         outcomes
+    }
+
+    /// Asks the inbox for those that are not known.
+    async fn look_up(
+        &mut self,
+        ids: &HashSet<MessageId>,
+        outcomes: &mut HashMap<MessageId, RedriveOutcome>,
+    ) {
+        let open: Vec<MessageId> =
+            ids.iter().copied().filter(|id| !outcomes.contains_key(id)).collect();
+        for id in self.handled(&open).await {
+            outcomes.entry(id).or_insert(RedriveOutcome::Handled);
+        }
     }
 
     pub(crate) async fn close(self) {
@@ -130,6 +140,20 @@ impl Watcher {
         timeout(CLOSE_LIMIT, following).await.ok();
         if let Some(db) = inbox {
             timeout(CLOSE_LIMIT, db.close()).await.ok();
+        }
+    }
+}
+
+fn add(
+    outcomes: &mut HashMap<MessageId, RedriveOutcome>,
+    (id, outcome): (MessageId, RedriveOutcome),
+) {
+    match outcome {
+        RedriveOutcome::Handled => {
+            outcomes.entry(id).or_insert(outcome);
+        }
+        RedriveOutcome::DeadAgain { .. } | RedriveOutcome::Unknown => {
+            outcomes.insert(id, outcome);
         }
     }
 }

@@ -10,6 +10,7 @@ use ballet::core::json::syntax_in_words;
 use ballet_check::validate::Validator;
 use ballet_ops::redrive::{DeadLetter, Filter};
 use ballet_store::operators::interventions::Act;
+use ballet_terminal::plain;
 use jiff::Timestamp;
 
 use crate::base::exit::{Done, usage};
@@ -39,7 +40,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let dead_letters = lookup::message(&args.id, &args.service, options).await?;
+    let mut dead_letters = lookup::message(&args.id, &args.service, options).await?;
+    let forgery = dead_letters.iter().find_map(DeadLetter::forgery);
+    dead_letters.retain(|dead_letter| dead_letter.forgery().is_none());
+    if let (Some(why), true) = (forgery, dead_letters.is_empty()) {
+        return Err(usage(format!("another body does not help: {}", plain(&why))));
+    }
     let Some(dead_letter) = dead_letters.first() else { bail!("no dead letter") };
     if lookup::services_of(&dead_letters).len() > 1 {
         let services: Vec<&str> = lookup::services_of(&dead_letters).into_iter().collect();

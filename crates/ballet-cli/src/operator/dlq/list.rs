@@ -159,6 +159,10 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
         |(flag, value): (&str, Option<&str>)| Some(format!("{flag} {}", shell_word(value?)));
     let which: Vec<String> = of_group.into_iter().filter_map(option).collect();
     let which = which.join(" ");
-    ui::say(&format!("when the cause is fixed: {} dlq redrive {which}", ui::ballet()));
+    let (when, what) = match biggest.is_forged() {
+        false => ("when the cause is fixed", "redrive"),
+        true => ("they are forged, and never sent back", "discard"),
+    };
+    ui::say(&format!("{when}: {} dlq {what} {which}", ui::ballet()));
     Ok(Done::All)
 }

@@ -48,8 +48,10 @@ struct Totals {
     sent: u64,
     /// What became of them.
     outcomes: Outcomes,
-    /// Not sent.
+    /// Not sent, without those that are forged.
     left: u64,
+    /// Never sent.
+    forged: u64,
     stopped: bool,
     /// The broker has failed, and the command has said how.
     failed: bool,
@@ -73,32 +75,36 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     show(&planned, options);
     let unknown: u64 = planned.iter().map(|planned| planned.plan.beyond_memory()).sum();
+    let forged: u64 = planned.iter().map(|planned| planned.plan.forged()).sum();
     if args.sending.dry_run {
         ui::say(&format!(
             "{} would be sent back; nothing was sent",
-            ui::counted(whole, "dead letter")
+            ui::counted(whole - forged, "dead letter")
         ));
         if unknown > 0 {
             ui::say(&unknown_if_handled(unknown));
+        }
+        if forged > 0 {
+            ui::say(&are_forged(forged));
         }
         return Ok(Done::All);
     }
     let beyond_memory = unknown > 0 && (args.beyond_memory || confirm(unknown)?);
     let stop = stop_on_ctrl_c();
-    let mut totals = Totals::default();
+    let mut totals = Totals { forged, ..Totals::default() };
     for mut planned in planned {
         if *stop.borrow() || totals.failed {
-            totals.left += planned.plan.dead_letters();
+            totals.left += to_send(&planned.plan);
             totals.stopped |= !totals.failed;
             continue;
         }
         let progress = ui::Progress::new(
             &format!("sending to {}", planned.queue.service()),
-            planned.plan.dead_letters(),
+            to_send(&planned.plan),
         );
         let ends = ui::Progress::new(
             &format!("handled or dead again in {}", planned.queue.service()),
-            planned.plan.dead_letters(),
+            to_send(&planned.plan),
         );
         let (show, known) = (|done: u64| progress.show(done), |of: u64| ends.show(of));
         let service = planned.queue.service();
@@ -143,7 +149,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 impl Totals {
     fn add(&mut self, plan: &Plan, sent: SentBack) {
         self.sent += sent.summary.removed;
-        self.left += plan.dead_letters().saturating_sub(sent.summary.removed);
+        self.left += to_send(plan).saturating_sub(sent.summary.removed);
         self.stopped |= sent.summary.stopped;
         self.outcomes.merge(sent.outcomes);
     }
@@ -163,6 +169,20 @@ fn show(planned: &[Planned], options: &GlobalOptions) {
             ui::counted(renamed, "dead letter")
         ));
     }
+}
+
+/// The number of dead letters that may be sent.
+fn to_send(plan: &Plan) -> u64 {
+    plan.dead_letters() - plan.forged()
+}
+
+fn are_forged(count: u64) -> String {
+    let (are, them) = if count == 1 { ("is", "it") } else { ("are", "them") };
+    format!(
+        "{} {are} forged and not sent: discard {them} with `{} dlq discard`",
+        ui::counted(count, "dead letter"),
+        ui::ballet()
+    )
 }
 
 fn unknown_if_handled(unknown: u64) -> String {
@@ -217,7 +237,7 @@ fn show_canaries(canaries: &[Canary], options: &GlobalOptions) {
 }
 
 fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
-    let Totals { sent, outcomes, left, .. } = totals;
+    let Totals { sent, outcomes, left, forged, .. } = totals;
     let dead = outcomes.dead();
     let mut message = format!("{} sent back: {outcomes}", ui::counted(*sent, "dead letter"));
     if *left > 0 {
@@ -225,6 +245,9 @@ fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
     }
     ui::say(&message);
     outcomes.deaths().for_each(|death| ui::say(&plain(&death)));
+    if *forged > 0 {
+        ui::say(&are_forged(*forged));
+    }
     if totals.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
         return Done::Partly;
@@ -234,7 +257,7 @@ fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
         return Done::Partly;
     }
     if *left == 0 && dead == 0 {
-        return Done::All;
+        return if *forged == 0 { Done::All } else { Done::Partly };
     }
     if !args.no_canary && *left > 0 && !left_out {
         if dead > 0 {

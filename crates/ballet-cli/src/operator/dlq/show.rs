@@ -32,10 +32,13 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if dead_letters.len() > 1 {
         ui::say(&format!("{} dead letters are copies of this message", dead_letters.len()));
     }
+    let (ballet, id) = (ui::ballet(), &args.id);
+    if dead_letters.iter().all(|dead_letter| dead_letter.forgery().is_some()) {
+        ui::say(&format!("it is forged, and never sent back: {ballet} dlq discard --id {id}"));
+        return Ok(Done::All);
+    }
     ui::say(&format!(
-        "send it back: {0} dlq redrive --id {1}; with another body: {0} dlq edit {1}",
-        ui::ballet(),
-        args.id
+        "send it back: {ballet} dlq redrive --id {id}; with another body: {ballet} dlq edit {id}"
     ));
     Ok(Done::All)
 }
