@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ballet_amqp::{Backoff, jittered};
 use ballet_core::{MessageId, Reason};
+use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
@@ -135,7 +136,10 @@ async fn put_off(
         if answered(solved::put_off(&mut db, solved, pause)).await? {
             answered(failures::insert(&mut *db, note, Some(saga_id), event, &failed)).await?;
         }
-        answered(db.commit()).await
+        fault::point(FaultPoint::BeforeTables, "put_off");
+        answered(db.commit()).await?;
+        fault::point(FaultPoint::AfterTables, "put_off");
+        Ok(())
     })
     .await
 }
