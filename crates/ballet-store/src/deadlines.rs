@@ -209,10 +209,14 @@ pub async fn pass_now(
 }
 
 /// Puts off the deadlines of all sagas that would pass before `grace` from now is over, so that a
-/// restored service hears first what it decided. Returns their number.
+/// restored service hears first what it decided. Returns their number. The service may run: a deadline that it holds
+/// ends or is taken at this moment, and is not waited for.
 pub async fn put_off_all(db: &mut PgConnection, grace: SignedDuration) -> Result<u64, sqlx::Error> {
     let put_off = "update ballet.deadline set due_at = ballet.now() + $1 * interval '1 second' \
-                   where due_at < ballet.now() + $1 * interval '1 second'";
+                   where ctid = any (array ( \
+                       select ctid from ballet.deadline \
+                       where due_at < ballet.now() + $1 * interval '1 second' \
+                       for update skip locked))";
     Ok(sqlx::query(put_off).bind(grace.as_secs_f64()).execute(db).await?.rows_affected())
 }
 

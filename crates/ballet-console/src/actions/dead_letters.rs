@@ -85,7 +85,7 @@ impl Chosen {
         notes: &Notes,
     ) -> Result<(u64, SentBack), RedriveError> {
         let mut plan = self.plan(means).await?;
-        let whole = plan.dead_letters();
+        let whole = plan.dead_letters() - plan.forged();
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
         let known = |of: u64| {
             says.say(format!("all are sent; what became of {of} of them is known"));
@@ -154,6 +154,11 @@ impl Chosen {
             Ok(plan) => plan,
             Err(error) => return Ended::failed(&error),
         };
+        if plan.forged() > 0 {
+            return Ended::failed(
+                "It was not changed: it is forged, and is not sent back whatever its body. Discard it.",
+            );
+        }
         let notes = self.notes(means, Act::Edited, &note).await;
         let each = |edited: &DeadLetter| notes.add(edited);
         let options = means.options(note, stop, &|_| {}, &each);

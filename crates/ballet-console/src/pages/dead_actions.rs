@@ -13,7 +13,8 @@ use crate::pages::words::{ago, event};
 
 /// What would be done: the dry run of the command, and below it the form.
 pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -> Markup {
-    let whole = plan.dead_letters();
+    let (whole, forged) = (plan.dead_letters(), plan.forged());
+    let to_send = whole - forged;
     html! {
         p.crumb { a href="/dead-letters" { "Dead letters" } }
         h1 dir="auto" { (grouped(whole)) " " (meant.words()) }
@@ -33,6 +34,9 @@ pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -
                     @if let Some(detail) = &group.detail { div.detail dir="auto" { (detail) } }
                     div.when { @if let Some(last) = group.last { "the last " (ago(last, now)) } }
                 } } }
+                @if forged > 0 {
+                    p.away { (grouped(forged)) " are forged and not sent: nobody could tell any more whose word they are. They can be discarded." }
+                }
                 @if plan.renamed() > 0 {
                     p { (grouped(plan.renamed())) " get a new message id, because services refuse ids that are this old; the old one is kept in "
                         code { "x-original-message-id" } "." }
@@ -43,15 +47,15 @@ pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -
                 }
             }
             div.choice {
-                form.act method="post" action="/dead-letters/act" {
+                @if to_send > 0 { form.act method="post" action="/dead-letters/act" {
                     (token(person)) (meant.hidden())
                     h2 { "Send them back" }
                     (why("Why are they sent back?"))
                     (check("canary", "One of each group first, and the others only if that one was handled", true))
                     label { "At most in a second" input name="rate" type="number" min="1" max="100000" placeholder="no limit"; }
                     @if plan.beyond_memory() > 0 { (check("beyond_memory", "Also those of which nobody knows whether they were handled", false)) }
-                    button type="submit" name="act" value="redrive" { "Send " (grouped(whole)) " back" }
-                }
+                    button type="submit" name="act" value="redrive" { "Send " (grouped(to_send)) " back" }
+                } }
                 form.act method="post" action="/dead-letters/act" {
                     (token(person)) (meant.hidden())
                     h2 { "Discard them" }

@@ -1,34 +1,57 @@
 //! The ids of what a run has sent, shared by who sends and who watches.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ballet_core::MessageId;
 
-/// The ids under which the service knows what a run has sent so far. Clones share them.
+/// The ids under which the service knows what a run has sent so far, with how often: there may be copies of one
+/// message. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SentIds(Arc<Mutex<HashSet<MessageId>>>);
+pub(crate) struct SentIds(Arc<Mutex<HashMap<MessageId, u32>>>);
 
 impl SentIds {
     /// Call it before the message is sent: its outcome may come at once.
     pub(crate) fn add(&self, id: MessageId) {
-        self.lock().insert(id);
+        *self.lock().entry(id).or_default() += 1;
     }
 
     /// The broker did not take it.
     pub(crate) fn remove(&self, id: MessageId) {
-        self.lock().remove(&id);
+        let mut sent = self.lock();
+        match sent.get_mut(&id) {
+            Some(times) if *times > 1 => *times -= 1,
+            Some(_) => drop(sent.remove(&id)),
+            None => {}
+        }
     }
 
     pub(crate) fn has(&self, id: MessageId) -> bool {
-        self.lock().contains(&id)
+        self.lock().contains_key(&id)
     }
 
     pub(crate) fn all(&self) -> HashSet<MessageId> {
-        self.lock().clone()
+        self.lock().keys().copied().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashSet<MessageId>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<MessageId, u32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_that_is_not_taken_leaves_the_other_one() {
+        let (sent, id) = (SentIds::default(), MessageId::derived_from_text("twice"));
+        sent.add(id);
+        sent.add(id);
+        sent.remove(id);
+        assert!(sent.has(id) && sent.all().len() == 1);
+        sent.remove(id);
+        sent.remove(id);
+        assert!(!sent.has(id) && sent.all().is_empty());
     }
 }

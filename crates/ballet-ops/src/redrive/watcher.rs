@@ -23,6 +23,8 @@ use crate::redrive::sent_ids::SentIds;
 
 /// The time between two looks at the service's inbox.
 const INBOX_POLL: Duration = Duration::from_millis(200);
+/// How long the first look may take: nobody can stop it.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 /// The time that connections get to end in good order.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -87,7 +89,9 @@ impl Watcher {
         while let Ok(found) = self.journal.try_recv() {
             add(&mut outcomes, found);
         }
-        self.look_up(&ids, &mut outcomes).await;
+        if timeout(FIRST_LOOK, self.look_up(&ids, &mut outcomes)).await.is_err() {
+            self.cut_off();
+        }
         if !outcomes.is_empty() {
             known(outcomes.len() as u64);
         }
@@ -107,7 +111,13 @@ impl Watcher {
                 },
                 _ = poll.tick() => {
                     let asked = Instant::now();
-                    self.look_up(&ids, &mut outcomes).await;
+                    tokio::select! {
+                        () = stopped(stop) => {
+                            self.cut_off();
+                            break;
+                        }
+                        () = self.look_up(&ids, &mut outcomes) => {}
+                    }
                     // To ask for very many takes its time, and the service needs its database.
                     poll.reset_after(INBOX_POLL.max(4 * asked.elapsed()));
                 }
@@ -118,6 +128,11 @@ impl Watcher {
             }
         }
         outcomes
+    }
+
+    /// A question that had no answer leaves the connection in its midst.
+    fn cut_off(&mut self) {
+        self.inbox = None;
     }
 
     /// Asks the inbox for those that are not known.
