@@ -12,12 +12,18 @@ use crate::running::long_run::LongRun;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The connections of a service's user. The list of all lacks those of the last seconds, and a service that is killed
+/// every other second has no older ones.
+async fn open(management: &Management, service: &str) -> Result<Vec<Value>> {
+    let open = management.call(Method::GET, &["connections", "username", service], None).await?;
+    Ok(open.as_array().cloned().unwrap_or_default())
+}
+
 /// Closes some of the connections that the broker lists for a service. It may list none.
 pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let management = run.stage.env.management();
     let service = service(run, dice)?;
-    let mut connections = management.connections().await?;
-    connections.retain(|connection| connection["user"] == service);
+    let mut connections = open(management, service).await?;
     dice.shuffle(&mut connections);
     connections.truncate(1 + dice.below(connections.len()));
     let mut closed = 0;
@@ -61,11 +67,8 @@ impl<'a> Taken<'a> {
         let mut without = full.clone();
         without[which] = "^$".into();
         management.call(Method::PUT, &path, Some(&without)).await?;
-        // The usual list lacks those of the last seconds.
-        let of_service = ["connections", "username", service];
-        let open = management.call(Method::GET, &of_service, None).await?;
-        management.call(Method::DELETE, &of_service, None).await?;
-        let closed = open.as_array().map_or(0, Vec::len);
+        let closed = open(management, service).await?.len();
+        management.call(Method::DELETE, &["connections", "username", service], None).await?;
         Ok(Self { management, path, full, closed })
     }
 
