@@ -159,10 +159,11 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
         |(flag, value): (&str, Option<&str>)| Some(format!("{flag} {}", shell_word(value?)));
     let which: Vec<String> = of_group.into_iter().filter_map(option).collect();
     let which = which.join(" ");
-    let (when, what) = match biggest.is_forged() {
-        false => ("when the cause is fixed", "redrive"),
-        true => ("they are forged, and never sent back", "discard"),
-    };
-    ui::say(&format!("{when}: {} dlq {what} {which}", ui::ballet()));
+    ui::say(&match biggest.is_forged() {
+        false => format!("when the cause is fixed: {} dlq redrive {which}", ui::ballet()),
+        true => {
+            format!("they are forged, and never sent back: {} dlq discard {which}", ui::ballet())
+        }
+    });
     Ok(Done::All)
 }
