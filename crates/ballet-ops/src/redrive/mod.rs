@@ -46,6 +46,8 @@ pub(crate) mod reader;
 mod replace;
 mod resend;
 pub(crate) mod run;
+#[cfg(test)]
+mod sample;
 mod send_back;
 mod sent_back;
 mod sent_ids;

@@ -166,10 +166,11 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use ballet_amqp::BasicProperties;
     use ballet_amqp::headers::DEAD_REASON;
-    use ballet_amqp::{AMQPValue, BasicProperties, Delivery, FieldTable};
 
     use super::*;
+    use crate::redrive::sample::{delivered, long_string};
 
     #[test]
     fn a_forged_letter_is_counted_apart_and_goes_before_no_other() {
@@ -184,22 +185,11 @@ mod tests {
     }
 
     fn dead_letter(id: u128, saga: &str, reason: &str) -> DeadLetter {
-        let mut headers = FieldTable::default();
-        headers.insert(DEAD_REASON.into(), AMQPValue::LongString(reason.into()));
         let properties = BasicProperties::default()
             .with_message_id(Uuid::from_u128(id).to_string().into())
-            .with_correlation_id(saga.into())
-            .with_headers(headers);
-        let (exchange, routing_key) = ("dead".to_owned(), "hotel".to_owned());
-        let delivery = Delivery {
-            tag: 1,
-            redelivered: false,
-            exchange,
-            routing_key,
-            properties,
-            body: vec![],
-        };
-        DeadLetter::read("hotel", delivery)
+            .with_correlation_id(saga.into());
+        let headers = [(DEAD_REASON, long_string(reason))];
+        DeadLetter::read("hotel", delivered("dead", "hotel", properties, &headers))
     }
 
     /// Of a hotel that booked nothing for a while, and so had nothing to bill.

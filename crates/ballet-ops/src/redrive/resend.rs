@@ -134,27 +134,17 @@ fn id_of(message: &Publish) -> MessageId {
 
 #[cfg(test)]
 mod tests {
+    use ballet_amqp::BasicProperties;
     use ballet_amqp::headers::DEAD_REASON;
-    use ballet_amqp::{AMQPValue, BasicProperties, Delivery, FieldTable};
     use jiff::Timestamp;
 
     use super::*;
+    use crate::redrive::sample::{delivered, long_string};
 
     fn dead_letter(id: &str, reason: &str) -> DeadLetter {
-        let mut headers = FieldTable::default();
-        headers.insert(DEAD_REASON.into(), AMQPValue::LongString(reason.into()));
-        let properties =
-            BasicProperties::default().with_message_id(id.into()).with_headers(headers);
-        let (exchange, routing_key) = ("dead".to_owned(), "hotel".to_owned());
-        let delivery = Delivery {
-            tag: 1,
-            redelivered: false,
-            exchange,
-            routing_key,
-            properties,
-            body: vec![],
-        };
-        DeadLetter::read("hotel", delivery)
+        let properties = BasicProperties::default().with_message_id(id.into());
+        let headers = [(DEAD_REASON, long_string(reason))];
+        DeadLetter::read("hotel", delivered("dead", "hotel", properties, &headers))
     }
 
     #[test]

@@ -6,6 +6,7 @@ use ballet_core::EventType;
 
 use super::*;
 use crate::redrive::declared::needs_the_inbox;
+use crate::redrive::sample::{delivered, long_string};
 
 const OLD: &str = "01000000-0000-7000-8000-000000000000";
 
@@ -14,23 +15,8 @@ fn dead_letter(
     headers: &[(&str, AMQPValue)],
     body: &str,
 ) -> DeadLetter {
-    let mut table = FieldTable::default();
-    for (name, value) in headers {
-        table.insert((*name).into(), value.clone());
-    }
-    let delivery = Delivery {
-        tag: 1,
-        redelivered: false,
-        exchange: "dead".to_owned(),
-        routing_key: "hotel".to_owned(),
-        properties: properties.with_headers(table),
-        body: body.as_bytes().to_vec(),
-    };
-    DeadLetter::read("hotel", delivery)
-}
-
-fn long_string(value: &str) -> AMQPValue {
-    AMQPValue::LongString(value.into())
+    let delivery = delivered("dead", "hotel", properties, headers);
+    DeadLetter::read("hotel", Delivery { body: body.as_bytes().to_vec(), ..delivery })
 }
 
 fn run() -> Run {

@@ -167,13 +167,14 @@ impl Action for Route<'_> {
 
 #[cfg(test)]
 mod tests {
+    use ballet_amqp::BasicProperties;
     use ballet_amqp::headers::{DEAD_EXCHANGE, DEAD_ROUTING_KEY};
-    use ballet_amqp::{AMQPValue, BasicProperties, Delivery, FieldTable};
     use ballet_core::topology::{EVENTS, ROUTE};
     use ballet_core::{EventType, SubscriptionPart};
     use ballet_testkit::memory::MemoryBroker;
 
     use super::*;
+    use crate::redrive::sample::{delivered, long_string};
 
     const RUNG: &str = "bell.rung.v1";
     const PAID: &str = "payments.paid.v1";
@@ -184,24 +185,13 @@ mod tests {
         kind: Option<&str>,
         headers: &[(&str, &str)],
     ) -> DeadLetter {
-        let mut table = FieldTable::default();
-        for (name, value) in headers {
-            table.insert((*name).into(), AMQPValue::LongString((*value).into()));
-        }
-        let mut properties = BasicProperties::default().with_headers(table);
+        let mut properties = BasicProperties::default();
         if let Some(kind) = kind {
             properties = properties.with_type(kind.into());
         }
-        let (exchange, routing_key) = (exchange.to_owned(), key.to_owned());
-        let delivery = Delivery {
-            tag: 1,
-            redelivered: false,
-            exchange,
-            routing_key,
-            properties,
-            body: vec![],
-        };
-        DeadLetter::unrouted("unrouted", delivery)
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (*name, long_string(value))).collect();
+        DeadLetter::unrouted("unrouted", delivered(exchange, key, properties, &headers))
     }
 
     /// The broker has compared the routing key alone with the rights of the publisher.

@@ -9,3 +9,5 @@ mod participant;
 mod requests;
 #[cfg(test)]
 mod suite;
+#[cfg(test)]
+mod wish;

@@ -6,36 +6,19 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use ballet::{
-    Event, EventType, Failure, Handle, Migration, Never, Owner, Participant, Saga, SagaId, Service,
-    Step, StepResult, Tx, done,
+    Failure, Handle, Migration, Never, Owner, Participant, SagaId, Service, Step, StepResult, Tx,
+    done,
 };
 use ballet_testkit::suite::{Case, Suite, published};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-macro_rules! events {
-    ($($name:ident = $text:literal)+) => {$(
-        #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-        struct $name { wish: String }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
+use crate::wish::{Cancelled, Wish, events};
 
 events! {
     Wished = "desk.wished.v1"
     Granted = "desk.granted.v1"
-    Cancelled = "desk.cancelled.v1"
     Heard = "clerk.heard.v1"
-}
-
-struct Wish;
-
-impl Saga for Wish {
-    const NAME: &'static str = "wish";
-    const OWNER: &'static str = "desk";
-    type Abort = Cancelled;
 }
 
 struct Desk;

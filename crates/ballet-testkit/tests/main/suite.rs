@@ -6,38 +6,21 @@ use std::sync::Arc;
 use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{
-    Compensate, CompensateResult, Compensated, Event, EventType, Failure, Migration, Never,
-    Outcome, Participant, Saga, Service, Step, StepResult, Tx, compensated, done, refused,
+    Compensate, CompensateResult, Compensated, Failure, Migration, Never, Outcome, Participant,
+    Saga, Service, Step, StepResult, Tx, compensated, done, refused,
 };
 use ballet_testkit::suite::{Case, Outside, Suite, published};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 
-macro_rules! events {
-    ($($name:ident = $text:literal)+) => {$(
-        #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-        struct $name { wish: String }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
+use crate::wish::{Cancelled, Wish, events};
 
 events! {
     Wanted = "desk.wanted.v1"
-    Cancelled = "desk.cancelled.v1"
     Held = "shelf.held.v1"
     Short = "shelf.short.v1"
     Freed = "shelf.freed.v1"
     Posted = "shelf.posted.v1"
-}
-
-struct Wish;
-
-impl Saga for Wish {
-    const NAME: &'static str = "wish";
-    const OWNER: &'static str = "desk";
-    type Abort = Cancelled;
 }
 
 const TABLES: &[Migration] = &[Migration {
