@@ -5,8 +5,6 @@ use ballet_amqp::{
     ConnectionState, Consumer, ConsumerSettings, Drained, Expected, PublisherSettings,
 };
 use ballet_testkit::memory::{Kind, MemoryBroker, QueueOptions};
-
-use crate::generous::Generous;
 use ballet_testkit::wire::clients::{
     In, Notes, Out, SOON, batch, id, message, out, until, wait_for,
 };
@@ -235,7 +233,8 @@ async fn stopping_without_a_broker_is_quick() {
 #[tokio::test]
 async fn what_was_sent_ahead_of_the_first_message_is_handed_on() {
     let broker = broker(4);
-    let mut consumer = In::usual(Generous(broker.clone()));
+    broker.send_ahead(10);
+    let mut consumer = In::usual(broker.clone());
     // The first is handed on with a prefetch of 1, and the others are already on their way.
     let taken = consumer.take(4).await;
     assert_eq!(ids(&taken), ["0", "1", "2", "3"]);

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
 mod consumer;
-mod generous;
 mod held;
 mod one_ack;
 mod permissions;

@@ -259,6 +259,11 @@ impl MemoryBroker {
         self.lock().faults.lose_next_acks = count;
     }
 
+    /// Sends consumers this many messages ahead at least, whatever they ask for.
+    pub fn send_ahead(&self, count: u16) {
+        self.lock().faults.send_ahead = count;
+    }
+
     /// Cancels the consumers of a queue without an error, as deleting the queue does.
     pub fn cancel_consumers(&self, queue: &str) {
         let mut state = self.lock();

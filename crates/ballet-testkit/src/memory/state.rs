@@ -34,6 +34,7 @@ pub(super) struct Faults {
     pub(super) refused_keys: Vec<String>,
     pub(super) spoilt_keys: Vec<String>,
     pub(super) hidden: Vec<String>,
+    pub(super) send_ahead: u16,
 }
 
 #[derive(Debug)]
@@ -177,7 +178,8 @@ impl State {
         prefetch: u16,
     ) -> Option<mpsc::UnboundedReceiver<Result<Delivery, BrokerError>>> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let prefetch = if prefetch == 0 { usize::MAX } else { usize::from(prefetch) };
+        let ahead = self.faults.send_ahead.max(prefetch);
+        let prefetch = if prefetch == 0 { usize::MAX } else { usize::from(ahead) };
         let consumer = Consumer { queue: queue.to_owned(), prefetch, unacked: 0, sender };
         self.connections.get_mut(&connection)?.consumers.insert(tag.to_owned(), consumer);
         self.queues.get_mut(queue)?.consumers.push_back((connection, tag.to_owned()));
