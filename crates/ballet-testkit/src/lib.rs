@@ -8,6 +8,9 @@
 #[doc(hidden)]
 pub mod advice;
 mod collector;
+mod events;
+#[doc(hidden)]
+pub mod health;
 #[doc(hidden)]
 pub mod logged;
 pub mod memory;

@@ -271,7 +271,8 @@ impl TestSystem {
         reached.await.unwrap_or_else(|error| panic!("{error}"));
     }
 
-    async fn database(&self, service: &str) -> PgConnection {
+    /// Opens a session in the database of a service.
+    pub async fn database(&self, service: &str) -> PgConnection {
         let db = PgConnection::connect(self.env.database_url(service)).await;
         db.unwrap_or_else(|error| panic!("the database of {service}: {error}"))
     }

@@ -13,21 +13,13 @@ use tokio::time::timeout;
 /// A limit for hangs: no test waits for it.
 const HANG: Duration = Duration::from_secs(60);
 
-macro_rules! events {
-    ($($name:ident = $kind:ident $text:literal)+) => {$(
-        #[derive(Serialize, Deserialize, JsonSchema)]
-        struct $name {}
-        impl Event for $name { const TYPE: EventType = EventType::$kind($text); }
-    )+};
-}
-
-events! {
-    OrderPlaced = in_saga "orders.order_placed.v1"
-    OrderCancelled = in_saga "orders.order_cancelled.v1"
-    WarrantyGiven = in_saga "warranty.warranty_given.v1"
+ballet_testkit::events! {
+    OrderPlaced = "orders.order_placed.v1"
+    OrderCancelled = "orders.order_cancelled.v1"
+    WarrantyGiven = "warranty.warranty_given.v1"
     WarrantyNoted = plain "warranty.warranty_noted.v1"
-    OrderInsured = in_saga "orders.order_insured.v1"
-    WarrantyEnded = in_saga "warranty.warranty_ended.v1"
+    OrderInsured = "orders.order_insured.v1"
+    WarrantyEnded = "warranty.warranty_ended.v1"
 }
 
 struct Fulfillment;

@@ -6,13 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ballet::core::{System, topology};
-use ballet::{
-    Clock, Event, EventType, Failure, Migration, Participant, Projection, Running, Service,
-    Settings, Tx,
-};
+use ballet::{Clock, Failure, Migration, Participant, Projection, Running, Service, Settings, Tx};
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tokio::process::{Child, Command};
@@ -21,17 +16,9 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const TICKED: &str = "clock.ticked.v1";
 pub(crate) const TOCKED: &str = "clock.tocked.v1";
 
-macro_rules! events {
-    ($($name:ident $text:literal)+) => {$(
-        #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-        struct $name { number: i64 }
-        impl Event for $name { const TYPE: EventType = EventType::plain($text); }
-    )+};
-}
-
-events! {
-    Ticked "clock.ticked.v1"
-    Tocked "clock.tocked.v1"
+ballet_testkit::events! {
+    Ticked = plain "clock.ticked.v1" { number: i64 }
+    Tocked = plain "clock.tocked.v1" { number: i64 }
 }
 
 /// No key on the number: what is counted twice is seen.

@@ -9,8 +9,6 @@ use ballet::{
     Settings, Step, StepResult, Tx, compensated, done, refused,
 };
 use ballet_testkit::participant::{Contract, Program, Scenario, Suite};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
@@ -20,15 +18,7 @@ const KIND: &str = "BALLET_LODGE";
 /// A program with a fault loses something; the suite waits so long for it.
 const SOON: Duration = Duration::from_secs(8);
 
-macro_rules! events {
-    ($($name:ident = $text:literal { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-        struct $name { $($field: $type),* }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
-
-events! {
+ballet_testkit::events! {
     RoomWanted = "desk.room_wanted.v1" { stay: Uuid, guests: u16 }
     LunchWanted = "desk.lunch_wanted.v1" { stay: Uuid }
     StayCancelled = "desk.stay_cancelled.v1" { stay: Uuid }

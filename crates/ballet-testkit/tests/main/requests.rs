@@ -13,12 +13,12 @@ use ballet_testkit::suite::{Case, Suite, published};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::wish::{Cancelled, Wish, events};
+use crate::wish::{Cancelled, Wish};
 
-events! {
-    Wished = "desk.wished.v1"
-    Granted = "desk.granted.v1"
-    Heard = "clerk.heard.v1"
+ballet_testkit::events! {
+    Wished = "desk.wished.v1" { wish: String }
+    Granted = "desk.granted.v1" { wish: String }
+    Heard = "clerk.heard.v1" { wish: String }
 }
 
 struct Desk;

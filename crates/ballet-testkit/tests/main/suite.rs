@@ -13,14 +13,14 @@ use ballet_testkit::suite::{Case, Outside, Suite, published};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 
-use crate::wish::{Cancelled, Wish, events};
+use crate::wish::{Cancelled, Wish};
 
-events! {
-    Wanted = "desk.wanted.v1"
-    Held = "shelf.held.v1"
-    Short = "shelf.short.v1"
-    Freed = "shelf.freed.v1"
-    Posted = "shelf.posted.v1"
+ballet_testkit::events! {
+    Wanted = "desk.wanted.v1" { wish: String }
+    Held = "shelf.held.v1" { wish: String }
+    Short = "shelf.short.v1" { wish: String }
+    Freed = "shelf.freed.v1" { wish: String }
+    Posted = "shelf.posted.v1" { wish: String }
 }
 
 const TABLES: &[Migration] = &[Migration {

@@ -2,20 +2,8 @@
 
 use ballet::Saga;
 
-/// Declares events of the saga.
-macro_rules! events {
-    ($($name:ident = $text:literal)+) => {$(
-        #[derive(Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-        pub(crate) struct $name { pub(crate) wish: String }
-        impl ballet::Event for $name {
-            const TYPE: ballet::EventType = ballet::EventType::in_saga($text);
-        }
-    )+};
-}
-pub(crate) use events;
-
-events! {
-    Cancelled = "desk.cancelled.v1"
+ballet_testkit::events! {
+    Cancelled = "desk.cancelled.v1" { wish: String }
 }
 
 pub(crate) struct Wish;

@@ -4,7 +4,7 @@ use ballet::core::topology::TELEMETRY;
 use ballet::{Clock, Telemetry};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::Executor;
 
 use crate::meter::{Beat, PARTITIONS, made_anew};
 use crate::process::SLOW;
@@ -104,8 +104,7 @@ async fn telemetry_that_the_broker_does_not_take_rings() {
 async fn a_reader_that_has_never_committed_is_behind_since_there_was_something_to_read() {
     let meter = Watched::new("telemetry_never", "meter").await;
     meter.until_only(&[]).await;
-    let mut holder =
-        PgConnection::connect(meter.world.env.database_url("meter")).await.expect("a way");
+    let mut holder = meter.world.database("meter").await;
     holder.execute("begin; lock table beat in access exclusive mode").await.expect("locked");
     beat(&meter, 0, 100, 0).await;
     let seen =

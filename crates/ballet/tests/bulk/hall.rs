@@ -2,25 +2,14 @@
 
 use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
 use ballet::{
-    Compensate, CompensateResult, Compensated, Event, EventType, Failure, Migration, Never,
-    Outcome, Participant, Saga, SagaId, Step, StepResult, Tx, compensated, compensated_silently,
-    done, refused,
+    Compensate, CompensateResult, Compensated, Failure, Migration, Never, Outcome, Participant,
+    Saga, SagaId, Step, StepResult, Tx, compensated, compensated_silently, done, refused,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-macro_rules! events {
-    ($($name:ident = $text:literal { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        pub(crate) struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
-
-events! {
+ballet_testkit::events! {
     OrderPlaced = "orders.order_placed.v1" { seats: i64, wish: String }
-    OrderConfirmed = "orders.order_confirmed.v1" {}
-    OrderCancelled = "orders.order_cancelled.v1" {}
+    OrderConfirmed = "orders.order_confirmed.v1"
+    OrderCancelled = "orders.order_cancelled.v1"
     UsherWanted = "orders.usher_wanted.v1" { usher: String }
     UsherDeclined = "orders.usher_declined.v1" { usher: String }
     SeatsHeld = "hall.seats_held.v1" { seats: i64 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ballet::core::Versioned;
-use ballet::{Entity, EntityEvent, Event, EventType, Handle, Migration, Participant};
+use ballet::{Entity, EntityEvent, EventType, Handle, Migration, Participant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -22,13 +22,10 @@ impl Entity for Lamp {
     ];
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct LampChanged {
-    pub(crate) lamp: Versioned<Lamp>,
-}
-
-impl Event for LampChanged {
-    const TYPE: EventType = EventType::plain("house.lamp_changed.v1");
+ballet_testkit::events! {
+    LampChanged = plain "house.lamp_changed.v1" { lamp: Versioned<Lamp> }
+    /// Its shape is its own: an owner need not embed the version as a whole.
+    LampRemoved = plain "house.lamp_removed.v1" { lamp_id: String, version: i64 }
 }
 
 impl EntityEvent for LampChanged {
@@ -37,17 +34,6 @@ impl EntityEvent for LampChanged {
     fn into_version(self) -> Versioned<Lamp> {
         self.lamp
     }
-}
-
-/// Its shape is its own: an owner need not embed the version as a whole.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct LampRemoved {
-    pub(crate) lamp_id: String,
-    pub(crate) version: i64,
-}
-
-impl Event for LampRemoved {
-    const TYPE: EventType = EventType::plain("house.lamp_removed.v1");
 }
 
 impl EntityEvent for LampRemoved {

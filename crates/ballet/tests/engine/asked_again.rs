@@ -7,7 +7,6 @@ use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{Failure, Never, Outcome, Participant, Tx};
 use ballet_stage::wait_until;
 use ballet_store::inbox::{failures, stuck};
-use sqlx::{Connection, PgConnection};
 use tokio::sync::Semaphore;
 
 use crate::trip::{CarRented, Trip, TripBooked, Trouble};
@@ -88,7 +87,7 @@ async fn a_call_without_an_outcome_yet_is_not_stuck_and_is_made_as_soon_as_there
     assert_eq!(world.count("cars", &waits(61, 0)).await, 0, "an hour is the longest pause");
     let long_ago = "update ballet.call set created_at = now() - interval '2 minutes'";
     world.execute("cars", long_ago).await;
-    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    let mut db = world.database("cars").await;
     assert_eq!(stuck::list(&mut db, 100).await.expect("a list"), []);
     assert_eq!(failures::count(&mut db).await.expect("a count"), (0.0, 0.0));
 

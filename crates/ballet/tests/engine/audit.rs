@@ -6,7 +6,7 @@ use ballet_ops::audit::{self, BrokerSnapshot, Report};
 use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use serde_json::json;
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 
 use crate::trip::{CarRented, DESK_TABLES, TripBooked, TripConfirmed, cancel, desk};
 use crate::world::{SOON, World, part};
@@ -18,16 +18,8 @@ async fn audited(world: &World) -> Report {
     audit::audit(&system, &databases, &broker, SignedDuration::ZERO).await
 }
 
-async fn begin(world: &World) -> SagaId {
-    let saga = world.new_saga();
-    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
-    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
-    unit.commit().await.expect("committed");
-    saga
-}
-
 async fn put_deadline(world: &World, saga: SagaId, name: &str, minutes: i32) {
-    let mut db = PgConnection::connect(world.env.database_url("desk")).await.expect("a connection");
+    let mut db = world.database("desk").await;
     let put = "insert into ballet.deadline (saga_id, saga, due_at) \
                values ($1, $2, now() + $3 * interval '1 minute')";
     let put = sqlx::query(put).bind(saga.0).bind(name).bind(minutes);
@@ -37,11 +29,11 @@ async fn put_deadline(world: &World, saga: SagaId, name: &str, minutes: i32) {
 #[tokio::test]
 async fn a_deadline_that_outlives_its_saga_is_a_violation_and_one_that_nobody_tells_is_open() {
     let mut world = World::new("leftovers", vec![part(desk(), DESK_TABLES)]).await;
-    let (confirmed, cancelled) = (begin(&world).await, begin(&world).await);
+    let (confirmed, cancelled) = (world.begin(0).await, world.begin(0).await);
     world.publish(confirmed, &CarRented { car: "red".into() }).await;
     world.event::<TripConfirmed>(confirmed).await;
     assert_eq!(cancel(world.handle(0), cancelled).await, Abort::Aborted);
-    let open = begin(&world).await;
+    let open = world.begin(0).await;
     world.services.remove(0).stop().await;
     let sound = audited(&world).await;
     assert!(sound.is_quiescent(), "an open saga may have a deadline: {sound}");

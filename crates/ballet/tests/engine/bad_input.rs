@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
+use crate::trip::{DESK_TABLES, RoomBooked, TripBooked, desk};
 use crate::world::{World, part};
 
 fn without(properties: &Value, name: &str) -> Value {
@@ -19,7 +19,7 @@ fn with(properties: &Value, name: &str, value: &str) -> Value {
 
 #[tokio::test]
 async fn t23_t24_t26_what_cannot_be_taken_is_a_dead_letter_with_its_reason() {
-    let world = World::new("bad", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let world = World::hotel("bad").await;
     let key = "desk.trip_booked.v1";
     let good = json!({
         "message_id": world.new_id(), "type": key, "correlation_id": world.new_id(),
@@ -76,7 +76,7 @@ async fn t23_t24_t26_what_cannot_be_taken_is_a_dead_letter_with_its_reason() {
 
 #[tokio::test]
 async fn a_dead_letter_loses_what_would_act_on_the_copy_but_keeps_the_words() {
-    let world = World::new("expires", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let world = World::hotel("expires").await;
     let properties = json!({
         "type": "desk.trip_booked.v1", "expiration": "60000",
         "headers": {"CC": ["somewhere.else"], "mine": "kept"},
@@ -129,7 +129,7 @@ async fn a_dead_letter_has_its_body_as_it_came_and_the_properties_that_were_deri
 
 #[tokio::test]
 async fn t23_a_type_that_no_handler_knows_is_a_dead_letter() {
-    let world = World::new("unknown", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let world = World::hotel("unknown").await;
     let management = world.env.management();
     let events = ["desk.trip_dreamt.v1", "desk.trip_booked.v9"];
     for event in events {
@@ -147,20 +147,4 @@ async fn t23_a_type_that_no_handler_knows_is_a_dead_letter() {
         assert!(detail.contains(event), "{detail}");
         assert_eq!(detail.contains("desk.trip_booked.v1"), reason == "unknown_version", "{detail}");
     }
-}
-
-#[tokio::test]
-async fn t27_identical_bodies_without_an_id_count_as_one_message() {
-    let world = World::new("no_id", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
-    let saga = world.new_saga();
-    let properties = json!({"correlation_id": saga.to_string()});
-    for _ in 0..3 {
-        world.publish_raw("desk.trip_booked.v1", &properties, r#"{"city":"Rome"}"#).await;
-    }
-    world.event::<RoomBooked>(saga).await;
-    let other = world.new_saga();
-    world.publish(other, &TripBooked { city: "Oslo".into() }).await;
-    world.event::<RoomBooked>(other).await;
-    assert_eq!(world.count("hotel", "ballet.inbox_other").await, 1);
-    assert_eq!(world.events::<RoomBooked>(saga).await.len(), 1);
 }

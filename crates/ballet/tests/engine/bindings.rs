@@ -8,8 +8,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
-use crate::world::{SOON, World, part};
+use crate::trip::TripBooked;
+use crate::world::{SOON, World, the_hotel};
 
 async fn readiness(base: &str) -> Result<(u16, Value), String> {
     let answer = reqwest::get(format!("{base}/readyz")).await.map_err(|error| error.to_string())?;
@@ -39,13 +39,12 @@ static GAUGES: Mutex<()> = Mutex::const_new(());
 #[tokio::test]
 async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
     let _gauges = GAUGES.lock().await;
-    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
-    let mut world = World::new("unbound", vec![hotel()]).await;
+    let mut world = World::hotel("unbound").await;
     let url = |world: &World, at: usize| format!("http://{}", world.services[at].address());
     // Without the address it cannot tell, and does not claim to.
     says(&url(&world, 0), 200, "not compared: RABBITMQ_MANAGEMENT_URL is not set").await;
     let address = world.env.management().url().to_owned();
-    world.start_with(hotel(), |settings| settings.management_url = Some(address)).await;
+    world.start_with(the_hotel(), |settings| settings.management_url = Some(address)).await;
     let base = url(&world, 1);
     let said = says(&base, 200, "ok").await;
     assert_eq!(said, "ok");
@@ -87,8 +86,7 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
 #[tokio::test]
 async fn the_address_of_the_management_api_is_read_again_from_its_file() {
     let _gauges = GAUGES.lock().await;
-    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
-    let mut world = World::new("management_file", vec![hotel()]).await;
+    let mut world = World::hotel("management_file").await;
     let file = std::env::temp_dir().join(format!("ballet-management-{}", std::process::id()));
     let of_broker = reqwest::Url::parse(world.env.amqp_url("hotel")).expect("a URL");
     let with = |password: Option<&str>| {
@@ -100,7 +98,7 @@ async fn the_address_of_the_management_api_is_read_again_from_its_file() {
     let right = with(of_broker.password());
     std::fs::write(&file, with(Some("of-yesterday"))).expect("written");
     let at = file.clone();
-    world.start_with(hotel(), |settings| settings.management_url_file = Some(at)).await;
+    world.start_with(the_hotel(), |settings| settings.management_url_file = Some(at)).await;
     let base = format!("http://{}", world.services[1].address());
     says(&base, 200, "401").await;
     std::fs::write(&file, right).expect("written");
@@ -111,10 +109,9 @@ async fn the_address_of_the_management_api_is_read_again_from_its_file() {
 #[tokio::test]
 async fn t221_a_policy_with_which_a_queue_loses_messages_makes_the_service_not_ready() {
     let _gauges = GAUGES.lock().await;
-    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
-    let mut world = World::new("policed", vec![hotel()]).await;
+    let mut world = World::hotel("policed").await;
     let address = world.env.management().url().to_owned();
-    world.start_with(hotel(), |settings| settings.management_url = Some(address)).await;
+    world.start_with(the_hotel(), |settings| settings.management_url = Some(address)).await;
     let base = format!("http://{}", world.services[1].address());
     assert_eq!(says_of("queues", &base, 200, "ok").await, "ok");
     let (management, vhost) = (world.env.management(), world.env.vhost());

@@ -1,9 +1,7 @@
 //! Calls to the outside, and joins.
 
-use ballet_stage::wait_until;
-
 use crate::trip::{CarRented, Rental, RoomBooked, TripBooked, Trouble, cars};
-use crate::world::{SOON, World, part};
+use crate::world::{World, part};
 
 async fn cars_world(name: &str, rental: Rental) -> World {
     World::new(name, vec![part(cars(rental), &[])]).await
@@ -23,12 +21,7 @@ async fn t120_a_join_runs_once_after_the_last_in_any_order_with_duplicates() {
     world.publish(first, &trip).await;
     world.publish(second, &room).await;
     world.publish(second, &room).await;
-    wait_until("both arrivals", SOON, || async {
-        let arrived = world.count("cars", "ballet.ledger where entry = 'arrived'").await;
-        Ok::<_, String>((arrived == 2).then_some(()))
-    })
-    .await
-    .expect("both arrivals");
+    world.until_count("cars", "ballet.ledger where entry = 'arrived'", 2).await;
     assert!(rental.asked().is_empty());
     world.publish(first, &room).await;
     world.publish(second, &trip).await;
@@ -54,24 +47,4 @@ async fn t104_a_call_that_fails_is_made_again_under_the_same_key() {
         world.count("cars", "ballet.call where closed_at is not null and attempts = 3").await,
         1
     );
-}
-
-#[tokio::test]
-async fn a_call_that_a_dead_process_left_is_made_by_the_next() {
-    let never = Rental::held();
-    let mut world = cars_world("left", never).await;
-    let saga = world.new_saga();
-    let (trip, room) = booked();
-    world.publish(saga, &trip).await;
-    world.publish(saga, &room).await;
-    wait_until("the call", SOON, || async {
-        Ok::<_, String>((world.count("cars", "ballet.call").await == 1).then_some(()))
-    })
-    .await
-    .expect("the call");
-    drop(world.services.pop());
-    let rental = Rental::default();
-    world.start(part(cars(rental.clone()), &[])).await;
-    world.event::<CarRented>(saga).await;
-    assert_eq!(rental.asked(), ["rent in Rome"]);
 }

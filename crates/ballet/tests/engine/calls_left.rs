@@ -2,11 +2,9 @@
 //! end, by a process that knows its step.
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
-use ballet::{Event, EventType, Failure, Never, Participant, SagaId, Tx, done};
+use ballet::{Failure, Never, Participant, SagaId, Tx, done};
 use ballet_stage::wait_until;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::Executor;
 
 use crate::trip::{CarRented, Rental, RoomBooked, Trip, TripBooked, Trouble, cars};
 use crate::world::{SOON, World, part};
@@ -17,11 +15,6 @@ async fn wanted(world: &World) -> SagaId {
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.publish(saga, &RoomBooked { room: 7 }).await;
     saga
-}
-
-async fn execute(world: &World, sql: &str) {
-    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
-    db.execute(AssertSqlSafe(sql.to_owned())).await.expect("executed");
 }
 
 async fn until_asked(rental: &Rental, count: usize) {
@@ -47,7 +40,7 @@ async fn a_call_that_could_not_be_taken_over_at_first_is_taken_over_later() {
     let saga = wanted(&world).await;
     world.until_count("cars", "ballet.call", 1).await;
     drop(world.services.pop());
-    execute(&world, FUSE).await;
+    world.execute("cars", FUSE).await;
     let rental = Rental::default();
     world.start(part(cars(rental.clone()), &[])).await;
     world.event::<CarRented>(saga).await;
@@ -59,22 +52,14 @@ async fn a_call_that_could_not_be_taken_over_at_first_is_taken_over_later() {
 async fn a_call_whose_failure_could_not_be_noted_at_first_is_made_again() {
     let rental = Rental { trouble: Trouble::default().times(1), ..Rental::default() };
     let world = World::new("not_noted", vec![part(cars(rental.clone()), &[])]).await;
-    execute(&world, FUSE).await;
+    world.execute("cars", FUSE).await;
     let saga = wanted(&world).await;
     world.event::<CarRented>(saga).await;
     assert_eq!(rental.asked(), ["rent in Rome"]);
     assert_eq!(world.count("cars", FAILED_ONCE).await, 1);
 }
 
-macro_rules! events {
-    ($($name:ident = $text:literal)+) => {$(
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        struct $name {}
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
-
-events! {
+ballet_testkit::events! {
     TripPaid = "bank.trip_paid.v1"
     CarParked = "cars.car_parked.v1"
 }
@@ -136,10 +121,10 @@ async fn an_answer_whose_transaction_is_in_conflict_is_asked_for_again_until_it_
             raise exception 'conflict' using errcode = '40001'; end $$;
         create trigger conflict before insert on ballet.ledger for each row
             when (new.entry = 'done') execute function conflict()";
-    execute(&world, conflict).await;
+    world.execute("cars", conflict).await;
     let saga = wanted(&world).await;
     until_asked(&rental, 2).await;
-    execute(&world, "drop trigger conflict on ballet.ledger").await;
+    world.execute("cars", "drop trigger conflict on ballet.ledger").await;
     world.event::<CarRented>(saga).await;
     let asked = rental.asked.lock().expect("not poisoned").clone();
     assert!(asked.iter().all(|one| *one == asked[0]), "another key, or another request: {asked:?}");

@@ -4,14 +4,14 @@ use ballet::Clock;
 use ballet_stage::wait_until;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::lifecycle::{old_partition, work_at_all_times};
 use crate::trip::{
-    DESK_TABLES, GUIDE_TABLES, HOTEL_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked,
-    TripCancelled, Trouble, desk, guide, hotel,
+    DESK_TABLES, GUIDE_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled, desk,
+    guide,
 };
-use crate::world::{Part, SOON, World, part};
+use crate::world::{Part, SOON, World, part, the_hotel};
 
 /// The hours by which the clock of a process is wrong.
 const WRONG: [i64; 4] = [1, 30 * 24, 120 * 24, -120 * 24];
@@ -25,10 +25,6 @@ fn wrong(hours: i64) -> Clock {
 
 fn guide_part() -> Part {
     part(guide(), GUIDE_TABLES)
-}
-
-fn hotel_part() -> Part {
-    part(hotel(Trouble::default()), HOTEL_TABLES)
 }
 
 async fn rename(world: &World, id: &str, name: &str) {
@@ -79,7 +75,7 @@ async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
     rename(&world, &first, "Ritz").await;
     world.until_count("guide", "hotel_name", 1).await;
     world.services.pop().expect("the guide").stop().await;
-    let mut db = PgConnection::connect(world.env.database_url("guide")).await.expect("connected");
+    let mut db = world.database("guide").await;
     old_partition(&mut db, 1).await;
     work_at_all_times(&mut db).await;
     for (number, hours) in (2..).zip(WRONG) {
@@ -104,12 +100,12 @@ async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_a_wrong_clock_forgets_no_saga_and_its_events_are_of_today() {
-    let mut world = World::new("wrong_ledger", vec![hotel_part()]).await;
+    let mut world = World::hotel("wrong_ledger").await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
     world.services.pop().expect("the hotel").stop().await;
-    world.start_by(hotel_part(), wrong(120 * 24), |_| {}).await;
+    world.start_by(the_hotel(), wrong(120 * 24), |_| {}).await;
     // It takes part in another saga. The ids of its events are of today.
     let other = world.new_saga();
     world.publish(other, &TripBooked { city: "Oslo".into() }).await;
@@ -121,7 +117,7 @@ async fn t184_a_wrong_clock_forgets_no_saga_and_its_events_are_of_today() {
         assert!(age < SignedDuration::from_mins(5), "{message}");
     }
     world.services.pop().expect("the hotel").stop().await;
-    world.start(hotel_part()).await;
+    world.start(the_hotel()).await;
     for saga in [saga, other] {
         world.publish(saga, &TripCancelled { reason: "the customer".into() }).await;
         world.event::<RoomFreed>(saga).await;
@@ -139,7 +135,7 @@ fn of_today() -> [String; 2] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t35_what_has_no_partition_gets_one_at_once() {
-    let world = World::new("no_partition", vec![hotel_part()]).await;
+    let world = World::hotel("no_partition").await;
     for partition in of_today() {
         world.execute("hotel", &format!("drop table ballet.{partition}")).await;
         let saga = world.new_saga();
@@ -153,7 +149,7 @@ async fn t35_what_has_no_partition_gets_one_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_what_was_forgotten_too_early_is_told_and_nothing_is_done_twice() {
-    let mut world = World::new("too_early", vec![hotel_part()]).await;
+    let mut world = World::hotel("too_early").await;
     let saga = world.new_saga();
     let id = world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -169,7 +165,7 @@ async fn t184_what_was_forgotten_too_early_is_told_and_nothing_is_done_twice() {
         world.execute("hotel", &sql).await;
         // Also after a start, which makes what is missing.
         world.services.clear();
-        world.start(hotel_part()).await;
+        world.start(the_hotel()).await;
         let again = if number == 0 { world.new_id() } else { id.clone() };
         world.publish_as(&again, saga, &TripBooked { city: "Rome".into() }).await;
         let dead = world.dead_letters(number + 1).await;
@@ -212,7 +208,7 @@ async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_weeks_that_pass_at_once_are_caught_up_with_by_a_running_service() {
     let world = World::new("caught_up", vec![guide_part()]).await;
-    let mut db = PgConnection::connect(world.env.database_url("guide")).await.expect("connected");
+    let mut db = world.database("guide").await;
     old_partition(&mut db, 1).await;
     work_at_all_times(&mut db).await;
     world.let_pass("guide", 30).await;
@@ -225,8 +221,8 @@ async fn t184_weeks_that_pass_at_once_are_caught_up_with_by_a_running_service() 
 /// A partition is missing, and cannot be made for a while.
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_what_has_no_partition_yet_is_tried_again() {
-    let world = World::new("not_yet", vec![hotel_part()]).await;
-    let mut holder = PgConnection::connect(world.env.database_url("hotel")).await.expect("a door");
+    let world = World::hotel("not_yet").await;
+    let mut holder = world.database("hotel").await;
     for (partition, table) in of_today().iter().zip(["inbox", "ledger"]) {
         world.execute("hotel", &format!("drop table ballet.{partition}")).await;
         // Nothing can be attached, and everybody else goes on.
@@ -247,15 +243,14 @@ async fn t184_what_has_no_partition_yet_is_tried_again() {
 /// The detach of a partition was interrupted, and then the clock was set back: it is wanted again.
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_a_partition_that_is_half_detached_comes_back_with_its_rows() {
-    let world = World::new("half", vec![hotel_part()]).await;
+    let world = World::hotel("half").await;
     let saga = world.new_saga();
     let id = world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
     let [inbox, _] = of_today();
-    let url = world.env.database_url("hotel");
-    let mut reader = PgConnection::connect(url).await.expect("connected");
+    let mut reader = world.database("hotel").await;
     reader.execute("begin; select count(*) from ballet.inbox").await.expect("read");
-    let mut dying = PgConnection::connect(url).await.expect("connected");
+    let mut dying = world.database("hotel").await;
     dying.execute("set statement_timeout = '100ms'").await.expect("set");
     let detach = format!("alter table ballet.inbox detach partition ballet.{inbox} concurrently");
     sqlx::query(AssertSqlSafe(detach)).execute(&mut dying).await.expect_err("interrupted");
@@ -271,18 +266,18 @@ async fn t184_a_partition_that_is_half_detached_comes_back_with_its_rows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_what_may_still_be_aborted_is_remembered_for_longer() {
-    let mut world = World::new("undecided", vec![hotel_part()]).await;
+    let mut world = World::hotel("undecided").await;
     let (undecided, ended) = (world.new_saga(), world.new_saga());
     world.publish(undecided, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(undecided).await;
     world.publish(ended, &TripBooked { city: "Full".into() }).await;
     world.event::<RoomRefused>(ended).await;
     world.services.pop().expect("the hotel").stop().await;
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut db = world.database("hotel").await;
     old_partition(&mut db, 1).await;
     work_at_all_times(&mut db).await;
     world.let_pass("hotel", 120).await;
-    world.start(hotel_part()).await;
+    world.start(the_hotel()).await;
     world.until_count("hotel", "pg_class where relname = 'inbox_20000101'", 0).await;
     work_at_all_times(&mut db).await;
     let cancelled = TripCancelled { reason: "the customer".into() };
@@ -290,7 +285,7 @@ async fn t184_what_may_still_be_aborted_is_remembered_for_longer() {
     world.event::<RoomFreed>(undecided).await;
     // Now both have ended here.
     world.services.clear();
-    world.start(hotel_part()).await;
+    world.start(the_hotel()).await;
     world.until_count("hotel", "ballet.ledger where step <> 'rest'", 0).await;
     world.publish_as(&world.id_after(120), undecided, &cancelled).await;
     let dead = world.dead_letters(1).await;
@@ -310,21 +305,16 @@ async fn leap(world: &World, hours: i64) {
 async fn t208_a_leap_of_the_databases_clock_lets_no_deadline_pass() {
     let desk = || part(desk(), DESK_TABLES);
     let mut world = World::new("leap", vec![desk()]).await;
-    let begin = async |world: &World, at: usize| {
-        let mut unit = world.handle(at).saga_unit(world.new_saga()).await.expect("a transaction");
-        unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
-        unit.commit().await.expect("committed");
-    };
     for _ in 0..3 {
-        begin(&world, 0).await;
+        world.begin(0).await;
     }
     leap(&world, 2).await;
     until_clock(&world, "nothing old is removed").await;
-    begin(&world, 0).await;
+    world.begin(0).await;
     // One that knows of no other time looks, too.
     world.start(desk()).await;
     until_clock(&world, "nothing old is removed").await;
-    begin(&world, 1).await;
+    world.begin(1).await;
     leap(&world, 0).await;
     until_clock(&world, "\"ready\":true").await;
     let open = "ballet.deadline where due_at > ballet.now() + interval '55 minutes'";

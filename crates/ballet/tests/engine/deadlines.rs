@@ -12,10 +12,10 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::Barrier;
 
 use crate::trip::{
-    CarRented, DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, TripConfirmed,
-    TripOverdue, Trouble, cancel, desk, desk_overdue, desk_within, hotel,
+    CarRented, DESK_TABLES, RoomBooked, TripBooked, TripCancelled, TripConfirmed, TripOverdue,
+    cancel, desk, desk_overdue, desk_within,
 };
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, World, part, the_hotel};
 
 const LONG: SignedDuration = SignedDuration::from_hours(1);
 
@@ -29,25 +29,13 @@ async fn desks(name: &str, replicas: usize, deadline: SignedDuration) -> World {
     world
 }
 
-async fn begin(world: &World, at: usize) -> SagaId {
-    let saga = world.new_saga();
-    let mut unit = world.handle(at).saga_unit(saga).await.expect("a transaction");
-    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
-    unit.commit().await.expect("committed");
-    saga
-}
-
 async fn begin_many(world: &World, count: usize) -> Vec<SagaId> {
     let mut sagas = Vec::with_capacity(count);
     while sagas.len() < count {
         // Few at a time: who waits three seconds for one of the few connections is refused.
-        sagas.extend(join_all((0..4).map(|at| begin(world, at % world.services.len()))).await);
+        sagas.extend(join_all((0..4).map(|at| world.begin(at % world.services.len()))).await);
     }
     sagas
-}
-
-async fn database(world: &World) -> PgConnection {
-    PgConnection::connect(world.env.database_url("desk")).await.expect("connected")
 }
 
 /// As if the time were over for all sagas that are open.
@@ -91,7 +79,7 @@ async fn t105_a_deadline_that_passes_aborts_once_on_several_instances() {
     let world = desks("overdue", 3, SignedDuration::from_secs(1)).await;
     let sagas = begin_many(&world, 60).await;
     all_overdue_once(&world, &sagas).await;
-    let mut db = database(&world).await;
+    let mut db = world.database("desk").await;
     let (cancelled,): (i64,) =
         sqlx::query_as("select count(*) from trip where state = 'cancelled'")
             .fetch_one(&mut db)
@@ -104,7 +92,7 @@ async fn t105_a_deadline_that_passes_aborts_once_on_several_instances() {
 async fn is_told_late(world: &World, saga: SagaId) {
     sqlx::query("insert into ballet.deadline (saga_id, saga, due_at) values ($1, 'trip', now())")
         .bind(saga.0)
-        .execute(&mut database(world).await)
+        .execute(&mut world.database("desk").await)
         .await
         .expect("a deadline");
     world.event::<TripOverdue>(saga).await;
@@ -113,7 +101,7 @@ async fn is_told_late(world: &World, saga: SagaId) {
 #[tokio::test]
 async fn t106_an_old_deadline_of_a_saga_that_ended_does_nothing() {
     let world = desks("old", 1, LONG).await;
-    let (confirmed, cancelled) = (begin(&world, 0).await, begin(&world, 0).await);
+    let (confirmed, cancelled) = (world.begin(0).await, world.begin(0).await);
     assert_eq!(world.count("desk", "ballet.deadline").await, 2);
     world.publish(confirmed, &CarRented { car: "red".into() }).await;
     world.event::<TripConfirmed>(confirmed).await;
@@ -124,7 +112,7 @@ async fn t106_an_old_deadline_of_a_saga_that_ended_does_nothing() {
         is_told_late(&world, saga).await;
     }
     // The desk works its queue off in order: it has had both when it has had this one.
-    let last = begin(&world, 0).await;
+    let last = world.begin(0).await;
     is_told_late_first(&world, last).await;
     assert_eq!(world.events::<TripCancelled>(cancelled).await.len(), 1);
     assert!(world.events::<TripCancelled>(confirmed).await.is_empty(), "it is not resurrected");
@@ -134,7 +122,7 @@ async fn t106_an_old_deadline_of_a_saga_that_ended_does_nothing() {
 
 /// Lets an open saga become overdue, and waits for its end.
 async fn is_told_late_first(world: &World, saga: SagaId) {
-    all_become_due(&mut database(world).await).await;
+    all_become_due(&mut world.database("desk").await).await;
     world.event::<TripCancelled>(saga).await;
 }
 
@@ -147,7 +135,7 @@ async fn t107_of_a_success_and_the_deadline_at_the_same_moment_one_wins() {
     let due = tokio::spawn({
         let (world, start) = (Arc::clone(&world), Arc::clone(&start));
         async move {
-            let mut db = database(&world).await;
+            let mut db = world.database("desk").await;
             start.wait().await;
             all_become_due(&mut db).await
         }
@@ -191,10 +179,12 @@ async fn t108_a_deadline_is_set_with_the_commit_and_not_told_before_its_time() {
     let mut unit = world.handle(0).saga_unit(dropped).await.expect("a transaction");
     unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
     drop(unit);
-    let saga = begin(&world, 0).await;
+    let saga = world.begin(0).await;
     let overdue: TripOverdue = world.event(saga).await;
-    let (now,): (jiff_sqlx::Timestamp,) =
-        sqlx::query_as("select now()").fetch_one(&mut database(&world).await).await.expect("now");
+    let (now,): (jiff_sqlx::Timestamp,) = sqlx::query_as("select now()")
+        .fetch_one(&mut world.database("desk").await)
+        .await
+        .expect("now");
     assert!(now.to_jiff() >= overdue.due_at, "{now:?} is before {}", overdue.due_at);
     world.event::<TripCancelled>(saga).await;
     let seen = world.seen().await;
@@ -211,7 +201,7 @@ async fn t109_deadlines_that_became_due_while_nobody_ran_are_told_once() {
     // More than one transaction tells of.
     let sagas = begin_many(&world, 620).await;
     world.services.remove(0).stop().await;
-    assert_eq!(all_become_due(&mut database(&world).await).await, 620);
+    assert_eq!(all_become_due(&mut world.database("desk").await).await, 620);
     for _ in 0..3 {
         world.start(part(desk(), DESK_TABLES)).await;
     }
@@ -230,10 +220,10 @@ async fn t131_the_databases_clock_decides_when_a_deadline_has_passed() {
         let context = Clock::new(skewed, minutes.unsigned_abs());
         world.start_by(desk(), context, |_| {}).await;
     }
-    let mut db = database(&world).await;
+    let mut db = world.database("desk").await;
     let (before,): (jiff_sqlx::Timestamp,) =
         sqlx::query_as("select now()").fetch_one(&mut db).await.expect("now");
-    let sagas = [begin(&world, 0).await, begin(&world, 1).await];
+    let sagas = [world.begin(0).await, world.begin(1).await];
     // On a busy machine one may have passed by now.
     let (wrong,): (i64,) = sqlx::query_as(
         "select count(*) from ballet.deadline \
@@ -260,7 +250,7 @@ async fn t143_deadlines_in_the_hands_of_a_dead_replica_are_told_by_another() {
     let mut world = desks("leader", 1, LONG).await;
     let sagas = begin_many(&world, 40).await;
     world.services.remove(0).stop().await;
-    let mut dead = database(&world).await;
+    let mut dead = world.database("desk").await;
     assert_eq!(all_become_due(&mut dead).await, 40);
     dead.execute("begin").await.expect("begun");
     let taken = "delete from ballet.deadline where saga_id in \
@@ -283,13 +273,13 @@ async fn t143_deadlines_in_the_hands_of_a_dead_replica_are_told_by_another() {
 #[tokio::test]
 async fn what_was_waiting_when_a_deadline_passed_is_judged_first() {
     let mut world = desks("waiting", 1, LONG).await;
-    let saga = begin(&world, 0).await;
+    let saga = world.begin(0).await;
     world.services.remove(0).stop().await;
     world.publish(saga, &CarRented { car: "red".into() }).await;
-    all_become_due(&mut database(&world).await).await;
+    all_become_due(&mut world.database("desk").await).await;
     world.start(part(desk(), DESK_TABLES)).await;
     world.event::<TripConfirmed>(saga).await;
-    let last = begin(&world, 0).await;
+    let last = world.begin(0).await;
     is_told_late_first(&world, last).await;
     assert!(world.events::<TripCancelled>(saga).await.is_empty());
 }
@@ -297,20 +287,14 @@ async fn what_was_waiting_when_a_deadline_passed_is_judged_first() {
 /// A participant that did its part late, after the deadline, takes it back.
 #[tokio::test]
 async fn a_participant_that_was_silent_takes_back_what_it_does_late() {
-    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
     let desk = part(desk_within(SignedDuration::from_secs(1)), DESK_TABLES);
-    let mut world = World::new("silent", vec![desk, hotel()]).await;
+    let mut world = World::new("silent", vec![desk, the_hotel()]).await;
     world.services.remove(1).stop().await;
-    let saga = begin(&world, 0).await;
+    let saga = world.begin(0).await;
     world.event::<TripCancelled>(saga).await;
-    world.start(hotel()).await;
+    world.start(the_hotel()).await;
     world.event::<RoomBooked>(saga).await;
-    wait_until("a free hotel", SOON, || async {
-        let freed = world.count("hotel", "room where freed").await;
-        Ok::<_, String>((freed == 1).then_some(()))
-    })
-    .await
-    .expect("a free hotel");
+    world.until_count("hotel", "room where freed", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -326,7 +310,7 @@ async fn t230_one_deadline_that_always_fails_costs_the_others_nothing() {
     let mut sagas = begin_many(&world, 40).await;
     let poison = sagas.remove(20);
     *sick.lock().expect("no panic") = Some(poison);
-    let mut db = database(&world).await;
+    let mut db = world.database("desk").await;
     assert_eq!(all_become_due(&mut db).await, 40);
     let is_cancelled = "trip where state = 'cancelled'";
     world.until_count("desk", is_cancelled, 39).await;
@@ -348,7 +332,7 @@ async fn a_deadline_that_cannot_be_published_is_not_listed_any_more_once_its_sag
     let desk = desk_overdue(LONG, |_| panic!("the event cannot be made"));
     let world = World::new("note_ends", vec![part(desk, DESK_TABLES)]).await;
     let sagas = begin_many(&world, 4).await;
-    all_become_due(&mut database(&world).await).await;
+    all_become_due(&mut world.database("desk").await).await;
     world.until_count("desk", "ballet.failure where handler = 'deadline'", 4).await;
     for saga in &sagas[..2] {
         assert_eq!(cancel(world.handle(0), *saga).await, Abort::Aborted);

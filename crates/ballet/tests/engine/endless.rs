@@ -10,7 +10,6 @@ use ballet::{
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
 use jiff::SignedDuration;
-use sqlx::{Connection, PgConnection};
 
 use crate::lifecycle::work_at_all_times;
 use crate::trip::{
@@ -106,7 +105,7 @@ async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_lis
     let cancelled = TripCancelled { reason: "the customer".into() };
     let id = world.publish(saga, &cancelled).await;
     hotel.until_asked_again().await;
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut db = world.database("hotel").await;
     // First the inbox forgets that time, then sagas of that age are old, then the oldest memory ends.
     for days in [9, 100, 400] {
         world.services.pop().expect("the hotel").stop().await;

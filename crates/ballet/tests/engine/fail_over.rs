@@ -6,11 +6,9 @@ use ballet::{Never, Participant, Settings, Step, StepResult, Tx, done};
 use ballet_stage::{Options, Postgres, Servers, wait_until};
 use reqwest::Url;
 
-use crate::restarts::{Customers, SAGAS, all_ended_once, everybody};
-use crate::trip::{
-    DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, Trip, TripBooked, Trouble, cars, desk, hotel,
-};
-use crate::world::{LONG, World, part};
+use crate::restarts::{Customers, SAGAS, all_ended_once};
+use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, Trip, TripBooked, cars, desk};
+use crate::world::{LONG, World, everybody, part, the_hotel};
 
 fn port(server: &Postgres) -> u16 {
     Url::parse(server.url()).expect("a URL").port().expect("a port")
@@ -39,13 +37,13 @@ fn slow_hotel() -> Participant {
 
 /// The services, each with both servers in its URL.
 async fn with_two_hosts(servers: &Servers, standby: &Postgres, name: &str) -> World {
-    let mut world = everybody(servers, name).await;
+    let mut world = World::on(servers, name, everybody(Rental::default())).await;
     for service in std::mem::take(&mut world.services) {
         service.stop().await;
     }
     let two_hosts = |settings: &mut Settings| name_both(settings, servers, standby);
     world.start_with(part(desk(), DESK_TABLES), two_hosts).await;
-    world.start_with(part(hotel(Trouble::default()), HOTEL_TABLES), two_hosts).await;
+    world.start_with(the_hotel(), two_hosts).await;
     world.start_with(part(cars(Rental::default()), &[]), two_hosts).await;
     world
 }

@@ -15,10 +15,6 @@ use crate::world::{World, part};
 const BOOKED: &str = "desk.trip_booked.v1";
 const ROME: &str = r#"{"city":"Rome"}"#;
 
-async fn hotel_world(name: &str) -> World {
-    World::new(name, vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await
-}
-
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     packer.write_all(bytes).expect("packed");
@@ -61,7 +57,7 @@ async fn t178_messages_with_blank_ids_are_different_messages() {
 
 #[tokio::test]
 async fn a_cloud_event_is_understood_in_its_body_and_in_headers() {
-    let world = hotel_world("cloud").await;
+    let world = World::hotel("cloud").await;
     let saga = world.new_saga();
     let id = world.new_id();
     let event = json!({
@@ -148,7 +144,7 @@ async fn what_is_derived_is_written_into_the_copies_and_the_body_stays() {
 
 #[tokio::test]
 async fn an_id_that_is_no_uuid_and_a_packed_body_are_understood() {
-    let world = hotel_world("packed").await;
+    let world = World::hotel("packed").await;
     let saga = world.new_saga();
     let properties = json!({
         "message_id": "booking-17", "correlation_id": saga.to_string(),
@@ -169,7 +165,7 @@ async fn an_id_that_is_no_uuid_and_a_packed_body_are_understood() {
 
 #[tokio::test]
 async fn what_ops_puts_straight_on_a_queue_needs_a_type() {
-    let world = hotel_world("straight").await;
+    let world = World::hotel("straight").await;
     let saga = world.new_saga();
     to_the_queue(&world, &json!({"type": BOOKED, "correlation_id": saga.to_string()}), ROME).await;
     world.event::<RoomBooked>(saga).await;
@@ -182,7 +178,7 @@ async fn what_ops_puts_straight_on_a_queue_needs_a_type() {
 
 #[tokio::test]
 async fn what_is_refused_says_why() {
-    let world = hotel_world("refused").await;
+    let world = World::hotel("refused").await;
     let saga = world.new_saga().to_string();
     let good = json!({"type": BOOKED, "correlation_id": saga});
     let with = |more: Value| {
@@ -269,10 +265,6 @@ async fn t26_an_empty_body_can_be_mended_and_sent_again() {
         management.publish("amq.default", "desk", &letter, body).await.expect("published");
     }
     world.dead_letters(2).await;
-    ballet_stage::wait_until("the trip", crate::world::SOON, || async {
-        Ok::<_, String>((world.count("desk", "trip").await == 1).then_some(()))
-    })
-    .await
-    .expect("the trip");
+    world.until_count("desk", "trip", 1).await;
     assert_eq!(world.dead_letters(2).await.len(), 2);
 }

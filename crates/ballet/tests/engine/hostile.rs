@@ -3,26 +3,17 @@
 use std::time::Duration;
 
 use ballet::{
-    Compensate, CompensateResult, EventType, Failure, Migration, Never, Participant, Projection,
-    Saga, Step, StepResult, Tx, broken_constraint, compensated_silently, done,
+    Compensate, CompensateResult, Failure, Migration, Never, Participant, Projection, Step,
+    StepResult, Tx, broken_constraint, compensated_silently, done,
 };
-use ballet_stage::wait_until;
 use serde_json::{Map, Value, json};
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor};
 
 use crate::trip::{
-    CarRented, HOTEL_TABLES, HotelRenamed, RoomBooked, RoomFreed, RoomRefused, Trip, TripBooked,
-    TripCancelled, TripConfirmed, Trouble, desk, hotel,
+    CarRented, HotelRenamed, RoomBooked, RoomFreed, RoomRefused, Trip, TripBooked, TripCancelled,
+    TripConfirmed, Trouble, desk,
 };
-use crate::world::{LONG, SOON, World, part};
-
-async fn connect(world: &World, service: &str) -> PgConnection {
-    PgConnection::connect(world.env.database_url(service)).await.expect("a database")
-}
-
-async fn hotel_world(name: &str) -> World {
-    World::new(name, vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await
-}
+use crate::world::{World, part, the_hotel};
 
 fn rome() -> TripBooked {
     TripBooked { city: "Rome".into() }
@@ -54,7 +45,7 @@ async fn a_commit_whose_caller_goes_away_still_publishes() {
 
 #[tokio::test]
 async fn a_long_value_of_the_wrong_shape_does_not_stop_the_service() {
-    let world = hotel_world("long").await;
+    let world = World::hotel("long").await;
     let body = format!("\"{}\"", "A".repeat(140_000));
     let properties = json!({"correlation_id": world.new_id()});
     world.publish_raw("desk.trip_booked.v1", &properties, &body).await;
@@ -65,7 +56,7 @@ async fn a_long_value_of_the_wrong_shape_does_not_stop_the_service() {
 
 #[tokio::test]
 async fn headers_that_leave_no_room_for_the_reason_are_dropped_with_a_word() {
-    let world = hotel_world("headers").await;
+    let world = World::hotel("headers").await;
     let properties = json!({"headers": {"bomb": "x".repeat(127_000)}});
     world.publish_raw("desk.trip_booked.v1", &properties, "?").await;
     let dead = world.dead_letters(1).await;
@@ -76,7 +67,7 @@ async fn headers_that_leave_no_room_for_the_reason_are_dropped_with_a_word() {
 
 #[tokio::test]
 async fn headers_that_leave_no_room_are_dropped_although_they_have_names_of_ours() {
-    let world = hotel_world("our_headers").await;
+    let world = World::hotel("our_headers").await;
     let big = "x".repeat(127_000);
     let many: Map<String, Value> =
         (0..308).map(|n| (format!("x-edited-{n}"), "x".repeat(400).into())).collect();
@@ -98,10 +89,7 @@ async fn headers_that_leave_no_room_are_dropped_although_they_have_names_of_ours
 #[tokio::test]
 async fn t162_a_type_other_than_the_guarded_routing_key_is_refused() {
     let world = World::new("forged", vec![part(desk(), crate::trip::DESK_TABLES)]).await;
-    let saga = world.new_saga();
-    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
-    unit.originate(rome()).await.expect("originated");
-    unit.commit().await.expect("committed");
+    let saga = world.begin(0).await;
     let forged = json!({"type": "cars.car_rented.v1", "correlation_id": saga.to_string()});
     world.publish_raw("agency.trip_wanted.v1", &forged, r#"{"car":"forged"}"#).await;
     let dead = world.dead_letters(1).await;
@@ -111,7 +99,7 @@ async fn t162_a_type_other_than_the_guarded_routing_key_is_refused() {
 
 #[tokio::test]
 async fn a_trace_that_is_none_does_not_travel_on() {
-    let world = hotel_world("trace_bomb").await;
+    let world = World::hotel("trace_bomb").await;
     for trace in ["x".repeat(30_000), "a\u{0}b".to_owned()] {
         let saga = world.new_saga();
         let properties = json!({"correlation_id": saga.to_string(), "message_id": world.new_id(),
@@ -152,10 +140,8 @@ async fn names(name: &str, attempts: bool) -> World {
         sql: "create table hotel_name (name text not null constraint unique_name unique)",
     }];
     let guide = Participant::new("guide").projects(Known { attempts });
-    let world =
-        World::new(name, vec![part(guide, UNIQUE), part(hotel(Trouble::default()), HOTEL_TABLES)])
-            .await;
-    let mut db = connect(&world, "guide").await;
+    let world = World::new(name, vec![part(guide, UNIQUE), the_hotel()]).await;
+    let mut db = world.database("guide").await;
     db.execute(
         "insert into hotel_name values ('known'); begin; lock table hotel_name in exclusive mode",
     )
@@ -212,11 +198,8 @@ impl Compensate for Stubborn {
     }
 }
 
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-struct RoomCleaned {}
-
-impl ballet::Event for RoomCleaned {
-    const TYPE: EventType = EventType::in_saga("hotel.room_cleaned.v1");
+ballet_testkit::events! {
+    RoomCleaned = "hotel.room_cleaned.v1"
 }
 
 /// A step that comes later in the same service.
@@ -257,113 +240,4 @@ async fn t98_t119_an_undo_that_fails_leaves_the_tombstone_and_goes_on_until_it_w
     world.event::<RoomFreed>(saga).await;
     assert_eq!(world.count("hotel", "ballet.ledger where step = 'late'").await, 0);
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
-}
-
-#[tokio::test]
-async fn a_database_that_takes_no_writes_is_waited_for() {
-    let world = hotel_world("read_only").await;
-    let mut db = connect(&world, "hotel").await;
-    db.execute("alter role current_user set default_transaction_read_only = on")
-        .await
-        .expect("set");
-    let others = "select pg_terminate_backend(pid) from pg_stat_activity \
-                  where usename = current_user and pid <> pg_backend_pid()";
-    db.execute(others).await.expect("terminated");
-    let sagas: Vec<_> = (0..20).map(|_| world.new_saga()).collect();
-    for saga in &sagas {
-        world.publish(*saga, &rome()).await;
-    }
-    let ready = format!("http://{}/readyz", world.services[0].address());
-    wait_until("readiness to say so", SOON, || async {
-        let text = reqwest::get(&ready).await.map_err(|error| error.to_string())?.text().await;
-        let text = text.map_err(|error| error.to_string())?;
-        if text.contains(r#""database":"away""#) { Ok(Some(())) } else { Err(text) }
-    })
-    .await
-    .expect("not ready");
-    db.execute("alter role current_user reset default_transaction_read_only").await.expect("reset");
-    db.execute(others).await.expect("terminated");
-    world.until_count("hotel", "room", 20).await;
-    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
-}
-
-#[tokio::test]
-async fn one_locked_row_does_not_stop_the_lane_for_good() {
-    const ROWS: &[Migration] =
-        &[Migration { name: "0001_name", sql: "create table hotel_name (name text primary key)" }];
-    struct Touch;
-    impl Projection for Touch {
-        const NAME: &'static str = "touch";
-        type On = HotelRenamed;
-        async fn apply(&self, tx: &mut Tx<'_>, renamed: HotelRenamed) -> Result<(), Failure> {
-            sqlx::query(
-                "insert into hotel_name values ($1) on conflict (name) do update set name = $1",
-            )
-            .bind(renamed.name)
-            .execute(tx.db())
-            .await?;
-            Ok(())
-        }
-    }
-    let guide = Participant::new("guide").projects(Touch);
-    let parts = vec![part(guide, ROWS), part(hotel(Trouble::default()), HOTEL_TABLES)];
-    let world = World::new("locked", parts).await;
-    let mut db = connect(&world, "guide").await;
-    db.execute("insert into hotel_name values ('locked')").await.expect("a row");
-    db.execute("begin; update hotel_name set name = 'locked'").await.expect("a lock");
-    for name in ["locked", "a", "b", "c"] {
-        let properties = json!({"message_id": world.new_id()});
-        let body = json!({"name": name}).to_string();
-        world.publish_raw("hotel.hotel_renamed.v1", &properties, &body).await;
-    }
-    world.until_count("guide", "hotel_name where name <> 'locked'", 3).await;
-    db.execute("commit").await.expect("released");
-    world.until_count("guide", "ballet.inbox", 4).await;
-}
-
-#[tokio::test]
-async fn a_long_backlog_in_the_outbox_is_published_in_portions() {
-    let world = hotel_world("backlog").await;
-    let mut db = connect(&world, "hotel").await;
-    let fill = "do $do$ begin for table_count in 1 .. 4 loop \
-                execute format('insert into ballet.outbox_%s select 99999, g, 0, gen_random_uuid(), \
-                    ''hotel.room_freed.v1'', gen_random_uuid(), null, null, ''{\"room\":1}'', now() \
-                    from generate_series(1, 3000) g', ballet.take_outbox(99999)); end loop; end $do$";
-    db.execute(fill).await.expect("filled");
-    wait_until("all of it in the journal's place", LONG, || async {
-        let seen = world.seen().await.len();
-        if seen >= 12_000 { Ok(Some(())) } else { Err(format!("{seen} of 12000")) }
-    })
-    .await
-    .expect("published");
-}
-
-/// Another saga, in which the same service takes part.
-struct Loyalty;
-
-impl Saga for Loyalty {
-    const NAME: &'static str = "loyalty";
-    const OWNER: &'static str = "points";
-    type Abort = PointsGone;
-}
-
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-struct PointsGone {}
-
-impl ballet::Event for PointsGone {
-    const TYPE: EventType = EventType::in_saga("points.points_gone.v1");
-}
-
-#[tokio::test]
-async fn an_abort_undoes_the_steps_of_its_own_saga_only() {
-    let both = hotel(Trouble::default()).saga::<Loyalty>(|saga| saga.compensatable(Late));
-    let world = World::new("two_sagas", vec![part(both, HOTEL_TABLES)]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &rome()).await;
-    world.event::<RoomBooked>(saga).await;
-    world.publish(saga, &CarRented { car: "x".into() }).await;
-    world.event::<RoomCleaned>(saga).await;
-    world.publish(saga, &TripCancelled { reason: "test".into() }).await;
-    world.event::<RoomFreed>(saga).await;
-    assert_eq!(world.count("hotel", "ballet.ledger where entry = 'undone'").await, 1);
 }

@@ -1,21 +1,11 @@
 //! Two joins of one service that share an event.
 
-use ballet::{Event, EventType, Never, Participant, Step, StepResult, Tx, done};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Never, Participant, Step, StepResult, Tx, done};
 
 use crate::trip::{RoomBooked, Trip, TripBooked};
 use crate::world::{World, part};
 
-macro_rules! events {
-    ($($name:ident = $text:literal)+) => {$(
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        struct $name {}
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
-
-events! {
+ballet_testkit::events! {
     TripPaid = "bank.trip_paid.v1"
     BagsPacked = "cars.bags_packed.v1"
     TripInsured = "cars.trip_insured.v1"

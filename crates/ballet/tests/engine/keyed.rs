@@ -1,30 +1,21 @@
 //! A step that repeats in a saga under another key each time: one driver after the other.
 
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Migration, Participant, Saga, Step, StepResult,
-    Tx, compensated, done, refused,
+    Compensate, CompensateResult, Event, Migration, Participant, Saga, Step, StepResult, Tx,
+    compensated, done, refused,
 };
 use ballet_stage::wait_until;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::world::{SOON, World, part};
 
-macro_rules! events {
-    ($($name:ident = $text:literal)+) => {$(
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        struct $name { driver: String }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
-
-events! {
-    DriverWanted = "dispatch.driver_wanted.v1"
-    OfferDeclined = "dispatch.offer_declined.v1"
-    RideCancelled = "dispatch.ride_cancelled.v1"
-    DriverReserved = "drivers.driver_reserved.v1"
-    DriverBusy = "drivers.driver_busy.v1"
-    DriverReleased = "drivers.driver_released.v1"
+ballet_testkit::events! {
+    DriverWanted = "dispatch.driver_wanted.v1" { driver: String }
+    OfferDeclined = "dispatch.offer_declined.v1" { driver: String }
+    RideCancelled = "dispatch.ride_cancelled.v1" { driver: String }
+    DriverReserved = "drivers.driver_reserved.v1" { driver: String }
+    DriverBusy = "drivers.driver_busy.v1" { driver: String }
+    DriverReleased = "drivers.driver_released.v1" { driver: String }
 }
 
 struct Ride;
@@ -91,12 +82,7 @@ async fn drivers(name: &str) -> World {
 }
 
 async fn until_reserved(world: &World, expected: i64) {
-    wait_until("reservations", SOON, || async {
-        let reserved = world.count("drivers", "reserved").await;
-        if reserved == expected { Ok(Some(())) } else { Err(format!("{reserved}")) }
-    })
-    .await
-    .expect("reservations");
+    world.until_count("drivers", "reserved", expected).await;
 }
 
 fn driver<E: for<'de> Deserialize<'de>>(name: &str) -> E {

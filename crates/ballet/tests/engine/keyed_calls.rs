@@ -7,30 +7,20 @@ use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call,
 };
-use ballet::{Event, EventType, Failure, Never, Participant, Saga, Tx, compensated, done};
+use ballet::{Failure, Never, Participant, Saga, Tx, compensated, done};
 use ballet_ops::sagas::NotSolved;
 use ballet_stage::wait_until;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::solved::by_hand_of_key;
 use crate::world::{SOON, World, part};
 
-macro_rules! events {
-    ($($name:ident = $text:literal)+) => {$(
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        struct $name { room: String }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
-
-events! {
-    RoomWanted = "tours.room_wanted.v1"
-    RoomDeclined = "tours.room_declined.v1"
-    TourCancelled = "tours.tour_cancelled.v1"
-    RoomRented = "rooms.room_rented.v1"
-    RoomReturned = "rooms.room_returned.v1"
+ballet_testkit::events! {
+    RoomWanted = "tours.room_wanted.v1" { room: String }
+    RoomDeclined = "tours.room_declined.v1" { room: String }
+    TourCancelled = "tours.tour_cancelled.v1" { room: String }
+    RoomRented = "rooms.room_rented.v1" { room: String }
+    RoomReturned = "rooms.room_returned.v1" { room: String }
 }
 
 struct Tour;

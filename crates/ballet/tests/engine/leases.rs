@@ -6,12 +6,8 @@ use ballet_stage::wait_until;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::Mutex;
 
-use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
-use crate::world::{Part, SOON, World, part};
-
-fn hotel_part() -> Part {
-    part(hotel(Trouble::default()), HOTEL_TABLES)
-}
+use crate::trip::{RoomBooked, TripBooked};
+use crate::world::{SOON, World, the_hotel};
 
 /// The sessions that hold or want the lock of a process. There is one process.
 const LOCKS: &str = "pg_locks where locktype = 'advisory' and objsubid = 2 and classid = x'626c74'::int \
@@ -19,7 +15,7 @@ const LOCKS: &str = "pg_locks where locktype = 'advisory' and objsubid = 2 and c
 
 #[tokio::test]
 async fn t189_a_process_renews_its_lease_while_a_lost_session_keeps_its_lock() {
-    let world = World::new("half_open", vec![hotel_part()]).await;
+    let world = World::hotel("half_open").await;
     let connect = async || PgConnection::connect(world.env.database_url("hotel")).await;
     let mut db = connect().await.expect("connected");
     let (process,): (i64,) = sqlx::query_as("select process from ballet.process_lease")
@@ -48,7 +44,7 @@ async fn t189_a_process_renews_its_lease_while_a_lost_session_keeps_its_lock() {
 
 #[tokio::test]
 async fn a_process_that_cannot_renew_its_lease_keeps_its_session_and_its_lock() {
-    let world = World::new("locked_lease", vec![hotel_part()]).await;
+    let world = World::hotel("locked_lease").await;
     let connect = async || PgConnection::connect(world.env.database_url("hotel")).await;
     let (mut holder, mut db) = (connect().await.expect("one"), connect().await.expect("one"));
     holder
@@ -78,7 +74,7 @@ async fn a_process_that_cannot_renew_its_lease_keeps_its_session_and_its_lock() 
 
 #[tokio::test]
 async fn t189_a_freeze_during_the_start_is_not_taken_for_a_pooler() {
-    let mut world = World::new("frozen_start", vec![hotel_part()]).await;
+    let mut world = World::hotel("frozen_start").await;
     world.services.remove(0).stop().await;
     // Twenty seconds pass from each look at the clock to the next, so the lease has run out.
     let jumps = "create sequence ballet.ticks; \
@@ -89,7 +85,7 @@ async fn t189_a_freeze_during_the_start_is_not_taken_for_a_pooler() {
                  language sql volatile parallel safe as 'select false'; \
                  grant all on sequence ballet.ticks to public";
     world.execute("hotel", jumps).await;
-    world.start(hotel_part()).await;
+    world.start(the_hotel()).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -98,9 +94,9 @@ async fn t189_a_freeze_during_the_start_is_not_taken_for_a_pooler() {
 /// A database that was copied without its sequences draws numbers again.
 #[tokio::test]
 async fn the_number_of_a_process_that_left_events_behind_is_not_drawn_again() {
-    let mut world = World::new("number", vec![hotel_part()]).await;
+    let mut world = World::hotel("number").await;
     world.services.remove(0).stop().await;
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut db = world.database("hotel").await;
     // The first left an event, the second a table, the third a lease.
     let left = "delete from ballet.process_lease; update ballet.outbox_table set owner = null; \
                 insert into ballet.outbox_0 (owner, batch, position, message_id, event_type, \
@@ -112,7 +108,7 @@ async fn the_number_of_a_process_that_left_events_behind_is_not_drawn_again() {
                 insert into ballet.process_lease values (3, ballet.now() - interval '1 day'); \
                 alter sequence ballet.process restart with 1";
     db.execute(sqlx::raw_sql(left)).await.expect("left behind");
-    world.start(hotel_part()).await;
+    world.start(the_hotel()).await;
     let number = "select process from ballet.process_lease where lease_until > ballet.now()";
     let (number,): (i64,) = sqlx::query_as(number).fetch_one(&mut db).await.expect("a lease");
     assert_eq!(number, 4);
@@ -122,13 +118,13 @@ async fn the_number_of_a_process_that_left_events_behind_is_not_drawn_again() {
 /// Nobody waits for a person's transaction.
 #[tokio::test]
 async fn a_process_starts_while_somebody_holds_an_outbox_table() {
-    let mut world = World::new("held_table", vec![hotel_part()]).await;
-    let mut holder = PgConnection::connect(world.env.database_url("hotel")).await.expect("one");
+    let mut world = World::hotel("held_table").await;
+    let mut holder = world.database("hotel").await;
     let table = "create table ballet.outbox_99 (like ballet.outbox_0); \
                  insert into ballet.outbox_table values (99, 999)";
     holder.execute(sqlx::raw_sql(table)).await.expect("a table");
     let hold = "begin; lock table ballet.outbox_99 in access exclusive mode";
     holder.execute(sqlx::raw_sql(hold)).await.expect("held");
-    tokio::time::timeout(SOON, world.start(hotel_part())).await.expect("started");
+    tokio::time::timeout(SOON, world.start(the_hotel())).await.expect("started");
     holder.close().await.expect("closed");
 }

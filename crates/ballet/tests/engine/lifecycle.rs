@@ -16,16 +16,12 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
-use crate::world::{LONG, SOON, World, part};
+use crate::world::{LONG, SOON, World, part, the_hotel};
 
 fn settings(world: &World, service: &str) -> Settings {
     let mut settings = Settings::new(world.env.amqp_url(service), world.env.database_url(service));
     settings.drain_seconds = 2;
     settings
-}
-
-async fn hotel_alone(name: &str) -> World {
-    World::new(name, vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await
 }
 
 async fn admin(world: &World, service: &str) -> PgConnection {
@@ -49,7 +45,7 @@ async fn books_a_room(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_ends_while_somebody_holds_a_transaction() {
-    let mut world = hotel_alone("held").await;
+    let mut world = World::hotel("held").await;
     world.services.remove(0).stop().await;
     let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
     let running = service.start(settings(&world, "hotel")).await.expect("started");
@@ -60,7 +56,7 @@ async fn a_stop_ends_while_somebody_holds_a_transaction() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_says_of_which_version_it_is() {
-    let mut world = hotel_alone("version").await;
+    let mut world = World::hotel("version").await;
     world.services.remove(0).stop().await;
     for (given, said) in [("1.4.2", "version = '1.4.2'"), ("", "version is null")] {
         let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
@@ -126,7 +122,7 @@ async fn a_stop_answers_the_requests_in_hand_and_publishes_their_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t86_a_service_without_its_database_pauses_and_comes_back_and_stops() {
     let servers = Servers::private(Options::fast()).await.expect("servers");
-    let parts = vec![part(hotel(Trouble::default()), HOTEL_TABLES)];
+    let parts = vec![the_hotel()];
     let mut world = World::on(&servers, "away", parts).await;
     world.services.remove(0).stop().await;
     let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
@@ -190,7 +186,7 @@ async fn t123_replicas_that_start_at_once_on_an_empty_database_wait_for_each_oth
 
 #[tokio::test]
 async fn the_isolation_level_does_not_depend_on_the_database() {
-    let mut world = hotel_alone("isolation").await;
+    let mut world = World::hotel("isolation").await;
     world.services.remove(0).stop().await;
     let mut db = admin(&world, "hotel").await;
     let database = names(&mut db, "select current_database()::text").await.remove(0);
@@ -198,7 +194,7 @@ async fn the_isolation_level_does_not_depend_on_the_database() {
         "alter database \"{database}\" set default_transaction_isolation to 'repeatable read'"
     );
     execute(&mut db, sql).await;
-    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    world.start(the_hotel()).await;
     let handle = world.handle(0).clone();
     let (level,): (String,) = sqlx::query_as("select current_setting('transaction_isolation')")
         .fetch_one(handle.db())
@@ -251,7 +247,7 @@ pub(crate) async fn work_at_all_times(db: &mut PgConnection) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
-    let mut world = hotel_alone("partitions").await;
+    let mut world = World::hotel("partitions").await;
     // It tidies up when it starts, and is not to do so in the midst of this.
     world.services.remove(0).stop().await;
     let mut db = admin(&world, "hotel").await;
@@ -268,7 +264,7 @@ async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
     execute(&mut dying, "set statement_timeout = '100ms'".to_owned()).await;
     let detach = "alter table ballet.inbox detach partition ballet.inbox_20000102 concurrently";
     sqlx::query(detach).execute(&mut dying).await.expect_err("interrupted");
-    let next = part(hotel(Trouble::default()), HOTEL_TABLES);
+    let next = the_hotel();
     timeout(SOON, world.start(next)).await.expect("started while the reader reads");
     let made = names(&mut db, PARTITIONS).await;
     assert_eq!(made.last(), Some(&last), "made again, in spite of the reader");
@@ -287,7 +283,7 @@ async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
 
 #[tokio::test]
 async fn t35_what_has_no_time_in_its_id_is_cleaned_by_its_age() {
-    let mut world = hotel_alone("cleaned").await;
+    let mut world = World::hotel("cleaned").await;
     let mut db = admin(&world, "hotel").await;
     execute(
         &mut db,
@@ -309,7 +305,7 @@ async fn t35_what_has_no_time_in_its_id_is_cleaned_by_its_age() {
             .to_owned(),
     )
     .await;
-    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    world.start(the_hotel()).await;
     let expected = [("inbox_other", 1), ("ledger_other", 3), ("call", 2)];
     wait_until("old rows to go", SOON, || async {
         let mut left = Vec::new();
@@ -325,7 +321,7 @@ async fn t35_what_has_no_time_in_its_id_is_cleaned_by_its_age() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_of_which_a_part_has_died_says_so() {
-    let mut world = hotel_alone("died").await;
+    let mut world = World::hotel("died").await;
     world.services.remove(0).stop().await;
     let broken = Arc::new(AtomicBool::new(false));
     let breaks = Arc::clone(&broken);

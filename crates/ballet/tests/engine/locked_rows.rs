@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet::{Compensate, CompensateResult, Migration, Never, Participant, Step, StepResult, Tx};
 use ballet::{compensated, done};
 use ballet_stage::wait_until;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::Executor;
 
 use crate::trip::{RoomBooked, RoomFreed, Trip, TripBooked};
 use crate::world::{World, part};
@@ -56,8 +56,7 @@ impl Compensate for BookHouse {
 async fn a_locked_row_holds_up_nobody_who_does_not_need_it() {
     let mut world = World::new("locked_row", vec![part(hotel(), TABLES)]).await;
     world.services.pop().expect("the hotel").stop().await;
-    let mut operator =
-        PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut operator = world.database("hotel").await;
     operator
         .execute("begin; select from house where city = 'Rome' for update")
         .await
@@ -113,8 +112,7 @@ async fn a_lock_that_nobody_waited_for_is_a_conflict_and_not_put_off() {
     let step = BookAtOnce(Arc::clone(&attempts));
     let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(step));
     let world = World::new("nowait", vec![part(hotel, TABLES)]).await;
-    let mut operator =
-        PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut operator = world.database("hotel").await;
     operator
         .execute("begin; select from house where city = 'Rome' for update")
         .await
@@ -129,8 +127,7 @@ async fn a_lock_that_nobody_waited_for_is_a_conflict_and_not_put_off() {
 #[tokio::test]
 async fn a_conflict_before_any_handler_is_noted() {
     let world = World::new("before", vec![part(hotel(), TABLES)]).await;
-    let mut operator =
-        PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut operator = world.database("hotel").await;
     operator.execute("begin; lock table ballet.ledger").await.expect("locked");
     let (saga, rome) = (world.new_saga(), TripBooked { city: "Rome".into() });
     let id = world.publish(saga, &rome).await;

@@ -1,10 +1,10 @@
 //! The lock that says that a process lives.
 
 use ballet_stage::wait_until;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 
-use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
-use crate::world::{SOON, World, part};
+use crate::trip::{RoomBooked, TripBooked};
+use crate::world::{SOON, World, the_hotel};
 
 /// Who holds the lock of a process in the hotel's database: server process and number.
 async fn holders(db: &mut PgConnection) -> Vec<(i32, i64)> {
@@ -17,10 +17,9 @@ async fn holders(db: &mut PgConnection) -> Vec<(i32, i64)> {
 
 #[tokio::test]
 async fn t127_a_killed_session_is_noticed_and_its_lock_is_taken_again_once() {
-    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
-    let mut world = World::new("locks", vec![hotel()]).await;
-    world.start(hotel()).await;
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut world = World::hotel("locks").await;
+    world.start(the_hotel()).await;
+    let mut db = world.database("hotel").await;
     let before = holders(&mut db).await;
     assert_eq!(before.len(), 2, "a lock each: {before:?}");
     let (victim, number) = before[0];

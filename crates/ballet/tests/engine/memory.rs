@@ -4,8 +4,8 @@ use ballet_stage::{Link, Proxy, wait_until};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::lifecycle::work_at_all_times;
-use crate::trip::{DESK_TABLES, HOTEL_TABLES, Trouble, desk, hotel};
-use crate::world::{SOON, World, part};
+use crate::trip::{DESK_TABLES, desk};
+use crate::world::{SOON, World, part, the_hotel};
 
 /// Sagas of the year 2000, each in a partition of its own: how many days ago its rows were made, the
 /// rows, and whether they keep the partition.
@@ -55,7 +55,7 @@ fn kept(sagas: &[(&str, i64, &str, bool)]) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_saga_that_its_owner_has_not_decided_is_kept() {
     let mut world = World::new("owners_memory", vec![part(desk(), DESK_TABLES)]).await;
-    let mut db = PgConnection::connect(world.env.database_url("desk")).await.expect("connected");
+    let mut db = world.database("desk").await;
     make_old(&mut db, &OLD_AT_THE_OWNER).await;
     work_at_all_times(&mut db).await;
     world.start(part(desk(), DESK_TABLES)).await;
@@ -81,8 +81,8 @@ async fn until_partitions(db: &mut PgConnection, expected: &[String]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
-    let mut world = World::new("memory", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut world = World::hotel("memory").await;
+    let mut db = world.database("hotel").await;
     make_old(&mut db, &OLD).await;
     work_at_all_times(&mut db).await;
     let deadline = format!(
@@ -90,7 +90,7 @@ async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
          values ('{UNDECIDED}-7000-8000-000000000000', 'trip', 'infinity')"
     );
     db.execute(AssertSqlSafe(deadline)).await.expect("a deadline");
-    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    world.start(the_hotel()).await;
     until_partitions(&mut db, &kept(&OLD)).await;
 
     let ends = "insert into ballet.ledger (saga_id, step, entry, key, arrived, ordinal, recorded_at) \
@@ -99,7 +99,7 @@ async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
     db.execute(ends).await.expect("ended");
     db.execute("delete from ballet.deadline").await.expect("decided");
     world.services.truncate(0);
-    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    world.start(the_hotel()).await;
     until_partitions(&mut db, &[]).await;
 }
 
@@ -117,11 +117,10 @@ const WITHOUT_TIME: [(u32, &str, i64); 7] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t177_a_saga_without_a_time_is_forgotten_as_a_whole_and_not_while_it_is_open() {
-    let mut world =
-        World::new("timeless", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let mut world = World::hotel("timeless").await;
     // Its upkeep may come between the rows.
     world.services.remove(0).stop().await;
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut db = world.database("hotel").await;
     let saga = |number| format!("00000000-0000-4000-8000-00000000000{number}");
     for (number, entry, days) in WITHOUT_TIME {
         let sql = format!(
@@ -141,7 +140,7 @@ async fn t177_a_saga_without_a_time_is_forgotten_as_a_whole_and_not_while_it_is_
         saga(3)
     );
     db.execute(AssertSqlSafe(waits)).await.expect("a failure");
-    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    world.start(the_hotel()).await;
     world.until_count("hotel", "ballet.ledger_other", 5).await;
     let left: Vec<(String,)> =
         sqlx::query_as("select right(saga_id::text, 1) from ballet.ledger_other order by 1")
@@ -157,16 +156,16 @@ async fn t177_a_saga_without_a_time_is_forgotten_as_a_whole_and_not_while_it_is_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_frozen_while_it_cleans_up_leaves_it_to_another_after_seconds() {
-    let mut world = World::new("frozen", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let mut world = World::hotel("frozen").await;
     world.services.truncate(0);
     let way = Proxy::to(world.env.database_url("hotel")).await.expect("a proxy");
-    let mut holder = PgConnection::connect(world.env.database_url("hotel")).await.expect("one");
+    let mut holder = world.database("hotel").await;
     holder
         .execute("begin; lock table ballet.failure in access exclusive mode")
         .await
         .expect("locked");
     let through = Some(way.url().to_owned());
-    let hotel = part(hotel(Trouble::default()), HOTEL_TABLES);
+    let hotel = the_hotel();
     world.start_with(hotel, |settings| settings.database_url = through).await;
     // It has the lock of who cleans up, and deletes.
     let cleans = "pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' \

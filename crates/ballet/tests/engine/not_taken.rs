@@ -336,7 +336,7 @@ async fn t204_a_call_whose_key_may_be_forgotten_is_set_aside_if_it_cannot_be_loo
     let long_ago = "update ballet.call set created_at = now() - interval '25 hours'";
     world.execute("cars", long_ago).await;
     world.until_count("cars", "ballet.call where next_at = 'infinity'", 1).await;
-    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    let mut db = world.database("cars").await;
     let stuck = stuck::list(&mut db, 10).await.expect("a list");
     assert!(stuck[0].next_at.is_none(), "it waits for a person: {stuck:?}");
     assert!(stuck[0].detail.contains("may have forgotten this one"), "{stuck:?}");

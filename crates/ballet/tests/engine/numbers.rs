@@ -8,24 +8,14 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Failure, Never, Participant, SagaId, Step,
-    StepResult, Tx, compensated, compensated_silently, done,
+    Compensate, CompensateResult, Failure, Never, Participant, SagaId, Step, StepResult, Tx,
+    compensated, compensated_silently, done,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::trip::{Trip, TripCancelled};
 use crate::world::{World, part};
 
-macro_rules! events {
-    ($($name:ident = $text:literal { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        struct $name { $($field: $type),* }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
-
-events! {
+ballet_testkit::events! {
     SampleTaken = "desk.sample_taken.v1" { values: Vec<f64>, trouble: String }
     Measured = "lab.measured.v1" { values: Vec<f64>, mean: Option<f64>, trouble: String }
     MeasureUndone = "lab.measure_undone.v1" { values: Vec<f64> }

@@ -2,12 +2,12 @@
 
 use ballet_stage::wait_until;
 
-use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
-use crate::world::{SOON, World, part};
+use crate::trip::{RoomBooked, TripBooked};
+use crate::world::{SOON, World};
 
 #[tokio::test]
 async fn t155_health_readiness_and_metrics_tell_how_it_is() {
-    let world = World::new("health", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let world = World::hotel("health").await;
     let base = format!("http://{}", world.services[0].address());
     let get = |path: &str| reqwest::get(format!("{base}{path}"));
     assert_eq!(get("/healthz").await.expect("an answer").status(), 200);

@@ -5,14 +5,12 @@ use ballet::core::envelope::Limits;
 use ballet::{Clock, FailureKind, SagaId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sqlx::{Connection, PgConnection};
 
 use crate::lifecycle::work_at_all_times;
 use crate::trip::{
-    DESK_TABLES, HOTEL_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled,
-    TripWanted, Trouble, desk, hotel,
+    DESK_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled, TripWanted, desk,
 };
-use crate::world::{Part, World, part};
+use crate::world::{World, part, the_hotel};
 
 /// How long ago the service runs whose memory the test looks at later.
 const EARLIER: SignedDuration = days(EARLIER_DAYS);
@@ -54,10 +52,6 @@ fn reason_and_detail(letter: &Value) -> (&str, &str) {
     (text("x-dead-reason"), text("x-dead-detail"))
 }
 
-fn hotel_part() -> Part {
-    part(hotel(Trouble::default()), HOTEL_TABLES)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn t177_a_saga_begins_only_while_all_of_it_can_end() {
     let world = World::new("begins", vec![part(desk(), DESK_TABLES)]).await;
@@ -88,11 +82,11 @@ async fn t177_a_saga_begins_only_while_all_of_it_can_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
-    let mut world = World::new("goes_on", vec![hotel_part()]).await;
+    let mut world = World::hotel("goes_on").await;
     world.services.pop().expect("the hotel").stop().await;
     // In the summer, one saga gets a room, and the message of another dies.
     world.let_pass("hotel", -EARLIER_DAYS).await;
-    world.start(hotel_part()).await;
+    world.start(the_hotel()).await;
     let (dead, ended) = (of_age(days(110)), of_age(days(120)));
     book(&world, EARLIER, ended, "Full").await;
     world.event::<RoomRefused>(ended).await;
@@ -103,11 +97,11 @@ async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
 
     // In the autumn, only what is open is remembered.
     world.let_pass("hotel", 0).await;
-    world.start(hotel_part()).await;
+    world.start(the_hotel()).await;
     world.services.pop().expect("the hotel").stop().await;
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut db = world.database("hotel").await;
     work_at_all_times(&mut db).await;
-    world.start(hotel_part()).await;
+    world.start(the_hotel()).await;
     let now = Clock::system().now().as_second() - days(120).as_secs();
     let week = Timestamp::from_second(now.div_euclid(WEEK) * WEEK).expect("in range");
     let partition = format!("pg_class where relname = 'ledger_{}'", week.strftime("%Y%m%d"));

@@ -8,12 +8,12 @@ use ballet::{Failure, Look, Migration, Never, Outcome, Participant, Service, Set
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_store::inbox::stuck;
 use jiff::SignedDuration;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 
 use crate::trip::{
     CarRented, CarReturned, HotelRenamed, Rental, RoomBooked, Trip, TripBooked, Trouble, cars,
 };
-use crate::world::{LONG, SOON, World, part};
+use crate::world::{LONG, World, part};
 
 /// A step whose call does not return as often as it has trouble.
 struct Hangs<const MILLIS: u64> {
@@ -113,7 +113,7 @@ async fn t189_a_provider_that_hangs_does_not_hold_up_the_calls_of_another_step()
     world.event::<CarReturned>(saga).await;
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     // Those that wait for their turn, and have not been claimed, are free for other replicas.
-    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    let mut db = world.database("cars").await;
     assert_eq!(stuck::list(&mut db, 100).await.expect("a list"), []);
     let long_ago =
         "update ballet.call set created_at = now() - interval '2 minutes' where owner = 0";
@@ -145,7 +145,7 @@ async fn t189_messages_do_not_wait_while_100_000_calls_wait_for_a_provider_that_
     world.start_with(away, |settings| settings.database_url = Some(url)).await;
     // A database in another zone.
     proxy.set(Link::Slow(Duration::from_millis(3)));
-    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    let mut db = world.database("cars").await;
     // Their process is gone.
     let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, \
                  created_at, next_at) select gen_random_uuid(), gen_random_uuid(), 'rent_car', \
@@ -209,12 +209,7 @@ async fn t189_calls_of_a_process_that_is_gone_do_not_wait_for_the_end_of_its_cla
     let begun = Instant::now();
     world.event::<CarRented>(saga).await;
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-    wait_until("one lease", SOON, || async {
-        let leases = world.count("cars", "ballet.process_lease").await;
-        if leases == 1 { Ok(Some(())) } else { Err(format!("{leases}")) }
-    })
-    .await
-    .expect("the lease of the dead process is gone");
+    world.until_count("cars", "ballet.process_lease", 1).await;
 }
 
 #[tokio::test]

@@ -24,10 +24,7 @@ async fn with_an_event_left(name: &str) -> (World, Proxy, SagaId) {
     world.start_with(desk(), |settings| settings.amqp_url = Some(url)).await;
     world.start(desk()).await;
     way.set(Link::Held);
-    let saga = world.new_saga();
-    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
-    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
-    unit.commit().await.expect("committed");
+    let saga = world.begin(0).await;
     (world, way, saga)
 }
 

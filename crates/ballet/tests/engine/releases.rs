@@ -10,14 +10,13 @@ use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::Executor;
 use tokio::sync::watch;
 
 use crate::trip::{
-    CarRented, DESK_TABLES, HOTEL_TABLES, HotelRenamed, Rental, RoomBooked, RoomFreed, TripBooked,
-    TripCancelled, TripOverdue, Trouble, cars, desk, hotel,
+    CarRented, HotelRenamed, Rental, RoomBooked, RoomFreed, TripBooked, TripCancelled, TripOverdue,
 };
-use crate::world::{Part, SOON, World, part};
+use crate::world::{SOON, World, everybody, the_hotel};
 
 /// The database dump that each release left behind, by service. A release adds its own, and changes none.
 const RELEASES: [(&str, &str); 3] = [
@@ -26,30 +25,18 @@ const RELEASES: [(&str, &str); 3] = [
     ("cars", include_str!("../releases/0.1-cars.sql")),
 ];
 
-fn everybody() -> Vec<Part> {
-    vec![
-        part(desk(), DESK_TABLES),
-        part(hotel(Trouble::default()), HOTEL_TABLES),
-        part(cars(Rental::default()), &[]),
-    ]
-}
-
 fn saga(number: u32) -> SagaId {
     format!("00000000-0000-4000-8000-{number:012}").parse().expect("an id")
 }
 
-async fn database(world: &World, service: &str) -> PgConnection {
-    PgConnection::connect(world.env.database_url(service)).await.expect("a connection")
-}
-
 #[tokio::test]
 async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
-    let mut world = World::new("release", everybody()).await;
+    let mut world = World::new("release", everybody(Rental::default())).await;
     for service in std::mem::take(&mut world.services) {
         service.stop().await;
     }
     for (service, rows) in RELEASES {
-        let mut db = database(&world, service).await;
+        let mut db = world.database(service).await;
         db.execute(sqlx::raw_sql(rows)).await.expect("rows of a release");
     }
     let letter = json!({
@@ -67,7 +54,7 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
     let put = world.env.management().publish("dead", "hotel", &letter, r#"{"city":"Rome"}"#).await;
     assert!(put.expect("published"));
 
-    for part in everybody() {
+    for part in everybody(Rental::default()) {
         world.start(part).await;
     }
     // An event that waited in the outbox, a deadline, a call.
@@ -90,7 +77,7 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
     world.publish(saga(1), &TripCancelled { reason: "the customer".into() }).await;
     assert_eq!(world.event::<RoomFreed>(saga(1)).await.room, 7);
     // What failed, and a dead letter.
-    let stuck = stuck::list(&mut database(&world, "hotel").await, 10).await.expect("a list");
+    let stuck = stuck::list(&mut world.database("hotel").await, 10).await.expect("a list");
     assert!(stuck.iter().any(|stuck| stuck.saga_id == Some(saga(2))), "{stuck:?}");
     redrive_all(&world).await;
     world.event::<RoomBooked>(saga(5)).await;
@@ -123,15 +110,14 @@ async fn redrive_all(world: &World) {
 /// As if a release had renamed the step, or not.
 async fn rename(world: &World, from: &str, to: &str) {
     let rename = sqlx::query("update ballet.ledger set step = $2 where step = $1");
-    let renamed = rename.bind(from).bind(to).execute(&mut database(world, "hotel").await).await;
+    let renamed = rename.bind(from).bind(to).execute(&mut world.database("hotel").await).await;
     assert_eq!(renamed.expect("renamed").rows_affected(), 1);
 }
 
 #[tokio::test]
 async fn t129_a_step_that_is_gone_from_the_code_is_reported_and_its_row_is_kept() {
-    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
-    let system = System { name: "trips", parts: vec![hotel().participant.part()] };
-    let world = World::new("gone", vec![hotel()]).await;
+    let system = System { name: "trips", parts: vec![the_hotel().participant.part()] };
+    let world = World::hotel("gone").await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -146,7 +132,7 @@ async fn t129_a_step_that_is_gone_from_the_code_is_reported_and_its_row_is_kept(
     assert_eq!(world.count("hotel", "ballet.ledger where entry = 'done'").await, 1, "it is kept");
     assert_eq!(world.count("hotel", "ballet.ledger where entry = 'aborted'").await, 1);
     assert_eq!(world.count("hotel", "room where freed").await, 0);
-    let stuck = stuck::list(&mut database(&world, "hotel").await, 10).await.expect("a list");
+    let stuck = stuck::list(&mut world.database("hotel").await, 10).await.expect("a list");
     assert!(stuck.iter().any(|it| it.saga_id == Some(saga) && it.next_at.is_none()), "{stuck:?}");
     let databases = [("hotel".to_owned(), world.env.database_url("hotel").to_owned())];
     let (broker, quiescent_after) = (BrokerSnapshot::default(), SignedDuration::ZERO);

@@ -12,8 +12,8 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 
 use crate::lifecycle::{old_partition, work_at_all_times};
-use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, TripBooked, Trouble, cars, desk, hotel};
-use crate::world::{LONG, SOON, World, part};
+use crate::trip::{Rental, TripBooked, cars};
+use crate::world::{LONG, SOON, World, everybody, part, the_hotel};
 
 /// A connection that hangs is given up after 40 seconds, its session by the server after 60, and
 /// then there is what has come in meanwhile.
@@ -23,19 +23,6 @@ pub(crate) const SAGAS: usize = 150;
 /// The time a customer takes when there is no rush. Without it a test that waits a minute for a
 /// timeout would wait for minutes more until the backlog is gone.
 const LEISURE: Duration = Duration::from_millis(200);
-
-pub(crate) async fn everybody(servers: &Servers, name: &str) -> World {
-    World::on(
-        servers,
-        name,
-        vec![
-            part(desk(), DESK_TABLES),
-            part(hotel(Trouble::default()), HOTEL_TABLES),
-            part(cars(Rental::default()), &[]),
-        ],
-    )
-    .await
-}
 
 /// Customers who book trips at the desk: without a pause in a rush, then now and then.
 pub(crate) struct Customers {
@@ -114,12 +101,7 @@ async fn book(desk: &Handle) -> Result<(), Failure> {
 pub(crate) async fn all_ended_once(world: &World, told: i64) {
     let trips = world.count("desk", "trip").await;
     assert!(trips >= told, "{told} customers were told of a booking, {trips} are in the books");
-    wait_until("confirmed trips", LONG, || async {
-        let confirmed = world.count("desk", "trip where state = 'confirmed'").await;
-        if confirmed == trips { Ok(Some(())) } else { Err(format!("{confirmed} of {trips}")) }
-    })
-    .await
-    .expect("confirmed trips");
+    world.until_count("desk", "trip where state = 'confirmed'", trips).await;
     assert_eq!(world.count("hotel", "room").await, trips);
     assert_eq!(world.count("desk", "ballet.ledger where entry = 'done'").await, 2 * trips);
     assert_eq!(world.count("cars", "ballet.call where closed_at is not null").await, trips);
@@ -131,7 +113,7 @@ pub(crate) async fn all_ended_once(world: &World, told: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn t135_services_survive_a_broker_that_is_killed_and_restarted() {
     let servers = Servers::private(Options::fast()).await.expect("servers");
-    let world = everybody(&servers, "broker").await;
+    let world = World::on(&servers, "broker", everybody(Rental::default())).await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     servers.rabbitmq().kill().await.expect("killed");
@@ -144,7 +126,7 @@ async fn t135_services_survive_a_broker_that_is_killed_and_restarted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t50_services_survive_a_database_that_is_killed_and_restarted() {
     let servers = Servers::private(Options::fast()).await.expect("servers");
-    let world = everybody(&servers, "database").await;
+    let world = World::on(&servers, "database", everybody(Rental::default())).await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     servers.postgres().kill().await.expect("killed");
@@ -157,7 +139,7 @@ async fn t50_services_survive_a_database_that_is_killed_and_restarted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t136_connections_that_the_broker_closes_come_back() {
     let servers = Servers::shared().await.expect("servers");
-    let world = everybody(servers, "closed").await;
+    let world = World::on(servers, "closed", everybody(Rental::default())).await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     let names = wait_until("two connections of each service", SOON, || async {
@@ -183,7 +165,7 @@ async fn t136_connections_that_the_broker_closes_come_back() {
 /// The hotel with other ways to its servers than the desk and the cars have.
 async fn everybody_by(name: &str) -> (World, Proxy, Proxy) {
     let servers = Servers::shared().await.expect("servers");
-    let mut world = everybody(servers, name).await;
+    let mut world = World::on(servers, name, everybody(Rental::default())).await;
     let hotel_before = world.services.remove(1);
     hotel_before.stop().await;
     let database = Proxy::to(world.env.database_url("hotel")).await.expect("a way");
@@ -192,7 +174,7 @@ async fn everybody_by(name: &str) -> (World, Proxy, Proxy) {
         settings.database_url = Some(database.url().to_owned());
         settings.amqp_url = Some(broker.url().to_owned());
     };
-    world.start_with(part(hotel(Trouble::default()), HOTEL_TABLES), by_these_ways).await;
+    world.start_with(the_hotel(), by_these_ways).await;
     (world, database, broker)
 }
 
@@ -204,7 +186,7 @@ async fn connections_to_the_database_that_hang_for_ever_are_given_up() {
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     // The hotel waits for an answer, in a statement of the framework's own.
-    let mut blocker = PgConnection::connect(world.env.database_url("hotel")).await.expect("a door");
+    let mut blocker = world.database("hotel").await;
     blocker.execute("begin; lock table ballet.inbox in exclusive mode").await.expect("a lock");
     // The server shows the locks of all its databases, and others test there, too.
     let waits = "pg_locks where not granted and database = \
@@ -236,8 +218,7 @@ async fn connections_to_the_broker_that_hang_for_ever_are_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
     let servers = Servers::shared().await.expect("servers");
-    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
-    let mut world = World::on(servers, "upkeep", vec![hotel()]).await;
+    let mut world = World::on(servers, "upkeep", vec![the_hotel()]).await;
     world.services.remove(0).stop().await;
     let mut db =
         PgConnection::connect(world.env.admin_database_url("hotel")).await.expect("a door");
@@ -256,7 +237,7 @@ async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
     work_at_all_times(&mut db).await;
     let way = Proxy::to(world.env.database_url("hotel")).await.expect("a way");
     let by_this_way = |settings: &mut Settings| settings.database_url = Some(way.url().to_owned());
-    world.start_with(hotel(), by_this_way).await;
+    world.start_with(the_hotel(), by_this_way).await;
     wait_until("upkeep in the midst of a statement", SOON, || async {
         let busy = world.try_count("hotel", "pg_stat_activity where wait_event = 'PgSleep'").await;
         busy.map(|busy| (busy > 0).then_some(()))
@@ -290,11 +271,11 @@ async fn comes_back(world: &World, customers: &Customers, way: &Proxy) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_dropped_in_mid_flow_is_carried_on_by_the_next() {
     let servers = Servers::shared().await.expect("servers");
-    let mut world = everybody(servers, "dropped").await;
+    let mut world = World::on(servers, "dropped", everybody(Rental::default())).await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     world.services.truncate(1);
-    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    world.start(the_hotel()).await;
     world.start(part(cars(Rental::default()), &[])).await;
     all_ended_once(&world, customers.leave().await).await;
 }

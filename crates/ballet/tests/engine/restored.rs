@@ -1,17 +1,16 @@
 //! A database that was restored from a backup, while the broker and the others were not.
 
 use ballet::{Abort, FailureKind, SagaId};
-use ballet_stage::wait_until;
 use ballet_store::operators::restored::{end_hold, hold_aborts};
 use jiff::SignedDuration;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Executor};
 
 use crate::trip::{
-    CarRefused, CarRented, DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, RoomFreed, Trip,
-    TripBooked, TripCancelled, TripConfirmed, TripWanted, Trouble, cars, desk, hotel,
+    CarRefused, CarRented, DESK_TABLES, Rental, RoomBooked, RoomFreed, Trip, TripBooked,
+    TripCancelled, TripConfirmed, TripWanted, cars, desk,
 };
-use crate::world::{SOON, World, part};
+use crate::world::{World, part, the_hotel};
 
 async fn begin(world: &World) -> SagaId {
     let saga = world.new_saga();
@@ -31,7 +30,7 @@ async fn begin(world: &World) -> SagaId {
 async fn t204_a_restored_service_asks_outside_under_the_keys_under_which_it_asked_before() {
     let rental = Rental::default();
     let cars = || part(cars(rental.clone()), &[]);
-    let hotel = part(hotel(Trouble::default()), HOTEL_TABLES);
+    let hotel = the_hotel();
     let mut world =
         World::new("asked_before", vec![part(desk(), DESK_TABLES), hotel, cars()]).await;
     let sagas = [begin(&world).await, begin(&world).await];
@@ -43,7 +42,7 @@ async fn t204_a_restored_service_asks_outside_under_the_keys_under_which_it_aske
     let seen = world.seen().await;
     // The backup is older than all of it.
     let gone = "delete from ballet.ledger; delete from ballet.inbox; delete from ballet.call";
-    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    let mut db = world.database("cars").await;
     db.execute(sqlx::raw_sql(gone)).await.expect("forgotten");
     world.start(cars()).await;
     let heard = ["desk.trip_booked.v1", "hotel.room_booked.v1"];
@@ -73,11 +72,11 @@ async fn abort(world: &World, desk: usize, saga: SagaId) -> Result<Abort, Failur
 #[tokio::test]
 async fn t204_a_restored_owner_aborts_nothing_until_it_has_heard_what_it_missed() {
     let desk = || part(desk(), DESK_TABLES);
-    let hotel = part(hotel(Trouble::default()), HOTEL_TABLES);
+    let hotel = the_hotel();
     let mut world = World::new("owner_waits", vec![desk(), hotel]).await;
     let saga = begin(&world).await;
     world.services.remove(0).stop().await;
-    let mut db = PgConnection::connect(world.env.database_url("desk")).await.expect("connected");
+    let mut db = world.database("desk").await;
     hold_aborts(&mut db, SignedDuration::from_hours(1)).await.expect("held");
     world.start(desk()).await;
     assert_eq!(abort(&world, 1, saga).await, Err(FailureKind::NotYet));
@@ -96,7 +95,7 @@ async fn t204_a_restored_owner_refuses_nothing_and_takes_no_later_event_for_one_
 {
     let mut world = World::new("owner_asks_again", vec![part(desk(), DESK_TABLES)]).await;
     world.services.remove(0).stop().await;
-    let mut db = PgConnection::connect(world.env.database_url("desk")).await.expect("connected");
+    let mut db = world.database("desk").await;
     hold_aborts(&mut db, SignedDuration::from_hours(1)).await.expect("held");
     world.start(part(desk(), DESK_TABLES)).await;
     // What was accepted before is to be refused now: what it depends on may be still to come.
@@ -118,7 +117,7 @@ async fn t204_a_restored_owner_refuses_nothing_and_takes_no_later_event_for_one_
 
 /// All that the hotel has of a saga is gone, as if the backup were older than it.
 async fn forget(world: &World, saga: SagaId, message: &str) {
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut db = world.database("hotel").await;
     let mut gone = format!(
         "delete from ballet.ledger where saga_id = '{saga}'; \
          delete from room where saga_id = '{saga}'; \
@@ -138,8 +137,8 @@ async fn forget(world: &World, saga: SagaId, message: &str) {
 async fn t130_a_restored_database_is_told_again_and_knows_what_it_had() {
     let rental = Rental::default();
     let cars = || part(cars(rental.clone()), &[]);
-    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
-    let mut world = World::new("restored", vec![part(desk(), DESK_TABLES), hotel(), cars()]).await;
+    let mut world =
+        World::new("restored", vec![part(desk(), DESK_TABLES), the_hotel(), cars()]).await;
     let ended = begin(&world).await;
     world.event::<TripConfirmed>(ended).await;
     // From here on no car is rented: what begins stays open.
@@ -158,30 +157,20 @@ async fn t130_a_restored_database_is_told_again_and_knows_what_it_had() {
     forget(&world, after, &message).await;
     assert_eq!(world.count("hotel", "room").await, 2);
 
-    world.start(hotel()).await;
+    world.start(the_hotel()).await;
     // Whoever restores tells it again what the journal has for it of that time, and more.
     for event in seen.iter().filter(|m| m["routing_key"] == "desk.trip_booked.v1") {
         let (properties, body) = (&event["properties"], event["payload"].as_str().expect("text"));
         let told = world.env.management().publish("amq.default", "hotel", properties, body).await;
         assert!(told.expect("published"));
     }
-    wait_until("the room that was forgotten", SOON, || async {
-        let rooms = world.count("hotel", "room").await;
-        if rooms == 3 { Ok(Some(())) } else { Err(format!("{rooms} rooms")) }
-    })
-    .await
-    .expect("a room");
+    world.until_count("hotel", "room", 3).await;
     world.start(cars()).await;
     for saga in [open, after] {
         world.event::<TripConfirmed>(saga).await;
     }
     // The last of them is told: everything before it in the hotel's queue is handled.
-    wait_until("an empty queue", SOON, || async {
-        let depth = world.env.management().depth("hotel").await.map_err(|e| e.to_string())?;
-        if depth.ready + depth.unacked == 0 { Ok(Some(())) } else { Err(format!("{depth:?}")) }
-    })
-    .await
-    .expect("an empty queue");
+    world.until_empty("hotel").await;
     for saga in [ended, open, after] {
         let of_saga = format!("room where saga_id = '{saga}'");
         assert_eq!(world.count("hotel", &of_saga).await, 1, "saga {saga} has one room");

@@ -104,14 +104,15 @@ async fn t70_t74_a_permanent_failure_is_not_tried_again_and_its_original_is_sett
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Broken")).await;
     let dead = world.dead_letters(1).await;
-    assert_eq!(dead[0]["properties"]["headers"]["x-attempts"], 1);
+    let headers = &dead[0]["properties"]["headers"];
+    assert_eq!(
+        (&headers["x-dead-reason"], &headers["x-attempts"]),
+        (&json!("permanent"), &json!(1))
+    );
+    assert_eq!(headers["x-dead-step"], "carry_luggage");
+    assert_eq!(headers["x-dead-detail"], "there are no stairs");
     assert_eq!(porter.called.load(Ordering::SeqCst), 1);
-    wait_until("nothing is left", SOON, || async {
-        let depth = world.env.management().depth("hotel").await.map_err(|e| e.to_string())?;
-        if depth.ready + depth.unacked == 0 { Ok(Some(())) } else { Err(format!("{depth:?}")) }
-    })
-    .await
-    .expect("settled");
+    world.until_empty("hotel").await;
 }
 
 /// Publishes what its service has not declared.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use ballet::{Failure, Migration, Participant, Projection, Service, Settings, Tx};
 use ballet_stage::{Reader, Servers, wait_until};
 
-use crate::restarts::{Customers, SAGAS, all_ended_once, everybody};
-use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
-use crate::world::{LONG, Part, World, part};
+use crate::restarts::{Customers, SAGAS, all_ended_once};
+use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, hotel};
+use crate::world::{LONG, Part, World, everybody, part};
 
 /// The time that a stop may take here: its limit, and as much again on a busy machine.
 const STOPPED: Duration = Duration::from_secs(40);
@@ -57,7 +57,7 @@ async fn guests(world: &World, least: i64) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn t134_a_new_version_replaces_the_old_one_and_is_taken_back_under_load() {
     let servers = Servers::shared().await.expect("servers");
-    let mut world = everybody(servers, "rolling").await;
+    let mut world = World::on(servers, "rolling", everybody(Rental::default())).await;
     // The cars stay where they are; behind the desk come three hotels.
     let cars = world.services.pop().expect("cars");
     for _ in 0..2 {

@@ -1,26 +1,12 @@
 //! Whole sagas: the owner decides.
 
 use ballet::{Abort, Never, Participant, Step, StepResult, Tx};
-use ballet_stage::wait_until;
 
 use crate::trip::{
-    CarRented, CarReturned, ConfirmTrip, DESK_TABLES, Desk, HOTEL_TABLES, Rental, RoomBooked,
-    RoomFreed, TripBooked, TripCancelled, TripConfirmed, TripWanted, Trouble, cancel, cars, desk,
-    hotel,
+    CarRented, CarReturned, ConfirmTrip, DESK_TABLES, Desk, Rental, RoomBooked, RoomFreed,
+    TripBooked, TripCancelled, TripConfirmed, TripWanted, cancel,
 };
-use crate::world::{SOON, World, part};
-
-async fn everybody(name: &str, rental: Rental) -> World {
-    World::new(
-        name,
-        vec![
-            part(desk(), DESK_TABLES),
-            part(hotel(Trouble::default()), HOTEL_TABLES),
-            part(cars(rental), &[]),
-        ],
-    )
-    .await
-}
+use crate::world::{World, everybody, part};
 
 fn trip_to(city: &str) -> TripWanted {
     TripWanted { city: city.to_owned() }
@@ -28,7 +14,7 @@ fn trip_to(city: &str) -> TripWanted {
 
 #[tokio::test]
 async fn t88_a_saga_goes_to_its_end() {
-    let world = everybody("end", Rental::default()).await;
+    let world = World::new("end", everybody(Rental::default())).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;
     world.event::<TripConfirmed>(saga).await;
@@ -61,10 +47,7 @@ async fn a_decision_with_a_key_is_made_once() {
     let desk = Participant::new("desk")
         .owns(Desk, |saga| saga.originates::<TripBooked>("book_trip").decides(ConfirmCar));
     let world = World::new("keyed_decision", vec![part(desk, DESK_TABLES)]).await;
-    let saga = world.new_saga();
-    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
-    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
-    unit.commit().await.expect("committed");
+    let saga = world.begin(0).await;
     for car in ["red", "blue"] {
         world.publish(saga, &CarRented { car: car.to_owned() }).await;
     }
@@ -77,7 +60,7 @@ async fn a_decision_with_a_key_is_made_once() {
 
 #[tokio::test]
 async fn t89_a_refusal_rolls_back_what_was_done_before() {
-    let world = everybody("refused", Rental::default()).await;
+    let world = World::new("refused", everybody(Rental::default())).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Carless")).await;
     let cancelled: TripCancelled = world.event(saga).await;
@@ -90,7 +73,7 @@ async fn t89_a_refusal_rolls_back_what_was_done_before() {
 
 #[tokio::test]
 async fn the_owners_own_refusal_is_the_abort() {
-    let world = everybody("own", Rental::default()).await;
+    let world = World::new("own", everybody(Rental::default())).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("")).await;
     let cancelled: TripCancelled = world.event(saga).await;
@@ -102,24 +85,14 @@ async fn the_owners_own_refusal_is_the_abort() {
 #[tokio::test]
 async fn t92_a_cancel_while_a_call_is_out_is_carried_out_when_its_answer_comes() {
     let rental = Rental::held();
-    let world = everybody("cancel", rental.clone()).await;
+    let world = World::new("cancel", everybody(rental.clone())).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;
     world.event::<RoomBooked>(saga).await;
-    wait_until("the call", SOON, || async {
-        let calling = world.count("cars", "ballet.ledger where entry = 'calling'").await;
-        Ok::<_, String>((calling == 1).then_some(()))
-    })
-    .await
-    .expect("the call");
+    world.until_count("cars", "ballet.ledger where entry = 'calling'", 1).await;
     assert_eq!(cancel(world.handle(0), saga).await, Abort::Aborted);
     assert_eq!(cancel(world.handle(0), saga).await, Abort::AlreadyAborted);
-    wait_until("the tombstone", SOON, || async {
-        let aborted = world.count("cars", "ballet.ledger where entry = 'aborted'").await;
-        Ok::<_, String>((aborted == 1).then_some(()))
-    })
-    .await
-    .expect("the tombstone");
+    world.until_count("cars", "ballet.ledger where entry = 'aborted'", 1).await;
     rental.let_go();
     world.event::<CarReturned>(saga).await;
     world.event::<RoomFreed>(saga).await;
@@ -130,7 +103,7 @@ async fn t92_a_cancel_while_a_call_is_out_is_carried_out_when_its_answer_comes()
 
 #[tokio::test]
 async fn t41_what_a_request_originates_commits_with_its_own_rows() {
-    let world = everybody("origin", Rental::default()).await;
+    let world = World::new("origin", everybody(Rental::default())).await;
     let (saga, dropped) = (world.new_saga(), world.new_saga());
     for (saga, commits) in [(dropped, false), (saga, true)] {
         let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
@@ -155,11 +128,8 @@ async fn t41_what_a_request_originates_commits_with_its_own_rows() {
 
 #[tokio::test]
 async fn t114_a_saga_begins_once() {
-    let world = everybody("once", Rental::default()).await;
-    let saga = world.new_saga();
-    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
-    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
-    unit.commit().await.expect("committed");
+    let world = World::new("once", everybody(Rental::default())).await;
+    let saga = world.begin(0).await;
     world.event::<TripConfirmed>(saga).await;
     // A beginning that would be refused must not abort a saga that others began.
     world.publish(saga, &trip_to("")).await;

@@ -9,8 +9,8 @@ use crate::world::{World, part};
 
 #[tokio::test]
 async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
-    let world = World::new("schema", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let world = World::hotel("schema").await;
+    let mut db = world.database("hotel").await;
     let as_made = differences(&mut db).await.expect("an answer");
     assert!(as_made.is_empty(), "schema.txt is not what the migrations make: {as_made:#?}");
 
@@ -47,7 +47,7 @@ async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
 
 #[tokio::test]
 async fn a_database_of_other_migrations_is_named_at_the_start_with_what_to_do() {
-    let mut world = World::new("other", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let mut world = World::hotel("other").await;
     world.services.remove(0).stop().await;
     let url = world.env.database_url("hotel").to_owned();
     let mut db = PgConnection::connect(&url).await.expect("connected");

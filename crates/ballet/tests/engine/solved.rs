@@ -9,33 +9,23 @@ use ballet::calls::{
 };
 use ballet::core::EventType;
 use ballet::{
-    Clock, Compensate, CompensateResult, Event, Failure, Never, Participant, SagaId, Step,
-    StepResult, Tx, compensated, done,
+    Clock, Compensate, CompensateResult, Failure, Never, Participant, SagaId, Step, StepResult, Tx,
+    compensated, done,
 };
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{ByHand, FailedMessage, NotSolved, SolvedStep, solve};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection};
 
 use crate::trip::{Rental, Trip, TripBooked, TripCancelled};
 use crate::world::{SOON, World, part};
 
-macro_rules! events {
-    ($($name:ident = $text:literal)+) => {$(
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        struct $name { city: String }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
-
-events! {
-    HutHeld = "huts.hut_held.v1"
-    HutLeft = "huts.hut_left.v1"
-    GuideHired = "huts.guide_hired.v1"
-    GuidePaidOff = "huts.guide_paid_off.v1"
+ballet_testkit::events! {
+    HutHeld = "huts.hut_held.v1" { city: String }
+    HutLeft = "huts.hut_left.v1" { city: String }
+    GuideHired = "huts.guide_hired.v1" { city: String }
+    GuidePaidOff = "huts.guide_paid_off.v1" { city: String }
 }
 
 /// A hut in the mountains, held here, with a guide who is asked by letter.
@@ -197,7 +187,7 @@ async fn solve_as(
 }
 
 async fn stuck_in(world: &World) -> Vec<stuck::Stuck> {
-    let mut db = PgConnection::connect(world.env.database_url("huts")).await.expect("connected");
+    let mut db = world.database("huts").await;
     stuck::list(&mut db, 100).await.expect("a list")
 }
 
@@ -397,7 +387,7 @@ async fn t207_after_a_hint_nobody_solves_it_while_the_attempt_before_may_be_out(
 }
 
 async fn undo_key(world: &World) -> CallKey {
-    let mut db = PgConnection::connect(world.env.database_url("huts")).await.expect("connected");
+    let mut db = world.database("huts").await;
     let key = sqlx::query_scalar("select call_key from ballet.call where undo");
     CallKey(key.fetch_one(&mut db).await.expect("a key"))
 }

@@ -4,10 +4,9 @@ use ballet::SagaId;
 use serde_json::json;
 
 use crate::trip::{
-    DESK_TABLES, GUIDE_TABLES, HOTEL_TABLES, RoomBooked, RoomFreed, TripBooked, TripCancelled,
-    Trouble, desk, guide, hotel,
+    DESK_TABLES, GUIDE_TABLES, RoomBooked, RoomFreed, TripBooked, TripCancelled, desk, guide,
 };
-use crate::world::{World, part};
+use crate::world::{World, part, the_hotel};
 
 const WANTED: &str = "agency.trip_wanted.v1";
 
@@ -22,8 +21,7 @@ async fn told(world: &World, letters: usize) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t177_a_saga_without_a_time_that_is_forgotten_does_not_run_again() {
-    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
-    let mut world = World::new("forgotten", vec![hotel()]).await;
+    let mut world = World::hotel("forgotten").await;
     let saga: SagaId = "5d3d2a70-97e1-4e0e-9a4e-1f0a7c3d1b11".parse().expect("a UUID");
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -32,7 +30,7 @@ async fn t177_a_saga_without_a_time_that_is_forgotten_does_not_run_again() {
     world.services.pop().expect("the hotel").stop().await;
     let age = "update ballet.ledger_other set recorded_at = now() - interval '91 days'";
     world.execute("hotel", age).await;
-    world.start(hotel()).await;
+    world.start(the_hotel()).await;
     world.until_count("hotel", "ballet.ledger_other", 0).await;
 
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;

@@ -14,7 +14,7 @@ use crate::trip::{
     DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, TripOverdue, TripWanted,
     Trouble, desk, desk_within, hotel,
 };
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, World, part, the_hotel};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -29,7 +29,7 @@ async fn book(State(desk): State<Handle>, Path(city): Path<String>) -> Result<St
 
 /// A desk with a door, and a hotel that may have trouble.
 async fn agency(name: &str, trouble: Trouble, otlp: Option<&str>) -> (World, Running) {
-    let parts = vec![part(desk(), DESK_TABLES), part(hotel(Trouble::default()), HOTEL_TABLES)];
+    let parts = vec![part(desk(), DESK_TABLES), the_hotel()];
     let mut world = World::new(name, parts).await;
     for service in world.services.drain(..) {
         service.stop().await;

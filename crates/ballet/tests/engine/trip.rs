@@ -9,35 +9,24 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call,
 };
 use ballet::{
-    Abort, Compensate, CompensateResult, Compensated, Due, Event, EventType, Failure, Migration,
-    Never, Outcome, Owner, Participant, Projection, Saga, Step, StepResult, Tx, compensated, done,
-    refused,
+    Abort, Compensate, CompensateResult, Compensated, Due, Failure, Migration, Never, Outcome,
+    Owner, Participant, Projection, Saga, Step, StepResult, Tx, compensated, done, refused,
 };
 use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection};
 
-macro_rules! events {
-    ($($name:ident = $kind:ident $text:literal { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        pub(crate) struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = EventType::$kind($text); }
-    )+};
-}
-
-events! {
+ballet_testkit::events! {
     TripWanted = starts_saga "agency.trip_wanted.v1" { city: String }
-    TripBooked = in_saga "desk.trip_booked.v1" { city: String }
-    TripCancelled = in_saga "desk.trip_cancelled.v1" { reason: String }
-    TripConfirmed = in_saga "desk.trip_confirmed.v1" {}
-    TripOverdue = in_saga "desk.trip_overdue.v1" { due_at: Timestamp }
-    RoomBooked = in_saga "hotel.room_booked.v1" { room: i64 }
-    RoomRefused = in_saga "hotel.room_refused.v1" {}
-    RoomFreed = in_saga "hotel.room_freed.v1" { room: i64 }
-    CarRented = in_saga "cars.car_rented.v1" { car: String }
-    CarRefused = in_saga "cars.car_refused.v1" {}
-    CarReturned = in_saga "cars.car_returned.v1" { car: String }
+    TripBooked = "desk.trip_booked.v1" { city: String }
+    TripCancelled = "desk.trip_cancelled.v1" { reason: String }
+    TripConfirmed = "desk.trip_confirmed.v1"
+    TripOverdue = "desk.trip_overdue.v1" { due_at: Timestamp }
+    RoomBooked = "hotel.room_booked.v1" { room: i64 }
+    RoomRefused = "hotel.room_refused.v1"
+    RoomFreed = "hotel.room_freed.v1" { room: i64 }
+    CarRented = "cars.car_rented.v1" { car: String }
+    CarRefused = "cars.car_refused.v1"
+    CarReturned = "cars.car_returned.v1" { car: String }
     HotelRenamed = plain "hotel.hotel_renamed.v1" { name: String }
 }
 

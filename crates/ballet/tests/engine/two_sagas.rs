@@ -2,37 +2,27 @@
 //! and nothing else.
 
 use ballet::{
-    Abort, Compensate, CompensateResult, Due, Event, EventType, Failure, Never, Owner, Participant,
-    Saga, Step, StepResult, Tx, compensated, done,
+    Abort, Compensate, CompensateResult, Due, Failure, Never, Owner, Participant, Saga, Step,
+    StepResult, Tx, compensated, done,
 };
 use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::world::{World, part};
 
-macro_rules! events {
-    ($($name:ident = $kind:ident $text:literal { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        struct $name { $($field: $type),* }
-        impl Event for $name { const TYPE: EventType = EventType::$kind($text); }
-    )+};
-}
-
-events! {
-    DealWanted = starts_saga "agency.deal_wanted.v1" {}
-    PurchaseBegun = in_saga "market.purchase_begun.v1" {}
-    PurchaseOverdue = in_saga "market.purchase_overdue.v1" { due_at: Timestamp }
-    PurchaseCancelled = in_saga "market.purchase_cancelled.v1" {}
-    PurchaseConfirmed = in_saga "market.purchase_confirmed.v1" {}
-    CoverBegun = in_saga "market.cover_begun.v1" {}
-    CoverOverdue = in_saga "market.cover_overdue.v1" { due_at: Timestamp }
-    CoverCancelled = in_saga "market.cover_cancelled.v1" {}
-    CoverConfirmed = in_saga "market.cover_confirmed.v1" {}
-    GoodsHeld = in_saga "depot.goods_held.v1" {}
-    GoodsFreed = in_saga "depot.goods_freed.v1" {}
-    CoverNoted = in_saga "depot.cover_noted.v1" {}
-    CoverDropped = in_saga "depot.cover_dropped.v1" {}
+ballet_testkit::events! {
+    DealWanted = starts_saga "agency.deal_wanted.v1"
+    PurchaseBegun = "market.purchase_begun.v1"
+    PurchaseOverdue = "market.purchase_overdue.v1" { due_at: Timestamp }
+    PurchaseCancelled = "market.purchase_cancelled.v1"
+    PurchaseConfirmed = "market.purchase_confirmed.v1"
+    CoverBegun = "market.cover_begun.v1"
+    CoverOverdue = "market.cover_overdue.v1" { due_at: Timestamp }
+    CoverCancelled = "market.cover_cancelled.v1"
+    CoverConfirmed = "market.cover_confirmed.v1"
+    GoodsHeld = "depot.goods_held.v1"
+    GoodsFreed = "depot.goods_freed.v1"
+    CoverNoted = "depot.cover_noted.v1"
+    CoverDropped = "depot.cover_dropped.v1"
 }
 
 struct Purchase;

@@ -7,12 +7,10 @@ use ballet::calls::{
 };
 use ballet::core::System;
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Failure, Migration, Outcome, Participant, Step,
-    StepResult, Tx, compensated, done, refused,
+    Compensate, CompensateResult, Failure, Migration, Outcome, Participant, Step, StepResult, Tx,
+    compensated, done, refused,
 };
 use jiff::SignedDuration;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::trip::{
     AcceptTrip, BookRoom, CarRefused, CarRented, CarReturned, ConfirmTrip, DESK_TABLES, Desk,
@@ -21,46 +19,12 @@ use crate::trip::{
 };
 use crate::world::{Part, part};
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct TripBookedV2 {
-    pub(crate) city: String,
-}
-
-impl Event for TripBookedV2 {
-    const TYPE: EventType = EventType::in_saga("desk.trip_booked.v2");
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct RoomBookedV2 {
-    room: i64,
-    city: String,
-}
-
-impl Event for RoomBookedV2 {
-    const TYPE: EventType = EventType::in_saga("hotel.room_booked.v2");
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct VisaGranted {
-    city: String,
-}
-
-impl Event for VisaGranted {
-    const TYPE: EventType = EventType::in_saga("border.visa_granted.v1");
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct VisaRefused {}
-
-impl Event for VisaRefused {
-    const TYPE: EventType = EventType::in_saga("border.visa_refused.v1");
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct VisaReturned {}
-
-impl Event for VisaReturned {
-    const TYPE: EventType = EventType::in_saga("border.visa_returned.v1");
+ballet_testkit::events! {
+    TripBookedV2 = "desk.trip_booked.v2" { city: String }
+    RoomBookedV2 = "hotel.room_booked.v2" { room: i64, city: String }
+    VisaGranted = "border.visa_granted.v1" { city: String }
+    VisaRefused = "border.visa_refused.v1"
+    VisaReturned = "border.visa_returned.v1"
 }
 
 pub(crate) struct AcceptTripV2;

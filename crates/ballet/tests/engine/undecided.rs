@@ -1,29 +1,19 @@
 //! A saga that its owner cannot decide, because the event that it waits for never comes.
 
 use ballet::core::System;
-use ballet::{
-    Compensate, CompensateResult, Event, EventType, Participant, Step, StepResult, Tx, compensated,
-    done,
-};
+use ballet::{Compensate, CompensateResult, Participant, Step, StepResult, Tx, compensated, done};
 use ballet_ops::sagas::{self, Wanted};
 use jiff::SignedDuration;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::trip::{
-    CarRefused, CarReturned, DESK_TABLES, HOTEL_TABLES, RoomBooked, Trip, TripBooked, TripWanted,
-    Trouble, desk, hotel,
+    CarRefused, CarReturned, DESK_TABLES, RoomBooked, Trip, TripBooked, TripWanted, Trouble, desk,
+    hotel,
 };
-use crate::world::{World, part};
+use crate::world::{World, part, the_hotel};
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-struct CarReserved {
-    car: String,
-}
-
-impl Event for CarReserved {
-    const TYPE: EventType = EventType::in_saga("cars.car_reserved.v1");
+ballet_testkit::events! {
+    CarReserved = "cars.car_reserved.v1" { car: String }
 }
 
 /// A release of the car rental that says the same in another event.
@@ -54,11 +44,7 @@ fn cars() -> Participant {
 
 #[tokio::test]
 async fn t223_a_saga_is_open_until_it_is_decided_and_the_event_that_came_instead_is_named() {
-    let parts = vec![
-        part(desk(), DESK_TABLES),
-        part(hotel(Trouble::default()), HOTEL_TABLES),
-        part(cars(), &[]),
-    ];
+    let parts = vec![part(desk(), DESK_TABLES), the_hotel(), part(cars(), &[])];
     let world = World::new("undecided", parts).await;
     let saga = world.new_saga();
     world.publish(saga, &TripWanted { city: "Rome".into() }).await;

@@ -11,6 +11,8 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::Mutex;
 
+use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, TripBooked, Trouble, cars, desk, hotel};
+
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// For many messages, or after something was broken.
 pub(crate) const LONG: Duration = Duration::from_secs(180);
@@ -45,10 +47,25 @@ pub(crate) fn part(participant: Participant, tables: &'static [Migration]) -> Pa
     Part { participant, tables }
 }
 
+/// A hotel without trouble.
+pub(crate) fn the_hotel() -> Part {
+    part(hotel(Trouble::default()), HOTEL_TABLES)
+}
+
+/// The desk, the hotel and the cars.
+pub(crate) fn everybody(rental: Rental) -> Vec<Part> {
+    vec![part(desk(), DESK_TABLES), the_hotel(), part(cars(rental), &[])]
+}
+
 impl World {
     pub(crate) async fn new(name: &str, parts: Vec<Part>) -> Self {
         let servers = Servers::shared().await.expect("servers");
         Self::on(servers, name, parts).await
+    }
+
+    /// The hotel alone.
+    pub(crate) async fn hotel(name: &str) -> Self {
+        Self::new(name, vec![the_hotel()]).await
     }
 
     pub(crate) async fn on(servers: &Servers, name: &str, parts: Vec<Part>) -> Self {
@@ -121,6 +138,25 @@ impl World {
     pub(crate) async fn publish_as<E: Event>(&self, id: &str, saga: SagaId, event: &E) {
         let id = id.parse().expect("a UUID");
         self.system.publish_as(id, E::TYPE.service(), Some(saga), event).await;
+    }
+
+    /// Begins a trip to Rome as an HTTP handler of the desk does, which was started at this place.
+    pub(crate) async fn begin(&self, desk: usize) -> SagaId {
+        let saga = self.new_saga();
+        let mut unit = self.handle(desk).saga_unit(saga).await.expect("a transaction");
+        unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+        unit.commit().await.expect("committed");
+        saga
+    }
+
+    /// Waits until all messages of a queue are settled.
+    pub(crate) async fn until_empty(&self, queue: &str) {
+        wait_until("an empty queue", SOON, || async {
+            let depth = self.env.management().depth(queue).await.map_err(|e| e.to_string())?;
+            if depth.ready + depth.unacked == 0 { Ok(Some(())) } else { Err(format!("{depth:?}")) }
+        })
+        .await
+        .expect("settled");
     }
 
     pub(crate) async fn count(&self, service: &str, what: &str) -> i64 {

@@ -6,46 +6,30 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Failure, Migration, Participant, Saga, Step,
-    StepResult, Tx, compensated, compensated_silently, done, refused,
+    Compensate, CompensateResult, Failure, Migration, Participant, Saga, Step, StepResult, Tx,
+    compensated, compensated_silently, done, refused,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::outside::{Ask, Outside};
 
-macro_rules! events {
-    ($($name:ident = $text:literal { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-        pub(crate) struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
-
-events! {
-    Placed = "sales.placed.v1" {}
-    Packed = "sales.packed.v1" {}
+ballet_testkit::events! {
+    Placed = "sales.placed.v1"
+    Packed = "sales.packed.v1"
     Cancelled = "sales.cancelled.v1" { reason: String }
-    Confirmed = "sales.confirmed.v1" {}
-    Overdue = "sales.overdue.v1" {}
-    Gifted = "sales.gifted.v1" {}
-    Ungifted = "sales.ungifted.v1" {}
-    Praised = "crowd.praised.v1" {}
-    Authorized = "pay.authorized.v1" {}
-    Declined = "pay.declined.v1" {}
-    Released = "pay.released.v1" {}
-    Captured = "pay.captured.v1" {}
-    NotCaptured = "pay.not_captured.v1" {}
-    Refunded = "pay.refunded.v1" {}
-}
-
-/// With it a sale begins.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Wanted {}
-
-impl Event for Wanted {
-    const TYPE: EventType = EventType::starts_saga("crowd.wanted.v1");
+    Confirmed = "sales.confirmed.v1"
+    Overdue = "sales.overdue.v1"
+    Gifted = "sales.gifted.v1"
+    Ungifted = "sales.ungifted.v1"
+    Praised = "crowd.praised.v1"
+    Authorized = "pay.authorized.v1"
+    Declined = "pay.declined.v1"
+    Released = "pay.released.v1"
+    Captured = "pay.captured.v1"
+    NotCaptured = "pay.not_captured.v1"
+    Refunded = "pay.refunded.v1"
+    /// With it a sale begins.
+    Wanted = starts_saga "crowd.wanted.v1"
 }
 
 pub(crate) struct Sale;

@@ -4,22 +4,14 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use ballet::{Clock, Event, EventType, Participant, Running};
+use ballet::{Clock, Participant, Running};
 use ballet_stage::wait_until;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::stage::{SOON, Stage, until};
 use crate::trip::{Rental, cars};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct LotCounted {
-    lot: i64,
-    count: i64,
-}
-
-impl Event for LotCounted {
-    const TYPE: EventType = EventType::plain("cars.lot_counted.v1");
+ballet_testkit::events! {
+    LotCounted = plain "cars.lot_counted.v1" { lot: i64, count: i64 }
 }
 
 fn service(rental: &Rental) -> Participant {

@@ -14,7 +14,7 @@ fn put_copies(stage: &Stage, timed: &str) {
 }
 
 #[tokio::test]
-async fn copies_in_one_batch_and_in_the_next_take_effect_once() {
+async fn t27_copies_in_one_batch_and_in_the_next_take_effect_once() {
     let notes = Notes::held();
     let stage = Stage::new("copies", &[notes.guide()]).await;
     let one_lane = |settings: &mut ballet::Settings| settings.lanes = 1;

@@ -2,33 +2,16 @@
 
 use std::collections::HashMap;
 
-use ballet::{Clock, Event, EventType, Participant, Running};
+use ballet::{Clock, Event, Participant, Running};
 use ballet_amqp::Publish;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::stage::{Stage, until};
 use crate::trip::{Rental, cars};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct LotCounted {
-    lot: i64,
-    count: i64,
-}
-
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct LotClosed {
-    lot: i64,
-    count: i64,
-}
-
-impl Event for LotCounted {
-    const TYPE: EventType = EventType::plain("cars.lot_counted.v1");
-}
-
-impl Event for LotClosed {
-    const TYPE: EventType = EventType::plain("cars.lot_closed.v1");
+ballet_testkit::events! {
+    LotCounted = plain "cars.lot_counted.v1" { lot: i64, count: i64 }
+    LotClosed = plain "cars.lot_closed.v1" { lot: i64, count: i64 }
 }
 
 fn service() -> Participant {

@@ -3,21 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Retry, Tx};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Failure, Migration, Participant, Projection, Retry, Tx};
 use sqlx::AssertSqlSafe;
 use tokio::sync::Semaphore;
 
 use crate::trip::{HotelRenamed, Trouble};
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct NotePrinted {
-    pub(crate) name: String,
-}
-
-impl Event for NotePrinted {
-    const TYPE: EventType = EventType::plain("guide.note_printed.v1");
+ballet_testkit::events! {
+    NotePrinted = plain "guide.note_printed.v1" { name: String }
 }
 
 pub(crate) const TABLES: &[Migration] =

@@ -6,10 +6,9 @@ use std::path::Path;
 use ballet::MessageId;
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
-use sqlx::{Connection, PgConnection};
 
-use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};
-use crate::world::{SOON, World, part};
+use crate::trip::{Rental, RoomBooked, TripBooked, Trouble, cars};
+use crate::world::{SOON, World, part, the_hotel};
 
 /// Waits until this many sagas are shown to be stuck: tried again by themselves, and not.
 async fn are_stuck(world: &World, tried_again: u32, for_good: u32) {
@@ -30,10 +29,9 @@ async fn are_stuck(world: &World, tried_again: u32, for_good: u32) {
 #[tokio::test]
 async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again() {
     // One after the other: what a process counts, it counts for all services in it.
-    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
     let rental = Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() };
     let cars = || part(cars(rental.clone()), &[]);
-    let mut world = World::new("stuck", vec![hotel(), cars()]).await;
+    let mut world = World::new("stuck", vec![the_hotel(), cars()]).await;
     world.services.remove(1).stop().await;
     are_stuck(&world, 0, 0).await;
     let mut broken = Vec::new();
@@ -45,14 +43,8 @@ async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again()
         }
     }
     are_stuck(&world, 0, 2).await;
-    let url = world.env.database_url("hotel");
-    let mut db = PgConnection::connect(url).await.expect("a connection");
-    wait_until("all four noted down", SOON, || async {
-        let noted = world.try_count("hotel", "ballet.failure where next_at is null").await?;
-        Ok::<_, sqlx::Error>((noted == 4).then_some(()))
-    })
-    .await
-    .expect("noted");
+    let mut db = world.database("hotel").await;
+    world.until_count("hotel", "ballet.failure where next_at is null", 4).await;
     assert_eq!(stuck::forget(&mut db, &broken).await.expect("forgotten"), 4);
     are_stuck(&world, 0, 0).await;
 

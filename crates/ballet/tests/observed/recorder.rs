@@ -11,10 +11,9 @@ use metrics::{
 use serde_json::json;
 
 use crate::trip::{
-    CarRented, DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, TripBooked, TripCancelled, Trouble,
-    cars, desk_within, hotel,
+    CarRented, DESK_TABLES, Rental, RoomBooked, TripBooked, TripCancelled, cars, desk_within,
 };
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, World, part, the_hotel};
 
 /// Panics when a metric is registered, or only when a value is recorded.
 struct Panics {
@@ -82,7 +81,7 @@ impl HistogramFn for Value {
 async fn all_goes_on(name: &str, recorder: &Panics) {
     let _guard = metrics::set_default_local_recorder(recorder);
     let desk = desk_within(SignedDuration::from_secs(3));
-    let hotel = part(hotel(Trouble::default()), HOTEL_TABLES);
+    let hotel = the_hotel();
     let parts = vec![part(desk, DESK_TABLES), hotel, part(cars(Rental::default()), &[])];
     let world = World::new(name, parts).await;
     for round in 1..=2 {

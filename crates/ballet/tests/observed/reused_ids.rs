@@ -6,11 +6,11 @@ use ballet::{Event, MessageId, SagaId};
 use ballet_stage::wait_until;
 use ballet_testkit::logged::{log_here, text};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::Mutex;
 
-use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, Trouble, hotel};
-use crate::world::{SOON, World, part};
+use crate::trip::{RoomBooked, TripBooked, TripCancelled};
+use crate::world::{SOON, World, the_hotel};
 
 const METRIC: &str = "ballet_reused_ids_total ";
 const ROME: &str = r#"{"city":"Rome"}"#;
@@ -24,7 +24,7 @@ struct Reuse {
 
 impl Reuse {
     async fn new(name: &str) -> Self {
-        let world = World::new(name, vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+        let world = World::hotel(name).await;
         let saga = world.new_saga();
         Self { world, saga }
     }
@@ -99,7 +99,7 @@ async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_noth
     }
     // Of a row without a hash nobody knows what came under its id.
     let old = world.new_id();
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let mut db = world.database("hotel").await;
     let rows = format!(
         "insert into ballet.inbox (message_id) values ('{old}'); \
          insert into ballet.inbox_other (message_id) values ('{}')",
@@ -150,7 +150,7 @@ async fn an_id_that_comes_twice_in_a_batch_is_counted_too() {
     for body in [ROME, ROME, OSLO] {
         reuse.publish(&id, body).await;
     }
-    reuse.world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    reuse.world.start(the_hotel()).await;
     wait_until("the line", SOON, || async {
         let told = Reuse::told(&id);
         if told == 1 { Ok(Some(())) } else { Err(format!("{told} lines")) }

@@ -16,12 +16,9 @@ impl Event for NoteLeft {
     const TYPE: EventType = EventType::plain("porch.note_left.v1").also_from(&["guest"]);
 }
 
-/// An event of the garden.
-#[derive(Serialize, Deserialize, JsonSchema)]
-struct LawnMown {}
-
-impl Event for LawnMown {
-    const TYPE: EventType = EventType::plain("garden.lawn_mown.v1");
+ballet_testkit::events! {
+    /// An event of the garden.
+    LawnMown = plain "garden.lawn_mown.v1"
 }
 
 struct ReadNote;

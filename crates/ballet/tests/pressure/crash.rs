@@ -130,8 +130,9 @@ async fn t185_who_is_at_work_on_another_lane_during_each_crash_is_not_charged() 
     running.stop().await;
 }
 
-/// A step whose answer cannot be taken in: its statement crashes the server.
-struct Pays(Arc<AtomicUsize>);
+/// A step with a statement that crashes the server: that of its request, or that which takes its answer in.
+#[derive(Clone, Default)]
+pub(crate) struct Pays(Arc<AtomicUsize>);
 
 impl CallStep for Pays {
     const NAME: &'static str = "book_room";
@@ -140,8 +141,12 @@ impl CallStep for Pays {
     type Refused = Never;
     type Request = String;
     type Answer = ();
+    const RETRY: Retry = Retry::at_once(2);
 
-    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
+    async fn request(&self, tx: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
+        if trip.city == "crash at once" {
+            tx.db().execute("select crash()").await?;
+        }
         call(trip.city)
     }
 
@@ -163,11 +168,9 @@ impl CallStep for Pays {
 #[tokio::test(flavor = "multi_thread")]
 async fn t211_an_answer_whose_statement_crashes_the_server_is_set_aside() {
     let postgres = Postgres::private().await.expect("a Postgres of its own");
-    let crashes: Arc<AtomicUsize> = Arc::default();
-    let hotel = || {
-        let step = Pays(Arc::clone(&crashes));
-        Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(step))
-    };
+    let pays = Pays::default();
+    let crashes = Arc::clone(&pays.0);
+    let hotel = || Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(pays.clone()));
     let stage = Stage::on(&postgres, "crash_answer", &hotel()).await;
     let_crash(&postgres, &stage).await;
     let running = stage.start(hotel()).await;

@@ -3,12 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::core::topology;
 use ballet::core::{System, Versioned};
 use ballet::{
-    Entity, EntityEvent, Event, EventType, Failure, Migration, Never, Owner, Participant, Retry,
-    SagaId, Service, Settings, Step, StepResult, Tx, done,
+    Entity, EntityEvent, Event, EventType, Failure, Migration, Never, Owner, Participant, SagaId,
+    Service, Settings, Step, StepResult, Tx, done,
 };
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_ops::audit::{BrokerSnapshot, audit};
@@ -21,8 +20,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::Executor;
 
-use crate::crash::let_crash;
-use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked, TripCancelled, until};
+use crate::crash::{Pays, let_crash};
+use crate::stage::{RoomBooked, Stage, Trip, TripBooked, TripCancelled, until};
 
 /// The most crashes until it is known what crashes the server.
 const FEW: usize = 18;
@@ -43,56 +42,26 @@ async fn set(postgres: &Postgres, stage: &Stage, sql: &str) {
     operator.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.expect("set");
 }
 
-/// A step whose request crashes the server.
-struct Pays;
-
-impl CallStep for Pays {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-    type Request = String;
-    type Answer = ();
-    const RETRY: Retry = Retry::at_once(2);
-
-    async fn request(&self, tx: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
-        if trip.city == "crash" {
-            tx.db().execute("select crash()").await?;
-        }
-        call(trip.city)
-    }
-
-    async fn call(&self, _: CallKey, _: &String) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn answered(&self, tx: &mut Tx<'_>, city: String, (): ()) -> CallStepResult<Self> {
-        let saga = tx.saga_id().map(|saga| saga.0);
-        sqlx::query(BOOK).bind(saga).bind(&city).execute(tx.db()).await?;
-        done(RoomBooked { city })
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn t211_a_request_whose_statement_crashes_the_server_is_set_aside() {
     let postgres = Postgres::private().await.expect("a Postgres of its own");
-    let hotel = || Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Pays));
+    let hotel = || Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Pays::default()));
     let stage = Stage::on(&postgres, "crash_request", &hotel()).await;
     let_crash(&postgres, &stage).await;
     for trip in 0..30 {
-        stage.book(if trip == 20 { "crash" } else { "Rome" });
+        stage.book(if trip == 20 { "crash at once" } else { "Rome" });
     }
     let running = stage.start(hotel()).await;
     stage.until_count("room", 29).await;
     until("a dead letter", || stage.dead_letters().len(), 1).await;
-    assert_eq!(stage.dead_letters()[0].0, "crash");
+    assert_eq!(stage.dead_letters()[0].0, "crash at once");
     assert_eq!(stage.put_off(), 0, "nobody else has failed");
     running.stop().await;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-struct Lamp {
-    city: String,
+pub(crate) struct Lamp {
+    pub(crate) city: String,
 }
 
 impl Entity for Lamp {
@@ -103,13 +72,10 @@ impl Entity for Lamp {
 
 const LAMPS_REQUESTED: EventType = EventType::plain("hotel.lamps_requested.v1");
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct LampChanged {
-    lamp: Versioned<Lamp>,
-}
-
-impl Event for LampChanged {
-    const TYPE: EventType = EventType::plain("desk.lamp_changed.v1");
+ballet_testkit::events! {
+    LampChanged = plain "desk.lamp_changed.v1" { lamp: Versioned<Lamp> }
+    TripOverdue = "desk.trip_overdue.v1"
+    TripConfirmed = "desk.trip_confirmed.v1"
 }
 
 impl EntityEvent for LampChanged {
@@ -160,20 +126,6 @@ async fn t211_a_copys_event_whose_statement_crashes_the_server_is_set_aside() {
     until("a dead letter", || stage.dead_letters().len(), 1).await;
     assert_eq!(stage.put_off(), 3, "nobody else has failed");
     running.stop().await;
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-struct TripOverdue {}
-
-impl Event for TripOverdue {
-    const TYPE: EventType = EventType::in_saga("desk.trip_overdue.v1");
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-struct TripConfirmed {}
-
-impl Event for TripConfirmed {
-    const TYPE: EventType = EventType::in_saga("desk.trip_confirmed.v1");
 }
 
 struct Desk;

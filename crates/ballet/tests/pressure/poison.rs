@@ -49,6 +49,7 @@ impl Step for Sick {
                 cancel_savepoint(tx).await;
                 return done(RoomBooked { city });
             }
+            "permanent" => return Err(Failure::permanent("of this message")),
             "at the commit" => {
                 tx.db().execute("insert into checked values (1)").await?;
             }
@@ -77,7 +78,7 @@ async fn raise(tx: &mut Tx<'_>, code: &str) -> Result<(), Failure> {
 }
 
 /// Each poison, and a part of what its dead letter says.
-const POISONS: [(&str, &str); 25] = [
+const POISONS: [(&str, &str); 26] = [
     ("XX000", "of this message"),
     ("XX001", "of this message"),
     ("53000", "of this message"),
@@ -103,6 +104,7 @@ const POISONS: [(&str, &str); 25] = [
     ("read only", "read-only transaction"),
     ("a savepoint is cancelled", "ended the transaction"),
     ("at the commit", "of this message"),
+    ("permanent", "of this message"),
 ];
 
 /// A constraint that only the commit checks.
@@ -137,7 +139,8 @@ async fn t185_a_message_fails_by_itself_however_it_fails_while_the_database_work
     for (city, said) in POISONS {
         let letters: Vec<_> = dead.iter().filter(|(of, _)| of == city).collect();
         let [(_, detail)] = &letters[..] else { panic!("{city}: {letters:?}") };
-        assert!(detail.starts_with("failed: ") && detail.contains(said), "{city}: {detail}");
+        let reason = if city == "permanent" { "permanent: " } else { "failed: " };
+        assert!(detail.starts_with(reason) && detail.contains(said), "{city}: {detail}");
     }
     assert_eq!(stage.count("room").await, POISONS.len() as i64, "only of those that succeeded");
     running.stop().await;

@@ -5,29 +5,19 @@ use std::time::Duration;
 
 use axum::Router;
 use ballet::core::{System, topology};
-use ballet::{Clock, Event, EventType, Handle, Migration, Participant, Saga, SagaId};
+use ballet::{Clock, Event, Handle, Migration, Participant, Saga, SagaId};
 use ballet::{Running, Service, Settings};
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::{Database, Postgres, wait_until};
 use ballet_testkit::memory::MemoryBroker;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
-macro_rules! events {
-    ($($name:ident = $text:literal { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        pub(crate) struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
-
-events! {
+ballet_testkit::events! {
     TripBooked = "desk.trip_booked.v1" { city: String }
-    TripCancelled = "desk.trip_cancelled.v1" {}
+    TripCancelled = "desk.trip_cancelled.v1"
     RoomBooked = "hotel.room_booked.v1" { city: String }
 }
 

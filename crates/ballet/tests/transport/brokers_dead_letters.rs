@@ -5,9 +5,9 @@ use ballet_amqp::{AMQPValue, BasicProperties, FieldArray, FieldTable, Publish};
 use ballet_stage::{Options, Servers};
 use futures_util::StreamExt;
 
-use crate::scene::{asleep_on, in_queue, message, rome, session, the_hotel};
+use crate::scene::{asleep_on, in_queue, message, rome, session};
 use crate::trip::RoomBooked;
-use crate::world::World;
+use crate::world::{World, the_hotel};
 
 /// Headers on which the broker's dead-lettering fails, in some version.
 fn crashing() -> Vec<FieldTable> {
@@ -94,7 +94,7 @@ async fn t175_foreign_headers_never_reach_the_brokers_dead_lettering() {
 /// A handler's failure makes copies: without the headers, which are described.
 #[tokio::test]
 async fn t175_a_copy_carries_no_header_that_the_broker_acts_on() {
-    let world = World::new("no_deaths", vec![the_hotel()]).await;
+    let world = World::hotel("no_deaths").await;
     let mut headers = crashing().remove(0);
     for name in ["x-first-death-reason", "x-delay", "x-stream-filter-value", "x-opt-deaths"] {
         headers.insert(name.into(), AMQPValue::LongString("forged".into()));
@@ -127,7 +127,7 @@ const HELD_BY_THE_WORKER: usize = 32;
 
 #[tokio::test]
 async fn t175_messages_for_a_queue_that_is_gone_do_not_stop_the_retries_of_others() {
-    let world = World::new("gone", vec![the_hotel()]).await;
+    let world = World::hotel("gone").await;
     let session = session(world.env.ops_amqp_url()).await;
     let mut confirms = session.confirms().await.unwrap();
     for _ in 0..2 * HELD_BY_THE_WORKER {

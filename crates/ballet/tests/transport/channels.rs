@@ -7,8 +7,8 @@ use ballet_stage::wait_until;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::scene::{asleep, the_hotel, trips_published};
-use crate::world::World;
+use crate::scene::{asleep, trips_published};
+use crate::world::{World, the_hotel};
 use ballet_testkit::wire::clients::{In, SOON};
 
 /// The real broker, of whose sessions the test keeps the last in hand.

@@ -16,7 +16,6 @@ use futures_util::StreamExt;
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::json;
-use sqlx::{Connection, PgConnection};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -279,7 +278,7 @@ async fn until_settled(
 }
 
 async fn inbox(world: &World) -> HashSet<Uuid> {
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
+    let mut db = world.database("hotel").await;
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "select message_id from ballet.inbox union all select message_id from ballet.inbox_other",
     )

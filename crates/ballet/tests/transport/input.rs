@@ -8,14 +8,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::scene::{
-    OUTBOX, asleep, in_journal, in_queue, message, rome, session, settings, start, the_hotel,
-};
+use crate::scene::{OUTBOX, asleep, in_journal, in_queue, message, rome, session, settings, start};
 use crate::trip::{
     DESK_TABLES, GUIDE_TABLES, HotelRenamed, RoomBooked, TripBooked, TripWanted, Trouble, desk,
     guide, hotel,
 };
-use crate::world::{World, part};
+use crate::world::{World, part, the_hotel};
 
 #[tokio::test]
 async fn t08_an_event_that_expires_stays_in_the_journal_and_stops_nobody() {
@@ -83,7 +81,7 @@ async fn t14_a_body_that_is_too_big_is_a_dead_letter_and_is_never_sent() {
 /// Tools that move messages encode numbers as they like.
 #[tokio::test]
 async fn an_attempt_count_that_another_tool_encoded_anew_is_kept() {
-    let world = World::new("encoded", vec![the_hotel()]).await;
+    let world = World::hotel("encoded").await;
     let session = session(world.env.ops_amqp_url()).await;
     let mut confirms = session.confirms().await.unwrap();
     let counts = [AMQPValue::LongLongInt(5), AMQPValue::ShortShortInt(7), AMQPValue::LongUInt(9)];
@@ -175,14 +173,9 @@ async fn t28_two_handlers_of_one_type_each_run_once_for_one_message() {
     assert_eq!(world.count("guide", "letters where count = 4").await, 1);
 }
 
-/// The next version: the name in parts.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct HotelRenamed2 {
-    words: Vec<String>,
-}
-
-impl Event for HotelRenamed2 {
-    const TYPE: EventType = EventType::plain("hotel.hotel_renamed.v2");
+ballet_testkit::events! {
+    /// The next version: the name in parts.
+    HotelRenamed2 = plain "hotel.hotel_renamed.v2" { words: Vec<String> }
 }
 
 struct Words;

@@ -6,9 +6,9 @@ use ballet::{Failure, Migration, Participant, Projection, Tx};
 use ballet_amqp::{ConsumerSettings, OutBatch, RabbitMq};
 use ballet_stage::wait_until;
 
-use crate::scene::{asleep, message, ops, rome, start, the_hotel, trips_published};
+use crate::scene::{asleep, message, ops, rome, start, trips_published};
 use crate::trip::{CarRented, DESK_TABLES, Rental, TripBooked, cars, desk};
-use crate::world::{LONG, World, part};
+use crate::world::{LONG, World, part, the_hotel};
 use ballet_testkit::wire::clients::{In, Out, SOON, batch};
 
 fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> In {
@@ -144,11 +144,7 @@ async fn t58_a_burst_reaches_the_broker_in_the_order_of_commits() {
     let world = World::new("burst", vec![part(desk(), DESK_TABLES)]).await;
     let mut committed = Vec::new();
     for _ in 0..300 {
-        let saga = world.new_saga();
-        let mut unit = world.handle(0).saga_unit(saga).await.unwrap();
-        unit.originate(rome()).await.unwrap();
-        unit.commit().await.unwrap();
-        committed.push(saga.to_string());
+        committed.push(world.begin(0).await.to_string());
     }
     let seen = wait_until("the burst", LONG, || async {
         let seen = world.seen().await;

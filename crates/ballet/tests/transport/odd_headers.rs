@@ -7,9 +7,9 @@ use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::scene::{in_queue, rome, session, the_hotel};
-use crate::trip::{GUIDE_TABLES, HOTEL_TABLES, RoomBooked, Trouble, guide, hotel};
-use crate::world::{SOON, World, part};
+use crate::scene::{in_queue, rome, session};
+use crate::trip::{GUIDE_TABLES, RoomBooked, guide};
+use crate::world::{World, part, the_hotel};
 use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 
 /// Generous for a busy machine. Before, it took minutes or never came.
@@ -42,22 +42,13 @@ fn every_type() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-async fn hotel_world(name: &str) -> World {
-    World::new(name, vec![the_hotel()]).await
-}
-
 /// A good message is handled at once, and then nothing is left in the queue.
 async fn goes_on(world: &World) {
     let (saga, begun) = (world.new_saga(), Instant::now());
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
     assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
-    ballet_stage::wait_until("all to be settled", SOON, || async {
-        let depth = world.env.management().depth("hotel").await.map_err(|e| e.to_string())?;
-        if depth.ready + depth.unacked == 0 { Ok(Some(())) } else { Err(format!("{depth:?}")) }
-    })
-    .await
-    .unwrap();
+    world.until_empty("hotel").await;
 }
 
 fn header<'a>(dead: &'a Value, name: &str) -> &'a Value {
@@ -66,7 +57,7 @@ fn header<'a>(dead: &'a Value, name: &str) -> &'a Value {
 
 #[tokio::test]
 async fn t173_a_header_of_any_type_is_kept_once_and_stops_nobody() {
-    let world = hotel_world("every_type").await;
+    let world = World::hotel("every_type").await;
     let mut tables = Vec::new();
     for (name, value) in every_type() {
         let plain = [&short(name.as_bytes())[..], &value].concat();
@@ -104,7 +95,7 @@ fn headers(name: &str, value: AMQPValue) -> BasicProperties {
 /// A stream refuses a decimal, after the queues have got the message.
 #[tokio::test]
 async fn t173_what_the_journal_cannot_keep_is_refused_by_the_service() {
-    let world = hotel_world("unkept").await;
+    let world = World::hotel("unkept").await;
     let decimal = lapin::types::DecimalValue { scale: 2, value: 999 };
     for (name, value) in [
         ("price", AMQPValue::DecimalValue(decimal)),
@@ -141,7 +132,7 @@ async fn t173_what_the_journal_cannot_keep_is_refused_by_the_service() {
 
 #[tokio::test]
 async fn t174_what_comes_by_cc_or_bcc_is_refused_and_stops_nobody() {
-    let parts = vec![part(hotel(Trouble::default()), HOTEL_TABLES), part(guide(), GUIDE_TABLES)];
+    let parts = vec![the_hotel(), part(guide(), GUIDE_TABLES)];
     let world = World::new("carbon_copy", parts).await;
     for field in ["CC", "BCC"] {
         let properties = json!({"message_id": world.new_id(), "correlation_id": world.new_id(),

@@ -3,7 +3,6 @@
 use ballet_stage::{Method, wait_until};
 use serde_json::{Value, json};
 
-use crate::scene::the_hotel;
 use crate::trip::{RoomBooked, TripBooked};
 use crate::world::{SOON, World};
 
@@ -14,7 +13,7 @@ async fn readiness(world: &World) -> Result<Value, reqwest::Error> {
 
 #[tokio::test]
 async fn t186_events_wait_for_a_permission_and_the_service_says_so() {
-    let world = World::new("permission", vec![the_hotel()]).await;
+    let world = World::hotel("permission").await;
     let management = world.env.management();
     let user = world.env.amqp_url("hotel").split_once("://").unwrap().1.split_once(':').unwrap().0;
     let path = ["permissions", world.env.vhost(), user];

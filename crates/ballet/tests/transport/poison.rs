@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use ballet::{Event, SagaId};
 use serde_json::json;
 
-use crate::scene::{asleep, rome, the_hotel};
+use crate::scene::{asleep, rome};
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::World;
+use crate::world::{World, the_hotel};
 use ballet_testkit::wire::raw_amqp::{Property, Raw, long, publish, short};
 
 const DEAD: Duration = Duration::from_secs(240);
@@ -43,7 +43,7 @@ async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> (World, 
 /// Five kinds of messages whose properties no AMQP client can read, and after each of them a good one.
 #[tokio::test]
 async fn t176_properties_that_are_no_text_are_dead_letters_at_once_and_others_go_on() {
-    let world = World::new("no_text", vec![the_hotel()]).await;
+    let world = World::hotel("no_text").await;
     let (saga, id) = (world.new_saga().to_string(), world.new_id());
     let good = |kind: Property| match kind {
         Property::Type => TripBooked::TYPE.name().as_bytes(),
@@ -92,7 +92,7 @@ async fn t176_properties_that_are_no_text_are_dead_letters_at_once_and_others_go
 /// management API it takes longer ones still.
 #[tokio::test]
 async fn t176_properties_longer_than_a_frame_are_dead_letters_at_once_and_others_go_on() {
-    let world = World::new("long_frame", vec![the_hotel()]).await;
+    let world = World::hotel("long_frame").await;
     let began = Instant::now();
     for payload in [131_065, 131_072] {
         let header = |size| [&short(b"h")[..], b"S", &long(&vec![b'a'; size])].concat();

@@ -8,15 +8,14 @@ use ballet_amqp::{AMQPValue, FieldTable, OutBatch, Publish, PublishError};
 use ballet_stage::wait_until;
 use ballet_testkit::memory::{Kind, MemoryBroker};
 use futures_util::StreamExt;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::AssertSqlSafe;
 use tokio::time::timeout;
 
 use crate::scene::{
-    OUTBOX, asleep, hotel_in_memory, in_queue, message, ops, rome, session, taken, the_hotel,
-    trip_to_rome,
+    OUTBOX, asleep, hotel_in_memory, in_queue, message, ops, rome, session, taken, trip_to_rome,
 };
 use crate::trip::{HotelRenamed, RoomBooked};
-use crate::world::World;
+use crate::world::{World, the_hotel};
 use ballet_testkit::wire::clients::{Out, SOON, batch, id, message as small, out, until};
 
 #[tokio::test]
@@ -34,7 +33,7 @@ async fn t01_a_message_arrives_as_it_was_published() {
 
 #[tokio::test]
 async fn t07_headers_keep_every_character_also_in_a_dead_letter() {
-    let world = World::new("characters", vec![the_hotel()]).await;
+    let world = World::hotel("characters").await;
     let texts = ["Grüße, 世界 🎭", "\"quoted\" \\ 'and' ;,=", "tab\t line\r\n bell\u{7}"];
     let mut headers = FieldTable::default();
     for (at, text) in texts.iter().enumerate() {
@@ -127,26 +126,8 @@ async fn a_header_that_the_broker_cannot_read_is_refused_and_its_neighbours_go_t
 }
 
 #[tokio::test]
-async fn t03_an_outbox_row_is_marked_only_after_the_confirm() {
-    let (world, broker, _hotel) = hotel_in_memory("marked").await;
-    let unmarked = format!(
-        "{OUTBOX} and not exists (select from ballet.outbox() as mark where mark.position < 0 \
-         and (mark.owner, mark.batch) = (row.owner, row.batch))"
-    );
-    broker.hold_confirms();
-    // A mark would go with the next batch.
-    for count in 1..=3 {
-        broker.put(&trip_to_rome(&world));
-        until("published", || taken::<RoomBooked>(&broker).len() == count).await;
-    }
-    assert_eq!(world.count("hotel", &unmarked).await, 3);
-    broker.release_confirms();
-    world.until_count("hotel", &unmarked, 0).await;
-}
-
-#[tokio::test]
 async fn t05_an_event_that_nobody_needs_is_published_and_one_that_nobody_knows_is_kept() {
-    let world = World::new("nobody", vec![the_hotel()]).await;
+    let world = World::hotel("nobody").await;
     let mut unit = world.handle(0).unit().await.unwrap();
     unit.tx().publish(&HotelRenamed { name: "Ritz".into() }).await.unwrap();
     unit.commit().await.unwrap();
@@ -192,7 +173,7 @@ async fn t11_a_message_keeps_the_id_of_its_outbox_row_each_time_it_is_published(
     broker.hold_confirms();
     broker.put(&trip_to_rome(&world));
     until("published", || taken::<RoomBooked>(&broker).len() == 1).await;
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
+    let mut db = world.database("hotel").await;
     let sql = AssertSqlSafe(format!("select row.message_id::text from {OUTBOX}"));
     let (row,): (String,) = sqlx::query_as(sql).fetch_one(&mut db).await.unwrap();
     broker.drop_connections("hotel publish");
@@ -214,7 +195,7 @@ const SPOILT: &str = "do $do$ begin execute replace($left$
 
 #[tokio::test]
 async fn t230_outbox_rows_that_always_fail_cost_the_others_of_their_batch_nothing() {
-    let world = World::new("spoilt", vec![the_hotel()]).await;
+    let world = World::hotel("spoilt").await;
     world.execute("hotel", SPOILT).await;
     wait_until("the others", SOON, || async {
         let seen = world.seen().await;
@@ -226,7 +207,7 @@ async fn t230_outbox_rows_that_always_fail_cost_the_others_of_their_batch_nothin
     .await
     .unwrap();
     world.until_count("hotel", "ballet.outbox_dead", 6).await;
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
+    let mut db = world.database("hotel").await;
     let dead: Vec<(i32, String)> =
         sqlx::query_as("select position, reason from ballet.outbox_dead order by position")
             .fetch_all(&mut db)

@@ -11,10 +11,10 @@ use ballet_testkit::logged::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::scene::{asleep, rome, the_hotel};
+use crate::scene::{asleep, rome};
 use crate::tls::{Files, amqps, world};
 use crate::trip::{HOTEL_TABLES, RoomBooked};
-use crate::world::{LONG, World};
+use crate::world::{LONG, World, the_hotel};
 
 const HOTEL: &str = "hotel";
 

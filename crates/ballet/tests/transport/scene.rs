@@ -13,8 +13,8 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::{Connection, ConnectionProperties};
 
-use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
-use crate::world::{LONG, Part, SOON, World, part};
+use crate::trip::{HOTEL_TABLES, TripBooked};
+use crate::world::{LONG, Part, SOON, World, the_hotel};
 use ballet_testkit::wire::clients::{Out, batch, id};
 
 /// All outbox rows of events.
@@ -32,10 +32,6 @@ pub(crate) async fn asleep_on(servers: &Servers, name: &str, parts: Vec<Part>) -
         service.stop().await;
     }
     world
-}
-
-pub(crate) fn the_hotel() -> Part {
-    part(hotel(Trouble::default()), HOTEL_TABLES)
 }
 
 /// The hotel alone, on a broker in memory.

@@ -5,16 +5,16 @@ use std::net::{SocketAddr, TcpListener};
 use ballet::{Migration, Service, StartError};
 use ballet_stage::{Link, Proxy, wait_until};
 use serde_json::Value;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor};
 use tokio::time::timeout;
 
-use crate::scene::{asleep, rome, settings, the_hotel};
+use crate::scene::{asleep, rome, settings};
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trouble, hotel};
-use crate::world::{LONG, SOON, World};
+use crate::world::{LONG, SOON, World, the_hotel};
 
 /// Columns, indexes and applied migrations.
 async fn schema(world: &World) -> Vec<String> {
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
+    let mut db = world.database("hotel").await;
     let sql = "select concat_ws(' ', table_schema, table_name, column_name, data_type, is_nullable) \
                from information_schema.columns where table_schema in ('ballet', 'public') \
                union all select indexdef from pg_indexes where schemaname in ('ballet', 'public') \
@@ -126,7 +126,7 @@ async fn database_is(address: SocketAddr, state: &str) {
 /// Starts a hotel, has trouble while it migrates, lets it go on, and sees that it works.
 async fn starts_in_spite_of(name: &str, trouble: impl AsyncFnOnce(&Held)) {
     let world = asleep(name, vec![the_hotel()]).await;
-    let mut holder = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
+    let mut holder = world.database("hotel").await;
     holder.execute("select pg_advisory_lock(4711)").await.unwrap();
     let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
     // Of a service that has not started nobody else can say where it listens.
@@ -212,7 +212,7 @@ const STARS: &[Migration] = &[
 #[tokio::test]
 async fn t231_a_start_beside_slow_transactions_says_what_it_waits_for() {
     let world = asleep("slow", vec![the_hotel()]).await;
-    let mut handler = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
+    let mut handler = world.database("hotel").await;
     let work = "begin; lock table room in row exclusive mode";
     handler.execute(sqlx::raw_sql(work)).await.unwrap();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

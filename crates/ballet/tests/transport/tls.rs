@@ -9,9 +9,9 @@ use ballet_amqp::{Broker, BrokerError, RabbitMq, TlsFiles};
 use ballet_stage::{Authority, Options, Servers};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::scene::{rome, the_hotel};
+use crate::scene::rome;
 use crate::trip::{HOTEL_TABLES, RoomBooked};
-use crate::world::World;
+use crate::world::{World, the_hotel};
 
 const SOON: Duration = Duration::from_secs(60);
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use ballet_stage::{Method, wait_until};
 use serde_json::{Value, json};
 
-use crate::scene::{asleep, in_journal, in_queue, rome, the_hotel};
+use crate::scene::{asleep, in_journal, in_queue, rome};
 use crate::trip::{GUIDE_TABLES, HotelRenamed, RoomBooked, guide};
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, World, part, the_hotel};
 
 #[tokio::test]
 async fn t02_nothing_of_one_topic_arrives_at_the_consumers_of_another() {

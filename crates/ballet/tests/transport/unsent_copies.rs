@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use ballet_amqp::BasicProperties;
 use ballet_stage::{Method, wait_until};
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
 
-use crate::scene::{asleep, rome, the_hotel};
+use crate::scene::{asleep, rome};
 use crate::trip::RoomBooked;
-use crate::world::{LONG, SOON, World};
+use crate::world::{LONG, SOON, World, the_hotel};
 use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 
 /// More than the prefetch.
@@ -76,7 +75,7 @@ async fn all_settled(world: &World) {
 
 #[tokio::test]
 async fn t173_dead_letters_that_the_broker_does_not_take_stop_nobody_and_are_not_lost() {
-    let world = World::new("unsent", vec![the_hotel()]).await;
+    let world = World::hotel("unsent").await;
     no_room(&world).await;
     publish_broken(&world, BROKEN).await;
     let (saga, begun) = (world.new_saga(), Instant::now());
@@ -98,7 +97,7 @@ async fn t173_dead_letters_that_the_broker_does_not_take_stop_nobody_and_are_not
 /// room.
 #[tokio::test]
 async fn t173_a_copy_that_needs_room_and_fewer_headers_is_sent_when_there_is_room() {
-    let world = World::new("unsent_headers", vec![the_hotel()]).await;
+    let world = World::hotel("unsent_headers").await;
     no_room(&world).await;
     publish_broken(&world, 10).await;
     world.until_count("hotel", ANY, 1).await;
@@ -135,7 +134,7 @@ async fn may_write_dead_letters(world: &World, keys: &Value) -> Value {
 
 #[tokio::test]
 async fn t186_a_copy_waits_for_the_right_to_its_key_with_all_its_headers() {
-    let world = World::new("unsent_right", vec![the_hotel()]).await;
+    let world = World::hotel("unsent_right").await;
     let keys = may_write_dead_letters(&world, &json!("^nothing$")).await;
     let url = world.env.ops_amqp_url().to_owned();
     let publish = move || {
@@ -188,11 +187,11 @@ async fn without_a_place_for_dead_letters_a_service_goes_on_after_a_reconnect_an
 
 #[tokio::test]
 async fn t173_copies_for_a_full_queue_do_not_hold_up_those_for_another() {
-    let world = World::new("unsent_others", vec![the_hotel()]).await;
+    let world = World::hotel("unsent_others").await;
     no_room(&world).await;
     publish_broken(&world, 10).await;
     world.until_count("hotel", ANY, 1).await;
-    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
+    let mut db = world.database("hotel").await;
     let insert = "insert into ballet.unsent_copy select gen_random_uuid(), case n when 400 \
                   then 'retry.5s' else 'dead' end, 'hotel', $1, '?', 'full', now(), \
                   now() - interval '1 minute' + n * interval '1 ms' from generate_series(1, 400) n";
@@ -200,11 +199,6 @@ async fn t173_copies_for_a_full_queue_do_not_hold_up_those_for_another() {
     sqlx::query(insert).bind(properties).execute(&mut db).await.unwrap();
     let begun = Instant::now();
     let retry = "ballet.unsent_copy where exchange = 'retry.5s'";
-    wait_until("the retry to be sent", SOON, || async {
-        let left = world.try_count("hotel", retry).await.map_err(|e| e.to_string())?;
-        if left == 0 { Ok(Some(())) } else { Err(left.to_string()) }
-    })
-    .await
-    .unwrap();
+    world.until_count("hotel", retry, 0).await;
     assert!(begun.elapsed() < SOON_ENOUGH, "{:?}", begun.elapsed());
 }

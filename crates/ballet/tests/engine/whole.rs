@@ -1,22 +1,10 @@
 //! Whole sagas: what does not belong to one, and what comes after its end.
 
 use crate::trip::{
-    CarRented, DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, RoomRefused, TripBooked,
-    TripCancelled, TripConfirmed, TripWanted, Trouble, cars, desk, hotel,
+    CarRented, DESK_TABLES, Rental, RoomBooked, RoomRefused, TripBooked, TripCancelled,
+    TripConfirmed, TripWanted, desk,
 };
-use crate::world::{World, part};
-
-async fn everybody(name: &str, rental: Rental) -> World {
-    World::new(
-        name,
-        vec![
-            part(desk(), DESK_TABLES),
-            part(hotel(Trouble::default()), HOTEL_TABLES),
-            part(cars(rental), &[]),
-        ],
-    )
-    .await
-}
+use crate::world::{World, everybody, part};
 
 fn rome() -> TripWanted {
     TripWanted { city: "Rome".into() }
@@ -43,7 +31,7 @@ async fn t110_an_event_of_a_saga_that_never_began_is_a_dead_letter_of_the_owner(
 #[tokio::test]
 async fn t113_the_same_may_be_wanted_again_and_old_events_do_not_touch_the_new_saga() {
     let rental = Rental::default();
-    let world = everybody("again", rental.clone()).await;
+    let world = World::new("again", everybody(rental.clone())).await;
     let (old, new) = (world.new_saga(), world.new_saga());
     world.publish(old, &rome()).await;
     world.event::<TripConfirmed>(old).await;

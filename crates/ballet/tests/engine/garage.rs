@@ -9,30 +9,20 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{
-    Compensate, CompensateResult, Compensated, Event, EventType, Failure, Migration, Never,
-    Participant, Step, StepResult, Tx, compensated, compensated_silently, done,
+    Compensate, CompensateResult, Compensated, Failure, Migration, Never, Participant, Step,
+    StepResult, Tx, compensated, compensated_silently, done,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::trip::{Trip, TripBooked};
 use crate::world::{Part, part};
 
-macro_rules! events {
-    ($($name:ident = $text:literal { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        pub(crate) struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
-    )+};
-}
-
-events! {
+ballet_testkit::events! {
     LiftHeld = "garage.lift_held.v1" { city: String }
-    LiftFreed = "garage.lift_freed.v1" {}
+    LiftFreed = "garage.lift_freed.v1"
     PartOrdered = "garage.part_ordered.v1" { needed: bool }
-    PartReturned = "garage.part_returned.v1" {}
-    NoteMade = "garage.note_made.v1" {}
+    PartReturned = "garage.part_returned.v1"
+    NoteMade = "garage.note_made.v1"
 }
 
 /// In this city no part is needed.

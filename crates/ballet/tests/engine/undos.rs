@@ -2,7 +2,6 @@
 
 use ballet::{Failure, Projection, SagaId, Tx};
 use ballet_stage::wait_until;
-use sqlx::{Connection, PgConnection};
 
 use crate::garage::{
     LiftFreed, LiftHeld, NO_PART, NoteMade, PartOrdered, PartReturned, Supplier, garage,
@@ -87,7 +86,7 @@ async fn t99_t100_t117_an_undo_that_cannot_be_done_is_a_dead_letter_until_a_pers
     let supplier = Supplier::new(1);
     let mut world = World::new("stuck", vec![garage(&supplier)]).await;
     let saga = all_done(&world, NO_PART).await;
-    let mut db = PgConnection::connect(world.env.database_url("garage")).await.expect("a database");
+    let mut db = world.database("garage").await;
     let mut lift_is = async |state: &str| {
         let changed = sqlx::query("update lift set state = $1").bind(state).execute(&mut db).await;
         assert_eq!(changed.expect("changed").rows_affected(), 1);

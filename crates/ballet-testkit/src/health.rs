@@ -1,0 +1,62 @@
+//! What a service says of itself, for a test that asks it or waits for it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ballet_stage::wait_until;
+use serde_json::Value;
+
+/// For what needs looks of a service that are far apart, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// Returns what `/readyz` says, with its status.
+///
+/// # Errors
+///
+/// There is no answer, or one that is not JSON.
+pub async fn readiness(address: SocketAddr) -> reqwest::Result<(u16, Value)> {
+    let answer = reqwest::get(format!("http://{address}/readyz")).await?;
+    Ok((answer.status().as_u16(), answer.json().await?))
+}
+
+/// Returns what `/metrics` says.
+///
+/// # Errors
+///
+/// There is no answer.
+pub async fn metrics(address: SocketAddr) -> reqwest::Result<String> {
+    reqwest::get(format!("http://{address}/metrics")).await?.text().await
+}
+
+/// Returns the value of the first sample whose line begins so.
+#[must_use]
+pub fn sample(metrics: &str, begin: &str) -> Option<f64> {
+    let line = metrics.lines().find(|line| line.starts_with(begin))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+/// Waits until `/readyz` answers so, and returns what it says then.
+///
+/// # Panics
+///
+/// It does not within minutes.
+pub async fn until_ready(
+    address: SocketAddr,
+    what: &str,
+    is_it: impl Fn(u16, &Value) -> bool,
+) -> Value {
+    let said = wait_until(what, LIMIT, || async {
+        let (status, said) = readiness(address).await.map_err(|error| error.to_string())?;
+        if is_it(status, &said) { Ok(Some(said)) } else { Err(format!("{status} {said}")) }
+    });
+    said.await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Waits until `/readyz` answers with this status, and has this text anywhere.
+///
+/// # Panics
+///
+/// It does not within minutes.
+pub async fn until_says(address: SocketAddr, status: u16, text: &str) -> Value {
+    until_ready(address, text, |is, said| is == status && said.to_string().contains(text)).await
+}
