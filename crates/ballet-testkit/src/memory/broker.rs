@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use ballet_amqp::{Broker, BrokerError, Outcome, Peer, Publish, Session};
+use ballet::EventType;
+use ballet::core::topology;
+use ballet_amqp::{BasicProperties, Broker, BrokerError, Outcome, Peer, Publish, Session};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use serde_json::Value;
 
@@ -116,6 +118,18 @@ impl MemoryBroker {
     /// Publishes a message as another client would.
     pub fn put(&self, message: &Publish) -> Outcome {
         self.lock().accept(message)
+    }
+
+    /// Publishes an event of this type as a service would. See [`properties`](super::properties).
+    #[doc(hidden)]
+    pub fn put_event(&self, of: EventType, properties: BasicProperties, body: Vec<u8>) -> Outcome {
+        self.put(&Publish {
+            exchange: topology::EVENTS.to_owned(),
+            routing_key: of.name().to_owned(),
+            mandatory: true,
+            properties,
+            body: body.into(),
+        })
     }
 
     /// The messages of a queue that wait for a consumer.

@@ -9,7 +9,10 @@ mod message;
 mod objects;
 mod session;
 mod state;
+mod system;
 mod topic;
 
 pub use broker::MemoryBroker;
 pub use objects::{Kind, QueueOptions};
+#[doc(hidden)]
+pub use system::{MemorySystem, properties, until};

@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
 use ballet::{Compensated, Failure, Never, Outcome, Participant, Retry, SagaId};
+use ballet_amqp::Publish;
+use ballet_amqp::headers::text_header;
 
 use crate::hall::{OrderCancelled, OrderPlaced, SeatsFreed, SeatsHeld, Show};
-use crate::stage::{Stage, header};
+use crate::stage::Stage;
 
 /// Does what the orders wish, whatever comes of it.
 struct HoldMoodily {
@@ -96,9 +98,9 @@ async fn place(stage: &Stage, wishes: &[&str]) -> Vec<SagaId> {
 fn dead(stage: &Stage) -> Vec<[String; 3]> {
     let mut dead = stage.taken("dead");
     dead.sort_by_key(|one| one.properties.correlation_id().as_ref().map(ToString::to_string));
-    let line = |message: &_| {
+    let line = |message: &Publish| {
         ["x-dead-step", "x-dead-reason", "x-dead-detail"]
-            .map(|name| header(message, name).unwrap_or_default())
+            .map(|name| text_header(&message.properties, name).unwrap_or_default().to_owned())
     };
     dead.iter().map(line).collect()
 }

@@ -1,16 +1,16 @@
 //! One service on a real database, with the broker in memory.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::core::{System, topology};
-use ballet::{Event, Participant, Running, SagaId, Service, Settings};
-use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
-use ballet_stage::{Database, Postgres, wait_until};
-use ballet_testkit::memory::MemoryBroker;
+use ballet::core::topology;
+use ballet::{Event, EventType, Participant, Running, SagaId, Settings};
+use ballet_amqp::headers::text_header;
+use ballet_amqp::{AMQPValue, FieldTable, Publish};
+use ballet_stage::wait_until;
+use ballet_testkit::memory::{MemoryBroker, MemorySystem, properties};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::types::Uuid;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection, PgPool};
 
 use crate::hall::TABLES;
 
@@ -23,7 +23,7 @@ pub(crate) struct Stage {
     pub(crate) db: PgPool,
     pub(crate) broker: MemoryBroker,
     pub(crate) handler_seconds: u64,
-    database: Database,
+    system: MemorySystem,
 }
 
 /// A message, to be sent once or again.
@@ -31,15 +31,14 @@ pub(crate) struct Stage {
 pub(crate) struct Message {
     pub(crate) id: Uuid,
     pub(crate) saga: SagaId,
-    pub(crate) event_type: &'static str,
-    pub(crate) publisher: &'static str,
+    pub(crate) event_type: EventType,
     pub(crate) body: String,
 }
 
 impl Message {
     pub(crate) fn of<E: Event>(id: Uuid, saga: SagaId, event: &E) -> Self {
         let body = serde_json::to_string(event).expect("JSON");
-        Self { id, saga, event_type: E::TYPE.name(), publisher: E::TYPE.service(), body }
+        Self { id, saga, event_type: E::TYPE, body }
     }
 }
 
@@ -52,25 +51,20 @@ impl Stage {
     }
 
     pub(crate) async fn empty(name: &str, participant: Participant) -> Self {
-        let postgres = Postgres::shared().await.expect("Postgres");
-        let database = Database::new(postgres, name).await.expect("a database");
-        let system = System { name: "shows", parts: vec![participant.part()] };
-        let definitions = topology::definitions(&system, |_| String::new());
-        let broker = MemoryBroker::with_definitions(&definitions);
-        let db =
-            PgPoolOptions::new().max_connections(2).connect_lazy(database.url()).expect("a URL");
-        Self { services: Vec::new(), participant, db, broker, handler_seconds: 30, database }
+        let system = MemorySystem::new(name, std::slice::from_ref(&participant)).await;
+        let url = system.url(participant.service());
+        let db = PgPoolOptions::new().max_connections(2).connect_lazy(url).expect("a URL");
+        let broker = system.broker.clone();
+        Self { services: Vec::new(), participant, db, broker, handler_seconds: 30, system }
     }
 
     /// One more process of the service.
     pub(crate) async fn start(&mut self, lanes: u16) {
-        let mut settings = Settings::new("amqp://in.memory", self.database.url());
-        settings.lanes = lanes;
-        settings.handler_seconds = self.handler_seconds;
-        let service = Service::new(self.participant.clone())
-            .migrations(TABLES)
-            .broker(Arc::new(self.broker.clone()));
-        self.services.push(service.start(settings).await.expect("started"));
+        let set = |settings: &mut Settings| {
+            settings.lanes = lanes;
+            settings.handler_seconds = self.handler_seconds;
+        };
+        self.services.push(self.system.start(self.participant.clone(), TABLES, set).await);
     }
 
     pub(crate) fn new_id(&self) -> Uuid {
@@ -113,20 +107,9 @@ impl Stage {
         let mut headers = FieldTable::default();
         let trace = format!("00-{}-00000000000000aa-01", message.id.simple());
         headers.insert("traceparent".into(), AMQPValue::LongString(trace.into()));
-        let properties = BasicProperties::default()
-            .with_message_id(message.id.to_string().into())
-            .with_type(message.event_type.into())
-            .with_correlation_id(message.saga.to_string().into())
-            .with_app_id(message.publisher.into())
-            .with_content_type("application/json".into())
-            .with_headers(headers);
-        self.broker.put(&Publish {
-            exchange: topology::EVENTS.to_owned(),
-            routing_key: message.event_type.to_owned(),
-            mandatory: true,
-            properties,
-            body: message.body.clone().into_bytes().into(),
-        });
+        let Message { id, saga, event_type, body } = message.clone();
+        let properties = properties(event_type, &id.to_string(), Some(saga)).with_headers(headers);
+        self.broker.put_event(event_type, properties, body.into_bytes());
     }
 
     /// Publishes an event as the service that owns it would.
@@ -136,7 +119,7 @@ impl Stage {
 
     /// Sends messages so that a lane finds them all ready, as one batch.
     pub(crate) async fn at_once(&self, send: impl FnOnce(&Self)) {
-        let mut held = PgConnection::connect(self.database.url()).await.expect("the database");
+        let mut held = self.system.connect(self.participant.service()).await;
         let lock = "begin; lock table ballet.inbox in share mode";
         sqlx::raw_sql(lock).execute(&mut held).await.expect("the inbox");
         // The lane takes the first alone, and waits with it.
@@ -173,8 +156,7 @@ impl Stage {
     }
 
     pub(crate) async fn count(&self, what: &str) -> i64 {
-        let query = AssertSqlSafe(format!("select count(*) from {what}"));
-        sqlx::query_scalar(query).fetch_one(&self.db).await.expect("a count")
+        self.system.count(self.participant.service(), what).await
     }
 
     /// How many pieces of this are taken from the shelf.
@@ -205,18 +187,12 @@ impl Stage {
                 && text(message.properties.correlation_id()).as_ref() == Some(&saga)
         };
         let line = |message: &Publish| {
-            let cause = header(message, "causation_id");
+            let cause = text_header(&message.properties, "causation_id");
             // Each handler's run is a span of its own; the trace stays the same.
-            let trace = header(message, "traceparent").map(|trace| trace[..36].to_owned());
+            let trace = text_header(&message.properties, "traceparent").map(|trace| &trace[..36]);
             let body = String::from_utf8_lossy(&message.body);
             format!("{} {body} because of {cause:?} in {trace:?}", message.routing_key)
         };
         self.taken(topology::EVENTS).iter().filter(|one| own(one)).map(line).collect()
     }
-}
-
-pub(crate) fn header(message: &Publish, name: &str) -> Option<String> {
-    let headers = message.properties.headers().as_ref()?;
-    let (_, value) = headers.inner().iter().find(|(key, _)| key.as_str() == name)?;
-    value.as_long_string().map(ToString::to_string)
 }

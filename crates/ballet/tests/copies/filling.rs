@@ -109,7 +109,7 @@ async fn a_rebuild_mends_what_no_event_would() {
     let (_house, _porter) = (stage.house().await, stage.reader("porter").await);
     stage.execute("house", LAMPS).await;
     stage.until_filled("porter").await;
-    let asked = Rebuild::request(&mut stage.db("house").await, "lamp").await.expect("asked");
+    let asked = Rebuild::request(&mut stage.connect("house").await, "lamp").await.expect("asked");
     assert!(asked.is_some());
     stage.until("house", DONE, 1).await;
     stage.until_equal("porter").await;
@@ -123,9 +123,9 @@ async fn a_rebuild_mends_what_no_event_would() {
              update ballet.copy set state = '{\"text\": \"?\"}' where id like 'old3%';",
         )
         .await;
-    let rebuild = Rebuild::request(&mut stage.db("house").await, "lamp").await.expect("asked");
+    let rebuild = Rebuild::request(&mut stage.connect("house").await, "lamp").await.expect("asked");
     let rebuild = rebuild.expect("a request");
-    let dbs = (stage.db("porter").await, stage.db("house").await);
+    let dbs = (stage.connect("porter").await, stage.connect("house").await);
     let followed = tokio::sync::Mutex::new((rebuild, dbs));
     wait_until("the rebuild", LONG, || async {
         let (rebuild, (porter, house)) = &mut *followed.lock().await;
@@ -144,8 +144,8 @@ async fn a_rebuild_mends_what_no_event_would() {
             insert into ballet.copy values ('lamp', 'ghost', 1, '{\"text\": \"boo\"}');",
         )
         .await;
-    Rebuild::empty(&mut stage.db("porter").await, "lamp").await.expect("emptied");
-    Rebuild::request(&mut stage.db("house").await, "lamp").await.expect("asked");
+    Rebuild::empty(&mut stage.connect("porter").await, "lamp").await.expect("emptied");
+    Rebuild::request(&mut stage.connect("house").await, "lamp").await.expect("asked");
     stage.until_filled("porter").await;
     stage.until_equal("porter").await;
 }
@@ -221,7 +221,7 @@ async fn t230_an_entity_that_no_event_can_hold_does_not_keep_the_others_from_the
     })
     .await
     .expect("equal");
-    let share = ballet_store::copies::state::share(&mut stage.db("house").await, "lamp").await;
+    let share = ballet_store::copies::state::share(&mut stage.connect("house").await, "lamp").await;
     let why = share.expect("an answer").expect("shared").failure.expect("what is left out");
     assert!(why.starts_with(r#"lamp "old1000x": its event would have"#), "{why}");
 }

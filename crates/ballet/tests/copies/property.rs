@@ -50,7 +50,7 @@ async fn any_order_and_duplication_and_loss_ends_with_an_equal_copy() {
             }
         }
     }
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     let copied = stage.copied("porter").await;
     for (at, Case { removals, arrivals }) in cases.iter().enumerate() {
         // The newest of those that came.
@@ -74,11 +74,12 @@ async fn any_order_and_duplication_and_loss_ends_with_an_equal_copy() {
         .bind(ids)
         .bind(versions)
         .bind(texts)
-        .execute(&mut stage.db("house").await)
+        .execute(&mut stage.connect("house").await)
         .await
         .expect("lamps");
     // The porter's own request may have come before the lamps.
-    let again = Rebuild::request(&mut stage.db("house").await, "lamp").await.expect("an answer");
+    let again =
+        Rebuild::request(&mut stage.connect("house").await, "lamp").await.expect("an answer");
     assert!(again.is_some());
     stage.until_equal("porter").await;
     drop(porter);

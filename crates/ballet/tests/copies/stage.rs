@@ -1,41 +1,33 @@
 //! One test's world: a database for each service, and the broker in memory.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::Deref;
 use std::time::Duration;
 
-use ballet::core::{System, topology};
-use ballet::{
-    Clock, Entity, Event, EventType, Migration, Participant, Running, Service, Settings, StartError,
-};
-use ballet_amqp::{BasicProperties, Publish};
-use ballet_stage::{Database, Postgres, wait_until};
-use ballet_testkit::memory::MemoryBroker;
+use ballet::{Entity, Event, EventType, Migration, Participant, Running, StartError};
+use ballet_stage::wait_until;
+use ballet_testkit::memory::{MemorySystem, properties};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::lamps::{HOUSE_TABLES, Lamp, Lamps, copied, house, owned, reader};
 
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
-pub(crate) struct Stage {
-    databases: BTreeMap<String, Database>,
-    pub(crate) broker: MemoryBroker,
-    clock: Clock,
+pub(crate) struct Stage(MemorySystem);
+
+impl Deref for Stage {
+    type Target = MemorySystem;
+
+    fn deref(&self) -> &MemorySystem {
+        &self.0
+    }
 }
 
 impl Stage {
     /// The house, the porter and the gardener; none of them runs.
     pub(crate) async fn new(name: &str) -> Self {
-        let postgres = Postgres::shared().await.expect("a Postgres");
-        let parts = [house(), reader("porter"), reader("gardener")];
-        let parts: Vec<_> = parts.iter().map(Participant::part).collect();
-        let names: Vec<&str> = parts.iter().map(|part| part.service).collect();
-        let definitions = topology::definitions(&System { name: "town", parts }, |_| String::new());
-        let databases = Database::prepared(postgres, name, &names).await.expect("databases");
-        let broker = MemoryBroker::with_definitions(&definitions);
-        Self { databases, broker, clock: Clock::system() }
+        Self(MemorySystem::new(name, &[house(), reader("porter"), reader("gardener")]).await)
     }
 
     pub(crate) async fn house(&self) -> Running {
@@ -46,28 +38,13 @@ impl Stage {
         self.start(reader(name), &[], |_| {}).await
     }
 
-    pub(crate) async fn start(
-        &self,
-        participant: Participant,
-        tables: &'static [Migration],
-        set: impl FnOnce(&mut Settings),
-    ) -> Running {
-        let mut settings =
-            Settings::new("amqp://in.memory", self.databases[participant.service()].url());
-        set(&mut settings);
-        let service = Service::new(participant).migrations(tables);
-        service.broker(Arc::new(self.broker.clone())).start(settings).await.expect("started")
-    }
-
     pub(crate) async fn try_start(
         &self,
         participant: Participant,
         tables: &'static [Migration],
     ) -> Result<Running, StartError> {
-        let url = self.databases[participant.service()].url();
-        let service = Service::new(participant).migrations(tables);
-        let service = service.broker(Arc::new(self.broker.clone()));
-        service.start(Settings::new("amqp://in.memory", url)).await
+        let settings = self.settings(participant.service());
+        self.service(participant, tables).start(settings).await
     }
 
     /// Publishes an event as its service would, under a new id.
@@ -83,7 +60,7 @@ impl Stage {
 
     /// The id of a run that began this long ago.
     pub(crate) fn run_before(&self, before: Duration) -> Uuid {
-        self.clock.new_id(self.clock.now() - before)
+        self.new_id_before(before)
     }
 
     /// The only page of a run, with lamps by id, version and text.
@@ -108,43 +85,13 @@ impl Stage {
     }
 
     fn put_raw_made_before(&self, before: Duration, event_type: EventType, body: Vec<u8>) {
-        let id = self.clock.new_id(self.clock.now() - before).to_string();
-        let properties = BasicProperties::default()
-            .with_message_id(id.into())
-            .with_type(event_type.name().into())
-            .with_app_id(event_type.service().into())
-            .with_content_type("application/json".into());
-        self.broker.put(&Publish {
-            exchange: topology::EVENTS.to_owned(),
-            routing_key: event_type.name().to_owned(),
-            mandatory: true,
-            properties,
-            body: body.into(),
-        });
-    }
-
-    /// Waits until a service has handled everything.
-    pub(crate) async fn settled(&self, service: &str) {
-        wait_until("nothing left to handle", LONG, || async {
-            let open = self.broker.ready(service).len() + self.broker.unacked(service);
-            if open == 0 { Ok(Some(())) } else { Err(format!("{open} messages")) }
-        })
-        .await
-        .expect("settled");
-    }
-
-    pub(crate) async fn db(&self, service: &str) -> PgConnection {
-        PgConnection::connect(self.databases[service].url()).await.expect("a database")
-    }
-
-    pub(crate) async fn execute(&self, service: &str, sql: &str) {
-        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        sql.execute(&mut self.db(service).await).await.expect("executed");
+        let id = self.new_id_before(before).to_string();
+        self.broker.put_event(event_type, properties(event_type, &id, None), body);
     }
 
     pub(crate) async fn number(&self, service: &str, sql: &str) -> i64 {
         let sql = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
-        sql.fetch_one(&mut self.db(service).await).await.expect("a number")
+        sql.fetch_one(&mut self.connect(service).await).await.expect("a number")
     }
 
     pub(crate) async fn until(&self, service: &str, sql: &str, expected: i64) {
@@ -157,11 +104,11 @@ impl Stage {
     }
 
     pub(crate) async fn owned(&self) -> Lamps {
-        owned(&mut self.db("house").await).await
+        owned(&mut self.connect("house").await).await
     }
 
     pub(crate) async fn copied(&self, reader: &str) -> Lamps {
-        copied(&mut self.db(reader).await).await
+        copied(&mut self.connect(reader).await).await
     }
 
     /// Waits until a reader's copy equals what the house has.

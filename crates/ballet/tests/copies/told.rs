@@ -2,44 +2,28 @@
 
 use ballet::Running;
 use ballet_stage::wait_until;
-use serde_json::Value;
+use ballet_testkit::health::{metrics, sample, until_ready};
 
 use crate::stage::{LONG, Stage};
 
-async fn readiness(service: &Running) -> (u16, Value) {
-    let url = format!("http://{}/readyz", service.address());
-    let answer = reqwest::get(url).await.expect("an answer");
-    (answer.status().as_u16(), answer.json().await.expect("JSON"))
-}
-
 async fn metric(service: &Running, name: &str) -> Option<f64> {
-    let url = format!("http://{}/metrics", service.address());
-    let text = reqwest::get(url).await.expect("an answer").text().await.expect("text");
-    let line = text.lines().find(|line| line.starts_with(name))?;
-    line.rsplit(' ').next()?.parse().ok()
+    sample(&metrics(service.address()).await.expect("metrics"), name)
 }
 
 /// Waits until readiness says this of the copies. It never makes the service unready.
-async fn says(service: &Running, words: &[&str]) {
-    wait_until("readiness", LONG, || async {
-        let (status, readiness) = readiness(service).await;
-        assert_eq!(status, 200, "{readiness}");
-        let copies = readiness["copies"].as_str().unwrap_or_default();
-        if words.iter().all(|word| copies.contains(word)) {
-            Ok(Some(()))
-        } else {
-            Err(readiness.to_string())
-        }
+async fn says(service: &Running, words: &str) {
+    until_ready(service.address(), words, |status, said| {
+        assert_eq!(status, 200, "{said}");
+        said["copies"].as_str().is_some_and(|copies| copies.contains(words))
     })
-    .await
-    .expect("said");
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_is_not_filled_says_so_and_the_service_stays_ready() {
     let stage = Stage::new("behind").await;
     let porter = stage.reader("porter").await;
-    says(&porter, &["lamp is not filled: house has published none yet"]).await;
+    says(&porter, "lamp is not filled: house has published none yet").await;
     // A figure is of all services in a process, and the other tests fill copies of theirs.
     let empty = wait_until("the figure of an empty copy", LONG, || async {
         let filled = metric(&porter, "ballet_copy_filled{entity=\"lamp\"}").await;
@@ -48,7 +32,7 @@ async fn a_copy_that_is_not_filled_says_so_and_the_service_stays_ready() {
     empty.await.expect("empty");
     let _house = stage.house().await;
     stage.until_filled("porter").await;
-    says(&porter, &["ok"]).await;
+    says(&porter, "ok").await;
     // The figures are read now and then.
     let filled = wait_until("the figures of a filled copy", LONG, || async {
         let filled = metric(&porter, "ballet_copy_filled{entity=\"lamp\"}").await;

@@ -31,11 +31,11 @@ async fn an_older_or_equal_version_that_comes_late_changes_nothing() {
     for event in [changed("hall", 2, "bright"), changed("hall", 1, "dark"), changed("hall", 2, "?")]
     {
         stage.put(&event);
-        stage.settled("porter").await;
+        stage.until_settled("porter").await;
     }
     assert_eq!(stage.copied("porter").await, lamps(&[("hall", 2, Some("bright"))]));
     stage.put(&changed("hall", 4, "brighter"));
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     assert_eq!(stage.copied("porter").await, lamps(&[("hall", 4, Some("brighter"))]));
 }
 
@@ -47,10 +47,10 @@ async fn a_removed_entity_stays_removed() {
     stage.put(&removed("hall", 3));
     // It is removed before anything else is known of it.
     stage.put(&removed("attic", 2));
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     stage.put(&changed("hall", 2, "dark"));
     stage.put(&changed("attic", 1, "dark"));
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     assert_eq!(stage.copied("porter").await, lamps(&[("attic", 2, None), ("hall", 3, None)]));
 
     let mut db = porter.handle().db().acquire().await.expect("a connection");
@@ -58,7 +58,7 @@ async fn a_removed_entity_stays_removed() {
     assert_eq!(hall, Some(Versioned::removed("hall", 3)));
     assert_eq!(copies::get::<Lamp>(&mut db, "cellar").await.expect("an answer"), None);
     stage.put(&changed("hall", 4, "back"));
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     let known = copies::get_all::<Lamp>(&mut db, &["hall", "attic", "cellar"]).await;
     let known = known.expect("an answer");
     assert_eq!(known.len(), 2);
@@ -85,7 +85,7 @@ async fn two_replicas_that_share_the_events_end_with_the_newest_versions_and_no_
             stage.put(&newest);
         }
     }
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     let copied = stage.copied("porter").await;
     assert_eq!(copied.len(), lamps);
     let newest = (versions, Some(versions.to_string()));
@@ -102,7 +102,7 @@ async fn a_state_that_the_database_refuses_fails_alone() {
     // JSON may have this character; Postgres has no place for it.
     stage.put(&changed("attic", 1, "a\0b"));
     stage.put(&changed("cellar", 1, "dark"));
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     let good = lamps(&[("cellar", 1, Some("dark")), ("hall", 1, Some("bright"))]);
     assert_eq!(stage.copied("porter").await, good);
 }
@@ -133,19 +133,19 @@ async fn t212_a_late_page_of_an_older_run_changes_nothing() {
         (older, "as the release before told it"),
     ] {
         stage.page(run, &[("hall", 1, text)]);
-        stage.settled("porter").await;
+        stage.until_settled("porter").await;
     }
     assert_eq!(stage.copied("porter").await, lamps(&[("hall", 1, Some("with the new field"))]));
     // Also where the newer run found nothing to mend.
     stage.put(&changed("attic", 1, "right"));
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     for (run, text) in [(newer, "right"), (older, "wrong")] {
         stage.page(run, &[("attic", 1, text)]);
-        stage.settled("porter").await;
+        stage.until_settled("porter").await;
     }
     // What is newer counts, whoever brings it.
     stage.page(older, &[("hall", 2, "newer")]);
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     let newest = lamps(&[("attic", 1, Some("right")), ("hall", 2, Some("newer"))]);
     assert_eq!(stage.copied("porter").await, newest);
 }
@@ -155,19 +155,19 @@ async fn t212_what_was_made_before_a_copy_was_emptied_changes_nothing() {
     let stage = Stage::new("set_back").await;
     let _porter = stage.reader("porter").await;
     stage.put(&changed("hall", 9, "before the restore"));
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     // The owner's database is of yesterday now.
-    Rebuild::empty(&mut stage.db("porter").await, "lamp").await.expect("emptied");
+    Rebuild::empty(&mut stage.connect("porter").await, "lamp").await.expect("emptied");
     let run = stage.run_before(Duration::ZERO);
     stage.page(run, &[("hall", 7, "as restored")]);
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     // These waited for a retry, or were redriven: an event, and a page of a run.
     let hour = Duration::from_secs(3600);
     stage.put_made_before(hour, &changed("hall", 9, "before the restore"));
     stage.page_made_before(hour, stage.run_before(hour), &[("hall", 10, "before the restore")]);
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     assert_eq!(stage.copied("porter").await, lamps(&[("hall", 7, Some("as restored"))]));
     stage.put(&changed("hall", 8, "after the restore"));
-    stage.settled("porter").await;
+    stage.until_settled("porter").await;
     assert_eq!(stage.copied("porter").await, lamps(&[("hall", 8, Some("after the restore"))]));
 }

@@ -6,7 +6,6 @@ use ballet_ops::audit::{self, BrokerSnapshot, Report};
 use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use serde_json::json;
-use sqlx::Connection;
 
 use crate::trip::{CarRented, DESK_TABLES, TripBooked, TripConfirmed, cancel, desk};
 use crate::world::{SOON, World, part};

@@ -1,9 +1,11 @@
 //! A binding that is removed while the service runs.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ballet::Event;
 use ballet_stage::wait_until;
+use ballet_testkit::health::{metrics, until_ready};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -11,26 +13,15 @@ use tokio::sync::Mutex;
 use crate::trip::TripBooked;
 use crate::world::{SOON, World, the_hotel};
 
-async fn readiness(base: &str) -> Result<(u16, Value), String> {
-    let answer = reqwest::get(format!("{base}/readyz")).await.map_err(|error| error.to_string())?;
-    let status = answer.status().as_u16();
-    Ok((status, answer.json().await.map_err(|error| error.to_string())?))
-}
-
 /// Waits until readiness says this about the bindings, and returns the whole sentence.
-async fn says(base: &str, status: u16, words: &str) -> String {
-    says_of("bindings", base, status, words).await
+async fn says(address: SocketAddr, status: u16, words: &str) -> String {
+    says_of("bindings", address, status, words).await
 }
 
-async fn says_of(part: &str, base: &str, status: u16, words: &str) -> String {
-    wait_until(&format!("readiness {status} with {words:?}"), SOON, || async {
-        let (found, readiness) = readiness(base).await?;
-        let said = readiness[part].as_str().unwrap_or_default().to_owned();
-        let is = found == status && said.contains(words);
-        if is { Ok(Some(said)) } else { Err(format!("{found} {readiness}")) }
-    })
-    .await
-    .expect("readiness")
+async fn says_of(part: &str, address: SocketAddr, status: u16, words: &str) -> String {
+    let said = |said: &Value| said[part].as_str().unwrap_or_default().to_owned();
+    let is_it = |found, now: &Value| found == status && said(now).contains(words);
+    said(&until_ready(address, &format!("readiness {status} with {words:?}"), is_it).await)
 }
 
 /// The gauges belong to the process, and the service of each test sets them.
@@ -40,13 +31,13 @@ static GAUGES: Mutex<()> = Mutex::const_new(());
 async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
     let _gauges = GAUGES.lock().await;
     let mut world = World::hotel("unbound").await;
-    let url = |world: &World, at: usize| format!("http://{}", world.services[at].address());
     // Without the address it cannot tell, and does not claim to.
-    says(&url(&world, 0), 200, "not compared: RABBITMQ_MANAGEMENT_URL is not set").await;
+    says(world.services[0].address(), 200, "not compared: RABBITMQ_MANAGEMENT_URL is not set")
+        .await;
     let address = world.env.management().url().to_owned();
     world.start_with(the_hotel(), |settings| settings.management_url = Some(address)).await;
-    let base = url(&world, 1);
-    let said = says(&base, 200, "ok").await;
+    let address = world.services[1].address();
+    let said = says(address, 200, "ok").await;
     assert_eq!(said, "ok");
 
     let (management, vhost) = (world.env.management(), world.env.vhost());
@@ -56,7 +47,7 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
     let this = [&path[..], &[key]].concat();
     management.call(Method::DELETE, &this, None).await.expect("removed");
     let binding = format!("the binding of queue `hotel` to `route` with key `{key}` is missing");
-    let said = says(&base, 503, &binding).await;
+    let said = says(address, 503, &binding).await;
     assert!(removed_at.elapsed() < Duration::from_secs(60), "{:?}", removed_at.elapsed());
     assert!(said.contains("`ballet topology apply`"), "{said}");
     let redrive = said.split('`').find(|words| words.starts_with("ballet dlq redrive"));
@@ -66,13 +57,11 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
     let metric = |value: u8| {
         format!(r#"ballet_binding_missing{{exchange="route",to="hotel",key="{key}"}} {value}"#)
     };
-    let metrics = || async {
-        reqwest::get(format!("{base}/metrics")).await.expect("metrics").text().await.expect("text")
-    };
+    let metrics = || async { metrics(address).await.expect("metrics") };
     assert!(metrics().await.contains(&metric(1)), "{}", metrics().await);
 
     management.call(Method::POST, &path, Some(&json!({"routing_key": key}))).await.expect("bound");
-    assert_eq!(says(&base, 200, "ok").await, "ok");
+    assert_eq!(says(address, 200, "ok").await, "ok");
     assert!(metrics().await.contains(&metric(0)), "{}", metrics().await);
     // The service itself may still do no more than before.
     let compared = wait_until("a comparison", SOON, || async {
@@ -99,10 +88,10 @@ async fn the_address_of_the_management_api_is_read_again_from_its_file() {
     std::fs::write(&file, with(Some("of-yesterday"))).expect("written");
     let at = file.clone();
     world.start_with(the_hotel(), |settings| settings.management_url_file = Some(at)).await;
-    let base = format!("http://{}", world.services[1].address());
-    says(&base, 200, "401").await;
+    let address = world.services[1].address();
+    says(address, 200, "401").await;
     std::fs::write(&file, right).expect("written");
-    assert_eq!(says(&base, 200, "ok").await, "ok");
+    assert_eq!(says(address, 200, "ok").await, "ok");
     std::fs::remove_file(&file).expect("removed");
 }
 
@@ -112,12 +101,10 @@ async fn t221_a_policy_with_which_a_queue_loses_messages_makes_the_service_not_r
     let mut world = World::hotel("policed").await;
     let address = world.env.management().url().to_owned();
     world.start_with(the_hotel(), |settings| settings.management_url = Some(address)).await;
-    let base = format!("http://{}", world.services[1].address());
-    assert_eq!(says_of("queues", &base, 200, "ok").await, "ok");
+    let address = world.services[1].address();
+    assert_eq!(says_of("queues", address, 200, "ok").await, "ok");
     let (management, vhost) = (world.env.management(), world.env.vhost());
-    let metrics = || async {
-        reqwest::get(format!("{base}/metrics")).await.expect("metrics").text().await.expect("text")
-    };
+    let metrics = || async { metrics(address).await.expect("metrics") };
     for (queue, definition, words) in [
         ("hotel", json!({ "message-ttl": 60_000 }), "message-ttl is 60000, but should be none"),
         ("hotel.dead", json!({ "max-length": 1_000 }), "max-length is 1000, but should be none"),
@@ -127,19 +114,19 @@ async fn t221_a_policy_with_which_a_queue_loses_messages_makes_the_service_not_r
             "apply-to": "queues", "priority": 9, "definition": definition });
         let path = ["operator-policies", vhost, "limits"];
         management.call(Method::PUT, &path, Some(&policy)).await.expect("a policy");
-        let said = says_of("queues", &base, 503, words).await;
+        let said = says_of("queues", address, 503, words).await;
         assert!(said.starts_with(&format!("queue `{queue}`: ")), "{said}");
         assert!(said.contains("operator policy `limits`: messages are lost"), "{said}");
         let metric = format!(r#"ballet_queue_differs{{queue="{queue}"}} 1"#);
         assert!(metrics().await.contains(&metric), "{}", metrics().await);
         management.call(Method::DELETE, &path, None).await.expect("removed");
-        assert_eq!(says_of("queues", &base, 200, "ok").await, "ok");
+        assert_eq!(says_of("queues", address, 200, "ok").await, "ok");
     }
     // Without its journal the system works, and records nothing.
     let path = ["queues", vhost, "journal"];
     management.call(Method::DELETE, &path, None).await.expect("deleted");
-    says_of("queues", &base, 200, "queue `journal` is missing").await;
-    let said = says(&base, 200, "the journal does not record").await;
+    says_of("queues", address, 200, "queue `journal` is missing").await;
+    let said = says(address, 200, "the journal does not record").await;
     assert!(said.contains("the binding of queue `journal` to `events`"), "{said}");
     let metric = r##"ballet_binding_missing{exchange="events",to="journal",key="#"} 1"##;
     assert!(metrics().await.contains(metric), "{}", metrics().await);

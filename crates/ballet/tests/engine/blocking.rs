@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballet::{Failure, Migration, Participant, Projection, Tx};
 use ballet_stage::wait_until;
-use serde_json::Value;
+use ballet_testkit::health::{metrics, sample, until_ready};
 
 use crate::trip::HotelRenamed;
 use crate::world::{SOON, World, part};
@@ -34,38 +34,23 @@ async fn t225_a_step_that_blocks_its_thread_is_named_by_readiness_and_a_metric_u
     let blocks = Arc::new(AtomicBool::new(true));
     let guide = Participant::new("guide").projects(Blocks(Arc::clone(&blocks)));
     let world = World::new("blocking", vec![part(guide, TABLES)]).await;
-    let base = format!("http://{}", world.services[0].address());
-    let says = |status: u16, words: &'static str| {
-        let base = base.clone();
-        async move {
-            wait_until(&format!("{status} {words}"), SOON, || async {
-                let answer = reqwest::get(format!("{base}/readyz")).await;
-                let answer = answer.map_err(|error| error.to_string())?;
-                let found = answer.status().as_u16();
-                let told: Value = answer.json().await.map_err(|error| error.to_string())?;
-                let handlers = told["handlers"].as_str().unwrap_or_default();
-                let is = found == status && handlers.contains(words);
-                if is { Ok(Some(())) } else { Err(format!("{found} {told}")) }
-            })
-            .await
-            .expect("readiness");
-        }
+    let address = world.services[0].address();
+    let says = async |status: u16, words: &str| {
+        until_ready(address, words, |found, told| {
+            let handlers = told["handlers"].as_str().unwrap_or_default();
+            found == status && handlers.contains(words)
+        })
+        .await;
     };
-    let metric = |held: bool| {
-        let base = base.clone();
-        async move {
-            wait_until("the metric", SOON, || async {
-                let text = reqwest::get(format!("{base}/metrics")).await;
-                let text = text.map_err(|error| error.to_string())?.text().await;
-                let text = text.map_err(|error| error.to_string())?;
-                let name = r#"ballet_worker_held_seconds{step="block"} "#;
-                let seconds = text.lines().find_map(|line| line.strip_prefix(name));
-                let seconds: f64 = seconds.and_then(|it| it.parse().ok()).ok_or("none")?;
-                if (seconds > 0.0) == held { Ok(Some(())) } else { Err(format!("{seconds}")) }
-            })
-            .await
-            .expect("the metric");
-        }
+    let metric = async |held: bool| {
+        wait_until("the metric", SOON, || async {
+            let metrics = metrics(address).await.map_err(|error| error.to_string())?;
+            let seconds = sample(&metrics, r#"ballet_worker_held_seconds{step="block"} "#);
+            let seconds = seconds.ok_or("none")?;
+            if (seconds > 0.0) == held { Ok(Some(())) } else { Err(format!("{seconds}")) }
+        })
+        .await
+        .expect("the metric");
     };
     says(200, "ok").await;
     world.publish(world.new_saga(), &HotelRenamed { name: "Ritz".into() }).await;

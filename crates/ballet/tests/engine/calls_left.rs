@@ -4,7 +4,6 @@
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{Failure, Never, Participant, SagaId, Tx, done};
 use ballet_stage::wait_until;
-use sqlx::Executor;
 
 use crate::trip::{CarRented, Rental, RoomBooked, Trip, TripBooked, Trouble, cars};
 use crate::world::{SOON, World, part};

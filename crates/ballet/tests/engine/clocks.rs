@@ -1,10 +1,13 @@
 //! Clocks that are wrong, and time that passes: what processes share goes by the database's clock.
 
+use std::net::SocketAddr;
+
 use ballet::Clock;
 use ballet_stage::wait_until;
+use ballet_testkit::health::{metrics, sample, until_ready};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, Executor};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Executor};
 
 use crate::lifecycle::{old_partition, work_at_all_times};
 use crate::trip::{
@@ -36,29 +39,21 @@ async fn rename(world: &World, id: &str, name: &str) {
     world.publish_raw("hotel.hotel_renamed.v1", &properties, &body).await;
 }
 
-/// The answer of the newest service at a path.
-async fn answer(world: &World, path: &str) -> String {
-    let address = world.services.last().expect("a service").address();
-    let answer = reqwest::get(format!("http://{address}{path}")).await.expect("an answer");
-    answer.text().await.expect("text")
+/// The address of the newest service.
+fn newest(world: &World) -> SocketAddr {
+    world.services.last().expect("a service").address()
 }
 
 async fn until_clock(world: &World, expected: &str) {
-    wait_until("what readiness says of the clock", SOON, || async {
-        let text = answer(world, "/readyz").await;
-        if text.contains(expected) { Ok(Some(())) } else { Err(text) }
-    })
-    .await
-    .expect("told");
+    let is_it = |_, said: &Value| said.to_string().contains(expected);
+    until_ready(newest(world), expected, is_it).await;
 }
 
 /// The services of other tests write the same metric.
 async fn until_metric(world: &World, expected: f64) {
     wait_until("the difference of the clocks", SOON, || async {
-        let metrics = answer(world, "/metrics").await;
-        let mut lines = metrics.lines();
-        let line = lines.find_map(|line| line.strip_prefix("ballet_clock_difference_seconds "));
-        let difference: Option<f64> = line.and_then(|number| number.parse().ok());
+        let metrics = metrics(newest(world)).await.map_err(|error| error.to_string())?;
+        let difference = sample(&metrics, "ballet_clock_difference_seconds ");
         let is_it = difference.is_some_and(|it| (it - expected).abs() < 60.0);
         if is_it { Ok(Some(())) } else { Err(format!("{difference:?}, not {expected}")) }
     })

@@ -7,7 +7,7 @@ use ballet::{
     StepResult, Tx, broken_constraint, compensated_silently, done,
 };
 use serde_json::{Map, Value, json};
-use sqlx::{Connection, Executor};
+use sqlx::Executor;
 
 use crate::trip::{
     CarRented, HotelRenamed, RoomBooked, RoomFreed, RoomRefused, Trip, TripBooked, TripCancelled,

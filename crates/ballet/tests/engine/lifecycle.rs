@@ -10,13 +10,14 @@ use ballet::core::{System, topology};
 use ballet::http::Problem;
 use ballet::{Clock, Handle, Migration, SagaId, Service, Settings};
 use ballet_stage::{Options, Servers, TestEnv, wait_until};
+use ballet_testkit::health::until_ready;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
-use crate::world::{LONG, SOON, World, part, the_hotel};
+use crate::world::{SOON, World, part, the_hotel};
 
 fn settings(world: &World, service: &str) -> Settings {
     let mut settings = Settings::new(world.env.amqp_url(service), world.env.database_url(service));
@@ -127,25 +128,18 @@ async fn t86_a_service_without_its_database_pauses_and_comes_back_and_stops() {
     world.services.remove(0).stop().await;
     let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
     let running = service.start(settings(&world, "hotel")).await.expect("started");
-    let consumes = |what: &'static str| {
-        let url = format!("http://{}/readyz", running.address());
-        wait_until(what, LONG, move || {
-            let url = url.clone();
-            async move {
-                let answer = reqwest::get(url).await.map_err(|error| error.to_string())?;
-                let ready: Value = answer.json().await.map_err(|error| error.to_string())?;
-                if ready["consume"] == what { Ok(Some(())) } else { Err(ready.to_string()) }
-            }
-        })
+    let consumes = async |what: &str| {
+        let is_it = |_, said: &Value| said["consume"] == what;
+        until_ready(running.address(), what, is_it).await;
     };
     servers.postgres().kill().await.expect("killed");
-    consumes("paused").await.expect("paused");
+    consumes("paused").await;
     servers.postgres().start().await.expect("started");
-    consumes("ok").await.expect("consuming again");
+    consumes("ok").await;
     books_a_room(&world).await;
 
     servers.postgres().freeze().await.expect("frozen");
-    consumes("paused").await.expect("paused");
+    consumes("paused").await;
     let stopped = timeout(SOON, running.stop()).await;
     servers.postgres().thaw().await.expect("thawed");
     stopped.expect("stopped in time");

@@ -1,9 +1,9 @@
 //! The routes that a service has about itself.
 
-use ballet_stage::wait_until;
+use ballet_testkit::health::until_ready;
 
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::{SOON, World};
+use crate::world::World;
 
 #[tokio::test]
 async fn t155_health_readiness_and_metrics_tell_how_it_is() {
@@ -11,14 +11,7 @@ async fn t155_health_readiness_and_metrics_tell_how_it_is() {
     let base = format!("http://{}", world.services[0].address());
     let get = |path: &str| reqwest::get(format!("{base}{path}"));
     assert_eq!(get("/healthz").await.expect("an answer").status(), 200);
-    wait_until("readiness", SOON, || async {
-        let answer = get("/readyz").await.map_err(|error| error.to_string())?;
-        let status = answer.status();
-        let text = answer.text().await.map_err(|error| error.to_string())?;
-        if status == 200 { Ok(Some(())) } else { Err(text) }
-    })
-    .await
-    .expect("ready");
+    until_ready(world.services[0].address(), "a ready service", |status, _| status == 200).await;
 
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;

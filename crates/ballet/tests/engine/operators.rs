@@ -7,6 +7,7 @@ use ballet::SagaId;
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_store::dead_events::{Filter, list, retry};
 use ballet_store::operators::interventions::{Act, By};
+use ballet_testkit::health::{metrics, sample, until_ready, until_says};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::trip::{DESK_TABLES, TripBooked, desk};
@@ -30,25 +31,6 @@ async fn with_an_event_left(name: &str) -> (World, Proxy, SagaId) {
 
 async fn session(url: &str) -> PgConnection {
     PgConnection::connect(url).await.expect("connected")
-}
-
-/// The answer of the last replica at a path.
-async fn answer(world: &World, path: &str) -> Result<String, String> {
-    let address = world.services.last().expect("a service").address();
-    let answer = reqwest::get(format!("http://{address}{path}")).await;
-    let answer = answer.map_err(|error| error.to_string())?;
-    let status = answer.status().as_u16();
-    let text = answer.text().await.map_err(|error| error.to_string())?;
-    Ok(format!("{status} {text}"))
-}
-
-async fn until_says(world: &World, path: &str, text: &str) {
-    wait_until(text, LONG, || async {
-        let said = answer(world, path).await?;
-        if said.contains(text) { Ok(Some(())) } else { Err(said) }
-    })
-    .await
-    .expect("said");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,13 +57,18 @@ async fn t206_what_cannot_be_taken_over_is_counted_and_makes_readiness_red() {
     operator.execute(sqlx::raw_sql(lock)).await.expect("locked");
     drop(world.services.remove(0));
     // The services of other tests write the same metric, and this one has nothing else to count.
-    until_says(&world, "/metrics", "\nballet_outbox_unpublished 1\n").await;
-    until_says(&world, "/readyz", "1 events of processes that are gone cannot be published").await;
-    assert!(answer(&world, "/readyz").await.expect("an answer").starts_with("503"));
+    let address = world.services[0].address();
+    wait_until("the metric", LONG, || async {
+        let unpublished = sample(&metrics(address).await?, "ballet_outbox_unpublished ");
+        Ok::<_, reqwest::Error>((unpublished == Some(1.0)).then_some(()))
+    })
+    .await
+    .expect("counted");
+    until_says(address, 503, "1 events of processes that are gone cannot be published").await;
     assert!(world.events::<TripBooked>(saga).await.is_empty());
     operator.execute("rollback").await.expect("rolled back");
     world.event::<TripBooked>(saga).await;
-    until_says(&world, "/readyz", "200 ").await;
+    until_ready(address, "a ready service", |status, _| status == 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
-use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::{Database, Postgres, wait_until};
-use ballet_testkit::memory::MemoryBroker;
+use ballet_testkit::memory::{MemoryBroker, properties};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
@@ -101,19 +100,8 @@ impl Stage {
     }
 
     pub(crate) fn put_raw<E: Event>(&self, id: Uuid, saga: SagaId, body: Vec<u8>) {
-        let properties = BasicProperties::default()
-            .with_message_id(id.to_string().into())
-            .with_type(E::TYPE.name().into())
-            .with_correlation_id(saga.to_string().into())
-            .with_app_id(E::TYPE.service().into())
-            .with_content_type("application/json".into());
-        self.broker.memory.put(&Publish {
-            exchange: topology::EVENTS.to_owned(),
-            routing_key: E::TYPE.name().to_owned(),
-            mandatory: true,
-            properties,
-            body: body.into(),
-        });
+        let properties = properties(E::TYPE, &id.to_string(), Some(saga));
+        self.broker.memory.put_event(E::TYPE, properties, body);
     }
 
     /// The service's database.

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use ballet::{Clock, Participant, Running};
 use ballet_stage::wait_until;
+use ballet_testkit::memory::until;
 
-use crate::stage::{SOON, Stage, until};
+use crate::stage::{SOON, Stage};
 use crate::trip::{Rental, cars};
 
 ballet_testkit::events! {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use ballet::{Failure, Migration, Participant, Projection, Tx};
+use ballet_testkit::memory::until;
 use tokio::sync::Semaphore;
 
 use crate::notes::{Notes, TABLES, renamed};
-use crate::stage::{Stage, until};
+use crate::stage::Stage;
 use crate::trip::{HotelRenamed, Rental, RoomBooked, TripBooked, cars};
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Copies of a message, in one batch and in the next, under ids of every kind.
 
+use ballet_testkit::memory::until;
+
 use crate::notes::{NotePrinted, Notes, TABLES, renamed};
-use crate::stage::{Stage, until};
+use crate::stage::Stage;
 
 /// Two copies of each of three messages: with an id that has a time, with a text for an id, and with
 /// none at all.

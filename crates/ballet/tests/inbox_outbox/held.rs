@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use ballet::{Clock, Event, Participant, Running};
 use ballet_amqp::Publish;
+use ballet_testkit::memory::until;
 use serde_json::Value;
 
-use crate::stage::{Stage, until};
+use crate::stage::Stage;
 use crate::trip::{Rental, cars};
 
 ballet_testkit::events! {

@@ -1,9 +1,11 @@
 //! A message has its effect once.
 
 use ballet::{Failure, Participant, Projection, Tx};
+use ballet_amqp::headers::text_header;
+use ballet_testkit::memory::until;
 
 use crate::notes::{NotePrinted, Notes, TABLES, renamed};
-use crate::stage::{Stage, header, until};
+use crate::stage::Stage;
 use crate::trip::{HotelRenamed, Trouble};
 
 #[tokio::test]
@@ -82,8 +84,8 @@ async fn t38_a_handler_that_hangs_is_rolled_back_and_its_attempts_are_counted() 
     until("the dead letter", || stage.copies(), 1).await;
     let letter = stage.broker.taken().into_iter().find(|m| m.exchange == "dead").expect("one");
     assert_eq!(
-        header(&letter, "x-dead-detail"),
-        "the handler took longer than 1s, the limit (HANDLER_SECONDS)"
+        text_header(&letter.properties, "x-dead-detail"),
+        Some("the handler took longer than 1s, the limit (HANDLER_SECONDS)")
     );
     assert_eq!(notes.entered(), 3);
     let _ = notes.trouble.clone().times(0);

@@ -1,9 +1,9 @@
 //! Events that the publisher did not get, or could not hold, are published all the same.
 
 use ballet::{Event, Running, SagaId};
-use ballet_testkit::memory::Kind;
+use ballet_testkit::memory::{Kind, until};
 
-use crate::stage::{Stage, execute, left_by_a_gone_process, until};
+use crate::stage::{Stage, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, TripWanted, desk};
 
 /// Batches without a mark.

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use ballet::{Running, SagaId};
+use ballet_testkit::memory::until;
 use sqlx::Connection;
 use tokio::time::timeout;
 
-use crate::stage::{SOON, Stage, execute, left_by_a_gone_process, until};
+use crate::stage::{SOON, Stage, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, TripBooked, TripWanted, desk};
 
 async fn book(desk: &Running, saga: SagaId) {

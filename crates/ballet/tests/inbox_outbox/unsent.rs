@@ -3,10 +3,10 @@
 
 use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_testkit::memory::Kind;
+use ballet_testkit::memory::{Kind, until};
 
 use crate::notes::{Notes, TABLES, renamed};
-use crate::stage::{Stage, execute, until};
+use crate::stage::{Stage, execute};
 use crate::trip::HotelRenamed;
 
 const MANY: usize = 1_000_000;

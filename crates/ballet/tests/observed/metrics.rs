@@ -6,18 +6,18 @@ use std::path::Path;
 use ballet::MessageId;
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
+use ballet_testkit::health::metrics;
 
 use crate::trip::{Rental, RoomBooked, TripBooked, Trouble, cars};
 use crate::world::{SOON, World, part, the_hotel};
 
 /// Waits until this many sagas are shown to be stuck: tried again by themselves, and not.
 async fn are_stuck(world: &World, tried_again: u32, for_good: u32) {
-    let url = format!("http://{}/metrics", world.services[0].address());
+    let address = world.services[0].address();
     let line = |again, count| format!(r#"ballet_sagas_stuck{{tried_again="{again}"}} {count}"#);
     let lines = [line("no", for_good), line("yes", tried_again)];
     wait_until(&lines.join(", "), SOON, || async {
-        let answer = reqwest::get(&url).await.map_err(|error| error.to_string())?;
-        let metrics = answer.text().await.map_err(|error| error.to_string())?;
+        let metrics = metrics(address).await.map_err(|error| error.to_string())?;
         let stuck = metrics.lines().filter(|line| line.starts_with("ballet_sagas_stuck"));
         let stuck: BTreeSet<&str> = stuck.collect();
         if stuck.iter().eq(&lines) { Ok(Some(())) } else { Err(format!("{stuck:?}")) }

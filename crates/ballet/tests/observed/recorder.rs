@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ballet_stage::wait_until;
+use ballet_testkit::health::until_ready;
 use jiff::SignedDuration;
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::trip::{
     CarRented, DESK_TABLES, Rental, RoomBooked, TripBooked, TripCancelled, cars, desk_within,
 };
-use crate::world::{SOON, World, part, the_hotel};
+use crate::world::{World, part, the_hotel};
 
 /// Panics when a metric is registered, or only when a value is recorded.
 struct Panics {
@@ -107,14 +107,7 @@ async fn all_goes_on(name: &str, recorder: &Panics) {
         }
     }
     for service in &world.services {
-        let url = format!("http://{}/readyz", service.address());
-        wait_until("a service that is ready", SOON, || async {
-            let answer = reqwest::get(&url).await.map_err(|error| error.to_string())?;
-            let ready = answer.status().is_success();
-            if ready { Ok(Some(())) } else { Err(answer.text().await.unwrap_or_default()) }
-        })
-        .await
-        .expect("ready");
+        until_ready(service.address(), "a ready service", |status, _| status == 200).await;
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use ballet::{Event, MessageId, SagaId};
 use ballet_stage::wait_until;
+use ballet_testkit::health::metrics;
 use ballet_testkit::logged::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
@@ -61,8 +62,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 async fn counted(world: &World) -> u64 {
-    let url = format!("http://{}/metrics", world.services[0].address());
-    let text = reqwest::get(url).await.expect("an answer").text().await.expect("a text");
+    let text = metrics(world.services[0].address()).await.expect("metrics");
     let line = text.lines().find_map(|line| line.strip_prefix(METRIC));
     line.expect("the metric begins at zero").parse().expect("a number")
 }

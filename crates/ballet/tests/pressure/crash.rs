@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{Failure, Never, Participant, Retry, Settings, Step, StepResult, Tx, done};
 use ballet_stage::Postgres;
+use ballet_testkit::memory::until;
 use reqwest::Url;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::Semaphore;
 
-use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked, until};
+use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked};
 
 /// Kills the server process of its caller, whom the server then takes for crashed: it ends all sessions,
 /// and recovers.

@@ -15,13 +15,14 @@ use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{Stoppable, stop};
 use ballet_stage::Postgres;
 use ballet_store::copies::rebuild::Rebuild;
+use ballet_testkit::memory::until;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::Executor;
 
 use crate::crash::{Pays, let_crash};
-use crate::stage::{RoomBooked, Stage, Trip, TripBooked, TripCancelled, until};
+use crate::stage::{RoomBooked, Stage, Trip, TripBooked, TripCancelled};
 
 /// The most crashes until it is known what crashes the server.
 const FEW: usize = 18;

@@ -3,37 +3,23 @@
 use std::time::{Duration, Instant};
 
 use ballet::Running;
-use ballet_stage::{Options, Postgres, Servers, wait_until};
+use ballet_stage::{Options, Postgres, Servers};
 use ballet_store::schema::hindrances::locks;
+use ballet_testkit::health::{readiness, until_says};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
 use crate::hotel::hotel;
 use crate::stage::Stage;
 
-const LONG: Duration = Duration::from_secs(180);
-
-async fn until_says(running: &Running, status: u16, text: &str) {
-    let url = format!("http://{}/readyz", running.address());
-    wait_until(text, LONG, || async {
-        let answer = reqwest::get(&url).await.map_err(|error| error.to_string())?;
-        let is_it = answer.status().as_u16() == status;
-        let said = answer.text().await.map_err(|error| error.to_string())?;
-        if is_it && said.contains(text) { Ok(Some(())) } else { Err(said) }
-    })
-    .await
-    .expect("said");
-}
-
 /// Two looks of the service, with a second to spare.
 const LOOKS: Duration = Duration::from_secs(11);
 
 async fn stays_green(running: &Running) {
-    let url = format!("http://{}/readyz", running.address());
     let begun = Instant::now();
     while begun.elapsed() < LOOKS {
-        let answer = reqwest::get(&url).await.expect("an answer");
-        assert!(answer.status().is_success(), "{:?}", answer.text().await);
+        let (status, said) = readiness(running.address()).await.expect("an answer");
+        assert_eq!(status, 200, "{said}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
@@ -49,13 +35,13 @@ async fn is_red(name: &str, breaks: &str, said: &str, mends: &str) {
     stage.book("Rome");
     stage.until_count("room", 1).await;
     // It knows what there was.
-    until_says(&running, 200, "\"database\":\"ok\"").await;
+    until_says(running.address(), 200, "\"database\":\"ok\"").await;
     tokio::task::yield_now().await;
     let mut db = stage.connect().await;
     db.execute(sqlx::raw_sql(AssertSqlSafe(breaks.to_owned()))).await.expect("broken");
-    until_says(&running, 503, said).await;
+    until_says(running.address(), 503, said).await;
     db.execute(sqlx::raw_sql(AssertSqlSafe(mends.to_owned()))).await.expect("mended");
-    until_says(&running, 200, "\"database\":\"ok\"").await;
+    until_says(running.address(), 200, "\"database\":\"ok\"").await;
     stage.book("Oslo");
     stage.until_count("room where city = 'Oslo'", 1).await;
     running.stop().await;
@@ -103,10 +89,10 @@ async fn t222_only_what_the_service_has_made_itself_makes_readiness_red_when_it_
     db.execute("alter table room rename to room_away").await.expect("renamed");
     db.execute("create table scratch (n int)").await.expect("made");
     let running = stage.start(hotel()).await;
-    until_says(&running, 503, "room cannot be found").await;
+    until_says(running.address(), 503, "room cannot be found").await;
     db.execute("alter table room_away rename to room").await.expect("back");
     db.execute("drop table scratch").await.expect("dropped");
-    until_says(&running, 200, "\"database\":\"ok\"").await;
+    until_says(running.address(), 200, "\"database\":\"ok\"").await;
     stage.book("Oslo");
     stage.until_count("room", 1).await;
     stays_green(&running).await;
@@ -126,7 +112,7 @@ async fn t222_a_table_of_others_may_be_held_and_its_rights_may_go() {
     let running = stage.start(hotel()).await;
     stage.book("Rome");
     stage.until_count("room", 1).await;
-    until_says(&running, 200, "\"database\":\"ok\"").await;
+    until_says(running.address(), 200, "\"database\":\"ok\"").await;
 
     let held = "revoke all on report from public; begin; \
         lock table report, room in exclusive mode";
@@ -150,11 +136,11 @@ async fn t222_a_full_disk_makes_readiness_red() {
     }
     let stage = Stage::on(postgres, "full", &hotel()).await;
     let running = stage.start(hotel()).await;
-    until_says(&running, 200, "\"database\":\"ok\"").await;
+    until_says(running.address(), 200, "\"database\":\"ok\"").await;
     postgres.fill_disk().await.expect("full");
-    until_says(&running, 503, "\"ready\":false").await;
+    until_says(running.address(), 503, "\"ready\":false").await;
     postgres.free_disk().await.expect("room");
-    until_says(&running, 200, "\"database\":\"ok\"").await;
+    until_says(running.address(), 200, "\"database\":\"ok\"").await;
     stage.book("Oslo");
     stage.until_count("room", 1).await;
     running.stop().await;

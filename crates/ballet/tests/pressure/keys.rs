@@ -2,8 +2,9 @@
 
 use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
 use ballet::{Never, Outcome, Participant, Retry};
+use ballet_testkit::memory::until;
 
-use crate::stage::{RoomBooked, Stage, Trip, TripBooked, until};
+use crate::stage::{RoomBooked, Stage, Trip, TripBooked};
 
 struct BadKey;
 

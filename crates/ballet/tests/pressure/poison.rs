@@ -1,14 +1,15 @@
 //! One message that fails in an unusual way, among others that do not.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
 use ballet::{Failure, Never, Participant, Retry, Step, StepResult, Tx, done};
-use ballet_stage::wait_until;
+use ballet_testkit::health::until_says;
+use ballet_testkit::memory::until;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::stage::{BOOK, RoomBooked, SOON, Stage, Trip, TripBooked, until};
+use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked};
 
 /// Fails as the city says.
 struct Sick;
@@ -174,26 +175,17 @@ async fn t198_a_server_that_takes_no_writes_makes_no_dead_letters() {
     for _ in 0..20 {
         stage.book("Rome");
     }
-    let ready = format!("http://{}/readyz", running.address());
-    let says = async |text: &str| {
-        wait_until(text, SOON, || async {
-            let said = reqwest::get(&ready).await.map_err(|error| error.to_string())?;
-            let said = said.text().await.map_err(|error| error.to_string())?;
-            if said.contains(text) { Ok(Some(())) } else { Err(said) }
-        })
-        .await
-        .expect("readiness");
-    };
-    says("\"database\":\"away\"").await;
+    let away = || until_says(running.address(), 503, "\"database\":\"away\"");
+    away().await;
     // It stays so: several looks of the lane and of the watch.
     let begun = std::time::Instant::now();
     while begun.elapsed() < Duration::from_secs(6) {
-        says("\"database\":\"away\"").await;
+        away().await;
     }
     assert_eq!((stage.dead_letters(), stage.put_off()), (Vec::new(), 0));
     read_only(&stage, false).await;
     stage.until_count("room", 21).await;
-    says("\"ready\":true").await;
+    until_says(running.address(), 200, "\"ready\":true").await;
     assert_eq!((stage.dead_letters(), stage.put_off()), (Vec::new(), 0));
     running.stop().await;
 }

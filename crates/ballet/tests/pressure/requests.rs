@@ -9,11 +9,12 @@ use axum::routing::post;
 use ballet::Handle;
 use ballet::http::Problem;
 use ballet_stage::wait_until;
+use ballet_testkit::memory::until;
 use reqwest::StatusCode;
 use sqlx::Executor;
 
 use crate::hotel::hotel;
-use crate::stage::{SOON, Stage, until};
+use crate::stage::{SOON, Stage};
 
 /// Holds a connection for as long as somebody else holds the lock.
 async fn hold(State(hotel): State<Handle>) -> Result<&'static str, Problem> {

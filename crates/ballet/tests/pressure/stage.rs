@@ -1,15 +1,14 @@
 //! One test's service, its database, and a broker in memory.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use ballet::core::{System, topology};
-use ballet::{Clock, Event, Handle, Migration, Participant, Saga, SagaId};
-use ballet::{Running, Service, Settings};
-use ballet_amqp::{BasicProperties, Publish};
-use ballet_stage::{Database, Postgres, wait_until};
-use ballet_testkit::memory::MemoryBroker;
+use ballet::{Event, Handle, Migration, Participant, Saga, SagaId};
+use ballet::{Running, Settings};
+use ballet_amqp::Publish;
+use ballet_amqp::headers::text_header;
+use ballet_stage::{Postgres, wait_until};
+use ballet_testkit::memory::{MemoryBroker, MemorySystem, properties};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -40,9 +39,9 @@ pub(crate) const BOOK: &str = "insert into room (saga_id, city) values ($1, $2)"
 type Routes = fn(Handle) -> Router;
 
 pub(crate) struct Stage {
-    database: Database,
+    system: MemorySystem,
+    service: &'static str,
     pub(crate) broker: MemoryBroker,
-    clock: Clock,
 }
 
 impl Stage {
@@ -51,15 +50,13 @@ impl Stage {
     }
 
     pub(crate) async fn on(postgres: &Postgres, name: &str, participant: &Participant) -> Self {
-        let database = Database::new(postgres, name).await.expect("a database");
-        let system = System { name: "trips", parts: vec![participant.part()] };
-        let definitions = topology::definitions(&system, |_| String::new());
-        let broker = MemoryBroker::with_definitions(&definitions);
-        Self { database, broker, clock: Clock::system() }
+        let system = MemorySystem::on(postgres, name, std::slice::from_ref(participant)).await;
+        let broker = system.broker.clone();
+        Self { system, service: participant.service(), broker }
     }
 
     pub(crate) fn url(&self) -> &str {
-        self.database.url()
+        self.system.url(self.service)
     }
 
     pub(crate) async fn start(&self, participant: Participant) -> Running {
@@ -72,20 +69,15 @@ impl Stage {
         routes: Routes,
         set: impl FnOnce(&mut Settings),
     ) -> Running {
-        let mut settings = Settings::new("amqp://in.memory", self.url());
+        let mut settings = self.system.settings(self.service);
         settings.drain_seconds = 2;
         set(&mut settings);
-        Service::new(participant)
-            .migrations(TABLES)
-            .broker(Arc::new(self.broker.clone()))
-            .routes(routes)
-            .start(settings)
-            .await
-            .expect("started")
+        let service = self.system.service(participant, TABLES).routes(routes);
+        service.start(settings).await.expect("started")
     }
 
     pub(crate) fn new_saga(&self) -> SagaId {
-        SagaId(self.clock.new_id(self.clock.now()))
+        self.system.new_saga()
     }
 
     /// Books a trip of a new saga.
@@ -101,19 +93,9 @@ impl Stage {
     }
 
     pub(crate) fn put<E: Event>(&self, saga: SagaId, event: &E) {
-        let properties = BasicProperties::default()
-            .with_message_id(self.clock.new_id(self.clock.now()).to_string().into())
-            .with_type(E::TYPE.name().into())
-            .with_app_id(E::TYPE.service().into())
-            .with_content_type("application/json".into())
-            .with_correlation_id(saga.to_string().into());
-        self.broker.put(&Publish {
-            exchange: "events".to_owned(),
-            routing_key: E::TYPE.name().to_owned(),
-            mandatory: false,
-            properties,
-            body: serde_json::to_vec(event).expect("JSON").into(),
-        });
+        let id = self.system.new_id().to_string();
+        let properties = properties(E::TYPE, &id, Some(saga));
+        self.broker.put_event(E::TYPE, properties, serde_json::to_vec(event).expect("JSON"));
     }
 
     /// The messages that were set aside: the city of each, and the reason with its detail.
@@ -123,11 +105,7 @@ impl Stage {
         let read = |message: &Publish| {
             let body: Value = serde_json::from_slice(&message.body).expect("JSON");
             let city = body["city"].as_str().unwrap_or_default().to_owned();
-            let headers = message.properties.headers().clone().unwrap_or_default();
-            let header = |name: &str| match headers.inner().get(name) {
-                Some(ballet_amqp::AMQPValue::LongString(text)) => text.to_string(),
-                other => format!("{other:?}"),
-            };
+            let header = |name| text_header(&message.properties, name).unwrap_or_default();
             (city, format!("{}: {}", header("x-dead-reason"), header("x-dead-detail")))
         };
         dead.iter().map(read).collect()
@@ -139,26 +117,22 @@ impl Stage {
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {
-        PgConnection::connect(self.url()).await.expect("a database")
+        self.system.connect(self.service).await
     }
 
     pub(crate) async fn execute(&self, sql: &str) {
-        let sql = AssertSqlSafe(sql.to_owned());
-        self.connect().await.execute(sql).await.expect("executed");
+        self.system.execute(self.service, sql).await;
     }
 
     pub(crate) async fn count(&self, what: &str) -> i64 {
-        self.try_count(what).await.expect("a count")
+        self.system.count(self.service, what).await
     }
 
-    async fn try_count(&self, what: &str) -> Result<i64, sqlx::Error> {
-        let sql = AssertSqlSafe(format!("select count(*) from {what}"));
-        let mut db = PgConnection::connect(self.url()).await?;
-        let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await?;
-        Ok(count)
+    pub(crate) async fn until_count(&self, what: &str, expected: i64) {
+        self.system.until_count(self.service, what, expected).await;
     }
 
-    /// The same, but what waits for its time is made due meanwhile, in a table's column.
+    /// Waits for one row. What waits for its time is made due meanwhile, in a table's column.
     pub(crate) async fn until_hurried(&self, what: &str, (table, column): (&str, &str)) {
         let hurry = format!(
             "update {table} set {column} = now() - interval '1 minute' \
@@ -167,32 +141,11 @@ impl Stage {
         wait_until(what, 2 * SOON, || async {
             let mut db = PgConnection::connect(self.url()).await?;
             db.execute(AssertSqlSafe(hurry.clone())).await?;
-            Ok::<_, sqlx::Error>((self.try_count(what).await? == 1).then_some(()))
+            Ok::<_, sqlx::Error>(
+                (self.system.try_count(self.service, what).await? == 1).then_some(()),
+            )
         })
         .await
         .expect("the row");
     }
-
-    pub(crate) async fn until_count(&self, what: &str, expected: i64) {
-        wait_until(what, SOON, || async {
-            let count = self.try_count(what).await.map_err(|error| error.to_string())?;
-            if count == expected { Ok(Some(())) } else { Err(format!("{count} of {expected}")) }
-        })
-        .await
-        .expect("the rows");
-    }
-}
-
-/// Waits until something has this value.
-pub(crate) async fn until<T: PartialEq + std::fmt::Debug>(
-    what: &str,
-    look: impl Fn() -> T,
-    expected: T,
-) {
-    wait_until(what, SOON, || async {
-        let now = look();
-        if now == expected { Ok(Some(())) } else { Err(format!("{now:?} of {expected:?}")) }
-    })
-    .await
-    .expect("what was awaited");
 }

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use ballet_amqp::{Broker, BrokerError, ConsumerSettings, RabbitMq, Session};
 use ballet_stage::wait_until;
+use ballet_testkit::wire::clients::{In, SOON};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::scene::{asleep, trips_published};
 use crate::world::{World, the_hotel};
-use ballet_testkit::wire::clients::{In, SOON};
 
 /// The real broker, of whose sessions the test keeps the last in hand.
 #[derive(Debug)]

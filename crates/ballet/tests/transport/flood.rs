@@ -12,6 +12,8 @@ use ballet::core::System;
 use ballet::{Failure, MessageId, Migration, Participant, Projection, Tx};
 use ballet_amqp::{AMQPValue, BasicProperties, Deliveries, OutBatch, RabbitMq, Session};
 use ballet_ops::audit::{self, BrokerSnapshot};
+use ballet_testkit::wire::clients::{Out, batch};
+use ballet_testkit::wire::raw_amqp::{self, Raw};
 use futures_util::StreamExt;
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -23,8 +25,6 @@ use crate::flood::message::{Fate, Flood, Message};
 use crate::scene::{asleep, rome, session};
 use crate::trip::{HotelRenamed, Trouble, hotel};
 use crate::world::{LONG, World, part};
-use ballet_testkit::wire::clients::{Out, batch};
-use ballet_testkit::wire::raw_amqp::{self, Raw};
 
 #[path = "flood_message.rs"]
 mod message;

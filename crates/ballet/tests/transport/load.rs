@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use ballet::{Failure, Migration, Participant, Projection, Tx};
 use ballet_amqp::{ConsumerSettings, OutBatch, RabbitMq};
 use ballet_stage::wait_until;
+use ballet_testkit::wire::clients::{In, Out, SOON, batch};
 
 use crate::scene::{asleep, message, ops, rome, start, trips_published};
 use crate::trip::{CarRented, DESK_TABLES, Rental, TripBooked, cars, desk};
 use crate::world::{LONG, World, part, the_hotel};
-use ballet_testkit::wire::clients::{In, Out, SOON, batch};
 
 fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> In {
     let broker = RabbitMq::new(world.env.amqp_url(service)).unwrap();

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use ballet_amqp::headers::ORIGINAL_HEADERS;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
+use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use crate::scene::{in_queue, rome, session};
 use crate::trip::{GUIDE_TABLES, RoomBooked, guide};
 use crate::world::{World, part, the_hotel};
-use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 
 /// Generous for a busy machine. Before, it took minutes or never came.
 const AT_ONCE: Duration = Duration::from_secs(5);

@@ -1,15 +1,11 @@
 //! The readiness of a service while it may not publish.
 
-use ballet_stage::{Method, wait_until};
-use serde_json::{Value, json};
+use ballet_stage::Method;
+use ballet_testkit::health::{until_ready, until_says};
+use serde_json::json;
 
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::{SOON, World};
-
-async fn readiness(world: &World) -> Result<Value, reqwest::Error> {
-    let url = format!("http://{}/readyz", world.services[0].address());
-    reqwest::get(url).await?.json().await
-}
+use crate::world::World;
 
 #[tokio::test]
 async fn t186_events_wait_for_a_permission_and_the_service_says_so() {
@@ -26,21 +22,12 @@ async fn t186_events_wait_for_a_permission_and_the_service_says_so() {
         world.publish(*saga, &TripBooked { city: "Rome".into() }).await;
     }
     world.until_count("hotel", "room", 40).await;
-    wait_until("an unready service", SOON, || async {
-        let said = readiness(&world).await?;
-        let waits = said["publish"].as_str().is_some_and(|said| said.contains("exchange 'events'"));
-        Ok::<_, reqwest::Error>((waits && said["ready"] == false).then_some(()))
-    })
-    .await
-    .unwrap();
+    let address = world.services[0].address();
+    until_says(address, 503, "exchange 'events'").await;
     management.call(Method::PUT, &path, Some(&before)).await.unwrap();
     for saga in sagas {
         world.event::<RoomBooked>(saga).await;
     }
-    wait_until("a ready service", SOON, || async {
-        Ok::<_, reqwest::Error>((readiness(&world).await?["ready"] == true).then_some(()))
-    })
-    .await
-    .unwrap();
+    until_ready(address, "a ready service", |status, _| status == 200).await;
     assert_eq!(world.count("hotel", "ballet.outbox_dead").await, 0);
 }

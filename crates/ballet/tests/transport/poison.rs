@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use ballet::{Event, SagaId};
+use ballet_testkit::wire::raw_amqp::{Property, Raw, long, publish, short};
 use serde_json::json;
 
 use crate::scene::{asleep, rome};
 use crate::trip::{RoomBooked, TripBooked};
 use crate::world::{World, the_hotel};
-use ballet_testkit::wire::raw_amqp::{Property, Raw, long, publish, short};
 
 const DEAD: Duration = Duration::from_secs(240);
 /// Five good messages take well below a second; an end of the connection takes seconds.

@@ -6,8 +6,11 @@ use std::time::Duration;
 use ballet::Event;
 use ballet_amqp::{AMQPValue, FieldTable, OutBatch, Publish, PublishError};
 use ballet_stage::wait_until;
+use ballet_testkit::health::until_ready;
 use ballet_testkit::memory::{Kind, MemoryBroker};
+use ballet_testkit::wire::clients::{Out, SOON, batch, id, message as small, out, until};
 use futures_util::StreamExt;
+use serde_json::Value;
 use sqlx::AssertSqlSafe;
 use tokio::time::timeout;
 
@@ -16,7 +19,6 @@ use crate::scene::{
 };
 use crate::trip::{HotelRenamed, RoomBooked};
 use crate::world::{World, the_hotel};
-use ballet_testkit::wire::clients::{Out, SOON, batch, id, message as small, out, until};
 
 #[tokio::test]
 async fn t01_a_message_arrives_as_it_was_published() {
@@ -216,14 +218,9 @@ async fn t230_outbox_rows_that_always_fail_cost_the_others_of_their_batch_nothin
     let positions: Vec<i32> = dead.iter().map(|(position, _)| *position).collect();
     assert_eq!(positions, [0, 30, 70, 110, 150, 199], "{dead:?}");
     // It is counted, and its batch does not come again.
-    let address = world.services[0].address();
-    wait_until("readiness to tell", SOON, || async {
-        let ready = reqwest::get(format!("http://{address}/readyz")).await;
-        let text = ready.map_err(|error| error.to_string())?.text().await.unwrap();
-        if text.contains("6 events can never be published") { Ok(Some(())) } else { Err(text) }
-    })
-    .await
-    .unwrap();
+    let dead = "6 events can never be published";
+    let is_told = |_, said: &Value| said.to_string().contains(dead);
+    until_ready(world.services[0].address(), dead, is_told).await;
     let unmarked = format!(
         "{OUTBOX} and owner = 99999 and not exists (select from ballet.outbox() \
          as mark where mark.position < 0 and (mark.owner, mark.batch) = (row.owner, row.batch))"

@@ -7,6 +7,7 @@ use ballet::core::SagaId;
 use ballet::core::topology::dead_queue;
 use ballet::{Event, Running, Service, Settings};
 use ballet_stage::{Authority, Identity, Method, Options, wait_until};
+use ballet_testkit::health::until_ready;
 use ballet_testkit::logged::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -52,15 +53,8 @@ impl Scene {
 
     /// Waits until readiness says this of a part.
     async fn says(&self, part: &str, words: &str) {
-        let url = format!("http://{}/readyz", self.running.address());
-        wait_until(&format!("{part} to be {words:?}"), LONG, || async {
-            let ready = reqwest::get(&url).await.map_err(|error| error.to_string())?;
-            let ready: Value = ready.json().await.map_err(|error| error.to_string())?;
-            let is_said = ready[part].as_str().is_some_and(|said| said.contains(words));
-            if is_said { Ok(Some(())) } else { Err(ready.to_string()) }
-        })
-        .await
-        .unwrap();
+        let is_said = |_, ready: &Value| ready[part].as_str().is_some_and(|it| it.contains(words));
+        until_ready(self.running.address(), &format!("{part} to be {words:?}"), is_said).await;
     }
 
     async fn is_well(&self) {

@@ -9,13 +9,13 @@ use ballet_amqp::{
 };
 use ballet_stage::{Servers, wait_until};
 use ballet_testkit::memory::MemoryBroker;
+use ballet_testkit::wire::clients::{Out, batch, id};
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::{Connection, ConnectionProperties};
 
 use crate::trip::{HOTEL_TABLES, TripBooked};
 use crate::world::{LONG, Part, SOON, World, the_hotel};
-use ballet_testkit::wire::clients::{Out, batch, id};
 
 /// All outbox rows of events.
 pub(crate) const OUTBOX: &str = "ballet.outbox() as row where row.position >= 0";

@@ -3,14 +3,14 @@
 use std::net::{SocketAddr, TcpListener};
 
 use ballet::{Migration, Service, StartError};
-use ballet_stage::{Link, Proxy, wait_until};
-use serde_json::Value;
+use ballet_stage::{Link, Proxy};
+use ballet_testkit::health::until_ready;
 use sqlx::{Connection, Executor};
 use tokio::time::timeout;
 
 use crate::scene::{asleep, rome, settings};
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trouble, hotel};
-use crate::world::{LONG, SOON, World, the_hotel};
+use crate::world::{LONG, World, the_hotel};
 
 /// Columns, indexes and applied migrations.
 async fn schema(world: &World) -> Vec<String> {
@@ -111,16 +111,11 @@ impl Held {
 }
 
 async fn database_is(address: SocketAddr, state: &str) {
-    wait_until(state, SOON, || async {
-        let answer = reqwest::get(format!("http://{address}/readyz")).await;
-        let answer = answer.map_err(|error| error.to_string())?;
-        assert_eq!(answer.status(), 503, "it has not started");
-        let ready: Value = answer.json().await.map_err(|error| error.to_string())?;
-        let is_it = ready["database"].as_str().is_some_and(|is| is.starts_with(state));
-        if is_it { Ok(Some(())) } else { Err(ready.to_string()) }
+    until_ready(address, state, |status, ready| {
+        assert_eq!(status, 503, "it has not started");
+        ready["database"].as_str().is_some_and(|is| is.starts_with(state))
     })
-    .await
-    .unwrap();
+    .await;
 }
 
 /// Starts a hotel, has trouble while it migrates, lets it go on, and sees that it works.

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use ballet_amqp::BasicProperties;
 use ballet_stage::{Method, wait_until};
+use ballet_testkit::health::until_ready;
+use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 use serde_json::{Value, json};
 
 use crate::scene::{asleep, rome};
 use crate::trip::RoomBooked;
 use crate::world::{LONG, SOON, World, the_hotel};
-use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 
 /// More than the prefetch.
 const BROKEN: usize = 700;
@@ -172,17 +173,12 @@ async fn without_a_place_for_dead_letters_a_service_goes_on_after_a_reconnect_an
     let saga = world.new_saga();
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
-    let url = format!("http://{}/readyz", world.services[0].address());
-    wait_until("readiness to name them", SOON, || async {
-        let asked = reqwest::get(&url).await.map_err(|error| error.to_string())?;
-        let said: Value = asked.json().await.map_err(|error| error.to_string())?;
+    until_ready(world.services[0].address(), "readiness to name them", |status, said| {
         let queue = said["queues"].to_string().contains("queue `hotel.dead` is missing");
         let binding = said["bindings"].to_string().contains("`hotel.dead` to `dead`");
-        let is_named = queue && binding && said["ready"] == false;
-        if is_named { Ok(Some(())) } else { Err(said.to_string()) }
+        status == 503 && queue && binding
     })
-    .await
-    .unwrap();
+    .await;
 }
 
 #[tokio::test]

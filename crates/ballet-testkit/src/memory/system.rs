@@ -1,0 +1,154 @@
+//! Services that run in this process, each with a database of its own, on a broker in memory.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet::core::{System, topology};
+use ballet::{Clock, Event, EventType, Migration, Participant, Running, SagaId, Service, Settings};
+use ballet_amqp::{BasicProperties, Publish};
+use ballet_stage::{Database, Postgres, wait_until};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use uuid::Uuid;
+
+use crate::memory::broker::MemoryBroker;
+
+/// In which time something has to happen, after what happened last: for what hangs.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// What services need that run in this process: a database for each, with the tables of the framework, and a broker
+/// in memory.
+#[derive(Debug)]
+pub struct MemorySystem {
+    /// By the name of the service.
+    pub databases: BTreeMap<String, Database>,
+    pub broker: MemoryBroker,
+    clock: Clock,
+}
+
+impl MemorySystem {
+    /// What these services need, on the Postgres of [`Postgres::shared`].
+    pub async fn new(test: &str, services: &[Participant]) -> Self {
+        Self::on(Postgres::shared().await.expect("a Postgres"), test, services).await
+    }
+
+    /// The same on another Postgres.
+    pub async fn on(postgres: &Postgres, test: &str, services: &[Participant]) -> Self {
+        let parts: Vec<_> = services.iter().map(Participant::part).collect();
+        let names: Vec<_> = parts.iter().map(|part| part.service).collect();
+        let databases = Database::prepared(postgres, test, &names).await.expect("databases");
+        let definitions = topology::definitions(&System { name: "test", parts }, |_| String::new());
+        let broker = MemoryBroker::with_definitions(&definitions);
+        Self { databases, broker, clock: Clock::system() }
+    }
+
+    /// Where the database of a service is.
+    pub fn url(&self, service: &str) -> &str {
+        self.databases[service].url()
+    }
+
+    /// A service that is to be started with [`settings`](Self::settings).
+    pub fn service(&self, participant: Participant, tables: &'static [Migration]) -> Service {
+        Service::new(participant).migrations(tables).broker(Arc::new(self.broker.clone()))
+    }
+
+    pub fn settings(&self, service: &str) -> Settings {
+        Settings::new("amqp://in.memory", self.url(service))
+    }
+
+    /// Starts a process of a service.
+    pub async fn start(
+        &self,
+        participant: Participant,
+        tables: &'static [Migration],
+        set: impl FnOnce(&mut Settings),
+    ) -> Running {
+        let mut settings = self.settings(participant.service());
+        set(&mut settings);
+        self.service(participant, tables).start(settings).await.expect("started")
+    }
+
+    pub fn new_id(&self) -> Uuid {
+        self.new_id_before(Duration::ZERO)
+    }
+
+    /// An id that was made this long ago.
+    pub fn new_id_before(&self, before: Duration) -> Uuid {
+        self.clock.new_id(self.clock.now() - before)
+    }
+
+    pub fn new_saga(&self) -> SagaId {
+        SagaId(self.new_id())
+    }
+
+    /// The messages of a type that the broker took, in order.
+    pub fn taken<E: Event>(&self) -> Vec<Publish> {
+        let mut taken = self.broker.taken();
+        taken.retain(|m| m.exchange == topology::EVENTS && m.routing_key == E::TYPE.name());
+        taken
+    }
+
+    /// Waits until a service has acknowledged everything.
+    pub async fn until_settled(&self, service: &str) {
+        let open = || self.broker.ready(service).len() + self.broker.unacked(service);
+        until("nothing left to handle", open, 0).await;
+    }
+
+    /// Opens a session in the database of a service.
+    pub async fn connect(&self, service: &str) -> PgConnection {
+        PgConnection::connect(self.url(service)).await.expect("a database")
+    }
+
+    /// Executes statements in the database of a service.
+    pub async fn execute(&self, service: &str, sql: &str) {
+        let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        self.connect(service).await.execute(statements).await.expect("executed");
+    }
+
+    /// How many rows there are of what stands after `from`.
+    pub async fn count(&self, service: &str, what: &str) -> i64 {
+        self.try_count(service, what).await.expect("a count")
+    }
+
+    /// The same while the database may be away.
+    pub async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
+        let mut db = PgConnection::connect(self.url(service)).await?;
+        let sql = AssertSqlSafe(format!("select count(*) from {what}"));
+        sqlx::query_scalar(sql).fetch_one(&mut db).await
+    }
+
+    /// Waits until there are this many rows.
+    pub async fn until_count(&self, service: &str, what: &str, expected: i64) {
+        let reached = wait_until(what, LIMIT, || async {
+            match self.try_count(service, what).await {
+                Ok(count) if count == expected => Ok(Some(())),
+                other => Err(format!("{other:?}, not {expected}")),
+            }
+        });
+        reached.await.expect("the rows");
+    }
+}
+
+/// What the service that owns this type would say of such an event.
+#[must_use]
+pub fn properties(of: EventType, id: &str, saga: Option<SagaId>) -> BasicProperties {
+    let properties = BasicProperties::default()
+        .with_message_id(id.into())
+        .with_type(of.name().into())
+        .with_app_id(of.service().into())
+        .with_content_type("application/json".into());
+    match saga {
+        Some(saga) => properties.with_correlation_id(saga.to_string().into()),
+        None => properties,
+    }
+}
+
+/// Waits until something has this value.
+pub async fn until<T: PartialEq + Debug>(what: &str, look: impl Fn() -> T, expected: T) {
+    let reached = wait_until(what, LIMIT, || async {
+        let now = look();
+        if now == expected { Ok(Some(())) } else { Err(format!("{now:?}, not {expected:?}")) }
+    });
+    reached.await.unwrap_or_else(|error| panic!("{error}"));
+}
