@@ -1,20 +1,14 @@
 //! Events that the publisher did not get, or could not hold, are published all the same.
 
-use ballet::{Event, Running, SagaId};
+use ballet::Event;
 use ballet_testkit::memory::{Kind, until};
 
-use crate::stage::{Stage, execute, left_by_a_gone_process};
+use crate::stage::{Stage, book, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, TripWanted, desk};
 
 /// Batches without a mark.
 const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
                         having min(position) >= 0) as batch";
-
-async fn book(desk: &Running, saga: SagaId) {
-    let mut unit = desk.handle().saga_unit(saga).await.expect("a transaction");
-    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
-    unit.commit().await.expect("committed");
-}
 
 /// Batches of a process that is gone.
 fn left(batches: u32, events: u32) -> String {

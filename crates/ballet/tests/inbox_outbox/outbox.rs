@@ -1,22 +1,15 @@
 //! Everything that is committed is sent, whatever happens on the way; and nothing else is.
 
-use ballet::{Running, SagaId};
 use ballet_amqp::headers::text_header;
 
 use crate::notes::{NotePrinted, Notes, TABLES, renamed};
-use crate::stage::{Stage, TRACE, execute, left_by_a_gone_process};
+use crate::stage::{Stage, TRACE, book, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars};
 use crate::trip::{desk, hotel};
 
 /// Batches without a mark.
 const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
                         having min(position) >= 0) as batch";
-
-async fn book(desk: &Running, saga: SagaId) {
-    let mut unit = desk.handle().saga_unit(saga).await.expect("a transaction");
-    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
-    unit.commit().await.expect("committed");
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t43_what_is_committed_before_a_crash_and_not_sent_is_sent_by_the_next() {

@@ -2,19 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use ballet::{Running, SagaId};
+use ballet::Running;
 use ballet_testkit::memory::until;
 use sqlx::Connection;
 use tokio::time::timeout;
 
-use crate::stage::{SOON, Stage, execute, left_by_a_gone_process};
+use crate::stage::{SOON, Stage, book, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, TripBooked, TripWanted, desk};
-
-async fn book(desk: &Running, saga: SagaId) {
-    let mut unit = desk.handle().saga_unit(saga).await.expect("a transaction");
-    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
-    unit.commit().await.expect("committed");
-}
 
 const MARKS: &str = "ballet.outbox() where position = -1";
 /// Batches without a mark.

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use crate::trip::TripBooked;
 use ballet::{Clock, Event, Migration, Participant, Running, SagaId, Settings};
 use ballet_amqp::{AMQPValue, FieldTable, Publish};
 use ballet_testkit::memory::{MemoryBroker, MemorySystem, properties, until};
@@ -109,6 +110,13 @@ impl Stage {
 
 pub(crate) async fn execute(db: &mut PgConnection, sql: &str) {
     db.execute(AssertSqlSafe(sql.to_owned())).await.expect("executed");
+}
+
+/// Begins a trip as an HTTP handler of the desk does.
+pub(crate) async fn book(desk: &Running, saga: SagaId) {
+    let mut unit = desk.handle().saga_unit(saga).await.expect("a transaction");
+    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+    unit.commit().await.expect("committed");
 }
 
 /// The statement, which writes to `ballet.outbox_left`, for an outbox table of a process that is gone.

@@ -3,19 +3,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use ballet::core::topology;
 use ballet::core::{System, Versioned};
 use ballet::{
     Entity, EntityEvent, Event, EventType, Failure, Migration, Never, Owner, Participant, SagaId,
     Service, Settings, Step, StepResult, Tx, done,
 };
-use ballet_amqp::{BasicProperties, Publish};
 use ballet_ops::audit::{BrokerSnapshot, audit};
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{Stoppable, stop};
 use ballet_stage::Postgres;
 use ballet_store::copies::rebuild::Rebuild;
-use ballet_testkit::memory::until;
+use ballet_testkit::memory::{properties, until};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,18 +87,8 @@ impl EntityEvent for LampChanged {
 
 /// Puts an event of no saga.
 fn put(stage: &Stage, event: EventType, body: Vec<u8>) {
-    let properties = BasicProperties::default()
-        .with_message_id(stage.new_saga().to_string().into())
-        .with_type(event.name().into())
-        .with_app_id(event.service().into())
-        .with_content_type("application/json".into());
-    stage.broker.put(&Publish {
-        exchange: topology::EVENTS.to_owned(),
-        routing_key: event.name().to_owned(),
-        mandatory: false,
-        properties,
-        body: body.into(),
-    });
+    let id = stage.new_saga().to_string();
+    stage.broker.put_event(event, properties(event, &id, None), body);
 }
 
 #[tokio::test(flavor = "multi_thread")]
