@@ -49,7 +49,7 @@ pub(crate) async fn create(
     for (service, name) in wanted {
         let password = random::hex::<12>()?;
         let verifier = verifier(&password)?;
-        let statements = [
+        let mut statements = vec![
             format!("create role {name} login password '{verifier}'"),
             // An administrator who is no superuser has to be a member of the new owner.
             format!("grant {name} to current_user"),
@@ -57,11 +57,11 @@ pub(crate) async fn create(
             format!("revoke all on database {name} from public"),
             format!("alter database {name} set jit = off"),
         ];
+        if content == Content::Prepared {
+            statements.push(prepared::hand_over(name, &template));
+        }
         for statement in statements {
             run(&mut session, admin, &format!("creating database {name}"), statement).await?;
-        }
-        if content == Content::Prepared {
-            prepared::hand_over(admin, name, &template).await?;
         }
         let database = ServiceDatabase {
             url: url::for_user(admin, name, &password, name),
