@@ -104,6 +104,51 @@ fn finished_sagas_are_quiescent() {
 }
 
 #[test]
+fn of_a_step_that_a_release_removed_only_what_has_not_ended_is_left() {
+    let confirmed = [PLACE, "done confirm orders.confirmed.v1"];
+    let ended: [&[&str]; 5] = [
+        &["done reserve_v1 stock.reserved.v1"],
+        &["calling reserve_v1", "done reserve_v1 stock.reserved.v1"],
+        &["refused reserve_v1 stock.short.v1"],
+        &["done reserve_v1", ABORT, "undone reserve_v1"],
+        &["arrived reserve_v1", ABORT],
+    ];
+    for old in ended {
+        let report = undisturbed(&confirmed, &[&[RESERVE], old].concat());
+        assert!(!report.to_string().contains("reserve_v1, which"), "{old:?}: {report}");
+    }
+    let report = undisturbed(&confirmed, &[RESERVE, ended[0][0]]);
+    assert!(report.is_quiescent(), "{report}");
+    let open: [&[&str]; 5] = [
+        &["done reserve_v1", ABORT],
+        &["done reserve_v1", ABORT, "undoing reserve_v1"],
+        &["calling reserve_v1"],
+        &["calling reserve_v1", ABORT],
+        &["arrived reserve_v1"],
+    ];
+    for old in open {
+        let report = undisturbed(&confirmed, &[&[RESERVE], old].concat());
+        assert!(report.to_string().contains("reserve_v1, which is not"), "{old:?}: {report}");
+    }
+    // Nobody undoes the step that began the saga.
+    let aborted = undisturbed(&["done place_v1 orders.placed.v0", ABORT], &[ABORT]);
+    assert!(aborted.is_quiescent(), "{aborted}");
+}
+
+#[test]
+fn the_event_that_began_a_saga_under_a_removed_version_is_acted_on() {
+    let mut system = system();
+    system.parts[0].sagas[0].steps[0].on = vec![DELIVERED];
+    let orders = |first: &str| rows(&[first, "done confirm orders.confirmed.v1"]);
+    let has_acted = |rows: &[RecordedRow]| {
+        let part = &system.parts[0];
+        crate::audit::ledger::has_acted(part, &part.sagas[0], DELIVERED.name(), rows)
+    };
+    assert!(has_acted(&orders(PLACE)) && has_acted(&orders("done place_v1 orders.placed.v0")));
+    assert!(!has_acted(&[]));
+}
+
+#[test]
 fn what_was_done_long_ago_is_to_be_undone_since_its_abort() {
     let (mut rows, aborted) =
         (rows(&[RESERVE, ABORT]), Timestamp::UNIX_EPOCH + SignedDuration::from_hours(7));

@@ -70,6 +70,17 @@ fn can_be_compensated(part: &Part, name: &str) -> bool {
         .can_be_compensated()
 }
 
+/// Whether a step has begun the saga. No declaration says it of a removed one: it is the owner's first.
+fn is_origin(part: &Part, rows: &[RecordedRow], name: &str) -> bool {
+    match step(part, name) {
+        Some(step) => step.kind == StepKind::Origin,
+        None => {
+            is_aborted(part, rows)
+                && rows.iter().min_by_key(|row| row.ordinal).is_some_and(|row| row.step == name)
+        }
+    }
+}
+
 fn name((step, key): (&str, &str)) -> String {
     if key.is_empty() { step.to_owned() } else { format!("{step} {key}") }
 }
@@ -159,10 +170,18 @@ pub(crate) fn unfinished<'a>(
         let has = |entry| entries.contains_key(&entry);
         let name = name(*at);
         let abort = tombstone(part, rows, *at);
-        let what = if step(part, at.0).is_none() {
-            format!("has rows of {name}, which is not a step of this version")
-        } else if has(Entry::Compensated) || has(Entry::Refused) {
+        // The rows of a removed version stay for months. They concern nobody where they have ended.
+        let has_outcome = has(Entry::Compensated) || has(Entry::Refused);
+        let has_ended = match abort {
+            _ if has_outcome => true,
+            None => has(Entry::Done) && !has(Entry::Compensating),
+            Some(_) if has(Entry::Done) => !has(Entry::Compensating) && is_origin(part, rows, at.0),
+            Some(_) => !has(Entry::Calling),
+        };
+        let what = if has_ended {
             continue;
+        } else if step(part, at.0).is_none() {
+            format!("has rows of {name}, which is not a step of this version")
         } else if has(Entry::Compensating) {
             if has_call(at.0, at.1) {
                 continue;
@@ -297,10 +316,12 @@ pub(crate) fn has_acted(
     let has = |step: &StepPart, entry: &dyn Fn(&RecordedRow) -> bool| {
         rows.iter().any(|row| row.step == step.name && entry(row))
     };
-    // Of those that begin the saga on the same event, each under another version, one does.
+    // Of those that begin the saga on the same event, each under another version, one does. It may be
+    // one that a release has removed.
     let has_begun = || {
         let mut origins = saga.steps.iter().filter(|step| step.kind == StepKind::Origin);
-        origins.any(|step| has(step, &|_| true))
+        let is_removed = |row: &RecordedRow| !row.step.is_empty() && step(part, &row.step).is_none();
+        origins.any(|step| has(step, &|_| true)) || rows.iter().any(is_removed)
     };
     let acted = |step: &StepPart| {
         let arrived = |row: &RecordedRow| row.entry != Entry::Arrived || row.arrived == event_type;
