@@ -320,7 +320,8 @@ pub(crate) fn has_acted(
     // one that a release has removed.
     let has_begun = || {
         let mut origins = saga.steps.iter().filter(|step| step.kind == StepKind::Origin);
-        let is_removed = |row: &RecordedRow| !row.step.is_empty() && step(part, &row.step).is_none();
+        let is_removed =
+            |row: &RecordedRow| !row.step.is_empty() && step(part, &row.step).is_none();
         origins.any(|step| has(step, &|_| true)) || rows.iter().any(is_removed)
     };
     let acted = |step: &StepPart| {
