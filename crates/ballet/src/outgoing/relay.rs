@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::declare::handler::clock::Clock;
-use crate::outgoing::held_batches::HeldBatches;
+use crate::outgoing::held_batches::{HeldBatches, HeldEvents, STEP};
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Spans;
 use crate::outgoing::turns::Turns;
@@ -116,7 +116,7 @@ impl Relay {
         // One lock covers drawing the number and registering the batch: the sweeper treats a number
         // below `next` that is not in memory as left behind.
         let mut live = self.live();
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let number = self.next.fetch_add(STEP, Ordering::Relaxed);
         let batch = BatchId { process: self.process, number, table };
         live.insert(batch, Live::new(events, now));
         self.turns.wrote(events);
@@ -236,8 +236,29 @@ impl Relay {
             }
             (live.events, live.is_held) = (left_behind.positions.len(), true);
         }
-        self.held.add(batch, left_behind);
+        self.held.add(batch, left_behind.into());
         self.published.notify_waiters();
+    }
+
+    /// Returns the mark of a held batch whose events are gathered into another.
+    pub(crate) fn mark_of_held(&self, batch: BatchId) -> Mark {
+        let dead = self.live().get(&batch).map(|live| live.unreadable.clone());
+        Mark { batch, dead: dead.unwrap_or_default() }
+    }
+
+    /// Forgets held batches. Their events were gathered into this one.
+    pub(crate) fn gathered(&self, marks: &[Mark], into: BatchId, events: HeldEvents) {
+        let mut live = self.live();
+        let old: Vec<Live> = marks.iter().filter_map(|mark| live.remove(&mark.batch)).collect();
+        let dead = old.iter().map(|old| old.unreadable.len() as u64).sum();
+        ballet_amqp::counter!("ballet_unpublishable_total").increment(dead);
+        if let Some(since) = old.iter().map(|old| old.since).min()
+            && events.len() > 0
+        {
+            let one = Live::new(events.len(), since);
+            live.insert(into, Live { is_held: true, ..one });
+            self.held.add(into, events);
+        }
     }
 
     /// Returns when a batch is published, as far as it is not held, or is no longer in memory.

@@ -25,10 +25,10 @@ const LOTS: i64 = 250;
 const EVENTS: usize = 10_000;
 
 /// Commits batches with one event of each type for each lot.
-async fn close_lots(running: &Running, batches: std::ops::Range<i64>) {
+async fn close_lots(running: &Running, batches: std::ops::Range<i64>, lots: i64) {
     for count in batches {
         let mut unit = running.handle().unit().await.expect("a transaction");
-        for lot in 0..LOTS {
+        for lot in 0..lots {
             unit.tx().publish(&LotCounted { lot, count }).await.expect("published");
             unit.tx().publish(&LotClosed { lot, count }).await.expect("published");
         }
@@ -40,21 +40,21 @@ async fn close_lots(running: &Running, batches: std::ops::Range<i64>) {
 /// finds none is swept, out of order.
 async fn close_all_lots(stage: &Stage, running: &Running) {
     for begun in (0..BATCHES).step_by(10) {
-        close_lots(running, begun..begun + 10).await;
+        close_lots(running, begun..begun + 10, LOTS).await;
         let closed = usize::try_from((begun + 10) * LOTS).expect("few");
         stage.until_taken::<LotClosed>(closed).await;
     }
 }
 
 /// Whether each lot's events are there once and in order.
-fn assert_once_and_in_order(events: &[Publish], batches: i64) {
+fn assert_once_and_in_order(events: &[Publish], batches: i64, lots: i64) {
     let mut counts: HashMap<i64, Vec<i64>> = HashMap::new();
     for event in events {
         let body: Value = serde_json::from_slice(&event.body).expect("JSON");
         let number = |name: &str| body[name].as_i64().expect("a number");
         counts.entry(number("lot")).or_default().push(number("count"));
     }
-    assert_eq!(counts.len(), usize::try_from(LOTS).expect("few"));
+    assert_eq!(counts.len(), usize::try_from(lots).expect("few"));
     for (lot, counts) in &counts {
         assert!(counts.iter().copied().eq(0..batches), "lot {lot}: {counts:?}");
     }
@@ -66,15 +66,15 @@ async fn t186_a_refused_key_holds_up_no_other_however_many_of_its_events_wait() 
     stage.broker.refuse_key(LotCounted::TYPE.name());
     let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
     close_all_lots(&stage, &running).await;
-    assert_once_and_in_order(&stage.taken::<LotClosed>(), BATCHES);
+    assert_once_and_in_order(&stage.taken::<LotClosed>(), BATCHES, LOTS);
     assert_eq!(stage.taken::<LotCounted>().len(), 0);
     // It stays so.
-    close_lots(&running, BATCHES..BATCHES + 1).await;
+    close_lots(&running, BATCHES..BATCHES + 1, LOTS).await;
     let one_more = EVENTS + EVENTS / 40;
     stage.until_taken::<LotClosed>(one_more).await;
     stage.broker.refuse_no_key();
     let counted = stage.until_taken::<LotCounted>(one_more).await;
-    assert_once_and_in_order(&counted, BATCHES + 1);
+    assert_once_and_in_order(&counted, BATCHES + 1, LOTS);
     // What was published meanwhile did not come again.
     stage.until_count("cars", "ballet.outbox()", 0).await;
     until("each once", || stage.broker.taken().len(), 2 * one_more).await;
@@ -91,6 +91,56 @@ async fn t186_what_waits_for_a_refused_key_is_published_by_another_process_after
     stage.broker.refuse_no_key();
     let _running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
     let counted = stage.until_taken::<LotCounted>(EVENTS).await;
-    assert_once_and_in_order(&counted, BATCHES);
+    assert_once_and_in_order(&counted, BATCHES, LOTS);
     stage.until_count("cars", "ballet.outbox()", 0).await;
+}
+
+/// Small batches, of which many more are left behind than a process keeps one by one.
+const SMALL_BATCHES: i64 = 1_500;
+const FEW_LOTS: i64 = 4;
+const EVENTS_OF_SMALL: usize = 6_000;
+/// Of those that the publisher holds, that are kept one by one, and that are gathered.
+const MOST_UNMARKED: i64 = 900;
+
+/// Commits small batches while a key is refused, and waits until most of what waits for it is gathered.
+async fn until_gathered(stage: &Stage, running: &Running) {
+    for begun in (0..SMALL_BATCHES).step_by(100) {
+        close_lots(running, begun..begun + 100, FEW_LOTS).await;
+        let closed = usize::try_from((begun + 100) * FEW_LOTS).expect("few");
+        stage.until_taken::<LotClosed>(closed).await;
+    }
+    let few = format!(
+        "(select from (select from ballet.outbox() group by owner, batch having min(position) >= 0) \
+         as batch having count(*) < {MOST_UNMARKED}) as few"
+    );
+    stage.until_count("cars", &few, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_very_many_batches_is_gathered_and_published_once_and_in_order() {
+    let stage = Stage::new("gathered", &[service()]).await;
+    stage.broker.refuse_key(LotCounted::TYPE.name());
+    let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    until_gathered(&stage, &running).await;
+    stage.broker.refuse_no_key();
+    let counted = stage.until_taken::<LotCounted>(EVENTS_OF_SMALL).await;
+    assert_once_and_in_order(&counted, SMALL_BATCHES, FEW_LOTS);
+    stage.until_count("cars", "ballet.outbox()", 0).await;
+    until("each once", || stage.broker.taken().len(), 2 * EVENTS_OF_SMALL).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_gathered_batches_another_process_publishes_only_what_waits() {
+    let stage = Stage::new("gathered_and_gone", &[service()]).await;
+    stage.broker.refuse_key(LotCounted::TYPE.name());
+    let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    until_gathered(&stage, &running).await;
+    stage.crash(running).await;
+    stage.broker.refuse_no_key();
+    let _running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    let counted = stage.until_taken::<LotCounted>(EVENTS_OF_SMALL).await;
+    assert_once_and_in_order(&counted, SMALL_BATCHES, FEW_LOTS);
+    stage.until_count("cars", "ballet.outbox()", 0).await;
+    let closed = i64::try_from(stage.taken::<LotClosed>().len()).expect("few");
+    assert!(closed < (SMALL_BATCHES + MOST_UNMARKED) * FEW_LOTS, "{closed}");
 }

@@ -21,6 +21,7 @@ use crate::engine::stopping::stopped;
 use crate::outgoing::turns::{Denied, Left};
 use crate::upkeep::failure_log;
 use crate::upkeep::outbox::drain::{Drained, drain, read_back};
+use crate::upkeep::outbox::gathering::gather;
 use crate::upkeep::outbox::other_processes::Others;
 use crate::upkeep::outbox::outbox::Outbox;
 
@@ -87,7 +88,7 @@ struct Schedule {
 impl Sweeper {
     /// Looks at the tables that are due. An error in one table leaves the others alone.
     async fn sweep(&mut self) -> Result<(), Failure> {
-        let mut result = read_back(&self.outbox).await;
+        let mut result = read_back(&self.outbox).await.and(gather(&self.outbox).await);
         let mut others = Others::default();
         let mut tables = self.tables(&mut others).await?;
         self.looks.retain(|table, _| tables.contains(table));
