@@ -1,7 +1,7 @@
 //! The servers of a database: one, or several, and one of them takes writes.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::database::connection::connect_options;
+use crate::database::primaries::{Primaries, Primary};
 
 /// Time limit for the answer of one server.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -24,8 +25,7 @@ pub struct Hosts {
     /// The changes to the options of all of them.
     changes: Vec<Arc<Change>>,
     current: Arc<AtomicUsize>,
-    /// The latest timeline that any of them has shown.
-    latest: Arc<AtomicU32>,
+    seen: Arc<std::sync::Mutex<Primaries>>,
 }
 
 type Change = dyn Fn(PgConnectOptions) -> PgConnectOptions + Send + Sync;
@@ -45,6 +45,10 @@ impl Named {
         let asked = all.iter().map(|_| Mutex::default()).collect();
         Ok(Self { all, asked })
     }
+
+    fn servers(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.all.iter().map(|options| (options.get_host(), options.get_port()))
+    }
 }
 
 impl Hosts {
@@ -55,19 +59,24 @@ impl Hosts {
     /// The URL is not a Postgres URL, or asks for a server that takes no writes.
     pub fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
         let named = Arc::new(RwLock::new(Arc::new(Named::parse(url, tls)?)));
-        let (current, latest) = (Arc::default(), Arc::default());
-        Ok(Self { named, changes: Vec::new(), current, latest })
+        let (current, seen) = (Arc::default(), Arc::default());
+        Ok(Self { named, changes: Vec::new(), current, seen })
     }
 
     /// Takes the servers, and the login, from another URL from now on, here and wherever the options were
-    /// changed. Connections stay as they are.
+    /// changed. Connections stay as they are. What was seen of other servers counts no more.
     ///
     /// # Errors
     ///
     /// As with [`parse`](Self::parse). Nothing is changed then.
     pub fn replace(&self, url: &str, tls: &TlsFiles) -> Result<(), sqlx::Error> {
         let named = Arc::new(Named::parse(url, tls)?);
+        let before = self.named();
+        let are_others = named.servers().ne(before.servers());
         *self.named.write().unwrap_or_else(PoisonError::into_inner) = named;
+        if are_others {
+            *self.seen() = Primaries::default();
+        }
         Ok(())
     }
 
@@ -84,6 +93,10 @@ impl Hosts {
 
     fn named(&self) -> Arc<Named> {
         Arc::clone(&self.named.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Primaries> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn changed(&self, options: &PgConnectOptions) -> PgConnectOptions {
@@ -108,24 +121,27 @@ impl Hosts {
     /// Asks all servers which of them takes writes, and uses that one from now on. Returns true if it
     /// is another one than before.
     ///
-    /// A primary that was cut off and replaced may come back and take writes as before. So of several
-    /// the one with the latest timeline counts: each promotion begins a new one. One of an earlier
-    /// timeline than was ever seen does not count, even if it is the only one that answers.
+    /// A primary that was cut off and replaced may come back and take writes as before. [`Primaries`] says
+    /// which one counts, and a warning names one that is passed over.
     pub async fn look(&self) -> bool {
         let before = self.current();
         let named = self.named();
         let asked = named.all.iter().map(|options| self.changed(options)).zip(&named.asked);
         let asked = asked
-            .map(|(options, kept)| async move { timeout(ANSWER, timeline(&options, kept)).await });
+            .map(|(options, kept)| async move { timeout(ANSWER, primary(&options, kept)).await });
         let answers = join_all(asked).await.into_iter().map(|it| it.ok()?.ok()?);
-        let writable = answers.enumerate().filter_map(|(at, timeline)| Some((timeline?, at)));
-        // Of several with the same timeline the one in use stays.
-        let best = writable.max_by_key(|(timeline, at)| (*timeline, *at == before));
-        let Some((timeline, now)) = best else { return false };
-        if timeline < self.latest.fetch_max(timeline, Ordering::Relaxed) {
-            return false;
+        let writable: Vec<(usize, Primary)> =
+            answers.enumerate().filter_map(|(at, primary)| Some((at, primary?))).collect();
+        let chosen = self.seen().choose(&writable, before);
+        for (at, why) in chosen.passed_over {
+            let options = &named.all[at];
+            tracing::warn!(
+                host = options.get_host(),
+                port = options.get_port(),
+                "a server of the database takes writes and is not used: {why}"
+            );
         }
-        self.current.swap(now, Ordering::Relaxed) != now
+        chosen.at.is_some_and(|now| self.current.swap(now, Ordering::Relaxed) != now)
     }
 }
 
@@ -136,31 +152,32 @@ impl fmt::Debug for Hosts {
     }
 }
 
-/// The timeline of a server that takes writes. `None` for one that takes none, such as a standby. The
+/// What a server that takes writes says of itself. `None` for one that takes none, such as a standby. The
 /// connection is kept; one that no longer works is replaced.
-async fn timeline(
+async fn primary(
     options: &PgConnectOptions,
     kept: &Mutex<Option<PgConnection>>,
-) -> Result<Option<u32>, sqlx::Error> {
+) -> Result<Option<Primary>, sqlx::Error> {
     let mut kept = kept.lock().await;
     if let Some(mut db) = kept.take()
-        && let Ok(timeline) = ask(&mut db).await
+        && let Ok(primary) = ask(&mut db).await
     {
         *kept = Some(db);
-        return Ok(timeline);
+        return Ok(primary);
     }
     let mut db = options.connect().await?;
-    let timeline = ask(&mut db).await?;
+    let primary = ask(&mut db).await?;
     *kept = Some(db);
-    Ok(timeline)
+    Ok(primary)
 }
 
-async fn ask(db: &mut PgConnection) -> Result<Option<u32>, sqlx::Error> {
-    let asked = "select case when not pg_is_in_recovery() \
+async fn ask(db: &mut PgConnection) -> Result<Option<Primary>, sqlx::Error> {
+    let asked = "select system_identifier, case when not pg_is_in_recovery() \
              and current_setting('transaction_read_only') = 'off' \
-         then left(pg_walfile_name(pg_current_wal_lsn()), 8) end";
-    let (digits,): (Option<String>,) = sqlx::query_as(asked).fetch_one(db).await?;
-    Ok(digits.and_then(|digits| u32::from_str_radix(&digits, 16).ok()))
+         then left(pg_walfile_name(pg_current_wal_lsn()), 8) end from pg_control_system()";
+    let (cluster, digits): (i64, Option<String>) = sqlx::query_as(asked).fetch_one(db).await?;
+    let timeline = digits.and_then(|digits| u32::from_str_radix(&digits, 16).ok());
+    Ok(timeline.map(|timeline| Primary { cluster, timeline }))
 }
 
 /// Makes one URL for each host.

@@ -4,5 +4,6 @@ pub mod ahead;
 pub mod clock;
 pub mod connection;
 pub mod hosts;
+mod primaries;
 pub mod probe;
 pub mod renewal;

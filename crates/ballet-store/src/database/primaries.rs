@@ -1,0 +1,120 @@
+//! Which of several servers that take writes counts. There is no I/O here.
+
+/// A server that takes writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Primary {
+    /// The system identifier. `initdb` makes it, and `pg_upgrade` takes a new one.
+    pub(super) cluster: i64,
+    /// Each promotion begins a new one. `pg_upgrade` begins with the first again.
+    pub(super) timeline: u32,
+}
+
+/// The servers that were seen taking writes.
+#[derive(Debug, Default)]
+pub(super) struct Primaries {
+    /// The latest of the cluster in use.
+    latest: Option<Primary>,
+    /// The clusters that were in use before. Their servers count no more.
+    replaced: Vec<i64>,
+    /// The servers that are passed over, each with the reason.
+    passed_over: Vec<(usize, String)>,
+}
+
+/// The server to use, if one counts.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub(super) at: Option<usize>,
+    /// Those that take writes and do not count, for the first time, and why.
+    pub(super) passed_over: Vec<(usize, String)>,
+}
+
+impl Primaries {
+    /// Of one cluster the server with the latest timeline counts. One of an earlier timeline than was ever seen
+    /// does not, even if it is the only one. Timelines of two clusters say nothing of each other: another cluster
+    /// counts when no server of the known one takes writes, and then the known one does no more.
+    ///
+    /// Of several with the same timeline the one in use stays.
+    pub(super) fn choose(&mut self, writable: &[(usize, Primary)], in_use: usize) -> Chosen {
+        let known = self.latest.map(|latest| latest.cluster);
+        let best = writable
+            .iter()
+            .filter(|(_, primary)| !self.replaced.contains(&primary.cluster))
+            .max_by_key(|(at, one)| (Some(one.cluster) == known, one.timeline, *at == in_use));
+        let chosen = best.filter(|(_, best)| {
+            self.latest.is_none_or(|latest| {
+                latest.cluster != best.cluster || latest.timeline <= best.timeline
+            })
+        });
+        if let Some((_, primary)) = chosen {
+            self.replaced.extend(known.filter(|known| *known != primary.cluster));
+            self.latest = Some(*primary);
+        }
+        let at = chosen.map(|(at, _)| *at);
+        let others = writable.iter().filter(|(other, _)| Some(*other) != at);
+        let passed_over = others.map(|(at, primary)| (*at, self.why_not(*primary))).collect();
+        let before = std::mem::replace(&mut self.passed_over, passed_over);
+        let passed_over =
+            self.passed_over.iter().filter(|one| !before.contains(one)).cloned().collect();
+        Chosen { at, passed_over }
+    }
+
+    fn why_not(&self, primary: Primary) -> String {
+        let Primary { cluster, timeline } = primary;
+        match self.latest {
+            Some(latest) if latest.cluster == cluster => format!(
+                "its timeline is {timeline}, and another one has shown {}. It was replaced: stop it, and \
+                 make it a standby",
+                latest.timeline
+            ),
+            _ => format!(
+                "it is of another cluster (system identifier {cluster}). Stop it, or take it out of the \
+                 database's URL. If it is the right one, restart the service"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn primary(cluster: i64, timeline: u32) -> Primary {
+        Primary { cluster, timeline }
+    }
+
+    #[test]
+    fn of_one_cluster_the_latest_timeline_counts_and_no_earlier_one_than_was_seen() {
+        let mut primaries = Primaries::default();
+        let mut chosen = |all: &[(usize, Primary)], in_use| primaries.choose(all, in_use).at;
+        assert_eq!(chosen(&[(0, primary(7, 5))], 0), Some(0));
+        assert_eq!(chosen(&[(0, primary(7, 5)), (1, primary(7, 6))], 0), Some(1));
+        assert_eq!(chosen(&[(0, primary(7, 5))], 1), None);
+        assert_eq!(chosen(&[(0, primary(7, 6)), (1, primary(7, 6))], 0), Some(0));
+        assert_eq!(chosen(&[], 0), None);
+    }
+
+    #[test]
+    fn an_upgraded_cluster_begins_with_the_first_timeline_and_fails_over() {
+        let mut primaries = Primaries::default();
+        let mut chosen = |all: &[(usize, Primary)], in_use| primaries.choose(all, in_use).at;
+        assert_eq!(chosen(&[(0, primary(7, 5))], 0), Some(0));
+        assert_eq!(chosen(&[(0, primary(8, 1))], 0), Some(0));
+        assert_eq!(chosen(&[(1, primary(8, 2))], 0), Some(1));
+        assert_eq!(chosen(&[(0, primary(8, 1))], 1), None, "it was replaced");
+        assert_eq!(chosen(&[(0, primary(7, 6))], 1), None, "it was upgraded");
+        assert_eq!(chosen(&[(0, primary(9, 9)), (1, primary(8, 2))], 1), Some(1), "a foreign one");
+    }
+
+    #[test]
+    fn a_server_that_is_passed_over_is_told_once() {
+        let mut primaries = Primaries::default();
+        let both = [(0, primary(7, 5)), (1, primary(7, 6))];
+        let told = primaries.choose(&both, 0).passed_over;
+        assert!(told[0].0 == 0 && told[0].1.starts_with("its timeline is 5, and"), "{told:?}");
+        assert_eq!(primaries.choose(&both, 1).passed_over, []);
+        primaries.choose(&both[1..], 1);
+        assert_eq!(primaries.choose(&both, 1).passed_over.len(), 1);
+        let foreign = primaries.choose(&[(0, primary(9, 9)), (1, primary(7, 6))], 1).passed_over;
+        assert!(foreign[0].1.contains("another cluster (system identifier 9)"), "{foreign:?}");
+    }
+}
