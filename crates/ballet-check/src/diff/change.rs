@@ -42,6 +42,8 @@ pub enum Rule {
     NotPublished,
     /// Telemetry is spread over another number of streams.
     Partitions,
+    /// A reader of telemetry reads another type, and nobody reads the rest of the one before.
+    Reader,
     /// An event has another role.
     Role,
     /// A producer outside of the system may not publish an event any more.
@@ -83,6 +85,7 @@ impl Rule {
             Self::Unclear => "unclear",
             Self::NotPublished => "not_published",
             Self::Partitions => "partitions",
+            Self::Reader => "reader",
             Self::Role => "role",
             Self::ProducerRemoved => "producer_removed",
             Self::StepRemoved => "step_removed",
@@ -103,6 +106,7 @@ impl Rule {
         match self {
             Self::NotPublished | Self::StepRemoved => matches!(other, Self::Removed),
             Self::Partitions
+            | Self::Reader
             | Self::Role
             | Self::StepTrigger
             | Self::StepOutcome

@@ -1,6 +1,8 @@
-//! Telemetry that nobody publishes any more, or that is spread over another number of streams.
+//! Telemetry that nobody publishes any more, that is spread over another number of streams, or whose reader moves on.
 
 use std::collections::BTreeSet;
+
+use ballet_core::{Part, ReaderPart};
 
 use crate::contracts::Contracts;
 use crate::diff::bodies::next_major;
@@ -13,6 +15,11 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
     for name in old.telemetry() {
         not_published(&old, &new, name, alone, &mut found);
         partitions(&old, &new, name, alone, &mut found);
+    }
+    for service in old.names() {
+        if let (Some(before), Some(after)) = (old.service(service), new.service(service)) {
+            moved_on(service, &before.part, &after.part, &mut found);
+        }
     }
     found
 }
@@ -61,6 +68,32 @@ fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool, found: &m
         service: (*service).to_owned(),
         ..change(name, Rule::Partitions, what, advice, breaks)
     });
+}
+
+/// A place belongs to a reader and a type. The reader begins with the other type, and leaves what it has not read.
+fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<Change>) {
+    let has_place = |reader: &&ReaderPart| !reader.in_memory;
+    for was in before.readers.iter().filter(has_place) {
+        let (name, old) = (was.name, was.reads.name());
+        let Some(is) = after.readers.iter().find(|one| one.name == name) else { continue };
+        let new = is.reads.name();
+        if new == old || after.readers.iter().filter(has_place).any(|one| one.reads.name() == old) {
+            continue;
+        }
+        found.push(Change {
+            service: service.to_owned(),
+            ..change(
+                &format!("{service}.{name}"),
+                Rule::Reader,
+                format!("it reads {new}, and nobody reads on in {old} what it has not read yet"),
+                format!(
+                    "read {new} with a reader of another name, and keep {name} until `ballet telemetry \
+                     list` shows that it has read all of {old}"
+                ),
+                vec![service.to_owned()],
+            )
+        });
+    }
 }
 
 /// Who breaks. Readers that are not known are anybody.

@@ -313,18 +313,19 @@ pub async fn reset(db: &mut PgConnection, reader: &str) -> Result<(), sqlx::Erro
     .map(drop)
 }
 
-/// How far a reader is behind in each stream: messages, and the age in seconds of what it has read last. Zero if it has
+/// How far a reader is behind in each of these streams: messages, and the age in seconds of what it has read last. Zero if it has
 /// read all.
 pub async fn lags(
     db: &mut PgConnection,
     reader: &str,
+    streams: &[String],
 ) -> Result<Vec<(String, (f64, f64))>, sqlx::Error> {
     let statement = "\
         select stream, greatest(0, coalesce(end_offset, 0) - coalesce(next_offset, 0))::float8, \
             case when end_offset > coalesce(next_offset, 0) then greatest(0, coalesce( \
                 extract(epoch from ballet.now() - published_at), 0)) else 0 end::float8 \
-        from ballet.telemetry_reader where reader = $1";
+        from ballet.telemetry_reader where reader = $1 and stream = any($2)";
     let rows: Vec<(String, f64, f64)> =
-        sqlx::query_as(statement).bind(reader).fetch_all(db).await?;
+        sqlx::query_as(statement).bind(reader).bind(streams).fetch_all(db).await?;
     Ok(rows.into_iter().map(|(stream, messages, age)| (stream, (messages, age))).collect())
 }

@@ -29,6 +29,11 @@ async fn beat(meter: &Watched, partition: u16, number: i64, age_seconds: i64) {
 async fn a_reader_that_is_minutes_behind_rings_until_it_has_read_all() {
     let meter = Watched::new("telemetry_behind", "meter").await;
     meter.until_only(&[]).await;
+    // What a release before has left in a type that nobody reads any more is nobody's lag.
+    let left = "insert into ballet.telemetry_reader (reader, stream, next_offset, end_offset, published_at) \
+                select distinct reader, 'meter.beat.v0.0', 1, 9, ballet.now() - interval '1 hour' \
+                from ballet.telemetry_reader";
+    meter.world.execute("meter", left).await;
     // Each takes seconds: it is too slow for what comes.
     for _ in 0..20 {
         beat(&meter, 0, 700, 600).await;
@@ -36,7 +41,8 @@ async fn a_reader_that_is_minutes_behind_rings_until_it_has_read_all() {
     meter.until_only(&[BEHIND]).await;
     // Another process takes over, and reads all.
     let all_read = "update ballet.telemetry_reader set epoch = epoch + 1, holder = -1, \
-                    held_until = ballet.now() + interval '1 hour', next_offset = end_offset";
+                    held_until = ballet.now() + interval '1 hour', next_offset = end_offset \
+                    where stream <> 'meter.beat.v0.0'";
     meter.world.execute("meter", all_read).await;
     meter.until_only(&[]).await;
 }

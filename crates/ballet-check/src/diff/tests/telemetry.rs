@@ -82,6 +82,39 @@ fn another_number_of_streams_breaks_who_reads_them() {
     }
 }
 
+const NEXT_BEAT: &str = "orders.beat.v2";
+
+/// Publishes the next version beside the first, and lets these readers read it.
+fn next_beat(all: &mut [Value; 2], readers: &Value) {
+    all[0]["publishes_telemetry"] = json!([BEAT, NEXT_BEAT]);
+    all[1]["reads_telemetry"] = readers.clone();
+    for one in all {
+        let mut next = one["telemetry"][0].clone();
+        next["name"] = json!(NEXT_BEAT);
+        one["telemetry"].as_array_mut().expect("a list").push(next);
+    }
+}
+
+#[test]
+fn a_reader_that_moves_on_leaves_what_it_has_not_read() {
+    let beats = |reads: &str| json!({ "name": "beats", "reads": reads });
+    let read = |readers: Value| move |all: &mut [Value; 2]| next_beat(all, &readers);
+    let moved = difference(|all| {
+        next_beat(all, &json!([beats(NEXT_BEAT)]));
+        all[1]["telemetry"].as_array_mut().expect("a list").remove(0);
+    });
+    let [change] = &moved.breaking[..] else { panic!("{:?}", moved.breaking) };
+    assert_eq!((change.rule.name(), &*change.subject), ("reader", "inventory.beats"));
+    assert_eq!(change.breaks, ["inventory"]);
+    assert!(!moved.compatible.iter().any(|one| one.subject == "inventory.beats"), "said twice");
+    let follower = json!({ "name": "next_beats", "reads": BEAT, "in_memory": true });
+    assert_eq!(breaks(read(json!([beats(NEXT_BEAT), follower]))).len(), 1, "it has no place");
+    let beside = json!([beats(BEAT), { "name": "next_beats", "reads": NEXT_BEAT }]);
+    assert!(!listed(read(beside)).is_empty());
+    let another = json!([beats(NEXT_BEAT), { "name": "old_beats", "reads": BEAT }]);
+    assert!(!listed(read(another)).is_empty());
+}
+
 #[test]
 fn a_field_that_a_reader_requires_stays() {
     let found = breaks(|all| drop_field(&mut all[0]["telemetry"][0]["schema"], "number"));

@@ -84,7 +84,7 @@ impl ReaderKeeper {
                         self.states.works(self.reader.name());
                     }
                     self.look_at_ends(&mut keeping).await;
-                    self.show_lags().await;
+                    self.show_lags(&keeping.streams).await;
                 }
                 Some(left) = keeping.tasks.join_next() => Self::left(&mut keeping, left),
                 () = stopped(&mut stopping) => break,
@@ -262,13 +262,13 @@ impl ReaderKeeper {
         }
     }
 
-    /// Shows how far the reader is in each stream, whoever reads it: else what this process has shown of a stream
-    /// that it has left would stay.
-    async fn show_lags(&self) {
+    /// Shows how far the reader is in each of its streams, whoever reads it: else what this process has shown of a
+    /// stream that it has left would stay. What another release read under this name is nobody's lag.
+    async fn show_lags(&self, streams: &[String]) {
         let name = self.reader.name();
         let asked = async {
             let mut db = self.engine.database.upkeep.acquire().await?;
-            places::lags(&mut db, name).await
+            places::lags(&mut db, name, streams).await
         };
         match answered(asked).await {
             Ok(lags) => lags.into_iter().for_each(|(stream, lag)| series::lag(name, stream, lag)),
