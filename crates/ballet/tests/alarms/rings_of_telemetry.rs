@@ -31,7 +31,7 @@ async fn a_reader_that_is_minutes_behind_rings_until_it_has_read_all() {
     meter.until_only(&[]).await;
     // What a release before has left in a type that nobody reads any more is nobody's lag.
     let left = "insert into ballet.telemetry_reader (reader, stream, next_offset, end_offset, published_at) \
-                select distinct reader, 'meter.beat.v0.0', 1, 9, ballet.now() - interval '1 hour' \
+                select distinct reader, 'meter.beat.v0.0', 1, 9, now() - interval '1 hour' \
                 from ballet.telemetry_reader";
     meter.world.execute("meter", left).await;
     // Each takes seconds: it is too slow for what comes.
