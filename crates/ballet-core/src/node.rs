@@ -20,8 +20,7 @@ pub struct Node<'a> {
 impl Node<'_> {
     /// Whether the step has an outcome with this event.
     pub(crate) fn publishes(&self, event: &EventType) -> bool {
-        let StepPart { done, refused, compensated, .. } = self.step;
-        done == event || refused.as_ref() == Some(event) || compensated.as_ref() == Some(event)
+        self.step.has_outcome(*event)
     }
 }
 

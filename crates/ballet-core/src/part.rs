@@ -117,6 +117,12 @@ pub struct StepPart {
 }
 
 impl StepPart {
+    /// Whether it emits this event, done, refused or compensated.
+    #[must_use]
+    pub fn has_outcome(&self, event: EventType) -> bool {
+        self.done == event || self.refused == Some(event) || self.compensated == Some(event)
+    }
+
     /// A step that answers from its transaction, without a refusal and a compensation, in all versions.
     #[must_use]
     pub fn new(name: &'static str, kind: StepKind, on: Vec<EventType>, done: EventType) -> Self {

@@ -24,6 +24,7 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
         if saga.owner == part.service {
             check_deadline(saga, problems);
             check_abort(saga, problems);
+            check_published(part, saga, problems);
         } else if decides(saga) {
             problems.push(Problem {
                 rule: "only its owner begins, decides and aborts a saga",
@@ -54,6 +55,23 @@ fn check_abort(owned: &SagaPart, problems: &mut Vec<Problem>) {
                 "{} of {} decides it with {}, which aborts it for all who hear of it: give the abort an \
                  event of its own",
                 step.name, owned.saga, step.done
+            ),
+        });
+    }
+}
+
+/// What begins or aborts a saga leaves with its row in the ledger, and not from any handler.
+fn check_published(part: &Part, owned: &SagaPart, problems: &mut Vec<Problem>) {
+    let begins = |step: &&StepPart| step.kind == StepKind::Origin && step.on.is_empty();
+    let begins = owned.steps.iter().filter(begins).map(|step| (step.done, "begin", "originate"));
+    let all = begins.chain(owned.abort.map(|abort| (abort, "abort", "abort")));
+    for (event, does, call) in all.filter(|(event, ..)| part.publishes.contains(event)) {
+        problems.push(Problem {
+            rule: "an owner begins and aborts its saga in its ledger",
+            detail: format!(
+                "{} declares that it publishes {event}, which would {does} {} for all others and not for itself: \
+                 take it out of `.publishes`, and call `Unit::{call}`",
+                part.service, owned.saga
             ),
         });
     }

@@ -14,6 +14,8 @@ pub struct Emitted {
     pub saga_id: Option<SagaId>,
     pub causation_id: Option<MessageId>,
     pub trace: Option<Trace>,
+    /// Whether a handler published it by itself: it is not what the framework emits for it.
+    pub by_handler: bool,
     /// The number that was noted in the transaction when the event was published.
     pub noted: Option<u32>,
 }

@@ -20,6 +20,7 @@ use crate::declare::handler::tx::Scope;
 use crate::engine::caller;
 use crate::engine::calls::open_calls::Claim;
 use crate::engine::engine::Engine;
+use crate::engine::registry::Registry;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::publishing::Publishing;
@@ -82,11 +83,18 @@ pub(crate) struct Committed {
 
 /// Refuses events that the broker or their receivers would refuse: here it costs only this transaction.
 fn check_declared(engine: &Engine, emitted: &[Emitted]) -> Result<(), Failure> {
+    let registry = &engine.registry;
     for emitted in emitted {
         let event = emitted.event.event_type;
-        if !engine.registry.emits(event) {
+        // What the framework emits has its row in the ledger. Published beside it, others would act on what has not
+        // happened here.
+        let is_declared = match emitted.by_handler {
+            true => registry.publishes(event),
+            false => registry.emits(event),
+        };
+        if !is_declared {
             // A refusal by the broker would cost the whole channel.
-            return Err(Failure::permanent(undeclared(engine.registry.service, event)));
+            return Err(Failure::permanent(undeclared(registry, event)));
         }
         let (bytes, limit) = (emitted.event.body.len(), engine.limits.max_body);
         if bytes > limit {
@@ -100,8 +108,11 @@ fn check_declared(engine: &Engine, emitted: &[Emitted]) -> Result<(), Failure> {
 }
 
 /// Why an event cannot be published, and what to do.
-fn undeclared(service: &str, event: EventType) -> String {
-    if event.may_be_published_by(service) {
+fn undeclared(registry: &Registry, event: EventType) -> String {
+    let service = registry.service;
+    if let Some(otherwise) = emitted_otherwise(registry, event) {
+        format!("{service} cannot publish {event}{otherwise}")
+    } else if event.may_be_published_by(service) {
         format!(
             "{service} does not declare that it publishes {event}: add `.publishes` to its participant"
         )
@@ -114,6 +125,28 @@ fn undeclared(service: &str, event: EventType) -> String {
             event.service()
         )
     }
+}
+
+/// As what the service emits an event that its handlers do not publish, and what to do.
+fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
+    for saga in &registry.sagas {
+        let name = saga.saga;
+        if saga.owner.is_some() && saga.abort == Some(event) {
+            return Some(format!(", with which it aborts {name}: call `Unit::abort`"));
+        }
+        if saga.origins.iter().any(|origin| origin.done == event) {
+            return Some(format!(", with which it begins {name}: call `Unit::originate`"));
+        }
+        let mut steps = saga.steps.iter().map(|step| step.part());
+        if let Some(step) = steps.find(|step| step.has_outcome(event)) {
+            let step = step.name;
+            return Some(format!(
+                ", an outcome of {step}: return it from {step}, or add `.publishes` to the participant if it is also \
+                 published beside it"
+            ));
+        }
+    }
+    registry.emits(event).then(|| ": the framework publishes it by itself".to_owned())
 }
 
 /// Writes the rows of ledger, deadlines and copies. Returns those of the ledger that go with the events.

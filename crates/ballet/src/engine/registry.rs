@@ -239,6 +239,7 @@ pub(crate) struct Registry {
     pub(crate) events: KnownEvents,
     known: HashMap<&'static str, Arc<Known>>,
     emits: HashSet<EventType>,
+    publishes: HashSet<EventType>,
 }
 
 impl Registry {
@@ -292,7 +293,8 @@ impl Registry {
             })
             .collect();
         let emits = participant.part().emits().into_iter().collect();
-        Self { service: participant.service(), sagas, events, known, emits }
+        let publishes = participant.publishes.iter().copied().collect();
+        Self { service: participant.service(), sagas, events, known, emits, publishes }
     }
 
     pub(crate) fn known(&self, name: &str) -> Option<&Arc<Known>> {
@@ -304,7 +306,12 @@ impl Registry {
         self.emits.iter().copied()
     }
 
-    /// Whether the service declares that it publishes this.
+    /// Whether the service declares that its handlers publish this.
+    pub(crate) fn publishes(&self, event: EventType) -> bool {
+        self.publishes.contains(&event)
+    }
+
+    /// Whether the service declares this in any way, such as the outcome of a step.
     pub(crate) fn emits(&self, event: EventType) -> bool {
         self.emits.contains(&event)
     }

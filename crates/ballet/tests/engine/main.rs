@@ -29,6 +29,7 @@ mod old_sagas;
 mod open_calls;
 mod operators;
 mod pooler;
+mod publishing;
 mod releases;
 mod restarts;
 mod restored;

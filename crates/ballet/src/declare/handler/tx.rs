@@ -1,7 +1,7 @@
 //! The view of a handler: its transaction, the time, new ids, and its saga.
 
 use ballet_core::id::derived_in_saga;
-use ballet_core::{Event, MessageId, SagaId};
+use ballet_core::{Event, MessageId, Role, SagaId};
 use ballet_store::calls::stored as calls;
 use ballet_store::ledger::event::Encoded;
 use ballet_store::outbox::event::Emitted;
@@ -30,7 +30,10 @@ pub struct Tx<'a> {
 pub(crate) struct Scope {
     pub(crate) clock: Clock,
     pub(crate) now: Timestamp,
+    /// The saga, or what else later events are correlated with.
     pub(crate) saga_id: Option<SagaId>,
+    /// Whether a plain event is handled. It belongs to no saga, whatever it is correlated with.
+    pub(crate) is_plain: bool,
     pub(crate) cause: Option<MessageId>,
     pub(crate) trace: Option<Trace>,
     pub(crate) emitted: Vec<Emitted>,
@@ -43,8 +46,9 @@ impl Scope {
     pub(crate) fn new(clock: Clock) -> Self {
         let now = clock.now();
         let (emitted, witness) = (Vec::new(), Witness::default());
-        let (saga_id, cause, trace, hurried) = (None, None, None, false);
-        Self { clock, now, saga_id, cause, trace, emitted, witness, hurried }
+        let (saga_id, cause, trace) = (None, None, None);
+        let (is_plain, hurried) = (false, false);
+        Self { clock, now, saga_id, is_plain, cause, trace, emitted, witness, hurried }
     }
 
     /// Sets the saga and the message that later events belong to.
@@ -55,16 +59,17 @@ impl Scope {
         trace: Option<Trace>,
     ) {
         self.saga_id = saga_id;
+        self.is_plain = false;
         self.cause = cause;
         self.trace = trace;
     }
 
     /// Emits an event that belongs to the transaction as a whole.
     pub(crate) fn emit(&mut self, event: Encoded) -> MessageId {
-        self.emit_noted(event, None)
+        self.add(event, false, None)
     }
 
-    fn emit_noted(&mut self, event: Encoded, noted: Option<u32>) -> MessageId {
+    fn add(&mut self, event: Encoded, by_handler: bool, noted: Option<u32>) -> MessageId {
         let message_id = MessageId(self.clock.draw(self.now));
         self.emitted.push(Emitted {
             message_id,
@@ -72,6 +77,7 @@ impl Scope {
             saga_id: self.saga_id,
             causation_id: self.cause,
             trace: self.trace.clone(),
+            by_handler,
             noted,
         });
         message_id
@@ -144,16 +150,16 @@ impl<'a> Tx<'a> {
     /// of sagas it is a new id.
     #[must_use]
     pub fn id_in_saga<Id: From<Uuid>>(&self, name: &str) -> Id {
-        match self.scope.saga_id {
+        match self.saga_id() {
             Some(saga_id) => derived_in_saga(saga_id, name).into(),
             None => self.new_id(),
         }
     }
 
-    /// Returns the current saga, or `None` for an event outside of sagas.
+    /// Returns the current saga, or `None` for an event outside of sagas: a plain one, whatever it is correlated with.
     #[must_use]
     pub fn saga_id(&self) -> Option<SagaId> {
-        self.scope.saga_id
+        if self.scope.is_plain { None } else { self.scope.saga_id }
     }
 
     /// Makes the open call of a saga's step due once this transaction has committed. Returns whether it is open.
@@ -181,16 +187,26 @@ impl<'a> Tx<'a> {
 
     /// Publishes an event in addition to a step's outcome, once the transaction has committed. An
     /// event that is published after a savepoint is taken back with it. The participant declares
-    /// the event with [`Participant::publishes`](crate::Participant::publishes).
+    /// the event with [`Participant::publishes`](crate::Participant::publishes): nothing of the transaction commits
+    /// otherwise. A saga begins with [`Unit::originate`](crate::Unit::originate) and is aborted with
+    /// [`Unit::abort`](crate::Unit::abort), and not by their events.
     ///
     /// # Errors
     ///
-    /// A permanent failure if the event cannot be encoded as JSON; a failure of the transaction.
+    /// A permanent failure if the event cannot be encoded as JSON, or if it is one of a running saga and there is
+    /// [none](Self::saga_id) here; a failure of the transaction.
     pub async fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
+        if E::TYPE.role() == Role::InSaga && self.saga_id().is_none() {
+            return Err(Failure::permanent(format!(
+                "{} belongs to a running saga, and here is none: open the transaction with `saga_unit`, or publish \
+                 it from a handler of an event of the saga",
+                E::TYPE
+            )));
+        }
         let event = encoded(event)?;
         let Scope { witness, emitted, .. } = &mut *self.scope;
         let noted = witness.note(self.db, emitted).await?;
-        self.scope.emit_noted(event, noted);
+        self.scope.add(event, true, noted);
         Ok(())
     }
 }

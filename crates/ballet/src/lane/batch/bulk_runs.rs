@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use ballet_core::AnyEvent;
+use ballet_core::{AnyEvent, Role};
 use ballet_store::ledger::entry::StepKey;
 use ballet_store::trace::Trace;
 use tracing::Instrument;
@@ -114,6 +114,7 @@ async fn one_by_one(
         let Some(message) = message(works, *at) else { continue };
         let Lineage { cause, trace } = begin_step(message, &engine.time.clock);
         transaction.enter(message.envelope.saga_id, cause, trace);
+        transaction.scope.is_plain = message.envelope.event_type.role() == Role::Plain;
         let effect = engine
             .handlers
             .run(handler.name(), dispatch::handle(transaction, handler, place, message))
