@@ -17,6 +17,8 @@ use crate::declare::step::watch::{Look, Watch};
 
 /// How long a look may take.
 const LOOK_TIME: Duration = Duration::from_secs(5);
+/// The shortest time from one look to the next.
+const PAUSE: Duration = Duration::from_secs(1);
 /// A watch has no request of its own: it looks at rows.
 const NO_REQUEST: &str = "null";
 
@@ -95,7 +97,8 @@ impl<W: Watch> AnyWatch for Watched<W> {
         Box::pin(async move {
             Ok(match self.0.look(&mut tx).await? {
                 Look::Over(_) => None,
-                Look::Open(again) => Some(again.unsigned_abs()),
+                // A time that is over is negative.
+                Look::Open(again) => Some(Duration::try_from(again).unwrap_or_default().max(PAUSE)),
             })
         })
     }

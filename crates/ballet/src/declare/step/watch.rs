@@ -108,7 +108,7 @@ pub async fn look_now<W: Watch>(tx: &mut Tx<'_>, saga_id: SagaId) -> Result<bool
 /// What a [`Watch`] finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look<Done> {
-    /// It is not over. The next look is after this time, at most an hour, or when there is a
+    /// It is not over. The next look is after this time, at least a second and at most an hour, or when there is a
     /// [hint](look_now).
     Open(SignedDuration),
     /// It is over.
