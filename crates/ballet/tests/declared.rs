@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Failure, Key, Never, Owner, Participant, Saga,
-    Service, Settings, Step, StepResult, Tx, compensated, done,
+    Compensate, CompensateResult, Due, Event, EventType, Failure, Key, Migration, Never, Owner,
+    Participant, Projection, Saga, Service, Settings, Step, StepResult, Tx, compensated, done,
 };
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -75,8 +76,12 @@ fn warranty() -> Participant {
 
 /// Starts the service without servers: a sound one waits for its database.
 async fn start(participant: Participant) -> Option<String> {
+    start_service(Service::new(participant)).await
+}
+
+async fn start_service(service: Service) -> Option<String> {
     let settings = Settings::new("amqp://u:p@127.0.0.1:1/v", "postgres://u:p@127.0.0.1:1/d");
-    let started = timeout(HANG, Service::new(participant).start(settings)).await;
+    let started = timeout(HANG, service.start(settings)).await;
     started.ok().and_then(Result::err).map(|error| error.to_string())
 }
 
@@ -90,6 +95,102 @@ async fn t199_two_steps_of_one_name_do_not_start() {
     let twice =
         warranty().saga::<Fulfillment>(|saga| saga.compensatable(Give).compensatable(GiveAgain));
     is_refused(twice, "warranty has two steps named \"give_warranty\"").await;
+}
+
+struct Log;
+
+impl Projection for Log {
+    const NAME: &'static str = "log";
+    type On = OrderPlaced;
+    async fn apply(&self, _: &mut Tx<'_>, _: OrderPlaced) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// It is called as a step that the same event triggers.
+struct LogGiven;
+
+impl Projection for LogGiven {
+    const NAME: &'static str = "give_warranty";
+    type On = OrderPlaced;
+    async fn apply(&self, _: &mut Tx<'_>, _: OrderPlaced) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn two_handlers_of_one_name_for_one_event_do_not_start() {
+    let twice = warranty().projects(Log).projects(Log);
+    let why = "warranty handles orders.order_placed.v1 with two handlers named \"log\"";
+    is_refused(twice, why).await;
+    let both = warranty().saga::<Fulfillment>(|saga| saga.compensatable(Give)).projects(LogGiven);
+    let why = "warranty handles orders.order_placed.v1 with two handlers named \"give_warranty\"";
+    is_refused(both, why).await;
+}
+
+/// A step that waits for two events.
+struct Join;
+
+impl Step for Join {
+    const NAME: &'static str = "join_orders";
+    type On = (OrderPlaced, OrderInsured);
+    type Done = WarrantyGiven;
+    type Refused = Never;
+    fn key(_: &(OrderPlaced, OrderInsured)) -> Option<String> {
+        Some("both".to_owned())
+    }
+    async fn run(&self, _: &mut Tx<'_>, _: (OrderPlaced, OrderInsured)) -> StepResult<Self> {
+        done(WarrantyGiven {})
+    }
+}
+
+impl Compensate for Join {
+    type Compensated = WarrantyEnded;
+    async fn compensate(&self, _: &mut Tx<'_>, _: WarrantyGiven) -> CompensateResult<Self> {
+        compensated(WarrantyEnded {})
+    }
+}
+
+#[tokio::test]
+async fn a_join_that_repeats_does_not_start() {
+    let join = warranty()
+        .saga::<Fulfillment>(|saga| saga.repeating(Join, |_: &WarrantyEnded| "both".to_owned()));
+    is_refused(join, "warranty.join_orders waits for 2 events, and repeats").await;
+}
+
+#[tokio::test]
+async fn what_begins_or_aborts_a_saga_is_not_declared_as_published() {
+    let orders =
+        || Participant::new("orders").owns(Owns, |saga| saga.originates::<OrderPlaced>("place"));
+    let why = "orders declares that it publishes orders.order_cancelled.v1, which would abort order_fulfillment";
+    is_refused(orders().publishes::<OrderCancelled>(), why).await;
+    let why = "orders.order_placed.v1, which would begin order_fulfillment";
+    is_refused(orders().publishes::<OrderPlaced>(), why).await;
+}
+
+#[tokio::test]
+async fn a_second_deadline_does_not_start() {
+    let late = |_: Due| OrderInsured {};
+    let abort = |_: OrderInsured| OrderCancelled {};
+    let orders = Participant::new("orders").owns(Owns, |saga| {
+        let saga = saga.deadline(SignedDuration::from_hours(1), late, abort);
+        saga.deadline(SignedDuration::from_hours(2), late, abort)
+    });
+    is_refused(orders, "orders sets the deadline of order_fulfillment twice").await;
+}
+
+#[tokio::test]
+async fn two_migrations_of_one_number_do_not_start() {
+    const FIRST: &[Migration] = &[
+        Migration { name: "0001_warranty", sql: "create table warranty ()" },
+        Migration { name: "0002_number", sql: "create table number ()" },
+    ];
+    const SECOND: &[Migration] = &[Migration { name: "0002_paid", sql: "create table paid ()" }];
+    let both = Service::new(warranty()).migrations(FIRST).migrations(SECOND);
+    let said = start_service(both).await.expect("the service starts");
+    let expected = "the migrations 0002_number and 0002_paid have one number: give the later one the next number \
+                    that is free";
+    assert!(said.contains(expected), "{said}");
 }
 
 #[tokio::test]

@@ -64,6 +64,16 @@ fn check_step(service: &str, step: &StepPart, problems: &mut Vec<Problem>) {
             ),
         });
     }
+    if !step.compensated_by.is_empty() && step.on.len() > 1 {
+        problems.push(Problem {
+            rule: "a step that repeats waits for one event",
+            detail: format!(
+                "{service}.{name} waits for {} events, and repeats: a join has no key, so it would run once and none \
+                 of its repetitions could be undone alone; declare it as compensatable, or let one event trigger it",
+                step.on.len()
+            ),
+        });
+    }
     if step.refused == Some(step.done) {
         problems.push(Problem {
             rule: "a step's outcomes are different events",

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::event;
-use crate::part::{Part, System};
+use crate::event::{self, EventType};
+use crate::part::{Part, SubscriptionPart, System};
 use crate::problem::Problem;
 use crate::topology::names::{
     DEAD, EVENTS, JOURNAL, OPS, REDRIVE, TAP, TELEMETRY, TOPOLOGY, UNROUTED,
@@ -53,6 +53,26 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
                     "{service} has two steps named {:?}, and its ledger would take one for the \
                      other: rename one of them",
                     step.name
+                ),
+            });
+        }
+    }
+    check_handlers(part, problems);
+}
+
+/// The rule for what handles one event: retries, dead letters and metrics name a handler by its event and its name.
+fn check_handlers(part: &Part, problems: &mut Vec<Problem>) {
+    let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
+    let steps = steps.flat_map(|step| step.on.iter().map(|on| (*on, step.name)));
+    let mut handlers: BTreeSet<(EventType, &str)> = steps.collect();
+    for SubscriptionPart { name, on } in &part.subscriptions {
+        if !handlers.insert((*on, name)) {
+            problems.push(Problem {
+                rule: "a handler's name is unique for its event",
+                detail: format!(
+                    "{} handles {on} with two handlers named {name:?}, and they would share retries and dead \
+                     letters: declare the projection once, or rename it",
+                    part.service
                 ),
             });
         }

@@ -1,6 +1,8 @@
 //! Migrations: the framework's tables, then the service's own. Replicas that start at the same time
 //! wait for each other.
 
+use std::collections::BTreeMap;
+
 use sqlx::migrate::{MigrateError, Migration as Step, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
@@ -84,6 +86,20 @@ pub async fn works(pool: &PgPool, pid: i32) -> Result<bool, sqlx::Error> {
     Ok(works)
 }
 
+/// Refuses migrations that cannot be told apart, or have no number.
+pub fn check(migrations: &[Migration]) -> Result<(), MigrateError> {
+    let mut names = BTreeMap::new();
+    for Migration { name, .. } in migrations {
+        if let Some(other) = names.insert(number(name)?, name) {
+            let said = format!(
+                "the migrations {other} and {name} have one number: give the later one the next number that is free"
+            );
+            return Err(MigrateError::Source(said.into()));
+        }
+    }
+    Ok(())
+}
+
 /// Applies the missing migrations, and builds the missing indexes.
 pub async fn migrate(mut db: PgConnection, service: &[Migration]) -> Result<(), MigrateError> {
     in_time(sqlx::query(LOCK_WAIT).execute(&mut db)).await?;
@@ -150,12 +166,21 @@ async fn other_text(db: &mut PgConnection, table: &str, version: i64) -> Migrate
 }
 
 fn step(migration: &Migration) -> Result<Step, MigrateError> {
-    let (number, what) = migration.name.split_once('_').unwrap_or((migration.name, ""));
-    let version = number.parse().map_err(|_| {
-        MigrateError::Source(
-            format!("migration {:?}: the name must start with a number", migration.name).into(),
-        )
-    })?;
+    let (_, what) = parts(migration.name);
     let sql = sqlx::SqlStr::from_static(migration.sql);
+    let version = number(migration.name)?;
     Ok(Step::new(version, what.to_owned().into(), MigrationType::Simple, sql, false))
+}
+
+fn number(name: &str) -> Result<i64, MigrateError> {
+    let (number, _) = parts(name);
+    number.parse().map_err(|_| {
+        let said = format!("migration {name:?}: the name must start with a number");
+        MigrateError::Source(said.into())
+    })
+}
+
+/// The number of a migration, and what it does.
+fn parts(name: &str) -> (&str, &str) {
+    name.split_once('_').unwrap_or((name, ""))
 }

@@ -50,7 +50,7 @@ pub(crate) async fn trigger(
     event: AnyEvent,
     body: &[u8],
 ) -> Result<Effect, Failure> {
-    let key = step.key(&event);
+    let key = step.key(&event)?;
     if !admits(transaction, saga, step, saga_id, &key).await? {
         return Ok(Effect::Nothing);
     }

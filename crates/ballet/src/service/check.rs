@@ -86,6 +86,13 @@ pub(super) fn check_declaration(participant: &Participant) -> Result<(), StartEr
             saga.saga
         ),
     }));
+    problems.extend(participant.sagas.iter().filter(|saga| saga.is_deadline_set_twice).map(|saga| {
+        let detail = format!(
+            "{service} sets the deadline of {} twice, and the second would replace the first: keep one `.deadline(..)`",
+            saga.saga
+        );
+        Problem { rule: "a saga has one deadline", detail }
+    }));
     if !problems.is_empty() {
         return Err(StartError::Declaration { service, problems });
     }

@@ -9,6 +9,7 @@ use ballet_core::envelope::Limits;
 use ballet_core::{Part, ServiceContract};
 use ballet_signature::Secrets;
 use ballet_store::operators::paused::Paused;
+use ballet_store::schema::migrate;
 use ballet_store::schema::migration::Migration;
 
 use crate::declare::handler::clock::Clock;
@@ -54,8 +55,8 @@ type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
 /// A service that can be started.
 pub struct Service {
     participant: Participant,
-    migrations: &'static [Migration],
-    routes: Option<Routes>,
+    migrations: Vec<Migration>,
+    routes: Vec<Routes>,
     clock: Clock,
     broker: Option<Arc<dyn Broker>>,
 }
@@ -65,20 +66,20 @@ impl Service {
     #[must_use]
     pub fn new(participant: Participant) -> Self {
         let clock = Clock::system();
-        Self { participant, migrations: &[], routes: None, clock, broker: None }
+        Self { participant, migrations: Vec::new(), routes: Vec::new(), clock, broker: None }
     }
 
-    /// Sets the migrations of the service's own tables.
+    /// Adds migrations of the service's own tables. All of them are applied in the order of their numbers.
     #[must_use]
-    pub const fn migrations(mut self, migrations: &'static [Migration]) -> Self {
-        self.migrations = migrations;
+    pub fn migrations(mut self, migrations: &'static [Migration]) -> Self {
+        self.migrations.extend_from_slice(migrations);
         self
     }
 
-    /// Sets the service's own HTTP routes.
+    /// Adds HTTP routes of the service's own. Those of several calls are [merged](Router::merge).
     #[must_use]
     pub fn routes(mut self, routes: impl FnOnce(Handle) -> Router + Send + 'static) -> Self {
-        self.routes = Some(Box::new(routes));
+        self.routes.push(Box::new(routes));
         self
     }
 
@@ -122,6 +123,7 @@ impl Service {
     /// is refused before anything starts, with the rule that it breaks.
     pub async fn start(mut self, settings: Settings) -> Result<Running, StartError> {
         check_declaration(&self.participant)?;
+        migrate::check(&self.migrations)?;
         let Checked { broker, database: hosts, spans, otlp, gateway } = self.check(&settings)?;
         if hosts.are_several() {
             hosts.look().await;
@@ -148,7 +150,7 @@ impl Service {
         let prepare = Prepare {
             pool: &database.upkeep,
             hosts: &bounded,
-            migrations: self.migrations,
+            migrations: &self.migrations,
             shares: &self.participant.shares,
             copies: &self.participant.copies,
             limits: &limits,
@@ -215,7 +217,8 @@ impl Service {
         let address = front.address;
         let asked_to_stop = frame.asked_to_stop.clone();
         let handle = Handle { engine, asked_to_stop, telemetry: Arc::new(telemetry) };
-        let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
+        let merge = |all: Router, routes: Routes| all.merge(routes(handle.clone()));
+        let routes = self.routes.into_iter().fold(Router::new(), merge);
         let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
         let routes = routes.layer(Extension(MaxBody(settings.max_body)));
         front.begin(routes, parts(&handle, &consumer, &publisher, states));
@@ -246,7 +249,7 @@ impl Service {
         gateway: Option<Secrets>,
     ) -> Result<Front, StartError> {
         let door = Door { secrets: gateway, clock: self.clock.clone() };
-        let trusts_network = self.routes.is_some() && door.secrets.is_none();
+        let trusts_network = !self.routes.is_empty() && door.secrets.is_none();
         let tracer = Tracer { clock: time.clock.clone(), spans: spans.clone() };
         let renewal = database.renewal.clone();
         let own_routes = OwnRoutes::new(settings.http_requests, renewal, tracer, door);

@@ -35,7 +35,7 @@ impl Step for ReserveDriver {
     type Refused = DriverBusy;
 
     fn key(wanted: &DriverWanted) -> Option<String> {
-        Some(wanted.driver.clone())
+        (wanted.driver != "nobody").then(|| wanted.driver.clone())
     }
 
     async fn run(&self, tx: &mut Tx<'_>, wanted: DriverWanted) -> StepResult<Self> {
@@ -145,4 +145,20 @@ async fn an_abort_undoes_every_repetition_with_its_own_outcome() {
     })
     .await
     .expect("in reverse, each once");
+}
+
+#[tokio::test]
+async fn a_repetition_without_a_key_is_a_dead_letter() {
+    let world = drivers("keyless").await;
+    let saga = world.new_saga();
+    world.publish(saga, &driver::<DriverWanted>("nobody")).await;
+    world.publish(saga, &driver::<DriverWanted>("bob")).await;
+    assert_eq!(world.event::<DriverReserved>(saga).await.driver, "bob");
+    let [dead] = &world.dead_letters(1).await[..] else { panic!("more than one") };
+    assert_eq!(
+        dead["properties"]["headers"]["x-dead-detail"],
+        "reserve_driver repeats in a saga, and its `key` gives none for this event: give each repetition the key \
+         by which its compensation finds it"
+    );
+    assert_eq!(world.count("drivers", "ballet.ledger").await, 1);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::post;
+use axum::routing::{get, post};
 use ballet::core::{System, topology};
 use ballet::http::Problem;
 use ballet::{Clock, Handle, Migration, SagaId, Service, Settings};
@@ -339,4 +339,25 @@ async fn a_service_of_which_a_part_has_died_says_so() {
     assert!(answer.text().await.expect("text").contains("the clock is broken"));
     assert_eq!(get("/readyz").await.status(), 503);
     timeout(SOON, running.stop()).await.expect("stopped in time");
+}
+
+#[tokio::test]
+async fn routes_and_migrations_that_are_given_twice_are_all_there() {
+    const STARS: &[Migration] =
+        &[Migration { name: "0002_stars", sql: "create table stars (count int not null)" }];
+    let world = hotel_alone("given_twice").await;
+    let says = |path: &'static str| move |_| Router::new().route(path, get(async move || path));
+    let service = Service::new(hotel(Trouble::default()))
+        .migrations(STARS)
+        .routes(says("/rooms"))
+        .migrations(HOTEL_TABLES)
+        .routes(says("/stars"));
+    let running = service.start(settings(&world, "hotel")).await.expect("started");
+    for path in ["/rooms", "/stars"] {
+        let url = format!("http://{}{path}", running.address());
+        let answer = reqwest::get(url).await.expect("an answer");
+        assert_eq!(answer.text().await.expect("text"), path);
+    }
+    assert_eq!(world.count("hotel", "stars").await, 0);
+    running.stop().await;
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ballet_core::{AnyEvent, Event, EventSchema, Runs, StepKind, StepPart, Trigger};
+use ballet_store::ledger::entry::NO_KEY;
 use sqlx::PgConnection;
 
 use crate::declare::erased::bulk::BulkHandlers;
@@ -21,7 +22,9 @@ pub(crate) struct AnyStep {
     part: StepPart,
     retry: Retry,
     decode: fn(usize, &[u8]) -> Result<AnyEvent, serde_json::Error>,
-    key: Box<dyn Fn(&AnyEvent) -> String + Send + Sync>,
+    key: Box<dyn Fn(&AnyEvent) -> Option<String> + Send + Sync>,
+    /// Whether one repetition of it can be compensated alone.
+    repeats: bool,
     pub(crate) handlers: Handlers,
 }
 
@@ -53,9 +56,17 @@ impl AnyStep {
         (self.decode)(place, body)
     }
 
-    /// Returns the key of the repetition that an event triggers; empty if there is none.
-    pub(crate) fn key(&self, event: &AnyEvent) -> String {
-        (self.key)(event)
+    /// Returns the key of the repetition that an event triggers; empty for a step that runs once.
+    pub(crate) fn key(&self, event: &AnyEvent) -> Result<String, Failure> {
+        match (self.key)(event) {
+            Some(key) => Ok(key),
+            None if self.repeats => Err(Failure::permanent(format!(
+                "{} repeats in a saga, and its `key` gives none for this event: give each repetition the key by which \
+                 its compensation finds it",
+                self.part.name
+            ))),
+            None => Ok(NO_KEY.to_owned()),
+        }
     }
 
     /// Runs the step once. A bulk step gets a run of one.
@@ -156,8 +167,8 @@ impl ErasedStep {
             },
             ..StepPart::new(name, kind, On::types(), D::TYPE)
         };
-        let key = move |event: &AnyEvent| event.downcast_ref().and_then(key).unwrap_or_default();
-        let step = AnyStep { part, retry, decode: On::decode, key: Box::new(key), handlers };
+        let key = Box::new(move |event: &AnyEvent| event.downcast_ref().and_then(key));
+        let step = AnyStep { part, retry, decode: On::decode, key, repeats: false, handlers };
         let mut events = On::schemas();
         events.extend([EventSchema::of::<D>(), EventSchema::of::<R>()]);
         Self { step, events }
@@ -166,6 +177,12 @@ impl ErasedStep {
     /// Sets where its outcome comes from.
     pub(crate) const fn runs(mut self, runs: Runs) -> Self {
         self.step.part.runs = runs;
+        self
+    }
+
+    /// Lets it repeat in a saga, each time under another key.
+    pub(crate) const fn repeating(mut self) -> Self {
+        self.step.repeats = true;
         self
     }
 

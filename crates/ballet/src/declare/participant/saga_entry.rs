@@ -21,6 +21,8 @@ pub(crate) struct SagaEntry {
     pub(crate) owner: Option<Arc<dyn AnyOwner>>,
     pub(crate) refusals: Vec<Arc<dyn AnyRefusal>>,
     pub(crate) deadline: Option<Deadline>,
+    /// Whether the deadline replaced another one.
+    pub(crate) is_deadline_set_twice: bool,
     /// The version under which this service, the owner, begins sagas.
     pub(crate) begins: u32,
     pub(crate) keyed_compensations: Vec<Arc<dyn AnyKeyedCompensation>>,
@@ -39,6 +41,7 @@ impl SagaEntry {
             owner: None,
             refusals: Vec::new(),
             deadline: None,
+            is_deadline_set_twice: false,
             begins: FIRST,
             keyed_compensations: Vec::new(),
             events: vec![EventSchema::of::<Sg::Abort>()],

@@ -125,15 +125,16 @@ impl<Sg: Saga> SagaSteps<Sg> {
         self.push(watching(step))
     }
 
-    /// Adds a step that repeats in a saga, each time under another key. One event undoes one
-    /// repetition while the saga goes on: a driver declines, and the next one is asked.
+    /// Adds a step that repeats in a saga, each time under another [key](crate::Step::key). One event undoes one
+    /// repetition while the saga goes on: a driver declines, and the next one is asked. An event without a key is a
+    /// dead letter, and a step that joins events does not repeat: the service does not start.
     #[must_use]
     pub fn repeating<Via, S, E>(mut self, step: S, compensated_by: fn(&E) -> String) -> Self
     where
         S: Compensatable<Via>,
         E: Event,
     {
-        let step = step.erase(StepKind::Compensatable);
+        let step = step.erase(StepKind::Compensatable).repeating();
         let undo = KeyedCompensation::new(step.step.part().name, compensated_by);
         self.entry.keyed_compensations.push(Arc::new(undo));
         self.entry.events.push(EventSchema::of::<E>());
@@ -207,7 +208,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
 
     /// Sets the time in which the saga must be decided, counted from its start. When it has passed,
     /// the owner publishes the event `passed` to itself, and aborts with the abort event from
-    /// `abort_event`, unless another outcome was committed first.
+    /// `abort_event`, unless another outcome was committed first. A saga has one deadline.
     #[must_use]
     pub fn deadline<E: Event>(
         mut self,
@@ -215,6 +216,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         passed: impl Fn(Due) -> E + Send + Sync + 'static,
         abort_event: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
     ) -> Self {
+        self.0.entry.is_deadline_set_twice = self.0.entry.deadline.is_some();
         self.0.entry.deadline = Some(Deadline {
             part: DeadlinePart { passed: E::TYPE, after },
             passed_event: Arc::new(move |due| encoded(&passed(due))),

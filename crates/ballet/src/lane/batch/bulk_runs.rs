@@ -203,7 +203,7 @@ async fn run_all(
     let mut admitted = Vec::with_capacity(items.len());
     let mut of = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
-        let key = caught("the key of the step", || step.key(&item.event));
+        let key = caught("the key of the step", || step.key(&item.event)).flatten();
         let key = key.map_err(|failure| RunFailure::of(at, failure))?;
         let admits = admits(transaction, saga, step, item.saga_id, &key).await;
         if admits.map_err(|failure| RunFailure::of(at, failure))? {
