@@ -93,7 +93,7 @@ async fn an_event_of_a_saga_is_published_in_one_only() {
     let guide = Participant::new("guide").publishes::<RoomSought>();
     let guide = Service::new(guide.projects(SeekForTrip).projects(SeekAtHotel));
     let system = TestSystem::new("in_one", vec![guide]).await;
-    let why = "guide.room_sought.v1 belongs to a running saga, and here is none: open the transaction with \
+    let why = "guide.room_sought.v1 belongs to a running saga, and there is none here: open the transaction with \
                `saga_unit`, or publish it from a handler of an event of the saga";
     assert_eq!(refused(system.handle(0), None, RoomSought {}).await, why);
 

@@ -17,12 +17,15 @@ use crate::declare::step::bulk::BulkTx;
 use crate::declare::step::retry::Retry;
 use crate::declare::step::row_locks::Rows;
 
+/// Finds the key of the repetition that an event triggers.
+type Key = Box<dyn Fn(&AnyEvent) -> Option<String> + Send + Sync>;
+
 /// A step without its types.
 pub(crate) struct AnyStep {
     part: StepPart,
     retry: Retry,
     decode: fn(usize, &[u8]) -> Result<AnyEvent, serde_json::Error>,
-    key: Box<dyn Fn(&AnyEvent) -> Option<String> + Send + Sync>,
+    key: Key,
     /// Whether one repetition of it can be compensated alone.
     repeats: bool,
     pub(crate) handlers: Handlers,

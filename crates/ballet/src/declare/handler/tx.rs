@@ -198,7 +198,7 @@ impl<'a> Tx<'a> {
     pub async fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
         if E::TYPE.role() == Role::InSaga && self.saga_id().is_none() {
             return Err(Failure::permanent(format!(
-                "{} belongs to a running saga, and here is none: open the transaction with `saga_unit`, or publish \
+                "{} belongs to a running saga, and there is none here: open the transaction with `saga_unit`, or publish \
                  it from a handler of an event of the saga",
                 E::TYPE
             )));
