@@ -32,7 +32,8 @@ fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
         rides::quote,
         Operation::new("quote", "Ask what a ride costs")
             .about(
-                "A ride that is requested by the quote costs this, whatever the way is in the end.",
+                "A ride that is requested by the quote costs this, whatever the way is in the end. The rider \
+                 is one that `register_rider` has answered.",
             )
             .example(json!({
                 "rider_id": "0190a000-0000-7000-8000-000000000001",
@@ -57,7 +58,7 @@ fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
         Operation::new("request_ride", "Request a ride for a quoted price")
             .about(
                 "A request that is sent again gets the same ride: there is one ride for a quote. A card \
-                 that is declined cancels it.",
+                 that is declined cancels it. The quote is one that `quote` has answered.",
             )
             .example(json!({ "quote_id": "0190a000-0000-7000-8000-000000000002" }))
             .answers(StatusCode::CREATED, "The ride. When its price is held by the rider's card, a driver is looked for.")
@@ -112,7 +113,7 @@ fn trips(api: Api<Dispatch>) -> Api<Dispatch> {
     let says = json!({ "driver_id": "0190a000-0000-7000-8000-000000000003" });
     let operation = |id, summary, done| {
         Operation::new(id, summary)
-            .about("It may be sent again.")
+            .about("It may be sent again. The driver is who is signed in.")
             .example(says.clone())
             .answers(ok, done)
             .refuses(StatusCode::FORBIDDEN, "The driver is another than who is signed in.")

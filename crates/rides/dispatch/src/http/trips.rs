@@ -5,13 +5,14 @@ use ballet::core::personal::Personal;
 use ballet::http::{Json, Path, Place, Problem, Query};
 use ballet::{SagaId, Unit, copies, look_now};
 use jiff::Timestamp;
-use paging::{Limit, Page};
+use paging::{CURSOR, Limit, Page};
 use rides_access::Driver as Caller;
 use rides_events::dispatch::{NotAccepted, OfferAccepted, RiderPickedUp};
 use rides_events::riders::Rider;
 use rides_events::{DriverId, RideId};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::http::state::Dispatch;
 use crate::offer::{Offer, State as OfferState};
@@ -44,7 +45,9 @@ pub(crate) struct Filter {
     #[serde(default)]
     live: bool,
     /// The `next` of the page before. Without it, the list begins.
-    after: Option<String>,
+    #[serde(default, deserialize_with = "behind")]
+    #[schemars(with = "Option<String>")]
+    after: Option<(RideId, i16)>,
     /// The most items on the page.
     #[serde(default)]
     limit: Limit,
@@ -55,19 +58,17 @@ pub(crate) async fn list(
     caller: Caller,
     Query(Filter { live, after, limit }): Query<Filter>,
 ) -> Result<Json<Page<Offer>>, Problem> {
-    let after = after.as_deref().map(behind).transpose()?;
     let offers = offer::page(handle.db(), caller.only(), live, after, limit).await?;
     Ok(Json(Page::new(offers, limit, |offer| format!("{}-{}", offer.ride_id, offer.attempt))))
 }
 
-/// The ride and the offer behind which a page begins.
-fn behind(after: &str) -> Result<(RideId, i16), Problem> {
+/// Reads the ride and the offer behind which a page begins.
+fn behind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(RideId, i16)>, D::Error> {
+    let Some(after) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     let parts = after.rsplit_once('-');
     let parts = parts.and_then(|(ride, attempt)| Some((ride.parse().ok()?, attempt.parse().ok()?)));
-    parts.ok_or_else(|| {
-        let detail = format!("{after:?} is no `next` of a page: {}", paging::CURSOR);
-        Problem::unprocessable(detail).at(Place::query("after"))
-    })
+    let wrong = || D::Error::custom(format!("it is no cursor of this list: {CURSOR}"));
+    parts.map(Some).ok_or_else(wrong)
 }
 
 pub(crate) async fn read(

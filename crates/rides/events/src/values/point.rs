@@ -1,19 +1,21 @@
 //! A place on the map.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The mean radius of the Earth.
 const EARTH_METERS: f64 = 6_371_008.8;
 
 /// A place on the map, in degrees. What is not on the Earth cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "Degrees")]
 pub struct Point {
     /// The latitude.
+    #[serde(deserialize_with = "degrees::<_, 90>")]
     #[schemars(range(min = -90.0, max = 90.0))]
     lat: f64,
     /// The longitude.
+    #[serde(deserialize_with = "degrees::<_, 180>")]
     #[schemars(range(min = -180.0, max = 180.0))]
     lon: f64,
 }
@@ -23,24 +25,11 @@ pub struct Point {
 #[error("it is no place on the map: lat goes from -90 to 90, and lon from -180 to 180")]
 pub struct NotOnEarth;
 
-/// A place on the map, in degrees.
-#[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "Point")]
-struct Degrees {
-    /// The latitude.
-    #[schemars(range(min = -90.0, max = 90.0))]
-    lat: f64,
-    /// The longitude.
-    #[schemars(range(min = -180.0, max = 180.0))]
-    lon: f64,
-}
-
-impl TryFrom<Degrees> for Point {
-    type Error = NotOnEarth;
-
-    fn try_from(Degrees { lat, lon }: Degrees) -> Result<Self, NotOnEarth> {
-        Self::new(lat, lon).ok_or(NotOnEarth)
-    }
+/// Reads degrees of at most so many, either way.
+fn degrees<'de, D: Deserializer<'de>, const MOST: i16>(deserializer: D) -> Result<f64, D::Error> {
+    let degrees = f64::deserialize(deserializer)?;
+    let is_on_earth = degrees.abs() <= f64::from(MOST);
+    if is_on_earth { Ok(degrees) } else { Err(D::Error::custom(NotOnEarth)) }
 }
 
 impl Point {

@@ -3,7 +3,8 @@
 use ballet::Settings;
 use ballet_stage::{OwnProcess, wait_until};
 use location::config::LocationSettings;
-use serde_json::Value;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
 
 use crate::town::{LIMIT, NEAR, Town};
 
@@ -57,5 +58,24 @@ async fn each_replica_has_all_drivers_also_after_it_was_killed() {
     let (again, url) = started(&town).await;
     until_alike(&town, &url).await;
     drop(again);
+    town.close().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_in_a_request_is_named_where_it_is() {
+    let town = Town::new("rides_wrong").await;
+    let journey = json!({ "rider_id": town.system.new_id(),
+        "pickup": { "lat": 95, "lon": 13.4 }, "destination": { "lat": 52.5, "lon": 13.4 } });
+    let (status, problem) = town.system.post("dispatch", "/quotes", &journey).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    assert_eq!(problem["errors"][0]["pointer"], "#/pickup/lat", "{problem}");
+    for (service, path, status, name) in [
+        ("dispatch", "/trips?after=mug", StatusCode::BAD_REQUEST, "after"),
+        ("location", "/near?lat=52.5&lon=200", StatusCode::UNPROCESSABLE_ENTITY, "lon"),
+    ] {
+        let (answered, problem) = town.system.get(service, path).await;
+        assert_eq!(answered, status, "{problem}");
+        assert_eq!(problem["errors"][0]["name"], name, "{problem}");
+    }
     town.close().await;
 }
