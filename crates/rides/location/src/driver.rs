@@ -1,4 +1,4 @@
-//! Drivers and their work as they are stored and shown.
+//! Drivers as they are stored and shown.
 
 use ballet::TextEnum;
 use jiff::Timestamp;
@@ -43,44 +43,6 @@ pub(crate) struct Driver {
     pub(crate) changed_at: Timestamp,
 }
 
-/// The state of a driver's work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "WorkState")]
-pub(crate) enum WorkState {
-    /// The driver is asked, or on the way.
-    Reserved,
-    /// The rider is in the car.
-    Riding,
-    /// The driver did not drive it.
-    Cancelled,
-    /// The driver drove it.
-    Released,
-}
-
-/// For which ride a driver is, or was, there.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Work {
-    /// The ride.
-    pub(crate) ride_id: RideId,
-    /// The number of the offer in the ride.
-    pub(crate) attempt: i16,
-    /// The driver.
-    pub(crate) driver_id: DriverId,
-    /// The state.
-    pub(crate) state: WorkState,
-    /// When the driver was reserved.
-    pub(crate) reserved_at: Timestamp,
-    /// When it was over.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) ended_at: Option<Timestamp>,
-}
-
-fn time(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
-    let time: Option<jiff_sqlx::Timestamp> = row.try_get(column)?;
-    Ok(time.map(jiff_sqlx::Timestamp::to_jiff))
-}
-
 impl FromRow<'_, PgRow> for Driver {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let TextEnum(state) = row.try_get("state")?;
@@ -92,21 +54,7 @@ impl FromRow<'_, PgRow> for Driver {
             is_leaving: row.try_get("is_leaving")?,
             seats: row.try_get("seats")?,
             ride_id: ride_id.map(RideId),
-            changed_at: time(row, "changed_at")?.ok_or(sqlx::Error::RowNotFound)?,
-        })
-    }
-}
-
-impl FromRow<'_, PgRow> for Work {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(state) = row.try_get("state")?;
-        Ok(Self {
-            ride_id: RideId(row.try_get("ride_id")?),
-            attempt: row.try_get("attempt")?,
-            driver_id: DriverId(row.try_get("driver_id")?),
-            state,
-            reserved_at: time(row, "reserved_at")?.ok_or(sqlx::Error::RowNotFound)?,
-            ended_at: time(row, "ended_at")?,
+            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
         })
     }
 }

@@ -13,11 +13,11 @@ use rides_events::{DriverId, NotOnEarth, Point, RideId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Driver, State as DriverState, Work};
+use crate::driver::{Driver, State as DriverState};
 use crate::index::{Index, Near};
 use crate::refusals::{no_driver, only_behind, riding};
 use crate::requests::Shift;
-use crate::store::{driver, work};
+use crate::store::driver;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -88,14 +88,6 @@ pub(crate) fn api() -> Api<Location> {
                 .about("The nearest come first, whether they are free or not.")
                 .answers(ok, "The drivers.")
                 .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The place is not on the map."),
-        )
-        .get(
-            "/work",
-            all_work,
-            Operation::new("list_work", "List for which rides drivers are and were there")
-                .about("That of the newest rides comes first. For those behind rides.")
-                .answers(ok, "A page of work.")
-                .refuses(StatusCode::FORBIDDEN, "The caller is a driver."),
         )
 }
 
@@ -192,37 +184,6 @@ async fn place(
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct After {
-    /// The `next` of the page before. Without it, the list begins.
-    after: Option<String>,
-    /// The most items on the page.
-    #[serde(default)]
-    limit: Limit,
-}
-
-async fn all_work(
-    State(Location { handle, .. }): State<Location>,
-    caller: Caller,
-    Query(After { after, limit }): Query<After>,
-) -> Result<Json<Page<Work>>, Problem> {
-    only_behind(&caller)?;
-    let after = after.as_deref().map(behind).transpose()?;
-    let work = work::page(handle.db(), after, limit).await?;
-    Ok(Json(Page::new(work, limit, |work| format!("{}-{}", work.ride_id, work.attempt))))
-}
-
-/// The ride and the offer behind which a page begins.
-fn behind(after: &str) -> Result<(RideId, i16), Problem> {
-    let parts = after.rsplit_once('-');
-    let parts = parts.and_then(|(ride, attempt)| Some((ride.parse().ok()?, attempt.parse().ok()?)));
-    parts.ok_or_else(|| {
-        let detail = format!("{after:?} is no `next` of a page: {}", paging::CURSOR);
-        Problem::unprocessable(detail).at(ballet::http::Place::query("after"))
-    })
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct Around {
     /// The latitude.
     lat: f64,
@@ -245,9 +206,10 @@ async fn near(
     Query(Around { lat, lon, limit }): Query<Around>,
 ) -> Result<Json<NearDrivers>, Problem> {
     let to = Point::new(lat, lon).ok_or_else(|| {
-        Problem::unprocessable(NotOnEarth.to_string()).at(ballet::http::Place::query("lat"))
+        let wrong = if (-90.0..=90.0).contains(&lat) { "lon" } else { "lat" };
+        Problem::unprocessable(NotOnEarth.to_string()).at(ballet::http::Place::query(wrong))
     })?;
-    let most = usize::try_from(limit.rows()).unwrap_or_default();
+    let most = limit.items();
     let mut items = index.nearest(to, most, handle.now());
     items.truncate(most);
     Ok(Json(NearDrivers { items }))

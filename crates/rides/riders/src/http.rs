@@ -1,6 +1,5 @@
 //! The HTTP routes of riders.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;
@@ -15,10 +14,6 @@ use crate::refusals::{no_rider, only_behind, registered_before};
 use crate::requests::AboutRider;
 use crate::rider::Registered;
 use crate::store;
-
-pub(crate) fn routes(handle: Handle) -> Router {
-    api().router(handle)
-}
 
 pub(crate) fn api() -> Api<Handle> {
     let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such rider.");

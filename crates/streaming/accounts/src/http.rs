@@ -1,6 +1,5 @@
 //! The HTTP routes of accounts.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};
@@ -11,17 +10,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use streaming_access::Caller;
 use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, PlanChanged};
-use streaming_events::{AccountId, ClosureId, DeviceId, SessionId};
+use streaming_events::{AccountId, ClosureId, DeviceId};
 
 use crate::account::{Closure, Device, Plan, Stored};
 use crate::refusals::{no_device, no_plan, own, taken, too_many_devices};
 use crate::requests::{NewAccount, NewDevice, NewPlan, OneDevice, checked};
-use crate::store::slot::Slot;
-use crate::store::{account, closure, device, slot};
-
-pub(crate) fn routes(handle: Handle) -> Router {
-    api().router(handle)
-}
+use crate::store::{account, closure, device};
 
 pub(crate) fn api() -> Api<Handle> {
     let (ok, none, gone) = (StatusCode::OK, "There is no such account.", "The account is closed.");
@@ -120,14 +114,6 @@ pub(crate) fn api() -> Api<Handle> {
             Operation::new("list_closures", "List closures")
                 .about("The newest come first. For those behind streaming.")
                 .answers(ok, "A page of closures.")
-                .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
-        )
-        .get(
-            "/slots",
-            slots,
-            Operation::new("list_slots", "List slots")
-                .about("Those of the newest sessions come first. For those behind streaming.")
-                .answers(ok, "A page of slots.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
         )
 }
@@ -287,14 +273,4 @@ async fn closures(
     let overdue_at = overdue.then(|| handle.now());
     let closures = closure::page(handle.db(), overdue_at, after, limit).await?;
     Ok(Json(Page::new(closures, limit, |closure| closure.closure_id)))
-}
-
-async fn slots(
-    State(handle): State<Handle>,
-    caller: Caller,
-    Query(After { after, limit }): Query<After<SessionId>>,
-) -> Result<Json<Page<Slot>>, Problem> {
-    caller.must_be_behind()?;
-    let slots = slot::page(handle.db(), after, limit).await?;
-    Ok(Json(Page::new(slots, limit, |slot| slot.session_id)))
 }

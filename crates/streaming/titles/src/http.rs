@@ -1,29 +1,22 @@
 //! The HTTP routes of titles.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
 use ballet::{Handle, SagaId};
 use ballet_openapi::{Accepted, Api, Created, Operation, json};
-use paging::{After, Limit, Page, cursor};
+use paging::{Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use streaming_access::Caller;
 use streaming_events::titles::{Title, TitlePublished, TitleWithdrawn};
-use streaming_events::{SessionId, Slug, TitleId, WithdrawalId};
+use streaming_events::{Slug, TitleId, WithdrawalId};
 
 use crate::draft::Draft;
-use crate::store::license::{self, License};
 use crate::store::{search, title};
 use crate::title::Stored;
 
 /// The longest text to search for, in characters.
 const MAX_QUERY: usize = 200;
-
-pub(crate) fn routes(handle: Handle) -> Router {
-    api().router(handle)
-}
 
 pub(crate) fn api() -> Api<Handle> {
     let (ok, none, gone) =
@@ -75,14 +68,6 @@ pub(crate) fn api() -> Api<Handle> {
                 .answers(StatusCode::ACCEPTED, "The title is withdrawn; sessions still end.")
                 .refuses(StatusCode::NOT_FOUND, none)
                 .refuses(StatusCode::GONE, "The title was withdrawn before."),
-        )
-        .get(
-            "/licenses",
-            licenses,
-            Operation::new("list_licenses", "List licences")
-                .about("Those of the newest sessions come first. For those behind streaming.")
-                .answers(ok, "A page of licences.")
-                .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
         )
 }
 
@@ -186,14 +171,4 @@ fn shown(title_id: TitleId, stored: Option<Stored>) -> Result<Title, Problem> {
         )),
         None => Err(Problem::not_found(format!("there is no title {title_id}"))),
     }
-}
-
-async fn licenses(
-    State(handle): State<Handle>,
-    caller: Caller,
-    Query(After { after, limit }): Query<After<SessionId>>,
-) -> Result<Json<Page<License>>, Problem> {
-    caller.must_be_behind()?;
-    let licenses = license::page(handle.db(), after, limit).await?;
-    Ok(Json(Page::new(licenses, limit, |license| license.session_id)))
 }

@@ -4,12 +4,9 @@
 use ballet::Failure;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use rides_events::{DriverId, RideId};
+use sqlx::PgConnection;
 use sqlx::types::Uuid;
-use sqlx::{PgConnection, PgExecutor};
-
-use crate::driver::Work;
 
 /// Reserves the first of these drivers who is free and has so many seats. One whom another transaction is just
 /// reserving is passed over.
@@ -92,24 +89,4 @@ pub(crate) async fn release(
     .execute(db)
     .await?;
     Ok(())
-}
-
-/// A page of work, that of the newest rides first.
-pub(crate) async fn page(
-    db: impl PgExecutor<'_>,
-    after: Option<(RideId, i16)>,
-    limit: Limit,
-) -> Result<Vec<Work>, Failure> {
-    let (ride_id, attempt) = after.unzip();
-    let work = sqlx::query_as(
-        "select ride_id, attempt, driver_id, state, reserved_at, ended_at from work
-         where (ride_id, attempt) < (coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff'), coalesce($2, 32767))
-         order by ride_id desc, attempt desc limit $3",
-    )
-    .bind(ride_id.map(|ride| ride.0))
-    .bind(attempt)
-    .bind(limit.rows())
-    .fetch_all(db)
-    .await?;
-    Ok(work)
 }

@@ -4,22 +4,18 @@
 use ballet::{Failure, Rows, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgRow;
 use sqlx::types::{Text, Uuid};
-use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+use sqlx::{PgConnection, Row};
 use streaming_events::accounts::SlotDenial;
 use streaming_events::playback::PlaybackRequested;
-use streaming_events::{AccountId, Country, DeviceId, SessionId};
+use streaming_events::{AccountId, Country, SessionId};
 
-use crate::account::{AtLimit, time};
+use crate::account::AtLimit;
 
 /// The state of a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "SlotState")]
 pub(crate) enum State {
     /// The session has it.
     Live,
@@ -29,21 +25,6 @@ pub(crate) enum State {
     Released,
     /// The session never started.
     Cancelled,
-}
-
-/// The slot of a session.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Slot {
-    /// The session.
-    pub(crate) session_id: SessionId,
-    /// The account.
-    account_id: AccountId,
-    /// The device.
-    device_id: DeviceId,
-    /// The state of the slot.
-    state: State,
-    /// When it was taken.
-    taken_at: Timestamp,
 }
 
 /// What became of the wish for a slot.
@@ -167,35 +148,4 @@ pub(crate) async fn accounts_of(
             .fetch_all(db)
             .await?;
     Ok(accounts.into_iter().map(AccountId).collect())
-}
-
-/// A page of slots, the newest sessions first.
-pub(crate) async fn page(
-    db: impl PgExecutor<'_>,
-    after: Option<SessionId>,
-    limit: Limit,
-) -> Result<Vec<Slot>, Failure> {
-    let slots = sqlx::query_as(
-        "select session_id, account_id, device_id, state, taken_at from slot
-         where session_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-         order by session_id desc limit $2",
-    )
-    .bind(after.map(|session| session.0))
-    .bind(limit.rows())
-    .fetch_all(db)
-    .await?;
-    Ok(slots)
-}
-
-impl FromRow<'_, PgRow> for Slot {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(state) = row.try_get("state")?;
-        Ok(Self {
-            session_id: SessionId(row.try_get("session_id")?),
-            account_id: AccountId(row.try_get("account_id")?),
-            device_id: DeviceId(row.try_get("device_id")?),
-            state,
-            taken_at: time(row, "taken_at")?,
-        })
-    }
 }

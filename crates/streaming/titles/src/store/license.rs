@@ -3,19 +3,15 @@
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgRow;
+use sqlx::PgConnection;
 use sqlx::types::Uuid;
-use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 use streaming_events::titles::PlaybackLicenseGranted;
 use streaming_events::{AccountId, SessionId, TitleId};
 
 /// The state of a licence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "LicenseState")]
 pub(crate) enum State {
     /// The session may show its title.
     Live,
@@ -25,19 +21,6 @@ pub(crate) enum State {
     Cancelled,
     /// The title was withdrawn.
     Revoked,
-}
-
-/// The licence of a session.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct License {
-    /// The session.
-    pub(crate) session_id: SessionId,
-    /// The title.
-    title_id: TitleId,
-    /// The state of the licence.
-    state: State,
-    /// When it ends.
-    until: Timestamp,
 }
 
 /// Stores a licence. It does not say whose it is: a licence may be granted after the account is erased.
@@ -97,34 +80,4 @@ pub(crate) async fn forget(db: &mut PgConnection, account_id: AccountId) -> Resu
         .execute(db)
         .await?;
     Ok(())
-}
-
-/// A page of licences, those of the newest sessions first.
-pub(crate) async fn page(
-    db: impl PgExecutor<'_>,
-    after: Option<SessionId>,
-    limit: Limit,
-) -> Result<Vec<License>, Failure> {
-    let licenses = sqlx::query_as(
-        "select session_id, title_id, state, until from license
-         where session_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-         order by session_id desc limit $2",
-    )
-    .bind(after.map(|session| session.0))
-    .bind(limit.rows())
-    .fetch_all(db)
-    .await?;
-    Ok(licenses)
-}
-
-impl FromRow<'_, PgRow> for License {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(state) = row.try_get("state")?;
-        Ok(Self {
-            session_id: SessionId(row.try_get("session_id")?),
-            title_id: TitleId(row.try_get("title_id")?),
-            state,
-            until: row.try_get::<jiff_sqlx::Timestamp, _>("until")?.to_jiff(),
-        })
-    }
 }
