@@ -2,6 +2,7 @@
 //! is away does not keep the others from being read.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -88,6 +89,24 @@ pub(crate) async fn answered<T>(
             }
         }
     }
+}
+
+/// A connection to a service's database, for the audit of a system's own rows.
+///
+/// # Errors
+///
+/// There is no URL of it, the URL is wrong, or no server answers within ten seconds.
+pub async fn connect(
+    databases: &BTreeMap<String, String>,
+    service: &str,
+) -> sqlx::Result<PgConnection> {
+    let url = databases.get(service).ok_or_else(|| {
+        sqlx::Error::Configuration(format!("nobody said where the database of {service} is").into())
+    })?;
+    timeout(PATIENCE, PgConnection::connect(url)).await.map_err(|_| {
+        let silence = format!("{service} has not answered within {} s", PATIENCE.as_secs());
+        sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))
+    })?
 }
 
 /// A connection on which the server has answered.

@@ -41,9 +41,6 @@ pub struct Args {
     /// The system's virtual host.
     #[arg(long, env = "BALLET_VHOST", value_name = "NAME")]
     vhost: Option<String>,
-    /// What the services want requests to be signed with, if they do.
-    #[arg(long, env = "GATEWAY_SECRET", hide_env_values = true, value_name = "SECRET")]
-    gateway_secret: Option<String>,
     /// A saga is quiescent when nothing of it has changed for this long. The broker's figures
     /// are up to five seconds old.
     #[arg(long, default_value_t = 10, value_name = "SECONDS",
@@ -90,7 +87,6 @@ fn endpoints(args: &Args, all: usize) -> Result<Endpoints> {
             databases: BTreeMap::new(),
             management: management.clone(),
             vhost: vhost.clone(),
-            secret: None,
         },
         (None, ..) => Endpoints::read(&running_demo()?)?,
     };
@@ -101,9 +97,6 @@ fn endpoints(args: &Args, all: usize) -> Result<Endpoints> {
     }
     if let Some(vhost) = &args.vhost {
         endpoints.vhost.clone_from(vhost);
-    }
-    if args.gateway_secret.is_some() {
-        endpoints.secret.clone_from(&args.gateway_secret);
     }
     Ok(endpoints)
 }

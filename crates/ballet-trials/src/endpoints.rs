@@ -28,9 +28,6 @@ pub struct Endpoints {
     pub management: String,
     /// The system's virtual host.
     pub vhost: String,
-    /// What the services want requests to be signed with, if they do.
-    #[serde(default)]
-    pub secret: Option<String>,
 }
 
 impl Endpoints {
@@ -43,14 +40,7 @@ impl Endpoints {
             services,
             management: env.management_url(),
             vhost: env.vhost().to_owned(),
-            secret: None,
         }
-    }
-
-    /// Of services that take only what is signed with this.
-    #[must_use]
-    pub fn signed(self, secret: &str) -> Self {
-        Self { secret: Some(secret.to_owned()), ..self }
     }
 
     /// Writes them where the audit looks, and returns the file. Only we may read the file, because it holds passwords.

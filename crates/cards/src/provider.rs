@@ -49,10 +49,6 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     fn keys_kept(&self) -> Option<Duration> {
         None
     }
-    /// Whether its operations are in the service's own database.
-    fn is_sandbox(&self) -> bool {
-        false
-    }
 }
 
 fn cannot_look_up<'a, Answer>() -> Reply<'a, Answer> {

@@ -8,28 +8,32 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The maximum number of items on a page: 1 to 1,000, by default 100.
+/// The maximum number of items on a page, or of a list without pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u16")]
-pub struct Limit(u16);
+pub struct Limit<const MAX: u16 = 1_000, const DEFAULT: u16 = 100>(u16);
 
-impl Limit {
-    const MAX: u16 = 1_000;
-
+impl<const MAX: u16, const DEFAULT: u16> Limit<MAX, DEFAULT> {
     /// Returns the number, for `limit` in SQL.
     #[must_use]
     pub fn rows(self) -> i64 {
         i64::from(self.0)
     }
-}
 
-impl Default for Limit {
-    fn default() -> Self {
-        Self(100)
+    /// Returns the number, for an iterator.
+    #[must_use]
+    pub fn items(self) -> usize {
+        usize::from(self.0)
     }
 }
 
-impl JsonSchema for Limit {
+impl<const MAX: u16, const DEFAULT: u16> Default for Limit<MAX, DEFAULT> {
+    fn default() -> Self {
+        Self(DEFAULT)
+    }
+}
+
+impl<const MAX: u16, const DEFAULT: u16> JsonSchema for Limit<MAX, DEFAULT> {
     fn schema_name() -> Cow<'static, str> {
         "Limit".into()
     }
@@ -40,19 +44,19 @@ impl JsonSchema for Limit {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "type": "integer", "minimum": 1, "maximum": Self::MAX, "default": Self::default().0,
+            "type": "integer", "minimum": 1, "maximum": MAX, "default": DEFAULT,
         })
     }
 }
 
-impl TryFrom<u16> for Limit {
+impl<const MAX: u16, const DEFAULT: u16> TryFrom<u16> for Limit<MAX, DEFAULT> {
     type Error = String;
 
     fn try_from(limit: u16) -> Result<Self, String> {
-        if (1..=Self::MAX).contains(&limit) {
+        if (1..=MAX).contains(&limit) {
             Ok(Self(limit))
         } else {
-            Err(format!("limit {limit} is out of range: it must be 1 to {}", Self::MAX))
+            Err(format!("limit {limit} is out of range: it must be 1 to {}", MAX))
         }
     }
 }
@@ -107,7 +111,7 @@ impl<T> Page<T> {
         limit: Limit,
         cursor: impl FnOnce(&T) -> Cursor,
     ) -> Self {
-        let full = items.len() >= usize::from(limit.0);
+        let full = items.len() >= limit.items();
         let next = items.last().filter(|_| full).map(|last| cursor(last).to_string());
         Self { items, next }
     }
@@ -120,7 +124,7 @@ mod tests {
     #[test]
     fn a_limit_is_bounded() {
         assert!(serde_json::from_str::<Limit>("0").is_err());
-        assert_eq!(serde_json::from_str::<Limit>("1000").map(Limit::rows).ok(), Some(1_000));
+        assert_eq!(serde_json::from_str::<Limit>("1000").map(<Limit>::rows).ok(), Some(1_000));
         let error = serde_json::from_str::<Limit>("1001").expect_err("too many");
         assert_eq!(error.to_string(), "limit 1001 is out of range: it must be 1 to 1000");
     }
@@ -129,7 +133,7 @@ mod tests {
     fn a_spoilt_cursor_is_refused_with_what_to_do() {
         let read = |json: &str| serde_json::from_str::<After<u8>>(json);
         let part = read(r#"{"after": 7}"#).expect("a part");
-        assert_eq!((part.after, part.limit), (Some(7), Limit::default()));
+        assert_eq!((part.after, part.limit), (Some(7), <Limit>::default()));
         assert_eq!(read("{}").expect("the first page").after, None);
         let error = read(r#"{"after": "seven"}"#).expect_err("no number").to_string();
         assert!(error.starts_with("it is no cursor of this list: send the `next`"), "{error}");
@@ -137,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_full_page_names_the_next() {
-        let limit = Limit::try_from(2).expect("in range");
+        let limit = <Limit>::try_from(2).expect("in range");
         assert_eq!(Page::new(vec![7, 8], limit, |n| *n).next.as_deref(), Some("8"));
         assert_eq!(Page::new(vec![7], limit, |n| *n).next, None);
         assert_eq!(Page::new(Vec::<u8>::new(), limit, |n| *n).next, None);

@@ -11,7 +11,7 @@ use ballet_stage::{Servers, TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
-use shop::audit::{ServiceUrls, audit};
+use shop::audit::{Report, audit_beside};
 use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
@@ -170,9 +170,10 @@ impl Shop {
     }
 
     pub(crate) async fn is_sound(&self) {
-        let urls: ServiceUrls = self.running.keys().map(|name| (*name, self.url(name))).collect();
+        let url = |name: &&str| ((*name).to_owned(), self.moved(self.env.database_url(name)));
+        let databases = self.running.keys().map(url).collect();
         wait_until("a shop at rest without violations", SOON, || async {
-            let report = audit(&urls, SignedDuration::ZERO).await;
+            let report = audit_beside(&Report::default(), &databases, SignedDuration::ZERO).await;
             if report.is_settled() { Ok(Some(())) } else { Err(report.to_string()) }
         })
         .await

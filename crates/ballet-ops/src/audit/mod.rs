@@ -25,3 +25,5 @@ pub use held::{held_in, held_words, stay_held};
 pub use published::{Compared, compare};
 pub use report::{Part, Report, Verdict};
 pub use snapshot::{BrokerSnapshot, DeadLetterSnapshot};
+
+pub use crate::databases::connect;

@@ -202,11 +202,7 @@ impl LongRun {
             let url = self.fleet.url(name, 0).await.unwrap_or_default();
             services.insert(name.to_owned(), url);
         }
-        let endpoints = Endpoints::new(&self.stage.env, services);
-        Ok(match &self.secret {
-            Some(secret) => endpoints.signed(secret),
-            None => endpoints,
-        })
+        Ok(Endpoints::new(&self.stage.env, services))
     }
 
     /// Opens all proxies.

@@ -1,21 +1,16 @@
 //! The table of the sandbox's operations. Each statement commits by itself.
 
+use ballet::TextEnum;
 use ballet::calls::CallKey;
-use ballet::{Failure, TextEnum};
-use jiff::Timestamp;
-use paging::Limit;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgRow;
-use sqlx::types::{Text, Uuid};
-use sqlx::{FromRow, PgExecutor, PgPool, Row};
+use sqlx::PgPool;
+use sqlx::types::Uuid;
 use values::Money;
 
 /// The kind of an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "SandboxOperationKind")]
-pub enum Kind {
+pub(super) enum Kind {
     /// Hold money.
     Authorize,
     /// Take the money that is held.
@@ -100,62 +95,4 @@ pub(super) async fn card_of(memory: &PgPool, reference: &str) -> sqlx::Result<Op
     .bind(reference)
     .fetch_optional(memory)
     .await
-}
-
-/// An operation as the audit sees it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[schemars(rename = "SandboxOperation")]
-pub struct Remembered {
-    /// The key that the operation was requested under.
-    pub idempotency_key: Uuid,
-    /// What was requested.
-    kind: Kind,
-    /// The order.
-    order_id: Uuid,
-    /// The provider's reference for the authorisation.
-    reference: String,
-    /// The amount.
-    amount: Money,
-    /// How often it was requested under this key.
-    attempts: i32,
-    /// The result. Absent until it has taken effect.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<String>,
-    /// When it was requested first.
-    created_at: Timestamp,
-}
-
-/// A page of operations, those with the newest keys first.
-pub async fn page(
-    db: impl PgExecutor<'_>,
-    after: Option<Uuid>,
-    limit: Limit,
-) -> Result<Vec<Remembered>, Failure> {
-    let operations = sqlx::query_as(
-        "select * from sandbox_operation
-         where idempotency_key <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and idempotency_key is distinct from $1
-         order by idempotency_key desc limit $2",
-    )
-    .bind(after)
-    .bind(limit.rows())
-    .fetch_all(db)
-    .await?;
-    Ok(operations)
-}
-
-impl FromRow<'_, PgRow> for Remembered {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(kind) = row.try_get("kind")?;
-        let Text(currency) = row.try_get("currency")?;
-        Ok(Self {
-            idempotency_key: row.try_get("idempotency_key")?,
-            kind,
-            order_id: row.try_get("order_id")?,
-            reference: row.try_get("reference")?,
-            amount: Money { amount_minor: row.try_get("amount_minor")?, currency },
-            attempts: row.try_get("attempts")?,
-            result: row.try_get("result")?,
-            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
-        })
-    }
 }

@@ -29,9 +29,7 @@ use crate::provider::{
     Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
 };
 use crate::sandbox::card::Card;
-use crate::sandbox::memory::Operation;
-
-pub use memory::{Kind, Remembered, page};
+use crate::sandbox::memory::{Kind, Operation};
 
 /// The sandbox's table, in the database of the service that calls it.
 pub const MIGRATION: Migration = Migration {
@@ -165,9 +163,5 @@ impl Provider for Sandbox {
             self.settled(key, Kind::Refund, request).await?;
             Ok(Refund::Refunded)
         })
-    }
-
-    fn is_sandbox(&self) -> bool {
-        true
     }
 }

@@ -9,7 +9,7 @@ use ballet::{Event, EventType, MessageId};
 use ballet_trials::{
     Audit, Begun, Case, Front, Operation, Overdue, Report, ServiceProgram, Site, Trial,
 };
-use rides::audit::{Databases, audit_beside};
+use rides::audit::audit_beside;
 use rides_events::dispatch::{DriverWanted, FareCharged, OfferEnded, OfferWithdrawn, RideOffered};
 use rides_events::location::{DriverReleased, DriverReserved, ReservationCancelled};
 use tokio::sync::watch;
@@ -76,9 +76,7 @@ impl Trial for Rides {
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
         let Audit { at, framework, quiescent_after } = audit;
-        let databases =
-            Databases { dispatch: at.database("dispatch")?, location: at.database("location")? };
-        Ok(audit_beside(framework, databases, quiescent_after).await?)
+        Ok(audit_beside(framework, &at.databases, quiescent_after).await?)
     }
 
     fn env(&self) -> Vec<(&'static str, String)> {

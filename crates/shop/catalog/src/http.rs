@@ -1,6 +1,5 @@
 //! The HTTP routes of catalog.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
@@ -8,7 +7,7 @@ use ballet::{Handle, Tx};
 use ballet_openapi::{
     Api, Either, Found, IfMatch, IfNoneMatch, Known, New, NoContent, Operation, json,
 };
-use paging::{After, Limit, Page};
+use paging::{Limit, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
@@ -16,16 +15,11 @@ use shop_events::{Money, Sku, Slug};
 
 use crate::answers::{Changed, Products};
 use crate::draft::{Draft, Invalid, checked_price};
-use crate::store::price::{self, Price};
 use crate::store::product::{self, Listed, Stored};
 use crate::store::search;
 
 /// The longest text to search for, in characters.
 const MAX_QUERY: usize = 200;
-
-pub(crate) fn routes(handle: Handle) -> Router {
-    api().router(handle)
-}
 
 pub(crate) fn api() -> Api<Handle> {
     let (none, gone) = ("There never was such a product.", "The product is withdrawn.");
@@ -54,16 +48,6 @@ pub(crate) fn api() -> Api<Handle> {
             Operation::new("read_product", "Read a product")
                 .refuses(StatusCode::NOT_FOUND, none)
                 .refuses(StatusCode::GONE, gone),
-        )
-        .get(
-            "/prices",
-            prices,
-            Operation::new("list_prices", "List what products cost, and when")
-                .about(
-                    "All prices that products have or had, in the order of SKUs and versions: for \
-                     whoever checks that something was sold at its price.",
-                )
-                .answers(StatusCode::OK, "A page of prices."),
         )
         .post(
             "/products",
@@ -133,14 +117,6 @@ async fn list(
     let listed = Listed { category, tag, withdrawn };
     let products = product::page(handle.db(), &listed, after.as_ref(), limit).await?;
     Ok(Json(Page::new(products, limit, |product| product.sku.clone())))
-}
-
-async fn prices(
-    State(handle): State<Handle>,
-    Query(After { after, limit }): Query<After<price::Place>>,
-) -> Result<Json<Page<Price>>, Problem> {
-    let prices = price::page(handle.db(), after.as_ref(), limit).await?;
-    Ok(Json(Page::new(prices, limit, Price::place)))
 }
 
 /// What is looked for.

@@ -1,6 +1,5 @@
 //! The HTTP routes of inventory.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;
@@ -9,20 +8,15 @@ use ballet_openapi::{Api, Operation, json};
 use paging::{After, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use shop_events::Sku;
 use shop_events::inventory::StockReceived;
-use shop_events::{OrderId, Sku};
 
-use crate::store::reservation::{self, Reservation};
 use crate::store::stock::{self, Received, Stock};
 
 /// The largest quantity of a receipt.
 const MAX_RECEIVED: u64 = 1_000_000_000;
 /// The longest delivery note number, in characters.
 const MAX_RECEIPT: usize = 100;
-
-pub(crate) fn routes(handle: Handle) -> Router {
-    api().router(handle)
-}
 
 pub(crate) fn api() -> Api<Handle> {
     Api::new("inventory", "The stock of each product, and what is held of it for orders.")
@@ -51,20 +45,6 @@ pub(crate) fn api() -> Api<Handle> {
                     StatusCode::CONFLICT,
                     "The delivery note was counted before with another quantity.",
                 ),
-        )
-        .get(
-            "/reservations",
-            list_reservations,
-            Operation::new("list_reservations", "List reservations")
-                .about("The newest orders come first.")
-                .answers(StatusCode::OK, "A page of reservations."),
-        )
-        .get(
-            "/reservations/{order_id}",
-            read_reservation,
-            Operation::new("read_reservation", "Read the reservation of an order")
-                .answers(StatusCode::OK, "The reservation.")
-                .refuses(StatusCode::NOT_FOUND, "Nothing was held for the order, or not yet."),
         )
 }
 
@@ -127,22 +107,4 @@ async fn receive(
     let stock = stock::find(tx.db(), &received.sku).await?;
     unit.commit().await?;
     stock.map(Json).ok_or_else(|| Problem::not_found("the stock is gone"))
-}
-
-async fn list_reservations(
-    State(handle): State<Handle>,
-    Query(After { after, limit }): Query<After<OrderId>>,
-) -> Result<Json<Page<Reservation>>, Problem> {
-    let reservations = reservation::page(handle.db(), after, limit).await?;
-    Ok(Json(Page::new(reservations, limit, |reservation| reservation.order_id)))
-}
-
-async fn read_reservation(
-    State(handle): State<Handle>,
-    Path(order_id): Path<OrderId>,
-) -> Result<Json<Reservation>, Problem> {
-    let reservation = reservation::find(handle.db(), order_id).await?;
-    reservation
-        .map(Json)
-        .ok_or_else(|| Problem::not_found(format!("nothing was held for an order {order_id}")))
 }

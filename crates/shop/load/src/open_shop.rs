@@ -26,8 +26,6 @@ pub struct OpenShop {
     pub(crate) customers: Vec<Customer>,
     /// Publishes products and counts goods in.
     pub(crate) merchant: Customer,
-    /// What the gateway signs with.
-    secret: String,
 }
 
 impl OpenShop {
@@ -58,13 +56,13 @@ impl OpenShop {
         let merchant = Customer::new(&gateway, SELLS, PATIENCE).await?;
         fill_shelves(&merchant.http, &merchant.shop).await?;
         let root = root.to_owned();
-        Ok(Self { root, stage, gateway, customers, merchant, secret })
+        Ok(Self { root, stage, gateway, customers, merchant })
     }
 
     /// Where everything can be reached, for the audit.
     pub(crate) fn endpoints(&self) -> Endpoints {
         let url = |name: &&'static str| ((*name).to_owned(), self.stage.url(name).to_owned());
-        Endpoints::new(&self.stage.env, SERVICES.iter().map(url).collect()).signed(&self.secret)
+        Endpoints::new(&self.stage.env, SERVICES.iter().map(url).collect())
     }
 
     /// Starts everything again that has ended, for example because the user killed it.

@@ -8,7 +8,7 @@ use ballet::{Event, EventType, MessageId};
 use ballet_trials::{
     Audit, Begun, Case, Front, Operation, Overdue, Report, Sandbox, ServiceProgram, Site, Trial,
 };
-use shop::audit::{Published, ServiceUrls};
+use shop::audit::Published;
 use shop_events::orders::OrderCompleted;
 use uuid::Uuid;
 
@@ -96,16 +96,11 @@ impl Trial for Shop {
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
         let Audit { at, framework, quiescent_after } = audit;
-        let urls: ServiceUrls = at.services.clone().into_iter().collect();
-        let urls = match &at.secret {
-            Some(secret) => urls.signed_with(secret),
-            None => urls,
-        };
-        let mut report = shop::audit::audit_beside(framework, &urls, quiescent_after).await;
+        let mut report = shop::audit::audit_beside(framework, &at.databases, quiescent_after).await;
         let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Where nobody has read the journal there is nothing to compare.
         if !published.is_empty() {
-            let products = shop::audit::products(&urls).await?;
+            let products = shop::audit::products(&at.databases).await?;
             report.violations.extend(shop::audit::unlike_published(&products, &published));
         }
         if let Some(inventory) = at.services.get("inventory") {

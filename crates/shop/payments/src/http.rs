@@ -1,18 +1,15 @@
 //! The HTTP routes of payments.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::calls::CallKey;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, SagaId};
 use ballet_openapi::{Api, NoContent, Operation, json};
-use cards::sandbox::{self, Remembered};
 use jiff::Timestamp;
 use outside::{Door, Signed, Webhooks};
 use paging::{After, Page};
 use shop_events::OrderId;
-use sqlx::types::Uuid;
 
 use crate::store::payment::{self as store, Payment};
 use crate::store::webhook;
@@ -23,8 +20,6 @@ use crate::webhook::{FINISHED, Webhook};
 pub(crate) struct Payments {
     pub(crate) handle: Handle,
     pub(crate) webhooks: Webhooks,
-    /// Whether the provider is the sandbox, whose operations are in our database.
-    pub(crate) is_sandbox: bool,
 }
 
 impl Door for Payments {
@@ -35,10 +30,6 @@ impl Door for Payments {
     fn now(&self) -> Timestamp {
         self.handle.now()
     }
-}
-
-pub(crate) fn routes(payments: Payments) -> Router {
-    api().router(payments)
 }
 
 pub(crate) fn api() -> Api<Payments> {
@@ -56,20 +47,6 @@ pub(crate) fn api() -> Api<Payments> {
             Operation::new("read_payment", "Read the payment of an order")
                 .answers(StatusCode::OK, "The payment.")
                 .refuses(StatusCode::NOT_FOUND, "The order has no payment, or not yet."),
-        )
-        .get(
-            "/sandbox/operations",
-            list_operations,
-            Operation::new("list_sandbox_operations", "List the operations of the sandbox")
-                .about(
-                    "What the card processor knows, for operators and the audit. The newest keys \
-                     come first.",
-                )
-                .answers(StatusCode::OK, "A page of operations.")
-                .refuses(
-                    StatusCode::NOT_FOUND,
-                    "Payments calls a provider's API, not the sandbox.",
-                ),
         )
         .post(
             "/webhooks/payment-provider",
@@ -107,19 +84,6 @@ async fn read(
     payment
         .map(Json)
         .ok_or_else(|| Problem::not_found(format!("there is no payment for an order {order_id}")))
-}
-
-async fn list_operations(
-    State(Payments { handle, is_sandbox, .. }): State<Payments>,
-    Query(After { after, limit }): Query<After<Uuid>>,
-) -> Result<Json<Page<Remembered>>, Problem> {
-    if !is_sandbox {
-        let why = "payments calls a provider's API: there is no sandbox, and what the provider did \
-                   is not listed here";
-        return Err(Problem::not_found(why));
-    }
-    let operations = sandbox::page(handle.db(), after, limit).await?;
-    Ok(Json(Page::new(operations, limit, |operation| operation.idempotency_key)))
 }
 
 /// Answers once the webhook is stored together with its effect.

@@ -55,10 +55,9 @@ pub fn service(provider: impl Provider) -> Service {
 /// The service, with whose webhooks it believes.
 #[must_use]
 pub fn service_with(provider: Arc<dyn Provider>, webhooks: Webhooks) -> Service {
-    let is_sandbox = provider.is_sandbox();
     Service::new(participant_with(provider))
         .migrations(MIGRATIONS)
-        .routes(move |handle| http::routes(Payments { handle, webhooks, is_sandbox }))
+        .routes(move |handle| http::api().router(Payments { handle, webhooks }))
 }
 
 /// What the HTTP routes take and answer.

@@ -1,24 +1,16 @@
 //! The HTTP routes of recommendations.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet_openapi::{Api, Operation};
-use paging::{After, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_access::Caller;
-use shop_events::{CustomerId, OrderId, Sku};
+use shop_events::{CustomerId, Sku};
 
-use crate::list_size::ListSize;
-use crate::recommend::{self, Recommendations};
-use crate::store::lists::{self, LearnedOrder, LearnedPair, LearnedProduct, PairPlace};
-
-pub(crate) fn routes(handle: Handle) -> Router {
-    api().router(handle)
-}
+use crate::recommend::{self, ListSize, Recommendations};
 
 pub(crate) fn api() -> Api<Handle> {
     Api::new("recommendations", "What is bought with what, and what is popular.")
@@ -49,27 +41,6 @@ pub(crate) fn api() -> Api<Handle> {
             Operation::new("list_popular_products", "List what is popular")
                 .about("An order counts half as much every 14 days.")
                 .answers(StatusCode::OK, "The products, the most popular first."),
-        )
-        .get(
-            "/learned/orders",
-            learned_orders,
-            Operation::new("list_learned_orders", "List the orders that count")
-                .about("The oldest come first.")
-                .answers(StatusCode::OK, "A page of orders."),
-        )
-        .get(
-            "/learned/products",
-            learned_products,
-            Operation::new("list_learned_products", "List in how many orders each product is")
-                .about("In the order of the SKUs.")
-                .answers(StatusCode::OK, "A page of products."),
-        )
-        .get(
-            "/learned/pairs",
-            learned_pairs,
-            Operation::new("list_learned_pairs", "List in how many orders products are together")
-                .about("In the order of the SKUs.")
-                .answers(StatusCode::OK, "A page of pairs."),
         )
 }
 
@@ -110,28 +81,4 @@ async fn popular(
 ) -> Result<Json<Recommendations>, Problem> {
     let mut db = handle.db().acquire().await?;
     Ok(Json(recommend::most_popular(&mut db, &[], limit).await?))
-}
-
-async fn learned_orders(
-    State(handle): State<Handle>,
-    Query(After { after, limit }): Query<After<OrderId>>,
-) -> Result<Json<Page<LearnedOrder>>, Problem> {
-    let orders = lists::orders(handle.db(), after, limit).await?;
-    Ok(Json(Page::new(orders, limit, |order| order.order_id)))
-}
-
-async fn learned_products(
-    State(handle): State<Handle>,
-    Query(After { after, limit }): Query<After<Sku>>,
-) -> Result<Json<Page<LearnedProduct>>, Problem> {
-    let products = lists::products(handle.db(), after.as_ref(), limit).await?;
-    Ok(Json(Page::new(products, limit, |product| product.sku.clone())))
-}
-
-async fn learned_pairs(
-    State(handle): State<Handle>,
-    Query(After { after, limit }): Query<After<PairPlace>>,
-) -> Result<Json<Page<LearnedPair>>, Problem> {
-    let pairs = lists::pairs(handle.db(), after.as_ref(), limit).await?;
-    Ok(Json(Page::new(pairs, limit, LearnedPair::place)))
 }

@@ -6,7 +6,6 @@
 mod association;
 mod basket;
 mod http;
-mod list_size;
 mod popularity;
 mod projections;
 mod recommend;
@@ -41,7 +40,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
 /// The service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
-    Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
+    Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
 }
 
 /// What the HTTP routes take and answer.

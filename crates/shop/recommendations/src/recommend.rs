@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use ballet::{Failure, copies};
+use paging::Limit;
 use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::catalog::Product;
 use shop_events::{CustomerId, Money, Sku, Slug};
 use sqlx::PgConnection;
 
-use crate::list_size::ListSize;
 use crate::store::recommended::{bought, partners, popular};
 
 /// The most products that are weighed for one product, from either side of its pairs.
@@ -18,6 +18,9 @@ const WEIGHED_FOR_ONE: i64 = 500;
 const WEIGHED_FOR_EACH: i64 = 50;
 /// The most products of a customer that others are found by, the last ones.
 const LAST_BOUGHT: usize = 30;
+
+/// The most products of a list.
+pub(crate) type ListSize = Limit<50, 10>;
 
 /// What is recommended, the best first. Only products that can be bought are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

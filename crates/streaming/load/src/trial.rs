@@ -8,7 +8,7 @@ use ballet::{Event, EventType};
 use ballet_trials::{
     Audit, Begun, Case, Front, Operation, Overdue, Report, ServiceProgram, Site, Trial,
 };
-use streaming::audit::{Databases, audit_beside};
+use streaming::audit::audit_beside;
 use streaming_events::accounts::StreamSlotReleased;
 use streaming_events::titles::PlaybackLicenseRevoked;
 
@@ -62,13 +62,7 @@ impl Trial for Streaming {
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
         let Audit { at, framework, quiescent_after } = audit;
-        let databases = Databases {
-            accounts: at.database("accounts")?,
-            analytics: at.database("analytics")?,
-            playback: at.database("playback")?,
-            titles: at.database("titles")?,
-        };
-        let mut report = audit_beside(framework, databases, quiescent_after).await?;
+        let mut report = audit_beside(framework, &at.databases, quiescent_after).await?;
         report.violations.extend(self.watcher.violations());
         Ok(report)
     }

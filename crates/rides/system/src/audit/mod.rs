@@ -5,25 +5,24 @@
 //! for a ride that is at rest is checked only for those that have not changed for a while; the others are
 //! listed as open.
 
-mod databases;
 mod judge;
 mod money;
 mod rows;
 
+use std::collections::BTreeMap;
+
 use ballet_ops::audit::Report;
 use jiff::SignedDuration;
 
-pub use databases::Databases;
-
 /// Reads and checks everything beside what [`ballet_ops::audit`] has found before: a ride whose saga waits for
-/// something is not at its end.
+/// something is not at its end. `databases` has the URL of each service's database.
 ///
 /// # Errors
 ///
 /// A database does not answer.
 pub async fn audit_beside(
     framework: &Report,
-    databases: Databases<'_>,
+    databases: &BTreeMap<String, String>,
     quiescent_after: SignedDuration,
 ) -> sqlx::Result<Report> {
     let rows = rows::read(databases).await?;

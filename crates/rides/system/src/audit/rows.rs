@@ -1,11 +1,12 @@
 //! The services' rows, with the columns that the audit reads.
 
+use std::collections::BTreeMap;
+
+use ballet_ops::audit::connect;
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
-
-use crate::audit::databases::Databases;
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -78,9 +79,9 @@ pub(super) struct Driver {
     clippy::disallowed_methods,
     reason = "the audit is no handler: its transaction only reads"
 )]
-pub(super) async fn read(databases: Databases<'_>) -> sqlx::Result<Rows> {
+pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<Rows> {
     let mut rows = Rows::default();
-    let mut dispatch = PgConnection::connect(databases.dispatch).await?;
+    let mut dispatch = connect(databases, "dispatch").await?;
     let now: jiff_sqlx::Timestamp =
         sqlx::query_scalar("select now()").fetch_one(&mut dispatch).await?;
     rows.read_at = now.to_jiff();
@@ -113,7 +114,7 @@ pub(super) async fn read(databases: Databases<'_>) -> sqlx::Result<Rows> {
         rows.operations.push(Operation { ride_id, result, amount: row.try_get("amount_minor")? });
     }
     rows.offers = offers(&mut dispatch).await?;
-    let mut location = PgConnection::connect(databases.location).await?;
+    let mut location = connect(databases, "location").await?;
     // One snapshot: a driver's state and its work are one moment's.
     let mut snapshot = location.begin().await?;
     sqlx::query("set transaction isolation level repeatable read read only")

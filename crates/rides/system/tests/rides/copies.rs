@@ -4,7 +4,7 @@ use ballet_ops::audit::Report;
 use jiff::SignedDuration;
 use location::config::LocationSettings;
 use reqwest::StatusCode;
-use rides::audit::{Databases, audit_beside};
+use rides::audit::audit_beside;
 
 use crate::town::Town;
 
@@ -53,11 +53,9 @@ async fn a_driver_who_was_there_for_two_rides_is_found_when_both_are_over() {
     assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED);
     let live = "select count(*) from work where ended_at is null";
     town.system.until("location", live, 0).await;
-    let databases = Databases {
-        dispatch: town.system.env.database_url("dispatch"),
-        location: town.system.env.database_url("location"),
-    };
-    let audited = audit_beside(&Report::default(), databases, SignedDuration::from_hours(1)).await;
+    let url = |name: &str| (name.to_owned(), town.system.env.database_url(name).to_owned());
+    let databases = ["dispatch", "location"].map(url).into();
+    let audited = audit_beside(&Report::default(), &databases, SignedDuration::from_hours(1)).await;
     let found = audited.expect("rows").violations;
     let of_both = |line: &&String| line.contains(&driver.to_string()) && line.contains("at once");
     assert_eq!(found.iter().filter(of_both).count(), 1, "{found:?}");

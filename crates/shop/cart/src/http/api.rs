@@ -1,6 +1,5 @@
 //! The routes, and what their document says about them.
 
-use axum::Router;
 use axum::http::StatusCode;
 use ballet::Handle;
 use ballet_openapi::{Api, Operation, Value, json};
@@ -8,10 +7,6 @@ use ballet_openapi::{Api, Operation, Value, json};
 use crate::http::changes::{clear, open, put_item, remove_item};
 use crate::http::check_out::check_out;
 use crate::http::reading::{list, list_checkouts, read};
-
-pub(crate) fn routes(handle: Handle) -> Router {
-    api().router(handle)
-}
 
 pub(crate) fn api() -> Api<Handle> {
     let no_cart = "There is no such cart.";

@@ -5,4 +5,4 @@ mod changes;
 mod check_out;
 mod reading;
 
-pub(crate) use api::{api, routes};
+pub(crate) use api::api;

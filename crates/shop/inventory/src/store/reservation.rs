@@ -5,31 +5,14 @@ use std::collections::BTreeMap;
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_events::inventory::ReservationFailure;
 use shop_events::{OrderId, OrderLine, Sku, StockLine};
-use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, PgExecutor, Row};
-
-/// The stock that is or was held for an order.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Reservation {
-    /// The order.
-    pub(crate) order_id: OrderId,
-    /// The state of the reservation.
-    pub(crate) state: State,
-    /// The stock, one line per SKU.
-    pub(crate) lines: Vec<StockLine>,
-    /// When the stock was held.
-    pub(crate) created_at: Timestamp,
-}
+use sqlx::PgConnection;
 
 /// The state of a reservation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "ReservationState")]
 pub(crate) enum State {
     /// The stock is held for the order.
     Held,
@@ -153,58 +136,6 @@ pub(crate) async fn held_skus(
     .fetch_all(db)
     .await?;
     Ok(skus.iter().map(|sku| sku.parse()).collect::<Result<_, _>>()?)
-}
-
-/// The reservation of an order, if there is one.
-pub(crate) async fn find(
-    db: impl PgExecutor<'_>,
-    order_id: OrderId,
-) -> Result<Option<Reservation>, Failure> {
-    let reservation = sqlx::query_as(
-        "select order_id, state, created_at, array_agg(sku) as skus,
-             array_agg(quantity) as quantities
-         from reservation where order_id = $1
-         group by order_id, state, created_at",
-    )
-    .bind(order_id.0)
-    .fetch_optional(db)
-    .await?;
-    Ok(reservation)
-}
-
-/// A page of reservations, the newest orders first.
-pub(crate) async fn page(
-    db: impl PgExecutor<'_>,
-    after: Option<OrderId>,
-    limit: Limit,
-) -> Result<Vec<Reservation>, Failure> {
-    let reservations = sqlx::query_as(
-        "select order_id, state, created_at, array_agg(sku) as skus,
-             array_agg(quantity) as quantities
-         from reservation
-         where order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1
-         group by order_id, state, created_at order by order_id desc limit $2",
-    )
-    .bind(after.map(|order_id| order_id.0))
-    .bind(limit.rows())
-    .fetch_all(db)
-    .await?;
-    Ok(reservations)
-}
-
-impl FromRow<'_, PgRow> for Reservation {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(state) = row.try_get("state")?;
-        let skus: Vec<String> = row.try_get("skus")?;
-        let quantities: Vec<i64> = row.try_get("quantities")?;
-        let lines = stock_lines(skus.into_iter().zip(quantities));
-        Ok(Self {
-            order_id: OrderId(row.try_get("order_id")?),
-            state,
-            lines: lines.map_err(|error| sqlx::Error::Decode(error.to_string().into()))?,
-            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
-        })
-    }
 }
 
 /// One line per SKU, in SKU order.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::world::{Message, Order, World};
+use crate::world::{Message, ORDERS, Order, PAIRS, PRODUCTS, World};
 
 /// The ids of the orders that count.
 async fn counted(world: &World) -> BTreeSet<String> {
-    let orders = world.all("/learned/orders").await;
+    let orders = world.all(ORDERS).await;
     orders.iter().map(|order| order["order_id"].as_str().expect("an id").to_owned()).collect()
 }
 
@@ -47,9 +47,9 @@ async fn an_order_counts_once_in_whichever_order_its_events_come_and_never_if_it
     let orders = sold.len();
     let products =
         [json!({ "sku": "mug", "orders": orders }), json!({ "sku": "spoon", "orders": orders })];
-    assert_eq!(world.all("/learned/products").await, products);
+    assert_eq!(world.all(PRODUCTS).await, products);
     let pair = json!({ "sku": "mug", "other": "spoon", "orders": orders });
-    assert_eq!(world.all("/learned/pairs").await, [pair]);
+    assert_eq!(world.all(PAIRS).await, [pair]);
     assert_eq!(nothing.len(), 8);
     world.close().await;
 }
@@ -84,10 +84,10 @@ async fn what_is_unlearnt_leaves_no_trace_in_the_counts() {
 async fn a_large_order_counts_with_a_bounded_number_of_pairs() {
     let world = World::new("large").await;
     world.take(Order::of((0..100).map(|n| format!("p{n}"))).sold()).await;
-    let orders = world.all("/learned/orders").await;
+    let orders = world.all(ORDERS).await;
     assert_eq!(orders[0]["skus"].as_array().map(Vec::len), Some(25));
-    assert_eq!(world.all("/learned/products").await.len(), 25);
-    assert_eq!(world.all("/learned/pairs").await.len(), 25 * 24 / 2);
+    assert_eq!(world.all(PRODUCTS).await.len(), 25);
+    assert_eq!(world.all(PAIRS).await.len(), 25 * 24 / 2);
     world.close().await;
 }
 
@@ -121,8 +121,8 @@ async fn replicas_and_lanes_count_each_order_once() {
     }
     let products: Vec<Value> =
         products.iter().map(|(sku, orders)| json!({ "sku": sku, "orders": orders })).collect();
-    assert_eq!(world.all("/learned/products").await, products);
+    assert_eq!(world.all(PRODUCTS).await, products);
     let pair = |((sku, other), orders): (&(&str, &str), &i64)| json!({ "sku": sku, "other": other, "orders": orders });
-    assert_eq!(world.all("/learned/pairs").await, pairs.iter().map(pair).collect::<Vec<_>>());
+    assert_eq!(world.all(PAIRS).await, pairs.iter().map(pair).collect::<Vec<_>>());
     world.close().await;
 }

@@ -14,7 +14,6 @@ async fn a_wrong_parameter_is_named() {
         ("/popular?limit=ten", "limit", "limit is wrong"),
         ("/products/a%20mug/related", "sku", "\"a mug\" is not a SKU"),
         ("/customers/7/recommendations", "customer_id", "customer_id is wrong"),
-        ("/learned/pairs?after=mug", "after", "it is no cursor"),
     ] {
         let refused = world.get(path).await;
         assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{path}");
@@ -35,9 +34,6 @@ async fn without_orders_there_is_nothing_to_recommend() {
         "/popular",
     ] {
         assert_eq!(world.recommended(path).await, ("popular".to_owned(), Vec::new()), "{path}");
-    }
-    for list in ["/learned/orders", "/learned/products", "/learned/pairs"] {
-        assert_eq!(world.all(list).await, [(); 0].map(|()| Value::Null), "{list}");
     }
     world.close().await;
 }

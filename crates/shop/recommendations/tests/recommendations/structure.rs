@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::world::{Message, Order, World, new_id, published, withdrawn};
+use crate::world::{Message, Order, PAIRS, World, new_id, published, withdrawn};
 
 const SEED: u64 = 20_261_121;
 const CLUSTERS: usize = 6;
@@ -63,7 +63,7 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
     world.take(all_products()).await;
     world.take(orders().iter().flat_map(Order::sold)).await;
 
-    let pairs = world.all("/learned/pairs").await;
+    let pairs = world.all(PAIRS).await;
     let mut seduced = 0;
     for cluster in 0..CLUSTERS {
         for at in 0..SIZE {

@@ -15,6 +15,12 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(120);
+/// What is counted, in order.
+pub(crate) const ORDERS: &str =
+    "select to_jsonb(customer_order) from customer_order where counted order by order_id";
+pub(crate) const PRODUCTS: &str =
+    "select to_jsonb(product_count) - 'popularity' from product_count order by sku";
+pub(crate) const PAIRS: &str = "select to_jsonb(pair_count) from pair_count order by sku, other";
 /// How many messages are published side by side.
 const SIDE_BY_SIDE: usize = 16;
 
@@ -209,17 +215,9 @@ impl World {
         (text(&list["basis"]), items.map(|item| text(&item["sku"])).collect())
     }
 
-    /// All items of a list, page by page.
-    pub(crate) async fn all(&self, list: &str) -> Vec<Value> {
-        let (mut items, mut after) = (Vec::new(), String::new());
-        loop {
-            let page = self.read(&format!("{list}?limit=50{after}")).await;
-            items.extend(page["items"].as_array().expect("a list").iter().cloned());
-            match page["next"].as_str() {
-                Some(next) => after = format!("&after={next}"),
-                None => return items,
-            }
-        }
+    /// The rows of a query, each of them one JSON object.
+    pub(crate) async fn all(&self, query: &'static str) -> Vec<Value> {
+        sqlx::query_scalar(query).fetch_all(&mut self.database().await).await.expect("rows")
     }
 
     /// Everything that is counted, as text.

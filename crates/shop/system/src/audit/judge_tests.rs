@@ -69,7 +69,7 @@ fn shop(status: &str) -> Snapshot {
         operations: Some(operations),
         shipments: vec![shipment],
         products: Vec::new(),
-        prices: Some(vec![price(1, 250, "2024-01-01T00:00:00Z", None)]),
+        prices: vec![price(1, 250, "2024-01-01T00:00:00Z", None)],
         carts: vec![row(json!({ "cart_id": CART, "order_id": ORDER,
             "status": state("closed", "open") }))],
         checkouts: vec![row(checkout(ORDER, &state("confirmed", "cancelled")))],
@@ -149,7 +149,7 @@ fn a_service_that_is_away_is_named_and_the_others_are_judged() {
             clear(&mut shop);
             shop.away.insert(service, "connection refused".to_owned());
             let report = judge(&shop, Timestamp::MAX, &Report::default());
-            assert_eq!(report.away, [format!("{service}: connection refused")]);
+            assert_eq!(report.away, [format!("the database of {service}: connection refused")]);
             let said = [&report.violations, &report.open, &report.recent, &report.unseen];
             assert!(said.iter().all(|lines| lines.is_empty()), "{service}: {report}");
             assert!(!report.is_settled(), "{report}");
@@ -336,13 +336,13 @@ fn t202_what_was_paid_is_what_was_offered_then() {
         (vec![price(1, 300, long_ago, Some(later)), price(2, 250, later, None)], false),
     ] {
         let mut shop = shop("completed");
-        shop.prices = Some(prices);
+        shop.prices = prices;
         let violations = violations(&shop);
         assert_eq!(violations.is_empty(), fine, "{violations:?} of {:?}", shop.prices);
         assert!(violations.iter().all(|line| line.contains("did not offer it")), "{violations:?}");
     }
     let mut unknown = shop("completed");
-    for prices in [None, Some(vec![]), Some(vec![price(2, 300, later, None)])] {
+    for prices in [vec![], vec![price(2, 300, later, None)]] {
         unknown.prices = prices;
         let report = judge(&unknown, Timestamp::MAX, &Report::default());
         assert_eq!((report.violations.len(), report.unseen.len()), (0, 1), "{report}");

@@ -1,9 +1,9 @@
-//! The audit of the shop: what must hold between its services, checked over their HTTP APIs.
+//! The audit of the shop: what must hold between its services, read from their databases.
 //! [`ballet_ops::audit`] checks what only the databases and the broker show.
 //!
 //! What must hold at any moment, such as a stock that adds up, is always checked. What must hold
 //! for a quiescent order is checked only for orders that have not changed for a while; the others
-//! are listed as open. A service that does not answer is named, and the others are judged.
+//! are listed as open. A service whose database does not answer is named, and the others are judged.
 
 mod carts;
 mod judge;
@@ -13,26 +13,23 @@ mod published;
 mod read;
 mod rows;
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 
 pub use ballet_ops::audit::Report;
 pub use published::{Published, unlike_published};
-pub use read::{ServiceUrls, Unreadable, products};
+pub use read::products;
 
-/// Reads and checks everything. An order is quiescent when it is completed or cancelled and has not
-/// changed for `quiescent_after`. A service that does not answer, or answers in an unexpected form, is
-/// [away](Report::away).
-pub async fn audit(urls: &ServiceUrls, quiescent_after: SignedDuration) -> Report {
-    audit_beside(&Report::default(), urls, quiescent_after).await
-}
-
-/// The same beside what [`ballet_ops::audit`] has found before: an order whose saga waits for something is
-/// not at its end, and what a person did outside of the system is in no row.
+/// Reads and checks everything beside what [`ballet_ops::audit`] has found before: an order whose saga waits
+/// for something is not at its end, and what a person did outside of the system is in no row. `databases` has
+/// the URL of each service's database. An order is quiescent when it is completed or cancelled and has not
+/// changed for `quiescent_after`. A service whose database cannot be read is [away](Report::away).
 pub async fn audit_beside(
     framework: &Report,
-    urls: &ServiceUrls,
+    databases: &BTreeMap<String, String>,
     quiescent_after: SignedDuration,
 ) -> Report {
-    let snapshot = Box::pin(read::read(urls)).await;
+    let snapshot = Box::pin(read::read(databases)).await;
     judge::judge(&snapshot, snapshot.read_at - quiescent_after, framework)
 }

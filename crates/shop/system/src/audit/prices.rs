@@ -12,12 +12,12 @@ use crate::audit::rows::{Order, Price};
 /// A price may have been replaced this long before it was named, because a copy was behind.
 const BEHIND: SignedDuration = SignedDuration::from_mins(15);
 
-/// Compares what was paid with what was offered. `prices` is missing if catalog does not list them.
-pub(super) fn check(orders: &[Order], prices: Option<&[Price]>, report: &mut Report) {
+/// Compares what was paid with what was offered.
+pub(super) fn check(orders: &[Order], prices: &[Price], report: &mut Report) {
     let paid = orders.iter().filter(|order| matches!(&*order.status, "confirmed" | "completed"));
     let paid = paid.filter_map(|order| Some((order, order.lines.as_ref()?)));
     let mut by_sku: HashMap<&Sku, Vec<&Price>> = HashMap::new();
-    for price in prices.unwrap_or_default() {
+    for price in prices {
         by_sku.entry(&price.sku).or_default().push(price);
     }
     let mut before = Vec::new();

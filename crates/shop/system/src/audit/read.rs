@@ -1,126 +1,47 @@
-//! Reads the services' lists over HTTP, page by page.
+//! Reads the services' rows from their databases.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Display};
+use std::io;
 use std::time::Duration;
 
-use ballet_signature::{REQUEST_HEADER, message};
-use reqwest::{Client, Request, StatusCode};
-use serde::Deserialize;
+use ballet_ops::audit::connect;
 use serde::de::DeserializeOwned;
 use shop_events::catalog::Product;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use tokio::time::timeout;
 
 use crate::audit::rows::{
-    Cart, Checkout, Learned, Operation, Payment, Price, Reservation, Snapshot, Stock,
+    Cart, Checkout, Learned, Operation, Order, Payment, Price, Reservation, Shipment, Snapshot,
+    Stock,
 };
 
-/// The services that are read.
-const SERVICES: [&str; 7] =
-    ["orders", "inventory", "payments", "shipping", "catalog", "cart", "recommendations"];
-/// The time limit for one page of a list.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// A service that lives says so within this time.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// The time limit for one list.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The URL of each service by its name, for instance `http://127.0.0.1:8080`.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct ServiceUrls {
-    urls: BTreeMap<String, String>,
-    /// The gateway's.
-    secret: Option<String>,
-}
+/// The URL of each service's database.
+type Databases = BTreeMap<String, String>;
 
-impl ServiceUrls {
-    /// Of services that take only what their gateway has signed with this secret.
-    #[must_use]
-    pub fn signed_with(mut self, secret: &str) -> Self {
-        self.secret = Some(secret.to_owned());
-        self
-    }
-}
-
-/// Shows no secret.
-impl fmt::Debug for ServiceUrls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServiceUrls").field("urls", &self.urls).finish_non_exhaustive()
-    }
-}
-
-impl<Name: Into<String>, Url: Into<String>> FromIterator<(Name, Url)> for ServiceUrls {
-    fn from_iter<Urls: IntoIterator<Item = (Name, Url)>>(urls: Urls) -> Self {
-        let urls = urls.into_iter().map(|(name, url)| (name.into(), url.into())).collect();
-        Self { urls, secret: None }
-    }
-}
-
-/// A service that could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// Nobody said where it is.
-    #[error("nobody said where {0} is")]
-    NoUrl(&'static str),
-    /// It does not answer, or answers in an unexpected form.
-    #[error("cannot read {url}: {error}")]
-    NoAnswer {
-        /// What was asked for.
-        url: String,
-        /// What came in place of the answer.
-        #[source]
-        error: reqwest::Error,
-    },
-}
-
-impl Unreadable {
-    /// The reason in words, with the innermost cause.
-    fn why(&self) -> String {
-        let Self::NoAnswer { url, error } = self else { return self.to_string() };
-        match error.status() {
-            Some(status) => format!("{url} answers {status}"),
-            None if error.is_timeout() => format!("{url} does not answer"),
-            None => {
-                let mut cause: &dyn std::error::Error = error;
-                while let Some(inner) = cause.source() {
-                    cause = inner;
-                }
-                format!("{url}: {cause}")
-            }
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct Page<Row> {
-    items: Vec<Row>,
-    next: Option<String>,
-}
-
-/// Reads every service that answers.
-pub(super) async fn read(urls: &ServiceUrls) -> Snapshot {
+/// Reads every service whose database answers.
+pub(super) async fn read(databases: &Databases) -> Snapshot {
     let read_at = now();
-    let services = match Services::new(urls) {
-        Ok(services) => services,
-        Err(error) => {
-            let away = SERVICES.map(|service| (service, error.to_string())).into();
-            return Snapshot { read_at, away, ..Snapshot::default() };
-        }
-    };
-    let orders = services.answered("orders", services.all("orders", "orders", &[])).await;
+    let orders = orders(databases).await;
     let (inventory, payments, shipping, catalog, cart, recommendations) = tokio::join!(
-        services.answered("inventory", services.inventory()),
-        services.answered("payments", services.payments()),
-        services.answered("shipping", services.all("shipping", "shipments", &[])),
-        services.answered("catalog", services.assortment()),
-        services.answered("cart", services.carts()),
-        services.answered("recommendations", services.learned()),
+        inventory(databases),
+        payments(databases),
+        shipping(databases),
+        catalog(databases),
+        cart(databases),
+        learned(databases),
     );
     let mut away = BTreeMap::new();
-    let orders = seen(orders, &mut away);
-    let (stock, reservations) = seen(inventory, &mut away);
-    let (payments, operations) = seen(payments, &mut away);
-    let shipments = seen(shipping, &mut away);
-    let (products, prices) = seen(catalog, &mut away);
-    let (checkouts, carts) = seen(cart, &mut away);
-    let learned = seen(recommendations, &mut away);
+    let orders = seen("orders", orders, &mut away);
+    let (stock, reservations) = seen("inventory", inventory, &mut away);
+    let (payments, operations) = seen("payments", payments, &mut away);
+    let shipments = seen("shipping", shipping, &mut away);
+    let (products, prices) = seen("catalog", catalog, &mut away);
+    let (checkouts, carts) = seen("cart", cart, &mut away);
+    let learned = seen("recommendations", recommendations, &mut away);
     Snapshot {
         read_at,
         away,
@@ -140,22 +61,14 @@ pub(super) async fn read(urls: &ServiceUrls) -> Snapshot {
 
 /// The rows, or none of a service that is away.
 fn seen<Rows: Default>(
-    read: Result<Rows, (&'static str, String)>,
+    service: &'static str,
+    read: sqlx::Result<Rows>,
     away: &mut BTreeMap<&'static str, String>,
 ) -> Rows {
-    read.unwrap_or_else(|(service, why)| {
-        away.insert(service, why);
+    read.unwrap_or_else(|error| {
+        away.insert(service, error.to_string());
         Rows::default()
     })
-}
-
-/// All products, also those that are withdrawn.
-///
-/// # Errors
-///
-/// If catalog does not answer, or answers in an unexpected form.
-pub async fn products(urls: &ServiceUrls) -> Result<Vec<Product>, Unreadable> {
-    Services::new(urls)?.products().await
 }
 
 #[expect(clippy::disallowed_methods, reason = "the audit is not a handler and is never replayed")]
@@ -163,153 +76,94 @@ fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-/// The services, to be read.
-struct Services<'a> {
-    client: Client,
-    urls: &'a ServiceUrls,
+async fn orders(databases: &Databases) -> sqlx::Result<Vec<Order>> {
+    let mut db = connect(databases, "orders").await?;
+    let orders = "select to_jsonb(customer_order) || jsonb_build_object('total',
+        case when total_minor is not null then
+            jsonb_build_object('amount_minor', total_minor, 'currency', currency) end)
+        from customer_order";
+    all(&mut db, orders).await
 }
 
-impl<'a> Services<'a> {
-    /// What a service answers, or the service and why there is no answer. It is first asked whether it
-    /// lives, so that one that hangs is not waited for at every list.
-    async fn answered<Rows>(
-        &self,
-        service: &'static str,
-        rows: impl Future<Output = Result<Rows, Unreadable>>,
-    ) -> Result<Rows, (&'static str, String)> {
-        let lives = async {
-            let url = self.urls.urls.get(service).ok_or(Unreadable::NoUrl(service))?;
-            let url = format!("{}/healthz", url.trim_end_matches('/'));
-            let asked = self.client.get(&url).timeout(SIGN_OF_LIFE).send().await;
-            asked.map_err(|error| Unreadable::NoAnswer { url, error })
-        };
-        let read = async {
-            lives.await?;
-            rows.await
-        };
-        read.await.map_err(|error| (service, error.why()))
-    }
-
-    async fn inventory(&self) -> Result<(Vec<Stock>, Vec<Reservation>), Unreadable> {
-        tokio::try_join!(
-            self.all("inventory", "stock", &[]),
-            self.all("inventory", "reservations", &[]),
-        )
-    }
-
-    async fn payments(&self) -> Result<(Vec<Payment>, Option<Vec<Operation>>), Unreadable> {
-        tokio::try_join!(self.all("payments", "payments", &[]), self.operations())
-    }
-
-    async fn carts(&self) -> Result<(Vec<Checkout>, Vec<Cart>), Unreadable> {
-        let checkouts = self.all("cart", "checkouts", &[]).await?;
-        // After the checkouts: an order that a cart names is among them, unless the cart is new.
-        Ok((checkouts, self.all("cart", "carts", &[]).await?))
-    }
-
-    fn new(urls: &'a ServiceUrls) -> Result<Self, Unreadable> {
-        // Requests go to the services directly: a proxy to the internet does not know them.
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build();
-        let url = || urls.urls.values().next().cloned().unwrap_or_default();
-        let client = client.map_err(|error| Unreadable::NoAnswer { url: url(), error })?;
-        Ok(Self { client, urls })
-    }
-
-    async fn products(&self) -> Result<Vec<Product>, Unreadable> {
-        // A product that is withdrawn meanwhile is in the second list.
-        let mut products = self.all("catalog", "products", &[]).await?;
-        let withdrawn: Vec<Product> =
-            self.all("catalog", "products", &[("withdrawn", "true")]).await?;
-        products.retain(|product: &Product| withdrawn.iter().all(|one| one.sku != product.sku));
-        products.extend(withdrawn);
-        Ok(products)
-    }
-
-    async fn assortment(&self) -> Result<(Vec<Product>, Option<Vec<Price>>), Unreadable> {
-        tokio::try_join!(self.products(), self.if_there("catalog", "prices"))
-    }
-
-    /// What the payment provider did. An API does not list it.
-    async fn operations(&self) -> Result<Option<Vec<Operation>>, Unreadable> {
-        self.if_there("payments", "sandbox/operations").await
-    }
-
-    /// All rows of a list that a service may not have.
-    async fn if_there<Row: DeserializeOwned>(
-        &self,
-        service: &'static str,
-        list: &str,
-    ) -> Result<Option<Vec<Row>>, Unreadable> {
-        match self.all(service, list, &[]).await {
-            Ok(rows) => Ok(Some(rows)),
-            Err(Unreadable::NoAnswer { error, .. })
-                if error.status() == Some(StatusCode::NOT_FOUND) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn learned(&self) -> Result<Learned, Unreadable> {
-        let service = "recommendations";
-        let (orders, products, pairs) = tokio::try_join!(
-            self.all(service, "learned/orders", &[]),
-            self.all(service, "learned/products", &[]),
-            self.all(service, "learned/pairs", &[]),
-        )?;
-        Ok(Learned { orders, products, pairs })
-    }
-
-    /// All rows of a service's list.
-    async fn all<Row: DeserializeOwned>(
-        &self,
-        service: &'static str,
-        list: &str,
-        filter: &[(&str, &str)],
-    ) -> Result<Vec<Row>, Unreadable> {
-        let url = self.urls.urls.get(service).ok_or(Unreadable::NoUrl(service))?;
-        let list_url = format!("{}/{list}", url.trim_end_matches('/'));
-        let (mut rows, mut after) = (Vec::new(), None);
-        loop {
-            let page: Page<Row> = self
-                .page(&list_url, filter, after.as_ref())
-                .await
-                .map_err(|error| Unreadable::NoAnswer { url: list_url.clone(), error })?;
-            rows.extend(page.items);
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(rows),
-            }
-        }
-    }
-
-    async fn page<Row: DeserializeOwned>(
-        &self,
-        url: &str,
-        filter: &[(&str, &str)],
-        after: Option<&impl Display>,
-    ) -> Result<Page<Row>, reqwest::Error> {
-        let mut request = self.client.get(url).query(&[("limit", "1000")]).query(filter);
-        if let Some(after) = after {
-            request = request.query(&[("after", after.to_string())]);
-        }
-        let mut request = request.build()?;
-        if let Some(secret) = &self.urls.secret {
-            sign(secret, &mut request);
-        }
-        self.client.execute(request).await?.error_for_status()?.json().await
-    }
+async fn inventory(databases: &Databases) -> sqlx::Result<(Vec<Stock>, Vec<Reservation>)> {
+    let mut db = connect(databases, "inventory").await?;
+    let stock = all(&mut db, "select to_jsonb(stock) from stock").await?;
+    let reservations = "select jsonb_build_object('order_id', order_id, 'state', state, 'lines',
+            jsonb_agg(jsonb_build_object('sku', sku, 'quantity', quantity) order by sku))
+        from reservation group by order_id, state";
+    Ok((stock, all(&mut db, reservations).await?))
 }
 
-/// Signs a request as the gateway does. It names no client, so it may read everything.
-fn sign(secret: &str, request: &mut Request) {
-    let url = request.url();
-    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let path = format!("{}{query}", url.path());
-    let message = message(request.method().as_str(), &path, std::iter::empty());
-    let signature = ballet_signature::sign(secret, now().as_second(), &message);
-    if let Ok(signature) = signature.parse() {
-        request.headers_mut().insert(REQUEST_HEADER, signature);
+async fn payments(databases: &Databases) -> sqlx::Result<(Vec<Payment>, Option<Vec<Operation>>)> {
+    let mut db = connect(databases, "payments").await?;
+    let payments = "select to_jsonb(payment) || jsonb_build_object('amount',
+        jsonb_build_object('amount_minor', amount_minor, 'currency', currency)) from payment";
+    let payments = all(&mut db, payments).await?;
+    // The sandbox notes each authorisation before payments learns of it; of a provider's API it knows none.
+    let is_elsewhere =
+        "select exists (select from payment where reference is not null and not exists
+        (select from sandbox_operation as done where done.reference = payment.reference))";
+    if sqlx::query_scalar(is_elsewhere).fetch_one(&mut db).await? {
+        return Ok((payments, None));
     }
+    let operations = "select to_jsonb(sandbox_operation) || jsonb_build_object('amount',
+        jsonb_build_object('amount_minor', amount_minor, 'currency', currency))
+        from sandbox_operation";
+    Ok((payments, Some(all(&mut db, operations).await?)))
+}
+
+async fn shipping(databases: &Databases) -> sqlx::Result<Vec<Shipment>> {
+    let mut db = connect(databases, "shipping").await?;
+    all(&mut db, "select to_jsonb(shipment) from shipment").await
+}
+
+async fn catalog(databases: &Databases) -> sqlx::Result<(Vec<Product>, Vec<Price>)> {
+    let mut db = connect(databases, "catalog").await?;
+    let prices = "select to_jsonb(product_price) || jsonb_build_object('price',
+        jsonb_build_object('amount_minor', price_minor, 'currency', currency)) from product_price";
+    Ok((products_of(&mut db).await?, all(&mut db, prices).await?))
+}
+
+/// All products, also those that are withdrawn.
+///
+/// # Errors
+///
+/// If the database of catalog does not answer.
+pub async fn products(databases: &BTreeMap<String, String>) -> sqlx::Result<Vec<Product>> {
+    products_of(&mut connect(databases, "catalog").await?).await
+}
+
+async fn products_of(catalog: &mut PgConnection) -> sqlx::Result<Vec<Product>> {
+    let products = "select to_jsonb(product) || jsonb_build_object('price',
+        jsonb_build_object('amount_minor', price_minor, 'currency', currency)) from product";
+    all(catalog, products).await
+}
+
+async fn cart(databases: &Databases) -> sqlx::Result<(Vec<Checkout>, Vec<Cart>)> {
+    let mut db = connect(databases, "cart").await?;
+    let checkouts = "select to_jsonb(checkout) || jsonb_build_object('total',
+        jsonb_build_object('amount_minor', total_minor, 'currency', currency)) from checkout";
+    let checkouts = all(&mut db, checkouts).await?;
+    // After the checkouts: an order that a cart names is among them, unless the cart is new.
+    Ok((checkouts, all(&mut db, "select to_jsonb(cart) from cart").await?))
+}
+
+async fn learned(databases: &Databases) -> sqlx::Result<Learned> {
+    let mut db = connect(databases, "recommendations").await?;
+    let orders = "select to_jsonb(customer_order) from customer_order where counted";
+    Ok(Learned {
+        orders: all(&mut db, orders).await?,
+        products: all(&mut db, "select to_jsonb(product_count) from product_count").await?,
+        pairs: all(&mut db, "select to_jsonb(pair_count) from pair_count").await?,
+    })
+}
+
+/// All rows of a query, each of them one JSON object.
+async fn all<Row>(db: &mut PgConnection, query: &'static str) -> sqlx::Result<Vec<Row>>
+where
+    Row: DeserializeOwned + Send + Unpin + 'static,
+{
+    let rows = timeout(PATIENCE, sqlx::query_scalar(query).fetch_all(db)).await;
+    let rows: Vec<Json<Row>> = rows.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    Ok(rows.into_iter().map(|Json(row)| row).collect())
 }

@@ -22,8 +22,7 @@ pub(super) struct Snapshot {
     pub(super) operations: Option<Vec<Operation>>,
     pub(super) shipments: Vec<Shipment>,
     pub(super) products: Vec<Product>,
-    /// `None` if catalog does not list them, as in the release before.
-    pub(super) prices: Option<Vec<Price>>,
+    pub(super) prices: Vec<Price>,
     pub(super) carts: Vec<Cart>,
     pub(super) checkouts: Vec<Checkout>,
     pub(super) learned: Learned,

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use reqwest::{Client, Response};
 use serde_json::Value;
-use shop::audit::ServiceUrls;
 
 /// For hangs, not for pace: any service may be dead at any time, and on a busy machine each takes a while
 /// to start.
@@ -33,10 +32,6 @@ impl Services {
 
     fn url(&self, service: &str) -> String {
         self.urls.lock().expect("the addresses")[service].clone()
-    }
-
-    pub(crate) fn urls(&self) -> ServiceUrls {
-        self.urls.lock().expect("the addresses").clone().into_iter().collect()
     }
 
     pub(crate) async fn get(&self, service: &str, path: &str) -> Result<Response, String> {

@@ -343,16 +343,19 @@ impl Shop {
     }
 
     async fn framework_audit(&self, broker: &BrokerSnapshot) -> Report {
-        let system = shop::system();
-        let url =
-            |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());
-        let databases: Vec<_> = system.parts.iter().map(url).collect();
-        ballet_ops::audit::audit(&system, &databases, broker, SignedDuration::ZERO).await
+        let databases: Vec<_> = self.databases().into_iter().collect();
+        ballet_ops::audit::audit(&shop::system(), &databases, broker, SignedDuration::ZERO).await
     }
 
     async fn business_audit(&self, framework: &Report) -> Report {
-        let urls = self.urls.clone().into_iter().collect();
-        audit_beside(framework, &urls, SignedDuration::ZERO).await
+        audit_beside(framework, &self.databases(), SignedDuration::ZERO).await
+    }
+
+    /// The URL of each service's database.
+    pub(crate) fn databases(&self) -> BTreeMap<String, String> {
+        let url =
+            |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());
+        shop::system().parts.iter().map(url).collect()
     }
 
     /// Lets what has failed wait for some seconds each time, in which a busy machine sees that it waits.

@@ -68,11 +68,5 @@ async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() 
     // What a service says about itself is for everybody in its network.
     let ready = client.get(format!("{orders}/readyz")).send().await.expect("an answer");
     assert_ne!(ready.status(), StatusCode::UNAUTHORIZED);
-    let urls = shop::system().parts.into_iter().map(|part| (part.service, shop.url(part.service)));
-    let urls: shop::audit::ServiceUrls = urls.collect();
-    let report = shop::audit::audit(&urls.clone(), jiff::SignedDuration::ZERO).await;
-    assert!(report.to_string().contains("orders"), "it cannot be read: {report}");
-    let orders = shop::audit::products(&urls.signed_with(SECRET)).await;
-    orders.expect("catalog is open, and takes a signature");
     shop.close().await;
 }

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use ballet_ops::audit::connect;
 use jiff::Timestamp;
 use sqlx::types::Uuid;
-use sqlx::{Connection, PgConnection};
-
-use crate::audit::databases::Databases;
 
 /// All rows.
 #[derive(Debug, Default)]
@@ -47,10 +45,10 @@ pub(super) struct Account {
 type SessionRow =
     (Uuid, String, Option<String>, jiff_sqlx::Timestamp, Option<jiff_sqlx::Timestamp>, i32);
 
-pub(super) async fn read(databases: Databases<'_>) -> sqlx::Result<Rows> {
-    let mut playback = PgConnection::connect(databases.playback).await?;
-    let mut accounts = PgConnection::connect(databases.accounts).await?;
-    let mut titles = PgConnection::connect(databases.titles).await?;
+pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<Rows> {
+    let mut playback = connect(databases, "playback").await?;
+    let mut accounts = connect(databases, "accounts").await?;
+    let mut titles = connect(databases, "titles").await?;
     let (read_at,): (jiff_sqlx::Timestamp,) =
         sqlx::query_as("select clock_timestamp()").fetch_one(&mut playback).await?;
     let sessions: Vec<SessionRow> = sqlx::query_as(
@@ -76,7 +74,7 @@ pub(super) async fn read(databases: Databases<'_>) -> sqlx::Result<Rows> {
         sqlx::query_scalar("select account_id from closure where erased_at is not null")
             .fetch_all(&mut accounts)
             .await?;
-    let mut analytics = PgConnection::connect(databases.analytics).await?;
+    let mut analytics = connect(databases, "analytics").await?;
     let counted_seconds = sqlx::query_scalar(
         "select coalesce(sum(watched_seconds + corrected_seconds), 0)::bigint from title_hour",
     )

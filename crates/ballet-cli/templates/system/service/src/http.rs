@@ -1,7 +1,6 @@
 //! The HTTP door of `my_service`. The routes describe themselves: `GET /openapi.json` is made from these
 //! types.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem};
@@ -37,11 +36,6 @@ struct Request {
     state: String,
     /// Why it is cancelled.
     reason: Option<String>,
-}
-
-/// The routes of the service, and `GET /openapi.json`.
-pub(crate) fn routes(handle: Handle) -> Router {
-    api().router(handle)
 }
 
 /// The routes, with what they take and answer.

@@ -53,5 +53,7 @@ pub fn service() -> Service {
 /// The same, with another time for the decision.
 #[must_use]
 pub fn with_deadline(deadline: SignedDuration) -> Service {
-    Service::new(participant(deadline)).migrations(TABLES).routes(http::routes)
+    Service::new(participant(deadline))
+        .migrations(TABLES)
+        .routes(|handle| http::api().router(handle))
 }
