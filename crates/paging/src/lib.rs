@@ -56,7 +56,7 @@ impl<const MAX: u16, const DEFAULT: u16> TryFrom<u16> for Limit<MAX, DEFAULT> {
         if (1..=MAX).contains(&limit) {
             Ok(Self(limit))
         } else {
-            Err(format!("limit {limit} is out of range: it must be 1 to {}", MAX))
+            Err(format!("limit {limit} is out of range: it must be 1 to {MAX}"))
         }
     }
 }

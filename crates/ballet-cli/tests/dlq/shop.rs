@@ -22,6 +22,8 @@ use crate::world::{Ended, SOON, ballet, ended, place};
 pub(crate) struct Shop {
     pub(crate) env: TestEnv,
     running: BTreeMap<&'static str, Running>,
+    /// The URL of the database with which each service was started last.
+    databases: BTreeMap<String, String>,
     carrier: shipping::sandbox::Sandbox,
     /// The bank and the carrier, if they are companies of their own.
     pub(crate) companies: Option<Companies>,
@@ -54,8 +56,8 @@ impl Shop {
         let env = env.expect("a test environment");
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let (running, http, place) = (BTreeMap::new(), Client::new(), place(name));
-        let moved = None;
-        let mut shop = Self { env, running, carrier, companies, http, place, moved };
+        let (databases, moved) = (BTreeMap::new(), None);
+        let mut shop = Self { env, running, databases, carrier, companies, http, place, moved };
         for service in services {
             shop.start(service, None).await;
         }
@@ -81,6 +83,7 @@ impl Shop {
     /// Starts a service; a small limit makes poison of everything that it is sent.
     pub(crate) async fn start(&mut self, name: &'static str, max_body: Option<usize>) {
         let database_url = self.moved(self.env.database_url(name));
+        self.databases.insert(name.to_owned(), database_url.clone());
         let settings = Settings::new(self.env.amqp_url(name), database_url);
         let settings = match max_body {
             Some(max_body) => Settings { max_body, ..settings },
@@ -170,10 +173,9 @@ impl Shop {
     }
 
     pub(crate) async fn is_sound(&self) {
-        let url = |name: &&str| ((*name).to_owned(), self.moved(self.env.database_url(name)));
-        let databases = self.running.keys().map(url).collect();
         wait_until("a shop at rest without violations", SOON, || async {
-            let report = audit_beside(&Report::default(), &databases, SignedDuration::ZERO).await;
+            let report =
+                audit_beside(&Report::default(), &self.databases, SignedDuration::ZERO).await;
             if report.is_settled() { Ok(Some(())) } else { Err(report.to_string()) }
         })
         .await
