@@ -9,6 +9,7 @@ mod licences;
 mod packages;
 mod picture;
 mod process;
+mod rust_files;
 mod servers;
 mod site;
 mod systems;

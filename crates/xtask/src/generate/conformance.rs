@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+
+use crate::rust_files::rust_files;
 
 /// The page that is compared.
 const PAGE: &str = "docs/conformance.md";
@@ -144,7 +146,8 @@ fn exists(path: &str, tests: &Tests) -> bool {
 /// `#[tokio::test(flavor = "multi_thread")]`.
 fn tests(root: &Path) -> Result<Tests> {
     let mut tests = Tests::new();
-    for file in sources(root)? {
+    let examples = rust_files(&root.join("examples"))?;
+    for file in rust_files(&root.join("crates"))?.into_iter().chain(examples) {
         let text =
             fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let module = module_of(file.strip_prefix(root).unwrap_or(&file));
@@ -185,25 +188,6 @@ fn module_of(file: &Path) -> String {
         module.pop();
     }
     module.join("::")
-}
-
-fn sources(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut folders = vec![root.join("crates"), root.join("examples")];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        let entries =
-            fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use syn::{
     Attribute, Fields, File, ImplItem, Item, ItemImpl, Meta, TraitItem, Type, UseTree, Visibility,
 };
 
+use crate::rust_files::rust_files;
+
 /// The crates whose public items are kept.
 pub(super) const CRATES: [&str; 2] = ["ballet", "ballet-core"];
 
@@ -22,8 +24,8 @@ pub(super) fn path(name: &str) -> String {
 
 /// The public items of a crate, one a line.
 pub(super) fn text(root: &Path, name: &str, command: &str) -> Result<String> {
-    let mut files = Vec::new();
-    read_all(&root.join("crates").join(name).join("src"), &mut files)?;
+    let paths = rust_files(&root.join("crates").join(name).join("src"))?;
+    let mut files = paths.iter().map(|path| read(path)).collect::<Result<Vec<File>>>()?;
     let mut public = Public::default();
     files.iter().for_each(|file| public.define(&file.items));
     for file in &mut files {
@@ -33,19 +35,10 @@ pub(super) fn text(root: &Path, name: &str, command: &str) -> Result<String> {
     Ok(public.lines.iter().fold(head, |text, line| text + line + "\n"))
 }
 
-fn read_all(folder: &Path, files: &mut Vec<File>) -> Result<()> {
-    let cannot = || format!("cannot read {}", folder.display());
-    for entry in folder.read_dir().with_context(cannot)? {
-        let path = entry.with_context(cannot)?.path();
-        if path.is_dir() {
-            read_all(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path).with_context(cannot)?;
-            let parsed = syn::parse_file(&text);
-            files.push(parsed.with_context(|| format!("cannot parse {}", path.display()))?);
-        }
-    }
-    Ok(())
+fn read(path: &Path) -> Result<File> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    syn::parse_file(&text).with_context(|| format!("cannot parse {}", path.display()))
 }
 
 #[derive(Default)]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::house::judge::Package;
 use crate::house::read::Sources;
 use crate::process::cargo;
+use crate::rust_files::rust_files;
 
 /// A package, with the text of all its source files.
 pub(super) struct OnDisk {
@@ -57,17 +58,10 @@ fn package(root: &Path, package: &Value) -> Result<OnDisk> {
 }
 
 fn read_all(root: &Path, folder: &Path, sources: &mut Sources) -> Result<()> {
-    let entries =
-        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    for entry in entries {
-        let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
-        if path.is_dir() {
-            read_all(root, &path, sources)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            sources.insert(relative(root, &path)?, text);
-        }
+    for path in rust_files(folder)? {
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        sources.insert(relative(root, &path)?, text);
     }
     Ok(())
 }

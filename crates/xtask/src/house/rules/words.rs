@@ -1,4 +1,4 @@
-//! The words for an arrow between two files, and for what takes it away.
+//! The words for an arrow between two files.
 
 use crate::house::arrows::Names;
 
@@ -10,14 +10,6 @@ pub(super) type FileArrow<'a> = (&'a str, &'a str, &'a Names);
 
 pub(super) fn takes((from, to, names): FileArrow<'_>) -> String {
     format!("{from}:{} takes {} from {to}", line(names), list(names))
-}
-
-pub(super) fn cut((from, to, names): FileArrow<'_>) -> String {
-    format!(
-        "move {} out of {to}, or down to where both can reach it (used by {from}:{})",
-        list(names),
-        line(names)
-    )
 }
 
 /// Where the first of them is used.

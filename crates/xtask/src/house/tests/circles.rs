@@ -17,9 +17,7 @@ fn two_files_that_import_each_other() {
 2 in a circle: src/step.rs, src/tx.rs
   the shortest way round:
     src/step.rs:2 takes `Rows`, `Tx` from src/tx.rs
-    src/tx.rs:3 takes `Step` from src/step.rs
-  the cheapest way to open it, by 1 arrow:
-    move `Step` out of src/step.rs, or down to where both can reach it (used by src/tx.rs:3)";
+    src/tx.rs:3 takes `Step` from src/step.rs";
     assert_eq!(found, [wanted]);
 }
 
@@ -38,15 +36,14 @@ fn a_circle_of_three_through_renamed_re_exports() {
   the shortest way round:
     src/a.rs:2 takes `B` from src/b.rs
     src/b.rs:2 takes `C` from src/deep/inner/c.rs
-    src/deep/inner/c.rs:2 takes `A` from src/a.rs
-";
+    src/deep/inner/c.rs:2 takes `A` from src/a.rs";
     // The folder lies both above and below the files beside it.
     let [(Rule::Files, text), (Rule::Folders, _)] = &found[..] else { panic!("{found:#?}") };
-    assert!(text.starts_with(wanted), "{text}");
+    assert_eq!(text, wanted);
 }
 
 #[test]
-fn the_shortest_circle_is_shown_and_the_fewest_names_are_moved() {
+fn the_shortest_circle_is_shown() {
     let found = texts(
         &[
             ("lib.rs", "mod a; mod b; mod c; mod d;"),
@@ -61,10 +58,7 @@ fn the_shortest_circle_is_shown_and_the_fewest_names_are_moved() {
 4 in a circle: src/a.rs, src/b.rs, src/c.rs, src/d.rs
   the shortest way round:
     src/b.rs:2 takes `C1`, `C2` from src/c.rs
-    src/c.rs:3 takes `B1` from src/b.rs
-  the cheapest way to open it, by 2 arrows:
-    move `B1` out of src/b.rs, or down to where both can reach it (used by src/c.rs:3)
-    move `A` out of src/a.rs, or down to where both can reach it (used by src/d.rs:2)";
+    src/c.rs:3 takes `B1` from src/b.rs";
     assert_eq!(found, [wanted]);
 }
 
@@ -88,10 +82,7 @@ fn folders_that_take_from_each_other_without_a_circle_of_files() {
     src/engine/ -> src/lane/
       src/engine/run.rs:2 takes `begin` from src/lane/batch.rs
     src/lane/ -> src/engine/
-      src/lane/intake.rs:2 takes `guarded`, `limited` from src/engine/guard.rs
-  the cheapest way to open it, by 1 arrow:
-    src/engine/ -> src/lane/
-      move `begin` out of src/lane/batch.rs, or down to where both can reach it (used by src/engine/run.rs:2)";
+      src/lane/intake.rs:2 takes `guarded`, `limited` from src/engine/guard.rs";
     assert_eq!(found, [wanted]);
 }
 
