@@ -2,52 +2,60 @@
 //! contracts. A consumer's schema needs only what the consumer reads.
 
 use ballet_core::{EventType, Part, Problem, ServiceContract, System, TelemetryType};
+use schemars::Schema;
 use serde_json::Value;
 
 use crate::takes::{Doubt, NotTaken, not_taken};
 
-/// What consumers need and publishers do not write.
-pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Problem> {
-    let all: Vec<(&Part, Vec<(EventType, Value)>)> =
-        system.parts.iter().zip(contracts.iter().map(schemas)).collect();
-    let mut problems = of_telemetry(system, contracts);
-    for (publisher, written) in &all {
-        for event in publisher.emits() {
-            let Some(writes) = of(written, event) else { continue };
-            for (consumer, read) in &all {
-                if consumer.service == publisher.service || !consumer.consumes().contains(&event) {
-                    continue;
-                }
-                let Some(reads) = of(read, event) else { continue };
-                let missing = not_taken(reads, writes, Doubt::InFavour);
-                let (reader, writer) = (consumer.service, publisher.service);
-                problems
-                    .extend(missing.iter().map(|one| problem(reader, event.name(), one, writer)));
-            }
-        }
-    }
-    problems
+/// What a body is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum What<'a> {
+    Event(EventType),
+    /// The telemetry with this name.
+    Telemetry(&'a str),
 }
 
-/// The same for the telemetry that readers read.
-fn of_telemetry(system: &System, contracts: &[ServiceContract]) -> Vec<Problem> {
-    let all: Vec<(&Part, Vec<(TelemetryType, Value)>)> =
-        system.parts.iter().zip(contracts.iter().map(telemetry)).collect();
+impl<'a> What<'a> {
+    pub(crate) fn name(self) -> &'a str {
+        match self {
+            Self::Event(event) => event.name(),
+            Self::Telemetry(name) => name,
+        }
+    }
+
+    /// Whether the service publishes it.
+    pub(crate) fn is_written_by(self, part: &Part) -> bool {
+        match self {
+            Self::Event(event) => part.emits().contains(&event),
+            Self::Telemetry(name) => part.telemetry.iter().any(|one| one.name() == name),
+        }
+    }
+
+    /// Whether messages of it come to the service.
+    pub(crate) fn is_read_by(self, part: &Part) -> bool {
+        match self {
+            Self::Event(event) => part.consumes().contains(&event),
+            Self::Telemetry(name) => part.readers.iter().any(|one| one.reads.name() == name),
+        }
+    }
+}
+
+/// What consumers need and publishers do not write.
+pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Problem> {
+    let all: Vec<(&Part, Vec<(What<'static>, Value)>)> =
+        system.parts.iter().zip(contracts.iter().map(schemas)).collect();
     let mut problems = Vec::new();
     for (publisher, written) in &all {
-        for sent in &publisher.telemetry {
-            let Some(writes) = of_name(written, sent.name()) else { continue };
-            let reads_it =
-                |part: &Part| part.readers.iter().any(|one| one.reads.name() == sent.name());
-            for (consumer, read) in all.iter().filter(|(part, _)| reads_it(part)) {
-                if consumer.service == publisher.service {
+        for (what, writes) in written.iter().filter(|(what, _)| what.is_written_by(publisher)) {
+            for (consumer, read) in &all {
+                if consumer.service == publisher.service || !what.is_read_by(consumer) {
                     continue;
                 }
-                let Some(reads) = of_name(read, sent.name()) else { continue };
-                let (reader, writer) = (consumer.service, publisher.service);
+                let Some(reads) = of(read, *what) else { continue };
                 let missing = not_taken(reads, writes, Doubt::InFavour);
+                let (reader, writer) = (consumer.service, publisher.service);
                 problems
-                    .extend(missing.iter().map(|one| problem(reader, sent.name(), one, writer)));
+                    .extend(missing.iter().map(|one| problem(reader, what.name(), one, writer)));
             }
         }
     }
@@ -64,23 +72,22 @@ fn problem(reader: &str, what: &str, missing: &NotTaken, writer: &str) -> Proble
     }
 }
 
-/// The schemas of a contract's telemetry.
-pub(crate) fn telemetry(contract: &ServiceContract) -> Vec<(TelemetryType, Value)> {
-    let schemas = contract.telemetry_schemas().unwrap_or_default();
-    schemas.into_iter().map(|(telemetry, schema)| (telemetry, schema.to_value())).collect()
+/// The schemas of a contract that was read already.
+pub(crate) fn schemas(contract: &ServiceContract) -> Vec<(What<'static>, Value)> {
+    let events = contract.schemas().unwrap_or_default().into_iter();
+    let events = events.map(|(event, schema)| (What::Event(event), schema.to_value()));
+    let telemetry =
+        telemetry(contract).map(|(one, schema)| (What::Telemetry(one.name()), schema.to_value()));
+    events.chain(telemetry).collect()
 }
 
-/// The schema of the telemetry with this name.
-pub(crate) fn of_name<'a>(schemas: &'a [(TelemetryType, Value)], name: &str) -> Option<&'a Value> {
-    schemas.iter().find(|(known, _)| known.name() == name).map(|(_, schema)| schema)
+/// The telemetry of a contract, with its schemas.
+pub(crate) fn telemetry(
+    contract: &ServiceContract,
+) -> impl Iterator<Item = (TelemetryType, Schema)> {
+    contract.telemetry_schemas().unwrap_or_default().into_iter()
 }
 
-/// The schemas of a contract whose events were read already.
-pub(crate) fn schemas(contract: &ServiceContract) -> Vec<(EventType, Value)> {
-    let schemas = contract.schemas().unwrap_or_default();
-    schemas.into_iter().map(|(event, schema)| (event, schema.to_value())).collect()
-}
-
-pub(crate) fn of(schemas: &[(EventType, Value)], event: EventType) -> Option<&Value> {
-    schemas.iter().find(|(known, _)| *known == event).map(|(_, schema)| schema)
+pub(crate) fn of<'a>(schemas: &'a [(What<'static>, Value)], what: What<'_>) -> Option<&'a Value> {
+    schemas.iter().find(|(known, _)| *known == what).map(|(_, schema)| schema)
 }

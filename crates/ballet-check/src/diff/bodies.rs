@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ballet_core::EventType;
 use serde_json::Value;
 
+use crate::bodies::What;
 use crate::contracts::Contracts;
 use crate::diff::change::{Change, Rule};
 use crate::diff::promise::Promises;
@@ -26,69 +27,46 @@ const ANYBODY: &str = "anybody";
 
 pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
     let (old, new) = (Promises::of(old), Promises::of(new));
+    let both: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
     let mut found = Found::default();
-    for event in old.events().into_iter().chain(new.events()).collect::<BTreeSet<_>>() {
-        let both: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
+    // A stream keeps what an older release has published, and readers are rewound: telemetry meets in all ways too.
+    for what in old.bodies().chain(new.bodies()).collect::<BTreeSet<_>>() {
+        let name = what.name();
+        let reads = |reader| [&old, &new].map(|all| all.service(reader)?.reads(what));
         for publisher in &both {
-            let writes = [&old, &new].map(|all| all.service(publisher)?.writes(event));
+            let writes = [&old, &new].map(|all| all.service(publisher)?.writes(what));
             for reader in &both {
-                let reads = [&old, &new].map(|all| all.service(reader)?.reads(event));
-                found.pairs((publisher, reader, event.name()), writes, reads);
+                found.pairs((publisher, reader, name), writes, reads(reader));
             }
             if alone {
                 // Its readers are not known. They may read all that it wrote.
-                found.pairs((publisher, ANYBODY, event.name()), writes, [writes[0], None]);
-            }
-        }
-        foreign(&old, &new, event, &mut found);
-        if alone && !old.is_published(event) {
-            for reader in &both {
-                let reads = [&old, &new].map(|all| all.service(reader)?.reads(event));
-                found.pairs((ANYBODY, reader, event.name()), [reads[0], None], reads);
-            }
-        }
-    }
-    of_telemetry(&old, &new, alone, &mut found);
-    found.0.into_iter().map(|(key, meetings)| change(key, &meetings)).collect()
-}
-
-/// A stream keeps what an older release has published, and readers are rewound.
-fn of_telemetry(old: &Promises, new: &Promises, alone: bool, found: &mut Found) {
-    for name in old.telemetry().into_iter().chain(new.telemetry()).collect::<BTreeSet<_>>() {
-        let both: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
-        let writes_it = |all: &&Promises| {
-            all.services().any(|promise| promise.writes_telemetry(name).is_some())
-        };
-        for publisher in &both {
-            let writes = [old, new].map(|all| all.service(publisher)?.writes_telemetry(name));
-            for reader in &both {
-                let reads = [old, new].map(|all| all.service(reader)?.reads_telemetry(name));
-                found.pairs((publisher, reader, name), writes, reads);
-            }
-            if alone {
                 found.pairs((publisher, ANYBODY, name), writes, [writes[0], None]);
             }
         }
-        if alone && !writes_it(&old) {
+        if let What::Event(event) = what {
+            foreign(&old, &new, event, &mut found);
+        }
+        if alone && !old.is_published(what) {
             for reader in &both {
-                let reads = [old, new].map(|all| all.service(reader)?.reads_telemetry(name));
+                let reads = reads(reader);
                 found.pairs((ANYBODY, reader, name), [reads[0], None], reads);
             }
         }
     }
+    found.0.into_iter().map(|(key, meetings)| change(key, &meetings)).collect()
 }
 
 /// Producers outside of the system write what they were told, and no release of ours changes them.
 fn foreign(old: &Promises, new: &Promises, event: EventType, found: &mut Found) {
-    let declared = old.declared(event);
+    let (declared, what) = (old.declared(event), What::Event(event));
     for producer in declared.map_or(&[][..], |event| event.foreign_producers()) {
         let writes = [old.body(event), None];
         let told = [old.body(event), new.body(event)];
         found.pairs((producer, event.service(), event.name()), writes, told);
         for reader in new.services() {
             let service = reader.part.service;
-            let before = old.service(service).and_then(|promise| promise.reads(event));
-            found.pairs((producer, service, event.name()), writes, [before, reader.reads(event)]);
+            let before = old.service(service).and_then(|promise| promise.reads(what));
+            found.pairs((producer, service, event.name()), writes, [before, reader.reads(what)]);
         }
     }
 }

@@ -6,6 +6,7 @@ use ballet_core::personal::PERSONAL;
 use ballet_core::{EventType, Key, Part};
 use serde_json::Value;
 
+use crate::bodies::What;
 use crate::contracts::Contracts;
 use crate::diff::change::{Change, Rule};
 use crate::diff::events::word;
@@ -77,7 +78,8 @@ impl List<'_> {
             };
             self.declaration(was, event);
             self.keys(event, &before.keys(event), &after.keys(event));
-            let (Some(one), Some(other)) = (before.schema(event), after.schema(event)) else {
+            let what = What::Event(event);
+            let (Some(one), Some(other)) = (before.schema(what), after.schema(what)) else {
                 continue;
             };
             self.body(event.name(), verb(after, event), one, other);
@@ -86,9 +88,9 @@ impl List<'_> {
 
     fn telemetry(&mut self, before: &Promise, after: &Promise) {
         let service = self.service;
-        let verb = |promise: &Promise, name: &str| {
-            if promise.writes_telemetry(name).is_some() { "publishes" } else { "reads" }
-        };
+        let writes = |promise: &Promise, name| promise.writes(What::Telemetry(name)).is_some();
+        let verb =
+            |promise: &Promise, name| if writes(promise, name) { "publishes" } else { "reads" };
         for was in before.telemetry() {
             let name = was.name();
             let Some(is) = after.telemetry().find(|one| one.name() == name) else {
@@ -100,16 +102,15 @@ impl List<'_> {
                 self.add(name, Rule::Changed, "it is spread over another number of streams");
             }
             // The publisher's word makes the policy.
-            let is_kept_here = after.writes_telemetry(name).is_some();
+            let is_kept_here = writes(after, name);
             if is_kept_here && (is.days() < was.days() || is.bytes() < was.bytes()) {
                 let what = "its streams keep less: what is older goes, and a reader that is away for longer misses it";
                 self.add(name, Rule::Changed, what);
             } else if is_kept_here && (is.days(), is.bytes()) != (was.days(), was.bytes()) {
                 self.add(name, Rule::Changed, "its streams keep more");
             }
-            if let (Some(one), Some(other)) =
-                (before.telemetry_schema(name), after.telemetry_schema(name))
-            {
+            let what = What::Telemetry(name);
+            if let (Some(one), Some(other)) = (before.schema(what), after.schema(what)) {
                 self.body(name, verb(after, name), one, other);
             }
         }

@@ -2,6 +2,7 @@
 
 use ballet_core::{EventType, Role};
 
+use crate::bodies::What;
 use crate::contracts::Contracts;
 use crate::diff::change::{Change, Rule};
 use crate::diff::promise::Promises;
@@ -28,7 +29,8 @@ fn not_published(
     let from_outside = |all: &Promises| {
         all.declared(event).is_some_and(|event| !event.foreign_producers().is_empty())
     };
-    if !old.is_published(event) || new.is_published(event) || from_outside(new) {
+    let is_published = |all: &Promises| all.is_published(What::Event(event));
+    if !is_published(old) || is_published(new) || from_outside(new) {
         return;
     }
     let waits = new.services().filter(|promise| promise.part.consumes().contains(&event));

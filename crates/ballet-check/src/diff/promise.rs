@@ -1,12 +1,11 @@
-//! What one version of a system's contracts says about events, looked up by service.
+//! What one version of a system's contracts says about events and telemetry, looked up by service.
 
 use std::collections::BTreeSet;
 
 use ballet_core::{EventType, Key, Part, ServiceContract, TelemetryType};
 use serde_json::Value;
 
-use crate::bodies;
-use crate::bodies::{of, of_name, schemas};
+use crate::bodies::{self, What, of, schemas};
 use crate::contracts::Contracts;
 
 /// One version of a system's contracts.
@@ -17,9 +16,9 @@ pub(super) struct Promises {
 /// The contract of one service.
 pub(super) struct Promise {
     pub(super) part: Part,
-    schemas: Vec<(EventType, Value)>,
+    schemas: Vec<(What<'static>, Value)>,
     keys: Vec<(EventType, Key)>,
-    telemetry: Vec<(TelemetryType, Value)>,
+    telemetry: Vec<TelemetryType>,
 }
 
 impl Promises {
@@ -29,7 +28,7 @@ impl Promises {
             part: part.clone(),
             schemas: schemas(contract),
             keys: contract.keys().unwrap_or_default(),
-            telemetry: bodies::telemetry(contract),
+            telemetry: bodies::telemetry(contract).map(|(one, _)| one).collect(),
         };
         Self { services: parts.zip(contracts.contracts()).map(promise).collect() }
     }
@@ -46,9 +45,9 @@ impl Promises {
         self.services.iter().map(|promise| promise.part.service).collect()
     }
 
-    /// Whether a service publishes the event.
-    pub(super) fn is_published(&self, event: EventType) -> bool {
-        self.services().any(|promise| promise.part.emits().contains(&event))
+    /// Whether a service publishes it.
+    pub(super) fn is_published(&self, what: What<'_>) -> bool {
+        self.services().any(|promise| what.is_written_by(&promise.part))
     }
 
     /// The event as the service declares it that the event is named after, or any other that names it.
@@ -62,7 +61,7 @@ impl Promises {
     pub(super) fn body(&self, event: EventType) -> Option<&Value> {
         let mut named: Vec<&Promise> = self.services().collect();
         named.sort_by_key(|promise| promise.part.service != event.service());
-        named.into_iter().find_map(|promise| promise.schema(event))
+        named.into_iter().find_map(|promise| promise.schema(What::Event(event)))
     }
 
     /// The names of all telemetry.
@@ -72,25 +71,29 @@ impl Promises {
 
     /// The services that read the telemetry.
     pub(super) fn read_by(&self, telemetry: &str) -> BTreeSet<&'static str> {
-        let reads = self.services().filter(|one| one.reads_telemetry(telemetry).is_some());
+        let reads = self.services().filter(|one| one.reads(What::Telemetry(telemetry)).is_some());
         reads.map(|one| one.part.service).collect()
     }
 
     /// All events that are named.
     pub(super) fn events(&self) -> BTreeSet<EventType> {
-        let all = self.services().flat_map(|promise| &promise.schemas);
-        all.map(|(event, _)| *event).collect()
+        self.services().flat_map(Promise::events).collect()
+    }
+
+    /// All of which a body is named.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = What<'static>> {
+        self.services().flat_map(|promise| &promise.schemas).map(|(what, _)| *what)
     }
 }
 
 impl Promise {
-    pub(super) fn schema(&self, event: EventType) -> Option<&Value> {
-        of(&self.schemas, event)
+    pub(super) fn schema(&self, what: What<'_>) -> Option<&Value> {
+        of(&self.schemas, what)
     }
 
     /// The event as this service declares it.
     pub(super) fn event(&self, event: EventType) -> Option<EventType> {
-        self.schemas.iter().map(|(known, _)| *known).find(|known| *known == event)
+        self.events().find(|known| *known == event)
     }
 
     /// The business keys that it declares of the event.
@@ -100,43 +103,28 @@ impl Promise {
 
     /// The events that it names.
     pub(super) fn events(&self) -> impl Iterator<Item = EventType> {
-        self.schemas.iter().map(|(event, _)| *event)
+        self.schemas.iter().filter_map(|(what, _)| match what {
+            What::Event(event) => Some(*event),
+            What::Telemetry(_) => None,
+        })
     }
 
     /// The telemetry that it names, as it declares it.
     pub(super) fn telemetry(&self) -> impl Iterator<Item = TelemetryType> {
-        self.telemetry.iter().map(|(telemetry, _)| *telemetry)
+        self.telemetry.iter().copied()
     }
 
-    /// The schema of the telemetry.
-    pub(super) fn telemetry_schema(&self, name: &str) -> Option<&Value> {
-        of_name(&self.telemetry, name)
+    /// What it writes.
+    pub(super) fn writes(&self, what: What<'_>) -> Option<&Value> {
+        self.schema(what).filter(|_| what.is_written_by(&self.part))
     }
 
-    /// What it writes of the telemetry.
-    pub(super) fn writes_telemetry(&self, name: &str) -> Option<&Value> {
-        let is_written = self.part.telemetry.iter().any(|one| one.name() == name);
-        self.telemetry_schema(name).filter(|_| is_written)
-    }
-
-    /// What its readers read of the telemetry.
-    pub(super) fn reads_telemetry(&self, name: &str) -> Option<&Value> {
-        let is_read = self.part.readers.iter().any(|one| one.reads.name() == name);
-        self.telemetry_schema(name).filter(|_| is_read)
-    }
-
-    /// What it writes of the event.
-    pub(super) fn writes(&self, event: EventType) -> Option<&Value> {
-        self.schema(event).filter(|_| self.part.emits().contains(&event))
-    }
-
-    /// What it reads of the event. The compensation of a step reads the step's outcome from the
-    /// ledger.
-    pub(super) fn reads(&self, event: EventType) -> Option<&Value> {
+    /// What it reads. The compensation of a step reads the step's outcome from the ledger.
+    pub(super) fn reads(&self, what: What<'_>) -> Option<&Value> {
         let of_ledger = || {
             let mut steps = self.part.sagas.iter().flat_map(|saga| &saga.steps);
-            steps.any(|step| step.done == event && step.kind.can_be_compensated())
+            steps.any(|step| What::Event(step.done) == what && step.kind.can_be_compensated())
         };
-        self.schema(event).filter(|_| self.part.consumes().contains(&event) || of_ledger())
+        self.schema(what).filter(|_| what.is_read_by(&self.part) || of_ledger())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ballet_core::{Part, ReaderPart};
 
+use crate::bodies::What;
 use crate::contracts::Contracts;
 use crate::diff::bodies::next_major;
 use crate::diff::change::{Change, Rule};
@@ -26,8 +27,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
 
 /// Somebody reads it.
 fn not_published(old: &Promises, new: &Promises, name: &str, alone: bool, found: &mut Vec<Change>) {
-    let is_published =
-        |all: &Promises| all.services().any(|one| one.writes_telemetry(name).is_some());
+    let is_published = |all: &Promises| all.is_published(What::Telemetry(name));
     let breaks = who(new.read_by(name), alone);
     if is_published(old) && !is_published(new) && !breaks.is_empty() {
         found.push(change(
