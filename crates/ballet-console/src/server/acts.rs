@@ -5,9 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::Path;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use ballet_ops::redrive::{Note, Stop};
@@ -18,8 +16,7 @@ use uuid::Uuid;
 use crate::actions::means::Means;
 use crate::actions::running::{Ended, Says, begin};
 use crate::pages::actions as pages;
-use crate::pages::layout::Person;
-use crate::server::site::{Shared, Site};
+use crate::server::visit::{Answer, Visit};
 use crate::store::actions::{self, New, Standing};
 
 /// The longest reason.
@@ -43,15 +40,9 @@ fn reason(given: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Nothing was done.
-pub(super) fn refused(site: &Site, person: &Person, why: &str) -> Response {
-    site.message(Some(person), StatusCode::BAD_REQUEST, "Nothing was changed", why)
-}
-
 /// Writes a deed down and begins it. Otherwise the page that says why not.
 pub(super) async fn begun<W, F>(
-    site: &Site,
-    person: &Person,
+    visit: &Visit,
     why: &str,
     deed: &Deed,
     work: W,
@@ -60,9 +51,9 @@ where
     W: FnOnce(Means, Note, Stop, Arc<Says>) -> F,
     F: Future<Output = Ended> + Send + 'static,
 {
-    let Some(why) = reason(why) else {
-        return Err(refused(site, person, "Say why: the reason is kept in the trail."));
-    };
+    let refused = || visit.refused("Say why: the reason is kept in the trail.");
+    let why = reason(why).ok_or_else(refused)?;
+    let Visit { site, person } = visit;
     let (means, note) = (site.means.clone(), site.means.note(&person.name, &why));
     let new = New {
         id: site.clock.new_id(note.at),
@@ -75,28 +66,18 @@ where
         why: &why,
     };
     let work = |stop, says| work(means, note, stop, says);
-    match begin(&site.pool, &site.means.running, &new, work).await {
-        Ok(()) => Ok(new.id),
-        Err(error) => Err(site.away(Some(person), &error)),
-    }
+    visit.read(begin(&site.pool, &site.means.running, &new, work).await)?;
+    Ok(new.id)
 }
 
 /// The same, and leads to the page that shows how it goes on.
-pub(super) async fn done<W, F>(
-    site: &Site,
-    person: &Person,
-    why: &str,
-    deed: &Deed,
-    work: W,
-) -> Response
+pub(super) async fn done<W, F>(visit: &Visit, why: &str, deed: &Deed, work: W) -> Answer
 where
     W: FnOnce(Means, Note, Stop, Arc<Says>) -> F,
     F: Future<Output = Ended> + Send + 'static,
 {
-    match begun(site, person, why, deed, work).await {
-        Ok(id) => Redirect::to(&format!("/actions/{id}")).into_response(),
-        Err(refused) => refused,
-    }
+    let id = begun(visit, why, deed, work).await?;
+    Ok(Redirect::to(&format!("/actions/{id}")).into_response())
 }
 
 /// The form that asks for nothing but a reason.
@@ -107,63 +88,44 @@ pub(super) struct Because {
 }
 
 /// Writes down that somebody has seen what is about a person. Otherwise the page that says why not.
-pub(super) async fn shown(
-    site: &Site,
-    person: &Person,
-    why: &str,
-    deed: &Deed,
-) -> Result<Uuid, Response> {
-    begun(site, person, why, deed, |_, _, _, _| async {
+pub(super) async fn shown(visit: &Visit, why: &str, deed: &Deed) -> Result<Uuid, Response> {
+    begun(visit, why, deed, |_, _, _, _| async {
         Ended::new(Standing::Done, "What is about a person was shown once.")
     })
     .await
 }
 
-pub(super) async fn all(State(site): Shared, Extension(person): Extension<Person>) -> Response {
-    match actions::last(&site.pool).await {
-        Ok(all) => {
-            let content = pages::actions(&all, site.clock.now());
-            site.page(Some(&person), "/actions", "Actions", &content)
-        }
-        Err(error) => site.away(Some(&person), &error),
-    }
+pub(super) async fn all(visit: Visit) -> Answer {
+    let all = visit.read(actions::last(&visit.site.pool).await)?;
+    visit.page("/actions", "Actions", &pages::actions(&all, visit.site.clock.now()))
 }
 
-pub(super) async fn one(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Path(id): Path<Uuid>,
-) -> Response {
-    match actions::one(&site.pool, id).await {
-        Ok(Some(action)) => {
-            let content = pages::one(&action, &person, site.clock.now());
-            site.page(Some(&person), "/actions", &action.act, &content)
-        }
-        Ok(None) => site.not_found(&person, "There is no such action."),
-        Err(error) => site.away(Some(&person), &error),
-    }
+pub(super) async fn one(visit: Visit, Path(id): Path<Uuid>) -> Answer {
+    let action = visit.read(actions::one(&visit.site.pool, id).await)?;
+    let action = action.ok_or_else(|| visit.not_found("There is no such action."))?;
+    let content = pages::one(&action, &visit.person, visit.site.clock.now());
+    visit.page("/actions", &action.act, &content)
 }
 
 /// How an action goes on, until it has ended.
 pub(super) async fn live(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path(id): Path<Uuid>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let begun = (site, person, String::new(), false);
-    let changes = unfold(begun, move |(site, person, before, has_ended)| async move {
+    let begun = (visit, String::new(), false);
+    let changes = unfold(begun, move |(visit, before, has_ended)| async move {
         if has_ended {
             return None;
         }
         loop {
-            let action = actions::one(&site.pool, id).await.ok().flatten()?;
-            let shown = pages::how(&action, &person, site.clock.now()).into_string();
+            let action = actions::one(&visit.site.pool, id).await.ok().flatten()?;
+            let shown = pages::how(&action, &visit.person, visit.site.clock.now()).into_string();
             let has_ended = action.standing != Standing::Running;
             if shown != before || has_ended {
                 let parts = BTreeMap::from([("action", &shown)]);
                 let event = Event::default().json_data(parts).unwrap_or_default();
                 let event = if has_ended { event.event("end") } else { event };
-                return Some((Ok(event), (site, person, shown, has_ended)));
+                return Some((Ok(event), (visit, shown, has_ended)));
             }
             tokio::time::sleep(EVERY).await;
         }
@@ -171,13 +133,9 @@ pub(super) async fn live(
     Sse::new(changes).keep_alive(KeepAlive::default())
 }
 
-pub(super) async fn stop(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Path(id): Path<Uuid>,
-) -> Response {
-    if site.means.running.stop(id) {
-        return Redirect::to(&format!("/actions/{id}")).into_response();
+pub(super) async fn stop(visit: Visit, Path(id): Path<Uuid>) -> Answer {
+    if visit.site.means.running.stop(id) {
+        return Ok(Redirect::to(&format!("/actions/{id}")).into_response());
     }
-    refused(&site, &person, "It has ended already, or another console does it: stop it there.")
+    Err(visit.refused("It has ended already, or another console does it: stop it there."))
 }

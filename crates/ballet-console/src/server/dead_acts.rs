@@ -1,8 +1,8 @@
 //! What is done with dead letters.
 
-use axum::extract::{Path, Query, State};
+use axum::Form;
+use axum::extract::{Path, Query};
 use axum::response::Response;
-use axum::{Extension, Form};
 use ballet_check::validate::Validator;
 use ballet_core::Incoming;
 use ballet_core::json::syntax_in_words;
@@ -17,9 +17,10 @@ use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
 use crate::pages::meant::Meant;
 use crate::pages::{body, dead_letters, edited};
-use crate::server::acts::{Because, Deed, done, refused, shown};
+use crate::server::acts::{Because, Deed, done, shown};
 use crate::server::dead::GONE;
-use crate::server::site::{NO_SERVICE, Shared, Site};
+use crate::server::site::Site;
+use crate::server::visit::{Answer, Visit};
 
 fn chosen(meant: &Meant) -> Chosen {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -35,22 +36,13 @@ fn chosen(meant: &Meant) -> Chosen {
 }
 
 /// What would be done: nothing is changed.
-pub(super) async fn plan(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Query(meant): Query<Meant>,
-) -> Response {
-    if site.means.part(&meant.service).is_none() {
-        return site.not_found(&person, NO_SERVICE);
-    }
-    let _turn = site.dead.turn().await;
-    match chosen(&meant).plan(&site.means).await {
-        Ok(plan) => {
-            let content = pages::act(&meant, &plan, &person, site.clock.now());
-            site.page(Some(&person), "/dead-letters", "Dead letters", &content)
-        }
-        Err(error) => refused(&site, &person, &error.to_string()),
-    }
+pub(super) async fn plan(visit: Visit, Query(meant): Query<Meant>) -> Answer {
+    visit.service(&meant.service)?;
+    let _turn = visit.site.dead.turn().await;
+    let plan = chosen(&meant).plan(&visit.site.means).await;
+    let plan = plan.map_err(|error| visit.refused(&error.to_string()))?;
+    let content = pages::act(&meant, &plan, &visit.person, visit.site.clock.now());
+    visit.page("/dead-letters", "Dead letters", &content)
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,15 +63,9 @@ pub(super) struct Act {
 }
 
 /// Sends dead letters back, or discards them.
-pub(super) async fn act(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Form(act): Form<Act>,
-) -> Response {
+pub(super) async fn act(visit: Visit, Form(act): Form<Act>) -> Answer {
     let Act { meant, why, .. } = &act;
-    if site.means.part(&meant.service).is_none() {
-        return site.not_found(&person, NO_SERVICE);
-    }
+    visit.service(&meant.service)?;
     let (chosen, is_one) = (chosen(meant), !meant.id.is_empty());
     let deed = |name| Deed {
         act: name,
@@ -94,7 +80,7 @@ pub(super) async fn act(
                 "" => None,
                 text => match text.parse::<u32>() {
                     Ok(rate @ 1..=100_000) => Some(rate),
-                    _ => return refused(&site, &person, "The rate is a number from 1 to 100,000."),
+                    _ => return Err(visit.refused("The rate is a number from 1 to 100,000.")),
                 },
             };
             let sending = Sending {
@@ -102,50 +88,45 @@ pub(super) async fn act(
                 rate,
                 beyond_memory: act.beyond_memory == "yes",
             };
-            done(&site, &person, why, &deed("sends back"), |means, note, stop, says| async move {
+            done(&visit, why, &deed("sends back"), |means, note, stop, says| async move {
                 chosen.redrive(&means, note, sending, stop, &says).await
             })
             .await
         }
         "discard" => {
-            let plan = match chosen.plan(&site.means).await {
-                Ok(plan) => plan,
-                Err(error) => return refused(&site, &person, &error.to_string()),
-            };
+            let plan = chosen.plan(&visit.site.means).await;
+            let plan = plan.map_err(|error| visit.refused(&error.to_string()))?;
             let whole = plan.dead_letters();
             if act.sure.trim() != whole.to_string() {
                 let text =
                     format!("There are {whole}, and {:?} was typed. Look at them again.", act.sure);
-                return refused(&site, &person, &text);
+                return Err(visit.refused(&text));
             }
-            done(&site, &person, why, &deed("discards"), |means, note, stop, says| async move {
+            done(&visit, why, &deed("discards"), |means, note, stop, says| async move {
                 chosen.discard(&means, plan, note, stop, &says).await
             })
             .await
         }
-        _ => refused(&site, &person, "The form says nothing that can be done."),
+        _ => Err(visit.refused("The form says nothing that can be done.")),
     }
 }
 
+async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
+    let letter = visit.site.dead.one(service, id).await;
+    let letter = letter.map_err(|error| visit.refused(&error.to_string()))?;
+    letter.ok_or_else(|| visit.not_found(GONE))
+}
+
 /// The dead letter, if its body can be edited here.
-async fn editable(
-    site: &Site,
-    person: &Person,
-    service: &str,
-    id: &str,
-) -> Result<Letter, Response> {
-    match site.dead.one(service, id).await {
-        Ok(Some(letter)) if letter.body.len() < letter.size => Err(refused(
-            site,
-            person,
-            &format!(
-                "Its body is too long for a page: `ballet dlq edit {id} --body FILE` changes it."
-            ),
-        )),
-        Ok(Some(letter)) => Ok(letter),
-        Ok(None) => Err(site.not_found(person, GONE)),
-        Err(error) => Err(refused(site, person, &error.to_string())),
+async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
+    let letter = one(visit, service, id).await?;
+    if letter.body.len() < letter.size {
+        let why = format!(
+            "Its body is too long for a page: `ballet dlq edit {id} --body FILE` changes it."
+        );
+        return Err(visit.refused(&why));
     }
+    Ok(letter)
 }
 
 /// The old body, as this person may see it: what is about a person is masked.
@@ -159,18 +140,11 @@ fn old(site: &Site, letter: &Letter, person: &Person) -> String {
     shown.map(pretty).unwrap_or_default()
 }
 
-pub(super) async fn edit_form(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Path((service, id)): Path<(String, String)>,
-) -> Response {
-    let letter = match editable(&site, &person, &service, &id).await {
-        Ok(letter) => letter,
-        Err(page) => return page,
-    };
-    let old = old(&site, &letter, &person);
+pub(super) async fn edit_form(visit: Visit, Path((service, id)): Path<(String, String)>) -> Answer {
+    let letter = editable(&visit, &service, &id).await?;
+    let old = old(&visit.site, &letter, &visit.person);
     let edit = Edit { letter: &letter, old: &old, new: &old, faults: &[], is_checked: false };
-    site.page(Some(&person), "/dead-letters", "Another body", &pages::edit(&edit, &person))
+    visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
 }
 
 #[derive(Debug, Deserialize)]
@@ -186,24 +160,17 @@ pub(super) struct NewBody {
 
 /// Looks at a new body, or takes it.
 pub(super) async fn edit(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path((service, id)): Path<(String, String)>,
     Form(given): Form<NewBody>,
-) -> Response {
-    let letter = match editable(&site, &person, &service, &id).await {
-        Ok(letter) => letter,
-        Err(page) => return page,
-    };
+) -> Answer {
+    let letter = editable(&visit, &service, &id).await?;
     let seen = letter.seen.clone();
     if given.seen != seen.join(" ") {
-        return refused(
-            &site,
-            &person,
-            "It was edited or sent back by somebody else meanwhile. Look at it again.",
-        );
+        let why = "It was edited or sent back by somebody else meanwhile. Look at it again.";
+        return Err(visit.refused(why));
     }
-    let (faults, new, body) = match judged(&site, &letter, &given.body) {
+    let (faults, new, body) = match judged(&visit.site, &letter, &given.body) {
         Ok((new, body)) => (Vec::new(), new, Some(body)),
         Err(faults) => (faults, given.body.clone(), None),
     };
@@ -218,15 +185,15 @@ pub(super) async fn edit(
             saga: letter.saga_id(),
             message: Some(letter.id.clone()),
         };
-        return done(&site, &person, &given.why, &deed, |means, note, stop, _| async move {
+        return done(&visit, &given.why, &deed, |means, note, stop, _| async move {
             chosen.edit(&means, note, body, stop).await
         })
         .await;
     }
-    let old = old(&site, &letter, &person);
+    let old = old(&visit.site, &letter, &visit.person);
     let is_checked = faults.is_empty();
     let edit = Edit { letter: &letter, old: &old, new: &new, faults: &faults, is_checked };
-    site.page(Some(&person), "/dead-letters", "Another body", &pages::edit(&edit, &person))
+    visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
 }
 
 /// The new body laid out with its masks, and as it is sent. Otherwise what is wrong with it.
@@ -260,16 +227,11 @@ fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String),
 
 /// The dead letter with what is about a person, once.
 pub(super) async fn unmasked(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path((service, id)): Path<(String, String)>,
     Form(Because { why }): Form<Because>,
-) -> Response {
-    let letter = match site.dead.one(&service, &id).await {
-        Ok(Some(letter)) => letter,
-        Ok(None) => return site.not_found(&person, GONE),
-        Err(error) => return refused(&site, &person, &error.to_string()),
-    };
+) -> Answer {
+    let letter = one(&visit, &service, &id).await?;
     let deed = Deed {
         act: "unmasks",
         what: format!("dead letter {id} of {service}"),
@@ -277,10 +239,9 @@ pub(super) async fn unmasked(
         saga: letter.saga_id(),
         message: Some(id),
     };
-    if let Err(page) = shown(&site, &person, &why, &deed).await {
-        return page;
-    }
+    shown(&visit, &why, &deed).await?;
+    let Visit { site, person } = &visit;
     let sight = Sight { role: person.role, is_unmasked: true };
-    let content = dead_letters::one(&site.known, &letter, &[], &person, sight, site.clock.now());
-    site.page(Some(&person), "/dead-letters", "Dead letter", &content)
+    let content = dead_letters::one(&site.known, &letter, &[], person, sight, site.clock.now());
+    visit.page("/dead-letters", "Dead letter", &content)
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::pages::now::{Now, parts};
 use crate::server::parts::Parts;
-use crate::server::site::{Shared, Site};
+use crate::server::site::Site;
 use crate::store::found::places;
 use crate::store::moments::{self, Moment};
 use crate::store::{counts, flow};
@@ -77,7 +77,7 @@ pub(crate) async fn keep(site: Arc<Site>) {
 
 /// The parts that have changed, as they change.
 pub(super) async fn live(
-    State(site): Shared,
+    State(site): State<Arc<Site>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let open = (site.parts.subscribe(), Arc::new(Parts::new()));
     let changes = unfold(open, |(mut parts, before)| async move {

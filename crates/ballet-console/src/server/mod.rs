@@ -17,3 +17,4 @@ mod session;
 pub(crate) mod site;
 mod system;
 mod tail;
+mod visit;

@@ -1,9 +1,7 @@
 //! The reading pages: each asks the database, and gives what it finds to its page.
 
-use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use axum::response::Response;
 use ballet_ops::coverage::Coverage;
 use ballet_ops::sagas::journal::{Entry, SeenSaga};
 use ballet_ops::sagas::{self as live_sagas, SagaState, Shown};
@@ -13,12 +11,12 @@ use uuid::Uuid;
 
 use crate::access::role::Sight;
 use crate::pages::hour::MINUTES;
-use crate::pages::layout::Person;
 use crate::pages::sagas::{Asked, PER_PAGE};
 use crate::pages::{coverage, dead_letters, events, now, saga, sagas};
 use crate::server::dead::GONE;
 use crate::server::live;
-use crate::server::site::{NO_EVENT, Shared, Site};
+use crate::server::site::Site;
+use crate::server::visit::{Answer, Visit};
 use crate::store::actions::{self, Action};
 use crate::store::flow::{self, minute};
 use crate::store::found::{Found, places};
@@ -53,34 +51,23 @@ impl Minute {
     }
 }
 
-pub(super) async fn now(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Query(asked): Query<Minute>,
-) -> Response {
-    match &*live::seen(&site, asked.chosen(site.clock.now())).await {
-        Ok(found) => site.page(Some(&person), "/", "Now", &now::now(&site.known, found)),
-        Err(error) => site.away(Some(&person), error),
+pub(super) async fn now(visit: Visit, Query(asked): Query<Minute>) -> Answer {
+    match &*live::seen(&visit.site, asked.chosen(visit.site.clock.now())).await {
+        Ok(found) => visit.page("/", "Now", &now::now(&visit.site.known, found)),
+        Err(error) => Err(visit.site.away(Some(&visit.person), error)),
     }
 }
 
-pub(super) async fn sagas(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Query(asked): Query<Asked>,
-) -> Response {
+pub(super) async fn sagas(visit: Visit, Query(asked): Query<Asked>) -> Answer {
+    let site = &visit.site;
     let (away, asked) = (places(&site.hindrances.borrow()), asked.cleaned());
     let now = site.clock.now();
-    match search(&site.pool, &away, &filter(&asked, now)).await {
-        Ok(mut listed) => {
-            let most = usize::try_from(PER_PAGE).unwrap_or_default();
-            let has_more = listed.found.len() > most && asked.page < LAST_PAGE;
-            listed.found.truncate(most);
-            let content = sagas::sagas(&site.known, &asked, &listed, has_more, now);
-            site.page(Some(&person), "/sagas", "Sagas", &content)
-        }
-        Err(error) => site.away(Some(&person), &error),
-    }
+    let mut listed = visit.read(search(&site.pool, &away, &filter(&asked, now)).await)?;
+    let most = usize::try_from(PER_PAGE).unwrap_or_default();
+    let has_more = listed.found.len() > most && asked.page < LAST_PAGE;
+    listed.found.truncate(most);
+    let content = sagas::sagas(&site.known, &asked, &listed, has_more, now);
+    visit.page("/sagas", "Sagas", &content)
 }
 
 fn filter(asked: &Asked, now: Timestamp) -> Filter {
@@ -100,45 +87,39 @@ fn filter(asked: &Asked, now: Timestamp) -> Filter {
     }
 }
 
-pub(super) async fn saga(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Path(id): Path<String>,
-) -> Response {
-    saga_seen(&site, &person, &id, Sight::masked(person.role)).await
+pub(super) async fn saga(visit: Visit, Path(id): Path<String>) -> Answer {
+    saga_seen(&visit, &id, Sight::masked(visit.person.role)).await
 }
 
 /// The page of a saga, with as much of its bodies as the person may see.
-pub(super) async fn saga_seen(site: &Site, person: &Person, id: &str, sight: Sight) -> Response {
+pub(super) async fn saga_seen(visit: &Visit, id: &str, sight: Sight) -> Answer {
     let missing = "The console knows no such saga: it has not begun, or it ended longer ago than the console keeps.";
-    let Ok(id) = Uuid::try_parse(id) else { return site.not_found(person, missing) };
-    match read(site, id).await {
-        Ok(Some(Kept { found, all, rows, keys, actions })) => {
-            let can_be_judged = all.len() <= judged::MOST;
-            let of_all = all.iter().filter(|_| can_be_judged);
-            let entries: Vec<Entry> = of_all.filter_map(Row::entry).collect();
-            let judged = SeenSaga::judge(&site.known.graph, id, &entries);
-            let live = asked_now(site, id).await;
-            let hindrances = site.hindrances.borrow().clone();
-            let seen = saga::Seen {
-                known: &site.known,
-                hindrances: &hindrances,
-                actions: &actions,
-                person,
-                found: &found,
-                all: &all,
-                rows: &rows,
-                keys: &keys,
-                judged: &judged,
-                live: live.as_ref(),
-                sight,
-                now: site.clock.now(),
-            };
-            site.page(Some(person), "/sagas", &format!("Saga {id}"), &saga::saga(&seen))
-        }
-        Ok(None) => site.not_found(person, missing),
-        Err(error) => site.away(Some(person), &error),
-    }
+    let missing = || visit.not_found(missing);
+    let Visit { site, person } = visit;
+    let id = Uuid::try_parse(id).map_err(|_| missing())?;
+    let kept = visit.read(read(site, id).await)?;
+    let Kept { found, all, rows, keys, actions } = kept.ok_or_else(missing)?;
+    let can_be_judged = all.len() <= judged::MOST;
+    let of_all = all.iter().filter(|_| can_be_judged);
+    let entries: Vec<Entry> = of_all.filter_map(Row::entry).collect();
+    let judged = SeenSaga::judge(&site.known.graph, id, &entries);
+    let live = asked_now(site, id).await;
+    let hindrances = site.hindrances.borrow().clone();
+    let seen = saga::Seen {
+        known: &site.known,
+        hindrances: &hindrances,
+        actions: &actions,
+        person,
+        found: &found,
+        all: &all,
+        rows: &rows,
+        keys: &keys,
+        judged: &judged,
+        live: live.as_ref(),
+        sight,
+        now: site.clock.now(),
+    };
+    visit.page("/sagas", &format!("Saga {id}"), &saga::saga(&seen))
 }
 
 /// What the console's database has of a saga.
@@ -173,38 +154,25 @@ async fn asked_now(site: &Site, id: Uuid) -> Option<Shown> {
     timeout(PATIENCE, live_sagas::show(site.known.system(), databases, id)).await.ok()
 }
 
-pub(super) async fn dead_letters(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-) -> Response {
-    let all = site.dead.all().await;
-    let content = dead_letters::groups(&all, &person, site.clock.now());
-    site.page(Some(&person), "/dead-letters", "Dead letters", &content)
+pub(super) async fn dead_letters(visit: Visit) -> Answer {
+    let all = visit.site.dead.all().await;
+    let content = dead_letters::groups(&all, &visit.person, visit.site.clock.now());
+    visit.page("/dead-letters", "Dead letters", &content)
 }
 
 pub(super) async fn dead_letter(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path((service, id)): Path<(String, String)>,
-) -> Response {
-    match site.dead.one(&service, &id).await {
-        Ok(Some(letter)) => {
-            let actions = match actions::of_message(&site.pool, &letter.id).await {
-                Ok(actions) => actions,
-                Err(error) => return site.away(Some(&person), &error),
-            };
-            let (sight, now) = (Sight::masked(person.role), site.clock.now());
-            let content = dead_letters::one(&site.known, &letter, &actions, &person, sight, now);
-            site.page(Some(&person), "/dead-letters", "Dead letter", &content)
-        }
-        Ok(None) => site.not_found(&person, GONE),
-        Err(error) => site.message(
-            Some(&person),
-            StatusCode::SERVICE_UNAVAILABLE,
-            "No answer",
-            &error.to_string(),
-        ),
-    }
+) -> Answer {
+    let Visit { site, person } = &visit;
+    let letter = site.dead.one(&service, &id).await.map_err(|error| {
+        visit.message(StatusCode::SERVICE_UNAVAILABLE, "No answer", &error.to_string())
+    })?;
+    let letter = letter.ok_or_else(|| visit.not_found(GONE))?;
+    let actions = visit.read(actions::of_message(&site.pool, &letter.id).await)?;
+    let (sight, now) = (Sight::masked(person.role), site.clock.now());
+    let content = dead_letters::one(&site.known, &letter, &actions, person, sight, now);
+    visit.page("/dead-letters", "Dead letter", &content)
 }
 
 /// The window of the page of what was covered.
@@ -214,46 +182,23 @@ pub(super) struct Window {
     window: String,
 }
 
-pub(super) async fn coverage(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Query(Window { window }): Query<Window>,
-) -> Response {
-    let now = site.clock.now();
+pub(super) async fn coverage(visit: Visit, Query(Window { window }): Query<Window>) -> Answer {
+    let now = visit.site.clock.now();
     let since = window.parse::<SignedDuration>().ok().and_then(|age| now.checked_sub(age).ok());
-    match flow::sightings(&site.pool, since).await {
-        Ok(sightings) => {
-            let covered = Coverage::of(site.known.system(), &sightings);
-            let content = coverage::coverage(&covered, &window, now);
-            site.page(Some(&person), "/coverage", "Coverage", &content)
-        }
-        Err(error) => site.away(Some(&person), &error),
-    }
+    let sightings = visit.read(flow::sightings(&visit.site.pool, since).await)?;
+    let covered = Coverage::of(visit.site.known.system(), &sightings);
+    visit.page("/coverage", "Coverage", &coverage::coverage(&covered, &window, now))
 }
 
-pub(super) async fn events(State(site): Shared, Extension(person): Extension<Person>) -> Response {
-    match counts::types(&site.pool).await {
-        Ok(seen) => {
-            let content = events::events(&site.known, &seen, site.clock.now());
-            site.page(Some(&person), "/events", "Events", &content)
-        }
-        Err(error) => site.away(Some(&person), &error),
-    }
+pub(super) async fn events(visit: Visit) -> Answer {
+    let seen = visit.read(counts::types(&visit.site.pool).await)?;
+    let content = events::events(&visit.site.known, &seen, visit.site.clock.now());
+    visit.page("/events", "Events", &content)
 }
 
-pub(super) async fn event(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Path(name): Path<String>,
-) -> Response {
-    let Some(listed) = site.known.events.get(&*name) else {
-        return site.not_found(&person, NO_EVENT);
-    };
-    match counts::types(&site.pool).await {
-        Ok(seen) => {
-            let content = events::one(listed, &person, &seen, site.clock.now());
-            site.page(Some(&person), "/events", &name, &content)
-        }
-        Err(error) => site.away(Some(&person), &error),
-    }
+pub(super) async fn event(visit: Visit, Path(name): Path<String>) -> Answer {
+    let listed = visit.event(&name)?;
+    let seen = visit.read(counts::types(&visit.site.pool).await)?;
+    let content = events::one(listed, &visit.person, &seen, visit.site.clock.now());
+    visit.page("/events", &name, &content)
 }

@@ -2,55 +2,46 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::response::Response;
-use axum::{Extension, Form};
+use axum::Form;
+use axum::extract::Path;
 use ballet_check::validate::Validator;
 use ballet_core::Incoming;
 use ballet_ops::publish::{Defaults, Outgoing, Sent, outgoing, send};
 use uuid::Uuid;
 
 use crate::actions::running::Ended;
-use crate::pages::layout::Person;
 use crate::pages::publish::{self as pages, Accepted, Typed};
-use crate::server::acts::{Deed, done, refused};
-use crate::server::site::{NO_EVENT, Shared, Site};
+use crate::server::acts::{Deed, done};
+use crate::server::site::Site;
+use crate::server::visit::{Answer, Visit};
 use crate::store::actions::Standing;
 
-pub(super) async fn form(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Path(name): Path<String>,
-) -> Response {
-    let Some(listed) = site.known.events.get(&*name) else {
-        return site.not_found(&person, NO_EVENT);
-    };
+pub(super) async fn form(visit: Visit, Path(name): Path<String>) -> Answer {
+    let listed = visit.event(&name)?;
     let typed = Typed { body: pages::example(&listed.schema), ..Typed::default() };
-    let content = pages::publish(site.known.system().name, listed, &typed, None, &person);
-    site.page(Some(&person), "/events", "Publish", &content)
+    let content =
+        pages::publish(visit.site.known.system().name, listed, &typed, None, &visit.person);
+    visit.page("/events", "Publish", &content)
 }
 
 /// Judges what was typed, or publishes it.
 pub(super) async fn publish(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path(name): Path<String>,
     Form(typed): Form<Typed>,
-) -> Response {
-    let Some(listed) = site.known.events.get(&*name) else {
-        return site.not_found(&person, NO_EVENT);
-    };
-    let judged = completed(&site, &name, &typed);
+) -> Answer {
+    let listed = visit.event(&name)?;
+    let judged = completed(&visit.site, &name, &typed);
     match (judged, &*typed.act) {
-        (Ok(message), "publish") => published(&site, &person, &name, &typed, message).await,
+        (Ok(message), "publish") => published(&visit, &name, &typed, message).await,
         (judged, _) => {
             let accepted = judged.map(|message| {
                 let Outgoing { message_id, saga, .. } = message;
                 Accepted { message_id, saga }
             });
-            let system = site.known.system().name;
-            let content = pages::publish(system, listed, &typed, Some(&accepted), &person);
-            site.page(Some(&person), "/events", "Publish", &content)
+            let system = visit.site.known.system().name;
+            let content = pages::publish(system, listed, &typed, Some(&accepted), &visit.person);
+            visit.page("/events", "Publish", &content)
         }
     }
 }
@@ -65,15 +56,9 @@ fn completed(site: &Site, name: &str, typed: &Typed) -> Result<Outgoing, Vec<Str
     outgoing(given, None, defaults, &validator, &site.clock)
 }
 
-async fn published(
-    site: &Site,
-    person: &Person,
-    name: &str,
-    typed: &Typed,
-    message: Outgoing,
-) -> Response {
-    let Some(publisher) = site.means.publisher.as_ref().map(Arc::clone) else {
-        return refused(site, person, "This console has no user of the broker who may publish.");
+async fn published(visit: &Visit, name: &str, typed: &Typed, message: Outgoing) -> Answer {
+    let Some(publisher) = visit.site.means.publisher.as_ref().map(Arc::clone) else {
+        return Err(visit.refused("This console has no user of the broker who may publish."));
     };
     let deed = Deed {
         act: "publishes",
@@ -82,7 +67,7 @@ async fn published(
         saga: message.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok()),
         message: Some(message.message_id.clone()),
     };
-    done(site, person, &typed.why, &deed, |_, _, _, _| async move {
+    done(visit, &typed.why, &deed, |_, _, _, _| async move {
         let id = message.message_id;
         match send(publisher, vec![message.publish], &|_| {}).await {
             Ok(sent) => match sent.first() {

@@ -1,8 +1,7 @@
 //! What is done about a saga.
 
-use axum::extract::{Path, Query, State};
-use axum::response::Response;
-use axum::{Extension, Form};
+use axum::Form;
+use axum::extract::{Path, Query};
 use ballet_ops::sagas::{Stoppable, stoppable};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -10,11 +9,11 @@ use uuid::Uuid;
 use crate::access::role::Sight;
 use crate::actions::running::Ended;
 use crate::actions::sagas::{self, Retry, Solved};
-use crate::pages::layout::Person;
 use crate::pages::saga_actions as pages;
-use crate::server::acts::{Because, Deed, done, refused, shown};
+use crate::server::acts::{Because, Deed, done, shown};
 use crate::server::pages::saga_seen;
-use crate::server::site::{NO_SERVICE, Shared, Site};
+use crate::server::site::Site;
+use crate::server::visit::{Answer, Visit};
 use crate::store::actions::Standing;
 
 fn deed(act: &'static str, id: Uuid, service: &str, what: &str) -> Deed {
@@ -31,13 +30,9 @@ fn can_stop(site: &Site) -> Vec<Stoppable> {
     stoppable(site.known.system())
 }
 
-pub(super) async fn stop_form(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Path(id): Path<Uuid>,
-) -> Response {
-    let content = pages::stop(id, &can_stop(&site), &person);
-    site.page(Some(&person), "/sagas", "Stop a saga", &content)
+pub(super) async fn stop_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
+    let content = pages::stop(id, &can_stop(&visit.site), &visit.person);
+    visit.page("/sagas", "Stop a saga", &content)
 }
 
 #[derive(Debug, Deserialize)]
@@ -48,16 +43,15 @@ pub(super) struct Stop {
 }
 
 pub(super) async fn stop(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path(id): Path<Uuid>,
     Form(Stop { name, why }): Form<Stop>,
-) -> Response {
-    let Some(saga) = can_stop(&site).into_iter().find(|one| one.saga == name) else {
-        return refused(&site, &person, "No saga of that name can be stopped.");
+) -> Answer {
+    let Some(saga) = can_stop(&visit.site).into_iter().find(|one| one.saga == name) else {
+        return Err(visit.refused("No saga of that name can be stopped."));
     };
     let deed = deed("stops", id, saga.owner, saga.saga);
-    done(&site, &person, &why, &deed, |means, note, _, _| async move {
+    done(&visit, &why, &deed, |means, note, _, _| async move {
         sagas::stop(&means, saga, id, &note).await
     })
     .await
@@ -76,29 +70,22 @@ impl InService {
 }
 
 pub(super) async fn retry_form(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path(saga): Path<Uuid>,
     Query(service): Query<InService>,
-) -> Response {
-    what_waits(&site, &person, &service.of(saga)).await
+) -> Answer {
+    what_waits(&visit, &service.of(saga)).await
 }
 
-pub(super) async fn service_retry_form(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Path(service): Path<String>,
-) -> Response {
-    what_waits(&site, &person, &Retry { service, saga: None }).await
+pub(super) async fn service_retry_form(visit: Visit, Path(service): Path<String>) -> Answer {
+    what_waits(&visit, &Retry { service, saga: None }).await
 }
 
-async fn what_waits(site: &Site, person: &Person, retry: &Retry) -> Response {
-    if site.means.part(&retry.service).is_none() {
-        return site.not_found(person, NO_SERVICE);
-    }
-    let waits = retry.count(&site.means).await;
+async fn what_waits(visit: &Visit, retry: &Retry) -> Answer {
+    visit.service(&retry.service)?;
+    let waits = retry.count(&visit.site.means).await;
     let at = if retry.saga.is_some() { "/sagas" } else { "/services" };
-    site.page(Some(person), at, "Try again", &pages::retry(retry, &waits, person))
+    visit.page(at, "Try again", &pages::retry(retry, &waits, &visit.person))
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,28 +96,24 @@ pub(super) struct Again {
 }
 
 pub(super) async fn retry(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path(saga): Path<Uuid>,
     Query(service): Query<InService>,
     Form(again): Form<Again>,
-) -> Response {
-    tried_again(&site, &person, service.of(saga), again).await
+) -> Answer {
+    tried_again(&visit, service.of(saga), again).await
 }
 
 pub(super) async fn service_retry(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path(service): Path<String>,
     Form(again): Form<Again>,
-) -> Response {
-    tried_again(&site, &person, Retry { service, saga: None }, again).await
+) -> Answer {
+    tried_again(&visit, Retry { service, saga: None }, again).await
 }
 
-async fn tried_again(site: &Site, person: &Person, retry: Retry, again: Again) -> Response {
-    if site.means.part(&retry.service).is_none() {
-        return site.not_found(person, NO_SERVICE);
-    }
+async fn tried_again(visit: &Visit, retry: Retry, again: Again) -> Answer {
+    visit.service(&retry.service)?;
     let deed = |what: &str| Deed {
         act: "tries again",
         what: match retry.saga {
@@ -145,19 +128,19 @@ async fn tried_again(site: &Site, person: &Person, retry: Retry, again: Again) -
     match &*what {
         "inbox" => {
             let deed = deed("what waits");
-            done(site, person, &why, &deed, |means, note, stop, says| async move {
+            done(visit, &why, &deed, |means, note, stop, says| async move {
                 retry.inbox(&means, note, stop, &says).await
             })
             .await
         }
         "outbox" => {
             let deed = deed("the unpublished events");
-            done(site, person, &why, &deed, |means, note, _, _| async move {
+            done(visit, &why, &deed, |means, note, _, _| async move {
                 retry.outbox(&means, &note).await
             })
             .await
         }
-        _ => refused(site, person, "The form says nothing that can be tried again."),
+        _ => Err(visit.refused("The form says nothing that can be tried again.")),
     }
 }
 
@@ -196,32 +179,28 @@ impl ByHand {
     }
 }
 
-pub(super) async fn solved_form(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Path(id): Path<Uuid>,
-) -> Response {
+pub(super) async fn solved_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
     let solved = ByHand::default().solved(id);
-    let content = pages::solved(&site.known.system().parts, &solved, None, &person);
-    site.page(Some(&person), "/sagas", "Solved by hand", &content)
+    let content = pages::solved(&visit.site.known.system().parts, &solved, None, &visit.person);
+    visit.page("/sagas", "Solved by hand", &content)
 }
 
 /// Says what would be done, or does it.
 pub(super) async fn solved(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path(id): Path<Uuid>,
     Form(given): Form<ByHand>,
-) -> Response {
+) -> Answer {
     let solved = given.solved(id);
     if given.act != "solve" {
-        let note = site.means.note(&person.name, "a look");
-        let checked = solved.solve(&site.means, note, true).await;
-        let content = pages::solved(&site.known.system().parts, &solved, Some(&checked), &person);
-        return site.page(Some(&person), "/sagas", "Solved by hand", &content);
+        let note = visit.site.means.note(&visit.person.name, "a look");
+        let checked = solved.solve(&visit.site.means, note, true).await;
+        let content =
+            pages::solved(&visit.site.known.system().parts, &solved, Some(&checked), &visit.person);
+        return visit.page("/sagas", "Solved by hand", &content);
     }
     let deed = deed("solves", id, &solved.service, &format!("{} of saga", solved.step));
-    done(&site, &person, &given.why, &deed, |means, note, _, _| async move {
+    done(&visit, &given.why, &deed, |means, note, _, _| async move {
         match solved.solve(&means, note, false).await {
             Ok(step) => {
                 let service = &solved.service;
@@ -250,15 +229,12 @@ pub(super) async fn solved(
 
 /// The saga with what is about persons, once.
 pub(super) async fn unmasked(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path(id): Path<Uuid>,
     Form(Because { why }): Form<Because>,
-) -> Response {
+) -> Answer {
     let deed =
         Deed { act: "unmasks", what: format!("saga {id}"), saga: Some(id), ..Deed::default() };
-    if let Err(page) = shown(&site, &person, &why, &deed).await {
-        return page;
-    }
-    saga_seen(&site, &person, &id.to_string(), Sight { role: person.role, is_unmasked: true }).await
+    shown(&visit, &why, &deed).await?;
+    saga_seen(&visit, &id.to_string(), Sight { role: visit.person.role, is_unmasked: true }).await
 }

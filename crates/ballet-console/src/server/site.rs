@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use ballet::Clock;
 use ballet_ops::sagas::Hindrance;
-use maud::Markup;
 use sqlx::PgPool;
 use tokio::sync::{Semaphore, watch};
 
@@ -16,7 +14,7 @@ use crate::access::trusted::Trusted;
 use crate::actions::means::Means;
 use crate::known::Known;
 use crate::observer::judge::Unjudged;
-use crate::pages::layout::{Frame, Person, message, page};
+use crate::pages::layout::{Frame, Person, message};
 use crate::pages::now::Now;
 use crate::server::dead::Dead;
 use crate::server::fresh::Fresh;
@@ -25,13 +23,6 @@ use crate::server::parts::Parts;
 
 /// Passwords that are hashed at once: each takes 19 MiB.
 pub(crate) const HASHED_AT_ONCE: usize = 2;
-
-/// What is said where a name is in no contract.
-pub(super) const NO_EVENT: &str = "No contract declares such an event.";
-pub(super) const NO_SERVICE: &str = "No contract knows such a service.";
-
-/// What a handler is given of it.
-pub(super) type Shared = State<Arc<Site>>;
 
 /// What all handlers share.
 #[derive(Debug)]
@@ -63,18 +54,6 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A page in its frame.
-    pub(crate) fn page(
-        &self,
-        person: Option<&Person>,
-        at: &str,
-        title: &str,
-        content: &Markup,
-    ) -> Response {
-        let frame = self.frame(person);
-        Html(page(&frame, at, title, content).into_string()).into_response()
-    }
-
     /// A page that says what is wrong.
     pub(crate) fn message(
         &self,
@@ -95,10 +74,6 @@ impl Site {
             trouble: self.trouble.borrow().clone().filter(|_| person.is_some()),
             unjudged: self.unjudged.borrow().clone().filter(|_| person.is_some()),
         }
-    }
-
-    pub(crate) fn not_found(&self, person: &Person, what: &str) -> Response {
-        self.message(Some(person), StatusCode::NOT_FOUND, "Not here", what)
     }
 
     /// The console's database does not answer.

@@ -2,44 +2,37 @@
 
 use std::time::Instant;
 
-use axum::extract::{Path, Query, State};
+use axum::Form;
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Extension, Form};
+use axum::response::{IntoResponse, Redirect};
 use jiff::SignedDuration;
 
 use crate::actions::services::{pause, resume};
-use crate::pages::layout::Person;
 use crate::pages::{audit, services};
 use crate::server::acts::{Deed, done};
 use crate::server::looked::NOBODY;
-use crate::server::site::{NO_SERVICE, Shared};
+use crate::server::visit::{Answer, Visit};
 use crate::store::{audits, counts};
 
-pub(super) async fn services(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-) -> Response {
+pub(super) async fn services(visit: Visit) -> Answer {
+    let Visit { site, person } = &visit;
     let (system, databases) = (site.known.system(), &site.means.databases);
     let found = site.looked.look(system, databases, site.clock.now()).await;
-    match counts::open(&site.pool).await {
-        Ok(open) => {
-            let hindrances = site.hindrances.borrow().clone();
-            let content = services::services(&services::Services {
-                findings: found.findings.as_ref().map(Vec::as_slice).map_err(String::as_str),
-                found_at: found.at,
-                figures: &found.figures,
-                hindrances: &hindrances,
-                services: &site.known.services(),
-                open: &open,
-                versions: &found.versions,
-                person: &person,
-                now: site.clock.now(),
-            });
-            site.page(Some(&person), "/services", "Services", &content)
-        }
-        Err(error) => site.away(Some(&person), &error),
-    }
+    let open = visit.read(counts::open(&site.pool).await)?;
+    let hindrances = site.hindrances.borrow().clone();
+    let content = services::services(&services::Services {
+        findings: found.findings.as_ref().map(Vec::as_slice).map_err(String::as_str),
+        found_at: found.at,
+        figures: &found.figures,
+        hindrances: &hindrances,
+        services: &site.known.services(),
+        open: &open,
+        versions: &found.versions,
+        person,
+        now: site.clock.now(),
+    });
+    visit.page("/services", "Services", &content)
 }
 
 /// What is to become of a service.
@@ -52,15 +45,12 @@ pub(super) struct Switch {
 
 /// Pauses a service, or lets it go on.
 pub(super) async fn switch(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    visit: Visit,
     Path(service): Path<String>,
     Form(Switch { act, why }): Form<Switch>,
-) -> Response {
-    let Some(service) = site.known.services().into_iter().find(|one| *one == service) else {
-        return site.not_found(&person, NO_SERVICE);
-    };
-    *site.looked.found.hold().await = None;
+) -> Answer {
+    let service = visit.service(&service)?;
+    *visit.site.looked.found.hold().await = None;
     let is_pause = act == "pause";
     let deed = Deed {
         act: if is_pause { "pauses" } else { "resumes" },
@@ -68,7 +58,7 @@ pub(super) async fn switch(
         service: Some(service.to_owned()),
         ..Deed::default()
     };
-    done(&site, &person, &why, &deed, |means, note, _, _| async move {
+    done(&visit, &why, &deed, |means, note, _, _| async move {
         if is_pause { pause(&means, service, &note).await } else { resume(&means, service).await }
     })
     .await
@@ -81,38 +71,30 @@ pub(super) struct Which {
     id: String,
 }
 
-pub(super) async fn audits(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Query(which): Query<Which>,
-) -> Response {
-    match audits::all(&site.pool).await {
-        Ok(all) => {
-            let may_run = site.looked.looks.is_some() && person.is_operator();
-            let form = may_run.then_some(&person);
-            let content = audit::audit(&all, which.id.parse().ok(), form, site.clock.now());
-            site.page(Some(&person), "/audit", "Audit", &content)
-        }
-        Err(error) => site.away(Some(&person), &error),
-    }
+pub(super) async fn audits(visit: Visit, Query(which): Query<Which>) -> Answer {
+    let Visit { site, person } = &visit;
+    let all = visit.read(audits::all(&site.pool).await)?;
+    let may_run = site.looked.looks.is_some() && person.is_operator();
+    let form = may_run.then_some(person);
+    let content = audit::audit(&all, which.id.parse().ok(), form, site.clock.now());
+    visit.page("/audit", "Audit", &content)
 }
 
-pub(super) async fn audit(State(site): Shared, Extension(person): Extension<Person>) -> Response {
-    let refused = |status, text: &str| site.message(Some(&person), status, "Not run", text);
-    let Some(looks) = &site.looked.looks else {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, NOBODY);
+pub(super) async fn audit(visit: Visit) -> Answer {
+    let refused = |status, text: &str| visit.message(status, "Not run", text);
+    let nobody = || refused(StatusCode::SERVICE_UNAVAILABLE, NOBODY);
+    let looks = visit.site.looked.looks.as_ref().ok_or_else(nobody)?;
+    let Ok(_alone) = visit.site.looked.auditing.try_lock() else {
+        return Err(refused(
+            StatusCode::CONFLICT,
+            "An audit runs already: look again in a moment.",
+        ));
     };
-    let Ok(_alone) = site.looked.auditing.try_lock() else {
-        return refused(StatusCode::CONFLICT, "An audit runs already: look again in a moment.");
-    };
-    let (at, begun) = (site.clock.now(), Instant::now());
-    let report = match looks.audit().await {
-        Ok(report) => report,
-        Err(why) => return refused(StatusCode::SERVICE_UNAVAILABLE, &why),
-    };
+    let (at, begun) = (visit.site.clock.now(), Instant::now());
+    let not_run = |why: String| refused(StatusCode::SERVICE_UNAVAILABLE, &why);
+    let report = looks.audit().await.map_err(not_run)?;
     let took = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
-    match audits::keep(&site.pool, (at, &person.name, took), &report.into()).await {
-        Ok(()) => Redirect::to("/audit").into_response(),
-        Err(error) => site.away(Some(&person), &error),
-    }
+    let by = (at, &*visit.person.name, took);
+    visit.read(audits::keep(&visit.site.pool, by, &report.into()).await)?;
+    Ok(Redirect::to("/audit").into_response())
 }

@@ -3,17 +3,14 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Extension;
-use axum::extract::{Query, State};
-use axum::response::Response;
+use axum::extract::Query;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use uuid::Uuid;
 
 use crate::access::role::Sight;
-use crate::pages::layout::Person;
 use crate::pages::tail::{self as pages, Asked};
-use crate::server::site::Shared;
+use crate::server::visit::{Answer, Visit};
 use crate::store::append::next;
 use crate::store::row::{Kind, Row};
 use crate::store::tail::{Following, entries};
@@ -37,25 +34,16 @@ fn following(asked: &Asked) -> Following {
     }
 }
 
-pub(super) async fn tail(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
-    Query(asked): Query<Asked>,
-) -> Response {
-    match entries(&site.pool, &following(&asked), None, MOST).await {
-        Ok((rows, _)) => {
-            let sight = Sight::masked(person.role);
-            let content = pages::tail(&site.known, &asked, &rows, sight);
-            site.page(Some(&person), "/tail", "Tail", &content)
-        }
-        Err(error) => site.away(Some(&person), &error),
-    }
+pub(super) async fn tail(visit: Visit, Query(asked): Query<Asked>) -> Answer {
+    let rows = entries(&visit.site.pool, &following(&asked), None, MOST).await;
+    let (rows, _) = visit.read(rows)?;
+    let sight = Sight::masked(visit.person.role);
+    visit.page("/tail", "Tail", &pages::tail(&visit.site.known, &asked, &rows, sight))
 }
 
 /// What comes, as it comes.
 pub(super) async fn live(
-    State(site): Shared,
-    Extension(person): Extension<Person>,
+    Visit { site, person }: Visit,
     Query(asked): Query<Asked>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let (following, sight) = (following(&asked), Sight::masked(person.role));

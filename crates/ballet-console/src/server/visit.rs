@@ -1,0 +1,66 @@
+//! What a handler is given of who asks, and how it answers.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use ballet_check::listing::ListedEvent;
+use maud::Markup;
+
+use crate::pages::layout::{Person, page};
+use crate::server::site::Site;
+
+/// The page that was asked for, or the one that says why not.
+pub(super) type Answer = Result<Response, Response>;
+
+/// A person who has logged in asks for something.
+#[derive(Debug, FromRequestParts)]
+#[from_request(state(Arc<Site>))]
+pub(super) struct Visit {
+    #[from_request(via(State))]
+    pub(super) site: Arc<Site>,
+    #[from_request(via(Extension))]
+    pub(super) person: Person,
+}
+
+#[expect(clippy::result_large_err, reason = "each is made once for a request, and sent")]
+impl Visit {
+    /// A page in its frame.
+    pub(super) fn page(&self, at: &str, title: &str, content: &Markup) -> Answer {
+        let frame = self.site.frame(Some(&self.person));
+        Ok(Html(page(&frame, at, title, content).into_string()).into_response())
+    }
+
+    /// What was read of the console's database, or the page that says that it does not answer.
+    pub(super) fn read<T>(&self, read: Result<T, sqlx::Error>) -> Result<T, Response> {
+        read.map_err(|error| self.site.away(Some(&self.person), &error))
+    }
+
+    /// The service with this name, or the page that says that there is none.
+    pub(super) fn service(&self, name: &str) -> Result<&'static str, Response> {
+        let missing = || self.not_found("No contract knows such a service.");
+        self.site.means.part(name).map(|part| part.service).ok_or_else(missing)
+    }
+
+    /// The event with this name, likewise.
+    pub(super) fn event(&self, name: &str) -> Result<&ListedEvent, Response> {
+        let missing = || self.not_found("No contract declares such an event.");
+        self.site.known.events.get(name).ok_or_else(missing)
+    }
+
+    /// A page that says what is wrong.
+    pub(super) fn message(&self, status: StatusCode, title: &str, text: &str) -> Response {
+        self.site.message(Some(&self.person), status, title, text)
+    }
+
+    pub(super) fn not_found(&self, what: &str) -> Response {
+        self.message(StatusCode::NOT_FOUND, "Not here", what)
+    }
+
+    /// Nothing was done.
+    pub(super) fn refused(&self, why: &str) -> Response {
+        self.message(StatusCode::BAD_REQUEST, "Nothing was changed", why)
+    }
+}
