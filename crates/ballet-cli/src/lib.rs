@@ -140,49 +140,6 @@ enum Command {
     Validate(validate::Arguments),
 }
 
-impl Command {
-    /// Whether it works on a system whose services it has to know.
-    fn needs_contracts(&self) -> bool {
-        match self {
-            // Those of the stream need them only for the default of the broker's URL.
-            Self::Audit(_)
-            | Self::Chaos(_)
-            // It reads what can be read by itself.
-            | Self::Check
-            | Self::Completions(_)
-            | Self::Contract(_)
-            | Self::Degradation(_)
-            | Self::Demo(_)
-            | Self::Id(_)
-            | Self::Kills(_)
-            | Self::Man(_)
-            | Self::Participant(_)
-            | Self::Record(_)
-            | Self::Replay(_)
-            | Self::Soak(_)
-            | Self::Tap(_) => false,
-            Self::New(command) => command.needs_contracts(),
-            Self::Topology(command) => command.needs_contracts(),
-            Self::Asyncapi(_)
-            | Self::Catalog(_)
-            | Self::Console(_)
-            | Self::Copies(_)
-            | Self::Coverage(_)
-            | Self::Telemetry(_)
-            | Self::Diagram(_)
-            | Self::Dlq(_)
-            | Self::Doctor(_)
-            | Self::Inbox(_)
-            | Self::Outbox(_)
-            | Self::Publish(_)
-            | Self::Rehearse(_)
-            | Self::Restore(_)
-            | Self::Sagas(_)
-            | Self::Validate(_) => true,
-        }
-    }
-}
-
 /// Where a system is, for [`looks`].
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
@@ -207,7 +164,8 @@ pub fn looks(place: Place<'_>) -> anyhow::Result<Arc<dyn Looks>> {
         [("--contracts", contracts), ("--amqp-url", amqp_url), ("--database-url", database_url)];
     let given = given.into_iter().flat_map(|(option, value)| [option, value]);
     let args = Args::try_parse_from(["ballet"].into_iter().chain(given).chain(["doctor"]))?;
-    systems::read(args.options.contracts.as_deref())?;
+    systems::name(args.options.contracts.as_deref());
+    systems::contracts()?;
     Ok(Arc::new(ByCommand::new(args.options, Some(management_url.to_owned()))))
 }
 
@@ -238,9 +196,7 @@ fn start(args: Args) -> anyhow::Result<Done> {
 }
 
 async fn run(args: Args) -> anyhow::Result<Done> {
-    if args.command.needs_contracts() {
-        systems::read(args.options.contracts.as_deref())?;
-    }
+    systems::name(args.options.contracts.as_deref());
     match args.command {
         Command::Asyncapi(given) => asyncapi::run(&given),
         Command::Audit(given) => Box::pin(audit::run(&given, &args.options)).await,

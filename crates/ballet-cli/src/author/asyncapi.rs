@@ -4,7 +4,7 @@ use anyhow::Result;
 use ballet_check::asyncapi;
 
 use crate::base::exit::{Done, usage};
-use crate::base::systems::{contracts, services};
+use crate::base::systems::contracts;
 use crate::base::ui;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args) -> Result<Done> {
             usage(format!(
                 "{} has no service {service}: it has {}",
                 system.name,
-                services().join(", ")
+                system.parts.iter().map(|part| part.service).collect::<Vec<_>>().join(", ")
             ))
         })?,
     };

@@ -17,7 +17,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
 use crate::base::exit::{Refusal, usage, without_databases};
-use crate::base::systems::{self, systems};
+use crate::base::systems::system;
 use crate::base::ui::Output;
 
 /// A database that works lets us in within this time.
@@ -108,11 +108,7 @@ impl GlobalOptions {
         let given = given(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
         let url = match given {
             Some(url) => url,
-            None => {
-                // Some commands need the contracts for nothing else.
-                systems::read(self.contracts.as_deref())?;
-                development(user)
-            }
+            None => development(user)?,
         };
         self.broker_at(&url)
     }
@@ -198,9 +194,9 @@ impl GlobalOptions {
 }
 
 /// A broker on this machine that has loaded the system's definitions.
-fn development(user: &str) -> String {
-    let vhost = systems().first().map_or("", |system| system.name);
-    format!("amqp://{user}:{user}-development@127.0.0.1:5672/{vhost}")
+fn development(user: &str) -> Result<String> {
+    let vhost = system()?.name;
+    Ok(format!("amqp://{user}:{user}-development@127.0.0.1:5672/{vhost}"))
 }
 
 /// The URL that was given to this command; else the one that a service would take.

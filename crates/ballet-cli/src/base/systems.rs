@@ -9,11 +9,24 @@ use ballet_check::contracts::{Contracts, folders};
 
 use crate::base::exit::usage;
 
+/// The folder that was named, if one was.
+static NAMED: OnceLock<PathBuf> = OnceLock::new();
 static CONTRACTS: OnceLock<Contracts> = OnceLock::new();
 
-/// Reads the contracts of this folder, or of the one that belongs to the current directory.
-pub(crate) fn read(named: Option<&Path>) -> Result<&'static Contracts> {
-    let contracts = Contracts::read(&folder(named)?);
+/// Names the folder of the contracts.
+pub(crate) fn name(folder: Option<&Path>) {
+    if let Some(folder) = folder {
+        NAMED.get_or_init(|| folder.to_owned());
+    }
+}
+
+/// The contracts of the folder that was named, or of the one that belongs to the current directory. They are read
+/// when something first needs them.
+pub(crate) fn contracts() -> Result<&'static Contracts> {
+    if let Some(contracts) = CONTRACTS.get() {
+        return Ok(contracts);
+    }
+    let contracts = Contracts::read(&folder(NAMED.get().map(PathBuf::as_path))?);
     let contracts =
         contracts.map_err(|error| usage(format!("{:#}", anyhow::Error::from(error))))?;
     Ok(CONTRACTS.get_or_init(|| contracts))
@@ -42,23 +55,22 @@ pub(crate) fn folder(named: Option<&Path>) -> Result<PathBuf> {
     }
 }
 
-/// The system whose contracts were read.
-pub(crate) fn systems() -> Vec<System> {
-    CONTRACTS.get().map(|contracts| contracts.system().clone()).into_iter().collect()
+/// The system of the contracts.
+pub(crate) fn system() -> Result<&'static System> {
+    Ok(contracts()?.system())
 }
 
-/// The contracts that were read.
-pub(crate) fn contracts() -> Result<&'static Contracts> {
-    CONTRACTS.get().context("no contracts were read")
+/// The system, if something has needed its contracts: a stream is shown and replayed without.
+pub(crate) fn known() -> Option<&'static System> {
+    CONTRACTS.get().map(Contracts::system)
 }
 
 /// The services that an option names, or all of them.
-pub(crate) fn services_or_all(named: &[String]) -> Vec<String> {
-    if named.is_empty() { services() } else { named.to_vec() }
+pub(crate) fn services_or_all(named: &[String]) -> Result<Vec<String>> {
+    if named.is_empty() { services() } else { Ok(named.to_vec()) }
 }
 
-/// The names of all services of these systems.
-pub(crate) fn services() -> Vec<String> {
-    let parts = systems().into_iter().flat_map(|system| system.parts);
-    parts.map(|part| part.service.to_owned()).collect()
+/// The names of all services of the system.
+pub(crate) fn services() -> Result<Vec<String>> {
+    Ok(system()?.parts.iter().map(|part| part.service.to_owned()).collect())
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::author::trials;
 use crate::base::exit::{Done, usage};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{self, contracts, services};
+use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, Output};
 use crate::operator::topology::management;
 
@@ -60,10 +60,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let unknown = unknown.to_string_lossy();
         return Err(usage(format!("{unknown} is for a trial program, and there is none here")));
     }
-    systems::read(options.contracts.as_deref())?;
     let quiescent_after = SignedDuration::from_secs(args.quiescent_after.into());
     let report = report(args.management_url.as_ref(), quiescent_after, options).await?;
-    show(&report, services().len(), quiescent_after, options)?;
+    show(&report, services()?.len(), quiescent_after, options)?;
     Ok(match (report.needs_nobody(), report.away.is_empty()) {
         (true, true) => Done::All,
         (true, false) => Done::Partly,
@@ -78,7 +77,7 @@ pub(crate) async fn report(
     options: &GlobalOptions,
 ) -> Result<Report> {
     let system = contracts()?.system();
-    let databases = options.databases(&services())?;
+    let databases = options.databases(&services()?)?;
     // The broker first: a message that is no longer there has been handled before the databases are read.
     let broker = broker(management_url, system.name, options).await?;
     Ok(audit_with(system, &databases, &broker, quiescent_after).await)

@@ -109,7 +109,7 @@ async fn account(database: PgConnectOptions, name: &str, role: Role) -> Result<D
 }
 
 async fn serve(args: &Args, options: &GlobalOptions, database: PgConnectOptions) -> Result<Done> {
-    let databases = options.databases(&services())?;
+    let databases = options.databases(&services()?)?;
     let console = Console::open(Options {
         contracts: contracts()?,
         broker: options.broker_as(REDRIVE)?,

@@ -8,7 +8,7 @@ use ballet_ops::redrive::{DeadLetter, DeadLetters, QueueStatus, RedriveError};
 
 use crate::base::exit::{usage, with_advice};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::systems;
+use crate::base::systems::{services, services_or_all, system};
 use crate::base::ui;
 
 /// The dead-letter queue of a service, and the service's declarations if there is a contract.
@@ -59,11 +59,9 @@ impl ServiceQueue {
 /// the system that have one.
 pub(crate) async fn open(options: &GlobalOptions, named: &[String]) -> Result<Vec<ServiceQueue>> {
     let broker = options.broker()?;
-    let parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
-    let known = || parts.iter().map(|part| part.service.to_owned()).collect();
-    let services: Vec<String> = if named.is_empty() { known() } else { named.to_vec() };
+    let parts = &system()?.parts;
     let mut found = Vec::new();
-    for service in services {
+    for service in services_or_all(named)? {
         let dead_letters = DeadLetters::on(Arc::clone(&broker), &service);
         let status = match dead_letters.status().await {
             Ok(status) => status,
@@ -74,11 +72,10 @@ pub(crate) async fn open(options: &GlobalOptions, named: &[String]) -> Result<Ve
         found.push(ServiceQueue { dead_letters, part, status });
     }
     if found.is_empty() {
-        let known: Vec<String> = known();
         return Err(usage(format!(
             "none of {} has a dead-letter queue in this virtual host: name a service with \
              --service, or another virtual host in AMQP_URL",
-            known.join(", ")
+            services()?.join(", ")
         )));
     }
     Ok(found)

@@ -1,15 +1,16 @@
 //! `ballet telemetry`: lists how far readers of telemetry are and what they missed, and rewinds them.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use ballet_store::telemetry::listed::{self, Listed, Missed, RewindTo};
-use ballet_terminal::{Cell, Table, ask, is_interactive};
+use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
+use crate::base::confirm::confirm;
 use crate::base::exit::{Done, Refusal, usage, without_databases};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::systems;
+use crate::base::systems::system;
 use crate::base::ui::{self, Output};
 
 /// The most losses that are shown for a service.
@@ -57,7 +58,7 @@ async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection>
 }
 
 async fn list(options: &GlobalOptions) -> Result<Done> {
-    let known = systems().into_iter().flat_map(|system| system.parts);
+    let known = system()?.parts.iter();
     let mut rows: Vec<(&'static str, Listed)> = Vec::new();
     let mut missed: Vec<(&'static str, Missed)> = Vec::new();
     let mut away = Vec::new();
@@ -141,8 +142,7 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
 async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
     let to = place(rewind, options)?;
     let (service, reader) = (&rewind.service, &rewind.reader);
-    let known: Vec<_> = systems().into_iter().flat_map(|system| system.parts).collect();
-    let Some(part) = known.iter().find(|part| part.service == service) else {
+    let Some(part) = system()?.parts.iter().find(|part| part.service == service) else {
         return Err(usage(format!("the system has no service `{service}`")));
     };
     let readers = part.readers.iter().filter(|one| !one.in_memory);
@@ -178,7 +178,10 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
         }
     }
     if to == RewindTo::First && !rewind.dry_run {
-        confirm(rewind)?;
+        let question = format!(
+            "Delete all rows of {reader} in {service}? What the streams no longer keep does not come back."
+        );
+        confirm(rewind.yes, "delete", &question, "rewind")?;
     }
     if !rewind.dry_run {
         listed::rewind(&mut db, reader, rewind.stream.as_deref(), to).await?;
@@ -232,24 +235,4 @@ fn told(rewind: &Rewind, to: RewindTo, one: &Listed) -> String {
         (RewindTo::Time(_), _) => format!("what was published at {}", rewind.to),
     };
     format!("{reader} {verb} in {stream} at {place}; it was at {was}")
-}
-
-/// Asks the user to confirm, unless `--yes` is given.
-fn confirm(rewind: &Rewind) -> Result<()> {
-    if rewind.yes {
-        return Ok(());
-    }
-    if !is_interactive() {
-        return Err(usage(
-            "there is no terminal to ask on: give --yes to delete without confirmation",
-        ));
-    }
-    let Rewind { service, reader, .. } = rewind;
-    let question = format!(
-        "Delete all rows of {reader} in {service}? What the streams no longer keep does not come back. Type `rewind`:"
-    );
-    if ask(&question)? != "rewind" {
-        bail!("nothing was deleted");
-    }
-    Ok(())
 }

@@ -20,13 +20,6 @@ pub(crate) enum Command {
     System(system::System),
 }
 
-impl Command {
-    /// Whether it works on a system that exists.
-    pub(crate) fn needs_contracts(&self) -> bool {
-        matches!(self, Self::Service(_))
-    }
-}
-
 pub(crate) fn run(command: &Command) -> Result<Done> {
     match command {
         Command::Service(args) => service::run(args),

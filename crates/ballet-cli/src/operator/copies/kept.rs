@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::base::exit::without_databases;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::systems;
+use crate::base::systems::services_or_all;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Selection {
@@ -27,13 +27,8 @@ pub(super) struct Kept {
 impl Selection {
     /// Finds the copies in the services' databases.
     pub(super) async fn find(&self, options: &GlobalOptions) -> Result<Vec<Kept>> {
-        let mut services = self.service.clone();
-        if services.is_empty() {
-            let known = systems().into_iter().flat_map(|system| system.parts);
-            services = known.map(|part| part.service.to_owned()).collect();
-        }
         let mut found = Vec::new();
-        for service in services {
+        for service in services_or_all(&self.service)? {
             let mut db = connect(&service, options).await?;
             let copies = copies::copies(&mut db).await;
             let copies = copies.with_context(|| format!("the database of {service}"))?;

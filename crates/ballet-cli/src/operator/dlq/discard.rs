@@ -6,10 +6,11 @@ use anyhow::{Context, Result};
 use ballet_ops::redrive::{Archive, DeadLetter, Lines};
 use ballet_store::operators::interventions::Act;
 
+use crate::base::confirm::confirm;
 use crate::base::exit::Done;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
-use crate::operator::dlq::given_up::{self, confirm};
+use crate::operator::dlq::given_up;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::plans::{self, forget};
 use crate::operator::dlq::record::Record;
@@ -50,7 +51,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         ui::say(&format!("{} would be discarded; nothing was", ui::counted(whole, "dead letter")));
         return Ok(Done::All);
     }
-    confirm(args.yes, &ui::counted(whole, "dead letter"))?;
+    let question = format!("Discard {}?", ui::counted(whole, "dead letter"));
+    confirm(args.yes, "discard", &question, "discard")?;
     let record = args.record.asked("Why are they discarded?", args.yes);
     let now = options.clock.now();
     let file = args.to.clone().unwrap_or_else(|| {

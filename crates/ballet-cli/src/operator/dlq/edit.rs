@@ -15,7 +15,8 @@ use jiff::Timestamp;
 
 use crate::base::exit::{Done, usage};
 use crate::base::options::GlobalOptions;
-use crate::base::{systems, ui};
+use crate::base::systems::contracts;
+use crate::base::ui;
 use crate::operator::dead_letters;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::record::Record;
@@ -103,7 +104,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 /// What the services' contracts say against the new body. Without contracts, and of an event that none of them
 /// knows, it is nothing: only the redrive tells.
 fn faults(dead_letter: &DeadLetter, body: &str, options: &GlobalOptions) -> Vec<String> {
-    let Ok(contracts) = systems::read(options.contracts.as_deref()) else { return Vec::new() };
+    let Ok(contracts) = contracts() else { return Vec::new() };
     let validator = Validator::new(contracts);
     let known = dead_letter.event_type.as_deref().filter(|name| validator.event(name).is_some());
     let Some(event_type) = known else { return Vec::new() };

@@ -3,16 +3,16 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use ballet::MessageId;
 use ballet_ops::redrive::DeadLetters;
 use ballet_store::inbox::stuck::{self, What};
 use ballet_store::operators::interventions::{Act, Touched, insert};
 use ballet_store::waiting;
-use ballet_terminal::{ask, is_interactive};
 use sqlx::Connection;
 
-use crate::base::exit::{Done, usage};
+use crate::base::confirm::confirm;
+use crate::base::exit::Done;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui;
@@ -34,7 +34,7 @@ pub(super) async fn give_up(
 ) -> Result<Done> {
     let mut all = Vec::new();
     if !selection.id.is_empty() {
-        for service in services_or_all(&selection.service) {
+        for service in services_or_all(&selection.service)? {
             let lost = lost(selection, &service, options).await?;
             if !lost.is_empty() {
                 all.push((service, lost));
@@ -56,7 +56,7 @@ pub(super) async fn give_up(
         ui::say("they would be given up; nothing was");
         return Ok(Done::All);
     }
-    confirm(yes, "the records of them")?;
+    confirm(yes, "discard", "Discard the records of them?", "discard")?;
     let note = record.asked("Why are they given up?", yes).note(options);
     for (service, lost) in &all {
         if let Some(mut db) = options.connect(service).await? {
@@ -100,21 +100,4 @@ async fn lost(
         What::Message { .. } | What::Call { .. } => None,
     });
     Ok(lost.collect())
-}
-
-/// Asks the user to confirm, unless `--yes` is given.
-pub(super) fn confirm(yes: bool, what: &str) -> Result<()> {
-    if yes {
-        return Ok(());
-    }
-    if !is_interactive() {
-        return Err(usage(
-            "there is no terminal to ask on: give --yes to discard without confirmation",
-        ));
-    }
-    let answer = ask(&format!("Discard {what}? Type `discard`:"))?;
-    if answer != "discard" {
-        bail!("nothing was discarded");
-    }
-    Ok(())
 }

@@ -17,7 +17,7 @@ use sqlx::Connection;
 use crate::base::exit::{Done, usage, with_advice, without_databases};
 use crate::base::moment::Moment;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::systems;
+use crate::base::systems::system;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::selection::Selection;
@@ -123,9 +123,9 @@ pub(crate) async fn run(
 
 /// What the service declares.
 pub(crate) fn part(service: &str) -> Result<Part> {
-    let mut parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
-    match parts.iter().position(|part| part.service == service) {
-        Some(at) => Ok(parts.swap_remove(at)),
+    let parts = &system()?.parts;
+    match parts.iter().find(|part| part.service == service) {
+        Some(part) => Ok(part.clone()),
         None => {
             let known: Vec<&str> = parts.iter().map(|part| part.service).collect();
             let known = known.join(", ");

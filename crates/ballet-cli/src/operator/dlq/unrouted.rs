@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use ballet::core::Part;
 use ballet_ops::redrive::{DeadLetter, Unrouted};
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table, plain};
@@ -12,7 +11,7 @@ use serde_json::json;
 
 use crate::base::exit::{Done, with_advice};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::systems;
+use crate::base::systems::system;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::missed::OTHERS;
@@ -34,8 +33,7 @@ pub(crate) async fn run(
     sending: &Sending,
     options: &GlobalOptions,
 ) -> Result<Done> {
-    let parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
-    let unrouted = Unrouted::new(options.broker()?, parts);
+    let unrouted = Unrouted::new(options.broker()?, system()?.parts.clone());
     let filter = selection.filter(options.clock.now());
     // By type and services, the number of events.
     let mut found: Found = BTreeMap::new();

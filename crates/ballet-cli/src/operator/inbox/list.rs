@@ -31,7 +31,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let known = services_or_all(&args.service);
+    let known = services_or_all(&args.service)?;
     let (mut all, mut away, mut is_cut) = (Vec::new(), Vec::new(), false);
     let limit = args.limit.max(1);
     for service in known {

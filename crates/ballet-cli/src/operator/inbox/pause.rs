@@ -65,7 +65,7 @@ pub(super) async fn resume(args: &ResumeArgs, options: &GlobalOptions) -> Result
 }
 
 async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection> {
-    let known = services();
+    let known = services()?;
     if !known.iter().any(|one| one == service) {
         return Err(usage(format!("there is no service {service}: {}", known.join(", "))));
     }

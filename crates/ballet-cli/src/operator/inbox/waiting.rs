@@ -58,7 +58,7 @@ struct Row {
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let known = services_or_all(&args.service);
+    let known = services_or_all(&args.service)?;
     let mut away = Vec::new();
     let connected = options.broker()?.connect("ballet inbox").await;
     let session = connected.map_err(|error| with_advice(error.into()));

@@ -5,16 +5,17 @@ mod waiting;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use ballet_ops::redrive::{Archive as _, Lines};
 use ballet_store::dead_events::{self, DeadEvent, Filter};
 use ballet_store::operators::interventions::Act;
-use ballet_terminal::{Cell, Table, ask, is_interactive};
+use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::base::confirm::confirm;
 use crate::base::exit::{Done, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
@@ -117,7 +118,7 @@ impl Selection {
     /// Connects to the databases of the services.
     async fn databases(&self, options: &GlobalOptions) -> Result<Vec<(String, PgConnection)>> {
         let mut databases = Vec::new();
-        for service in services_or_all(&self.service) {
+        for service in services_or_all(&self.service)? {
             let Some(db) = options.connect(&service).await? else {
                 return Err(without_databases("the outbox is in the services' databases"));
             };
@@ -212,7 +213,8 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<
     let mut record = args.record.clone();
     let mut kept = None;
     if let Way::Forget(to) = way {
-        confirm(args, whole)?;
+        let question = format!("Delete {} for good?", events(whole));
+        confirm(args.yes, "delete", &question, "forget")?;
         record = record.asked("Why are they deleted?", args.yes);
         let cannot = || format!("cannot write {}: nothing was deleted", to.display());
         kept = Some(Lines::open(to).with_context(cannot)?);
@@ -268,20 +270,4 @@ fn keep(kept: &mut Lines, service: &str, gone: &[DeadEvent]) -> Result<()> {
 
 fn events(number: u64) -> String {
     ui::counted(number, "event")
-}
-
-/// Asks the user to confirm, unless `--yes` is given.
-fn confirm(args: &Change, whole: u64) -> Result<()> {
-    if args.yes {
-        return Ok(());
-    }
-    if !is_interactive() {
-        return Err(usage(
-            "there is no terminal to ask on: give --yes to delete without confirmation",
-        ));
-    }
-    if ask(&format!("Delete {} for good? Type `forget`:", events(whole)))? != "forget" {
-        bail!("nothing was deleted");
-    }
-    Ok(())
 }

@@ -43,7 +43,7 @@ struct Row {
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let known = services_or_all(&args.service);
+    let known = services_or_all(&args.service)?;
     let (mut rows, mut away) = (Vec::new(), Vec::new());
     for service in known {
         match read(&service, options).await {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::base::exit::Done;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{services, systems};
+use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
 use crate::operator::sagas::named::Named;
 use crate::operator::sagas::stands::{hindered_by_broker, style, words};
@@ -78,7 +78,7 @@ impl State {
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let databases = options.databases(&services())?;
+    let databases = options.databases(&services()?)?;
     let mut done = Done::All;
     let mut sagas = None;
     if let Some(named) = &args.saga {
@@ -98,16 +98,14 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         after: args.after,
         limit: args.limit.max(1),
     };
-    for system in systems() {
-        let ListedSagas { sagas, has_more, away } = sagas::list(&system, &databases, &wanted).await;
-        show(&sagas, options);
-        if let (true, Some(last)) = (has_more, sagas.last()) {
-            ui::say(&format!("there are more: --after {}", last.saga));
-        }
-        warn_of(&away);
-        if !away.is_empty() {
-            done = Done::Partly;
-        }
+    let ListedSagas { sagas, has_more, away } = sagas::list(system()?, &databases, &wanted).await;
+    show(&sagas, options);
+    if let (true, Some(last)) = (has_more, sagas.last()) {
+        ui::say(&format!("there are more: --after {}", last.saga));
+    }
+    warn_of(&away);
+    if !away.is_empty() {
+        done = Done::Partly;
     }
     Ok(done)
 }

@@ -110,7 +110,7 @@ impl Named {
                     return Ok(Found { sagas, is_partial: false });
                 }
                 let KeyedSagas { mut sagas, away } =
-                    ending(&options.databases(&services())?, digits).await;
+                    ending(&options.databases(&services()?)?, digits).await;
                 warn_of(&away);
                 let mut is_partial = !away.is_empty();
                 if sagas.is_empty() {
@@ -125,7 +125,7 @@ impl Named {
         if let Some(sagas) = self.in_index(options).await {
             return Ok(Found { sagas, is_partial: false });
         }
-        let databases = options.databases(&services())?;
+        let databases = options.databases(&services()?)?;
         let KeyedSagas { mut sagas, away } = keyed(&databases, &key).await;
         warn_of(&away);
         let mut is_partial = !away.is_empty();

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::base::exit::Done;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{services, systems};
+use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output, age};
 use crate::operator::sagas::stands::{hindered_by_broker, stands, style, words};
 use crate::operator::sagas::versions;
@@ -30,17 +30,10 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let databases = options.databases(&services())?;
-    let mut found = OpenSagas::default();
-    for system in systems() {
-        let older_than = args.older_than.unwrap_or_default();
-        let OpenSagas { sagas, hindrances, away } =
-            sagas::open(&system, &databases, older_than).await;
-        found.sagas.extend(sagas);
-        found.hindrances.extend(hindrances);
-        found.away.extend(away);
-    }
-    let OpenSagas { mut sagas, mut hindrances, away } = found;
+    let databases = options.databases(&services()?)?;
+    let older_than = args.older_than.unwrap_or_default();
+    let OpenSagas { mut sagas, mut hindrances, away } =
+        sagas::open(system()?, &databases, older_than).await;
     hindrances.extend(hindered_by_broker(options).await);
     if !args.service.is_empty() {
         for saga in &mut sagas {

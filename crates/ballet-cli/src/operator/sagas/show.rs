@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::base::exit::{Done, usage};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{services, systems};
+use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters;
 use crate::operator::sagas::named::Named;
@@ -49,19 +49,15 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             Vec::new()
         }
     };
-    let mut is_known = false;
-    for (graph, mut shown) in look(saga, &hindered_by_broker(options).await, options).await? {
-        add(&mut shown, &dead_letters);
-        warn_of(&shown.away);
-        if !shown.away.is_empty() {
-            done = Done::Partly;
-        }
-        if is_known_to(&shown) {
-            is_known = true;
-            show(saga, &shown, &graph, options);
-        }
+    let (graph, mut shown) = look(saga, &hindered_by_broker(options).await, options).await?;
+    add(&mut shown, &dead_letters);
+    warn_of(&shown.away);
+    if !shown.away.is_empty() {
+        done = Done::Partly;
     }
-    if !is_known && done == Done::All {
+    if is_known_to(&shown) {
+        show(saga, &shown, &graph, options);
+    } else if done == Done::All {
         return Err(usage(format!(
             "no service has recorded anything of saga {saga}. If it is new, its first event may still \
              wait in a queue; is the id right?"
@@ -70,20 +66,17 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(done)
 }
 
-/// What the services of each system have recorded of the saga. `hindrances` are those that the broker says.
+/// What the services have recorded of the saga. `hindrances` are those that the broker says.
 pub(super) async fn look(
     saga: Uuid,
     hindrances: &[Hindrance],
     options: &GlobalOptions,
-) -> Result<Vec<(Graph, Shown)>> {
-    let databases = options.databases(&services())?;
-    let mut found = Vec::new();
-    for system in systems() {
-        let mut shown = sagas::show(&system, &databases, saga).await;
-        shown.hindrances.extend_from_slice(hindrances);
-        found.push((Graph::new(system), shown));
-    }
-    Ok(found)
+) -> Result<(Graph, Shown)> {
+    let databases = options.databases(&services()?)?;
+    let system = system()?;
+    let mut shown = sagas::show(system, &databases, saga).await;
+    shown.hindrances.extend_from_slice(hindrances);
+    Ok((Graph::new(system.clone()), shown))
 }
 
 /// Whether a service has recorded something of the saga, if only that its first event was discarded.

@@ -8,7 +8,7 @@ use ballet_store::inbox::stuck::CALL_WAITS;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{services, systems};
+use crate::base::systems::{services, system};
 use crate::operator::sagas::waiting::{SILENT, Waiting};
 
 /// What is said of each service without a living process.
@@ -38,27 +38,25 @@ pub(super) async fn add_silent(
     all: &mut Vec<Waiting>,
 ) -> Result<()> {
     // All databases: what a service has not done is what others have asked of it.
-    let databases = options.databases(&services())?;
+    let databases = options.databases(&services()?)?;
     let listed = all.iter().map(|waiting| (waiting.saga.clone(), waiting.service.clone()));
     let mut listed: HashSet<(String, String)> = listed.collect();
-    for system in systems() {
-        let open = sagas::open(&system, &databases, SignedDuration::ZERO).await;
-        for OpenSaga { saga, waits, .. } in open.sagas {
-            let saga = saga.to_string();
-            for wait in waits.into_iter().filter(|wait| silent.contains_key(&wait.service)) {
-                if !listed.insert((saga.clone(), wait.service.clone())) {
-                    continue;
-                }
-                all.push(Waiting {
-                    saga: saga.clone(),
-                    service: wait.service,
-                    what: wait.event_type,
-                    since: Some(wait.since),
-                    reason: SILENT.to_owned(),
-                    detail: wait.why,
-                    ..Waiting::default()
-                });
+    let open = sagas::open(system()?, &databases, SignedDuration::ZERO).await;
+    for OpenSaga { saga, waits, .. } in open.sagas {
+        let saga = saga.to_string();
+        for wait in waits.into_iter().filter(|wait| silent.contains_key(&wait.service)) {
+            if !listed.insert((saga.clone(), wait.service.clone())) {
+                continue;
             }
+            all.push(Waiting {
+                saga: saga.clone(),
+                service: wait.service,
+                what: wait.event_type,
+                since: Some(wait.since),
+                reason: SILENT.to_owned(),
+                detail: wait.why,
+                ..Waiting::default()
+            });
         }
     }
     Ok(())

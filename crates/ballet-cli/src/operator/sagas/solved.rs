@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::base::exit::{Done, usage, without_databases};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{contracts, systems};
+use crate::base::systems::{contracts, system};
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::record::Record;
 
@@ -120,17 +120,19 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 
 /// The service that has the step.
 fn part(args: &Args) -> Result<Part> {
-    let parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
+    let parts = &system()?.parts;
     if let Some(service) = &args.service {
-        let named = parts.into_iter().find(|part| part.service == service);
-        return named.ok_or_else(|| usage(format!("the system has no service `{service}`")));
+        let named = parts.iter().find(|part| part.service == service);
+        return named
+            .cloned()
+            .ok_or_else(|| usage(format!("the system has no service `{service}`")));
     }
     let has_step = |part: &Part| {
         part.sagas.iter().flat_map(|saga| &saga.steps).any(|step| step.name == args.step)
     };
-    let mut found: Vec<Part> = parts.into_iter().filter(has_step).collect();
+    let mut found: Vec<&Part> = parts.iter().filter(|part| has_step(part)).collect();
     match (found.pop(), &found[..]) {
-        (Some(part), []) => Ok(part),
+        (Some(part), []) => Ok(part.clone()),
         (Some(last), others) => {
             let names = others.iter().map(|part| part.service).chain([last.service]);
             Err(usage(format!(

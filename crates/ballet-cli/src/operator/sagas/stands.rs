@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use crate::base::options::GlobalOptions;
-use crate::base::systems::systems;
+use crate::base::systems::system;
 use crate::operator::doctor;
 
 /// A broker that works has said it by then. Of one that does not answer nothing is known.
@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(5);
 pub(super) async fn hindered_by_broker(options: &GlobalOptions) -> Vec<Hindrance> {
     let found = timeout(SOON, doctor::of_broker(None, options)).await;
     let found = found.ok().and_then(Result::ok).unwrap_or_default();
-    systems().iter().flat_map(|system| hindrances_of_broker(system, &found)).collect()
+    system().map(|system| hindrances_of_broker(system, &found)).unwrap_or_default()
 }
 
 /// How a saga that waits for this stands, and what hinders it if it is blocked.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::base::exit::{Done, usage, without_databases};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::systems;
+use crate::base::systems::system;
 use crate::base::ui;
 use crate::operator::dlq::record::Record;
 
@@ -48,7 +48,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 }
 
 fn chosen(args: &Args) -> Result<Stoppable> {
-    let mut all: Vec<Stoppable> = systems().iter().flat_map(stoppable).collect();
+    let mut all = stoppable(system()?);
     let names: Vec<&str> = all.iter().map(|saga| saga.saga).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     if let Some(name) = &args.saga {

@@ -44,7 +44,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let mut all = Vec::new();
     let mut without_database = Vec::new();
     let (mut away, mut more_unpublished) = (Vec::new(), 0);
-    let known = services_or_all(&args.service);
+    let known = services_or_all(&args.service)?;
     let wanted = match &args.saga {
         Some(named) => Some(named.all(options).await?),
         None => None,

@@ -7,18 +7,13 @@ use serde_json::{Value, json};
 
 use crate::base::exit::Done;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{services, systems};
+use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
 use crate::operator::sagas::waits::warn_of;
 
 pub(super) async fn run(options: &GlobalOptions) -> Result<Done> {
-    let databases = options.databases(&services())?;
-    let (mut all, mut away) = (Vec::new(), Vec::new());
-    for system in systems() {
-        let (versions, not_read) = sagas::versions(&system, &databases).await;
-        all.extend(versions);
-        away.extend(not_read);
-    }
+    let databases = options.databases(&services()?)?;
+    let (all, away) = sagas::versions(system()?, &databases).await;
     show(&all, options);
     warn_of(&away);
     Ok(if away.is_empty() { Done::All } else { Done::Partly })

@@ -47,21 +47,20 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let redraws = options.output == Output::Table && std::io::stdout().is_terminal();
     let (mut told, mut warned) = (HashSet::new(), Vec::new());
     loop {
-        let found = look(saga, &[], options).await?;
+        let (graph, shown) = look(saga, &[], options).await?;
         if redraws {
-            redraw(saga, &found, options);
+            redraw(saga, &shown, &graph, options);
         } else {
             // A service that was away tells its events late: the new ones are not always the last.
-            let events = found.iter().flat_map(|(_, shown)| &shown.events);
             let key = |e: &Happened| (e.at, e.service.clone(), e.event_type.clone());
+            let events = shown.events.iter();
             events.filter(|event| told.insert(key(event))).for_each(|event| tell(event, options));
         }
-        let away: Vec<String> = found.iter().flat_map(|(_, shown)| shown.away.clone()).collect();
-        if away != warned {
-            warn_of(&away);
-            warned = away;
+        if shown.away != warned {
+            warn_of(&shown.away);
+            warned.clone_from(&shown.away);
         }
-        if warned.is_empty() && is_over(&found) {
+        if warned.is_empty() && is_known_to(&shown) && shown.waits.is_empty() {
             return Ok(Done::All);
         }
         if limit.is_some_and(|limit| begun.elapsed() >= limit) {
@@ -72,18 +71,13 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
 }
 
-fn is_over(found: &[(Graph, Shown)]) -> bool {
-    let mut known = found.iter().filter(|(_, shown)| is_known_to(shown)).peekable();
-    known.peek().is_some() && known.all(|(_, shown)| shown.waits.is_empty())
-}
-
-fn redraw(saga: Uuid, found: &[(Graph, Shown)], options: &GlobalOptions) {
+fn redraw(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOptions) {
     ui::print(CLEAR);
-    let known: Vec<_> = found.iter().filter(|(_, shown)| is_known_to(shown)).collect();
-    if known.is_empty() {
+    if is_known_to(shown) {
+        show(saga, shown, graph, options);
+    } else {
         ui::print(&format!("saga {saga}: nothing has happened yet"));
     }
-    known.iter().for_each(|(graph, shown)| show(saga, shown, graph, options));
 }
 
 fn tell(Happened { at, service, event_type, body }: &Happened, options: &GlobalOptions) {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use ballet::core::topology;
 use ballet::core::topology::drift::{Difference, Kind, compare};
-use ballet::core::{System, topology};
 use ballet_check::definitions;
 use ballet_ops::audit;
 use clap::Subcommand;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::base::exit::Done;
 use crate::base::options::{GlobalOptions, management_url};
-use crate::base::systems::systems;
+use crate::base::systems::system;
 use crate::base::ui::{self, Output};
 use crate::operator::topology::management::Management;
 
@@ -68,27 +68,13 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
         Command::Apply(args) => apply(&args, options).await,
         Command::Definitions { rights } => {
             let text = match rights {
-                true => definitions::rights(&system()?, "ballet topology definitions --rights"),
-                false => definitions::text(&system()?, "ballet topology definitions"),
+                true => definitions::rights(system()?, "ballet topology definitions --rights"),
+                false => definitions::text(system()?, "ballet topology definitions"),
             };
             ui::print(text.trim_end());
             Ok(Done::All)
         }
     }
-}
-
-impl Command {
-    /// Whether it works on what the services declare.
-    pub(crate) fn needs_contracts(&self) -> bool {
-        match self {
-            Self::Check(source) | Self::Apply(Apply { source, .. }) => source.definitions.is_none(),
-            Self::Definitions { .. } => true,
-        }
-    }
-}
-
-fn system() -> Result<System> {
-    systems().pop().context("no contracts were read")
 }
 
 async fn check(source: &Source, options: &GlobalOptions) -> Result<Done> {
@@ -159,7 +145,7 @@ impl Source {
                 let not_json = || format!("{} is not JSON", file.display());
                 serde_json::from_str(&text).with_context(not_json)?
             }
-            None => topology::definitions(&system()?, |_| String::new()),
+            None => topology::definitions(system()?, |_| String::new()),
         };
         let vhost = self.vhost.as_deref().or(definitions["vhosts"][0]["name"].as_str());
         let vhost = vhost.context("the definitions name no virtual host: give --vhost")?;

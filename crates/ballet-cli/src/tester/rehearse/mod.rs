@@ -86,7 +86,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
-    let system = systems::contracts()?.system();
+    let system = systems::system()?;
     let build = Build::find(&args.build, system, args.program)?;
     setting::check(&args.env, system)?;
     // What cannot be read is said before anything is brought up.

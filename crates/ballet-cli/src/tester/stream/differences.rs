@@ -6,7 +6,7 @@ use ballet::core::StepPart;
 use ballet_stream::{Change, Difference};
 use serde_json::json;
 
-use crate::base::systems::systems;
+use crate::base::systems::known;
 use crate::base::ui::{self, Output};
 
 /// More differences are listed by -o jsonl only.
@@ -168,9 +168,9 @@ fn step(difference: &Difference) -> Option<String> {
         let cause = causes.last();
         step.on.iter().any(|on| cause.is_some_and(|cause| on.name() == cause))
     };
-    let systems = systems();
-    let parts = systems.iter().flat_map(|system| &system.parts);
+    let parts = &known()?.parts;
     let steps: Vec<_> = parts
+        .iter()
         .flat_map(|part| part.sagas.iter().map(move |saga| (part.service, saga)))
         .flat_map(|(service, saga)| saga.steps.iter().map(move |step| (service, step)))
         .filter(|(_, step)| publishes(step))

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use crate::base::exit::usage;
-use crate::base::systems::systems;
+use crate::base::systems::known;
 use crate::base::ui;
 use crate::tester::stream::render::Lines;
 
@@ -74,7 +74,7 @@ impl Metronome {
         if pace == Pace::Step && !is_interactive() {
             return Err(usage("--pace step asks before each event, and there is no terminal"));
         }
-        Ok(Self { pace, began: None, lines: Lines::of(&systems()) })
+        Ok(Self { pace, began: None, lines: Lines::of(known()) })
     }
 
     /// When the event is due; `None` for at once.

@@ -31,8 +31,8 @@ pub(crate) struct Lines {
 
 impl Lines {
     /// For the events of these systems.
-    pub(crate) fn of(systems: &[System]) -> Self {
-        let parts = || systems.iter().flat_map(|system| &system.parts);
+    pub(crate) fn of(system: Option<&System>) -> Self {
+        let parts = || system.iter().flat_map(|system| &system.parts);
         let types = parts().flat_map(|part| [part.emits(), part.consumes()].concat());
         let event_type = types.map(|event| event.name().len()).max().unwrap_or(TYPE);
         let service = parts().map(|part| part.service.len()).max().unwrap_or(SERVICE);

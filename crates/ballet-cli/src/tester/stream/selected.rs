@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{self, systems};
+use crate::base::systems::{contracts, known, system};
 use crate::base::ui;
 use crate::tester::stream::selection::Selection;
 
@@ -41,12 +41,7 @@ impl Selected {
         from_outside: bool,
         options: &GlobalOptions,
     ) -> Result<Self> {
-        let outside = if from_outside {
-            systems::read(options.contracts.as_deref())?;
-            systems().first().map(Entries::of)
-        } else {
-            None
-        };
+        let outside = if from_outside { Some(Entries::of(system()?)) } else { None };
         let made = if new_ids { made_keys(options)? } else { MadeKeys::default() };
         let mut words = selection.words();
         for (is_set, flag) in [(from_outside, "--from-outside"), (new_ids, "--new-ids")] {
@@ -62,7 +57,7 @@ impl Selected {
     /// Judges which sagas of this recording a replay can repeat. With `only`, the others are left out.
     pub(crate) fn of_repeatable(mut self, recording: &Path, only: bool) -> Result<Self> {
         self.only_repeatable = only;
-        self.repeatable = systems().first().map(Repeatable::by);
+        self.repeatable = known().map(Repeatable::by);
         if let Some(repeatable) = &mut self.repeatable {
             for record in Recording::open(recording)? {
                 repeatable.add(&record?);
@@ -92,7 +87,7 @@ impl Selected {
 
 /// The keys that events of the system make, if there are contracts: a recording can be replayed without.
 fn made_keys(options: &GlobalOptions) -> Result<MadeKeys> {
-    match systems::read(options.contracts.as_deref()) {
+    match contracts() {
         Ok(contracts) => Ok(MadeKeys::of(contracts.keys())),
         Err(error) if options.contracts.is_some() => Err(error),
         Err(error) => {

@@ -11,7 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use crate::base::exit::usage;
 use crate::base::moment::Moment;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::systems;
+use crate::base::systems::known;
 use crate::base::ui;
 
 /// Which events are wanted.
@@ -49,7 +49,7 @@ impl Selection {
 
     /// Says which types no contract declares: they may be misspelt, and waiting for them is silent.
     pub(crate) fn say_undeclared(&self) {
-        let declared: Vec<EventType> = systems().iter().flat_map(System::known_types).collect();
+        let declared: Vec<EventType> = known().map(System::known_types).unwrap_or_default();
         if declared.is_empty() {
             return;
         }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::base::exit::{Done, of_journal, usage};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{self, services, systems};
+use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
 use crate::tester::stream::feed::{Feed, interrupted};
 use crate::tester::stream::render::Lines;
@@ -84,16 +84,14 @@ pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<Done> 
 
 /// A copy of what goes into a queue.
 async fn copy(queue: &str, options: &GlobalOptions) -> Result<QueueCopy> {
-    systems::read(options.contracts.as_deref())?;
-    let known = systems();
-    let bindings: Vec<_> =
-        known.iter().flat_map(|system| bindings_of_queue(system, queue)).collect();
+    let bindings = bindings_of_queue(system()?, queue);
     if bindings.is_empty() {
+        let services = services()?;
         return Err(usage(format!(
             "{queue:?} is no queue of a service: give the name of one ({}), or of one of their \
              dead-letter queues, such as {}",
-            services().join(", "),
-            services().first().map_or_else(String::new, |service| dead_queue(service))
+            services.join(", "),
+            services.first().map_or_else(String::new, |service| dead_queue(service))
         )));
     }
     let id = options.clock.new_id(options.clock.now());
@@ -163,7 +161,7 @@ struct Screen {
 impl Screen {
     fn new(options: &GlobalOptions) -> Self {
         // Without contracts the columns begin as wide as is usual.
-        systems::read(options.contracts.as_deref()).ok();
+        let lines = Lines::of(system().ok());
         let text = Vec::with_capacity(FULL);
         let (pipe, texts) = mpsc::channel::<Vec<u8>>();
         let (done, written) = later::unbounded_channel();
@@ -176,8 +174,7 @@ impl Screen {
                 }
             }
         });
-        let (output, lines) = (options.output, Lines::of(&systems()));
-        Self { output, lines, text, count: 0, pipe, written }
+        Self { output: options.output, lines, text, count: 0, pipe, written }
     }
 
     async fn show(&mut self, record: &Record) -> Result<Written> {
