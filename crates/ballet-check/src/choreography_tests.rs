@@ -17,15 +17,7 @@ fn step(name: &'static str, kind: StepKind, on: EventType, done: EventType) -> S
 }
 
 fn part(service: &'static str, steps: Vec<StepPart>) -> Part {
-    let saga = SagaPart {
-        saga: "fulfillment",
-        owner: "orders",
-        abort: Some(CANCELLED),
-        aborts_on: Vec::new(),
-        deadline: None,
-        begins: 1,
-        steps,
-    };
+    let saga = SagaPart { abort: Some(CANCELLED), ..SagaPart::new("fulfillment", "orders", steps) };
     Part { service, sagas: vec![saga], ..Part::default() }
 }
 

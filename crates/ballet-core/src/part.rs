@@ -63,6 +63,13 @@ pub struct SagaPart {
 }
 
 impl SagaPart {
+    /// A part with these steps, without an abort and a deadline, in the first version.
+    #[must_use]
+    pub fn new(saga: &'static str, owner: &'static str, steps: Vec<StepPart>) -> Self {
+        let (abort, aborts_on, deadline) = (None, Vec::new(), None);
+        Self { saga, owner, abort, aborts_on, deadline, begins: 1, steps }
+    }
+
     /// The versions of the saga in which all of these steps take part. A step that is not declared tells nothing.
     #[must_use]
     pub fn versions_with<'a>(&self, steps: impl IntoIterator<Item = &'a str>) -> Versions {

@@ -245,13 +245,9 @@ mod tests {
         let part = |service, steps, deadline| Part {
             service,
             sagas: vec![SagaPart {
-                saga: "trip",
-                owner: "a",
                 abort: Some(CANCELLED),
-                aborts_on: Vec::new(),
                 deadline,
-                begins: 1,
-                steps,
+                ..SagaPart::new("trip", "a", steps)
             }],
             ..Part::default()
         };

@@ -193,15 +193,7 @@ fn post() -> System {
     let on = ["c.bought.v1", "b.written.v1"].map(EventType::in_saga).to_vec();
     let done = EventType::in_saga("d.sent.v1");
     let step = StepPart::new("send_letter", StepKind::Retriable, on, done);
-    let saga = SagaPart {
-        saga: "letter",
-        owner: "a",
-        abort: None,
-        aborts_on: Vec::new(),
-        deadline: None,
-        begins: 1,
-        steps: vec![step],
-    };
+    let saga = SagaPart::new("letter", "a", vec![step]);
     let parts = vec![Part { service: "d", sagas: vec![saga], ..Part::default() }];
     System { name: "post", parts }
 }

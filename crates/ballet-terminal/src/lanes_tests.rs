@@ -20,15 +20,7 @@ fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -
 fn graph() -> Graph {
     let part = |service, steps| Part {
         service,
-        sagas: vec![SagaPart {
-            saga: "order",
-            owner: "orders",
-            abort: Some(CANCELLED),
-            aborts_on: Vec::new(),
-            deadline: None,
-            begins: 1,
-            steps,
-        }],
+        sagas: vec![SagaPart { abort: Some(CANCELLED), ..SagaPart::new("order", "orders", steps) }],
         ..Part::default()
     };
     let place = step("place", StepKind::Origin, &[], PLACED);

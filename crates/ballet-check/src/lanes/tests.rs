@@ -16,13 +16,8 @@ fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -
 
 fn graph() -> Graph {
     let saga = |steps| SagaPart {
-        saga: "order",
-        owner: "orders",
         abort: Some(EventType::in_saga("orders.order_cancelled.v1")),
-        aborts_on: Vec::new(),
-        deadline: None,
-        begins: 1,
-        steps,
+        ..SagaPart::new("order", "orders", steps)
     };
     let orders = vec![
         step("place", StepKind::Origin, &[ASKED], PLACED),

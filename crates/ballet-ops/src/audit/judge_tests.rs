@@ -24,13 +24,9 @@ fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -
 /// Orders asks stock, and confirms when there is some. Stock has another saga, too.
 fn system() -> System {
     let saga = |aborts_on, steps| SagaPart {
-        saga: "order",
-        owner: "orders",
         abort: Some(CANCELLED),
         aborts_on,
-        deadline: None,
-        begins: 1,
-        steps,
+        ..SagaPart::new("order", "orders", steps)
     };
     let reserve = StepPart {
         refused: Some(SHORT),

@@ -109,15 +109,7 @@ fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
     let wanted = EventType::starts_saga("agency.trip_wanted.v1");
     let kind = ballet_core::StepKind::Compensatable;
     let step = ballet_core::StepPart::new("accept_trip", kind, vec![wanted], wanted);
-    let saga = ballet_core::SagaPart {
-        saga: "trip",
-        owner: "hotel",
-        abort: None,
-        aborts_on: vec![],
-        deadline: None,
-        begins: 1,
-        steps: vec![step],
-    };
+    let saga = ballet_core::SagaPart::new("trip", "hotel", vec![step]);
     let part = Part { service: "hotel", sagas: vec![saga], ..Part::default() };
     let properties =
         BasicProperties::default().with_message_id(OLD.into()).with_type(wanted.name().into());

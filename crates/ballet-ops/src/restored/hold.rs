@@ -47,15 +47,8 @@ mod tests {
         let event = EventType::plain;
         let step = |name, kind, on| StepPart::new(name, kind, vec![event(on)], event("a.done.v1"));
         let (origin, decision) = (StepKind::Origin, StepKind::Decision);
-        SagaPart {
-            saga: "trip",
-            owner,
-            abort: None,
-            aborts_on: vec![],
-            deadline: None,
-            begins: 1,
-            steps: vec![step("accept", origin, begin), step("confirm", decision, follow)],
-        }
+        let steps = vec![step("accept", origin, begin), step("confirm", decision, follow)];
+        SagaPart::new("trip", owner, steps)
     }
 
     #[test]

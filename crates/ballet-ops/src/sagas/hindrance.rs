@@ -94,15 +94,7 @@ mod tests {
         let placed = EventType::in_saga("orders.placed.v1");
         let done = EventType::in_saga("stock.reserved.v1");
         let step = StepPart::new("reserve", StepKind::Compensatable, vec![placed], done);
-        let saga = SagaPart {
-            saga: "order",
-            owner: "orders",
-            abort: None,
-            aborts_on: Vec::new(),
-            deadline: None,
-            begins: 1,
-            steps: vec![step],
-        };
+        let saga = SagaPart::new("order", "orders", vec![step]);
         let stock = Part { service: "stock", sagas: vec![saga], ..Part::default() };
         let orders = Part { service: "orders", ..Part::default() };
         let system = System { name: "shop", parts: vec![orders, stock] };

@@ -175,16 +175,7 @@ mod tests {
     }
 
     fn saga(saga: &'static str, step: StepPart) -> SagaPart {
-        let (aborts_on, deadline) = (Vec::new(), None);
-        SagaPart {
-            saga,
-            owner: "orders",
-            abort: None,
-            aborts_on,
-            deadline,
-            begins: 1,
-            steps: vec![step],
-        }
+        SagaPart::new(saga, "orders", vec![step])
     }
 
     #[test]

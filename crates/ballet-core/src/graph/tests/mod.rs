@@ -25,13 +25,9 @@ fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -
 
 fn part(service: &'static str, aborts_on: &[EventType], steps: Vec<StepPart>) -> Part {
     let saga = SagaPart {
-        saga: "fulfillment",
-        owner: "orders",
         abort: Some(CANCELLED),
         aborts_on: aborts_on.to_vec(),
-        deadline: None,
-        begins: 1,
-        steps,
+        ..SagaPart::new("fulfillment", "orders", steps)
     };
     Part { service, sagas: vec![saga], ..Part::default() }
 }
@@ -305,13 +301,8 @@ fn two_sagas(insurance: Vec<StepPart>, abort: EventType) -> Vec<Part> {
     let insure = step("insure", StepKind::Origin, &[WANTED], INSURED);
     let agree = step("agree", StepKind::Decision, &[INSURED], AGREED);
     parts[0].sagas.push(SagaPart {
-        saga: "insurance",
-        owner: "orders",
         abort: Some(abort),
-        aborts_on: Vec::new(),
-        deadline: None,
-        begins: 1,
-        steps: [vec![insure, agree], insurance].concat(),
+        ..SagaPart::new("insurance", "orders", [vec![insure, agree], insurance].concat())
     });
     parts
 }
