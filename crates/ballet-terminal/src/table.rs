@@ -104,7 +104,9 @@ impl Table {
 
     /// Adds a row: a cell for each column.
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
-        self.rows.push(cells.into_iter().collect());
+        let cells: Vec<Cell> = cells.into_iter().collect();
+        debug_assert_eq!(cells.len(), self.header.len(), "a cell for each column");
+        self.rows.push(cells);
     }
 
     /// The lines of the table, none of them wider than `columns`. Without a limit a row is one line, and

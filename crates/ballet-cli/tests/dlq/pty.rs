@@ -117,76 +117,9 @@ impl Drawn {
         self.lines.join("\n")
     }
 
-    /// No line is wider than the terminal.
+    /// No line is wider than the terminal. How cells line up below their names is tested with the table.
     pub(crate) fn fits(&self) {
         let wide = self.lines.iter().find(|line| width(line) > self.columns);
         assert_eq!(wide, None, "{} columns:\n{}", self.columns, self.text());
-    }
-
-    /// The cells of each column begin, or end, below its name. `right` are the columns of numbers.
-    /// Returns the number of rows.
-    pub(crate) fn lines_up(&self, header: &[&str], right: &[&str]) -> usize {
-        self.fits();
-        let places = self.places(header);
-        let head = places.iter().map(|(line, ..)| line + 1).max().unwrap_or(0);
-        let mut rows: Vec<Vec<&str>> = Vec::new();
-        for line in &self.lines[head..] {
-            match rows.last_mut() {
-                Some(row) if line.starts_with(' ') => row.push(line),
-                _ => rows.push(vec![line]),
-            }
-        }
-        for row in &rows {
-            for (line, at, name) in &places {
-                // A folded row ends where nothing follows.
-                let Some(cells) = row.get(*line) else {
-                    assert!(*line > 0, "{name:?} in {row:#?} of\n{}", self.text());
-                    continue;
-                };
-                let cells: Vec<char> = cells.chars().collect();
-                let at_of = |place: usize| cells.get(place).copied().unwrap_or(' ');
-                let what = || format!("{name:?} in {row:#?} of\n{}", self.text());
-                if right.contains(name) {
-                    let end = at + width(name);
-                    assert!(at_of(end - 1) != ' ' && at_of(end) == ' ', "{}", what());
-                } else {
-                    assert!(at_of(*at) != ' ', "{}", what());
-                    assert!(
-                        *at < 2 || (at_of(at - 1) == ' ' && at_of(at - 2) == ' '),
-                        "{}",
-                        what()
-                    );
-                }
-            }
-        }
-        rows.len()
-    }
-
-    /// Of each column its line in the header, and where it begins there.
-    fn places<'a>(&self, header: &[&'a str]) -> Vec<(usize, usize, &'a str)> {
-        let (mut line, mut from) = (0, 0);
-        let mut places = Vec::new();
-        for name in header {
-            loop {
-                let head = self.lines.get(line);
-                let head: Vec<char> = head
-                    .unwrap_or_else(|| panic!("no {name} in {}", self.text()))
-                    .chars()
-                    .collect();
-                let wanted: Vec<char> = name.chars().collect();
-                let is_here = |at: &usize| {
-                    head[*at..].starts_with(&wanted)
-                        && (*at == 0 || head[at - 1] == ' ')
-                        && head.get(at + wanted.len()).is_none_or(|c| *c == ' ')
-                };
-                if let Some(at) = (from..head.len()).find(is_here) {
-                    places.push((line, at, *name));
-                    from = at + wanted.len();
-                    break;
-                }
-                (line, from) = (line + 1, 0);
-            }
-        }
-        places
     }
 }
