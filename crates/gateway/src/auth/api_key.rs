@@ -41,19 +41,3 @@ fn hash(key: &str) -> String {
     let digest = digest::digest(&digest::SHA256, key.as_bytes());
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_whole_key_signs_in() {
-        let (key, hash) = generate("mobile").unwrap();
-        let known = [ApiKey { id: "mobile".to_owned(), hash, scopes: Vec::new() }];
-        assert_eq!(sign_in(&known, &key).map(|found| found.client), Some("key:mobile".to_owned()));
-        let wrong = ["", "mobile", "mobile.", &key[..key.len() - 1], &key.replace("mobile", "web")];
-        for wrong in wrong {
-            assert_eq!(sign_in(&known, wrong), None, "{wrong}");
-        }
-    }
-}

@@ -1,6 +1,5 @@
 //! The listeners: the public one for clients, the private one for operators.
 
-pub(crate) mod addresses;
 pub(crate) mod patient;
 pub(crate) mod private;
 pub(crate) mod public;

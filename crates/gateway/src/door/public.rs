@@ -1,7 +1,7 @@
 //! The public listener: connections, their limits, and their end.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +17,15 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::file::Limits;
-use crate::door::addresses::{Addresses, Counted};
 use crate::door::patient::Patient;
 use crate::door::withholding::{OnItsWay, Withholding};
 use crate::gate::exchange::Exchange;
 use crate::gate::in_force::{Current, Gate};
+use crate::gate::peer::network;
 use crate::gate::serve::serve;
 use crate::http::lingering::{LONGEST, MOST};
 use crate::http::problem::Problem;
+use crate::limits::counts::{Counted, Counts};
 
 /// Below this many headers the gateway reads on, and refuses with their number. Above it hyper reads no
 /// further: memory for this many is reserved for each request.
@@ -46,7 +47,7 @@ pub(crate) async fn run(
     mut stopping: watch::Receiver<bool>,
 ) {
     let slots = Arc::new(Semaphore::new(current.get().config.limits.connections));
-    let addresses = Addresses::default();
+    let addresses = Counts::default();
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -161,17 +162,18 @@ fn builder(limits: &Limits, headers: Duration) -> http1::Builder {
     builder
 }
 
-/// A place among the connections of an address. Those of all clients of a trusted proxy come from the proxy.
+/// A place among the connections of an address; of IPv6 a whole /64, as a home has it. Those of all clients of a trusted proxy come from the proxy.
 fn place(
     current: &Current,
-    addresses: &Addresses,
+    addresses: &Counts<IpAddr>,
     peer: SocketAddr,
-) -> Result<Option<Counted>, Full> {
+) -> Result<Option<Counted<IpAddr>>, Full> {
     let Gate { config, .. } = &*current.get();
     if config.listen.trusted_proxies.contains(&peer.ip().to_canonical()) {
         return Ok(None);
     }
-    let counted = addresses.count(peer.ip(), config.limits.address_connections);
+    let network = network(peer.ip().to_canonical());
+    let counted = addresses.count(network, config.limits.address_connections);
     counted.map(Some).ok_or(Full::Address)
 }
 

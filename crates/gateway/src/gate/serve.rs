@@ -19,6 +19,7 @@ use crate::http::body::Answer;
 use crate::http::headers::set;
 use crate::http::lingering::Lingering;
 use crate::http::problem::Problem;
+use crate::limits::at_once;
 
 /// Answers a request.
 pub(crate) async fn serve(
@@ -86,8 +87,8 @@ async fn decide(
         exchange.limited = Some((rate.clone(), verdict));
         refused.map_or(Ok(()), Err)?;
     }
-    let at_once = &gate.lasting.at_once;
-    let under_way = Arc::new(at_once.begin(client, gate.config.limits.client_requests)?);
+    let most = gate.config.limits.client_requests;
+    let under_way = Arc::new(at_once::begin(&gate.lasting.at_once, client, most)?);
     let signed_in = identity
         .map(|_| SignedIn::new(request.headers(), access.scopes.as_deref().unwrap_or_default()));
     let answer = match target {

@@ -2,5 +2,6 @@
 
 pub(crate) mod at_once;
 pub(crate) mod bucket;
+pub(crate) mod counts;
 pub(crate) mod limiter;
 pub(crate) mod verdict;

@@ -296,7 +296,9 @@ async fn an_api_key_signs_in_and_only_its_hash_is_stored() {
         Client::new().get(gateway.at(path)).header("x-api-key", key).send().await.unwrap()
     };
     assert_eq!(get("/a", key).await.status(), 200);
-    for wrong in ["", "mobile", "mobile.x", "other.x", &key[1..], &format!("{key}x")] {
+    let (short, other) = (&key[..key.len() - 1], key.replace("mobile", "web"));
+    for wrong in ["", "mobile", "mobile.", "mobile.x", &key[1..], short, &other, &format!("{key}x")]
+    {
         assert_eq!(problem(get("/a", wrong).await, 401).await, "the API key is unknown");
     }
     let [got] = &service.got()[..] else { panic!("one request") };
