@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use ballet_stage::{Management, Method, wait_until};
 use serde_json::Value;
 
-use crate::chaos::faults::some::service;
 use crate::dice::Dice;
 use crate::running::long_run::LongRun;
 
@@ -19,26 +18,47 @@ async fn open(management: &Management, service: &str) -> Result<Vec<Value>> {
     Ok(open.as_array().cloned().unwrap_or_default())
 }
 
-/// Closes some of the connections that the broker lists for a service. It may list none.
-pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
+/// A service that is connected, with its connections. It waits for one: services are killed all the time.
+async fn connected(run: &LongRun, dice: &mut Dice) -> Result<(&'static str, Vec<Value>)> {
     let management = run.stage.env.management();
-    let service = service(run, dice)?;
-    let mut connections = open(management, service).await?;
+    let mut services = run.services();
+    dice.shuffle(&mut services);
+    let connected = wait_until("a service to be connected", PATIENCE, || async {
+        for service in &services {
+            let open = open(management, service).await?;
+            if !open.is_empty() {
+                return Ok::<_, Error>(Some((*service, open)));
+            }
+        }
+        Ok(None)
+    });
+    Ok(connected.await?)
+}
+
+/// Closes some of a service's connections.
+pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<String> {
+    let management = run.stage.env.management();
+    let (service, mut connections) = connected(run, dice).await?;
+    let all = connections.len();
     dice.shuffle(&mut connections);
-    connections.truncate(1 + dice.below(connections.len()));
+    connections.truncate(1 + dice.below(all));
     let mut closed = 0;
     for connection in connections {
         let Some(id) = connection["name"].as_str() else { continue };
-        // The list is not up to date: the connection may already be closed.
         closed +=
             usize::from(management.call(Method::DELETE, &["connections", id], None).await.is_ok());
     }
-    Ok((closed > 0).then(|| format!("{closed} of {service}")))
+    if closed == 0 {
+        // By its name the broker finds a connection only in its statistics, which lack those of the last seconds.
+        management.call(Method::DELETE, &["connections", "username", service], None).await?;
+        closed = all;
+    }
+    Ok(format!("{closed} of {service}"))
 }
 
 /// Takes a service's permission to publish or to consume, and gives it back.
 pub(crate) async fn permission(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
-    let service = service(run, dice)?;
+    let (service, _) = connected(run, dice).await?;
     let which = if dice.one_in(3) { "read" } else { "write" };
     let taken = Taken::from(run, service, which).await?;
     if taken.closed > 0 {

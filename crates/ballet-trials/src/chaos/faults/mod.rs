@@ -74,7 +74,7 @@ impl Faults<'_> {
                 String::new()
             }
             Kind::Freeze => self.freeze().await?,
-            Kind::Close => return connections::close(self.run, &mut self.dice).await,
+            Kind::Close => connections::close(self.run, &mut self.dice).await?,
             Kind::Queue => self.queue().await?,
             Kind::Memory => {
                 let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];

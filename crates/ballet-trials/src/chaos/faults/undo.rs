@@ -93,8 +93,9 @@ mod tests {
     use sqlx::{Connection, Executor, PgConnection};
 
     use super::*;
-    use crate::chaos::faults::connections::Taken;
+    use crate::chaos::faults::connections::{Taken, close};
     use crate::chaos::faults::nodes::cut;
+    use crate::dice::Dice;
     use crate::running::fleet::Fleet;
     use crate::scene::producer::{Producer, publish_all};
     use crate::trial::Sandbox;
@@ -175,6 +176,21 @@ mod tests {
             let session = broker.connect("client").await.expect("a session");
             assert_eq!(may(&session).await, [true, true]);
         }
+        run.tear_down(false).await.expect("an end");
+    }
+
+    #[tokio::test]
+    async fn connections_that_are_too_young_for_the_statistics_are_closed_as_well() {
+        let run = run(1).await;
+        let broker = RabbitMq::new(run.stage.env.amqp_url("orders")).expect("an address");
+        let mut dice = Dice::new(1, 1);
+        let later = async { close(&run, &mut dice).await.expect("a connection to close") };
+        // The service comes while the fault looks for it.
+        let (closed, session) = tokio::join!(later, broker.connect("client"));
+        assert_eq!(closed, "1 of orders");
+        let session = session.expect("a session");
+        let lost = async { while session.consume("orders", "client", 1).await.is_ok() {} };
+        tokio::time::timeout(PATIENCE, lost).await.expect("it is closed");
         run.tear_down(false).await.expect("an end");
     }
 
