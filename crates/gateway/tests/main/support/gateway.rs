@@ -151,6 +151,23 @@ impl Gateway {
         assert!(done.success());
     }
 
+    /// Stops it without its noticing, and waits until all its threads stand still: one may go on for a while.
+    pub(crate) async fn freeze(&self) {
+        self.signal("-STOP");
+        let tasks = format!("/proc/{}/task", self.child.id().unwrap());
+        wait_until("all threads to stand still", LIMIT, || async {
+            for task in std::fs::read_dir(&tasks)?.flatten() {
+                let stat = std::fs::read_to_string(task.path().join("stat"))?;
+                if !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('T') {
+                    return Ok(None);
+                }
+            }
+            Ok::<_, std::io::Error>(Some(()))
+        })
+        .await
+        .unwrap();
+    }
+
     /// Waits for its end. Returns whether it ended as it should.
     pub(crate) async fn ended(&mut self) -> bool {
         tokio::time::timeout(LIMIT, self.child.wait()).await.unwrap().unwrap().success()
