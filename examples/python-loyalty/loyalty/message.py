@@ -13,6 +13,11 @@ from . import ids
 from .part import Part
 
 MAX_BODY = 1024 * 1024
+MAX_HEADERS = 32 * 1024
+#: Headers that are about another copy, and headers that the broker writes or acts on.
+DROPPED = ("x-retr", "x-dead-", "x-death", "x-first-death-", "x-last-death-", "x-delivery-count")
+DROPPED += ("x-stream-", "x-basic-", "x-opt-", "x-acquired-count", "x-exchange", "x-routing-key")
+DROPPED += ("x-cc", "x-delay")
 #: A message that comes again so often may be what ends the process.
 DELIVERY_LIMIT = 20
 #: A header that says more is no count of ours.
@@ -90,6 +95,12 @@ def check_delivery(delivery: Delivery) -> None:
         raise Unacceptable("unreadable_properties", f"not UTF-8, or worse: {', '.join(unread)}")
     if "CC" in headers:
         raise Unacceptable("carbon_copy", "publish the message without `CC`, once for each event")
+    # Without ours, of which a message has more when it comes back.
+    foreign = [name for name in headers if not name.startswith((*DROPPED, "x-attempts"))]
+    size = sum(size_of(name, headers[name]) or 0 for name in foreign)
+    if size > MAX_HEADERS:
+        detail = f"{size} bytes of headers, the limit is {MAX_HEADERS}"
+        raise Unacceptable("headers_too_big", detail)
     unkept = [name for name, value in headers.items() if is_unkept(name, value)]
     if unkept:
         raise Unacceptable("unkept_header", f"the journal cannot keep {', '.join(unkept)}")
@@ -101,6 +112,15 @@ def is_unkept(name: str, value: Any) -> bool:
     if isinstance(nested, list):
         return any(is_unkept("", inner) for inner in nested)
     return name.startswith("x-basic-") or isinstance(value, Decimal)
+
+
+def size_of(name: str, value: Any) -> int | None:
+    """How many bytes a header takes, or `None` for one that the client reads and cannot write: it takes a negative
+    number for one beyond 64 bits with a sign."""
+    try:
+        return sum(len(piece) for piece in BasicProperties(headers={name: value}).encode())
+    except Exception:
+        return None
 
 
 def body_of(delivery: Delivery) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from pika import BasicProperties
 
 from . import ids
-from .message import Delivery, Unacceptable, is_unkept
+from .message import DROPPED, Delivery, Unacceptable, is_unkept, size_of
 from .outbox import Row
 
 PERSISTENT = 2
@@ -23,10 +23,9 @@ KEPT = (
     "type",
     "app_id",
 )
-#: Headers that are about another copy, and headers that the broker writes or acts on.
-DROPPED = ("x-retr", "x-dead-", "x-death", "x-first-death-", "x-last-death-", "x-delivery-count")
-DROPPED += ("x-stream-", "x-basic-", "x-opt-", "x-acquired-count", "x-exchange", "x-routing-key")
-DROPPED += ("x-cc", "x-delay")
+#: How many bytes of headers a copy keeps. All of them together are one frame, and a copy has some more of ours: the
+#: broker ends a connection whose frame is too big, and the same message would come first again, for ever.
+MOST_KEPT = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -108,21 +107,17 @@ def copy(exchange: str, service: str, delivery: Delivery, more: dict[str, Any]) 
         text = delivery.body.decode("utf-8", errors="replace")
         saga = kept.get("correlation_id")
         kept["message_id"] = str(ids.message_id(kept["message_id"], event_type, saga, text))
-    headers = {}
+    headers, sizes = {}, {}
     for name, value in delivery.headers().items():
         if isinstance(name, bytes) or name.startswith(DROPPED) or is_unkept(name, value):
             continue
-        if not is_writable(value):
+        if (size := size_of(name, value)) is None:
             continue
-        headers[{"CC": "x-original-cc", "BCC": "x-original-bcc"}.get(name, name)] = value
+        name = {"CC": "x-original-cc", "BCC": "x-original-bcc"}.get(name, name)
+        headers[name], sizes[name] = value, size
+    # The smallest are likely to be worth more than one that leaves them no room.
+    while sum(sizes.values()) > MOST_KEPT:
+        del sizes[max(sizes, key=sizes.get)]
+    headers = {name: headers[name] for name in sizes}
     properties = BasicProperties(**kept, delivery_mode=PERSISTENT, headers={**headers, **more})
     return Publish(exchange, service, properties, delivery.body)
-
-
-def is_writable(value: Any) -> bool:
-    """pika reads what it cannot write: it takes a negative number for one beyond 64 bits with a sign."""
-    try:
-        BasicProperties(headers={"": value}).encode()
-    except Exception:
-        return False
-    return True

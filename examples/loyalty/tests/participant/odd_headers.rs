@@ -2,6 +2,7 @@
 
 use ballet::Clock;
 use ballet_amqp::{AMQPValue, BasicProperties, Broker, FieldTable, Publish, RabbitMq};
+use ballet_stage::Method;
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::timeout;
@@ -76,5 +77,39 @@ async fn a_header_that_python_cannot_read_or_write_stops_nobody() {
     alone::until_counted(&env, 1, "select count(*) from account where points = 25").await;
     drop(program);
     session.close().await;
+    env.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn headers_that_leave_a_copy_no_room_in_a_frame_stop_nobody() {
+    let env = alone::env("long_headers").await;
+    let clock = Clock::system();
+    let customer = clock.new_id(clock.now());
+    let good = json!({ "customer_id": customer, "total": { "amount_minor": 2500 } });
+    let long = json!({ "long": "x".repeat(130_850), "kept": "y" });
+    // Over the console, since our own client refuses to publish it.
+    let path = ["exchanges", env.vhost(), "amq.default", "publish"];
+    for (headers, body) in [(long, json!({})), (json!({}), good)] {
+        let message = json!({
+            "routing_key": "loyalty",
+            "payload": body.to_string(),
+            "payload_encoding": "string",
+            "properties": {
+                "type": TRIGGER,
+                "message_id": clock.new_id(clock.now()),
+                "correlation_id": clock.new_id(clock.now()),
+                "headers": headers,
+            },
+        });
+        let sent = env.management().call(Method::POST, &path, Some(&message)).await;
+        assert_eq!(sent.expect("an answer"), json!({ "routed": true }));
+    }
+    let program = alone::start(&env).await;
+    let letters = alone::dead_letters(&env, 1).await;
+    let headers = &letters[0]["properties"]["headers"];
+    assert_eq!(headers["x-dead-reason"], "headers_too_big");
+    assert_eq!((&headers["kept"], &headers["long"]), (&json!("y"), &json!(null)), "{headers}");
+    alone::until_counted(&env, 1, "select count(*) from account where points = 25").await;
+    drop(program);
     env.close().await.expect("closed");
 }
