@@ -115,9 +115,12 @@ def copy(exchange: str, service: str, delivery: Delivery, more: dict[str, Any]) 
             continue
         name = {"CC": "x-original-cc", "BCC": "x-original-bcc"}.get(name, name)
         headers[name], sizes[name] = value, size
-    # The smallest are likely to be worth more than one that leaves them no room.
-    while sum(sizes.values()) > MOST_KEPT:
-        del sizes[max(sizes, key=sizes.get)]
-    headers = {name: headers[name] for name in sizes}
-    properties = BasicProperties(**kept, delivery_mode=PERSISTENT, headers={**headers, **more})
+    # The smallest: one that leaves the others no room is unlikely to be worth it.
+    fitting, room = {}, MOST_KEPT
+    for name in sorted(sizes, key=sizes.get):
+        room -= sizes[name]
+        if room < 0:
+            break
+        fitting[name] = headers[name]
+    properties = BasicProperties(**kept, delivery_mode=PERSISTENT, headers={**fitting, **more})
     return Publish(exchange, service, properties, delivery.body)
