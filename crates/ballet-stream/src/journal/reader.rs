@@ -68,7 +68,7 @@ pub struct Reader {
     /// The last message that was read, or was there when it began at the end.
     last: Option<Record>,
     lost: Option<Backoff>,
-    /// Since when the journal ends before what was read.
+    /// Since when each look at the journal finds it to end before what was read.
     short_since: Option<Instant>,
     /// A record behind a gap, until it is known whether something was cut.
     behind_gap: Option<Record>,
@@ -154,7 +154,11 @@ impl Reader {
                 match self.is_same().await {
                     Ok(true) => {}
                     Ok(false) => continue,
-                    Err(JournalError::Broker(error)) if error.is_loss() => continue,
+                    Err(JournalError::Broker(error)) if error.is_loss() => {
+                        // A broker that is away says nothing of its replicas.
+                        self.short_since = None;
+                        continue;
+                    }
                     Err(JournalError::Broker(error)) => return Err(refused(error, &self.vhost)),
                     Err(error) => return Err(error),
                 }

@@ -1,0 +1,137 @@
+//! A reader of the journal whose broker comes and goes, with replicas that lag behind.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use ballet_amqp::headers::STREAM_OFFSET;
+use ballet_amqp::{
+    AMQPValue, BasicProperties, Broker, BrokerError, Confirms, Deliveries, Delivery, FieldTable,
+    Lookup, Object, Peer, Publish, Session, StreamStart,
+};
+use ballet_stream::{Differs, JournalError, Notice, Read, Reader, Start};
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use futures_util::stream;
+use tokio::sync::watch;
+
+/// What each connection finds: a journal that ends with this offset, or no broker.
+#[derive(Debug)]
+struct Connections(Mutex<VecDeque<Option<u64>>>);
+
+#[derive(Debug)]
+struct Ends {
+    with: u64,
+    peer: Peer,
+}
+
+impl Broker for Connections {
+    fn connect<'a>(
+        &'a self,
+        _name: &'a str,
+    ) -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>> {
+        let next = self.0.lock().expect("a list").pop_front().expect("one more connection");
+        let (address, vhost) = ("host:5672".to_owned(), "shop".to_owned());
+        let peer = Peer { address, vhost, user: "tap".to_owned() };
+        let session = next.map(|with| Arc::new(Ends { with, peer }) as Arc<dyn Session>);
+        ready(session.ok_or_else(|| BrokerError::Lost("it is away".to_owned()))).boxed()
+    }
+}
+
+impl Session for Ends {
+    fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    fn consume_stream<'a>(
+        &'a self,
+        _stream: &'a str,
+        _consumer_tag: &'a str,
+        _prefetch: u16,
+        _start: StreamStart,
+    ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
+        let offset = AMQPValue::LongLongInt(self.with.cast_signed());
+        let mut headers = FieldTable::default();
+        headers.insert(STREAM_OFFSET.into(), offset);
+        let delivery = Delivery {
+            tag: 1,
+            redelivered: false,
+            exchange: "events".to_owned(),
+            routing_key: "orders.order_placed.v1".to_owned(),
+            properties: BasicProperties::default().with_headers(headers),
+            body: b"{}".to_vec(),
+        };
+        ready(Ok(Box::pin(stream::iter([Ok(delivery)])) as Deliveries)).boxed()
+    }
+
+    fn cancel<'a>(&'a self, _consumer_tag: &'a str) -> BoxFuture<'a, Result<(), BrokerError>> {
+        ready(Ok(())).boxed()
+    }
+
+    fn ack(&self, _tag: u64, _multiple: bool) -> BoxFuture<'_, Result<(), BrokerError>> {
+        ready(Ok(())).boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        ready(()).boxed()
+    }
+
+    fn find<'a>(&'a self, _object: &'a Object) -> BoxFuture<'a, Result<Lookup, BrokerError>> {
+        unreachable!("the journal is not empty")
+    }
+
+    fn consume<'a>(
+        &'a self,
+        _queue: &'a str,
+        _consumer_tag: &'a str,
+        _prefetch: u16,
+    ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
+        unreachable!("the journal is a stream")
+    }
+
+    fn give_back(&self, _tag: u64) -> BoxFuture<'_, Result<(), BrokerError>> {
+        unreachable!("the journal is a stream")
+    }
+
+    fn confirms(&self) -> BoxFuture<'_, Result<Confirms, BrokerError>> {
+        unreachable!("it only reads")
+    }
+
+    fn publish(&self, _message: &Publish) -> Result<u64, BrokerError> {
+        unreachable!("it only reads")
+    }
+
+    fn blocked(&self) -> watch::Receiver<bool> {
+        unreachable!("it only reads")
+    }
+
+    fn closed(&self) -> watch::Receiver<Option<BrokerError>> {
+        unreachable!("a stream's end says it")
+    }
+}
+
+/// Reads on from offset 10 behind a lost connection.
+async fn read(found: Vec<Option<u64>>) -> Result<Read, JournalError> {
+    let connections = [Some(9), None].into_iter().chain(found).collect();
+    let broker = Arc::new(Connections(Mutex::new(connections)));
+    let mut reader = Reader::open(broker, Start::Offset(10)).await.expect("a reader");
+    let lost = reader.next().await.expect("a notice");
+    assert!(matches!(lost, Read::Notice(Notice::Lost(_))), "{lost:?}");
+    reader.next().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_lags_before_and_after_the_broker_was_away_is_no_other_journal() {
+    let away = [None; 100];
+    let found = [&[Some(3)][..], &away, &[Some(3), Some(9), Some(10)]].concat();
+    let read = read(found).await.expect("the same journal");
+    assert!(matches!(read, Read::Notice(Notice::Back)), "{read:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_stays_shorter_is_another_one() {
+    let other = read(vec![Some(3); 100]).await.expect_err("another journal");
+    let differs = Differs::EndsBefore;
+    assert!(
+        matches!(other, JournalError::Another { offset: 9, differs: is } if is == differs),
+        "{other}"
+    );
+}
