@@ -284,6 +284,7 @@ pub(crate) fn ballet(env: &TestEnv, place: &Path) -> Command {
         .env("BALLET_OPERATOR", "ada")
         .env_remove("AMQP_URL_FILE")
         .env_remove("RABBITMQ_MANAGEMENT_URL")
+        .env_remove("RABBITMQ_MANAGEMENT_URL_FILE")
         .env_remove("DATABASE_URL_FILE")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -207,10 +207,15 @@ async fn run(children: &Children, launch: &Launch, listen: &str) -> Result<Child
                 let kept = KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
                 command.env_clear().envs(kept);
             }
+            // A service takes a value or its file, not both.
+            for (name, _) in env {
+                command.env_remove(format!("{name}_FILE"));
+            }
             command
                 .env_remove("AMQP_URL_FILE")
                 .env_remove("DATABASE_URL_FILE")
                 .env_remove("RABBITMQ_MANAGEMENT_URL")
+                .env_remove("RABBITMQ_MANAGEMENT_URL_FILE")
                 .env("AMQP_URL", amqp_url)
                 .env("DATABASE_URL", database_url)
                 .env("LISTEN", listen)

@@ -84,6 +84,8 @@ pub(crate) async fn start(
                     .env("LOG_FORMAT", "json")
                     .envs(spans)
                     .env_remove("AMQP_URL_FILE")
+                    .env_remove("RABBITMQ_MANAGEMENT_URL")
+                    .env_remove("RABBITMQ_MANAGEMENT_URL_FILE")
                     .env_remove("DATABASE_URL_FILE");
             };
             let children = &stage.children;
