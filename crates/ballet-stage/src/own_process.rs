@@ -58,10 +58,6 @@ pub struct OwnProcess {
 
 impl OwnProcess {
     /// Starts the test `test` of this program, named with its modules (`killed::service`), in a process of its own.
-    ///
-    /// # Errors
-    ///
-    /// The process cannot be started.
     pub fn start(test: &str, prepare: impl FnOnce(&mut Command)) -> Result<Self> {
         let program = std::env::current_exe().map_err(machine("look up this program"))?;
         let mut command = Command::new(program);
@@ -105,10 +101,6 @@ impl OwnProcess {
     }
 
     /// Kills it (SIGKILL), and waits until it is gone.
-    ///
-    /// # Errors
-    ///
-    /// The operating system refuses.
     pub async fn kill(&mut self) -> Result<()> {
         self.child.kill().await.map_err(machine("kill a process"))
     }
@@ -138,19 +130,11 @@ impl OwnProcess {
     }
 
     /// Waits until it has ended by itself.
-    ///
-    /// # Errors
-    ///
-    /// The operating system does not say.
     pub async fn ended(&mut self) -> Result<ExitStatus> {
         self.child.wait().await.map_err(machine("wait for a process"))
     }
 
     /// Whether it has ended by itself, without waiting.
-    ///
-    /// # Errors
-    ///
-    /// The operating system does not say.
     pub fn has_ended(&mut self) -> Result<bool> {
         let status = self.child.try_wait().map_err(machine("look after a process"))?;
         Ok(status.is_some())

@@ -71,10 +71,6 @@ impl Setting {
     }
 
     /// Makes the environment on these servers. The logs will go into this folder.
-    ///
-    /// # Errors
-    ///
-    /// The servers refuse it.
     pub async fn on(self, servers: Servers, logs: PathBuf) -> Result<Stage> {
         let Self { definitions, services, name } = self;
         let env = match name {
@@ -120,10 +116,6 @@ impl Stage {
     }
 
     /// Starts a service.
-    ///
-    /// # Errors
-    ///
-    /// There is no process for it.
     pub async fn start(&mut self, launch: Launch) -> Result<()> {
         self.services.push(ServiceProcess::start(&self.children, launch).await?);
         Ok(())
@@ -141,10 +133,6 @@ impl Stage {
     }
 
     /// The same for services that may serve no HTTP: they are ready once they consume.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Stage::ready`].
     pub async fn ready_or_consuming(&mut self) -> Result<()> {
         let (http, env) = (&self.http, &self.env);
         let all = self.services.iter_mut().map(|service| ready_or_consuming(service, http, env));
@@ -196,10 +184,6 @@ impl Stage {
     }
 
     /// Ends the services, and removes what was made for the system. The servers end if they are ours.
-    ///
-    /// # Errors
-    ///
-    /// Something cannot be removed.
     pub async fn end(self, keep_logs: bool) -> Result<()> {
         let Self { services, children, env, servers, logs, http: _ } = self;
         join_all(services.into_iter().map(ServiceProcess::stop)).await;
@@ -261,10 +245,6 @@ pub fn variables(env: &TestEnv, services: &[(&'static str, &str)]) -> Vec<(Strin
 }
 
 /// Writes variables to a file for a shell. Only we may read it, because it holds passwords.
-///
-/// # Errors
-///
-/// It cannot be written.
 pub fn write_exports(file: &Path, variables: &[(String, String)]) -> Result<()> {
     let text: String =
         variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();

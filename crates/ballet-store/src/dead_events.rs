@@ -67,10 +67,6 @@ fn noted(first: u32) -> String {
 
 /// Lists the events that the service of this database could not publish: the oldest first, at most
 /// `limit`.
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn list(
     db: &mut PgConnection,
     filter: &Filter,
@@ -90,10 +86,6 @@ pub async fn list(
 }
 
 /// Counts the events that a filter selects.
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn count(db: &mut PgConnection, filter: &Filter) -> Result<i64, sqlx::Error> {
     let statement = format!("select count(*) from ballet.outbox_dead where {SELECTED}");
     let (count,): (i64,) = sqlx::query_as(AssertSqlSafe(statement))
@@ -232,10 +224,6 @@ async fn take_table(db: &mut PgConnection) -> Result<(i64, i16), sqlx::Error> {
 pub type Key = (i64, i64, i32);
 
 /// The events that a filter selects now, the oldest first.
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn keys(db: &mut PgConnection, filter: &Filter) -> Result<Vec<Key>, sqlx::Error> {
     let statement = format!(
         "select owner, batch, position from ballet.outbox_dead where {SELECTED} \

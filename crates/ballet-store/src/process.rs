@@ -174,10 +174,6 @@ pub struct Replicas {
 
 /// Returns the processes that are alive, by version, for those who look from outside. Those of a release that says no
 /// version have none.
-///
-/// # Errors
-///
-/// The database does not answer.
 pub async fn replicas(db: &mut PgConnection) -> Result<Vec<Replicas>, sqlx::Error> {
     // By its name: an earlier release's table does not have the column.
     let statement = format!(
@@ -194,10 +190,6 @@ pub async fn replicas(db: &mut PgConnection) -> Result<Vec<Replicas>, sqlx::Erro
 }
 
 /// Returns whether a process is alive, for those who look from outside.
-///
-/// # Errors
-///
-/// The database does not answer.
 pub async fn alive(db: &mut PgConnection) -> Result<Alive, sqlx::Error> {
     let statement = format!(
         "select coalesce(bool_or({IN_LEASE} and {HAS_SESSION}), false), \
@@ -246,10 +238,6 @@ impl fmt::Display for WhyUnready {
 }
 
 /// Returns the processes that are not ready, for those who look from outside.
-///
-/// # Errors
-///
-/// The database does not answer.
 pub async fn unready(db: &mut PgConnection) -> Result<Vec<Unready>, sqlx::Error> {
     let statement = format!(
         "select process, unready, {IN_LEASE} from ballet.process_lease \

@@ -48,10 +48,6 @@ fn line((count, since): Columns) -> Waiting {
 }
 
 /// Counts what waits in the outbox of the service of this database.
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn outbox(db: &mut PgConnection) -> Result<OutboxWaits, sqlx::Error> {
     let mut events = Waiting::default();
     for table in tables::present(&mut *db).await? {
@@ -69,10 +65,6 @@ pub async fn outbox(db: &mut PgConnection) -> Result<OutboxWaits, sqlx::Error> {
 }
 
 /// Counts what waits inside of the service of this database.
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn inbox(db: &mut PgConnection) -> Result<InboxWaits, sqlx::Error> {
     type Retries = (i64, Option<jiff_sqlx::Timestamp>, Option<jiff_sqlx::Timestamp>);
     let retries = format!(

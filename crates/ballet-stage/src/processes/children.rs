@@ -102,10 +102,6 @@ impl Child {
     }
 
     /// Waits until the process ends.
-    ///
-    /// # Errors
-    ///
-    /// The operating system does not say.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
         let status = self.process.wait().await.map_err(machine("wait for a process"))?;
         self.forget();

@@ -93,10 +93,6 @@ impl ServiceProcess {
     }
 
     /// Starts it again at the same address.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`ServiceProcess::start`].
     pub async fn start_again(&mut self, children: &Children) -> Result<()> {
         // It may have ended before anybody asked for it.
         self.find_address();

@@ -81,10 +81,6 @@ impl WebBrowser {
     }
 
     /// Opens an address.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be opened.
     pub async fn open(&self, url: &str) -> Result<(), Error> {
         self.ask(Method::POST, "/url", json!({ "url": url })).await.map(drop)
     }
@@ -118,30 +114,18 @@ impl WebBrowser {
     }
 
     /// What a script returns. It is the driver's: the page's own policy does not matter.
-    ///
-    /// # Errors
-    ///
-    /// It throws.
     pub async fn run(&self, script: &str) -> Result<Value, Error> {
         let body = json!({ "script": script, "args": [] });
         self.ask(Method::POST, "/execute/sync", body).await
     }
 
     /// The text that a person sees.
-    ///
-    /// # Errors
-    ///
-    /// The browser does not answer.
     pub async fn text(&self) -> Result<String, Error> {
         let text = self.run("return document.body.innerText").await?;
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
     /// What the page has said on the browser's console since it was asked last: errors, and what its policy refused.
-    ///
-    /// # Errors
-    ///
-    /// The browser does not answer.
     pub async fn complaints(&self) -> Result<Vec<String>, Error> {
         let log = self.ask(Method::POST, "/se/log", json!({ "type": "browser" })).await?;
         let entries = log.as_array().into_iter().flatten();
@@ -149,10 +133,6 @@ impl WebBrowser {
     }
 
     /// Sets the width of the page, and whether a person wants it dark.
-    ///
-    /// # Errors
-    ///
-    /// The browser does not answer.
     pub async fn look(&self, width: u16, height: u16, dark: bool) -> Result<(), Error> {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.tool("Emulation.setDeviceMetricsOverride", size).await?;
@@ -166,10 +146,6 @@ impl WebBrowser {
     }
 
     /// A picture of the page, as PNG in base64; of all of it, or of what a person sees first.
-    ///
-    /// # Errors
-    ///
-    /// The browser does not answer.
     pub async fn picture(&self, whole: bool) -> Result<String, Error> {
         let how = json!({ "format": "png", "captureBeyondViewport": whole });
         let picture = self.tool("Page.captureScreenshot", how).await?;
@@ -177,10 +153,6 @@ impl WebBrowser {
     }
 
     /// The accessibility tree, as a screen reader gets it.
-    ///
-    /// # Errors
-    ///
-    /// The browser does not answer.
     pub async fn for_screen_readers(&self) -> Result<Value, Error> {
         Ok(self.tool("Accessibility.getFullAXTree", json!({})).await?["nodes"].clone())
     }
@@ -191,10 +163,6 @@ impl WebBrowser {
     }
 
     /// Ends it in order.
-    ///
-    /// # Errors
-    ///
-    /// It does not answer.
     pub async fn close(self) -> Result<(), Error> {
         self.ask(Method::DELETE, "", Value::Null).await.map(drop)
     }

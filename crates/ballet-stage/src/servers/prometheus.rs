@@ -35,10 +35,6 @@ pub struct Target {
 
 impl Target {
     /// A process by the URL of its metrics.
-    ///
-    /// # Errors
-    ///
-    /// It is no URL.
     pub fn new(job: &str, url: &str) -> Result<Self, Error> {
         let url = crate::url::parse("the URL of a target", url, &["http"])?;
         Ok(Self { job: job.to_owned(), url })
@@ -137,10 +133,6 @@ impl Prometheus {
     }
 
     /// The names of the alarms that ring now.
-    ///
-    /// # Errors
-    ///
-    /// It does not answer.
     pub async fn ringing(&self) -> Result<BTreeSet<String>, Error> {
         let series = self.query("ALERTS{alertstate=\"firing\"}").await?;
         let name = |one: &Value| one["metric"]["alertname"].as_str().map(str::to_owned);

@@ -69,10 +69,6 @@ impl RabbitMq {
     }
 
     /// The same URL at this node.
-    ///
-    /// # Errors
-    ///
-    /// If it is no URL of a broker.
     pub fn at_this_node(&self, amqp_url: &str) -> Result<String> {
         let mut url = url::parse("AMQP_URL", amqp_url, &["amqp"])?;
         // These fail only for URLs without a host.

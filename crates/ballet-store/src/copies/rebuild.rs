@@ -35,10 +35,6 @@ impl Rebuild {
     /// forgot entities: the copy keeps what is newer, and what nobody tells it of. Events that were made
     /// before count no more, however late they come: their versions may be higher than those of the owner
     /// now.
-    ///
-    /// # Errors
-    ///
-    /// If the database does not answer.
     pub async fn empty(reader: &mut PgConnection, entity: &str) -> Result<(), sqlx::Error> {
         // One statement: without its rows the copy counts as not filled. The service asks by itself
         // if nothing comes for some minutes.
@@ -56,10 +52,6 @@ impl Rebuild {
 
     /// Asks the owner to publish all entities, also those that were set aside. Returns `None` if it does
     /// not share them.
-    ///
-    /// # Errors
-    ///
-    /// If the database does not answer.
     pub async fn request(
         owner: &mut PgConnection,
         entity: &str,
@@ -75,10 +67,6 @@ impl Rebuild {
     }
 
     /// Returns how far the run is.
-    ///
-    /// # Errors
-    ///
-    /// If a database does not answer.
     pub async fn progress(
         &mut self,
         reader: &mut PgConnection,

@@ -46,10 +46,6 @@ impl Source {
     }
 
     /// Returns the versions of the next entities after an id.
-    ///
-    /// # Errors
-    ///
-    /// The error of the database.
     pub async fn versions(
         &self,
         db: &mut PgConnection,
@@ -61,10 +57,6 @@ impl Source {
     }
 
     /// Returns the versions of these entities, as far as there are any.
-    ///
-    /// # Errors
-    ///
-    /// The error of the database.
     pub async fn versions_of(
         &self,
         db: &mut PgConnection,
@@ -78,10 +70,6 @@ impl Source {
     }
 
     /// Returns the number of entities, and the sum of their versions.
-    ///
-    /// # Errors
-    ///
-    /// The error of the database.
     pub async fn size(&self, db: &mut PgConnection) -> Result<(i64, i64), sqlx::Error> {
         let statement =
             format!("select count(*), coalesce(sum(version), 0)::bigint from {}", self.view);

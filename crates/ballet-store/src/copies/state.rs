@@ -29,10 +29,6 @@ pub struct Copy {
 }
 
 /// Lists the copies of the service that this database belongs to.
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn copies(db: &mut PgConnection) -> Result<Vec<Copy>, sqlx::Error> {
     sqlx::query_as(
         "select f.*, size.entities, size.versions from ballet.copy_fill f, \

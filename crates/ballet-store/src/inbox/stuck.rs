@@ -86,10 +86,6 @@ pub(crate) const NO_OUTCOME_YET: &str = "(attempts = 0 and last_error is not nul
 /// # Ok(())
 /// # }
 /// ```
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx::Error> {
     // A retry may succeed at any moment, so this is only what is stuck now.
     sqlx::query_as(AssertSqlSafe(format!(
@@ -119,10 +115,6 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx:
 
 /// Deletes the records of failures whose messages will not come again, because they were discarded
 /// or sent under new ids. Returns the number of deleted records.
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<u64, sqlx::Error> {
     let messages: Vec<Uuid> = messages.iter().map(|message| message.0).collect();
     let forgotten = sqlx::query("delete from ballet.failure where message_id = any($1)")

@@ -21,10 +21,6 @@ pub async fn lock_keys(db: &mut PgConnection, mut keys: Vec<i64>) -> Result<(), 
 }
 
 /// Takes the lock of one saga, until the transaction ends.
-///
-/// # Errors
-///
-/// The error of the database.
 pub async fn lock_saga(db: &mut PgConnection, saga: SagaId) -> Result<(), sqlx::Error> {
     lock_keys(db, keys([saga])).await
 }

@@ -24,10 +24,6 @@ impl fmt::Display for Paused {
 }
 
 /// Whether the service of this database is paused now. A database of an earlier release cannot be.
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn now(db: &mut PgConnection) -> Result<Option<Paused>, sqlx::Error> {
     let is_known = "select to_regclass('ballet.paused') is not null";
     if !sqlx::query_scalar(is_known).fetch_one(&mut *db).await? {
@@ -37,10 +33,6 @@ pub async fn now(db: &mut PgConnection) -> Result<Option<Paused>, sqlx::Error> {
 }
 
 /// The same for the service's own processes: their database has the table.
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn in_own_database(db: &mut PgConnection) -> Result<Option<Paused>, sqlx::Error> {
     let paused = "select paused_by, why, paused_at from ballet.paused";
     let paused: Option<(String, String, jiff_sqlx::Timestamp)> =
@@ -49,10 +41,6 @@ pub async fn in_own_database(db: &mut PgConnection) -> Result<Option<Paused>, sq
 }
 
 /// Pauses the service. One that is paused stays so, with who was first: then this returns false.
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn pause(db: &mut PgConnection, by: &str, why: &str) -> Result<bool, sqlx::Error> {
     let pause = "insert into ballet.paused (paused_by, why, paused_at) \
                  values ($1, $2, ballet.now()) on conflict do nothing";
@@ -61,10 +49,6 @@ pub async fn pause(db: &mut PgConnection, by: &str, why: &str) -> Result<bool, s
 }
 
 /// Lets the service go on. Returns false if it was not paused.
-///
-/// # Errors
-///
-/// If the database does not answer.
 pub async fn resume(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let done = sqlx::query("delete from ballet.paused").execute(db).await?;
     Ok(done.rows_affected() > 0)

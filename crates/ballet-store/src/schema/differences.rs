@@ -9,10 +9,6 @@ use sqlx::PgConnection;
 const EXPECTED: &str = include_str!("schema.txt");
 
 /// Returns a description of each difference from the migrations. Empty if there is none.
-///
-/// # Errors
-///
-/// The error of the database.
 pub async fn differences(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     Ok(compare(EXPECTED, &read(db).await?))
 }
