@@ -1,6 +1,7 @@
 //! RabbitMQ's management API, for tests and measurements.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,10 +53,10 @@ pub struct Depth {
 impl Management {
     /// The API at an address with user and password, for the virtual host `/`.
     pub(crate) fn new(base: Url) -> Result<Self> {
-        let api = ManagementApi::new(base.clone(), PATIENCE);
-        let base = url::without_credentials(base);
-        let api = api.map_err(|error| failed("set up HTTP", &base, &error))?;
-        Ok(Self { api: Arc::new(api), base: Arc::new(base), vhost: "/".to_owned() })
+        let at = url::masked(&base);
+        let api = ManagementApi::new(base, PATIENCE);
+        let api = api.map_err(|error| failed("set up HTTP", &at, &error))?;
+        Ok(Self { base: Arc::new(api.address()), api: Arc::new(api), vhost: "/".to_owned() })
     }
 
     /// The API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
@@ -65,7 +66,7 @@ impl Management {
     /// If the address is not of that form.
     pub fn at(address: &str, vhost: &str) -> Result<Self> {
         let base = url::parse("RABBITMQ_MANAGEMENT_URL", address, &["http"])?;
-        if url::credentials(&base).is_none() {
+        if base.username().is_empty() {
             return Err(Error::Setting {
                 name: "RABBITMQ_MANAGEMENT_URL",
                 value: url::masked(&base),
@@ -290,7 +291,7 @@ fn refused(what: String, base: &Url, status: StatusCode, text: &str) -> Error {
     Error::Server { what, place: base.to_string(), cause, advice }
 }
 
-fn failed(what: &str, base: &Url, error: &dyn std::fmt::Display) -> Error {
+fn failed(what: &str, base: &dyn Display, error: &dyn Display) -> Error {
     Error::Server {
         what: what.to_owned(),
         place: base.to_string(),

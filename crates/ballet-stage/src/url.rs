@@ -1,5 +1,6 @@
-//! URLs of servers: parsing, users, and forms without a password.
+//! URLs of servers: parsing, and forms for another user or without a password.
 
+use ballet::core::mask;
 use reqwest::Url;
 
 use crate::error::{Error, Result};
@@ -52,38 +53,9 @@ pub(crate) fn with_path(server: &Url, path: &str) -> Url {
     url
 }
 
-/// User and password, decoded, if the URL names a user.
-pub(crate) fn credentials(url: &Url) -> Option<(String, String)> {
-    let password = decode(url.password().unwrap_or_default());
-    (!url.username().is_empty()).then(|| (decode(url.username()), password))
-}
-
-pub(crate) fn without_credentials(mut url: Url) -> Url {
-    url.set_username("").ok();
-    url.set_password(None).ok();
-    url
-}
-
 /// The URL without its password, for messages.
 pub(crate) fn masked(url: &Url) -> String {
-    let mut url = url.clone();
-    if url.password().is_some() {
-        url.set_password(Some("***")).ok();
-    }
-    url.into()
-}
-
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        bytes.extend_from_slice(before.as_bytes());
-        let code = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(code.unwrap_or(b'%'));
-        rest = if code.is_some() { &after[2..] } else { after };
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8_lossy(&bytes).into_owned()
+    mask::masked(url.as_str())
 }
 
 #[cfg(test)]
@@ -91,11 +63,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_credentials_apart_and_hides_them() {
+    fn hides_a_password_and_takes_another_user() {
         let url = parse("AMQP_URL", "amqp://a%40b:p%2Fw@host/shop", &["amqp"]).unwrap();
-        assert_eq!(credentials(&url), Some(("a@b".to_owned(), "p/w".to_owned())));
         assert_eq!(masked(&url), "amqp://a%40b:***@host/shop");
-        assert_eq!(without_credentials(url.clone()).as_str(), "amqp://host/shop");
         let other = for_user(&url, "orders", "secret", "shop_1");
         assert_eq!(other.as_str(), "amqp://orders:secret@host/shop_1");
     }

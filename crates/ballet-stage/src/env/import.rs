@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
-use lapin::{Channel, ExchangeKind};
+use ballet_amqp::Expected;
 use reqwest::{Method, Url};
 
 use crate::env::definitions::EnvDefinitions;
@@ -76,24 +74,10 @@ async fn runs_everywhere(management: &Management, vhost: &str) -> Result<()> {
 
 /// Looks up every exchange and queue as the administrator, who may see them all.
 async fn check(url: &Url, definitions: &EnvDefinitions) -> Result<()> {
-    let connection = log_in(url).await?;
-    let found = async {
-        let channel = connection.create_channel().await?;
-        for exchange in &definitions.exchanges {
-            exchange_is_there(&channel, exchange).await?;
-        }
-        for queue in &definitions.queues {
-            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            channel.queue_declare(queue.as_str().into(), passive, FieldTable::default()).await?;
-        }
-        connection.close(200, "seen".into()).await
-    };
-    found.await.map_err(|error| amqp(url, &error))
-}
-
-async fn exchange_is_there(channel: &Channel, exchange: &str) -> lapin::Result<()> {
-    let passive = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
-    // A passive declaration does not compare the kind.
-    let kind = ExchangeKind::Topic;
-    channel.exchange_declare(exchange.into(), kind, passive, FieldTable::default()).await
+    let session = log_in(url).await?;
+    let expected = definitions.exchanges.iter().fold(Expected::new(), Expected::exchange);
+    let expected = definitions.queues.iter().fold(expected, Expected::queue);
+    let found = expected.check(&*session).await;
+    session.close().await;
+    found.map_err(|error| amqp(url, &error))
 }

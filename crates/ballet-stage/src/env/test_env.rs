@@ -273,12 +273,7 @@ impl Leftovers {
 
 /// The environment's administrator: a new user, or the server's own where names are plain.
 fn ops(server: &Url, definitions: &mut EnvDefinitions, suffix: &str) -> Result<Url> {
-    let name = if suffix.is_empty() {
-        let own = url::credentials(server).map(|(name, _)| name);
-        own.unwrap_or_else(|| OPS.to_owned())
-    } else {
-        format!("{OPS}{suffix}")
-    };
+    let name = format!("{OPS}{suffix}");
     let permission = json!({
         "user": name, "vhost": definitions.vhost, "configure": ".*", "write": ".*", "read": ".*"
     });

@@ -1,4 +1,4 @@
-//! A definitions document: its users, its entries, and the form that a broker loads at its start.
+//! A definitions document: its users and its entries.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,28 +7,12 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::random;
-use crate::servers::rabbitmq_access::OPS;
 
 /// A user of the broker.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
     pub(crate) name: String,
     pub(crate) password: String,
-}
-
-/// Adds the administrator and the vhost `/`: a broker that loads definitions at its start makes
-/// neither by itself.
-pub(crate) fn at_start(original: &Value, password: &str) -> Result<Value> {
-    let mut document = original.clone();
-    if let Some(users) = document["users"].as_array_mut() {
-        users.retain(|user| !is_about(user, "users", OPS));
-    }
-    let ops = User { name: OPS.to_owned(), password: password.to_owned() };
-    push(&mut document, "users", administrator(&ops)?)?;
-    push(&mut document, "vhosts", json!({ "name": "/" }))?;
-    let all = json!({ "user": OPS, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*" });
-    push(&mut document, "permissions", all)?;
-    Ok(document)
 }
 
 /// Adds an entry to a section, and the section if it is missing.

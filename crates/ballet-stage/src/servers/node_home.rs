@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Result, machine};
-use crate::servers::definitions;
 use crate::servers::options::Options;
 use crate::servers::ports::Ports;
 use crate::servers::rabbitmq_access::OPS;
@@ -120,12 +119,6 @@ impl NodeHome {
         }
         if let Some(tls) = &options.tls {
             settings += &self.tls_settings(tls)?;
-        }
-        if let Some(document) = &options.definitions {
-            let path = dir.join("definitions.json");
-            let document = definitions::at_start(document, self.run.password())?;
-            write_secret(&path, &document.to_string())?;
-            settings += &format!("load_definitions = {}\n", path.display());
         }
         write_secret(&dir.join("rabbitmq.conf"), &settings)?;
         let plugins = include_str!("../../broker/enabled_plugins");

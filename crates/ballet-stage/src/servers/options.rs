@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::tls::{Authority, Identity, ServerTls};
 
 /// Receives a line for each step of bringing servers up.
@@ -16,7 +14,6 @@ pub struct Options {
     pub(crate) fast: bool,
     pub(crate) nodes: usize,
     pub(crate) small_disks: bool,
-    pub(crate) definitions: Option<Value>,
     pub(crate) tls: Option<ServerTls>,
     pub(crate) progress: Progress,
 }
@@ -26,7 +23,7 @@ impl Options {
     #[must_use]
     pub fn durable() -> Self {
         let progress: Progress = Arc::new(|line| eprintln!("{line}"));
-        Self { fast: false, nodes: 1, small_disks: false, definitions: None, tls: None, progress }
+        Self { fast: false, nodes: 1, small_disks: false, tls: None, progress }
     }
 
     /// For tests: Postgres survives `kill -9` but no power cut, and the broker updates its statistics
@@ -47,12 +44,6 @@ impl Options {
     #[must_use]
     pub fn small_disks(self) -> Self {
         Self { small_disks: true, ..self }
-    }
-
-    /// A broker of our own loads this document when it starts; from local programs only.
-    #[must_use]
-    pub fn definitions(self, document: Value) -> Self {
-        Self { definitions: Some(document), ..self }
     }
 
     /// Servers from local programs also accept TLS, with this certificate.

@@ -1,9 +1,10 @@
 //! How the administrator reaches a RabbitMQ: over AMQP and over the management API.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::{Connection, ConnectionProperties};
+use ballet_amqp::{Broker, RabbitMq, Session};
 use reqwest::{Method, Url};
 
 use crate::error::{Error, Result};
@@ -15,9 +16,8 @@ use crate::url;
 
 /// The administrator of servers that we bring up.
 pub(crate) const OPS: &str = "ops";
-/// The limit of one attempt to log in.
-const LOG_IN: Duration = Duration::from_secs(8);
-const LOG_INS: u32 = 8;
+/// A busy machine may need as long for a log-in.
+const LOG_IN: Duration = Duration::from_secs(60);
 
 /// The administrator's access over both protocols.
 #[derive(Debug, Clone)]
@@ -36,8 +36,7 @@ impl Access {
 
     /// Logs in over both protocols, and returns the version.
     pub(crate) async fn check(&self) -> Result<Version> {
-        let connection = log_in(&self.amqp).await?;
-        connection.close(200, "seen".into()).await.map_err(|error| amqp(&self.amqp, &error))?;
+        log_in(&self.amqp).await?.close().await;
         let overview = self.management.call(Method::GET, &["overview"], None).await?;
         let text = overview["rabbitmq_version"].as_str().unwrap_or_default();
         version::parse(text).ok_or_else(|| Error::Server {
@@ -50,16 +49,10 @@ impl Access {
 }
 
 /// Opens a connection that the broker shows under our name.
-pub(crate) async fn log_in(url: &Url) -> Result<Connection> {
-    let properties = ConnectionProperties::default().with_connection_name("ballet-stage".into());
-    // Under load lapin 4.12 sometimes waits forever on a port that nobody listens on.
-    for _ in 0..LOG_INS {
-        let opening = Connection::connect(url.as_str(), properties.clone());
-        if let Ok(connection) = tokio::time::timeout(LOG_IN, opening).await {
-            return connection.map_err(|error| amqp(url, &error));
-        }
-    }
-    Err(amqp(url, &format!("{LOG_INS} times no answer within {LOG_IN:?}")))
+pub(crate) async fn log_in(url: &Url) -> Result<Arc<dyn Session>> {
+    let broker = RabbitMq::new(url.as_str()).map_err(|error| amqp(url, &error))?;
+    let session = broker.patience(LOG_IN).connect("ballet-stage").await;
+    session.map_err(|error| amqp(url, &error))
 }
 
 pub(crate) fn amqp(url: &Url, cause: &dyn fmt::Display) -> Error {

@@ -47,7 +47,7 @@ async fn a_bed_routes_what_is_published_and_shows_it() {
     broker.publish("events", "orders.misspelt.v1", &properties, "{}").await.unwrap();
     wait_for_ready(broker, "unrouted", 1).await;
     broker.delete_queue("unrouted").await.unwrap();
-    assert_eq!(broker.queues().await.unwrap(), ["inventory", "journal", "orders"]);
+    assert!(!broker.queues().await.unwrap().contains(&"unrouted".to_owned()));
     env.close().await.unwrap();
 }
 
