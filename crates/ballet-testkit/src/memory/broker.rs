@@ -104,11 +104,6 @@ impl MemoryBroker {
         self.bind_to(exchange, key, Vec::new(), Target::Queue(queue.to_owned()));
     }
 
-    /// Binds an exchange to an exchange.
-    pub fn bind_exchange(&self, source: &str, key: &str, destination: &str) {
-        self.bind_to(source, key, Vec::new(), Target::Exchange(destination.to_owned()));
-    }
-
     fn bind_to(&self, source: &str, key: &str, headers: Vec<(String, String)>, target: Target) {
         if let Some(source) = self.lock().exchanges.get_mut(source) {
             source.bindings.push(Binding { key: key.to_owned(), headers, target });

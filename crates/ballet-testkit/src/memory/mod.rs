@@ -10,7 +10,6 @@ mod objects;
 mod session;
 mod state;
 mod system;
-mod topic;
 
 pub use broker::MemoryBroker;
 pub use objects::{Kind, QueueOptions};

@@ -5,11 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ballet_amqp::headers::text_header;
 use ballet_amqp::{BrokerError, Confirmed, Delivery, Outcome, Publish};
+use ballet_stream::Pattern;
 use tokio::sync::{mpsc, watch};
 
 use crate::memory::message::Message;
 use crate::memory::objects::{Binding, Exchange, Kind, Queue, Target};
-use crate::memory::topic;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -150,7 +150,7 @@ impl State {
             let takes = match exchange.kind {
                 Kind::Fanout => true,
                 Kind::Direct => pattern == key,
-                Kind::Topic => topic::matches(pattern, key),
+                Kind::Topic => pattern.parse().is_ok_and(|pattern: Pattern| pattern.matches(key)),
                 Kind::Headers => headers
                     .iter()
                     .all(|(name, value)| text_header(&message.properties, name) == Some(value)),
