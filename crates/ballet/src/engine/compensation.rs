@@ -71,7 +71,10 @@ pub(crate) async fn compensate_key(
     if !known {
         transaction.add(saga_id, at, Entry::Aborted, Some(event));
     }
-    compensate_wanted(transaction, saga, at, saga_id).await?;
+    // If this step has nothing to undo, a compensation of another one is no reason to fail.
+    if transaction.ledger.state(saga_id, at.step, at.key) == Some(Entry::Done) {
+        compensate_wanted(transaction, saga, at, saga_id).await?;
+    }
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 

@@ -187,6 +187,26 @@ async fn a_repetition_that_is_taken_back_in_an_aborted_saga_waits_for_the_call_o
     world.until_count("rooms", "ballet.ledger where entry = 'undone'", 2).await;
 }
 
+#[tokio::test]
+async fn what_is_taken_back_and_never_ran_waits_for_no_compensation_that_fails() {
+    let rent = RentRoom::new(1);
+    let world = World::new("keyed_unseen", vec![part(rent.rooms(), &[])]).await;
+    let (saga, blue) = (world.new_saga(), "blue".to_owned());
+    world.publish(saga, &RoomWanted { room: blue }).await;
+    assert_eq!(world.event::<RoomRented>(saga).await.room, "blue");
+    rent.lost.store(true, Ordering::SeqCst);
+    world.publish(saga, &TourCancelled { room: "all".to_owned() }).await;
+    world.until_count("rooms", "ballet.ledger where entry = 'aborted'", 1).await;
+    let declined = world.publish(saga, &RoomDeclined { room: "red".to_owned() }).await;
+    // All that a service does with a message commits with this row.
+    let taken_in = format!("ballet.inbox where message_id = '{declined}'");
+    world.until_count("rooms", &taken_in, 1).await;
+    assert_eq!(
+        world.count("rooms", "ballet.ledger where entry in ('compensating', 'undone')").await,
+        0
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn t153_one_repetition_is_solved_by_hand_and_the_others_stay() {
     let rent = RentRoom::new(10);
