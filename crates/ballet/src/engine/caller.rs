@@ -62,7 +62,7 @@ pub(crate) fn ask_again(engine: &Engine, answer: Answer, failure: &Failure) {
 /// database each time.
 pub(crate) fn after_crash(engine: &Engine, answer: Answer, failure: &Failure) {
     let Some(Answer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
-    if let Some(pause) = crash_pauses::pause(engine.calls.crashed(call.key)) {
+    if let Some(pause) = crash_pauses::pause(engine.calls.crashed(&call)) {
         let why = failure.to_string();
         call.span().in_scope(|| tracing::warn!(?pause, "an answer is taken in later: {why}"));
         return failed(engine, call, claim, why, Then::After(pause));
@@ -147,7 +147,8 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
                 Attempted::Forgotten(kept) => {
                     let why = format!(
                         "the other side remembers keys for {kept:?}, and may have forgotten this \
-                         one: ask it what became of the request"
+                         one: ask it what became of the request, let `look_up` give that answer (if \
+                         nothing was done, `keys_kept` a longer time), then `ballet inbox retry`"
                     );
                     return failed(engine, call, claim, why, Then::SetAside);
                 }
@@ -212,13 +213,9 @@ async fn attempt(
     if let Some(kept) = step.keys_kept()
         && engine.time.clock.now().duration_since(call.created_at).unsigned_abs() >= kept
     {
-        if !step.looks_up() {
-            return Ok(Attempted::Forgotten(kept));
-        }
-        if let Some(answer) = look_up().await? {
-            return Ok(Attempted::Answer(answer));
-        }
-        // Nothing was done, so nothing is repeated.
+        // That the other side finds nothing may be because it has forgotten what was done.
+        let known = if step.looks_up() { look_up().await? } else { None };
+        return Ok(known.map_or(Attempted::Forgotten(kept), Attempted::Answer));
     }
     let may_end = call.is_stored && !call.undo && step.looks_up();
     if may_end && is_unwanted(engine, saga, call).await? {
@@ -240,7 +237,7 @@ async fn attempt(
         engine.calls.may_be_taken(call.key);
         return Err(failure);
     }
-    let is_not_taken = engine.calls.not_taken(call.key) >= NOT_TAKEN_AFTER;
+    let is_not_taken = engine.calls.not_taken(call) >= NOT_TAKEN_AFTER;
     if is_not_taken && !call.undo && step.looks_up() {
         // An attempt before may have been taken, and its answer lost.
         if let Some(answer) = look_up().await? {

@@ -28,6 +28,8 @@ type Deals = fn(&str) -> Result<(), Failure>;
 struct Rental {
     deals: Deals,
     kept: Option<Duration>,
+    /// Its answers are lost, and it knows of no key any more.
+    is_forgetful: bool,
     /// Whether each key was used to rent, and how often it was asked for.
     rented: Arc<Mutex<HashMap<CallKey, usize>>>,
     returned: Arc<Mutex<Vec<CallKey>>>,
@@ -35,7 +37,13 @@ struct Rental {
 
 impl Rental {
     fn new(deals: Deals) -> Self {
-        Self { deals, kept: None, rented: Arc::default(), returned: Arc::default() }
+        Self {
+            deals,
+            kept: None,
+            is_forgetful: false,
+            rented: Arc::default(),
+            returned: Arc::default(),
+        }
     }
 
     fn cars(&self) -> Participant {
@@ -68,7 +76,7 @@ impl CallStep for Rental {
     async fn call(&self, key: CallKey, city: &String) -> Result<bool, Failure> {
         (self.deals)(city)?;
         *self.rented.lock().expect("not poisoned").entry(key).or_default() += 1;
-        Ok(true)
+        if self.is_forgetful { Err(Failure::transient("the line is cut")) } else { Ok(true) }
     }
 
     fn looks_up(&self) -> bool {
@@ -77,7 +85,7 @@ impl CallStep for Rental {
 
     async fn look_up(&self, key: CallKey, _: &String) -> Result<Option<bool>, Failure> {
         let rented = self.rented.lock().expect("not poisoned");
-        Ok(rented.contains_key(&key).then_some(true))
+        Ok((!self.is_forgetful && rented.contains_key(&key)).then_some(true))
     }
 
     fn not_taken(&self, _: &String, _: &str) -> Option<bool> {
@@ -267,6 +275,29 @@ async fn t204_a_key_that_may_be_forgotten_is_not_asked_under_but_looked_up() {
     world.execute("cars", long_ago).await;
     world.event::<CarRented>(saga).await;
     assert_eq!(rental.rented.lock().expect("not poisoned")[&key], 1, "it is not rented again");
+}
+
+#[tokio::test]
+async fn a_key_that_is_forgotten_is_not_asked_under_although_a_look_up_finds_nothing() {
+    let kept = Some(Duration::from_secs(24 * 60 * 60));
+    let rental = Rental { kept, is_forgetful: true, ..Rental::new(deals) };
+    let world = World::new("forgot", vec![part(rental.cars(), &[])]).await;
+    let saga = book(&world, "Rome").await;
+    let key = key_of(&world, saga).await;
+    wait_until("an age without an attempt that began before", SOON, || async {
+        let age = "update ballet.call set created_at = now() - interval '25 hours' \
+                   where owner = 0 and attempts > 0";
+        world.execute("cars", age).await;
+        let old = "ballet.call where created_at < now() - interval '24 hours'";
+        Ok::<_, String>((world.count("cars", old).await == 1).then_some(()))
+    })
+    .await
+    .expect("an old call");
+    let rented = rental.rented.lock().expect("not poisoned")[&key];
+    world.execute("cars", "update ballet.call set next_at = now() where owner = 0").await;
+    world.until_count("cars", "ballet.call where next_at = 'infinity'", 1).await;
+    assert_eq!(rental.rented.lock().expect("not poisoned")[&key], rented, "it rents no second one");
+    assert_eq!(world.events::<CarRefused>(saga).await, [], "nobody knows that nothing was done");
 }
 
 /// A rental that cannot be asked about what it did.

@@ -123,8 +123,8 @@ pub trait CallStep: Send + Sync + 'static {
     }
 
     /// How long the other side remembers a key; `None` if for as long as we may ask. A call, or a
-    /// compensation's call, that is older is not made again, because that could repeat its effect. It
-    /// is looked up, and without an answer it is listed as stuck.
+    /// compensation's call, that is older is not made, because that could repeat its effect. It is
+    /// looked up, and without an answer, also if nothing is found, it is listed as stuck.
     fn keys_kept(&self) -> Option<Duration> {
         None
     }

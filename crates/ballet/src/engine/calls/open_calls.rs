@@ -28,6 +28,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The number of calls of which it is remembered how often something went wrong with them.
 const MOST_COUNTED: usize = 50_000;
+/// How long that is remembered if there are so many. Another process may have ended the call since.
+const COUNTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often something went wrong with a call, and when it was the last time.
+type Counts = Mutex<HashMap<CallKey, (u32, Instant)>>;
 
 /// The answer to a call.
 #[derive(Debug)]
@@ -79,9 +84,9 @@ pub(crate) struct OpenCalls {
     held: Mutex<HashSet<CallKey>>,
     failed: Mutex<Vec<FailedCall>>,
     /// How often the answer to a call may have crashed the database.
-    crashes: Mutex<HashMap<CallKey, u32>>,
+    crashes: Counts,
     /// How often in a row the other side has not taken the request of a call from this process.
-    refusals: Mutex<HashMap<CallKey, u32>>,
+    refusals: Counts,
     next_look: Mutex<Instant>,
     changed: Notify,
     /// Takes the answer to a call to the lane of its saga.
@@ -175,15 +180,14 @@ impl OpenCalls {
     }
 
     /// Returns how often the answer to a call may have crashed the database before, and counts it once more.
-    pub(crate) fn crashed(&self, key: CallKey) -> u32 {
-        // Most were not to blame, and are done.
-        count(&self.crashes, key) - 1
+    pub(crate) fn crashed(&self, call: &NewCall) -> u32 {
+        count(&self.crashes, call) - 1
     }
 
     /// Counts that the other side has not taken the request of a call, and returns how often in a row that was.
     /// Another process counts anew.
-    pub(crate) fn not_taken(&self, key: CallKey) -> u32 {
-        count(&self.refusals, key)
+    pub(crate) fn not_taken(&self, call: &NewCall) -> u32 {
+        count(&self.refusals, call)
     }
 
     /// An attempt of a call has ended in another way.
@@ -289,14 +293,18 @@ impl fmt::Debug for OpenCalls {
     }
 }
 
-/// Counts once more for a call. If there are too many calls, all counts begin anew.
-fn count(counts: &Mutex<HashMap<CallKey, u32>>, key: CallKey) -> u32 {
+/// Counts once more for a call. With too many calls, all failed attempts of a further one count: those in its table.
+fn count(counts: &Counts, call: &NewCall) -> u32 {
     let mut counts = lock(counts);
-    if counts.len() >= MOST_COUNTED && !counts.contains_key(&key) {
-        counts.clear();
+    let now = Instant::now();
+    if counts.len() >= MOST_COUNTED && !counts.contains_key(&call.key) {
+        counts.retain(|_, (_, last)| now - *last < COUNTED_FOR);
+        if counts.len() >= MOST_COUNTED {
+            return call.attempts.saturating_add(1);
+        }
     }
-    let count = counts.entry(key).or_default();
-    *count += 1;
+    let (count, last) = counts.entry(call.key).or_insert((0, now));
+    (*count, *last) = (*count + 1, now);
     *count
 }
 

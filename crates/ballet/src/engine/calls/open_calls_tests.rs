@@ -76,3 +76,18 @@ async fn a_hint_while_a_watch_looks_is_not_lost_to_a_claim_that_began_before() {
     let found = calls.claim(&mut db, PROCESS, &rooms, &held).await.expect("claimed");
     assert!(matches!(&found[..], [(found, Some(_))] if found.key == call.key), "{found:?}");
 }
+
+#[tokio::test]
+async fn more_calls_than_are_counted_are_refused_too() {
+    let calls = calls();
+    let mut refused = 0;
+    for round in 0..6 {
+        refused = 0;
+        for key in 0..=MOST_COUNTED {
+            let key = CallKey(Uuid::from_u128(u128::try_from(key).expect("a number")));
+            let call = NewCall { key, attempts: round, ..call() };
+            refused += usize::from(calls.not_taken(&call) >= 5);
+        }
+    }
+    assert_eq!(refused, MOST_COUNTED + 1);
+}
