@@ -183,7 +183,7 @@ pub enum StepKind {
     /// The owner's record of the pivot's outcome. Between it and an abort, the first to commit
     /// wins.
     Decision,
-    /// Cannot refuse. It is retried until it is done.
+    /// Cannot refuse. What fails too often is a dead letter, which a person sends back.
     Retriable,
 }
 

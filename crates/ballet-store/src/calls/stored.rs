@@ -19,6 +19,8 @@ use crate::ledger::rows::table;
 use crate::stored_text::storable;
 use crate::trace::Trace;
 
+/// Counting stops at this number.
+const MAX_COUNTED: i64 = 10_000;
 /// The longest text of a failure that is stored, in characters.
 const LONGEST_ERROR: usize = 2000;
 
@@ -229,8 +231,9 @@ pub async fn is_taken_back(pool: &PgPool, saga: &str, call: &NewCall) -> Result<
         .await
 }
 
-/// Returns the number of calls without an answer.
+/// Returns the number of calls without an answer, up to 10,000.
 pub async fn count_open(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
-    let statement = "select count(*) from ballet.call where closed_at is null";
-    sqlx::query_scalar(statement).fetch_one(db).await
+    let statement =
+        "select count(*) from (select from ballet.call where closed_at is null limit $1) as open";
+    sqlx::query_scalar(statement).bind(MAX_COUNTED).fetch_one(db).await
 }

@@ -138,7 +138,8 @@ impl<T: Telemetry> TelemetryPublisher<T> {
     ///
     /// # Errors
     ///
-    /// A [`TelemetryError`]. A request answers it with 503 and `Retry-After`.
+    /// A [`TelemetryError`]. A request answers it with 503 and `Retry-After`, but [`TelemetryError::Unpublishable`],
+    /// such as of a body above 16 KiB, with 500.
     pub async fn send(&self, measured: &T) -> Result<(), TelemetryError> {
         counted(T::TYPE, self.sent(measured).await)
     }

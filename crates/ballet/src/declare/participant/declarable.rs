@@ -41,7 +41,7 @@ pub trait Compensatable<Via> {
 /// A step that cannot refuse, for [`retriable`](crate::SagaSteps::retriable).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` may refuse, so it cannot be a retriable step",
-    label = "a retriable step goes on until it is done",
+    label = "a retriable step has no business \"no\"",
     note = "after the pivot nothing can be compensated: set `type Refused = Never`, or move the step before the pivot and declare it with `.compensatable(..)`"
 )]
 pub trait Retriable<Via> {

@@ -112,7 +112,8 @@ impl<Sg: Saga> SagaSteps<Sg> {
         self.push(step.erase(StepKind::Pivot))
     }
 
-    /// Adds a step that cannot refuse and is retried until it is done.
+    /// Adds a step that cannot refuse. A failure is tried again as its `RETRY` says; then it is a dead letter, which a
+    /// person sends back.
     #[must_use]
     pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
         self.push(step.erase(StepKind::Retriable))
@@ -239,7 +240,8 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         Self(self.0.compensatable(step))
     }
 
-    /// Adds a step that cannot refuse and is retried until it is done.
+    /// Adds a step that cannot refuse. A failure is tried again as its `RETRY` says; then it is a dead letter, which a
+    /// person sends back.
     #[must_use]
     pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
         Self(self.0.retriable(step))

@@ -61,8 +61,8 @@ pub trait CallStep: Send + Sync + 'static {
     type Done: Event;
     /// The event that reports a business "no"; [`Never`](crate::Never) if there is none.
     type Refused: Event;
-    /// How often the step is retried when its database part fails. The call itself is repeated
-    /// until it is answered.
+    /// How often the step is retried when [`request`](Self::request) fails. The call itself is
+    /// repeated until its answer is taken in.
     const RETRY: Retry = Retry::DEFAULT;
     /// How long one attempt at the call, or at the compensation's call, may take. After this the
     /// answer counts as unknown, and the call is made again. At most an hour.
@@ -129,7 +129,9 @@ pub trait CallStep: Send + Sync + 'static {
         None
     }
 
-    /// Handles the answer.
+    /// Handles the answer. If this fails, also with [`Failure::permanent`], the saga is listed as stuck, and the
+    /// other side is asked again under the same key, at most a minute apart, until it succeeds. There is no dead
+    /// letter, because an answer counts.
     fn answered(
         &self,
         tx: &mut Tx<'_>,
