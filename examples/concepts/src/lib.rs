@@ -9,12 +9,14 @@
 //! | call another company under an idempotency key, and take the call back | [`call_outside`] | `cashier` |
 //! | end a saga by its deadline | [`deadline`] | `reservations` |
 //! | stay open until signs of life end | [`watch`] | `screenings` |
+//! | repeat a step, and take one repetition back | [`repeat`] | `parties` |
 //! | handle many messages with one statement | [`bulk_step`] | `club` |
 //! | share an entity with other services | [`share`] | `programme` |
 //! | keep a copy of another service's entity | [`copy`] | `kiosk` |
 //! | take an older version of an event | [`upcast`] | `visitors` |
 //! | add a step that may refuse while sagas are in flight | [`two_versions`] | `lounge` |
 //! | fail: try again, wait for another event, or give up | [`failures`] | `kitchen` |
+//! | keep rows that follow from telemetry | [`telemetry`] | `projectors` |
 //! | answer a query in pages | [`query`] | `board` |
 //! | several handlers with settings from the environment | [`settings`] | `foyer` |
 //!
@@ -31,8 +33,10 @@ pub mod failures;
 pub mod local_step;
 pub mod query;
 pub mod refuse;
+pub mod repeat;
 pub mod settings;
 pub mod share;
+pub mod telemetry;
 pub mod ticket_order;
 pub mod two_versions;
 pub mod upcast;

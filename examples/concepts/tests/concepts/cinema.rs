@@ -10,7 +10,7 @@ use concepts::settings::GuestGreeted;
 use concepts::ticket_order::{CardDeclined, OrderCancelled};
 use concepts::{
     begin_a_saga, bulk_step, call_outside, compensate, copy, deadline, failures, local_step, query,
-    refuse, settings, share, two_versions, upcast, watch,
+    refuse, repeat, settings, share, telemetry, two_versions, upcast, watch,
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -43,6 +43,8 @@ async fn the_declarations_of_all_services_are_sound() {
         two_versions::service(1),
         upcast::service(),
         failures::service(),
+        repeat::service(),
+        telemetry::service(),
         watch::service(SignedDuration::from_secs(30)),
     ]);
     let parts: Vec<_> = services.iter().map(Service::part).collect();

@@ -1,0 +1,190 @@
+//! Repeat a step, and take one repetition back: guests join a private party one after the other, and each gets a
+//! chair. One who leaves gives up that chair; the party goes on, or is cancelled, and all chairs are free.
+//!
+//! The key tells the repetitions apart. Under one key the step runs once, and after its repetition was taken back never
+//! again: a guest who comes back joins under another number.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use ballet::http::{Json, Path, Problem};
+use ballet::{
+    Compensate, CompensateResult, Event, EventType, Failure, Handle, Migration, Never, Owner,
+    Participant, Saga, SagaId, Service, Step, StepResult, Tx, compensated, done,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::types::Uuid;
+
+ballet::core::ids! {
+    /// A party. It is also the id of its saga.
+    PartyId,
+}
+
+// To save lines: the other examples write their events out.
+macro_rules! events {
+    ($($name:ident = $event_type:literal { $($field:ident: $type:ty),* })+) => {$(
+        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+        pub struct $name { $(pub $field: $type),* }
+        impl Event for $name { const TYPE: EventType = EventType::in_saga($event_type); }
+    )+};
+}
+
+events! {
+    PartyPlanned = "parties.party_planned.v1" { room: String }
+    GuestJoined = "parties.guest_joined.v1" { guest: i32 }
+    GuestLeft = "parties.guest_left.v1" { guest: i32 }
+    ChairSet = "parties.chair_set.v1" { guest: i32, chair: i32 }
+    ChairFreed = "parties.chair_freed.v1" { guest: i32, chair: i32 }
+    DoorsOpened = "parties.doors_opened.v1" {}
+    PartyBegun = "parties.party_begun.v1" {}
+    PartyCancelled = "parties.party_cancelled.v1" {}
+}
+
+#[derive(Debug)]
+pub struct Party;
+
+impl Saga for Party {
+    const NAME: &'static str = "private_party";
+    const OWNER: &'static str = "parties";
+    type Abort = PartyCancelled;
+}
+
+#[derive(Debug)]
+pub struct PartyRow;
+
+impl Owner for PartyRow {
+    type Saga = Party;
+
+    async fn abort(&self, _: &mut Tx<'_>, _: &PartyCancelled) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// Runs once for each guest.
+#[derive(Debug)]
+pub struct SetChair;
+
+impl Step for SetChair {
+    const NAME: &'static str = "set_chair";
+    type On = GuestJoined;
+    type Done = ChairSet;
+    type Refused = Never;
+
+    fn key(joined: &GuestJoined) -> Option<String> {
+        Some(joined.guest.to_string())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, GuestJoined { guest }: GuestJoined) -> StepResult<Self> {
+        let chair = sqlx::query_scalar(
+            "insert into chair (party_id, guest, chair) \
+             select $1, $2, min(number) from generate_series(1, 1000) as number \
+             where number not in (select chair from chair where party_id = $1) returning chair",
+        )
+        .bind(tx.saga_id().map(|saga| saga.0))
+        .bind(guest)
+        .fetch_one(tx.db())
+        .await?;
+        done(ChairSet { guest, chair })
+    }
+}
+
+/// Gets the event of the repetition that is taken back. If the party is cancelled, it runs for each that is left.
+impl Compensate for SetChair {
+    type Compensated = ChairFreed;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, set: ChairSet) -> CompensateResult<Self> {
+        let ChairSet { guest, chair } = set;
+        sqlx::query("delete from chair where party_id = $1 and chair = $2")
+            .bind(tx.saga_id().map(|saga| saga.0))
+            .bind(chair)
+            .execute(tx.db())
+            .await?;
+        compensated(ChairFreed { guest, chair })
+    }
+}
+
+/// The decision: from here on nothing is cancelled.
+#[derive(Debug)]
+pub struct BeginParty;
+
+impl Step for BeginParty {
+    const NAME: &'static str = "begin_party";
+    type On = DoorsOpened;
+    type Done = PartyBegun;
+    type Refused = Never;
+
+    async fn run(&self, _: &mut Tx<'_>, _: DoorsOpened) -> StepResult<Self> {
+        done(PartyBegun {})
+    }
+}
+
+async fn plan(
+    State(handle): State<Handle>,
+    Json(planned): Json<PartyPlanned>,
+) -> Result<Json<PartyId>, Problem> {
+    let party_id: PartyId = handle.new_id();
+    let mut unit = handle.saga_unit(SagaId(party_id.0)).await?;
+    unit.originate(planned).await?;
+    unit.commit().await?;
+    Ok(Json(party_id))
+}
+
+async fn join(
+    State(handle): State<Handle>,
+    Path((party_id, guest)): Path<(Uuid, i32)>,
+) -> Result<(), Problem> {
+    publish(&handle, party_id, &GuestJoined { guest }).await
+}
+
+async fn leave(
+    State(handle): State<Handle>,
+    Path((party_id, guest)): Path<(Uuid, i32)>,
+) -> Result<(), Problem> {
+    publish(&handle, party_id, &GuestLeft { guest }).await
+}
+
+async fn open(State(handle): State<Handle>, Path(party_id): Path<Uuid>) -> Result<(), Problem> {
+    publish(&handle, party_id, &DoorsOpened {}).await
+}
+
+async fn publish(handle: &Handle, party_id: Uuid, event: &impl Event) -> Result<(), Problem> {
+    let mut unit = handle.saga_unit(SagaId(party_id)).await?;
+    unit.tx().publish(event).await?;
+    Ok(unit.commit().await?)
+}
+
+async fn cancel(State(handle): State<Handle>, Path(party_id): Path<Uuid>) -> Result<(), Problem> {
+    let mut unit = handle.saga_unit(SagaId(party_id)).await?;
+    unit.abort::<Party>(PartyCancelled {}).await?;
+    Ok(unit.commit().await?)
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_chair",
+    sql: "create table chair (party_id uuid, chair int, guest int not null, \
+          primary key (party_id, chair))",
+}];
+
+#[must_use]
+pub fn service() -> Service {
+    let participant = Participant::new("parties")
+        .owns(PartyRow, |saga| {
+            saga.originates::<PartyPlanned>("plan_party")
+                .repeating(SetChair, |left: &GuestLeft| left.guest.to_string())
+                .decides(BeginParty)
+        })
+        .publishes::<GuestJoined>()
+        .publishes::<GuestLeft>()
+        .publishes::<DoorsOpened>();
+    let routes = |handle| {
+        Router::new()
+            .route("/parties", post(plan))
+            .route("/parties/{party_id}/guests/{guest}/join", post(join))
+            .route("/parties/{party_id}/guests/{guest}/leave", post(leave))
+            .route("/parties/{party_id}/open", post(open))
+            .route("/parties/{party_id}/cancel", post(cancel))
+            .with_state(handle)
+    };
+    Service::new(participant).migrations(TABLES).routes(routes)
+}

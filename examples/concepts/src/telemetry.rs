@@ -1,0 +1,81 @@
+//! Telemetry: the projectors say every few seconds for how long their lamps have shone, and a table has the sum of each.
+//!
+//! Nobody reacts to a single measurement, so it is no event. It may be in the stream twice, because a projector sends
+//! again what was not confirmed. So it carries the sum since the start, and the greatest counts.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use ballet::http::{Json, Problem};
+use ballet::{
+    Failure, Handle, Migration, Participant, Reading, Service, Telemetry, TelemetryReader,
+    TelemetryType, Tx,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LampShone {
+    pub projector: String,
+    /// Since the lamp was new.
+    pub seconds: u32,
+}
+
+impl Telemetry for LampShone {
+    const TYPE: TelemetryType = TelemetryType::new("projectors.lamp_shone.v1");
+
+    /// What one projector says comes in order.
+    fn key(&self) -> impl AsRef<[u8]> {
+        &self.projector
+    }
+}
+
+/// Its rows and its place in the stream commit together.
+#[derive(Debug)]
+pub struct LampAges;
+
+impl TelemetryReader for LampAges {
+    const NAME: &'static str = "lamp_ages";
+    type Reads = LampShone;
+
+    async fn read(&self, tx: &mut Tx<'_>, batch: &[Reading<LampShone>]) -> Result<(), Failure> {
+        let projectors: Vec<&str> = batch.iter().map(|one| &*one.value.projector).collect();
+        let seconds: Vec<i64> = batch.iter().map(|one| one.value.seconds.into()).collect();
+        sqlx::query(
+            "insert into lamp as l select projector, max(seconds) \
+             from unnest($1::text[], $2::bigint[]) as said (projector, seconds) \
+             group by projector \
+             on conflict (projector) do update set seconds = greatest(l.seconds, excluded.seconds)",
+        )
+        .bind(&projectors)
+        .bind(&seconds)
+        .execute(tx.db())
+        .await?;
+        Ok(())
+    }
+
+    /// Somebody wants the stream read again from its beginning.
+    async fn reset(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+        sqlx::query("delete from lamp").execute(tx.db()).await?;
+        Ok(())
+    }
+}
+
+/// Answers when the broker has it on disk; else with 503, and the projector sends it again.
+async fn shine(State(handle): State<Handle>, Json(shone): Json<LampShone>) -> Result<(), Problem> {
+    Ok(handle.telemetry::<LampShone>().send(&shone).await?)
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_lamp",
+    sql: "create table lamp (projector text primary key, seconds bigint not null)",
+}];
+
+/// One service publishes and reads here. The reader may as well be another one.
+#[must_use]
+pub fn service() -> Service {
+    let participant =
+        Participant::new("projectors").publishes_telemetry::<LampShone>().reads_telemetry(LampAges);
+    let routes = |handle| Router::new().route("/lamps", post(shine)).with_state(handle);
+    Service::new(participant).migrations(TABLES).routes(routes)
+}
