@@ -351,3 +351,40 @@ async fn what_was_put_straight_into_a_retry_queue_is_sent_to_who_consumes_its_ty
     world.all_counted_once(1).await;
     world.close().await;
 }
+
+/// What comes back finds no queue, and the service's name is no event's type.
+#[tokio::test]
+async fn a_retry_whose_queue_was_gone_is_sent_to_its_own_service_alone() {
+    let world = World::new("queue_gone").await;
+    contracts(&world);
+    let (management, vhost) = (world.env.management(), world.env.vhost());
+    world.trouble_of("tick", Some(FOR_A_WHILE)).await;
+    world.tick(TICKED, 0).await;
+    let waits = "select count(*) from ballet.failure where next_at is not null";
+    wait_until("a delayed retry", SOON, || async {
+        let mut db = world.database().await;
+        let waiting: i64 = sqlx::query_scalar(waits).fetch_one(&mut db).await?;
+        Ok::<_, sqlx::Error>((waiting == 1).then_some(()))
+    })
+    .await
+    .expect("it waits");
+    world.trouble_of("tick", None).await;
+    let returns = ["bindings", vhost, "e", "route", "q", "counter", "counter"];
+    management.call(Method::DELETE, &returns, None).await.expect("gone");
+    wait_until("what comes back", SOON, || async {
+        let depth = management.depth("unrouted").await.map_err(|error| error.to_string())?;
+        Ok::<_, String>((depth.ready == 1).then_some(()))
+    })
+    .await
+    .expect("unrouted");
+    let binding = json!({ "routing_key": "counter" });
+    management.call(Method::POST, &returns[..6], Some(&binding)).await.expect("made again");
+    let mut command = ballet(&world.env, &world.place);
+    command
+        .args(["dlq", "redrive", "--from-unrouted"])
+        .env("BALLET_CONTRACTS", world.place.join("clocks"));
+    let sent = ended(command).await.ends_with(0);
+    assert!(sent.err.contains("1 event sent"), "{sent:?}");
+    world.all_counted_once(1).await;
+    world.close().await;
+}

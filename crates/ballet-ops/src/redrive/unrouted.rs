@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet_amqp::{Broker, Publish};
 use ballet_core::Part;
 use ballet_core::envelope::KnownEvents;
-use ballet_core::topology::RETRIES;
+use ballet_core::topology::{RETRIES, ROUTE};
 use jiff::Timestamp;
 
 use crate::redrive::action::Action;
@@ -61,7 +61,8 @@ impl Unrouted {
         self.queue.browse(each).await
     }
 
-    /// The services that get the event: those that consume it, unless it is [forged](Self::forgery).
+    /// The services that get the event: those that consume it, unless it is [forged](Self::forgery). A retry whose queue
+    /// was gone goes to its own service alone.
     #[must_use]
     pub fn consumers(&self, event: &DeadLetter) -> Vec<&'static str> {
         self.consumers_of(event).map(|consumer| consumer.part.service).collect()
@@ -82,8 +83,9 @@ impl Unrouted {
     fn consumers_of(&self, event: &DeadLetter) -> impl Iterator<Item = &Consumer> {
         let (key, event_type) = (key_of(event), type_of(event));
         let may_be_sent = came_back(event) || event_type == key;
+        let may_have = move |one: &Consumer| may_be_sent || is_retry_of(one.part.service, event);
         let consumers = self.consumers.iter();
-        consumers.filter(move |one| may_be_sent && one.events.get(event_type).is_some())
+        consumers.filter(move |one| may_have(one) && one.events.get(event_type).is_some())
     }
 
     /// Sends the events that match the filter to all services that consume them. An event that
@@ -130,6 +132,11 @@ fn came_back(event: &DeadLetter) -> bool {
     RETRIES.iter().any(|(retry, _)| *retry == key_of(event))
 }
 
+/// Whether it comes from a retry queue, where this service put it: the broker lets nobody else write there under its name.
+fn is_retry_of(service: &str, event: &DeadLetter) -> bool {
+    event.exchange.as_deref() == Some(ROUTE) && key_of(event) == service
+}
+
 /// Sends each event to the services that consume it.
 struct Route<'a> {
     unrouted: &'a Unrouted,
@@ -169,7 +176,7 @@ impl Action for Route<'_> {
 mod tests {
     use ballet_amqp::BasicProperties;
     use ballet_amqp::headers::{DEAD_EXCHANGE, DEAD_ROUTING_KEY};
-    use ballet_core::topology::{EVENTS, ROUTE};
+    use ballet_core::topology::EVENTS;
     use ballet_core::{EventType, SubscriptionPart};
     use ballet_testkit::memory::MemoryBroker;
 
@@ -211,6 +218,10 @@ mod tests {
             (event(EVENTS, RUNG, Some("bell.wrung.v1"), &[]), false, true),
             (event(EVENTS, "bell.wrung.v1", Some(PAID), &[]), false, false),
             (event(ROUTE, "retry.5s", Some(RUNG), &[]), true, false),
+            (event(ROUTE, "desk", Some(RUNG), &[]), true, false),
+            (event(ROUTE, "desk", Some("bell.wrung.v1"), &[]), false, false),
+            (event(ROUTE, "bell", Some(RUNG), &[]), false, false),
+            (event(EVENTS, "desk", Some(RUNG), &[]), false, false),
         ] {
             assert_eq!(!unrouted.consumers(&event).is_empty(), is_sent, "{event:?}");
             assert_eq!(unrouted.forgery(&event).is_some(), is_forged, "{event:?}");
