@@ -26,6 +26,8 @@ use crate::operator::dlq::sending::Sending;
 use crate::operator::restore::hold::hold;
 
 const EVERY: Duration = Duration::from_secs(1);
+/// The time between two renewals of the hold on aborts, which lasts for an hour.
+const RENEW: Duration = Duration::from_mins(5);
 /// The failures that are looked at.
 const MOST_STUCK: u32 = 10_000;
 
@@ -73,8 +75,8 @@ impl<'a> Handled<'a> {
         let Some(left) = left else {
             let service = self.part.service;
             ui::say(&format!(
-                "{} {service} was not started within an hour, and no longer puts aborts off: stop it, and \
-                 run the same command again",
+                "{} {service} no longer puts aborts off: it was not started within an hour, or somebody has \
+                 ended that. Stop it, and run the same command again",
                 ui::bad("note:")
             ));
             return Ok(false);
@@ -129,7 +131,7 @@ impl<'a> Handled<'a> {
 
     /// Waits until nothing is left. Returns what is left if the service does not start for `longest`, if there
     /// is no news of it for too long once it has, or if the user stopped it. If aborts are put off, so is what
-    /// waits for them; None says that they no longer were when the service started.
+    /// waits for them, for as long as this waits; None says that they no longer were while the service ran.
     async fn wait(
         &self,
         db: &mut PgConnection,
@@ -144,16 +146,10 @@ impl<'a> Handled<'a> {
         let progress = ui::Progress::new(&format!("{} handles them", part.service), whole);
         let (mut has_started, mut before, mut news) = (false, None, Instant::now());
         let mut without_saga = HashSet::new();
+        let mut renewed: Option<Instant> = None;
         loop {
             // Of a service that is being started there is no news.
             if !has_started && alive(db).await? == Alive::Yes {
-                if are_aborts_put_off {
-                    if held_until(db).await?.is_none() {
-                        return Ok(None);
-                    }
-                    // It may have started late.
-                    hold(db).await?;
-                }
                 (has_started, news) = (true, Instant::now());
             }
             let counts = |event: &MissedEvent| counts(event) && !without_saga.contains(&event.id);
@@ -162,6 +158,17 @@ impl<'a> Handled<'a> {
             let calls = self.sagas.intersection(&open).count() as u64;
             progress.show(whole.saturating_sub(messages));
             let left = Left { messages, calls };
+            // After the look: what it says is of a time at which aborts were put off.
+            if has_started && are_aborts_put_off {
+                if held_until(db).await?.is_none() {
+                    return Ok(None);
+                }
+                // It may have started late, and work for longer than an hour.
+                if renewed.is_none_or(|at| at.elapsed() > RENEW) {
+                    hold(db).await?;
+                    renewed = Some(Instant::now());
+                }
+            }
             let mut still = HashSet::new();
             if are_aborts_put_off {
                 still = put_off_without_saga(db, part).await?;
