@@ -1,9 +1,10 @@
 //! Dead letters whose types and texts are written to do harm.
 
+use ballet_stage::wait_until;
 use serde_json::json;
 use sqlx::{Connection, query_scalar};
 
-use crate::world::{TICKED, World};
+use crate::world::{SOON, TICKED, World, ended};
 
 /// What sets the title of a terminal.
 pub(crate) const ESCAPES: &str = "\u{1b}]0;x\u{7}";
@@ -98,5 +99,37 @@ async fn a_letter_that_another_service_put_here_is_shown_as_such_and_not_sent() 
     world.ballet(&["discard", "--id", &id, "--yes"]).await.ends_with(0);
     world.dead(0).await;
     assert_eq!(ids.len(), 1);
+    world.close().await;
+}
+
+/// The broker guards the routing key. Anybody may write what caused an event.
+#[tokio::test]
+async fn that_another_service_names_a_letter_as_its_cause_does_not_show_that_it_was_handled() {
+    let mut world = World::new("false_word").await;
+    let ids = world.dead_ticks(3).await;
+    world.stop().await;
+    let sending = ["redrive", "--all", "--patience", "5"];
+    let command = world.command(&sending);
+    let canary_then_word = async {
+        wait_until("the canary", SOON, || async {
+            let depth = world.env.management().depth("counter").await;
+            let ready = depth.map_err(|error| error.to_string())?.ready;
+            Ok::<_, String>((ready == 1).then_some(()))
+        })
+        .await
+        .expect("sent");
+        for cause in &ids {
+            let properties = json!({ "message_id": world.new_id(), "type": "bell.rung.v1",
+                "headers": { "causation_id": cause } });
+            world.publish("bell.rung.v1", &properties, "{}").await;
+        }
+    };
+    let (held, ()) = tokio::join!(ended(command), canary_then_word);
+    let held = held.ends_with(3);
+    assert!(held.out.contains("neither handled nor dead yet"), "{held:?}");
+    world.dead(2).await;
+    world.start().await;
+    world.ballet(&["redrive", "--all"]).await.ends_with(0);
+    world.all_counted_once(3).await;
     world.close().await;
 }

@@ -7,7 +7,7 @@ use ballet_amqp::{AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, P
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::world::{TICKED, TOCKED, World};
+use crate::world::{TICKED, TOCKED, World, ended};
 
 /// Dead letters as the service writes them, many at once.
 async fn put_dead_letters(world: &World, count: usize) {
@@ -194,16 +194,16 @@ async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_wit
     }
     let mut elsewhere = world.command(&["list"]);
     elsewhere.env("AMQP_URL", "amqp://ada:secret@127.0.0.1:1/clocks");
-    let refused = crate::world::ended(elsewhere).await.ends_with(4);
+    let refused = ended(elsewhere).await.ends_with(4);
     assert!(refused.err.contains("cannot be reached") && !refused.err.contains("secret"));
     let mut blind = world.command(&["redrive", "--all"]);
     blind.env("DATABASE_URL", "postgres://ada:secret@127.0.0.1:1/counter");
-    let refused = crate::world::ended(blind).await.ends_with(4);
+    let refused = ended(blind).await.ends_with(4);
     let said = "the database of counter: Postgres at 127.0.0.1:1 cannot be reached";
     assert!(refused.err.contains(said) && !refused.err.contains("secret"), "{refused:?}");
     let mut nobody = world.command(&["list", "--service", "nobody"]);
     nobody.stdout(std::process::Stdio::piped());
-    let refused = crate::world::ended(nobody).await.ends_with(1);
+    let refused = ended(nobody).await.ends_with(1);
     assert!(refused.err.contains("\"nobody\" is the name of a service"), "{refused:?}");
     assert_eq!(world.list(&[]).await.len(), ids.len());
     world.close().await;
@@ -232,8 +232,22 @@ async fn who_redrives_may_read_what_can_be_redriven_and_write_to_queues_and_no_m
     world.dead_ticks(1).await;
     let mut redrive = world.command(&["redrive", "--all", "--no-canary"]);
     redrive.env("AMQP_URL", world.env.amqp_url("counter"));
-    let refused = crate::world::ended(redrive).await.ends_with(1);
+    let refused = ended(redrive).await.ends_with(1);
     assert!(refused.err.contains("ACCESS_REFUSED"), "{refused:?}");
     world.dead(1).await;
+    world.close().await;
+}
+
+/// Its database only shows sooner what was handled.
+#[tokio::test]
+async fn what_is_sent_back_does_not_need_the_database_of_its_service() {
+    let world = World::new("no_inbox").await;
+    world.dead_ticks(2).await;
+    let mut command = world.command(&["redrive", "--all", "--no-canary", "--patience", "1"]);
+    command.env("DATABASE_URL", "postgres://counter:counter@127.0.0.1:1/counter");
+    let sent = ended(command).await.ends_with(0);
+    assert!(sent.err.contains("127.0.0.1:1 cannot be reached"), "{sent:?}");
+    assert!(sent.err.contains("2 dead letters sent back: 0 handled"), "{sent:?}");
+    world.all_counted_once(2).await;
     world.close().await;
 }

@@ -209,6 +209,11 @@ impl Follower {
 
     fn outcome(&self, record: Record) -> Option<(MessageId, RedriveOutcome)> {
         if record.exchange == EVENTS {
+            // The routing key is all that the broker guards: another service may have handled the same event.
+            let publisher = record.routing_key.split('.').next();
+            if publisher != Some(&*self.service) {
+                return None;
+            }
             let id = record.cause().and_then(|cause| cause.parse().ok())?;
             return self.sent.has(id).then_some((id, RedriveOutcome::Handled));
         }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use ballet_ops::redrive::{
     Canary, DeadLetter, Outcomes, Plan, RedriveOptions, RedriveOutcome, SentBack, Watching,
     send_back,
 };
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{ask, is_interactive, plain};
+use sqlx::PgConnection;
 
 use crate::base::exit::Done;
 use crate::base::options::GlobalOptions;
@@ -108,7 +109,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         );
         let (show, known) = (|done: u64| progress.show(done), |of: u64| ends.show(of));
         let service = planned.queue.service();
-        let inboxes = [options.connect(service).await?, options.connect(service).await?];
+        let inboxes = inboxes(service, options).await;
         let notes = Notes::open(service, Act::Redriven, args.sending.note(options), options).await;
         let note = |sent: &DeadLetter| notes.add(sent);
         let redrive_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
@@ -144,6 +145,18 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         totals.add(&planned.plan, sent);
     }
     Ok(conclude(&totals, unknown > 0 && !beyond_memory, args))
+}
+
+/// Two connections to its database. Without them it is sent all the same: they only show what was handled.
+async fn inboxes(service: &str, options: &GlobalOptions) -> [Option<PgConnection>; 2] {
+    let opened = async {
+        Ok::<_, Error>([options.connect(service).await?, options.connect(service).await?])
+    };
+    opened.await.unwrap_or_else(|error| {
+        let note = ui::bad("note:");
+        ui::say(&format!("{note} the inbox does not show what was handled: {error:#}"));
+        [None, None]
+    })
 }
 
 impl Totals {
