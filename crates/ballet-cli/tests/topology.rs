@@ -174,7 +174,7 @@ async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_come
     let gone = "the binding of queue `bell` to `route` with key `clock.struck.v1`";
     let (code, said) = world.topology(&after, &["apply", "--dry-run"]).await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains(&format!("remove   {gone} is no longer declared")), "{said}");
+    assert!(said.contains(&format!("prune    {gone} is no longer declared")), "{said}");
     // The event has nobody else now: it goes to the journal, and not to what is unrouted.
     assert!(said.contains("create   the binding of queue `journal` to `route`"), "{said}");
     assert!(said.contains("queue `stranger`") && said.contains("is not ours and stays"), "{said}");
@@ -182,12 +182,42 @@ async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_come
 
     let (code, said) = world.topology(&after, &["apply"]).await;
     assert_eq!(code, Some(0), "{said}");
+    assert!(world.reaches_bell(STRUCK).await, "a process of the release before may read it");
+    let (code, said) = world.topology(&after, &["apply", "--prune"]).await;
+    assert_eq!(code, Some(0), "{said}");
     assert!(said.lines().any(|line| line == format!("removed: {gone}")), "{said}");
     assert!(!world.reaches_bell(STRUCK).await && world.reaches_bell(TICKED).await);
     let heard = world.env.management().take("stranger", 10).await.expect("messages");
-    assert_eq!(heard.len(), 3, "the stranger hears it as before");
+    assert_eq!(heard.len(), 4, "the stranger hears it as before");
     let (code, said) = world.topology(&after, &["check"]).await;
     assert_eq!(code, Some(0), "{said}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_queues_of_a_service_that_was_taken_away_are_named_until_somebody_reads_or_deletes_them()
+ {
+    let wanted = declared(&[TICKED]);
+    let before = topology::definitions(&tower(&[TICKED], &["gong"]), |_| String::new());
+    let world = World::new("less", &before).await;
+    let remedy = |queue: &str| format!("rabbitmqctl delete_queue -p {} {queue}", world.env.vhost());
+    let both = ["gong", "gong.dead"].map(remedy);
+    world.until_check(&wanted, 1, &both.each_ref().map(|remedy| &**remedy)).await;
+    let (code, said) = world.topology(&before, &["check"]).await;
+    assert_eq!(code, Some(0), "{said}");
+
+    // As long as a process of it runs, its dead letters are not left alone either.
+    let broker = RabbitMq::new(world.env.amqp_url("gong")).expect("a URL");
+    let session = broker.connect("gong").await.expect("a session");
+    let reader = session.consume("gong", "gong", 1).await.expect("a consumer");
+    world.until_check(&wanted, 0, &[]).await;
+    drop(reader);
+    session.close().await;
+    world.until_check(&wanted, 1, &[]).await;
+    for queue in ["gong", "gong.dead"] {
+        world.call(Method::DELETE, &["queues", queue], None).await;
+    }
+    world.until_check(&wanted, 0, &[]).await;
     world.close().await;
 }
 

@@ -28,4 +28,5 @@ mod solved;
 mod terminal;
 mod tls;
 mod undeliverable;
+mod upgrade;
 mod world;

@@ -1,12 +1,13 @@
 //! What a service has missed is found in the journal and sent, once.
 
-use ballet_stage::{Method, Servers, wait_until};
+use ballet_stage::{Method, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use crate::interrupted::{dies_at, points};
 use crate::publish::contracts;
 use crate::shop::{Shop, checkout};
+use crate::upgrade::topology;
 use crate::world::{Ended, FOR_A_WHILE, SOON, TICKED, World, ballet, ended};
 
 pub(crate) const CONFIRMED: &str = "orders.order_confirmed.v1";
@@ -22,14 +23,7 @@ impl Shop {
 
     /// The command with the rights to mend the topology.
     pub(crate) async fn topology(&self, verb: &str) -> Ended {
-        let user = self.env.amqp_url("topology").trim_start_matches("amqp://");
-        let (user, _) = user.split_once('@').expect("a user");
-        let servers = Servers::shared().await.expect("servers");
-        let at = servers.rabbitmq().management_url().trim_start_matches("http://");
-        let mut command = ballet(&self.env, &self.place);
-        command.args(["topology", verb, "--vhost", self.env.vhost()]);
-        command.env("RABBITMQ_MANAGEMENT_URL", format!("http://{user}@{at}"));
-        ended(command).await
+        ended(topology(&self.env, &self.place, &[verb]).await).await
     }
 
     /// Drops orders that no other carries the bodies of.

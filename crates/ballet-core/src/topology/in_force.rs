@@ -5,14 +5,17 @@ use serde_json::{Map, Value};
 
 use crate::topology::differs::{differs, table};
 
+/// Of these more keeps more, and none keeps all.
+const LIMITS: [&str; 5] = ["message-ttl", "max-length", "max-length-bytes", "max-age", "expires"];
+
 /// The properties of a policy that decide what becomes of messages. The others, such as the place of a
 /// queue's leader, are the operators' business.
 const PROPERTIES: [&str; 10] = [
-    "message-ttl",
-    "max-length",
-    "max-length-bytes",
-    "max-age",
-    "expires",
+    LIMITS[0],
+    LIMITS[1],
+    LIMITS[2],
+    LIMITS[3],
+    LIMITS[4],
     "overflow",
     "delivery-limit",
     "dead-letter-exchange",
@@ -25,6 +28,8 @@ const PROPERTIES: [&str; 10] = [
 pub(crate) struct InForce {
     /// One sentence for each property.
     pub(crate) words: Vec<String>,
+    /// Whether messages may be lost that the declaration keeps.
+    pub(crate) loses: bool,
     /// The commands that remove the policies in force.
     pub(crate) remedies: Vec<String>,
 }
@@ -51,7 +56,9 @@ pub(crate) fn compare<'a>(
         }
         // Where an argument says where messages go when their time is over, a shorter one drops none.
         if property != "message-ttl" || argument.is_none() {
-            in_force.words.extend(differs(property, wanted.or(argument), there));
+            let wanted = wanted.or(argument);
+            in_force.loses |= !keeps(property, wanted, there);
+            in_force.words.extend(differs(property, wanted, there));
         }
     }
     if !in_force.words.is_empty() {
@@ -78,6 +85,33 @@ impl InForce {
             self.words.push(format!("in force: {}", named.join(" and ")));
         }
     }
+}
+
+/// Whether what is in force keeps all that is wanted to be kept.
+fn keeps(property: &str, wanted: Option<&Value>, there: Option<&Value>) -> bool {
+    if !LIMITS.contains(&property) {
+        return wanted == there;
+    }
+    match (wanted.and_then(amount), there) {
+        (_, None) => true,
+        (Some(wanted), Some(there)) => amount(there).is_some_and(|there| there >= wanted),
+        (None, Some(_)) => false,
+    }
+}
+
+/// A limit as a number. An age such as `7D` is in seconds.
+fn amount(limit: &Value) -> Option<u64> {
+    let Some(age) = limit.as_str() else { return limit.as_u64() };
+    let unit = match age.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'D' => 86_400,
+        'M' => 30 * 86_400,
+        'Y' => 365 * 86_400,
+        _ => return None,
+    };
+    age[..age.len() - 1].parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// Whether a policy changes what an argument says. Of two limits the lower one counts.
@@ -198,6 +232,28 @@ mod tests {
         let dropping = in_force(&retry, &json!({"overflow": "drop-head"}));
         let differs = "overflow is \"drop-head\", but should be \"reject-publish\"";
         assert_eq!(dropping.words[0], differs);
+    }
+
+    /// As those of the next release, while processes of this one run.
+    #[test]
+    fn a_policy_that_keeps_more_loses_nothing() {
+        let journal = queue("journal", &json!({}));
+        let returned = queue("partner.returned", &json!({}));
+        for (wanted, effective, loses) in [
+            (&journal, json!({"max-age": "30D"}), false),
+            (&journal, json!({"max-age": "1M"}), false),
+            (&journal, json!({}), false),
+            (&journal, json!({"max-age": "167h"}), true),
+            (&journal, json!({"max-age": "all"}), true),
+            (&journal, json!({"max-age": "7D", "max-length-bytes": 1}), true),
+            (&returned, json!({"max-length": 11, "overflow": "drop-head"}), false),
+            (&returned, json!({"max-length": 9, "overflow": "drop-head"}), true),
+            (&returned, json!({"max-length": 11, "overflow": "reject-publish"}), true),
+        ] {
+            let found = in_force(wanted, &effective);
+            assert!(!found.words.is_empty(), "{effective}");
+            assert_eq!(found.loses, loses, "{effective}");
+        }
     }
 
     #[test]

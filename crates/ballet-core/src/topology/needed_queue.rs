@@ -67,7 +67,7 @@ impl NeededQueue {
         let mut words = other(Kind::Queue.fields(), &self.wanted, found);
         let in_force = in_force::compare(self.policies.iter(), &self.wanted, found);
         // What the journal no longer has is missing to tools, and to no service.
-        let loses = !in_force.words.is_empty() && name != JOURNAL;
+        let loses = in_force.loses && name != JOURNAL;
         words.extend(in_force.words);
         words.extend(standstill.map(|_| "its process at the broker does not run".to_owned()));
         let differs = !words.is_empty();

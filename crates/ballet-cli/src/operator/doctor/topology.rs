@@ -6,6 +6,7 @@ use ballet::core::{contract, topology};
 use ballet_ops::audit;
 
 use crate::operator::doctor::finding::Finding;
+use crate::operator::topology::abandoned::abandoned;
 
 pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding> {
     let here = contract::system(vhost, system.parts.clone());
@@ -16,6 +17,9 @@ pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding>
     let mut findings: Vec<Finding> = differences.iter().filter(is_told).map(finding).collect();
     if findings.is_empty() {
         findings.push(Finding::well("topology", "the broker", "it is as declared"));
+    }
+    for one in abandoned(&differences, found) {
+        findings.push(Finding::bad("abandoned", "the broker", &one.found, &one.advice));
     }
     for (queue, count) in audit::held_in(&found.queues) {
         let words = audit::held_words(&queue, count);
@@ -44,6 +48,11 @@ fn finding(difference: &Difference) -> Finding {
         Difference::Other { kind: Kind::Exchange | Kind::Queue, .. } => {
             "it cannot be changed: `ballet topology check` says how to make it anew".to_owned()
         }
+        Difference::Unwanted { .. } => {
+            "once no process of the release before runs, remove it with `ballet \
+                                        topology apply --prune`"
+                .to_owned()
+        }
         _ => "mend it with `ballet topology apply`".to_owned(),
     };
     let mut finding = Finding::bad("topology", "the broker", &difference.to_string(), &advice);
@@ -57,6 +66,7 @@ fn finding(difference: &Difference) -> Finding {
 #[cfg(test)]
 mod tests {
     use ballet::core::Part;
+    use serde_json::json;
 
     use super::*;
     use crate::operator::doctor::finding::system_of;
@@ -68,5 +78,33 @@ mod tests {
         let is_named = |name: &str| found.iter().any(|one| one.found.contains(name));
         assert!(is_named("queue `orders` is missing") && is_named("exchange `events` is missing"));
         assert!(!is_named("the binding of"), "{found:?}");
+    }
+
+    #[test]
+    fn a_queue_that_gets_messages_and_that_nobody_declares_or_reads_is_named_with_what_deletes_it()
+    {
+        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+        let named = |consumers: u64, source: &str| -> Vec<String> {
+            let queue = |name: &str, consumers: u64| json!({ "name": name, "vhost": "shop", "messages": 3, "consumers": consumers });
+            let binding = |source: &str, to: &str| {
+                json!({ "source": source, "destination": to, "destination_type": "queue",
+                    "routing_key": "loyalty", "arguments": {} })
+            };
+            let found = Found {
+                queues: vec![queue("loyalty", consumers), queue("loyalty.dead", 0)],
+                bindings: vec![binding(source, "loyalty"), binding("dead", "loyalty.dead")],
+                ..Found::default()
+            };
+            let found = judge(&system, "shop", &found);
+            let abandoned = found.into_iter().filter(|one| one.check == "abandoned");
+            abandoned.map(|one| format!("{}. {}", one.found, one.advice)).collect()
+        };
+        let found = named(0, "route");
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].contains("queue `loyalty` is declared by nobody"), "{found:?}");
+        assert!(found[1].contains("3 messages") && found[1].contains("-p shop loyalty.dead"));
+        assert!(named(1, "route").is_empty(), "a process of it runs");
+        // Whoever listens to all events may be away.
+        assert_eq!(named(0, "events").len(), 1);
     }
 }

@@ -1,5 +1,6 @@
 //! `ballet topology`: compares the broker with what the system declares, and repairs it.
 
+pub(crate) mod abandoned;
 pub(crate) mod management;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::base::exit::Done;
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
+use crate::operator::topology::abandoned::{Abandoned, abandoned};
 use crate::operator::topology::management::Management;
 
 /// The longest time until a policy is in force.
@@ -29,7 +31,7 @@ const DEVELOPMENT: &str = "http://topology:topology-development@127.0.0.1:15672"
 pub(crate) enum Command {
     /// Show what differs: exchanges, queues and their arguments, bindings, policies
     Check(Source),
-    /// Create what is missing, and remove our own bindings that are no longer declared
+    /// Create what is missing, and change policies; --prune also removes
     Apply(Apply),
     /// Print the definitions of the broker as a file, with passwords for one machine
     Definitions {
@@ -57,6 +59,10 @@ pub(crate) struct Source {
 pub(crate) struct Apply {
     #[command(flatten)]
     source: Source,
+    /// Also remove our own bindings that are no longer declared, once no process of the release before runs: it
+    /// gets no events by them then, and is not ready
+    #[arg(long)]
+    prune: bool,
     /// Show what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -82,21 +88,25 @@ async fn check(source: &Source, options: &GlobalOptions) -> Result<Done> {
     let found = management.found().await?;
     let differences = compare(&definitions, &found);
     let held = held(&management, &found.queues).await?;
-    show(&differences, &held, options);
-    let is_whole = held.is_empty() && !differences.iter().any(Difference::is_drift);
+    let abandoned = abandoned(&differences, &found);
+    show(&differences, &held, &abandoned, options);
+    let is_whole =
+        held.is_empty() && abandoned.is_empty() && !differences.iter().any(Difference::is_drift);
     Ok(if is_whole { Done::All } else { Done::Failed })
 }
 
 async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
     let (definitions, management) = args.source.open()?;
     let differences = compare(&definitions, &management.found().await?);
+    let is_asked = |difference: &Difference| args.prune || action(difference) != PRUNE;
     if args.dry_run {
-        show(&differences, &[], options);
+        show(&differences, &[], &[], options);
         ui::say("nothing was changed");
         return Ok(Done::All);
     }
     let (mut done, mut is_policed) = (0, false);
-    for difference in differences.iter().filter(|difference| difference.can_be_applied()) {
+    let due = differences.iter().filter(|one| one.can_be_applied() && is_asked(one));
+    for difference in due {
         management.apply(difference).await.with_context(|| {
             let done = if done == 1 { "1 change was" } else { &format!("{done} changes were") };
             format!("{difference}; {done} made before this")
@@ -110,8 +120,8 @@ async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
         ui::say(&format!("{}: {}", past(difference), difference.object()));
     }
     let left = left(&definitions, &management, is_policed).await?;
-    show(&left, &[], options);
-    Ok(match left.iter().any(Difference::is_drift) {
+    show(&left, &[], &[], options);
+    Ok(match left.iter().any(|one| one.is_drift() && is_asked(one)) {
         false => Done::All,
         true if done > 0 => Done::Partly,
         true => Done::Failed,
@@ -162,11 +172,14 @@ async fn held(management: &Management, queues: &[Value]) -> Result<Vec<String>> 
     Ok(held.iter().map(|(queue, count)| audit::held_words(queue, *count)).collect())
 }
 
+/// What `apply` does only if it is asked to.
+const PRUNE: &str = "prune";
+
 /// What `apply` does about a difference.
 fn action(difference: &Difference) -> &'static str {
     match difference {
         Difference::Missing { .. } => "create",
-        Difference::Unwanted { .. } => "remove",
+        Difference::Unwanted { .. } => PRUNE,
         Difference::Other { kind: Kind::Policy, .. } => "change",
         Difference::Other { .. } => "by hand",
         Difference::Policed { .. } => "policy",
@@ -177,22 +190,28 @@ fn action(difference: &Difference) -> &'static str {
 fn past(difference: &Difference) -> &'static str {
     match action(difference) {
         "create" => "created",
-        "remove" => "removed",
+        PRUNE => "removed",
         "change" => "changed",
         other => other,
     }
 }
 
-fn show(differences: &[Difference], held: &[String], options: &GlobalOptions) {
+fn show(
+    differences: &[Difference],
+    held: &[String],
+    abandoned: &[Abandoned],
+    options: &GlobalOptions,
+) {
     if options.output != Output::Table {
         let rows = differences.iter().map(|difference| {
             json!({ "difference": difference.to_string(), "apply": action(difference) })
         });
         let held = held.iter().map(|held| json!({ "held": held }));
-        ui::print_json(options.output, rows.chain(held).collect());
+        let abandoned = abandoned.iter().map(|one| json!({ "abandoned": one.found }));
+        ui::print_json(options.output, rows.chain(held).chain(abandoned).collect());
         return;
     }
-    if !differences.iter().any(Difference::is_drift) {
+    if abandoned.is_empty() && !differences.iter().any(Difference::is_drift) {
         ui::print("the broker is as declared");
     }
     for difference in differences {
@@ -212,12 +231,25 @@ fn show(differences: &[Difference], held: &[String], options: &GlobalOptions) {
     for held in held {
         ui::print(&format!("{}  {held}", ui::yellow("held   ")));
     }
+    for Abandoned { found, advice } in abandoned {
+        ui::print(&format!("{}  {found}", ui::yellow("unread ")));
+        ui::say(advice);
+    }
+    let ballet = ui::ballet();
+    if differences.iter().any(|difference| action(difference) == PRUNE) {
+        ui::say(&format!(
+            "what is no longer declared still has readers in the release before. Once none of its processes \
+             runs, `{ballet} topology apply --prune` removes them"
+        ));
+    }
     if differences.iter().any(|difference| action(difference) == "by hand") {
         ui::say(&format!(
-            "the arguments of an exchange or a queue cannot be changed. By hand: stop the service, \
-             move the queue's messages to another queue (in RabbitMQ's console), delete the queue, \
-             run `{} topology apply`, and move the messages back",
-            ui::ballet()
+            "the arguments of an exchange or a queue cannot be changed. By hand, for the queue of a service: note \
+             the TIME, stop the service, move the queue's messages to another queue (in RabbitMQ's console), \
+             delete the queue, run `{ballet} topology apply`, move the messages back, and start the service. \
+             What came meanwhile is in the journal: `{ballet} dlq redrive --from-journal SERVICE --since TIME` \
+             sends it, and shows it before with --dry-run. After an exchange or a queue of retries was made \
+             anew, that for each service"
         ));
     }
 }

@@ -1,0 +1,61 @@
+//! Queues that nobody declares and nobody reads, and that get messages all the same: those of a service that was taken
+//! away. They grow until the broker's disk is full.
+
+use std::collections::BTreeSet;
+
+use ballet::core::topology::drift::{Difference, Found};
+use ballet::core::topology::{DEAD, ROUTE, dead_queue};
+use serde_json::Value;
+
+use crate::base::ui::{counted, shell_word};
+
+/// Such a queue, in words.
+#[derive(Debug)]
+pub(crate) struct Abandoned {
+    pub(crate) found: String,
+    /// What to do.
+    pub(crate) advice: String,
+}
+
+/// Those among what differs.
+pub(crate) fn abandoned(differences: &[Difference], found: &Found) -> Vec<Abandoned> {
+    let bound = differences.iter().filter_map(|difference| match difference {
+        Difference::Strange { found }
+            if (found["source"] == ROUTE || found["source"] == DEAD)
+                && found["destination_type"] == "queue" =>
+        {
+            found["destination"].as_str()
+        }
+        _ => None,
+    });
+    let bound: BTreeSet<&str> = bound.collect();
+    let queues = found.queues.iter().filter(|queue| {
+        let name = queue["name"].as_str().unwrap_or_default();
+        bound.contains(name) && !is_read(name, &found.queues)
+    });
+    queues.map(in_words).collect()
+}
+
+/// Dead letters wait for a person: their service has a reader if it runs.
+fn is_read(name: &str, queues: &[Value]) -> bool {
+    queues.iter().any(|queue| {
+        let other = queue["name"].as_str().unwrap_or_default();
+        (other == name || dead_queue(other) == name) && queue["consumers"].as_u64() > Some(0)
+    })
+}
+
+fn in_words(queue: &Value) -> Abandoned {
+    let text = |field: &str| queue[field].as_str().unwrap_or_default();
+    let (name, vhost) = (text("name"), text("vhost"));
+    let messages = counted(queue["messages"].as_u64().unwrap_or_default(), "message");
+    Abandoned {
+        found: format!(
+            "queue `{name}` is declared by nobody and read by nobody, has {messages}, and gets more"
+        ),
+        advice: format!(
+            "if its service was taken away, delete it with its messages: `rabbitmqctl delete_queue -p {} {}`",
+            shell_word(vhost),
+            shell_word(name)
+        ),
+    }
+}
