@@ -11,11 +11,11 @@ const LIMITS: [&str; 5] = ["message-ttl", "max-length", "max-length-bytes", "max
 /// The properties of a policy that decide what becomes of messages. The others, such as the place of a
 /// queue's leader, are the operators' business.
 const PROPERTIES: [&str; 10] = [
-    LIMITS[0],
-    LIMITS[1],
-    LIMITS[2],
-    LIMITS[3],
-    LIMITS[4],
+    "message-ttl",
+    "max-length",
+    "max-length-bytes",
+    "max-age",
+    "expires",
     "overflow",
     "delivery-limit",
     "dead-letter-exchange",
