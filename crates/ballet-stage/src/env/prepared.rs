@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::error::{Error, Result, machine};
-use crate::servers::postgres_access::{close, connect, run, sql};
+use crate::servers::postgres_access::{run, sql};
 use crate::servers::scram::verifier;
 use crate::{random, url};
 

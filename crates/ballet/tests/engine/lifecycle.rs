@@ -345,7 +345,7 @@ async fn a_service_of_which_a_part_has_died_says_so() {
 async fn routes_and_migrations_that_are_given_twice_are_all_there() {
     const STARS: &[Migration] =
         &[Migration { name: "0002_stars", sql: "create table stars (count int not null)" }];
-    let world = hotel_alone("given_twice").await;
+    let world = World::hotel("given_twice").await;
     let says = |path: &'static str| move |_| Router::new().route(path, get(async move || path));
     let service = Service::new(hotel(Trouble::default()))
         .migrations(STARS)
