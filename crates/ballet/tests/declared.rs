@@ -20,6 +20,7 @@ ballet_testkit::events! {
     WarrantyGiven = "warranty.warranty_given.v1"
     WarrantyNoted = plain "warranty.warranty_noted.v1"
     OrderInsured = "orders.order_insured.v1"
+    OrderTaken = "orders.order_taken.v1"
     WarrantyEnded = "warranty.warranty_ended.v1"
 }
 
@@ -158,6 +159,19 @@ async fn a_join_that_repeats_does_not_start() {
     is_refused(join, "warranty.join_orders waits for 2 events, and repeats").await;
 }
 
+/// Begins a saga on an event.
+struct Take;
+
+impl Step for Take {
+    const NAME: &'static str = "take_order";
+    type On = OrderPlaced;
+    type Done = OrderTaken;
+    type Refused = OrderCancelled;
+    async fn run(&self, _: &mut Tx<'_>, _: OrderPlaced) -> StepResult<Self> {
+        done(OrderTaken {})
+    }
+}
+
 #[tokio::test]
 async fn what_begins_or_aborts_a_saga_is_not_declared_as_published() {
     let orders =
@@ -166,6 +180,18 @@ async fn what_begins_or_aborts_a_saga_is_not_declared_as_published() {
     is_refused(orders().publishes::<OrderCancelled>(), why).await;
     let why = "orders.order_placed.v1, which would begin order_fulfillment";
     is_refused(orders().publishes::<OrderPlaced>(), why).await;
+
+    let orders = || Participant::new("orders").owns(Owns, |saga| saga.starts(Take).decides(Insure));
+    let begins = "orders.order_taken.v1, which would begin order_fulfillment";
+    let decides = "orders.order_insured.v1, which would decide order_fulfillment";
+    for (publishing, why) in [
+        (orders().publishes::<OrderTaken>(), begins),
+        (orders().publishes::<OrderTaken>(), "and return it from take_order"),
+        (orders().publishes::<OrderInsured>(), decides),
+        (orders().publishes::<OrderInsured>(), "and return it from insure_order"),
+    ] {
+        is_refused(publishing, why).await;
+    }
 }
 
 #[tokio::test]

@@ -60,17 +60,28 @@ fn check_abort(owned: &SagaPart, problems: &mut Vec<Problem>) {
     }
 }
 
-/// What begins or aborts a saga leaves with its row in the ledger, and not from any handler.
+/// What begins, decides or aborts a saga leaves with its row in the ledger, and not from any handler.
 fn check_published(part: &Part, owned: &SagaPart, problems: &mut Vec<Problem>) {
-    let begins = |step: &&StepPart| step.kind == StepKind::Origin && step.on.is_empty();
-    let begins = owned.steps.iter().filter(begins).map(|step| (step.done, "begin", "originate"));
-    let all = begins.chain(owned.abort.map(|abort| (abort, "abort", "abort")));
-    for (event, does, call) in all.filter(|(event, ..)| part.publishes.contains(event)) {
+    let of_step = |step: &StepPart| {
+        let does = match step.kind {
+            StepKind::Origin => "begin",
+            StepKind::Decision => "decide",
+            StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable => return None,
+        };
+        let instead = match step.on.is_empty() {
+            true => "call `Unit::originate`".to_owned(),
+            false => format!("return it from {}", step.name),
+        };
+        Some((step.done, does, instead))
+    };
+    let abort = owned.abort.map(|abort| (abort, "abort", "call `Unit::abort`".to_owned()));
+    let all = owned.steps.iter().filter_map(of_step).chain(abort);
+    for (event, does, instead) in all.filter(|(event, ..)| part.publishes.contains(event)) {
         problems.push(Problem {
-            rule: "an owner begins and aborts its saga in its ledger",
+            rule: "an owner begins, decides and aborts its saga in its ledger",
             detail: format!(
                 "{} declares that it publishes {event}, which would {does} {} for all others and not for itself: \
-                 take it out of `.publishes`, and call `Unit::{call}`",
+                 take it out of `.publishes`, and {instead}",
                 part.service, owned.saga
             ),
         });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::BatchId;
-use ballet_core::EventType;
+use ballet_core::{EventType, StepKind};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
@@ -139,11 +139,15 @@ fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
         }
         let mut steps = saga.steps.iter().map(|step| step.part());
         if let Some(step) = steps.find(|step| step.has_outcome(event)) {
+            // What begins or decides a saga may not be declared so: the service would not start.
+            let or_else = match step.kind {
+                StepKind::Origin | StepKind::Decision => "",
+                StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable => {
+                    ", or add `.publishes` to the participant if it is also published beside it"
+                }
+            };
             let step = step.name;
-            return Some(format!(
-                ", an outcome of {step}: return it from {step}, or add `.publishes` to the participant if it is also \
-                 published beside it"
-            ));
+            return Some(format!(", an outcome of {step}: return it from {step}{or_else}"));
         }
     }
     registry.emits(event).then(|| ": the framework publishes it by itself".to_owned())

@@ -188,8 +188,8 @@ impl<'a> Tx<'a> {
     /// Publishes an event in addition to a step's outcome, once the transaction has committed. An
     /// event that is published after a savepoint is taken back with it. The participant declares
     /// the event with [`Participant::publishes`](crate::Participant::publishes): nothing of the transaction commits
-    /// otherwise. A saga begins with [`Unit::originate`](crate::Unit::originate) and is aborted with
-    /// [`Unit::abort`](crate::Unit::abort), and not by their events.
+    /// otherwise. A saga begins with [`Unit::originate`](crate::Unit::originate) or a step that starts it, is decided
+    /// by a step, and is aborted with [`Unit::abort`](crate::Unit::abort), and not by their events.
     ///
     /// # Errors
     ///
