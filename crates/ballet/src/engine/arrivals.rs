@@ -13,6 +13,7 @@
 //! | a call's outcome | calling | store and emit it |
 //! | a call's outcome | calling, tombstone | store it without emitting; then compensate |
 //! | nothing was done by a call | calling, tombstone | `refused` without an event; then compensate |
+//! | compensation of one key | nothing, at the owner, which begins its sagas | as a trigger: a dead letter |
 //! | compensation of one key | done | compensate that repetition of the step, and no other |
 //! | a compensation's outcome | undoing | `undone`, emit, go on with the earlier steps |
 
@@ -35,7 +36,7 @@ use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::owner::Abort;
 use crate::engine::calls::open_calls::{Answer, Compensations};
 use crate::engine::compensation::{
-    check_held, compensate_next, compensate_wanted, record_compensated, unknown_step,
+    check_begun, check_held, compensate_next, compensate_wanted, record_compensated, unknown_step,
 };
 use crate::engine::effect::Effect;
 use crate::engine::transaction::Transaction;
@@ -119,25 +120,6 @@ fn of_another_version(
          published it did not keep to the version of the event that it acted on",
         saga.saga
     )))
-}
-
-/// The owner begins its sagas, so it knows every one of them. An event of an unknown saga must not
-/// create half of one. After a restore the beginning may be still to come.
-async fn check_begun(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    saga_id: SagaId,
-) -> Result<(), Failure> {
-    let begins = !saga.origins.is_empty()
-        || saga.steps.iter().any(|step| step.part().kind == StepKind::Origin);
-    if saga.owner.is_some() && begins && transaction.rows_of(saga, saga_id).next().is_none() {
-        check_held(transaction).await?;
-        return Err(Failure::permanent(format!(
-            "{} {saga_id} has not begun in {}, which owns it",
-            saga.saga, saga.owner_service
-        )));
-    }
-    Ok(())
 }
 
 /// Records an event of a join. Returns all of them once the last has arrived.

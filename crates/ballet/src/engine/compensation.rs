@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ballet_core::SagaId;
+use ballet_core::{SagaId, StepKind};
 use ballet_store::ledger::entry::{Entry, StepKey};
 use ballet_store::ledger::event::Encoded;
 use ballet_store::ledger::rows::Row;
@@ -40,6 +40,25 @@ pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), 
     engine.aborts_held.check(transaction.db()).await
 }
 
+/// The owner begins its sagas, so it knows every one of them. An event of an unknown saga must not
+/// create half of one. After a restore the beginning may be still to come.
+pub(crate) async fn check_begun(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    saga_id: SagaId,
+) -> Result<(), Failure> {
+    let begins = !saga.origins.is_empty()
+        || saga.steps.iter().any(|step| step.part().kind == StepKind::Origin);
+    if saga.owner.is_some() && begins && transaction.rows_of(saga, saga_id).next().is_none() {
+        check_held(transaction).await?;
+        return Err(Failure::permanent(format!(
+            "{} {saga_id} has not begun in {}, which owns it",
+            saga.saga, saga.owner_service
+        )));
+    }
+    Ok(())
+}
+
 /// Leaves the tombstone and nothing else, and returns true if it is new. An abort whose compensation
 /// fails leaves it alone: until that is done, later steps must not take effect.
 pub(crate) fn entomb(
@@ -66,6 +85,8 @@ pub(crate) async fn compensate_key(
     event: Encoded,
 ) -> Result<Effect, Failure> {
     check_held(transaction).await?;
+    // The row of an unknown saga would count as its beginning, and keep the real one from being taken in.
+    check_begun(transaction, saga, saga_id).await?;
     let at = StepKey { step, key };
     let known = transaction.is_taken_back(saga, saga_id, at);
     if !known {

@@ -1,11 +1,11 @@
 //! Tests of the example `repeat`.
 
 use ballet_testkit::TestSystem;
-use concepts::repeat::{self, ChairFreed, ChairSet, PartyBegun};
+use concepts::repeat::{self, ChairFreed, ChairSet, PartyBegun, PartyPlanned};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::answers::id;
+use crate::answers::{dead_letter, id};
 
 async fn plan(system: &TestSystem) -> Uuid {
     id(system.post("parties", "/parties", &json!({ "room": "Blue" })).await)
@@ -56,4 +56,20 @@ async fn one_guest_leaves_and_the_others_stay_until_the_party_is_cancelled() {
     assert_eq!(system.events::<ChairSet>(party).await.len(), 3);
     assert_eq!(system.events::<ChairFreed>(party).await.len(), 3);
     system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_guest_who_leaves_before_the_party_is_planned_does_not_keep_it_from_being_planned() {
+    let system = TestSystem::new("repeat_unknown", vec![repeat::service()]).await;
+    let party = system.new_saga();
+    tell(&system, party.0, "guests/1/leave").await;
+    let why = dead_letter(&system).await["x-dead-detail"].to_string();
+    assert!(why.contains("has not begun in parties"), "{why}");
+
+    let mut unit = system.handle(0).saga_unit(party).await.expect("a transaction");
+    unit.originate(PartyPlanned { room: "Blue".to_owned() }).await.expect("planned");
+    unit.commit().await.expect("committed");
+    tell(&system, party.0, "guests/1/join").await;
+    until_seated(&system, party.0, "1 on 1").await;
+    system.close(1).await;
 }
