@@ -75,7 +75,8 @@ pub(crate) fn entomb(
 }
 
 /// Compensates one repetition of a step while the saga goes on. Other keys stay as they are. In an
-/// aborted saga it has its turn, which comes after that of later steps.
+/// aborted saga it has its turn, which comes after that of later steps: the abort, which is tried until it is done,
+/// or the call that it waits for, takes it up.
 pub(crate) async fn compensate_key(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -92,8 +93,8 @@ pub(crate) async fn compensate_key(
     if !known {
         transaction.add(saga_id, at, Entry::Aborted, Some(event));
     }
-    // If this step has nothing to undo, a compensation of another one is no reason to fail.
-    if transaction.ledger.state(saga_id, at.step, at.key) == Some(Entry::Done) {
+    // A compensation that another event has to see to is no reason for this one to fail.
+    if !transaction.is_aborted(saga, saga_id) {
         compensate_wanted(transaction, saga, at, saga_id).await?;
     }
     Ok(if known { Effect::Nothing } else { Effect::Handled })

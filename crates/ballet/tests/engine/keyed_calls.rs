@@ -201,10 +201,26 @@ async fn what_is_taken_back_and_never_ran_waits_for_no_compensation_that_fails()
     // All that a service does with a message commits with this row.
     let taken_in = format!("ballet.inbox where message_id = '{declined}'");
     world.until_count("rooms", &taken_in, 1).await;
-    assert_eq!(
-        world.count("rooms", "ballet.ledger where entry in ('compensating', 'undone')").await,
-        0
-    );
+    assert_eq!(world.count("rooms", "ballet.ledger where entry in ('undoing', 'undone')").await, 0);
+}
+
+#[tokio::test]
+async fn what_is_taken_back_in_an_aborted_saga_is_taken_in_and_left_to_the_abort() {
+    let rent = RentRoom::new(1);
+    let world = World::new("keyed_left", vec![part(rent.rooms(), &[])]).await;
+    let (saga, blue) = (world.new_saga(), "blue".to_owned());
+    world.publish(saga, &RoomWanted { room: blue.clone() }).await;
+    assert_eq!(world.event::<RoomRented>(saga).await.room, "blue");
+    rent.lost.store(true, Ordering::SeqCst);
+    world.publish(saga, &TourCancelled { room: "all".to_owned() }).await;
+    world.until_count("rooms", "ballet.ledger where entry = 'aborted'", 1).await;
+    let declined = world.publish(saga, &RoomDeclined { room: blue }).await;
+    let taken_in = format!("ballet.inbox where message_id = '{declined}'");
+    world.until_count("rooms", &taken_in, 1).await;
+    assert_eq!(world.count("rooms", "ballet.ledger where entry in ('undoing', 'undone')").await, 0);
+    rent.lost.store(false, Ordering::SeqCst);
+    rent.until_told(&["rent blue", "return blue"]).await;
+    world.until_count("rooms", "ballet.ledger where entry = 'undone'", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
