@@ -147,8 +147,8 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
                 Attempted::Forgotten(kept) => {
                     let why = format!(
                         "the other side remembers keys for {kept:?}, and may have forgotten this \
-                         one: ask it what became of the request, let `look_up` give that answer (if \
-                         nothing was done, `keys_kept` a longer time), then `ballet inbox retry`"
+                         one: ask it what became of the request, let `look_up` give that answer for \
+                         this key, also if it is a \"no\", then `ballet inbox retry` this call only"
                     );
                     return failed(engine, call, claim, why, Then::SetAside);
                 }
