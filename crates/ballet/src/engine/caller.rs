@@ -14,7 +14,9 @@ use crate::declare::erased::call::{AnyWatch, CallHandlers};
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::declare::handler::spans;
-use crate::engine::calls::open_calls::{Answer, Claim, Compensations, FailedCall, Then};
+use crate::engine::calls::open_calls::{
+    Answer, Claim, Compensations, FailedCall, QUIET_AFTER, Then,
+};
 use crate::engine::crash_pauses;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
@@ -32,12 +34,6 @@ pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// The answer of a step that looks at rows: it is over.
 const OVER: &str = "true";
-
-/// A request that the other side does not take this many times in a row counts as not taken.
-const NOT_TAKEN_AFTER: u32 = 5;
-/// After this many attempts the pause before the next one is longer than an attempt before takes to
-/// reach the other side.
-const QUIET_AFTER: u32 = 9;
 
 /// Makes a call that this process has claimed, once, unless the process stops.
 pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
@@ -237,7 +233,7 @@ async fn attempt(
         engine.calls.may_be_taken(call.key);
         return Err(failure);
     }
-    let is_not_taken = engine.calls.not_taken(call) >= NOT_TAKEN_AFTER;
+    let is_not_taken = engine.calls.is_not_taken(call);
     if is_not_taken && !call.undo && step.looks_up() {
         // An attempt before may have been taken, and its answer lost.
         if let Some(answer) = look_up().await? {

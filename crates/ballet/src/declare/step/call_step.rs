@@ -116,8 +116,9 @@ pub trait CallStep: Send + Sync + 'static {
     /// The answer that stands for a request which the other side does not take, given why it does
     /// not: a "no", in general. It counts once the request was not taken five times in a row, as one process saw
     /// them, and [`look_up`](Self::look_up) has said that nothing was done. With several replicas, each of which may
-    /// make the next attempt, that takes more attempts. `None` if a person has to look: the call is listed as stuck,
-    /// and made again.
+    /// make the next attempt, that takes more attempts, and so it does of more than 50,000 such calls at once: beyond
+    /// those a call is refused at its tenth attempt, whatever the others ended with. `None` if a person has to look: the
+    /// call is listed as stuck, and made again.
     fn not_taken(&self, _request: &Self::Request, _why: &str) -> Option<Self::Answer> {
         None
     }

@@ -26,6 +26,12 @@ use crate::engine::registry::Registry;
 /// that other processes had no room for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// A request that the other side does not take this many times in a row counts as not taken.
+const NOT_TAKEN_AFTER: u32 = 5;
+/// After this many attempts the pause before the next one is longer than an attempt before takes to
+/// reach the other side.
+pub(crate) const QUIET_AFTER: u32 = 9;
+
 /// The number of calls of which it is remembered how often something went wrong with them.
 const MOST_COUNTED: usize = 50_000;
 /// How long that is remembered if there are so many. Another process may have ended the call since.
@@ -181,13 +187,17 @@ impl OpenCalls {
 
     /// Returns how often the answer to a call may have crashed the database before, and counts it once more.
     pub(crate) fn crashed(&self, call: &NewCall) -> u32 {
-        count(&self.crashes, call) - 1
+        count(&self.crashes, call).map_or(0, |count| count - 1)
     }
 
-    /// Counts that the other side has not taken the request of a call, and returns how often in a row that was.
-    /// Another process counts anew.
-    pub(crate) fn not_taken(&self, call: &NewCall) -> u32 {
-        count(&self.refusals, call)
+    /// Counts that the other side has not taken the request of a call, and returns whether that was so often enough in
+    /// a row. Another process counts anew. Without a count all failed attempts count, also those without an answer: then
+    /// it takes so many that none of them is under way.
+    pub(crate) fn is_not_taken(&self, call: &NewCall) -> bool {
+        match count(&self.refusals, call) {
+            Some(count) => count >= NOT_TAKEN_AFTER,
+            None => call.attempts >= QUIET_AFTER,
+        }
     }
 
     /// An attempt of a call has ended in another way.
@@ -293,19 +303,19 @@ impl fmt::Debug for OpenCalls {
     }
 }
 
-/// Counts once more for a call. With too many calls, all failed attempts of a further one count: those in its table.
-fn count(counts: &Counts, call: &NewCall) -> u32 {
+/// Counts once more for a call. With too many calls a further one has no count.
+fn count(counts: &Counts, call: &NewCall) -> Option<u32> {
     let mut counts = lock(counts);
     let now = Instant::now();
     if counts.len() >= MOST_COUNTED && !counts.contains_key(&call.key) {
         counts.retain(|_, (_, last)| now - *last < COUNTED_FOR);
         if counts.len() >= MOST_COUNTED {
-            return call.attempts.saturating_add(1);
+            return None;
         }
     }
     let (count, last) = counts.entry(call.key).or_insert((0, now));
     (*count, *last) = (*count + 1, now);
-    *count
+    Some(*count)
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -80,14 +80,21 @@ async fn a_hint_while_a_watch_looks_is_not_lost_to_a_claim_that_began_before() {
 #[tokio::test]
 async fn more_calls_than_are_counted_are_refused_too() {
     let calls = calls();
-    let mut refused = 0;
-    for round in 0..6 {
-        refused = 0;
-        for key in 0..=MOST_COUNTED {
-            let key = CallKey(Uuid::from_u128(u128::try_from(key).expect("a number")));
-            let call = NewCall { key, attempts: round, ..call() };
-            refused += usize::from(calls.not_taken(&call) >= 5);
-        }
+    let of = |key: usize, attempts| {
+        let key = CallKey(Uuid::from_u128(u128::try_from(key).expect("a number")));
+        NewCall { key, attempts, ..call() }
+    };
+    for attempts in 0..=QUIET_AFTER {
+        let not_taken = |key: &usize| calls.is_not_taken(&of(*key, attempts));
+        let refused = (0..=MOST_COUNTED).filter(not_taken).count();
+        let expected = match attempts {
+            0..4 => 0,
+            4..QUIET_AFTER => MOST_COUNTED,
+            _ => MOST_COUNTED + 1,
+        };
+        assert_eq!(refused, expected, "after {attempts} attempts");
     }
-    assert_eq!(refused, MOST_COUNTED + 1);
+    // Its attempts before had no answer, and may still be under way.
+    assert!(!calls.is_not_taken(&of(MOST_COUNTED + 1, QUIET_AFTER - 1)));
+    assert!(calls.is_not_taken(&of(MOST_COUNTED + 1, QUIET_AFTER)));
 }
