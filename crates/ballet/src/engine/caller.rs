@@ -206,8 +206,11 @@ async fn attempt(
 ) -> Result<Attempted, Failure> {
     let step = &handlers.step;
     let look_up = || handlers.look_up(call);
+    // One that was stored while the clock was ahead is new.
+    let age = engine.time.clock.now().duration_since(call.created_at);
+    let age = Duration::try_from(age).unwrap_or_default();
     if let Some(kept) = step.keys_kept()
-        && engine.time.clock.now().duration_since(call.created_at).unsigned_abs() >= kept
+        && age >= kept
     {
         // That the other side finds nothing may be because it has forgotten what was done.
         let known = if step.looks_up() { look_up().await? } else { None };
