@@ -67,6 +67,9 @@ pub enum StartError {
         /// The error of the database.
         error: sqlx::Error,
     },
+    /// Making or merging the routes panicked: two of them answer the same path, mostly.
+    #[error("the service's routes: {0}")]
+    Routes(String),
     /// The tables cannot be created.
     #[error("the database's tables: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),

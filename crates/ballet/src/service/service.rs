@@ -1,5 +1,6 @@
 //! A service that can be started.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
@@ -18,6 +19,7 @@ use crate::engine::aborts_held::AbortsHeld;
 use crate::engine::calls::open_calls::OpenCalls;
 use crate::engine::database::Database;
 use crate::engine::engine::Engine;
+use crate::engine::handlers::guard::panic_message;
 use crate::engine::handlers::handler_limit::HandlerLimit;
 use crate::engine::handlers::held_worker;
 use crate::engine::registry::Registry;
@@ -76,7 +78,9 @@ impl Service {
         self
     }
 
-    /// Adds HTTP routes of the service's own. Those of several calls are [merged](Router::merge).
+    /// Adds HTTP routes of the service's own. Those of several calls are [merged](Router::merge): if two answer the
+    /// same path and method, the service does not start. Each `Api` of `ballet-openapi` answers `GET /openapi.json`, so
+    /// a service has one.
     #[must_use]
     pub fn routes(mut self, routes: impl FnOnce(Handle) -> Router + Send + 'static) -> Self {
         self.routes.push(Box::new(routes));
@@ -217,8 +221,7 @@ impl Service {
         let address = front.address;
         let asked_to_stop = frame.asked_to_stop.clone();
         let handle = Handle { engine, asked_to_stop, telemetry: Arc::new(telemetry) };
-        let merge = |all: Router, routes: Routes| all.merge(routes(handle.clone()));
-        let routes = self.routes.into_iter().fold(Router::new(), merge);
+        let routes = merged(self.routes, &handle)?;
         let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
         let routes = routes.layer(Extension(MaxBody(settings.max_body)));
         front.begin(routes, parts(&handle, &consumer, &publisher, states));
@@ -288,6 +291,13 @@ impl Service {
         };
         beside.spawn(&mut frame.work)
     }
+}
+
+/// Merges the routes. axum panics if two of them answer the same path.
+fn merged(all: Vec<Routes>, handle: &Handle) -> Result<Router, StartError> {
+    let merge = |merged: Router, routes: Routes| merged.merge(routes(handle.clone()));
+    catch_unwind(AssertUnwindSafe(|| all.into_iter().fold(Router::new(), merge)))
+        .map_err(|panic| StartError::Routes(panic_message(&*panic)))
 }
 
 /// The number of streams of telemetry that a process may have to read at once.

@@ -360,4 +360,12 @@ async fn routes_and_migrations_that_are_given_twice_are_all_there() {
     }
     assert_eq!(world.count("hotel", "stars").await, 0);
     running.stop().await;
+
+    let twice = Service::new(hotel(Trouble::default()))
+        .migrations(HOTEL_TABLES)
+        .migrations(STARS)
+        .routes(says("/rooms"))
+        .routes(says("/rooms"));
+    let refused = twice.start(settings(&world, "hotel")).await.expect_err("one path twice");
+    assert!(refused.to_string().contains("/rooms"), "{refused}");
 }
