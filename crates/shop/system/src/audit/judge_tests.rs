@@ -34,7 +34,7 @@ fn checkout(order_id: &str, status: &str) -> Value {
 fn operation(key: u8, result: &str) -> Operation {
     row(json!({
         "idempotency_key": format!("0193f7a0-0000-7000-8000-0000000001{key:02}"),
-        "order_id": ORDER, "amount": euros(500), "result": result,
+        "order_id": ORDER, "reference": "auth_1", "amount": euros(500), "result": result,
     }))
 }
 
@@ -51,7 +51,7 @@ fn shop(status: &str) -> Snapshot {
     let reservation: Reservation = row(json!({ "order_id": ORDER,
         "state": state("committed", "released"), "lines": [{ "sku": "mug", "quantity": 2 }] }));
     let payment = json!({ "order_id": ORDER, "state": state("captured", "refunded"),
-        "amount": euros(500), "captured_minor": 500,
+        "amount": euros(500), "reference": "auth_1", "captured_minor": 500,
         "refunded_minor": if completed { 0 } else { 500 } });
     let shipment: Shipment =
         row(json!({ "order_id": ORDER, "state": state("delivered", "cancelled") }));
@@ -66,7 +66,7 @@ fn shop(status: &str) -> Snapshot {
         stock: vec![row(stock)],
         reservations: vec![reservation],
         payments: vec![row(payment)],
-        operations: Some(operations),
+        operations,
         shipments: vec![shipment],
         products: Vec::new(),
         prices: vec![price(1, 250, "2024-01-01T00:00:00Z", None)],
@@ -88,10 +88,6 @@ fn learned(counts: bool) -> Learned {
         products: ["mug", "pen"].map(product).into(),
         pairs: vec![row(json!({ "sku": "mug", "other": "pen", "orders": 1 }))],
     }
-}
-
-fn operations_of(shop: &mut Snapshot) -> &mut Vec<Operation> {
-    shop.operations.as_mut().expect("a sandbox")
 }
 
 fn violations(snapshot: &Snapshot) -> Vec<String> {
@@ -186,14 +182,14 @@ fn a_cancelled_order_holds_nothing() {
 #[test]
 fn money_is_captured_once_and_only_for_orders_that_are_fulfilled() {
     let mut twice = shop("completed");
-    operations_of(&mut twice).push(operation(4, "captured"));
+    twice.operations.push(operation(4, "captured"));
     let found = violations(&twice).join("\n");
     assert!(found.contains("was captured 2 times"), "{found}");
     assert!(found.contains("the provider has 1000 of its money instead of 500"), "{found}");
 
     let mut kept = shop("cancelled");
     kept.payments[0].refunded_minor = 0;
-    operations_of(&mut kept).pop();
+    kept.operations.pop();
     let found = violations(&kept).join("\n");
     assert!(found.contains("payments has 500 of its money instead of 0"), "{found}");
 }
@@ -209,13 +205,13 @@ fn money_that_the_provider_still_holds_for_a_cancelled_order_is_named() {
             Some(state) => state.clone_into(&mut shop.payments[0].state),
             None => shop.payments.clear(),
         }
-        *operations_of(&mut shop) = vec![operation(1, "approved")];
+        shop.operations = vec![operation(1, "approved")];
         assert_eq!(violations(&shop), [held.as_str()], "{payment:?}");
         for ended in ["voided", "authorization_expired"] {
-            *operations_of(&mut shop) = vec![operation(1, "approved"), operation(2, ended)];
+            shop.operations = vec![operation(1, "approved"), operation(2, ended)];
             assert_eq!(violations(&shop), [""; 0], "{payment:?}, {ended}");
         }
-        *operations_of(&mut shop) = vec![operation(1, "approved"), operation(2, "capture_refused")];
+        shop.operations = vec![operation(1, "approved"), operation(2, "capture_refused")];
         assert_eq!(violations(&shop), [held.as_str()], "{payment:?}");
     }
 }
@@ -226,7 +222,7 @@ fn money_of_an_order_that_nobody_knows_is_named() {
     let unknown = "0193f7a0-0000-7000-8000-000000000002";
     let mut captured = operation(7, "captured");
     captured.order_id = unknown.parse().expect("an id");
-    operations_of(&mut shop).push(captured);
+    shop.operations.push(captured);
     let report = judge(&shop, Timestamp::MAX, &Report::default());
     assert_eq!(report.open, [format!("order {unknown} was unknown when the orders were read")]);
 }
@@ -250,7 +246,8 @@ fn what_was_sold_is_what_was_ordered() {
 #[test]
 fn what_a_provider_that_is_no_sandbox_did_is_named_as_unseen_and_the_rest_is_judged() {
     let mut shop = shop("completed");
-    shop.operations = None;
+    shop.payments[0].reference = Some("psp_1".to_owned());
+    shop.operations.clear();
     let report = judge(&shop, Timestamp::MAX, &Report::default());
     assert!(report.is_clean(), "{report}");
     let [unseen] = &report.unseen[..] else { panic!("{report}") };
@@ -264,6 +261,35 @@ fn what_a_provider_that_is_no_sandbox_did_is_named_as_unseen_and_the_rest_is_jud
 }
 
 #[test]
+fn what_was_paid_at_the_sandbox_is_compared_with_it_after_the_move_to_an_api() {
+    let other = "0193f7a0-0000-7000-8000-000000000002";
+    let order_id: OrderId = other.parse().expect("an id");
+    let mut both = shop("completed");
+    let order = Order { order_id, ..both.orders[0].clone() };
+    let reservation = Reservation { order_id, ..both.reservations[0].clone() };
+    let shipment = Shipment { order_id, ..both.shipments[0].clone() };
+    let reference = Some("psp_1".to_owned());
+    let payment = Payment { order_id, reference, ..both.payments[0].clone() };
+    both.orders.push(order);
+    both.reservations.push(reservation);
+    both.shipments.push(shipment);
+    both.payments.push(payment);
+    let report = judge(&both, Timestamp::MAX, &Report::default());
+    assert!(report.is_clean(), "{report}");
+    let [unseen] = &report.unseen[..] else { panic!("{report}") };
+    assert!(unseen.starts_with("what the payment provider did: "), "{unseen}");
+
+    both.operations.pop();
+    both.payments[1].captured_minor = 0;
+    let expected = [
+        format!("order {ORDER} is completed: the provider has 0 of its money instead of 500"),
+        format!("order {ORDER} is completed: the provider still holds money for it"),
+        format!("order {other} is completed: payments has 0 of its money instead of 500"),
+    ];
+    assert_eq!(judge(&both, Timestamp::MAX, &Report::default()).violations, expected);
+}
+
+#[test]
 fn an_order_has_the_prices_that_its_cart_showed() {
     let mut dearer = shop("completed");
     dearer.orders[0].lines = row(lines(251));
@@ -273,7 +299,7 @@ fn an_order_has_the_prices_that_its_cart_showed() {
     // What was never placed has no lines.
     (cancelled.orders[0].lines, cancelled.orders[0].total) = (None, None);
     cancelled.payments.clear();
-    operations_of(&mut cancelled).clear();
+    cancelled.operations.clear();
     assert_eq!(violations(&cancelled), [""; 0]);
 }
 

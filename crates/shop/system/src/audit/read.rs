@@ -94,21 +94,16 @@ async fn inventory(databases: &Databases) -> sqlx::Result<(Vec<Stock>, Vec<Reser
     Ok((stock, all(&mut db, reservations).await?))
 }
 
-async fn payments(databases: &Databases) -> sqlx::Result<(Vec<Payment>, Option<Vec<Operation>>)> {
+async fn payments(databases: &Databases) -> sqlx::Result<(Vec<Payment>, Vec<Operation>)> {
     let mut db = connect(databases, "payments").await?;
     let payments = "select to_jsonb(payment) || jsonb_build_object('amount',
         jsonb_build_object('amount_minor', amount_minor, 'currency', currency)) from payment";
     let payments = all(&mut db, payments).await?;
-    // Of a provider's API the sandbox's table knows nothing.
-    let is_elsewhere = "select exists (select from payment where reference is not null)
-        and not exists (select from sandbox_operation)";
-    if sqlx::query_scalar(is_elsewhere).fetch_one(&mut db).await? {
-        return Ok((payments, None));
-    }
+    // After the payments: the sandbox notes an authorisation before payments does.
     let operations = "select to_jsonb(sandbox_operation) || jsonb_build_object('amount',
         jsonb_build_object('amount_minor', amount_minor, 'currency', currency))
         from sandbox_operation";
-    Ok((payments, Some(all(&mut db, operations).await?)))
+    Ok((payments, all(&mut db, operations).await?))
 }
 
 async fn shipping(databases: &Databases) -> sqlx::Result<Vec<Shipment>> {

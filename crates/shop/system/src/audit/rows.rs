@@ -18,8 +18,8 @@ pub(super) struct Snapshot {
     pub(super) stock: Vec<Stock>,
     pub(super) reservations: Vec<Reservation>,
     pub(super) payments: Vec<Payment>,
-    /// `None` if the provider is no sandbox: then nobody lists what it did. Or payments is away.
-    pub(super) operations: Option<Vec<Operation>>,
+    /// What the sandbox did. Of a provider's API nobody lists what it did.
+    pub(super) operations: Vec<Operation>,
     pub(super) shipments: Vec<Shipment>,
     pub(super) products: Vec<Product>,
     pub(super) prices: Vec<Price>,
@@ -100,13 +100,17 @@ pub(super) struct Payment {
     pub(super) amount: Money,
     pub(super) captured_minor: i64,
     pub(super) refunded_minor: i64,
+    /// The provider's reference of the authorisation. Missing if it declined.
+    pub(super) reference: Option<String>,
 }
 
-/// An operation of the provider.
+/// An operation of the sandbox.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Operation {
     pub(super) idempotency_key: Uuid,
     pub(super) order_id: OrderId,
+    /// Of the authorisation that it is about.
+    pub(super) reference: String,
     pub(super) amount: Money,
     pub(super) result: Option<String>,
 }
