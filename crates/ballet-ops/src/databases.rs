@@ -100,13 +100,45 @@ pub async fn connect(
     databases: &BTreeMap<String, String>,
     service: &str,
 ) -> sqlx::Result<PgConnection> {
-    let url = databases.get(service).ok_or_else(|| {
-        sqlx::Error::Configuration(format!("nobody said where the database of {service} is").into())
-    })?;
-    timeout(PATIENCE, PgConnection::connect(url)).await.map_err(|_| {
+    let options = options_of(databases, service)?;
+    timeout(PATIENCE, PgConnection::connect_with(&options)).await.map_err(|_| {
         let silence = format!("{service} has not answered within {} s", PATIENCE.as_secs());
         sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))
     })?
+}
+
+/// The result of a read of these services' databases, for the audit of a system's own rows. It may take
+/// as long as their servers answer: a table can be long.
+///
+/// # Errors
+///
+/// Those of the read; there is no URL of one of them, or it is wrong; or a server does not answer any more.
+pub async fn while_answering<T>(
+    databases: &BTreeMap<String, String>,
+    services: &[&str],
+    read: impl Future<Output = sqlx::Result<T>>,
+) -> sqlx::Result<T> {
+    let mut options = Vec::with_capacity(services.len());
+    for service in services {
+        options.push(options_of(databases, service)?);
+    }
+    let servers: Vec<&PgConnectOptions> = options.iter().collect();
+    // Boxed: it is as big as the read.
+    let read = Box::pin(answered(&servers, async move { Ok::<_, sqlx::Error>(read.await) }));
+    read.await.map_err(|why| {
+        let silence = format!("the server does not answer any more: {why}");
+        sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))
+    })?
+}
+
+fn options_of(
+    databases: &BTreeMap<String, String>,
+    service: &str,
+) -> sqlx::Result<PgConnectOptions> {
+    let url = databases.get(service).ok_or_else(|| {
+        sqlx::Error::Configuration(format!("nobody said where the database of {service} is").into())
+    })?;
+    url.parse()
 }
 
 /// A connection on which the server has answered.

@@ -26,4 +26,4 @@ pub use published::{Compared, compare};
 pub use report::{Part, Report, Verdict};
 pub use snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 
-pub use crate::databases::connect;
+pub use crate::databases::{connect, while_answering};

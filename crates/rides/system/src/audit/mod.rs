@@ -11,7 +11,7 @@ mod rows;
 
 use std::collections::BTreeMap;
 
-use ballet_ops::audit::Report;
+use ballet_ops::audit::{Report, while_answering};
 use jiff::SignedDuration;
 
 /// Reads and checks everything beside what [`ballet_ops::audit`] has found before: a ride whose saga waits for
@@ -25,7 +25,8 @@ pub async fn audit_beside(
     databases: &BTreeMap<String, String>,
     quiescent_after: SignedDuration,
 ) -> sqlx::Result<Report> {
-    let rows = rows::read(databases).await?;
+    let read = ["dispatch", "location"];
+    let rows = while_answering(databases, &read, rows::read(databases)).await?;
     let quiescent_at = rows.read_at - quiescent_after;
     Ok(judge::judge(&rows, quiescent_at, framework))
 }

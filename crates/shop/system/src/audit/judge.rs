@@ -29,7 +29,6 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Re
         payments,
         operations,
         shipments,
-        products,
         prices,
         carts,
         checkouts,
@@ -41,7 +40,6 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Re
         + payments.len()
         + operations.len()
         + shipments.len()
-        + products.len()
         + prices.len()
         + carts.len()
         + checkouts.len()

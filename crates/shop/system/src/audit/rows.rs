@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use shop_events::catalog::Product;
 use shop_events::{CartId, Money, OrderId, OrderLine, Sku, StockLine};
 use uuid::Uuid;
 
@@ -21,7 +20,6 @@ pub(super) struct Snapshot {
     /// What the sandbox did. Of a provider's API nobody lists what it did.
     pub(super) operations: Vec<Operation>,
     pub(super) shipments: Vec<Shipment>,
-    pub(super) products: Vec<Product>,
     pub(super) prices: Vec<Price>,
     pub(super) carts: Vec<Cart>,
     pub(super) checkouts: Vec<Checkout>,
