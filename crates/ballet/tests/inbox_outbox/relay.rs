@@ -64,15 +64,15 @@ async fn t45_t46_t47_a_slow_publish_of_a_living_process_is_not_taken_over() {
 
 #[tokio::test]
 async fn t48_no_transaction_is_open_while_the_broker_takes_its_time() {
-    let (stage, running) = unconfirmed("no_transaction").await;
+    let (stage, _running) = unconfirmed("no_transaction").await;
     let open = "pg_stat_activity where datname = current_database() \
                 and pid <> pg_backend_pid() and xact_start is not null";
     stage.until_count("desk", open, 0).await;
     let locked = "pg_locks where relation = 'ballet.outbox_0'::regclass";
     stage.until_count("desk", locked, 0).await;
-    // A mark would go with the next batch.
+    // A mark would go with the next batch of a lane.
     for count in 2..=3 {
-        book(&running, stage.new_saga()).await;
+        stage.put(&stage.new_id(), None, &TripWanted { city: "Rome".into() });
         stage.until_taken::<TripBooked>(count).await;
     }
     assert_eq!(stage.count("desk", MARKS).await, 0, "none is confirmed yet");
