@@ -129,7 +129,6 @@ async fn nothing_of_a_service_but_its_webhooks_is_open_to_those_without_a_token(
         ("/webhooks", 404, 404),
         ("/webhooks/payment", 404, 404),
         ("/webhooks/payment-provider/other", 405, 404),
-        ("/sandbox/operations", 404, 404),
         ("/payments", 401, 405),
     ] {
         let url = format!("{door}{path}");
