@@ -55,7 +55,9 @@ async fn every_table_fits_the_terminal() {
             assert_eq!(table.code, Some(0), "{arguments:?}: {}", table.text());
             assert!(table.raw.contains("\u{1b}["), "it has colours: {:?}", table.raw);
             table.fits();
-            assert!(table.lines.len() > least, "rows of {arguments:?}:\n{}", table.text());
+            // The further lines of a row that is folded are indented. The first row is the header.
+            let begun = table.lines.iter().filter(|line| !line.starts_with(' ')).count();
+            assert!(begun > least, "rows of {arguments:?}:\n{}", table.text());
         }
         for saga in [&waits, &wrong] {
             let lanes = drawn(shop.command(&["sagas", "show", saga]), columns).await;
