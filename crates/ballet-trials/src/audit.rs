@@ -1,4 +1,4 @@
-//! `audit`: checks a running system through its services, its databases and its broker.
+//! `audit`: checks a running system through its databases and its broker.
 
 use std::collections::BTreeMap;
 use std::fs;

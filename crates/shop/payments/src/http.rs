@@ -33,7 +33,7 @@ impl Door for Payments {
 }
 
 pub(crate) fn api() -> Api<Payments> {
-    Api::new("payments", "The payments of orders, and the sandbox of the card processor.")
+    Api::new("payments", "The payments of orders.")
         .get(
             "/payments",
             list,
