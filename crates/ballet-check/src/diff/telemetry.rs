@@ -71,13 +71,14 @@ fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool, found: &m
 }
 
 /// A place belongs to a reader and a type. The reader begins with the other type, and leaves what it has not read.
+/// No reader of another name takes that over: it goes on at its own place, or begins anew and counts all again.
 fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<Change>) {
     let has_place = |reader: &&ReaderPart| !reader.in_memory;
     for was in before.readers.iter().filter(has_place) {
         let (name, old) = (was.name, was.reads.name());
         let Some(is) = after.readers.iter().find(|one| one.name == name) else { continue };
         let new = is.reads.name();
-        if new == old || after.readers.iter().filter(has_place).any(|one| one.reads.name() == old) {
+        if new == old {
             continue;
         }
         found.push(Change {
@@ -85,7 +86,7 @@ fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<
             ..change(
                 &format!("{service}.{name}"),
                 Rule::Reader,
-                format!("it reads {new}, and nobody reads on in {old} what it has not read yet"),
+                format!("it reads {new}, and leaves in {old} what it has not read yet"),
                 format!(
                     "read {new} with a reader of another name, and keep {name} until `ballet telemetry \
                      list` shows that it has read all of {old}"
