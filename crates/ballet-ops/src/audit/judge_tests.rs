@@ -5,7 +5,7 @@ use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded::RecordedRow;
 
 use super::*;
-use crate::audit::ledger::{published, unfinished};
+use crate::audit::ledger::{published, undecided, unfinished};
 use crate::audit::published::{never_ending, never_published};
 
 const PLACED: EventType = EventType::in_saga("orders.placed.v1");
@@ -249,6 +249,26 @@ fn a_saga_that_is_begun_and_neither_decided_nor_aborted_never_ends() {
     assert_eq!(ending(&[PLACE]), [(nil, "orders".to_owned())]);
     assert_eq!(ending(&[PLACE, ABORT]), []);
     assert_eq!(ending(&[PLACE, "done confirm orders.confirmed.v1"]), []);
+    // A release has removed the step that began it, and perhaps also the one that decided it.
+    let old = "done place_v1 orders.placed.v0";
+    assert_eq!(ending(&[old]), [(nil, "orders".to_owned())]);
+    assert_eq!(ending(&[old, ABORT]), []);
+    assert_eq!(ending(&[old, "done confirm orders.confirmed.v1"]), []);
+    assert_eq!(ending(&[old, "done confirm_v1 orders.confirmed.v0"]), []);
+}
+
+#[test]
+fn of_two_sagas_with_one_id_only_that_which_a_removed_step_began_is_undecided() {
+    let mut part = system().parts.remove(0);
+    let steps = vec![
+        step("ask_back", StepKind::Origin, &[], LOST),
+        step("take_back", StepKind::Decision, &[RESERVED], DELIVERED),
+    ];
+    part.sagas.push(SagaPart::new("returns", "orders", steps));
+    let old = "done place_v1 orders.placed.v0";
+    let open = |last: &str| undecided(&part, &rows(&[old, last])).len();
+    assert_eq!(open("done confirm orders.confirmed.v1"), 0);
+    assert_eq!(open("aborted - orders.cancelled.v1 order"), 0);
 }
 
 #[test]

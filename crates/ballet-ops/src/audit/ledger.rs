@@ -64,6 +64,11 @@ fn step<'a>(part: &'a Part, name: &str) -> Option<&'a StepPart> {
     part.sagas.iter().flat_map(|saga| &saga.steps).find(|step| step.name == name)
 }
 
+/// Whether a row is of a step that a release has removed.
+fn is_removed(part: &Part, row: &RecordedRow) -> bool {
+    !row.step.is_empty() && step(part, &row.step).is_none()
+}
+
 fn can_be_compensated(part: &Part, name: &str) -> bool {
     step(part, name)
         .map_or(Declared::Unknown, |step| Declared::Step(step.kind))
@@ -272,6 +277,22 @@ pub(crate) struct Undecided<'a> {
     pub(crate) since: Timestamp,
 }
 
+/// The step of a removed version with which the owner has begun this saga: its first. Rows of another saga say
+/// that the step was of that one.
+fn removed_origin<'r>(part: &Part, saga: &SagaPart, rows: &'r [RecordedRow]) -> Option<&'r str> {
+    let first = rows.iter().min_by_key(|row| row.ordinal)?;
+    let is_of_another = |row: &RecordedRow| {
+        if row.step.is_empty() {
+            row.entry == Entry::Aborted && !aborts(part, row, saga)
+        } else {
+            Declared::of(part, saga.saga, &row.step) == Declared::OfAnotherSaga
+        }
+    };
+    let is_done = rows.iter().any(|row| row.step == first.step && row.entry == Entry::Done);
+    let is_it = is_done && is_removed(part, first) && !rows.iter().any(is_of_another);
+    is_it.then_some(first.step.as_str())
+}
+
 /// The sagas that this service has begun, would decide, and has neither decided nor aborted. A saga without a
 /// decision ends when nothing is left to do.
 pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecided<'a>> {
@@ -282,8 +303,17 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecid
     for saga in part.sagas.iter().filter(|saga| saga.owner == part.service) {
         let of_kind = |kind: StepKind| saga.steps.iter().filter(move |step| step.kind == kind);
         let is_aborted = rows.iter().any(|row| aborts(part, row, saga));
-        let has_begun = of_kind(StepKind::Origin).any(|step| is(step, Entry::Done));
-        let is_decided = of_kind(StepKind::Decision).any(|step| is(step, Entry::Done));
+        let removed_origin = removed_origin(part, saga, rows);
+        let has_begun =
+            removed_origin.is_some() || of_kind(StepKind::Origin).any(|step| is(step, Entry::Done));
+        // The decision may be of the removed version, too. No declaration says which step it was.
+        let may_decide = |row: &RecordedRow| {
+            row.entry == Entry::Done
+                && is_removed(part, row)
+                && removed_origin.is_some_and(|origin| row.step != origin)
+        };
+        let is_decided = of_kind(StepKind::Decision).any(|step| is(step, Entry::Done))
+            || rows.iter().any(may_decide);
         if is_aborted || !has_begun || is_decided || of_kind(StepKind::Decision).next().is_none() {
             continue;
         }
@@ -320,9 +350,7 @@ pub(crate) fn has_acted(
     // one that a release has removed.
     let has_begun = || {
         let mut origins = saga.steps.iter().filter(|step| step.kind == StepKind::Origin);
-        let is_removed =
-            |row: &RecordedRow| !row.step.is_empty() && step(part, &row.step).is_none();
-        origins.any(|step| has(step, &|_| true)) || rows.iter().any(is_removed)
+        origins.any(|step| has(step, &|_| true)) || rows.iter().any(|row| is_removed(part, row))
     };
     let acted = |step: &StepPart| {
         let arrived = |row: &RecordedRow| row.entry != Entry::Arrived || row.arrived == event_type;
