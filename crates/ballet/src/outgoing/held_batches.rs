@@ -110,8 +110,14 @@ impl HeldBatches {
         due.into_iter().filter_map(|batch| held.remove_entry(&batch)).collect()
     }
 
-    /// Takes batches of this process to gather them, if there are many. No other one stands between them.
-    pub(crate) fn take_scattered(&self, process: i64) -> Option<Scattered> {
+    /// Takes batches of this process to gather them, if there are many. No other one that is in memory stands
+    /// between them. `live` are those in memory with events that are not published: one that is not held is still
+    /// under way, and its events may have to wait as well, before those of later batches.
+    pub(crate) fn take_scattered(
+        &self,
+        process: i64,
+        live: impl FnOnce() -> Vec<BatchId>,
+    ) -> Option<Scattered> {
         let mut held = self.lock();
         let is_scattered = |(batch, one): &(&BatchId, &HeldEvents)| {
             let has_room = (batch.number + 1) % STEP != 0;
@@ -120,7 +126,15 @@ impl HeldBatches {
         if held.iter().filter(is_scattered).count() <= MOST_SCATTERED {
             return None;
         }
-        let first = held.iter().skip_while(|one| !is_scattered(one)).take_while(is_scattered);
+        let mut from_first = held.iter().skip_while(|one| !is_scattered(one)).peekable();
+        let begin = from_first.peek()?.0.number;
+        let under_way = live().into_iter().filter(|batch| {
+            batch.process == process && batch.number > begin && !held.contains_key(batch)
+        });
+        let end = under_way.map(|batch| batch.number).min();
+        let first = from_first
+            .take_while(is_scattered)
+            .take_while(|(batch, _)| end.is_none_or(|end| batch.number < end));
         let first = portion(first, GATHERED_EVENTS, GATHERED_BYTES);
         let last = *first.last()?;
         let held = first.into_iter().filter_map(|batch| held.remove_entry(&batch)).collect();
@@ -199,11 +213,11 @@ mod tests {
         for number in 0..500 {
             held.add(id(number), events(vec![1, 3, 5], 7));
         }
-        assert!(held.take_scattered(1).is_none());
+        assert!(held.take_scattered(1, Vec::new).is_none());
         held.add(id(500), events(vec![0], 7));
-        assert!(held.take_scattered(2).is_none(), "another process's");
+        assert!(held.take_scattered(2, Vec::new).is_none(), "another process's");
         let gathered = |first: i64, last: i64| {
-            let taken = held.take_scattered(1).expect("many");
+            let taken = held.take_scattered(1, Vec::new).expect("many");
             let ids: Vec<BatchId> = taken.held.iter().map(|(batch, _)| *batch).collect();
             assert_eq!(ids, (first..=last).map(id).collect::<Vec<_>>());
             assert_eq!(taken.into, BatchId { number: last * STEP + 1, ..id(last) });
@@ -212,11 +226,32 @@ mod tests {
             held.add(taken.into, one);
         };
         gathered(0, 299);
-        assert!(held.take_scattered(1).is_none());
+        assert!(held.take_scattered(1, Vec::new).is_none());
         for number in 501..801 {
             held.add(id(number), events(vec![0, 1, 2, 3], 7));
         }
         gathered(300, 698);
         assert_eq!(held.lock().len(), 104);
+    }
+
+    #[test]
+    fn nothing_is_gathered_across_a_batch_that_is_still_under_way() {
+        let held = HeldBatches::default();
+        let id = |number: i64| batch(number * STEP, 1);
+        // The first of its key stays in the publisher's memory, and keeps its batch open.
+        let is_open = |number: i64| number == 0 || number == 100;
+        for number in (0..600).filter(|number| !is_open(*number)) {
+            held.add(id(number), events(vec![0], 7));
+        }
+        let live = || (0..600).map(id).collect::<Vec<_>>();
+        let taken = held.take_scattered(1, live).expect("many");
+        let numbers = |first: i64, last: i64| (first..=last).map(|n| n * STEP).collect::<Vec<_>>();
+        assert_eq!(numbers_of(&taken.held), numbers(1, 99));
+        assert_eq!(taken.into, batch(99 * STEP + 1, 1));
+        for number in 600..700 {
+            held.add(id(number), events(vec![0], 7));
+        }
+        let taken = held.take_scattered(1, live).expect("many");
+        assert_eq!(numbers_of(&taken.held), numbers(101, 699));
     }
 }

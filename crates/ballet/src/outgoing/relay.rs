@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::declare::handler::clock::Clock;
-use crate::outgoing::held_batches::{HeldBatches, HeldEvents, STEP};
+use crate::outgoing::held_batches::{HeldBatches, HeldEvents, STEP, Scattered};
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Spans;
 use crate::outgoing::turns::Turns;
@@ -238,6 +238,15 @@ impl Relay {
         }
         self.held.add(batch, left_behind.into());
         self.published.notify_waiters();
+    }
+
+    /// Takes held batches of this process to gather them, if there are many.
+    pub(crate) fn take_scattered(&self) -> Option<Scattered> {
+        let live = self.live();
+        let unpublished = || -> Vec<BatchId> {
+            live.iter().filter(|(_, one)| !one.is_published).map(|(batch, _)| *batch).collect()
+        };
+        self.held.take_scattered(self.process, unpublished)
     }
 
     /// Returns the mark of a held batch whose events are gathered into another.

@@ -17,7 +17,7 @@ use crate::upkeep::outbox::outbox::Outbox;
 /// Gathers held batches while there are many.
 pub(crate) async fn gather(outbox: &Outbox) -> Result<(), Failure> {
     let relay = &outbox.relay;
-    while let Some(scattered) = relay.held.take_scattered(relay.process) {
+    while let Some(scattered) = relay.take_scattered() {
         let marks: Vec<Mark> =
             scattered.held.iter().map(|(batch, _)| relay.mark_of_held(*batch)).collect();
         let (transaction, rows) = match answered(write(outbox, &scattered, &marks)).await {
