@@ -110,18 +110,22 @@ impl HeldBatches {
         due.into_iter().filter_map(|batch| held.remove_entry(&batch)).collect()
     }
 
-    /// Takes batches of this process to gather them, if there are many. No other one that is in memory stands
-    /// between them. `live` are those in memory with events that are not published: one that is not held is still
+    /// Takes batches of this process to gather them, if there are many outside of the tables `but`. No other one
+    /// that is in memory stands between them. `live` are those in memory with events that are not published: one that is not held is still
     /// under way, and its events may have to wait as well, before those of later batches.
     pub(crate) fn take_scattered(
         &self,
         process: i64,
+        but: &BTreeSet<i16>,
         live: impl FnOnce() -> Vec<BatchId>,
     ) -> Option<Scattered> {
         let mut held = self.lock();
         let is_scattered = |(batch, one): &(&BatchId, &HeldEvents)| {
             let has_room = (batch.number + 1) % STEP != 0;
-            batch.process == process && has_room && matches!(one.rows, HeldRows::Scattered(_))
+            batch.process == process
+                && has_room
+                && !but.contains(&batch.table)
+                && matches!(one.rows, HeldRows::Scattered(_))
         };
         if held.iter().filter(is_scattered).count() <= MOST_SCATTERED {
             return None;
@@ -213,11 +217,12 @@ mod tests {
         for number in 0..500 {
             held.add(id(number), events(vec![1, 3, 5], 7));
         }
-        assert!(held.take_scattered(1, Vec::new).is_none());
+        let none = BTreeSet::new();
+        assert!(held.take_scattered(1, &none, Vec::new).is_none());
         held.add(id(500), events(vec![0], 7));
-        assert!(held.take_scattered(2, Vec::new).is_none(), "another process's");
+        assert!(held.take_scattered(2, &none, Vec::new).is_none(), "another process's");
         let gathered = |first: i64, last: i64| {
-            let taken = held.take_scattered(1, Vec::new).expect("many");
+            let taken = held.take_scattered(1, &none, Vec::new).expect("many");
             let ids: Vec<BatchId> = taken.held.iter().map(|(batch, _)| *batch).collect();
             assert_eq!(ids, (first..=last).map(id).collect::<Vec<_>>());
             assert_eq!(taken.into, BatchId { number: last * STEP + 1, ..id(last) });
@@ -226,7 +231,7 @@ mod tests {
             held.add(taken.into, one);
         };
         gathered(0, 299);
-        assert!(held.take_scattered(1, Vec::new).is_none());
+        assert!(held.take_scattered(1, &none, Vec::new).is_none());
         for number in 501..801 {
             held.add(id(number), events(vec![0, 1, 2, 3], 7));
         }
@@ -244,14 +249,31 @@ mod tests {
             held.add(id(number), events(vec![0], 7));
         }
         let live = || (0..600).map(id).collect::<Vec<_>>();
-        let taken = held.take_scattered(1, live).expect("many");
+        let none = BTreeSet::new();
+        let taken = held.take_scattered(1, &none, live).expect("many");
         let numbers = |first: i64, last: i64| (first..=last).map(|n| n * STEP).collect::<Vec<_>>();
         assert_eq!(numbers_of(&taken.held), numbers(1, 99));
         assert_eq!(taken.into, batch(99 * STEP + 1, 1));
         for number in 600..700 {
             held.add(id(number), events(vec![0], 7));
         }
-        let taken = held.take_scattered(1, live).expect("many");
+        let taken = held.take_scattered(1, &none, live).expect("many");
         assert_eq!(numbers_of(&taken.held), numbers(101, 699));
+    }
+
+    #[test]
+    fn a_table_that_is_left_out_keeps_no_other_from_being_gathered() {
+        let held = HeldBatches::default();
+        let table = |number| if number < 600 { 1 } else { 2 };
+        for number in 0..1_200 {
+            held.add(batch(number * STEP, table(number)), events(vec![0], 7));
+        }
+        let tables = |taken: Option<Scattered>| taken.map(|taken| taken.into.table);
+        let first = held.take_scattered(1, &BTreeSet::new(), Vec::new).expect("many");
+        assert_eq!(first.into.table, 1);
+        first.held.into_iter().for_each(|(batch, one)| held.add(batch, one));
+        let failed = BTreeSet::from([1]);
+        assert_eq!(tables(held.take_scattered(1, &failed, Vec::new)), Some(2));
+        assert_eq!(tables(held.take_scattered(1, &failed, Vec::new)), None, "those are few");
     }
 }

@@ -240,13 +240,13 @@ impl Relay {
         self.published.notify_waiters();
     }
 
-    /// Takes held batches of this process to gather them, if there are many.
-    pub(crate) fn take_scattered(&self) -> Option<Scattered> {
+    /// Takes held batches of this process to gather them, if there are many outside of these tables.
+    pub(crate) fn take_scattered(&self, but: &BTreeSet<i16>) -> Option<Scattered> {
         let live = self.live();
         let unpublished = || -> Vec<BatchId> {
             live.iter().filter(|(_, one)| !one.is_published).map(|(batch, _)| *batch).collect()
         };
-        self.held.take_scattered(self.process, unpublished)
+        self.held.take_scattered(self.process, but, unpublished)
     }
 
     /// Returns the mark of a held batch whose events are gathered into another.

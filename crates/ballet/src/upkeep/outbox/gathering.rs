@@ -3,6 +3,8 @@
 //! The other events of those batches are published. Their marks leave in the database only what waits, so
 //! another process publishes nothing again, and this one keeps little in memory for however long it takes.
 
+use std::collections::BTreeSet;
+
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::outbox::batches;
@@ -14,29 +16,42 @@ use crate::declare::handler::failure::Failure;
 use crate::outgoing::held_batches::Scattered;
 use crate::upkeep::outbox::outbox::Outbox;
 
-/// Gathers held batches while there are many.
+/// Gathers held batches while there are many. A table that fails is left out until the next call, so that it
+/// keeps no other one from being gathered. Returns the first error.
 pub(crate) async fn gather(outbox: &Outbox) -> Result<(), Failure> {
+    let mut failed = BTreeSet::new();
+    let mut result = Ok(());
+    while let Some(scattered) = outbox.relay.take_scattered(&failed) {
+        let table = scattered.into.table;
+        if let Err(failure) = gather_some(outbox, scattered).await {
+            failed.insert(table);
+            result = result.and(Err(failure));
+        }
+    }
+    result
+}
+
+/// Gathers batches of one table into one.
+async fn gather_some(outbox: &Outbox, scattered: Scattered) -> Result<(), Failure> {
     let relay = &outbox.relay;
-    while let Some(scattered) = relay.take_scattered() {
-        let marks: Vec<Mark> =
-            scattered.held.iter().map(|(batch, _)| relay.mark_of_held(*batch)).collect();
-        let (transaction, rows) = match answered(write(outbox, &scattered, &marks)).await {
-            Ok(written) => written,
-            Err(failure) => {
-                scattered.held.into_iter().for_each(|(batch, one)| relay.held.add(batch, one));
-                return Err(failure);
-            }
-        };
-        fault::point(FaultPoint::BeforeMark, &*marks);
-        if let Err(failure) = answered(transaction.commit()).await {
-            // It may have succeeded. The next look at the table finds those that are not marked, and
-            // publishes all of their events.
-            marks.iter().for_each(|mark| relay.leave(mark.batch));
+    let marks: Vec<Mark> =
+        scattered.held.iter().map(|(batch, _)| relay.mark_of_held(*batch)).collect();
+    let (transaction, rows) = match answered(write(outbox, &scattered, &marks)).await {
+        Ok(written) => written,
+        Err(failure) => {
+            scattered.held.into_iter().for_each(|(batch, one)| relay.held.add(batch, one));
             return Err(failure);
         }
-        fault::point(FaultPoint::AfterMark, &*marks);
-        relay.gathered(&marks, scattered.into, scattered.gathered(rows));
+    };
+    fault::point(FaultPoint::BeforeMark, &*marks);
+    if let Err(failure) = answered(transaction.commit()).await {
+        // It may have succeeded. The next look at the table finds those that are not marked, and
+        // publishes all of their events.
+        marks.iter().for_each(|mark| relay.leave(mark.batch));
+        return Err(failure);
     }
+    fault::point(FaultPoint::AfterMark, &*marks);
+    relay.gathered(&marks, scattered.into, scattered.gathered(rows));
     Ok(())
 }
 
