@@ -57,6 +57,8 @@ struct Live {
     positions: Vec<i32>,
     /// The rows that could not be read back or, if the batch is held, that can never be published.
     unreadable: Vec<(i32, String)>,
+    /// The number of those that the publisher has counted as unpublishable.
+    counted: usize,
 }
 
 impl Live {
@@ -69,7 +71,13 @@ impl Live {
             publishing: Publishing::default(),
             positions: Vec::new(),
             unreadable: Vec::new(),
+            counted: 0,
         }
+    }
+
+    /// Returns the number of rows that can never be published and that nobody has counted yet.
+    fn uncounted(&self) -> u64 {
+        self.unreadable.len().saturating_sub(self.counted) as u64
     }
 }
 
@@ -202,6 +210,7 @@ impl Relay {
         }
         let live = self.live().get_mut(&published.batch).map(|live| {
             live.is_published = true;
+            ballet_amqp::counter!("ballet_unpublishable_total").increment(live.uncounted());
             let positions = std::mem::take(&mut live.positions);
             (std::mem::take(&mut live.publishing), positions, std::mem::take(&mut live.unreadable))
         });
@@ -210,7 +219,6 @@ impl Relay {
             for (position, _) in &mut dead {
                 *position = of_row(*position, &positions);
             }
-            ballet_amqp::counter!("ballet_unpublishable_total").increment(unreadable.len() as u64);
             dead.extend(unreadable);
         }
         self.marks().push(Mark { batch: published.batch, dead });
@@ -229,6 +237,7 @@ impl Relay {
             publishing.forget(&left_behind.positions);
             publishing.end(&self.spans, self.clock.now(), &dead);
             let positions = std::mem::take(&mut live.positions);
+            live.counted += dead.len();
             let dead = dead.into_iter().map(|(at, reason)| (of_row(at, &positions), reason));
             live.unreadable.extend(dead);
             for position in &mut left_behind.positions {
@@ -259,7 +268,7 @@ impl Relay {
     pub(crate) fn gathered(&self, marks: &[Mark], into: BatchId, events: HeldEvents) {
         let mut live = self.live();
         let old: Vec<Live> = marks.iter().filter_map(|mark| live.remove(&mark.batch)).collect();
-        let dead = old.iter().map(|old| old.unreadable.len() as u64).sum();
+        let dead = old.iter().map(Live::uncounted).sum();
         ballet_amqp::counter!("ballet_unpublishable_total").increment(dead);
         if let Some(since) = old.iter().map(|old| old.since).min()
             && events.len() > 0
