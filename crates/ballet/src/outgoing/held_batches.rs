@@ -1,7 +1,8 @@
 //! Batches whose events wait in their outbox table until somebody mends the broker.
 //!
 //! The other events of such a batch are published. So it is read back from here, by the positions of
-//! its events, and not by a sweep, which would publish all of it. Many of them are gathered into one.
+//! its events, and not by a sweep, which would publish all of it. Many that this process wrote are gathered
+//! into one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

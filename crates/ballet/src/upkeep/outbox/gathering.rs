@@ -1,7 +1,11 @@
 //! Gathers what waits for the broker to be mended out of many batches into few.
 //!
 //! The other events of those batches are published. Their marks leave in the database only what waits, so
-//! another process publishes nothing again, and this one keeps little in memory for however long it takes.
+//! another process publishes nothing of them again, and this one keeps little in memory for however long it takes.
+//!
+//! That is so of batches that this process wrote. Those that it has taken over from a process that is gone stay as
+//! they are: each is kept in memory, and the next process publishes all of its events again. There are no more of
+//! them than that process left unmarked.
 
 use std::collections::BTreeSet;
 
