@@ -135,10 +135,13 @@ impl Hosts {
         let chosen = self.seen().choose(&writable, before);
         for (at, why) in chosen.passed_over {
             let options = &named.all[at];
+            // Connections go to the last one until another one counts.
+            let is_in_use = at == before && chosen.at.is_none();
+            let used = if is_in_use { "used until another one counts" } else { "not used" };
             tracing::warn!(
                 host = options.get_host(),
                 port = options.get_port(),
-                "a server of the database takes writes and is not used: {why}"
+                "a server of the database takes writes, does not count, and is {used}: {why}"
             );
         }
         chosen.at.is_some_and(|now| self.current.swap(now, Ordering::Relaxed) != now)

@@ -1,5 +1,9 @@
 //! Which of several servers that take writes counts. There is no I/O here.
 
+/// Another cluster counts after so many looks in a row that find it without the one in use: half a minute. One
+/// answer that is missed says nothing, and a cluster that was left counts no more.
+const LOOKS: u32 = 15;
+
 /// A server that takes writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Primary {
@@ -14,6 +18,8 @@ pub(super) struct Primary {
 pub(super) struct Primaries {
     /// The latest of the cluster in use.
     latest: Option<Primary>,
+    /// The looks in a row that found only other clusters.
+    away: u32,
     /// The clusters that were in use before. Their servers count no more.
     replaced: Vec<i64>,
     /// The servers that are passed over, each with the reason.
@@ -31,14 +37,26 @@ pub(super) struct Chosen {
 impl Primaries {
     /// Of one cluster the server with the latest timeline counts. One of an earlier timeline than was ever seen
     /// does not, even if it is the only one. Timelines of two clusters say nothing of each other: another cluster
-    /// counts when no server of the known one takes writes, and then the known one does no more.
+    /// counts when for a while only that one takes writes, and then the known one does no more. A look that finds
+    /// nobody says nothing.
     ///
     /// Of several with the same timeline the one in use stays.
     pub(super) fn choose(&mut self, writable: &[(usize, Primary)], in_use: usize) -> Chosen {
         let known = self.latest.map(|latest| latest.cluster);
-        let best = writable
+        let is_known = |primary: &Primary| known.is_none_or(|known| primary.cluster == known);
+        let candidates: Vec<&(usize, Primary)> = writable
             .iter()
             .filter(|(_, primary)| !self.replaced.contains(&primary.cluster))
+            .collect();
+        if writable.iter().any(|(_, primary)| is_known(primary)) {
+            self.away = 0;
+        } else if !candidates.is_empty() {
+            self.away = self.away.saturating_add(1);
+        }
+        let may_leave = self.away >= LOOKS;
+        let best = candidates
+            .into_iter()
+            .filter(|(_, primary)| may_leave || is_known(primary))
             .max_by_key(|(at, one)| (Some(one.cluster) == known, one.timeline, *at == in_use));
         let chosen = best.filter(|(_, best)| {
             self.latest.is_none_or(|latest| {
@@ -48,6 +66,7 @@ impl Primaries {
         if let Some((_, primary)) = chosen {
             self.replaced.extend(known.filter(|known| *known != primary.cluster));
             self.latest = Some(*primary);
+            self.away = 0;
         }
         let at = chosen.map(|(at, _)| *at);
         let others = writable.iter().filter(|(other, _)| Some(*other) != at);
@@ -66,9 +85,14 @@ impl Primaries {
                  make it a standby",
                 latest.timeline
             ),
+            _ if self.replaced.contains(&cluster) => format!(
+                "it is of a cluster that was in use before (system identifier {cluster}). Stop it, or take \
+                 it out of the database's URL. If it is the right one, restart the service"
+            ),
             _ => format!(
-                "it is of another cluster (system identifier {cluster}). Stop it, or take it out of the \
-                 database's URL. If it is the right one, restart the service"
+                "it is of another cluster (system identifier {cluster}). That one counts when for half a \
+                 minute no server of the one in use takes writes. If it is not the right one, stop it, or \
+                 take it out of the database's URL"
             ),
         }
     }
@@ -98,11 +122,34 @@ mod tests {
         let mut primaries = Primaries::default();
         let mut chosen = |all: &[(usize, Primary)], in_use| primaries.choose(all, in_use).at;
         assert_eq!(chosen(&[(0, primary(7, 5))], 0), Some(0));
+        for _ in 1..LOOKS {
+            assert_eq!(chosen(&[(0, primary(8, 1))], 0), None);
+        }
         assert_eq!(chosen(&[(0, primary(8, 1))], 0), Some(0));
         assert_eq!(chosen(&[(1, primary(8, 2))], 0), Some(1));
         assert_eq!(chosen(&[(0, primary(8, 1))], 1), None, "it was replaced");
         assert_eq!(chosen(&[(0, primary(7, 6))], 1), None, "it was upgraded");
         assert_eq!(chosen(&[(0, primary(9, 9)), (1, primary(8, 2))], 1), Some(1), "a foreign one");
+    }
+
+    #[test]
+    fn a_cluster_that_misses_an_answer_stays_in_use() {
+        let mut primaries = Primaries::default();
+        let mut chosen = |all: &[(usize, Primary)]| primaries.choose(all, 0).at;
+        let (ours, foreign) = ((0, primary(7, 5)), (1, primary(9, 9)));
+        assert_eq!(chosen(&[ours]), Some(0));
+        for _ in 0..3 {
+            for _ in 1..LOOKS {
+                assert_eq!(chosen(&[foreign]), None);
+            }
+            assert_eq!(chosen(&[ours, foreign]), Some(0));
+        }
+        // Where nobody answers, the service may be cut off itself.
+        for _ in 0..LOOKS {
+            assert_eq!(chosen(&[]), None);
+        }
+        assert_eq!(chosen(&[foreign]), None);
+        assert_eq!(chosen(&[ours]), Some(0));
     }
 
     #[test]
