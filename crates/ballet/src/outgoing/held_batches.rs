@@ -112,8 +112,10 @@ impl HeldBatches {
     }
 
     /// Takes batches of this process to gather them, if there are many outside of the tables `but`. No other one
-    /// that is in memory stands between them. `live` are those in memory with events that are not published: one that is not held is still
-    /// under way, and its events may have to wait as well, before those of later batches.
+    /// that is in memory stands between them.
+    ///
+    /// `live` are those in memory with events that are not published. One that is not held is still under way, and
+    /// its events may have to wait as well, before those of later batches.
     pub(crate) fn take_scattered(
         &self,
         process: i64,
