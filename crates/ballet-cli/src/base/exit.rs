@@ -42,11 +42,13 @@ pub(crate) enum Refusal {
     Usage(String),
     /// A server cannot be reached.
     Unreachable(String),
+    /// A server is there, and TLS with it fails.
+    Tls(String),
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Usage(message) | Self::Unreachable(message)) = self;
+        let (Self::Usage(message) | Self::Unreachable(message) | Self::Tls(message)) = self;
         f.write_str(message)
     }
 }
@@ -106,7 +108,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let found = |error: &(dyn std::error::Error + 'static)| -> Option<u8> {
         match error.downcast_ref::<Refusal>() {
             Some(Refusal::Usage(_)) => return Some(USAGE),
-            Some(Refusal::Unreachable(_)) => return Some(UNREACHABLE),
+            Some(Refusal::Unreachable(_) | Refusal::Tls(_)) => return Some(UNREACHABLE),
             None => {}
         }
         let broker = match error.downcast_ref::<RedriveError>() {
@@ -128,6 +130,11 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
 /// Whether a server cannot be reached.
 pub(crate) fn is_unreachable(error: &anyhow::Error) -> bool {
     code(error) == UNREACHABLE
+}
+
+/// Whether a server is away and may come back by itself. What fails by TLS does so until somebody mends it.
+pub(crate) fn is_away(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Refusal::Unreachable(_)))
 }
 
 fn of_broker(error: &BrokerError) -> u8 {

@@ -177,7 +177,7 @@ impl GlobalOptions {
         };
         let opened = opened.unwrap_or_else(|_| Err(no_answer())).map_err(|error| {
             match (tls::problem(&error.to_string(), "DATABASE_CA_FILE"), &error) {
-                (Some(problem), _) => Refusal::Unreachable(problem).into(),
+                (Some(problem), _) => Refusal::Tls(problem).into(),
                 (None, sqlx::Error::Io(cause)) => {
                     let (host, port) = (options.get_host(), options.get_port());
                     Refusal::Unreachable(format!(

@@ -67,7 +67,12 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
         let context = || format!("the database of {service}");
         let mut db = match connect(service, options).await {
             Ok(db) => db,
-            Err(error) if matches!(error.downcast_ref(), Some(Refusal::Unreachable(_))) => {
+            Err(error)
+                if matches!(
+                    error.downcast_ref(),
+                    Some(Refusal::Unreachable(_) | Refusal::Tls(_))
+                ) =>
+            {
                 away.push(format!("{error:#}"));
                 continue;
             }

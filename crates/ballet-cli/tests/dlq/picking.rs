@@ -196,11 +196,23 @@ async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_wit
     elsewhere.env("AMQP_URL", "amqp://ada:secret@127.0.0.1:1/clocks");
     let refused = ended(elsewhere).await.ends_with(4);
     assert!(refused.err.contains("cannot be reached") && !refused.err.contains("secret"));
+    // A wrong address of the database sends nothing.
+    let right = world.env.database_url("counter");
+    let wrong_role = right.replacen("://", "://nobody-", 1);
+    for (url, code) in [(right.replacen("postgres", "postgers", 1), 2), (wrong_role, 1)] {
+        let mut wrong = world.command(&["redrive", "--all", "--no-canary"]);
+        wrong.env("DATABASE_URL", url);
+        let refused = ended(wrong).await.ends_with(code);
+        assert!(refused.err.contains("the database of counter"), "{refused:?}");
+    }
+    // One that is away keeps nothing from being sent: the first dies again.
     let mut blind = world.command(&["redrive", "--all"]);
     blind.env("DATABASE_URL", "postgres://ada:secret@127.0.0.1:1/counter");
-    let refused = ended(blind).await.ends_with(4);
+    let sent = ended(blind).await.ends_with(1);
     let said = "the database of counter: Postgres at 127.0.0.1:1 cannot be reached";
-    assert!(refused.err.contains(said) && !refused.err.contains("secret"), "{refused:?}");
+    assert!(sent.err.contains(said) && !sent.err.contains("secret"), "{sent:?}");
+    assert!(sent.err.contains("1 dead letter sent back: 0 handled, 1 dead again"), "{sent:?}");
+    world.dead(2).await;
     let mut nobody = world.command(&["list", "--service", "nobody"]);
     nobody.stdout(std::process::Stdio::piped());
     let refused = ended(nobody).await.ends_with(1);

@@ -111,8 +111,8 @@ impl DeadLetters {
 
     /// Sends one dead letter of each group back, and waits for its outcome. The plan then leaves
     /// out the groups whose canary was not handled in time. `inbox` is a connection to the
-    /// service's database. Without it, only an event that a message caused shows that it was
-    /// handled. An error is one of before anything is sent.
+    /// service's database. Without it, only an event that the service published because of a
+    /// message shows that it was handled. An error is one of before anything is sent.
     pub(crate) async fn canaries(
         &self,
         plan: &mut Plan,

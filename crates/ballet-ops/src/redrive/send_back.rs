@@ -15,7 +15,7 @@ use crate::redrive::sent_back::SentBack;
 /// How it is found out what becomes of what is sent back.
 pub struct Watching<'a> {
     /// Two connections to the service's database, for the canaries and for the rest. Without one, only an
-    /// event that a message caused shows that it was handled.
+    /// event that the service published because of a message shows that it was handled.
     pub inboxes: [Option<PgConnection>; 2],
     /// How long the next outcome is waited for.
     pub patience: Duration,

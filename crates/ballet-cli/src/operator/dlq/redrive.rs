@@ -11,7 +11,7 @@ use ballet_store::operators::interventions::Act;
 use ballet_terminal::{ask, is_interactive, plain};
 use sqlx::PgConnection;
 
-use crate::base::exit::Done;
+use crate::base::exit::{Done, is_away};
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, cell};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
@@ -54,7 +54,7 @@ struct Totals {
     /// Never sent.
     forged: u64,
     stopped: bool,
-    /// The broker has failed, and the command has said how.
+    /// A server has failed, and the command has said how.
     failed: bool,
 }
 
@@ -109,7 +109,18 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         );
         let (show, known) = (|done: u64| progress.show(done), |of: u64| ends.show(of));
         let service = planned.queue.service();
-        let inboxes = inboxes(service, options).await;
+        let inboxes = match inboxes(service, options).await {
+            Ok(inboxes) => inboxes,
+            // What was sent to other services is told.
+            Err(error) if totals.sent > 0 => {
+                let note = ui::bad("note:");
+                ui::say(&format!("{note} nothing was sent to {service}: {error:#}"));
+                totals.left += to_send(&planned.plan);
+                totals.failed = true;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let notes = Notes::open(service, Act::Redriven, args.sending.note(options), options).await;
         let note = |sent: &DeadLetter| notes.add(sent);
         let redrive_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
@@ -147,16 +158,19 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(conclude(&totals, unknown > 0 && !beyond_memory, args))
 }
 
-/// Two connections to its database. Without them it is sent all the same: they only show what was handled.
-async fn inboxes(service: &str, options: &GlobalOptions) -> [Option<PgConnection>; 2] {
+/// Two connections to its database. While that is away it is sent all the same: they only show what was handled.
+async fn inboxes(service: &str, options: &GlobalOptions) -> Result<[Option<PgConnection>; 2]> {
     let opened = async {
         Ok::<_, Error>([options.connect(service).await?, options.connect(service).await?])
     };
-    opened.await.unwrap_or_else(|error| {
-        let note = ui::bad("note:");
-        ui::say(&format!("{note} the inbox does not show what was handled: {error:#}"));
-        [None, None]
-    })
+    match opened.await {
+        Err(error) if is_away(&error) => {
+            let note = ui::bad("note:");
+            ui::say(&format!("{note} the inbox does not show what was handled: {error:#}"));
+            Ok([None, None])
+        }
+        opened => opened,
+    }
 }
 
 impl Totals {
@@ -283,8 +297,9 @@ fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
         if outcomes.unknown > 0 {
             ui::say(
                 "groups whose first message was not handled in time were not sent: is the service \
-                 running? Without DATABASE_URL, only an event that a message caused shows that it \
-                 was handled; --patience waits longer, --no-canary sends them anyway",
+                 running? Without DATABASE_URL, only an event that the service published because of a \
+                 message shows that it was handled; --patience waits longer, --no-canary sends them \
+                 anyway",
             );
         }
     }
