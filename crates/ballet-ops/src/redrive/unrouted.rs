@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_amqp::headers::{RETRY_EXCHANGE, RETRY_ROUTING_KEY};
 use ballet_amqp::{Broker, Publish};
 use ballet_core::Part;
 use ballet_core::envelope::KnownEvents;
@@ -137,6 +138,18 @@ fn is_retry_of(service: &str, event: &DeadLetter) -> bool {
     event.exchange.as_deref() == Some(ROUTE) && key_of(event) == service
 }
 
+/// The event for this service. Of a retry only headers that do not go with it say where it was published first, and
+/// so to whom it is returned if it dies again.
+fn of_service(service: &str, event: &DeadLetter) -> DeadLetter {
+    let mut sent = event.for_service(service);
+    let first = event.header(RETRY_EXCHANGE).zip(event.header(RETRY_ROUTING_KEY));
+    if let Some((exchange, key)) = first.filter(|_| is_retry_of(service, event)) {
+        sent.exchange = Some(exchange.to_owned());
+        sent.routing_key = Some(key.to_owned());
+    }
+    sent
+}
+
 /// Sends each event to the services that consume it.
 struct Route<'a> {
     unrouted: &'a Unrouted,
@@ -153,7 +166,7 @@ impl Action for Route<'_> {
         }
         let send = |consumer: &Consumer| {
             let part = &consumer.part;
-            self.run.redriven(&event.for_service(part.service), Some(part))
+            self.run.redriven(&of_service(part.service, event), Some(part))
         };
         let messages: Vec<Publish> = self.unrouted.consumers_of(event).flat_map(send).collect();
         (!messages.is_empty()).then_some(messages)
@@ -175,7 +188,7 @@ impl Action for Route<'_> {
 #[cfg(test)]
 mod tests {
     use ballet_amqp::BasicProperties;
-    use ballet_amqp::headers::{DEAD_EXCHANGE, DEAD_ROUTING_KEY};
+    use ballet_amqp::headers::{DEAD_EXCHANGE, DEAD_ROUTING_KEY, text_header};
     use ballet_core::topology::EVENTS;
     use ballet_core::{EventType, SubscriptionPart};
     use ballet_testkit::memory::MemoryBroker;
@@ -227,9 +240,29 @@ mod tests {
             assert_eq!(unrouted.forgery(&event).is_some(), is_forged, "{event:?}");
             let run = Run::new(&RedriveOptions::plain(), Timestamp::MIN);
             if is_sent {
-                let sent = run.redriven(&event.for_service("desk"), None);
+                let sent = run.redriven(&of_service("desk", &event), None);
                 let kind = sent.last().and_then(|message| message.properties.kind().as_ref());
                 assert_eq!(kind.map(|kind| kind.as_str()), Some(RUNG));
+            }
+        }
+    }
+
+    /// If it dies again, that says to which producer it is returned.
+    #[test]
+    fn a_retry_says_where_it_was_published_first_and_other_events_do_not_choose_it() {
+        let first = [(RETRY_EXCHANGE, EVENTS), (RETRY_ROUTING_KEY, RUNG)];
+        let paid = [(RETRY_EXCHANGE, EVENTS), (RETRY_ROUTING_KEY, PAID)];
+        let run = Run::new(&RedriveOptions::plain(), Timestamp::MIN);
+        for (event, exchange, key) in [
+            (event(ROUTE, "desk", Some(RUNG), &first), EVENTS, RUNG),
+            (event(ROUTE, "desk", Some(RUNG), &[]), ROUTE, "desk"),
+            (event(ROUTE, "bell", Some(RUNG), &first), ROUTE, "bell"),
+            (event(EVENTS, RUNG, Some(RUNG), &paid), EVENTS, RUNG),
+        ] {
+            for message in run.redriven(&of_service("desk", &event), None) {
+                let written = |name| text_header(&message.properties, name);
+                assert_eq!(written(DEAD_EXCHANGE), Some(exchange), "{event:?}");
+                assert_eq!(written(DEAD_ROUTING_KEY), Some(key), "{event:?}");
             }
         }
     }
