@@ -241,6 +241,19 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     assert!(said.contains(&changed), "{said}");
     assert!(world.reaches_bell(TICKED).await);
 
+    // What the release before keeps longer it may need.
+    let mut policies = wanted["policies"].as_array().expect("a list").iter();
+    let longer = policies.find(|one| one["name"] == topology::JOURNAL_POLICY);
+    let mut longer = longer.expect("a policy").clone();
+    longer["definition"]["max-age"] = json!("30D");
+    world.call(Method::PUT, &["policies", topology::JOURNAL_POLICY], Some(&longer)).await;
+    let (code, said) = world.topology(&wanted, &["apply"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("prune    policy") && !said.contains(&changed), "{said}");
+    let (code, said) = world.topology(&wanted, &["apply", "--prune"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&changed), "{said}");
+
     // Another queue of that virtual host is none of its business.
     let mut more = declared(&[TICKED]);
     let mut queue = more["queues"][0].clone();

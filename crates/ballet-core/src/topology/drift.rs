@@ -76,6 +76,9 @@ pub enum Difference {
         wanted: Value,
         /// The differences, one sentence per field.
         words: Vec<String>,
+        /// Whether it is a policy that is declared to keep less, and nothing longer. A process of the release
+        /// before is not ready once the broker keeps less than it declares.
+        keeps_less: bool,
     },
     /// Policies that are not declared are in force on a queue, and decide what becomes of its messages.
     Policed {
@@ -144,7 +147,10 @@ pub fn compare(definitions: &Value, found: &Found) -> Vec<Difference> {
             match there.map(|found| other(kind.fields(), wanted, found)) {
                 None => differences.push(Difference::Missing { kind, wanted: wanted.clone() }),
                 Some(words) if !words.is_empty() => {
-                    differences.push(Difference::Other { kind, wanted: wanted.clone(), words });
+                    let keeps_less = kind == Kind::Policy
+                        && there.is_some_and(|found| in_force::keeps_less(wanted, found));
+                    let wanted = wanted.clone();
+                    differences.push(Difference::Other { kind, wanted, words, keeps_less });
                 }
                 Some(_) => {}
             }

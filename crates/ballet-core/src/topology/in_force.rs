@@ -99,6 +99,18 @@ fn keeps(property: &str, wanted: Option<&Value>, there: Option<&Value>) -> bool 
     }
 }
 
+/// Whether a policy is declared to keep less than the broker's of its name, and nothing longer.
+pub(crate) fn keeps_less(wanted: &Value, found: &Value) -> bool {
+    let (wanted, found) = (table(&wanted["definition"]), table(&found["definition"]));
+    let both =
+        LIMITS.map(|limit| (wanted.get(limit).and_then(amount), found.get(limit).and_then(amount)));
+    let is_less = both.iter().any(|(wanted, found)| wanted.is_some() && wanted < found);
+    let is_more = both.iter().any(|(wanted, found)| {
+        found.is_some_and(|found| wanted.is_none_or(|wanted| wanted > found))
+    });
+    is_less && !is_more
+}
+
 /// A limit as a number. An age such as `7D` is in seconds.
 fn amount(limit: &Value) -> Option<u64> {
     let Some(age) = limit.as_str() else { return limit.as_u64() };
@@ -253,6 +265,23 @@ mod tests {
             let found = in_force(wanted, &effective);
             assert!(!found.words.is_empty(), "{effective}");
             assert_eq!(found.loses, loses, "{effective}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_is_declared_to_keep_less_is_told_from_one_that_keeps_something_longer() {
+        let found = json!({"max-age": "3D", "max-length-bytes": 20});
+        for (wanted, less) in [
+            (json!({"max-age": "1D", "max-length-bytes": 20}), true),
+            (json!({"max-age": "71h", "max-length-bytes": 10}), true),
+            (json!({"max-age": "72h", "max-length-bytes": 20}), false),
+            (json!({"max-age": "7D", "max-length-bytes": 20}), false),
+            (json!({"max-age": "7D", "max-length-bytes": 10}), false),
+            (json!({"max-length-bytes": 10}), false),
+            (json!({"max-age": "3D", "max-length-bytes": 20, "max-length": 1}), false),
+        ] {
+            let policy = |definition: &Value| json!({ "name": "kept", "definition": definition });
+            assert_eq!(keeps_less(&policy(&wanted), &policy(&found)), less, "{wanted}");
         }
     }
 

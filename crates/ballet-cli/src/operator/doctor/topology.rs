@@ -48,9 +48,8 @@ fn finding(difference: &Difference) -> Finding {
         Difference::Other { kind: Kind::Exchange | Kind::Queue, .. } => {
             "it cannot be changed: `ballet topology check` says how to make it anew".to_owned()
         }
-        Difference::Unwanted { .. } => {
-            "once no process of the release before runs, remove it with `ballet \
-                                        topology apply --prune`"
+        Difference::Unwanted { .. } | Difference::Other { keeps_less: true, .. } => {
+            "once no process of the release before runs, mend it with `ballet topology apply --prune`"
                 .to_owned()
         }
         _ => "mend it with `ballet topology apply`".to_owned(),

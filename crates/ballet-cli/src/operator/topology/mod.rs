@@ -31,7 +31,7 @@ const DEVELOPMENT: &str = "http://topology:topology-development@127.0.0.1:15672"
 pub(crate) enum Command {
     /// Show what differs: exchanges, queues and their arguments, bindings, policies
     Check(Source),
-    /// Create what is missing, and change policies; --prune also removes
+    /// Create what is missing, and change policies; --prune also removes, and lets policies keep less
     Apply(Apply),
     /// Print the definitions of the broker as a file, with passwords for one machine
     Definitions {
@@ -59,8 +59,8 @@ pub(crate) struct Source {
 pub(crate) struct Apply {
     #[command(flatten)]
     source: Source,
-    /// Also remove our own bindings that are no longer declared, once no process of the release before runs: it
-    /// gets no events by them then, and is not ready
+    /// Also remove our own bindings that are no longer declared, and let policies keep less, once no process of
+    /// the release before runs: it gets no events by them then, and is not ready
     #[arg(long)]
     prune: bool,
     /// Show what would be done, and change nothing
@@ -179,7 +179,7 @@ const PRUNE: &str = "prune";
 fn action(difference: &Difference) -> &'static str {
     match difference {
         Difference::Missing { .. } => "create",
-        Difference::Unwanted { .. } => PRUNE,
+        Difference::Unwanted { .. } | Difference::Other { keeps_less: true, .. } => PRUNE,
         Difference::Other { kind: Kind::Policy, .. } => "change",
         Difference::Other { .. } => "by hand",
         Difference::Policed { .. } => "policy",
@@ -190,8 +190,8 @@ fn action(difference: &Difference) -> &'static str {
 fn past(difference: &Difference) -> &'static str {
     match action(difference) {
         "create" => "created",
-        PRUNE => "removed",
-        "change" => "changed",
+        PRUNE if matches!(difference, Difference::Unwanted { .. }) => "removed",
+        PRUNE | "change" => "changed",
         other => other,
     }
 }
@@ -238,8 +238,9 @@ fn show(
     let ballet = ui::ballet();
     if differences.iter().any(|difference| action(difference) == PRUNE) {
         ui::say(&format!(
-            "what is no longer declared still has readers in the release before. Once none of its processes \
-             runs, `{ballet} topology apply --prune` removes them"
+            "bindings that are no longer declared still have readers in the release before, and it may need \
+             what a policy keeps longer than declared. Once none of its processes runs, \
+             `{ballet} topology apply --prune` removes them, and lets policies keep less"
         ));
     }
     if differences.iter().any(|difference| action(difference) == "by hand") {
