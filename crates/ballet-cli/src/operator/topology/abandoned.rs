@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use ballet::core::topology::drift::{Difference, Found};
-use ballet::core::topology::{DEAD, ROUTE, dead_queue};
+use ballet::core::topology::{COPY, DEAD, ROUTE, dead_queue};
 use serde_json::Value;
 
 use crate::base::ui::{counted, shell_word};
@@ -31,16 +31,22 @@ pub(crate) fn abandoned(differences: &[Difference], found: &Found) -> Vec<Abando
     let bound: BTreeSet<&str> = bound.collect();
     let queues = found.queues.iter().filter(|queue| {
         let name = queue["name"].as_str().unwrap_or_default();
-        bound.contains(name) && !is_read(name, &found.queues)
+        bound.contains(name) && !is_copy(name) && !is_read(name, &found.queues)
     });
     queues.map(in_words).collect()
 }
 
-/// Dead letters wait for a person: their service has a reader if it runs.
+/// Whether it is a queue of `ballet tap --queue`. It is bounded, and goes soon after its reader.
+fn is_copy(name: &str) -> bool {
+    name.strip_prefix(COPY).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Dead letters wait for a person: their service has a reader if it runs. A broker that has just started does not say
+/// yet who reads.
 fn is_read(name: &str, queues: &[Value]) -> bool {
     queues.iter().any(|queue| {
         let other = queue["name"].as_str().unwrap_or_default();
-        (other == name || dead_queue(other) == name) && queue["consumers"].as_u64() > Some(0)
+        (other == name || dead_queue(other) == name) && queue["consumers"].as_u64() != Some(0)
     })
 }
 
@@ -57,5 +63,26 @@ fn in_words(queue: &Value) -> Abandoned {
             shell_word(vhost),
             shell_word(name)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_for_who_looks_and_a_queue_whose_readers_are_not_known_yet_are_not_abandoned() {
+        let is_named = |name: &str, consumers: Value| {
+            let binding = json!({ "source": ROUTE, "destination": name,
+                "destination_type": "queue", "routing_key": name, "arguments": {} });
+            let queue = json!({ "name": name, "vhost": "shop", "consumers": consumers });
+            let found = Found { queues: vec![queue], ..Found::default() };
+            !abandoned(&[Difference::Strange { found: binding }], &found).is_empty()
+        };
+        assert!(is_named("loyalty", json!(0)) && is_named("tap-offers", json!(0)));
+        assert!(!is_named("loyalty", json!(1)) && !is_named("loyalty", Value::Null));
+        assert!(!is_named("tap-of.orders.1.0", json!(0)));
     }
 }
