@@ -246,11 +246,12 @@ fn show(
     if differences.iter().any(|difference| action(difference) == "by hand") {
         ui::say(&format!(
             "the arguments of an exchange or a queue cannot be changed. By hand, for the queue of a service: note \
-             the TIME, stop the service, move the queue's messages to another queue (in RabbitMQ's console), \
-             delete the queue, run `{ballet} topology apply`, move the messages back, and start the service. \
-             What came meanwhile is in the journal: `{ballet} dlq redrive --from-journal SERVICE --since TIME` \
-             sends it, and shows it before with --dry-run. After an exchange or a queue of retries was made \
-             anew, that for each service"
+             the TIME, let the service empty the queue, stop it, move what is left to another queue (in \
+             RabbitMQ's console), delete the queue, run `{ballet} topology apply`, move back what was left, and \
+             start the service. What came meanwhile is in the journal: \
+             `{ballet} dlq redrive --from-journal SERVICE --since TIME` sends it, and shows it before with \
+             --dry-run. A queue of retries becomes empty by itself: wait for that before you delete it. After \
+             it or an exchange was made anew, send what is in the journal to each service"
         ));
     }
 }
