@@ -14,10 +14,14 @@ from .part import Part
 
 MAX_BODY = 1024 * 1024
 MAX_HEADERS = 32 * 1024
+MOST_HEADERS = 64
+DEEPEST_HEADER = 8
 #: Headers that are about another copy, and headers that the broker writes or acts on.
 DROPPED = ("x-retr", "x-dead-", "x-death", "x-first-death-", "x-last-death-", "x-delivery-count")
 DROPPED += ("x-stream-", "x-basic-", "x-opt-", "x-acquired-count", "x-exchange", "x-routing-key")
 DROPPED += ("x-cc", "x-delay")
+#: Those, and what was added to a copy that came back, or that a person has edited or sent back.
+NOT_THE_PRODUCERS = (*DROPPED, "x-attempts", "x-original-", "x-redriv", "x-edited-", "x-discarded-")
 #: A message that comes again so often may be what ends the process.
 DELIVERY_LIMIT = 20
 #: A header that says more is no count of ours.
@@ -96,20 +100,42 @@ def check_delivery(delivery: Delivery) -> None:
     if "CC" in headers:
         raise Unacceptable("carbon_copy", "publish the message without `CC`, once for each event")
     # Without ours, of which a message has more when it comes back.
-    foreign = [name for name in headers if not name.startswith((*DROPPED, "x-attempts"))]
+    foreign = [name for name in headers if not name.startswith(NOT_THE_PRODUCERS)]
+    count = sum(count_of(headers[name]) for name in foreign)
+    if count > MOST_HEADERS:
+        raise Unacceptable("headers_too_big", f"{count} headers, the limit is {MOST_HEADERS}")
     size = sum(size_of(name, headers[name]) or 0 for name in foreign)
     if size > MAX_HEADERS:
         detail = f"{size} bytes of headers, the limit is {MAX_HEADERS}"
+        raise Unacceptable("headers_too_big", detail)
+    if any(depth_of(value) > DEEPEST_HEADER for value in headers.values()):
+        detail = f"a header is nested deeper than {DEEPEST_HEADER} levels"
         raise Unacceptable("headers_too_big", detail)
     unkept = [name for name, value in headers.items() if is_unkept(name, value)]
     if unkept:
         raise Unacceptable("unkept_header", f"the journal cannot keep {', '.join(unkept)}")
 
 
+def nested_in(value: Any) -> list[Any] | None:
+    """What a table or a list holds, and `None` of any other value."""
+    nested = list(value.values()) if isinstance(value, dict) else value
+    return nested if isinstance(nested, list) else None
+
+
+def count_of(value: Any) -> int:
+    """How many headers it is, with those in tables and lists."""
+    return 1 + sum(count_of(inner) for inner in nested_in(value) or [])
+
+
+def depth_of(value: Any) -> int:
+    """How deep tables and lists are nested in it."""
+    return max((1 + depth_of(inner) for inner in nested_in(value) or []), default=0)
+
+
 def is_unkept(name: str, value: Any) -> bool:
     """A header that the journal, a stream, cannot keep: it would not keep a copy of it either."""
-    nested = list(value.values()) if isinstance(value, dict) else value
-    if isinstance(nested, list):
+    nested = nested_in(value)
+    if nested is not None:
         return any(is_unkept("", inner) for inner in nested)
     return name.startswith("x-basic-") or isinstance(value, Decimal)
 

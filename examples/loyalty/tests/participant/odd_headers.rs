@@ -4,7 +4,7 @@ use ballet::Clock;
 use ballet_amqp::{AMQPValue, BasicProperties, Broker, FieldTable, Publish, RabbitMq};
 use ballet_stage::Method;
 use futures_util::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::alone::{self, SOON, TRIGGER};
@@ -87,9 +87,22 @@ async fn headers_that_leave_a_copy_no_room_in_a_frame_stop_nobody() {
     let customer = clock.new_id(clock.now());
     let good = json!({ "customer_id": customer, "total": { "amount_minor": 2500 } });
     let long = json!({ "long": "x".repeat(130_850), "kept": "y" });
+    let many: Value = (0..65).map(|number| (format!("h{number}"), json!(number))).collect();
+    let deep = (0..9).fold(json!(1), |inner, _| json!({ "a": inner }));
+    // As many as a producer may send, in a message that was edited and sent back.
+    let mut full: Value = (0..64).map(|number| (format!("h{number}"), json!(number))).collect();
+    full["x-original-headers"] = json!("x".repeat(40_000));
+    full["x-redriven-by"] = json!("ada");
+    full["x-edited-why"] = json!("a wrong field");
+    let all = [
+        (long, json!({})),
+        (many, good.clone()),
+        (json!({ "deep": deep }), good.clone()),
+        (full, good),
+    ];
     // Over the console, since our own client refuses to publish it.
     let path = ["exchanges", env.vhost(), "amq.default", "publish"];
-    for (headers, body) in [(long, json!({})), (json!({}), good)] {
+    for (headers, body) in all {
         let message = json!({
             "routing_key": "loyalty",
             "payload": body.to_string(),
@@ -105,10 +118,13 @@ async fn headers_that_leave_a_copy_no_room_in_a_frame_stop_nobody() {
         assert_eq!(sent.expect("an answer"), json!({ "routed": true }));
     }
     let program = alone::start(&env).await;
-    let letters = alone::dead_letters(&env, 1).await;
-    let headers = &letters[0]["properties"]["headers"];
-    assert_eq!(headers["x-dead-reason"], "headers_too_big");
-    assert_eq!((&headers["kept"], &headers["long"]), (&json!("y"), &json!(null)), "{headers}");
+    let letters = alone::dead_letters(&env, 3).await;
+    let headers: Vec<_> = letters.iter().map(|letter| &letter["properties"]["headers"]).collect();
+    let is_refused = |headers: &&Value| headers["x-dead-reason"] == "headers_too_big";
+    assert!(headers.iter().all(is_refused), "{letters:?}");
+    let kept: Vec<_> = headers.iter().filter(|headers| headers["kept"] == "y").collect();
+    assert_eq!(kept.len(), 1, "{letters:?}");
+    assert_eq!(kept[0]["long"], json!(null), "{letters:?}");
     alone::until_counted(&env, 1, "select count(*) from account where points = 25").await;
     drop(program);
     env.close().await.expect("closed");
