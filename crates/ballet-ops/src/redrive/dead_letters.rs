@@ -121,7 +121,7 @@ impl DeadLetters {
         patience: Duration,
     ) -> Result<SentBack, RedriveError> {
         let ids = SentIds::default();
-        let mut watcher = self.watcher(options, inbox, &ids).await?;
+        let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
         let mut resend = Resend::canaries(plan, options, ids);
         let mut stop = options.stop.clone();
         let ended = passes::run(&self.queue, &mut resend, Duration::ZERO, &mut stop).await;
@@ -148,11 +148,13 @@ impl DeadLetters {
 
     async fn watcher(
         &self,
+        plan: &Plan,
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         sent: &SentIds,
     ) -> Result<Watcher, RedriveError> {
-        Watcher::open(&self.queue.broker, self.service(), options, inbox, sent.clone()).await
+        let (broker, service) = (&self.queue.broker, self.service());
+        Watcher::open(broker, service, plan.part(), options, inbox, sent.clone()).await
     }
 
     /// Sends the dead letters of the plan back, except those of groups that are left out.
@@ -182,7 +184,7 @@ impl DeadLetters {
         known: Progress<'_>,
     ) -> Result<SentBack, RedriveError> {
         let ids = SentIds::default();
-        let mut watcher = self.watcher(options, inbox, &ids).await?;
+        let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
         let mut resend = Resend::all(plan, options, ids.clone());
         let ended = self.run_at_rate(&mut resend, options).await;
         let (summary, _) = resend.into_parts();

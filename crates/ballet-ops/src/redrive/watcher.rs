@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Broker, Delivery};
-use ballet_core::MessageId;
 use ballet_core::topology::{DEAD, EVENTS};
+use ballet_core::{MessageId, Part};
 use ballet_store::inbox::messages::handled;
 use ballet_stream::{JournalError, Read, Reader, Record, Start};
 use sqlx::{Connection, PgConnection};
@@ -40,10 +40,12 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     /// Reads the journal from now on, also while messages are sent, which may take hours: RabbitMQ ends a channel that
-    /// does not acknowledge for 30 minutes. Open it before the messages are sent.
+    /// does not acknowledge for 30 minutes. Open it before the messages are sent. `part` is what the service declares,
+    /// if it is known.
     pub(crate) async fn open(
         broker: &Arc<dyn Broker>,
         service: &str,
+        part: Option<&Part>,
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         sent: SentIds,
@@ -56,8 +58,12 @@ impl Watcher {
             opened => opened,
         };
         let (found, journal) = mpsc::unbounded_channel();
-        let follower =
-            Follower { service: service.to_owned(), run: options.run_id, sent: sent.clone() };
+        let follower = Follower {
+            service: service.to_owned(),
+            foreign: foreign(part),
+            run: options.run_id,
+            sent: sent.clone(),
+        };
         let following = tokio::spawn(follower.follow(reader?, found));
         Ok(Self { sent, journal, following, inbox })
     }
@@ -173,9 +179,17 @@ fn add(
     }
 }
 
+/// The types that producers outside may publish as well.
+fn foreign(part: Option<&Part>) -> Vec<&'static str> {
+    let types = part.map(|part| [part.emits(), part.consumes()].concat()).unwrap_or_default();
+    let foreign = types.iter().filter(|event| !event.foreign_producers().is_empty());
+    foreign.map(|event| event.name()).collect()
+}
+
 /// Finds outcomes in the journal.
 struct Follower {
     service: String,
+    foreign: Vec<&'static str>,
     run: Uuid,
     sent: SentIds,
 }
@@ -211,7 +225,8 @@ impl Follower {
         if record.exchange == EVENTS {
             // The routing key is all that the broker guards: another service may have handled the same event.
             let publisher = record.routing_key.split('.').next();
-            if publisher != Some(&*self.service) {
+            let is_foreign = self.foreign.iter().any(|foreign| *foreign == record.routing_key);
+            if publisher != Some(&*self.service) || is_foreign {
                 return None;
             }
             let id = record.cause().and_then(|cause| cause.parse().ok())?;
@@ -227,5 +242,39 @@ impl Follower {
         let is_ours = dead_letter.is_from(&self.run) && self.sent.has(dead_letter.id);
         let DeadLetter { id, reason, detail, .. } = dead_letter;
         is_ours.then_some((id, RedriveOutcome::DeadAgain { reason, detail }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_amqp::BasicProperties;
+    use ballet_amqp::headers::CAUSATION_ID;
+    use ballet_core::EventType;
+
+    use super::*;
+    use crate::redrive::sample::{delivered, long_string};
+
+    #[test]
+    fn only_what_the_service_alone_may_publish_shows_that_it_has_handled_a_message() {
+        let checked_out = EventType::plain("cart.checked_out.v1").also_from(&["storefront"]);
+        let cleared = EventType::plain("cart.cleared.v1");
+        let publishes = vec![checked_out, cleared];
+        let part = Part { service: "cart", publishes, ..Part::default() };
+        let (sent, id) = (SentIds::default(), MessageId::derived_from_text("sent"));
+        sent.add(id);
+        let follower = Follower {
+            service: "cart".to_owned(),
+            foreign: foreign(Some(&part)),
+            run: Uuid::from_u128(7),
+            sent,
+        };
+        let cause = id.to_string();
+        for (event, shows) in
+            [("cart.cleared.v1", true), ("cart.checked_out.v1", false), ("bell.rung.v1", false)]
+        {
+            let headers = [(CAUSATION_ID, long_string(&cause))];
+            let delivery = delivered(EVENTS, event, BasicProperties::default(), &headers);
+            assert_eq!(follower.outcome(delivery.into()).is_some(), shows, "{event}");
+        }
     }
 }
