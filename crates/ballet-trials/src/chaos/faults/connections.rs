@@ -1,6 +1,6 @@
 //! Faults of a service's connections to the broker: they are closed, or have a right no more.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
 use ballet_stage::{Management, Method, wait_until};
@@ -35,13 +35,27 @@ async fn connected(run: &LongRun, dice: &mut Dice) -> Result<(&'static str, Vec<
     Ok(connected.await?)
 }
 
-/// Closes some of a service's connections.
+/// Closes some of a service's connections. One that is killed before they are closed has none: another is waited for.
 pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<String> {
     let management = run.stage.env.management();
-    let (service, mut connections) = connected(run, dice).await?;
-    let all = connections.len();
-    dice.shuffle(&mut connections);
-    connections.truncate(1 + dice.below(all));
+    let begun = Instant::now();
+    loop {
+        let (service, mut connections) = connected(run, dice).await?;
+        dice.shuffle(&mut connections);
+        connections.truncate(1 + dice.below(connections.len()));
+        let closed = close_these(management, service, &connections).await?;
+        if closed > 0 || begun.elapsed() > PATIENCE {
+            return Ok(format!("{closed} of {service}"));
+        }
+    }
+}
+
+/// Closes these connections of a service, or all if none of these is found. Returns how many.
+async fn close_these(
+    management: &Management,
+    service: &str,
+    connections: &[Value],
+) -> Result<usize> {
     let mut closed = 0;
     for connection in connections {
         let Some(id) = connection["name"].as_str() else { continue };
@@ -49,11 +63,14 @@ pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<String> {
             usize::from(management.call(Method::DELETE, &["connections", id], None).await.is_ok());
     }
     if closed == 0 {
-        // By its name the broker finds a connection only in its statistics, which lack those of the last seconds.
-        management.call(Method::DELETE, &["connections", "username", service], None).await?;
-        closed = all;
+        // By its name the broker finds a connection only in its statistics, which lack those of the last seconds. And
+        // those that were listed may be gone.
+        closed = open(management, service).await?.len();
+        if closed > 0 {
+            management.call(Method::DELETE, &["connections", "username", service], None).await?;
+        }
     }
-    Ok(format!("{closed} of {service}"))
+    Ok(closed)
 }
 
 /// Takes a service's permission to publish or to consume, and gives it back.
