@@ -38,7 +38,11 @@ const LAYERS: [Layer; 23] = [
     ("console", "crates/ballet-console", "core amqp stream store framework ops check"),
     // A running system: servers, environments, processes.
     ("stage", "crates/ballet-stage", "amqp store framework ops"),
-    ("testkit", "crates/ballet-testkit", "core fault amqp stream store framework openapi ops check stage"),
+    (
+        "testkit",
+        "crates/ballet-testkit",
+        "core fault amqp stream store framework openapi ops check stage",
+    ),
     // The command: it reads the contracts of any system, and is built with none. `ballet participant try` is the
     // testkit's suite.
     (
