@@ -121,7 +121,7 @@ impl Hosts {
     /// Asks all servers which of them takes writes, and uses that one from now on. Returns true if it
     /// is another one than before.
     ///
-    /// A primary that was cut off and replaced may come back and take writes as before. [`Primaries`] says
+    /// A primary that was cut off and replaced may come back and take writes as before. `Primaries` says
     /// which one counts, and a warning names one that is passed over.
     pub async fn look(&self) -> bool {
         let before = self.current();
