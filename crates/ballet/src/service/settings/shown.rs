@@ -29,7 +29,7 @@ pub(crate) fn printed(program: &Command, given: &ArgMatches) -> String {
     lines
 }
 
-/// Shows where a service connects to, and no password. All settings: [`printed`].
+/// Shows where a service connects to, and no password.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
