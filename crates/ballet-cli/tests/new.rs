@@ -190,9 +190,10 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let (code, said) = said_by(&mut formatted).await;
     assert_eq!(code, Some(0), "{said}");
     let target = share_build(&place, CLONE).await;
-    // Without unit tests, of which there are none, only half as many programs are linked.
+    // Without unit tests, of which there are none, only half as many programs are linked. With the feature of
+    // the trials, which run next, the framework is not built twice.
     let only = ["front_desk", "pantry", "cellar"].map(|name| ["--test", name]).concat();
-    let only = [&["test", "--offline"], &only[..]].concat();
+    let only = [&["test", "--offline", "--features", "trials/faults"], &only[..]].concat();
     let mut tests = place.command(CARGO, &only, CLONE);
     tests.env("CARGO_TARGET_DIR", &target);
     let (code, said) = said_by(&mut tests).await;
