@@ -274,7 +274,7 @@ impl Serialize for EventType {
     }
 }
 
-/// The event that never happens: the `Refused` of a step that cannot refuse, or the `Undone` of a
+/// The event that never happens: the `Refused` of a step that cannot refuse, or the `Compensated` of a
 /// compensation that publishes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Never {}

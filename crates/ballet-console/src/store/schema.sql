@@ -1,4 +1,5 @@
--- The console's own tables. All but the accounts and the actions follow from the journal, and may be dropped and built again.
+-- The console's own tables. Accounts, sessions, actions, audits and the secret stay; all else follows from the journal,
+-- and may be dropped and built again.
 create schema if not exists console;
 
 create table if not exists console.progress (

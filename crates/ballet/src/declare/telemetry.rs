@@ -65,7 +65,8 @@ pub trait TelemetryReader: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// A failure rolls the batch back, and it is tried again, in halves. A reading that fails alone is set aside.
+    /// A failure rolls the batch back, and it is tried again, in halves. A reading that fails alone is set aside: at
+    /// once if the failure is permanent, else after five tries. A conflict sets none aside: it waits.
     fn read(
         &self,
         tx: &mut Tx<'_>,

@@ -31,7 +31,7 @@ Examples:
   ballet rehearse releases/41 tuesday.jsonl.gz --program inventory=releases/42/inventory
                                        one service of another build
   ballet rehearse target/release run.jsonl --prepare ./fill-shelves.sh --env orders.LANES=4
-  ballet rehearse target/release run.jsonl --saga 0193f7a1 --keep
+  ballet rehearse target/release run.jsonl --saga 5f3c9e21 --keep
 
 BUILD is a directory with a program for each service of the system, named as the service. The command
 brings up a broker and Postgres of its own, runs the services, sends what came from outside, compares

@@ -28,7 +28,7 @@ Examples:
   ballet replay run.jsonl --to amqp://ops:PASSWORD@test:5672/shop
   ballet replay run.jsonl.gz --pace max --new-ids --from-outside
   ballet replay run.jsonl 'cart.#' --pace 10
-  ballet replay run.jsonl --pace step --saga 0193f7a1
+  ballet replay run.jsonl --pace step --saga 5f3c9e21
   ballet replay run.jsonl --resume          on after an interruption
   ballet replay run.jsonl --pace max --new-ids --expect-same --to amqp://ops:PASSWORD@test:5672/shop
                                             does this build answer as the recorded one did?

@@ -31,7 +31,7 @@ const EXAMPLES: &str = "\
 Examples:
   ballet tap                                  what is published from now on, until Ctrl-C
   ballet tap 'orders.#' --since 10m           one service's events of the last ten minutes
-  ballet tap --saga 0193f7a1 --from first     one saga from its beginning
+  ballet tap --saga 5f3c9e21 --from first     one saga from its beginning
   ballet tap --where /body/currency=EUR --header tenant=acme
   ballet tap --since 1h --until now -o jsonl | jq .body
   ballet tap --queue orders                   what goes into the queue of orders from now on

@@ -69,7 +69,8 @@ pub trait Watch: Send + Sync + 'static {
     type On: Trigger;
     /// The event that says that it is over, and how it ended.
     type Done: Event;
-    /// How often `begin` is retried, and a look that found it over and could not be committed.
+    /// How often `begin` is retried. A look that found it over and could not be committed is made again
+    /// whatever this says.
     const RETRY: Retry = Retry::DEFAULT;
 
     /// Distinguishes the repetitions of a step in one saga. See [`Step::key`](crate::Step::key).

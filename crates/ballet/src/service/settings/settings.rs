@@ -282,7 +282,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// If a file cannot be used, or if the broker's URL asks for no TLS.
+    /// If there is no URL, if a file cannot be used, or if files are set and the URL asks for no TLS.
     pub fn amqp_tls(&self) -> Result<TlsFiles, SettingsError> {
         self.tls.amqp(&self.amqp_url()?)
     }

@@ -65,7 +65,7 @@ impl TlsSettings {
     ///
     /// # Errors
     ///
-    /// If a file cannot be used, or if the URL asks for no TLS.
+    /// If a file cannot be used, or if files are set and the URL asks for no TLS.
     pub fn amqp(&self, url: &str) -> Result<TlsFiles, SettingsError> {
         let files = TlsFiles {
             ca: self.amqp_ca_file.clone(),
