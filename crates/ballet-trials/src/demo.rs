@@ -1,7 +1,8 @@
 //! `demo`: the system at work, with customers of all kinds, until Ctrl-C.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use ballet::Clock;
+use ballet_check::contracts::folders;
 use ballet_stage::{variables, write_exports};
 use ballet_terminal::{Cell, Table, columns};
 use ballet_terminal::{Progress, ui};
@@ -32,6 +34,8 @@ use crate::subject::Subject;
 const RATE: u32 = 5;
 /// The file for the shell, beside the directories of the runs: it is always that of the last demo.
 const ENV: &str = "env";
+/// The variable that names the contracts which the command reads.
+const CONTRACTS_VARIABLE: &str = "BALLET_CONTRACTS";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The options of `demo`.
@@ -149,12 +153,23 @@ fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &Verdict) 
     show_effects(verdict);
 }
 
-/// Which contracts the command reads, where there are those of several systems.
-fn contracts(system: &str) -> Option<(String, String)> {
-    let here = std::env::current_dir().ok()?;
-    let folders = ["contracts", "docs/contracts"].map(|folder| here.join(folder).join(system));
-    let folder = folders.into_iter().find(|folder| folder.is_dir())?;
-    Some(("BALLET_CONTRACTS".to_owned(), folder.display().to_string()))
+/// The file for the shell. It names the system's contracts only beside those of others: elsewhere the command finds
+/// them, and `ballet audit` runs this program only if none are named.
+fn write_env(
+    file: &Path,
+    mut variables: Vec<(String, String)>,
+    contracts: Option<&PathBuf>,
+) -> Result<()> {
+    let named = |folder: &PathBuf| (CONTRACTS_VARIABLE.to_owned(), folder.display().to_string());
+    variables.extend(contracts.map(named));
+    write_exports(file, &variables)?;
+    if contracts.is_some() {
+        return Ok(());
+    }
+    // The shell may have read the file of another system's demo before.
+    let opened = OpenOptions::new().append(true).open(file);
+    let written = opened.and_then(|mut file| writeln!(file, "unset {CONTRACTS_VARIABLE}"));
+    written.with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Prints where the user can look around. The console runs as long as what is returned.
@@ -171,10 +186,10 @@ async fn around(
     let file = run.logs().join(ENV);
     let mut all = variables(&run.stage.env, &services);
     all.push((audit::ENDPOINTS.to_owned(), audited.display().to_string()));
-    let contracts = contracts(subject.system.name);
-    all.extend(contracts.clone());
     all.extend(gateway.map(shell).into_iter().flatten());
-    write_exports(&file, &all)?;
+    let systems = std::env::current_dir().map(|here| folders(&here)).unwrap_or_default();
+    let contracts = systems.iter().find(|folder| folder.ends_with(subject.system.name));
+    write_env(&file, all, contracts.filter(|_| systems.len() > 1))?;
     let link = link(&file)?;
     ui::print(&format!("\n{}", ui::bold("Where to look around, in another terminal")));
     ui::print(&format!("  . {}", link.display()));
@@ -196,8 +211,8 @@ async fn around(
         ui::print("  curl -H \"Authorization: Bearer $TOKEN\" $GATEWAY_URL/...");
     }
     let mut console = None;
-    if let Some((_, folder)) = &contracts {
-        match demo_console(&run.stage, &run.services(), run.logs(), Path::new(folder)).await {
+    if let Some(folder) = contracts {
+        match demo_console(&run.stage, &run.services(), run.logs(), folder).await {
             Ok(open) => console = Some(open),
             Err(error) => ui::say(&format!("there is no console: {error:#}")),
         }
