@@ -123,17 +123,7 @@ async fn a_rebuild_mends_what_no_event_would() {
              update ballet.copy set state = '{\"text\": \"?\"}' where id like 'old3%';",
         )
         .await;
-    let rebuild = Rebuild::request(&mut stage.connect("house").await, "lamp").await.expect("asked");
-    let rebuild = rebuild.expect("a request");
-    let dbs = (stage.connect("porter").await, stage.connect("house").await);
-    let followed = tokio::sync::Mutex::new((rebuild, dbs));
-    wait_until("the rebuild", LONG, || async {
-        let (rebuild, (porter, house)) = &mut *followed.lock().await;
-        let progress = rebuild.progress(porter, house).await?;
-        Ok::<_, sqlx::Error>(progress.is_done.then_some(()))
-    })
-    .await
-    .expect("done");
+    stage.rebuild("porter").await;
     assert_eq!(stage.copied("porter").await, stage.owned().await);
 
     // Newer than at the owner, and unknown to it: only an empty copy takes the owner's state.
@@ -147,6 +137,20 @@ async fn a_rebuild_mends_what_no_event_would() {
     Rebuild::empty(&mut stage.connect("porter").await, "lamp").await.expect("emptied");
     Rebuild::request(&mut stage.connect("house").await, "lamp").await.expect("asked");
     stage.until_filled("porter").await;
+    stage.until_equal("porter").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_owner_fills_an_emptied_copy() {
+    let stage = Stage::new("slow_owner").await;
+    let (house, _porter) = (stage.slow_house().await, stage.reader("porter").await);
+    stage.execute("house", LAMPS).await;
+    stage.until_filled("porter").await;
+    Rebuild::empty(&mut stage.connect("porter").await, "lamp").await.expect("emptied");
+    stage.rebuild("porter").await;
+    assert_eq!(stage.copied("porter").await, stage.owned().await);
+    // Its events have such ids as well.
+    change(house.handle(), "old3", Some("changed")).await;
     stage.until_equal("porter").await;
 }
 

@@ -3,8 +3,9 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use ballet::{Entity, Event, EventType, Migration, Participant, Running, StartError};
+use ballet::{Clock, Entity, Event, EventType, Migration, Participant, Running, StartError};
 use ballet_stage::wait_until;
+use ballet_store::copies::rebuild::Rebuild;
 use ballet_testkit::memory::{MemorySystem, properties};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
@@ -32,6 +33,14 @@ impl Stage {
 
     pub(crate) async fn house(&self) -> Running {
         self.start(house(), HOUSE_TABLES, |_| {}).await
+    }
+
+    /// The same, by a clock that is an hour slow. Its ids are of that time.
+    pub(crate) async fn slow_house(&self) -> Running {
+        let system = Clock::system();
+        let clock = Clock::new(move || system.now() - Duration::from_secs(3600), 7);
+        let service = self.service(house(), HOUSE_TABLES).clock(clock);
+        service.start(self.settings("house")).await.expect("started")
     }
 
     pub(crate) async fn reader(&self, name: &'static str) -> Running {
@@ -130,6 +139,20 @@ impl Stage {
     pub(crate) async fn until_filled(&self, reader: &str) {
         let filled = "select count(*) from ballet.copy_fill where filled_run is not null";
         self.until(reader, filled, 1).await;
+    }
+
+    /// Has a reader's copy brought anew, and waits until that is done.
+    pub(crate) async fn rebuild(&self, reader: &str) {
+        let mut house = self.connect("house").await;
+        let rebuild = Rebuild::request(&mut house, "lamp").await.expect("asked").expect("shared");
+        let followed = tokio::sync::Mutex::new((rebuild, self.connect(reader).await, house));
+        wait_until("the rebuild", LONG, || async {
+            let (rebuild, reader, house) = &mut *followed.lock().await;
+            let progress = rebuild.progress(reader, house).await?;
+            Ok::<_, sqlx::Error>(progress.is_done.then_some(()))
+        })
+        .await
+        .expect("done");
     }
 
     /// The bodies of a type that the broker took, in order.

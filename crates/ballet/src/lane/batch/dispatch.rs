@@ -71,7 +71,7 @@ pub(crate) async fn handle(
         }
         Handler::Copy(feed) => {
             let (rows, page) = feed.versions(event)?;
-            transaction.copied.add(feed.entity(), rows, page, message.made_at());
+            transaction.copied.add(feed.entity(), rows, page, message.made_at_latest());
             Ok(Effect::Handled)
         }
         Handler::Share(entity) => {

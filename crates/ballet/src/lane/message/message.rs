@@ -160,6 +160,15 @@ impl Message {
         ballet_core::id::time_of(self.envelope.message_id.0)
     }
 
+    /// The latest time at which it may have been made, if its id tells one. The id has the earlier time of two
+    /// clocks, and the timestamp that of the database of the service that made it.
+    pub(crate) fn made_at_latest(&self) -> Option<Timestamp> {
+        let made = self.made_at()?;
+        let seconds = self.delivery.properties.timestamp().and_then(|at| i64::try_from(at).ok());
+        let told = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        Some(told.map_or(made, |told| told.max(made)))
+    }
+
     /// The saga whose lock and ledger the message needs.
     pub(crate) fn saga(&self) -> Option<SagaId> {
         if self.known.works_on_saga() { self.envelope.saga_id } else { None }
