@@ -155,6 +155,20 @@ async fn a_slow_owner_fills_an_emptied_copy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_by_a_slow_replica_mends() {
+    let stage = Stage::new("slow_replica").await;
+    let (first, _porter) = (stage.house().await, stage.reader("porter").await);
+    stage.execute("house", LAMPS).await;
+    stage.rebuild("porter").await;
+    first.stop().await;
+    let _slow = stage.slow_house().await;
+    let changed = "update ballet.copy set state = '{\"text\": \"?\"}' where id like 'old3%'";
+    stage.execute("porter", changed).await;
+    stage.rebuild("porter").await;
+    assert_eq!(stage.copied("porter").await, stage.owned().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn all_replicas_together_keep_the_rate() {
     let stage = Stage::new("rate").await;
     let slowly = |settings: &mut ballet::Settings| settings.republish_rate = 1_000;

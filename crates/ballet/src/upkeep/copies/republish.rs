@@ -15,6 +15,7 @@ use ballet_store::copies::republications;
 use ballet_store::copies::republications::Run;
 use ballet_store::copies::source::Source;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::declare::erased::entities::{PageEvents, Portion};
 use crate::declare::handler::database_wait::answered;
@@ -173,20 +174,29 @@ async fn publish_portion(
 
 /// The run that goes on, or a new one. One that has published nothing yet serves also those who
 /// asked since it began.
-fn begun(taken: Run, new_id: impl FnOnce() -> uuid::Uuid) -> Run {
+fn begun(taken: Run, new_id: impl FnOnce() -> Uuid) -> Run {
     let goes_on = taken.begun > taken.done && taken.run.is_some();
     match (goes_on, &taken.position) {
         (true, Some(_)) => taken,
         (true, None) => Run { begun: taken.requested, ..taken },
         (false, _) => Run {
             begun: taken.requested,
-            run: Some(new_id()),
+            run: Some(above(taken.run, new_id())),
             position: None,
             pages: 0,
             entities: 0,
             left_out: None,
             ..taken
         },
+    }
+}
+
+/// The id of a run that comes after the last one. Readers go by the order of the ids, and this replica's clock
+/// may be behind that of the one that drew the last.
+fn above(last: Option<Uuid>, drawn: Uuid) -> Uuid {
+    match last {
+        Some(last) if drawn <= last => Uuid::from_u128(last.as_u128().saturating_add(1)),
+        Some(_) | None => drawn,
     }
 }
 
@@ -200,4 +210,33 @@ async fn source<'a>(
         sources.insert(entity, answered(Source::open(db, share.part.view)).await?);
     }
     sources.get(entity).ok_or_else(|| Failure::transient("the source is gone"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_begins_is_above_the_last_one_whatever_the_clock_says() {
+        let id = Uuid::from_u128;
+        let begun_after = |last: Option<Uuid>, drawn: Uuid| {
+            let ended = Run {
+                entity: "lamp".to_owned(),
+                requested: 2,
+                begun: 1,
+                done: 1,
+                run: last,
+                position: Some("hall".to_owned()),
+                pages: 1,
+                entities: 9,
+                left_out: None,
+            };
+            begun(ended, || drawn).run
+        };
+        assert_eq!(begun_after(None, id(3)), Some(id(3)));
+        assert_eq!(begun_after(Some(id(7)), id(9)), Some(id(9)));
+        for too_early in [3, 7] {
+            assert_eq!(begun_after(Some(id(7)), id(too_early)), Some(id(8)));
+        }
+    }
 }
