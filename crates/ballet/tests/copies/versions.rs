@@ -2,12 +2,39 @@
 
 use std::time::Duration;
 
-use ballet::copies;
 use ballet::core::Versioned;
+use ballet::{Entity, EntityEvent, EventType, Participant, copies};
 use ballet_store::copies::rebuild::Rebuild;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::lamps::{Lamp, LampChanged, LampRemoved, Lamps, change};
 use crate::stage::Stage;
+
+/// A lamp as the next release has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct LitLamp {
+    text: String,
+    lit: Option<bool>,
+}
+
+impl Entity for LitLamp {
+    const NAME: &'static str = Lamp::NAME;
+    const REPUBLISHED: EventType = Lamp::REPUBLISHED;
+    const REQUESTS: &'static [EventType] = Lamp::REQUESTS;
+}
+
+ballet_testkit::events! {
+    LitLampChanged = plain "house.lamp_changed.v1" { lamp: Versioned<LitLamp> }
+}
+
+impl EntityEvent for LitLampChanged {
+    type Entity = LitLamp;
+
+    fn into_version(self) -> Versioned<LitLamp> {
+        self.lamp
+    }
+}
 
 fn changed(id: &str, version: i64, text: &str) -> LampChanged {
     LampChanged { lamp: Versioned::of(id, version, Lamp { text: text.to_owned() }) }
@@ -170,4 +197,24 @@ async fn t212_what_was_made_before_a_copy_was_emptied_changes_nothing() {
     stage.put(&changed("hall", 8, "after the restore"));
     stage.until_settled("porter").await;
     assert_eq!(stage.copied("porter").await, lamps(&[("hall", 8, Some("after the restore"))]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_replica_of_the_owner_takes_no_field_away() {
+    let stage = Stage::new("new_field").await;
+    let next = Participant::new("porter").copies::<LitLamp>(|copy| copy.fed_by::<LitLampChanged>());
+    let _porter = stage.start(next, &[], |_| {}).await;
+    // It knows no field `lit`, and the view has it already.
+    let _house = stage.house().await;
+    stage.until_filled("porter").await;
+    let rolled_out = "insert into lamp values ('hall', 1, 'bright'); \
+        create or replace view shared_lamp as select lamp_id as id, version, \
+        jsonb_build_object('text', text, 'lit', true) as state from lamp";
+    stage.execute("house", rolled_out).await;
+    let hall = LitLamp { text: "bright".to_owned(), lit: Some(true) };
+    stage.put(&LitLampChanged { lamp: Versioned::of("hall", 1, hall) });
+    stage.until_settled("porter").await;
+    stage.rebuild("porter").await;
+    let lit = "select count(*) from ballet.copy where id = 'hall' and state ->> 'lit' = 'true'";
+    assert_eq!(stage.number("porter", lit).await, 1);
 }

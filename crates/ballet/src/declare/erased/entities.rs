@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 use ballet_core::{AnyEvent, Entity, EntityEvent, EventType, Republished, Trigger, Versioned};
 use ballet_store::copies::entity_row::{EntityRow, Page};
 use ballet_store::ledger::event::Encoded;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::declare::erased::codec::assemble;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::json;
-use crate::declare::handler::json::encoded;
 
 /// The most entities of one page, and the most bytes of their states. A single state may be bigger.
 const PAGE_ENTITIES: usize = 50;
@@ -97,6 +97,9 @@ fn row<E: Entity>(version: Versioned<E>) -> Result<EntityRow, Failure> {
     Ok(EntityRow { id, version, state })
 }
 
+/// A state as the view gives it.
+type State = Box<RawValue>;
+
 /// Entities of a run.
 #[derive(Debug)]
 pub(crate) struct Portion {
@@ -136,11 +139,11 @@ impl<E: Entity> AnyShare for TypedShare<E> {
         let Portion { run, before, rows, are_last } = portion;
         let most = PAGE_BYTES.min(max_body / 2);
         let mut left_out = Vec::new();
-        let mut pages: Vec<Vec<Versioned<E>>> = Vec::new();
+        let mut pages: Vec<Vec<Versioned<State>>> = Vec::new();
         let mut bytes = 0;
         for row in rows {
             let size = row.state.as_ref().map_or(0, String::len);
-            let entity = match entity(row) {
+            let entity = match entity::<E>(row) {
                 Ok(entity) => entity,
                 Err(failure) => {
                     left_out.push(failure.to_string());
@@ -158,7 +161,8 @@ impl<E: Entity> AnyShare for TypedShare<E> {
                 }
             }
         }
-        let mut fitting = Fitting { run, max_body, pages: Vec::new(), left_out };
+        let of = PhantomData::<fn(E)>;
+        let mut fitting = Fitting { run, max_body, pages: Vec::new(), left_out, of };
         pages.into_iter().for_each(|page| fitting.add(page));
         let Fitting { mut pages, left_out, .. } = fitting;
         if are_last {
@@ -166,7 +170,7 @@ impl<E: Entity> AnyShare for TypedShare<E> {
             let entities = pages.pop().map(|(entities, _)| entities).unwrap_or_default();
             let whole = before.saturating_add(i64::try_from(pages.len()).unwrap_or(i64::MAX));
             let last = Republished { run, pages: Some(whole.saturating_add(1)), entities };
-            pages.push((Vec::new(), encoded(&last)?));
+            pages.push((Vec::new(), encoded::<E>(&last)?));
         }
         let events = pages.into_iter().map(|(_, event)| event).collect();
         Ok(PageEvents { events, left_out })
@@ -177,15 +181,16 @@ impl<E: Entity> AnyShare for TypedShare<E> {
 struct Fitting<E> {
     run: Uuid,
     max_body: usize,
-    pages: Vec<(Vec<Versioned<E>>, Encoded)>,
+    pages: Vec<(Vec<Versioned<State>>, Encoded)>,
     left_out: Vec<String>,
+    of: PhantomData<fn(E)>,
 }
 
 impl<E: Entity> Fitting<E> {
     /// Adds a page, or what of it can be published.
-    fn add(&mut self, entities: Vec<Versioned<E>>) {
+    fn add(&mut self, entities: Vec<Versioned<State>>) {
         let page = Republished { run: self.run, pages: None, entities };
-        let encoded = encoded(&page);
+        let encoded = encoded::<E>(&page);
         let mut entities = page.entities;
         let why = match encoded {
             Ok(event) if event.body.len() + COUNT_BYTES <= self.max_body => {
@@ -209,13 +214,25 @@ impl<E: Entity> Fitting<E> {
     }
 }
 
-fn entity<E: Entity>(row: EntityRow) -> Result<Versioned<E>, Failure> {
+/// Checks the state, and leaves it as the view gives it: the view may be of the next release, with fields that
+/// this one does not know.
+fn entity<E: Entity>(row: EntityRow) -> Result<Versioned<State>, Failure> {
     let EntityRow { id, version, state } = row;
-    let state = state.map(|state| ballet_core::json::from_slice(state.as_bytes())).transpose();
-    let state = state.map_err(|error| {
+    let checked = |state: String| {
+        ballet_core::json::from_slice::<E>(state.as_bytes())?;
+        RawValue::from_string(state)
+    };
+    let state = state.map(checked).transpose().map_err(|error| {
         Failure::permanent(format!("the state of {} {id:?} cannot be decoded: {error}", E::NAME))
     })?;
     Ok(Versioned { id, version, state })
+}
+
+fn encoded<E: Entity>(page: &Republished<State>) -> Result<Encoded, Failure> {
+    let event_type = E::REPUBLISHED;
+    let body = json::encode(page)
+        .map_err(|why| Failure::permanent(format!("{event_type} cannot be encoded: {why}")))?;
+    Ok(Encoded { event_type, body: body.into() })
 }
 
 #[cfg(test)]
