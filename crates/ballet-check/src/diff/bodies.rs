@@ -20,6 +20,8 @@ enum Meeting {
     OldReader,
     OldPublisher,
     BothNew,
+    /// The new reader, and the rows of its copy, which the old one wrote.
+    OldCopy,
 }
 
 /// A publisher or a reader whose contract is not there.
@@ -41,6 +43,12 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
             if alone {
                 // Its readers are not known. They may read all that it wrote.
                 found.pairs((publisher, ANYBODY, name), writes, [writes[0], None]);
+            }
+        }
+        if !alone {
+            for reader in &both {
+                let keeps = old.service(reader).and_then(|promise| promise.keeps(what));
+                found.copy((reader, name), keeps, reads(reader)[1]);
             }
         }
         if let What::Event(event) = what {
@@ -98,13 +106,36 @@ impl Found {
             }
         }
     }
+
+    /// Compares what the old reader keeps of a page with the new reader. Of the fields that it names it keeps
+    /// what the publisher writes, and that is compared as the publisher's.
+    fn copy(
+        &mut self,
+        (reader, name): (&str, &'static str),
+        keeps: Option<&Value>,
+        reads: Option<&Value>,
+    ) {
+        let (Some(keeps), Some(reads)) = (keeps, reads) else { return };
+        let found = not_taken(reads, keeps, Doubt::Against).into_iter();
+        for one in found.filter(|one| one.kind == Kind::FieldMissing) {
+            let key = (reader.to_owned(), reader.to_owned(), name, one);
+            self.0.entry(key).or_default().insert(Meeting::OldCopy);
+        }
+    }
 }
 
 fn change((publisher, reader, name, one): Key, meetings: &BTreeSet<Meeting>) -> Change {
     let meets = |meeting| meetings.contains(&meeting);
     let own = name.split('.').next().unwrap_or_default();
     let is_foreign = own != publisher && publisher != ANYBODY;
-    let (service, advice) = if publisher == reader {
+    let is_copied = meets(Meeting::OldCopy);
+    let (service, advice) = if is_copied {
+        let advice = format!(
+            "make it optional in {reader} first; then, when no process of the release before runs, \
+             `ballet copies rebuild --service {reader}`; then require it"
+        );
+        (reader.clone(), advice)
+    } else if publisher == reader {
         let advice = format!(
             "{reader} reads it from its ledger and its queue, where the other release wrote it: keep \
              both forms readable, or give it the next major version"
@@ -134,11 +165,15 @@ fn change((publisher, reader, name, one): Key, meetings: &BTreeSet<Meeting>) -> 
         );
         (reader.clone(), advice)
     };
+    let whose = match is_copied {
+        true => format!("in the rows of {reader}'s copy"),
+        false => format!("in what {publisher} writes"),
+    };
     Change {
         subject: name.to_owned(),
         field: one.path,
         rule: rule(one.kind),
-        what: format!("in what {publisher} writes, {}", one.text),
+        what: format!("{whose}, {}", one.text),
         breaks: vec![if is_foreign { publisher } else { reader }],
         service,
         advice,

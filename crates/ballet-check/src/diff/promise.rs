@@ -127,4 +127,13 @@ impl Promise {
         };
         self.schema(what).filter(|_| what.is_read_by(&self.part) || of_ledger())
     }
+
+    /// What it keeps of the pages that fill a copy. The states in other events are of the same type.
+    pub(super) fn keeps(&self, what: What<'_>) -> Option<&Value> {
+        let is_page = || {
+            let mut copies = self.part.copies.iter();
+            copies.any(|copy| What::Event(copy.republished) == what)
+        };
+        self.schema(what).filter(|_| is_page())
+    }
 }

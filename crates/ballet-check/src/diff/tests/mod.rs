@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod copies;
 mod keys;
 mod properties;
 mod sagas;
