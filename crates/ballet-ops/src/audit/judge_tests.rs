@@ -255,6 +255,9 @@ fn a_saga_that_is_begun_and_neither_decided_nor_aborted_never_ends() {
     assert_eq!(ending(&[old, ABORT]), []);
     assert_eq!(ending(&[old, "done confirm orders.confirmed.v1"]), []);
     assert_eq!(ending(&[old, "done confirm_v1 orders.confirmed.v0"]), []);
+    // Another removed step has not decided it, nor does one say that the owner began it.
+    assert_eq!(ending(&[old, "done hold_v1 orders.held.v0"]), [(nil, "orders".to_owned())]);
+    assert_eq!(ending(&["done note_v1 orders.noted.v1"]), []);
 }
 
 #[test]

@@ -277,20 +277,20 @@ pub(crate) struct Undecided<'a> {
     pub(crate) since: Timestamp,
 }
 
-/// The step of a removed version with which the owner has begun this saga: its first. Rows of another saga say
-/// that the step was of that one.
-fn removed_origin<'r>(part: &Part, saga: &SagaPart, rows: &'r [RecordedRow]) -> Option<&'r str> {
-    let first = rows.iter().min_by_key(|row| row.ordinal)?;
-    let is_of_another = |row: &RecordedRow| {
-        if row.step.is_empty() {
-            row.entry == Entry::Aborted && !aborts(part, row, saga)
-        } else {
-            Declared::of(part, saga.saga, &row.step) == Declared::OfAnotherSaga
-        }
+/// Whether a step that a release has removed did what one of this kind does: it published another version of
+/// that one's event.
+fn was(part: &Part, saga: &SagaPart, kind: StepKind, row: &RecordedRow) -> bool {
+    let is_of_kind = |event: &str| {
+        let mut steps = saga.steps.iter().filter(|step| step.kind == kind);
+        steps.any(|step| unversioned(step.done.name()) == unversioned(event))
     };
-    let is_done = rows.iter().any(|row| row.step == first.step && row.entry == Entry::Done);
-    let is_it = is_done && is_removed(part, first) && !rows.iter().any(is_of_another);
-    is_it.then_some(first.step.as_str())
+    row.entry == Entry::Done
+        && is_removed(part, row)
+        && row.event_type.as_deref().is_some_and(is_of_kind)
+}
+
+fn unversioned(event: &str) -> &str {
+    event.rsplit_once(".v").map_or(event, |(name, _)| name)
 }
 
 /// The sagas that this service has begun, would decide, and has neither decided nor aborted. A saga without a
@@ -303,17 +303,12 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecid
     for saga in part.sagas.iter().filter(|saga| saga.owner == part.service) {
         let of_kind = |kind: StepKind| saga.steps.iter().filter(move |step| step.kind == kind);
         let is_aborted = rows.iter().any(|row| aborts(part, row, saga));
-        let removed_origin = removed_origin(part, saga, rows);
-        let has_begun =
-            removed_origin.is_some() || of_kind(StepKind::Origin).any(|step| is(step, Entry::Done));
-        // The decision may be of the removed version, too. No declaration says which step it was.
-        let may_decide = |row: &RecordedRow| {
-            row.entry == Entry::Done
-                && is_removed(part, row)
-                && removed_origin.is_some_and(|origin| row.step != origin)
+        // Also by a removed version.
+        let has_done = |kind: StepKind| {
+            of_kind(kind).any(|step| is(step, Entry::Done))
+                || rows.iter().any(|row| was(part, saga, kind, row))
         };
-        let is_decided = of_kind(StepKind::Decision).any(|step| is(step, Entry::Done))
-            || rows.iter().any(may_decide);
+        let (has_begun, is_decided) = (has_done(StepKind::Origin), has_done(StepKind::Decision));
         if is_aborted || !has_begun || is_decided || of_kind(StepKind::Decision).next().is_none() {
             continue;
         }
