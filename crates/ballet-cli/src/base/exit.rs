@@ -134,7 +134,12 @@ pub(crate) fn is_unreachable(error: &anyhow::Error) -> bool {
 
 /// Whether a server is away and may come back by itself. What fails by TLS does so until somebody mends it.
 pub(crate) fn is_away(error: &anyhow::Error) -> bool {
+    let answer = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+    let code = answer.and_then(|answer| answer.code());
+    // Of Postgres: connections, resources, and a server that starts, recovers or shuts down.
+    let classes = ["08", "53", "57P"];
     matches!(error.downcast_ref(), Some(Refusal::Unreachable(_)))
+        || code.is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
 }
 
 fn of_broker(error: &BrokerError) -> u8 {

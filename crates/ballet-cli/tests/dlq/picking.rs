@@ -1,11 +1,14 @@
 //! Which dead letters are selected, how many there are, and what may be done with them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use ballet_amqp::headers::{DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY};
 use ballet_amqp::{AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, Publish, RabbitMq};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::world::{TICKED, TOCKED, World, ended};
 
@@ -166,6 +169,24 @@ async fn t79_one_of_each_group_goes_ahead_and_a_group_whose_canary_dies_again_st
     world.close().await;
 }
 
+/// The address of a Postgres that says to everybody that it is starting.
+async fn starting_postgres() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+    let length = u32::try_from(4 + fields.len()).expect("short").to_be_bytes();
+    let answer = [&b"E"[..], &length, fields].concat();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut asked = [0; 1024];
+            if client.read(&mut asked).await.is_ok() {
+                client.write_all(&answer).await.ok();
+            }
+        }
+    });
+    address
+}
+
 #[tokio::test]
 async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_with_words() {
     let world = World::new("ids").await;
@@ -206,13 +227,19 @@ async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_wit
         assert!(refused.err.contains("the database of counter"), "{refused:?}");
     }
     // One that is away keeps nothing from being sent: the first dies again.
-    let mut blind = world.command(&["redrive", "--all"]);
-    blind.env("DATABASE_URL", "postgres://ada:secret@127.0.0.1:1/counter");
-    let sent = ended(blind).await.ends_with(1);
-    let said = "the database of counter: Postgres at 127.0.0.1:1 cannot be reached";
-    assert!(sent.err.contains(said) && !sent.err.contains("secret"), "{sent:?}");
-    assert!(sent.err.contains("1 dead letter sent back: 0 handled, 1 dead again"), "{sent:?}");
-    world.dead(2).await;
+    let starting = starting_postgres().await.to_string();
+    for (at, why) in [
+        ("127.0.0.1:1", "Postgres at 127.0.0.1:1 cannot be reached"),
+        (starting.as_str(), "error returned from database: the database system is starting up"),
+    ] {
+        let mut blind = world.command(&["redrive", "--all"]);
+        blind.env("DATABASE_URL", format!("postgres://ada:secret@{at}/counter?sslmode=disable"));
+        let sent = ended(blind).await.ends_with(1);
+        let said = format!("the database of counter: {why}");
+        assert!(sent.err.contains(&said) && !sent.err.contains("secret"), "{sent:?}");
+        assert!(sent.err.contains("1 dead letter sent back: 0 handled, 1 dead again"), "{sent:?}");
+        world.dead(2).await;
+    }
     let mut nobody = world.command(&["list", "--service", "nobody"]);
     nobody.stdout(std::process::Stdio::piped());
     let refused = ended(nobody).await.ends_with(1);
