@@ -77,7 +77,8 @@ pub enum Difference {
         /// The differences, one sentence per field.
         words: Vec<String>,
         /// Whether it is a policy that is declared to keep less, and nothing longer. A process of the release
-        /// before is not ready once the broker keeps less than it declares.
+        /// before is not ready once the broker keeps less than it declares. Of a policy that also keeps
+        /// something longer, that is a difference of its own, and comes before.
         keeps_less: bool,
     },
     /// Policies that are not declared are in force on a queue, and decide what becomes of its messages.
@@ -143,16 +144,18 @@ pub fn compare(definitions: &Value, found: &Found) -> Vec<Difference> {
         (Kind::Policy, &found.policies),
     ] {
         for wanted in section(definitions, kind) {
-            let there = found.iter().find(|found| found["name"] == wanted["name"]);
-            match there.map(|found| other(kind.fields(), wanted, found)) {
-                None => differences.push(Difference::Missing { kind, wanted: wanted.clone() }),
-                Some(words) if !words.is_empty() => {
-                    let keeps_less = kind == Kind::Policy
-                        && there.is_some_and(|found| in_force::keeps_less(wanted, found));
+            let Some(there) = found.iter().find(|found| found["name"] == wanted["name"]) else {
+                differences.push(Difference::Missing { kind, wanted: wanted.clone() });
+                continue;
+            };
+            let is_policy = kind == Kind::Policy;
+            let first = if is_policy { in_force::widened(wanted, there) } else { wanted.clone() };
+            for (wanted, found, keeps_less) in [(&first, there, false), (wanted, &first, true)] {
+                let words = other(kind.fields(), wanted, found);
+                if !words.is_empty() {
                     let wanted = wanted.clone();
                     differences.push(Difference::Other { kind, wanted, words, keeps_less });
                 }
-                Some(_) => {}
             }
         }
     }
@@ -311,6 +314,33 @@ mod tests {
                  x-max-length is 5, but should be none",
                 "policy `all-events-of-7-days-not-a-backlog`: max-age is \"1D\", but should be \"7D\"",
                 "the binding of queue `retry.5s` to `retry.5s` with key `#` is missing",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_policy_keeps_longer_is_changed_before_what_it_keeps_less() {
+        let mut found = whole();
+        found.policies[0]["definition"]["max-age"] = json!("30D");
+        found.policies[0]["definition"]["max-length-bytes"] = json!(5);
+        let differences = compare(&declared(), &found);
+        let changes: Vec<(&Value, &[String], bool)> = differences
+            .iter()
+            .map(|difference| match difference {
+                Difference::Other { wanted, words, keeps_less, .. } => {
+                    (&wanted["definition"], &words[..], *keeps_less)
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let bytes = 20_000_000_000_u64;
+        let longer = format!("max-length-bytes is 5, but should be {bytes}");
+        let less = "max-age is \"30D\", but should be \"7D\"".to_owned();
+        assert_eq!(
+            changes,
+            [
+                (&json!({"max-age": "30D", "max-length-bytes": bytes}), &[longer][..], false),
+                (&json!({"max-age": "7D", "max-length-bytes": bytes}), &[less][..], true),
             ]
         );
     }

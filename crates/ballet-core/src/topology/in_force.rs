@@ -99,16 +99,21 @@ fn keeps(property: &str, wanted: Option<&Value>, there: Option<&Value>) -> bool 
     }
 }
 
-/// Whether a policy is declared to keep less than the broker's of its name, and nothing longer.
-pub(crate) fn keeps_less(wanted: &Value, found: &Value) -> bool {
-    let (wanted, found) = (table(&wanted["definition"]), table(&found["definition"]));
-    let both =
-        LIMITS.map(|limit| (wanted.get(limit).and_then(amount), found.get(limit).and_then(amount)));
-    let is_less = both.iter().any(|(wanted, found)| wanted.is_some() && wanted < found);
-    let is_more = both.iter().any(|(wanted, found)| {
-        found.is_some_and(|found| wanted.is_none_or(|wanted| wanted > found))
-    });
-    is_less && !is_more
+/// A declared policy, with those limits of the broker's of its name that keep more.
+pub(crate) fn widened(wanted: &Value, found: &Value) -> Value {
+    let (mut limits, there) = (table(&wanted["definition"]), table(&found["definition"]));
+    for limit in LIMITS {
+        if keeps(limit, there.get(limit), limits.get(limit)) {
+            continue;
+        }
+        match there.get(limit) {
+            Some(more) => limits.insert(limit.to_owned(), more.clone()),
+            None => limits.remove(limit),
+        };
+    }
+    let mut widened = wanted.clone();
+    widened["definition"] = Value::Object(limits);
+    widened
 }
 
 /// A limit as a number. An age such as `7D` is in seconds.
@@ -269,19 +274,26 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_is_declared_to_keep_less_is_told_from_one_that_keeps_something_longer() {
+    fn of_a_declared_policy_and_the_brokers_each_limit_that_keeps_more_is_taken() {
         let found = json!({"max-age": "3D", "max-length-bytes": 20});
-        for (wanted, less) in [
-            (json!({"max-age": "1D", "max-length-bytes": 20}), true),
-            (json!({"max-age": "71h", "max-length-bytes": 10}), true),
-            (json!({"max-age": "72h", "max-length-bytes": 20}), false),
-            (json!({"max-age": "7D", "max-length-bytes": 20}), false),
-            (json!({"max-age": "7D", "max-length-bytes": 10}), false),
-            (json!({"max-length-bytes": 10}), false),
-            (json!({"max-age": "3D", "max-length-bytes": 20, "max-length": 1}), false),
+        for (wanted, expected) in [
+            (json!({"max-age": "1D", "max-length-bytes": 20}), found.clone()),
+            (json!({"max-age": "71h", "max-length-bytes": 10}), found.clone()),
+            (json!({"max-age": "3D", "max-length-bytes": 20, "max-length": 1}), found.clone()),
+            (
+                json!({"max-age": "72h", "max-length-bytes": 20}),
+                json!({"max-age": "72h", "max-length-bytes": 20}),
+            ),
+            (
+                json!({"max-age": "7D", "max-length-bytes": 10}),
+                json!({"max-age": "7D", "max-length-bytes": 20}),
+            ),
+            (json!({"max-length-bytes": 10}), json!({"max-length-bytes": 20})),
+            (json!({"overflow": "drop-head"}), json!({"overflow": "drop-head"})),
         ] {
             let policy = |definition: &Value| json!({ "name": "kept", "definition": definition });
-            assert_eq!(keeps_less(&policy(&wanted), &policy(&found)), less, "{wanted}");
+            let widened = widened(&policy(&wanted), &policy(&found));
+            assert_eq!(widened, policy(&expected), "{wanted}");
         }
     }
 
