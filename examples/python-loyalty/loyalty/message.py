@@ -16,6 +16,9 @@ MAX_BODY = 1024 * 1024
 MAX_HEADERS = 32 * 1024
 MOST_HEADERS = 64
 DEEPEST_HEADER = 8
+#: More than we and the broker ever add to a copy.
+MOST_OURS = 100
+MAX_OURS = 16 * 1024
 #: Headers that are about another copy, and headers that the broker writes or acts on.
 DROPPED = ("x-retr", "x-dead-", "x-death", "x-first-death-", "x-last-death-", "x-delivery-count")
 DROPPED += ("x-stream-", "x-basic-", "x-opt-", "x-acquired-count", "x-exchange", "x-routing-key")
@@ -99,12 +102,15 @@ def check_delivery(delivery: Delivery) -> None:
         raise Unacceptable("unreadable_properties", f"not UTF-8, or worse: {', '.join(unread)}")
     if "CC" in headers:
         raise Unacceptable("carbon_copy", "publish the message without `CC`, once for each event")
-    # Without ours, of which a message has more when it comes back.
+    # A message that comes back has more of ours. Nobody gets past the limits by using their names.
     foreign = [name for name in headers if not name.startswith(NOT_THE_PRODUCERS)]
+    ours = [name for name in headers if name.startswith(NOT_THE_PRODUCERS)]
     count = sum(count_of(headers[name]) for name in foreign)
+    count += max(0, sum(count_of(headers[name]) for name in ours) - MOST_OURS)
     if count > MOST_HEADERS:
         raise Unacceptable("headers_too_big", f"{count} headers, the limit is {MOST_HEADERS}")
     size = sum(size_of(name, headers[name]) or 0 for name in foreign)
+    size += max(0, sum(size_of(name, headers[name]) or 0 for name in ours) - MAX_OURS)
     if size > MAX_HEADERS:
         detail = f"{size} bytes of headers, the limit is {MAX_HEADERS}"
         raise Unacceptable("headers_too_big", detail)

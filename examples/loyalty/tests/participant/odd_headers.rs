@@ -94,10 +94,12 @@ async fn headers_that_leave_a_copy_no_room_in_a_frame_stop_nobody() {
     full["x-original-headers"] = json!("x".repeat(40_000));
     full["x-redriven-by"] = json!("ada");
     full["x-edited-why"] = json!("a wrong field");
+    let named_like_ours = json!({ "x-original-note": "x".repeat(60_000) });
     let all = [
         (long, json!({})),
         (many, good.clone()),
         (json!({ "deep": deep }), good.clone()),
+        (named_like_ours, good.clone()),
         (full, good),
     ];
     // Over the console, since our own client refuses to publish it.
@@ -118,7 +120,7 @@ async fn headers_that_leave_a_copy_no_room_in_a_frame_stop_nobody() {
         assert_eq!(sent.expect("an answer"), json!({ "routed": true }));
     }
     let program = alone::start(&env).await;
-    let letters = alone::dead_letters(&env, 3).await;
+    let letters = alone::dead_letters(&env, 4).await;
     let headers: Vec<_> = letters.iter().map(|letter| &letter["properties"]["headers"]).collect();
     let is_refused = |headers: &&Value| headers["x-dead-reason"] == "headers_too_big";
     assert!(headers.iter().all(is_refused), "{letters:?}");
