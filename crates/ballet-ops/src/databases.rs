@@ -91,7 +91,8 @@ pub(crate) async fn answered<T>(
     }
 }
 
-/// A connection to a service's database, for the audit of a system's own rows.
+/// A connection to a service's database, for the audit of a system's own rows. A statement waits half a minute for
+/// a lock: a server with a table that stays locked answers all the same, and is waited for.
 ///
 /// # Errors
 ///
@@ -100,7 +101,7 @@ pub async fn connect(
     databases: &BTreeMap<String, String>,
     service: &str,
 ) -> sqlx::Result<PgConnection> {
-    let options = options_of(databases, service)?;
+    let options = options_of(databases, service)?.options([("lock_timeout", "30s")]);
     timeout(PATIENCE, PgConnection::connect_with(&options)).await.map_err(|_| {
         let silence = format!("{service} has not answered within {} s", PATIENCE.as_secs());
         sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))

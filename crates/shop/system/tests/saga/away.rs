@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use ballet_ops::audit::BrokerSnapshot;
+use ballet_ops::audit::{BrokerSnapshot, connect};
 use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use shop::audit::{Report, audit_beside};
@@ -43,6 +43,12 @@ async fn t200_the_audit_names_who_does_not_answer_and_judges_the_rest() {
     shop.is_sound().await;
     let idle = || async { shop.idle_broker().await.map(Some) };
     let broker = wait_until("empty queues", SOON, idle).await.expect("an idle broker");
+
+    // It waits for no table that stays locked.
+    let mut db = connect(&shop.databases(), "shipping").await.expect("connected");
+    let limit: String =
+        sqlx::query_scalar("show lock_timeout").fetch_one(&mut db).await.expect("a limit");
+    assert_eq!(limit, "30s");
 
     let (_silent, hanging) = hangs().await;
     let closed = hangs().await.1;
