@@ -1,8 +1,12 @@
 //! Which of several servers that take writes counts. There is no I/O here.
 
-/// Another cluster counts after so many looks in a row that find it without the one in use: half a minute. One
-/// answer that is missed says nothing, and a cluster that was left counts no more.
-const LOOKS: u32 = 15;
+use std::time::{Duration, Instant};
+
+/// Another cluster counts when it was found for this long without the one in use. One answer that is missed says
+/// nothing, and a cluster that was left counts no more.
+const HALF_A_MINUTE: Duration = Duration::from_secs(30);
+/// A look and the pause after it take less. While the process stood still it has seen nothing.
+const LONGEST_LOOK: Duration = Duration::from_secs(6);
 
 /// A server that takes writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +22,10 @@ pub(super) struct Primary {
 pub(super) struct Primaries {
     /// The latest of the cluster in use.
     latest: Option<Primary>,
-    /// The looks in a row that found only other clusters.
-    away: u32,
+    /// How long only other clusters were found.
+    away: Duration,
+    /// When that was, if it was at the last look.
+    away_at: Option<Instant>,
     /// The clusters that were in use before. Their servers count no more.
     replaced: Vec<i64>,
     /// The servers that are passed over, each with the reason.
@@ -38,22 +44,30 @@ impl Primaries {
     /// Of one cluster the server with the latest timeline counts. One of an earlier timeline than was ever seen
     /// does not, even if it is the only one. Timelines of two clusters say nothing of each other: another cluster
     /// counts when for a while only that one takes writes, and then the known one does no more. A look that finds
-    /// nobody says nothing.
+    /// nobody says nothing, and the time around it does not count.
     ///
     /// Of several with the same timeline the one in use stays.
-    pub(super) fn choose(&mut self, writable: &[(usize, Primary)], in_use: usize) -> Chosen {
+    pub(super) fn choose(
+        &mut self,
+        writable: &[(usize, Primary)],
+        in_use: usize,
+        now: Instant,
+    ) -> Chosen {
         let known = self.latest.map(|latest| latest.cluster);
         let is_known = |primary: &Primary| known.is_none_or(|known| primary.cluster == known);
         let candidates: Vec<&(usize, Primary)> = writable
             .iter()
             .filter(|(_, primary)| !self.replaced.contains(&primary.cluster))
             .collect();
-        if writable.iter().any(|(_, primary)| is_known(primary)) {
-            self.away = 0;
-        } else if !candidates.is_empty() {
-            self.away = self.away.saturating_add(1);
+        let known_is_there = writable.iter().any(|(_, primary)| is_known(primary));
+        let is_away = !known_is_there && !candidates.is_empty();
+        let before = std::mem::replace(&mut self.away_at, is_away.then_some(now));
+        if known_is_there {
+            self.away = Duration::ZERO;
+        } else if is_away && let Some(before) = before {
+            self.away += now.saturating_duration_since(before).min(LONGEST_LOOK);
         }
-        let may_leave = self.away >= LOOKS;
+        let may_leave = self.away >= HALF_A_MINUTE;
         let best = candidates
             .into_iter()
             .filter(|(_, primary)| may_leave || is_known(primary))
@@ -66,7 +80,7 @@ impl Primaries {
         if let Some((_, primary)) = chosen {
             self.replaced.extend(known.filter(|known| *known != primary.cluster));
             self.latest = Some(*primary);
-            self.away = 0;
+            (self.away, self.away_at) = (Duration::ZERO, None);
         }
         let at = chosen.map(|(at, _)| *at);
         let others = writable.iter().filter(|(other, _)| Some(*other) != at);
@@ -102,6 +116,11 @@ impl Primaries {
 mod tests {
     use super::*;
 
+    /// As of a service whose old server does not answer.
+    const A_LOOK: Duration = Duration::from_secs(5);
+    /// After so many looks, the next one is half a minute after the first.
+    const LOOKS: u32 = 6;
+
     fn primary(cluster: i64, timeline: u32) -> Primary {
         Primary { cluster, timeline }
     }
@@ -109,7 +128,8 @@ mod tests {
     #[test]
     fn of_one_cluster_the_latest_timeline_counts_and_no_earlier_one_than_was_seen() {
         let mut primaries = Primaries::default();
-        let mut chosen = |all: &[(usize, Primary)], in_use| primaries.choose(all, in_use).at;
+        let now = Instant::now();
+        let mut chosen = |all: &[(usize, Primary)], in_use| primaries.choose(all, in_use, now).at;
         assert_eq!(chosen(&[(0, primary(7, 5))], 0), Some(0));
         assert_eq!(chosen(&[(0, primary(7, 5)), (1, primary(7, 6))], 0), Some(1));
         assert_eq!(chosen(&[(0, primary(7, 5))], 1), None);
@@ -120,9 +140,13 @@ mod tests {
     #[test]
     fn an_upgraded_cluster_begins_with_the_first_timeline_and_fails_over() {
         let mut primaries = Primaries::default();
-        let mut chosen = |all: &[(usize, Primary)], in_use| primaries.choose(all, in_use).at;
+        let mut now = Instant::now();
+        let mut chosen = |all: &[(usize, Primary)], in_use| {
+            now += A_LOOK;
+            primaries.choose(all, in_use, now).at
+        };
         assert_eq!(chosen(&[(0, primary(7, 5))], 0), Some(0));
-        for _ in 1..LOOKS {
+        for _ in 0..LOOKS {
             assert_eq!(chosen(&[(0, primary(8, 1))], 0), None);
         }
         assert_eq!(chosen(&[(0, primary(8, 1))], 0), Some(0));
@@ -135,33 +159,43 @@ mod tests {
     #[test]
     fn a_cluster_that_misses_an_answer_stays_in_use() {
         let mut primaries = Primaries::default();
-        let mut chosen = |all: &[(usize, Primary)]| primaries.choose(all, 0).at;
+        let mut now = Instant::now();
+        let mut chosen = |all: &[(usize, Primary)], after: Duration| {
+            now += after;
+            primaries.choose(all, 0, now).at
+        };
         let (ours, foreign) = ((0, primary(7, 5)), (1, primary(9, 9)));
-        assert_eq!(chosen(&[ours]), Some(0));
+        assert_eq!(chosen(&[ours], A_LOOK), Some(0));
         for _ in 0..3 {
-            for _ in 1..LOOKS {
-                assert_eq!(chosen(&[foreign]), None);
+            for _ in 0..LOOKS {
+                assert_eq!(chosen(&[foreign], A_LOOK), None);
             }
-            assert_eq!(chosen(&[ours, foreign]), Some(0));
+            assert_eq!(chosen(&[ours, foreign], A_LOOK), Some(0));
         }
         // Where nobody answers, the service may be cut off itself.
+        assert_eq!(chosen(&[foreign], A_LOOK), None);
         for _ in 0..LOOKS {
-            assert_eq!(chosen(&[]), None);
+            assert_eq!(chosen(&[], A_LOOK), None);
         }
-        assert_eq!(chosen(&[foreign]), None);
-        assert_eq!(chosen(&[ours]), Some(0));
+        assert_eq!(chosen(&[foreign], A_LOOK), None);
+        // Or the process stood still.
+        assert_eq!(chosen(&[foreign], 2 * HALF_A_MINUTE), None);
+        assert_eq!(chosen(&[ours], A_LOOK), Some(0));
     }
 
     #[test]
     fn a_server_that_is_passed_over_is_told_once() {
         let mut primaries = Primaries::default();
         let both = [(0, primary(7, 5)), (1, primary(7, 6))];
-        let told = primaries.choose(&both, 0).passed_over;
-        assert!(told[0].0 == 0 && told[0].1.starts_with("its timeline is 5, and"), "{told:?}");
-        assert_eq!(primaries.choose(&both, 1).passed_over, []);
-        primaries.choose(&both[1..], 1);
-        assert_eq!(primaries.choose(&both, 1).passed_over.len(), 1);
-        let foreign = primaries.choose(&[(0, primary(9, 9)), (1, primary(7, 6))], 1).passed_over;
+        let now = Instant::now();
+        let mut told =
+            |all: &[(usize, Primary)], in_use| primaries.choose(all, in_use, now).passed_over;
+        let first = told(&both, 0);
+        assert!(first[0].0 == 0 && first[0].1.starts_with("its timeline is 5, and"), "{first:?}");
+        assert_eq!(told(&both, 1), []);
+        told(&both[1..], 1);
+        assert_eq!(told(&both, 1).len(), 1);
+        let foreign = told(&[(0, primary(9, 9)), (1, primary(7, 6))], 1);
         assert!(foreign[0].1.contains("another cluster (system identifier 9)"), "{foreign:?}");
     }
 }
