@@ -185,9 +185,10 @@ impl OpenCalls {
         }
     }
 
-    /// Returns how often the answer to a call may have crashed the database before, and counts it once more.
+    /// Returns how often the answer to a call may have crashed the database before, and counts it once more. Without a
+    /// count all failed attempts count: then it is set aside in the end.
     pub(crate) fn crashed(&self, call: &NewCall) -> u32 {
-        count(&self.crashes, call).map_or(0, |count| count - 1)
+        count(&self.crashes, call).map_or(call.attempts, |count| count - 1)
     }
 
     /// Counts that the other side has not taken the request of a call, and returns whether that was so often enough in
