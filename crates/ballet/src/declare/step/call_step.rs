@@ -131,9 +131,10 @@ pub trait CallStep: Send + Sync + 'static {
     }
 
     /// Handles the answer. If this fails, also with [`Failure::permanent`], the saga is listed as stuck, and the
-    /// other side is asked again under the same key until it succeeds: after at most a minute, or the pause that the
-    /// failure asks for, at most five. If [`keys_kept`](Self::keys_kept) has passed, or it crashes the database again
-    /// and again, it waits for a person instead. There is no dead letter, because an answer counts.
+    /// other side is asked again under the same key until it succeeds: after at most a minute, or at most five if the
+    /// failure asks for that or the database was lost. If [`keys_kept`](Self::keys_kept) has passed, the call is looked
+    /// up instead, and waits for a person if that finds nothing. So does a call whose answer crashes the database again
+    /// and again. There is no dead letter, because an answer counts.
     fn answered(
         &self,
         tx: &mut Tx<'_>,
