@@ -14,7 +14,7 @@ use crate::service::tasks::Tasks;
 use crate::telemetry::reading::follow::Following;
 use crate::telemetry::reading::follow_lag::{FollowLag, Followed};
 use crate::telemetry::reading::keeper::ReaderKeeper;
-use crate::telemetry::reading::state::ReaderStates;
+use crate::telemetry::reading::state::{ReaderStates, all_are_followed, once_all_are_followed};
 use crate::upkeep::broker::bindings::{Bindings, Compare};
 use crate::upkeep::broker::declared_queues::{CompareQueues, DeclaredQueues};
 use crate::upkeep::broker::queues::Queues;
@@ -77,8 +77,9 @@ impl Beside {
         let stopping = || engine.stopping.clone();
 
         let (paused_told, paused) = watch::channel(paused);
-        let pausing =
-            pausing::run(Arc::clone(database), Arc::clone(&consumer), paused_told, stopping());
+        let followed = all_are_followed(readers.clone());
+        let (checked, pauses) = (Arc::clone(database), Arc::clone(&consumer));
+        let pausing = pausing::run(checked, pauses, paused_told, followed, stopping());
         work.spawn("the database check", pausing);
         let shared = Arc::clone(&engine.time.shared);
         work.spawn("the watch over the clock", clock::follow(pool(), shared, stopping()));
@@ -103,7 +104,9 @@ impl Beside {
         let unsent = unsent_copies::run(pool(), Arc::clone(relay), stopping());
         work.spawn("the sender of unsent copies", unsent);
 
-        work.spawn("the worker for open calls", calls::run(Arc::clone(&engine)));
+        let calls = calls::run(Arc::clone(&engine));
+        let calls = once_all_are_followed(readers.clone(), stopping(), calls);
+        work.spawn("the worker for open calls", calls);
         work.spawn("the watch for calls left behind", calls::let_go(Arc::clone(&engine)));
         if engine.registry.with_deadline().next().is_some() {
             work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
@@ -111,6 +114,7 @@ impl Beside {
         if by_hand::is_needed(&engine.registry.sagas) {
             for _ in 0..by_hand::AT_A_TIME {
                 let by_hand = by_hand::run(Arc::clone(&engine));
+                let by_hand = once_all_are_followed(readers.clone(), stopping(), by_hand);
                 work.spawn("what goes on with compensations that are left", by_hand);
             }
         }

@@ -24,7 +24,6 @@ use crate::engine::handlers::handler_limit::HandlerLimit;
 use crate::engine::handlers::held_worker;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::Time;
-use crate::engine::stopping::stopped;
 use crate::http::door::Door;
 use crate::http::health::Parts;
 use crate::http::json::MaxBody;
@@ -51,6 +50,7 @@ use crate::service::running::Running;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
 use crate::telemetry::publishing::TelemetryLine;
+use crate::telemetry::reading::state::once_all_are_followed;
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
 
@@ -190,8 +190,8 @@ impl Service {
         let telemetry = telemetry_line(&engine, &self.participant.part(), &broker);
         let prefetch = settings.prefetch();
         let consumer = Arc::new(roles::consume(&engine, lanes, Arc::clone(&broker), prefetch));
-        if paused.is_some() {
-            // Before it has connected, so that it takes nothing.
+        if paused.is_some() || !self.participant.followers.is_empty() {
+            // Before it has connected, so that it takes nothing: other replicas may handle it.
             consumer.pause();
         }
         let states = self.begin_work(&mut frame, &engine, (&consumer, paused), broker, &settings);
@@ -199,18 +199,8 @@ impl Service {
         for works in queues {
             let lane =
                 lane::run(Arc::clone(&engine), works, consumer.cautious(), Arc::clone(&common));
-            let readers = states.readers.clone();
-            let mut stopping = frame.stopping.clone();
-            frame.work.spawn("a lane", async move {
-                // A step may ask what its process follows.
-                if let Some(readers) = readers {
-                    tokio::select! {
-                        () = readers.all_are_followed() => {}
-                        () = stopped(&mut stopping) => {}
-                    }
-                }
-                lane.await;
-            });
+            let (readers, stopping) = (states.readers.clone(), frame.stopping.clone());
+            frame.work.spawn("a lane", once_all_are_followed(readers, stopping, lane));
         }
         frame.base.watch("the consumer", CONSUME, consumer.state());
         frame.base.watch("the publisher", PUBLISH, publisher.state());

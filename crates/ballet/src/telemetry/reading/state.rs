@@ -1,11 +1,13 @@
-//! How the readers of a process do, for readiness.
+//! How the readers of a process do, for readiness and for what waits for them.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+use crate::engine::stopping::stopped;
 
 /// After this long without success a reader stands still.
 const STANDS_STILL: Duration = Duration::from_secs(30);
@@ -13,6 +15,27 @@ const STANDS_STILL: Duration = Duration::from_secs(30);
 /// What a reader of a stream is called.
 pub(crate) fn name_of(reader: &str, stream: &str) -> String {
     format!("{reader} of {stream}")
+}
+
+/// Returns once the process follows all streams that it has to.
+pub(crate) async fn all_are_followed(readers: Option<Arc<ReaderStates>>) {
+    let Some(readers) = readers else { return };
+    // The sender is here, so it does not close.
+    drop(readers.behind.subscribe().wait_for(|behind| *behind == 0).await);
+}
+
+/// Begins this work once the process follows all streams that it has to: a step may ask for what it follows. It begins
+/// when the service stops, too: it ends itself.
+pub(crate) async fn once_all_are_followed(
+    readers: Option<Arc<ReaderStates>>,
+    mut stopping: watch::Receiver<bool>,
+    work: impl Future<Output = ()>,
+) {
+    tokio::select! {
+        () = all_are_followed(readers) => {}
+        () = stopped(&mut stopping) => {}
+    }
+    work.await;
 }
 
 /// The readers that fail, and how many streams are not followed to their ends yet.
@@ -39,12 +62,6 @@ impl ReaderStates {
     /// One more stream is followed to its end.
     pub(crate) fn is_followed(&self) {
         self.behind.send_modify(|behind| *behind = behind.saturating_sub(1));
-    }
-
-    /// Returns once all are.
-    pub(crate) async fn all_are_followed(&self) {
-        // The sender is here, so it does not close.
-        drop(self.behind.subscribe().wait_for(|behind| *behind == 0).await);
     }
 
     /// A reader, or its stream, has failed. The time counts from the first failure without a success.

@@ -1,4 +1,4 @@
-//! Pauses consuming while the database is away, and while a person wants it.
+//! Pauses consuming while the database is away, while a person wants it, and until the process follows its streams.
 //!
 //! Other replicas may still reach the database, and the broker takes back messages that are
 //! unacknowledged for half an hour. Messages that are already in the lanes are handled later: their
@@ -23,20 +23,26 @@ const AWAY: Duration = Duration::from_secs(10);
 /// By then the lanes have handled their messages. So they never hold much more than one prefetch.
 const BACK: Duration = Duration::from_secs(1);
 
-/// Pauses and resumes consuming, until the service stops. `paused` tells readiness that a person has paused it.
+/// Pauses and resumes consuming, until the service stops. `paused` tells readiness that a person has paused it. Until
+/// `followed` ends, consuming stays paused, as the start has left it.
 pub(crate) async fn run(
     database: Arc<Database>,
     consumer: Arc<ConsumerHandle>,
     paused: watch::Sender<Option<Paused>>,
+    followed: impl Future<Output = ()>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let away = watch::Sender::new(false);
     let (is_away, is_paused) = (away.subscribe(), paused.subscribe());
+    let switch = async {
+        followed.await;
+        switch(is_away, is_paused, &consumer).await;
+    };
     tokio::select! {
         () = notice_outages(database.state(), away) => {}
         () = ask(&database) => {}
         () = follow_person(&database, paused) => {}
-        () = switch(is_away, is_paused, &consumer) => {}
+        () = switch => {}
         () = stopped(&mut stopping) => {}
     }
 }
