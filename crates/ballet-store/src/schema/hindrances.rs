@@ -52,9 +52,12 @@ pub async fn list_own(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query(statement).execute(db).await.map(drop)
 }
 
-/// Reads what the service's migrations have made.
+/// Reads what the service's migrations have made. That is not known while the next release migrates: one of its
+/// migrations may have removed a table, while a later one is still to come.
 pub async fn own(db: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error> {
-    let names = sqlx::query_scalar("select name from ballet.own_table").fetch_all(db).await?;
+    let statement = "select name from ballet.own_table where version >= \
+        (select coalesce(max(version), 0) from ballet._service_migrations)";
+    let names = sqlx::query_scalar(statement).fetch_all(db).await?;
     Ok(names.into_iter().collect())
 }
 

@@ -104,7 +104,11 @@ pub fn check(migrations: &[Migration]) -> Result<(), MigrateError> {
 pub async fn migrate(mut db: PgConnection, service: &[Migration]) -> Result<(), MigrateError> {
     in_time(sqlx::query(LOCK_WAIT).execute(&mut db)).await?;
     run(&mut db, FRAMEWORK, FRAMEWORK_TABLE).await?;
-    run(&mut db, service, "ballet._service_migrations").await?;
+    if let Err(error) = run(&mut db, service, "ballet._service_migrations").await {
+        // Those before the one that failed stay, and so do the replicas of the release before.
+        in_time(hindrances::list_own(&mut db)).await.ok();
+        return Err(error);
+    }
     // What follows lets others in while it waits.
     in_time(sqlx::query("reset lock_timeout").execute(&mut db)).await?;
     hindrances::list_own(&mut db).await?;

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use ballet::{Failure, Migration, Participant, Projection, Service, Settings, Tx};
 use ballet_stage::{Reader, Servers, wait_until};
+use ballet_testkit::health::{readiness, until_ready};
+use sqlx::Executor;
 
 use crate::restarts::{Customers, SAGAS, all_ended_once};
 use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, hotel};
@@ -132,4 +134,60 @@ async fn beside_the_dump(world: &World, dump: Reader) {
     assert_eq!(world.count("hotel", ALTERED).await, 0, "the dump goes on");
 
     dump.release().await.expect("released");
+}
+
+/// A release that removes a table. What it alters then may be held.
+const DROPS: &[Migration] = &[
+    HOTEL_TABLES[0],
+    NEXT_TABLES[1],
+    Migration { name: "0003_no_guest", sql: "drop table guest" },
+    Migration { name: "0004_stars", sql: "alter table room add column stars int" },
+];
+
+/// Longer than from one look at the tables to the next.
+const LOOKS: Duration = Duration::from_secs(12);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_the_next_release_drops_does_not_make_the_last_one_unready() {
+    let world = World::new("drops", vec![part(old().projects(Guests), NEXT_TABLES)]).await;
+    let address = world.services[0].address();
+    until_ready(address, "the last release", |status, _| status == 200).await;
+    let mut reader = world.database("hotel").await;
+    reader.execute("begin").await.expect("begun");
+    reader.execute("lock table room in access share mode").await.expect("held");
+    let stays_ready = async {
+        world.until_count("hotel", "pg_tables where tablename = 'guest'", 0).await;
+        let begun = Instant::now();
+        while begun.elapsed() < LOOKS {
+            let (status, said) = readiness(address).await.expect("an answer");
+            assert_eq!(status, 200, "{said}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        assert_eq!(world.count("hotel", ALTERED).await, 0, "the last migration waits");
+        reader.execute("rollback").await.expect("let go");
+    };
+    let next = Service::new(old()).migrations(DROPS);
+    let settings = Settings::new(world.env.amqp_url("hotel"), world.env.database_url("hotel"));
+    let (next, ()) = tokio::join!(Box::pin(next.start(settings)), stays_ready);
+    next.expect("started").stop().await;
+    assert_eq!(world.count("hotel", ALTERED).await, 1);
+}
+
+/// The same, and the last migration fails.
+const FAILS: &[Migration] = &[
+    HOTEL_TABLES[0],
+    NEXT_TABLES[1],
+    DROPS[2],
+    Migration { name: "0004_never", sql: "select 1 / 0" },
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_migrations_before_one_that_fails_have_left_is_listed() {
+    let world = World::new("fails", vec![part(old().projects(Guests), NEXT_TABLES)]).await;
+    let next = Service::new(old()).migrations(FAILS);
+    let settings = Settings::new(world.env.amqp_url("hotel"), world.env.database_url("hotel"));
+    next.start(settings).await.expect_err("the last one fails");
+    let listed = "ballet.own_table where version = 3 and name";
+    assert_eq!(world.count("hotel", &format!("{listed} = 'room'")).await, 1);
+    assert_eq!(world.count("hotel", &format!("{listed} = 'guest'")).await, 0);
 }
