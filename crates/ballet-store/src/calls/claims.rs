@@ -135,26 +135,63 @@ pub struct Reach {
 
 /// Makes open calls due whose time no pause and no claim can reach. The database's clock was ahead
 /// when it was written. A call without an outcome yet, which has a reason and no failed attempts, waits
-/// for at most `longest_wait`.
+/// for at most `longest_wait`. One that is claimed may be a process's of another release, with other time limits: it
+/// waits for at most `longest_claim`.
 pub async fn end_unreachable(
     pool: &PgPool,
     lines: &[Reach],
     longest_wait: Duration,
+    longest_claim: Duration,
 ) -> Result<u64, sqlx::Error> {
     let end = "update ballet.call c set next_at = ballet.now() \
                from unnest($1::text[], $2::boolean[], $3::float8[]) as line (step, undo, longest) \
                where c.closed_at is null and c.step = line.step and c.undo = line.undo \
-               and c.next_at < 'infinity' and c.next_at > (select ballet.now()) + make_interval(secs => $4 + case \
-                   when c.attempts = 0 and c.last_error is not null then greatest(line.longest, $5) \
-                   else line.longest end)";
+               and c.next_at < 'infinity' and c.next_at > (select ballet.now()) + make_interval(secs => $4 \
+                   + greatest(line.longest, case when c.owner <> 0 then $6::float8 \
+                       when c.attempts = 0 and c.last_error is not null then $5::float8 end))";
     let done = sqlx::query(end)
         .bind(lines.iter().map(|line| line.step).collect::<Vec<_>>())
         .bind(lines.iter().map(|line| line.undo).collect::<Vec<_>>())
         .bind(lines.iter().map(|line| line.longest.as_secs_f64()).collect::<Vec<_>>())
         .bind(TOLERANCE.as_secs_f64())
         .bind(longest_wait.as_secs_f64())
+        .bind(longest_claim.as_secs_f64())
         .persistent(false)
         .execute(pool)
         .await?;
     Ok(done.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Postgres};
+    use sqlx::Executor;
+
+    use super::*;
+    use crate::schema::migrate::{connect, migrate};
+
+    #[tokio::test]
+    async fn a_claim_of_another_release_is_left_alone_for_as_long_as_any_may_last() {
+        let postgres = Postgres::shared().await.expect("a server");
+        let database = Database::new(postgres, "unreachable").await.expect("one");
+        let options = database.url().parse().expect("a URL");
+        migrate(connect(&options).await.expect("a session"), &[]).await.expect("the tables");
+        let pool = PgPool::connect(database.url()).await.expect("sessions");
+        let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
+                         attempts, next_at, last_error) \
+                     select gen_random_uuid(), gen_random_uuid(), 'pay', key, false, '', owner, now(), attempts, \
+                         ballet.now() + make_interval(mins => minutes), error from (values \
+                             ('claimed', 7, 0, 31, null), ('claimed too long', 7, 0, 63, null), \
+                             ('failed', 0, 1, 4, '500'), ('failed too long', 0, 1, 31, '500'), \
+                             ('no outcome', 0, 0, 31, '202'), ('no outcome too long', 0, 0, 63, '202') \
+                         ) as call (key, owner, attempts, minutes, error)";
+        pool.execute(calls).await.expect("calls");
+        let lines = [Reach { step: "pay", undo: false, longest: Duration::from_secs(5 * 60) }];
+        let (hour, claim) = (Duration::from_secs(60 * 60), Duration::from_secs(60 * 60 + 30));
+        let ended = end_unreachable(&pool, &lines, hour, claim).await.expect("an answer");
+        let due = "select key from ballet.call where next_at <= ballet.now() order by key";
+        let due: Vec<String> = sqlx::query_scalar(due).fetch_all(&pool).await.expect("keys");
+        assert_eq!(due, ["claimed too long", "failed too long", "no outcome too long"]);
+        assert_eq!(ended, 3);
+    }
 }

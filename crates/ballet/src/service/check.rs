@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, ManagementAddress, RabbitMq};
 use ballet_core::{Problem, rules};
@@ -13,6 +12,7 @@ use ballet_store::database::hosts::Hosts;
 use crate::declare::erased::step::Handlers;
 use crate::declare::participant::participant::Participant;
 use crate::declare::participant::saga_entry::SagaEntry;
+use crate::engine::calls::line::LONGEST_CALL;
 use crate::outgoing::spans::Spans;
 use crate::service::error::StartError;
 use crate::service::logging;
@@ -68,9 +68,6 @@ pub(super) fn check(
 
 /// The most characters of a version.
 const VERSION: usize = 64;
-/// The longest time limit of a call. A process that stops waits for its calls, and another makes a
-/// frozen process's calls only after this time.
-const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
 
 /// Checks what the service declares, without knowing the other services.
 pub(super) fn check_declaration(participant: &Participant) -> Result<(), StartError> {

@@ -12,6 +12,11 @@ use crate::engine::calls::provider::Provider;
 
 /// How long a claimed call may wait in memory for its turn.
 const WAIT: Duration = Duration::from_secs(30);
+/// The longest time limit of a call. A process that stops waits for its calls, and another makes a
+/// frozen process's calls only after this time.
+pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
+/// The longest time for which a process of any release claims a call.
+pub(crate) const LONGEST_CLAIM: Duration = LONGEST_CALL.saturating_add(WAIT);
 /// While the provider answers, this many times as many calls are held as are made at a time.
 const HELD: usize = 8;
 
