@@ -76,7 +76,14 @@ impl Turns {
         let inner = self.lock();
         let waits = unpublished_since.is_some_and(|since| now.duration_since(since) >= TURN);
         inner.written >= FILL
-            || (inner.written > 0 && !waits && now.duration_since(inner.begun).abs() >= TURN)
+            || (inner.written > 0 && !waits && inner.has_had_its_time(now))
+    }
+
+    /// Returns true if nothing was written for the time of a turn. If the table holds rows, others wrote them: a process
+    /// that was frozen when it lost the table.
+    pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
+        let inner = self.lock();
+        inner.written == 0 && inner.has_had_its_time(now)
     }
 
     /// Begins the turn of a table. The one before is to be looked at.
@@ -143,6 +150,10 @@ impl Turns {
 }
 
 impl Inner {
+    fn has_had_its_time(&self, now: Timestamp) -> bool {
+        now.duration_since(self.begun).abs() >= TURN
+    }
+
     fn note(&mut self, table: i16, events: i64, since: Option<Timestamp>) {
         self.notes += 1;
         let before = self.left.get(&table).copied();
@@ -176,6 +187,14 @@ mod tests {
         assert!(turns.current() == 5 && !turns.is_over(at(30), None));
         turns.wrote(20_000);
         assert!(turns.is_over(at(10), Some(at(0))));
+    }
+
+    #[test]
+    fn a_turn_is_idle_after_a_time_if_nothing_was_written() {
+        let turns = Turns::new(4, at(0));
+        assert!(!turns.is_idle(at(9)) && turns.is_idle(at(10)));
+        turns.wrote(1);
+        assert!(!turns.is_idle(at(10)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Events that the publisher did not get, or could not hold, are published all the same.
 
-use ballet::Event;
+use ballet::{Clock, Event};
 use ballet_testkit::memory::{Kind, until};
 
 use crate::stage::{Stage, book, execute, left_by_a_gone_process};
@@ -99,6 +99,17 @@ fn in_current(what: &str) -> String {
                  where owner is not null; \
              execute format('{what}', current); end $$"
     )
+}
+
+#[tokio::test]
+async fn what_a_gone_process_wrote_to_the_table_of_an_idle_one_is_published() {
+    let stage = Stage::new("idle", &[desk()]).await;
+    let _running = stage.start_by(desk(), DESK_TABLES, Clock::system(), |_| {}).await;
+    // As one that was frozen, lost the table, and committed to it once more before it was killed.
+    let row = rows(1, 1).replace("outbox_left", "outbox_%s").replace('\'', "''");
+    stage.execute("desk", &in_current(&row)).await;
+    stage.until_taken::<TripBooked>(1).await;
+    stage.until_count("desk", UNMARKED, 0).await;
 }
 
 #[tokio::test]

@@ -106,8 +106,11 @@ impl TurnKeeper {
                 }
             }
         }
-        if !mine(relay.turns.current()) {
-            // Another process took it, while this one seemed to be dead.
+        let current = relay.turns.current();
+        // Another process took it, while this one seemed to be dead; or wrote to it, after it had seemed to be dead.
+        if !mine(current)
+            || (relay.turns.is_idle(outbox.clock.now()) && holds_rows(&mut db, current).await)
+        {
             self.next_turn().await?;
         }
         Ok(())
@@ -124,6 +127,11 @@ impl TurnKeeper {
         let age = oldest.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
         ballet_amqp::gauge!("ballet_outbox_oldest_seconds").set(age);
     }
+}
+
+/// Whether a table holds rows, if it can be asked.
+async fn holds_rows(db: &mut PgConnection, table: i16) -> bool {
+    answered(outbox_tables::is_empty(db, table)).await.is_ok_and(|is_empty| !is_empty)
 }
 
 async fn truncate(db: &mut PgConnection, table: i16) -> Result<Emptied, Failure> {
