@@ -91,6 +91,17 @@ pub async fn lock_is_free(db: &mut PgConnection, process: i64) -> Result<bool, s
     probe.bind(CLASS).bind(lock_key(process)).fetch_one(db).await
 }
 
+/// Returns true if two sessions are with one server. One that was started again is another.
+pub async fn are_on_one_server(
+    one: &mut PgConnection,
+    other: &mut PgConnection,
+) -> Result<bool, sqlx::Error> {
+    let started = "select (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint";
+    let one: i64 = in_time(sqlx::query_scalar(started).fetch_one(one)).await?;
+    let other: i64 = in_time(sqlx::query_scalar(started).fetch_one(other)).await?;
+    Ok(one == other)
+}
+
 /// Renews the lease of a process, which says of which version it is, and why it is not ready, if it is not.
 pub async fn renew(
     session: &mut PgConnection,

@@ -129,11 +129,9 @@ impl Prepare<'_> {
         pool::log_schema_differences(self.pool).await;
         self.register().await?;
         let begun = process::begin(&self.hosts.options()).await;
-        let (process, session) = begun.map_err(StartError::Database)?;
+        let (process, mut session) = begun.map_err(StartError::Database)?;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
-        if process::lock_is_free(&mut db, process).await.map_err(StartError::Database)? {
-            return Err(StartError::Pooler);
-        }
+        check_lock(&mut session, &mut db, process).await?;
         let table = outbox_tables::take(&mut db, process).await.map_err(StartError::Database)?;
         let paused = paused::in_own_database(&mut db).await.map_err(StartError::Database)?;
         Ok(Prepared { process, session, table, paused })
@@ -200,6 +198,26 @@ impl Prepare<'_> {
     }
 }
 
+/// Checks that others see the lock by which the process shows that it is alive.
+async fn check_lock(
+    session: &mut PgConnection,
+    db: &mut PgConnection,
+    process: i64,
+) -> Result<(), StartError> {
+    if !process::lock_is_free(&mut *db, process).await.map_err(StartError::Database)? {
+        return Ok(());
+    }
+    // It is gone with its session if the server was started again, or another one was promoted.
+    match process::are_on_one_server(session, db).await {
+        Ok(true) => Err(StartError::Pooler),
+        Ok(false) => {
+            let why = std::io::Error::other("another server has taken over");
+            Err(StartError::Database(sqlx::Error::Io(why)))
+        }
+        Err(lost) => Err(StartError::Database(lost)),
+    }
+}
+
 /// The state of a database that does not answer, for readiness.
 fn away() -> Option<String> {
     Some("away".to_owned())
@@ -214,5 +232,36 @@ fn is_temporary(error: &StartError) -> bool {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
         ) => server_is_away(error),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Postgres};
+    use sqlx::Executor;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lock_that_is_gone_with_its_session_is_no_poolers_fault() {
+        let postgres = Postgres::shared().await.expect("a server");
+        let database = Database::new(postgres, "lost_lock").await.expect("one");
+        let options = database.url().parse().expect("a URL");
+        let db = migrate::connect(&options).await.expect("a session");
+        migrate::migrate(db, &[]).await.expect("the tables");
+        let mut db = migrate::connect(&options).await.expect("a session");
+        let (process, mut session) = process::begin(&options).await.expect("begun");
+        check_lock(&mut session, &mut db, process).await.expect("it is held");
+        session.execute("select pg_advisory_unlock_all()").await.expect("given up");
+        let error = check_lock(&mut session, &mut db, process).await.expect_err("it is free");
+        assert!(matches!(error, StartError::Pooler), "{error}");
+
+        let pid = migrate::pid(&mut session).await.expect("a number");
+        let end = sqlx::query("select pg_terminate_backend($1)").bind(pid);
+        end.execute(&mut db).await.expect("ended");
+        let is_there = "select exists (select from pg_stat_activity where pid = $1)";
+        while sqlx::query_scalar(is_there).bind(pid).fetch_one(&mut db).await.expect("an answer") {}
+        let error = check_lock(&mut session, &mut db, process).await.expect_err("it is free");
+        assert!(is_temporary(&error), "{error}");
     }
 }
