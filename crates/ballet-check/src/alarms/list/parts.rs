@@ -13,8 +13,8 @@ pub(super) const ALARMS: &[Alarm] = &[
         rings: "min by (job) (ballet_connected{role=\"consume\"}) < 1",
         unless: &[BROKER_AWAY, CUT_OFF, QUEUE_DIFFERS],
         minutes: 1,
-        summary: "{job} takes no messages: its database is away, so it is paused, or its queue is refused to it",
-        action: "`/readyz` says which of the two",
+        summary: "{job} takes no messages: its database is away, or its telemetry is not followed yet, so it is paused, or its queue is refused to it",
+        action: "`/readyz` says which",
     },
     Alarm {
         name: "BalletPublishingStopped",
