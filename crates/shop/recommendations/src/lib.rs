@@ -32,10 +32,16 @@ pub fn participant() -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_learned",
-    sql: include_str!("../../../../migrations/recommendations/0001_learned.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_learned",
+        sql: include_str!("../../../../migrations/recommendations/0001_learned.sql"),
+    },
+    Migration {
+        name: "0002_no_pages",
+        sql: include_str!("../../../../migrations/recommendations/0002_no_pages.sql"),
+    },
+];
 
 /// The service: its participant, its tables, its HTTP routes.
 #[must_use]

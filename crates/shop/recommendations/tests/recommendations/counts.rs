@@ -126,3 +126,13 @@ async fn replicas_and_lanes_count_each_order_once() {
     assert_eq!(world.all(PAIRS).await, pairs.iter().map(pair).collect::<Vec<_>>());
     world.close().await;
 }
+
+#[tokio::test]
+async fn no_index_is_kept_that_no_query_uses() {
+    let world = World::new("indexes").await;
+    let indexes = "select to_jsonb(indexname::text) from pg_indexes \
+                   where schemaname = 'public' and tablename = 'customer_order' order by indexname";
+    let expected = [json!("customer_order_by_customer"), json!("customer_order_pkey")];
+    assert_eq!(world.all(indexes).await, expected);
+    world.close().await;
+}
