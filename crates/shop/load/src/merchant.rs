@@ -1,12 +1,11 @@
 //! The merchant: products that come, get another price and go, and goods that come in, at a steady pace.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballet_trials::Site;
-use reqwest::Client;
-use serde_json::Value;
 
 use crate::products::{publish, reprice, withdraw};
 use crate::stock;
@@ -40,18 +39,16 @@ impl Merchant {
         Ok(())
     }
 
-    /// Whether each delivery note has counted once, with the URL of inventory. One without an answer may have
-    /// counted.
-    pub(crate) async fn audit(&self, http: &Client, inventory: &str) -> Result<Vec<String>> {
+    /// Whether each delivery note has counted once, as the database of inventory has it: inventory itself may answer
+    /// nobody but its gateway. A note without an answer may have counted.
+    pub(crate) async fn audit(&self, databases: &BTreeMap<String, String>) -> Result<Vec<String>> {
         let (begun, confirmed) =
             (self.next.load(Ordering::Relaxed), self.confirmed.load(Ordering::Relaxed));
         if begun == 0 {
             return Ok(Vec::new());
         }
-        let stock: Value =
-            http.get(format!("{inventory}/stock/{GOODS}")).send().await?.json().await?;
-        let received = stock["received"].as_u64().and_then(|n| usize::try_from(n).ok());
-        let received = received.unwrap_or_default();
+        let received = shop::audit::received(databases, GOODS).await?;
+        let received = usize::try_from(received).unwrap_or_default();
         let once = ON_A_NOTE * confirmed..=ON_A_NOTE * begun;
         let holds = once.contains(&received) && received.is_multiple_of(ON_A_NOTE);
         let line = format!(
@@ -76,4 +73,37 @@ async fn product(site: &Site, number: usize) -> Result<()> {
         withdraw(http, &url(number + 2).await?, &sku, 4).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Servers};
+    use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_came_in_is_read_from_the_database_where_no_inventory_answers() {
+        let servers = Servers::shared().await.expect("servers");
+        let database = Database::new(servers.postgres(), "received").await.expect("one");
+        let mut db = PgConnection::connect(database.url()).await.expect("a session");
+        db.execute("create table stock (sku text primary key, received bigint not null)")
+            .await
+            .expect("a table");
+        let databases = BTreeMap::from([("inventory".to_owned(), database.url().to_owned())]);
+        let merchant = Merchant { next: AtomicUsize::new(3), confirmed: AtomicUsize::new(2) };
+        for (received, is_wrong) in [(20, false), (30, false), (10, true), (25, true), (40, true)] {
+            let count = format!(
+                "insert into stock values ('{GOODS}', {received}) \
+                 on conflict (sku) do update set received = excluded.received"
+            );
+            db.execute(AssertSqlSafe(count)).await.expect("counted");
+            let wrong = merchant.audit(&databases).await.expect("an answer");
+            assert_eq!(!wrong.is_empty(), is_wrong, "{received}: {wrong:?}");
+        }
+        // One that brought nothing asks nobody.
+        let nowhere = BTreeMap::new();
+        assert_eq!(Merchant::default().audit(&nowhere).await.expect("nothing"), [""; 0]);
+        assert!(merchant.audit(&nowhere).await.is_err(), "it is said that nobody was asked");
+    }
 }

@@ -26,7 +26,6 @@ pub struct Shop {
     merchant: Merchant,
     /// What was published of the products.
     published: Mutex<Published>,
-    http: reqwest::Client,
     /// Those who buy through the gateway, if there is one.
     customers: OnceLock<Vec<Customer>>,
 }
@@ -103,9 +102,7 @@ impl Trial for Shop {
             let products = shop::audit::products(&at.databases).await?;
             report.violations.extend(shop::audit::unlike_published(&products, &published));
         }
-        if let Some(inventory) = at.services.get("inventory") {
-            report.violations.extend(self.merchant.audit(&self.http, inventory).await?);
-        }
+        report.violations.extend(self.merchant.audit(&at.databases).await?);
         Ok(report)
     }
 

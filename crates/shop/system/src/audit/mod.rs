@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 
 pub use ballet_ops::audit::Report;
 pub use published::{Published, unlike_published};
-pub use read::products;
+pub use read::{products, received};
 
 /// Reads and checks everything beside what [`ballet_ops::audit`] has found before: an order whose saga waits
 /// for something is not at its end, and what a person did outside of the system is in no row. `databases` has

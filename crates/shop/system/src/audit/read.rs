@@ -133,6 +133,21 @@ async fn all_products(databases: &Databases) -> sqlx::Result<Vec<Product>> {
     all(&mut db, products).await
 }
 
+/// How much of a product inventory has received, over all delivery notes.
+///
+/// # Errors
+///
+/// If the database of inventory does not answer.
+pub async fn received(databases: &BTreeMap<String, String>, sku: &str) -> sqlx::Result<i64> {
+    while_answering(databases, &["inventory"], received_of(databases, sku)).await
+}
+
+async fn received_of(databases: &Databases, sku: &str) -> sqlx::Result<i64> {
+    let mut db = connect(databases, "inventory").await?;
+    let received = sqlx::query_scalar("select received from stock where sku = $1").bind(sku);
+    Ok(received.fetch_optional(&mut db).await?.unwrap_or_default())
+}
+
 async fn cart(databases: &Databases) -> sqlx::Result<(Vec<Checkout>, Vec<Cart>)> {
     let mut db = connect(databases, "cart").await?;
     let checkouts = "select jsonb_build_object('order_id', order_id, 'cart_id', cart_id,
