@@ -12,6 +12,7 @@
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
 //! | [`entity`] | [`Entity`]: a thing that one service owns and others copy; its versions |
 //! | [`part`] | [`Part`]: what one service declares, as data |
+//! | [`own_handlers`] | what the framework calls its own handlers, so no step or projection is called so |
 //! | [`versions`] | [`Versions`]: the versions of a saga that a step is of |
 //! | [`personal`] | [`Personal`](personal::Personal): a value that is about a person |
 //! | [`contract`] | [`ServiceContract`]: the same as a file, with the schemas of the events |
@@ -35,6 +36,7 @@ pub mod key;
 mod lasting;
 pub mod mask;
 mod node;
+pub mod own_handlers;
 pub mod part;
 pub mod personal;
 mod problem;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::event::{self, EventType};
+use crate::own_handlers;
 use crate::part::{Part, SubscriptionPart, System};
 use crate::problem::Problem;
 use crate::topology::names::{
@@ -58,6 +59,7 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
         }
     }
     check_handlers(part, problems);
+    check_own_handlers(part, problems);
 }
 
 /// The rule for what handles one event: retries, dead letters and metrics name a handler by its event and its name.
@@ -72,6 +74,25 @@ fn check_handlers(part: &Part, problems: &mut Vec<Problem>) {
                 detail: format!(
                     "{} handles {on} with two handlers named {name:?}, and they would share retries and dead \
                      letters: declare the projection once, or rename it",
+                    part.service
+                ),
+            });
+        }
+    }
+}
+
+/// The rule for the names of the framework's own handlers. A step that no event triggers is no handler.
+fn check_own_handlers(part: &Part, problems: &mut Vec<Problem>) {
+    let steps = part.sagas.iter().flat_map(|saga| &saga.steps).filter(|step| !step.on.is_empty());
+    let steps = steps.map(|step| ("step", step.name));
+    let projections = part.subscriptions.iter().map(|projection| ("projection", projection.name));
+    for (what, name) in steps.chain(projections).collect::<BTreeSet<_>>() {
+        if let Some(does) = own_handlers::does(name, part) {
+            problems.push(Problem {
+                rule: "a handler's name is its own",
+                detail: format!(
+                    "{} has a {what} named {name:?}, the name of the framework's own handler that {does}: metrics, \
+                     dead letters and what is stuck would show one as the other: rename it",
                     part.service
                 ),
             });

@@ -5,6 +5,7 @@
 //! The record is not changed when the message is handled later: the inbox shows that. A message
 //! that never reached a handler (unreadable, or fatal to the process) is only a dead letter.
 
+use ballet_core::own_handlers::DEADLINE;
 use ballet_core::{MessageId, SagaId};
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
@@ -44,7 +45,7 @@ impl Stuck {
     /// like a message.
     #[must_use]
     pub fn is_deadline(&self) -> bool {
-        self.handler == "deadline"
+        self.handler == DEADLINE
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ballet_core::own_handlers::ABORT;
 use ballet_core::{SagaId, StepKind};
 use ballet_store::ledger::entry::{Entry, StepKey};
 use ballet_store::ledger::event::Encoded;
@@ -15,7 +16,6 @@ use crate::declare::handler::item::Item;
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::bulk::BulkTx;
 use crate::engine::effect::Effect;
-use crate::engine::registry::ABORT;
 use crate::engine::rollback::RunFailure;
 use crate::engine::transaction::Transaction;
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use ballet_core::own_handlers::{ABORT, ABORT_ON_DEADLINE, ABORT_ON_REFUSAL, COPY, SHARE, UNDO};
 use ballet_core::{
     AnyEvent, EventType, KnownEvents, Reason, Runs, StepKind, StepPart, Unacceptable,
     is_tombstone_of,
@@ -22,20 +23,6 @@ use crate::declare::participant::participant::Participant;
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::retry::Retry;
 use crate::engine::handlers::guard::panic_message;
-
-/// The handler that compensates this service's part.
-pub(crate) const ABORT: &str = "abort";
-/// The handler by which the owner aborts on a refusal.
-const ABORT_ON_REFUSAL: &str = "abort_on_refusal";
-/// The handler by which the owner aborts when the deadline has passed.
-const ABORT_ON_DEADLINE: &str = "abort_on_deadline";
-/// The handler that compensates one repetition of a step.
-const UNDO: &str = "undo";
-
-/// The handler that writes entities to a copy.
-const COPY: &str = "copy";
-/// The handler that notes that a reader asks for a shared entity.
-const SHARE: &str = "share";
 
 /// How a service handles an event.
 #[derive(Clone)]

@@ -1,11 +1,11 @@
 //! The metrics of a service.
 
+use ballet_core::own_handlers::ABORT;
 use ballet_core::topology::RETRIES;
 use ballet_core::{Part, Reason};
 
 use crate::engine::caller;
 use crate::engine::handlers::held_worker;
-use crate::engine::registry::ABORT;
 use crate::telemetry::series;
 
 /// The roles at the broker, as labels.

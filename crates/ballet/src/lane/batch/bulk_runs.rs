@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use ballet_core::own_handlers::ABORT;
 use ballet_core::{AnyEvent, Role};
 use ballet_store::ledger::entry::StepKey;
 use ballet_store::trace::Trace;
@@ -20,7 +21,7 @@ use crate::engine::calls::open_calls::Answer;
 use crate::engine::compensation::abort_all;
 use crate::engine::effect::Effect;
 use crate::engine::handlers::guard::caught;
-use crate::engine::registry::{ABORT, Handler};
+use crate::engine::registry::Handler;
 use crate::engine::rollback::{BatchFailure, RunFailure};
 use crate::engine::transaction::Transaction;
 use crate::lane::batch::dispatch;

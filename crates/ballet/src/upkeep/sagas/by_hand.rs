@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, jittered};
+use ballet_core::own_handlers::ABORT;
 use ballet_core::{MessageId, Reason};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
@@ -23,7 +24,6 @@ use crate::declare::participant::saga_entry::SagaEntry;
 use crate::engine::commit::commit;
 use crate::engine::compensation::compensate_wanted;
 use crate::engine::engine::Engine;
-use crate::engine::registry::ABORT;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::upkeep::database::crashes::{Blame, Crashes, noted};

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_core::own_handlers::DEADLINE;
 use ballet_core::{Reason, SagaId};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
@@ -200,7 +201,7 @@ async fn later(
     let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
     let event = declared.and_then(|saga| saga.deadline.as_ref()).map(|it| it.part.passed);
     let failed = FailedMessage {
-        handler: "deadline",
+        handler: DEADLINE,
         reason: Reason::Failed.code(),
         detail,
         attempts: 1,
