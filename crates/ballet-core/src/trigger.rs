@@ -27,6 +27,10 @@ pub type AnyEvent = Box<dyn Any + Send + Sync>;
 /// assert_eq!(Both::types().len(), 2);
 /// ```
 pub trait Trigger: Sized + Send + Sync + 'static {
+    /// The event that a step finds its key in: the one that triggers it. A join has none: its events come one by one,
+    /// and the first could belong to a repetition that nobody knows yet.
+    type Single: 'static;
+
     /// The events, in the order of the tuple.
     fn types() -> Vec<EventType>;
 
@@ -45,6 +49,10 @@ pub trait Trigger: Sized + Send + Sync + 'static {
     fn assemble(events: Vec<AnyEvent>) -> Option<Self>;
 }
 
+/// Stands for the event that a step finds its key in, where the step joins several: a join has no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinsHaveNoKey {}
+
 fn decode_one<E: Event>(body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
     json::from_slice::<E>(body).map(|event| Box::new(event) as AnyEvent)
 }
@@ -54,6 +62,8 @@ fn take<E: Event>(event: Option<AnyEvent>) -> Option<E> {
 }
 
 impl<E: Event> Trigger for E {
+    type Single = E;
+
     fn types() -> Vec<EventType> {
         vec![E::TYPE]
     }
@@ -74,6 +84,8 @@ impl<E: Event> Trigger for E {
 macro_rules! join {
     ($($event:ident),+) => {
         impl<$($event: Event),+> Trigger for ($($event,)+) {
+            type Single = JoinsHaveNoKey;
+
             fn types() -> Vec<EventType> {
                 vec![$($event::TYPE),+]
             }

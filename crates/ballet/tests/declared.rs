@@ -156,9 +156,6 @@ impl Step for Join {
     type On = (OrderPlaced, OrderInsured);
     type Done = WarrantyGiven;
     type Refused = Never;
-    fn key(_: &(OrderPlaced, OrderInsured)) -> Option<String> {
-        Some("both".to_owned())
-    }
     async fn run(&self, _: &mut Tx<'_>, _: (OrderPlaced, OrderInsured)) -> StepResult<Self> {
         done(WarrantyGiven {})
     }

@@ -158,7 +158,7 @@ impl ErasedStep {
         name: &'static str,
         kind: StepKind,
         retry: Retry,
-        key: fn(&On) -> Option<String>,
+        key: fn(&On::Single) -> Option<String>,
         handlers: Handlers,
     ) -> Self {
         let part = StepPart {

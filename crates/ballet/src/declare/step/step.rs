@@ -83,10 +83,10 @@ pub trait Step: Send + Sync + 'static {
     const RETRY: Retry = Retry::DEFAULT;
 
     /// Distinguishes the repetitions of a step in one saga; see
-    /// [`repeating`](crate::SagaSteps::repeating). A step that runs once has no key, and a join
-    /// cannot have one.
+    /// [`repeating`](crate::SagaSteps::repeating). A step that runs once has no key, and one that joins events cannot
+    /// have one: it does not compile.
     #[must_use]
-    fn key(_on: &Self::On) -> Option<String> {
+    fn key(_on: &<Self::On as Trigger>::Single) -> Option<String> {
         None
     }
 

@@ -75,7 +75,7 @@ pub trait Watch: Send + Sync + 'static {
 
     /// Distinguishes the repetitions of a step in one saga. See [`Step::key`](crate::Step::key).
     #[must_use]
-    fn key(_on: &Self::On) -> Option<String> {
+    fn key(_on: &<Self::On as Trigger>::Single) -> Option<String> {
         None
     }
 
