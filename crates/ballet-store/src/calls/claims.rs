@@ -71,7 +71,7 @@ pub async fn claim(
          where c.ctid = any(array(select ctid from longest union select ctid from newest)) \
          and c.step = room.step and c.undo = room.undo \
          returning call_key, saga_id, c.step, key, c.undo, request, message_id, traceparent, \
-         attempts, last_error is not null, created_at",
+         attempts, last_error is not null, least(asked_since, created_at)",
     )
     .bind(rooms.iter().map(|room| room.step).collect::<Vec<_>>())
     .bind(rooms.iter().map(|room| room.undo).collect::<Vec<_>>())
@@ -98,7 +98,7 @@ pub async fn claim(
             request,
             cause: cause.map(MessageId),
             trace: traceparent.as_deref().and_then(Trace::parse),
-            created_at: at.to_jiff(),
+            asked_since: at.to_jiff(),
             attempts: u32::try_from(attempts).unwrap_or_default(),
             is_repeated: again,
             is_stored: true,

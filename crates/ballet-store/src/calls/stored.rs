@@ -4,9 +4,10 @@
 //! The table is a queue: an open call may be claimed once its `next_at` has passed, by the
 //! database's clock. A claim moves `next_at` on, so the call is claimed again if the process dies.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use ballet_core::id::time_of;
 use ballet_core::{MessageId, SagaId};
 use ballet_fault::WorksOn;
 use jiff::Timestamp;
@@ -36,7 +37,8 @@ pub struct NewCall {
     pub cause: Option<MessageId>,
     /// The span of the step that requests the call.
     pub trace: Option<Trace>,
-    pub created_at: Timestamp,
+    /// Since when the other side may know its key.
+    pub asked_since: Timestamp,
     pub attempts: u32,
     /// Whether it was asked before, without an answer that counts.
     pub is_repeated: bool,
@@ -61,28 +63,39 @@ impl WorksOn for NewCall {
 
 /// Stores the calls that a transaction requests. Those with a time in `claimed_for` are claimed by
 /// the process for that long; the others are due. A key may have been used before for the same, if the
-/// ledger has forgotten it: the other side then gives the answer that it gave.
+/// ledger has forgotten it: the other side then gives the answer that it gave, for as long as it remembers the key.
+///
+/// In a database that was restored, a call of a saga that had begun by then may have been made before, at some time
+/// since the backup. Nobody knows whether it was, nor when: it counts as asked since the earliest time.
 pub async fn insert(
     db: &mut PgConnection,
     process: i64,
-    calls: &[NewCall],
+    calls: &mut [NewCall],
     claimed_for: &[Option<Duration>],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    // Clocks differ by less than five minutes: those of who makes the ids of sagas, and of who says when the backup was
+    // made. Where neither time is known, the call may have been made at any time.
+    let before: Vec<(Uuid, Option<jiff_sqlx::Timestamp>)> = sqlx::query_as(
         "insert into ballet.call (call_key, saga_id, step, key, undo, request, message_id, \
-         traceparent, owner, created_at, next_at) \
+         traceparent, owner, created_at, asked_since, next_at) \
          select new.call_key, new.saga_id, new.step, new.key, new.undo, new.request, \
          new.message_id, new.traceparent, case when new.claimed_for is null then 0 else $10 end, \
-         $11, ballet.now() + make_interval(secs => coalesce(new.claimed_for, 0)) \
+         $11, case when restored_at is not null \
+                 and coalesce(new.begun_at < restored_at + interval '5 minutes', true) \
+             then coalesce(greatest(new.begun_at, backup_at), 'epoch') - interval '5 minutes' end, \
+         ballet.now() + make_interval(secs => coalesce(new.claimed_for, 0)) \
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], \
-         $7::uuid[], $8::text[], $9::float8[]) as new (call_key, saga_id, step, key, undo, \
-         request, message_id, traceparent, claimed_for) \
+         $7::uuid[], $8::text[], $9::float8[], $12::timestamptz[]) as new (call_key, saga_id, \
+         step, key, undo, request, message_id, traceparent, claimed_for, begun_at) \
+         left join ballet.restored on true \
          on conflict (call_key) do update set answer = null, closed_at = null, \
          request = excluded.request, message_id = excluded.message_id, \
          traceparent = excluded.traceparent, owner = excluded.owner, \
+         asked_since = least(call.asked_since, call.created_at, excluded.asked_since), \
          created_at = excluded.created_at, attempts = 0, last_error = null, \
-         next_at = excluded.next_at where call.closed_at is not null",
+         next_at = excluded.next_at where call.closed_at is not null \
+         returning call_key, asked_since",
     )
     .bind(calls.iter().map(|call| call.key.0).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.saga_id.0).collect::<Vec<_>>())
@@ -97,8 +110,21 @@ pub async fn insert(
     )
     .bind(process)
     .bind(now.to_sqlx())
-    .execute(db)
+    .bind(
+        calls
+            .iter()
+            .map(|call| time_of(call.saga_id.0).map(ToSqlx::to_sqlx))
+            .collect::<Vec<Option<jiff_sqlx::Timestamp>>>(),
+    )
+    .fetch_all(db)
     .await?;
+    let before: HashMap<Uuid, Timestamp> =
+        before.into_iter().filter_map(|(key, since)| Some((key, since?.to_jiff()))).collect();
+    for call in calls {
+        if let Some(since) = before.get(&call.key.0) {
+            call.asked_since = call.asked_since.min(*since);
+        }
+    }
     Ok(())
 }
 
@@ -236,4 +262,90 @@ pub async fn count_open(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     let statement =
         "select count(*) from (select from ballet.call where closed_at is null limit $1) as open";
     sqlx::query_scalar(statement).bind(MAX_COUNTED).fetch_one(db).await
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Postgres};
+    use jiff::SignedDuration;
+    use sqlx::Executor;
+
+    use super::*;
+    use crate::operators::restored::hold_aborts;
+    use crate::schema::migrate::{connect, migrate};
+
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+    /// The call of a saga that began then; `None` for one whose id does not say when.
+    fn call_of(begun: Option<Timestamp>, number: u128, now: Timestamp) -> NewCall {
+        let timed = |at: Timestamp| {
+            let millis = u128::try_from(at.as_millisecond()).expect("after 1970");
+            Uuid::from_u128((millis << 80) | (0x7 << 76) | (0x8 << 60) | number)
+        };
+        NewCall {
+            key: CallKey(Uuid::from_u128(number)),
+            saga_id: SagaId(begun.map_or(Uuid::from_u128(number), timed)),
+            step: "pay".to_owned(),
+            step_key: String::new(),
+            undo: false,
+            request: "null".to_owned(),
+            cause: None,
+            trace: None,
+            asked_since: now,
+            attempts: 0,
+            is_repeated: false,
+            is_stored: false,
+        }
+    }
+
+    /// Stores a call of a saga that began then, and returns since when the other side may know its key.
+    async fn asked_since(
+        db: &mut PgConnection,
+        begun: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Timestamp {
+        let count = sqlx::query_scalar("select count(*) from ballet.call").fetch_one(&mut *db);
+        let count: i64 = count.await.expect("a count");
+        let mut call = call_of(begun, u128::from(count.unsigned_abs()) + 1, now);
+        let one = std::slice::from_mut(&mut call);
+        insert(db, 1, one, &[None], now).await.expect("stored");
+        call.asked_since
+    }
+
+    #[tokio::test]
+    async fn a_call_of_a_saga_from_before_a_restore_counts_as_asked_since_the_backup() {
+        let postgres = Postgres::shared().await.expect("a server");
+        let database = Database::new(postgres, "asked_since").await.expect("one");
+        let options = database.url().parse().expect("a URL");
+        migrate(connect(&options).await.expect("a session"), &[]).await.expect("the tables");
+        let mut db = connect(&options).await.expect("a session");
+        let now = crate::database::clock::now(&mut db).await.expect("the time");
+        let now = Timestamp::from_millisecond(now.as_millisecond()).expect("a time");
+        let (before, since, after) = (now - 9 * HOUR, now - HOUR, now + HOUR);
+        for begun in [Some(before), Some(since), Some(after), None] {
+            assert_eq!(asked_since(&mut db, begun, now).await, now, "nothing was restored");
+        }
+        let (backup, slack) = (now - 2 * HOUR, SignedDuration::from_mins(5));
+        hold_aborts(&mut db, backup, HOUR).await.expect("restored");
+        // A later backup has nothing of what the first restore could not bring back.
+        hold_aborts(&mut db, now, HOUR).await.expect("restored");
+        for (begun, expected) in [
+            (Some(before), backup - slack),
+            (Some(since), since - slack),
+            (Some(after), now),
+            (None, backup - slack),
+        ] {
+            assert_eq!(asked_since(&mut db, begun, now).await, expected, "{begun:?}");
+        }
+        let claimed = "select count(*) from ballet.call where least(asked_since, created_at) < $1";
+        let claimed = sqlx::query_scalar(claimed).bind(now.to_sqlx()).fetch_one(&mut db).await;
+        assert_eq!(claimed.ok(), Some(3_i64), "as those are that are read back");
+
+        // An earlier release did not say how old the backup is.
+        db.execute("update ballet.restored set backup_at = null").await.expect("unknown");
+        assert_eq!(asked_since(&mut db, Some(before), now).await, before - slack);
+        assert_eq!(asked_since(&mut db, None, now).await, Timestamp::UNIX_EPOCH - slack);
+        db.execute("alter table ballet.restored drop column backup_at").await.expect("as before");
+        hold_aborts(&mut db, backup, HOUR).await.expect("restored");
+    }
 }

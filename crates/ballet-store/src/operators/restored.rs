@@ -1,6 +1,7 @@
 //! That the database was restored from a backup, and aborts wait until it has heard what it missed.
 
 use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 
 /// Whether aborts are to be put off now.
@@ -9,16 +10,27 @@ pub async fn holds_aborts(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(holds).fetch_one(db).await
 }
 
-/// Makes the service put off aborts, for as long as `longest` unless [`end_hold`] comes first.
+/// Makes the service put off aborts, for as long as `longest` unless [`end_hold`] comes first. `backup` is the time up to
+/// which the backup had everything: what the service did after that it does not know.
 pub async fn hold_aborts(
     db: &mut PgConnection,
+    backup: Timestamp,
     longest: SignedDuration,
 ) -> Result<(), sqlx::Error> {
     let hold = "insert into ballet.restored (restored_at, hold_until) \
                 values (ballet.now(), ballet.now() + $1 * interval '1 second') \
                 on conflict (only_one) do update set restored_at = excluded.restored_at, \
                     hold_until = excluded.hold_until";
-    sqlx::query(hold).bind(longest.as_secs_f64()).execute(db).await.map(drop)
+    sqlx::query(hold).bind(longest.as_secs_f64()).execute(&mut *db).await?;
+    // The backup may be of an earlier release, and the service migrates it when it starts.
+    let keeps_backup = "select exists (select from pg_attribute where attname = 'backup_at' \
+                        and attrelid = 'ballet.restored'::regclass and not attisdropped)";
+    if !sqlx::query_scalar(keeps_backup).fetch_one(&mut *db).await? {
+        return Ok(());
+    }
+    // What an earlier restore could not bring back is still not known.
+    let note = "update ballet.restored set backup_at = least(backup_at, $1)";
+    sqlx::query(note).bind(backup.to_sqlx()).execute(db).await.map(drop)
 }
 
 /// Until when aborts are put off. None if they are not.

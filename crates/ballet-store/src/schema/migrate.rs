@@ -25,6 +25,7 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0002_telemetry"),
     framework!("0003_paused"),
     framework!("0004_process_version"),
+    framework!("0005_asked_since"),
 ];
 
 /// Where the framework's migrations that were run are noted.

@@ -31,6 +31,10 @@ const INTERVENTIONS: &str = "delete from ballet.intervention where ctid = any(ar
 const CLOSED_CALLS: &str = "delete from ballet.call where ctid = any(array(select ctid \
      from ballet.call where closed_at < $1 limit $2 for update skip locked))";
 
+/// What was missed then is forgotten, too.
+const RESTORED: &str = "delete from ballet.restored where ctid = any(array(select ctid \
+     from ballet.restored where restored_at < $1 limit $2 for update skip locked))";
+
 /// Deletes rows in portions, so nothing waits long for one.
 pub async fn delete(
     db: &mut PgConnection,
@@ -45,6 +49,7 @@ pub async fn delete(
         ("inbox_other", HANDLED_APART, limits.inbox_window),
         ("call", CLOSED_CALLS, limits.saga_window),
         ("intervention", INTERVENTIONS, limits.saga_window),
+        ("restored", RESTORED, limits.saga_window),
     ] {
         let before = (now - window).to_sqlx();
         let deleted = in_portions(db, || sqlx::query(statement).bind(before).bind(PORTION)).await;
@@ -128,7 +133,7 @@ mod tests {
             (note(timeless, "trip").0, timeless, "deadline"),
             (note(set, "trip").0, set, "deadline"),
             (note(message, "trip").0, message, "hold"),
-            // A step may have any name.
+            // A step of an earlier release could have any name.
             (message.0, message, "deadline"),
         ] {
             let failure = "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, \

@@ -207,7 +207,7 @@ async fn attempt(
     let step = &handlers.step;
     let look_up = || handlers.look_up(call);
     // One that was stored while the clock was ahead is new.
-    let age = engine.time.clock.now().duration_since(call.created_at);
+    let age = engine.time.clock.now().duration_since(call.asked_since);
     let age = Duration::try_from(age).unwrap_or_default();
     if let Some(kept) = step.keys_kept()
         && age >= kept

@@ -167,7 +167,7 @@ impl<'db> Transaction<'db> {
             request,
             cause: self.scope.cause,
             trace: self.scope.trace.clone(),
-            created_at: self.scope.now,
+            asked_since: self.scope.now,
             attempts: 0,
             is_repeated: false,
             is_stored: false,

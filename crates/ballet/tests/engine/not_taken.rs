@@ -10,10 +10,11 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call,
 };
 use ballet::core::System;
-use ballet::{Failure, Outcome, Participant, SagaId, Tx, compensated, done};
+use ballet::{Clock, Failure, Outcome, Participant, SagaId, Tx, compensated, done};
 use ballet_ops::audit::{BrokerSnapshot, audit};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
+use ballet_store::operators::restored::hold_aborts;
 use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 
@@ -298,6 +299,33 @@ async fn a_key_that_is_forgotten_is_not_asked_under_although_a_look_up_finds_not
     world.until_count("cars", "ballet.call where next_at = 'infinity'", 1).await;
     assert_eq!(rental.rented.lock().expect("not poisoned")[&key], rented, "it rents no second one");
     assert_eq!(world.events::<CarRefused>(saga).await, [], "nobody knows that nothing was done");
+}
+
+#[tokio::test]
+async fn a_restored_service_makes_no_call_whose_key_may_be_forgotten_since_the_backup() {
+    let rental = Rental { kept: Some(Duration::from_secs(24 * 60 * 60)), ..Rental::new(deals) };
+    let world = World::new("lost_call", vec![part(rental.cars(), &[])]).await;
+    let mut db = world.database("cars").await;
+    // What was done in the last 25 hours is lost.
+    let backup = Clock::system().now() - SignedDuration::from_hours(25);
+    hold_aborts(&mut db, backup, SignedDuration::from_hours(1)).await.expect("restored");
+    let book_before = async || {
+        let saga = SagaId(world.id_after(-2).parse().expect("an id"));
+        world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+        saga
+    };
+    book_before().await;
+    world.until_count("cars", "ballet.call where next_at = 'infinity'", 1).await;
+    assert_eq!(rental.rented(), 0, "it may have been rented since, and the key be forgotten");
+    // What begins later was never asked for.
+    let new = book(&world, "Rome").await;
+    world.event::<CarRented>(new).await;
+
+    let younger = "update ballet.restored set backup_at = now() - interval '1 hour'";
+    world.execute("cars", younger).await;
+    let known = book_before().await;
+    world.event::<CarRented>(known).await;
+    assert_eq!(rental.rented(), 2, "the rental still knows the key, and rents no second one");
 }
 
 /// A rental that cannot be asked about what it did.

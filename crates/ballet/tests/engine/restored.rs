@@ -77,7 +77,8 @@ async fn t204_a_restored_owner_aborts_nothing_until_it_has_heard_what_it_missed(
     let saga = begin(&world).await;
     world.services.remove(0).stop().await;
     let mut db = world.database("desk").await;
-    hold_aborts(&mut db, SignedDuration::from_hours(1)).await.expect("held");
+    let now = ballet::Clock::system().now();
+    hold_aborts(&mut db, now, SignedDuration::from_hours(1)).await.expect("held");
     world.start(desk()).await;
     assert_eq!(abort(&world, 1, saga).await, Err(FailureKind::NotYet));
     // A refusal may be older than the decision that it has not heard yet.
@@ -96,7 +97,8 @@ async fn t204_a_restored_owner_refuses_nothing_and_takes_no_later_event_for_one_
     let mut world = World::new("owner_asks_again", vec![part(desk(), DESK_TABLES)]).await;
     world.services.remove(0).stop().await;
     let mut db = world.database("desk").await;
-    hold_aborts(&mut db, SignedDuration::from_hours(1)).await.expect("held");
+    let now = ballet::Clock::system().now();
+    hold_aborts(&mut db, now, SignedDuration::from_hours(1)).await.expect("held");
     world.start(part(desk(), DESK_TABLES)).await;
     // What was accepted before is to be refused now: what it depends on may be still to come.
     let refused = world.new_saga();

@@ -15,6 +15,7 @@ use ballet_store::inbox::stuck::{self, What};
 use ballet_store::ledger::recorded::{Sagas, of_sagas};
 use ballet_store::operators::restored::held_until;
 use ballet_store::process::{Alive, alive};
+use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -40,6 +41,7 @@ pub(super) struct Handled<'a> {
     broker: &'a Arc<dyn Broker>,
     sending: &'a Sending,
     stop: &'a Stop,
+    backup: Timestamp,
 }
 
 impl<'a> Handled<'a> {
@@ -50,6 +52,7 @@ impl<'a> Handled<'a> {
         broker: &'a Arc<dyn Broker>,
         sending: &'a Sending,
         stop: &'a Stop,
+        backup: Timestamp,
         db: &mut PgConnection,
     ) -> Result<Self> {
         let mut sagas = sagas_answered_soon(db).await?;
@@ -59,7 +62,7 @@ impl<'a> Handled<'a> {
             None => Some(event.id.0),
         };
         sagas.extend(missed.events().into_iter().filter_map(saga));
-        Ok(Self { part, missed, sagas, broker, sending, stop })
+        Ok(Self { part, missed, sagas, broker, sending, stop, backup })
     }
 
     /// Waits for all but the aborts, which the service puts off meanwhile. Returns false if they have to wait
@@ -165,7 +168,7 @@ impl<'a> Handled<'a> {
                 }
                 // It may have started late, and work for longer than an hour.
                 if renewed.is_none_or(|at| at.elapsed() > RENEW) {
-                    hold(db).await?;
+                    hold(db, self.backup).await?;
                     renewed = Some(Instant::now());
                 }
             }

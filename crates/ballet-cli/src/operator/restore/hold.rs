@@ -3,14 +3,14 @@
 use anyhow::Result;
 use ballet_store::deadlines::put_off_all;
 use ballet_store::operators::restored::hold_aborts;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
 /// How long no abort is taken in and no deadline passes, so that the service first hears what it decided.
 pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
-/// Puts aborts and deadlines off, from now on. Returns the number of deadlines.
-pub(super) async fn hold(db: &mut PgConnection) -> Result<u64> {
-    hold_aborts(db, GRACE).await?;
+/// Puts aborts and deadlines off, from now on, in the database of this backup. Returns the number of deadlines.
+pub(super) async fn hold(db: &mut PgConnection, backup: Timestamp) -> Result<u64> {
+    hold_aborts(db, backup, GRACE).await?;
     Ok(put_off_all(db, GRACE).await?)
 }

@@ -81,7 +81,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         if args.sending.dry_run {
             return Ok(Done::All);
         }
-        let handled = Handled::new(&part, &missed, &broker, &args.sending, &stop, &mut db).await?;
+        let handled =
+            Handled::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db).await?;
         // An abort that comes before them covers them, and what they did outside stays as it is.
         if !handled.but_aborts(&mut db, GRACE.unsigned_abs()).await? {
             return Ok(Done::Partly);
@@ -140,7 +141,7 @@ async fn tell_again(
         ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
         return Ok(Some(missed));
     }
-    let put_off = hold(db).await?;
+    let put_off = hold(db, backup).await?;
     if put_off > 0 {
         let deadlines = ui::counted(put_off, "deadline");
         ui::say(&format!("{deadlines} put off, to an hour from now"));
@@ -163,7 +164,7 @@ async fn tell_again(
         return Ok(None);
     }
     // The sending may have taken long.
-    hold(db).await?;
+    hold(db, backup).await?;
     ui::say(&format!(
         "{} sent to {service}: start {service} now; this waits until it has handled them",
         ui::counted(whole, "event")

@@ -36,7 +36,7 @@ fn call() -> NewCall {
         request: "null".to_owned(),
         cause: None,
         trace: None,
-        created_at: Timestamp::UNIX_EPOCH,
+        asked_since: Timestamp::UNIX_EPOCH,
         attempts: 0,
         is_repeated: false,
         is_stored: false,
@@ -51,12 +51,13 @@ async fn a_hint_while_a_watch_looks_is_not_lost_to_a_claim_that_began_before() {
     migrate(db, &[]).await.expect("tables");
     let pool = PgPool::connect(database.url()).await.expect("sessions");
     let mut db = pool.acquire().await.expect("a session");
-    let (calls, call) = (calls(), call());
+    let (calls, mut call) = (calls(), call());
     // A look for due calls begins: nothing is held yet.
     let (rooms, held) = (calls.rooms(), calls.held());
     let claim = calls.claim_new(std::slice::from_ref(&call)).remove(0).expect("room");
     let time = Some(claim.time());
-    stored::insert(&mut db, PROCESS, std::slice::from_ref(&call), &[time], call.created_at)
+    let now = call.asked_since;
+    stored::insert(&mut db, PROCESS, std::slice::from_mut(&mut call), &[time], now)
         .await
         .expect("stored");
     // The watch has looked at its rows and found nothing, when they change and somebody says so.
