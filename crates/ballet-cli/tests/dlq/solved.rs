@@ -1,5 +1,5 @@
-//! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step where the service cannot, and
-//! stops a saga.
+//! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step where the service cannot, says what
+//! became of a call, and stops a saga.
 
 use ballet_fault::FaultPoint;
 use ballet_stage::wait_until;
@@ -161,6 +161,62 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
         });
         assert_eq!(published.await.expect("published"), 1);
     }
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_aside() {
+    let shop = Shop::open("told").await;
+    let url = shop.env.admin_database_url("payments");
+    let mut payments = PgConnection::connect(url).await.expect("a database");
+    let away = "alter table sandbox_operation rename to away";
+    payments.execute(away).await.expect("the bank is away");
+    let saga = Shop::new_id();
+    shop.drop(&saga, &checkout().to_string()).await;
+    until_said(&shop, &["sagas", "stuck"], &saga).await;
+    // As a call is whose key the bank may have forgotten.
+    wait_until("a pause between two attempts", SOON, || async {
+        let mut db = PgConnection::connect(url).await.map_err(|error| error.to_string())?;
+        let aside = "update ballet.call set next_at = 'infinity' \
+                     where owner = 0 and attempts > 0 and closed_at is null";
+        let set = db.execute(aside).await.map_err(|error| error.to_string())?;
+        Ok::<_, String>((set.rows_affected() == 1).then_some(()))
+    })
+    .await
+    .expect("set aside");
+
+    let say = async |more: &[&str]| {
+        let command = ["sagas", "solved", &saga, "--step", "authorize_payment"];
+        shop.ballet(&[&command[..], more].concat()).await
+    };
+    let why = ["--why", "asked the bank, case 4712"];
+    let declined = json!({ "declined": { "reason": "said_by_phone" } });
+    std::fs::write(shop.place.join("answer.json"), declined.to_string()).expect("written");
+    let told = [why[0], why[1], "--answer", "answer.json"];
+    for (more, code, said) in [
+        (&["--nothing-done"][..], 2, "--why TEXT"),
+        (&why, 1, "--answer FILE"),
+        (&[why[0], why[1], "--answer", "nowhere.json"], 2, "cannot read nowhere.json"),
+        (&[told[0], told[1], told[2], told[3], "--nothing-done"], 2, "cannot be used with"),
+    ] {
+        let refused = say(more).await.ends_with(code);
+        assert!(refused.err.contains(said), "{said:?} is not in {refused:?}");
+    }
+    let plan = say(&[&told[..], &["--dry-run"]].concat()).await.ends_with(0);
+    assert!(plan.err.contains("takes the answer in; nothing was changed"), "{plan:?}");
+    let done = say(&told).await.ends_with(0);
+    assert!(done.err.contains("within seconds payments takes the answer in"), "{done:?}");
+    shop.order_is(&saga, "cancelled").await;
+    let shown = shop.ballet(&["sagas", "show", &saga]).await.succeeds();
+    for words in ["payment_declined", "a call to the outside", "answered by ada", "case 4712"] {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+    let late = say(&told).await.ends_with(1);
+    assert!(late.err.contains("waits for no answer"), "{late:?}");
+    let back = "alter table away rename to sandbox_operation";
+    payments.execute(back).await.expect("it is back");
+    payments.close().await.expect("closed");
+    shop.is_sound().await;
     shop.close().await;
 }
 

@@ -45,10 +45,18 @@ pub(crate) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, 
     Ok(rows.into_iter().map(describe).collect())
 }
 
-/// The compensations that people did outside of the system: the saga, and who says what.
+/// The compensations that people did outside of the system, and the calls of which they said what became of them: the
+/// saga, and who says what.
 pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
-    let words = |(saga, step, by, why): (Uuid, String, String, String)| {
+    let said = |(saga, step, by, why): (Uuid, String, String, Option<String>)| {
+        let why = why.unwrap_or_default();
+        (saga, format!("{by} said what became of the call of {step}: {why}"))
+    };
+    let compensated = |(saga, step, by, why): (Uuid, String, String, String)| {
         (saga, format!("{by} compensated {step} by hand: {why}"))
     };
-    Ok(solved::all(db).await?.into_iter().map(words).collect())
+    let calls = interventions::answered(db).await?;
+    let solved = solved::all(db).await?;
+    // What was done last is what the rows of a saga are like.
+    Ok(calls.into_iter().map(said).chain(solved.into_iter().map(compensated)).collect())
 }

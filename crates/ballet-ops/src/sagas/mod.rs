@@ -1,6 +1,7 @@
 //! What sagas have done and what they wait for, as the ledgers of all services have it. A database that
 //! does not answer is named, and the rest is read.
 
+mod answer;
 mod explain;
 mod hindrance;
 pub mod journal;
@@ -18,6 +19,7 @@ mod stop;
 mod versions;
 mod wait;
 
+pub use answer::{AnsweredCall, CallOutcome, CallThen, KnownCall, answer};
 pub use hindrance::{
     Hindrance, of_broker as hindrances_of_broker, of_service as hindrances_of_service,
 };

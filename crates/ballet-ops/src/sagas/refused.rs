@@ -1,9 +1,10 @@
-//! Why a compensation cannot be marked as solved by hand.
+//! Why a compensation cannot be marked as solved by hand, or what became of a call cannot be said.
 
+use ballet_store::database::connection::is_lock_timeout;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Why a compensation cannot be marked as solved by hand. Nothing was changed.
+/// Why a compensation cannot be marked as solved by hand, or what became of a call cannot be said. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotSolved {
     /// The service has no such step, or none that can be compensated.
@@ -14,6 +15,16 @@ pub enum NotSolved {
         /// The step.
         step: String,
         /// The steps that can be compensated.
+        known: String,
+    },
+    /// The service has no such step, or none that calls outside.
+    #[error("{service} has no step `{step}` that calls outside; it has: {known}")]
+    NoCall {
+        /// The service.
+        service: String,
+        /// The step.
+        step: String,
+        /// The steps that call outside.
         known: String,
     },
     /// The service has nothing of the saga.
@@ -35,6 +46,14 @@ pub enum NotSolved {
     /// The step has not taken effect.
     #[error("{step} has not taken effect in this saga, so there is nothing to compensate: {why}")]
     NotDone {
+        /// The step.
+        step: String,
+        /// What is known of it.
+        why: String,
+    },
+    /// The step waits for no answer.
+    #[error("{step} waits for no answer to its call in this saga: {why}")]
+    NotCalling {
         /// The step.
         step: String,
         /// What is known of it.
@@ -71,42 +90,46 @@ pub enum NotSolved {
         /// What is known of it.
         why: String,
     },
-    /// The compensation has not failed.
-    #[error(
-        "the call that compensates {step} has not failed so far: wait for its answer (ballet sagas \
-         show)"
-    )]
+    /// The call has not failed.
+    #[error("{call} has not failed so far: wait for its answer (ballet sagas show)")]
     NotFailing {
-        /// The step.
-        step: String,
+        /// The call, in words.
+        call: String,
     },
     /// The other side works on it.
     #[error(
-        "the other side has taken the request that compensates {step}, and may be carrying it out: wait \
-         for its outcome. If it confirms that it will not carry out what it has under the key {key}, say \
-         so with --called-off"
+        "the other side has taken {request}, and may be carrying it out: wait for its outcome. If it \
+         confirms that it will not carry out what it has under the key {key}, say so with --called-off"
     )]
     Taken {
-        /// The step.
-        step: String,
+        /// The request, in words.
+        request: String,
         /// The key of the call.
         key: Uuid,
     },
     /// The service works on it.
     #[error(
-        "{service} is compensating {step} at this moment: try again in a minute, or stop the \
-         service's processes first"
+        "{service} is {work} at this moment: try again in a minute, or stop the service's processes \
+         first"
     )]
     Running {
         /// The service.
         service: String,
-        /// The step.
-        step: String,
+        /// What it does.
+        work: String,
     },
+    /// The answer is no JSON.
+    #[error("the answer is no JSON: {0}")]
+    WrongAnswer(String),
     /// The event is missing or wrong.
     #[error("{0}")]
     WrongEvent(String),
     /// The database has an error.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+}
+
+/// A lock that is not free in time is held by somebody who works on the saga.
+pub(crate) fn in_use(error: sqlx::Error, running: NotSolved) -> NotSolved {
+    if is_lock_timeout(&error) { running } else { NotSolved::Database(error) }
 }

@@ -10,8 +10,7 @@ use std::fmt;
 
 use ballet_core::{EventType, Part, SagaId, SagaPart, StepPart};
 use ballet_fault::{self as fault, FaultPoint};
-use ballet_store::calls::open::{self, OfCompensation, of_compensation};
-use ballet_store::database::connection::is_lock_timeout;
+use ballet_store::calls::open::{self, OfStep, of_step};
 use ballet_store::dead_events;
 use ballet_store::inbox::failures;
 use ballet_store::ledger::entry::StepKey;
@@ -24,7 +23,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::redrive::Note;
-use crate::sagas::refused::NotSolved;
+use crate::sagas::refused::{NotSolved, in_use};
 use crate::sagas::standing::{Standing, Undo};
 
 /// Returns the body of the event that says the step is compensated, made from the body of its outcome.
@@ -101,8 +100,10 @@ pub async fn solve(
     let (saga_part, declared) = declared(part, step)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
-    let running =
-        || NotSolved::Running { service: part.service.to_owned(), step: (*step).to_owned() };
+    let running = || NotSolved::Running {
+        service: part.service.to_owned(),
+        work: format!("compensating {step}"),
+    };
     lock_saga(&mut transaction, *saga).await.map_err(|error| in_use(error, running()))?;
     let rows = of_saga(&mut transaction, saga.0).await?;
     let standing = Standing::new(part, saga_part, declared, saga.0, &rows, *key)?;
@@ -113,17 +114,19 @@ pub async fn solve(
     let (undo, done) = standing.undo()?;
     let mut last_error = None;
     if undo == Undo::Calls {
-        let call = of_compensation(&mut transaction, saga.0, step, standing.key()).await;
+        let call = of_step(&mut transaction, saga.0, standing.at(), true).await;
         let call = call.map_err(|error| in_use(error, running()))?;
-        if let Some(OfCompensation { key, is_out, is_taken, error }) = call {
+        if let Some(OfStep { key, is_out, is_taken, error, .. }) = call {
             if is_out {
                 return Err(running());
             }
             if is_taken && !by_hand.is_called_off {
-                return Err(NotSolved::Taken { step: standing.name(), key });
+                let request = format!("the request that compensates {}", standing.name());
+                return Err(NotSolved::Taken { request, key });
             }
             let Some(error) = error else {
-                return Err(NotSolved::NotFailing { step: standing.name() });
+                let call = format!("the call that compensates {}", standing.name());
+                return Err(NotSolved::NotFailing { call });
             };
             last_error = Some(error);
             open::close(&mut transaction, key).await?;
@@ -163,11 +166,6 @@ fn declared<'a>(part: &'a Part, step: &str) -> Result<(&'a SagaPart, &'a StepPar
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         NotSolved::NoStep { service: part.service.to_owned(), step: step.to_owned(), known }
     })
-}
-
-/// A lock that is not free in time is held by somebody who works on the saga.
-fn in_use(error: sqlx::Error, running: NotSolved) -> NotSolved {
-    if is_lock_timeout(&error) { running } else { NotSolved::Database(error) }
 }
 
 async fn how_compensated(

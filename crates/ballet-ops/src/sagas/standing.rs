@@ -79,7 +79,7 @@ impl<'a> Standing<'a> {
         self.rows.iter().find(is)
     }
 
-    const fn at(&self) -> StepKey<'a> {
+    pub(crate) const fn at(&self) -> StepKey<'a> {
         StepKey { step: self.step.name, key: self.key }
     }
 
@@ -103,7 +103,12 @@ impl<'a> Standing<'a> {
         let not_done = |why: &str| NotSolved::NotDone { step: self.name(), why: why.to_owned() };
         let state = state(self.rows, self.at());
         match state {
-            Some(Entry::Calling) => return Err(not_done("the answer to its call is not known")),
+            Some(Entry::Calling) => {
+                return Err(not_done(
+                    "the answer to its call is not known; who knows it says so with --answer FILE, or \
+                     with --nothing-done",
+                ));
+            }
             Some(Entry::Refused) => return Err(not_done("it refused")),
             Some(_) => {}
             None => return Err(not_done("it has not run")),
@@ -126,6 +131,19 @@ impl<'a> Standing<'a> {
             self.check_order()?;
         }
         Ok((Undo::Here, done))
+    }
+
+    /// Checks that the step waits for the answer to its call. Returns whether its outcome is to be compensated.
+    pub(crate) fn calling(&self) -> Result<bool, NotSolved> {
+        let why = match state(self.rows, self.at()) {
+            Some(Entry::Calling) => {
+                return Ok(self.abort().is_some() || self.find(Entry::Aborted).is_some());
+            }
+            Some(Entry::Refused) => "it refused",
+            Some(_) => "it is done",
+            None => "it has not run",
+        };
+        Err(NotSolved::NotCalling { step: self.name(), why: why.to_owned() })
     }
 
     fn declared(&self, name: &str) -> Declared {

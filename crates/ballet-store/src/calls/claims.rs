@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::calls::key::CallKey;
-use crate::calls::stored::NewCall;
+use crate::calls::stored::{Given, NewCall};
 use crate::trace::Trace;
 
 /// The room that a process has for calls of one step, or of its compensation.
@@ -45,6 +45,8 @@ pub async fn claim(
         i32,
         bool,
         jiff_sqlx::Timestamp,
+        Option<String>,
+        Option<String>,
     );
     // Planned each time, for the rows that there are: a plan that is made while the table is short,
     // and then kept, reads all of it.
@@ -71,7 +73,7 @@ pub async fn claim(
          where c.ctid = any(array(select ctid from longest union select ctid from newest)) \
          and c.step = room.step and c.undo = room.undo \
          returning call_key, saga_id, c.step, key, c.undo, request, message_id, traceparent, \
-         attempts, last_error is not null, least(asked_since, created_at)",
+         attempts, last_error is not null, least(asked_since, created_at), given, answer",
     )
     .bind(rooms.iter().map(|room| room.step).collect::<Vec<_>>())
     .bind(rooms.iter().map(|room| room.undo).collect::<Vec<_>>())
@@ -87,8 +89,8 @@ pub async fn claim(
     .fetch_all(db)
     .await?;
     let call = |columns: Columns| {
-        let (key, saga, step, step_key, undo, request, cause, traceparent, attempts, again, at) =
-            columns;
+        let (key, saga, step, step_key, undo, request, cause, traceparent, ..) = columns;
+        let (.., attempts, again, at, given, answer) = columns;
         NewCall {
             key: CallKey(key),
             saga_id: SagaId(saga),
@@ -102,6 +104,7 @@ pub async fn claim(
             attempts: u32::try_from(attempts).unwrap_or_default(),
             is_repeated: again,
             is_stored: true,
+            given: Given::read(given.as_deref(), answer),
         }
     };
     Ok(rows.into_iter().map(call).collect())

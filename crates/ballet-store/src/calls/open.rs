@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
+use crate::calls::stored::Given;
 use crate::inbox::stuck::NO_OUTCOME_YET;
+use crate::ledger::entry::StepKey;
 use crate::operators::interventions::By;
 
 /// A call to the outside that has no answer yet.
@@ -77,37 +79,60 @@ pub async fn all_in_words(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Er
     sqlx::query_scalar(all).fetch_all(db).await
 }
 
-/// An open call of a compensation.
+/// The open call of a step, or of its compensation.
 #[derive(Debug)]
-pub struct OfCompensation {
+pub struct OfStep {
     /// Its key.
     pub key: Uuid,
     /// Whether a process may be making it at this moment.
     pub is_out: bool,
     /// Whether the other side has taken the request, and may be carrying it out.
     pub is_taken: bool,
+    /// Whether it is not made again until a person asks for it.
+    pub is_set_aside: bool,
     /// The error of its last failed attempt.
     pub error: Option<String>,
 }
 
-/// Looks for the open call of a compensation, and locks it.
-pub async fn of_compensation(
+/// Looks for the open call of a step, or of its compensation, and locks it.
+pub async fn of_step(
     db: &mut PgConnection,
     saga: Uuid,
-    step: &str,
-    key: &str,
-) -> Result<Option<OfCompensation>, sqlx::Error> {
+    at: StepKey<'_>,
+    undo: bool,
+) -> Result<Option<OfStep>, sqlx::Error> {
     let open = "select call_key, \
                     (owner <> 0 and next_at > ballet.now()) or coalesce(out_until > ballet.now(), false), \
                     taken_at is not null or (attempts = 0 and last_error is not null), \
-                    last_error from ballet.call \
-                where saga_id = $1 and step = $2 and key = $3 and undo and closed_at is null \
+                    next_at = 'infinity', last_error from ballet.call \
+                where saga_id = $1 and step = $2 and key = $3 and undo = $4 and closed_at is null \
                 for update";
-    let open = sqlx::query_as(open).bind(saga).bind(step).bind(key);
-    let call: Option<(Uuid, bool, bool, Option<String>)> = open.fetch_optional(db).await?;
-    let call =
-        call.map(|(key, is_out, is_taken, error)| OfCompensation { key, is_out, is_taken, error });
-    Ok(call)
+    let open = sqlx::query_as(open).bind(saga).bind(at.step).bind(at.key).bind(undo);
+    let call: Option<(Uuid, bool, bool, bool, Option<String>)> = open.fetch_optional(db).await?;
+    Ok(call.map(|(key, is_out, is_taken, is_set_aside, error)| OfStep {
+        key,
+        is_out,
+        is_taken,
+        is_set_aside,
+        error,
+    }))
+}
+
+/// Notes what a person says of an open call that nobody makes at this moment. The service takes that in at once.
+pub async fn give(db: &mut PgConnection, key: Uuid, given: &Given) -> Result<(), sqlx::Error> {
+    let give = "update ballet.call set given = $2, answer = $3, owner = 0, next_at = ballet.now() \
+                where call_key = $1 and closed_at is null";
+    let (kind, answer) = given.stored();
+    sqlx::query(give).bind(key).bind(kind).bind(answer).execute(db).await.map(drop)
+}
+
+/// Has an open call made that nobody makes at this moment, and for which the other side has done nothing: as if it were
+/// new. The other side remembers its key from now on.
+pub async fn ask_anew(db: &mut PgConnection, key: Uuid) -> Result<(), sqlx::Error> {
+    let anew = "update ballet.call set created_at = ballet.now(), asked_since = null, given = null, answer = null, \
+                    attempts = 0, last_error = null, taken_at = null, owner = 0, next_at = ballet.now() \
+                where call_key = $1 and closed_at is null";
+    sqlx::query(anew).bind(key).execute(db).await.map(drop)
 }
 
 /// Closes a call without an answer.

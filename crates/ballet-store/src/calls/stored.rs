@@ -44,6 +44,36 @@ pub struct NewCall {
     pub is_repeated: bool,
     /// Whether it was read back from its table. Its saga may have gone on since.
     pub is_stored: bool,
+    /// What a person says of it.
+    pub given: Option<Given>,
+}
+
+/// What a person says of a call, so that it is not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// The answer of the other side, as JSON.
+    Answer(String),
+    /// The other side has done nothing. The call's saga is aborted.
+    Nothing,
+}
+
+impl Given {
+    /// As the table has it: its kind, and the answer.
+    pub(crate) fn stored(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Answer(answer) => ("answer", Some(answer)),
+            Self::Nothing => ("nothing", None),
+        }
+    }
+
+    /// The same read back.
+    pub(crate) fn read(kind: Option<&str>, answer: Option<String>) -> Option<Self> {
+        match (kind?, answer) {
+            ("answer", Some(answer)) => Some(Self::Answer(answer)),
+            ("nothing", _) => Some(Self::Nothing),
+            _ => None,
+        }
+    }
 }
 
 impl NewCall {
@@ -89,7 +119,7 @@ pub async fn insert(
          $7::uuid[], $8::text[], $9::float8[], $12::timestamptz[]) as new (call_key, saga_id, \
          step, key, undo, request, message_id, traceparent, claimed_for, begun_at) \
          left join ballet.restored on true \
-         on conflict (call_key) do update set answer = null, closed_at = null, \
+         on conflict (call_key) do update set answer = null, given = null, closed_at = null, \
          request = excluded.request, message_id = excluded.message_id, \
          traceparent = excluded.traceparent, owner = excluded.owner, \
          asked_since = least(call.asked_since, call.created_at, excluded.asked_since), \
@@ -152,16 +182,15 @@ pub async fn close(
 }
 
 /// Opens calls again that this transaction has closed, and whose answers it does not handle after
-/// all.
+/// all. What a person says of one still counts.
 pub async fn reopen(db: &mut PgConnection, keys: &[CallKey]) -> Result<(), sqlx::Error> {
     if keys.is_empty() {
         return Ok(());
     }
-    sqlx::query("update ballet.call set answer = null, closed_at = null where call_key = any($1)")
-        .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())
-        .execute(db)
-        .await?;
-    Ok(())
+    let reopen = "update ballet.call set answer = case when given = 'answer' then answer end, \
+                  closed_at = null where call_key = any($1)";
+    let keys: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+    sqlx::query(reopen).bind(keys).execute(db).await.map(drop)
 }
 
 /// A failed attempt.
@@ -265,87 +294,5 @@ pub async fn count_open(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use ballet_stage::{Database, Postgres};
-    use jiff::SignedDuration;
-    use sqlx::Executor;
-
-    use super::*;
-    use crate::operators::restored::hold_aborts;
-    use crate::schema::migrate::{connect, migrate};
-
-    const HOUR: SignedDuration = SignedDuration::from_hours(1);
-
-    /// The call of a saga that began then; `None` for one whose id does not say when.
-    fn call_of(begun: Option<Timestamp>, number: u128, now: Timestamp) -> NewCall {
-        let timed = |at: Timestamp| {
-            let millis = u128::try_from(at.as_millisecond()).expect("after 1970");
-            Uuid::from_u128((millis << 80) | (0x7 << 76) | (0x8 << 60) | number)
-        };
-        NewCall {
-            key: CallKey(Uuid::from_u128(number)),
-            saga_id: SagaId(begun.map_or(Uuid::from_u128(number), timed)),
-            step: "pay".to_owned(),
-            step_key: String::new(),
-            undo: false,
-            request: "null".to_owned(),
-            cause: None,
-            trace: None,
-            asked_since: now,
-            attempts: 0,
-            is_repeated: false,
-            is_stored: false,
-        }
-    }
-
-    /// Stores a call of a saga that began then, and returns since when the other side may know its key.
-    async fn asked_since(
-        db: &mut PgConnection,
-        begun: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Timestamp {
-        let count = sqlx::query_scalar("select count(*) from ballet.call").fetch_one(&mut *db);
-        let count: i64 = count.await.expect("a count");
-        let mut call = call_of(begun, u128::from(count.unsigned_abs()) + 1, now);
-        let one = std::slice::from_mut(&mut call);
-        insert(db, 1, one, &[None], now).await.expect("stored");
-        call.asked_since
-    }
-
-    #[tokio::test]
-    async fn a_call_of_a_saga_from_before_a_restore_counts_as_asked_since_the_backup() {
-        let postgres = Postgres::shared().await.expect("a server");
-        let database = Database::new(postgres, "asked_since").await.expect("one");
-        let options = database.url().parse().expect("a URL");
-        migrate(connect(&options).await.expect("a session"), &[]).await.expect("the tables");
-        let mut db = connect(&options).await.expect("a session");
-        let now = crate::database::clock::now(&mut db).await.expect("the time");
-        let now = Timestamp::from_millisecond(now.as_millisecond()).expect("a time");
-        let (before, since, after) = (now - 9 * HOUR, now - HOUR, now + HOUR);
-        for begun in [Some(before), Some(since), Some(after), None] {
-            assert_eq!(asked_since(&mut db, begun, now).await, now, "nothing was restored");
-        }
-        let (backup, slack) = (now - 2 * HOUR, SignedDuration::from_mins(5));
-        hold_aborts(&mut db, backup, HOUR).await.expect("restored");
-        // A later backup has nothing of what the first restore could not bring back.
-        hold_aborts(&mut db, now, HOUR).await.expect("restored");
-        for (begun, expected) in [
-            (Some(before), backup - slack),
-            (Some(since), since - slack),
-            (Some(after), now),
-            (None, backup - slack),
-        ] {
-            assert_eq!(asked_since(&mut db, begun, now).await, expected, "{begun:?}");
-        }
-        let claimed = "select count(*) from ballet.call where least(asked_since, created_at) < $1";
-        let claimed = sqlx::query_scalar(claimed).bind(now.to_sqlx()).fetch_one(&mut db).await;
-        assert_eq!(claimed.ok(), Some(3_i64), "as those are that are read back");
-
-        // An earlier release did not say how old the backup is.
-        db.execute("update ballet.restored set backup_at = null").await.expect("unknown");
-        assert_eq!(asked_since(&mut db, Some(before), now).await, before - slack);
-        assert_eq!(asked_since(&mut db, None, now).await, Timestamp::UNIX_EPOCH - slack);
-        db.execute("alter table ballet.restored drop column backup_at").await.expect("as before");
-        hold_aborts(&mut db, backup, HOUR).await.expect("restored");
-    }
-}
+#[path = "stored_tests.rs"]
+mod tests;

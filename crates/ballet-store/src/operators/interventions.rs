@@ -17,6 +17,8 @@ pub enum Act {
     Discarded,
     /// Has its next attempt made now.
     Retried,
+    /// Says what became of a call.
+    Answered,
 }
 
 impl Act {
@@ -28,6 +30,7 @@ impl Act {
             Self::Edited => "edited",
             Self::Discarded => "discarded",
             Self::Retried => "retried",
+            Self::Answered => "answered",
         }
     }
 }
@@ -116,6 +119,15 @@ pub async fn discarded(db: &mut PgConnection) -> Result<Vec<Intervention>, sqlx:
                          order by saga_id, event_type, at desc) as last \
                      where act = 'discarded'";
     read(db, sqlx::query_as(discarded)).await
+}
+
+/// The calls of which a person has said what became of them: the saga, the step, who says so, and why.
+pub async fn answered(
+    db: &mut PgConnection,
+) -> Result<Vec<(Uuid, String, String, Option<String>)>, sqlx::Error> {
+    let answered = "select c.saga_id, c.step, i.done_by, i.why from ballet.intervention i \
+                    join ballet.call c on c.call_key = i.message_id where i.act = 'answered' order by i.at";
+    sqlx::query_as(answered).fetch_all(db).await
 }
 
 type Columns =

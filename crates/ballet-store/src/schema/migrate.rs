@@ -26,6 +26,7 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0003_paused"),
     framework!("0004_process_version"),
     framework!("0005_asked_since"),
+    framework!("0006_given"),
 ];
 
 /// Where the framework's migrations that were run are noted.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet_amqp::metric::Counter;
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::stored as calls;
-use ballet_store::calls::stored::NewCall;
+use ballet_store::calls::stored::{Given, NewCall};
 use jiff::Timestamp;
 
 use crate::declare::erased::call::{AnyWatch, CallHandlers};
@@ -115,6 +115,9 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
         call.span().in_scope(|| tracing::error!("{unknown}"));
         return;
     };
+    if let Some(given) = call.given.clone() {
+        return take_given(engine, call, claim, given);
+    }
     let line = Arc::clone(&claim.line);
     let Some(turn) = line.turn().await else { return };
     if !claim.outlasts_an_attempt() {
@@ -141,11 +144,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
                 Attempted::Answer(answer) => Some(answer),
                 Attempted::Nothing => None,
                 Attempted::Forgotten(kept) => {
-                    let why = format!(
-                        "the other side remembers keys for {kept:?}, and may have forgotten this \
-                         one: ask it what became of the request, let `look_up` give that answer for \
-                         this key, also if it is a \"no\", then `ballet inbox retry` this call only"
-                    );
+                    let why = forgotten(&call, kept);
                     return failed(engine, call, claim, why, Then::SetAside);
                 }
             };
@@ -181,6 +180,32 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     call.span()
         .in_scope(|| tracing::warn!(attempts, "a call failed, and is made again: {failure}"));
     failed(engine, call, claim, failure.to_string(), again(&failure));
+}
+
+/// Takes in what a person says of a call. Nobody is asked, so it says nothing of the provider.
+fn take_given(engine: &Engine, call: NewCall, claim: Claim, given: Given) {
+    call.span().in_scope(|| tracing::info!("a person has said what became of a call"));
+    let answer = match given {
+        Given::Answer(answer) => Some(answer),
+        Given::Nothing => None,
+    };
+    engine.calls.answered(Answer { call, answer, claim, compensations: Compensations::None });
+}
+
+/// Why a call is set aside whose key the other side may have forgotten, and what to do.
+fn forgotten(call: &NewCall, kept: Duration) -> String {
+    let NewCall { saga_id, step, step_key, undo, .. } = call;
+    let key = if step_key.is_empty() { String::new() } else { format!(" --key '{step_key}'") };
+    let solved = format!("`ballet sagas solved {saga_id} --step {step}{key}");
+    let then = if *undo {
+        format!("compensate the step there if that was not done, and say so: {solved} --why ...`")
+    } else {
+        format!("and say so: {solved} --answer FILE --why ...`, or --nothing-done")
+    };
+    format!(
+        "the other side remembers keys for {kept:?}, and may have forgotten this one: ask it what became of the \
+         request, {then}"
+    )
 }
 
 /// The attempts of a step's calls, and of its compensation's, with this outcome.

@@ -171,6 +171,7 @@ impl<'db> Transaction<'db> {
             attempts: 0,
             is_repeated: false,
             is_stored: false,
+            given: None,
         });
     }
 

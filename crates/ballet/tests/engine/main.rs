@@ -17,6 +17,7 @@ mod hostile;
 mod joins;
 mod keyed;
 mod keyed_calls;
+mod known_calls;
 mod leases;
 mod lifecycle;
 mod locked_rows;

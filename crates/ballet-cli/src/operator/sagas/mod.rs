@@ -1,5 +1,6 @@
 //! `ballet sagas`: shows what a saga has done and waits for, lists them, and marks what a person has solved.
 
+mod answer;
 mod dead;
 mod list;
 mod named;
@@ -35,7 +36,7 @@ pub(crate) enum Command {
     Watch(watch::Args),
     /// List the sagas that are not finished in every service, with what they wait for
     Open(open::Args),
-    /// Say that a person has compensated a step outside of the system, where the service cannot
+    /// Say that a person has compensated a step outside of the system, or knows what became of its call
     #[command(after_help = solved::EXAMPLES)]
     Solved(solved::Args),
     /// Have a saga aborted by its owner, before its deadline
@@ -54,7 +55,10 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
         Command::Show(args) => show::run(&args, options).await,
         Command::Watch(args) => watch::run(&args, options).await,
         Command::Open(args) => open::run(&args, options).await,
-        Command::Solved(args) => solved::run(&args, options).await,
+        Command::Solved(args) => match answer::outcome(&args)? {
+            Some(outcome) => answer::run(&args, outcome, options).await,
+            None => solved::run(&args, options).await,
+        },
         Command::Stop(args) => stop::run(&args, options).await,
         Command::Stuck(args) => stuck::run(&args, options).await,
         Command::Versions => versions::run(options).await,

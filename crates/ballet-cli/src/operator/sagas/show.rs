@@ -179,7 +179,9 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
     {
         let what = match event_type {
             Some(event_type) => event_type,
-            None if act == Act::Retried.name() => "a call to the outside",
+            None if act == Act::Retried.name() || act == Act::Answered.name() => {
+                "a call to the outside"
+            }
             None => "a message without a type",
         };
         let id = id::short(message_id.to_string());

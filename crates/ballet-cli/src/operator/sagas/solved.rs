@@ -1,4 +1,4 @@
-//! `ballet sagas solved`: a person has compensated a step outside of the system.
+//! `ballet sagas solved`: a person has compensated a step outside of the system, or knows what became of its call.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ Examples:
     --why 'paid back at the bank, case 4711'
   ballet sagas solved SAGA --step reserve_stock --why ... --dry-run       what would be published
   ballet sagas solved SAGA --step reserve_stock --why ... --event body.json
+  ballet sagas solved SAGA --step authorize_payment --why 'asked the bank' --answer answer.json
+  ballet sagas solved SAGA --step authorize_payment --why 'asked the bank' --nothing-done
 
 Do first, outside of the system, what the service cannot do. Then this says so: the ledger has the step
 as compensated, the service does not try it again, its event is published, and the service goes on with
@@ -33,25 +35,29 @@ its earlier steps. Without --event the body is made of the fields of the step's 
 
 The service's own rows stay as they are: correct them by hand, too, where that matters. Who did it, when
 and why is in the service's database, and `ballet sagas show` shows it. It needs the service's database
-(DATABASE_URL), as its own user, and no broker.";
+(DATABASE_URL), as its own user, and no broker.
+
+With --answer or --nothing-done it is about the step's own call, which waits for a person or fails. The service
+takes the answer in as if the other side had given it, also if the saga was aborted meanwhile. Where nothing was
+done it makes the call, as if it were new, or ends it if the saga is aborted.";
 
 /// How often to look whether an attempt has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The saga's id
     #[arg(value_name = "ID")]
-    saga: Uuid,
-    /// The step that a person has compensated
+    pub(super) saga: Uuid,
+    /// The step that a person has compensated, or whose call it is
     #[arg(long, value_name = "NAME")]
-    step: String,
+    pub(super) step: String,
     /// The service [default: the one that has the step]
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
     /// The key, if the step has run several times in the saga
     #[arg(long, value_name = "KEY")]
-    key: Option<String>,
+    pub(super) key: Option<String>,
     /// The body of the event that says it, in a file; `-` is standard input [default: the fields of the
     /// step's outcome]
     #[arg(long, value_name = "FILE", conflicts_with = "silent")]
@@ -59,17 +65,24 @@ pub(crate) struct Args {
     /// Publish no event: the step says nothing in a case like this
     #[arg(long)]
     silent: bool,
+    /// The answer of the other side to the step's call, as JSON in a file, also if it is a "no"; `-` is standard
+    /// input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "silent"])]
+    pub(super) answer: Option<PathBuf>,
+    /// The other side has done nothing for the step's call, and nothing is under way
+    #[arg(long, conflicts_with_all = ["event", "silent", "answer"])]
+    pub(super) nothing_done: bool,
     /// The other side of the call has taken the request, and has confirmed that it will not carry it out
     #[arg(long)]
-    called_off: bool,
+    pub(super) called_off: bool,
     /// How long to wait while the service tries it itself
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=3_600))]
-    patience: u64,
-    /// Show what would be published, and change nothing
+    pub(super) patience: u64,
+    /// Show what would be done, and change nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    pub(super) record: Record,
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
@@ -119,7 +132,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 }
 
 /// The service that has the step.
-fn part(args: &Args) -> Result<Part> {
+pub(super) fn part(args: &Args) -> Result<Part> {
     let parts = &system()?.parts;
     if let Some(service) = &args.service {
         let named = parts.iter().find(|part| part.service == service);

@@ -40,6 +40,7 @@ fn call() -> NewCall {
         attempts: 0,
         is_repeated: false,
         is_stored: false,
+        given: None,
     }
 }
 

@@ -1,0 +1,92 @@
+//! `ballet sagas solved` with `--answer` or `--nothing-done`: a person knows what became of a step's call.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use ballet::SagaId;
+use ballet_ops::sagas::{AnsweredCall, CallOutcome, CallThen, KnownCall, NotSolved, answer};
+use serde_json::json;
+use sqlx::Connection;
+
+use crate::base::exit::{Done, without_databases};
+use crate::base::input::read;
+use crate::base::options::GlobalOptions;
+use crate::base::ui::{self, Output};
+use crate::operator::sagas::solved::{Args, LOOK_EVERY, part};
+
+/// What the person says became of the call. None if it is not about a call.
+pub(super) fn outcome(args: &Args) -> Result<Option<CallOutcome>> {
+    if args.nothing_done {
+        return Ok(Some(CallOutcome::NothingDone));
+    }
+    let Some(file) = &args.answer else { return Ok(None) };
+    let answer = String::from_utf8(read(file)?).context("the answer is not UTF-8")?;
+    Ok(Some(CallOutcome::Answer(answer)))
+}
+
+pub(super) async fn run(
+    args: &Args,
+    outcome: CallOutcome,
+    options: &GlobalOptions,
+) -> Result<Done> {
+    let note = args.record.note_with_reason("say how that is known", options)?;
+    let part = part(args)?;
+    let Some(mut db) = options.connect(part.service).await? else {
+        return Err(without_databases("the call is in the service's database"));
+    };
+    let known = KnownCall {
+        part: &part,
+        saga: SagaId(args.saga),
+        step: &args.step,
+        key: args.key.as_deref(),
+        outcome,
+        is_called_off: args.called_off,
+        note,
+    };
+    let end = Instant::now() + Duration::from_secs(args.patience);
+    let answered = loop {
+        match answer(&mut db, &known, args.dry_run).await {
+            Err(NotSolved::Running { .. }) if Instant::now() < end => {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            ended => break ended,
+        }
+    };
+    db.close().await.ok();
+    let answered = answered.with_context(|| format!("nothing was changed in {}", part.service))?;
+    show(args, &known, &answered, options);
+    Ok(Done::All)
+}
+
+fn show(args: &Args, known: &KnownCall<'_>, answered: &AnsweredCall, options: &GlobalOptions) {
+    let KnownCall { part, note, .. } = known;
+    let (service, saga) = (part.service, args.saga);
+    let AnsweredCall { step, key, then } = answered;
+    if options.output != Output::Table {
+        let then = match then {
+            CallThen::TakesIn => "takes_in",
+            CallThen::Ends => "ends",
+            CallThen::Makes => "makes",
+        };
+        let row = json!({
+            "saga": saga, "service": service, "step": step, "call": key, "by": note.by,
+            "why": note.why, "then": then, "changed": !args.dry_run,
+        });
+        ui::print_json(options.output, vec![row]);
+        return;
+    }
+    let then = match then {
+        CallThen::TakesIn => "takes the answer in",
+        CallThen::Ends => "ends the call: its saga is aborted, and there is nothing to compensate",
+        CallThen::Makes => "makes the call, as if it were new",
+    };
+    if args.dry_run {
+        ui::say(&format!("{service} would do this with {step}: it {then}; nothing was changed"));
+        return;
+    }
+    ui::say(&format!("what became of the call of {step} is noted by {}", note.by));
+    ui::say(&format!(
+        "within seconds {service} {then}; if it cannot, {} sagas show {saga} says why",
+        ui::ballet()
+    ));
+}

@@ -1,0 +1,128 @@
+//! Calls as their table has them: since when their keys are known, and what a person says of them.
+
+use ballet_stage::{Database, Postgres};
+use jiff::SignedDuration;
+use sqlx::Executor;
+
+use super::*;
+use crate::calls::claims::{Room, claim};
+use crate::calls::open::{ask_anew, give};
+use crate::operators::restored::hold_aborts;
+use crate::schema::migrate::{connect, migrate};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// The call of a saga that began then; `None` for one whose id does not say when.
+fn call_of(begun: Option<Timestamp>, number: u128, now: Timestamp) -> NewCall {
+    let timed = |at: Timestamp| {
+        let millis = u128::try_from(at.as_millisecond()).expect("after 1970");
+        Uuid::from_u128((millis << 80) | (0x7 << 76) | (0x8 << 60) | number)
+    };
+    NewCall {
+        key: CallKey(Uuid::from_u128(number)),
+        saga_id: SagaId(begun.map_or(Uuid::from_u128(number), timed)),
+        step: "pay".to_owned(),
+        step_key: String::new(),
+        undo: false,
+        request: "null".to_owned(),
+        cause: None,
+        trace: None,
+        asked_since: now,
+        attempts: 0,
+        is_repeated: false,
+        is_stored: false,
+        given: None,
+    }
+}
+
+/// A database, and its time to the millisecond, as ids have it.
+async fn tables(name: &str) -> (Database, PgConnection, Timestamp) {
+    let postgres = Postgres::shared().await.expect("a server");
+    let database = Database::new(postgres, name).await.expect("one");
+    let options = database.url().parse().expect("a URL");
+    migrate(connect(&options).await.expect("a session"), &[]).await.expect("the tables");
+    let mut db = connect(&options).await.expect("a session");
+    let now = crate::database::clock::now(&mut db).await.expect("the time");
+    let now = Timestamp::from_millisecond(now.as_millisecond()).expect("a time");
+    (database, db, now)
+}
+
+/// Stores a call of a saga that began then, and returns since when the other side may know its key.
+async fn asked_since(
+    db: &mut PgConnection,
+    begun: Option<Timestamp>,
+    now: Timestamp,
+) -> Timestamp {
+    let count = sqlx::query_scalar("select count(*) from ballet.call").fetch_one(&mut *db);
+    let count: i64 = count.await.expect("a count");
+    let mut call = call_of(begun, u128::from(count.unsigned_abs()) + 1, now);
+    let one = std::slice::from_mut(&mut call);
+    insert(db, 1, one, &[None], now).await.expect("stored");
+    call.asked_since
+}
+
+#[tokio::test]
+async fn a_call_of_a_saga_from_before_a_restore_counts_as_asked_since_the_backup() {
+    let (_database, mut db, now) = tables("asked_since").await;
+    let (before, since, after) = (now - 9 * HOUR, now - HOUR, now + HOUR);
+    for begun in [Some(before), Some(since), Some(after), None] {
+        assert_eq!(asked_since(&mut db, begun, now).await, now, "nothing was restored");
+    }
+    let (backup, slack) = (now - 2 * HOUR, SignedDuration::from_mins(5));
+    hold_aborts(&mut db, backup, HOUR).await.expect("restored");
+    // A later backup has nothing of what the first restore could not bring back.
+    hold_aborts(&mut db, now, HOUR).await.expect("restored");
+    for (begun, expected) in [
+        (Some(before), backup - slack),
+        (Some(since), since - slack),
+        (Some(after), now),
+        (None, backup - slack),
+    ] {
+        assert_eq!(asked_since(&mut db, begun, now).await, expected, "{begun:?}");
+    }
+    let claimed = "select count(*) from ballet.call where least(asked_since, created_at) < $1";
+    let claimed = sqlx::query_scalar(claimed).bind(now.to_sqlx()).fetch_one(&mut db).await;
+    assert_eq!(claimed.ok(), Some(3_i64), "as those are that are read back");
+
+    // An earlier release did not say how old the backup is.
+    db.execute("update ballet.restored set backup_at = null").await.expect("unknown");
+    assert_eq!(asked_since(&mut db, Some(before), now).await, before - slack);
+    assert_eq!(asked_since(&mut db, None, now).await, Timestamp::UNIX_EPOCH - slack);
+    db.execute("alter table ballet.restored drop column backup_at").await.expect("as before");
+    hold_aborts(&mut db, backup, HOUR).await.expect("restored");
+}
+
+/// Claims the only call, which is due again at once.
+async fn claimed(db: &mut PgConnection) -> NewCall {
+    let room = Room {
+        step: "pay",
+        undo: false,
+        is_repeated: false,
+        newest_first: false,
+        count: 1,
+        claim_for: Duration::ZERO,
+    };
+    claim(db, 1, &[room], &[]).await.expect("claimed").pop().expect("a call")
+}
+
+#[tokio::test]
+async fn what_a_person_says_of_a_call_stays_until_it_is_taken_in() {
+    let (_database, mut db, now) = tables("given").await;
+    let mut call = call_of(None, 1, now);
+    insert(&mut db, 1, std::slice::from_mut(&mut call), &[None], now).await.expect("stored");
+    assert_eq!(claimed(&mut db).await.given, None);
+    for given in [Given::Nothing, Given::Answer("\"yes\"".to_owned())] {
+        give(&mut db, call.key.0, &given).await.expect("given");
+        assert_eq!(claimed(&mut db).await.given, Some(given.clone()));
+        // A batch takes it in, and leaves it to the next one.
+        let (_, answer) = given.stored();
+        let closed = close(&mut db, &[(call.key, answer)], now).await.expect("closed");
+        assert!(closed.contains(&call.key));
+        reopen(&mut db, &[call.key]).await.expect("left");
+        assert_eq!(claimed(&mut db).await.given, Some(given));
+    }
+    ask_anew(&mut db, call.key.0).await.expect("made");
+    let anew = claimed(&mut db).await;
+    assert_eq!((anew.given, anew.attempts), (None, 0));
+    assert!(anew.asked_since >= now, "its key is as old as that: {}", anew.asked_since);
+}

@@ -1,0 +1,254 @@
+//! Calls that wait for a person, because the other side may have forgotten their keys.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ballet::calls::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, RequestResult, call,
+};
+use ballet::core::System;
+use ballet::{Clock, Failure, Outcome, Participant, SagaId, Tx, compensated};
+use ballet_ops::audit::{BrokerSnapshot, audit};
+use ballet_ops::redrive::Note;
+use ballet_ops::sagas::{AnsweredCall, CallOutcome, CallThen, KnownCall, NotSolved, answer};
+use ballet_stage::wait_until;
+use jiff::SignedDuration;
+use sqlx::{Connection, PgConnection};
+
+use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};
+use crate::world::{SOON, World, part};
+
+/// A rental that cannot be asked what it did, and remembers keys for a day.
+#[derive(Clone, Default)]
+struct Counter {
+    is_open: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl CallStep for Counter {
+    const NAME: &'static str = "rent_car";
+    type On = TripBooked;
+    type Done = CarRented;
+    type Refused = CarRefused;
+    type Request = String;
+    type Answer = bool;
+
+    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
+        call(trip.city)
+    }
+
+    async fn call(&self, _: CallKey, _: &String) -> Result<bool, Failure> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.is_open.load(Ordering::SeqCst) {
+            return Ok(true);
+        }
+        Err(Failure::transient("the line is cut"))
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        Some(Duration::from_secs(24 * 60 * 60))
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, car: String, rented: bool) -> CallStepResult<Self> {
+        Ok(if rented { Outcome::Done(CarRented { car }) } else { Outcome::Refused(CarRefused {}) })
+    }
+}
+
+impl CallCompensate for Counter {
+    type Compensated = CarReturned;
+    type UndoRequest = String;
+    type UndoAnswer = ();
+
+    async fn compensate_request(
+        &self,
+        _: &mut Tx<'_>,
+        rented: CarRented,
+    ) -> CompensateRequestResult<Self> {
+        call(rented.car)
+    }
+
+    async fn compensate_call(&self, _: CallKey, _: &String) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn compensate_answered(
+        &self,
+        _: &mut Tx<'_>,
+        car: String,
+        (): (),
+    ) -> CallCompensateResult<Self> {
+        compensated(CarReturned { car })
+    }
+}
+
+impl Counter {
+    fn cars(&self) -> Participant {
+        let step = self.clone();
+        Participant::new("cars").saga::<Trip>(move |saga| saga.compensatable(step))
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+/// A call whose answer was lost a day ago, so that it waits for a person.
+async fn set_aside(name: &str) -> (World, Counter, SagaId) {
+    let counter = Counter::default();
+    let world = World::new(name, vec![part(counter.cars(), &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    wait_until("an age without an attempt that began before", SOON, || async {
+        let age = "update ballet.call set created_at = now() - interval '25 hours' \
+                   where owner = 0 and attempts > 0";
+        world.execute("cars", age).await;
+        let old = "ballet.call where created_at < now() - interval '24 hours'";
+        Ok::<_, String>((world.count("cars", old).await == 1).then_some(()))
+    })
+    .await
+    .expect("an old call");
+    world.execute("cars", "update ballet.call set next_at = now() where owner = 0").await;
+    world.until_count("cars", "ballet.call where next_at = 'infinity'", 1).await;
+    (world, counter, saga)
+}
+
+async fn cancel(world: &World, saga: SagaId) {
+    world.publish(saga, &TripCancelled { reason: "ill".into() }).await;
+    world.until_count("cars", "ballet.ledger where entry = 'aborted'", 1).await;
+}
+
+/// What Ada, an operator, says of the call.
+async fn say_once(
+    world: &World,
+    counter: &Counter,
+    saga: SagaId,
+    outcome: CallOutcome,
+) -> Result<AnsweredCall, NotSolved> {
+    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    let part = counter.cars().part();
+    let why = Some("asked at the counter".to_owned());
+    let known = KnownCall {
+        part: &part,
+        saga,
+        step: "rent_car",
+        key: None,
+        outcome,
+        is_called_off: false,
+        note: Note { by: "ada".into(), why, at: Clock::system().now() },
+    };
+    answer(&mut db, &known, false).await
+}
+
+/// The same, as soon as no attempt is in the way.
+async fn say(
+    world: &World,
+    counter: &Counter,
+    saga: SagaId,
+    outcome: &CallOutcome,
+) -> Result<AnsweredCall, NotSolved> {
+    wait_until("a pause between two attempts", SOON, || async {
+        match say_once(world, counter, saga, outcome.clone()).await {
+            Err(NotSolved::Running { .. }) => Ok::<_, String>(None),
+            ended => Ok(Some(ended)),
+        }
+    })
+    .await
+    .expect("an end")
+}
+
+fn answer_of(json: &str) -> CallOutcome {
+    CallOutcome::Answer(json.to_owned())
+}
+
+#[tokio::test]
+async fn what_a_person_says_of_a_call_goes_through_its_step_as_an_answer_does() {
+    let (world, counter, saga) = set_aside("person_knows").await;
+    let asked = counter.asked();
+    let wrong = say(&world, &counter, saga, &answer_of("yes")).await;
+    assert!(matches!(wrong, Err(NotSolved::WrongAnswer(_))), "{wrong:?}");
+
+    // The step does not know such an answer. It is listed, and nobody is asked.
+    let told = say(&world, &counter, saga, &answer_of("\"perhaps\"")).await.expect("told");
+    assert_eq!((told.step.as_str(), told.then), ("rent_car", CallThen::TakesIn));
+    let unknown = "ballet.call where attempts > 0 and last_error like '%cannot be decoded%'";
+    world.until_count("cars", unknown, 1).await;
+    say(&world, &counter, saga, &answer_of("true")).await.expect("told");
+    assert_eq!(world.event::<CarRented>(saga).await, CarRented { car: "Rome".into() });
+    assert_eq!(counter.asked(), asked);
+    assert_eq!(world.count("cars", "ballet.call where closed_at is null").await, 0);
+    let late = say(&world, &counter, saga, &answer_of("false")).await;
+    assert!(matches!(late, Err(NotSolved::NotCalling { .. })), "{late:?}");
+
+    // Who said it, and what the audit makes of that.
+    let noted = "ballet.intervention where act = 'answered' and done_by = 'ada'";
+    assert_eq!(world.count("cars", noted).await, 2);
+    let system = System { name: "trips", parts: vec![counter.cars().part()] };
+    let databases = [("cars".to_owned(), world.env.database_url("cars").to_owned())];
+    let broker = BrokerSnapshot::default();
+    let report = audit(&system, &databases, &broker, SignedDuration::ZERO).await;
+    let said = &report.by_hand[&(saga.0, "cars".to_owned())];
+    assert_eq!(said, "ada said what became of the call of rent_car: asked at the counter");
+    assert_eq!(report.stuck, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_no_that_a_person_knows_of_refuses_the_step() {
+    let (world, counter, saga) = set_aside("person_no").await;
+    say(&world, &counter, saga, &answer_of("false")).await.expect("told");
+    world.event::<CarRefused>(saga).await;
+}
+
+#[tokio::test]
+async fn a_call_that_a_person_knows_of_is_compensated_if_its_saga_was_aborted_meanwhile() {
+    let (world, counter, saga) = set_aside("person_late").await;
+    cancel(&world, saga).await;
+    say(&world, &counter, saga, &answer_of("true")).await.expect("told");
+    world.event::<CarReturned>(saga).await;
+    assert_eq!(world.events::<CarRented>(saga).await, [], "nobody waits for it");
+}
+
+#[tokio::test]
+async fn a_call_of_an_aborted_saga_ends_when_a_person_knows_that_nothing_was_done() {
+    let (world, counter, saga) = set_aside("person_nothing").await;
+    let asked = counter.asked();
+    cancel(&world, saga).await;
+    let told = say(&world, &counter, saga, &CallOutcome::NothingDone).await.expect("told");
+    assert_eq!(told.then, CallThen::Ends);
+    world.until_count("cars", "ballet.ledger where entry = 'refused'", 1).await;
+    assert_eq!(world.count("cars", "ballet.call where closed_at is null").await, 0);
+    assert_eq!(counter.asked(), asked);
+    assert_eq!(world.events::<CarRefused>(saga).await, [], "nobody waits for it");
+    assert_eq!(world.events::<CarReturned>(saga).await, []);
+}
+
+#[tokio::test]
+async fn a_call_is_made_anew_when_a_person_knows_that_nothing_was_done() {
+    let (world, counter, saga) = set_aside("person_anew").await;
+    let asked = counter.asked();
+    counter.is_open.store(true, Ordering::SeqCst);
+    let told = say(&world, &counter, saga, &CallOutcome::NothingDone).await.expect("told");
+    assert_eq!(told.then, CallThen::Makes);
+    world.event::<CarRented>(saga).await;
+    assert_eq!(counter.asked(), asked + 1);
+}
+
+#[tokio::test]
+async fn while_a_call_is_out_or_was_not_asked_before_nobody_says_what_became_of_it() {
+    let (world, counter, saga) = set_aside("person_waits").await;
+    world.execute("cars", "update ballet.call set out_until = now() + interval '1 hour'").await;
+    let running = say_once(&world, &counter, saga, answer_of("true")).await;
+    assert!(matches!(running, Err(NotSolved::Running { .. })), "{running:?}");
+    world.execute("cars", "update ballet.call set out_until = null, last_error = null").await;
+    let new = say_once(&world, &counter, saga, answer_of("true")).await;
+    assert!(matches!(new, Err(NotSolved::NotFailing { .. })), "{new:?}");
+    // The other side has it, and is asked for its outcome again.
+    let taken = "update ballet.call set last_error = 'wait', attempts = 0, taken_at = now(), \
+                 next_at = now() + interval '1 hour'";
+    world.execute("cars", taken).await;
+    let taken = say_once(&world, &counter, saga, answer_of("true")).await;
+    assert!(matches!(taken, Err(NotSolved::Taken { .. })), "{taken:?}");
+    let other = say_once(&world, &counter, world.new_saga(), answer_of("true")).await;
+    assert!(matches!(other, Err(NotSolved::UnknownSaga { .. })), "{other:?}");
+}
