@@ -149,7 +149,7 @@ impl<H: History> Shared<H> {
                     "you watch {things} {most} times here, the limit of one {name} \
                      ({setting}_OF_ONE): end one, or read now and then"
                 );
-                return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail));
+                return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_again());
             }
             *count += 1;
         }

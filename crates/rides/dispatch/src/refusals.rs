@@ -30,7 +30,7 @@ pub(crate) fn too_many(most: u16) -> Problem {
         "{most} of your rides are not over, the limit of one rider (RIDES_OF_ONE): cancel one, or \
          wait until one is over"
     );
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_again()
 }
 
 /// A rider who registered a moment ago may be unknown to the copy.

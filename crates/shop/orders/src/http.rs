@@ -92,7 +92,7 @@ pub(crate) fn api() -> Api<Orders> {
                 .answers(StatusCode::NO_CONTENT, "The client has seen the last change.")
                 .refuses(StatusCode::NOT_FOUND, no_order)
                 .not_yet(on_its_way)
-                .refuses(StatusCode::TOO_MANY_REQUESTS, "The customer watches orders too often.")
+                .try_again(StatusCode::TOO_MANY_REQUESTS, "The customer watches orders too often.")
                 .refuses(StatusCode::SERVICE_UNAVAILABLE, "Too many clients watch orders."),
         )
         .post(

@@ -63,7 +63,10 @@ fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
             .example(json!({ "quote_id": "0190a000-0000-7000-8000-000000000002" }))
             .answers(StatusCode::CREATED, "The ride. When its price is held by the rider's card, a driver is looked for.")
             .refuses(StatusCode::GONE, "The quote is too old.")
-            .refuses(StatusCode::TOO_MANY_REQUESTS, "The rider has too many rides that are not over."),
+            .try_again(
+                StatusCode::TOO_MANY_REQUESTS,
+                "The rider has too many rides that are not over.",
+            ),
     )
     .get(
         "/rides/{ride_id}",
@@ -82,7 +85,7 @@ fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
             .answers(ok, "The changes of the status.")
             .answers(StatusCode::NO_CONTENT, "The client has seen the last change.")
             .refuses(missing, none)
-            .refuses(StatusCode::TOO_MANY_REQUESTS, "The rider watches rides too often.")
+            .try_again(StatusCode::TOO_MANY_REQUESTS, "The rider watches rides too often.")
             .refuses(StatusCode::SERVICE_UNAVAILABLE, "Too many clients watch rides."),
     )
     .get(

@@ -165,6 +165,8 @@ async fn wants(town: &Town, rider: Uuid) -> (StatusCode, Value) {
         .header("x-ballet-scopes", "rides:ride")
         .json(&json!({ "quote_id": quote["quote_id"] }));
     let answer = request.send().await.expect("an answer");
+    let waits = answer.headers().contains_key("retry-after");
+    assert_eq!(waits, answer.status() == StatusCode::TOO_MANY_REQUESTS, "{answer:?}");
     (answer.status(), answer.json().await.expect("JSON"))
 }
 

@@ -224,6 +224,7 @@ async fn t203_one_customer_cannot_take_all_places_of_those_who_watch() {
     }
     let refused = watch(CUSTOMER).await.expect("an answer");
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.headers()["retry-after"], "1");
     let problem: Value = refused.json().await.expect("JSON");
     assert!(
         problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS_OF_ONE"),
