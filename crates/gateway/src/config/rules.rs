@@ -234,7 +234,8 @@ fn route(config: &Config, route: &Route, before: &[Route]) -> Result<(), Wrong> 
     if route.methods.is_empty() {
         return Err(("methods", "expected at least one, like \"GET\"".to_owned()));
     }
-    let twin = before.iter().filter(|other| other.prefix == route.prefix);
+    let same = |other: &&Route| other.prefix.0.eq_ignore_ascii_case(&route.prefix.0);
+    let twin = before.iter().filter(same);
     if let Some(twice) =
         route.methods.iter().find(|verb| twin.clone().any(|other| other.methods.contains(verb)))
     {

@@ -213,7 +213,8 @@ impl Table {
     fn at<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Route> + use<'a> {
         let longest = self.routes.iter().find(|route| begins_with(path, &route.prefix));
         let longest = longest.map(|route| route.prefix.as_str());
-        self.routes.iter().filter(move |route| longest == Some(route.prefix.as_str()))
+        let is_it = move |prefix: &str| longest.is_some_and(|it| it.eq_ignore_ascii_case(prefix));
+        self.routes.iter().filter(move |route| is_it(&route.prefix))
     }
 
     /// The methods that a path takes, as a list: those of its routes that the document has for it. A path

@@ -50,12 +50,13 @@ fn name(segment: &str) -> &str {
 }
 
 /// What comes behind a prefix: nothing, or all from a slash on. `None` if the path does not begin with it.
+/// Some services ignore the case of a path, so it must not lead around a longer prefix.
 pub(crate) fn behind<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     let mut rest = path;
     for segment in prefix.split('/').skip(1).filter(|segment| !segment.is_empty()) {
         let given = rest.strip_prefix('/')?;
         let end = given.find('/').unwrap_or(given.len());
-        if name(&given[..end]) != segment {
+        if !name(&given[..end]).eq_ignore_ascii_case(segment) {
             return None;
         }
         rest = &given[end..];
@@ -182,6 +183,12 @@ mod tests {
     fn a_prefix_ends_at_a_slash() {
         assert!(begins_with("/orders", "/orders") && begins_with("/orders/7", "/orders"));
         assert!(!begins_with("/ordersx", "/orders") && begins_with("/x", "/"));
+    }
+
+    #[test]
+    fn a_prefix_is_found_in_any_case() {
+        assert_eq!(behind("/Moved/B", "/moved"), Some("/B"));
+        assert!(begins_with("/moved", "/Moved") && !begins_with("/Move", "/moved"));
     }
 
     #[test]

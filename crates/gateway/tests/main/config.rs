@@ -130,6 +130,12 @@ fn a_wrong_file_is_refused_with_file_line_and_field() {
             "unknown field `database2`",
         ),
         (
+            "[[page]]\npath",
+            "[[route]]\nprefix = \"/Orders\"\nmethods = [\"GET\"]\nupstream = \"orders\"\n\
+             public = true\n[[page]]\npath",
+            "line 27, route.methods: GET /Orders is taken by another route",
+        ),
+        (
             "url = \"postgres://gateway:geheim",
             "url = \"mysql://gateway:geheim",
             "line 3, database.url: expected an address like postgres://user:password@host/name",

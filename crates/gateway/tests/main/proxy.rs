@@ -188,7 +188,7 @@ async fn an_address_that_others_read_differently_is_refused() {
 }
 
 #[tokio::test]
-async fn a_prefix_is_found_however_a_service_reads_the_parameters_of_its_segments() {
+async fn a_prefix_is_found_however_a_service_reads_the_parameters_and_the_case_of_its_segments() {
     let service = Service::ok().await;
     let folder = Folder::new();
     let inner = "[[route]]\nprefix = \"/a/admin\"\nmethods = [\"GET\"]\nupstream = \"a\"\n\
@@ -199,16 +199,18 @@ async fn a_prefix_is_found_however_a_service_reads_the_parameters_of_its_segment
     let stanza = printed.split_once("\n\n").unwrap().1;
     let config = format!("{stanza}{}{ROUTE}{inner}{moved}", service.upstream("a"));
     let gateway = Gateway::start(&folder, &config).await;
-    for path in ["/a/admin", "/a/admin;x=1", "/a;x/admin", "/a;x/admin;y/b", "/a/admin;/b"] {
+    let parameters = ["/a/admin;x=1", "/a;x/admin", "/a;x/admin;y/b", "/a/admin;/b"];
+    let cases = ["/a/admin", "/a/Admin", "/A/ADMIN/b", "/A/admiN;x"];
+    for path in parameters.into_iter().chain(cases) {
         problem(reqwest::get(gateway.at(path)).await.unwrap(), 401).await;
     }
     assert!(service.got().is_empty(), "{:?}", service.got());
     // What is no prefix passes as it is.
-    for path in ["/a/b;x=1", "/a/adminx;y", "/moved;x/b;y?q=1", "/moved"] {
+    for path in ["/a/b;x=1", "/a/adminx;y", "/A/B", "/moved;x/b;y?q=1", "/moved", "/Moved/B"] {
         assert_eq!(reqwest::get(gateway.at(path)).await.unwrap().status(), 200, "{path}");
     }
     let paths: Vec<_> = service.got().into_iter().map(|got| got.path).collect();
-    assert_eq!(paths, ["/a/b;x=1", "/a/adminx;y", "/v1/b;y?q=1", "/v1"]);
+    assert_eq!(paths, ["/a/b;x=1", "/a/adminx;y", "/A/B", "/v1/b;y?q=1", "/v1", "/v1/B"]);
 }
 
 #[tokio::test]
