@@ -77,7 +77,7 @@ impl Failure {
             .retry_after(Duration::from_secs(1)),
             Self::TooLate => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "the gateway stood still before it sent the request: nothing was sent, try again",
+                "the gateway could not send the request in time: nothing was sent, try again",
             )
             .retry_after(Duration::from_secs(1)),
             Self::Broken(_) => {

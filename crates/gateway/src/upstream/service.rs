@@ -1,16 +1,19 @@
 //! Sends requests to one service.
 
 use std::error::Error;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use ballet_signature::CHALLENGE;
 use hyper::body::Incoming;
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, ResponseFuture};
+use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
+use hyper_util::client::legacy::{self, Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::auth::signer::Signer;
 use crate::config::file::Upstream;
@@ -104,9 +107,6 @@ impl Service {
         is_last: bool,
         deadline: Instant,
     ) -> Result<Response<Incoming>, Failure> {
-        if request.sent_by.is_some_and(|by| Instant::now() >= by) {
-            return Err(Failure::TooLate);
-        }
         let permit = self.breaker.admit().map_err(Failure::LeftAlone)?;
         let Some(server) = self.servers.next() else {
             return Err(Failure::Unreachable("no server".to_owned()));
@@ -119,16 +119,18 @@ impl Service {
         // Each attempt anew: a signature is of its time.
         let signed = self.signer.sign(&request.method, &request.path, &mut headers).await;
         signed.map_err(Failure::Unreachable)?;
-        let sent =
-            build(request, headers, server, body).map(|request| self.client.request(request));
-        let sent = sent.map_err(Failure::Unreachable)?;
+        let mut built = build(request, headers, server, body).map_err(Failure::Unreachable)?;
+        let sent_by = request.sent_by;
+        let sent_by =
+            sent_by.map(|time| SentBy { time, connection: capture_connection(&mut built) });
+        let sent = self.client.request(built);
         let outcome = match &stream {
-            None => within(deadline, request.timeout, sent).await,
+            None => within(deadline, request.timeout, sent, sent_by.as_ref()).await,
             Some((progress, time)) => {
                 // The upstream's time begins when the client has sent everything.
                 let whole = Instant::now() + *time + request.timeout;
                 let outcome = tokio::select! {
-                    outcome = within(whole, request.timeout, sent) => outcome,
+                    outcome = within(whole, request.timeout, sent, sent_by.as_ref()) => outcome,
                     () = async { progress.over().await; sleep(request.timeout).await } => {
                         Err(Failure::TooSlow(request.timeout))
                     }
@@ -149,8 +151,8 @@ impl Service {
         };
         match &outcome {
             Ok(answer) => permit.judge(!is_away(answer.status())),
-            // It says nothing about the service.
-            Err(Failure::Client(_)) => drop(permit),
+            // They say nothing about the service.
+            Err(Failure::Client(_) | Failure::TooLate) => drop(permit),
             // The service is there, and another of its servers may believe this gateway.
             Err(Failure::NotBelieved) => {
                 tracing::warn!(upstream = %self.config.name, %server, "{NOT_BELIEVED}");
@@ -185,20 +187,49 @@ fn is_away(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT)
 }
 
+/// Until when a request may be sent. It is sent as soon as it has a connection, which may take long to make.
+#[derive(Debug)]
+struct SentBy {
+    time: Instant,
+    connection: CaptureConnection,
+}
+
+impl SentBy {
+    fn is_unsent(&self) -> bool {
+        self.connection.connection_metadata().is_none()
+    }
+
+    /// Whether it must not be sent any more.
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.time && self.is_unsent()
+    }
+}
+
 async fn within(
     deadline: Instant,
     limit: Duration,
-    sent: ResponseFuture,
+    mut sent: ResponseFuture,
+    sent_by: Option<&SentBy>,
 ) -> Result<Response<Incoming>, Failure> {
-    match tokio::time::timeout_at(deadline, sent).await {
-        Err(_) => Err(Failure::TooSlow(limit)),
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => {
-            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            let never_sent = error.is_connect();
-            Err(if never_sent { Failure::Unreachable(cause) } else { Failure::Broken(cause) })
+    let answered = poll_fn(|context| {
+        if sent_by.is_some_and(SentBy::is_over) {
+            return Poll::Ready(Err(Failure::TooLate));
         }
+        Pin::new(&mut sent).poll(context).map_err(|error| failed(&error))
+    });
+    match timeout_at(deadline, answered).await {
+        Ok(outcome) => outcome,
+        Err(_) if sent_by.is_some_and(SentBy::is_unsent) => {
+            Err(Failure::Unreachable(format!("no connection within {limit:?}")))
+        }
+        Err(_) => Err(Failure::TooSlow(limit)),
     }
+}
+
+fn failed(error: &legacy::Error) -> Failure {
+    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let never_sent = error.is_connect();
+    if never_sent { Failure::Unreachable(cause) } else { Failure::Broken(cause) }
 }
 
 fn build(
@@ -221,4 +252,77 @@ fn build(
         built.headers_mut().remove(header::CONTENT_LENGTH);
     }
     Ok(built)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::path::Path;
+
+    use bytes::Bytes;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+    use tokio::time::sleep_until;
+
+    use super::*;
+    use crate::config::file::Config;
+    use crate::upstream::outgoing::Payload;
+
+    /// Longer than all that a test waits for.
+    const LONG: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_millis(300);
+
+    /// A service whose queue has no room for a connection before one was accepted. The next is made when the client's
+    /// system tries again, after a second.
+    async fn full() -> (Service, TcpListener, TcpStream) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = socket.local_addr().unwrap();
+        let listener = socket.listen(0).unwrap();
+        let fills = TcpStream::connect(address).await.unwrap();
+        let config = format!(
+            "[[upstream]]\nname = \"a\"\nservers = [\"http://{address}\"]\nconnect = \"1m\"\n"
+        );
+        let config: Config = toml::from_str(&config).unwrap();
+        let signer = Signer::new(&config, Path::new("")).unwrap();
+        (Service::new(&config.upstreams[0], signer), listener, fills)
+    }
+
+    fn keyed(timeout: Duration, sent_by: Instant) -> Outgoing {
+        Outgoing {
+            method: Method::POST,
+            path: "/a".to_owned(),
+            headers: HeaderMap::new(),
+            payload: Payload::Whole(Bytes::from_static(b"x")),
+            signed_in: false,
+            timeout,
+            sent_by: Some(sent_by),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_connection_comes_too_late_is_not_sent() {
+        let (service, listener, _fills) = full().await;
+        let sent_by = Instant::now() + SHORT;
+        let accepted = async {
+            sleep_until(sent_by).await;
+            let _first = listener.accept().await.unwrap();
+            let (mut second, _) = listener.accept().await.unwrap();
+            let mut got = Vec::new();
+            second.read_to_end(&mut got).await.unwrap();
+            String::from_utf8(got).unwrap()
+        };
+        let timeout = Duration::from_secs(10);
+        let (outcome, got) = tokio::join!(service.send(keyed(timeout, sent_by)), accepted);
+        assert_eq!((outcome.unwrap_err(), got.as_str()), (Failure::TooLate, ""));
+    }
+
+    #[tokio::test]
+    async fn a_request_without_a_connection_was_never_sent() {
+        let (service, _listener, _fills) = full().await;
+        let outcome = service.send(keyed(SHORT, Instant::now() + LONG)).await;
+        let failure = outcome.unwrap_err();
+        assert_eq!(failure, Failure::Unreachable("no connection within 300ms".to_owned()));
+        assert!(!failure.may_have_acted());
+    }
 }
