@@ -28,8 +28,12 @@ const LAYERS: [Layer; 23] = [
     // What operators do with a running system.
     ("ops", "crates/ballet-ops", "core fault amqp stream store framework check"),
     // A small library; it depends on nothing of ours.
-    ("library", "crates/paging crates/search crates/values crates/ballet-signature", ""),
-    // The front door; it knows no service, and nothing of ours but how it signs.
+    (
+        "library",
+        "crates/paging crates/search crates/values crates/ballet-lingering crates/ballet-signature",
+        "",
+    ),
+    // The front door; it knows no service, and nothing of ours but how it signs and reads on.
     ("gateway", "crates/gateway", "library"),
     // Other companies' APIs, and their webhooks.
     ("outside", "crates/outside crates/cards", "library framework openapi outside"),

@@ -1,5 +1,6 @@
-//! More slow requests than there are connections for them.
+//! More slow requests than there are connections for them, and larger ones than are read.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,11 +8,14 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use ballet::Handle;
-use ballet::http::Problem;
+use ballet::http::{Json, Problem};
 use ballet_stage::wait_until;
 use ballet_testkit::memory::until;
 use reqwest::StatusCode;
 use sqlx::Executor;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::hotel::hotel;
 use crate::stage::{SOON, Stage};
@@ -25,8 +29,12 @@ async fn hold(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     Ok("held")
 }
 
+async fn length(Json(text): Json<String>) -> Json<usize> {
+    Json(text.len())
+}
+
 fn routes(hotel: Handle) -> Router {
-    Router::new().route("/hold", post(hold)).with_state(hotel)
+    Router::new().route("/hold", post(hold)).route("/length", post(length)).with_state(hotel)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,5 +125,66 @@ async fn t190_requests_beyond_the_limit_are_refused_at_once() {
     }
     let after = client.post(url("/nowhere")).send().await.expect("an answer");
     assert_eq!(after.status(), StatusCode::NOT_FOUND);
+    running.stop().await;
+}
+
+/// More than the buffers of a connection hold.
+const LARGE: usize = 12 << 20;
+
+/// A client that sends the head of a request, with these headers.
+async fn client(address: SocketAddr, path: &str, headers: &str) -> TcpStream {
+    let mut client = TcpStream::connect(address).await.expect("a connection");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{headers}\r\n\r\n"
+    );
+    client.write_all(head.as_bytes()).await.expect("sent");
+    client
+}
+
+/// Reads until the service says this.
+async fn until_said(client: &mut TcpStream, text: &str) {
+    let mut said = String::new();
+    let reading = async {
+        while !said.contains(text) {
+            let mut piece = [0; 4096];
+            let count = client.read(&mut piece).await.expect("it can be read");
+            assert!(count > 0, "it ended before {text:?}: {said}");
+            said.push_str(&String::from_utf8_lossy(&piece[..count]));
+        }
+    };
+    timeout(SOON, reading).await.expect("said in time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
+    let stage = Stage::new("too_much", &hotel()).await;
+    let running = stage.start_with(hotel(), routes, |settings| settings.max_body = 1000).await;
+    let (address, body) = (running.address(), "x".repeat(LARGE));
+    let long = format!("Content-Length: {LARGE}");
+    for (path, answer) in [("/length", "MAX_BODY"), ("/nowhere", "HTTP/1.1 404 ")] {
+        let mut client = client(address, path, &long).await;
+        client.write_all(body.as_bytes()).await.expect("all of it is taken");
+        until_said(&mut client, answer).await;
+    }
+    // This one begins when it is told to.
+    let waits = "Expect: 100-continue\r\nTransfer-Encoding: chunked";
+    let mut begins = client(address, "/length", waits).await;
+    until_said(&mut begins, "HTTP/1.1 100 ").await;
+    let chunks = format!("{LARGE:x}\r\n{body}\r\n0\r\n\r\n");
+    begins.write_all(chunks.as_bytes()).await.expect("all of it is taken");
+    until_said(&mut begins, "MAX_BODY").await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_body_nobody_wants_is_not_told_to_send_it() {
+    let stage = Stage::new("not_wanted", &hotel()).await;
+    let running = stage.start_with(hotel(), routes, |_| {}).await;
+    let waits = "Expect: 100-continue\r\nContent-Length: 7";
+    let mut client = client(running.address(), "/nowhere", waits).await;
+    let mut said = String::new();
+    let read = timeout(SOON, client.read_to_string(&mut said)).await;
+    read.expect("the end in time").expect("it can be read");
+    assert!(said.starts_with("HTTP/1.1 404 "), "{said}");
     running.stop().await;
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_lingering::{LONGEST, MOST};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::server::conn::http1;
@@ -23,7 +24,6 @@ use crate::gate::exchange::Exchange;
 use crate::gate::in_force::{Current, Gate};
 use crate::gate::peer::network;
 use crate::gate::serve::serve;
-use crate::http::lingering::{LONGEST, MOST};
 use crate::http::problem::Problem;
 use crate::limits::counts::{Counted, Counts};
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_lingering::Lingering;
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Body as HttpBody;
+use hyper::body::{Body as HttpBody, Incoming};
 use hyper::{HeaderMap, Method, Request, StatusCode, header};
 
 use crate::auth::identity::{Identity, SCOPES};
@@ -16,7 +17,6 @@ use crate::gate::table::Route;
 use crate::http::body::Answer;
 use crate::http::bounded::{BodyFault, Bounded, Progress};
 use crate::http::headers::{clean_request, clean_response, set};
-use crate::http::lingering::Lingering;
 use crate::http::path::behind;
 use crate::http::problem::Problem;
 use crate::http::quiet::Quiet;
@@ -34,7 +34,7 @@ pub(crate) async fn forward(
     exchange: &Exchange,
     identity: Option<&Identity>,
     under_way: &Arc<UnderWay>,
-    request: Request<Lingering>,
+    request: Request<Lingering<Incoming>>,
 ) -> Result<Answer, Problem> {
     let too_large = request.body().size_hint().lower() > route.body as u64;
     if too_large {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ballet_lingering::Lingering;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
@@ -17,7 +18,6 @@ use crate::gate::table::Target;
 use crate::gate::{check, cors, forward, page, peer};
 use crate::http::body::Answer;
 use crate::http::headers::set;
-use crate::http::lingering::Lingering;
 use crate::http::problem::Problem;
 use crate::limits::at_once;
 
@@ -55,7 +55,7 @@ async fn decide(
     gate: &Gate,
     exchange: &mut Exchange,
     origin: Option<&HeaderValue>,
-    request: Request<Lingering>,
+    request: Request<Lingering<Incoming>>,
 ) -> Result<Answer, Problem> {
     check::check(&request, &gate.config.limits)?;
     let path = request.uri().path();

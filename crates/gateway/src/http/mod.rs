@@ -4,7 +4,6 @@ pub(crate) mod body;
 pub(crate) mod bounded;
 pub(crate) mod headers;
 pub(crate) mod ids;
-pub(crate) mod lingering;
 pub(crate) mod path;
 pub(crate) mod problem;
 pub(crate) mod quiet;

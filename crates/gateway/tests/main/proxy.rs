@@ -247,6 +247,35 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
 }
 
 #[tokio::test]
+async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let config = format!("[limits]\nbody = \"1KiB\"\n{}{ROUTE}", service.upstream("a"));
+    let gateway = Gateway::start(&folder, &config).await;
+    // More than the buffers of a connection hold.
+    let large = "x".repeat(12 << 20);
+    let length = format!("Content-Length: {}", large.len());
+    let chunks = format!("{:x}\r\n{large}\r\n0\r\n\r\n", large.len());
+    let chunked = "Transfer-Encoding: chunked".to_owned();
+    let waits = format!("{chunked}\r\nExpect: 100-continue");
+    for (headers, first, body) in
+        [(length, "", &large), (chunked, "", &chunks), (waits, "HTTP/1.1 100 ", &chunks)]
+    {
+        let mut client = TcpStream::connect(gateway.host()).await.unwrap();
+        let head = format!("POST /a HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n");
+        client.write_all(head.as_bytes()).await.unwrap();
+        read_until(&mut client, first).await;
+        client.write_all(body.as_bytes()).await.expect(&headers);
+        read_until(&mut client, "send less").await;
+    }
+    // Nobody has asked this one for its body.
+    let head = "POST /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
+                Content-Length: 1025\r\n\r\n";
+    let answer = exchange(gateway.host(), head.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
 async fn a_hundred_headers_too_many_are_refused_with_a_sentence() {
     let service = Service::ok().await;
     let folder = Folder::new();
