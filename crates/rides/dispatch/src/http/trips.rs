@@ -46,7 +46,10 @@ pub(crate) struct Filter {
     live: bool,
     /// The `next` of the page before. Without it, the list begins.
     #[serde(default, deserialize_with = "behind")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(
+        with = "Option<String>",
+        extend("pattern" = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[1-9][0-9]{0,3}$")
+    )]
     after: Option<(RideId, i16)>,
     /// The most items on the page.
     #[serde(default)]

@@ -6,6 +6,7 @@ mod offers;
 mod paths;
 mod payments;
 mod places;
+mod routes;
 mod tariffs;
 mod town;
 mod watching;

@@ -1,0 +1,24 @@
+//! The HTTP routes of services against their OpenAPI documents.
+
+use ballet_testkit::openapi::try_out;
+
+use crate::town::Town;
+
+/// The seed decides every request: a finding comes again with it.
+const SEED: u64 = 9457;
+/// How many requests of each kind every route gets.
+const ROUNDS: u32 = 20;
+
+#[tokio::test]
+async fn riders_and_location_do_what_their_documents_say() {
+    let town = Town::new("rides_routes").await;
+    town.rider().await;
+    town.driver(1).await;
+    let mut findings = Vec::new();
+    for service in ["riders", "location"] {
+        let found = try_out(&town.system.url(service), SEED, ROUNDS).await.expect("a document");
+        findings.extend(found.into_iter().map(|what| format!("{service}: {what}")));
+    }
+    assert!(findings.is_empty(), "seed {SEED}:\n{}", findings.join("\n"));
+    town.close().await;
+}
