@@ -17,6 +17,7 @@ mod request;
 mod sample;
 mod schema;
 mod spoil;
+mod things;
 mod trial;
 
 use reqwest::header::HeaderMap;
@@ -41,7 +42,8 @@ pub struct NoDocument(String);
 /// route with `If-Match` counts as tried out once only the version was wrong.
 ///
 /// Values that occur in answers are used in later requests, so the routes should know a thing of
-/// each kind.
+/// each kind. A route that has not answered with success yet gets values that belong together: those of one object,
+/// or of a `Location`.
 ///
 /// # Errors
 ///

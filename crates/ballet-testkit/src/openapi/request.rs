@@ -28,6 +28,8 @@ pub(super) struct Answer {
     /// Without its parameters.
     pub(super) content_type: String,
     pub(super) allow: String,
+    /// The path of what was made.
+    pub(super) location: String,
     pub(super) body: String,
 }
 
@@ -82,7 +84,8 @@ impl Request {
         };
         let content_type = header("content-type");
         let content_type = content_type.split(';').next().unwrap_or_default().to_owned();
-        let (status, allow) = (response.status().as_u16(), header("allow"));
+        let status = response.status().as_u16();
+        let (allow, location) = (header("allow"), header("location"));
         let is_stream = content_type == "text/event-stream";
         // An answer behind a certain event may have to wait for the next one.
         let waits = is_stream && !self.headers.is_empty();
@@ -95,7 +98,7 @@ impl Request {
             }
         }
         let body = String::from_utf8(body).map_err(|_| "the answer is not UTF-8".to_owned())?;
-        Ok(Answer { status, content_type, allow, body })
+        Ok(Answer { status, content_type, allow, location, body })
     }
 }
 

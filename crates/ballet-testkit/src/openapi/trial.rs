@@ -11,6 +11,7 @@ use crate::openapi::place::{Place, names};
 use crate::openapi::request::{Answer, Request, text_of};
 use crate::openapi::sample::sample;
 use crate::openapi::spoil::{spoil, wrong};
+use crate::openapi::things::{Thing, Things, fields, value_of};
 
 const PROBLEM: &str = "application/problem+json";
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -32,6 +33,9 @@ pub(super) struct Trial<'a> {
     dice: Rng,
     /// Values that occurred in answers, by their names.
     known: BTreeMap<String, Vec<Value>>,
+    things: Things,
+    /// Decides about things, so that all else is as the dice say.
+    luck: Rng,
     /// How many keys of requests were used.
     keys: u64,
     /// The routes that answered with success, or would have for another version.
@@ -42,8 +46,9 @@ pub(super) struct Trial<'a> {
 impl<'a> Trial<'a> {
     pub(super) fn new(client: Client, url: &'a str, document: &'a Document<'a>, seed: u64) -> Self {
         let (known, succeeded, findings) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
-        let dice = Rng::with_seed(seed);
-        Self { client, url, document, dice, known, keys: 0, succeeded, findings }
+        let (dice, luck) = (Rng::with_seed(seed), Rng::with_seed(!seed));
+        let things = Things::default();
+        Self { client, url, document, dice, known, things, luck, keys: 0, succeeded, findings }
     }
 
     /// `is_known` says that the requests have credentials.
@@ -118,8 +123,18 @@ impl<'a> Trial<'a> {
     /// as unreadable.
     async fn allowed(&mut self, operation: &'a Operation<'a>) {
         let mut request = self.request(operation);
+        let thing = self.thing(operation).unwrap_or_default();
+        for parameter in operation.parameters.iter().filter(|one| one.place == "path") {
+            if let Some(value) = value_of(&thing, parameter) {
+                request.set(operation.path, parameter, &text_of(value));
+            }
+        }
         if let Some((schema, _)) = operation.body {
             let mut body = sample(schema, &mut self.dice);
+            if let Some(object) = body.as_object_mut() {
+                let fitting = fields(schema, &thing);
+                object.extend(fitting.map(|(name, value)| (name.to_owned(), value.clone())));
+            }
             // Unknown fields are ignored.
             if let Some(object) = body.as_object_mut()
                 && self.dice.usize(..5) == 0
@@ -276,6 +291,13 @@ impl<'a> Trial<'a> {
         request
     }
 
+    /// Something that fits a route which has not answered with success yet: its values may have to belong together.
+    fn thing(&mut self, operation: &Operation<'_>) -> Option<Thing> {
+        let is_meant = !self.succeeded.contains(operation.id) && self.luck.bool();
+        let thing = if is_meant { self.things.any(operation, &mut self.luck) } else { None };
+        thing.cloned()
+    }
+
     fn fresh_key(&mut self) -> String {
         self.keys += 1;
         format!("{}-{}", std::process::id(), self.keys)
@@ -340,6 +362,7 @@ impl<'a> Trial<'a> {
         }
         if (200..300).contains(&answer.status) || answer.status == PRECONDITION_FAILED {
             self.succeeded.insert(operation.id);
+            self.things.learn_path(&answer.location, self.document.methods.keys().copied());
         }
         if contents.is_empty() && answer.body.is_empty() {
             return Ok(());
@@ -352,6 +375,9 @@ impl<'a> Trial<'a> {
         }
         let body = answer.json()?;
         self.learn(&body);
+        if answer.status < 400 {
+            self.things.learn(&body);
+        }
         match schema.judge(&body).first() {
             Some(what) => Err(format!("the body does not fit its schema: {what}")),
             None if answer.status >= 400 && body["status"] != answer.status => {

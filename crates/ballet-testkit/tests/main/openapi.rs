@@ -1,10 +1,10 @@
 //! The trial of HTTP routes finds what a document is wrong about.
 
 use axum::Router;
-use axum::extract::Query;
+use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post, put};
 use ballet_testkit::openapi::try_out;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -140,4 +140,81 @@ async fn a_typing_error_in_a_parameter_that_is_ignored_is_found() {
     let paths = json!({ "/list": { "get": read } });
     let findings = findings(Router::new().route("/list", get(list)), paths).await;
     found(&findings, "list: no such parameter is in the document");
+}
+
+/// Homes, and what opens the door of each.
+const HOMES: [(&str, &str); 3] = [("north", "7f3a"), ("south", "91c0"), ("west", "2e8b")];
+
+/// The room of a home. No other room has its name.
+fn room_of(home: &str) -> String {
+    format!("{home}-attic")
+}
+
+fn is_home(home: &str) -> bool {
+    HOMES.iter().any(|(known, _)| *known == home)
+}
+
+/// Refuses what does not belong together.
+fn answered(fits: bool, answer: impl IntoResponse) -> Response {
+    if fits {
+        return answer.into_response();
+    }
+    let problem = json!({ "status": 404, "detail": "there is no such thing" }).to_string();
+    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+    (StatusCode::NOT_FOUND, kind, problem).into_response()
+}
+
+#[tokio::test]
+async fn values_that_belong_together_are_sent_together() {
+    let list = || async {
+        let homes = HOMES.map(|(home, code)| json!({ "home": home, "code": code }));
+        axum::Json(json!({ "items": homes }))
+    };
+    let open = |Path(home): Path<String>, body: String| async move {
+        let body: Value = serde_json::from_str(&body).unwrap_or_default();
+        let is_key = |(known, code): &(&str, &str)| *known == home && body["code"] == *code;
+        answered(HOMES.iter().any(is_key), axum::Json(1))
+    };
+    let build = |Path(home): Path<String>| async move {
+        let made = format!("/homes/{home}/rooms/{}", room_of(&home));
+        let made = (StatusCode::CREATED, [(header::LOCATION, made)], axum::Json(1));
+        answered(is_home(&home), made)
+    };
+    let leave = |Path((home, room)): Path<(String, String)>| async move {
+        answered(is_home(&home) && room == room_of(&home), StatusCode::NO_CONTENT)
+    };
+    let routes = Router::new()
+        .route("/homes", get(list))
+        .route("/homes/{home}/door", put(open))
+        .route("/homes/{home}/rooms", post(build))
+        .route("/homes/{home}/rooms/{room}", delete(leave));
+    let answers = |status: &str, answer: Value| {
+        let schema = json!({ "application/problem+json": { "schema": {} } });
+        json!({ status: answer, "404": { "content": schema } })
+    };
+    let parameters = |names: &[&str]| -> Value {
+        let one = |name: &&str| json!({ "name": name, "in": "path", "required": true,
+            "schema": { "type": "string", "minLength": 1 } });
+        names.iter().map(one).collect()
+    };
+    let one_number = number()["200"].clone();
+    let any = json!({ "content": { "application/json": { "schema": { "type": "object" } } } });
+    let mut open_door = operation("open_door", &answers("200", one_number.clone()));
+    let key = json!({ "type": "object", "required": ["code"],
+        "properties": { "code": { "type": "string" } } });
+    let key = json!({ "application/json": { "schema": key, "example": { "code": "0000" } } });
+    open_door["requestBody"] = json!({ "content": key });
+    open_door["parameters"] = parameters(&["home"]);
+    let mut build_room = operation("build_room", &answers("201", one_number));
+    build_room["parameters"] = parameters(&["home"]);
+    let mut leave_room = operation("leave_room", &answers("204", json!({})));
+    leave_room["parameters"] = parameters(&["home", "room"]);
+    let paths = json!({
+        "/homes": { "get": operation("list_homes", &answers("200", any)) },
+        "/homes/{home}/door": { "put": open_door },
+        "/homes/{home}/rooms": { "post": build_room },
+        "/homes/{home}/rooms/{room}": { "delete": leave_room },
+    });
+    let findings = findings(routes, paths).await;
+    assert!(!findings.contains("never answered with success"), "{findings}");
 }

@@ -1,0 +1,99 @@
+//! What belongs together: the plain values of one object in an answer, or of one path.
+
+use std::collections::VecDeque;
+
+use fastrand::Rng;
+use serde_json::{Map, Value};
+
+use crate::openapi::document::{Operation, Parameter};
+use crate::openapi::schema::Schema;
+
+/// The most that are remembered.
+const REMEMBERED: usize = 200;
+
+/// Values by their names.
+pub(super) type Thing = Map<String, Value>;
+
+/// The things that occurred in answers, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Things(VecDeque<Thing>);
+
+impl Things {
+    /// Remembers the plain values of each object in an answer.
+    pub(super) fn learn(&mut self, value: &Value) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.learn(item)),
+            Value::Object(object) => {
+                object.values().for_each(|value| self.learn(value));
+                let plain = object.iter().filter(|(_, one)| one.is_string() || one.is_number());
+                self.add(plain.map(|(name, value)| (name.clone(), value.clone())).collect());
+            }
+            _ => {}
+        }
+    }
+
+    /// Remembers the parameters of a path, if it is one of these.
+    pub(super) fn learn_path<'p>(&mut self, path: &str, known: impl Iterator<Item = &'p str>) {
+        for thing in known.filter_map(|template| parameters(template, path)) {
+            self.add(thing);
+        }
+    }
+
+    /// A thing that has all parameters of the route's path, and as much as any of the body.
+    pub(super) fn any(&self, operation: &Operation<'_>, dice: &mut Rng) -> Option<&Thing> {
+        let has_path = |thing: &&Thing| {
+            let mut path = operation.parameters.iter().filter(|one| one.place == "path");
+            path.all(|one| value_of(thing, one).is_some())
+        };
+        let of_body = |thing: &Thing| {
+            operation.body.map_or(0, |(body, _)| fields(body, thing).count())
+        };
+        let mut fitting: Vec<&Thing> = self.0.iter().filter(has_path).collect();
+        let most = fitting.iter().map(|thing| of_body(thing)).max();
+        fitting.retain(|thing| Some(of_body(thing)) == most);
+        dice.choice(fitting)
+    }
+
+    fn add(&mut self, thing: Thing) {
+        // A value alone belongs to nothing.
+        if thing.len() < 2 || self.0.contains(&thing) {
+            return;
+        }
+        if self.0.len() == REMEMBERED {
+            self.0.pop_front();
+        }
+        self.0.push_back(thing);
+    }
+}
+
+/// The thing's value of a parameter, if it has one that fits.
+pub(super) fn value_of<'t>(thing: &'t Thing, parameter: &Parameter<'_>) -> Option<&'t Value> {
+    thing.get(parameter.name).filter(|value| parameter.schema.takes(value))
+}
+
+/// The thing's values for the fields of a body.
+pub(super) fn fields<'t>(
+    body: Schema<'t>,
+    thing: &'t Thing,
+) -> impl Iterator<Item = (&'t str, &'t Value)> {
+    body.properties().filter_map(move |(name, field)| {
+        let value = thing.get(name).filter(|value| field.takes(value))?;
+        Some((name, value))
+    })
+}
+
+fn parameters(template: &str, path: &str) -> Option<Thing> {
+    let mut found = Thing::new();
+    let mut given = path.split('/');
+    for part in template.split('/') {
+        let given = given.next()?;
+        match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            Some(name) => {
+                found.insert(name.to_owned(), Value::from(given));
+            }
+            None if part == given => {}
+            None => return None,
+        }
+    }
+    given.next().is_none().then_some(found)
+}
