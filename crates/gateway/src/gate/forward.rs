@@ -61,9 +61,10 @@ pub(crate) async fn forward(
     let path = target(route, head.uri.path(), head.uri.query());
     let headers = outgoing_headers(exchange, identity, head.headers);
     let time = gate.config.timeouts.body.0;
-    let progress = Arc::new(Progress::of(route.body));
-    let empty = body.is_end_stream();
-    let bounded = Bounded::new(body, time, Arc::clone(&progress));
+    let bounded = |body| {
+        let progress = Arc::new(Progress::of(route.body));
+        (Bounded::new(body, time, Arc::clone(&progress)), progress)
+    };
     let mut outgoing = Outgoing {
         method: head.method,
         path,
@@ -73,14 +74,16 @@ pub(crate) async fn forward(
         timeout: route.timeout,
         sent_by: None,
     };
-    let (service, idle) = (Arc::clone(&route.service), route.idle);
+    let (service, idle) = (&route.service, route.idle);
     let Some((text, identity)) = idempotency_key.zip(identity) else {
-        if !empty {
+        if !body.is_end_stream() {
+            let (bounded, progress) = bounded(body);
             outgoing.payload = Payload::Stream(bounded.boxed_unsync(), progress, time);
         }
-        let sent = send(&service, outgoing, idle).await;
+        let sent = send(service, outgoing, idle).await;
         return sent.map_err(|failure| failure.told(service.name(), &exchange.id));
     };
+    let (bounded, progress) = bounded(body);
     let bytes = match bounded.collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => return Err(body_problem(progress.fault().unwrap_or(BodyFault::Broken))),
@@ -107,7 +110,7 @@ pub(crate) async fn forward(
     // It goes on when the client goes away: the answer is for whoever asks again. It is one of the client's
     // requests until then.
     let working = (gate.lasting.in_flight.begin(), Arc::clone(under_way));
-    let underway = gate.lasting.underway.clone();
+    let (service, underway) = (Arc::clone(service), gate.lasting.underway.clone());
     let running = tokio::spawn(async move {
         let _working = working;
         let sending = async |by| {

@@ -90,10 +90,13 @@ impl Service {
                     Failure::Unreachable(_) | Failure::Broken(_) | Failure::NotBelieved
                 ),
             };
+            if !worth_it || retries == 0 {
+                return outcome;
+            }
             // Between half a pause and one and a half, so that retries do not come at once.
             let pause = Duration::from_millis(25 + drawn() % 50);
             let in_time = Instant::now() + pause < deadline;
-            if !worth_it || retries == 0 || !in_time || !self.budget.retry() {
+            if !in_time || !self.budget.retry() {
                 return outcome;
             }
             retries -= 1;
