@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::sleep;
 
 use crate::gate::in_force::Current;
@@ -19,21 +19,35 @@ use crate::limits::at_once::UnderWay;
 /// How long a stream may go on after its credentials have ceased to count.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
-/// The credentials that a client signed in with, and the scopes it needs.
+/// The headers that a client signs in with.
+const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, HeaderName::from_static("x-api-key")];
+
+/// What a client signed in with, and the scopes it needs. Only a stream of events keeps them.
 #[derive(Debug)]
-pub(crate) struct SignedIn {
+pub(crate) struct Credentials<'a> {
+    values: [Option<HeaderValue>; 2],
+    scopes: &'a [String],
+}
+
+impl<'a> Credentials<'a> {
+    pub(crate) fn new(headers: &HeaderMap, scopes: &'a [String]) -> Self {
+        Self { values: CREDENTIALS.map(|name| headers.get(name).cloned()), scopes }
+    }
+
+    fn keep(self) -> SignedIn {
+        let own = CREDENTIALS.into_iter().zip(self.values);
+        let headers = own.filter_map(|(name, value)| Some((name, value?))).collect();
+        SignedIn { headers, scopes: self.scopes.to_vec() }
+    }
+}
+
+#[derive(Debug)]
+struct SignedIn {
     headers: HeaderMap,
     scopes: Vec<String>,
 }
 
 impl SignedIn {
-    pub(crate) fn new(headers: &HeaderMap, scopes: &[String]) -> Self {
-        let own = ["authorization", "x-api-key"];
-        let own = own.into_iter().filter_map(|name| Some((name, headers.get(name)?.clone())));
-        let headers = own.map(|(name, value)| (header::HeaderName::from_static(name), value));
-        Self { headers: headers.collect(), scopes: scopes.to_vec() }
-    }
-
     /// Returns when the credentials do not count any more: a token has expired, its key or the API key was
     /// removed, or the scope was taken away.
     async fn over(self, current: Current) {
@@ -64,13 +78,16 @@ struct Answering {
 pub(crate) fn until_its_end(
     answer: Answer,
     current: &Current,
-    signed_in: Option<SignedIn>,
+    credentials: Option<Credentials<'_>>,
     under_way: Arc<UnderWay>,
 ) -> Answer {
     if answer.body().is_end_stream() {
         return answer;
     }
-    let over = is_stream(answer.headers()).then(|| Box::pin(over(signed_in, current.clone())) as _);
+    let over = is_stream(answer.headers()).then(|| {
+        let signed_in = credentials.map(Credentials::keep);
+        Box::pin(over(signed_in, current.clone())) as _
+    });
     answer.map(|inner| Answering { inner, over, _under_way: under_way }.boxed_unsync())
 }
 
@@ -90,7 +107,7 @@ async fn over(signed_in: Option<SignedIn>, current: Current) {
 }
 
 fn is_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes);
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
 }
 

@@ -11,7 +11,7 @@ use hyper::{Request, StatusCode};
 use crate::auth::identity::Identity;
 use crate::auth::sign_in;
 use crate::config::file::Security;
-use crate::gate::answering::{SignedIn, until_its_end};
+use crate::gate::answering::{Credentials, until_its_end};
 use crate::gate::exchange::Exchange;
 use crate::gate::in_force::{Current, Gate};
 use crate::gate::table::Target;
@@ -89,8 +89,8 @@ async fn decide(
     }
     let most = gate.config.limits.client_requests;
     let under_way = Arc::new(at_once::begin(&gate.lasting.at_once, client, most)?);
-    let signed_in = identity
-        .map(|_| SignedIn::new(request.headers(), access.scopes.as_deref().unwrap_or_default()));
+    let scopes = access.scopes.as_deref().unwrap_or_default();
+    let credentials = identity.map(|_| Credentials::new(request.headers(), scopes));
     let answer = match target {
         Target::Document(document) => Ok(document.text.answer(request.headers())),
         Target::Page(page) => page::compose(page, path, exchange, identity).await,
@@ -98,7 +98,7 @@ async fn decide(
             forward::forward(gate, route, exchange, identity, &under_way, request).await
         }
     };
-    answer.map(|answer| until_its_end(answer, current, signed_in, under_way))
+    answer.map(|answer| until_its_end(answer, current, credentials, under_way))
 }
 
 /// Who sends the request, if it has credentials.
