@@ -10,6 +10,7 @@ use crate::config::units::Span;
 use crate::http::problem::Problem;
 use crate::limits::limiter::Limiter;
 
+const RATE: &str = "refused-sign-ins";
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// The refused credentials of each address, counted in a window of time.
@@ -23,13 +24,12 @@ impl RefusedSignIns {
 
     /// Refuses further credentials of an address that had too many wrong ones.
     pub(crate) async fn check(&self, limits: &Limits, address: &str) -> Result<(), Problem> {
-        let rate = rate(limits);
-        let Some(wait) = self.0.spent(&rate, address).await else { return Ok(()) };
-        metrics::counter!("gateway_limited_total", "rate" => rate.name).increment(1);
+        let Some(wait) = self.0.spent(RATE, address).await else { return Ok(()) };
+        metrics::counter!("gateway_limited_total", "rate" => RATE).increment(1);
         let detail = format!(
             "{} credentials from this address did not count within a minute: no further ones are \
              looked at for a while",
-            rate.requests
+            limits.refused_sign_ins
         );
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(wait))
     }
@@ -41,6 +41,5 @@ impl RefusedSignIns {
 }
 
 fn rate(limits: &Limits) -> Rate {
-    let name = "refused-sign-ins".to_owned();
-    Rate { name, requests: limits.refused_sign_ins, window: Span(WINDOW) }
+    Rate { name: RATE.to_owned(), requests: limits.refused_sign_ins, window: Span(WINDOW) }
 }

@@ -38,8 +38,19 @@ struct Slot {
 /// The clients of this process, and at how many of them to look for what can be forgotten.
 #[derive(Debug)]
 struct Buckets {
-    all: HashMap<(String, String), Arc<Slot>>,
+    /// By the name of the rate, and then by the client.
+    all: HashMap<String, HashMap<String, Arc<Slot>>>,
     sweep_at: usize,
+}
+
+impl Buckets {
+    fn find(&self, rate: &str, client: &str) -> Option<Arc<Slot>> {
+        self.all.get(rate)?.get(client).map(Arc::clone)
+    }
+
+    fn count(&self) -> usize {
+        self.all.values().map(HashMap::len).sum()
+    }
 }
 
 /// The limits of this process.
@@ -95,10 +106,10 @@ impl Limiter {
     }
 
     /// How long a client has to wait that has used everything up. Asks nobody, and counts nothing.
-    pub(crate) async fn spent(&self, rate: &Rate, client: &str) -> Option<Duration> {
+    pub(crate) async fn spent(&self, rate: &str, client: &str) -> Option<Duration> {
         let known = {
             let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-            buckets.all.get(&(rate.name.clone(), client.to_owned())).map(Arc::clone)
+            buckets.find(rate, client)
         };
         let slot = known?;
         let bucket = slot.bucket.lock().await;
@@ -107,24 +118,26 @@ impl Limiter {
 
     fn slot(&self, rate: &Rate, client: &str) -> Arc<Slot> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (rate.name.clone(), client.to_owned());
-        if let Some(known) = buckets.all.get(&key) {
-            return Arc::clone(known);
+        if let Some(known) = buckets.find(&rate.name, client) {
+            return known;
         }
-        if buckets.all.len() >= buckets.sweep_at {
+        if buckets.count() >= buckets.sweep_at {
             let now = Instant::now();
             let in_use = |slot: &Arc<Slot>| match slot.bucket.try_lock() {
                 Ok(bucket) => bucket.as_ref().is_some_and(|bucket| !bucket.is_over(now)),
                 Err(_) => true,
             };
-            buckets.all.retain(|_, slot| in_use(slot));
-            if buckets.all.len() >= TOO_MANY {
+            for clients in buckets.all.values_mut() {
+                clients.retain(|_, slot| in_use(slot));
+            }
+            if buckets.count() >= TOO_MANY {
                 buckets.all.clear();
             }
             // A sweep costs each new client the same, however many there are.
-            buckets.sweep_at = MANY.max(buckets.all.len() * 2);
+            buckets.sweep_at = MANY.max(buckets.count() * 2);
         }
-        Arc::clone(buckets.all.entry(key).or_default())
+        let clients = buckets.all.entry(rate.name.clone()).or_default();
+        Arc::clone(clients.entry(client.to_owned()).or_default())
     }
 
     fn worth_asking(&self) -> Option<&Arc<Database>> {
