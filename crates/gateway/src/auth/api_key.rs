@@ -31,7 +31,7 @@ pub(crate) fn sign_in(known: &[ApiKey], given: &str) -> Option<Identity> {
     let of_client = known.iter().filter(|key| key.id == id);
     let key = of_client.into_iter().find(|key| key.hash.eq_ignore_ascii_case(&given))?;
     Some(Identity {
-        client: format!("key:{id}"),
+        client: format!("key:{id}").into(),
         subject: id.to_owned(),
         scopes: key.scopes.iter().map(|scope| scope.0.clone()).collect(),
     })

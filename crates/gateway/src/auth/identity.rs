@@ -1,5 +1,7 @@
 //! A client that has signed in.
 
+use std::sync::Arc;
+
 use hyper::HeaderMap;
 
 use crate::http::headers::set;
@@ -11,7 +13,7 @@ pub(crate) const SCOPES: &str = "x-ballet-scopes";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// Unique over tokens and API keys.
-    pub(crate) client: String,
+    pub(crate) client: Arc<str>,
     /// The person or program that the credentials stand for.
     pub(crate) subject: String,
     pub(crate) scopes: Vec<String>,

@@ -185,7 +185,7 @@ impl<'a> Token<'a> {
         let graphic =
             |scope: &String| !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic());
         let scopes = scopes.into_iter().filter(graphic).collect();
-        let identity = Identity { client: format!("sub:{subject}"), subject, scopes };
+        let identity = Identity { client: format!("sub:{subject}").into(), subject, scopes };
         Ok(Verified { identity: Arc::new(identity), times })
     }
 }

@@ -1,11 +1,14 @@
 //! One request and its answer, as the log and the metrics tell it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::{Method, Request, StatusCode};
 
 use crate::config::file::Rate;
+use crate::gate::measured::Measured;
+use crate::gate::table::Target;
 use crate::http::headers::single;
 use crate::http::ids::request_id;
 use crate::http::trace::Trace;
@@ -16,22 +19,22 @@ pub(crate) const ACCESS: &str = "access";
 
 /// A request in progress. Dropped before its answer, it is logged as one whose client went away.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub(crate) struct Exchange<'a> {
     pub(crate) id: String,
     pub(crate) trace: Trace,
     pub(crate) address: IpAddr,
     /// Who signed in.
-    pub(crate) client: Option<String>,
-    /// The prefix or the path of what serves it.
-    pub(crate) route: Option<String>,
-    pub(crate) limited: Option<(Rate, Verdict)>,
+    pub(crate) client: Option<Arc<str>>,
+    /// What serves it.
+    pub(crate) target: Option<Target<'a>>,
+    pub(crate) limited: Option<(&'a Rate, Verdict)>,
     method: Method,
     path: String,
     begun: Instant,
     answered: bool,
 }
 
-impl Exchange {
+impl Exchange<'_> {
     pub(crate) fn begin<B>(request: &Request<B>, address: IpAddr) -> Self {
         let headers = request.headers();
         Self {
@@ -39,7 +42,7 @@ impl Exchange {
             trace: Trace::of(headers),
             address,
             client: None,
-            route: None,
+            target: None,
             limited: None,
             method: request.method().clone(),
             // Without the query, which may hold what is nobody's business.
@@ -62,7 +65,7 @@ impl Exchange {
 
     fn tell(&self, status: u16) {
         let took = self.begun.elapsed();
-        let route = self.route.as_deref().unwrap_or("none");
+        let route = self.target.map_or("none", Target::name);
         tracing::info!(
             target: ACCESS,
             method = %self.method,
@@ -76,19 +79,14 @@ impl Exchange {
             trace_id = %self.trace.id(),
             "request",
         );
-        // Anybody can invent a method, but not a series of metrics.
-        let known =
-            [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-        let method = if known.contains(&self.method) { self.method.as_str() } else { "other" };
-        metrics::counter!("gateway_requests_total", "route" => route.to_owned(),
-            "method" => method.to_owned(), "status" => status.to_string())
-        .increment(1);
-        metrics::histogram!("gateway_request_seconds", "route" => route.to_owned())
-            .record(took.as_secs_f64());
+        match self.target {
+            Some(target) => target.access().measured.count(route, &self.method, status, took),
+            None => Measured::default().count(route, &self.method, status, took),
+        }
     }
 }
 
-impl Drop for Exchange {
+impl Drop for Exchange<'_> {
     fn drop(&mut self) {
         if !self.answered {
             // As nginx calls it: the client closed the connection.

@@ -31,7 +31,7 @@ use crate::upstream::service::Service;
 pub(crate) async fn forward(
     gate: &Gate,
     route: &Route,
-    exchange: &Exchange,
+    exchange: &Exchange<'_>,
     identity: Option<&Identity>,
     under_way: &Arc<UnderWay>,
     request: Request<Lingering<Incoming>>,
@@ -95,7 +95,7 @@ pub(crate) async fn forward(
     }
     outgoing.payload = whole(bytes);
     let keyed = Keyed {
-        client: identity.client.clone(),
+        client: (*identity.client).to_owned(),
         key: text,
         fingerprint,
         timeout: route.timeout,
@@ -152,7 +152,7 @@ fn target(route: &Route, path: &str, query: Option<&str>) -> String {
 
 /// The headers for a service: those that the client may send, and those that only the gateway writes.
 pub(crate) fn outgoing_headers(
-    exchange: &Exchange,
+    exchange: &Exchange<'_>,
     identity: Option<&Identity>,
     mut headers: HeaderMap,
 ) -> HeaderMap {

@@ -6,9 +6,9 @@ pub(crate) mod cors;
 pub(crate) mod document;
 pub(crate) mod exchange;
 pub(crate) mod forward;
-
 pub(crate) mod in_flight;
 pub(crate) mod in_force;
+pub(crate) mod measured;
 pub(crate) mod page;
 pub(crate) mod peer;
 pub(crate) mod serve;

@@ -43,7 +43,7 @@ struct Missing<'a> {
 pub(crate) async fn compose(
     page: &Page,
     path: &str,
-    exchange: &Exchange,
+    exchange: &Exchange<'_>,
     identity: Option<&Identity>,
 ) -> Result<Answer, Problem> {
     let values = page.pattern.matches(path).unwrap_or_default();
@@ -99,7 +99,7 @@ async fn fetch(
     page: &Page,
     part: &Part,
     path: String,
-    exchange: &Exchange,
+    exchange: &Exchange<'_>,
     identity: Option<&Identity>,
 ) -> Result<Box<RawValue>, Problem> {
     let name = &part.name;

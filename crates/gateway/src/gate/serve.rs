@@ -50,10 +50,10 @@ pub(crate) async fn serve(
     answer
 }
 
-async fn decide(
+async fn decide<'gate>(
     current: &Current,
-    gate: &Gate,
-    exchange: &mut Exchange,
+    gate: &'gate Gate,
+    exchange: &mut Exchange<'gate>,
     origin: Option<&HeaderValue>,
     request: Request<Lingering<Incoming>>,
 ) -> Result<Answer, Problem> {
@@ -65,26 +65,22 @@ async fn decide(
         return Ok(cors::preflight(cors, origin, &gate.table.methods(path)));
     }
     let target = gate.table.find(request.method(), path)?;
-    exchange.route = Some(target.name().to_owned());
+    exchange.target = Some(target);
     let access = target.access();
     let identity = identify(gate, exchange, request.headers()).await?;
     let identity = identity.as_deref();
-    exchange.client = identity.map(|identity| identity.client.clone());
+    exchange.client = identity.map(|identity| Arc::clone(&identity.client));
     if let Some(scopes) = &access.scopes {
         gate.sign_in.allowed(identity, scopes)?;
     }
-    let address;
     let client = match identity {
-        Some(identity) => &identity.client,
-        None => {
-            address = peer::client_name(exchange.address);
-            &address
-        }
+        Some(identity) => Arc::clone(&identity.client),
+        None => peer::client_name(exchange.address).into(),
     };
     if let Some(rate) = &access.rate {
-        let verdict = gate.lasting.limiter.take(rate, client).await;
+        let verdict = gate.lasting.limiter.take(rate, &client).await;
         let refused = (!verdict.allowed).then(|| verdict.problem(rate));
-        exchange.limited = Some((rate.clone(), verdict));
+        exchange.limited = Some((rate, verdict));
         refused.map_or(Ok(()), Err)?;
     }
     let most = gate.config.limits.client_requests;
@@ -104,7 +100,7 @@ async fn decide(
 /// Who sends the request, if it has credentials.
 async fn identify(
     gate: &Gate,
-    exchange: &Exchange,
+    exchange: &Exchange<'_>,
     headers: &HeaderMap,
 ) -> Result<Option<Arc<Identity>>, Problem> {
     if !sign_in::has_credentials(headers) {

@@ -10,6 +10,7 @@ use crate::config::file::{Config, IdempotencyKey, Rate};
 use crate::config::rules::DOCUMENT;
 use crate::config::words::Scope;
 use crate::gate::document::Text;
+use crate::gate::measured::Measured;
 use crate::http::path::{Pattern, begins_with};
 use crate::http::problem::Problem;
 use crate::openapi::components::object;
@@ -19,12 +20,13 @@ use crate::upstream::service::Service;
 /// Where the document is shown to people.
 const REFERENCE: &str = "/";
 
-/// Who may use a route or a page, and how often.
+/// Who may use a route or a page, how often, and the metrics of its use.
 #[derive(Debug)]
 pub(crate) struct Access {
     /// `None`: everybody.
     pub(crate) scopes: Option<Vec<String>>,
     pub(crate) rate: Option<Rate>,
+    pub(crate) measured: Measured,
 }
 
 #[derive(Debug)]
@@ -75,8 +77,8 @@ pub(crate) enum Target<'a> {
     Page(&'a Page),
 }
 
-impl Target<'_> {
-    pub(crate) fn access(&self) -> &Access {
+impl<'a> Target<'a> {
+    pub(crate) fn access(self) -> &'a Access {
         match self {
             Self::Document(document) => &document.access,
             Self::Route(route) => &route.access,
@@ -84,7 +86,8 @@ impl Target<'_> {
         }
     }
 
-    pub(crate) fn name(&self) -> &str {
+    /// The prefix or the path.
+    pub(crate) fn name(self) -> &'a str {
         match self {
             Self::Document(document) => document.path,
             Self::Route(route) => &route.prefix,
@@ -117,6 +120,7 @@ impl Table {
             scopes: (!public)
                 .then(|| scopes.unwrap_or_default().iter().map(|scope| scope.0.clone()).collect()),
             rate: config.rates.iter().find(|known| Some(&*known.name) == rate).cloned(),
+            measured: Measured::default(),
         };
         let timeouts = &config.timeouts;
         let routes = config.routes.iter().map(|route| {

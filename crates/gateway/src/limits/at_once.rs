@@ -1,6 +1,7 @@
 //! How many requests of a client are under way at the same time, in this process. A stream of events is one
 //! of them until it ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -9,18 +10,18 @@ use crate::http::problem::Problem;
 use crate::limits::counts::{Counted, Counts};
 
 /// The requests under way of each client.
-pub(crate) type AtOnce = Counts<String>;
+pub(crate) type AtOnce = Counts<Arc<str>>;
 
 /// A request under way, until it is dropped.
-pub(crate) type UnderWay = Counted<String>;
+pub(crate) type UnderWay = Counted<Arc<str>>;
 
 /// Counts a request of a client.
 ///
 /// # Errors
 ///
 /// 429 if the client has this many under way.
-pub(crate) fn begin(all: &AtOnce, client: &str, most: usize) -> Result<UnderWay, Problem> {
-    all.count(client.to_owned(), most).ok_or_else(|| {
+pub(crate) fn begin(all: &AtOnce, client: Arc<str>, most: usize) -> Result<UnderWay, Problem> {
+    all.count(client, most).ok_or_else(|| {
         metrics::counter!("gateway_limited_total", "rate" => "at-once").increment(1);
         let detail = format!(
             "{most} of your requests are under way, the most of one client: wait until one of them has \
