@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use hyper::HeaderMap;
+use hyper::header::HeaderName;
 
 use crate::http::headers::set;
 
 /// The header that tells a service what the client may do. It is empty if nobody signed in.
-pub(crate) const SCOPES: &str = "x-ballet-scopes";
+pub(crate) const SCOPES: HeaderName = HeaderName::from_static("x-ballet-scopes");
+const CLIENT: HeaderName = HeaderName::from_static("x-ballet-client");
+const SUBJECT: HeaderName = HeaderName::from_static("x-ballet-subject");
 
 /// A client that has signed in, and what it may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +29,8 @@ impl Identity {
 
     /// Tells a service. A client's own headers of these names are removed before.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        set(headers, "x-ballet-client", &self.client);
-        set(headers, "x-ballet-subject", &self.subject);
+        set(headers, CLIENT, &self.client);
+        set(headers, SUBJECT, &self.subject);
         set(headers, SCOPES, &self.scopes.join(" "));
     }
 }

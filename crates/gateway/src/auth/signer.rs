@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ballet_signature::{REQUEST_HEADER, Secrets, message, sign};
+use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method};
 
 use crate::auth::wall_clock::unix_seconds;
@@ -55,7 +56,8 @@ impl Signer {
         let named = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let signed = message(method.as_str(), path, named);
         let secret = secrets.first().map_or("", String::as_str);
-        set(headers, REQUEST_HEADER, &sign(secret, unix_seconds(), &signed));
+        let name = HeaderName::from_static(REQUEST_HEADER);
+        set(headers, name, &sign(secret, unix_seconds(), &signed));
         Ok(())
     }
 }

@@ -6,13 +6,12 @@ use std::time::Instant;
 
 use hyper::{Method, Request, StatusCode};
 
-use crate::config::file::Rate;
 use crate::gate::measured::Measured;
 use crate::gate::table::Target;
-use crate::http::headers::single;
+use crate::http::headers::{REQUEST_ID, single};
 use crate::http::ids::request_id;
 use crate::http::trace::Trace;
-use crate::limits::verdict::Verdict;
+use crate::limits::verdict::{Policy, Verdict};
 
 /// The target of the access log.
 pub(crate) const ACCESS: &str = "access";
@@ -27,7 +26,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) client: Option<Arc<str>>,
     /// What serves it.
     pub(crate) target: Option<Target<'a>>,
-    pub(crate) limited: Option<(&'a Rate, Verdict)>,
+    pub(crate) limited: Option<(&'a Policy, Verdict)>,
     method: Method,
     path: String,
     begun: Instant,
@@ -38,7 +37,7 @@ impl Exchange<'_> {
     pub(crate) fn begin<B>(request: &Request<B>, address: IpAddr) -> Self {
         let headers = request.headers();
         Self {
-            id: request_id(single(headers, "x-request-id").ok().flatten()),
+            id: request_id(single(headers, REQUEST_ID).ok().flatten()),
             trace: Trace::of(headers),
             address,
             client: None,

@@ -16,7 +16,9 @@ use crate::gate::in_force::Gate;
 use crate::gate::table::Route;
 use crate::http::body::Answer;
 use crate::http::bounded::{BodyFault, Bounded, Progress};
-use crate::http::headers::{clean_request, clean_response, set};
+use crate::http::headers::{
+    FORWARDED_FOR, FORWARDED_HOST, REQUEST_ID, clean_request, clean_response, set,
+};
 use crate::http::path::behind;
 use crate::http::problem::Problem;
 use crate::http::quiet::Quiet;
@@ -91,7 +93,8 @@ pub(crate) async fn forward(
     let fingerprint = key::fingerprint(&outgoing.method, &outgoing.path, &outgoing.headers, &bytes);
     if route.deduplicates {
         // Of this client only: another may use the same text.
-        set(&mut outgoing.headers, "idempotency-key", &key::at_service(&identity.client, &text));
+        let at_service = key::at_service(&identity.client, &text);
+        set(&mut outgoing.headers, key::HEADER, &at_service);
     }
     outgoing.payload = whole(bytes);
     let keyed = Keyed {
@@ -156,12 +159,12 @@ pub(crate) fn outgoing_headers(
     identity: Option<&Identity>,
     mut headers: HeaderMap,
 ) -> HeaderMap {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+    let host = headers.remove(header::HOST);
     clean_request(&mut headers);
-    set(&mut headers, "x-request-id", &exchange.id);
-    set(&mut headers, "x-forwarded-for", &exchange.address.to_string());
+    set(&mut headers, REQUEST_ID, &exchange.id);
+    set(&mut headers, FORWARDED_FOR, &exchange.address.to_string());
     if let Some(host) = host {
-        set(&mut headers, "x-forwarded-host", &host);
+        headers.insert(FORWARDED_HOST, host);
     }
     exchange.trace.write(&mut headers);
     match identity {

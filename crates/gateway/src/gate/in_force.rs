@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use hyper::header::HeaderValue;
 use tokio::sync::watch;
 
 use crate::auth::refused::RefusedSignIns;
@@ -39,6 +40,8 @@ pub(crate) struct Gate {
     pub(crate) lasting: Lasting,
     pub(crate) table: Table,
     pub(crate) sign_in: SignIn,
+    /// The value of `Strict-Transport-Security`.
+    pub(crate) hsts: Option<HeaderValue>,
     services: Vec<Arc<Service>>,
 }
 
@@ -63,7 +66,9 @@ impl Gate {
         let services: Vec<_> = config.upstreams.iter().map(service).collect();
         let sign_in = SignIn::new(&config, place, before.map(|before| &before.sign_in)).await?;
         let table = Table::new(&config, &services, assemble::of(&config, place)?)?;
-        Ok(Self { config, lasting, table, sign_in, services })
+        let hsts = config.security.hsts.map(|hsts| format!("max-age={}", hsts.0.as_secs()));
+        let hsts = hsts.and_then(|hsts| HeaderValue::from_str(&hsts).ok());
+        Ok(Self { config, lasting, table, sign_in, hsts, services })
     }
 }
 

@@ -86,7 +86,7 @@ struct Said {
 
 /// Reads a service's explanation of its refusal, if the answer is problem+json.
 async fn said(answer: Response<Incoming>) -> Said {
-    let kind = single(answer.headers(), header::CONTENT_TYPE.as_str()).ok().flatten();
+    let kind = single(answer.headers(), header::CONTENT_TYPE).ok().flatten();
     if !kind.is_some_and(|kind| kind.starts_with("application/problem+json")) {
         return Said::default();
     }
@@ -129,7 +129,7 @@ async fn fetch(
             return Err(Problem::new(status, detail).retry_after(Duration::from_secs(1)));
         }
         if status.is_client_error() {
-            let retry_after = single(answer.headers(), "retry-after").ok().flatten();
+            let retry_after = single(answer.headers(), header::RETRY_AFTER).ok().flatten();
             let retry_after = retry_after.map(str::to_owned);
             let said = said(answer).await;
             let wordless = || format!("{name}: {upstream} answered {status}");

@@ -10,14 +10,13 @@ use hyper::{Request, StatusCode};
 
 use crate::auth::identity::Identity;
 use crate::auth::sign_in;
-use crate::config::file::Security;
 use crate::gate::answering::{Credentials, until_its_end};
 use crate::gate::exchange::Exchange;
 use crate::gate::in_force::{Current, Gate};
 use crate::gate::table::Target;
 use crate::gate::{check, cors, forward, page, peer};
 use crate::http::body::Answer;
-use crate::http::headers::set;
+use crate::http::headers::{REQUEST_ID, set};
 use crate::http::problem::Problem;
 use crate::limits::at_once;
 
@@ -37,14 +36,14 @@ pub(crate) async fn serve(
     let outcome = decide(current, gate, &mut exchange, origin.as_ref(), request).await;
     let mut answer = outcome.unwrap_or_else(|problem| problem.answer(&exchange.id));
     let headers = answer.headers_mut();
-    set(headers, "x-request-id", &exchange.id);
-    if let Some((rate, verdict)) = &exchange.limited {
-        verdict.write(rate, headers);
+    set(headers, REQUEST_ID, &exchange.id);
+    if let Some((policy, verdict)) = &exchange.limited {
+        verdict.write(policy, headers);
     }
     if config.cors.is_some() {
         cors::write(origin, headers);
     }
-    protect(&config.security, headers);
+    protect(gate.hsts.as_ref(), headers);
     let status = answer.status();
     exchange.end(status);
     answer
@@ -77,10 +76,10 @@ async fn decide<'gate>(
         Some(identity) => Arc::clone(&identity.client),
         None => peer::client_name(exchange.address).into(),
     };
-    if let Some(rate) = &access.rate {
-        let verdict = gate.lasting.limiter.take(rate, &client).await;
-        let refused = (!verdict.allowed).then(|| verdict.problem(rate));
-        exchange.limited = Some((rate, verdict));
+    if let Some(policy) = &access.policy {
+        let verdict = gate.lasting.limiter.take(&policy.rate, &client).await;
+        let refused = (!verdict.allowed).then(|| verdict.problem(&policy.rate));
+        exchange.limited = Some((policy, verdict));
         refused.map_or(Ok(()), Err)?;
     }
     let most = gate.config.limits.client_requests;
@@ -117,7 +116,7 @@ async fn identify(
 }
 
 /// Headers for browsers. What a service says itself stays.
-fn protect(security: &Security, headers: &mut HeaderMap) {
+fn protect(hsts: Option<&HeaderValue>, headers: &mut HeaderMap) {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
@@ -126,8 +125,7 @@ fn protect(security: &Security, headers: &mut HeaderMap) {
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    if let Some(hsts) = security.hsts {
-        let value = format!("max-age={}", hsts.0.as_secs());
-        set(headers, "strict-transport-security", &value);
+    if let Some(hsts) = hsts {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
     }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use hyper::{Method, StatusCode, header};
 use serde_json::Value;
 
-use crate::config::file::{Config, IdempotencyKey, Rate};
+use crate::config::file::{Config, IdempotencyKey};
 use crate::config::rules::DOCUMENT;
 use crate::config::words::Scope;
 use crate::gate::document::Text;
 use crate::gate::measured::Measured;
 use crate::http::path::{Pattern, begins_with};
 use crate::http::problem::Problem;
+use crate::limits::verdict::Policy;
 use crate::openapi::components::object;
 use crate::openapi::reference;
 use crate::upstream::service::Service;
@@ -25,7 +26,7 @@ const REFERENCE: &str = "/";
 pub(crate) struct Access {
     /// `None`: everybody.
     pub(crate) scopes: Option<Vec<String>>,
-    pub(crate) rate: Option<Rate>,
+    pub(crate) policy: Option<Policy>,
     pub(crate) measured: Measured,
 }
 
@@ -116,10 +117,14 @@ impl Table {
             let found = services.iter().find(|service| service.name() == name);
             found.cloned().ok_or_else(|| format!("there is no upstream {name:?}"))
         };
+        let policy = |rate: Option<&str>| {
+            let known = config.rates.iter().find(|known| Some(&*known.name) == rate);
+            known.cloned().map(Policy::of)
+        };
         let access = |public: bool, scopes: Option<&[Scope]>, rate: Option<&str>| Access {
             scopes: (!public)
                 .then(|| scopes.unwrap_or_default().iter().map(|scope| scope.0.clone()).collect()),
-            rate: config.rates.iter().find(|known| Some(&*known.name) == rate).cloned(),
+            policy: policy(rate),
             measured: Measured::default(),
         };
         let timeouts = &config.timeouts;

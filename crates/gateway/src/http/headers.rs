@@ -1,7 +1,11 @@
 //! Which headers pass: none that belong to one connection, and none that are internal.
 
 use hyper::HeaderMap;
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{self, AsHeaderName, HeaderName, HeaderValue};
+
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Headers of one connection (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [&str; 9] = [
@@ -89,9 +93,6 @@ fn clean(headers: &mut HeaderMap, internal: &[&str]) {
             // Naming these would make the body unreadable, or remove what the gateway sets.
             && (!named.contains(name) || matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH))
     };
-    if headers.keys().all(stays) {
-        return;
-    }
     let gone: Vec<HeaderName> = headers.keys().filter(|name| !stays(name)).cloned().collect();
     for name in gone {
         headers.remove(name);
@@ -99,14 +100,14 @@ fn clean(headers: &mut HeaderMap, internal: &[&str]) {
 }
 
 /// Sets a header whose value may not fit into one. What does not fit is left out.
-pub(crate) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+pub(crate) fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(HeaderName::from_static(name), value);
+        headers.insert(name, value);
     }
 }
 
 /// The only value of a header, as text. `Err` if there are several, or it is no text.
-pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
+pub(crate) fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&str>, ()> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next() else { return Ok(None) };
     if values.next().is_some() {

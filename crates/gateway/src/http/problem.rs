@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::http::body::{Answer, full};
-use crate::http::headers::set;
+use crate::http::headers::{REQUEST_ID, set};
 
 /// A refusal, with the reason for the client.
 #[derive(Debug, Clone)]
@@ -101,7 +101,7 @@ impl Problem {
                 answer.headers_mut().insert(name, value);
             }
         }
-        set(answer.headers_mut(), "x-request-id", request_id);
+        set(answer.headers_mut(), REQUEST_ID, request_id);
         answer
     }
 }

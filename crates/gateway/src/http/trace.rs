@@ -3,9 +3,13 @@
 use std::fmt;
 
 use hyper::HeaderMap;
+use hyper::header::HeaderName;
 
 use crate::http::headers::{set, single};
 use crate::http::ids::drawn;
+
+const PARENT: HeaderName = HeaderName::from_static("traceparent");
+const STATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// A `traceparent` of the gateway's own, and what comes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,13 +23,13 @@ pub(crate) struct Trace {
 impl Trace {
     /// Goes on with the trace that a request brings, or begins one.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let given = single(headers, "traceparent").ok().flatten().and_then(parse);
+        let given = single(headers, PARENT).ok().flatten().and_then(parse);
         let Some((trace_id, flags)) = given else {
             let trace_id = u128::from(drawn()) << 64 | u128::from(drawn());
             return Self { trace_id, span_id: drawn(), flags: 1, state: None };
         };
         // A `tracestate` belongs to its trace.
-        let state = single(headers, "tracestate").ok().flatten();
+        let state = single(headers, STATE).ok().flatten();
         let state = state.filter(|state| state.len() <= 512).map(str::to_owned);
         Self { trace_id, span_id: drawn(), flags, state }
     }
@@ -36,9 +40,9 @@ impl Trace {
 
     /// Tells a service.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        set(headers, "traceparent", &self.to_string());
+        set(headers, PARENT, &self.to_string());
         if let Some(state) = &self.state {
-            set(headers, "tracestate", state);
+            set(headers, STATE, state);
         }
     }
 }

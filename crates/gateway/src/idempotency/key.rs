@@ -1,10 +1,13 @@
 //! The client's key, and what request it stands for.
 
+use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method, StatusCode};
 use ring::digest::{Context, SHA256, digest};
 
 use crate::http::headers::single;
 use crate::http::problem::Problem;
+
+pub(crate) const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The longest key, in characters.
 pub(crate) const LONGEST: usize = 128;
@@ -17,7 +20,7 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         );
         Problem::new(StatusCode::BAD_REQUEST, detail).header("Idempotency-Key")
     };
-    let Some(text) = single(headers, "idempotency-key").map_err(|()| wrong())? else {
+    let Some(text) = single(headers, HEADER).map_err(|()| wrong())? else {
         return Ok(None);
     };
     // The standard's form is a quoted string.

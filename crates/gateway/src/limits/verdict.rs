@@ -2,11 +2,24 @@
 
 use std::time::Duration;
 
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 
 use crate::config::file::Rate;
 use crate::http::headers::set;
 use crate::http::problem::Problem;
+
+// Of `draft-ietf-httpapi-ratelimit-headers`.
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// A rate, and the header that tells clients of it.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) rate: Rate,
+    /// `None` if the rate's name does not fit into a header.
+    header: Option<HeaderValue>,
+}
 
 /// Whether a request may go on, and what is left of the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,18 +30,26 @@ pub(crate) struct Verdict {
     pub(crate) reset: Duration,
 }
 
+impl Policy {
+    pub(crate) fn of(rate: Rate) -> Self {
+        let Rate { name, requests, window } = &rate;
+        let text = format!("\"{name}\";q={requests};w={}", window.0.as_secs());
+        Self { header: HeaderValue::from_str(&text).ok(), rate }
+    }
+}
+
 impl Verdict {
     fn reset_seconds(&self) -> u64 {
         self.reset.as_secs() + u64::from(self.reset.subsec_nanos() > 0)
     }
 
-    /// Tells the client (`draft-ietf-httpapi-ratelimit-headers`).
-    pub(crate) fn write(&self, rate: &Rate, headers: &mut HeaderMap) {
-        let Rate { name, requests, window } = rate;
-        let policy = format!("\"{name}\";q={requests};w={}", window.0.as_secs());
-        set(headers, "ratelimit-policy", &policy);
-        let (left, reset) = (self.left, self.reset_seconds());
-        set(headers, "ratelimit", &format!("\"{name}\";r={left};t={reset}"));
+    /// Tells the client.
+    pub(crate) fn write(&self, policy: &Policy, headers: &mut HeaderMap) {
+        if let Some(header) = &policy.header {
+            headers.insert(POLICY, header.clone());
+        }
+        let (name, left, reset) = (&policy.rate.name, self.left, self.reset_seconds());
+        set(headers, LIMIT, &format!("\"{name}\";r={left};t={reset}"));
     }
 
     pub(crate) fn problem(&self, rate: &Rate) -> Problem {
