@@ -7,7 +7,8 @@ use ballet_lingering::Lingering;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Incoming};
-use hyper::{HeaderMap, Method, Request, StatusCode, header};
+use hyper::http::uri::PathAndQuery;
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri, header};
 
 use crate::auth::identity::{Identity, SCOPES};
 use crate::config::file::IdempotencyKey;
@@ -26,7 +27,7 @@ use crate::idempotency::key;
 use crate::idempotency::remember::{self, Keyed};
 use crate::limits::at_once::UnderWay;
 use crate::upstream::failure::{Failure, body_problem};
-use crate::upstream::outgoing::{Outgoing, Payload};
+use crate::upstream::outgoing::{self, Outgoing, Payload};
 use crate::upstream::service::Service;
 
 /// Serves a request by a route.
@@ -60,7 +61,8 @@ pub(crate) async fn forward(
         })?),
     };
     let (head, body) = request.into_parts();
-    let path = target(route, head.uri.path(), head.uri.query());
+    let path = target(route, &head.uri)
+        .map_err(|failure| failure.told(route.service.name(), &exchange.id))?;
     let headers = outgoing_headers(exchange, identity, head.headers);
     let time = gate.config.timeouts.body.0;
     let bounded = |body| {
@@ -90,7 +92,8 @@ pub(crate) async fn forward(
         Ok(body) => body.to_bytes(),
         Err(_) => return Err(body_problem(progress.fault().unwrap_or(BodyFault::Broken))),
     };
-    let fingerprint = key::fingerprint(&outgoing.method, &outgoing.path, &outgoing.headers, &bytes);
+    let (method, path) = (&outgoing.method, outgoing.path.as_str());
+    let fingerprint = key::fingerprint(method, path, &outgoing.headers, &bytes);
     if route.deduplicates {
         // Of this client only: another may use the same text.
         let at_service = key::at_service(&identity.client, &text);
@@ -138,19 +141,22 @@ fn whole(bytes: Bytes) -> Payload {
 }
 
 /// The path at the service, with the query.
-fn target(route: &Route, path: &str, query: Option<&str>) -> String {
-    let rest = match &route.to {
-        None => path.to_owned(),
-        Some(to) => {
+fn target(route: &Route, asked: &Uri) -> Result<PathAndQuery, Failure> {
+    let path = asked.path();
+    let rest = match (&route.to, asked.path_and_query()) {
+        // An address without a path has only its query there.
+        (None, Some(whole)) if whole.as_str().starts_with('/') => return Ok(whole.clone()),
+        (None, _) => path.to_owned(),
+        (Some(to), _) => {
             let rest = behind(path, &route.prefix).unwrap_or(path);
             let to = to.trim_end_matches('/');
             if to.is_empty() && rest.is_empty() { "/".to_owned() } else { format!("{to}{rest}") }
         }
     };
-    match query {
+    outgoing::path(match asked.query() {
         Some(query) => format!("{rest}?{query}"),
         None => rest,
-    }
+    })
 }
 
 /// The headers for a service: those that the client may send, and those that only the gateway writes.

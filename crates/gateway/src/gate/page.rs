@@ -19,7 +19,8 @@ use crate::gate::table::{Page, Part};
 use crate::http::body::{Answer, json};
 use crate::http::headers::single;
 use crate::http::problem::Problem;
-use crate::upstream::outgoing::{Outgoing, Payload};
+use crate::upstream::failure::Failure;
+use crate::upstream::outgoing::{self, Outgoing, Payload};
 
 const LARGEST_PART: usize = 1024 * 1024;
 const LARGEST_PROBLEM: usize = 16 * 1024;
@@ -102,12 +103,13 @@ async fn fetch(
     exchange: &Exchange<'_>,
     identity: Option<&Identity>,
 ) -> Result<Box<RawValue>, Problem> {
-    let name = &part.name;
+    let (name, upstream) = (&part.name, part.service.name());
+    let told = |failure: Failure| failure.told(upstream, &exchange.id);
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let request = Outgoing {
         method: Method::GET,
-        path,
+        path: outgoing::path(path).map_err(told)?,
         headers: outgoing_headers(exchange, identity, headers),
         payload: Payload::Empty,
         signed_in: page.access.scopes.is_some(),
@@ -116,12 +118,7 @@ async fn fetch(
     };
     let bad = |detail: String| Problem::new(StatusCode::BAD_GATEWAY, detail);
     let answered = async {
-        let upstream = part.service.name();
-        let answer = part
-            .service
-            .send(request)
-            .await
-            .map_err(|failure| failure.told(upstream, &exchange.id))?;
+        let answer = part.service.send(request).await.map_err(told)?;
         let status = answer.status();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             // It starts, or has too much to do.
@@ -149,7 +146,7 @@ async fn fetch(
     };
     let limit = part.timeout;
     tokio::time::timeout(limit, answered).await.unwrap_or_else(|_| {
-        let detail = format!("{} did not answer within {limit:?}", part.service.name());
+        let detail = format!("{upstream} did not answer within {limit:?}");
         Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail))
     })
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::http::uri::PathAndQuery;
 use hyper::{HeaderMap, Method};
 use tokio::time::Instant;
 
 use crate::http::body::{Body, empty, full};
 use crate::http::bounded::Progress;
+use crate::upstream::failure::Failure;
 
 #[derive(Debug)]
 pub(crate) enum Payload {
@@ -21,8 +23,7 @@ pub(crate) enum Payload {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) method: Method,
-    /// With the query.
-    pub(crate) path: String,
+    pub(crate) path: PathAndQuery,
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
     /// Whether only clients that sign in get this far. The service does not see their credentials, so its 401
@@ -32,6 +33,15 @@ pub(crate) struct Outgoing {
     pub(crate) timeout: Duration,
     /// It is not sent later than this.
     pub(crate) sent_by: Option<Instant>,
+}
+
+/// A path at a service, with the query.
+///
+/// # Errors
+///
+/// If it is none. Nothing is sent then.
+pub(crate) fn path(text: String) -> Result<PathAndQuery, Failure> {
+    PathAndQuery::try_from(text).map_err(|error| Failure::Unreachable(error.to_string()))
 }
 
 impl Payload {

@@ -139,7 +139,7 @@ impl Service {
             false => request.headers.clone(),
         };
         // Each attempt anew: a signature is of its time.
-        let signed = self.signer.sign(&request.method, &request.path, &mut headers).await;
+        let signed = self.signer.sign(&request.method, request.path.as_str(), &mut headers).await;
         signed.map_err(Failure::Unreachable)?;
         let mut built = build(request, headers, server, body).map_err(Failure::Unreachable)?;
         let sent_by = request.sent_by;
@@ -263,7 +263,7 @@ fn build(
     let uri = Uri::builder()
         .scheme(Scheme::HTTP)
         .authority(server.clone())
-        .path_and_query(request.path.as_str())
+        .path_and_query(request.path.clone())
         .build()
         .map_err(|error| error.to_string())?;
     let mut built = Request::new(body);
