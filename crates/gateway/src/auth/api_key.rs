@@ -10,6 +10,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::auth::identity::Identity;
 use crate::config::file::ApiKey;
+use crate::http::ids::hex;
 
 const SECRET_BYTES: usize = 32;
 
@@ -38,6 +39,5 @@ pub(crate) fn sign_in(known: &[ApiKey], given: &str) -> Option<Identity> {
 }
 
 fn hash(key: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, key.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest::digest(&digest::SHA256, key.as_bytes()).as_ref())
 }

@@ -76,7 +76,9 @@ impl KeySet {
 
     /// Whether a key that was found is still in the set.
     pub(crate) fn has(&self, kid: &str, key: &Arc<PublicKey>) -> bool {
-        matches!(self.known(kid), Found::Key(known) if Arc::ptr_eq(&known, key))
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let known = keys.as_ref().and_then(|keys| keys.get(kid));
+        known.is_some_and(|known| Arc::ptr_eq(known, key))
     }
 
     pub(crate) async fn find(&self, kid: &str) -> Found {

@@ -11,6 +11,7 @@ use hyper::{Response, StatusCode};
 use ring::digest::{SHA256, digest};
 
 use crate::http::body::{Answer, empty, full};
+use crate::http::ids::hex;
 
 /// A text in both its forms.
 #[derive(Debug)]
@@ -32,8 +33,8 @@ struct Form {
 impl Form {
     fn new(bytes: Vec<u8>) -> Self {
         let digest = digest(&SHA256, &bytes);
-        let hex: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { bytes: bytes.into(), etag: format!("\"{hex}\"") }
+        let etag = format!("\"{}\"", hex(&digest.as_ref()[..16]));
+        Self { bytes: bytes.into(), etag }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Request ids, and numbers that need to differ but not to be secret.
+//! Request ids, numbers that need to differ but not to be secret, and hashes as text.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -6,6 +6,12 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 pub(crate) fn drawn() -> u64 {
     // Each state has other keys.
     RandomState::new().build_hasher().finish().max(1)
+}
+
+/// Bytes in hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The client's own id for its request if it is well formed, else a new one.

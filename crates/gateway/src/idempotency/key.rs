@@ -5,6 +5,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use ring::digest::{Context, SHA256, digest};
 
 use crate::http::headers::single;
+use crate::http::ids::hex;
 use crate::http::problem::Problem;
 
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -40,8 +41,7 @@ pub(crate) fn at_service(client: &str, key: &str) -> String {
     if !name.contains([':', '%']) {
         return format!("{client}:{key}");
     }
-    let name = digest(&SHA256, name.as_bytes());
-    let name: String = name.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = hex(digest(&SHA256, name.as_bytes()).as_ref());
     format!("{kind}:%{name}:{key}")
 }
 
@@ -82,7 +82,6 @@ mod tests {
         headers.insert("content-type", HeaderValue::from_static("text/plain"));
         headers.insert("accept", HeaderValue::from_static("text/plain"));
         let hash = fingerprint(&Method::POST, "/a?b=c", &headers, b"x");
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hash, "09048a37054a8f6c693217724caded492eac09d7f18f7056f24c444a4413a335");
+        assert_eq!(hex(&hash), "09048a37054a8f6c693217724caded492eac09d7f18f7056f24c444a4413a335");
     }
 }
