@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::file::Limits;
+use crate::door::head_timer::HeadTimer;
 use crate::door::patient::Patient;
 use crate::door::withholding::{OnItsWay, Withholding};
 use crate::gate::exchange::Exchange;
@@ -156,7 +157,7 @@ fn malformed(status: StatusCode, error: &hyper::Error, limits: &Limits) -> Probl
 
 fn builder(limits: &Limits, headers: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(headers);
+    builder.timer(HeadTimer::default()).header_read_timeout(headers);
     builder.max_buf_size(LEAST_BUFFER.max((limits.header_bytes.0 + limits.uri.0) * 2));
     builder.max_headers(LEAST_HEADERS.max(limits.headers * 2));
     builder

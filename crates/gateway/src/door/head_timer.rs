@@ -1,0 +1,73 @@
+//! The timer for the heads of a connection's requests.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use hyper::rt::{Sleep, Timer};
+
+/// hyper makes a timer for each head, and drops it when the head is there. Here all of a connection share
+/// one of tokio's, which is set anew only when it ends too early: to set one and to drop it takes a lock that
+/// all connections share.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HeadTimer(Arc<Mutex<Option<Pin<Box<tokio::time::Sleep>>>>>);
+
+/// The time for one head. It ends later than those before it.
+#[derive(Debug)]
+struct Head {
+    timer: HeadTimer,
+    ends: Instant,
+}
+
+impl Timer for HeadTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(Instant::now() + duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(Head { timer: self.clone(), ends: deadline })
+    }
+}
+
+impl Sleep for Head {}
+
+impl Future for Head {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let ends = tokio::time::Instant::from_std(self.ends);
+        let mut shared = self.timer.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sleep = shared.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(ends)));
+        while sleep.as_mut().poll(cx).is_ready() {
+            if sleep.deadline() >= ends {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(ends);
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_head_has_its_whole_time_whatever_the_one_before_it_left() {
+        let (timer, time) = (HeadTimer::default(), Duration::from_millis(50));
+        let mut first = timer.sleep(time);
+        assert!(poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await.is_pending());
+        drop(first);
+        tokio::time::sleep(time / 2).await;
+        let begun = Instant::now();
+        timer.sleep(time).await;
+        assert!(begun.elapsed() >= time, "{:?}", begun.elapsed());
+        // Of one that has ended.
+        let begun = Instant::now();
+        timer.sleep(time).await;
+        assert!(begun.elapsed() >= time, "{:?}", begun.elapsed());
+    }
+}
