@@ -7,6 +7,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
+use crate::program::access_lines::AccessLines;
 use crate::program::lines::Lines;
 
 /// Begins the log. The lines are to be [finished](Lines::finish) at the end of the program.
@@ -24,7 +25,7 @@ pub(crate) fn init(filter: &str) -> Result<Lines, String> {
     let layer = if stderr().is_terminal() {
         layer.boxed()
     } else {
-        layer.json().flatten_event(true).boxed()
+        layer.json().flatten_event(true).map_event_format(AccessLines).boxed()
     };
     let set = tracing_subscriber::registry().with(layer.with_filter(targets)).try_init();
     set.map_err(|error| error.to_string())?;

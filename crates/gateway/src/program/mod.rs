@@ -1,5 +1,6 @@
 //! The program: commands, start, reload, stop.
 
+pub(crate) mod access_lines;
 pub(crate) mod api_key;
 pub(crate) mod command;
 pub(crate) mod keys;
