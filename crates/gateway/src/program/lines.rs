@@ -61,8 +61,8 @@ impl Shared {
         }
     }
 
-    /// Waits for lines, and takes all that there are.
-    fn take(&self) -> Vec<u8> {
+    /// Waits for lines, and takes all that there are. Those to come are kept in `empty`.
+    fn take(&self, empty: Vec<u8>) -> Vec<u8> {
         let nothing = |waiting: &mut Waiting| waiting.bytes.is_empty();
         let waiting = self.changed.wait_while(self.waiting(), nothing);
         let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ impl Shared {
         let waited = self.changed.wait_timeout_while(waiting, PAUSE, few);
         let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
         (waiting.is_urgent, waiting.is_writing) = (false, true);
-        std::mem::take(&mut waiting.bytes)
+        std::mem::replace(&mut waiting.bytes, empty)
     }
 }
 
@@ -84,10 +84,14 @@ impl Lines {
         let lines = Self::default();
         let shared = Arc::clone(&lines.0);
         thread::Builder::new().name("log".to_owned()).spawn(move || {
+            let mut bytes = Vec::new();
             loop {
-                let bytes = shared.take();
+                bytes = shared.take(bytes);
                 // There is nobody to tell.
                 let _lost = to.write_all(&bytes);
+                bytes.clear();
+                // After a burst.
+                bytes.shrink_to(2 * ENOUGH);
                 shared.waiting().is_writing = false;
                 shared.changed.notify_all();
             }
