@@ -48,11 +48,7 @@ async fn tables(name: &str) -> (Database, PgConnection, Timestamp) {
 }
 
 /// Stores a call of a saga that began then, and returns since when the other side may know its key.
-async fn asked_since(
-    db: &mut PgConnection,
-    begun: Option<Timestamp>,
-    now: Timestamp,
-) -> Timestamp {
+async fn asked_since(db: &mut PgConnection, begun: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let count = sqlx::query_scalar("select count(*) from ballet.call").fetch_one(&mut *db);
     let count: i64 = count.await.expect("a count");
     let mut call = call_of(begun, u128::from(count.unsigned_abs()) + 1, now);

@@ -45,9 +45,8 @@ impl Things {
             let mut path = operation.parameters.iter().filter(|one| one.place == "path");
             path.all(|one| value_of(thing, one).is_some())
         };
-        let of_body = |thing: &Thing| {
-            operation.body.map_or(0, |(body, _)| fields(body, thing).count())
-        };
+        let of_body =
+            |thing: &Thing| operation.body.map_or(0, |(body, _)| fields(body, thing).count());
         let mut fitting: Vec<&Thing> = self.0.iter().filter(has_path).collect();
         let most = fitting.iter().map(|thing| of_body(thing)).max();
         fitting.retain(|thing| Some(of_body(thing)) == most);

@@ -193,8 +193,10 @@ async fn values_that_belong_together_are_sent_together() {
         json!({ status: answer, "404": { "content": schema } })
     };
     let parameters = |names: &[&str]| -> Value {
-        let one = |name: &&str| json!({ "name": name, "in": "path", "required": true,
-            "schema": { "type": "string", "minLength": 1 } });
+        let one = |name: &&str| {
+            json!({ "name": name, "in": "path", "required": true,
+            "schema": { "type": "string", "minLength": 1 } })
+        };
         names.iter().map(one).collect()
     };
     let one_number = number()["200"].clone();

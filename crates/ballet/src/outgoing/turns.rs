@@ -75,8 +75,7 @@ impl Turns {
     pub(crate) fn is_over(&self, now: Timestamp, unpublished_since: Option<Timestamp>) -> bool {
         let inner = self.lock();
         let waits = unpublished_since.is_some_and(|since| now.duration_since(since) >= TURN);
-        inner.written >= FILL
-            || (inner.written > 0 && !waits && inner.has_had_its_time(now))
+        inner.written >= FILL || (inner.written > 0 && !waits && inner.has_had_its_time(now))
     }
 
     /// Returns true if nothing was written for the time of a turn. If the table holds rows, others wrote them: a process

@@ -19,9 +19,9 @@ impl Measured {
     /// Counts a request. `route` is always the same.
     pub(crate) fn count(&self, route: &str, method: &Method, status: u16, took: Duration) {
         self.count_request(route, name(method), status);
-        let seconds = self.seconds.get_or_init(|| {
-            metrics::histogram!("gateway_request_seconds", "route" => route.to_owned())
-        });
+        let seconds = self.seconds.get_or_init(
+            || metrics::histogram!("gateway_request_seconds", "route" => route.to_owned()),
+        );
         seconds.record(took.as_secs_f64());
     }
 

@@ -313,7 +313,7 @@ mod tests {
     fn keyed(timeout: Duration, sent_by: Instant) -> Outgoing {
         Outgoing {
             method: Method::POST,
-            path: "/a".to_owned(),
+            path: hyper::http::uri::PathAndQuery::from_static("/a"),
             headers: HeaderMap::new(),
             payload: Payload::Whole(Bytes::from_static(b"x")),
             signed_in: false,
