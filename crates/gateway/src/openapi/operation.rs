@@ -24,7 +24,8 @@ pub(crate) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 pub(crate) fn path_by(route: &Route, path: &str) -> Option<String> {
     let prefix = route.prefix.0.as_str();
     let inner = route.to.as_ref().map_or(prefix, |to| to.0.as_str());
-    let rest = behind(path, inner)?;
+    // A client may write a prefix in any case, but the service gets this one.
+    let rest = behind(path, inner).filter(|_| path.starts_with(inner.trim_end_matches('/')))?;
     let outer = format!("{}{rest}", prefix.trim_end_matches('/'));
     Some(if outer.is_empty() { "/".to_owned() } else { outer })
 }

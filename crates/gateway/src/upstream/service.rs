@@ -174,7 +174,11 @@ impl Service {
         match &outcome {
             Ok(answer) => permit.judge(!is_away(answer.status())),
             // They say nothing about the service.
-            Err(Failure::Client(_) | Failure::TooLate) => drop(permit),
+            Err(Failure::Client(_)) => drop(permit),
+            Err(Failure::TooLate) => {
+                tracing::warn!(upstream = %self.config.name, %server, "a request with a key was not sent in its time");
+                drop(permit);
+            }
             // The service is there, and another of its servers may believe this gateway.
             Err(Failure::NotBelieved) => {
                 tracing::warn!(upstream = %self.config.name, %server, "{NOT_BELIEVED}");
@@ -335,7 +339,14 @@ mod tests {
             String::from_utf8(got).unwrap()
         };
         let timeout = Duration::from_secs(10);
-        let (outcome, got) = tokio::join!(service.send(keyed(timeout, sent_by)), accepted);
+        let address = listener.local_addr().unwrap();
+        let sending = async {
+            let outcome = service.send(keyed(timeout, sent_by)).await;
+            // If its time was over before the first look, it made no connection that could be accepted.
+            drop(TcpStream::connect(address).await.unwrap());
+            outcome
+        };
+        let (outcome, got) = tokio::join!(sending, accepted);
         assert_eq!((outcome.unwrap_err(), got.as_str()), (Failure::TooLate, ""));
     }
 

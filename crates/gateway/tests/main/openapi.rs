@@ -236,6 +236,11 @@ fn what_no_document_has_is_refused_with_a_sentence() {
             "the part order of the page /pages/order/{order_id} is GET /order/{order_id}, which the \
              OpenAPI document of a does not have",
         ),
+        (
+            "prefix = \"/api/orders\"",
+            "prefix = \"/api/orders\"\nto = \"/Orders\"",
+            "leads to nothing that the OpenAPI document of a has",
+        ),
         ("documented = false\n", "", "write `documented = false` if the upstream b has no OpenAPI"),
         ("/pages/order/{order_id}", "/openapi.json", "is the system's document, by [openapi]"),
     ] {
