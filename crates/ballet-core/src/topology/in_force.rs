@@ -111,6 +111,10 @@ pub(crate) fn widened(wanted: &Value, found: &Value) -> Value {
             None => limits.remove(limit),
         };
     }
+    if limits.is_empty() {
+        // RabbitMQ takes no policy without a definition, so nothing of it is changed at once.
+        return found.clone();
+    }
     let mut widened = wanted.clone();
     widened["definition"] = Value::Object(limits);
     widened
@@ -289,6 +293,7 @@ mod tests {
                 json!({"max-age": "7D", "max-length-bytes": 20}),
             ),
             (json!({"max-length-bytes": 10}), json!({"max-length-bytes": 20})),
+            (json!({"max-length": 1}), found.clone()),
             (json!({"overflow": "drop-head"}), json!({"overflow": "drop-head"})),
         ] {
             let policy = |definition: &Value| json!({ "name": "kept", "definition": definition });

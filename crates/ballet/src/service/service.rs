@@ -194,6 +194,9 @@ impl Service {
             // Before it has connected, so that it takes nothing: other replicas may handle it.
             consumer.pause();
         }
+        if !self.participant.followers.is_empty() {
+            engine.calls.leave_new_ones();
+        }
         let states = self.begin_work(&mut frame, &engine, (&consumer, paused), broker, &settings);
         let common = Arc::new(Common::new(usize::from(settings.batch)));
         for works in queues {

@@ -72,6 +72,14 @@ async fn t222_a_schema_that_is_renamed_makes_readiness_red() {
     is_red("renamed", rename, "cannot be found", back).await;
 }
 
+/// It says what the service has made itself, so without it nothing else could be told.
+#[tokio::test(flavor = "multi_thread")]
+async fn t222_a_list_of_migrations_that_is_renamed_makes_readiness_red() {
+    let rename = "alter table ballet._service_migrations rename to elsewhere";
+    let back = "alter table ballet.elsewhere rename to _service_migrations";
+    is_red("no_versions", rename, "ballet._service_migrations cannot be found", back).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn t222_a_search_path_that_is_gone_makes_readiness_red() {
     let unset = format!("alter role current_user set search_path = ''; {END}");

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -95,6 +96,8 @@ pub(crate) struct OpenCalls {
     refusals: Counts,
     next_look: Mutex<Instant>,
     changed: Notify,
+    /// Whether new calls are left to other processes: this one does not follow its streams yet.
+    leaves_new: AtomicBool,
     /// Takes the answer to a call to the lane of its saga.
     answers: Box<dyn Fn(Answer) + Send + Sync>,
 }
@@ -126,15 +129,27 @@ impl OpenCalls {
             refusals: Mutex::default(),
             next_look: Mutex::new(Instant::now()),
             changed: Notify::new(),
+            leaves_new: AtomicBool::new(false),
             answers: Box::new(answers),
         })
+    }
+
+    /// Claims no new calls until work begins: nobody would record how their attempts end.
+    pub(crate) fn leave_new_ones(&self) {
+        self.leaves_new.store(true, Ordering::Relaxed);
+    }
+
+    /// Claims new calls from now on.
+    pub(crate) fn begin(&self) {
+        self.leaves_new.store(false, Ordering::Relaxed);
     }
 
     /// Claims the calls that a transaction requests and that there is room for. The table stores the
     /// claims. The other calls are due at once.
     pub(crate) fn claim_new(self: &Arc<Self>, calls: &[NewCall]) -> Vec<Option<Claim>> {
+        let leaves_new = self.leaves_new.load(Ordering::Relaxed);
         let claim = |call: &NewCall| {
-            let line = self.line(call).filter(|line| line.has_room_for_new())?;
+            let line = self.line(call).filter(|line| !leaves_new && line.has_room_for_new())?;
             self.hold(call.key, line)
         };
         calls.iter().map(claim).collect()

@@ -22,6 +22,7 @@ fn calls() -> Arc<OpenCalls> {
         refusals: Mutex::default(),
         next_look: Mutex::new(Instant::now()),
         changed: Notify::new(),
+        leaves_new: AtomicBool::new(false),
         answers: Box::new(|_| {}),
     })
 }
@@ -42,6 +43,15 @@ fn call() -> NewCall {
         is_stored: false,
         given: None,
     }
+}
+
+#[test]
+fn new_calls_are_left_to_others_until_work_begins() {
+    let (calls, call) = (calls(), call());
+    calls.leave_new_ones();
+    assert!(matches!(calls.claim_new(std::slice::from_ref(&call))[..], [None]));
+    calls.begin();
+    assert!(matches!(calls.claim_new(&[call])[..], [Some(_)]));
 }
 
 #[tokio::test]

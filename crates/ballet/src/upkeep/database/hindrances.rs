@@ -24,8 +24,8 @@ const EVERY: Duration = Duration::from_secs(5);
 const ROOM_EVERY: Duration = Duration::from_secs(30);
 /// How long somebody may hold a table. Messages that need it wait in retry queues meanwhile.
 const LOCKED: Duration = Duration::from_secs(30);
-/// Lists what the service's migrations have made.
-const OWN_TABLE: &str = "ballet.own_table";
+/// What says which tables the service's migrations have made.
+const LISTS: [&str; 2] = ["ballet.own_table", "ballet._service_migrations"];
 /// The most hindrances that are named.
 const NAMED: usize = 3;
 
@@ -116,8 +116,9 @@ async fn look(
 impl EarlierLooks {
     async fn rights(&mut self, db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
         let now = in_time(rights(db)).await?;
-        // Where the framework's tables are out of reach, what was read before holds.
-        if now.contains_key(OWN_TABLE) {
+        // Where these are out of reach, what was read before holds.
+        let may_read = |list: &&str| now.get(*list).is_some_and(|may| may.contains("SELECT"));
+        if LISTS.iter().all(may_read) {
             self.own = in_time(own(db)).await?;
         }
         let before = self.rights.get_or_insert_with(|| now.clone());

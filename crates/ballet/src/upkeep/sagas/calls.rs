@@ -32,6 +32,7 @@ const LOOK_FOR_GONE: Duration = Duration::from_secs(2);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 /// Claims and records until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
+    engine.calls.begin();
     let mut stopping = engine.stopping.clone();
     let work = async {
         loop {
