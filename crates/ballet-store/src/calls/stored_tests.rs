@@ -88,6 +88,33 @@ async fn a_call_of_a_saga_from_before_a_restore_counts_as_asked_since_the_backup
     hold_aborts(&mut db, backup, HOUR).await.expect("restored");
 }
 
+#[tokio::test]
+async fn a_saga_without_a_time_that_is_first_heard_of_after_a_restore_was_not_asked_for_before() {
+    let (_database, mut db, now) = tables("new_after").await;
+    let (backup, slack) = (now - 50 * HOUR, SignedDuration::from_mins(5));
+    hold_aborts(&mut db, backup, HOUR).await.expect("restored");
+    let over = "update ballet.restored set restored_at = restored_at - interval '49 hours', \
+                hold_until = ballet.now() - interval '48 hours'";
+    db.execute(over).await.expect("over");
+    // A message that was told again may have waited in a retry queue when the hold ended.
+    let waited = now - 48 * HOUR + SignedDuration::from_mins(30);
+    let cases = [
+        (vec![now], now),
+        (vec![waited, now], backup - slack),
+        (vec![now - 60 * HOUR], backup - slack),
+        (vec![], backup - slack),
+    ];
+    for (number, (heard, expected)) in (1..).zip(cases) {
+        let rows = "insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, \
+                        recorded_at) select $1, 'pay', heard::text, 'calling', '', 0, heard \
+                    from unnest($2::timestamptz[]) as heard";
+        let times: Vec<_> = heard.iter().copied().map(ToSqlx::to_sqlx).collect();
+        let rows = sqlx::query(rows).bind(Uuid::from_u128(number)).bind(times);
+        rows.execute(&mut db).await.expect("rows");
+        assert_eq!(asked_since(&mut db, None, now).await, expected, "{heard:?}");
+    }
+}
+
 /// Claims the only call, which is due again at once.
 async fn claimed(db: &mut PgConnection) -> NewCall {
     let room = Room {
