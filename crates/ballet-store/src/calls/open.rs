@@ -118,9 +118,13 @@ pub async fn of_step(
     }))
 }
 
-/// Notes what a person says of an open call that nobody makes at this moment. The service takes that in at once.
+/// Notes what a person says of an open call that nobody makes at this moment. The service takes that in at once: it is
+/// the first of the calls of its step that are due, of which there may be many that fail for long.
 pub async fn give(db: &mut PgConnection, key: Uuid, given: &Given) -> Result<(), sqlx::Error> {
-    let give = "update ballet.call set given = $2, answer = $3, owner = 0, next_at = ballet.now() \
+    let give = "update ballet.call c set given = $2, answer = $3, owner = 0, \
+                    next_at = least(ballet.now(), (select min(o.next_at) from ballet.call o \
+                        where o.closed_at is null and o.step = c.step and o.undo = c.undo) \
+                        - interval '1 microsecond') \
                 where call_key = $1 and closed_at is null";
     let (kind, answer) = given.stored();
     sqlx::query(give).bind(key).bind(kind).bind(answer).execute(db).await.map(drop)

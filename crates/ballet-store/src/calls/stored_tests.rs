@@ -115,12 +115,12 @@ async fn a_saga_without_a_time_that_is_first_heard_of_after_a_restore_was_not_as
     }
 }
 
-/// Claims the only call, which is due again at once.
-async fn claimed(db: &mut PgConnection) -> NewCall {
+/// Claims a call that was not made before, or one that failed. It is due again at once.
+async fn claimed(db: &mut PgConnection, is_repeated: bool) -> NewCall {
     let room = Room {
         step: "pay",
         undo: false,
-        is_repeated: false,
+        is_repeated,
         newest_first: false,
         count: 1,
         claim_for: Duration::ZERO,
@@ -133,19 +133,36 @@ async fn what_a_person_says_of_a_call_stays_until_it_is_taken_in() {
     let (_database, mut db, now) = tables("given").await;
     let mut call = call_of(None, 1, now);
     insert(&mut db, 1, std::slice::from_mut(&mut call), &[None], now).await.expect("stored");
-    assert_eq!(claimed(&mut db).await.given, None);
+    assert_eq!(claimed(&mut db, false).await.given, None);
     for given in [Given::Nothing, Given::Answer("\"yes\"".to_owned())] {
         give(&mut db, call.key.0, &given).await.expect("given");
-        assert_eq!(claimed(&mut db).await.given, Some(given.clone()));
+        assert_eq!(claimed(&mut db, false).await.given, Some(given.clone()));
         // A batch takes it in, and leaves it to the next one.
         let (_, answer) = given.stored();
         let closed = close(&mut db, &[(call.key, answer)], now).await.expect("closed");
         assert!(closed.contains(&call.key));
         reopen(&mut db, &[call.key]).await.expect("left");
-        assert_eq!(claimed(&mut db).await.given, Some(given));
+        assert_eq!(claimed(&mut db, false).await.given, Some(given));
     }
     ask_anew(&mut db, call.key.0).await.expect("made");
-    let anew = claimed(&mut db).await;
+    let anew = claimed(&mut db, false).await;
     assert_eq!((anew.given, anew.attempts), (None, 0));
     assert!(anew.asked_since >= now, "its key is as old as that: {}", anew.asked_since);
+}
+
+#[tokio::test]
+async fn what_a_person_says_of_a_call_is_taken_in_before_the_calls_that_are_due_for_longer() {
+    let (_database, mut db, now) = tables("given_first").await;
+    let mut calls = [1, 2].map(|number| call_of(None, number, now));
+    insert(&mut db, 1, &mut calls, &[None, None], now).await.expect("stored");
+    // So many fail that one has been due since before the other was requested.
+    let failed = "update ballet.call set attempts = 1, last_error = '500', next_at = case \
+                      when call_key = $1 then created_at - interval '1 hour' else 'infinity' end";
+    let [longest, aside] = calls.map(|call| call.key);
+    sqlx::query(failed).bind(longest.0).execute(&mut db).await.expect("failed");
+    assert_eq!(claimed(&mut db, true).await.key, longest);
+    sqlx::query(failed).bind(longest.0).execute(&mut db).await.expect("failed");
+    give(&mut db, aside.0, &Given::Nothing).await.expect("given");
+    let first = claimed(&mut db, true).await;
+    assert_eq!((first.key, first.given), (aside, Some(Given::Nothing)));
 }
