@@ -45,8 +45,8 @@ pub(crate) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, 
     Ok(rows.into_iter().map(describe).collect())
 }
 
-/// The compensations that people did outside of the system, and the calls of which they said what became of them: the
-/// saga, and who says what.
+/// The compensations that people did outside of the system, and the calls whose outcome is what they said: the saga, and
+/// who says what.
 pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
     let said = |(saga, step, by, why): (Uuid, String, String, Option<String>)| {
         let why = why.unwrap_or_default();

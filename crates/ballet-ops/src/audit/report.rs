@@ -30,8 +30,8 @@ pub struct Report {
     /// their rows is not how they end.
     #[serde(skip)]
     pub unsettled: BTreeMap<Uuid, bool>,
-    /// The saga and service of each compensation that a person did outside of the system, or call of which a person said
-    /// what became of it, with who says so. The service's own rows do not show it.
+    /// The saga and service of each compensation that a person did outside of the system, or call whose outcome is what a
+    /// person said, with who says so. The service's own rows do not show it.
     #[serde(skip)]
     pub by_hand: BTreeMap<(Uuid, String), String>,
 }

@@ -121,12 +121,16 @@ pub async fn discarded(db: &mut PgConnection) -> Result<Vec<Intervention>, sqlx:
     read(db, sqlx::query_as(discarded)).await
 }
 
-/// The calls of which a person has said what became of them: the saga, the step, who says so, and why.
+/// The calls whose outcome is what a person said: the saga, the step, who says so, and why. One that was made anew, since
+/// nothing was done, has the other side's.
 pub async fn answered(
     db: &mut PgConnection,
 ) -> Result<Vec<(Uuid, String, String, Option<String>)>, sqlx::Error> {
+    // In the database of an earlier release nobody has said anything, and the column is not there.
     let answered = "select c.saga_id, c.step, i.done_by, i.why from ballet.intervention i \
-                    join ballet.call c on c.call_key = i.message_id where i.act = 'answered' order by i.at";
+                    join ballet.call c on c.call_key = i.message_id \
+                    where i.act = 'answered' and (to_jsonb(c) ->> 'given') is not null \
+                    order by i.at";
     sqlx::query_as(answered).fetch_all(db).await
 }
 

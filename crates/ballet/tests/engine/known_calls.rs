@@ -10,7 +10,7 @@ use ballet::calls::{
 };
 use ballet::core::System;
 use ballet::{Clock, Failure, Outcome, Participant, SagaId, Tx, compensated};
-use ballet_ops::audit::{BrokerSnapshot, audit};
+use ballet_ops::audit::{BrokerSnapshot, Report, audit};
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{AnsweredCall, CallOutcome, CallThen, KnownCall, NotSolved, answer};
 use ballet_stage::wait_until;
@@ -162,6 +162,12 @@ fn answer_of(json: &str) -> CallOutcome {
     CallOutcome::Answer(json.to_owned())
 }
 
+async fn audited(world: &World, counter: &Counter) -> Report {
+    let system = System { name: "trips", parts: vec![counter.cars().part()] };
+    let databases = [("cars".to_owned(), world.env.database_url("cars").to_owned())];
+    audit(&system, &databases, &BrokerSnapshot::default(), SignedDuration::ZERO).await
+}
+
 #[tokio::test]
 async fn what_a_person_says_of_a_call_goes_through_its_step_as_an_answer_does() {
     let (world, counter, saga) = set_aside("person_knows").await;
@@ -184,10 +190,7 @@ async fn what_a_person_says_of_a_call_goes_through_its_step_as_an_answer_does() 
     // Who said it, and what the audit makes of that.
     let noted = "ballet.intervention where act = 'answered' and done_by = 'ada'";
     assert_eq!(world.count("cars", noted).await, 2);
-    let system = System { name: "trips", parts: vec![counter.cars().part()] };
-    let databases = [("cars".to_owned(), world.env.database_url("cars").to_owned())];
-    let broker = BrokerSnapshot::default();
-    let report = audit(&system, &databases, &broker, SignedDuration::ZERO).await;
+    let report = audited(&world, &counter).await;
     let said = &report.by_hand[&(saga.0, "cars".to_owned())];
     assert_eq!(said, "ada said what became of the call of rent_car: asked at the counter");
     assert_eq!(report.stuck, [""; 0]);
@@ -232,6 +235,10 @@ async fn a_call_is_made_anew_when_a_person_knows_that_nothing_was_done() {
     assert_eq!(told.then, CallThen::Makes);
     world.event::<CarRented>(saga).await;
     assert_eq!(counter.asked(), asked + 1);
+    // The outcome is the rental's own, so it excuses nothing.
+    assert_eq!(world.count("cars", "ballet.intervention where act = 'answered'").await, 1);
+    let by_hand = audited(&world, &counter).await.by_hand;
+    assert!(by_hand.is_empty(), "{by_hand:?}");
 }
 
 #[tokio::test]
