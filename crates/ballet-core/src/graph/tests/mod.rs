@@ -192,6 +192,18 @@ fn a_handler_that_is_called_as_one_of_the_framework_is_found() {
     let mut part = orders();
     part.sagas[0].steps[0].name = "deadline";
     assert_eq!(rules(part), [""; 0]);
+
+    // The next version has it under another name. The sagas that have begun end under the name that it has.
+    let mut part = inventory();
+    let mut next = part.sagas[0].steps[0].clone();
+    next.on = vec![EventType::in_saga("orders.order_placed.v2")];
+    next.versions = Versions::ALL.since(2);
+    part.sagas[0].steps.push(next);
+    let old = &mut part.sagas[0].steps[0];
+    (old.name, old.versions) = ("abort", Versions::ALL.until(1));
+    assert_eq!(rules(part.clone()), [""; 0]);
+    part.sagas[0].steps[1].name = "deadline";
+    assert_eq!(rules(part), [rule]);
 }
 
 #[test]
