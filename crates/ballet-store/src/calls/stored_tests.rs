@@ -80,8 +80,9 @@ async fn a_call_of_a_saga_from_before_a_restore_counts_as_asked_since_the_backup
     let claimed = sqlx::query_scalar(claimed).bind(now.to_sqlx()).fetch_one(&mut db).await;
     assert_eq!(claimed.ok(), Some(3_i64), "as those are that are read back");
 
-    // An earlier release did not say how old the backup is.
+    // An earlier release did not say how old the backup is, and no later backup does.
     db.execute("update ballet.restored set backup_at = null").await.expect("unknown");
+    hold_aborts(&mut db, backup, HOUR).await.expect("restored");
     assert_eq!(asked_since(&mut db, Some(before), now).await, before - slack);
     assert_eq!(asked_since(&mut db, None, now).await, Timestamp::UNIX_EPOCH - slack);
     db.execute("alter table ballet.restored drop column backup_at").await.expect("as before");
