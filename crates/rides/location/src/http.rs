@@ -186,8 +186,10 @@ async fn place(
 #[serde(deny_unknown_fields)]
 struct Around {
     /// The latitude.
+    #[schemars(range(min = -90.0, max = 90.0))]
     lat: f64,
     /// The longitude.
+    #[schemars(range(min = -180.0, max = 180.0))]
     lon: f64,
     /// The most drivers.
     #[serde(default)]
