@@ -80,9 +80,16 @@ async fn a_call_of_a_saga_from_before_a_restore_counts_as_asked_since_the_backup
     let claimed = sqlx::query_scalar(claimed).bind(now.to_sqlx()).fetch_one(&mut db).await;
     assert_eq!(claimed.ok(), Some(3_i64), "as those are that are read back");
 
+    // The backup was of an earlier release, and its service has migrated it since.
+    db.execute("update ballet.restored set backup_at = null").await.expect("migrated");
+    hold_aborts(&mut db, backup, HOUR).await.expect("renewed");
+    assert_eq!(asked_since(&mut db, None, now).await, backup - slack);
+
     // An earlier release did not say how old the backup is, and no later backup does.
-    db.execute("update ballet.restored set backup_at = null").await.expect("unknown");
+    let earlier = "update ballet.restored set backup_at = null, hold_until = ballet.now()";
+    db.execute(earlier).await.expect("unknown");
     hold_aborts(&mut db, backup, HOUR).await.expect("restored");
+    hold_aborts(&mut db, backup, HOUR).await.expect("renewed");
     assert_eq!(asked_since(&mut db, Some(before), now).await, before - slack);
     assert_eq!(asked_since(&mut db, None, now).await, Timestamp::UNIX_EPOCH - slack);
     db.execute("alter table ballet.restored drop column backup_at").await.expect("as before");
@@ -114,6 +121,14 @@ async fn a_saga_without_a_time_that_is_first_heard_of_after_a_restore_was_not_as
         rows.execute(&mut db).await.expect("rows");
         assert_eq!(asked_since(&mut db, None, now).await, expected, "{heard:?}");
     }
+
+    // It was told again in the hold, failed, and a person has sent the dead letter back since.
+    let failed = "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, attempts, \
+                  first_failed_at) values ($1, $1, 'paid', 'pay', 'bug', '', 1, $2)";
+    let failed = sqlx::query(failed).bind(Uuid::from_u128(1)).bind(waited.to_sqlx());
+    failed.execute(&mut db).await.expect("a failure");
+    db.execute("delete from ballet.call").await.expect("the saga of the first case again");
+    assert_eq!(asked_since(&mut db, None, now).await, backup - slack);
 }
 
 /// Claims a call that was not made before, or one that failed. It is due again at once.

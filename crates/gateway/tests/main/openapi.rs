@@ -237,8 +237,8 @@ fn what_no_document_has_is_refused_with_a_sentence() {
              OpenAPI document of a does not have",
         ),
         (
-            "prefix = \"/api/orders\"",
-            "prefix = \"/api/orders\"\nto = \"/Orders\"",
+            "to = \"/orders\"",
+            "to = \"/Orders\"",
             "leads to nothing that the OpenAPI document of a has",
         ),
         ("documented = false\n", "", "write `documented = false` if the upstream b has no OpenAPI"),
