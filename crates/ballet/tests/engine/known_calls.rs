@@ -2,14 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
-use ballet::calls::{
-    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call,
-};
 use ballet::core::System;
-use ballet::{Clock, Failure, Outcome, Participant, SagaId, Tx, compensated};
+use ballet::{Clock, Failure, Participant, SagaId};
 use ballet_ops::audit::{BrokerSnapshot, Report, audit};
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{AnsweredCall, CallOutcome, CallThen, KnownCall, NotSolved, answer};
@@ -17,76 +12,28 @@ use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 
-use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};
+use crate::car_hire::{A_DAY, CarHire, book, cancel, let_the_call_age};
+use crate::trip::{CarRefused, CarRented, CarReturned};
 use crate::world::{SOON, World, part};
 
-/// A rental that cannot be asked what it did, and remembers keys for a day.
+/// A car hire whose line is cut until it opens. It cannot be asked what it did, and remembers keys for a day.
 #[derive(Clone, Default)]
 struct Counter {
     is_open: Arc<AtomicBool>,
     asked: Arc<AtomicUsize>,
 }
 
-impl CallStep for Counter {
-    const NAME: &'static str = "rent_car";
-    type On = TripBooked;
-    type Done = CarRented;
-    type Refused = CarRefused;
-    type Request = String;
-    type Answer = bool;
-
-    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
-        call(trip.city)
-    }
-
-    async fn call(&self, _: CallKey, _: &String) -> Result<bool, Failure> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        if self.is_open.load(Ordering::SeqCst) {
-            return Ok(true);
-        }
-        Err(Failure::transient("the line is cut"))
-    }
-
-    fn keys_kept(&self) -> Option<Duration> {
-        Some(Duration::from_secs(24 * 60 * 60))
-    }
-
-    async fn answered(&self, _: &mut Tx<'_>, car: String, rented: bool) -> CallStepResult<Self> {
-        Ok(if rented { Outcome::Done(CarRented { car }) } else { Outcome::Refused(CarRefused {}) })
-    }
-}
-
-impl CallCompensate for Counter {
-    type Compensated = CarReturned;
-    type UndoRequest = String;
-    type UndoAnswer = ();
-
-    async fn compensate_request(
-        &self,
-        _: &mut Tx<'_>,
-        rented: CarRented,
-    ) -> CompensateRequestResult<Self> {
-        call(rented.car)
-    }
-
-    async fn compensate_call(&self, _: CallKey, _: &String) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn compensate_answered(
-        &self,
-        _: &mut Tx<'_>,
-        car: String,
-        (): (),
-    ) -> CallCompensateResult<Self> {
-        compensated(CarReturned { car })
-    }
-}
-
 impl Counter {
     fn cars(&self) -> Participant {
-        let step = self.clone();
-        Participant::new("cars").saga::<Trip>(move |saga| saga.compensatable(step))
+        let Self { is_open, asked } = self.clone();
+        let hire = CarHire::new(move |_| {
+            asked.fetch_add(1, Ordering::SeqCst);
+            if is_open.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            Err(Failure::transient("the line is cut"))
+        });
+        CarHire { kept: Some(A_DAY), looks_up: false, ..hire }.cars()
     }
 
     fn asked(&self) -> usize {
@@ -98,25 +45,11 @@ impl Counter {
 async fn set_aside(name: &str) -> (World, Counter, SagaId) {
     let counter = Counter::default();
     let world = World::new(name, vec![part(counter.cars(), &[])]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
-    wait_until("an age without an attempt that began before", SOON, || async {
-        let age = "update ballet.call set created_at = now() - interval '25 hours' \
-                   where owner = 0 and attempts > 0";
-        world.execute("cars", age).await;
-        let old = "ballet.call where created_at < now() - interval '24 hours'";
-        Ok::<_, String>((world.count("cars", old).await == 1).then_some(()))
-    })
-    .await
-    .expect("an old call");
+    let saga = book(&world, "Rome").await;
+    let_the_call_age(&world).await;
     world.execute("cars", "update ballet.call set next_at = now() where owner = 0").await;
     world.until_count("cars", "ballet.call where next_at = 'infinity'", 1).await;
     (world, counter, saga)
-}
-
-async fn cancel(world: &World, saga: SagaId) {
-    world.publish(saga, &TripCancelled { reason: "ill".into() }).await;
-    world.until_count("cars", "ballet.ledger where entry = 'aborted'", 1).await;
 }
 
 /// What Ada, an operator, says of the call.

@@ -7,6 +7,7 @@ mod bindings;
 mod blocking;
 mod calls;
 mod calls_left;
+mod car_hire;
 mod clocks;
 mod deadlines;
 mod endless;

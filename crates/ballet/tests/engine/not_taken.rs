@@ -1,16 +1,10 @@
 //! Calls that always fail, that the other side does not take, or that nobody wants any more.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use ballet::calls::{
-    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call,
-};
+use ballet::calls::CallKey;
 use ballet::core::System;
-use ballet::{Clock, Failure, Outcome, Participant, SagaId, Tx, compensated, done};
+use ballet::{Clock, Failure, SagaId};
 use ballet_ops::audit::{BrokerSnapshot, audit};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
@@ -18,117 +12,9 @@ use ballet_store::operators::restored::hold_aborts;
 use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 
-use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};
+use crate::car_hire::{A_DAY, CarHire, book, cancel, let_the_call_age};
+use crate::trip::{CarRefused, CarRented, CarReturned, TripBooked};
 use crate::world::{SOON, World, part};
-
-/// How the rental deals with a request for a city.
-type Deals = fn(&str) -> Result<(), Failure>;
-
-/// A rental that remembers what it did under each key, and can be asked about it.
-#[derive(Clone)]
-struct Rental {
-    deals: Deals,
-    kept: Option<Duration>,
-    /// Its answers are lost, and it knows of no key any more.
-    is_forgetful: bool,
-    /// Whether each key was used to rent, and how often it was asked for.
-    rented: Arc<Mutex<HashMap<CallKey, usize>>>,
-    returned: Arc<Mutex<Vec<CallKey>>>,
-}
-
-impl Rental {
-    fn new(deals: Deals) -> Self {
-        Self {
-            deals,
-            kept: None,
-            is_forgetful: false,
-            rented: Arc::default(),
-            returned: Arc::default(),
-        }
-    }
-
-    fn cars(&self) -> Participant {
-        let step = self.clone();
-        Participant::new("cars").saga::<Trip>(move |saga| saga.compensatable(step))
-    }
-
-    fn rented(&self) -> usize {
-        self.rented.lock().expect("not poisoned").len()
-    }
-
-    /// As if an attempt before had been taken, and its answer lost.
-    fn rent_unheard(&self, key: CallKey) {
-        self.rented.lock().expect("not poisoned").insert(key, 1);
-    }
-}
-
-impl CallStep for Rental {
-    const NAME: &'static str = "rent_car";
-    type On = TripBooked;
-    type Done = CarRented;
-    type Refused = CarRefused;
-    type Request = String;
-    type Answer = bool;
-
-    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
-        call(trip.city)
-    }
-
-    async fn call(&self, key: CallKey, city: &String) -> Result<bool, Failure> {
-        (self.deals)(city)?;
-        *self.rented.lock().expect("not poisoned").entry(key).or_default() += 1;
-        if self.is_forgetful { Err(Failure::transient("the line is cut")) } else { Ok(true) }
-    }
-
-    fn looks_up(&self) -> bool {
-        true
-    }
-
-    async fn look_up(&self, key: CallKey, _: &String) -> Result<Option<bool>, Failure> {
-        let rented = self.rented.lock().expect("not poisoned");
-        Ok((!self.is_forgetful && rented.contains_key(&key)).then_some(true))
-    }
-
-    fn not_taken(&self, _: &String, _: &str) -> Option<bool> {
-        Some(false)
-    }
-
-    fn keys_kept(&self) -> Option<Duration> {
-        self.kept
-    }
-
-    async fn answered(&self, _: &mut Tx<'_>, car: String, rented: bool) -> CallStepResult<Self> {
-        Ok(if rented { Outcome::Done(CarRented { car }) } else { Outcome::Refused(CarRefused {}) })
-    }
-}
-
-impl CallCompensate for Rental {
-    type Compensated = CarReturned;
-    type UndoRequest = String;
-    type UndoAnswer = ();
-
-    async fn compensate_request(
-        &self,
-        _: &mut Tx<'_>,
-        rented: CarRented,
-    ) -> CompensateRequestResult<Self> {
-        call(rented.car)
-    }
-
-    async fn compensate_call(&self, key: CallKey, _: &String) -> Result<(), Failure> {
-        self.returned.lock().expect("not poisoned").push(key);
-        Ok(())
-    }
-
-    async fn compensate_answered(
-        &self,
-        _: &mut Tx<'_>,
-        car: String,
-        (): (),
-    ) -> CallCompensateResult<Self> {
-        compensated(CarReturned { car })
-    }
-}
 
 fn deals(city: &str) -> Result<(), Failure> {
     match city {
@@ -136,18 +22,6 @@ fn deals(city: &str) -> Result<(), Failure> {
         "Nowhere" => Err(Failure::permanent("400: no such city")),
         _ => Ok(()),
     }
-}
-
-async fn book(world: &World, city: &str) -> SagaId {
-    let saga = world.new_saga();
-    world.publish(saga, &TripBooked { city: city.into() }).await;
-    saga
-}
-
-async fn cancel(world: &World, saga: SagaId) {
-    world.publish(saga, &TripCancelled { reason: "too late".into() }).await;
-    let tombstone = format!("ballet.ledger where saga_id = '{saga}' and entry = 'aborted'");
-    world.until_count("cars", &tombstone, 1).await;
 }
 
 /// The key of a saga's call.
@@ -176,7 +50,7 @@ async fn attempts(world: &World, saga: SagaId, attempts: u32) {
 
 #[tokio::test]
 async fn t205_hundreds_of_calls_that_always_fail_do_not_hold_up_those_that_would_not() {
-    let rental = Rental::new(deals);
+    let rental = CarHire::new(deals);
     let world = World::new("always_fail", vec![part(rental.cars(), &[])]).await;
     for _ in 0..300 {
         book(&world, "Atlantis").await;
@@ -191,7 +65,7 @@ async fn t205_hundreds_of_calls_that_always_fail_do_not_hold_up_those_that_would
 
 #[tokio::test]
 async fn t205_a_request_that_is_not_taken_several_times_is_refused_if_nothing_was_done() {
-    let rental = Rental::new(deals);
+    let rental = CarHire::new(deals);
     let world = World::new("not_taken", vec![part(rental.cars(), &[])]).await;
     let saga = book(&world, "Nowhere").await;
     world.event::<CarRefused>(saga).await;
@@ -216,7 +90,7 @@ fn deals_in_the_end(_: &str) -> Result<(), Failure> {
 
 #[tokio::test]
 async fn a_request_is_refused_only_if_it_is_not_taken_several_times_in_a_row() {
-    let rental = Rental::new(deals_in_the_end);
+    let rental = CarHire::new(deals_in_the_end);
     let world = World::new("in_a_row", vec![part(rental.cars(), &[])]).await;
     let saga = book(&world, "Rome").await;
     world.event::<CarRented>(saga).await;
@@ -225,7 +99,7 @@ async fn a_request_is_refused_only_if_it_is_not_taken_several_times_in_a_row() {
 
 #[tokio::test]
 async fn t205_a_call_of_an_aborted_saga_ends_once_it_is_known_that_nothing_was_done() {
-    let rental = Rental::new(deals);
+    let rental = CarHire::new(deals);
     let world = World::new("unwanted", vec![part(rental.cars(), &[])]).await;
     let (nothing, unheard) = (book(&world, "Atlantis").await, book(&world, "Atlantis").await);
     for saga in [nothing, unheard] {
@@ -246,7 +120,7 @@ async fn t205_a_call_of_an_aborted_saga_ends_once_it_is_known_that_nothing_was_d
 
 #[tokio::test]
 async fn t205_a_request_of_a_process_that_died_may_still_arrive_and_is_not_given_up_for() {
-    let rental = Rental::new(deals);
+    let rental = CarHire::new(deals);
     let world = World::new("still_out", vec![part(rental.cars(), &[])]).await;
     let saga = book(&world, "Atlantis").await;
     cancel(&world, saga).await;
@@ -267,7 +141,7 @@ async fn t205_a_request_of_a_process_that_died_may_still_arrive_and_is_not_given
 
 #[tokio::test]
 async fn t204_a_key_that_may_be_forgotten_is_not_asked_under_but_looked_up() {
-    let rental = Rental { kept: Some(Duration::from_secs(24 * 60 * 60)), ..Rental::new(deals) };
+    let rental = CarHire { kept: Some(A_DAY), ..CarHire::new(deals) };
     let world = World::new("forgotten", vec![part(rental.cars(), &[])]).await;
     let saga = book(&world, "Atlantis").await;
     let key = key_of(&world, saga).await;
@@ -280,20 +154,11 @@ async fn t204_a_key_that_may_be_forgotten_is_not_asked_under_but_looked_up() {
 
 #[tokio::test]
 async fn a_key_that_is_forgotten_is_not_asked_under_although_a_look_up_finds_nothing() {
-    let kept = Some(Duration::from_secs(24 * 60 * 60));
-    let rental = Rental { kept, is_forgetful: true, ..Rental::new(deals) };
+    let rental = CarHire { kept: Some(A_DAY), is_forgetful: true, ..CarHire::new(deals) };
     let world = World::new("forgot", vec![part(rental.cars(), &[])]).await;
     let saga = book(&world, "Rome").await;
     let key = key_of(&world, saga).await;
-    wait_until("an age without an attempt that began before", SOON, || async {
-        let age = "update ballet.call set created_at = now() - interval '25 hours' \
-                   where owner = 0 and attempts > 0";
-        world.execute("cars", age).await;
-        let old = "ballet.call where created_at < now() - interval '24 hours'";
-        Ok::<_, String>((world.count("cars", old).await == 1).then_some(()))
-    })
-    .await
-    .expect("an old call");
+    let_the_call_age(&world).await;
     let rented = rental.rented.lock().expect("not poisoned")[&key];
     world.execute("cars", "update ballet.call set next_at = now() where owner = 0").await;
     world.until_count("cars", "ballet.call where next_at = 'infinity'", 1).await;
@@ -303,7 +168,7 @@ async fn a_key_that_is_forgotten_is_not_asked_under_although_a_look_up_finds_not
 
 #[tokio::test]
 async fn a_restored_service_makes_no_call_whose_key_may_be_forgotten_since_the_backup() {
-    let rental = Rental { kept: Some(Duration::from_secs(24 * 60 * 60)), ..Rental::new(deals) };
+    let rental = CarHire { kept: Some(A_DAY), ..CarHire::new(deals) };
     let world = World::new("lost_call", vec![part(rental.cars(), &[])]).await;
     let mut db = world.database("cars").await;
     // What was done in the last 25 hours is lost.
@@ -328,66 +193,10 @@ async fn a_restored_service_makes_no_call_whose_key_may_be_forgotten_since_the_b
     assert_eq!(rental.rented(), 2, "the rental still knows the key, and rents no second one");
 }
 
-/// A rental that cannot be asked about what it did.
-struct Mute(Rental);
-
-impl CallStep for Mute {
-    const NAME: &'static str = "rent_car";
-    type On = TripBooked;
-    type Done = CarRented;
-    type Refused = CarRefused;
-    type Request = String;
-    type Answer = bool;
-
-    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
-        call(trip.city)
-    }
-
-    async fn call(&self, key: CallKey, city: &String) -> Result<bool, Failure> {
-        self.0.call(key, city).await
-    }
-
-    fn keys_kept(&self) -> Option<Duration> {
-        self.0.kept
-    }
-
-    async fn answered(&self, _: &mut Tx<'_>, car: String, _: bool) -> CallStepResult<Self> {
-        done(CarRented { car })
-    }
-}
-
-impl CallCompensate for Mute {
-    type Compensated = CarReturned;
-    type UndoRequest = String;
-    type UndoAnswer = ();
-
-    async fn compensate_request(
-        &self,
-        _: &mut Tx<'_>,
-        rented: CarRented,
-    ) -> CompensateRequestResult<Self> {
-        call(rented.car)
-    }
-
-    async fn compensate_call(&self, _: CallKey, _: &String) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn compensate_answered(
-        &self,
-        _: &mut Tx<'_>,
-        car: String,
-        (): (),
-    ) -> CallCompensateResult<Self> {
-        compensated(CarReturned { car })
-    }
-}
-
 #[tokio::test]
 async fn t204_a_call_whose_key_may_be_forgotten_is_set_aside_if_it_cannot_be_looked_up() {
-    let rental = Rental { kept: Some(Duration::from_secs(24 * 60 * 60)), ..Rental::new(deals) };
-    let step = Mute(rental.clone());
-    let cars = Participant::new("cars").saga::<Trip>(move |saga| saga.compensatable(step));
+    let rental = CarHire { kept: Some(A_DAY), looks_up: false, ..CarHire::new(deals) };
+    let cars = rental.cars();
     let system = System { name: "trips", parts: vec![cars.part()] };
     let world = World::new("set_aside", vec![part(cars, &[])]).await;
     let saga = book(&world, "Atlantis").await;

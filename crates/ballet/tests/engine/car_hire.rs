@@ -1,0 +1,155 @@
+//! A car hire outside that remembers what it did under each key, and can be asked about it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ballet::calls::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, RequestResult, call,
+};
+use ballet::{Failure, Outcome, Participant, SagaId, Tx, compensated};
+use ballet_stage::wait_until;
+
+use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};
+use crate::world::{SOON, World};
+
+/// How long a car hire remembers a key, if not for ever.
+pub(crate) const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How the car hire deals with a request for a city.
+type Deals = dyn Fn(&str) -> Result<(), Failure> + Send + Sync;
+
+/// The step that rents a car, with the other side that it asks.
+#[derive(Clone)]
+pub(crate) struct CarHire {
+    pub(crate) deals: Arc<Deals>,
+    pub(crate) kept: Option<Duration>,
+    pub(crate) looks_up: bool,
+    /// Its answers are lost, and it knows of no key any more.
+    pub(crate) is_forgetful: bool,
+    /// Whether each key was used to rent, and how often it was asked for.
+    pub(crate) rented: Arc<Mutex<HashMap<CallKey, usize>>>,
+    pub(crate) returned: Arc<Mutex<Vec<CallKey>>>,
+}
+
+impl CarHire {
+    pub(crate) fn new(deals: impl Fn(&str) -> Result<(), Failure> + Send + Sync + 'static) -> Self {
+        Self {
+            deals: Arc::new(deals),
+            kept: None,
+            looks_up: true,
+            is_forgetful: false,
+            rented: Arc::default(),
+            returned: Arc::default(),
+        }
+    }
+
+    pub(crate) fn cars(&self) -> Participant {
+        let step = self.clone();
+        Participant::new("cars").saga::<Trip>(move |saga| saga.compensatable(step))
+    }
+
+    pub(crate) fn rented(&self) -> usize {
+        self.rented.lock().expect("not poisoned").len()
+    }
+
+    /// As if an attempt before had been taken, and its answer lost.
+    pub(crate) fn rent_unheard(&self, key: CallKey) {
+        self.rented.lock().expect("not poisoned").insert(key, 1);
+    }
+}
+
+impl CallStep for CarHire {
+    const NAME: &'static str = "rent_car";
+    type On = TripBooked;
+    type Done = CarRented;
+    type Refused = CarRefused;
+    type Request = String;
+    type Answer = bool;
+
+    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
+        call(trip.city)
+    }
+
+    async fn call(&self, key: CallKey, city: &String) -> Result<bool, Failure> {
+        (self.deals)(city)?;
+        *self.rented.lock().expect("not poisoned").entry(key).or_default() += 1;
+        if self.is_forgetful { Err(Failure::transient("the line is cut")) } else { Ok(true) }
+    }
+
+    fn looks_up(&self) -> bool {
+        self.looks_up
+    }
+
+    async fn look_up(&self, key: CallKey, _: &String) -> Result<Option<bool>, Failure> {
+        let rented = self.rented.lock().expect("not poisoned");
+        Ok((!self.is_forgetful && rented.contains_key(&key)).then_some(true))
+    }
+
+    fn not_taken(&self, _: &String, _: &str) -> Option<bool> {
+        Some(false)
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        self.kept
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, car: String, rented: bool) -> CallStepResult<Self> {
+        Ok(if rented { Outcome::Done(CarRented { car }) } else { Outcome::Refused(CarRefused {}) })
+    }
+}
+
+impl CallCompensate for CarHire {
+    type Compensated = CarReturned;
+    type UndoRequest = String;
+    type UndoAnswer = ();
+
+    async fn compensate_request(
+        &self,
+        _: &mut Tx<'_>,
+        rented: CarRented,
+    ) -> CompensateRequestResult<Self> {
+        call(rented.car)
+    }
+
+    async fn compensate_call(&self, key: CallKey, _: &String) -> Result<(), Failure> {
+        self.returned.lock().expect("not poisoned").push(key);
+        Ok(())
+    }
+
+    async fn compensate_answered(
+        &self,
+        _: &mut Tx<'_>,
+        car: String,
+        (): (),
+    ) -> CallCompensateResult<Self> {
+        compensated(CarReturned { car })
+    }
+}
+
+pub(crate) async fn book(world: &World, city: &str) -> SagaId {
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: city.into() }).await;
+    saga
+}
+
+/// Cancels a trip, and waits until the service of the cars knows that.
+pub(crate) async fn cancel(world: &World, saga: SagaId) {
+    world.publish(saga, &TripCancelled { reason: "too late".into() }).await;
+    let tombstone = format!("ballet.ledger where saga_id = '{saga}' and entry = 'aborted'");
+    world.until_count("cars", &tombstone, 1).await;
+}
+
+/// Makes the only call more than a day old, and lets no attempt run that began before.
+pub(crate) async fn let_the_call_age(world: &World) {
+    wait_until("an age without an attempt that began before", SOON, || async {
+        let age = "update ballet.call set created_at = now() - interval '25 hours' \
+                   where owner = 0 and attempts > 0";
+        world.execute("cars", age).await;
+        let old = "ballet.call where created_at < now() - interval '24 hours'";
+        Ok::<_, String>((world.count("cars", old).await == 1).then_some(()))
+    })
+    .await
+    .expect("an old call");
+}
