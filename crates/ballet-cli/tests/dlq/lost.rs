@@ -73,21 +73,10 @@ async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
 
     patient.world.trouble_of("tick", Some(FOR_A_WHILE)).await;
     patient.world.tick(TICKED, 3).await;
-    let mut db = patient.world.database().await;
-    let waits = "select count(*) from ballet.failure where next_at is not null";
-    wait_until("a delayed retry", SOON, || async {
-        let mut db = patient.world.database().await;
-        let waiting: i64 = sqlx::query_scalar(waits).fetch_one(&mut db).await?;
-        Ok::<_, sqlx::Error>((waiting == 1).then_some(()))
-    })
-    .await
-    .expect("it waits");
+    patient.world.retry_waits().await;
     patient.world.lose_what_waits().await;
     patient.world.trouble_of("tick", None).await;
-    sqlx::query("update ballet.failure set next_at = next_at - interval '11 minutes'")
-        .execute(&mut db)
-        .await
-        .expect("overdue");
+    patient.world.retry_is_overdue().await;
     patient.has("lost", "1 failed message waits nowhere any more").await;
     bring_again(&patient).await;
     patient.world.are_counted(4).await;

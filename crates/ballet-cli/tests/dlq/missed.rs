@@ -299,25 +299,37 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
 
     world.trouble_of("tick", Some(FOR_A_WHILE)).await;
     world.tick(TICKED, 3).await;
-    let mut db = world.database().await;
-    let waits = "select count(*) from ballet.failure where next_at is not null";
-    wait_until("a delayed retry", SOON, || async {
-        let mut db = world.database().await;
-        let (waiting,): (i64,) = sqlx::query_as(waits).fetch_one(&mut db).await?;
-        Ok::<_, sqlx::Error>((waiting == 1).then_some(()))
-    })
-    .await
-    .expect("it waits");
+    world.retry_waits().await;
     world.lose_what_waits().await;
     world.trouble_of("tick", None).await;
     // It may come at any moment, until it is long overdue.
     assert!(from_journal(&world).await.err.contains("has missed nothing"));
-    sqlx::query("update ballet.failure set next_at = next_at - interval '11 minutes'")
-        .execute(&mut db)
-        .await
-        .expect("overdue");
+    world.retry_is_overdue().await;
     assert!(from_journal(&world).await.err.contains("1 event sent to counter"));
     world.are_counted(3).await;
+    world.close().await;
+}
+
+/// Waits until one message lies where those come that no binding took.
+async fn one_is_unrouted(world: &World) {
+    let management = world.env.management();
+    wait_until("it comes back", SOON, || async {
+        let depth = management.depth("unrouted").await.map_err(|error| error.to_string())?;
+        Ok::<_, String>((depth.ready == 1).then_some(()))
+    })
+    .await
+    .expect("unrouted");
+}
+
+/// Sends it, and sees that it has its effect once.
+async fn the_unrouted_is_counted(world: World) {
+    let mut command = ballet(&world.env, &world.place);
+    command
+        .args(["dlq", "redrive", "--from-unrouted"])
+        .env("BALLET_CONTRACTS", world.place.join("clocks"));
+    let sent = ended(command).await.ends_with(0);
+    assert!(sent.err.contains("1 event sent"), "{sent:?}");
+    world.all_counted_once(1).await;
     world.close().await;
 }
 
@@ -330,20 +342,8 @@ async fn what_was_put_straight_into_a_retry_queue_is_sent_to_who_consumes_its_ty
     let management = world.env.management();
     let put = management.publish("amq.default", "retry.5s", &properties, r#"{"number": 0}"#).await;
     assert!(put.expect("put"));
-    wait_until("it comes back", SOON, || async {
-        let depth = management.depth("unrouted").await.map_err(|error| error.to_string())?;
-        Ok::<_, String>((depth.ready == 1).then_some(()))
-    })
-    .await
-    .expect("unrouted");
-    let mut command = ballet(&world.env, &world.place);
-    command
-        .args(["dlq", "redrive", "--from-unrouted"])
-        .env("BALLET_CONTRACTS", world.place.join("clocks"));
-    let sent = ended(command).await.ends_with(0);
-    assert!(sent.err.contains("1 event sent"), "{sent:?}");
-    world.all_counted_once(1).await;
-    world.close().await;
+    one_is_unrouted(&world).await;
+    the_unrouted_is_counted(world).await;
 }
 
 /// What comes back finds no queue, and the service's name is no event's type.
@@ -354,31 +354,12 @@ async fn a_retry_whose_queue_was_gone_is_sent_to_its_own_service_alone() {
     let (management, vhost) = (world.env.management(), world.env.vhost());
     world.trouble_of("tick", Some(FOR_A_WHILE)).await;
     world.tick(TICKED, 0).await;
-    let waits = "select count(*) from ballet.failure where next_at is not null";
-    wait_until("a delayed retry", SOON, || async {
-        let mut db = world.database().await;
-        let waiting: i64 = sqlx::query_scalar(waits).fetch_one(&mut db).await?;
-        Ok::<_, sqlx::Error>((waiting == 1).then_some(()))
-    })
-    .await
-    .expect("it waits");
+    world.retry_waits().await;
     world.trouble_of("tick", None).await;
     let returns = ["bindings", vhost, "e", "route", "q", "counter", "counter"];
     management.call(Method::DELETE, &returns, None).await.expect("gone");
-    wait_until("what comes back", SOON, || async {
-        let depth = management.depth("unrouted").await.map_err(|error| error.to_string())?;
-        Ok::<_, String>((depth.ready == 1).then_some(()))
-    })
-    .await
-    .expect("unrouted");
+    one_is_unrouted(&world).await;
     let binding = json!({ "routing_key": "counter" });
     management.call(Method::POST, &returns[..6], Some(&binding)).await.expect("made again");
-    let mut command = ballet(&world.env, &world.place);
-    command
-        .args(["dlq", "redrive", "--from-unrouted"])
-        .env("BALLET_CONTRACTS", world.place.join("clocks"));
-    let sent = ended(command).await.ends_with(0);
-    assert!(sent.err.contains("1 event sent"), "{sent:?}");
-    world.all_counted_once(1).await;
-    world.close().await;
+    the_unrouted_is_counted(world).await;
 }

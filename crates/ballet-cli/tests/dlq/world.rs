@@ -130,6 +130,24 @@ impl World {
         management.call(Method::DELETE, &path, None).await.expect("purged");
     }
 
+    /// Waits until one message waits for its retry.
+    pub(crate) async fn retry_waits(&self) {
+        let waits = "select count(*) from ballet.failure where next_at is not null";
+        wait_until("a delayed retry", SOON, || async {
+            let mut db = self.database().await;
+            let waiting: i64 = sqlx::query_scalar(waits).fetch_one(&mut db).await?;
+            Ok::<_, sqlx::Error>((waiting == 1).then_some(()))
+        })
+        .await
+        .expect("it waits");
+    }
+
+    /// As if the retry had been due so long ago that its message is lost.
+    pub(crate) async fn retry_is_overdue(&self) {
+        let overdue = "update ballet.failure set next_at = next_at - interval '11 minutes'";
+        sqlx::query(overdue).execute(&mut self.database().await).await.expect("overdue");
+    }
+
     /// Loses the one message that waits for a retry. While the service runs, nobody knows in which queue
     /// it is.
     pub(crate) async fn lose_what_waits(&mut self) {
