@@ -167,18 +167,14 @@ pub async fn end_unreachable(
 
 #[cfg(test)]
 mod tests {
-    use ballet_stage::{Database, Postgres};
     use sqlx::Executor;
 
     use super::*;
-    use crate::schema::migrate::{connect, migrate};
+    use crate::schema::migrated::migrated;
 
     #[tokio::test]
     async fn a_claim_of_another_release_is_left_alone_for_as_long_as_any_may_last() {
-        let postgres = Postgres::shared().await.expect("a server");
-        let database = Database::new(postgres, "unreachable").await.expect("one");
-        let options = database.url().parse().expect("a URL");
-        migrate(connect(&options).await.expect("a session"), &[]).await.expect("the tables");
+        let (database, _) = migrated("unreachable").await;
         let pool = PgPool::connect(database.url()).await.expect("sessions");
         let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
                          attempts, next_at, last_error) \

@@ -196,20 +196,14 @@ pub async fn count_waiting(
 
 #[cfg(test)]
 mod tests {
-    use ballet_stage::{Database, Postgres};
     use sqlx::Executor;
 
     use super::*;
-    use crate::schema::migrate::{connect, migrate};
+    use crate::schema::migrated::migrated;
 
     #[tokio::test]
     async fn a_step_fails_when_no_call_of_it_gets_an_answer_and_is_one_row_however_many_wait() {
-        let postgres = Postgres::shared().await.expect("a server");
-        let database = Database::new(postgres, "failing_steps").await.expect("one");
-        let options = database.url().parse().expect("a URL");
-        let db = connect(&options).await.expect("a session");
-        migrate(db, &[]).await.expect("the tables");
-        let mut db = connect(&options).await.expect("a session");
+        let (_database, mut db) = migrated("failing_steps").await;
         let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
                          attempts, next_at, last_error, closed_at) \
                      select gen_random_uuid(), gen_random_uuid(), step, '', false, '', 0, now(), attempts, now(), \

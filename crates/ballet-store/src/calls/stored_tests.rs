@@ -1,6 +1,6 @@
 //! Calls as their table has them: since when their keys are known, and what a person says of them.
 
-use ballet_stage::{Database, Postgres};
+use ballet_stage::Database;
 use jiff::SignedDuration;
 use sqlx::Executor;
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::calls::claims::{Room, claim};
 use crate::calls::open::{ask_anew, give};
 use crate::operators::restored::hold_aborts;
-use crate::schema::migrate::{connect, migrate};
+use crate::schema::migrated::migrated;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -37,11 +37,7 @@ fn call_of(begun: Option<Timestamp>, number: u128, now: Timestamp) -> NewCall {
 
 /// A database, and its time to the millisecond, as ids have it.
 async fn tables(name: &str) -> (Database, PgConnection, Timestamp) {
-    let postgres = Postgres::shared().await.expect("a server");
-    let database = Database::new(postgres, name).await.expect("one");
-    let options = database.url().parse().expect("a URL");
-    migrate(connect(&options).await.expect("a session"), &[]).await.expect("the tables");
-    let mut db = connect(&options).await.expect("a session");
+    let (database, mut db) = migrated(name).await;
     let now = crate::database::clock::now(&mut db).await.expect("the time");
     let now = Timestamp::from_millisecond(now.as_millisecond()).expect("a time");
     (database, db, now)

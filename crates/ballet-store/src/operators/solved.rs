@@ -229,20 +229,15 @@ pub async fn insert(db: &mut PgConnection, note: &NewNote<'_>) -> Result<(), sql
 
 #[cfg(test)]
 mod tests {
-    use ballet_stage::{Database, Postgres};
-    use sqlx::Executor;
+    use sqlx::{Connection, Executor};
 
     use super::*;
     use crate::ledger::entry::NO_KEY;
-    use crate::schema::migrate::{connect, migrate};
+    use crate::schema::migrated::migrated;
 
     #[tokio::test]
     async fn what_was_never_tried_comes_first_and_what_somebody_goes_on_with_is_left_to_him() {
-        let postgres = Postgres::shared().await.expect("a server");
-        let database = Database::new(postgres, "solved_next").await.expect("one");
-        let options = database.url().parse().expect("a URL");
-        migrate(connect(&options).await.expect("a session"), &[]).await.expect("the tables");
-        let mut db = connect(&options).await.expect("a session");
+        let (database, mut db) = migrated("solved_next").await;
         let [failed, first, second] = [1, 2, 3].map(|id| SagaId(Uuid::from_u128(id)));
         for saga_id in [failed, first, second] {
             let at = StepKey { step: "hold", key: NO_KEY };
@@ -257,7 +252,7 @@ mod tests {
         let waiting = waiting(&mut db).await.expect("a list");
         assert_eq!(waiting.iter().map(|one| one.attempts).sum::<u32>(), 1);
 
-        let mut other = connect(&options).await.expect("a session");
+        let mut other = PgConnection::connect(database.url()).await.expect("a session");
         for expected in [first, second, failed] {
             let due = next(&mut db, &["trip"]).await.expect("an answer").expect("one");
             assert_eq!(due.saga_id, expected);

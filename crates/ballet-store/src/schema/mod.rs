@@ -4,4 +4,6 @@ pub mod differences;
 pub mod hindrances;
 pub mod indexes;
 pub mod migrate;
+#[cfg(test)]
+pub(crate) mod migrated;
 pub mod migration;

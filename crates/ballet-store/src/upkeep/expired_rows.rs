@@ -108,22 +108,17 @@ async fn in_portions<'q>(
 #[cfg(test)]
 mod tests {
     use ballet_core::SagaId;
-    use ballet_stage::{Database, Postgres};
     use sqlx::Executor;
     use uuid::Uuid;
 
     use super::*;
     use crate::database::clock::now;
     use crate::deadlines::note;
-    use crate::schema::migrate::{connect, migrate};
+    use crate::schema::migrated::migrated;
 
     #[tokio::test]
     async fn the_note_of_a_deadline_goes_with_it_and_that_of_a_message_stays() {
-        let postgres = Postgres::shared().await.expect("a server");
-        let database = Database::new(postgres, "old_notes").await.expect("one");
-        let options = database.url().parse().expect("a URL");
-        migrate(connect(&options).await.expect("a session"), &[]).await.expect("the tables");
-        let mut db = connect(&options).await.expect("a session");
+        let (_database, mut db) = migrated("old_notes").await;
         let timed = |number: u32| Uuid::parse_str(&format!("0193f7a0-0000-7000-8000-{number:012}"));
         let [over, set, message] = [1, 2, 3].map(|number| SagaId(timed(number).expect("an id")));
         // Of a saga whose id has no time.
