@@ -104,27 +104,18 @@ pub async fn insert(
     claimed_for: &[Option<Duration>],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    // Clocks differ by less than five minutes: those of who makes the ids of sagas, and of who says when the backup was
-    // made. Without a time in its id a saga is new if its first row is from after the hold, and after the hour for which
-    // what is told again may wait in a retry queue, and nothing of it had failed by then: a dead letter may be redriven
-    // much later. Where no time is known, the call may have been made at any time.
-    let before: Vec<(Uuid, Option<jiff_sqlx::Timestamp>)> = sqlx::query_as(
+    let before: Vec<(Uuid, Option<jiff_sqlx::Timestamp>)> = sqlx::query_as(AssertSqlSafe(format!(
         "insert into ballet.call (call_key, saga_id, step, key, undo, request, message_id, \
          traceparent, owner, created_at, asked_since, next_at) \
          select new.call_key, new.saga_id, new.step, new.key, new.undo, new.request, \
          new.message_id, new.traceparent, case when new.claimed_for is null then 0 else $10 end, \
-         $11, case when restored_at is not null and coalesce( \
-                 new.begun_at < restored_at + interval '5 minutes', \
-                 exists (select from ballet.failure f where f.saga_id = new.saga_id \
-                     and f.first_failed_at < hold_until + interval '1 hour') \
-                 or (select min(l.recorded_at) from ballet.ledger_other l \
-                     where l.saga_id = new.saga_id) < hold_until + interval '1 hour', true) \
+         $11, case when restored_at is not null \
              then coalesce(greatest(new.begun_at, backup_at), 'epoch') - interval '5 minutes' end, \
          ballet.now() + make_interval(secs => coalesce(new.claimed_for, 0)) \
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], \
          $7::uuid[], $8::text[], $9::float8[], $12::timestamptz[]) as new (call_key, saga_id, \
          step, key, undo, request, message_id, traceparent, claimed_for, begun_at) \
-         left join ballet.restored on true \
+         {RESTORED_SINCE} \
          on conflict (call_key) do update set answer = null, given = null, closed_at = null, \
          request = excluded.request, message_id = excluded.message_id, \
          traceparent = excluded.traceparent, owner = excluded.owner, \
@@ -132,7 +123,7 @@ pub async fn insert(
          created_at = excluded.created_at, attempts = 0, last_error = null, \
          next_at = excluded.next_at where call.closed_at is not null \
          returning call_key, asked_since",
-    )
+    )))
     .bind(calls.iter().map(|call| call.key.0).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.saga_id.0).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.step.clone()).collect::<Vec<_>>())
@@ -163,6 +154,19 @@ pub async fn insert(
     }
     Ok(())
 }
+
+/// Joins the restore of the database to each `new` call that may have been made before it: its saga had begun by then.
+///
+/// Clocks differ by less than five minutes: those of who makes the ids of sagas, and of who says when the backup was
+/// made. Without a time in its id a saga is new if its first row is from after the hold, and after the hour for which
+/// what is told again may wait in a retry queue, and nothing of it had failed by then: a dead letter may be redriven
+/// much later. Where no time is known, the call may have been made at any time.
+const RESTORED_SINCE: &str = "left join ballet.restored on coalesce( \
+     new.begun_at < restored_at + interval '5 minutes', \
+     exists (select from ballet.failure f where f.saga_id = new.saga_id \
+         and f.first_failed_at < hold_until + interval '1 hour') \
+     or (select min(l.recorded_at) from ballet.ledger_other l where l.saga_id = new.saga_id) \
+         < hold_until + interval '1 hour', true)";
 
 /// Closes calls with their answers, and returns the keys of those that were open. A closed call
 /// already has its outcome.
