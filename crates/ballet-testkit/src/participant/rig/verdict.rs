@@ -1,6 +1,6 @@
 //! Whether what was published for a saga is what the contract promises.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ballet::core::EventType;
 use serde_json::Value;
@@ -26,14 +26,14 @@ pub(crate) enum End {
 
 /// How often each event was published, by the ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) done: usize,
-    pub(crate) compensated: usize,
-    pub(crate) refused: usize,
+struct Counts {
+    done: usize,
+    compensated: usize,
+    refused: usize,
 }
 
 impl Counts {
-    pub(crate) fn of(types: &Types, saga: Uuid, all: &[Seen]) -> Self {
+    fn of(types: &Types, saga: Uuid, all: &[Seen]) -> Self {
         let count = |event: EventType| {
             let of_saga = |seen: &&Seen| seen.is_of(saga) && seen.routing_key == event.name();
             let ids: BTreeSet<&str> =
@@ -49,8 +49,28 @@ impl Counts {
 }
 
 impl End {
-    /// Whether effect and events are those of this end.
-    pub(crate) fn is(self, contract: &Contract, effect: i64, counts: Counts) -> bool {
+    /// Says what differs if effect and events of a saga are not those of this end.
+    pub(crate) fn check(
+        self,
+        contract: &Contract,
+        types: &Types,
+        saga: Uuid,
+        effect: i64,
+        seen: &[Seen],
+    ) -> Result<(), String> {
+        let counts = Counts::of(types, saga, seen);
+        if self.is(contract, effect, counts) {
+            return Ok(());
+        }
+        let Counts { done, compensated, refused } = counts;
+        Err(format!(
+            "saga {saga} should be {self:?}: its effect is {effect} (done: {}), published are \
+             {done} of {}, {compensated} of {} and {refused} refusals, counted by ids",
+            contract.effect_when_done, types.done, types.compensated
+        ))
+    }
+
+    fn is(self, contract: &Contract, effect: i64, counts: Counts) -> bool {
         let of = |done, compensated| counts == Counts { done, compensated, refused: 0 };
         match self {
             Self::Done => effect == contract.effect_when_done && of(1, 0),
@@ -68,8 +88,28 @@ impl End {
     }
 }
 
+/// Says what is wrong if not all that was published is what the contract promises. `sent` are the ids of what was sent,
+/// by saga.
+pub(crate) fn check_events(
+    contract: &Contract,
+    types: &Types,
+    seen: &[Seen],
+    sent: &BTreeMap<Uuid, Vec<Uuid>>,
+) -> Result<(), String> {
+    for event in seen {
+        let saga = sent.iter().find(|(saga, _)| event.is_of(**saga));
+        let (saga, sent) =
+            saga.ok_or_else(|| format!("`correlation_id` is of no saga: {event:?}"))?;
+        let wrong = lacks(contract, types, event, *saga, sent);
+        if !wrong.is_empty() {
+            return Err(wrong.join("\n"));
+        }
+    }
+    Ok(())
+}
+
 /// What an event lacks that the contract promises of each.
-pub(crate) fn lacks(
+fn lacks(
     contract: &Contract,
     types: &Types,
     seen: &Seen,

@@ -11,22 +11,22 @@ use ballet::Clock;
 use ballet::core::topology::EVENTS;
 use ballet::core::{EventType, System, topology};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::participant::contract::{Contract, Types};
 use crate::participant::program::Program;
-use crate::participant::rig::process::Process;
+use crate::participant::rig::message::properties;
+use crate::participant::rig::processes::Processes;
 use crate::participant::rig::provider::Provider;
 use crate::participant::rig::record::{Record, Seen};
-use crate::participant::rig::verdict::{Counts, End, lacks};
+use crate::participant::rig::verdict::{End, check_events};
 use ballet_stage::Depth;
 use ballet_stage::Proxy;
 use ballet_stage::Servers;
 use ballet_stage::TestEnv;
-use ballet_stage::wait_until;
 
 /// What went wrong, in a sentence.
 pub(crate) type Wrong = String;
@@ -44,11 +44,10 @@ pub(crate) struct World<'a> {
     /// The program's links to its servers. The suite itself has others.
     pub(crate) amqp: Proxy,
     pub(crate) database: Proxy,
-    program: Program,
+    processes: Processes,
     provider: Option<Provider>,
     patience: Duration,
     probe: Mutex<PgConnection>,
-    processes: SyncMutex<Vec<Process>>,
     record: Record,
     sent: BTreeMap<Uuid, Vec<Uuid>>,
     markers: Vec<(Uuid, End)>,
@@ -81,11 +80,10 @@ impl<'a> World<'a> {
             amqp: Proxy::to(env.amqp_url(service)).await.map_err(said)?,
             database: Proxy::to(env.database_url(service)).await.map_err(said)?,
             env,
-            program,
+            processes: Processes::of(program),
             provider,
             patience,
             probe: Mutex::new(probe),
-            processes: SyncMutex::default(),
             record,
             sent: BTreeMap::new(),
             markers: Vec::new(),
@@ -104,7 +102,7 @@ impl<'a> World<'a> {
 
     /// Starts a process beside those that run, and waits until it consumes.
     pub(crate) async fn start(&mut self) -> Result<(), Wrong> {
-        let expected = self.spawn()?;
+        let expected = self.processes.start(self.amqp.url(), self.database.url())?;
         self.until("the program to consume from its queue", || async {
             let consumers = self.depth().await?.consumers;
             if consumers >= expected { Ok(Some(())) } else { Err(format!("{consumers} do")) }
@@ -124,15 +122,10 @@ impl<'a> World<'a> {
         done.map(drop).map_err(said)
     }
 
-    fn taken(&self) -> Vec<Process> {
-        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *processes)
-    }
-
     /// Starts a process after others have ended, and waits until it has handled a message: the
     /// broker's count of consumers may still have those that are gone.
     pub(crate) async fn start_again(&mut self) -> Result<(), Wrong> {
-        self.spawn()?;
+        self.processes.start(self.amqp.url(), self.database.url())?;
         let saga = Self::new_id();
         self.trigger(saga).await?;
         self.is_done(saga).await?;
@@ -140,28 +133,14 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Starts a process; how many run.
-    fn spawn(&self) -> Result<u64, Wrong> {
-        let process = Process::start(&self.program, self.amqp.url(), self.database.url());
-        let process = process.map_err(said)?;
-        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
-        processes.push(process);
-        Ok(processes.len() as u64)
-    }
-
     /// Kills all processes.
     pub(crate) async fn kill(&self) {
-        for process in self.taken() {
-            process.kill().await;
-        }
+        self.processes.kill().await;
     }
 
     /// Asks all processes to stop, and waits until they have.
     pub(crate) async fn stop(&self) -> Result<(), Wrong> {
-        for process in self.taken() {
-            process.stop(SURELY).await?;
-        }
-        Ok(())
+        self.processes.stop(SURELY).await
     }
 
     async fn depth(&self) -> Result<Depth, Wrong> {
@@ -173,7 +152,7 @@ impl<'a> World<'a> {
     where
         F: Future<Output = Result<Option<T>, Wrong>>,
     {
-        self.within(SURELY, what, probe).await
+        self.processes.wait(SURELY, what, probe).await
     }
 
     /// The same for what a program with a fault does not do: it is waited for as long as for the end of a saga.
@@ -185,39 +164,7 @@ impl<'a> World<'a> {
     where
         F: Future<Output = Result<Option<T>, Wrong>>,
     {
-        self.within(self.patience, what, probe).await
-    }
-
-    async fn within<T, F>(
-        &self,
-        limit: Duration,
-        what: &str,
-        mut probe: impl FnMut() -> F,
-    ) -> Result<T, Wrong>
-    where
-        F: Future<Output = Result<Option<T>, Wrong>>,
-    {
-        let ended = || {
-            let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
-            processes.iter_mut().find_map(Process::ended)
-        };
-        let found = wait_until(what, limit, || {
-            let (ended, next) = (ended(), probe());
-            async move {
-                match ended {
-                    Some(ended) => Ok::<_, Wrong>(Some(Err(ended))),
-                    None => Ok(next.await?.map(Ok)),
-                }
-            }
-        });
-        match found.await {
-            Ok(found) => found,
-            Err(error) => {
-                let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
-                let said: String = processes.iter().map(Process::said).collect();
-                Err(format!("{error}\n  the program said\n{said}"))
-            }
-        }
+        self.processes.wait(self.patience, what, probe).await
     }
 
     /// The id of a new saga, or of a new message.
@@ -358,16 +305,7 @@ impl<'a> World<'a> {
     }
 
     async fn is(&self, saga: Uuid, end: End, seen: &[Seen]) -> Result<(), Wrong> {
-        let (effect, counts) = (self.effect(saga).await?, Counts::of(&self.types, saga, seen));
-        if end.is(self.contract, effect, counts) {
-            return Ok(());
-        }
-        let Counts { done, compensated, refused } = counts;
-        Err(format!(
-            "saga {saga} should be {end:?}: its effect is {effect} (done: {}), published are \
-             {done} of {}, {compensated} of {} and {refused} refusals, counted by ids",
-            self.contract.effect_when_done, self.types.done, self.types.compensated
-        ))
+        end.check(self.contract, &self.types, saga, self.effect(saga).await?, seen)
     }
 
     /// Waits until nothing is in the program's queue, nor in its hands.
@@ -438,15 +376,7 @@ impl<'a> World<'a> {
         if let Some(wrong) = wrong.filter(|wrong| !wrong.is_empty()) {
             return Err(wrong.join("\n"));
         }
-        for event in &seen {
-            let saga = self.sent.iter().find(|(saga, _)| event.is_of(**saga));
-            let (saga, sent) =
-                saga.ok_or_else(|| format!("`correlation_id` is of no saga: {event:?}"))?;
-            let wrong = lacks(self.contract, &self.types, event, *saga, sent);
-            if !wrong.is_empty() {
-                return Err(wrong.join("\n"));
-            }
-        }
+        check_events(self.contract, &self.types, &seen, &self.sent)?;
         let letters =
             self.until("the dead letters", || async { self.dead_letters().await.map(Some) });
         let letters = letters.await?;
@@ -458,17 +388,6 @@ impl<'a> World<'a> {
         }
         self.env.close().await.map_err(said)
     }
-}
-
-/// The properties with which an event of a saga is published.
-pub(crate) fn properties(event: EventType, saga: Uuid, id: Uuid) -> Value {
-    let trace = format!("00-{}-00f067aa0ba902b7-01", saga.simple());
-    json!({
-        "message_id": id, "type": event.name(), "correlation_id": saga, "app_id": event.service(),
-        "content_type": "application/json", "delivery_mode": 2,
-        "timestamp": Clock::system().now().as_second(),
-        "headers": { "causation_id": World::new_id(), "traceparent": trace },
-    })
 }
 
 pub(crate) fn said(error: impl Display) -> Wrong {

@@ -4,8 +4,9 @@ use ballet::core::Reason;
 use serde_json::{Value, json};
 
 use crate::participant::rig::letters;
+use crate::participant::rig::message::properties;
 use crate::participant::rig::verdict::End;
-use crate::participant::rig::world::{World, Wrong, properties};
+use crate::participant::rig::world::{World, Wrong};
 
 /// Each becomes one dead letter with the reason, and holds up nobody.
 pub(crate) async fn poison(mut world: World<'_>) -> Result<(), Wrong> {

@@ -7,9 +7,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::participant::rig::letters;
+use crate::participant::rig::message::properties;
 use crate::participant::rig::record::Record;
 use crate::participant::rig::verdict::End;
-use crate::participant::rig::world::{World, Wrong, properties, said};
+use crate::participant::rig::world::{World, Wrong, said};
 
 const BROKEN: &str = "{\"broken\":";
 /// A program may have taken some before it notices that it is refused.

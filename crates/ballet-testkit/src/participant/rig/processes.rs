@@ -1,0 +1,83 @@
+//! The program's processes: those that run, and whether one has ended by itself.
+
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::participant::program::Program;
+use crate::participant::rig::process::Process;
+use ballet_stage::wait_until;
+
+/// The processes of one program.
+pub(crate) struct Processes {
+    program: Program,
+    running: Mutex<Vec<Process>>,
+}
+
+impl Processes {
+    /// None runs so far.
+    pub(crate) fn of(program: Program) -> Self {
+        Self { program, running: Mutex::default() }
+    }
+
+    /// Starts one more; how many run.
+    pub(crate) fn start(&self, amqp_url: &str, database_url: &str) -> Result<u64, String> {
+        let process = Process::start(&self.program, amqp_url, database_url);
+        let process = process.map_err(|error| error.to_string())?;
+        let mut running = self.running();
+        running.push(process);
+        Ok(running.len() as u64)
+    }
+
+    /// Kills all.
+    pub(crate) async fn kill(&self) {
+        for process in self.taken() {
+            process.kill().await;
+        }
+    }
+
+    /// Asks all to stop, and waits until they have.
+    pub(crate) async fn stop(&self, patience: Duration) -> Result<(), String> {
+        for process in self.taken() {
+            process.stop(patience).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a condition. A process that ends by itself ends the wait.
+    pub(crate) async fn wait<T, F>(
+        &self,
+        limit: Duration,
+        what: &str,
+        mut probe: impl FnMut() -> F,
+    ) -> Result<T, String>
+    where
+        F: Future<Output = Result<Option<T>, String>>,
+    {
+        let ended = || self.running().iter_mut().find_map(Process::ended);
+        let found = wait_until(what, limit, || {
+            let (ended, next) = (ended(), probe());
+            async move {
+                match ended {
+                    Some(ended) => Ok::<_, String>(Some(Err(ended))),
+                    None => Ok(next.await?.map(Ok)),
+                }
+            }
+        });
+        match found.await {
+            Ok(found) => found,
+            Err(error) => {
+                let said: String = self.running().iter().map(Process::said).collect();
+                Err(format!("{error}\n  the program said\n{said}"))
+            }
+        }
+    }
+
+    fn taken(&self) -> Vec<Process> {
+        std::mem::take(&mut *self.running())
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
