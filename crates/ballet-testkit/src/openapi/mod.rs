@@ -10,6 +10,7 @@
 
 mod document;
 mod judge;
+mod known;
 mod lint;
 mod pattern;
 mod place;

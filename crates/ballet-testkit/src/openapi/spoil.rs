@@ -3,6 +3,9 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
+use crate::openapi::document::Parameter;
+use crate::openapi::request::text_of;
+use crate::openapi::sample::sample;
 use crate::openapi::schema::{Kind, Schema};
 
 /// A value with one wrong part.
@@ -31,8 +34,25 @@ pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Rng) -> Option
     Some(Spoilt { value: spoilt, pointer: format!("#{pointer}") })
 }
 
-/// A value that does not fit, for a parameter.
-pub(super) fn wrong(schema: Schema<'_>, fits: &Value, dice: &mut Rng) -> Option<Value> {
+/// A text that no value of this parameter has.
+pub(super) fn wrong_text(parameter: &Parameter<'_>, dice: &mut Rng) -> Option<String> {
+    let fits = sample(parameter.schema, dice);
+    let text = text_of(&wrong(parameter.schema, &fits, dice)?);
+    // A path without the part is another route; a header holds visible letters only.
+    let can_be_sent = match parameter.place {
+        "path" => !text.is_empty(),
+        "header" => text.chars().all(|letter| letter.is_ascii_graphic()),
+        _ => true,
+    };
+    // As text, a wrong type may be a right value.
+    let is_wrong = |value: &Value| !parameter.schema.takes(value);
+    let read = serde_json::from_str(&text).unwrap_or(Value::Null);
+    let wrong = is_wrong(&Value::String(text.clone())) && is_wrong(&read);
+    (can_be_sent && wrong).then_some(text)
+}
+
+/// A value that does not fit.
+fn wrong(schema: Schema<'_>, fits: &Value, dice: &mut Rng) -> Option<Value> {
     let mut wrong = others(schema, fits);
     wrong.retain(|value| !schema.takes(value));
     dice.choice(&wrong).cloned()

@@ -1,16 +1,17 @@
 //! The requests that are sent to each route, and what their answers have to be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use fastrand::Rng;
 use reqwest::Client;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::openapi::document::{Document, Operation, Parameter};
+use crate::openapi::document::{Document, Operation};
+use crate::openapi::known::Known;
 use crate::openapi::place::{Place, names};
 use crate::openapi::request::{Answer, Request, text_of};
 use crate::openapi::sample::sample;
-use crate::openapi::spoil::{spoil, wrong};
+use crate::openapi::spoil::{spoil, wrong_text};
 use crate::openapi::things::{Thing, Things, fields, value_of};
 
 const PROBLEM: &str = "application/problem+json";
@@ -18,8 +19,6 @@ const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const UNAUTHORIZED: u16 = 401;
 /// Only the version was wrong, which is a matter of luck.
 const PRECONDITION_FAILED: u16 = 412;
-/// The most values that are remembered of each name.
-const REMEMBERED: usize = 50;
 /// The most findings that are listed of each route.
 const FINDINGS: usize = 4;
 /// How often a large body is sent once more that had no answer.
@@ -31,8 +30,7 @@ pub(super) struct Trial<'a> {
     url: &'a str,
     document: &'a Document<'a>,
     dice: Rng,
-    /// Values that occurred in answers, by their names.
-    known: BTreeMap<String, Vec<Value>>,
+    known: Known,
     things: Things,
     /// Decides about things, so that all else is as the dice say.
     luck: Rng,
@@ -45,9 +43,9 @@ pub(super) struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     pub(super) fn new(client: Client, url: &'a str, document: &'a Document<'a>, seed: u64) -> Self {
-        let (known, succeeded, findings) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        let (known, things) = (Known::default(), Things::default());
+        let (succeeded, findings) = (BTreeSet::new(), Vec::new());
         let (dice, luck) = (Rng::with_seed(seed), Rng::with_seed(!seed));
-        let things = Things::default();
         Self { client, url, document, dice, known, things, luck, keys: 0, succeeded, findings }
     }
 
@@ -163,7 +161,7 @@ impl<'a> Trial<'a> {
         let parts = operation.parameters.len() + usize::from(body.is_some()) * 3;
         let chosen = self.dice.usize(..parts.max(1));
         let place = if let Some(parameter) = operation.parameters.get(chosen) {
-            let Some(text) = self.wrong_text(parameter) else { return };
+            let Some(text) = wrong_text(parameter, &mut self.dice) else { return };
             request.set(operation.path, parameter, &text);
             Some(Place { r#in: parameter.place, name: parameter.name.to_owned() })
         } else {
@@ -280,9 +278,7 @@ impl<'a> Trial<'a> {
                 request.set(operation.path, parameter, &key);
                 continue;
             }
-            let known = self.known.get(parameter.name).map(Vec::as_slice).unwrap_or_default();
-            let known = self.dice.choice(known).filter(|value| parameter.schema.takes(value));
-            let value = match known {
+            let value = match self.known.any(parameter, &mut self.dice) {
                 Some(known) if self.dice.usize(..4) != 0 => known.clone(),
                 _ => sample(parameter.schema, &mut self.dice),
             };
@@ -301,23 +297,6 @@ impl<'a> Trial<'a> {
     fn fresh_key(&mut self) -> String {
         self.keys += 1;
         format!("{}-{}", std::process::id(), self.keys)
-    }
-
-    /// A text that no value of this parameter has.
-    fn wrong_text(&mut self, parameter: &Parameter<'_>) -> Option<String> {
-        let fits = sample(parameter.schema, &mut self.dice);
-        let text = text_of(&wrong(parameter.schema, &fits, &mut self.dice)?);
-        // A path without the part is another route; a header holds visible letters only.
-        let can_be_sent = match parameter.place {
-            "path" => !text.is_empty(),
-            "header" => text.chars().all(|letter| letter.is_ascii_graphic()),
-            _ => true,
-        };
-        // As text, a wrong type may be a right value.
-        let is_wrong = |value: &Value| !parameter.schema.takes(value);
-        let read = serde_json::from_str(&text).unwrap_or(Value::Null);
-        let wrong = is_wrong(&Value::String(text.clone())) && is_wrong(&read);
-        (can_be_sent && wrong).then_some(text)
     }
 
     async fn send(
@@ -374,7 +353,7 @@ impl<'a> Trial<'a> {
             return Ok(());
         }
         let body = answer.json()?;
-        self.learn(&body);
+        self.known.learn(&body);
         if answer.status < 400 {
             self.things.learn(&body);
         }
@@ -384,25 +363,6 @@ impl<'a> Trial<'a> {
                 Err("the problem has another status".to_owned())
             }
             None => Ok(()),
-        }
-    }
-
-    fn learn(&mut self, value: &Value) {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| self.learn(item)),
-            Value::Object(object) => {
-                for (name, value) in object {
-                    self.learn(value);
-                    // The way to the next page.
-                    let name = if name == "next" { "after" } else { name };
-                    let known = self.known.entry(name.to_owned()).or_default();
-                    let is_plain = value.is_string() || value.is_number();
-                    if is_plain && known.len() < REMEMBERED && !known.contains(value) {
-                        known.push(value.clone());
-                    }
-                }
-            }
-            _ => {}
         }
     }
 
