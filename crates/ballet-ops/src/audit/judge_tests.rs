@@ -1,68 +1,7 @@
 //! Tests of the judgement on made-up rows.
 
-use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart};
-use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
-
 use super::*;
-use crate::audit::ledger::{published, undecided, unfinished};
-use crate::audit::published::{never_ending, never_published};
-
-const PLACED: EventType = EventType::in_saga("orders.placed.v1");
-const CANCELLED: EventType = EventType::in_saga("orders.cancelled.v1");
-const RESERVED: EventType = EventType::in_saga("stock.reserved.v1");
-const SHORT: EventType = EventType::in_saga("stock.short.v1");
-const RELEASED: EventType = EventType::in_saga("stock.released.v1");
-const DELIVERED: EventType = EventType::in_saga("stock.delivered.v1");
-const LOST: EventType = EventType::in_saga("stock.lost.v1");
-const CONFIRMED: EventType = EventType::in_saga("orders.confirmed.v1");
-
-fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -> StepPart {
-    StepPart::new(name, kind, on.to_vec(), done)
-}
-
-/// Orders asks stock, and confirms when there is some. Stock has another saga, too.
-fn system() -> System {
-    let saga = |aborts_on, steps| SagaPart {
-        abort: Some(CANCELLED),
-        aborts_on,
-        ..SagaPart::new("order", "orders", steps)
-    };
-    let reserve = StepPart {
-        refused: Some(SHORT),
-        compensated: Some(RELEASED),
-        ..step("reserve", StepKind::Compensatable, &[PLACED], RESERVED)
-    };
-    let orders = saga(
-        vec![SHORT],
-        vec![
-            step("place", StepKind::Origin, &[], PLACED),
-            step("confirm", StepKind::Decision, &[RESERVED], CONFIRMED),
-        ],
-    );
-    let stock = saga(Vec::new(), vec![reserve]);
-    let deliver = step("deliver", StepKind::Compensatable, &[], DELIVERED);
-    let delivery =
-        SagaPart { saga: "delivery", abort: Some(LOST), ..saga(Vec::new(), vec![deliver]) };
-    let part = |service, sagas| Part { service, sagas, ..Part::default() };
-    let parts = vec![part("orders", vec![orders]), part("stock", vec![stock, delivery])];
-    System { name: "shop", parts }
-}
-
-/// `done place orders.placed.v1`, or without an event; the tombstone is `aborted -`. The key, or the
-/// tombstone's saga, comes last.
-fn rows(lines: &[&str]) -> Vec<RecordedRow> {
-    let row = |(line, ordinal): (&&str, i32)| {
-        let mut words = line.split(' ');
-        let mut next = || words.next().map(str::to_owned);
-        let entry = next().as_deref().and_then(Entry::parse).expect("an entry");
-        let step = next().filter(|step| step != "-").unwrap_or_default();
-        let (arrived, recorded_at) = (String::new(), Timestamp::UNIX_EPOCH);
-        let (event_type, key) = (next(), next().unwrap_or_default());
-        RecordedRow { step, key, entry, arrived, ordinal, event_type, recorded_at }
-    };
-    lines.iter().zip(0..).map(row).collect()
-}
+use crate::audit::made_up::{ABORT, PLACE, RESERVE, rows, system};
 
 /// Judges one saga, given the rows of both services.
 fn judged(orders: &[&str], stock: &[&str], pending: &Pending, broker: &BrokerSnapshot) -> Report {
@@ -79,10 +18,6 @@ fn judged(orders: &[&str], stock: &[&str], pending: &Pending, broker: &BrokerSna
 fn undisturbed(orders: &[&str], stock: &[&str]) -> Report {
     judged(orders, stock, &Pending::default(), &BrokerSnapshot::default())
 }
-
-const PLACE: &str = "done place orders.placed.v1";
-const RESERVE: &str = "done reserve stock.reserved.v1";
-const ABORT: &str = "aborted - orders.cancelled.v1";
 
 #[test]
 fn finished_sagas_are_quiescent() {
@@ -132,29 +67,6 @@ fn of_a_step_that_a_release_removed_only_what_has_not_ended_is_left() {
 }
 
 #[test]
-fn the_event_that_began_a_saga_under_a_removed_version_is_acted_on() {
-    let mut system = system();
-    system.parts[0].sagas[0].steps[0].on = vec![DELIVERED];
-    let orders = |first: &str| rows(&[first, "done confirm orders.confirmed.v1"]);
-    let has_acted = |rows: &[RecordedRow]| {
-        let part = &system.parts[0];
-        crate::audit::ledger::has_acted(part, &part.sagas[0], DELIVERED.name(), rows)
-    };
-    assert!(has_acted(&orders(PLACE)) && has_acted(&orders("done place_v1 orders.placed.v0")));
-    assert!(!has_acted(&[]));
-}
-
-#[test]
-fn what_was_done_long_ago_is_to_be_undone_since_its_abort() {
-    let (mut rows, aborted) =
-        (rows(&[RESERVE, ABORT]), Timestamp::UNIX_EPOCH + SignedDuration::from_hours(7));
-    rows[1].recorded_at = aborted;
-    let system = system();
-    let left = unfinished(&system.parts[1], &rows, |_, _| false);
-    assert_eq!(left.iter().map(|one| one.since).collect::<Vec<_>>(), [aborted]);
-}
-
-#[test]
 fn a_saga_that_one_service_has_forgotten_is_not_lost() {
     let (system, pending, broker) = (system(), BTreeMap::new(), BrokerSnapshot::default());
     // Nobody undoes it any more, so `orders` remembers it for 90 days; `stock` does not know that.
@@ -196,82 +108,6 @@ fn an_event_without_a_reaction_is_lost_unless_it_is_on_its_way() {
     let stuck = judged(&[PLACE], &[], &Pending::default(), &dead);
     assert!(stuck.is_clean() && stuck.open.is_empty(), "{stuck}");
     assert!(stuck.stuck.iter().any(|line| line.ends_with("no such shelf")), "{stuck}");
-}
-
-#[test]
-fn a_refusal_that_is_the_abort_itself_is_one_event() {
-    let system = system();
-    let of = |lines: &[&str]| {
-        let rows = rows(lines);
-        published(&system.parts[0], &rows).into_iter().map(|row| row.step.clone()).collect()
-    };
-    let refused: Vec<String> = of(&["refused place orders.cancelled.v1", ABORT]);
-    assert_eq!(refused, ["place"]);
-    let aborted: Vec<String> = of(&[PLACE, ABORT]);
-    assert_eq!(aborted, ["place", ""]);
-}
-
-#[test]
-fn what_was_recorded_and_never_published_is_noticed_also_if_nobody_acts_on_it() {
-    let system = system();
-    let undo = "undone reserve stock.released.v1";
-    let missing = |stock: &[&str], seen: &[&str]| {
-        let rows = BTreeMap::from([("orders", rows(&[PLACE, ABORT])), ("stock", rows(stock))]);
-        let seen = |event: &str| seen.iter().filter(|seen| **seen == event).count();
-        never_published(&system, Uuid::nil(), &rows, seen)
-    };
-    let others = ["orders.placed.v1", "orders.cancelled.v1", "stock.reserved.v1"];
-    let all = [&others[..], &["stock.released.v1"]].concat();
-    assert_eq!(missing(&[RESERVE, ABORT, undo], &all), [""; 0]);
-    let nil = Uuid::nil();
-    let line = |rows: &str, seen: usize| {
-        format!(
-            "saga {nil}: stock has recorded stock.released.v1 in {rows}, and {seen} were published"
-        )
-    };
-    assert_eq!(missing(&[RESERVE, ABORT, undo], &others), [line("1 row", 0)]);
-    // Of a step with keys each has its own event.
-    let keyed = [RESERVE, ABORT, undo, "undone reserve stock.released.v1 two"];
-    assert_eq!(missing(&keyed, &all), [line("2 rows", 1)]);
-    // An outcome that came after the abort is not published.
-    assert_eq!(missing(&["calling reserve", ABORT, RESERVE, undo], &all[..2]), [line("1 row", 0)]);
-    // What a ledger has forgotten is nobody's.
-    assert_eq!(missing(&[], &others[..2]), [""; 0]);
-}
-
-#[test]
-fn a_saga_that_is_begun_and_neither_decided_nor_aborted_never_ends() {
-    let (system, nil) = (system(), Uuid::nil());
-    let ending = |orders: &[&str]| {
-        let rows = BTreeMap::from([("orders", rows(orders)), ("stock", rows(&[RESERVE]))]);
-        never_ending(&system, nil, &rows)
-    };
-    assert_eq!(ending(&[PLACE]), [(nil, "orders".to_owned())]);
-    assert_eq!(ending(&[PLACE, ABORT]), []);
-    assert_eq!(ending(&[PLACE, "done confirm orders.confirmed.v1"]), []);
-    // A release has removed the step that began it, and perhaps also the one that decided it.
-    let old = "done place_v1 orders.placed.v0";
-    assert_eq!(ending(&[old]), [(nil, "orders".to_owned())]);
-    assert_eq!(ending(&[old, ABORT]), []);
-    assert_eq!(ending(&[old, "done confirm orders.confirmed.v1"]), []);
-    assert_eq!(ending(&[old, "done confirm_v1 orders.confirmed.v0"]), []);
-    // Another removed step has not decided it, nor does one say that the owner began it.
-    assert_eq!(ending(&[old, "done hold_v1 orders.held.v0"]), [(nil, "orders".to_owned())]);
-    assert_eq!(ending(&["done note_v1 orders.noted.v1"]), []);
-}
-
-#[test]
-fn of_two_sagas_with_one_id_only_that_which_a_removed_step_began_is_undecided() {
-    let mut part = system().parts.remove(0);
-    let steps = vec![
-        step("ask_back", StepKind::Origin, &[], LOST),
-        step("take_back", StepKind::Decision, &[RESERVED], DELIVERED),
-    ];
-    part.sagas.push(SagaPart::new("returns", "orders", steps));
-    let old = "done place_v1 orders.placed.v0";
-    let open = |last: &str| undecided(&part, &rows(&[old, last])).len();
-    assert_eq!(open("done confirm orders.confirmed.v1"), 0);
-    assert_eq!(open("aborted - orders.cancelled.v1 order"), 0);
 }
 
 #[test]
@@ -375,31 +211,6 @@ fn a_contradiction_is_a_violation_even_while_something_is_on_its_way() {
 }
 
 #[test]
-fn undos_run_in_reverse() {
-    let mut part = system().parts.remove(1);
-    let second = step("pack", StepKind::Compensatable, &[RESERVED], CONFIRMED);
-    part.sagas[0].steps.push(second);
-    let order = |last: [&str; 2]| rows(&[RESERVE, "done pack", ABORT, last[0], last[1]]);
-    let [pack, reserve] = ["undone pack", "undone reserve"];
-    assert_eq!(contradictions(&part, &order([pack, reserve])), [""; 0]);
-    let wrong = contradictions(&part, &order([reserve, pack]));
-    assert_eq!(wrong, ["reserve is undone before the later pack"]);
-}
-
-#[test]
-fn what_another_version_did_later_is_undone_first() {
-    let part = system().parts.remove(1);
-    let undone_last = |later: &str| {
-        let [done, undone] = ["done", "undone"].map(|entry| format!("{entry} {later}"));
-        let other = "aborted - stock.lost.v1 delivery";
-        contradictions(&part, &rows(&[RESERVE, &done, ABORT, other, "undone reserve", &undone]))
-    };
-    assert_eq!(undone_last("paint"), ["reserve is undone before the later paint"]);
-    // Sagas with one id are undone each in its own order.
-    assert_eq!(undone_last("deliver"), [""; 0]);
-}
-
-#[test]
 fn unpublished_and_unpublishable_events_are_named() {
     let event = Unpublished {
         saga: Some(Uuid::nil()),
@@ -431,19 +242,4 @@ fn the_tombstone_of_another_saga_with_the_same_id_asks_for_nothing() {
     let undone = [RESERVE, own, "undone reserve stock.released.v1", other];
     let undone = undisturbed(&[PLACE, own], &undone);
     assert!(undone.is_quiescent(), "{undone}");
-}
-
-#[test]
-fn t179_a_tombstone_is_of_the_saga_that_it_names() {
-    let system = system();
-    let [of_order, of_delivery] = &system.parts[1].sagas[..] else { panic!("two") };
-    let covers = |name: &str| {
-        let row = &rows(&[&format!("aborted - orders.cancelled.v1 {name}")])[0];
-        [of_order, of_delivery]
-            .map(|saga| crate::audit::ledger::aborts(&system.parts[1], row, saga))
-    };
-    assert_eq!(covers(of_order.saga), [true, false]);
-    assert_eq!(covers(of_delivery.saga), [false, true]);
-    // Another version of the service wrote it.
-    assert_eq!(covers("returns"), [true, true]);
 }

@@ -358,3 +358,7 @@ pub(crate) fn has_acted(
         || saga.steps.iter().any(|step| step.kind == StepKind::Decision && has(step, &|_| true));
     saga.steps.iter().all(acted) && (!saga.aborts_on.iter().any(is) || decided())
 }
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

@@ -13,6 +13,8 @@ mod deadlines;
 mod held;
 mod judge;
 pub(crate) mod ledger;
+#[cfg(test)]
+mod made_up;
 pub(crate) mod pending;
 mod published;
 pub(crate) mod read;

@@ -113,3 +113,7 @@ pub(crate) fn never_ending(system: &System, saga: Uuid, rows: &Rows<'_>) -> Vec<
     });
     undecided.map(|undecided| (saga, undecided.owner.to_owned())).collect()
 }
+
+#[cfg(test)]
+#[path = "published_tests.rs"]
+mod tests;
