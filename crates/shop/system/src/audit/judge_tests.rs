@@ -1,100 +1,10 @@
 //! The audit of made-up shops.
 
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
-use crate::audit::rows::{Learned, Price, Reservation, Shipment};
-
-const ORDER: &str = "0193f7a0-0000-7000-8000-000000000001";
-const CART: &str = "0193f7a0-0000-7000-8000-0000000000c1";
-
-fn row<Row: DeserializeOwned>(value: Value) -> Row {
-    serde_json::from_value(value).expect("a row")
-}
-
-fn euros(amount_minor: i64) -> Value {
-    json!({ "amount_minor": amount_minor, "currency": "EUR" })
-}
-
-fn lines(amount_minor: i64) -> Value {
-    json!([{ "sku": "mug", "quantity": 2, "unit_price": euros(amount_minor) }])
-}
-
-fn price(version: u8, amount_minor: i64, since: &str, until: Option<&str>) -> Price {
-    row(json!({ "sku": "mug", "version": version, "price": euros(amount_minor), "since": since,
-        "until": until }))
-}
-
-fn checkout(order_id: &str, status: &str) -> Value {
-    json!({ "order_id": order_id, "cart_id": CART, "cart_version": 1, "lines": lines(250),
-        "total": euros(500), "status": status })
-}
-
-fn operation(key: u8, result: &str) -> Operation {
-    row(json!({
-        "idempotency_key": format!("0193f7a0-0000-7000-8000-0000000001{key:02}"),
-        "order_id": ORDER, "reference": "auth_1", "amount": euros(500), "result": result,
-    }))
-}
-
-/// A shop with one quiescent order.
-fn shop(status: &str) -> Snapshot {
-    let completed = status == "completed";
-    let state = |yes: &str, no: &str| if completed { yes.to_owned() } else { no.to_owned() };
-    let (committed, on_hand) = if completed { (2, 8) } else { (0, 10) };
-    let order = json!({ "order_id": ORDER, "status": status, "total": euros(500),
-        "lines": lines(250), "created_at": "2026-01-01T00:00:00Z",
-        "changed_at": "2026-01-01T00:00:00Z" });
-    let stock = json!({ "sku": "mug", "on_hand": on_hand, "held": 0, "committed": committed,
-        "received": 10 });
-    let reservation: Reservation = row(json!({ "order_id": ORDER,
-        "state": state("committed", "released"), "lines": [{ "sku": "mug", "quantity": 2 }] }));
-    let payment = json!({ "order_id": ORDER, "state": state("captured", "refunded"),
-        "amount": euros(500), "reference": "auth_1", "captured_minor": 500,
-        "refunded_minor": if completed { 0 } else { 500 } });
-    let shipment: Shipment =
-        row(json!({ "order_id": ORDER, "state": state("delivered", "cancelled") }));
-    let mut operations = vec![operation(1, "approved"), operation(2, "captured")];
-    if !completed {
-        operations.push(operation(3, "refunded"));
-    }
-    Snapshot {
-        read_at: Timestamp::UNIX_EPOCH,
-        away: BTreeMap::new(),
-        orders: vec![row(order)],
-        stock: vec![row(stock)],
-        reservations: vec![reservation],
-        payments: vec![row(payment)],
-        operations,
-        shipments: vec![shipment],
-        prices: vec![price(1, 250, "2024-01-01T00:00:00Z", None)],
-        carts: vec![row(json!({ "cart_id": CART, "order_id": ORDER,
-            "status": state("closed", "open") }))],
-        checkouts: vec![row(checkout(ORDER, &state("confirmed", "cancelled")))],
-        learned: learned(completed),
-    }
-}
-
-/// What is learnt from an order of two products, if it counts.
-fn learned(counts: bool) -> Learned {
-    if !counts {
-        return Learned::default();
-    }
-    let product = |sku: &str| row(json!({ "sku": sku, "orders": 1 }));
-    Learned {
-        orders: vec![row(json!({ "order_id": ORDER, "skus": ["mug", "pen"] }))],
-        products: ["mug", "pen"].map(product).into(),
-        pairs: vec![row(json!({ "sku": "mug", "other": "pen", "orders": 1 }))],
-    }
-}
-
-fn violations(snapshot: &Snapshot) -> Vec<String> {
-    let report = judge(snapshot, Timestamp::MAX, &Report::default());
-    assert_eq!(report.open, [""; 0], "everything is quiescent");
-    assert_eq!(report.unseen, [""; 0], "everything is seen");
-    report.violations
-}
+use crate::audit::made_up::{ORDER, learned, operation, row, shop, violations};
+use crate::audit::rows::{Learned, Shipment};
 
 #[test]
 fn a_sound_shop_has_no_violations() {
@@ -289,39 +199,6 @@ fn what_was_paid_at_the_sandbox_is_compared_with_it_after_the_move_to_an_api() {
 }
 
 #[test]
-fn an_order_has_the_prices_that_its_cart_showed() {
-    let mut dearer = shop("completed");
-    dearer.orders[0].lines = row(lines(251));
-    let found = violations(&dearer).join("\n");
-    assert!(found.contains("does not have the lines and prices of its cart"), "{found}");
-    let mut cancelled = shop("cancelled");
-    // What was never placed has no lines.
-    (cancelled.orders[0].lines, cancelled.orders[0].total) = (None, None);
-    cancelled.payments.clear();
-    cancelled.operations.clear();
-    assert_eq!(violations(&cancelled), [""; 0]);
-}
-
-#[test]
-fn a_cart_is_checked_out_once_and_ends_as_its_order() {
-    let mut twice = shop("completed");
-    let other = "0193f7a0-0000-7000-8000-000000000002";
-    twice.checkouts.push(row(checkout(other, "placed")));
-    let report = judge(&twice, Timestamp::MAX, &Report::default());
-    let found = report.violations.join("\n");
-    assert!(found.contains("is checked out more than once: as orders"), "{found}");
-    assert!(found.contains("version 1 of cart"), "{found}");
-    assert_eq!(report.open.len(), 1, "its order is not known");
-
-    let mut open = shop("completed");
-    "open".clone_into(&mut open.carts[0].status);
-    "placed".clone_into(&mut open.checkouts[0].status);
-    let found = violations(&open).join("\n");
-    assert!(found.contains("is completed, but its checkout is placed"), "{found}");
-    assert!(found.contains("is open, but its checkout is placed"), "{found}");
-}
-
-#[test]
 fn only_what_was_sold_is_recommended() {
     let mut cancelled = shop("cancelled");
     cancelled.learned = learned(true);
@@ -346,37 +223,6 @@ fn only_what_was_sold_is_recommended() {
         "recommendations counts mug with pen in 0 orders, but has 1",
     ];
     assert_eq!(violations(&twice), expected);
-}
-
-#[test]
-fn t202_what_was_paid_is_what_was_offered_then() {
-    let (day, later) = ("2025-12-31T00:00:00Z", "2026-01-02T00:00:00Z");
-    // ORDER is of December 2024, by its id.
-    let (long_ago, before) = ("2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z");
-    for (prices, fine) in [
-        (vec![price(1, 250, long_ago, None)], true),
-        (vec![price(1, 250, long_ago, Some(day)), price(2, 300, day, None)], true),
-        (vec![price(1, 300, long_ago, None)], false),
-        (vec![price(1, 250, long_ago, Some(before)), price(2, 300, before, None)], false),
-        (vec![price(1, 300, long_ago, Some(later)), price(2, 250, later, None)], false),
-    ] {
-        let mut shop = shop("completed");
-        shop.prices = prices;
-        let violations = violations(&shop);
-        assert_eq!(violations.is_empty(), fine, "{violations:?} of {:?}", shop.prices);
-        assert!(violations.iter().all(|line| line.contains("did not offer it")), "{violations:?}");
-    }
-    let mut unknown = shop("completed");
-    for prices in [vec![], vec![price(2, 300, later, None)]] {
-        unknown.prices = prices;
-        let report = judge(&unknown, Timestamp::MAX, &Report::default());
-        assert_eq!((report.violations.len(), report.unseen.len()), (0, 1), "{report}");
-    }
-    let mut other_sum = shop("completed");
-    other_sum.orders[0].lines = Some(row(json!([{ "sku": "mug", "quantity": 1,
-        "unit_price": euros(250) }])));
-    let wrong = violations(&other_sum);
-    assert!(wrong.iter().any(|line| line.contains("is not the sum")), "{wrong:?}");
 }
 
 #[test]

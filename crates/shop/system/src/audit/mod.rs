@@ -8,6 +8,8 @@
 mod carts;
 mod judge;
 mod learned;
+#[cfg(test)]
+mod made_up;
 mod prices;
 mod published;
 mod read;
