@@ -15,6 +15,7 @@ mod fail_over;
 mod foreign;
 mod garage;
 mod hostile;
+mod huts;
 mod joins;
 mod keyed;
 mod keyed_calls;
