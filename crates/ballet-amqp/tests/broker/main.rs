@@ -8,6 +8,7 @@ mod one_ack;
 mod permissions;
 mod publisher;
 mod rabbitmq;
+mod sessions;
 mod silent;
 mod spoilt;
 mod streams;

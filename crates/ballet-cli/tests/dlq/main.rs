@@ -10,6 +10,7 @@ mod headers;
 mod hostile;
 mod inbox;
 mod interrupted;
+mod listed_sagas;
 mod lost;
 mod memory;
 mod missed;

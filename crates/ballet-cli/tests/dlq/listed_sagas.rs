@@ -1,0 +1,157 @@
+//! `ballet sagas list` and `watch`: sagas are found by state, by page, by a value and by a key.
+
+use serde_json::{Value, json};
+
+use crate::sagas::until_said;
+use crate::shop::{Shop, checkout};
+
+/// The sagas of a listing, in its order.
+async fn ids(shop: &Shop, arguments: &[&str]) -> Vec<Value> {
+    let listed = [&["sagas", "list", "-o", "jsonl"], arguments].concat();
+    let listed = shop.ballet(&listed).await.succeeds();
+    let id = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["saga"].clone();
+    listed.lines().map(id).collect()
+}
+
+#[tokio::test]
+async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events() {
+    let shop = Shop::open("listed").await;
+    let none = shop.ballet(&["sagas", "list"]).await.succeeds();
+    assert!(none.contains("no saga fits"), "{none}");
+
+    let done = Shop::new_id();
+    let mut body = checkout();
+    let customer = Shop::new_id();
+    body["customer_id"] = json!(customer);
+    shop.drop(&done, &body.to_string()).await;
+    shop.order_is(&done, "completed").await;
+    // Ids of one millisecond have no order.
+    let declined = Shop::new_id();
+    let mut body = checkout();
+    body["card_token"] = json!("card_declined");
+    shop.drop(&declined, &body.to_string()).await;
+    // Told as it goes on, each event once, to the end.
+    let watched = ["sagas", "watch", &declined, "--timeout", "120s", "-o", "jsonl"];
+    let watched = shop.ballet(&watched).await.succeeds();
+    let told: Vec<Value> =
+        watched.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let count = |event: &str| told.iter().filter(|line| line["event"] == event).count();
+    for event in [
+        "orders.order_placed.v1",
+        "payments.payment_declined.v1",
+        "orders.order_cancelled.v1",
+        "inventory.stock_released.v1",
+    ] {
+        assert_eq!(count(event), 1, "{event} in\n{watched}");
+    }
+    until_said(&shop, &["sagas", "open"], "no saga is open").await;
+
+    let listed = shop.ballet(&["sagas", "list", "-o", "json"]).await.succeeds();
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let of = |at: usize, field: &str| listed[at][field].clone();
+    assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
+    assert_eq!((of(0, "saga"), of(0, "state")), (json!(declined), json!("aborted")));
+    assert_eq!((of(1, "saga"), of(1, "state")), (json!(done), json!("completed")));
+    assert_eq!(of(1, "last_event"), "orders.order_completed.v1");
+
+    assert_eq!(ids(&shop, &["--state", "aborted"]).await, [json!(declined)]);
+    assert_eq!(ids(&shop, &["--state", "open"]).await, [Value::Null; 0]);
+    assert_eq!(ids(&shop, &["--with", &customer]).await, [json!(done)]);
+    assert_eq!(ids(&shop, &["--with", "card_gone"]).await, [Value::Null; 0]);
+    assert_eq!(ids(&shop, &["--limit", "1"]).await, [json!(declined)]);
+    assert_eq!(ids(&shop, &["--after", &declined]).await, [json!(done)]);
+    let first = shop.ballet(&["sagas", "list", "--limit", "1"]).await.ends_with(0);
+    assert!(first.err.contains(&format!("--after {declined}")), "{first:?}");
+
+    let late = ["sagas", "watch", &Shop::new_id(), "--timeout", "1s"];
+    let late = shop.ballet(&late).await.ends_with(3);
+    assert!(late.err.contains("has not ended in time"), "{late:?}");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
+    let shop = Shop::open("keyed").await;
+    let (customer, cart) = (Shop::new_id(), Shop::new_id());
+    let of_cart = || {
+        let mut body = checkout();
+        body["customer_id"] = json!(customer);
+        body["cart_id"] = json!(cart);
+        body
+    };
+    let other = Shop::new_id();
+    shop.drop(&other, &checkout().to_string()).await;
+    shop.order_is(&other, "completed").await;
+    let declined = Shop::new_id();
+    let mut body = of_cart();
+    body["card_token"] = json!("card_declined");
+    shop.drop(&declined, &body.to_string()).await;
+    shop.order_is(&declined, "cancelled").await;
+    let done = Shop::new_id();
+    shop.drop(&done, &of_cart().to_string()).await;
+    shop.order_is(&done, "completed").await;
+    until_said(&shop, &["sagas", "open"], "no saga is open").await;
+
+    let key = |name: &str, value: &str| format!("{name}={value}");
+    assert_eq!(ids(&shop, &[&key("customer", &customer)]).await, [json!(done), json!(declined)]);
+    // The cart is in the event with which a saga begins, and in no other.
+    assert_eq!(ids(&shop, &[&key("cart", &cart)]).await, [json!(done), json!(declined)]);
+    let aborted = [&*key("customer", &customer), "--state", "aborted"];
+    assert_eq!(ids(&shop, &aborted).await, [json!(declined)]);
+    assert_eq!(ids(&shop, &[&key("order", &done)]).await, [json!(done)]);
+    assert_eq!(ids(&shop, &[&done]).await, [json!(done)]);
+    assert_eq!(ids(&shop, &["product=mug", "--limit", "1"]).await, [json!(done)]);
+    assert_eq!(
+        ids(&shop, &["product=mug", "--after", &done, "--with", &customer]).await,
+        [json!(declined)]
+    );
+    // A value of another key is none of this one, nor is a part of a value.
+    assert_eq!(ids(&shop, &[&key("order", &customer)]).await, [Value::Null; 0]);
+    assert_eq!(ids(&shop, &["product=mu"]).await, [Value::Null; 0]);
+
+    let shown = shop.ballet(&["sagas", "show", &done, "-o", "json"]).await.succeeds();
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    let events = shown[0]["events"].as_array().expect("events");
+    let sent = events.iter().find(|event| event["event"] == "shipping.shipment_dispatched.v1");
+    let body = &sent.expect("dispatched")["body"];
+    let [tracking, shipment] =
+        ["tracking", "shipment_id"].map(|field| body[field].as_str().expect("text").to_owned());
+    let shipment = shipment.to_uppercase();
+    for named in [key("tracking", &tracking), key("shipment", &shipment), key("order", &done)] {
+        let found = shop.ballet(&["sagas", "show", &named, "-o", "json"]).await.succeeds();
+        assert_eq!(serde_json::from_str::<Value>(&found).expect("JSON"), shown, "{named}");
+        let watched = shop.ballet(&["sagas", "watch", &named, "--timeout", "60s"]).await.succeeds();
+        assert!(watched.contains("orders.order_completed.v1"), "{named}: {watched}");
+    }
+
+    let several = shop.ballet(&["sagas", "show", &key("cart", &cart)]).await.ends_with(2);
+    assert!(several.err.contains("2 sagas have cart="), "{several:?}");
+    assert!(several.err.contains(&done) && several.err.contains(&declined), "{several:?}");
+    let none = shop.ballet(&["sagas", "watch", &key("order", &Shop::new_id())]).await.ends_with(2);
+    assert!(none.err.contains("no saga has order="), "{none:?}");
+    for command in ["list", "show", "watch", "stuck"] {
+        let unknown = shop.ballet(&["sagas", command, "invoice=17"]).await.ends_with(2);
+        let there = "no contract declares the key invoice; there is cart, customer, order, product, \
+                     shipment, tracking";
+        assert!(unknown.err.contains(there), "{unknown:?}");
+        let wrong = shop.ballet(&["sagas", command, "order"]).await.ends_with(2);
+        let ways = "expected a saga's id, the last eight digits of it or more, or KEY=VALUE";
+        assert!(wrong.err.contains(ways), "{wrong:?}");
+    }
+
+    // A saga that no ledger knows: its first event is a dead letter.
+    let dead = Shop::new_id();
+    let mut wrong = of_cart();
+    let lost = Shop::new_id();
+    wrong["cart_id"] = json!(lost);
+    wrong["lines"][0]["quantity"] = json!("one");
+    shop.drop(&dead, &wrong.to_string()).await;
+    shop.dead("orders").await;
+    let stuck = shop.ballet(&["sagas", "stuck", &key("cart", &lost)]).await.succeeds();
+    assert!(stuck.contains(&dead), "{stuck}");
+    let stuck = shop.ballet(&["sagas", "stuck", &key("cart", &cart)]).await.succeeds();
+    assert!(stuck.contains("no saga is stuck"), "{stuck}");
+    let shown = shop.ballet(&["sagas", "show", &key("cart", &lost)]).await.succeeds();
+    assert!(shown.contains("has not handled cart.checked_out.v1"), "{shown}");
+    shop.close().await;
+}
