@@ -26,6 +26,8 @@ use crate::scene::{asleep, rome, session};
 use crate::trip::{HotelRenamed, Trouble, hotel};
 use crate::world::{LONG, World, part};
 
+#[path = "flood_draft.rs"]
+mod draft;
 #[path = "flood_message.rs"]
 mod message;
 #[path = "flood_values.rs"]

@@ -1,11 +1,10 @@
 //! The messages of a flood, each a function of the seed and its number.
 
-use std::io::Write;
-
 use ballet::MessageId;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use uuid::Uuid;
 
+use crate::flood::draft::{Draft, gzip};
 use crate::flood::values::{Dice, death, decimal, list, odd, short, text, value};
 use ballet_testkit::wire::raw_amqp::{self, Property};
 
@@ -61,62 +60,6 @@ impl Message {
 pub(super) struct Flood {
     seed: u64,
     millis: u128,
-}
-
-/// A message in the making.
-struct Draft {
-    exchange: &'static str,
-    key: &'static str,
-    properties: BasicProperties,
-    headers: FieldTable,
-    body: Vec<u8>,
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packer.write_all(bytes).unwrap();
-    packer.finish().unwrap()
-}
-
-impl Draft {
-    fn packed(mut self) -> Self {
-        self.body = gzip(&self.body);
-        self.properties = self.properties.with_content_encoding("gzip".into());
-        self
-    }
-
-    fn straight(mut self) -> Self {
-        self.properties = self.properties.with_type(self.key.into());
-        (self.exchange, self.key) = ("", "hotel");
-        self
-    }
-
-    fn header(mut self, name: &str, value: AMQPValue) -> Self {
-        self.headers.insert(name.into(), value);
-        self
-    }
-
-    fn with(mut self, change: impl FnOnce(BasicProperties) -> BasicProperties) -> Self {
-        self.properties = change(self.properties);
-        self
-    }
-
-    fn body(self, body: impl Into<Vec<u8>>) -> Self {
-        Self { body: body.into(), ..self }
-    }
-
-    fn message(mut self, number: u64, id: MessageId, fate: Fate) -> Message {
-        let bears = AMQPValue::LongLongInt(i64::try_from(number).unwrap());
-        self.headers.insert(NUMBER.into(), bears);
-        let publish = Publish {
-            exchange: self.exchange.to_owned(),
-            routing_key: self.key.to_owned(),
-            mandatory: true,
-            properties: self.properties.with_headers(self.headers).with_delivery_mode(2),
-            body: self.body.into(),
-        };
-        Message { id, fate, publish, raw: None }
-    }
 }
 
 impl Flood {

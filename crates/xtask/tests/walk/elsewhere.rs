@@ -6,8 +6,8 @@ use std::path::Path;
 /// A command, the file that runs it, and the text there that does.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     (".ci/run", ".ci/run", "set -euo pipefail"),
-    ("cargo ballet chaos", "crates/ballet-cli/tests/new.rs", "\"chaos\""),
-    ("cargo ballet new system", "crates/ballet-cli/tests/new.rs", "[\"new\", \"system\""),
+    ("cargo ballet chaos", "crates/ballet-cli/tests/new/second_team.rs", "\"chaos\""),
+    ("cargo ballet new system", "crates/ballet-cli/tests/new/main.rs", "[\"new\", \"system\""),
     ("cargo test --workspace", ".ci/run", "cargo test --workspace"),
     ("cargo xtask chaos", "crates/xtask/tests/chaos.rs", "\"chaos\""),
     ("cargo xtask check", ".ci/run", "\"$xtask\" check"),

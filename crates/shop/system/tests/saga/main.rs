@@ -18,6 +18,7 @@ mod rights;
 mod routes;
 mod shop;
 mod signed;
+mod sound;
 mod stuck;
 mod through_gateway;
 mod tracing;

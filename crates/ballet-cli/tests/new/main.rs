@@ -1,0 +1,134 @@
+//! `ballet new`: what it writes, and what it does not.
+
+mod place;
+mod second_team;
+
+use std::fs;
+use std::path::Path;
+
+use crate::place::{BALLET, Place, edit, said_by};
+
+#[tokio::test]
+async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
+    let place = Place::new("misfits");
+    place.ballet(&["new", "system", "harbour"], "").await;
+    place.ballet(&["new", "service", "pantry"], "harbour").await;
+    let contract = place.at("harbour/contracts/harbour/pantry.json");
+    let sound = fs::read_to_string(&contract).expect("a contract");
+
+    edit(&contract, "\"title\": \"RequestMade\"", "\"required\": [\"colour\"]");
+    let (code, said) = place.ballet(&["check"], "harbour").await;
+    assert_eq!(code, Some(1), "{said}");
+    let missing = "pantry reads desk.request_made.v1, and there is no `colour`";
+    assert!(said.contains(missing), "{said}");
+
+    fs::write(&contract, &sound).expect("written");
+    edit(&contract, "desk.request_made.v1", "desk.request_taken.v1");
+    let (code, said) = place.ballet(&["check", "-o", "json"], "harbour").await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("pantry waits for desk.request_taken.v1, which nobody emits"), "{said}");
+
+    fs::write(&contract, sound.replace("\"do_part\",", "\"do_part\", \"refuses\": 1,"))
+        .expect("written");
+    let (code, said) = place.ballet(&["check"], "harbour").await;
+    assert_eq!(code, Some(3), "{said}");
+    let unknown =
+        "pantry.json is not a contract: sagas[0].steps[0].refuses: `refuses` is not known, only ";
+    assert!(said.contains(unknown), "{said}");
+
+    let mut elsewhere = place.command(BALLET, &["check"], "");
+    let (code, said) = said_by(&mut elsewhere).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("there are no contracts of services here"), "{said}");
+}
+
+#[tokio::test]
+async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
+    let place = Place::new("names");
+    let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
+    assert_eq!(code, Some(0), "{said}");
+    let inside = concat!(env!("CARGO_MANIFEST_DIR"), "/target/harbour");
+    let nowhere = ["new", "system", "other", "--ballet", "nowhere"];
+    let (code, said) = place.ballet(&nowhere, "").await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("no checkout of ballet in nowhere"), "{said}");
+    for (arguments, below, why) in [
+        (&["new", "system", "harbour"], "", "exists already: nothing was written"),
+        (&["new", "system", "Old Harbour"], "", "lower case with underscores"),
+        (&["new", "system", inside], "", "would lie in the checkout of ballet"),
+        (&["new", "service", "desk"], "harbour", "harbour has a service desk already"),
+        (&["new", "service", "journal"], "harbour", "a service's name is its own"),
+        (&["new", "service", "trials"], "harbour", "choose another name"),
+        (&["new", "service", "gateway"], "harbour", "choose another name"),
+    ] {
+        let (code, said) = place.ballet(arguments, below).await;
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(why), "{why} is not in:\n{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_broker_in_a_container_is_set_as_the_one_of_the_tests() {
+    let place = Place::new("broker");
+    let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
+    assert_eq!(code, Some(0), "{said}");
+    let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballet-stage/broker/rabbitmq.conf");
+    let ours = fs::read_to_string(ours).expect("our settings");
+    let file = place.at("harbour/broker/rabbitmq.conf");
+    assert_eq!(fs::read_to_string(file).expect("its settings"), ours);
+    let compose = fs::read_to_string(place.at("harbour/compose.yaml")).expect("a file");
+    let mount = "- ./broker/rabbitmq.conf:/etc/rabbitmq/conf.d/20-ballet.conf:ro\n";
+    assert!(compose.contains(mount), "{compose}");
+}
+
+#[tokio::test]
+async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image() {
+    let place = Place::new("private_key");
+    let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
+    assert_eq!(code, Some(0), "{said}");
+    // As `ballet-gateway keys keys` does it.
+    let key = "keys/signing-key.json";
+    fs::create_dir(place.at("harbour/keys")).expect("a directory");
+    fs::write(place.at("harbour").join(key), "{}").expect("written");
+    for arguments in [&["init", "--quiet"][..], &["add", "."]] {
+        let (code, said) = said_by(&mut place.command("git", arguments, "harbour")).await;
+        assert_eq!(code, Some(0), "{said}");
+    }
+    let staged = ["ls-files", "--", ".gitignore", key];
+    let (_, staged) = said_by(&mut place.command("git", &staged, "harbour")).await;
+    assert_eq!(staged, ".gitignore\n");
+    let ignored = fs::read_to_string(place.at("harbour/.dockerignore")).expect("a file");
+    assert!(ignored.lines().any(|line| line == "keys"), "{ignored}");
+}
+
+#[tokio::test]
+async fn a_service_joins_the_shop_with_one_command() {
+    let place = Place::new("joining");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    fs::copy(root.join("Cargo.toml"), place.at("Cargo.toml")).expect("copied");
+    for folder in ["docs/contracts/shop", "crates/shop"] {
+        fs::create_dir_all(place.at(folder)).expect("a directory");
+    }
+    let contracts = fs::read_dir(root.join("docs/contracts/shop")).expect("contracts");
+    for contract in contracts.flatten() {
+        let copy = place.at("docs/contracts/shop").join(contract.file_name());
+        fs::copy(contract.path(), copy).expect("copied");
+    }
+    let gifts = ["new", "service", "gifts", "--on", "orders.order_confirmed.v1"];
+    let (code, said) = place.ballet(&gifts, "").await;
+    assert_eq!(code, Some(0), "{said}");
+    let manifest = fs::read_to_string(place.at("Cargo.toml")).expect("a manifest");
+    assert!(manifest.contains("members = [\n    \"crates/shop/gifts\","), "{manifest}");
+    let own = fs::read_to_string(place.at("crates/shop/gifts/Cargo.toml")).expect("a manifest");
+    assert!(own.ends_with("\n\n[lints]\nworkspace = true\n"), "{own}");
+    let events = fs::read_to_string(place.at("crates/shop/gifts/src/events.rs"));
+    let events = events.expect("a file");
+    assert!(events.contains("pub struct OrderConfirmed {}"), "{events}");
+    assert!(events.contains("//   order_id: UUID\n"), "{events}");
+    let (code, said) = place.ballet(&["check"], "crates/shop/gifts").await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("shop is sound"), "{said}");
+    let (code, said) = place.ballet(&["topology", "definitions"], "").await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(r#"{"name": "gifts.dead""#), "{said}");
+}

@@ -1,0 +1,64 @@
+//! Whether a shop is sound, as its audits see it.
+
+use std::collections::BTreeMap;
+
+use ballet::core::Part;
+use ballet_ops::audit::BrokerSnapshot;
+use ballet_stage::wait_until;
+use jiff::SignedDuration;
+use shop::audit::{Report, audit_beside};
+
+use crate::shop::{SOON, Shop};
+
+impl Shop {
+    /// Waits until everything is quiescent and nothing is wrong. All databases are read once the queues are empty: a
+    /// look at them costs more than most tests do besides.
+    pub(crate) async fn is_sound(&self) -> Report {
+        wait_until("a quiescent shop without violations", SOON, || async {
+            let broker = self.idle_broker().await?;
+            let framework = self.framework_audit(&broker).await;
+            if !framework.is_settled() {
+                return Err(framework.to_string());
+            }
+            let report = self.business_audit(&framework).await.and(framework);
+            if report.is_settled() { Ok(Some(report)) } else { Err(report.to_string()) }
+        })
+        .await
+        .expect("a sound shop")
+    }
+
+    /// Business rows, the framework's rows, and the broker's queues.
+    pub(crate) async fn audit(&self) -> Result<Report, String> {
+        let framework = self.framework_audit(&self.broker().await?).await;
+        Ok(self.business_audit(&framework).await.and(framework))
+    }
+
+    /// The broker, if its counts say that no message is in a service's queue. They may be a second old: a message
+    /// that was handled meanwhile may still be counted, also after a look that has not counted it yet.
+    pub(crate) async fn idle_broker(&self) -> Result<BrokerSnapshot, String> {
+        let broker = self.broker().await?;
+        let count = |part: &Part| broker.queues.get(part.service).copied();
+        let waiting: u64 = shop::system().parts.iter().filter_map(count).sum();
+        if waiting > 0 { Err(format!("{waiting} messages in queues")) } else { Ok(broker) }
+    }
+
+    async fn broker(&self) -> Result<BrokerSnapshot, String> {
+        self.env.management().audited(20).await.map_err(|error| error.to_string())
+    }
+
+    async fn framework_audit(&self, broker: &BrokerSnapshot) -> Report {
+        let databases: Vec<_> = self.databases().into_iter().collect();
+        ballet_ops::audit::audit(&shop::system(), &databases, broker, SignedDuration::ZERO).await
+    }
+
+    async fn business_audit(&self, framework: &Report) -> Report {
+        audit_beside(framework, &self.databases(), SignedDuration::ZERO).await
+    }
+
+    /// The URL of each service's database.
+    pub(crate) fn databases(&self) -> BTreeMap<String, String> {
+        let url =
+            |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());
+        shop::system().parts.iter().map(url).collect()
+    }
+}
