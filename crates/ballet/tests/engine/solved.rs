@@ -23,6 +23,15 @@ fn cancelled() -> TripCancelled {
     TripCancelled { reason: "the weather".into() }
 }
 
+/// A saga whose hut is held and whose guide is hired.
+async fn hired(name: &str, huts: &Huts) -> (World, SagaId) {
+    let world = World::new(name, vec![part(huts.guided(), &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip()).await;
+    world.event::<GuideHired>(saga).await;
+    (world, saga)
+}
+
 /// Records that Ada, an operator, has compensated a step by hand.
 async fn by_hand(
     world: &World,
@@ -115,10 +124,7 @@ async fn when_free(
 async fn t153_an_undo_that_calls_a_provider_who_is_gone_is_solved_and_the_earlier_steps_go_on() {
     let huts = Huts::default();
     let part_of = huts.guided();
-    let world = World::new("solved", vec![part(huts.guided(), &[])]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &trip()).await;
-    world.event::<GuideHired>(saga).await;
+    let (world, saga) = hired("solved", &huts).await;
     let early = by_hand(&world, &part_of, saga, "hire_guide").await;
     assert!(matches!(early, Err(NotSolved::NotAborted { .. })), "{early:?}");
 
@@ -160,10 +166,7 @@ async fn t153_an_undo_that_calls_a_provider_who_is_gone_is_solved_and_the_earlie
 async fn t153_while_the_call_of_an_undo_is_out_nobody_can_solve_it_and_the_answer_wins() {
     let huts = Huts { letters: Rental::held(), ..Huts::default() };
     let part_of = huts.guided();
-    let world = World::new("answered", vec![part(huts.guided(), &[])]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &trip()).await;
-    world.event::<GuideHired>(saga).await;
+    let (world, saga) = hired("answered", &huts).await;
     world.publish(saga, &cancelled()).await;
     world.until_count("huts", "ballet.call where undo and closed_at is null", 1).await;
     let running = by_hand(&world, &part_of, saga, "hire_guide").await;
@@ -183,10 +186,7 @@ async fn the_answer_of_an_undo_counts_while_the_compensation_of_an_earlier_step_
     let huts = Huts::default();
     huts.snow.store(true, Ordering::SeqCst);
     let part_of = huts.guided();
-    let world = World::new("undo_counts", vec![part(huts.guided(), &[])]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &trip()).await;
-    world.event::<GuideHired>(saga).await;
+    let (world, saga) = hired("undo_counts", &huts).await;
     world.publish(saga, &cancelled()).await;
     until_stuck(&world, "it snows").await;
     let stuck = stuck_in(&world).await;
@@ -212,10 +212,7 @@ async fn the_answer_of_an_undo_counts_while_the_compensation_of_an_earlier_step_
 /// A guide who has the letter, and will pay himself off some day.
 async fn taken(name: &str) -> (World, Huts, SagaId) {
     let huts = Huts::default();
-    let world = World::new(name, vec![part(huts.guided(), &[])]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &trip()).await;
-    world.event::<GuideHired>(saga).await;
+    let (world, saga) = hired(name, &huts).await;
     huts.takes.store(true, Ordering::SeqCst);
     world.publish(saga, &cancelled()).await;
     (world, huts, saga)
@@ -246,10 +243,7 @@ async fn t207_what_the_other_side_has_taken_is_not_solved_by_hand_until_it_is_ca
 async fn t207_after_a_hint_nobody_solves_it_while_the_attempt_before_may_be_out() {
     let huts = Huts { letters: Rental::held(), ..Huts::default() };
     let part_of = huts.guided();
-    let world = World::new("hinted", vec![part(huts.guided(), &[])]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &trip()).await;
-    world.event::<GuideHired>(saga).await;
+    let (world, saga) = hired("hinted", &huts).await;
     huts.gone.store(true, Ordering::SeqCst);
     world.publish(saga, &cancelled()).await;
     until_stuck(&world, "moved away").await;

@@ -318,7 +318,7 @@ pub(crate) fn guide() -> Participant {
 pub(crate) const GUIDE_TABLES: &[Migration] =
     &[Migration { name: "0001_name", sql: "create table hotel_name (name text not null)" }];
 
-struct Names;
+pub(crate) struct Names;
 
 impl Projection for Names {
     const NAME: &'static str = "names";

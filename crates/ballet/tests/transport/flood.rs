@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet::core::System;
-use ballet::{Failure, MessageId, Migration, Participant, Projection, Tx};
+use ballet::{MessageId, Migration, Participant};
 use ballet_amqp::{AMQPValue, BasicProperties, Deliveries, OutBatch, RabbitMq, Session};
 use ballet_ops::audit::{self, BrokerSnapshot};
 use ballet_testkit::wire::clients::{Out, batch};
@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::flood::message::{Fate, Flood, Message};
 use crate::scene::{asleep, rome, session};
-use crate::trip::{HotelRenamed, Trouble, hotel};
+use crate::trip::{Names, Trouble, hotel};
 use crate::world::{LONG, World, part};
 
 #[path = "flood_draft.rs"]
@@ -46,21 +46,6 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 const OF_THE_FLOOD: u32 = 8;
 /// When no dead letter has come for so long, it is looked what is still missing.
 const PAUSE: Duration = Duration::from_millis(300);
-
-struct Names;
-
-impl Projection for Names {
-    const NAME: &'static str = "names";
-    type On = HotelRenamed;
-
-    async fn apply(&self, tx: &mut Tx<'_>, renamed: HotelRenamed) -> Result<(), Failure> {
-        sqlx::query("insert into hotel_name values ($1)")
-            .bind(renamed.name)
-            .execute(tx.db())
-            .await?;
-        Ok(())
-    }
-}
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)

@@ -17,21 +17,12 @@ pub(crate) async fn register(
     about: &AboutRider,
     now: Timestamp,
 ) -> Result<Option<Registered>, Failure> {
-    let rider = sqlx::query_as(
-        "insert into rider
+    let insert = "insert into rider
              (rider_id, version, name, payment_token, rating, needs, registered_at, changed_at)
          values ($1, 1, $2, $3, 50, $4, $5, $5)
          on conflict (rider_id) do nothing
-         returning *",
-    )
-    .bind(rider_id.0)
-    .bind(about.name.as_str())
-    .bind(about.payment_token.as_str())
-    .bind(TextEnum(about.needs))
-    .bind(now.to_sqlx())
-    .fetch_optional(db)
-    .await?;
-    Ok(rider)
+         returning *";
+    write(db, insert, rider_id, about, now).await
 }
 
 /// Changes a rider. `None` if there is none with this id.
@@ -41,19 +32,29 @@ pub(crate) async fn change(
     about: &AboutRider,
     now: Timestamp,
 ) -> Result<Option<Registered>, Failure> {
-    let rider = sqlx::query_as(
+    let update =
         "update rider set version = version + 1, name = $2, payment_token = $3, needs = $4,
              changed_at = $5
          where rider_id = $1
-         returning *",
-    )
-    .bind(rider_id.0)
-    .bind(about.name.as_str())
-    .bind(about.payment_token.as_str())
-    .bind(TextEnum(about.needs))
-    .bind(now.to_sqlx())
-    .fetch_optional(db)
-    .await?;
+         returning *";
+    write(db, update, rider_id, about, now).await
+}
+
+async fn write(
+    db: &mut PgConnection,
+    statement: &'static str,
+    rider_id: RiderId,
+    about: &AboutRider,
+    now: Timestamp,
+) -> Result<Option<Registered>, Failure> {
+    let rider = sqlx::query_as(statement)
+        .bind(rider_id.0)
+        .bind(about.name.as_str())
+        .bind(about.payment_token.as_str())
+        .bind(TextEnum(about.needs))
+        .bind(now.to_sqlx())
+        .fetch_optional(db)
+        .await?;
     Ok(rider)
 }
 
