@@ -7,9 +7,9 @@ use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, TelemetryPublisher};
 use ballet_openapi::{Api, NoContent, Operation, json};
 use paging::{Limit, Page, cursor};
-use rides_access::Driver as Caller;
+use rides_access::{Driver as Caller, Rider};
 use rides_events::location::{DriverOffline, DriverOnline, Position};
-use rides_events::{DriverId, NotOnEarth, Point, RideId};
+use rides_events::{DriverId, NotOnEarth, Point, RideId, RiderId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,10 @@ pub(crate) fn api() -> Api<Location> {
             "/near",
             near,
             Operation::new("list_near", "List the drivers who are near a place")
-                .about("The nearest come first, whether they are free or not.")
+                .about(
+                    "The nearest come first. A rider sees those who are free, and the driver who is there for \
+                     the rider. Those behind rides see all.",
+                )
                 .answers(ok, "The drivers.")
                 .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The place is not on the map."),
         )
@@ -205,6 +208,7 @@ struct NearDrivers {
 
 async fn near(
     State(Location { handle, index, .. }): State<Location>,
+    caller: Rider,
     Query(Around { lat, lon, limit }): Query<Around>,
 ) -> Result<Json<NearDrivers>, Problem> {
     let to = Point::new(lat, lon).ok_or_else(|| {
@@ -212,7 +216,33 @@ async fn near(
         Problem::unprocessable(NotOnEarth.to_string()).at(ballet::http::Place::query(wrong))
     })?;
     let most = limit.items();
-    let mut items = index.nearest(to, most, handle.now());
+    let mut items = match caller.only() {
+        Some(rider_id) => shown_to(&handle, &index, rider_id, to, most).await?,
+        None => index.nearest(to, most, handle.now()),
+    };
     items.truncate(most);
     Ok(Json(NearDrivers { items }))
+}
+
+/// The nearest drivers whom a rider may see, at least `enough` of them if there are so many near. If the nearest are
+/// not enough, all who are near are looked at.
+async fn shown_to(
+    handle: &Handle,
+    index: &Index,
+    rider_id: RiderId,
+    to: Point,
+    enough: usize,
+) -> Result<Vec<Near>, Problem> {
+    let mut shown: Vec<Near> = Vec::new();
+    for looked_at in [enough, usize::MAX] {
+        let near = index.nearest(to, looked_at, handle.now());
+        let are_all = near.len() < looked_at;
+        let ids: Vec<DriverId> = near.iter().map(|near| near.driver_id).collect();
+        let may_see = driver::shown_to(handle.db(), rider_id, &ids).await?;
+        shown = near.into_iter().filter(|near| may_see.contains(&near.driver_id)).collect();
+        if are_all || shown.len() >= enough {
+            break;
+        }
+    }
+    Ok(shown)
 }

@@ -64,6 +64,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0004_order_of_work",
         sql: include_str!("../../../../migrations/location/0004_order_of_work.sql"),
     },
+    Migration {
+        name: "0005_rider_of_work",
+        sql: include_str!("../../../../migrations/location/0005_rider_of_work.sql"),
+    },
 ];
 
 /// The service: its participant, its tables, its HTTP routes.

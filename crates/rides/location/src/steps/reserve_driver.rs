@@ -11,7 +11,7 @@ use rides_events::location::{DriverReserved, NoDriverNearby, ReservationCancelle
 use rides_events::riders::{Needs, Rider};
 
 use crate::index::{Index, Near};
-use crate::store::work;
+use crate::store::work::{self, Wanted};
 
 /// How many of the nearest are looked at, and if none of them is free, how many then.
 const ENOUGH: [usize; 3] = [16, 256, usize::MAX];
@@ -40,12 +40,13 @@ impl Step for ReserveDriver {
             return Err(Failure::not_yet(why));
         };
         let seats = if rider.needs == Needs::Large { LARGE } else { 1 };
+        let wanted = Wanted { ride_id, attempt, rider_id, seats };
         let (now, mut looked_at) = (tx.now(), HashSet::<DriverId>::from_iter(not));
         for enough in ENOUGH {
             let mut near: Vec<Near> = self.0.nearest(pickup, enough, now);
             near.retain(|near| looked_at.insert(near.driver_id));
             let ids: Vec<DriverId> = near.iter().map(|near| near.driver_id).collect();
-            let reserved = work::reserve(tx.db(), ride_id, attempt, &ids, seats, now).await?;
+            let reserved = work::reserve(tx.db(), wanted, &ids, now).await?;
             if let Some(driver_id) = reserved {
                 let meters = near.iter().find(|near| near.driver_id == driver_id);
                 let distance_meters = meters.map_or(0, |near| whole(near.meters));

@@ -1,10 +1,13 @@
 //! The rows of drivers.
 
+use std::collections::HashSet;
+
 use ballet::Failure;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
-use rides_events::DriverId;
+use rides_events::{DriverId, RiderId};
+use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
 
 use crate::driver::{Driver, State};
@@ -74,6 +77,27 @@ pub(crate) async fn find_to_change(
     lock.execute(&mut *db).await?;
     // After the lock: the work that was committed before it is seen.
     find(db, driver_id).await
+}
+
+/// Those of these drivers whom a rider may see: who is free, and who is there for the rider. Where others are driven, and
+/// where a driver is who takes no rides, is nobody's business.
+pub(crate) async fn shown_to(
+    db: impl PgExecutor<'_>,
+    rider_id: RiderId,
+    drivers: &[DriverId],
+) -> Result<HashSet<DriverId>, Failure> {
+    let shown: Vec<Uuid> = sqlx::query_scalar(
+        "select driver_id from driver
+         where driver_id = any($1) and (state = 'free' or exists (
+             select from work where work.driver_id = driver.driver_id
+                 and work.state in ('reserved', 'riding') and work.rider_id = $2
+         ))",
+    )
+    .bind(drivers.iter().map(|driver| driver.0).collect::<Vec<_>>())
+    .bind(rider_id.0)
+    .fetch_all(db)
+    .await?;
+    Ok(shown.into_iter().map(DriverId).collect())
 }
 
 /// A page of drivers in this state.

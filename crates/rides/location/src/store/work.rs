@@ -4,18 +4,27 @@
 use ballet::Failure;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use rides_events::{DriverId, RideId};
+use rides_events::{DriverId, RideId, RiderId};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
+
+/// A ride that needs a driver.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) ride_id: RideId,
+    /// The number that the offer will have.
+    pub(crate) attempt: u16,
+    pub(crate) rider_id: RiderId,
+    /// The seats that the rider needs.
+    pub(crate) seats: i16,
+}
 
 /// Reserves the first of these drivers who is free and has so many seats. One whom another transaction is just
 /// reserving is passed over.
 pub(crate) async fn reserve(
     db: &mut PgConnection,
-    ride_id: RideId,
-    attempt: u16,
+    wanted: Wanted,
     drivers: &[DriverId],
-    seats: i16,
     now: Timestamp,
 ) -> Result<Option<DriverId>, Failure> {
     if drivers.is_empty() {
@@ -30,15 +39,16 @@ pub(crate) async fn reserve(
              order by nth limit 1
              for update of driver skip locked
          )
-         insert into work (ride_id, attempt, driver_id, state, reserved_at)
-         select $1, $2, driver_id, 'reserved', $5 from nearest
+         insert into work (ride_id, attempt, driver_id, state, reserved_at, rider_id)
+         select $1, $2, driver_id, 'reserved', $5, $6 from nearest
          returning driver_id",
     )
-    .bind(ride_id.0)
-    .bind(i16::try_from(attempt)?)
+    .bind(wanted.ride_id.0)
+    .bind(i16::try_from(wanted.attempt)?)
     .bind(drivers.iter().map(|driver| driver.0).collect::<Vec<_>>())
-    .bind(seats)
+    .bind(wanted.seats)
     .bind(now.to_sqlx())
+    .bind(wanted.rider_id.0)
     .fetch_optional(db)
     .await?;
     Ok(reserved.map(DriverId))

@@ -1,12 +1,14 @@
-//! Each process of location has all places, also one that was killed (SIGKILL) and started again.
+//! Each process of location has all places, also one that was killed (SIGKILL) and started again. Riders see some of
+//! them.
 
 use ballet::Settings;
 use ballet_stage::{OwnProcess, wait_until};
 use location::config::LocationSettings;
-use reqwest::StatusCode;
+use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::town::{LIMIT, NEAR, Town};
+use crate::town::{LIMIT, NEAR, Town, id};
 
 const AMQP: &str = "PLACES_AMQP_URL";
 const DATABASE: &str = "PLACES_DATABASE_URL";
@@ -58,6 +60,42 @@ async fn each_replica_has_all_drivers_also_after_it_was_killed() {
     let (again, url) = started(&town).await;
     until_alike(&town, &url).await;
     drop(again);
+    town.close().await;
+}
+
+/// The drivers whom a rider sees who is signed in at the gateway, the nearest first.
+async fn seen_by(town: &Town, rider: Uuid, most: u16) -> Vec<Uuid> {
+    let request = Client::new()
+        .get(format!("{}{NEAR}&limit={most}", town.system.url("location")))
+        .header("x-ballet-subject", rider.to_string())
+        .header("x-ballet-scopes", "rides:ride");
+    let answer = request.send().await.expect("an answer");
+    let near: Value = answer.json().await.expect("JSON");
+    let items = near["items"].as_array().unwrap_or_else(|| panic!("{near}"));
+    items.iter().map(|one| id(&one["driver_id"])).collect()
+}
+
+#[tokio::test]
+async fn a_rider_sees_who_is_free_and_who_comes_and_not_where_others_are_driven() {
+    let town = Town::new("rides_seen").await;
+    let (rider, other) = (town.rider().await, town.rider().await);
+    let (comes, free, off) = (town.driver(1).await, town.driver(2).await, town.driver(3).await);
+    assert_eq!(seen_by(&town, other, 10).await, [comes, free, off]);
+    let ride = town.request(rider).await;
+    town.asked(ride, comes).await;
+    town.accepted(ride, comes).await;
+    assert_eq!(seen_by(&town, rider, 10).await, [comes, free, off]);
+    town.said(ride, comes, "start").await;
+    town.until_driver(comes, "riding").await;
+    let (status, answer) = town.offline(off).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(seen_by(&town, rider, 10).await, [comes, free]);
+    assert_eq!(seen_by(&town, other, 10).await, [free]);
+    // The nearest of all is hidden, and does not hide the next.
+    assert_eq!(seen_by(&town, other, 1).await, [free]);
+    let (_, near) = town.system.get("location", NEAR).await;
+    let all = near["items"].as_array().map(Vec::len);
+    assert_eq!(all, Some(3), "those behind rides see all: {near}");
     town.close().await;
 }
 
