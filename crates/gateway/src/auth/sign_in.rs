@@ -26,6 +26,14 @@ pub(crate) struct SignIn {
     wide_scopes: Vec<WideScope>,
 }
 
+/// Why the credentials of a request do not sign in.
+#[derive(Debug)]
+pub(crate) struct NotSignedIn {
+    pub(crate) problem: Problem,
+    /// Whether they may be a guess. A token that was signed with one of the keys, and is over, is none.
+    pub(crate) is_guess: bool,
+}
+
 impl SignIn {
     /// Sets sign-in up. Key sets that are used already go on being used.
     ///
@@ -65,29 +73,43 @@ impl SignIn {
         self.jwt.as_ref().is_none_or(|(_, set)| set.is_read())
     }
 
+    /// The client of a token that was verified before and still counts.
+    pub(crate) fn known(&self, headers: &HeaderMap) -> Option<Arc<Identity>> {
+        let (jwt, set) = self.jwt.as_ref()?;
+        let (Ok(Some(value)), Ok(None)) =
+            (single(headers, "authorization"), single(headers, "x-api-key"))
+        else {
+            return None;
+        };
+        let known = self.verified.find(bearer(value)?)?;
+        let is_in_set = set.has(&known.kid, &known.key);
+        known.token.now(&expected(jwt)).ok().filter(|_| is_in_set)
+    }
+
     /// The client that a request names; `None` if it names none.
     pub(crate) async fn identify(
         &self,
         headers: &HeaderMap,
-    ) -> Result<Option<Arc<Identity>>, Problem> {
+    ) -> Result<Option<Arc<Identity>>, NotSignedIn> {
+        let guessed =
+            |reason, detail: &str| NotSignedIn { problem: refused(reason, detail), is_guess: true };
         let one = |name: &str| {
-            single(headers, name).map_err(|()| refused("header", &format!("expected one {name}")))
+            single(headers, name).map_err(|()| guessed("header", &format!("expected one {name}")))
         };
         match (one("authorization")?, one("x-api-key")?) {
             (None, None) => Ok(None),
             (Some(_), Some(_)) => {
-                Err(refused("both", "expected a token or an API key, found both"))
+                Err(guessed("both", "expected a token or an API key, found both"))
             }
             (None, Some(key)) => match api_key::sign_in(&self.api_keys, key) {
                 Some(identity) => Ok(Some(Arc::new(identity))),
-                None => Err(refused("api_key", "the API key is unknown")),
+                None => Err(guessed("api_key", "the API key is unknown")),
             },
             (Some(value), None) => {
-                let scheme = value.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
-                let Some(token) = scheme.and_then(|_| value.get(7..)) else {
-                    return Err(refused("scheme", "expected `Authorization: Bearer <token>`"));
+                let Some(token) = bearer(value) else {
+                    return Err(guessed("scheme", "expected `Authorization: Bearer <token>`"));
                 };
-                self.token(token.trim()).await.map(Some)
+                self.token(token).await.map(Some)
             }
         }
     }
@@ -124,14 +146,16 @@ impl SignIn {
             || self.wide_scopes.iter().any(|wide| includes(wide) && identity.may(&wide.name.0))
     }
 
-    async fn token(&self, text: &str) -> Result<Arc<Identity>, Problem> {
+    async fn token(&self, text: &str) -> Result<Arc<Identity>, NotSignedIn> {
         let Some((jwt, set)) = &self.jwt else {
-            return Err(refused("no_tokens", "this gateway takes no tokens, only API keys"));
+            let problem = refused("no_tokens", "this gateway takes no tokens, only API keys");
+            return Err(NotSignedIn { problem, is_guess: true });
         };
-        let why = |error: TokenError| refused("token", &error.to_string());
-        let leeway = i64::try_from(jwt.leeway.0.as_secs()).unwrap_or(0);
-        let now = wall_clock::unix_seconds();
-        let expected = Expected { issuer: &jwt.issuer, audience: &jwt.audience, leeway, now };
+        let why = |error: TokenError| NotSignedIn {
+            problem: refused("token", &error.to_string()),
+            is_guess: !matches!(error, TokenError::Expired | TokenError::NotYetValid),
+        };
+        let expected = expected(jwt);
         if let Some(known) = self.verified.find(text)
             && set.has(&known.kid, &known.key)
         {
@@ -143,8 +167,9 @@ impl SignIn {
             Found::Unknown => return Err(why(TokenError::UnknownKey)),
             Found::NoSet => {
                 let away = "tokens cannot be checked now: the key set has not been read yet";
-                return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, away)
-                    .retry_after(std::time::Duration::from_secs(2)));
+                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, away)
+                    .retry_after(std::time::Duration::from_secs(2));
+                return Err(NotSignedIn { problem, is_guess: false });
             }
         };
         let verified = token.check(&key, &expected).map_err(why)?;
@@ -152,6 +177,19 @@ impl SignIn {
         self.verified.add(text, Known { kid: token.kid, key, token: verified });
         Ok(identity)
     }
+}
+
+/// The token of the header `Authorization`, if it has one.
+fn bearer(value: &str) -> Option<&str> {
+    let scheme = value.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "))?;
+    value.get(scheme.len()..).map(str::trim)
+}
+
+/// What a token must have to count now.
+fn expected(jwt: &Jwt) -> Expected<'_> {
+    let leeway = i64::try_from(jwt.leeway.0.as_secs()).unwrap_or(0);
+    let now = wall_clock::unix_seconds();
+    Expected { issuer: &jwt.issuer, audience: &jwt.audience, leeway, now }
 }
 
 /// 401 for credentials that do not count.

@@ -56,6 +56,7 @@ impl SignedIn {
             let gate = current.get();
             let identified = gate.sign_in.identify(&self.headers).await;
             let allowed = identified
+                .map_err(|wrong| wrong.problem)
                 .and_then(|identity| gate.sign_in.allowed(identity.as_deref(), &self.scopes));
             // Without a key set nobody knows.
             let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ballet_lingering::Lingering;
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Request, StatusCode};
 
 use crate::auth::identity::Identity;
 use crate::auth::sign_in;
@@ -105,14 +105,19 @@ async fn identify(
     if !sign_in::has_credentials(headers) {
         return Ok(None);
     }
+    // Whoever has a token that counted before guesses nothing, and many may have one address: nobody there locks
+    // the others out.
+    if let Some(known) = gate.sign_in.known(headers) {
+        return Ok(Some(known));
+    }
     let (refused, limits) = (&gate.lasting.refused, &gate.config.limits);
     let address = peer::client_name(exchange.address);
     refused.check(limits, &address).await?;
     let identified = gate.sign_in.identify(headers).await;
-    if matches!(&identified, Err(problem) if problem.status == StatusCode::UNAUTHORIZED) {
+    if matches!(&identified, Err(wrong) if wrong.is_guess) {
         refused.note(limits, &address).await;
     }
-    identified
+    identified.map_err(|wrong| wrong.problem)
 }
 
 /// Headers for browsers. What a service says itself stays.

@@ -363,36 +363,3 @@ async fn development_tokens_and_keys_work_together() {
     becomes(&gateway, &second, 200).await;
     assert_eq!(get(&gateway, "/a", &first).await.status(), 200);
 }
-
-#[tokio::test]
-async fn an_address_with_many_wrong_credentials_has_to_wait() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let key = Key::ed25519("ed");
-    folder.write("jwks.json", &set(&[&key]));
-    let limits = "[limits]\nrefused_sign_ins = 3\n";
-    let gateway = Gateway::start(&folder, &format!("{limits}{}{}", jwt(), routes(&service))).await;
-    let good = key.token(&claims("alice", "a:read"));
-    for _ in 0..3 {
-        assert_eq!(get(&gateway, "/a", &good).await.status(), 200);
-        refused(
-            &gateway,
-            "guessed",
-            "the token is not a signed JWT with the claims iss, aud, sub and exp",
-        )
-        .await;
-    }
-    // Now a right guess would not be told from a wrong one.
-    for token in ["guessed", &good] {
-        let answer = get(&gateway, "/a", token).await;
-        let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
-        assert!((1..=60).contains(&wait), "{wait}");
-        let detail = problem(answer, 429).await;
-        assert!(detail.starts_with("3 credentials from this address did not count"), "{detail}");
-    }
-    // Who brings none is answered as ever.
-    let without = reqwest::get(gateway.at("/a")).await.unwrap();
-    assert_eq!(problem(without, 401).await, "sign in with `Authorization: Bearer <token>`");
-    assert_eq!(service.got().len(), 3);
-    let limited = "gateway_limited_total{rate=\"refused-sign-ins\"} 2";
-    gateway.private_says("/metrics", 200, limited).await;
-}

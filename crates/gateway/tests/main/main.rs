@@ -6,6 +6,7 @@ mod alarms;
 mod auth;
 mod config;
 mod crowds;
+mod guesses;
 mod idempotency;
 mod openapi;
 mod operation;
