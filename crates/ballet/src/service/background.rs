@@ -1,15 +1,18 @@
 //! Starts what runs beside the lanes, and keeps the database and the broker in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet_amqp::{Broker, ConsumerHandle};
 use ballet_core::Part;
 use ballet_store::operators::paused::Paused;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::declare::participant::copies::{CopyEntry, ShareEntry};
 use crate::declare::telemetry::{AnyFollower, AnyReader};
 use crate::engine::engine::Engine;
+use crate::engine::stopping::stopped;
 use crate::service::tasks::Tasks;
 use crate::telemetry::reading::follow::Following;
 use crate::telemetry::reading::follow_lag::{FollowLag, Followed};
@@ -34,6 +37,9 @@ use crate::upkeep::sagas::by_hand;
 use crate::upkeep::sagas::calls;
 use crate::upkeep::sagas::deadlines;
 use crate::upkeep::sagas::stuck_count;
+
+/// After this time the next task has its turn to begin: about as long as a first look at the database takes.
+const TURN: Duration = Duration::from_millis(25);
 
 /// The parts of a service that tasks beside the lanes look after.
 pub(super) struct Beside {
@@ -75,6 +81,7 @@ impl Beside {
         let (database, relay) = (&engine.database, &engine.relay);
         let pool = || database.upkeep.clone();
         let stopping = || engine.stopping.clone();
+        let mut in_turn = InTurn { pause: Duration::ZERO, stopping: stopping() };
 
         let (paused_told, paused) = watch::channel(paused);
         let followed = all_are_followed(readers.clone());
@@ -86,7 +93,8 @@ impl Beside {
         let (hindered_told, hindered) = watch::channel(None);
         let (watched, relayed) = (Arc::clone(database), Arc::clone(relay));
         let watch = hindrances::watch(watched, relayed, hindered_told, stopping());
-        work.spawn("the watch over the database's tables", watch);
+        // It comes first: it notes the rights that there are at the start.
+        work.spawn("the watch over the database's tables", in_turn.begin(watch));
         let keeper = partitions::PartitionKeeper {
             pool: pool(),
             limits: engine.limits,
@@ -98,7 +106,7 @@ impl Beside {
         work.spawn("the count of stuck sagas", stuck_count::keep_count(pool(), count, stopping()));
 
         let outbox = Outbox::of(&engine);
-        work.spawn("the sweeper", sweeper::run(outbox.clone()));
+        work.spawn("the sweeper", in_turn.begin(sweeper::run(outbox.clone())));
         work.spawn("the writer of marks", marks::flush_marks(outbox.clone()));
         work.spawn("the turns of the outbox", turns::keep(outbox));
         let unsent = unsent_copies::run(pool(), Arc::clone(relay), stopping());
@@ -106,15 +114,17 @@ impl Beside {
 
         let calls = calls::run(Arc::clone(&engine));
         let calls = once_all_are_followed(readers.clone(), stopping(), calls);
-        work.spawn("the worker for open calls", calls);
-        work.spawn("the watch for calls left behind", calls::let_go(Arc::clone(&engine)));
+        work.spawn("the worker for open calls", in_turn.begin(calls));
+        let let_go = in_turn.begin(calls::let_go(Arc::clone(&engine)));
+        work.spawn("the watch for calls left behind", let_go);
         if engine.registry.with_deadline().next().is_some() {
-            work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
+            work.spawn("the deadline watch", in_turn.begin(deadlines::run(Arc::clone(&engine))));
         }
         if by_hand::is_needed(&engine.registry.sagas) {
             for _ in 0..by_hand::AT_A_TIME {
                 let by_hand = by_hand::run(Arc::clone(&engine));
                 let by_hand = once_all_are_followed(readers.clone(), stopping(), by_hand);
+                let by_hand = in_turn.begin(by_hand);
                 work.spawn("what goes on with compensations that are left", by_hand);
             }
         }
@@ -133,7 +143,7 @@ impl Beside {
 
         if !shares.is_empty() {
             let republish = republish::run(Arc::clone(&engine), shares, republish_rate);
-            work.spawn("the publisher of shared entities", republish);
+            work.spawn("the publisher of shared entities", in_turn.begin(republish));
         }
         let copies = (!copies.is_empty()).then(|| {
             let (state, told) = watch::channel("not known yet".to_owned());
@@ -143,7 +153,7 @@ impl Beside {
                 copies: copies.into_iter().map(|copy| copy.part).collect(),
                 state,
             };
-            work.spawn("the keeper of copies", keeper.run());
+            work.spawn("the keeper of copies", in_turn.begin(keeper.run()));
             told
         });
         States {
@@ -201,5 +211,58 @@ impl Beside {
             work.spawn("a reader of telemetry", keeper.run());
         }
         Some(states)
+    }
+}
+
+/// Lets tasks that begin with a look at the database begin one after the other. Tasks that look in the same moment open
+/// a connection each, and a server process is dear: it reads all anew that the first one has read already.
+struct InTurn {
+    /// How long the next one waits.
+    pause: Duration,
+    stopping: watch::Receiver<bool>,
+}
+
+impl InTurn {
+    /// The same task, in its turn. It does not begin at all if the service stops before.
+    fn begin<T: Future<Output = ()>>(&mut self, task: T) -> impl Future<Output = ()> + use<T> {
+        let (pause, mut stopping) = (self.pause, self.stopping.clone());
+        self.pause += TURN;
+        async move {
+            tokio::select! {
+                () = sleep(pause) => task.await,
+                () = stopped(&mut stopping) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_begin_one_after_the_other_and_none_does_after_the_stop() {
+        let (stop, stopping) = watch::channel(false);
+        let mut in_turn = InTurn { pause: Duration::ZERO, stopping };
+        let (began, begun) = (Instant::now(), watch::Sender::new(Vec::new()));
+        let tasks: Vec<_> = (0..3)
+            .map(|_| {
+                let begun = begun.clone();
+                tokio::spawn(in_turn.begin(async move {
+                    begun.send_modify(|all: &mut Vec<Duration>| all.push(began.elapsed()));
+                }))
+            })
+            .collect();
+        let mut seen = begun.subscribe();
+        seen.wait_for(|all| all.len() == 2).await.expect("two have begun");
+        stop.send_replace(true);
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+        let all = begun.borrow().clone();
+        assert_eq!(all.len(), 2, "{all:?}");
+        assert!(all[0] < TURN && all[1] >= TURN, "{all:?}");
     }
 }
