@@ -15,6 +15,11 @@ use crate::tls::ServerTls;
 /// Variables for the user's own broker and for Erlang, which must not reach ours.
 pub(crate) const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";
 
+/// The node listens on this machine only. Its schedulers sleep as soon as they have nothing to do: by default each
+/// first spins for a moment, which takes the processors from all that runs beside the node.
+const ERLANG: &str = "+sbwt none +sbwtdcpu none +sbwtdio none \
+                      -kernel inet_dist_use_interface {127,0,0,1}";
+
 /// Tests wait for the management API's numbers and lists, which are five seconds old by default.
 fn statistics(version: Option<Version>) -> String {
     let tick = if may_tick_early(version) { "{quorum_tick_interval, 1000}, " } else { "" };
@@ -168,7 +173,6 @@ impl NodeHome {
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let dir = self.dir();
         let path = |name: &str| dir.join(name).display().to_string();
-        let loopback = "-kernel inet_dist_use_interface {127,0,0,1}";
         vec![
             ("HOME", self.home().display().to_string()),
             ("HOSTNAME", "localhost".to_owned()),
@@ -176,7 +180,7 @@ impl NodeHome {
             ("RABBITMQ_DIST_PORT", self.ports().distribution().to_string()),
             ("ERL_EPMD_PORT", self.run.ports().epmd().to_string()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
-            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", loopback.to_owned()),
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", ERLANG.to_owned()),
             ("RABBITMQ_MNESIA_BASE", path("data")),
             ("RABBITMQ_LOG_BASE", path("log")),
             ("RABBITMQ_LOGS", "-".to_owned()),
