@@ -65,6 +65,10 @@ pub enum Error {
     #[error("waited {limit:?} for {what}; last seen: {last}")]
     Expired { what: String, limit: Duration, last: String },
 
+    /// The servers that all tests of this process share cannot be had.
+    #[error("{0}")]
+    Shared(&'static Self),
+
     /// Both servers failed.
     #[error("{0}\n{1}")]
     Both(Box<Self>, Box<Self>),

@@ -283,7 +283,7 @@ async fn t172_nothing_is_lost_when_connections_are_closed() {
 
 #[tokio::test]
 async fn nothing_is_lost_when_the_broker_is_killed() {
-    let servers = Servers::private(Options::fast()).await.unwrap();
+    let servers = Servers::own_broker(Options::fast()).await.unwrap();
     let env = TestEnv::new(&servers, "killed", &definitions(), &[]).await.unwrap();
     let trouble = async {
         // Messages flow before, between and after the losses.

@@ -308,7 +308,7 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() 
 /// A base backup, and the log up to a moment in the middle of everything.
 #[tokio::test(flavor = "multi_thread")]
 async fn services_restored_to_any_moment_under_load_are_where_the_others_are() {
-    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
     let mut shop = Shop::open_on(&servers, "cut").await;
     let url = format!("{}/stock/mug/receive", shop.url("inventory"));
     let note = json!({ "receipt": "note-2", "quantity": 1_000 });

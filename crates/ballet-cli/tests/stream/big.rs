@@ -88,7 +88,7 @@ async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
 
 #[tokio::test]
 async fn t218_reading_a_journal_of_big_bodies_does_not_block_who_publishes() {
-    let servers = Servers::private(Options::fast()).await.expect("servers of our own");
+    let servers = Servers::own_broker(Options::fast()).await.expect("servers of our own");
     let world = World::on(&servers, "big", &definitions()).await;
     // Small ones first: the reader has taken heart when it comes to the big ones.
     world.ticks(0..500).await;

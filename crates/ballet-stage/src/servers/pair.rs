@@ -45,6 +45,21 @@ impl Servers {
         Self::with(&options, None, None).await
     }
 
+    /// A Postgres for the caller alone, beside the broker that all tests of this process share: a broker is what takes
+    /// longest to bring up.
+    pub async fn own_postgres(options: Options) -> Result<Self> {
+        let broker = &Self::shared().await.map_err(Error::Shared)?.rabbitmq;
+        let (amqp, management) = (broker.amqp_url().to_owned(), broker.management_url().to_owned());
+        let metrics = broker.metrics_url().to_owned();
+        Self::with(&options, Some((amqp, Some(management), Some(metrics))), None).await
+    }
+
+    /// A broker for the caller alone, beside the Postgres that all tests of this process share.
+    pub async fn own_broker(options: Options) -> Result<Self> {
+        let postgres = Self::shared().await.map_err(Error::Shared)?.postgres.url().to_owned();
+        Self::with(&options, None, Some(postgres)).await
+    }
+
     /// Uses these servers, as their administrator. Without an address of the management API it is port 15672
     /// of the broker.
     ///

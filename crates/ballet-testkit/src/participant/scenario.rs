@@ -121,7 +121,7 @@ impl Scenario {
         patience: Duration,
     ) -> Result<(), Wrong> {
         if self == Self::BrokerRestarted {
-            let servers = Servers::private(Options::fast()).await.map_err(said)?;
+            let servers = Servers::own_broker(Options::fast()).await.map_err(said)?;
             let world = World::new(&servers, program, contract, patience).await?;
             outages::broker(world, &servers).await?;
             return servers.stop().await.map_err(said);

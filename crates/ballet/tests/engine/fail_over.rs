@@ -58,7 +58,7 @@ fn name_both(settings: &mut Settings, servers: &Servers, standby: &Postgres) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t196_a_primary_that_is_killed_is_replaced_by_its_synchronous_standby() {
-    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
     let standby = servers.postgres().synchronous_standby().await.expect("a standby");
     let mut world = with_two_hosts(&servers, &standby, "fail_over").await;
     let customers = Customers::come(world.handle(0));
@@ -75,7 +75,7 @@ async fn t196_a_primary_that_is_killed_is_replaced_by_its_synchronous_standby() 
 /// nobody may use it.
 #[tokio::test(flavor = "multi_thread")]
 async fn t196_a_primary_that_comes_back_after_the_promotion_is_used_no_more() {
-    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
     let standby = servers.postgres().synchronous_standby().await.expect("a standby");
     let mut world = with_two_hosts(&servers, &standby, "frozen").await;
     let customers = Customers::come(world.handle(0));
@@ -98,7 +98,7 @@ const TRIPS: i64 = 300;
 /// A primary that lost power closes no connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn t196_lanes_do_not_wait_for_a_server_that_was_replaced() {
-    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
     let standby = servers.postgres().synchronous_standby().await.expect("a standby");
     let mut world = World::on(&servers, "half_open", vec![part(slow_hotel(), HOTEL_TABLES)]).await;
     world.services.remove(0).stop().await;

@@ -122,7 +122,7 @@ async fn a_stop_answers_the_requests_in_hand_and_publishes_their_events() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t86_a_service_without_its_database_pauses_and_comes_back_and_stops() {
-    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
     let parts = vec![the_hotel()];
     let mut world = World::on(&servers, "away", parts).await;
     world.services.remove(0).stop().await;

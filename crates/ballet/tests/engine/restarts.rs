@@ -112,7 +112,7 @@ pub(crate) async fn all_ended_once(world: &World, told: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t135_services_survive_a_broker_that_is_killed_and_restarted() {
-    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let servers = Servers::own_broker(Options::fast()).await.expect("servers");
     let world = World::on(&servers, "broker", everybody(Rental::default())).await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
@@ -125,7 +125,7 @@ async fn t135_services_survive_a_broker_that_is_killed_and_restarted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t50_services_survive_a_database_that_is_killed_and_restarted() {
-    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
     let world = World::on(&servers, "database", everybody(Rental::default())).await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;

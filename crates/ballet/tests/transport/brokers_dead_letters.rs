@@ -68,7 +68,7 @@ async fn retries_come_back(world: &World) {
 #[tokio::test]
 async fn t175_foreign_headers_never_reach_the_brokers_dead_lettering() {
     // On a broker of its own: where the test fails, the whole broker dead-letters nothing any more.
-    let servers = Servers::private(Options::fast()).await.unwrap();
+    let servers = Servers::own_broker(Options::fast()).await.unwrap();
     let mut hit = asleep_on(&servers, "hit", vec![the_hotel()]).await;
     let other = World::on(&servers, "other", vec![the_hotel()]).await;
     for headers in crashing() {
