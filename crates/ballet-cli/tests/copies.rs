@@ -76,7 +76,7 @@ impl Library {
         let desk = Participant::new("desk").copies::<Book>(|copy| copy.fed_by::<BookChanged>());
         let system = System { name: "library", parts: vec![shelf().part(), desk.part()] };
         let definitions = topology::definitions(&system, |_| String::new());
-        let env = TestEnv::new(servers, name, &definitions, &["shelf", "desk"]).await;
+        let env = TestEnv::prepared(servers, name, &definitions, &["shelf", "desk"]).await;
         let env = env.expect("an environment");
         let broker = MemoryBroker::with_definitions(&definitions);
         let desk = start(&env, &broker, desk, &[]).await;

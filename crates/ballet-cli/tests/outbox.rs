@@ -47,8 +47,9 @@ impl Tower {
             topology::definitions(&System { name: "tower", parts: vec![bell.part()] }, |_| {
                 String::new()
             });
-        let env =
-            TestEnv::new(servers, name, &definitions, &["bell"]).await.expect("an environment");
+        let env = TestEnv::prepared(servers, name, &definitions, &["bell"])
+            .await
+            .expect("an environment");
         let broker = MemoryBroker::with_definitions(&definitions);
         let settings = Settings::new("amqp://in.memory", env.database_url("bell"));
         let service = Service::new(bell).broker(Arc::new(broker.clone()));

@@ -61,19 +61,20 @@ impl TestSystem {
         system
     }
 
-    /// All that services with these parts need. None of them runs.
+    /// All that services with these parts need, with the tables of the framework, as if the services had run before.
+    /// None of them runs.
     pub async fn asleep(test: &str, parts: Vec<Part>) -> Self {
-        Self::asleep_on(Servers::shared().await.expect("servers"), test, parts).await
+        Self::prepared_on(Servers::shared().await.expect("servers"), test, parts).await
     }
 
-    /// The same on other servers.
+    /// The same on these servers, with databases that are empty.
     pub async fn asleep_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
         let (definitions, names) = needs(parts);
         let env = TestEnv::new(servers, test, &definitions, &names).await;
         Self::in_env(env.expect("an environment")).await
     }
 
-    /// The same with the tables of the framework, as if the services had run before.
+    /// The same as [`asleep`](Self::asleep) on these servers.
     pub async fn prepared_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
         let (definitions, names) = needs(parts);
         let env = TestEnv::prepared(servers, test, &definitions, &names).await;

@@ -63,7 +63,8 @@ async fn a_run_goes_on_after_its_owner_and_its_reader_were_killed() {
     let parts: Vec<_> = parts.iter().map(Participant::part).collect();
     let definitions = topology::definitions(&System { name: "town", parts }, |_| String::new());
     let names = ["house", "porter", "gardener"];
-    let env = TestEnv::new(servers, "lamps", &definitions, &names).await.expect("an environment");
+    let env =
+        TestEnv::prepared(servers, "lamps", &definitions, &names).await.expect("an environment");
     let mut house = Process::start("house", &env).await;
     let lamps = "insert into lamp select 'old' || at, 1 + at % 3, \
         case when at % 5 > 0 then 'text ' || at end from generate_series(1, 6000) as at";

@@ -7,7 +7,6 @@ use ballet::{
     Failure, Migration, Participant, Reading, Running, Service, Settings, Telemetry,
     TelemetryPublisher, TelemetryReader, TelemetryType, Tx,
 };
-use ballet_stage::Servers;
 use ballet_testkit::TestSystem;
 use futures_util::future::try_join_all;
 use schemars::JsonSchema;
@@ -146,8 +145,7 @@ fn reading(beats: Beats) -> Participant {
 
 /// A system with the queues and the database of the meter. Nobody runs.
 pub(crate) async fn asleep(test: &str) -> TestSystem {
-    let servers = Servers::shared().await.expect("servers");
-    TestSystem::asleep_on(servers, test, vec![participant().part()]).await
+    TestSystem::asleep(test, vec![participant().part()]).await
 }
 
 /// Starts a replica that reads up to this many beats in one transaction.

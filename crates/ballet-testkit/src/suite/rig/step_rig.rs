@@ -57,7 +57,10 @@ pub(crate) enum Phase {
 impl<'a> StepRig<'a> {
     pub(crate) async fn new(subject: &'a Subject, part: &'a StepPart, case: Case) -> Checked<Self> {
         let postgres = Postgres::shared().await?;
-        let database = Database::new(postgres, part.name).await?;
+        let service = subject.part.service;
+        let mut made = Database::prepared(postgres, part.name, &[service]).await?;
+        let missing = || Wrong(format!("no database was made for {service}"));
+        let database = made.remove(service).ok_or_else(missing)?;
         let system = System { name: "suite", parts: vec![subject.part.clone()] };
         let system_context = Clock::system();
         // The clock stands still, so two runs write the same times.
@@ -72,7 +75,7 @@ impl<'a> StepRig<'a> {
             starts: AtomicU64::new(1),
             expected: Expected::default(),
         };
-        // A first start creates the tables.
+        // A first start creates the service's tables.
         let nobody = Arc::new(MemoryBroker::new());
         rig.start(&Outside::default(), nobody, None).await?;
         Ok(rig)

@@ -35,7 +35,7 @@ async fn a_service_that_joins_later_gets_every_product_as_the_events_carry_it() 
     let servers = Servers::shared().await.expect("servers");
     let parts = vec![catalog::participant().part(), reader().part()];
     let definitions = topology::definitions(&System { name: "shop", parts }, |_| String::new());
-    let env = TestEnv::new(servers, "sharing", &definitions, &["catalog", "cart"]).await;
+    let env = TestEnv::prepared(servers, "sharing", &definitions, &["catalog", "cart"]).await;
     let world = World::start(env.expect("a test environment")).await;
     for sku in ["cup", "mug", "pot"] {
         world.published(&product(sku, "For tea", "Line one,\nline \"two\".")).await;

@@ -18,12 +18,16 @@ pub(crate) struct World {
     running: Running,
 }
 
-/// An environment for catalog, which is not started.
+/// An environment for catalog, which was never started.
 pub(crate) async fn asleep(name: &str) -> TestEnv {
     let servers = Servers::shared().await.expect("servers");
+    let env = TestEnv::new(servers, name, &definitions(), &["catalog"]).await;
+    env.expect("a test environment")
+}
+
+fn definitions() -> Value {
     let system = System { name: "shop", parts: vec![catalog::participant().part()] };
-    let definitions = topology::definitions(&system, |_| String::new());
-    TestEnv::new(servers, name, &definitions, &["catalog"]).await.expect("a test environment")
+    topology::definitions(&system, |_| String::new())
 }
 
 pub(crate) fn settings(env: &TestEnv) -> Settings {
@@ -33,7 +37,9 @@ pub(crate) fn settings(env: &TestEnv) -> Settings {
 impl World {
     /// A catalog without products.
     pub(crate) async fn new(name: &str) -> Self {
-        Self::start(asleep(name).await).await
+        let servers = Servers::shared().await.expect("servers");
+        let env = TestEnv::prepared(servers, name, &definitions(), &["catalog"]).await;
+        Self::start(env.expect("a test environment")).await
     }
 
     /// The same, in this environment.

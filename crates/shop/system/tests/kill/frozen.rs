@@ -22,8 +22,9 @@ async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_do
     let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
     let definitions = topology::definitions(&system, |_| String::new());
     let servers = Servers::shared().await.expect("servers");
-    let env =
-        TestEnv::new(servers, "frozen", &definitions, &services).await.expect("a test environment");
+    let env = TestEnv::prepared(servers, "frozen", &definitions, &services)
+        .await
+        .expect("a test environment");
     let world = World::new(env);
     let mut processes: Vec<Process> =
         services.iter().map(|service| Process::new(service, &world.env, &place)).collect();

@@ -44,7 +44,7 @@ async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
     let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
     let definitions = topology::definitions(&system, |_| String::new());
     let servers = Servers::shared().await.expect("servers");
-    let env = TestEnv::new(servers, "outside", &definitions, &services).await;
+    let env = TestEnv::prepared(servers, "outside", &definitions, &services).await;
     let world = World::new(env.expect("a test environment"));
     let partner = Partner::start(decides).await;
     let process = |service| Process::new(service, &world.env, &place).calling(&partner.url);
