@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
-use sqlx::{Connection, PgConnection};
+use sqlx::postgres::PgPoolOptions;
 use tokio::process::Command;
 
 use crate::outside::Companies;
@@ -70,10 +70,11 @@ impl Shop {
         let url = format!("{}/products", shop.url("catalog"));
         let answer = shop.http.post(&url).json(&product).send().await.expect("an answer");
         assert!(answer.status().is_success(), "{answer:?}");
+        let orders = PgPoolOptions::new().max_connections(1);
+        let orders = orders.connect_lazy(shop.env.database_url("orders")).expect("a URL");
         let known = wait_until("orders to know the mug", SOON, || async {
-            let mut orders = PgConnection::connect(shop.env.database_url("orders")).await?;
             let known = "select count(*) > 0 from ballet.copy where id = 'mug'";
-            let known: bool = sqlx::query_scalar(known).fetch_one(&mut orders).await?;
+            let known: bool = sqlx::query_scalar(known).fetch_one(&orders).await?;
             Ok::<_, sqlx::Error>(known.then_some(()))
         });
         known.await.expect("a product");

@@ -9,7 +9,8 @@ use ballet::core::{System, topology};
 use ballet::{Clock, Failure, Migration, Participant, Projection, Running, Service, Settings, Tx};
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio::process::{Child, Command};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -84,6 +85,8 @@ pub(crate) struct World {
     pub(crate) service: Option<Running>,
     /// Where the command runs.
     pub(crate) place: PathBuf,
+    /// A session that is kept: it costs the server more than what was counted.
+    counts: PgPool,
     context: Clock,
 }
 
@@ -105,7 +108,9 @@ impl World {
 
     async fn of(env: TestEnv, name: &str) -> Self {
         let place = place(name);
-        let mut world = Self { env, service: None, place, context: Clock::system() };
+        let counts = PgPoolOptions::new().max_connections(1);
+        let counts = counts.connect_lazy(env.database_url("counter")).expect("a URL");
+        let mut world = Self { env, service: None, place, counts, context: Clock::system() };
         world.start().await;
         world
     }
@@ -233,8 +238,7 @@ impl World {
     /// Each number that was counted, with how often, in order.
     pub(crate) async fn counted(&self) -> Vec<(i64, i64)> {
         let statement = "select number, count(*) from counted group by number order by number";
-        let mut db = self.database().await;
-        sqlx::query_as(statement).fetch_all(&mut db).await.expect("rows")
+        sqlx::query_as(statement).fetch_all(&self.counts).await.expect("rows")
     }
 
     /// Waits until this many numbers are counted.
