@@ -18,8 +18,8 @@ const RENEWALS: u32 = 5;
 ///
 /// `Ok(None)` means "not yet". An `Err` does not end the wait, because servers come and go in tests;
 /// its text is part of the error when the time is up. A probe that takes more than twenty seconds is
-/// dropped and tried again. A pause is as long as the probe before it, up to a second: asking must not be most of
-/// what a busy machine does.
+/// dropped and tried again. A pause is twice as long as the probe before it, up to a second: asking must not be what a
+/// busy machine does.
 ///
 /// `limit` is the time in which nothing changes: it begins again when the text of the `Err` is
 /// another one, so that a slow machine that makes progress fails no test. In all, a wait takes at
@@ -68,8 +68,8 @@ where
         if left.is_zero() {
             return Err(Error::Expired { what: what.to_owned(), limit, last });
         }
-        let took = asked.elapsed().min(LONGEST_PAUSE);
-        tokio::time::sleep(pause.max(took).min(left)).await;
+        let rest = (asked.elapsed() * 2).min(LONGEST_PAUSE);
+        tokio::time::sleep(pause.max(rest).min(left)).await;
         pause = (pause * 3 / 2).min(Duration::from_millis(200));
     }
 }
