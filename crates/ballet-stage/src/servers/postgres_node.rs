@@ -50,7 +50,12 @@ const SETTINGS: &[&str] = &[
 ];
 /// Only a crash of the machine loses data by this; a killed process does not. That is not true of
 /// `synchronous_commit=off`, which keeps a commit in the process for a while.
-const FAST: &[&str] = &["fsync=off", "full_page_writes=off"];
+const FAST: &[&str] = &[
+    "fsync=off",
+    "full_page_writes=off",
+    // In this time a worker begins in each database: a test's lives for seconds, and there are a hundred.
+    "autovacuum_naptime=5min",
+];
 
 /// A private server.
 #[derive(Debug)]
