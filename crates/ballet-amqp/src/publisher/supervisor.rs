@@ -128,6 +128,8 @@ impl Supervisor {
             tokio::select! {
                 result = &mut connect => return Some(result),
                 wish = self.stop.next() => if wish == Stopping::Over { return None },
+                // In the channel, what nobody waits for any more would stay for as long as the broker is away.
+                Some(command) = self.commands.recv() => self.queue.take_in(command),
             }
         }
     }
@@ -149,6 +151,7 @@ impl Supervisor {
             tokio::select! {
                 () = sleep_until(over) => return true,
                 wish = self.stop.next() => if wish == Stopping::Over { return false },
+                Some(command) = self.commands.recv() => self.queue.take_in(command),
             }
         }
     }
