@@ -30,7 +30,11 @@ impl Source {
         let view = parts.collect::<Vec<_>>().join(".");
         let all = format!("select {COLUMNS}, state::jsonb, id from {view}");
         let statement = (&mut *db).prepare(AssertSqlSafe(all).into_sql_str()).await?;
-        let id = statement.columns().last().map(|column| column.type_info().name().to_owned());
+        let id = statement.columns().last().map(|column| match column.type_info().name() {
+            // Without a length, SQL takes it for one character.
+            "CHAR" => "bpchar".to_owned(),
+            name => name.to_owned(),
+        });
         Ok(Self { view, id_type: id.unwrap_or_else(|| "text".to_owned()) })
     }
 
@@ -89,5 +93,40 @@ impl Source {
             "select {COLUMNS}, {last_column} from {view} as source {after} \
              order by source.id limit $1"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_stage::{Database, Postgres};
+
+    use super::*;
+    use crate::schema::migrate::connect;
+
+    #[tokio::test]
+    async fn a_view_is_read_to_its_end_page_by_page_whatever_type_its_ids_have() {
+        let postgres = Postgres::shared().await.expect("a server");
+        let database = Database::new(postgres, "ids_of_views").await.expect("one");
+        let options = database.url().parse().expect("a URL");
+        let mut db = connect(&options).await.expect("a session");
+        for (number, of) in
+            ["text", "varchar(9)", "char(9)", "bigint", "numeric"].iter().enumerate()
+        {
+            let view = format!(
+                "create view v{number} as select (1000 + n)::text::{of} as id, 1::bigint as version, \
+                     '{{}}'::jsonb as state from generate_series(1, 5) as n"
+            );
+            db.execute(AssertSqlSafe(view)).await.expect("a view");
+            let source = Source::open(&mut db, &format!("v{number}")).await.expect("opened");
+            let mut read: Vec<String> = Vec::new();
+            for _ in 0..3 {
+                let after = read.last().cloned();
+                let page = source.page(&mut db, after.as_deref(), 2).await.expect("a page");
+                read.extend(page.into_iter().map(|(id, ..)| id));
+            }
+            assert_eq!(read, ["1001", "1002", "1003", "1004", "1005"], "{of}");
+            let found = source.versions_of(&mut db, &read).await.expect("versions");
+            assert_eq!(found.len(), read.len(), "{of}");
+        }
     }
 }
