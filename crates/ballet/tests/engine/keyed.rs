@@ -162,3 +162,25 @@ async fn a_repetition_without_a_key_is_a_dead_letter() {
     );
     assert_eq!(world.count("drivers", "ballet.ledger").await, 1);
 }
+
+#[tokio::test]
+async fn a_key_that_the_ledger_cannot_hold_is_a_dead_letter_at_once_also_where_it_undoes() {
+    let world = drivers("impossible_keys").await;
+    let saga = world.new_saga();
+    let long = "ann".repeat(1_000);
+    for name in ["a\0n", long.as_str()] {
+        world.publish(saga, &driver::<DriverWanted>(name)).await;
+        world.publish(saga, &driver::<OfferDeclined>(name)).await;
+    }
+    world.publish(saga, &driver::<DriverWanted>("bob")).await;
+    assert_eq!(world.event::<DriverReserved>(saga).await.driver, "bob");
+    let mut said: Vec<String> = Vec::new();
+    for dead in world.dead_letters(4).await {
+        let headers = &dead["properties"]["headers"];
+        assert_eq!(headers["x-dead-reason"], "permanent");
+        said.push(headers["x-dead-detail"].as_str().expect("a text").to_owned());
+    }
+    for why in ["has a zero character, which the ledger cannot hold", "has 3000 bytes, and"] {
+        assert_eq!(said.iter().filter(|said| said.contains(why)).count(), 2, "{said:?}");
+    }
+}

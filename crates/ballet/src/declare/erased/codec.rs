@@ -11,10 +11,31 @@ use crate::declare::handler::json;
 use crate::declare::handler::json::encoded;
 use crate::declare::step::step::{Compensated, Outcome};
 
+/// The longest key of a repetition, in bytes. The ledger's index has no room for much more.
+const LONGEST_KEY: usize = 2_000;
+
 pub(crate) fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<T, Failure> {
     T::assemble(events).ok_or_else(|| {
         Failure::permanent(format!("{name} received events that it does not declare"))
     })
+}
+
+/// The key of a repetition, if the ledger can hold it. Otherwise no attempt would ever succeed.
+pub(crate) fn storable_key(step: &str, key: String) -> Result<String, Failure> {
+    if key.contains('\0') {
+        return Err(Failure::permanent(format!(
+            "the key of {step} for this event has a zero character, which the ledger cannot hold: whoever publishes \
+             the event has to leave it out"
+        )));
+    }
+    if key.len() > LONGEST_KEY {
+        return Err(Failure::permanent(format!(
+            "the key of {step} for this event has {} bytes, and the ledger holds at most {LONGEST_KEY}: a key is \
+             short, such as an id",
+            key.len()
+        )));
+    }
+    Ok(key)
 }
 
 pub(crate) fn encode_json<T: Serialize>(name: &str, value: &T) -> Result<String, Failure> {

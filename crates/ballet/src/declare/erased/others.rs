@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use ballet_core::{AnyEvent, Event, EventType, Saga, Trigger};
 use ballet_store::ledger::event::Encoded;
 
-use crate::declare::erased::codec::assemble;
+use crate::declare::erased::codec::{assemble, storable_key};
 use crate::declare::erased::outcome::Future;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::json::encoded;
@@ -97,7 +97,8 @@ impl<E: Event> AnyKeyedCompensation for KeyedCompensation<E> {
     }
 
     fn key(&self, event: AnyEvent) -> Result<String, Failure> {
-        Ok((self.key)(&assemble::<E>(self.step, vec![event])?))
+        let event = assemble::<E>(self.step, vec![event])?;
+        storable_key(self.step, (self.key)(&event))
     }
 }
 

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 
 use crate::declare::erased::bulk::BulkHandlers;
 use crate::declare::erased::call::CallHandlers;
+use crate::declare::erased::codec::storable_key;
 use crate::declare::erased::local::LocalHandlers;
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, no_compensation};
 use crate::declare::handler::failure::Failure;
@@ -62,7 +63,7 @@ impl AnyStep {
     /// Returns the key of the repetition that an event triggers; empty for a step that runs once.
     pub(crate) fn key(&self, event: &AnyEvent) -> Result<String, Failure> {
         match (self.key)(event) {
-            Some(key) => Ok(key),
+            Some(key) => storable_key(self.part.name, key),
             None if self.repeats => Err(Failure::permanent(format!(
                 "{} repeats in a saga, and its `key` gives none for this event: give each repetition the key by which \
                  its compensation finds it",
