@@ -7,7 +7,9 @@ use std::time::Duration;
 use ballet::{
     Failure, Participant, Projection, Reading, Running, Service, Telemetry, TelemetryFollower, Tx,
 };
-use ballet_amqp::{BasicProperties, Broker, Publish, Publisher, PublisherSettings, RabbitMq};
+use ballet_amqp::{
+    BasicProperties, Broker, Publish, Publisher, PublisherHandle, PublisherSettings, RabbitMq,
+};
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::TestSystem;
 use ballet_testkit::health::until_ready;
@@ -20,19 +22,28 @@ use crate::meter::{BOMB, Beat, METER_TABLES, asleep, published, sent, settings, 
 const UNLUCKY: i64 = 13;
 
 /// The last number of each device.
-#[derive(Clone, Default)]
-struct Last(Arc<Mutex<BTreeMap<String, i64>>>);
+#[derive(Clone)]
+struct Last {
+    numbers: Arc<Mutex<BTreeMap<String, i64>>>,
+    reaches_back: SignedDuration,
+}
+
+impl Default for Last {
+    fn default() -> Self {
+        Self { numbers: Arc::default(), reaches_back: SignedDuration::from_mins(10) }
+    }
+}
 
 impl TelemetryFollower for Last {
     const NAME: &'static str = "last_beats";
     type Follows = Beat;
 
     fn reaches_back(&self) -> SignedDuration {
-        SignedDuration::from_mins(10)
+        self.reaches_back
     }
 
     fn take(&self, _: Timestamp, batch: &[Reading<Beat>]) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         for Reading { value: Beat { device, number }, .. } in batch {
             assert_ne!(*number, UNLUCKY);
             let known = last.entry(device.clone()).or_default();
@@ -45,7 +56,7 @@ impl Last {
     /// Waits until these are the devices, each with this number.
     async fn until(&self, devices: usize, number: i64) {
         let all = wait_until("all beats are followed", Duration::from_secs(60), || async {
-            let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let last = self.numbers.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let is_so = last.len() == devices && last.values().all(|one| *one == number);
             if is_so { Ok(Some(())) } else { Err(format!("{last:?}")) }
         });
@@ -55,10 +66,30 @@ impl Last {
 
 async fn replica(system: &TestSystem) -> (Running, Last) {
     let last = Last::default();
-    let follows =
-        Participant::new("meter").publishes_telemetry::<Beat>().follows_telemetry(last.clone());
+    (following(system, last.clone()).await, last)
+}
+
+async fn following(system: &TestSystem, last: Last) -> Running {
+    let follows = Participant::new("meter").publishes_telemetry::<Beat>().follows_telemetry(last);
     let service = Service::new(follows).migrations(METER_TABLES);
-    (service.start(settings(system)).await.unwrap(), last)
+    service.start(settings(system)).await.unwrap()
+}
+
+/// A publisher of what no service of ours sends.
+fn foreign(system: &TestSystem) -> PublisherHandle {
+    let broker: Arc<dyn Broker> = Arc::new(RabbitMq::new(system.env.ops_amqp_url()).unwrap());
+    Publisher::start(broker, PublisherSettings::new("test", "1"), Arc::new(|_| {}))
+}
+
+/// A message without a time, as others may send it.
+fn timeless(partition: u16, body: &'static str) -> Publish {
+    Publish {
+        exchange: "telemetry".to_owned(),
+        routing_key: Beat::TYPE.routing_key(partition),
+        mandatory: true,
+        properties: BasicProperties::default(),
+        body: body.into(),
+    }
 }
 
 #[tokio::test]
@@ -74,22 +105,29 @@ async fn each_replica_follows_all_beats_and_one_that_starts_reads_back() {
         last.until(20, 3).await;
     }
     drop(one);
-    let broker: Arc<dyn Broker> = Arc::new(RabbitMq::new(system.env.ops_amqp_url()).unwrap());
-    let publisher = Publisher::start(broker, PublisherSettings::new("test", "1"), Arc::new(|_| {}));
+    let publisher = foreign(&system);
     for partition in [0, 1] {
-        let unreadable = Publish {
-            exchange: "telemetry".to_owned(),
-            routing_key: Beat::TYPE.routing_key(partition),
-            mandatory: true,
-            properties: BasicProperties::default(),
-            body: "{".into(),
-        };
-        publisher.publish_now(unreadable, Duration::from_secs(20)).await.unwrap();
+        publisher.publish_now(timeless(partition, "{"), Duration::from_secs(20)).await.unwrap();
     }
     published(&other, 20, 4..5).await;
     later.until(20, 4).await;
     publisher.stop(Duration::from_secs(1)).await;
     other.stop().await;
+    system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_stream_whose_last_message_is_old_and_has_no_time_is_followed_to_its_end() {
+    let system = asleep("telemetry_timeless").await;
+    let publisher = foreign(&system);
+    let old = timeless(0, r#"{"device":"d0","number":1}"#);
+    publisher.publish_now(old, Duration::from_secs(20)).await.unwrap();
+    publisher.stop(Duration::from_secs(1)).await;
+    // As if a minute had passed since, and this were all that is of interest.
+    let last = Last { reaches_back: SignedDuration::from_mins(-1), ..Last::default() };
+    let running = following(&system, last).await;
+    until_ready(running.address(), "all is followed", |status, _| status == 200).await;
+    running.stop().await;
     system.close(0).await;
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ballet_amqp::{Backoff, Broker, BrokerError, Session};
 use ballet_core::topology::TELEMETRY;
-use tokio::time::sleep;
+use futures_util::StreamExt;
+use tokio::time::{sleep, timeout};
 
 use crate::declare::handler::failure::Failure;
 use crate::declare::telemetry::AnyFollower;
@@ -17,7 +18,7 @@ use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
 use crate::telemetry::reading::batch::Batch;
 use crate::telemetry::reading::follow_lag::Followed;
-use crate::telemetry::reading::receive::Receiver;
+use crate::telemetry::reading::receive::{Receiver, received};
 use crate::telemetry::reading::start::Since;
 use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::series;
@@ -26,6 +27,8 @@ use crate::telemetry::series::READER_FAILED;
 /// The pause after a lost connection, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// The first message of what there is comes well within this time.
+const FIRST: Duration = Duration::from_secs(15);
 
 /// A follower, in one stream.
 pub(crate) struct Following {
@@ -142,7 +145,11 @@ impl Following {
         self.followed.begins(self.engine.time.clock.now());
         loop {
             let is_at_end = end.is_none_or(|end| receiver.next.is_some_and(|next| next > end));
-            if is_at_end && !self.is_followed {
+            let is_silent = !self.is_followed && !is_at_end && nothing_comes(&mut receiver).await?;
+            if let Some(end) = end.filter(|_| is_silent) {
+                self.followed.passes(end);
+            }
+            if !self.is_followed && (is_at_end || is_silent) {
                 self.is_followed = true;
                 self.states.is_followed();
                 tracing::info!("{name} is followed to its end");
@@ -183,5 +190,20 @@ impl Following {
         let take =
             async { caught("the follower", || self.follower.take(now, &batch.readings, range)) };
         watched(service, name, pin!(take)).await
+    }
+}
+
+/// Whether nothing comes of what seemed to be there. The last message may have no time, or that of another clock than the
+/// broker's. If it is too old by that one, the broker waits for the next message, and does not say so.
+async fn nothing_comes(receiver: &mut Receiver) -> Result<bool, BrokerError> {
+    if receiver.next.is_some() {
+        return Ok(false);
+    }
+    match timeout(FIRST, receiver.deliveries.next()).await {
+        Ok(first) => {
+            receiver.first = Some(received(first)?);
+            Ok(false)
+        }
+        Err(_) => Ok(true),
     }
 }

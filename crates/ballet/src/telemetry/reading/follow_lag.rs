@@ -45,6 +45,13 @@ impl Followed {
         *place = Some(Place { next: last.offset + 1, at });
     }
 
+    /// There is nothing for it up to this offset.
+    pub(super) fn passes(&self, offset: i64) {
+        if let Some(place) = self.place().as_mut() {
+            place.next = place.next.max(offset + 1);
+        }
+    }
+
     /// The messages and the seconds to the stream's end, if its last message has this offset.
     fn lag(&self, last: Option<i64>, now: Timestamp) -> (f64, f64) {
         match (*self.place(), last) {
@@ -117,5 +124,20 @@ impl FollowLag {
         }
         *looks = Some(session);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_old_to_be_followed_is_no_lag() {
+        let (followed, now) = (Followed::default(), Timestamp::UNIX_EPOCH);
+        followed.begins(now);
+        assert_eq!(followed.lag(Some(4), now), (5.0, 0.0));
+        followed.passes(4);
+        assert_eq!(followed.lag(Some(4), now), (0.0, 0.0));
+        assert_eq!(followed.lag(Some(5), now), (1.0, 0.0));
     }
 }

@@ -89,6 +89,9 @@ impl Receiver {
     }
 }
 
-fn received(next: Option<Result<Delivery, BrokerError>>) -> Result<Delivery, BrokerError> {
+/// A delivery, if the consumer has not ended.
+pub(super) fn received(
+    next: Option<Result<Delivery, BrokerError>>,
+) -> Result<Delivery, BrokerError> {
     next.unwrap_or_else(|| Err(BrokerError::Lost("the broker cancelled the consumer".to_owned())))
 }
