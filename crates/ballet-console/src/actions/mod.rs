@@ -1,6 +1,7 @@
 //! What an operator does through the console. Each is done by the functions of `ballet-ops` that the command has, and
 //! each is written into the trail before it is done.
 
+pub(crate) mod answers;
 pub(crate) mod dead_letters;
 pub(crate) mod means;
 pub(crate) mod running;

@@ -18,8 +18,8 @@ use crate::actions::running::{Ended, Says};
 use crate::store::actions::Standing;
 
 /// How long a step is waited for that the service tries itself.
-const PATIENCE: Duration = Duration::from_secs(20);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Has a saga aborted by its owner.
 pub(crate) async fn stop(means: &Means, saga: Stoppable, id: Uuid, note: &Note) -> Ended {

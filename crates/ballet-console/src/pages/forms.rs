@@ -1,6 +1,7 @@
 //! What the forms of actions share.
 
 use maud::{Markup, html};
+use uuid::Uuid;
 
 use crate::pages::layout::Person;
 
@@ -12,6 +13,15 @@ pub(crate) fn token(person: &Person) -> Markup {
 /// The reason that every action asks for.
 pub(crate) fn why(question: &str) -> Markup {
     html! { label.why { (question) input name="why" required maxlength="400" autocomplete="off" dir="auto"; } }
+}
+
+/// What a person has to know before a request counts as never carried out.
+pub(crate) const CALLED_OFF: &str =
+    "The other side has confirmed that it will not carry out the request that it has taken";
+
+/// The way back to a saga.
+pub(crate) fn saga_crumb(id: Uuid) -> Markup {
+    html! { p.crumb { a href="/sagas" { "Sagas" } " / " a.id href={ "/sagas/" (id) } { (id) } } }
 }
 
 /// A choice of yes or no.

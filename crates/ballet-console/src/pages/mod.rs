@@ -20,6 +20,7 @@ pub(crate) mod publish;
 pub(crate) mod remedy;
 pub(crate) mod saga;
 pub(crate) mod saga_actions;
+pub(crate) mod saga_answer;
 pub(crate) mod sagas;
 pub(crate) mod services;
 pub(crate) mod tail;

@@ -6,8 +6,9 @@ use maud::{Markup, html};
 use uuid::Uuid;
 
 use crate::actions::sagas::{Retry, Solved, Waits};
-use crate::pages::forms::{check, token, why};
+use crate::pages::forms::{CALLED_OFF, check, saga_crumb, token, why};
 use crate::pages::layout::Person;
+use crate::pages::saga_answer::calling_steps;
 
 /// The links to what can be done about an open saga.
 pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&str]) -> Markup {
@@ -20,18 +21,17 @@ pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&st
             }
             @if can_stop { a.button href={ "/sagas/" (id) "/stop" } { "Stop it" } }
             a.button href={ "/sagas/" (id) "/solved" } { "Solved by hand" }
+            @if !calling_steps(&system.parts).is_empty() {
+                a.button href={ "/sagas/" (id) "/answer" } { "Answer a call" }
+            }
         }
     }
-}
-
-fn crumb(id: Uuid) -> Markup {
-    html! { p.crumb { a href="/sagas" { "Sagas" } " / " a.id href={ "/sagas/" (id) } { (id) } } }
 }
 
 /// Whether to stop it, and what then happens.
 pub(crate) fn stop(id: Uuid, can: &[Stoppable], person: &Person) -> Markup {
     html! {
-        (crumb(id))
+        (saga_crumb(id))
         h1 { "Stop a saga" }
         @if can.is_empty() { p { "No saga with this id has a deadline: it cannot be stopped." } }
         @for one in can {
@@ -52,7 +52,7 @@ pub(crate) fn retry(retry: &Retry, waits: &Waits, person: &Person) -> Markup {
     let Retry { service, saga } = retry;
     html! {
         @match saga {
-            Some(saga) => (crumb(*saga)),
+            Some(saga) => (saga_crumb(*saga)),
             None => p.crumb { a href={ "/services#" (service) } { "Services" } " / " (service) },
         }
         h1 { "Try again in " (service) }
@@ -104,7 +104,7 @@ pub(crate) fn solved(
         steps.filter(move |step| can(step.kind)).map(move |step| (part.service, step.name))
     });
     html! {
-        (crumb(asked.saga))
+        (saga_crumb(asked.saga))
         h1 { "Solved by hand" }
         p { "Do first, outside of the system, what the service cannot do. Then say so here: the ledger has the step as compensated, its \
             event is published, and the service goes on with its earlier steps. Its own rows stay as they are: correct them by hand, \
@@ -127,7 +127,7 @@ pub(crate) fn solved(
             label { "The body of its event, if it cannot be made of the step's outcome"
                 textarea name="event" rows="4" spellcheck="false" { (asked.event.as_deref().unwrap_or_default()) } }
             (check("silent", "Publish no event: the step says nothing in a case like this", asked.is_silent))
-            (check("called_off", "The other side has confirmed that it will not carry out the request that it has taken", asked.is_called_off))
+            (check("called_off", CALLED_OFF, asked.is_called_off))
             button type="submit" name="act" value="check" { "Look what would happen" }
         }
     }

@@ -1,6 +1,7 @@
 //! HTTP: who may ask, which page answers, and with which headers.
 
 mod acts;
+mod answer_acts;
 mod assets;
 pub(crate) mod dead;
 mod dead_acts;

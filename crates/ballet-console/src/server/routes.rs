@@ -9,7 +9,8 @@ use axum::routing::{get, post};
 
 use crate::server::site::Site;
 use crate::server::{
-    acts, assets, dead_acts, gate, live, pages, publish, sagas_acts, session, system, tail,
+    acts, answer_acts, assets, dead_acts, gate, live, pages, publish, sagas_acts, session, system,
+    tail,
 };
 
 /// The largest form.
@@ -25,6 +26,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/sagas/{id}/stop", get(sagas_acts::stop_form).post(sagas_acts::stop))
         .route("/sagas/{id}/retry", get(sagas_acts::retry_form).post(sagas_acts::retry))
         .route("/sagas/{id}/solved", get(sagas_acts::solved_form).post(sagas_acts::solved))
+        .route("/sagas/{id}/answer", get(answer_acts::form).post(answer_acts::answer))
         .route("/events/{name}/publish", get(publish::form).post(publish::publish))
         .route("/actions/{id}/stop", post(acts::stop))
         .route("/services/{service}", post(system::switch))

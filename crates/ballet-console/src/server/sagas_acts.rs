@@ -16,7 +16,7 @@ use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::Standing;
 
-fn deed(act: &'static str, id: Uuid, service: &str, what: &str) -> Deed {
+pub(super) fn deed(act: &'static str, id: Uuid, service: &str, what: &str) -> Deed {
     Deed {
         act,
         what: format!("{what} {id}"),

@@ -2,6 +2,7 @@
 
 mod access;
 mod actions;
+mod answers;
 mod browser;
 mod by_hand;
 mod hostile;

@@ -5,6 +5,8 @@
 //! it. The service takes the answer in as if the other side had given it, through the step's own handler. So the outcome
 //! is published or, in a saga that was aborted meanwhile, compensated.
 
+use std::fmt;
+
 use ballet_core::{Part, Runs, SagaId, SagaPart, StepPart};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::open::{self, OfStep, of_step};
@@ -70,6 +72,17 @@ pub enum CallThen {
     Ends,
     /// It makes the call, as if it were new.
     Makes,
+}
+
+/// What a service does, as it is told to a person: `payments takes the answer in`.
+impl fmt::Display for CallThen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TakesIn => "takes the answer in",
+            Self::Ends => "ends the call: its saga is aborted, and there is nothing to compensate",
+            Self::Makes => "makes the call, as if it were new",
+        })
+    }
 }
 
 /// Says what became of a call. With `dry_run` it only says what would be done.

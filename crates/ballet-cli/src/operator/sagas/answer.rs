@@ -75,11 +75,6 @@ fn show(args: &Args, known: &KnownCall<'_>, answered: &AnsweredCall, options: &G
         ui::print_json(options.output, vec![row]);
         return;
     }
-    let then = match then {
-        CallThen::TakesIn => "takes the answer in",
-        CallThen::Ends => "ends the call: its saga is aborted, and there is nothing to compensate",
-        CallThen::Makes => "makes the call, as if it were new",
-    };
     if args.dry_run {
         ui::say(&format!("{service} would do this with {step}: it {then}; nothing was changed"));
         return;
