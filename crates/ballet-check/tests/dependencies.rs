@@ -39,7 +39,7 @@ const LAYERS: [Layer; 23] = [
     ("outside", "crates/outside crates/cards", "library framework openapi outside"),
     ("check", "crates/ballet-check", "core"),
     // The operators' web page.
-    ("console", "crates/ballet-console", "core amqp stream store framework ops check"),
+    ("console", "crates/ballet-console", "core library amqp stream store framework ops check"),
     // A running system: servers, environments, processes.
     ("stage", "crates/ballet-stage", "amqp store framework ops"),
     (

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{ConnectInfo, FromRequest, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY,
@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
+use ballet_lingering::Lingering;
 use futures_util::StreamExt;
 use serde::Deserialize;
 
@@ -32,6 +33,15 @@ pub(super) const MOST_OF_A_FORM: usize = 4 * 1024 * 1024;
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What is left of a form when it is answered is read on. Otherwise the browser, which still sends, would show a broken
+/// connection in place of the page that says why.
+pub(super) async fn lingering(request: Request) -> Request {
+    if request.body().is_end_stream() {
+        return request;
+    }
+    Lingering::body_of(request).map(Body::new)
+}
 
 /// Adds the headers that no answer is without.
 pub(super) async fn headers(request: Request, next: Next) -> Response {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::{get, post};
 
 use crate::server::site::Site;
@@ -69,5 +69,6 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/health", get(|| async { "it runs\n" }))
         .layer(from_fn_with_state(Arc::clone(&site), gate::own_forms))
         .layer(from_fn(gate::headers))
+        .layer(map_request(gate::lingering))
         .with_state(site)
 }

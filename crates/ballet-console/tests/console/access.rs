@@ -65,6 +65,30 @@ async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why() {
+    let world = World::new("console_forms").await;
+    let console = world.console().await;
+    let (operator, stranger) = (console.browser().await, console.stranger());
+    // Far more than the sockets hold.
+    let body = format!("why={}", "x".repeat(12 << 20));
+    let foreign = || {
+        let elsewhere = stranger.request(Method::POST, "/login");
+        elsewhere.header("origin", "http://evil.example").body(body.clone())
+    };
+    for (form, status, says) in [
+        (operator.form("/audit", &body), StatusCode::PAYLOAD_TOO_LARGE, "The form is too big"),
+        (stranger.form("/audit", &body), StatusCode::SEE_OTHER, ""),
+        (foreign(), StatusCode::FORBIDDEN, "Not sent from here"),
+    ] {
+        let answer = form.send().await.expect("an answer");
+        assert_eq!(answer.status(), status);
+        let page = answer.text().await.expect("text");
+        assert!(page.contains(says), "{page}");
+    }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_up_to_date_ends_with_the_session() {
     let world = World::new("console_live_ends").await;
     let console = world.console().await;
