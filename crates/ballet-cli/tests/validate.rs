@@ -76,6 +76,23 @@ fn a_bare_body_is_judged_in_the_words_of_dead_letters() {
     );
 }
 
+/// A message may come from anybody, and what is wrong with it is said in its own words.
+#[test]
+fn what_is_wrong_with_a_message_does_not_steer_the_terminal() {
+    let mut hostile = checkout();
+    hostile["ship_to"]["country"] = json!("\u{9b}2J\u{202e}");
+    hostile["lines"][0]["unit_price"]["currency"] = json!("\u{1b}]0;title\u{7}");
+    let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
+    let (code, out, err) = ballet(&validate, &hostile.to_string());
+    assert_eq!(code, Some(1), "{err}");
+    assert!(out.contains("ship_to.country: a string that matches"), "{out:?}");
+    let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!out.contains(steers) && !err.contains(steers), "{out:?} {err:?}");
+    // A program gets it as it is.
+    let (_, out, _) = ballet(&[&validate[..], &["-o", "json"]].concat(), &hostile.to_string());
+    assert!(out.contains('\u{202e}'), "{out:?}");
+}
+
 #[test]
 fn messages_are_judged_by_their_properties_too_each_with_its_place() {
     let mut forged = message(&checkout());

@@ -2,6 +2,8 @@
 
 use std::io::{Error, ErrorKind, IsTerminal, Result, Write, stderr, stdin};
 
+use crate::text::harmless;
+
 /// Whether there is a user on a terminal who can be asked.
 #[must_use]
 pub fn is_interactive() -> bool {
@@ -14,7 +16,7 @@ pub fn is_interactive() -> bool {
 ///
 /// If the terminal is gone, or its input ends.
 pub fn ask(question: &str) -> Result<String> {
-    write!(stderr(), "{question} ")?;
+    write!(stderr(), "{} ", harmless(question))?;
     stderr().flush()?;
     let mut answer = String::new();
     if stdin().read_line(&mut answer)? == 0 {

@@ -1,5 +1,6 @@
 //! Text on one line, and its width.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 
 use console::{Term, measure_text_width};
@@ -56,12 +57,42 @@ fn folded_line(line: &str, room: usize) -> String {
 /// direction of writing, become spaces.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    let is_unsafe = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
+}
+
+/// Whether a character may steer a terminal, or change the direction of writing.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text that is printed: some of it may come from a message, whoever wrote the sentence around it. Of what could steer
+/// the terminal only ends of lines, tabs and colours stay, and the rest becomes spaces.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(is_harmful) {
+        let (before, from) = rest.split_at(at);
+        let length = colour(from);
+        kept.push_str(before);
+        kept.push_str(length.map_or(" ", |length| &from[..length]));
+        let length = length.or_else(|| from.chars().next().map(char::len_utf8));
+        rest = &from[length.unwrap_or(from.len())..];
+    }
+    kept.push_str(rest);
+    Cow::Owned(kept)
+}
+
+/// The length of the colour that a text begins with.
+fn colour(text: &str) -> Option<usize> {
+    const BEGIN: &str = "\u{1b}[";
+    let codes = text.strip_prefix(BEGIN)?;
+    let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    codes[end..].starts_with('m').then_some(BEGIN.len() + end + 1)
 }
 
 /// As much of a text as fits the columns, with an ellipsis if something is missing.
@@ -103,4 +134,21 @@ fn lines_break_between_words() {
     );
     assert_eq!(folded("  a bb ccc", 6), "  a bb\n  ccc");
     assert_eq!(folded("fits", 4), "fits");
+}
+
+#[test]
+fn of_what_steers_a_terminal_only_colours_are_printed() {
+    for harmless_text in ["a\tb\nc", "\u{1b}[1;31mred\u{1b}[0m", "Größe 日本"] {
+        assert_eq!(harmless(harmless_text), harmless_text);
+    }
+    for (harmful, shown) in [
+        ("a\u{1b}]0;title\u{7}b", "a ]0;title b"),
+        ("\u{1b}[31mred\u{1b}[2J", "\u{1b}[31mred [2J"),
+        ("\u{1b}[", " ["),
+        ("\u{1b}", " "),
+        ("\u{9b}2Jone\rtwo", " 2Jone two"),
+        ("a\u{202e}b\u{61c}c", "a b c"),
+    ] {
+        assert_eq!(harmless(harmful), shown, "{harmful:?}");
+    }
 }

@@ -5,17 +5,23 @@ use std::io::Write;
 
 use console::Style;
 
-use crate::text::{columns_of_errors, folded};
+use crate::text::{columns_of_errors, folded, harmless};
 
 /// Prints a line of progress or an error, folded to the terminal. Errors of writing are ignored: the reader may be
 /// gone.
 pub fn say(line: &str) {
-    let folded = columns_of_errors().map(|room| folded(line, room));
-    writeln!(std::io::stderr(), "{}", folded.as_deref().unwrap_or(line)).ok();
+    let line = harmless(line);
+    let folded = columns_of_errors().map(|room| folded(&line, room));
+    writeln!(std::io::stderr(), "{}", folded.as_deref().unwrap_or(&line)).ok();
 }
 
-/// Prints a line of the result.
+/// Prints a line of the result for a person. What it has of a message does not steer the terminal.
 pub fn print(line: &str) {
+    raw(&harmless(line));
+}
+
+/// Prints a line of the result as it is: what a program reads.
+pub fn raw(line: &str) {
     writeln!(std::io::stdout(), "{line}").ok();
 }
 

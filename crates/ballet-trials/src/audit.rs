@@ -66,7 +66,7 @@ pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
     let quiescent_after = SignedDuration::from_secs(args.quiescent_after.into());
     let report = subject.audit(&endpoints, &broker, quiescent_after).await;
     if args.json {
-        ui::print(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
+        ui::raw(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
     } else {
         show(&report, services, quiescent_after);
     }

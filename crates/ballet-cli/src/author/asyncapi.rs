@@ -32,6 +32,6 @@ pub(crate) fn run(args: &Args) -> Result<Done> {
             ))
         })?,
     };
-    ui::print(document.trim_end());
+    ui::raw(document.trim_end());
     Ok(Done::All)
 }

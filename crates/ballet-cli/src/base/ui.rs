@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 pub(crate) use ballet_ops::words::{acting, counted, grouped};
 pub(crate) use ballet_terminal::Progress;
-pub(crate) use ballet_terminal::ui::{bad, dim, green, print, red, say, yellow};
+pub(crate) use ballet_terminal::ui::{bad, dim, green, print, raw, red, say, yellow};
 use ballet_terminal::{Table, columns, plain};
 use clap::ValueEnum;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
@@ -38,10 +38,10 @@ pub(crate) fn is_stderr_a_terminal() -> bool {
 /// Prints the result as one JSON list, or as a line for each row.
 pub(crate) fn print_json(output: Output, rows: Vec<Value>) {
     if output == Output::Jsonl {
-        rows.iter().for_each(|row| print(&row.to_string()));
+        rows.iter().for_each(|row| raw(&row.to_string()));
     } else {
         let rows = Value::Array(rows);
-        print(&serde_json::to_string_pretty(&rows).unwrap_or_else(|_| rows.to_string()));
+        raw(&serde_json::to_string_pretty(&rows).unwrap_or_else(|_| rows.to_string()));
     }
 }
 

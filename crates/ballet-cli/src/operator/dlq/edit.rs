@@ -88,7 +88,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     if summary.removed == 0 {
         if args.body.is_none() {
-            ui::print(&body);
+            ui::raw(&body);
         }
         ui::say("it was edited, redriven or discarded by somebody else meanwhile");
         return Ok(Done::Failed);

@@ -72,7 +72,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 }
 
 fn redraw(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOptions) {
-    ui::print(CLEAR);
+    ui::raw(CLEAR);
     if is_known_to(shown) {
         show(saga, shown, graph, options);
     } else {
@@ -86,7 +86,7 @@ fn tell(Happened { at, service, event_type, body }: &Happened, options: &GlobalO
         let body = if body.is_null() { String::new() } else { format!("  {body}") };
         ui::print(&format!("{at:.3}  {event_type}{body}"));
     } else {
-        ui::print(
+        ui::raw(
             &json!({ "at": at.to_string(), "service": service, "event": event_type, "body": body })
                 .to_string(),
         );

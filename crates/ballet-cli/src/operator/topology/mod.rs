@@ -77,7 +77,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
                 true => definitions::rights(system()?, "ballet topology definitions --rights"),
                 false => definitions::text(system()?, "ballet topology definitions"),
             };
-            ui::print(text.trim_end());
+            ui::raw(text.trim_end());
             Ok(Done::All)
         }
     }

@@ -65,7 +65,7 @@ impl Shown {
             if let (Some(step), Some(line)) = (step, line.as_object_mut()) {
                 line.insert("step".to_owned(), step.into());
             }
-            ui::print(&line.to_string());
+            ui::raw(&line.to_string());
             return;
         }
         if follows || self.count > MOST {
