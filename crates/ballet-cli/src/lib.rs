@@ -6,9 +6,11 @@ mod base;
 mod operator;
 mod tester;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use ballet_console::Looks;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::Layer;
@@ -178,7 +180,7 @@ pub fn main() -> ExitCode {
     // Our own messages replace those of the AMQP library.
     let ours = Targets::new().with_target("ballet", LevelFilter::WARN);
     tracing_subscriber::registry().with(lines.with_filter(ours)).init();
-    match start(args) {
+    match start(args).and_then(written) {
         Ok(Done::All) => ExitCode::SUCCESS,
         Ok(Done::Partly | Done::Different) => ExitCode::from(exit::PARTLY),
         Ok(Done::Failed) => ExitCode::FAILURE,
@@ -186,6 +188,16 @@ pub fn main() -> ExitCode {
             ui::say(&format!("{} {}", ui::bad("error:"), exit::words(&error)));
             ExitCode::from(exit::code(&error))
         }
+    }
+}
+
+/// A result that was not written whole is none. A reader that goes away early has what it wanted.
+fn written(done: Done) -> anyhow::Result<Done> {
+    match ui::unwritten() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(anyhow!("the result was not written: standard output: {error}"))
+        }
+        Some(_) | None => Ok(done),
     }
 }
 

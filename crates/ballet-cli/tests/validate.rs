@@ -137,6 +137,24 @@ fn messages_are_judged_by_their_properties_too_each_with_its_place() {
 }
 
 #[test]
+fn a_result_that_cannot_be_written_is_a_failure_and_a_reader_that_is_gone_is_none() {
+    let ended = |stdout: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        let mut child =
+            command.arg("id").stdout(stdout).stderr(Stdio::piped()).spawn().expect("it runs");
+        drop(child.stdout.take());
+        child.wait_with_output().expect("it ends")
+    };
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a full disk");
+    let failed = ended(full.into());
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert!(said.contains("the result was not written: standard output: No space left"), "{said}");
+    let unread = ended(Stdio::piped());
+    assert_eq!((unread.status.code(), &unread.stderr[..]), (Some(0), &b""[..]));
+}
+
+#[test]
 fn what_cannot_be_judged_is_a_wrong_usage() {
     for (arguments, said) in [
         (&["validate", "/there/is/none"][..], "cannot read /there/is/none"),

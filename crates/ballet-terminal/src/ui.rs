@@ -1,18 +1,21 @@
 //! Output for people: results on standard output, everything else on standard error. Colours only
 //! on a terminal.
 
-use std::io::Write;
+use std::io::{Error, Write, stderr, stdout};
+use std::sync::OnceLock;
 
 use console::Style;
 
 use crate::text::{columns_of_errors, folded, harmless};
+
+static UNWRITTEN: OnceLock<Error> = OnceLock::new();
 
 /// Prints a line of progress or an error, folded to the terminal. Errors of writing are ignored: the reader may be
 /// gone.
 pub fn say(line: &str) {
     let line = harmless(line);
     let folded = columns_of_errors().map(|room| folded(&line, room));
-    writeln!(std::io::stderr(), "{}", folded.as_deref().unwrap_or(&line)).ok();
+    writeln!(stderr(), "{}", folded.as_deref().unwrap_or(&line)).ok();
 }
 
 /// Prints a line of the result for a person. What it has of a message does not steer the terminal.
@@ -22,7 +25,16 @@ pub fn print(line: &str) {
 
 /// Prints a line of the result as it is: what a program reads.
 pub fn raw(line: &str) {
-    writeln!(std::io::stdout(), "{line}").ok();
+    if let Err(error) = writeln!(stdout(), "{line}") {
+        // The first one says why.
+        UNWRITTEN.set(error).ok();
+    }
+}
+
+/// Why a part of the result was not written, if that is so. The reader may be gone, or the disk full.
+#[must_use]
+pub fn unwritten() -> Option<&'static Error> {
+    UNWRITTEN.get()
 }
 
 /// For the word before an error, on standard error.

@@ -60,7 +60,9 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             warn_of(&shown.away);
             warned.clone_from(&shown.away);
         }
-        if warned.is_empty() && is_known_to(&shown) && shown.waits.is_empty() {
+        let has_ended = warned.is_empty() && is_known_to(&shown) && shown.waits.is_empty();
+        // `ballet sagas watch SAGA | head` is a usual way to stop.
+        if has_ended || ui::unwritten().is_some() {
             return Ok(Done::All);
         }
         if limit.is_some_and(|limit| begun.elapsed() >= limit) {
