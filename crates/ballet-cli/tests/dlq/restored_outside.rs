@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ballet_stage::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::ChildStderr;
+use tokio::process::{Child, ChildStderr};
 
 use crate::outside::Companies;
 use crate::restored::{Backup, cancelled_without, is_asked, restored_within};
@@ -32,6 +32,31 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     let database = shop.env.admin_database_url("payments").to_owned();
     let restore = ["restore", "payments", "--backup", &backup.taken, "--patience"];
 
+    // It is stopped while it searches the journal.
+    let mut held = PgConnection::connect(&database).await.expect("a database");
+    let hold = "begin; lock table ballet.unsent_copy in access exclusive mode";
+    held.execute(hold).await.expect("held");
+    let child = shop.command(&[&restore[..], &["2"]].concat()).spawn().expect("the command");
+    wait_until("the search", SOON, || async {
+        let mut db = PgConnection::connect(&database).await.map_err(|error| error.to_string())?;
+        let waits = "select exists (select from pg_stat_activity \
+                     where datname = current_database() and wait_event_type = 'Lock')";
+        let waits: bool = sqlx::query_scalar(waits)
+            .fetch_one(&mut db)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok::<_, String>(waits.then_some(()))
+    })
+    .await
+    .expect("a search");
+    interrupt(&child);
+    let ended = tokio::time::timeout(SOON, child.wait_with_output()).await.expect("in time");
+    let ended = ended.expect("its end");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.code() == Some(3) && said.contains("nothing was sent"), "{ended:?}");
+    held.execute("rollback").await.expect("let go");
+    assert!(!holds_aborts(&database).await);
+
     for is_stopped in [true, false] {
         // Once it runs, a busy machine may need long for the first of them.
         let patience = if is_stopped { "2" } else { "120" };
@@ -51,9 +76,7 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
             };
             let other = tokio::time::timeout(Duration::from_secs(7), other).await;
             assert!(other.is_err(), "{other:?}");
-            let pid = i32::try_from(child.id().expect("it runs")).expect("an id");
-            let pid = Pid::from_raw(pid).expect("an id");
-            kill_process(pid, Signal::INT).expect("stopped");
+            interrupt(&child);
         } else {
             assert!(holds_aborts(&database).await);
             shop.start("payments", None).await;
@@ -76,6 +99,12 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     let is_given_back = did.contains(&"void") || did.contains(&"refund");
     assert!(is_given_back, "{did:?}");
     shop.close().await;
+}
+
+/// As Ctrl-C does.
+fn interrupt(command: &Child) {
+    let pid = i32::try_from(command.id().expect("it runs")).expect("an id");
+    kill_process(Pid::from_raw(pid).expect("an id"), Signal::INT).expect("stopped");
 }
 
 /// When aborts were last put off.

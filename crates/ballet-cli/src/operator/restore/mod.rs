@@ -131,7 +131,14 @@ async fn tell_again(
     let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
     let show = |read: u64| progress.show(read);
     let search_options = args.sending.redrive_options(options, stop.clone(), &show, &|_| {});
-    let missed = missed::search(&journal, &search_options, db, floor, Duration::ZERO).await;
+    let mut stopped = stop.clone();
+    let missed = tokio::select! {
+        missed = missed::search(&journal, &search_options, db, floor, Duration::ZERO) => missed,
+        _ = stopped.wait_for(|stop| *stop) => {
+            ui::say("stopped; nothing was sent");
+            return Ok(None);
+        }
+    };
     drop(progress);
     let missed = missed.map_err(with_advice)?;
     warn(&missed, service, backup);
