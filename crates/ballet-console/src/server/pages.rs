@@ -44,7 +44,8 @@ impl Minute {
     /// The minute, if it is one of the last hour, and not this one.
     fn chosen(&self, now: Timestamp) -> Option<Timestamp> {
         let from_now = |minutes: i64| now.checked_add(SignedDuration::from_mins(minutes)).ok();
-        let slid = || self.minute.parse::<i64>().ok().filter(|ago| ago.abs() <= MINUTES);
+        let is_in_hour = |ago: &i64| (-MINUTES..=MINUTES).contains(ago);
+        let slid = || self.minute.parse::<i64>().ok().filter(is_in_hour);
         let at = self.at.parse().ok().or_else(|| slid().and_then(from_now)).map(minute)?;
         let ago = minute(now).duration_since(at).as_mins();
         (1..=MINUTES).contains(&ago).then_some(at)

@@ -180,8 +180,11 @@ async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
         assert!(page.contains(says), "{says}: {page}");
     }
     assert!(!page.contains("it broke"), "{page}");
-    let (_, page) = browser.get("/?minute=0").await;
-    assert!(page.contains("it broke") && page.contains("data-live"), "{page}");
+    // Now, and what is no minute of the last hour.
+    for minute in ["0", "-61", "-9223372036854775808", "9223372036854775807", "ten"] {
+        let (_, page) = browser.get(&format!("/?minute={minute}")).await;
+        assert!(page.contains("it broke") && page.contains("data-live"), "{minute}: {page}");
+    }
     world.close().await;
 }
 
