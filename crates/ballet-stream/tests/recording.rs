@@ -1,6 +1,7 @@
 //! Recordings give back what was recorded, also when the file is cut off anywhere.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -251,6 +252,14 @@ fn a_file_is_not_overwritten_and_a_later_version_is_not_guessed_at() {
     fs::write(&place.0, "no recording").expect("written");
     let error = Recording::open(&place.0).expect_err("other").to_string();
     assert!(error.contains("is no recording"), "{error}");
+}
+
+#[test]
+fn only_its_owner_reads_what_was_recorded() {
+    let place = Place::new("jsonl");
+    RecordingWriter::create(&place.0, &header(), false).expect("a file");
+    let mode = fs::metadata(&place.0).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
 }
 
 const OF_RABTAP: &str = r#"{

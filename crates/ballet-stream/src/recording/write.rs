@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -33,13 +34,14 @@ pub struct RecordingWriter {
 }
 
 impl RecordingWriter {
-    /// Begins a file, which must not exist. It is packed if asked, or if its name ends with `.gz`.
+    /// Begins a file, which must not exist. It is packed if asked, or if its name ends with `.gz`. Only its owner can
+    /// read it, because bodies may be confidential.
     ///
     /// # Errors
     ///
     /// If the file exists or cannot be written.
     pub fn create(path: &Path, header: &Header, packed: bool) -> Result<Self, RecordingError> {
-        let file = OpenOptions::new().write(true).create_new(true).open(path);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(|error| at(path, error))?;
         let packed = packed || is_packed_by_name(path);
         let mut writer = Self::on(path, file, packed, 0, None);
