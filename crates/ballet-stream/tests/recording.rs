@@ -255,6 +255,21 @@ fn a_file_is_not_overwritten_and_a_later_version_is_not_guessed_at() {
 }
 
 #[test]
+fn two_do_not_write_to_one_file() {
+    let place = Place::new("jsonl");
+    let mut first = RecordingWriter::create(&place.0, &header(), false).expect("a file");
+    first.add(&plain(0, b"{}")).expect("added");
+    let error = RecordingWriter::append(&place.0).expect_err("it is written to").to_string();
+    assert!(error.contains("another process is writing to it"), "{error}");
+    first.finish().expect("finished");
+    let (mut second, _, last) = RecordingWriter::append(&place.0).expect("it is free");
+    assert_eq!(last.and_then(|last| last.offset), Some(0));
+    second.add(&plain(1, b"{}")).expect("added");
+    second.finish().expect("finished");
+    assert_eq!(all(&place.0).len(), 2);
+}
+
+#[test]
 fn only_its_owner_reads_what_was_recorded() {
     let place = Place::new("jsonl");
     RecordingWriter::create(&place.0, &header(), false).expect("a file");

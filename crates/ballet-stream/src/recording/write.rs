@@ -1,7 +1,7 @@
 //! Writes a recording, so that a process that dies leaves a file that can be used and continued.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,7 @@ impl RecordingWriter {
     pub fn create(path: &Path, header: &Header, packed: bool) -> Result<Self, RecordingError> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(|error| at(path, error))?;
+        alone(&file).map_err(|error| at(path, error))?;
         let packed = packed || is_packed_by_name(path);
         let mut writer = Self::on(path, file, packed, 0, None);
         let line = serde_json::to_vec(header).map_err(|error| at(path, error.into()))?;
@@ -63,10 +64,11 @@ impl RecordingWriter {
     ///
     /// # Errors
     ///
-    /// If the file is no recording, or cannot be written.
+    /// If the file is no recording, cannot be written, or another process writes to it.
     pub fn append(path: &Path) -> Result<(Self, Header, Option<Record>), RecordingError> {
         let file = OpenOptions::new().read(true).write(true).open(path);
         let mut file = file.map_err(|error| at(path, error))?;
+        alone(&file).map_err(|error| at(path, error))?;
         let packed = is_packed(&mut file).map_err(|error| at(path, error))?;
         let mut whole = Whole::default();
         let scanned = if packed { whole.scan_packed(&mut file) } else { whole.scan(&mut file) };
@@ -194,6 +196,18 @@ impl RecordingWriter {
 impl fmt::Debug for RecordingWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordingWriter").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Makes sure that nobody else writes to the file, for as long as it is open: both would write at the same place. Where
+/// files cannot be locked, nobody can tell.
+fn alone(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            let why = "another process is writing to it: let it end first";
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, why))
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
