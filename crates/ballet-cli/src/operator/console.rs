@@ -61,7 +61,8 @@ pub(crate) struct Args {
     /// How long after its cause a step is late, if nothing is known to hinder it
     #[arg(long, value_name = "AGE", default_value = "5min", value_parser = age)]
     patience: SignedDuration,
-    /// Forget what was read, and read the journal again from its beginning
+    /// Forget what was read, and read the journal again from its beginning. Open sagas that are older than it are then
+    /// with `ballet sagas open` alone
     #[arg(long)]
     rebuild: bool,
 }
