@@ -1,13 +1,11 @@
 //! The console as a whole: its database, the observer, and the pages.
 
 use std::fmt;
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use axum::serve::ListenerExt;
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_check::Contracts;
@@ -33,7 +31,7 @@ use crate::server::dead::Dead;
 use crate::server::fresh::Fresh;
 use crate::server::looked::Looked;
 use crate::server::site::{HASHED_AT_ONCE, Site};
-use crate::server::{live, routes};
+use crate::server::{door, live, routes};
 use crate::store::{accounts, prepare};
 
 /// The name of the account that the console makes when there is none.
@@ -171,9 +169,9 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// It can no longer listen, or one of its tasks has panicked.
+    /// One of its tasks has panicked.
     pub async fn run(self) -> Result<(), ConsoleError> {
-        let Self { options, pool, listener, address, .. } = self;
+        let Self { options, pool, listener, .. } = self;
         let known = Arc::new(Known::new(options.contracts));
         let (trouble, hindrances, added) =
             (watch::Sender::new(None), watch::Sender::new(Vec::new()), Arc::new(Notify::new()));
@@ -242,27 +240,11 @@ impl Console {
         let (databases, looks) = (options.databases, options.looks);
         tasks.spawn(hindrances::watch(databases, looks, Arc::clone(&site.known), hindrances));
         tasks.spawn(live::keep(Arc::clone(&site)));
-        // Without it an event that follows another closely may wait 40 ms for the other's acknowledgement.
-        let listener = listener.tap_io(|stream| {
-            let _slower_without = stream.set_nodelay(true);
-        });
-        let router = routes::router(site).into_make_service_with_connect_info::<SocketAddr>();
-        let failed = async {
-            loop {
-                match tasks.join_next().await {
-                    // It had nothing to do.
-                    Some(Ok(())) => {}
-                    Some(Err(why)) => return why,
-                    None => std::future::pending().await,
-                }
-            }
-        };
-        tokio::select! {
-            served = axum::serve(listener, router).into_future() => {
-                served.map_err(|why| ConsoleError::Listen { address, why })
-            }
-            // Without it the pages would go on to show what was.
-            why = failed => Err(ConsoleError::Failed(why)),
+        tasks.spawn(door::serve(listener, routes::router(site), door::HEAD));
+        while let Some(ended) = tasks.join_next().await {
+            // One that had nothing to do has ended well. Without one that fails the pages would go on to show what was.
+            ended.map_err(ConsoleError::Failed)?;
         }
+        Ok(())
     }
 }

@@ -17,6 +17,7 @@ use axum::{Extension, Form};
 use ballet_lingering::Lingering;
 use futures_util::StreamExt;
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use crate::access::role::Role;
 use crate::access::{form_token, token};
@@ -29,6 +30,8 @@ use crate::store::accounts;
 pub(super) const NAME: &str = "ballet_console";
 /// The largest form: a body that is edited, three bytes for each of its own.
 pub(super) const MOST_OF_A_FORM: usize = 4 * 1024 * 1024;
+/// How long a person may take to log in.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked whether the session of an open stream has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
@@ -41,6 +44,12 @@ pub(super) async fn lingering(request: Request) -> Request {
         return request;
     }
     Lingering::body_of(request).map(Body::new)
+}
+
+/// Ends what a stranger takes too long to send.
+pub(super) async fn in_time(request: Request, next: Next) -> Response {
+    let late = |_| StatusCode::REQUEST_TIMEOUT.into_response();
+    timeout(PATIENCE, next.run(request)).await.unwrap_or_else(late)
 }
 
 /// Adds the headers that no answer is without.

@@ -56,12 +56,13 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/events", get(pages::events))
         .route("/events/{name}", get(pages::event))
         .layer(from_fn_with_state(Arc::clone(&site), gate::logged_in));
+    let login = Router::new()
+        .route("/login", get(session::form).post(session::log_in))
+        .layer(DefaultBodyLimit::max(FORM))
+        .layer(from_fn(gate::in_time));
     Router::new()
         .merge(private)
-        .route(
-            "/login",
-            get(session::form).post(session::log_in).layer(DefaultBodyLimit::max(FORM)),
-        )
+        .merge(login)
         .route("/logout", post(session::log_out))
         .route("/console.css", get(assets::style))
         .route("/console.js", get(assets::script))
