@@ -9,7 +9,7 @@
 //! | which are wanted | [`Filter`] |
 //! | replay | [`Sender`], [`NewIds`], [`MadeKeys`], [`Entries`], [`Survey`], [`Repeatable`] |
 //! | what differs between two runs | [`Comparison`], [`Joins`] |
-//! | files | [`RecordingWriter`], [`Recording`], [`Header`] |
+//! | files | [`RecordingWriter`], [`Recording`], [`Header`], [`alone`] |
 
 #![warn(missing_docs)]
 
@@ -44,6 +44,7 @@ pub use journal::{
 };
 pub use record::Record;
 pub use recording::{
+    alone::alone,
     error::RecordingError,
     header::Header,
     line::write_line,

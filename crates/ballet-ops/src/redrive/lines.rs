@@ -2,9 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use ballet_stream::alone;
 use serde_json::Value;
 
 use crate::redrive::archive::Archive;
@@ -20,9 +21,16 @@ impl Lines {
     ///
     /// # Errors
     ///
-    /// It cannot be written.
+    /// It cannot be written, or another process writes to it.
     pub fn open(file: &Path) -> io::Result<Self> {
-        let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
+        let mut opened = OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
+        if opened.metadata()?.is_file() {
+            // A line of one would stand in a line of the other.
+            alone(&opened)?;
+            if !is_whole(file)? {
+                opened.write_all(b"\n")?;
+            }
+        }
         Ok(Self(BufWriter::new(opened)))
     }
 
@@ -34,6 +42,15 @@ impl Lines {
     pub fn add(&mut self, line: &Value) -> io::Result<()> {
         writeln!(self.0, "{line}")
     }
+}
+
+/// Whether a file ends with a whole line. One whose writer was killed may not, and the next line would stand in that one.
+fn is_whole(file: &Path) -> io::Result<bool> {
+    let file = File::open(file)?;
+    let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(true) };
+    let mut end = [0];
+    file.read_exact_at(&mut end, last)?;
+    Ok(end == *b"\n")
 }
 
 impl Archive for Lines {
@@ -48,5 +65,39 @@ impl Archive for Lines {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             other => other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_stands_alone_whoever_writes_to_the_file_or_wrote_before() {
+        let name = format!("ballet-lines-{}.jsonl", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        // Somebody was killed in a line.
+        fs::write(&file, "{\"id\":1}\n{\"id\":2,\"bo").expect("written");
+        let mut lines = Lines::open(&file).expect("a file");
+        let error = Lines::open(&file).expect_err("it is written to").to_string();
+        assert!(error.contains("another process is writing to it"), "{error}");
+        lines.add(&json!({ "id": 2 })).expect("added");
+        lines.sync().expect("on the disk");
+        drop(lines);
+        let mut lines = Lines::open(&file).expect("it is free");
+        lines.add(&json!({ "id": 3 })).expect("added");
+        lines.sync().expect("on the disk");
+        let text = fs::read_to_string(&file).expect("text");
+        let expected = ["{\"id\":1}", "{\"id\":2,\"bo", "{\"id\":2}", "{\"id\":3}"];
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+        fs::remove_file(&file).expect("removed");
+        // What is no file takes what several write.
+        let nothing = Path::new("/dev/null");
+        let (one, other) = (Lines::open(nothing), Lines::open(nothing));
+        assert!(one.is_ok() && other.is_ok());
     }
 }

@@ -1,5 +1,6 @@
 //! Recordings: files of records that a person reads with `jq`, and that give back the same bytes.
 
+pub(crate) mod alone;
 pub(crate) mod error;
 pub(crate) mod header;
 pub(crate) mod line;

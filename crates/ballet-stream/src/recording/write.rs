@@ -1,7 +1,7 @@
 //! Writes a recording, so that a process that dies leaves a file that can be used and continued.
 
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::record::Record;
+use crate::recording::alone::alone;
 use crate::recording::error::RecordingError;
 use crate::recording::header::Header;
 use crate::recording::line::{read_line, write_line};
@@ -43,6 +44,7 @@ impl RecordingWriter {
     pub fn create(path: &Path, header: &Header, packed: bool) -> Result<Self, RecordingError> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(|error| at(path, error))?;
+        // Two would write at the same place.
         alone(&file).map_err(|error| at(path, error))?;
         let packed = packed || is_packed_by_name(path);
         let mut writer = Self::on(path, file, packed, 0, None);
@@ -196,18 +198,6 @@ impl RecordingWriter {
 impl fmt::Debug for RecordingWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordingWriter").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-/// Makes sure that nobody else writes to the file, for as long as it is open: both would write at the same place. Where
-/// files cannot be locked, nobody can tell.
-fn alone(file: &File) -> io::Result<()> {
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => {
-            let why = "another process is writing to it: let it end first";
-            Err(io::Error::new(io::ErrorKind::ResourceBusy, why))
-        }
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
