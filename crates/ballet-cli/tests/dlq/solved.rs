@@ -240,7 +240,7 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
     let stop = async |saga: &str, more: &[&str]| {
         shop.ballet(&[&["sagas", "stop", saga], more].concat()).await
     };
-    let why = ["--why", "the customer is gone"];
+    let why = ["--why", "the customer is gone\nsaga 1  done"];
     for (saga, more, code, said) in [
         (&saga, &[][..], 2, "--why TEXT"),
         (&saga, &[why[0], why[1], "--saga", "nothing"], 2, "can be stopped: order_fulfillment"),
@@ -268,8 +268,9 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
     assert!(late.err.contains("it is decided or aborted"), "{late:?}");
     shop.start("payments", None).await;
     let shown = until_said(&shop, &["sagas", "show", &saga], "finished").await;
-    for words in
-        ["aborted: deadline_passed", "stock_released  compensated", "stopped by ada", why[1]]
+    // What a person has typed is one line.
+    let said = "the customer is gone saga 1  done";
+    for words in ["aborted: deadline_passed", "stock_released  compensated", "stopped by ada", said]
     {
         assert!(shown.contains(words), "{words:?} is not in\n{shown}");
     }

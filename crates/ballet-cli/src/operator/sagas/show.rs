@@ -191,12 +191,14 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
         ui::print(&plain(&said));
     }
     for Stopped { saga, by, why, at } in &shown.stopped {
-        ui::print(&format!("{saga} stopped by {by} {} ago: {why}", ui::ago(Some(*at), now)));
+        let ago = ui::ago(Some(*at), now);
+        ui::print(&plain(&format!("{saga} stopped by {by} {ago} ago: {why}")));
     }
     for (service, Note { step, key, by, why, at, .. }) in &shown.solved {
         let key = if key.is_empty() { String::new() } else { format!(" {key}") };
         let ago = ui::ago(Some(*at), now);
-        ui::print(&format!("{step}{key} of {service}: solved by hand by {by} {ago} ago: {why}"));
+        let said = format!("{step}{key} of {service}: solved by hand by {by} {ago} ago: {why}");
+        ui::print(&plain(&said));
     }
     if !waits.is_empty() {
         let mut table = Table::new(waits::HEADER);
