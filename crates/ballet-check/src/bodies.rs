@@ -5,7 +5,7 @@ use ballet_core::{EventType, Part, Problem, ServiceContract, System, TelemetryTy
 use schemars::Schema;
 use serde_json::Value;
 
-use crate::takes::{Doubt, NotTaken, not_taken};
+use crate::takes::{Doubt, Kind, NotTaken, not_taken};
 
 /// What a body is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,11 +63,21 @@ pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Pr
 }
 
 fn problem(reader: &str, what: &str, missing: &NotTaken, writer: &str) -> Problem {
+    let advice = match missing.kind {
+        Kind::FieldMissing | Kind::FieldOptional => {
+            format!("make it optional in {reader}, or let {writer} write it")
+        }
+        Kind::FieldUnknown
+        | Kind::Type
+        | Kind::Value
+        | Kind::Range
+        | Kind::Format
+        | Kind::Unclear => format!("let {reader} take it, or {writer} declare that it writes less"),
+    };
     Problem {
         rule: "a consumer reads what the publisher writes",
         detail: format!(
-            "{reader} reads {what}, and {missing} in the contract of {writer}: make it optional in {reader}, or let \
-             {writer} write it"
+            "{reader} reads {what}, and {missing} in the contract of {writer}: {advice}"
         ),
     }
 }

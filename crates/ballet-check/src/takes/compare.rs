@@ -139,11 +139,16 @@ impl Comparison {
         let may_be = |json_type| one.json_type.as_deref().is_none_or(|is| is_a(is, json_type));
         let mut found = Vec::new();
         if may_be("number") {
+            let wanted = Range::of_number(own);
             let writes = match &one.value {
                 Some(Value::Number(number)) => Range::only(number),
+                // Who writes a contract by hand says that it is a number, and not how wide.
+                _ if self.doubt == Doubt::InFavour && !one.schema.contains_key("format") => {
+                    Range::of_number(&one.schema).or(&wanted)
+                }
                 _ => Range::of_number(&one.schema),
             };
-            ranges(&Range::of_number(own), &writes, path, ["below", "above"], &mut found);
+            ranges(&wanted, &writes, path, ["below", "above"], &mut found);
         }
         if may_be("string") {
             self.text(own, one, path, &mut found);
@@ -154,13 +159,10 @@ impl Comparison {
         if may_be("object") {
             found.extend(self.fields(reads, own, one, writes, path));
         }
-        for (keyword, value) in own {
-            if !is_known(keyword) && one.schema.get(keyword) != Some(value) {
-                let text = format!(
-                    "{} is limited by `{keyword}`, and it cannot be told whether it keeps to that",
-                    name(path)
-                );
-                found.push(NotTaken::new(Kind::Unclear, path, text));
+        for (keyword, value) in own.iter().filter(|(keyword, _)| !is_known(keyword)) {
+            let says = one.schema.get(keyword);
+            if says != Some(value) && (says.is_some() || self.doubt == Doubt::Against) {
+                found.push(unclear(keyword, path));
             }
         }
         found
@@ -231,12 +233,20 @@ impl Comparison {
             schema.get(keyword).and_then(Value::as_object).cloned()
         };
         let given = fields(&one.schema, "properties");
-        // A writer writes the fields that its schema names, and others only where it says which.
-        let others = fields(&one.schema, "additionalProperties").map(Value::Object);
-        if given.is_none() && others.is_none() && self.doubt == Doubt::InFavour {
+        let given_by_pattern = fields(&one.schema, "patternProperties");
+        // A writer writes the fields that its schema names, and others only where it says which. Where it says that
+        // they may be anything, that is not in its favour.
+        let others = one.schema.get("additionalProperties").filter(|others| {
+            others.is_object() || self.doubt == Doubt::Against && **others == Value::Bool(true)
+        });
+        let says_nothing = given.is_none() && given_by_pattern.is_none() && others.is_none();
+        if says_nothing && self.doubt == Doubt::InFavour {
             return Vec::new();
         }
-        let given = given.unwrap_or_default();
+        // Beside fields with names, `true` only forbids no other.
+        let says_which = given.is_none() || others.is_some_and(Value::is_object);
+        let (given, given_by_pattern) =
+            (given.unwrap_or_default(), given_by_pattern.unwrap_or_default());
         let mut found = Vec::new();
         let always = names(&one.schema);
         for name in names(own) {
@@ -260,9 +270,21 @@ impl Comparison {
                 found.extend(self.all(reads.at(reader), writes.at(schema), &below));
             }
         }
-        if let Some(others) = &others {
-            let unnamed =
-                named.into_iter().flatten().filter(|(name, _)| !given.contains_key(*name));
+        let wanted_by_pattern = own.get("patternProperties").and_then(Value::as_object);
+        for (pattern, schema) in &given_by_pattern {
+            if let Some(reader) = wanted_by_pattern.and_then(|all| all.get(pattern)).or(rest) {
+                let below = format!("{path}*.");
+                found.extend(self.all(reads.at(reader), writes.at(schema), &below));
+            }
+        }
+        let mut patterns = wanted_by_pattern.into_iter().flatten().map(|(pattern, _)| pattern);
+        let is_told = patterns.all(|pattern| given_by_pattern.contains_key(pattern));
+        if !is_told && self.doubt == Doubt::Against {
+            found.push(unclear("patternProperties", path));
+        }
+        if let Some(others) = others {
+            let unnamed = named.into_iter().flatten();
+            let unnamed = unnamed.filter(|(name, _)| says_which && !given.contains_key(*name));
             let unnamed = unnamed.map(|(name, reader)| (name.as_str(), reader));
             for (name, reader) in unnamed.chain(rest.map(|rest| ("*", rest))) {
                 let below = format!("{path}{name}.");
@@ -283,6 +305,15 @@ fn ranges(reads: &Range, writes: &Range, path: &str, words: [&str; 2], found: &m
         let text = limit.map(|limit| format!("{} may be {word} {limit}", name(path)));
         found.extend(text.map(|text| NotTaken::new(Kind::Range, path, text)));
     }
+}
+
+/// The keyword of the reader cannot be compared.
+fn unclear(keyword: &str, path: &str) -> NotTaken {
+    let text = format!(
+        "{} is limited by `{keyword}`, and it cannot be told whether it keeps to that",
+        name(path)
+    );
+    NotTaken::new(Kind::Unclear, path, text)
 }
 
 /// The alternative is of no use to the reader.

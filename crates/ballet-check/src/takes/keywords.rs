@@ -42,11 +42,11 @@ const COMPARED: [&str; 25] = [
     "minItems",
     "maxItems",
     "properties",
+    "patternProperties",
     "required",
     "additionalProperties",
     "minProperties",
     "maxProperties",
-    "contentEncoding",
 ];
 
 /// Whether a keyword is understood, or does not limit anything. Any other one must be the same on both

@@ -63,6 +63,15 @@ impl Range {
         Self { least: limit.clone(), most: limit }
     }
 
+    /// The range with the other's limit where it has none.
+    pub(super) fn or(self, other: &Self) -> Self {
+        let Self { least, most } = self;
+        Self {
+            least: least.or_else(|| other.least.clone()),
+            most: most.or_else(|| other.most.clone()),
+        }
+    }
+
     /// Narrows the range.
     fn take(&mut self, least: Option<Limit>, most: Option<Limit>) {
         if let Some(least) = least.filter(|new| !reaches(self.least.as_ref(), new, Ordering::Less))

@@ -11,6 +11,7 @@ mod copies;
 mod keys;
 mod properties;
 mod sagas;
+mod shapes;
 mod telemetry;
 mod versions;
 

@@ -117,7 +117,7 @@ fn body_of(schema: &Value, dice: &mut u64) -> Value {
                     fields.insert(name.clone(), body_of(field, dice));
                 }
             }
-            if schema["additionalProperties"].is_object() {
+            if !matches!(schema["additionalProperties"], Value::Null | Value::Bool(false)) {
                 fields.insert("b".to_owned(), body_of(&schema["additionalProperties"], dice));
             }
             Value::Object(fields)
