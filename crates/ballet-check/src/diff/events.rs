@@ -12,7 +12,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
     let mut found = Vec::new();
     for event in old.events() {
         not_published(&old, &new, event, alone, &mut found);
-        role(&old, &new, event, &mut found);
+        role(&old, &new, event, alone, &mut found);
         producers(&old, &new, event, &mut found);
     }
     found
@@ -55,7 +55,7 @@ fn not_published(
 }
 
 /// Publishers and readers of different releases take the event for different things.
-fn role(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<Change>) {
+fn role(old: &Promises, new: &Promises, event: EventType, alone: bool, found: &mut Vec<Change>) {
     let (Some(before), Some(after)) = (old.declared(event), new.declared(event)) else { return };
     // Each service has its own declaration. One that changed alone contradicts the others.
     let changed = |name: &&'static str| {
@@ -70,6 +70,9 @@ fn role(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<Change
     // A saga's id that was optional is not.
     if before.role() != Role::InSaga && after.role() == Role::InSaga {
         breaks.extend(before.foreign_producers().iter().map(|&producer| producer.to_owned()));
+    }
+    if alone && breaks.is_empty() {
+        breaks.push("anybody".to_owned());
     }
     breaks.sort();
     breaks.dedup();

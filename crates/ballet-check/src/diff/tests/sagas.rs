@@ -210,3 +210,12 @@ fn a_choreography_that_was_sound_stays_sound() {
     let unsound = found.iter().filter(|(rule, ..)| *rule == "choreography");
     assert!(unsound.count() > 0, "{found:?}");
 }
+
+#[test]
+fn of_one_service_somebody_may_name_an_event_whose_role_changes() {
+    let [before, _] = system();
+    let mut after = before.clone();
+    after["events"][1]["role"] = json!("plain");
+    let found = Diff::of_services(&contracts(&[before]), &contracts(&[after])).breaking;
+    assert_eq!(rows(found), one("role", PLACED, "", "anybody"));
+}
