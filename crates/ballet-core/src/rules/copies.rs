@@ -34,12 +34,12 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
 pub(super) fn check_owners(system: &System, problems: &mut Vec<Problem>) {
     let shares = || {
         let parts = system.parts.iter();
-        parts.flat_map(|part| part.shares.iter().map(move |share| (part.service, share.entity)))
+        parts.flat_map(|part| part.shares.iter().map(move |share| (part.service, share)))
     };
     let owners = |entity: &str| -> Vec<&str> {
-        shares().filter(|(_, shared)| *shared == entity).map(|(service, _)| service).collect()
+        shares().filter(|(_, share)| share.entity == entity).map(|(service, _)| service).collect()
     };
-    let shared: BTreeSet<&str> = shares().map(|(_, entity)| entity).collect();
+    let shared: BTreeSet<&str> = shares().map(|(_, share)| share.entity).collect();
     for (entity, owners) in shared.into_iter().map(|entity| (entity, owners(entity))) {
         if owners.len() > 1 {
             problems.push(Problem {
@@ -52,13 +52,25 @@ pub(super) fn check_owners(system: &System, problems: &mut Vec<Problem>) {
         }
     }
     for part in &system.parts {
-        for CopyPart { entity, owner, .. } in &part.copies {
-            if !owners(entity).contains(owner) {
+        for CopyPart { entity, owner, request, .. } in &part.copies {
+            let reader = part.service;
+            let Some((_, share)) =
+                shares().find(|(service, share)| service == owner && share.entity == *entity)
+            else {
                 problems.push(Problem {
                     rule: "what is copied is shared by its owner",
                     detail: format!(
-                        "{} copies {entity}, and {owner} does not share it: add .shares(..) to {owner}",
-                        part.service
+                        "{reader} copies {entity}, and {owner} does not share it: add .shares(..) to {owner}"
+                    ),
+                });
+                continue;
+            };
+            if let Some(request) = request.filter(|request| !share.requests.contains(request)) {
+                problems.push(Problem {
+                    rule: "who asks for what is copied is heard",
+                    detail: format!(
+                        "{reader} asks for {entity} with {request}, on which {owner} does nothing, so its copy \
+                         would stay empty: add it to the entity's REQUESTS in {owner}, and release {owner} first"
                     ),
                 });
             }
@@ -119,6 +131,17 @@ mod tests {
                        not share it";
         assert!(said.contains(problem), "{said}");
         assert!(said.contains("cart waits for catalog.products_republished.v1"), "{said}");
+    }
+
+    #[test]
+    fn a_request_that_the_owner_does_not_hear_is_found() {
+        let mut owner = catalog();
+        owner.shares[0].requests = vec![EventType::plain("orders.products_requested.v1")];
+        let said = broken(vec![owner, cart()]);
+        let problem = "who asks for what is copied is heard: cart asks for product with \
+                       cart.products_requested.v1, on which catalog does nothing, so its copy would stay \
+                       empty: add it to the entity's REQUESTS in catalog, and release catalog first";
+        assert!(said.iter().any(|line| line == problem), "{said:?}");
     }
 
     #[test]
