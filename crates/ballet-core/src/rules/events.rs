@@ -207,6 +207,7 @@ fn own_events(service: &str, saga: &SagaPart) -> Vec<EventType> {
 /// The events on which a service acts in a saga.
 fn uses(saga: &SagaPart) -> impl Iterator<Item = EventType> {
     let of_step = |step: &'_ StepPart| [&step.on[..], &step.compensated_by[..]].concat();
-    let others = saga.aborts_on.iter().copied().chain(saga.abort);
+    let deadline = saga.deadline.map(|deadline| deadline.passed);
+    let others = saga.aborts_on.iter().copied().chain(saga.abort).chain(deadline);
     saga.steps.iter().flat_map(of_step).chain(others)
 }

@@ -46,15 +46,50 @@ fn decides(saga: &SagaPart) -> bool {
 }
 
 fn check_abort(owned: &SagaPart, problems: &mut Vec<Problem>) {
-    let is_abort =
-        |step: &&StepPart| step.kind == StepKind::Decision && owned.abort == Some(step.done);
-    for step in owned.steps.iter().filter(is_abort) {
+    let saga = owned.saga;
+    let Some(abort) = owned.abort else {
+        if owned.deadline.is_some() || !owned.aborts_on.is_empty() {
+            problems.push(Problem {
+                rule: "what is aborted has an abort",
+                detail: format!(
+                    "{} aborts {saga} on a refusal or at its deadline, and the saga has no abort event, on which \
+                     others undo their part: declare one",
+                    owned.owner
+                ),
+            });
+        }
+        return;
+    };
+    // A refusal of the owner itself is its abort. Any other outcome would only be published.
+    let is_abort = |step: &&StepPart| step.done == abort || step.compensated == Some(abort);
+    for StepPart { name, kind, .. } in owned.steps.iter().filter(is_abort) {
+        problems.push(match kind {
+            StepKind::Decision => Problem {
+                rule: "an abort is another event than the decision",
+                detail: format!(
+                    "{name} of {saga} decides it with {abort}, which aborts it for all who hear of it: give the \
+                     abort an event of its own"
+                ),
+            },
+            StepKind::Origin | StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable => {
+                Problem {
+                    rule: "an abort is no outcome of a step",
+                    detail: format!(
+                        "{name} publishes {abort}, which would abort {saga} for all others and not for {}: give \
+                         the step an event of its own, and abort with .aborts_on(..) or `Unit::abort`",
+                        owned.owner
+                    ),
+                }
+            }
+        });
+    }
+    if owned.deadline.is_some_and(|deadline| deadline.passed == abort) {
         problems.push(Problem {
-            rule: "an abort is another event than the decision",
+            rule: "a deadline passes with another event than the abort",
             detail: format!(
-                "{} of {} decides it with {}, which aborts it for all who hear of it: give the abort an \
-                 event of its own",
-                step.name, owned.saga, step.done
+                "{} publishes {abort} when the deadline of {saga} has passed, and all others would undo their part \
+                 before it judges whether the saga is decided: give the deadline an event of its own",
+                owned.owner
             ),
         });
     }

@@ -371,4 +371,10 @@ fn a_saga_that_acts_on_an_event_of_another_is_found() {
     assert_eq!(broken(two_sagas(steps, UNINSURED)), [rule]);
     // The abort of one would abort the other.
     assert_eq!(broken(two_sagas(Vec::new(), CANCELLED)), [rule; 4]);
+    // So would the deadline of one.
+    let mut parts = two_sagas(Vec::new(), UNINSURED);
+    let passed = EventType::in_saga("orders.deadline_passed.v1");
+    let deadline = DeadlinePart { passed, after: SignedDuration::from_hours(1) };
+    parts[0].sagas.iter_mut().for_each(|saga| saga.deadline = Some(deadline));
+    assert_eq!(broken(parts), [rule; 2]);
 }

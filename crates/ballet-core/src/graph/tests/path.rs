@@ -233,6 +233,39 @@ fn an_abort_that_is_the_decision_is_found() {
 }
 
 #[test]
+fn an_abort_that_leaves_with_a_step_or_the_deadline_is_found() {
+    let rules = |part| rules::of_service(&part).iter().map(|p| p.rule).collect::<Vec<_>>();
+    let gives_up = |done, compensated| {
+        let give_up =
+            StepPart { compensated, ..step("give_up", StepKind::Compensatable, &[SHORT], done) };
+        let mut orders = sound().remove(0);
+        orders.sagas[0].steps.push(give_up);
+        rules(orders)
+    };
+    let given_up = EventType::in_saga("orders.order_given_up.v1");
+    assert_eq!(gives_up(CANCELLED, None), ["an abort is no outcome of a step"]);
+    assert_eq!(gives_up(given_up, Some(CANCELLED)), ["an abort is no outcome of a step"]);
+    assert_eq!(gives_up(given_up, None), [""; 0]);
+    let mut orders = with_deadline(1).remove(0);
+    orders.sagas[0].deadline =
+        orders.sagas[0].deadline.map(|deadline| DeadlinePart { passed: CANCELLED, ..deadline });
+    assert_eq!(rules(orders), ["a deadline passes with another event than the abort"]);
+}
+
+#[test]
+fn what_is_aborted_without_an_abort_is_found() {
+    let rule = "what is aborted has an abort";
+    let never_aborted = |mut parts: Vec<Part>| {
+        parts.iter_mut().for_each(|part| part.sagas[0].abort = None);
+        broken(parts)
+    };
+    assert_eq!(never_aborted(sound()), [rule]);
+    let mut parts = with_deadline(1);
+    parts[0].sagas[0].aborts_on.clear();
+    assert!(never_aborted(parts).contains(&rule));
+}
+
+#[test]
 fn an_unrecorded_pivot_is_found() {
     let mut parts = sound();
     parts[0].sagas[0].steps[1].kind = StepKind::Retriable;
