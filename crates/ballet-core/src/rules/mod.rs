@@ -9,6 +9,7 @@ mod near;
 mod owner;
 mod path;
 mod personal;
+mod reach;
 mod telemetry;
 mod versions;
 
@@ -42,6 +43,7 @@ pub fn of_system(system: &System) -> Vec<Problem> {
     versions::check_readers(system, &mut problems);
     versions::in_each(system, owner::check_answers, &mut problems);
     versions::in_each(system, path::check_order, &mut problems);
+    versions::in_each(system, reach::check, &mut problems);
     problems
 }
 

@@ -64,35 +64,10 @@ pub(super) fn check_order(system: &System, problems: &mut Vec<Problem>) {
             (0..nodes.len()).map(|at| upstream(&nodes, at)).collect();
         check_aborting(system, saga, &nodes, &before, problems);
         for (at, node) in nodes.iter().enumerate() {
-            check_join(&nodes, at, problems);
             check_retriable(&nodes, at, problems);
             if node.step.refused.is_some() && node.step.kind != StepKind::Origin {
                 check_refusable(&nodes, at, &before, problems);
             }
-        }
-    }
-}
-
-/// A step is done or refused, unless it repeats. What waits for both never runs.
-fn check_join(nodes: &[Node<'_>], at: usize, problems: &mut Vec<Problem>) {
-    let Node { service, step, .. } = nodes[at];
-    for Node { service: by, step: other, .. } in nodes {
-        let Some(refused) = other.refused.filter(|event| step.on.contains(event)) else { continue };
-        let outcomes = [other.done, refused];
-        let has_one = |node: &&Node<'_>| outcomes.iter().any(|event| node.publishes(event));
-        if step.on.contains(&other.done)
-            && other.compensated_by.is_empty()
-            && nodes.iter().filter(has_one).count() == 1
-            && outcomes.iter().all(|event| event.foreign_producers().is_empty())
-        {
-            problems.push(Problem {
-                rule: "a join can be complete",
-                detail: format!(
-                    "{service}.{} waits for {} and {refused}, and {by}.{} publishes only one of them in a \
-                     saga: declare a step for each",
-                    step.name, other.done, other.name
-                ),
-            });
         }
     }
 }

@@ -107,7 +107,22 @@ fn a_join_that_is_never_complete_is_found() {
         parts
     };
     assert_eq!(broken(with(&[PAID, UNPAID])), [rule]);
-    assert_eq!(broken(with(&[PAID, SHORT])), [""; 0]);
+    assert_eq!(broken(with(&[RESERVED, UNPAID])), [""; 0]);
+    // What is paid was reserved before.
+    assert_eq!(broken(with(&[PAID, SHORT])), [rule]);
+    let graph = Graph::new(System { name: "shop", parts: with(&[PAID, SHORT]) });
+    assert_eq!(
+        graph.problems()[0].detail,
+        "letters.tell waits for payments.payment_captured.v1, which comes after inventory.reserve is done, and for \
+         inventory.stock_short.v1, which comes after it refuses: declare a step for each"
+    );
+    // Of an event that comes after both, one is enough.
+    let noted = EventType::in_saga("letters.note_made.v1");
+    let mut parts = with(&[PAID, noted]);
+    for (name, on, expected) in [("note_short", SHORT, &[rule][..]), ("note_held", RESERVED, &[])] {
+        parts[3].sagas[0].steps.push(step(name, StepKind::Compensatable, &[on], noted));
+        assert_eq!(broken(parts.clone()), expected, "{name}");
+    }
     // Of a step that repeats, one may be done and another refused.
     let mut parts = with(&[PAID, UNPAID]);
     parts[2].sagas[0].steps[0].compensated_by = vec![PLACED];
@@ -116,6 +131,30 @@ fn a_join_that_is_never_complete_is_found() {
     let mut parts = with(&[PAID, UNPAID]);
     parts[0].sagas[0].aborts_on = vec![SHORT];
     assert_eq!(broken(parts), ["every refusal has somebody who acts on it", rule]);
+}
+
+#[test]
+fn steps_that_wait_for_one_another_over_a_refusal_are_found() {
+    let [wrapped, no_paper, told] =
+        ["gifts.gift_wrapped.v1", "gifts.no_paper.v1", "letters.customer_told.v1"]
+            .map(EventType::in_saga);
+    let wrap = step("wrap", StepKind::Compensatable, &[told], wrapped);
+    let tell = step("tell", StepKind::Compensatable, &[no_paper], told);
+    let mut parts = sound();
+    parts[2].sagas[0].steps[0].on.push(wrapped);
+    parts.push(part("gifts", &[], vec![StepPart { refused: Some(no_paper), ..wrap }]));
+    parts.push(part("letters", &[], vec![tell]));
+    assert_eq!(broken(parts.clone()), ["no step waits for itself"]);
+    let graph = Graph::new(System { name: "shop", parts: parts.clone() });
+    let said = graph.problems().remove(0).detail;
+    assert!(
+        said.contains("gifts.wrap and letters.tell: some of them wait for one another"),
+        "{said}"
+    );
+    // Somebody outside may tell the customer, too.
+    parts[3].sagas[0].steps[0].on = vec![told.also_from(&["clerk"])];
+    parts[4].sagas[0].steps[0].done = told.also_from(&["clerk"]);
+    assert_eq!(broken(parts), [""; 0]);
 }
 
 #[test]

@@ -1,0 +1,115 @@
+//! The rules for steps that no saga comes to: a join of events that cannot both come, and steps that wait for one
+//! another.
+
+use std::collections::BTreeSet;
+
+use crate::event::EventType;
+use crate::node::{Node, nodes, sagas, upstream};
+use crate::part::System;
+use crate::problem::Problem;
+
+/// What steps have done: the place of each, and whether it was done or refused.
+type Outcomes = BTreeSet<(usize, bool)>;
+
+/// The rules for the steps of all services.
+pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
+    for saga in sagas(system) {
+        let ways = Ways::new(system, saga);
+        let never = ways.nodes.iter().zip(&ways.before).filter(|(_, before)| before.is_none());
+        let never: Vec<&Node<'_>> = never.map(|(node, _)| node).collect();
+        let joins: Vec<Problem> = never.iter().filter_map(|node| ways.join(node)).collect();
+        // A step that is its own cause has been told of.
+        let is_cause = |at: usize| upstream(&ways.nodes, at).contains(&at);
+        let is_told = !joins.is_empty() || (0..ways.nodes.len()).any(is_cause);
+        problems.extend(joins);
+        if never.is_empty() || is_told {
+            continue;
+        }
+        let names = never.iter().map(|node| format!("{}.{}", node.service, node.step.name));
+        problems.push(Problem {
+            rule: "no step waits for itself",
+            detail: format!(
+                "{saga} never comes to {}: some of them wait for one another, so let one wait for an event that \
+                 comes earlier",
+                names.collect::<Vec<_>>().join(" and ")
+            ),
+        });
+    }
+}
+
+/// The ways on which a saga comes to its steps.
+struct Ways<'a> {
+    system: &'a System,
+    nodes: Vec<Node<'a>>,
+    /// What has come before each step on all of its ways. `None` for a step that has none.
+    before: Vec<Option<Outcomes>>,
+}
+
+impl<'a> Ways<'a> {
+    fn new(system: &'a System, saga: &str) -> Self {
+        let nodes = nodes(system, saga);
+        let before = vec![None; nodes.len()];
+        let mut ways = Self { system, nodes, before };
+        // Each round finds steps that are one further away, and more ways to those that are known.
+        loop {
+            let found: Vec<_> = ways.nodes.iter().map(|node| ways.before_step(node)).collect();
+            if found == ways.before {
+                return ways;
+            }
+            ways.before = found;
+        }
+    }
+
+    fn before_step(&self, node: &Node<'_>) -> Option<Outcomes> {
+        let mut all = Outcomes::new();
+        for event in &node.step.on {
+            all.extend(self.before_event(*event)?);
+        }
+        let is_both = all.iter().any(|(at, is_done)| *is_done && all.contains(&(*at, false)));
+        (!is_both).then_some(all)
+    }
+
+    /// What has come before an event. That of an event from elsewhere is not known.
+    fn before_event(&self, event: EventType) -> Option<Outcomes> {
+        let publishers = self.nodes.iter().enumerate().filter(|(_, node)| node.publishes(&event));
+        let publishers: Vec<(usize, &Node<'_>)> = publishers.collect();
+        let is_beside = self.system.parts.iter().any(|part| part.publishes.contains(&event));
+        if publishers.is_empty() || is_beside || !event.foreign_producers().is_empty() {
+            return Some(Outcomes::new());
+        }
+        let ways = publishers.into_iter().filter_map(|(at, node)| {
+            let mut way = self.before[at].clone()?;
+            // One that repeats may be done and refused.
+            if node.step.compensated_by.is_empty() {
+                way.insert((at, node.step.refused != Some(event)));
+            }
+            Some(way)
+        });
+        ways.reduce(|one, other| &one & &other)
+    }
+
+    /// Two events of a join, if they come after different outcomes of one step.
+    fn join(&self, node: &Node<'_>) -> Option<Problem> {
+        let on = &node.step.on;
+        let before = on.iter().map(|event| self.before_event(*event));
+        let before: Vec<Outcomes> = before.collect::<Option<_>>()?;
+        for (first, done) in on.iter().zip(&before) {
+            for (other, refused) in on.iter().zip(&before) {
+                let mut done = done.iter().filter(|(_, is_done)| *is_done);
+                let Some((at, _)) = done.find(|(at, _)| refused.contains(&(*at, false))) else {
+                    continue;
+                };
+                let by = &self.nodes[*at];
+                return Some(Problem {
+                    rule: "a join can be complete",
+                    detail: format!(
+                        "{}.{} waits for {first}, which comes after {}.{} is done, and for {other}, which comes \
+                         after it refuses: declare a step for each",
+                        node.service, node.step.name, by.service, by.step.name
+                    ),
+                });
+            }
+        }
+        None
+    }
+}
