@@ -48,6 +48,7 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
     let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
     assert_eq!(code, Some(0), "{said}");
     let inside = concat!(env!("CARGO_MANIFEST_DIR"), "/target/harbour");
+    edit(&place.at("harbour/contracts/harbour/desk.json"), "\"clerk\"", "\"porter\"");
     let nowhere = ["new", "system", "other", "--ballet", "nowhere"];
     let (code, said) = place.ballet(&nowhere, "").await;
     assert_eq!(code, Some(2), "{said}");
@@ -60,6 +61,7 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
         (&["new", "service", "journal"], "harbour", "a service's name is its own"),
         (&["new", "service", "trials"], "harbour", "choose another name"),
         (&["new", "service", "gateway"], "harbour", "choose another name"),
+        (&["new", "service", "porter"], "harbour", "porter is a producer outside of harbour"),
     ] {
         let (code, said) = place.ballet(arguments, below).await;
         assert_eq!(code, Some(2), "{said}");

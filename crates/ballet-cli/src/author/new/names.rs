@@ -5,13 +5,14 @@ use ballet::core::{Part, rules};
 
 use crate::base::exit::usage;
 
-/// Names of crates, programs and containers that the workspace has besides the services.
+/// Names of crates, programs and containers that the workspace has besides the services, and of its producer.
 const TAKEN: &[&str] = &[
     "alloc",
     "anyhow",
     "axum",
     "ballet",
     "clap",
+    "clerk",
     "command",
     "core",
     "databases",
@@ -95,7 +96,9 @@ mod tests {
 
     #[test]
     fn names_that_would_not_work_are_refused() {
-        for name in ["Front Desk", "front-desk", "1st", "", "journal", "ops", "trials", "match"] {
+        for name in
+            ["Front Desk", "front-desk", "1st", "", "journal", "ops", "trials", "clerk", "match"]
+        {
             assert!(check_service(name).is_err(), "{name:?}");
         }
         assert!(check_service("front_desk").is_ok());

@@ -47,6 +47,12 @@ pub(super) fn run(args: &Service) -> Result<Done> {
     if system.parts.iter().any(|part| part.service == name) {
         return Err(usage(format!("{} has a service {name} already", system.name)));
     }
+    if system.foreign_producers().iter().any(|(producer, _)| *producer == name) {
+        return Err(usage(format!(
+            "{name} is a producer outside of {}, and has a broker user of that name: choose another name",
+            system.name
+        )));
+    }
     let saga = saga(system, args.saga.as_deref())?;
     let Some(abort) = saga.abort else {
         return Err(usage(format!(
