@@ -9,6 +9,7 @@ use ballet_core::{EventType, Key, Part, SagaPart, StepKind, StepPart, System};
 use ballet_stream::{
     Change, Comparison, Difference, Joins, MadeKeys, NewIds, Record, Sagas, Scope, Survey,
 };
+use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -106,7 +107,7 @@ proptest! {
         let mut actual = saga(2, 7, &quantities);
         let mut sagas = same(7);
         if new_ids {
-            let mut survey = Survey::default();
+            let mut survey = Survey::new(Timestamp::MAX, MadeKeys::default());
             expected.iter().for_each(|record| survey.add(record, true));
             actual.iter().for_each(|record| survey.know(record));
             let ids = NewIds::new(survey, 86_400_000, id(3, 3));
@@ -295,7 +296,7 @@ fn a_key_that_comes_from_outside_and_is_new_in_each_run_has_to_stand_in_the_same
     };
     let expected = run(id(5, 5));
     let found = |mut actual: Vec<Record>, knows: bool| {
-        let mut survey = Survey::with_keys(made.clone());
+        let mut survey = Survey::new(Timestamp::MAX, made.clone());
         expected.iter().for_each(|record| survey.add(record, true));
         let ids = NewIds::new(survey, 86_400_000, id(3, 3));
         actual.iter_mut().for_each(|record| ids.replace(record));

@@ -11,4 +11,5 @@ mod release;
 mod replay;
 mod scope;
 mod tap;
+mod times;
 mod world;

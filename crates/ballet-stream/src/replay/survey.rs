@@ -11,14 +11,16 @@ use crate::replay::made_keys::MadeKeys;
 
 /// How many records are sent, from when they are, and which ids they have. It keeps 16 bytes for each
 /// id, and nothing else of a record.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Survey {
     /// The number of records.
     pub records: u64,
     /// The first time.
     pub first: Option<Timestamp>,
-    /// The last time, of a record or in an id.
+    /// The last time, of a record or in an id. One that has not come yet is of a clock that was wrong, and would make all
+    /// new ids as old as it is ahead.
     pub last: Option<Timestamp>,
+    now: Timestamp,
     ids: Vec<u128>,
     sorted: bool,
     made: MadeKeys,
@@ -27,10 +29,11 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Takes the values of these keys for ids as well.
+    /// Of a recording that was made before `now`. The values of these keys are taken for ids as well.
     #[must_use]
-    pub fn with_keys(made: MadeKeys) -> Self {
-        Self { made, ..Self::default() }
+    pub fn new(now: Timestamp, made: MadeKeys) -> Self {
+        let (first, last, texts) = (None, None, BTreeSet::new());
+        Self { records: 0, first, last, now, ids: Vec::new(), sorted: false, made, texts }
     }
 
     /// The names of the made keys that have values which are no UUIDs.
@@ -42,7 +45,7 @@ impl Survey {
     pub fn add(&mut self, record: &Record, with_ids: bool) {
         self.records += 1;
         self.first = self.first.into_iter().chain(record.time).min();
-        self.last = self.last.max(record.time);
+        self.has_come(record.time);
         if with_ids {
             self.know(record);
         }
@@ -67,12 +70,16 @@ impl Survey {
     }
 
     fn know_id(&mut self, id: Uuid) {
-        self.last = self.last.max(time_of(id));
+        self.has_come(time_of(id));
         // Most events of a saga come close to each other.
         let id = id.as_u128();
         if self.ids.iter().rev().take(8).all(|known| *known != id) {
             self.ids.push(id);
         }
+    }
+
+    fn has_come(&mut self, time: Option<Timestamp>) {
+        self.last = self.last.max(time.filter(|time| *time <= self.now));
     }
 
     /// Prepares for replacing ids.

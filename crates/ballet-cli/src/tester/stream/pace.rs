@@ -42,17 +42,6 @@ impl FromStr for Pace {
     }
 }
 
-impl Pace {
-    /// Whether events are sent sooner after each other than they came.
-    pub(crate) fn is_fast(self) -> bool {
-        match self {
-            Self::Times(times) => times > 1.0,
-            Self::Max => true,
-            Self::Step => false,
-        }
-    }
-}
-
 /// What happens to the next event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
@@ -64,22 +53,25 @@ pub(crate) enum Turn {
 /// Waits until an event's time has come.
 pub(crate) struct Metronome {
     pace: Pace,
+    /// What was recorded was made before. A time that has not come yet is of a clock that was wrong: nobody waits for it.
+    now: Timestamp,
     /// The first time in the recording, and when that was.
     began: Option<(Timestamp, Instant)>,
     lines: Lines,
 }
 
 impl Metronome {
-    pub(crate) fn new(pace: Pace) -> Result<Self> {
+    pub(crate) fn new(pace: Pace, now: Timestamp) -> Result<Self> {
         if pace == Pace::Step && !is_interactive() {
             return Err(usage("--pace step asks before each event, and there is no terminal"));
         }
-        Ok(Self { pace, began: None, lines: Lines::of(known()) })
+        Ok(Self { pace, now, began: None, lines: Lines::of(known()) })
     }
 
     /// When the event is due; `None` for at once.
     pub(crate) fn due(&mut self, record: &Record) -> Option<Instant> {
-        let (Pace::Times(times), Some(time)) = (self.pace, record.time) else { return None };
+        let Pace::Times(times) = self.pace else { return None };
+        let time = record.time.filter(|time| *time <= self.now)?;
         let (first, began) = *self.began.get_or_insert_with(|| (time, Instant::now()));
         let after = Duration::try_from(time.duration_since(first)).ok()?;
         let after = Duration::try_from_secs_f64(after.as_secs_f64() / times).ok()?;

@@ -109,7 +109,8 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
         Some(url) => options.broker_at(url)?,
         None => options.broker_as(OPS)?,
     };
-    let mut survey = Survey::with_keys(selected.made.clone());
+    let now = options.clock.now();
+    let mut survey = Survey::new(now, selected.made.clone());
     let mut sagas = SentSagas::default();
     let mut hindered = Hindered::default();
     let mut recording = Recording::open(&args.file)?;
@@ -159,13 +160,17 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
             let origin = origin(&broker, &peer, recording.header(), last.as_ref()).await;
             confirm(origin, &to, survey.records)?;
         }
-        let now = options.clock.now();
-        let later = later(&args, &survey, now);
-        if !args.new_ids && survey.first.is_some_and(|first| now.duration_since(first) > OLD) {
-            ui::say(
+        let later = later(&survey, now);
+        // With new ids the last is of now.
+        let made = if args.new_ids { survey.last } else { Some(now) };
+        if made.zip(survey.first).is_some_and(|(made, first)| made.duration_since(first) > OLD) {
+            ui::say(if args.new_ids {
+                "these events are of more than the seven days that services remember: they may refuse the \
+                 first of them as too old. Record less with --since"
+            } else {
                 "these events are older than the seven days that services remember: they may \
-                 refuse them as too old. --new-ids gives them ids of today",
-            );
+                 refuse them as too old. --new-ids gives them ids of today"
+            });
         }
         let (selection, keys) = (selected.words.clone(), selected.made.words());
         Progress { to, selection, keys, sent: 0, later, run: options.clock.new_id(now) }
@@ -180,7 +185,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
         }
         None => None,
     };
-    let replay = Replay { file, progress, ids, whole: survey.records, pace: args.pace };
+    let replay = Replay { file, progress, ids, whole: survey.records, pace: args.pace, now };
     match (replay.run(broker, &args.file, &selected).await, expectation) {
         (Ok(Done::All), Some(expectation)) => expectation.compare().await,
         (ended, Some(expectation)) => {
@@ -218,10 +223,10 @@ async fn peer_with_exchange(broker: &dyn Broker) -> Result<Peer> {
     }
 }
 
-/// How much later the new ids are, in milliseconds. None is ahead of the clock when it is sent.
-fn later(args: &ReplayArgs, survey: &Survey, now: jiff::Timestamp) -> i64 {
-    let anchor = if args.pace.is_fast() { survey.last } else { survey.first };
-    anchor.map_or(0, |anchor| now.as_millisecond() - anchor.as_millisecond())
+/// How much later the new ids are, in milliseconds. None is ahead of the clock, however soon it is sent: whoever goes on after
+/// an interruption may be in more of a hurry.
+fn later(survey: &Survey, now: jiff::Timestamp) -> i64 {
+    survey.last.map_or(0, |last| now.as_millisecond() - last.as_millisecond())
 }
 
 /// Where a recording is from.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet_amqp::Broker;
 use ballet_stream::{NewIds, Recording, SendError, Sender, to_publish};
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use crate::base::exit::Done;
@@ -27,6 +28,8 @@ pub(crate) struct Replay {
     pub(crate) ids: Option<NewIds>,
     pub(crate) whole: u64,
     pub(crate) pace: Pace,
+    /// When the replay began.
+    pub(crate) now: Timestamp,
 }
 
 impl Replay {
@@ -89,7 +92,7 @@ impl Replay {
     ) -> Result<Ended> {
         // A bar would stand between the questions.
         let shown = (self.pace != Pace::Step).then(|| ui::Progress::new("events sent", self.whole));
-        let mut metronome = Metronome::new(self.pace)?;
+        let mut metronome = Metronome::new(self.pace, self.now)?;
         if self.pace != Pace::Step {
             // Before the first event: a replay that is killed goes on with the same new ids.
             self.save()?;

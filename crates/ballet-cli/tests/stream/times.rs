@@ -1,0 +1,39 @@
+//! `ballet replay` of events whose ids were made by a wrong clock.
+
+use ballet::Clock;
+use ballet::core::id::time_of;
+use ballet_amqp::BasicProperties;
+use jiff::SignedDuration;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::replay::{published, record, replay};
+use crate::world::{TICKED, World, ended, event, numbers};
+
+#[tokio::test]
+async fn an_event_from_a_clock_that_was_a_year_ahead_holds_up_no_other_and_makes_none_old() {
+    let recorded = World::new("ahead").await;
+    let now = Clock::system().now();
+    let a_year_ahead = now + SignedDuration::from_hours(365 * 24);
+    // As services do, the journal takes what they then refuse.
+    let events = (0..).zip([now, a_year_ahead, now]).map(|(number, at)| {
+        let id = Clock::standing(at, number).new_id(at).to_string();
+        let properties = BasicProperties::default().with_message_id(id.into());
+        event(TICKED, properties, &json!({ "number": number }))
+    });
+    recorded.publish(events.collect()).await;
+    let file = record(&recorded, "ahead.jsonl").await;
+    let test = World::new("ahead-target").await;
+    // The first at the pace of the recording.
+    ended(replay(&test, &[&file]), 0).await;
+    ended(replay(&test, &[&file, "--pace", "max", "--new-ids"]), 0).await;
+    let sent = published(&test).await;
+    assert_eq!(numbers(&sent), [0, 1, 2, 0, 1, 2]);
+    for at in [3, 5] {
+        let id = sent[at]["properties"]["message_id"].as_str().expect("text");
+        let time = time_of(id.parse::<Uuid>().expect("a UUID")).expect("version 7");
+        assert!(now.duration_since(time).as_hours() < 1, "{time}");
+    }
+    test.close().await;
+    recorded.close().await;
+}
