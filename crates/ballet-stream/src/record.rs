@@ -6,8 +6,8 @@ use ballet_amqp::headers::{
     CAUSATION_ID, DEAD_AT, DEAD_EXCHANGE, DEAD_ROUTING_KEY, DEAD_SERVICE, STREAM_OFFSET,
 };
 use ballet_amqp::headers::{integer_header, text_header};
-use ballet_amqp::{AMQPValue, BasicProperties, Delivery, ShortString};
-use ballet_core::envelope::is_blank;
+use ballet_amqp::{AMQPValue, BasicProperties, Delivery, ShortString, incoming};
+use ballet_core::envelope::{Envelope, Limits, is_blank};
 use ballet_core::id::time_of;
 use ballet_core::topology::{DEAD, EVENTS};
 use jiff::Timestamp;
@@ -81,6 +81,37 @@ impl Record {
     #[must_use]
     pub fn message_id(&self) -> Option<&str> {
         text(self.properties.message_id())
+    }
+
+    /// The id under which services know it: its message id, or what each of them derives if that is no UUID.
+    #[must_use]
+    pub fn known_as(&self) -> Uuid {
+        if let Some(Ok(id)) = self.message_id().map(Uuid::try_parse) {
+            return id;
+        }
+        let Self { exchange, routing_key, properties, body, .. } = self.clone();
+        let delivery =
+            Delivery { tag: 0, redelivered: false, exchange, routing_key, properties, body };
+        Envelope::message_id_of(&incoming(&delivery), &Limits::default()).0
+    }
+
+    /// The record with the id under which services know it.
+    pub(crate) fn named(&self) -> Cow<'_, Self> {
+        let id = self.known_as().to_string();
+        if self.message_id() == Some(&*id) {
+            return Cow::Borrowed(self);
+        }
+        let properties = self.properties.clone().with_message_id(id.into());
+        Cow::Owned(Self { properties, ..self.clone() })
+    }
+
+    /// The id of its saga, as services know it.
+    #[must_use]
+    pub fn saga_id(&self) -> Option<Uuid> {
+        match text(self.properties.correlation_id()).filter(|saga| !is_blank(saga)) {
+            Some(saga) => Uuid::try_parse(saga).ok(),
+            None => Some(self.known_as()),
+        }
     }
 
     /// Its saga: its correlation id. An event without one begins a saga with its own id.

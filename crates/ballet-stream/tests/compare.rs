@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
-use ballet_core::{EventType, Key, Part, SagaPart, StepKind, StepPart, System};
+use ballet_core::{EventType, Key, MessageId, Part, SagaPart, StepKind, StepPart, System};
 use ballet_stream::{
     Change, Comparison, Difference, Joins, MadeKeys, NewIds, Record, Sagas, Scope, Survey,
 };
@@ -308,4 +308,38 @@ fn a_key_that_comes_from_outside_and_is_new_in_each_run_has_to_stand_in_the_same
     assert_ne!(found(run(id(5, 5)), false), []);
     assert_eq!(found(run(id(6, 6)), true).len(), 1, "another basket");
     assert_eq!(found(run(id(0, 7)), true).len(), 1, "the saga is no basket");
+}
+
+#[test]
+fn a_saga_whose_first_message_has_no_uuid_goes_by_the_id_that_services_derive() {
+    for own in [Some("order 17"), None] {
+        let placed = json!({ "quantity": 3 });
+        let mut begun = record(id(0, 7), id(0, 7), None, "a.placed.v1", &placed);
+        begun.properties = BasicProperties::default();
+        if let Some(own) = own {
+            begun.properties = BasicProperties::default().with_message_id(own.into());
+            assert_eq!(begun.known_as(), MessageId::derived_from_text(own).0);
+        }
+        let saga = begun.saga_id().expect("a saga");
+        let reserved = |run, saga: Uuid, quantity: u32| {
+            let body = json!({ "order": saga, "quantity": quantity });
+            record(id(run, 8), saga, Some(saga), "b.reserved.v1", &body)
+        };
+        let expected = vec![begun, reserved(1, saga, 3)];
+        let mut survey = Survey::new(Timestamp::MAX, MadeKeys::default());
+        expected.iter().for_each(|record| survey.add(record, true));
+        let ids = NewIds::new(survey, 86_400_000, id(3, 3));
+        let (mut sent, new) = (expected.clone(), ids.of(saga));
+        sent.iter_mut().for_each(|record| ids.replace(record));
+        let text = new.to_string();
+        assert_eq!(sent[0].message_id(), Some(&*text), "{own:?}");
+        assert_eq!((sent[1].saga(), sent[1].cause()), (Some(&*text), Some(&*text)), "{own:?}");
+
+        let sagas = (HashMap::from([(saga, saga)]), HashMap::from([(new, saga)]));
+        let answered = |quantity| vec![sent[0].clone(), reserved(2, new, quantity)];
+        assert_eq!(differences(sagas.clone(), &expected, &answered(3)), [], "{own:?}");
+        let found = differences(sagas, &expected, &answered(2));
+        assert_eq!(found.len(), 1, "{own:?}: {found:?}");
+        assert_eq!(found[0].path, ["a.placed.v1", "b.reserved.v1"]);
+    }
 }

@@ -192,14 +192,12 @@ impl Side {
     /// Writes the record to the file of its saga, if that is compared.
     fn add(&mut self, record: &Record) -> io::Result<bool> {
         let Some(saga) = self.saga(record) else { return Ok(false) };
-        if let Some(id) = record.message_id().and_then(|id| Uuid::try_parse(id).ok()) {
-            self.of_message.insert(id, saga);
-        }
+        self.of_message.insert(record.known_as(), saga);
         let recorded = usize::try_from(saga).ok().and_then(|saga| self.recorded.get(saga));
         let recorded = recorded.copied().unwrap_or_default();
         self.line.clear();
         self.line.extend_from_slice(recorded.to_string().as_bytes());
-        write_line(record, &mut self.line);
+        write_line(&record.named(), &mut self.line);
         let part = part_of(recorded);
         if !self.parts.contains_key(&part) {
             let mut path = self.begin.clone().into_os_string();
@@ -216,8 +214,7 @@ impl Side {
 
     /// The number of the record's saga. What has none belongs to its cause.
     fn saga(&self, record: &Record) -> Option<u32> {
-        let saga = record.saga().and_then(|saga| Uuid::try_parse(saga).ok());
-        if let Some(number) = saga.and_then(|saga| self.sagas.get(&saga)) {
+        if let Some(number) = record.saga_id().and_then(|saga| self.sagas.get(&saga)) {
             return Some(*number);
         }
         let cause = record.cause().and_then(|cause| Uuid::try_parse(cause).ok())?;

@@ -1,6 +1,7 @@
 //! New ids for old ones: the same new id wherever the old one stands, in the same order.
 
 use ballet_amqp::{AMQPValue, FieldTable, ShortString};
+use ballet_core::envelope::is_blank;
 use ballet_core::id::is_timed;
 use uuid::Uuid;
 
@@ -46,23 +47,17 @@ impl NewIds {
     /// Replaces the ids of the record: in its properties, and wherever an id of a message or a saga of the
     /// recording, or a key that is made in it, stands in its headers or its body.
     pub fn replace(&self, record: &mut Record) {
-        let properties = std::mem::take(&mut record.properties);
-        let new = |id: &Option<ShortString>| {
-            let id = id.as_ref()?.as_str();
-            let new = match Uuid::try_parse(id) {
-                Ok(id) => self.of(id),
-                Err(_) => Uuid::new_v5(&self.run, id.as_bytes()),
-            };
-            Some(ShortString::from(new.to_string()))
-        };
-        let (message, saga) = (new(properties.message_id()), new(properties.correlation_id()));
+        // Also of a message without one: what it caused has the id that services derived.
+        let message = ShortString::from(self.of(record.known_as()).to_string());
+        let mut properties = std::mem::take(&mut record.properties).with_message_id(message);
         let headers = properties.headers().as_ref().map(|headers| self.in_headers(headers));
-        let mut properties = properties;
-        if let Some(message) = message {
-            properties = properties.with_message_id(message);
-        }
-        if let Some(saga) = saga {
-            properties = properties.with_correlation_id(saga);
+        let saga = properties.correlation_id().as_ref().map(ShortString::as_str);
+        if let Some(saga) = saga.filter(|saga| !is_blank(saga)) {
+            let new = match Uuid::try_parse(saga) {
+                Ok(saga) => self.of(saga),
+                Err(_) => Uuid::new_v5(&self.run, saga.as_bytes()),
+            };
+            properties = properties.with_correlation_id(new.to_string().into());
         }
         if let Some(headers) = headers {
             properties = properties.with_headers(headers);

@@ -88,7 +88,7 @@ impl Repeatable {
         if !is_event(record) || (place.is_none() && lack.is_none()) {
             return;
         }
-        let Some(saga) = record.saga().and_then(|saga| Uuid::try_parse(saga).ok()) else { return };
+        let Some(saga) = record.saga_id() else { return };
         let seen = self.sagas.entry(saga).or_default();
         if let Some(place) = place {
             let (word, bit) = (place / 64, place % 64);

@@ -54,8 +54,8 @@ impl Survey {
     /// Remembers the ids of a record: its own, its saga's and its cause's, and those that it makes as
     /// keys.
     pub fn know(&mut self, record: &Record) {
-        let ids = [record.message_id(), record.saga(), record.cause()];
-        for id in ids.into_iter().flatten().filter_map(|id| Uuid::try_parse(id).ok()) {
+        let cause = record.cause().and_then(|cause| Uuid::try_parse(cause).ok());
+        for id in [Some(record.known_as()), record.saga_id(), cause].into_iter().flatten() {
             self.know_id(id);
         }
         let mut keys = Vec::new();

@@ -69,7 +69,7 @@ pub(crate) struct SentSagas(HashSet<Uuid>);
 
 impl SentSagas {
     pub(crate) fn add(&mut self, record: &Record) {
-        self.0.extend(record.saga().and_then(|saga| Uuid::try_parse(saga).ok()));
+        self.0.extend(record.saga_id());
     }
 }
 

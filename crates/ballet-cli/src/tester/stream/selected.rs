@@ -73,7 +73,7 @@ impl Selected {
 
     /// The saga of the record, and why it cannot be repeated.
     pub(crate) fn hindrance(&self, record: &Record) -> Option<(Uuid, Hindrance)> {
-        let saga = Uuid::try_parse(record.saga()?).ok()?;
+        let saga = record.saga_id()?;
         Some((saga, self.repeatable.as_ref()?.hindrance(saga)?))
     }
 
