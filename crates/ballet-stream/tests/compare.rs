@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use ballet_amqp::headers::DEAD_REASON;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
 use ballet_core::{EventType, Key, MessageId, Part, SagaPart, StepKind, StepPart, System};
 use ballet_stream::{
@@ -308,6 +309,29 @@ fn a_key_that_comes_from_outside_and_is_new_in_each_run_has_to_stand_in_the_same
     assert_ne!(found(run(id(5, 5)), false), []);
     assert_eq!(found(run(id(6, 6)), true).len(), 1, "another basket");
     assert_eq!(found(run(id(0, 7)), true).len(), 1, "the saga is no basket");
+}
+
+#[test]
+fn a_message_may_die_in_several_services_in_any_order() {
+    let (expected, mut actual) = (saga(1, 7, &[1]), saga(2, 7, &[1]));
+    let dead = |of: &Record, service: &str| {
+        let mut headers = FieldTable::default();
+        headers.insert(DEAD_REASON.into(), AMQPValue::LongString("wrong_shape".into()));
+        let (exchange, properties) =
+            ("dead".to_owned(), of.properties.clone().with_headers(headers));
+        Record { exchange, routing_key: service.to_owned(), properties, ..of.clone() }
+    };
+    let both = [dead(&expected[0], "b"), dead(&expected[0], "c")];
+    let expected = [expected, both.to_vec()].concat();
+    actual.extend(both.into_iter().rev());
+    assert_eq!(differences(same(7), &expected, &actual), []);
+    let of_b = actual.pop().expect("a dead letter");
+    let found = differences(same(7), &expected, &actual);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(matches!(found[0].change, Change::Missing { .. }), "{found:?}");
+    // One that dies again in the same service is one.
+    actual.extend([of_b.clone(), of_b]);
+    assert_eq!(differences(same(7), &expected, &actual), []);
 }
 
 #[test]

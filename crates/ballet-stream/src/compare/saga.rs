@@ -85,11 +85,14 @@ impl Side {
         let mut names = Names::default();
         let mut known = HashSet::new();
         let mut left_out = HashSet::new();
-        // A message may come twice, with the same id; its dead letter has that id, too.
+        // A message may come twice, with the same id; its dead letters, one in each service, have that id, too.
         let first: Vec<&Record> = records
             .iter()
             .filter(|record| without.is_none_or(|of| !is_answer(record, of, &mut left_out)))
-            .filter(|record| known.insert((record.message_id(), record.is_dead_letter())))
+            .filter(|record| {
+                let dead_in = if record.is_dead_letter() { record.service() } else { None };
+                known.insert((record.message_id(), dead_in))
+            })
             .collect();
         let by_id: HashMap<&str, &Record> = first
             .iter()
