@@ -44,3 +44,35 @@ async fn a_restored_service_hears_what_was_edited_and_what_was_not_discarded_aft
     shop.is_sound().await;
     shop.close().await;
 }
+
+#[tokio::test]
+async fn a_restored_service_knows_who_has_discarded_its_dead_letters_since_the_backup() {
+    let mut shop = Shop::open("given-up").await;
+    shop.stop("inventory").await;
+    // Everything is too long, so it dies.
+    shop.start("inventory", Some(10)).await;
+    let before = Shop::new_id();
+    shop.drop(&before, &checkout().to_string()).await;
+    until_said(&shop, &["dlq", "list", "-o", "json"], &before).await;
+    shop.stop("inventory").await;
+    let backup = Backup::take(&shop, "inventory").await;
+    shop.start("inventory", Some(10)).await;
+    let since = Shop::new_id();
+    shop.drop(&since, &checkout().to_string()).await;
+    until_said(&shop, &["dlq", "list", "-o", "json"], &since).await;
+    for order in [&before, &since] {
+        let discard = ["dlq", "discard", "--saga", order, "--yes", "--why", "a test order"];
+        shop.ballet(&discard).await.ends_with(0);
+    }
+
+    shop.stop("inventory").await;
+    backup.restore().await;
+    let (said, code) = restored(&mut shop, "inventory", &backup.taken).await;
+    assert_eq!(code, Some(0), "{said:#?}");
+    for order in [&before, &since] {
+        let shown = shop.ballet(&["sagas", "show", order]).await.succeeds();
+        let is_noted = shown.contains("of inventory: discarded by ada");
+        assert!(is_noted && shown.contains("a test order"), "{shown}");
+    }
+    shop.close().await;
+}

@@ -54,7 +54,7 @@ pub(super) enum Entry {
     /// The dead letter was sent to the service again, under its id.
     Redriven(MessageId),
     /// A person discards the dead letter. Until a file has it, it stays in its queue.
-    Discarded(MessageId),
+    Discarded(Box<DeadLetter>),
 }
 
 impl Journal {
@@ -159,7 +159,8 @@ impl Entries<'_> {
                     return Ok(Some(Entry::Redriven(message_id(&delivery))));
                 }
                 if delivery.routing_key.strip_prefix("discarded.") == Some(part.service) {
-                    return Ok(Some(Entry::Discarded(message_id(&delivery))));
+                    let dead_letter = DeadLetter::read(part.service, delivery);
+                    return Ok(Some(Entry::Discarded(Box::new(dead_letter))));
                 }
                 let of = text_header(&delivery.properties, REDRIVE_ID);
                 if delivery.routing_key.starts_with("searched.") && of == Some(&run.id.to_string())

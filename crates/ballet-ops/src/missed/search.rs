@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::headers::EDITED;
+use ballet_amqp::headers::{DISCARDED, EDITED};
 use ballet_amqp::{Backoff, Delivery, Object};
 use ballet_core::{MessageId, id};
+use ballet_store::operators::interventions::{Act, Intervention, Touched};
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -16,6 +17,8 @@ use crate::missed::journal::{Entry, Journal, Memory};
 use crate::missed::known::{known, unsent};
 use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::error::RedriveError;
+use crate::redrive::note::Note;
+use crate::redrive::notes::touched;
 use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::passes::MOST_LOSSES;
 use crate::redrive::queue::DeadQueue;
@@ -43,6 +46,8 @@ pub struct Missed {
     pub(super) events: HashMap<MessageId, MissedEvent>,
     /// The dead letters with the bodies of those that a person has edited.
     pub(super) edited: HashMap<MessageId, Identity>,
+    /// What persons have discarded since then, if the database was restored: it may not know of that.
+    pub discarded: Vec<Intervention>,
     memory: Memory,
     /// The run that wrote the note at which the search ended.
     pub(super) run: Run,
@@ -161,10 +166,11 @@ pub async fn search(
     let found = search.unknown.len();
     search.unknown.retain(|id, _| id::time_of(id.0).is_none_or(|made| made >= floor));
     let too_old = (found - search.unknown.len()) as u64;
-    let Search { unknown: events, edited, searched, unreadable, .. } = search;
+    let Search { unknown: events, edited, given_up: discarded, searched, unreadable, .. } = search;
     Ok(Missed {
         events,
         edited,
+        discarded,
         memory: journal.memory,
         run,
         searched,
@@ -191,8 +197,8 @@ async fn read(
                 search.dead.remove(&id);
                 search.discarded.remove(&id);
             }
-            Entry::Discarded(id) => {
-                search.discarded.insert(id);
+            Entry::Discarded(letter) => {
+                search.discarded.insert(letter.id, discard(&letter));
             }
             Entry::Event(id, delivery) => {
                 search.discarded.remove(&id);
@@ -242,8 +248,10 @@ struct Search {
     asked: Vec<MissedEvent>,
     unknown: HashMap<MessageId, MissedEvent>,
     dead: HashSet<MessageId>,
-    /// The last that is known of these is that a person discards them.
-    discarded: HashSet<MessageId>,
+    /// The last that is known of these is that a person discards them, with the note of it.
+    discarded: HashMap<MessageId, Option<Intervention>>,
+    /// The notes of those that are in their queue no more, if the database was restored.
+    given_up: Vec<Intervention>,
     /// The latest dead letter of each message that a person has edited.
     edited: HashMap<MessageId, Identity>,
     searched: u64,
@@ -290,8 +298,9 @@ impl Search {
     /// Forgets dead letters, but for those that are in their queue no more though nobody discarded them:
     /// somebody has purged it, and their sagas wait for them.
     async fn forget_dead(&mut self, journal: &Journal) -> Result<(), RedriveError> {
-        let Self { unknown, dead, discarded, .. } = self;
-        if unknown.keys().any(|id| dead.contains(id)) {
+        let Self { unknown, dead, discarded, given_up, .. } = self;
+        let is_restored = journal.memory == Memory::Restored && !discarded.is_empty();
+        if is_restored || unknown.keys().any(|id| dead.contains(id)) {
             let queue = DeadQueue::of(Arc::clone(&journal.broker), journal.service().to_owned());
             let mut there = HashSet::new();
             queue
@@ -302,9 +311,12 @@ impl Search {
             // Nobody sees what another reader holds.
             if queue.status().await?.readers == 0 {
                 dead.retain(|id| there.contains(id));
+                // One that no file could take is still there.
+                let gone = discarded.iter().filter(|(id, _)| is_restored && !there.contains(id));
+                *given_up = gone.filter_map(|(_, note)| note.clone()).collect();
             }
         }
-        unknown.retain(|id, _| !dead.contains(id) && !discarded.contains(id));
+        unknown.retain(|id, _| !dead.contains(id) && !discarded.contains_key(id));
         Ok(())
     }
 
@@ -332,4 +344,12 @@ impl Search {
         self.quiet = if before == self.unknown.len() { self.quiet + 1 } else { 0 };
         self.quiet >= 3
     }
+}
+
+/// The note of who has discarded it, if it says so.
+fn discard(letter: &DeadLetter) -> Option<Intervention> {
+    let Note { by, why, at } = letter.noted(DISCARDED)?;
+    let Touched { message_id, saga_id, event_type } = touched(letter);
+    let act = Act::Discarded.name().to_owned();
+    Some(Intervention { at, act, message_id, saga_id, event_type, by, why })
 }

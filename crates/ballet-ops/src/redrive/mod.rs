@@ -35,7 +35,7 @@ mod hurry;
 pub mod json;
 mod lines;
 pub(crate) mod note;
-mod notes;
+pub(crate) mod notes;
 pub(crate) mod options;
 mod outcomes;
 mod pass;

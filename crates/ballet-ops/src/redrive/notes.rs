@@ -31,12 +31,8 @@ impl Notes {
 
     /// Notes a message.
     pub fn add(&self, message: &DeadLetter) {
-        // A message that begins a saga may not name it: it has the saga's id.
-        let saga = message.saga.as_deref().map_or(Ok(message.id.0), Uuid::try_parse);
-        let event_type = message.event_type.clone();
-        let touched = Touched { message_id: message.id.0, saga_id: saga.ok(), event_type };
         // It fails only if nothing can be written, which is told at the end.
-        self.touched.send(touched).ok();
+        self.touched.send(touched(message)).ok();
     }
 
     /// Waits for the last note.
@@ -48,6 +44,14 @@ impl Notes {
         drop(self.touched);
         self.written.await.unwrap_or_else(|error| Err(error.to_string()))
     }
+}
+
+/// The message, as notes name it.
+pub(crate) fn touched(message: &DeadLetter) -> Touched {
+    // A message that begins a saga may not name it: it has the saga's id.
+    let saga = message.saga.as_deref().map_or(Ok(message.id.0), Uuid::try_parse);
+    let event_type = message.event_type.clone();
+    Touched { message_id: message.id.0, saga_id: saga.ok(), event_type }
 }
 
 async fn write(

@@ -1,6 +1,7 @@
 //! The table of what persons have done to single messages and calls.
 
 use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -98,6 +99,34 @@ pub async fn insert(
     .bind(messages)
     .bind(sagas)
     .bind(types)
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Notes again what persons had done before the database was restored, unless it knows.
+pub async fn insert_again(db: &mut PgConnection, all: &[Intervention]) -> Result<(), sqlx::Error> {
+    let texts = |text: fn(&Intervention) -> Option<&str>| -> Vec<Option<String>> {
+        all.iter().map(|one| text(one).map(storable)).collect()
+    };
+    let at: Vec<jiff_sqlx::Timestamp> = all.iter().map(|one| one.at.to_sqlx()).collect();
+    let messages: Vec<Uuid> = all.iter().map(|one| one.message_id).collect();
+    let sagas: Vec<Option<Uuid>> = all.iter().map(|one| one.saga_id).collect();
+    sqlx::query(
+        "insert into ballet.intervention (at, act, message_id, saga_id, event_type, done_by, why) \
+         select at, act, message, saga, type, name, why \
+         from unnest($1::timestamptz[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], \
+             $7::text[]) as noted (at, act, message, saga, type, name, why) \
+         where not exists (select from ballet.intervention i \
+             where i.message_id = noted.message and i.act = noted.act)",
+    )
+    .bind(at)
+    .bind(texts(|one| Some(one.act.as_str())))
+    .bind(messages)
+    .bind(sagas)
+    .bind(texts(|one| one.event_type.as_deref()))
+    .bind(texts(|one| Some(one.by.as_str())))
+    .bind(texts(|one| one.why.as_deref()))
     .execute(db)
     .await
     .map(drop)

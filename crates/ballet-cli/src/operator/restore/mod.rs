@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use ballet::core::Part;
 use ballet::core::envelope::Limits;
+use ballet::core::{MessageId, Part};
 use ballet_amqp::Broker;
 use ballet_ops::missed::{self, Journal, Missed};
 use ballet_ops::redrive::{DeadLetter, Stop};
 use ballet_ops::restored::{self, Compared, Difference, ON_ITS_WAY};
 use ballet_store::inbox::backlog::oldest_unhandled;
-use ballet_store::operators::interventions::Act;
+use ballet_store::inbox::stuck;
+use ballet_store::operators::interventions::{Act, insert_again};
 use ballet_store::operators::restored::end_hold;
 use ballet_store::process::{Alive, alive};
 use ballet_stream::end;
@@ -148,6 +149,10 @@ async fn tell_again(
         ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
         return Ok(Some(missed));
     }
+    // Nothing but the journal still says that persons gave these up.
+    let given_up: Vec<_> = missed.discarded.iter().map(|one| MessageId(one.message_id)).collect();
+    stuck::forget(db, &given_up).await?;
+    insert_again(db, &missed.discarded).await?;
     let put_off = hold(db, backup).await?;
     if put_off > 0 {
         let deadlines = ui::counted(put_off, "deadline");
