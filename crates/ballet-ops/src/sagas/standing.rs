@@ -4,7 +4,7 @@
 use ballet_core::{Part, SagaPart, StepPart};
 use ballet_store::ledger::entry::{Entry, StepKey};
 use ballet_store::ledger::recorded::Recorded;
-use ballet_store::ledger::standing::{Declared, Next, Recorded as _, next, standing, state};
+use ballet_store::ledger::standing::{Declared, Left, Recorded as _, left, standing, state};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -152,15 +152,17 @@ impl<'a> Standing<'a> {
 
     /// The service compensates in one order.
     fn check_order(&self) -> Result<(), NotSolved> {
-        let (row, why) = match next(self.rows, |name| self.declared(name)) {
-            Next::Call(row) if row.row.entry == Entry::Calling => {
+        let (row, why) = match left(self.rows, |name| self.declared(name)) {
+            Left::Call(row) if row.row.entry == Entry::Calling => {
                 (row, "waits for the answer to its call")
             }
-            Next::Call(row) => (row, "is being compensated"),
-            Next::Step(row) if row.line().at != self.at() => {
-                (row, "took effect later and is not compensated")
-            }
-            Next::Step(_) | Next::Nothing => return Ok(()),
+            Left::Call(row) => (row, "is being compensated"),
+            Left::Steps(steps) => match steps.first() {
+                Some(row) if row.line().at != self.at() => {
+                    (*row, "took effect later and is not compensated")
+                }
+                Some(_) | None => return Ok(()),
+            },
         };
         let StepKey { step, key } = row.line().at;
         Err(NotSolved::LaterFirst { later: name(step, key), why: why.to_owned() })

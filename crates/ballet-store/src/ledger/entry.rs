@@ -67,7 +67,7 @@ impl Entry {
 pub const NO_KEY: &str = "";
 
 /// One repetition of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StepKey<'a> {
     /// The step.
     pub step: &'a str,

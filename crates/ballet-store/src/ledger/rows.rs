@@ -178,12 +178,13 @@ impl Ledger {
                     .bind(steps)
                     .fetch_all(&mut *db)
                     .await?;
-            for (saga, step, key, body) in rows {
+            let bodies = rows.into_iter().map(|(saga, step, key, body)| ((saga, step, key), body));
+            let mut bodies: HashMap<(Uuid, String, String), String> = bodies.collect();
+            for saga in sagas {
                 let rows = self.rows.entry(SagaId(saga)).or_default();
-                let done =
-                    |row: &&mut Row| row.entry == Entry::Done && row.step == step && row.key == key;
-                if let Some(row) = rows.iter_mut().find(done) {
-                    row.stored = Some(body);
+                for row in rows.iter_mut().filter(|row| row.entry == Entry::Done) {
+                    let read = bodies.remove(&(saga, row.step.clone(), row.key.clone()));
+                    row.stored = read.or(row.stored.take());
                 }
             }
         }

@@ -1,5 +1,8 @@
 //! The one rule of what stands in a saga, and of what is compensated next. There is no I/O here.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use ballet_core::{Part, StepKind};
 
 use crate::ledger::entry::{Entry, StepKey};
@@ -63,8 +66,24 @@ pub fn state<'a, R: Recorded + 'a>(
     at: StepKey<'_>,
 ) -> Option<Entry> {
     let lines = rows.into_iter().map(Recorded::line).filter(|line| line.at == at);
-    let entries = lines.map(|line| line.entry);
-    entries.filter(|entry| !matches!(entry, Entry::Arrived | Entry::Aborted)).max()
+    lines.map(|line| line.entry).filter(|entry| is_of_progress(*entry)).max()
+}
+
+/// The others say nothing of how far a step is.
+const fn is_of_progress(entry: Entry) -> bool {
+    !matches!(entry, Entry::Arrived | Entry::Aborted)
+}
+
+/// The [`state`] of each step that has begun. A saga may have many thousand repetitions of a step.
+fn states<R: Recorded>(rows: &[R]) -> HashMap<StepKey<'_>, Entry> {
+    let mut states = HashMap::new();
+    for RowFields { at, entry, .. } in rows.iter().map(Recorded::line) {
+        if is_of_progress(entry) {
+            let state = states.entry(at).or_insert(entry);
+            *state = entry.max(*state);
+        }
+    }
+    states
 }
 
 /// The outcomes of the steps that took effect, can be compensated, and are not.
@@ -72,51 +91,65 @@ pub fn standing<R: Recorded>(
     rows: &[R],
     declared: impl Fn(&str) -> Declared,
 ) -> impl Iterator<Item = &R> {
+    let states = states(rows);
     rows.iter().filter(move |row| {
         let RowFields { at, entry, .. } = row.line();
         entry == Entry::Done
-            && state(rows, at) == Some(Entry::Done)
+            && states.get(&at) == Some(&Entry::Done)
             && declared(at.step).can_be_compensated()
     })
 }
 
-/// The next compensation in an aborted saga.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next<'a, R> {
-    /// Nothing is left to compensate.
-    Nothing,
+/// What is left to compensate in an aborted saga.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left<'a, R> {
     /// A call is out, and its outcome takes up the rest.
     Call(&'a R),
-    /// The outcome of this step is compensated.
-    Step(&'a R),
+    /// The outcomes of these steps are compensated, in this order. One that is compensated here changes nothing for
+    /// the others; after one that makes a call nothing more is compensated.
+    Steps(Vec<&'a R>),
 }
 
 /// Compensations run one after the other, that of the latest step first, and none while a call is out.
-pub fn next<R: Recorded>(rows: &[R], declared: impl Fn(&str) -> Declared) -> Next<'_, R> {
+pub fn left<R: Recorded>(rows: &[R], declared: impl Fn(&str) -> Declared) -> Left<'_, R> {
+    let states = states(rows);
     let is_out = |row: &&R| {
         let RowFields { at, entry, .. } = row.line();
         matches!(entry, Entry::Calling | Entry::Compensating)
-            && state(rows, at) == Some(entry)
+            && states.get(&at) == Some(&entry)
             && declared(at.step) != Declared::OfAnotherSaga
     };
     if let Some(row) = rows.iter().find(is_out) {
-        return Next::Call(row);
+        return Left::Call(row);
     }
-    let latest = standing(rows, declared).max_by_key(|row| row.line().ordinal);
-    latest.map_or(Next::Nothing, Next::Step)
+    let mut steps: Vec<&R> = standing(rows, declared).collect();
+    steps.sort_by_key(|row| Reverse(row.line().ordinal));
+    Left::Steps(steps)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[derive(Debug, PartialEq, Eq)]
-    struct Row(&'static str, Entry, i32);
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    struct Row {
+        at: StepKey<'static>,
+        entry: Entry,
+        ordinal: i32,
+    }
 
     impl Recorded for Row {
         fn line(&self) -> RowFields<'_> {
-            RowFields { at: StepKey { step: self.0, key: "" }, entry: self.1, ordinal: self.2 }
+            RowFields { at: self.at, entry: self.entry, ordinal: self.ordinal }
         }
+    }
+
+    fn row(step: &'static str, entry: Entry, ordinal: i32) -> Row {
+        Row { at: StepKey { step, key: "" }, entry, ordinal }
     }
 
     fn declared(name: &str) -> Declared {
@@ -129,30 +162,82 @@ mod tests {
         }
     }
 
+    /// The rule in its shortest form, which is too slow for many rows: what comes next.
+    fn next(rows: &[Row]) -> Option<&Row> {
+        let is_out = |row: &&Row| {
+            matches!(row.entry, Entry::Calling | Entry::Compensating)
+                && state(rows, row.at) == Some(row.entry)
+                && declared(row.at.step) != Declared::OfAnotherSaga
+        };
+        let stands = |row: &&Row| {
+            row.entry == Entry::Done
+                && state(rows, row.at) == Some(Entry::Done)
+                && declared(row.at.step).can_be_compensated()
+        };
+        let latest = || rows.iter().filter(stands).max_by_key(|row| row.ordinal);
+        rows.iter().find(is_out).or_else(latest)
+    }
+
+    proptest! {
+        /// Whatever a ledger has, the steps in their order are those that come next, one after the other.
+        #[test]
+        fn what_is_left_is_what_comes_next_until_nothing_does(
+            entries in prop::collection::vec((0..6_usize, 0..3_usize, 0..Entry::ALL.len()), 0..40)
+        ) {
+            const STEPS: [&str; 6] = ["", "reserve", "pay", "confirm", "deliver", "paint"];
+            const KEYS: [&str; 3] = ["", "ann", "bob"];
+            let mut known = HashSet::new();
+            let entries = entries.into_iter().filter(|row| known.insert(*row));
+            let row = |(ordinal, (step, key, entry)): (i32, (usize, usize, usize))| Row {
+                at: StepKey { step: STEPS[step], key: KEYS[key] },
+                entry: Entry::ALL[entry],
+                ordinal,
+            };
+            let mut rows: Vec<Row> = (0..).zip(entries).map(row).collect();
+            let before = rows.clone();
+            let steps = match left(&before, declared) {
+                Left::Call(row) => {
+                    prop_assert_eq!(next(&rows), Some(row));
+                    return Ok(());
+                }
+                Left::Steps(steps) => steps,
+            };
+            for (ordinal, step) in (100..).zip(steps) {
+                prop_assert_eq!(next(&rows), Some(step));
+                rows.push(Row { at: step.at, entry: Entry::Compensated, ordinal });
+            }
+            prop_assert_eq!(next(&rows), None);
+        }
+    }
+
     #[test]
     fn the_latest_step_that_stands_is_compensated_next() {
-        let reserve = Row("reserve", Entry::Done, 0);
-        let pay = Row("pay", Entry::Done, 1);
-        let mut rows =
-            vec![reserve, pay, Row("confirm", Entry::Done, 2), Row("deliver", Entry::Done, 3)];
-        assert_eq!(next(&rows, declared), Next::Step(&Row("pay", Entry::Done, 1)));
-        rows.push(Row("", Entry::Aborted, 4));
-        rows.push(Row("pay", Entry::Compensated, 5));
-        assert_eq!(next(&rows, declared), Next::Step(&Row("reserve", Entry::Done, 0)));
-        rows.push(Row("reserve", Entry::Compensated, 6));
-        assert_eq!(next(&rows, declared), Next::Nothing);
+        let (reserve, pay) = (row("reserve", Entry::Done, 0), row("pay", Entry::Done, 1));
+        let mut rows = vec![
+            reserve.clone(),
+            pay.clone(),
+            row("confirm", Entry::Done, 2),
+            row("deliver", Entry::Done, 3),
+        ];
+        assert_eq!(left(&rows, declared), Left::Steps(vec![&pay, &reserve]));
+        rows.push(row("", Entry::Aborted, 4));
+        rows.push(row("pay", Entry::Compensated, 5));
+        assert_eq!(left(&rows, declared), Left::Steps(vec![&reserve]));
+        rows.push(row("reserve", Entry::Compensated, 6));
+        assert_eq!(left(&rows, declared), Left::Steps(Vec::new()));
     }
 
     #[test]
     fn an_unknown_step_is_not_passed_over() {
-        let rows = [Row("reserve", Entry::Done, 0), Row("paint", Entry::Done, 1)];
-        assert_eq!(next(&rows, declared), Next::Step(&rows[1]));
+        let rows = [row("reserve", Entry::Done, 0), row("paint", Entry::Done, 1)];
+        assert_eq!(left(&rows, declared), Left::Steps(vec![&rows[1], &rows[0]]));
     }
 
     #[test]
     fn nothing_is_compensated_while_a_call_of_the_saga_is_out() {
-        let call = |step| [Row("reserve", Entry::Done, 0), Row(step, Entry::Calling, 1)];
-        assert_eq!(next(&call("pay"), declared), Next::Call(&Row("pay", Entry::Calling, 1)));
-        assert_eq!(next(&call("deliver"), declared), Next::Step(&Row("reserve", Entry::Done, 0)));
+        let call = |step| [row("reserve", Entry::Done, 0), row(step, Entry::Calling, 1)];
+        let (of_this, of_another) = (call("pay"), call("deliver"));
+        assert_eq!(left(&of_this, declared), Left::Call(&of_this[1]));
+        assert_eq!(left(&of_another, declared), Left::Steps(vec![&of_another[0]]));
     }
 }

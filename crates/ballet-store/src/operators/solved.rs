@@ -1,8 +1,8 @@
 //! The table of compensations that a person has done by hand. The saga goes on after that, with
 //! the compensations of earlier steps.
 //!
-//! A row by nobody is not of a person: the answer to a call of that step was taken in, and what it set off failed.
-//! It is deleted once the saga has gone on.
+//! A row by nobody is not of a person: the answer to a call of that step was taken in, and what it set off failed, or
+//! with that step a transaction had compensated for long enough. It is deleted once the saga has gone on.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::database::clock::has_come;
 use crate::ledger::entry::StepKey;
 
-/// A saga with compensations that are left, after a step that a person has compensated or whose call was answered.
+/// A saga with compensations that are left, after this step.
 #[derive(Debug)]
 pub struct Solved {
     pub saga_id: SagaId,
@@ -98,7 +98,7 @@ pub async fn take(db: &mut PgConnection, solved: &Solved) -> Result<bool, sqlx::
     taken.bind(&solved.key).fetch_one(db).await
 }
 
-/// Lets an aborted saga go on with its compensations after the answer to a call of this step. A replica of a version
+/// Lets an aborted saga go on with its compensations after those of this step. A replica of a version
 /// that knew only what a person had done takes it up, too, and keeps the row.
 pub async fn go_on(
     db: &mut PgConnection,

@@ -25,18 +25,17 @@ use ballet_store::deadlines::NewDeadline;
 use ballet_store::ledger::entry::{Entry, NO_KEY, StepKey};
 use ballet_store::ledger::event::Encoded;
 use ballet_store::ledger::rows::Row;
-use ballet_store::operators::solved;
 
 use crate::declare::erased::call::CallHandlers;
 use crate::declare::erased::outcome::AnyOutcome;
 use crate::declare::erased::step::AnyStep;
-use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::owner::Abort;
 use crate::engine::calls::open_calls::{Answer, Compensations};
 use crate::engine::compensation::{
-    check_begun, check_held, compensate_next, compensate_wanted, record_compensated, unknown_step,
+    check_begun, check_held, compensate_next, compensate_wanted, go_on_apart, record_compensated,
+    unknown_step,
 };
 use crate::engine::effect::Effect;
 use crate::engine::transaction::Transaction;
@@ -254,8 +253,7 @@ pub(crate) async fn answer(
         // Of one repetition there is nothing earlier, and a replica of before would not take it up apart.
         compensate_wanted(transaction, saga, at, saga_id).await?;
     } else if are_apart {
-        let note_id = transaction.scope.clock.draw(transaction.scope.now);
-        answered(solved::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await?;
+        go_on_apart(transaction, saga, at, saga_id).await?;
     } else {
         answer.compensations = Compensations::Along;
         compensate_next(transaction, saga, saga_id).await?;

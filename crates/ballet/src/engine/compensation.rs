@@ -1,16 +1,19 @@
 //! Compensation: the latest step first, one after the other, each once.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ballet_core::own_handlers::ABORT;
 use ballet_core::{SagaId, StepKind};
 use ballet_store::ledger::entry::{Entry, StepKey};
 use ballet_store::ledger::event::Encoded;
 use ballet_store::ledger::rows::Row;
-use ballet_store::ledger::standing::{Next, next};
+use ballet_store::ledger::standing::{Left, left};
+use ballet_store::operators::solved;
 
 use crate::declare::erased::outcome::AnyCompensated;
 use crate::declare::erased::step::Handlers;
+use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::Item;
 use crate::declare::participant::saga_entry::SagaEntry;
@@ -18,6 +21,9 @@ use crate::declare::step::bulk::BulkTx;
 use crate::engine::effect::Effect;
 use crate::engine::rollback::RunFailure;
 use crate::engine::transaction::Transaction;
+
+/// The compensations of one transaction begin within a quarter of a handler's time. So the last of them has the rest.
+const QUARTERS: u32 = 4;
 
 /// Takes in an abort at a participant. The tombstone comes first in any case: it covers the steps
 /// that have not arrived yet.
@@ -114,10 +120,12 @@ pub(crate) async fn abort_all(
         let new = entomb(transaction, saga, abort.saga_id, abort.event.clone());
         effects.push(if new { Effect::Handled } else { Effect::Nothing });
     }
+    let left = aborts.iter().map(|abort| left_to_compensate(transaction, saga, abort.saga_id));
+    let mut left: Vec<_> = left.map(Vec::into_iter).collect();
     loop {
         let mut round: Vec<(String, Vec<(usize, Row)>)> = Vec::new();
-        for (at, abort) in aborts.iter().enumerate() {
-            let Some(row) = next_to_compensate(transaction, saga, abort.saga_id) else { continue };
+        for (at, rows) in left.iter_mut().enumerate() {
+            let Some(row) = rows.next() else { continue };
             match round.iter_mut().find(|(step, _)| *step == row.step) {
                 Some((_, rows)) => rows.push((at, row)),
                 None => round.push((row.step.clone(), vec![(at, row)])),
@@ -127,35 +135,40 @@ pub(crate) async fn abort_all(
             return Ok(effects);
         }
         for (step, rows) in round {
-            compensate_all(transaction, saga, &step, &aborts, rows).await?;
+            for calls in compensate_all(transaction, saga, &step, &aborts, rows).await? {
+                left[calls] = Vec::new().into_iter();
+            }
         }
     }
 }
 
-/// Compensates one step in several sagas.
+/// Compensates one step in several sagas. Returns the places of those of which a call is out.
 async fn compensate_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     name: &str,
     aborts: &[Item<Encoded>],
     rows: Vec<(usize, Row)>,
-) -> Result<(), RunFailure> {
+) -> Result<Vec<usize>, RunFailure> {
     let engine = Arc::clone(&transaction.engine);
     let step = saga.steps.iter().find(|step| step.part().name == name);
     let declared = step.map_or(ABORT, |step| step.part().name);
     let Some(Handlers::Bulk(bulk)) = step.map(|step| &step.handlers) else {
+        let mut calling = Vec::new();
         for (at, row) in rows {
             let saga_id = aborts[at].saga_id;
             transaction.tx().enter(&aborts[at]);
-            let undo =
-                compensate_one(transaction, saga, StepKey { step: name, key: &row.key }, saga_id);
-            engine
+            let undo = compensate_one(transaction, saga, &row, saga_id);
+            let here = engine
                 .handlers
                 .run(declared, undo)
                 .await
                 .map_err(|failure| RunFailure::of(at, failure))?;
+            if !here {
+                calling.push(at);
+            }
         }
-        return Ok(());
+        return Ok(calling);
     };
     let mut done = Vec::with_capacity(rows.len());
     for (at, row) in &rows {
@@ -173,23 +186,41 @@ async fn compensate_all(
             undone,
         );
     }
-    Ok(())
+    Ok(Vec::new())
 }
 
 /// Compensates this service's steps of an aborted saga, the latest first, until none is left or a
-/// call is out. The outcome of that call takes up the others.
+/// call is out. The outcome of that call takes up the others. What would take too long for one
+/// transaction goes on in others, see `upkeep/sagas/by_hand.rs`.
 pub(crate) async fn compensate_next(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
 ) -> Result<(), Failure> {
-    while let Some(row) = next_to_compensate(transaction, saga, saga_id) {
-        let at = StepKey { step: &row.step, key: &row.key };
-        if !compensate_one(transaction, saga, at, saga_id).await? {
+    let most = transaction.engine.handlers.time / QUARTERS;
+    let begun = Instant::now();
+    let mut left = left_to_compensate(transaction, saga, saga_id).into_iter();
+    while let Some(row) = left.next() {
+        if !compensate_one(transaction, saga, &row, saga_id).await? {
             return Ok(());
+        }
+        if begun.elapsed() >= most && !left.as_slice().is_empty() {
+            let at = StepKey { step: &row.step, key: &row.key };
+            return go_on_apart(transaction, saga, at, saga_id).await;
         }
     }
     Ok(())
+}
+
+/// Leaves what is left to compensate after a step to a transaction of its own.
+pub(crate) async fn go_on_apart(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    at: StepKey<'_>,
+    saga_id: SagaId,
+) -> Result<(), Failure> {
+    let note_id = transaction.scope.clock.draw(transaction.scope.now);
+    answered(solved::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await
 }
 
 /// Compensates what is left to compensate: all of a saga that is aborted, or else this repetition of a step, which
@@ -204,29 +235,30 @@ pub(crate) async fn compensate_wanted(
         return compensate_next(transaction, saga, saga_id).await;
     }
     let is_done = transaction.ledger.state(saga_id, at.step, at.key) == Some(Entry::Done);
-    if is_done && transaction.is_taken_back(saga, saga_id, at) {
-        compensate_one(transaction, saga, at, saga_id).await?;
+    if !is_done || !transaction.is_taken_back(saga, saga_id, at) {
+        return Ok(());
+    }
+    let mut rows = transaction.ledger.rows(saga_id).iter();
+    let done =
+        rows.find(|row| row.step == at.step && row.key == at.key && row.entry == Entry::Done);
+    if let Some(done) = done.cloned() {
+        compensate_one(transaction, saga, &done, saga_id).await?;
     }
     Ok(())
 }
 
-/// Compensates a step that took effect. Returns false if a call is out for it.
-pub(crate) async fn compensate_one(
+/// Compensates a step that took effect, by its outcome. Returns false if a call is out for it.
+async fn compensate_one(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
-    at: StepKey<'_>,
+    done: &Row,
     saga_id: SagaId,
 ) -> Result<bool, Failure> {
+    let at = StepKey { step: &done.step, key: &done.key };
     let Some(step) = saga.steps.iter().find(|step| step.part().name == at.step) else {
         return Err(unknown_step(at.step));
     };
-    let done = transaction
-        .ledger
-        .rows(saga_id)
-        .iter()
-        .find(|row| row.step == at.step && row.key == at.key && row.entry == Entry::Done);
-    let Some(done) = done.cloned() else { return Ok(true) };
-    let done = transaction.stored_body(saga_id, &done).await?;
+    let done = transaction.stored_body(saga_id, done).await?;
     match step.compensate(transaction.tx(), &done).await? {
         AnyCompensated::Call(request) => {
             transaction.add(saga_id, at, Entry::Compensating, None);
@@ -240,16 +272,16 @@ pub(crate) async fn compensate_one(
     }
 }
 
-/// The latest step that took effect and is not compensated; `None` while a call is out.
-fn next_to_compensate(
+/// The outcomes of the steps that took effect and are not compensated, the latest first; none while a call is out.
+fn left_to_compensate(
     transaction: &Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
-) -> Option<Row> {
+) -> Vec<Row> {
     let declared = |name: &str| transaction.engine.registry.declared(saga, name);
-    match next(transaction.ledger.rows(saga_id), declared) {
-        Next::Step(row) => Some(row.clone()),
-        Next::Call(_) | Next::Nothing => None,
+    match left(transaction.ledger.rows(saga_id), declared) {
+        Left::Steps(rows) => rows.into_iter().cloned().collect(),
+        Left::Call(_) => Vec::new(),
     }
 }
 

@@ -1,13 +1,13 @@
 //! A step that repeats in a saga under another key each time: one driver after the other.
 
 use ballet::{
-    Compensate, CompensateResult, Event, Migration, Participant, Saga, Step, StepResult, Tx,
-    compensated, done, refused,
+    Compensate, CompensateResult, Event, Migration, Participant, Saga, SagaId, Step, StepResult,
+    Tx, compensated, done, refused,
 };
 use ballet_stage::wait_until;
 use serde::Deserialize;
 
-use crate::world::{SOON, World, part};
+use crate::world::{Part, SOON, World, part};
 
 ballet_testkit::events! {
     DriverWanted = "dispatch.driver_wanted.v1" { driver: String }
@@ -69,16 +69,19 @@ impl Compensate for ReserveDriver {
     }
 }
 
-async fn drivers(name: &str) -> World {
-    const TABLES: &[Migration] = &[Migration {
-        name: "0001_reserved",
-        sql: "create table reserved (driver text primary key)",
-    }];
+const TABLES: &[Migration] =
+    &[Migration { name: "0001_reserved", sql: "create table reserved (driver text primary key)" }];
+
+fn the_drivers() -> Part {
     let drivers = Participant::new("drivers").saga::<Ride>(|saga| {
         saga.repeating(ReserveDriver, |declined: &OfferDeclined| declined.driver.clone())
     });
     assert!(drivers.part().consumes().contains(&OfferDeclined::TYPE));
-    World::new(name, vec![part(drivers, TABLES)]).await
+    part(drivers, TABLES)
+}
+
+async fn drivers(name: &str) -> World {
+    World::new(name, vec![the_drivers()]).await
 }
 
 async fn until_reserved(world: &World, expected: i64) {
@@ -138,13 +141,58 @@ async fn an_abort_undoes_every_repetition_with_its_own_outcome() {
     until_reserved(&world, 3).await;
     world.publish(saga, &driver::<RideCancelled>("")).await;
     until_reserved(&world, 0).await;
+    until_released(&world, saga, &["cem", "bob", "ann"]).await;
+}
+
+async fn until_released(world: &World, saga: SagaId, expected: &[&str]) {
     wait_until("all released", SOON, || async {
         let released = world.events::<DriverReleased>(saga).await;
         let names: Vec<_> = released.iter().map(|event| event.driver.as_str()).collect();
-        if names == ["cem", "bob", "ann"] { Ok(Some(())) } else { Err(format!("{names:?}")) }
+        if names == expected { Ok(Some(())) } else { Err(format!("{names:?}")) }
     })
     .await
     .expect("in reverse, each once");
+}
+
+#[tokio::test]
+async fn an_abort_of_thousands_of_repetitions_ends() {
+    let world = drivers("keyed_thousands").await;
+    let saga = world.new_saga();
+    world.publish(saga, &driver::<DriverWanted>("ann")).await;
+    until_reserved(&world, 1).await;
+    // As if it had run for each of them.
+    let thousands = "insert into reserved select 'driver ' || n from generate_series(1, 3000) as n; \
+         insert into ballet.ledger (saga_id, step, key, entry, arrived, ordinal, event_type, body, message_id, \
+             recorded_at) \
+         select saga_id, step, 'driver ' || n, entry, arrived, ordinal + n, event_type, \
+             json_build_object('driver', 'driver ' || n), message_id, recorded_at \
+         from ballet.ledger, generate_series(1, 3000) as n";
+    world.execute("drivers", thousands).await;
+    world.publish(saga, &driver::<RideCancelled>("")).await;
+    until_reserved(&world, 0).await;
+    world.until_count("drivers", "ballet.ledger where entry = 'undone'", 3001).await;
+}
+
+#[tokio::test]
+async fn an_abort_that_takes_longer_than_a_handler_may_ends_in_several_transactions() {
+    let mut world = drivers("keyed_long").await;
+    world.services.remove(0).stop().await;
+    world.start_with(the_drivers(), |settings| settings.handler_seconds = 1).await;
+    let saga = world.new_saga();
+    let names = ["ann", "bob", "cem", "dot", "eva", "fay", "gus", "hal"];
+    for name in names {
+        world.publish(saga, &driver::<DriverWanted>(name)).await;
+    }
+    until_reserved(&world, 8).await;
+    let slow = "create function slow() returns trigger language plpgsql as \
+                    $$ begin perform pg_sleep(0.2); return old; end $$; \
+                create trigger slow before delete on reserved for each row execute function slow()";
+    world.execute("drivers", slow).await;
+    world.publish(saga, &driver::<RideCancelled>("")).await;
+    until_reserved(&world, 0).await;
+    until_released(&world, saga, &["hal", "gus", "fay", "eva", "dot", "cem", "bob", "ann"]).await;
+    world.until_count("drivers", "ballet.solved", 0).await;
+    world.until_count("drivers", "ballet.failure", 0).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
-//! Goes on after a person has compensated a step by hand, or after the answer to a call counted that set off a
-//! compensation which failed: compensates the earlier steps of the saga.
+//! Goes on after a person has compensated a step by hand, after the answer to a call counted that set off a
+//! compensation which failed, or after as many compensations as one transaction makes: compensates the earlier steps
+//! of the saga.
 //!
 //! Otherwise the outcome of the step's own compensation does that, or the abort that comes again. Here there may be
 //! neither.
