@@ -120,7 +120,7 @@ pub async fn insert(
          request = excluded.request, message_id = excluded.message_id, \
          traceparent = excluded.traceparent, owner = excluded.owner, \
          asked_since = least(call.asked_since, call.created_at, excluded.asked_since), \
-         created_at = excluded.created_at, attempts = 0, last_error = null, \
+         created_at = excluded.created_at, attempts = 0, last_error = null, taken_at = null, \
          next_at = excluded.next_at where call.closed_at is not null \
          returning call_key, asked_since",
     )))

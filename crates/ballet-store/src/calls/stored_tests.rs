@@ -6,7 +6,8 @@ use sqlx::Executor;
 
 use super::*;
 use crate::calls::claims::{Room, claim};
-use crate::calls::open::{ask_anew, give};
+use crate::calls::open::{ask_anew, give, of_step};
+use crate::ledger::entry::{NO_KEY, StepKey};
 use crate::operators::restored::hold_aborts;
 use crate::schema::migrated::migrated;
 
@@ -160,6 +161,21 @@ async fn what_a_person_says_of_a_call_stays_until_it_is_taken_in() {
     let anew = claimed(&mut db, false).await;
     assert_eq!((anew.given, anew.attempts), (None, 0));
     assert!(anew.asked_since >= now, "its key is as old as that: {}", anew.asked_since);
+}
+
+#[tokio::test]
+async fn a_call_whose_key_is_used_again_was_taken_by_nobody_yet() {
+    let (_database, mut db, now) = tables("used_again").await;
+    let mut call = call_of(None, 1, now);
+    let at = StepKey { step: "pay", key: NO_KEY };
+    // The second time the ledger has forgotten the first.
+    for _ in 0..2 {
+        insert(&mut db, 1, std::slice::from_mut(&mut call), &[None], now).await.expect("stored");
+        let open = of_step(&mut db, call.saga_id.0, at, false).await.expect("read").expect("open");
+        assert!(!open.is_taken, "a person may still say what became of it");
+        db.execute("update ballet.call set taken_at = ballet.now()").await.expect("taken");
+        close(&mut db, &[(call.key, Some("null"))], now).await.expect("closed");
+    }
 }
 
 #[tokio::test]
