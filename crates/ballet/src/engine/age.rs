@@ -1,4 +1,5 @@
-//! How old a saga may be: to begin, so that all of it can end while it is remembered, and to go on.
+//! How old a saga may be: to begin, so that all of it can end while it is remembered, and to go on. None begins in the
+//! future.
 //!
 //! A saga begins only while its deadline and the room after it lie within its memory. Age stops
 //! nothing that has begun, as long as the ledger still covers the time of the saga. Only then can a
@@ -24,6 +25,20 @@ pub(crate) fn too_old_to_begin(
             "the id of saga {saga_id} is of {time}, and a saga begins within {within:#} of that, so \
              that it can end before it is forgotten after {:#}: begin it under a new id",
             limits.saga_window
+        )
+    })
+}
+
+/// Says why a saga is of the future, if it is: every service would refuse its events.
+pub(crate) fn too_early_to_begin(
+    limits: &Limits,
+    saga_id: SagaId,
+    latest: Timestamp,
+) -> Option<String> {
+    let time = id::time_of(saga_id.0)?;
+    (latest.duration_until(time) > limits.clock_skew).then(|| {
+        format!(
+            "the id of saga {saga_id} is of {time}, but it is {latest} here: set the clocks, or begin it under a new id"
         )
     })
 }

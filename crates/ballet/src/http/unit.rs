@@ -16,7 +16,7 @@ use crate::declare::handler::failure::Failure;
 use crate::declare::handler::json::encoded;
 use crate::declare::handler::tx::Tx;
 use crate::declare::step::owner::Abort;
-use crate::engine::age::{too_old_to_begin, why_forgotten};
+use crate::engine::age::{too_early_to_begin, too_old_to_begin, why_forgotten};
 use crate::engine::arrivals::{abort_as_owner, begun_before, originated};
 use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
@@ -112,8 +112,8 @@ impl Unit {
     ///
     /// # Errors
     ///
-    /// A permanent failure if the event is not declared, if the saga has begun before, or if its id
-    /// is so old that it could be forgotten before it ends.
+    /// A permanent failure if the event is not declared, if the saga has begun before, if its id
+    /// is so old that it could be forgotten before it ends, or if it is more than five minutes ahead of the time.
     pub async fn originate<E: Event>(&mut self, event: E) -> Result<(), Failure> {
         let saga_id = self.saga_id.ok_or_else(no_saga)?;
         let engine = Arc::clone(&self.transaction.engine);
@@ -139,7 +139,9 @@ impl Unit {
             return Err(begun_before(saga, saga_id));
         }
         let (limits, now) = (&engine.limits, self.transaction.scope.now);
-        if let Some(why) = too_old_to_begin(limits, saga.deadline(), saga_id, now) {
+        let wrong_time = too_old_to_begin(limits, saga.deadline(), saga_id, now)
+            .or_else(|| too_early_to_begin(limits, saga_id, engine.time.shared.latest()));
+        if let Some(why) = wrong_time {
             return Err(Failure::permanent(why));
         }
         let (db, ledger) = self.transaction.db_and_ledger();
