@@ -90,7 +90,7 @@ pub(crate) async fn admits(
     }
     if step.part().kind != StepKind::Origin {
         check_begun(transaction, saga, saga_id).await?;
-    } else if transaction.rows_of(saga, saga_id).any(|row| row.step != name) {
+    } else if transaction.rows_of(saga, saga_id).any(|row| row.step != name || row.key != key) {
         return Err(begun_before(saga, saga_id));
     }
     Ok(true)

@@ -1,10 +1,11 @@
 //! A step that repeats in a saga under another key each time: one driver after the other.
 
 use ballet::{
-    Compensate, CompensateResult, Event, Migration, Participant, Saga, SagaId, Step, StepResult,
-    Tx, compensated, done, refused,
+    Compensate, CompensateResult, Due, Event, Failure, Migration, Never, Owner, Participant, Saga,
+    SagaId, Step, StepResult, Tx, compensated, done, refused,
 };
 use ballet_stage::wait_until;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::world::{Part, SOON, World, part};
@@ -16,6 +17,10 @@ ballet_testkit::events! {
     DriverReserved = "drivers.driver_reserved.v1" { driver: String }
     DriverBusy = "drivers.driver_busy.v1" { driver: String }
     DriverReleased = "drivers.driver_released.v1" { driver: String }
+    RideWanted = starts_saga "riders.ride_wanted.v1" { rider: String }
+    RideBegun = "dispatch.ride_begun.v1" { rider: String }
+    RideOverdue = "dispatch.ride_overdue.v1" { due_at: Timestamp }
+    RideConfirmed = "dispatch.ride_confirmed.v1"
 }
 
 struct Ride;
@@ -231,4 +236,68 @@ async fn a_key_that_the_ledger_cannot_hold_is_a_dead_letter_at_once_also_where_i
     for why in ["has a zero character, which the ledger cannot hold", "has 3000 bytes, and"] {
         assert_eq!(said.iter().filter(|said| said.contains(why)).count(), 2, "{said:?}");
     }
+}
+
+struct RideOwner;
+
+impl Owner for RideOwner {
+    type Saga = Ride;
+
+    async fn abort(&self, _: &mut Tx<'_>, _: &RideCancelled) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+struct BeginRide;
+
+impl Step for BeginRide {
+    const NAME: &'static str = "begin_ride";
+    type On = RideWanted;
+    type Done = RideBegun;
+    type Refused = RideCancelled;
+
+    fn key(wanted: &RideWanted) -> Option<String> {
+        Some(wanted.rider.clone())
+    }
+
+    async fn run(&self, _: &mut Tx<'_>, wanted: RideWanted) -> StepResult<Self> {
+        done(RideBegun { rider: wanted.rider })
+    }
+}
+
+struct ConfirmRide;
+
+impl Step for ConfirmRide {
+    const NAME: &'static str = "confirm_ride";
+    type On = DriverReserved;
+    type Done = RideConfirmed;
+    type Refused = Never;
+
+    async fn run(&self, _: &mut Tx<'_>, _: DriverReserved) -> StepResult<Self> {
+        done(RideConfirmed {})
+    }
+}
+
+#[tokio::test]
+async fn a_saga_begins_once_whatever_the_key_of_its_first_step() {
+    let dispatch = Participant::new("dispatch").owns(RideOwner, |saga| {
+        saga.deadline(
+            SignedDuration::from_hours(1),
+            |due: Due| RideOverdue { due_at: due.at },
+            |_: RideOverdue| RideCancelled { driver: String::new() },
+        )
+        .starts(BeginRide)
+        .decides(ConfirmRide)
+    });
+    let world = World::new("keyed_origin", vec![part(dispatch, &[])]).await;
+    let saga = world.new_saga();
+    for rider in ["ann", "ann", "bob"] {
+        world.publish(saga, &RideWanted { rider: rider.to_owned() }).await;
+    }
+    let [dead] = &world.dead_letters(1).await[..] else { panic!("more than one") };
+    let detail = &dead["properties"]["headers"]["x-dead-detail"];
+    let expected = format!("ride {saga} has begun before: use a new id for another saga");
+    assert_eq!(detail.as_str(), Some(expected.as_str()));
+    let [begun] = &world.events::<RideBegun>(saga).await[..] else { panic!("more than one") };
+    assert_eq!(begun.rider, "ann");
 }
