@@ -1,6 +1,7 @@
 //! The view of an owner's database from which its entities are read, page by page in the order of
 //! their ids.
 
+use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Column, Executor, PgConnection, SqlSafeStr, Statement, TypeInfo};
 
 /// A view with the columns `id`, `version` and `state`.
@@ -10,12 +11,34 @@ pub struct Source {
     view: String,
     /// The type of its ids. A comparison in this type can use their index.
     id_type: String,
+    /// How many entities the next page asks for at most. What it asks for and does not take is read for nothing.
+    asks: usize,
 }
 
 /// An entity: its id, its version, and its state as JSON unless it is removed.
 pub type SourceRow = (String, i64, Option<String>);
 /// The same without the state itself: whether it is removed.
 pub type SourceVersion = (String, i64, bool);
+
+/// The next entities after an id, with their states.
+#[derive(Debug)]
+pub struct Page {
+    /// The entities, in the order of their ids.
+    pub rows: Vec<SourceRow>,
+    /// Why there are no more of them.
+    pub end: End,
+}
+
+/// Why a page ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// There are no others.
+    Last,
+    /// There may be others, and it has as many as it may.
+    Count,
+    /// There may be others, and its states have as many bytes as they may, or more by one state.
+    Bytes,
+}
 
 const COLUMNS: &str = "id::text, version::bigint";
 
@@ -35,18 +58,36 @@ impl Source {
             "CHAR" => "bpchar".to_owned(),
             name => name.to_owned(),
         });
-        Ok(Self { view, id_type: id.unwrap_or_else(|| "text".to_owned()) })
+        Ok(Self { view, id_type: id.unwrap_or_else(|| "text".to_owned()), asks: usize::MAX })
     }
 
-    /// Returns the next entities after an id, with their states.
+    /// Returns the next entities after an id, with their states: at most so many, and no more of them once the states
+    /// have so many bytes.
     pub async fn page(
-        &self,
+        &mut self,
         db: &mut PgConnection,
         after: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<SourceRow>, sqlx::Error> {
+        most: usize,
+        bytes: usize,
+    ) -> Result<Page, sqlx::Error> {
+        let asked = self.asks.min(most);
         let statement = self.next("state::text", after);
-        sqlx::query_as(AssertSqlSafe(statement)).bind(limit).bind(after).fetch_all(db).await
+        let page = sqlx::query_as(AssertSqlSafe(statement));
+        let page = page.bind(i64::try_from(asked).unwrap_or(i64::MAX)).bind(after);
+        let mut page = page.fetch(db);
+        let (mut rows, mut taken) = (Vec::new(), 0);
+        while let Some(row) = page.try_next().await? {
+            let (_, _, state): &SourceRow = &row;
+            taken += state.as_ref().map_or(0, String::len);
+            rows.push(row);
+            if taken >= bytes {
+                self.asks = rows.len();
+                return Ok(Page { rows, end: End::Bytes });
+            }
+        }
+        self.asks = asked.saturating_mul(2);
+        let end = if rows.len() < asked { End::Last } else { End::Count };
+        Ok(Page { rows, end })
     }
 
     /// Returns the versions of the next entities after an id.
@@ -117,16 +158,52 @@ mod tests {
                      '{{}}'::jsonb as state from generate_series(1, 5) as n"
             );
             db.execute(AssertSqlSafe(view)).await.expect("a view");
-            let source = Source::open(&mut db, &format!("v{number}")).await.expect("opened");
+            let mut source = Source::open(&mut db, &format!("v{number}")).await.expect("opened");
             let mut read: Vec<String> = Vec::new();
             for _ in 0..3 {
                 let after = read.last().cloned();
-                let page = source.page(&mut db, after.as_deref(), 2).await.expect("a page");
-                read.extend(page.into_iter().map(|(id, ..)| id));
+                let page = source.page(&mut db, after.as_deref(), 2, 100).await.expect("a page");
+                read.extend(page.rows.into_iter().map(|(id, ..)| id));
             }
             assert_eq!(read, ["1001", "1002", "1003", "1004", "1005"], "{of}");
             let found = source.versions_of(&mut db, &read).await.expect("versions");
             assert_eq!(found.len(), read.len(), "{of}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_page_of_big_states_is_short_and_nothing_is_left_out() {
+        let postgres = Postgres::shared().await.expect("a server");
+        let database = Database::new(postgres, "big_states").await.expect("one");
+        let options = database.url().parse().expect("a URL");
+        let mut db = connect(&options).await.expect("a session");
+        // Twenty small ones, ten big ones, twenty small ones.
+        let view = "create view states as select n as id, 1::bigint as version, jsonb_build_object('text', \
+                        repeat('x', case when n between 21 and 30 then 1000 else 10 end)) as state \
+                    from generate_series(1, 50) as n";
+        db.execute(view).await.expect("a view");
+        let mut source = Source::open(&mut db, "states").await.expect("opened");
+        let (mut read, mut pages) = (Vec::new(), Vec::new());
+        loop {
+            let after: Option<String> = read.last().cloned();
+            let page = source.page(&mut db, after.as_deref(), 15, 3000).await.expect("a page");
+            pages.push((page.rows.len(), page.end));
+            read.extend(page.rows.into_iter().map(|(id, ..)| id));
+            if page.end == End::Last {
+                break;
+            }
+        }
+        assert_eq!(read, (1..=50).map(|n| n.to_string()).collect::<Vec<_>>());
+        let expected = [
+            (15, End::Count),
+            (8, End::Bytes),
+            (3, End::Bytes),
+            (3, End::Bytes),
+            (3, End::Count),
+            (6, End::Count),
+            (12, End::Count),
+            (0, End::Last),
+        ];
+        assert_eq!(pages, expected);
     }
 }

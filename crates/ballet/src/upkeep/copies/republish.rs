@@ -13,7 +13,7 @@ use std::time::Duration;
 use ballet_store::copies::entity_row::EntityRow;
 use ballet_store::copies::republications;
 use ballet_store::copies::republications::Run;
-use ballet_store::copies::source::Source;
+use ballet_store::copies::source::{End, Page, Source};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -36,7 +36,9 @@ const SOON: Duration = Duration::from_millis(100);
 /// The pause after a page that could not be published.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// The entities of one transaction.
-const PORTION: i64 = 500;
+const PORTION: usize = 500;
+/// The bytes of their states, which are in memory several times: as rows, pages and events.
+const PORTION_BYTES: usize = 8 * 1024 * 1024;
 
 /// Publishes the shared entities when they are asked for, until the service stops. All replicas
 /// together publish at most `rate` entities per second.
@@ -132,9 +134,9 @@ async fn publish_portion(
     let Some(id) = run.run else { return Ok(false) };
     let source = source(transaction.db(), share, sources).await?;
     let after = run.position.as_deref();
-    let rows = answered(source.page(transaction.db(), after, PORTION)).await?;
-    let read = rows.len();
-    let is_last = i64::try_from(read).is_ok_and(|read| read < PORTION);
+    let page = source.page(transaction.db(), after, PORTION, PORTION_BYTES);
+    let Page { rows, end } = answered(page).await?;
+    let (read, is_last) = (rows.len(), end == End::Last);
     if let Some((last, ..)) = rows.last() {
         run.position = Some(last.clone());
     }
@@ -143,7 +145,9 @@ async fn publish_portion(
     let stated = rows.iter().filter(|row| row.state.is_some()).count();
     let portion = Portion { run: id, before: run.pages, rows, are_last: is_last };
     let PageEvents { events, left_out } = share.share.pages(portion, engine.limits.max_body)?;
-    if let Some(why) = left_out.first().filter(|_| run.pages == 0 && left_out.len() == stated) {
+    // A few big ones say nothing of the others.
+    let is_typical = run.pages == 0 && end != End::Bytes;
+    if let Some(why) = left_out.first().filter(|_| is_typical && left_out.len() == stated) {
         // That is the view's fault, and no entity's: a reader would think that there are none.
         return Err(Failure::permanent(why.clone()));
     }
@@ -204,12 +208,12 @@ async fn source<'a>(
     db: &mut PgConnection,
     share: &ShareEntry,
     sources: &'a mut HashMap<&'static str, Source>,
-) -> Result<&'a Source, Failure> {
+) -> Result<&'a mut Source, Failure> {
     let entity = share.part.entity;
     if !sources.contains_key(entity) {
         sources.insert(entity, answered(Source::open(db, share.part.view)).await?);
     }
-    sources.get(entity).ok_or_else(|| Failure::transient("the source is gone"))
+    sources.get_mut(entity).ok_or_else(|| Failure::transient("the source is gone"))
 }
 
 #[cfg(test)]
