@@ -197,6 +197,47 @@ proptest! {
 }
 
 #[test]
+fn a_packed_file_is_continued_before_its_damaged_end_and_not_before_what_is_whole() {
+    let place = Place::new("gz");
+    let records: Vec<Record> = (0..3).map(|offset| plain(offset, b"{\"text\":\"some\"}")).collect();
+    let mut writer = RecordingWriter::create(&place.0, &header(), false).expect("a file");
+    let mut ends = Vec::new();
+    for record in &records {
+        writer.add(record).expect("added");
+        writer.flush().expect("flushed");
+        ends.push(fs::read(&place.0).expect("a file").len());
+    }
+    writer.finish().expect("finished");
+    let whole = fs::read(&place.0).expect("a file");
+    // As a machine that lost power leaves it: the file is as long as it should be, and the bytes are not there.
+    let zeros = |from: usize, to: usize| {
+        let mut damaged = whole.clone();
+        damaged.resize(damaged.len().max(to), 0);
+        damaged[from..to].fill(0);
+        damaged
+    };
+    for (damaged, last) in [
+        (zeros(whole.len(), whole.len() + 5000), 2),
+        (zeros(ends[1] + 12, ends[2]), 1),
+        (zeros(ends[0], ends[2]), 0),
+    ] {
+        fs::write(&place.0, damaged).expect("damaged");
+        let (mut writer, ..) = RecordingWriter::append(&place.0).expect("continued");
+        assert_eq!(writer.last(), Some(last));
+        for record in records.iter().filter(|record| record.offset > Some(last)) {
+            writer.add(record).expect("added");
+        }
+        writer.finish().expect("finished");
+        assert_eq!(all(&place.0), records);
+    }
+
+    let damaged = zeros(ends[0] + 12, ends[0] + 30);
+    fs::write(&place.0, &damaged).expect("damaged");
+    RecordingWriter::append(&place.0).expect_err("the last block is whole");
+    assert_eq!(fs::read(&place.0).expect("a file"), damaged);
+}
+
+#[test]
 fn headers_that_are_nested_too_deep_are_left_out_by_name() {
     let place = Place::new("jsonl");
     let nested = |depth: usize| {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,14 @@ use crate::recording::lines::{is_packed, is_packed_by_name};
 
 /// The bytes of lines that are written at once. If the file is packed, they are packed together.
 const BLOCK: usize = 256 * 1024;
+
+/// How a packed block begins.
+const BEGIN: [u8; 3] = [0x1f, 0x8b, 8];
+/// What is read where no whole block is: it is cut off, or what is there was not written as it should.
+const NO_BLOCK: [ErrorKind; 3] =
+    [ErrorKind::UnexpectedEof, ErrorKind::InvalidInput, ErrorKind::InvalidData];
+/// The most bytes that are cut off of a packed file that is damaged. A machine that lost power has not written more.
+const TAIL: u64 = 64 * 1024 * 1024;
 
 /// Writes records to a file.
 pub struct RecordingWriter {
@@ -241,10 +249,10 @@ impl Whole {
         }
     }
 
-    /// The blocks that are whole.
+    /// The blocks that are whole. What is behind them is cut off, unless there are others in it.
     fn scan_packed(&mut self, file: &mut File) -> io::Result<()> {
         let mut from = BufReader::with_capacity(1 << 17, &mut *file);
-        loop {
+        let damage = loop {
             if from.fill_buf()?.is_empty() {
                 return Ok(());
             }
@@ -252,13 +260,33 @@ impl Whole {
             let mut packed = GzDecoder::new(from);
             match packed.read_to_end(&mut unpacked) {
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) if NO_BLOCK.contains(&error.kind()) => break error,
                 Err(error) => return Err(error),
             }
             from = packed.into_inner();
             let end = from.stream_position()?;
             self.lines(&mut &unpacked[..])?;
             self.length = end;
+        };
+        let mut rest = Vec::new();
+        file.seek(SeekFrom::Start(self.length))?;
+        file.by_ref().take(TAIL).read_to_end(&mut rest)?;
+        let is_long = rest.len() as u64 == TAIL && damage.kind() != ErrorKind::UnexpectedEof;
+        if is_long || has_block(&rest) {
+            let why = format!(
+                "{damage} at byte {}, which is not at its end: what is before that can be used, once it is cut off there",
+                self.length
+            );
+            return Err(io::Error::new(damage.kind(), why));
         }
+        Ok(())
     }
+}
+
+/// Whether there is a whole block behind the begin of a damaged one.
+fn has_block(rest: &[u8]) -> bool {
+    let begins = (1..rest.len()).filter(|at| rest[*at..].starts_with(&BEGIN));
+    begins
+        .map(|at| io::copy(&mut GzDecoder::new(&rest[at..]), &mut io::sink()))
+        .any(|unpacked| unpacked.is_ok())
 }
