@@ -99,31 +99,38 @@ impl FollowLag {
         }
     }
 
-    /// Takes the session, and gives it back if it still works.
+    /// Takes the session, and gives it back if it still works. A stream that is not there leaves the others to be seen.
     async fn show(&self, looks: &mut Option<Arc<dyn Session>>) -> Result<(), BrokerError> {
         let codec = self.follower.codec();
-        let session = match looks.take() {
-            Some(session) => session,
-            None => {
-                let (service, process) = (self.engine.registry.service, self.engine.relay.process);
-                self.broker.connect(&format!("{service} lag of {} {process}", codec.name)).await?
-            }
-        };
         let now = self.engine.time.clock.now();
         // What is older is not looked for.
         let since = (now - self.follower.reaches_back()).as_second();
+        let mut failed = None;
         for (partition, followed) in (0..).zip(&self.followed) {
             let stream = codec.reads().routing_key(partition);
             let queue = format!("{TELEMETRY}.{stream}");
-            let last = Since::find(&*session, &queue, since).await?.end;
-            series::follow_lag(
-                codec.name,
-                stream,
-                followed.lag(last, self.engine.time.clock.now()),
-            );
+            let session = match looks.take() {
+                Some(session) => session,
+                None => self.connected(codec.name).await?,
+            };
+            match Since::find(&*session, &queue, since).await {
+                Ok(Since { end, .. }) => {
+                    let lag = followed.lag(end, self.engine.time.clock.now());
+                    series::follow_lag(codec.name, stream, lag);
+                    *looks = Some(session);
+                }
+                Err(error) => {
+                    session.close().await;
+                    failed.get_or_insert(error);
+                }
+            }
         }
-        *looks = Some(session);
-        Ok(())
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn connected(&self, name: &str) -> Result<Arc<dyn Session>, BrokerError> {
+        let (service, process) = (self.engine.registry.service, self.engine.relay.process);
+        self.broker.connect(&format!("{service} lag of {name} {process}")).await
     }
 }
 

@@ -220,46 +220,55 @@ impl ReaderKeeper {
         if keeping.kept.is_empty() {
             return;
         }
-        let looked = timeout(LEASE, self.ends(keeping)).await;
-        if !matches!(looked, Ok(Ok(()))) {
-            keeping.looks = None;
+        let name = self.reader.name();
+        match timeout(LEASE, self.ends(keeping)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!("{name}: not all ends of its streams are known: {error}");
+            }
+            Err(_) => tracing::debug!("{name}: the ends of its streams are not known: no answer"),
         }
     }
 
+    /// Takes the session, and gives it back if it still works. A stream that is not there leaves the others to be seen.
     async fn ends(
         &self,
         keeping: &mut Keeping,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let name = self.reader.name();
-        let session = match keeping.looks.take() {
-            Some(session) => session,
-            None => {
-                let (service, process) = (self.engine.registry.service, self.engine.relay.process);
-                self.broker.connect(&format!("{service} lag of {name} {process}")).await?
-            }
-        };
-        let mut failed = None;
-        for stream in keeping.kept.keys() {
-            let looked = async {
-                let last = about_the_last(&*session, &format!("{TELEMETRY}.{stream}")).await?;
+        let Keeping { kept, looks, .. } = keeping;
+        let mut failed: Option<Box<dyn std::error::Error + Send + Sync>> = None;
+        for stream in kept.keys() {
+            let session = match looks.take() {
+                Some(session) => session,
+                None => {
+                    let (service, process) =
+                        (self.engine.registry.service, self.engine.relay.process);
+                    self.broker.connect(&format!("{service} lag of {name} {process}")).await?
+                }
+            };
+            let last = match about_the_last(&*session, &format!("{TELEMETRY}.{stream}")).await {
+                Ok(last) => last,
+                Err(error) => {
+                    session.close().await;
+                    failed.get_or_insert(error.into());
+                    continue;
+                }
+            };
+            *looks = Some(session);
+            let noted = async {
                 if let Some(last) = last.as_ref().and_then(offset_of) {
                     let mut db = self.engine.database.upkeep.acquire().await?;
                     places::ends_at(&mut db, name, stream, last + 1).await?;
                 }
-                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+                Ok::<_, sqlx::Error>(())
             };
             // One whose row is locked keeps nobody else waiting.
-            if let Err(error) = looked.await {
-                failed.get_or_insert(error);
+            if let Err(error) = noted.await {
+                failed.get_or_insert(error.into());
             }
         }
-        match failed {
-            Some(error) => Err(error),
-            None => {
-                keeping.looks = Some(session);
-                Ok(())
-            }
-        }
+        failed.map_or(Ok(()), Err)
     }
 
     /// Shows how far the reader is in each of its streams, whoever reads it: else what this process has shown of a

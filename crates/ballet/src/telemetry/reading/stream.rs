@@ -26,6 +26,9 @@ use crate::telemetry::reading::write::{Ended, Writer, note};
 use crate::telemetry::series;
 use crate::upkeep::database::crashes::Blame;
 
+/// The broker's code for what is not there.
+const NOT_FOUND: u16 = 404;
+
 /// The place of a reader in one stream, held by this process.
 pub(super) struct Reading {
     pub(super) engine: Arc<Engine>,
@@ -49,6 +52,13 @@ pub(super) enum Left {
     Database(Failure, Option<Lost>),
     #[error("it is given back")]
     Released,
+}
+
+impl Left {
+    /// Whether there is no such stream. It keeps the process from reading no other one.
+    const fn is_missing(&self) -> bool {
+        matches!(self, Self::Broker(BrokerError::ChannelClosed { code: NOT_FOUND, .. }))
+    }
 }
 
 impl Reading {
@@ -87,6 +97,11 @@ impl Reading {
         }
         if !put_off.is_zero() {
             tracing::warn!("{name} goes on in {put_off:?}: it may be what crashes the database");
+        }
+        if left.is_missing() {
+            put_off = LEASE;
+        }
+        if !put_off.is_zero() {
             tokio::select! {
                 () = sleep(put_off) => {}
                 () = stopped(&mut release) => {}
@@ -236,10 +251,28 @@ impl Reading {
 pub(super) fn pause_after(left: &Left, failures: u32) -> Option<Instant> {
     let longest = LEASE + LEASE / 2;
     match left {
+        left if left.is_missing() => None,
         Left::Broker(_) | Left::Database(..) => {
             let pause = Duration::from_millis(500) * 2_u32.saturating_pow(failures.min(6));
             Some(Instant::now() + pause.min(longest))
         }
         Left::Fenced | Left::Released => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_that_is_missing_keeps_nobody_from_reading_the_others() {
+        let closed = |code| {
+            let text = "no queue 'telemetry.meter.beat.v1.0' in vhost 'home'".to_owned();
+            Left::Broker(BrokerError::ChannelClosed { code, text })
+        };
+        assert_eq!(pause_after(&closed(404), 3), None);
+        assert!(pause_after(&closed(403), 0).is_some(), "another process may have the right");
+        let lost = Left::Broker(BrokerError::Lost("it is gone".to_owned()));
+        assert!(pause_after(&lost, 0).is_some());
     }
 }
