@@ -107,7 +107,7 @@ impl Source {
         db: &mut PgConnection,
         ids: &[String],
     ) -> Result<Vec<SourceVersion>, sqlx::Error> {
-        let Self { view, id_type } = self;
+        let Self { view, id_type, .. } = self;
         let statement = format!(
             "select {COLUMNS}, state is null from {view} where id = any($1::text[]::{id_type}[])"
         );
@@ -124,7 +124,7 @@ impl Source {
     /// The statement for the next entities. The first has no id to begin after: a condition that may
     /// be left out would keep the database from using the index.
     fn next(&self, last_column: &str, after: Option<&str>) -> String {
-        let Self { view, id_type } = self;
+        let Self { view, id_type, .. } = self;
         let after = match after {
             Some(_) => format!("where id > $2::text::{id_type}"),
             None => "where $2::text is null".to_owned(),

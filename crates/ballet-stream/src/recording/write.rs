@@ -270,7 +270,7 @@ impl Whole {
         };
         let mut rest = Vec::new();
         file.seek(SeekFrom::Start(self.length))?;
-        file.by_ref().take(TAIL).read_to_end(&mut rest)?;
+        Read::take(&mut *file, TAIL).read_to_end(&mut rest)?;
         let is_long = rest.len() as u64 == TAIL && damage.kind() != ErrorKind::UnexpectedEof;
         if is_long || has_block(&rest) {
             let why = format!(
