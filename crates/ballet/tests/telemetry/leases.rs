@@ -1,6 +1,8 @@
 //! Replicas share the streams, and one that has lost its lease writes nothing.
 
-use crate::meter::{asleep, published, started};
+use ballet::Telemetry;
+
+use crate::meter::{Beat, asleep, published, sent, started, stream};
 
 #[tokio::test]
 async fn two_replicas_share_the_streams_and_one_goes_on_when_the_other_ends() {
@@ -23,6 +25,33 @@ async fn two_replicas_share_the_streams_and_one_goes_on_when_the_other_ends() {
     assert_eq!(system.value::<i64>("meter", distinct).await, 400);
     second.stop().await;
     system.close(0).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_missing_is_no_replicas_share_of_what_is_there() {
+    let system = asleep("telemetry_missing").await;
+    let first = started(&system, 100).await;
+    let held = "select count(*) from ballet.telemetry_reader where held_until > ballet.now()";
+    system.until("meter", held, 2).await;
+    system.env.management().delete_queue(&stream(0)).await.expect("deleted");
+    let taken_again = "select epoch > 1 from ballet.telemetry_reader where stream like '%.0'";
+    system.until("meter", taken_again, true).await;
+    let second = started(&system, 100).await;
+    system.until("meter", "select count(*) from ballet.telemetry_replica", 2).await;
+    // Each of them has shared with the other one since, and has given back what is more.
+    let since: String = system.value("meter", "select ballet.now()::text").await;
+    let both = format!(
+        "select count(*) from ballet.telemetry_replica \
+         where seen_at > timestamptz '{since}' + interval '6 seconds'"
+    );
+    system.until("meter", &both, 2).await;
+    let mut devices = (0..).map(|device| format!("d{device}"));
+    let device = devices.find(|device| Beat::TYPE.partition_of(device.as_bytes()) == 1);
+    let beat = Beat { device: device.expect("one"), number: 1 };
+    sent(&second.handle().telemetry(), &beat).await;
+    system.until("meter", "select count(*) from beat", 1).await;
+    first.stop().await;
+    second.stop().await;
 }
 
 #[tokio::test]

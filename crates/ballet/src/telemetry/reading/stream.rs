@@ -86,6 +86,14 @@ impl Reading {
             let why = failure.to_string();
             note(&self.engine, self.reader.name(), stream, *epoch, &why).await;
         }
+        // Its lease is kept meanwhile, and lasts longer: others would take it for their share, and not what is there.
+        if left.is_missing() {
+            tokio::select! {
+                () = sleep(LEASE / 2) => {}
+                () = stopped(&mut release) => {}
+                () = stopped(&mut stopping) => {}
+            }
+        }
         // A commit that is on its way may not have come through yet: nobody waits for it. Its row is locked until then.
         let released = async {
             let mut db = self.engine.database.upkeep.acquire().await?;
@@ -97,11 +105,6 @@ impl Reading {
         }
         if !put_off.is_zero() {
             tracing::warn!("{name} goes on in {put_off:?}: it may be what crashes the database");
-        }
-        if left.is_missing() {
-            put_off = LEASE;
-        }
-        if !put_off.is_zero() {
             tokio::select! {
                 () = sleep(put_off) => {}
                 () = stopped(&mut release) => {}
