@@ -103,7 +103,8 @@ pub async fn advance(db: &mut PgConnection, run: &Run, pause: Duration) -> Resul
     .map(drop)
 }
 
-/// Records why a page could not be published. It is tried again after a pause.
+/// Records why a page could not be published. It is tried again after a pause. A run that has published nothing yet
+/// begins at the first entity again: what it left out may be mended by then.
 pub async fn failed(
     pool: &PgPool,
     entity: &str,
@@ -112,7 +113,10 @@ pub async fn failed(
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update ballet.republication set failure = $2, \
-             next_at = ballet.now() + $3 * interval '1 second' where entity = $1",
+             next_at = ballet.now() + $3 * interval '1 second', \
+             position = case when pages > 0 then position end, \
+             entities = case when pages > 0 then entities else 0 end, \
+             left_out = case when pages > 0 then left_out end where entity = $1",
     )
     .bind(entity)
     .bind(why)

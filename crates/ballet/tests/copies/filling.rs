@@ -243,3 +243,24 @@ async fn t230_an_entity_that_no_event_can_hold_does_not_keep_the_others_from_the
     let why = share.expect("an answer").expect("shared").failure.expect("what is left out");
     assert!(why.starts_with(r#"lamp "old1000x": its event would have"#), "{why}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_event_can_hold_any_entity_a_copy_is_filled_once_that_is_mended() {
+    let stage = Stage::new("all_too_big").await;
+    let _house = stage.house().await;
+    // They are read in two portions, and a third one finds that there are no others.
+    let big = "insert into lamp select 'old' || at, 1, repeat('a', 2 << 20) \
+               from generate_series(1, 8) as at";
+    stage.execute("house", big).await;
+    let _porter = stage.reader("porter").await;
+    let failed = "select count(*) from ballet.republication where failure like \
+                  'lamp \"old1\": its event would have%'";
+    stage.until("house", failed, 1).await;
+    let filled = "select count(*) from ballet.copy_fill where filled_run is not null";
+    assert_eq!(stage.number("porter", filled).await, 0, "it looks as if there were no lamps");
+    let mend = "update lamp set text = 'small'; \
+                update ballet.republication set next_at = ballet.now()";
+    stage.execute("house", mend).await;
+    stage.until_filled("porter").await;
+    stage.until_equal("porter").await;
+}

@@ -13,7 +13,7 @@ use std::time::Duration;
 use ballet_store::copies::entity_row::EntityRow;
 use ballet_store::copies::republications;
 use ballet_store::copies::republications::Run;
-use ballet_store::copies::source::{End, Page, Source};
+use ballet_store::copies::source::{Page, Source};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -135,8 +135,8 @@ async fn publish_portion(
     let source = source(transaction.db(), share, sources).await?;
     let after = run.position.as_deref();
     let page = source.page(transaction.db(), after, PORTION, PORTION_BYTES);
-    let Page { rows, end } = answered(page).await?;
-    let (read, is_last) = (rows.len(), end == End::Last);
+    let Page { rows, is_last } = answered(page).await?;
+    let read = rows.len();
     if let Some((last, ..)) = rows.last() {
         run.position = Some(last.clone());
     }
@@ -145,9 +145,11 @@ async fn publish_portion(
     let stated = rows.iter().filter(|row| row.state.is_some()).count();
     let portion = Portion { run: id, before: run.pages, rows, are_last: is_last };
     let PageEvents { events, left_out } = share.share.pages(portion, engine.limits.max_body)?;
-    // A few big ones say nothing of the others.
-    let is_typical = run.pages == 0 && end != End::Bytes;
-    if let Some(why) = left_out.first().filter(|_| is_typical && left_out.len() == stated) {
+    // The first of them is enough to begin with.
+    run.left_out = run.left_out.or_else(|| left_out.first().cloned());
+    // A few big ones say nothing of the others, unless there are no others.
+    let is_typical = run.pages == 0 && (is_last || read == PORTION);
+    if let Some(why) = run.left_out.as_ref().filter(|_| is_typical && left_out.len() == stated) {
         // That is the view's fault, and no entity's: a reader would think that there are none.
         return Err(Failure::permanent(why.clone()));
     }
@@ -162,8 +164,6 @@ async fn publish_portion(
     let pause = Duration::from_secs_f64(
         f64::from(u32::try_from(read).unwrap_or(u32::MAX)) / f64::from(rate.max(1)),
     );
-    // The first of them is enough to begin with.
-    run.left_out = run.left_out.or_else(|| left_out.first().cloned());
     answered(republications::advance(transaction.db(), &run, pause)).await?;
     commit(transaction, &[]).await?;
     for why in &left_out {
