@@ -30,8 +30,8 @@ use crate::store::accounts;
 pub(super) const NAME: &str = "ballet_console";
 /// The largest form: a body that is edited, three bytes for each of its own.
 pub(super) const MOST_OF_A_FORM: usize = 4 * 1024 * 1024;
-/// How long a person may take to log in.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a person may take to log in. It is longer than the database is waited for, so that the answer tells that.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked whether the session of an open stream has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
@@ -205,7 +205,14 @@ pub(super) async fn operators(
 
 #[cfg(test)]
 mod tests {
+    use sqlx::postgres::PgPoolOptions;
+
     use super::*;
+
+    #[test]
+    fn who_logs_in_is_told_that_the_database_does_not_answer() {
+        assert!(PATIENCE > PgPoolOptions::new().get_acquire_timeout());
+    }
 
     #[test]
     fn a_form_counts_only_from_a_page_of_the_console() {
