@@ -46,6 +46,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, head: Duration)
             connection(stream, peer, router, head).await;
             drop(slot);
         });
+        if slots.available_permits() == 0 {
+            tracing::warn!("{MOST} connections are open: others wait until one of them ends");
+        }
     }
 }
 
