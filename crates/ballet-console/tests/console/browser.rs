@@ -194,6 +194,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         ("/tail", "tail"),
         (&format!("/sagas/{saga}/stop"), "stop"),
         (&format!("/sagas/{saga}/solved"), "solved"),
+        (&format!("/sagas/{saga}/answer"), "answer"),
         ("/sagas?q=none", "nothing"),
     ] {
         person.opens(page).await;
