@@ -1,6 +1,7 @@
 //! Two runs that differ in nothing but order, new ids and times are the same.
 
 use std::collections::{HashMap, HashSet};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -76,6 +77,8 @@ fn differences_by(
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let comparison = Comparison::new(&folder, sagas.0, sagas.1, HashSet::new());
     let mut comparison = rules(comparison.expect("a folder"));
+    let mode = folder.metadata().expect("a folder").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "only its owner reads what is compared: {mode:o}");
     for record in expected {
         comparison.expect(record).expect("written");
     }

@@ -2,10 +2,11 @@
 //! file at a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::num::NonZero;
+use std::os::unix::fs::DirBuilderExt;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread::{self, ScopedJoinHandle};
@@ -65,8 +66,9 @@ struct Side {
 }
 
 impl Comparison {
-    /// Begins in a folder of its own, which is removed at the end. `expected` are the sagas as they were
-    /// recorded, `actual` those that were sent. Fields of the `ignored` names are left out.
+    /// Begins in a folder of its own, which is removed at the end. Only its owner can read it, because bodies may be
+    /// confidential. `expected` are the sagas as they were recorded, `actual` those that were sent. Fields of the
+    /// `ignored` names are left out.
     ///
     /// # Errors
     ///
@@ -77,7 +79,7 @@ impl Comparison {
         actual: Sagas,
         ignored: HashSet<String>,
     ) -> Result<Self, RecordingError> {
-        std::fs::create_dir(folder).map_err(|error| at(folder, error))?;
+        DirBuilder::new().mode(0o700).create(folder).map_err(|error| at(folder, error))?;
         let side = |name: &str, all: Sagas| {
             let (ids, recorded): (Vec<_>, _) = all.into_iter().unzip();
             let sagas = ids.into_iter().zip(0..).collect();
