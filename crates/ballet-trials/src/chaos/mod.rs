@@ -43,7 +43,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
         None => return Ok(ExitCode::from(130)),
     };
     if args.json {
-        ui::print(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
+        ui::raw(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
     } else {
         report.show(subject.sagas);
     }

@@ -55,7 +55,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
         soaked.with_context(|| format!("the logs are in {}", logs.display()))?;
     report::write(&out, &samples, &report)?;
     if args.json {
-        ui::print(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
+        ui::raw(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
     } else {
         report.show(subject.sagas);
     }
