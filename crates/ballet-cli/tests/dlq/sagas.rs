@@ -176,14 +176,16 @@ async fn t154_a_paused_service_takes_nothing_even_when_it_is_started_again_and_g
     let without = shop.ballet(&pause).await.ends_with(2);
     assert!(without.err.contains("--why"), "{without:?}");
     shop.ballet(&["inbox", "pause", "payment", "--why", "x"]).await.ends_with(2);
-    let with = [&pause[..], &["--by", "ada", "--why", "the provider charges twice"]].concat();
+    let with =
+        [&pause[..], &["--by", "ada", "--why", "the provider charges twice\nall is well"]].concat();
     shop.ballet(&with).await.succeeds();
     let url = format!("{}/readyz", shop.url("payments"));
     wait_until("a service that is paused, and ready", SOON, || async {
         let answer = shop.http.get(&url).send().await.map_err(|error| error.to_string())?;
         let (status, ready) = (answer.status(), answer.json::<Value>().await);
         let ready = ready.map_err(|error| error.to_string())?;
-        let is_paused = ready["consume"] == "paused by ada: the provider charges twice";
+        let is_paused =
+            ready["consume"] == "paused by ada: the provider charges twice\nall is well";
         if is_paused && status == 200 { Ok(Some(())) } else { Err(format!("{status} {ready}")) }
     })
     .await
@@ -203,6 +205,11 @@ async fn t154_a_paused_service_takes_nothing_even_when_it_is_started_again_and_g
         listed.contains("payments: it is paused by ada: the provider charges twice"),
         "{listed}"
     );
+    // What a person has typed is one line.
+    let shown = shop.ballet(&["sagas", "show", &order]).await.succeeds();
+    let blocked =
+        "blocked by payments: it is paused by ada: the provider charges twice all is well";
+    assert!(shown.contains(blocked), "{shown}");
     let stuck = shop.ballet(&["sagas", "list", "--state", "stuck"]).await.succeeds();
     assert!(!stuck.contains(&order), "{stuck}");
     let doctor = shop.ballet(&["doctor", "-o", "json"]).await.out;

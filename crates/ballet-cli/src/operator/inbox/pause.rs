@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use ballet_store::operators::paused;
+use ballet_terminal::plain;
 use sqlx::{Connection, PgConnection};
 
 use crate::base::exit::{Done, usage, without_databases};
@@ -45,7 +46,7 @@ pub(super) async fn pause(args: &PauseArgs, options: &GlobalOptions) -> Result<D
     let now = paused::now(&mut db).await?;
     db.close().await.ok();
     match now {
-        Some(now) if !done => ui::say(&format!("{service} was {now}")),
+        Some(now) if !done => ui::say(&plain(&format!("{service} was {now}"))),
         _ => ui::say(&format!(
             "{service} takes no messages until: {} inbox resume {service}",
             ui::ballet()

@@ -156,7 +156,7 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
     let versions = versions::words(&shown.versions);
     ui::print(&format!("saga {saga}  {state}{}{versions}", begun.unwrap_or_default()));
     if let Some((_, Some(hindrance))) = stands {
-        ui::print(&format!("blocked by {}", words(hindrance)));
+        ui::print(&plain(&format!("blocked by {}", words(hindrance))));
     }
     if !events.is_empty() {
         let event = |happened: &Happened| happened.at.as_millisecond();
