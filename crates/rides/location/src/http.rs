@@ -225,7 +225,7 @@ async fn near(
 }
 
 /// The nearest drivers whom a rider may see, at least `enough` of them if there are so many near. If the nearest are
-/// not enough, all who are near are looked at.
+/// not enough, more of them are looked at: most of a town's drivers may be riding.
 async fn shown_to(
     handle: &Handle,
     index: &Index,
@@ -234,7 +234,7 @@ async fn shown_to(
     enough: usize,
 ) -> Result<Vec<Near>, Problem> {
     let mut shown: Vec<Near> = Vec::new();
-    for looked_at in [enough, usize::MAX] {
+    for looked_at in [enough, 4 * enough, 16 * enough, usize::MAX] {
         let near = index.nearest(to, looked_at, handle.now());
         let are_all = near.len() < looked_at;
         let ids: Vec<DriverId> = near.iter().map(|near| near.driver_id).collect();
