@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::event::EventType;
 use crate::node::{Node, nodes, sagas, upstream};
-use crate::part::System;
+use crate::part::{StepKind, System};
 use crate::problem::Problem;
 
 /// What steps have done: the place of each, and whether it was done or refused.
@@ -41,6 +41,8 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
 struct Ways<'a> {
     system: &'a System,
     nodes: Vec<Node<'a>>,
+    /// Whether each step may run more than once in a saga.
+    repeats: Vec<bool>,
     /// What has come before each step on all of its ways. `None` for a step that has none.
     before: Vec<Option<Outcomes>>,
 }
@@ -48,16 +50,30 @@ struct Ways<'a> {
 impl<'a> Ways<'a> {
     fn new(system: &'a System, saga: &str) -> Self {
         let nodes = nodes(system, saga);
-        let before = vec![None; nodes.len()];
-        let mut ways = Self { system, nodes, before };
+        let (repeats, before) = (vec![false; nodes.len()], vec![None; nodes.len()]);
+        let mut ways = Self { system, nodes, repeats, before };
         // Each round finds steps that are one further away, and more ways to those that are known.
         loop {
-            let found: Vec<_> = ways.nodes.iter().map(|node| ways.before_step(node)).collect();
-            if found == ways.before {
+            let repeats: Vec<bool> = ways.nodes.iter().map(|node| ways.repeats(node)).collect();
+            let before: Vec<_> = ways.nodes.iter().map(|node| ways.before_step(node)).collect();
+            if repeats == ways.repeats && before == ways.before {
                 return ways;
             }
-            ways.before = found;
+            (ways.repeats, ways.before) = (repeats, before);
         }
+    }
+
+    /// Whether a step may run more than once in a saga, under a key that no contract tells: what triggers it may come more
+    /// than once. A saga begins once, and a join has no key.
+    fn repeats(&self, node: &Node<'_>) -> bool {
+        let [on] = node.step.on[..] else { return false };
+        let comes_again = self.publishers(on).is_none_or(|all| {
+            let is_one_of_several = all.len() > 1;
+            all.iter().any(|(at, by)| {
+                self.repeats[*at] || is_one_of_several && by.step.kind != StepKind::Origin
+            })
+        });
+        !node.step.compensated_by.is_empty() || node.step.kind != StepKind::Origin && comes_again
     }
 
     fn before_step(&self, node: &Node<'_>) -> Option<Outcomes> {
@@ -71,21 +87,25 @@ impl<'a> Ways<'a> {
 
     /// What has come before an event. That of an event from elsewhere is not known.
     fn before_event(&self, event: EventType) -> Option<Outcomes> {
-        let publishers = self.nodes.iter().enumerate().filter(|(_, node)| node.publishes(&event));
-        let publishers: Vec<(usize, &Node<'_>)> = publishers.collect();
-        let is_beside = self.system.parts.iter().any(|part| part.publishes.contains(&event));
-        if publishers.is_empty() || is_beside || !event.foreign_producers().is_empty() {
-            return Some(Outcomes::new());
-        }
+        let Some(publishers) = self.publishers(event) else { return Some(Outcomes::new()) };
         let ways = publishers.into_iter().filter_map(|(at, node)| {
             let mut way = self.before[at].clone()?;
             // One that repeats may be done and refused.
-            if node.step.compensated_by.is_empty() {
+            if !self.repeats[at] {
                 way.insert((at, node.step.refused != Some(event)));
             }
             Some(way)
         });
         ways.reduce(|one, other| &one & &other)
+    }
+
+    /// The steps that publish an event. `None` if it may come from elsewhere.
+    fn publishers(&self, event: EventType) -> Option<Vec<(usize, &Node<'a>)>> {
+        let publishers = self.nodes.iter().enumerate().filter(|(_, node)| node.publishes(&event));
+        let publishers: Vec<_> = publishers.collect();
+        let is_beside = self.system.parts.iter().any(|part| part.publishes.contains(&event));
+        let is_from_elsewhere = is_beside || !event.foreign_producers().is_empty();
+        (!publishers.is_empty() && !is_from_elsewhere).then_some(publishers)
     }
 
     /// Two events of a join, if they come after different outcomes of one step.
