@@ -9,6 +9,7 @@ use ballet_core::contract::{self, ContractError, ServiceContract};
 use ballet_core::{EventType, Key, Part, Problem, System, rules};
 
 use crate::bodies;
+use crate::references;
 use crate::schema::Shape;
 
 /// The folders of a workspace that may hold the systems' folders.
@@ -158,12 +159,19 @@ impl Contracts {
         &self.system
     }
 
+    /// The references in the schemas that lead nowhere: what is behind one counts as anything.
+    #[must_use]
+    pub fn unresolved(&self) -> Vec<Problem> {
+        self.contracts.iter().flat_map(references::problems).collect()
+    }
+
     /// Every rule that the declarations break, and every field that a consumer needs and a publisher
     /// does not write.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = rules::of_system(&self.system);
         problems.extend(self.contracts.iter().flat_map(rules::of_contract));
+        problems.extend(self.unresolved());
         problems.extend(bodies::problems(&self.system, &self.contracts));
         problems
     }

@@ -32,6 +32,7 @@ pub mod lanes;
 pub mod listing;
 mod markdown;
 pub mod mermaid;
+mod references;
 mod roles;
 mod schema;
 pub mod schemas;

@@ -112,6 +112,27 @@ fn what_cannot_be_compared_is_a_wrong_usage() {
 }
 
 #[test]
+fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
+    let (before, after) = (Copied::new("refers"), Copied::new("refers-nowhere"));
+    after.edit("payments", "\"#/$defs/Address\"", "\"https://example.com/address.json\"");
+    let [old, new] = [&before, &after].map(|copied| copied.0.join("payments.json"));
+    let said = "refers to \"https://example.com/address.json\", which is not in it: write that under its \"$defs\"";
+    for [one, other] in [[&*before.0, &*after.0], [&*old, &*new]] {
+        let (code, _, err) = diff(&[one, other]);
+        assert!(code == Some(2) && err.contains(said), "{code:?} {err}");
+    }
+    // So it is mended.
+    assert_ne!(diff(&[&after.0, &before.0]).0, Some(2));
+    for (arguments, expected) in [(&["check"][..], 1), (&["validate", "-"], 2)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        command.arg("--contracts").arg(&after.0).args(arguments);
+        let (code, out, err) = said_by(&mut command);
+        assert_eq!(code, Some(expected), "{out}{err}");
+        assert!(out.contains(said) || err.contains(said), "{out}{err}");
+    }
+}
+
+#[test]
 fn a_contract_is_written_whole_or_not_at_all() {
     let shop = Copied::new("write");
     let file = shop.0.join("payments.json");

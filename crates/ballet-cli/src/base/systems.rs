@@ -32,6 +32,12 @@ pub(crate) fn contracts() -> Result<&'static Contracts> {
     Ok(CONTRACTS.get_or_init(|| contracts))
 }
 
+/// The contracts, if they say what a body is: what is behind a reference that leads nowhere would count as anything.
+pub(crate) fn resolved(contracts: &Contracts) -> Result<&Contracts> {
+    let first = contracts.unresolved().into_iter().next();
+    first.map_or(Ok(contracts), |problem| Err(usage(problem.detail)))
+}
+
 /// This folder of contracts, or the one that belongs to the current directory.
 pub(crate) fn folder(named: Option<&Path>) -> Result<PathBuf> {
     if let Some(folder) = named {

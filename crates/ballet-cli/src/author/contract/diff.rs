@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::base::exit::{Done, usage};
 use crate::base::options::GlobalOptions;
+use crate::base::systems::resolved;
 use crate::base::ui::{self, Output};
 
 pub(super) const EXAMPLES: &str = "\
@@ -31,8 +32,9 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    // What leads nowhere in the old ones is mended by the new ones.
     let diff = match (args.old.is_dir(), args.new.is_dir()) {
-        (true, true) => Diff::of_systems(&folder(&args.old)?, &folder(&args.new)?),
+        (true, true) => Diff::of_systems(&folder(&args.old)?, resolved(&folder(&args.new)?)?),
         (false, false) => {
             let (old, new) = (file(&args.old)?, file(&args.new)?);
             if old.system().name != new.system().name {
@@ -44,7 +46,7 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
                     new.system().name
                 )));
             }
-            Diff::of_services(&old, &new)
+            Diff::of_services(&old, resolved(&new)?)
         }
         _ => return Err(usage("name two folders, or two files")),
     };

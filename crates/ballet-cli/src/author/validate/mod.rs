@@ -15,7 +15,7 @@ use crate::author::validate::texts::{Text, texts};
 use crate::base::exit::{Done, usage};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::contracts;
+use crate::base::systems::{contracts, resolved};
 use crate::base::ui::{self, Output};
 
 /// What is to be judged.
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<Done> {
-    let validator = Validator::new(contracts()?);
+    let validator = Validator::new(resolved(contracts()?)?);
     if let Some(name) = arguments.event.as_deref()
         && validator.event(name).is_none()
     {

@@ -1,0 +1,83 @@
+//! References in the schemas of contracts that lead nowhere. What is behind one counts as anything, so whoever reads it
+//! is never contradicted, and every body fits it.
+
+use std::collections::BTreeSet;
+
+use ballet_core::{Problem, ServiceContract};
+use serde_json::Value;
+
+use crate::bodies;
+
+/// The references of a contract that lead nowhere.
+pub(crate) fn problems(contract: &ServiceContract) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (what, schema) in bodies::schemas(contract) {
+        let mut found = BTreeSet::new();
+        collect(&schema, &schema, &mut found);
+        problems.extend(found.into_iter().map(|reference| Problem {
+            rule: "a schema has what it refers to",
+            detail: format!(
+                "the schema of {} in the contract of {} refers to {reference:?}, which is not in it: write that under \
+                 its \"$defs\", and refer to it as \"#/$defs/Name\", with letters, digits and underscores",
+                what.name(),
+                contract.service()
+            ),
+        }));
+    }
+    problems
+}
+
+fn collect<'a>(whole: &'a Value, part: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match part {
+        Value::Object(fields) => {
+            for (keyword, value) in fields {
+                match (keyword.as_str(), value) {
+                    ("$ref", Value::String(reference)) => {
+                        let path = reference.strip_prefix('#');
+                        if path.and_then(|path| whole.pointer(path)).is_none() {
+                            found.insert(reference);
+                        }
+                    }
+                    // What is in them is data, and no schema.
+                    ("const" | "enum" | "default" | "examples", _) => {}
+                    // The names in them are no keywords.
+                    (
+                        "properties" | "patternProperties" | "$defs" | "definitions",
+                        Value::Object(named),
+                    ) => named.values().for_each(|part| collect(whole, part, found)),
+                    _ => collect(whole, value, found),
+                }
+            }
+        }
+        Value::Array(parts) => parts.iter().for_each(|part| collect(whole, part, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_reference_that_leads_nowhere_is_found_wherever_it_stands() {
+        let schema = json!({
+            "properties": {
+                "order": { "$ref": "#" },
+                "total": { "$ref": "#/$defs/Money" },
+                "default": { "items": { "$ref": "#/$defs/Monney" } },
+                "place": { "anyOf": [{ "$ref": "https://example.com/place.json" }, { "type": "null" }] },
+                "$ref": { "type": "string" },
+            },
+            "examples": [{ "$ref": "#/elsewhere" }],
+            "additionalProperties": { "$ref": "#money" },
+            "$defs": { "Money": { "properties": { "currency": { "$ref": "#/$defs/Currency" } } } },
+        });
+        let mut found = BTreeSet::new();
+        collect(&schema, &schema, &mut found);
+        let expected =
+            ["#/$defs/Currency", "#/$defs/Monney", "#money", "https://example.com/place.json"];
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
+    }
+}
