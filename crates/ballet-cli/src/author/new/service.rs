@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use ballet::core::part::{SagaPart, StepKind, StepPart};
-use ballet::core::{EventType, Role, System};
+use ballet::core::versions::FIRST;
+use ballet::core::{EventType, Role, System, Versions};
 use ballet_check::Contracts;
 
 use crate::author::new::names::{self, camel};
@@ -26,6 +27,9 @@ const TEMPLATES: [(&str, &str); 5] = [
 /// The service in `compose.yaml`.
 const CONTAINER: &str = include_str!("../../../templates/service/container.yaml");
 const CONTRACT: &str = include_str!("../../../templates/service/contract.json");
+/// The step in the templates of the code, and the end of it in that of the contract.
+const STEP: &str = "saga.compensatable(DoPart)";
+const COMPENSATED: &str = "\"compensated\": \"my_service.part_taken_back.v1\"";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Service {
@@ -61,6 +65,7 @@ pub(super) fn run(args: &Service) -> Result<Done> {
         )));
     };
     let on = trigger(system, saga, args.on.as_deref())?;
+    let versions = versions(system, saga, on);
     let folder = contracts.folder();
     let root = workspace(folder)?;
     let below = folder.strip_prefix(root).unwrap_or(folder).display();
@@ -79,6 +84,8 @@ pub(super) fn run(args: &Service) -> Result<Done> {
         ("NAME_OF_ABORT", abort.name().to_owned()),
         ("\"ROLE_OF_TRIGGER\"", role(on)),
         ("\"ROLE_OF_ABORT\"", role(abort)),
+        (STEP, step_in(versions)),
+        (COMPENSATED, format!("{COMPENSATED}{}", lines_of(versions))),
         ("MyTrigger", my_trigger),
         ("MyAbort", my_abort),
         ("MySaga", my_saga),
@@ -170,9 +177,7 @@ fn trigger(system: &System, saga: &SagaPart, named: Option<&str>) -> Result<Even
         let origin = origin.map(|step| step.done);
         return origin.ok_or_else(|| usage("choose the event that it waits for with --on"));
     };
-    let of_saga = system.parts.iter().flat_map(|part| &part.sagas);
-    let of_saga = of_saga.filter(|part| part.saga == saga.saga).flat_map(|part| &part.steps);
-    let events: BTreeSet<EventType> = of_saga.map(|step| step.done).collect();
+    let events: BTreeSet<EventType> = steps(system, saga).map(|step| step.done).collect();
     let known = events.iter().find(|event| event.name() == name);
     known.copied().ok_or_else(|| {
         let names: Vec<&str> = events.iter().map(|event| event.name()).collect();
@@ -182,6 +187,43 @@ fn trigger(system: &System, saga: &SagaPart, named: Option<&str>) -> Result<Even
             names.join(", ")
         ))
     })
+}
+
+/// The steps of the saga in all services.
+fn steps<'a>(system: &'a System, saga: &SagaPart) -> impl Iterator<Item = &'a StepPart> {
+    let (name, parts) = (saga.saga, system.parts.iter().flat_map(|part| &part.sagas));
+    parts.filter(move |part| part.saga == name).flat_map(|part| &part.steps)
+}
+
+/// The versions of the saga in which the event comes. No event of one triggers a step of another.
+fn versions(system: &System, saga: &SagaPart, on: EventType) -> Versions {
+    let publishers: Vec<Versions> =
+        steps(system, saga).filter(|step| step.has_outcome(on)).map(|step| step.versions).collect();
+    let first = publishers.iter().map(|one| one.first()).min();
+    let last: Option<Vec<u32>> = publishers.iter().map(|one| one.last()).collect();
+    let last = last.and_then(|all| all.into_iter().max());
+    let since = first.into_iter().fold(Versions::ALL, Versions::since);
+    last.into_iter().fold(since, Versions::until)
+}
+
+/// The step as code, in these versions of the saga.
+fn step_in(versions: Versions) -> String {
+    let mut code = STEP.to_owned();
+    if let Some(last) = versions.last() {
+        code = format!("saga.until({last}, |saga| {code})");
+    }
+    if versions.first() > FIRST {
+        code = format!("saga.since({}, |saga| {code})", versions.first());
+    }
+    code
+}
+
+/// The versions of a step, as they are in a contract.
+fn lines_of(versions: Versions) -> String {
+    let line = |name: &str, version: u32| format!(",\n          \"{name}\": {version}");
+    let since = Some(versions.first()).filter(|first| *first > FIRST);
+    let since = since.map(|first| line("since", first)).unwrap_or_default();
+    since + &versions.last().map(|last| line("until", last)).unwrap_or_default()
 }
 
 /// The workspace that the contracts are in.
