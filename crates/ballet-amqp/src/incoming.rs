@@ -14,17 +14,27 @@ use crate::session::message::Delivery;
 
 /// Returns the parts of a delivery that the envelope is read from.
 pub fn incoming(delivery: &Delivery) -> Incoming<'_> {
-    let properties = &delivery.properties;
+    let Delivery { exchange, routing_key, properties, body, .. } = delivery;
+    incoming_of(exchange, routing_key, properties, body)
+}
+
+/// The same of a message that was recorded.
+pub fn incoming_of<'a>(
+    exchange: &'a str,
+    routing_key: &'a str,
+    properties: &'a BasicProperties,
+    body: &'a [u8],
+) -> Incoming<'a> {
     let mut incoming = Incoming {
-        exchange: &delivery.exchange,
-        routing_key: &delivery.routing_key,
+        exchange,
+        routing_key,
         event_type: properties.kind().as_ref().map(|text| text.as_str()),
         message_id: properties.message_id().as_ref().map(|text| text.as_str()),
         correlation_id: properties.correlation_id().as_ref().map(|text| text.as_str()),
         app_id: properties.app_id().as_ref().map(|text| text.as_str()),
         content_type: properties.content_type().as_ref().map(|text| text.as_str()),
         content_encoding: properties.content_encoding().as_ref().map(|text| text.as_str()),
-        body: &delivery.body,
+        body,
         ..Incoming::default()
     };
     read_headers(properties, &mut incoming);

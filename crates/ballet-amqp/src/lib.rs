@@ -37,7 +37,7 @@ pub use consumer::{
     receipt::Receipt,
     settings::ConsumerSettings,
 };
-pub use incoming::incoming;
+pub use incoming::{incoming, incoming_of};
 pub use lapin::BasicProperties;
 pub use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable, LongString, ShortString};
 #[doc(hidden)]

@@ -6,8 +6,8 @@ use ballet_amqp::headers::{
     CAUSATION_ID, DEAD_AT, DEAD_EXCHANGE, DEAD_ROUTING_KEY, DEAD_SERVICE, STREAM_OFFSET,
 };
 use ballet_amqp::headers::{integer_header, text_header};
-use ballet_amqp::{AMQPValue, BasicProperties, Delivery, ShortString, incoming};
-use ballet_core::envelope::{Envelope, Limits, is_blank};
+use ballet_amqp::{AMQPValue, BasicProperties, Delivery, ShortString, incoming_of};
+use ballet_core::envelope::{Envelope, Incoming, Limits, is_blank};
 use ballet_core::id::time_of;
 use ballet_core::topology::{DEAD, EVENTS};
 use jiff::Timestamp;
@@ -89,10 +89,20 @@ impl Record {
         if let Some(Ok(id)) = self.message_id().map(Uuid::try_parse) {
             return id;
         }
-        let Self { exchange, routing_key, properties, body, .. } = self.clone();
-        let delivery =
-            Delivery { tag: 0, redelivered: false, exchange, routing_key, properties, body };
-        Envelope::message_id_of(&incoming(&delivery), &Limits::default()).0
+        Envelope::message_id_of(&self.incoming(), &Limits::of_tools()).0
+    }
+
+    /// The saga that it names, as services read that: by its property, or else as a CloudEvent.
+    #[must_use]
+    pub fn correlation_id(&self) -> Option<Cow<'_, str>> {
+        match text(self.properties.correlation_id()).filter(|saga| !is_blank(saga)) {
+            Some(saga) => Some(Cow::Borrowed(saga)),
+            None => Envelope::correlation_id_of(&self.incoming(), &Limits::of_tools()),
+        }
+    }
+
+    fn incoming(&self) -> Incoming<'_> {
+        incoming_of(&self.exchange, &self.routing_key, &self.properties, &self.body)
     }
 
     /// The record with the id under which services know it.
@@ -108,8 +118,8 @@ impl Record {
     /// The id of its saga, as services know it.
     #[must_use]
     pub fn saga_id(&self) -> Option<Uuid> {
-        match text(self.properties.correlation_id()).filter(|saga| !is_blank(saga)) {
-            Some(saga) => Uuid::try_parse(saga).ok(),
+        match self.correlation_id() {
+            Some(saga) => Uuid::try_parse(&saga).ok(),
             None => Some(self.known_as()),
         }
     }

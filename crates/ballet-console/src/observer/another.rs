@@ -7,7 +7,6 @@ use ballet_stream::{At, at};
 use sqlx::PgExecutor;
 
 use crate::error::ConsoleError;
-use crate::observer::reading::message_id;
 use crate::store::append;
 
 /// Whether the journal is another one than the database has entries of: it has something else, or nothing, where the last
@@ -21,7 +20,7 @@ pub(crate) async fn is_another(
     // Nothing was read yet.
     let Ok(place) = u64::try_from(place) else { return Ok(false) };
     Ok(match at(broker, place).await? {
-        At::Record(record) => last.is_some_and(|(_, id)| message_id(&record).0 != id),
+        At::Record(record) => last.is_some_and(|(_, id)| record.known_as() != id),
         At::Beyond => true,
         At::Gone => false,
     })

@@ -7,8 +7,8 @@ use ballet_amqp::headers::{
     ATTEMPTS, CAUSATION_ID, DEAD_DETAIL, DEAD_REASON, DEAD_STEP, DISCARDED, EDITED, REDRIVEN,
     RETRIED, SEARCHED, count_header, text_header,
 };
-use ballet_core::envelope::{self, Envelope, Incoming, Limits};
-use ballet_core::{MessageId, Role};
+use ballet_core::Role;
+use ballet_core::envelope::{self, Limits};
 use ballet_ops::coverage::Sight;
 use ballet_stream::Record;
 use jiff::Timestamp;
@@ -22,8 +22,6 @@ use crate::store::row::{Kind, Row};
 
 /// The most bytes of a body that are kept.
 const MOST_KEPT: usize = 256 * 1024;
-/// The most that is unpacked of a body.
-const MOST_UNPACKED: usize = 16 * 1024 * 1024;
 /// The most characters of a name or an id, of an error, and of a key.
 const NAME: usize = 255;
 const TEXT: usize = 4_000;
@@ -43,9 +41,8 @@ pub(super) fn add(
     let Some(place) = record.offset.and_then(|place| i64::try_from(place).ok()) else { return };
     let (kind, service) = kind(record);
     let unpacked = unpacked(record);
-    let message_id = message_id(record);
     let event = known.event(record.event_type());
-    let saga = saga(record, event.map(|event| event.role()), message_id);
+    let saga = saga(record, event.map(|event| event.role()));
     // It is kept, and says nothing of a saga: whoever publishes may name any.
     let saga = saga.filter(|_| !record.is_forged());
     let header =
@@ -69,7 +66,7 @@ pub(super) fn add(
         saga,
         event_type: clean(record.event_type(), NAME),
         service: clean(service, NAME),
-        message_id: message_id.to_string(),
+        message_id: record.known_as().to_string(),
         cause: header(CAUSATION_ID, NAME).map(|cause| canonical(&cause)),
         handler: header(DEAD_STEP, NAME).filter(|_| kind == Kind::Died),
         reason: (kind == Kind::Died)
@@ -114,34 +111,16 @@ fn kind(record: &Record) -> (Kind, &str) {
 }
 
 fn unpacked(record: &Record) -> Cow<'_, [u8]> {
-    let limits = Limits { max_body: MOST_UNPACKED, max_depth: usize::MAX, ..Limits::default() };
     let encoding = record.properties.content_encoding().as_ref().map(|text| text.as_str());
-    envelope::unpack(&record.body, encoding, &limits).unwrap_or(Cow::Borrowed(&record.body))
+    envelope::unpack(&record.body, encoding, &Limits::of_tools())
+        .unwrap_or(Cow::Borrowed(&record.body))
 }
 
-pub(super) fn message_id(record: &Record) -> MessageId {
-    let properties = &record.properties;
-    let incoming = Incoming {
-        exchange: &record.exchange,
-        routing_key: &record.routing_key,
-        event_type: properties.kind().as_ref().map(|text| text.as_str()),
-        message_id: record.message_id(),
-        correlation_id: properties.correlation_id().as_ref().map(|text| text.as_str()),
-        content_type: properties.content_type().as_ref().map(|text| text.as_str()),
-        content_encoding: properties.content_encoding().as_ref().map(|text| text.as_str()),
-        body: &record.body,
-        ..Incoming::default()
-    };
-    let limits = Limits { max_body: MOST_UNPACKED, max_depth: usize::MAX, ..Limits::default() };
-    Envelope::message_id_of(&incoming, &limits)
-}
-
-fn saga(record: &Record, role: Option<Role>, message_id: MessageId) -> Option<Uuid> {
-    let named = record.properties.correlation_id().as_ref().map(|text| text.as_str());
-    match named.map(str::trim).filter(|text| !text.is_empty()) {
-        Some(text) => Uuid::try_parse(text).ok(),
+fn saga(record: &Record, role: Option<Role>) -> Option<Uuid> {
+    match record.correlation_id() {
+        Some(named) => Uuid::try_parse(&named).ok(),
         // A saga takes the id of its first message.
-        None => (role == Some(Role::StartsSaga)).then_some(message_id.0),
+        None => (role == Some(Role::StartsSaga)).then(|| record.known_as()),
     }
 }
 

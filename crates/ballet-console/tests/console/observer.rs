@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::Clock;
-use ballet_amqp::{Publish, RabbitMq};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, RabbitMq};
 use ballet_console::Console;
 use ballet_console::index::{Found, Index};
+use ballet_core::MessageId;
 use jiff::SignedDuration;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::time::{Instant, sleep};
@@ -87,6 +88,34 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
     until(&mut db, last, SAGAS).await;
     assert_eq!(count(&mut db, "select count(*) from console.gap").await, 0);
     drop(console);
+    world.close().await;
+}
+
+/// Its attributes are in headers, and its properties say nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_event_has_the_ids_under_which_services_know_it() {
+    let world = World::new("console_cloud_event").await;
+    let _console = world.console().await;
+    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
+    let till = MessageId::derived_from_source("/till", "17").0;
+    let saga = till.to_string();
+    let begins = [("ce-id", "17"), ("ce-source", "/till")];
+    let goes_on = [("ce-id", "18"), ("ce-source", "/till"), ("ce-correlationid", saga.as_str())];
+    for (name, attributes) in [(CHECKED_OUT, &begins[..]), (PLACED, &goes_on[..])] {
+        let mut headers = FieldTable::default();
+        for (attribute, value) in attributes {
+            headers.insert((*attribute).into(), AMQPValue::LongString((*value).into()));
+        }
+        let mut event = world.event(name, till, None, "{}");
+        event.properties = BasicProperties::default().with_type(name.into()).with_headers(headers);
+        world.publish(vec![event]).await;
+    }
+    until(&mut db, ENTRIES, 2).await;
+    let ids = "select message_id::text, saga::text from console.entry order by place";
+    let ids: Vec<(String, Option<String>)> =
+        sqlx::query_as(ids).fetch_all(&mut db).await.expect("entries");
+    let next = MessageId::derived_from_source("/till", "18").to_string();
+    assert_eq!(ids, [(saga.clone(), Some(saga.clone())), (next, Some(saga))]);
     world.close().await;
 }
 

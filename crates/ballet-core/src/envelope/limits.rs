@@ -37,6 +37,13 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The limits of tools, which read what services refuse, too. They unpack little enough to be safe from a
+    /// decompression bomb.
+    #[must_use]
+    pub fn of_tools() -> Self {
+        Self { max_body: 16 * 1024 * 1024, max_depth: usize::MAX, ..Self::default() }
+    }
+
     /// The age up to which a saga with this deadline may begin, so that all of it is remembered. A
     /// saga of the inbox's window always may.
     #[must_use]

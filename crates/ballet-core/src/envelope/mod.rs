@@ -132,6 +132,18 @@ impl Envelope {
         ids::message_id(message, &attributes, name, &body)
     }
 
+    /// The saga that a message names, whether or not it is acceptable: by its property, or else as a CloudEvent.
+    #[must_use]
+    pub fn correlation_id_of<'a>(message: &Incoming<'a>, limits: &Limits) -> Option<Cow<'a, str>> {
+        if let Some(named) = given(message.correlation_id) {
+            return Some(Cow::Borrowed(named));
+        }
+        match body::form(message.content_type) {
+            Ok(Form::CloudEvent) => open(message, limits).ok()?.0.correlation_id,
+            Ok(Form::Json) | Err(_) => message.attributes.correlation_id.clone(),
+        }
+    }
+
     /// The type of a message that [`read`](Self::read) refused, if the message names a known one.
     #[must_use]
     pub fn type_of(message: &Incoming<'_>, known: &KnownEvents) -> Option<EventType> {

@@ -17,10 +17,6 @@ use uuid::Uuid;
 use crate::redrive::death::Death;
 use crate::redrive::note::Note;
 
-/// The most that is unpacked for display. It is more than a service accepts by default, and little
-/// enough to be safe from a decompression bomb.
-const MOST_UNPACKED: usize = 16 * 1024 * 1024;
-
 /// What distinguishes a dead letter: its id, when it died, its redrives, and the run of a tool that sent or edited it last.
 pub(crate) type Identity = (u128, i128, u64, Option<Uuid>);
 
@@ -209,9 +205,8 @@ impl DeadLetter {
         if let Some(text) = self.text() {
             return Ok(Cow::Borrowed(text));
         }
-        let limits = Limits { max_body: MOST_UNPACKED, max_depth: usize::MAX, ..Limits::default() };
         let encoding = self.properties.content_encoding().as_ref().map(|text| text.as_str());
-        let body = envelope::unpack(&self.body, encoding, &limits)?;
+        let body = envelope::unpack(&self.body, encoding, &Limits::of_tools())?;
         Ok(Cow::Owned(String::from_utf8_lossy(&body).into_owned()))
     }
 
@@ -271,6 +266,5 @@ pub(crate) fn message_id(delivery: &Delivery) -> MessageId {
 }
 
 fn id_of(message: &Incoming<'_>) -> MessageId {
-    let limits = Limits { max_body: MOST_UNPACKED, max_depth: usize::MAX, ..Limits::default() };
-    Envelope::message_id_of(message, &limits)
+    Envelope::message_id_of(message, &Limits::of_tools())
 }

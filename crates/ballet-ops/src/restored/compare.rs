@@ -140,7 +140,7 @@ async fn read(
         progress(number);
         if record.exchange == EVENTS {
             let name = record.event_type();
-            let saga = record.saga().and_then(|saga| Uuid::try_parse(saga).ok());
+            let saga = record.saga_id();
             if aborts.contains(name) {
                 published.aborted.extend(saga);
             }

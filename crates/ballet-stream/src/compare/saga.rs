@@ -120,7 +120,7 @@ impl Side {
                 given.add(&body);
                 rules.made.each_in(record.event_type(), &body, |_, id| new.extend(id));
             }
-            if let Some(saga) = record.saga().and_then(|saga| Uuid::try_parse(saga).ok()) {
+            if let Some(saga) = record.saga_id() {
                 names.give(saga, None, "the saga's id");
             }
             nodes.push((depths.of(record), path(record, &by_id, joins), *record, body));

@@ -225,7 +225,7 @@ async fn of_journal(
             Ok(record) if record.is_dead_letter() => {}
             Ok(record) => {
                 if key.is_none_or(|key| key.is_in(record.event_type(), &record.body)) {
-                    sagas.extend(record.saga().and_then(|saga| Uuid::try_parse(saga).ok()));
+                    sagas.extend(record.saga_id());
                 }
             }
             Err(ended) => break ended,

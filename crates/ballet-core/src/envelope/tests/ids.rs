@@ -47,6 +47,31 @@ fn the_id_of_a_message_needs_no_clock() {
 }
 
 #[test]
+fn the_saga_that_a_message_names_is_the_one_that_services_read() {
+    let wrapped = format!(
+        r#"{{"specversion":"1.0","id":"7","source":"/o","type":"orders.order_placed.v1","correlationid":"{SOME_ID}"}}"#
+    );
+    let mut attributes = Attributes::default();
+    attributes.add("correlationid", SOME_ID);
+    let unnamed = Incoming { correlation_id: Some(" "), ..placed() };
+    for message in [
+        Incoming { correlation_id: Some(SOME_ID), ..placed() },
+        Incoming { attributes, ..unnamed.clone() },
+        Incoming {
+            content_type: Some("application/cloudevents+json"),
+            body: wrapped.as_bytes(),
+            ..unnamed.clone()
+        },
+    ] {
+        let named = Envelope::correlation_id_of(&message, &Limits::default());
+        assert_eq!(named.as_deref(), Some(SOME_ID));
+        let saga = read(&message).expect("accepted").saga_id;
+        assert_eq!(saga.map(|saga| saga.to_string()).as_deref(), Some(SOME_ID));
+    }
+    assert_eq!(Envelope::correlation_id_of(&unnamed, &Limits::default()), None);
+}
+
+#[test]
 fn no_time_is_too_far_to_be_compared() {
     let never = "ffffffff-ffff-7fff-8fff-ffffffffffff";
     let at = |message: &Incoming<'_>, now| {
