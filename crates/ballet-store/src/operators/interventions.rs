@@ -104,7 +104,8 @@ pub async fn insert(
     .map(drop)
 }
 
-/// Notes again what persons had done before the database was restored, unless it knows.
+/// Notes again what persons had done before the database was restored, unless it knows. What it knows of an earlier time is
+/// another one: the message was sent again in between. Its clock may be a minute behind that of whoever did it.
 pub async fn insert_again(db: &mut PgConnection, all: &[Intervention]) -> Result<(), sqlx::Error> {
     let texts = |text: fn(&Intervention) -> Option<&str>| -> Vec<Option<String>> {
         all.iter().map(|one| text(one).map(storable)).collect()
@@ -118,7 +119,8 @@ pub async fn insert_again(db: &mut PgConnection, all: &[Intervention]) -> Result
          from unnest($1::timestamptz[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], \
              $7::text[]) as noted (at, act, message, saga, type, name, why) \
          where not exists (select from ballet.intervention i \
-             where i.message_id = noted.message and i.act = noted.act)",
+             where i.message_id = noted.message and i.act = noted.act \
+                 and i.at > noted.at - interval '1 minute')",
     )
     .bind(at)
     .bind(texts(|one| Some(one.act.as_str())))
@@ -174,4 +176,37 @@ async fn read(db: &mut PgConnection, query: Query<'_>) -> Result<Vec<Interventio
         Intervention { at, act, message_id, saga_id, event_type, by, why }
     };
     Ok(rows.into_iter().map(intervention).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::migrated::migrated;
+
+    #[tokio::test]
+    async fn what_was_discarded_before_the_backup_and_again_since_is_noted_again_once() {
+        let (_database, mut db) = migrated("discarded_again").await;
+        let [message_id, saga_id] = [1, 2].map(Uuid::from_u128);
+        let done = |act: Act, at: &str| Intervention {
+            at: at.parse().expect("a time"),
+            act: act.name().to_owned(),
+            message_id,
+            saga_id: Some(saga_id),
+            event_type: Some("trips.trip_booked.v1".to_owned()),
+            by: "ada".to_owned(),
+            why: None,
+        };
+        let known = [
+            done(Act::Discarded, "2026-01-01T10:00:00Z"),
+            done(Act::Redriven, "2026-01-01T11:00:00Z"),
+        ];
+        insert_again(&mut db, &known).await.expect("noted");
+        assert_eq!(discarded(&mut db).await.expect("a list"), []);
+        let since = [done(Act::Discarded, "2026-01-01T12:00:00Z")];
+        for _ in 0..2 {
+            insert_again(&mut db, &since).await.expect("noted");
+        }
+        assert_eq!(discarded(&mut db).await.expect("a list"), since);
+        assert_eq!(of_saga(&mut db, saga_id).await.expect("a list").len(), 3);
+    }
 }
