@@ -15,10 +15,11 @@ use crate::tls::ServerTls;
 /// Variables for the user's own broker and for Erlang, which must not reach ours.
 pub(crate) const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";
 
-/// The node listens on this machine only. Its schedulers sleep as soon as they have nothing to do: by default each
-/// first spins for a moment, which takes the processors from all that runs beside the node.
-const ERLANG: &str = "+sbwt none +sbwtdcpu none +sbwtdio none \
-                      -kernel inet_dist_use_interface {127,0,0,1}";
+/// The node listens on this machine only.
+const LOOPBACK: &str = "-kernel inet_dist_use_interface {127,0,0,1}";
+/// Schedulers that have nothing to do sleep at once. By default each first spins for a moment, which takes the
+/// processors from the tests beside the node. Measurements are on a broker as users have it.
+const NO_SPINNING: &str = "+sbwt none +sbwtdcpu none +sbwtdio none ";
 
 /// Tests wait for the management API's numbers and lists, which are five seconds old by default.
 fn statistics(version: Option<Version>) -> String {
@@ -170,8 +171,9 @@ impl NodeHome {
     }
 
     /// Variables that keep the node within its own directory.
-    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self, fast: bool) -> Vec<(&'static str, String)> {
         let dir = self.dir();
+        let spinning = if fast { NO_SPINNING } else { "" };
         let path = |name: &str| dir.join(name).display().to_string();
         vec![
             ("HOME", self.home().display().to_string()),
@@ -180,7 +182,7 @@ impl NodeHome {
             ("RABBITMQ_DIST_PORT", self.ports().distribution().to_string()),
             ("ERL_EPMD_PORT", self.run.ports().epmd().to_string()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
-            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", ERLANG.to_owned()),
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", format!("{spinning}{LOOPBACK}")),
             ("RABBITMQ_MNESIA_BASE", path("data")),
             ("RABBITMQ_LOG_BASE", path("log")),
             ("RABBITMQ_LOGS", "-".to_owned()),

@@ -26,8 +26,8 @@ impl Options {
         Self { fast: false, nodes: 1, small_disks: false, tls: None, progress }
     }
 
-    /// For tests: Postgres survives `kill -9` but no power cut, and the broker updates its statistics
-    /// more often.
+    /// For tests: Postgres survives `kill -9` but no power cut, and seldom looks for tables to vacuum; the broker
+    /// updates its statistics more often, and does not spin when it has nothing to do.
     #[must_use]
     pub fn fast() -> Self {
         Self { fast: true, ..Self::durable() }

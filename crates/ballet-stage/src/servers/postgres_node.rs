@@ -53,7 +53,8 @@ const SETTINGS: &[&str] = &[
 const FAST: &[&str] = &[
     "fsync=off",
     "full_page_writes=off",
-    // In this time a worker begins in each database: a test's lives for seconds, and there are a hundred.
+    // A worker begins in each database once in this time, by default once a minute. There are a hundred databases, and
+    // each lives for seconds.
     "autovacuum_naptime=5min",
 ];
 

@@ -27,6 +27,7 @@ pub(crate) struct Node {
     home: NodeHome,
     script: PathBuf,
     log: PathBuf,
+    fast: bool,
     tls: bool,
     disk: Option<SmallDisk>,
     epmd: Option<Process>,
@@ -50,9 +51,9 @@ impl Node {
         }
         let log = home.log();
         let epmd = if home.is_first() { Some(start_epmd(&home, &log)?) } else { None };
-        let server = Mutex::new(launch(&home, &script, &log)?);
-        let tls = options.tls.is_some();
-        let node = Self { home, script, log, tls, disk, epmd, server };
+        let (fast, tls) = (options.fast, options.tls.is_some());
+        let server = Mutex::new(launch(&home, &script, &log, fast)?);
+        let node = Self { home, script, log, fast, tls, disk, epmd, server };
         let version = node.wait(&*node.server.lock().await, access).await?;
         Ok((node, version))
     }
@@ -104,7 +105,7 @@ impl Node {
         command
             .args(["--node", &self.name(), "--timeout", "30"])
             .args(arguments)
-            .envs(self.home.environment())
+            .envs(self.home.environment(self.fast))
             // It is the server's own; the command would listen on the same port.
             .env_remove("RABBITMQ_DIST_PORT")
             .current_dir(self.home.dir())
@@ -130,7 +131,7 @@ impl Node {
             let why = "it is running";
             return Err(Error::WrongState { server: NAME, action: "start", why });
         }
-        *server = launch(&self.home, &self.script, &self.log)?;
+        *server = launch(&self.home, &self.script, &self.log, self.fast)?;
         self.wait(&server, access).await.map(drop)
     }
 
@@ -150,11 +151,11 @@ impl Node {
     }
 }
 
-fn launch(home: &NodeHome, script: &Path, log: &Path) -> Result<Process> {
+fn launch(home: &NodeHome, script: &Path, log: &Path, fast: bool) -> Result<Process> {
     Process::start(&Launch {
         program: script,
         args: Vec::new(),
-        env: home.environment(),
+        env: home.environment(fast),
         forget_env: FORGET,
         dir: &home.dir(),
         log,
