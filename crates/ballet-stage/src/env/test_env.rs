@@ -133,7 +133,7 @@ impl TestEnv {
         };
         // From here on dropping it removes what has been created.
         let (broker, databases) = tokio::join!(
-            import::apply(&env.management, &rewritten, &env.ops),
+            import::apply(&env.management, &rewritten),
             databases::create(servers.postgres().admin(), &wanted, content),
         );
         broker?;

@@ -49,13 +49,13 @@ impl Access {
 }
 
 /// Opens a connection that the broker shows under our name.
-pub(crate) async fn log_in(url: &Url) -> Result<Arc<dyn Session>> {
+async fn log_in(url: &Url) -> Result<Arc<dyn Session>> {
     let broker = RabbitMq::new(url.as_str()).map_err(|error| amqp(url, &error))?;
     let session = broker.patience(LOG_IN).connect("ballet-stage").await;
     session.map_err(|error| amqp(url, &error))
 }
 
-pub(crate) fn amqp(url: &Url, cause: &dyn fmt::Display) -> Error {
+fn amqp(url: &Url, cause: &dyn fmt::Display) -> Error {
     Error::Server {
         what: "AMQP".to_owned(),
         place: url::masked(url),
