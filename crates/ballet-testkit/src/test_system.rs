@@ -71,26 +71,17 @@ impl TestSystem {
     pub async fn asleep_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
         let (definitions, names) = needs(parts);
         let env = TestEnv::new(servers, test, &definitions, &names).await;
-        Self::in_env(env.expect("an environment")).await
+        Self::in_env(env.expect("an environment"))
     }
 
     /// The same as [`asleep`](Self::asleep) on these servers.
     pub async fn prepared_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
         let (definitions, names) = needs(parts);
         let env = TestEnv::prepared(servers, test, &definitions, &names).await;
-        Self::in_env(env.expect("an environment")).await
+        Self::in_env(env.expect("an environment"))
     }
 
-    async fn in_env(env: TestEnv) -> Self {
-        // A classic queue takes a message in the moment in which it is published.
-        let queue = json!({ "durable": true, "arguments": { "x-queue-type": "classic" } });
-        let (path, management) = (["queues", env.vhost(), PROBE], env.management());
-        management.call(Method::PUT, &path, Some(&queue)).await.expect("a queue");
-        let all = json!({ "routing_key": "#" });
-        for exchange in [topology::EVENTS, topology::DEAD] {
-            let path = ["bindings", env.vhost(), "e", exchange, "q", PROBE];
-            management.call(Method::POST, &path, Some(&all)).await.expect("a binding");
-        }
+    fn in_env(env: TestEnv) -> Self {
         let (clock, client) = (Clock::system(), Client::new());
         Self { env, services: Vec::new(), clock, client, seen: Arc::default() }
     }
@@ -347,9 +338,22 @@ fn show_warnings() {
     drop(lines.with_max_level(tracing::Level::WARN).try_init());
 }
 
-/// What the services with these parts need on the broker, and their names.
+/// What the services with these parts need on the broker, with the queue that gets all, and their names.
 fn needs(parts: Vec<Part>) -> (Value, Vec<&'static str>) {
     let names = parts.iter().map(|part| part.service).collect();
     let system = System { name: "test", parts };
-    (topology::definitions(&system, |_| String::new()), names)
+    let mut definitions = topology::definitions(&system, |_| String::new());
+    let vhost = system.name;
+    // A classic queue takes a message in the moment in which it is published.
+    let probe = json!({ "name": PROBE, "vhost": vhost, "durable": true, "auto_delete": false,
+        "arguments": { "x-queue-type": "classic" } });
+    let all_of = |exchange: &str| {
+        json!({ "source": exchange, "vhost": vhost, "destination": PROBE, "destination_type": "queue",
+            "routing_key": "#", "arguments": {} })
+    };
+    let (events, dead) = (all_of(topology::EVENTS), all_of(topology::DEAD));
+    for (section, entry) in [("queues", probe), ("bindings", events), ("bindings", dead)] {
+        definitions[section].as_array_mut().expect("a list").push(entry);
+    }
+    (definitions, names)
 }
