@@ -30,7 +30,7 @@ pub(crate) fn watching<W: Watch>(watch: W) -> ErasedStep {
         W::NAME,
         StepKind::Retriable,
         W::RETRY,
-        W::key,
+        |_| None,
         handlers,
     )
     .runs(Runs::StaysOpen)

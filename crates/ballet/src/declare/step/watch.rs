@@ -17,7 +17,8 @@ use crate::declare::handler::tx::Tx;
 use crate::declare::step::retry::Retry;
 
 /// A step that stays open until its service's rows say that it is over, declared with
-/// [`watches`](crate::OwnerSteps::watches).
+/// [`watches`](crate::OwnerSteps::watches). It runs once in a saga: what waits for several things looks at all of their
+/// rows.
 ///
 /// ```
 /// # use ballet::*;
@@ -72,12 +73,6 @@ pub trait Watch: Send + Sync + 'static {
     /// How often `begin` is retried. A look that found it over and could not be committed is made again
     /// whatever this says.
     const RETRY: Retry = Retry::DEFAULT;
-
-    /// Distinguishes the repetitions of a step in one saga. See [`Step::key`](crate::Step::key).
-    #[must_use]
-    fn key(_on: &<Self::On as Trigger>::Single) -> Option<String> {
-        None
-    }
 
     /// Begins: writes the row that is looked at.
     fn begin(
