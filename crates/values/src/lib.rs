@@ -1,4 +1,4 @@
-//! Values that several systems have in their events and requests: codes, money, slugs, bounded texts. Each checks
+//! Values that several systems have in their events and requests: codes, money, slugs, times, bounded texts. Each checks
 //! its form when it is parsed, so the code that gets one can rely on it.
 
 #![warn(missing_docs)]
@@ -7,8 +7,10 @@ mod code;
 mod money;
 mod slug;
 mod text;
+mod time;
 
 pub use code::{Code, Country, Currency, NotACode};
 pub use money::Money;
 pub use slug::{NotASlug, Slug};
 pub use text::{WrongText, check_text};
+pub use time::{StorableTime, TooEarly};

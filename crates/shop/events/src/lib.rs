@@ -35,7 +35,7 @@ pub mod shipping;
 mod values;
 
 pub use ::values::{
-    Code, Country, Currency, Money, NotACode, NotASlug, Slug, WrongText, check_text,
+    Code, Country, Currency, Money, NotACode, NotASlug, Slug, StorableTime, WrongText, check_text,
 };
 pub use saga::OrderFulfillment;
 pub use schemas::schemas;

@@ -4,11 +4,10 @@
 //! again; that an authorisation has ended is kept until its money is to be captured. So webhooks may
 //! come twice, late, and in any order.
 
-use jiff::Timestamp;
 use outside::Word;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shop_events::OrderId;
+use shop_events::{OrderId, StorableTime};
 use sqlx::types::Uuid;
 
 /// An operation has an outcome.
@@ -28,7 +27,7 @@ pub(crate) struct Webhook {
     /// and change nothing.
     pub(crate) r#type: Word,
     /// When it happened.
-    pub(crate) occurred_at: Timestamp,
+    pub(crate) occurred_at: StorableTime,
     /// The order, as we named it.
     pub(crate) order_id: OrderId,
     /// The key of the operation that has finished.

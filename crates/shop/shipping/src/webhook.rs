@@ -3,11 +3,10 @@
 //! A webhook changes no shipment. That an operation has finished, such as a delivery, makes the call
 //! that waits for it ask again. So webhooks may come twice, late, and in any order.
 
-use jiff::Timestamp;
 use outside::Word;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shop_events::OrderId;
+use shop_events::{OrderId, StorableTime};
 use sqlx::types::Uuid;
 
 /// An operation has an outcome: the parcel is delivered, for instance.
@@ -22,7 +21,7 @@ pub(crate) struct Webhook {
     /// `operation.finished`. Others are stored and change nothing.
     pub(crate) r#type: Word,
     /// When it happened.
-    pub(crate) occurred_at: Timestamp,
+    pub(crate) occurred_at: StorableTime,
     /// The order, as we named it.
     pub(crate) order_id: OrderId,
     /// The key of the operation that has finished.

@@ -6,11 +6,10 @@ use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet_openapi::{Api, Operation};
-use jiff::Timestamp;
 use paging::{After, Limit, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use streaming_events::TitleId;
+use streaming_events::{StorableTime, TitleId};
 
 use crate::ranking::{LONGEST, Ranking, Rankings};
 use crate::store::watched::{self, LateWatch, TitleHour};
@@ -73,9 +72,10 @@ async fn most_watched(
 async fn hours(
     State(rankings): State<Rankings>,
     Path(title_id): Path<TitleId>,
-    Query(After { after, limit }): Query<After<Timestamp>>,
+    Query(After { after, limit }): Query<After<StorableTime>>,
 ) -> Result<Json<Page<TitleHour>>, Problem> {
-    let hours = watched::hours(rankings.handle().db(), title_id, after, limit).await?;
+    let before = after.map(StorableTime::get);
+    let hours = watched::hours(rankings.handle().db(), title_id, before, limit).await?;
     Ok(Json(Page::new(hours, limit, |hour| hour.hour)))
 }
 

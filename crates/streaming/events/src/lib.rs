@@ -36,7 +36,7 @@ mod schemas;
 pub mod titles;
 mod values;
 
-pub use ::values::{Country, NotACode, NotASlug, Slug, WrongText, check_text};
+pub use ::values::{Country, NotACode, NotASlug, Slug, StorableTime, WrongText, check_text};
 pub use sagas::{AccountClosure, PlaybackSession, TitleWithdrawal};
 pub use schemas::schemas;
 pub use values::ids::{AccountId, ClosureId, DeviceId, SessionId, TitleId, WithdrawalId};

@@ -25,7 +25,7 @@ pub(crate) async fn insert(
     .bind(webhook.order_id.0)
     .bind(webhook.idempotency_key)
     .bind(webhook.reference.as_ref().map(Word::as_str))
-    .bind(webhook.occurred_at.to_sqlx())
+    .bind(webhook.occurred_at.get().to_sqlx())
     .bind(now.to_sqlx())
     .execute(db)
     .await?;

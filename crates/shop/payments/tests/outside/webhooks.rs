@@ -127,6 +127,9 @@ async fn a_webhook_that_is_not_signed_as_it_should_be_is_refused_and_not_stored(
 
     let wrong = body.replace("operation.finished", "");
     assert_eq!(world.send(&[sign(NEW_SECRET, 0, &wrong)], &wrong).await.status(), 422);
+    let mut early = finished("early", Uuid::from_u128(7), Uuid::from_u128(8));
+    early["occurred_at"] = json!("-009998-01-01T00:00:00Z");
+    assert_eq!(world.webhook(&early).await, 422);
     assert_eq!(world.count("webhook").await, 0);
     // While secrets are exchanged, both are valid.
     assert_eq!(world.send(&[sign(OLD_SECRET, 0, &body)], &body).await.status(), 204);

@@ -104,6 +104,10 @@ async fn what_comes_when_its_hour_is_closed_is_a_correction_that_people_see() {
     assert_eq!(late["items"][0]["watched_seconds"], 60, "{late}");
     let hours = get(&system, &format!("/watched/{}/hours", session.title_id)).await;
     assert_eq!(hours["items"][0]["corrected_seconds"], 60, "{hours}");
+    // Postgres has no such time.
+    let path = format!("/watched/{}/hours?after=-009998-01-01T00:00:00Z", session.title_id);
+    let (status, problem) = system.get("analytics", &path).await;
+    assert_eq!(status, 400, "{problem}");
     system.close(0).await;
 }
 
