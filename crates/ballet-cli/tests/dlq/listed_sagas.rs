@@ -1,5 +1,6 @@
 //! `ballet sagas list` and `watch`: sagas are found by state, by page, by a value and by a key.
 
+use ballet::core::MessageId;
 use serde_json::{Value, json};
 
 use crate::sagas::until_said;
@@ -153,5 +154,13 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
     assert!(stuck.contains("no saga is stuck"), "{stuck}");
     let shown = shop.ballet(&["sagas", "show", &key("cart", &lost)]).await.succeeds();
     assert!(shown.contains("has not handled cart.checked_out.v1"), "{shown}");
+
+    // One that a producer has given an id of its own.
+    let derived = MessageId::derived_from_text("order 17").0.to_string();
+    let (basket, mut foreign) = (Shop::new_id(), checkout());
+    foreign["cart_id"] = json!(basket);
+    shop.drop("order 17", &foreign.to_string()).await;
+    shop.order_is(&derived, "completed").await;
+    assert_eq!(ids(&shop, &[&key("cart", &basket)]).await, [json!(derived)]);
     shop.close().await;
 }

@@ -12,7 +12,7 @@ use crate::record::Record;
 pub struct Filter {
     /// Types, as a binding of a topic exchange names them.
     pub types: Vec<Pattern>,
-    /// Correlation ids, or how they end: the last eight digits, say.
+    /// The ids of sagas, as messages have them or as services derive them, or how they end: the last eight digits, say.
     pub sagas: Vec<String>,
     /// Publishers, or the services that dead letters are dead in.
     pub services: Vec<String>,
@@ -42,11 +42,38 @@ impl Filter {
             at.and_then(|at| is.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(name))
         };
         let of_saga = |is: &str| self.sagas.iter().any(|name| ends(is, name));
+        let id_of_saga = || record.saga_id().is_some_and(|saga| of_saga(&saga.to_string()));
         let of_service = |is: &str| self.services.iter().any(|name| name == is);
         (self.types.is_empty() || self.types.iter().any(|p| p.matches(record.event_type())))
-            && (self.sagas.is_empty() || record.saga().is_some_and(of_saga))
+            && (self.sagas.is_empty() || record.saga().is_some_and(of_saga) || id_of_saga())
             && (self.services.is_empty() || record.service().is_some_and(of_service))
             && self.headers.iter().all(|header| header.matches(record))
             && self.values.iter().all(|value| value.matches(record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_amqp::BasicProperties;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn the_first_message_of_a_saga_is_found_by_its_text_and_by_the_id_that_services_derive() {
+        let record = Record {
+            offset: None,
+            time: None,
+            exchange: "events".to_owned(),
+            routing_key: "a.placed.v1".to_owned(),
+            properties: BasicProperties::default().with_message_id("order 17".into()),
+            body: b"{}".to_vec(),
+        };
+        let id = record.known_as().to_string();
+        let found = |saga: &str| {
+            Filter { sagas: vec![saga.to_owned()], ..Filter::default() }.matches(&record)
+        };
+        assert!(found("order 17") && found(&id) && found(&id[28..]));
+        assert!(!found("order 18") && !found(&Uuid::nil().to_string()));
     }
 }
