@@ -352,13 +352,12 @@ async fn a_retry_whose_queue_was_gone_is_sent_to_its_own_service_alone() {
     let world = World::new("queue_gone").await;
     contracts(&world);
     let (management, vhost) = (world.env.management(), world.env.vhost());
-    world.trouble_of("tick", Some(FOR_A_WHILE)).await;
-    world.tick(TICKED, 0).await;
-    world.retry_waits().await;
-    world.trouble_of("tick", None).await;
     let returns = ["bindings", vhost, "e", "route", "q", "counter", "counter"];
     management.call(Method::DELETE, &returns, None).await.expect("gone");
+    world.trouble_of("tick", Some(FOR_A_WHILE)).await;
+    world.tick(TICKED, 0).await;
     one_is_unrouted(&world).await;
+    world.trouble_of("tick", None).await;
     let binding = json!({ "routing_key": "counter" });
     management.call(Method::POST, &returns[..6], Some(&binding)).await.expect("made again");
     the_unrouted_is_counted(world).await;
