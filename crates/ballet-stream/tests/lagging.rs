@@ -1,4 +1,4 @@
-//! A reader of the journal whose broker comes and goes, with replicas that lag behind.
+//! A reader of the journal whose broker comes and goes, with replicas that lag behind and streams that start anew.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -13,13 +13,24 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream;
 use tokio::sync::watch;
 
-/// What each connection finds: a journal that ends with this offset, or no broker.
-#[derive(Debug)]
-struct Connections(Mutex<VecDeque<Option<u64>>>);
+/// What a connection finds.
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    /// A journal that ends with this offset.
+    EndsWith(u64),
+    /// A journal that no reader is let at.
+    StartsAnew,
+    NoBroker,
+}
+
+use Found::{EndsWith, NoBroker, StartsAnew};
 
 #[derive(Debug)]
-struct Ends {
-    with: u64,
+struct Connections(Mutex<VecDeque<Found>>);
+
+#[derive(Debug)]
+struct Journal {
+    found: Found,
     peer: Peer,
 }
 
@@ -31,12 +42,15 @@ impl Broker for Connections {
         let next = self.0.lock().expect("a list").pop_front().expect("one more connection");
         let (address, vhost) = ("host:5672".to_owned(), "shop".to_owned());
         let peer = Peer { address, vhost, user: "tap".to_owned() };
-        let session = next.map(|with| Arc::new(Ends { with, peer }) as Arc<dyn Session>);
-        ready(session.ok_or_else(|| BrokerError::Lost("it is away".to_owned()))).boxed()
+        let session: Result<Arc<dyn Session>, _> = match next {
+            NoBroker => Err(BrokerError::Lost("it is away".to_owned())),
+            found => Ok(Arc::new(Journal { found, peer })),
+        };
+        ready(session).boxed()
     }
 }
 
-impl Session for Ends {
+impl Session for Journal {
     fn peer(&self) -> &Peer {
         &self.peer
     }
@@ -48,7 +62,12 @@ impl Session for Ends {
         _prefetch: u16,
         _start: StreamStart,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
-        let offset = AMQPValue::LongLongInt(self.with.cast_signed());
+        let EndsWith(end) = self.found else {
+            let error =
+                BrokerError::ConnectionClosed { code: 541, text: "INTERNAL_ERROR".to_owned() };
+            return ready(Err(error)).boxed();
+        };
+        let offset = AMQPValue::LongLongInt(end.cast_signed());
         let mut headers = FieldTable::default();
         headers.insert(STREAM_OFFSET.into(), offset);
         let delivery = Delivery {
@@ -109,8 +128,8 @@ impl Session for Ends {
 }
 
 /// Reads on from offset 10 behind a lost connection.
-async fn read(found: Vec<Option<u64>>) -> Result<Read, JournalError> {
-    let connections = [Some(9), None].into_iter().chain(found).collect();
+async fn read(found: Vec<Found>) -> Result<Read, JournalError> {
+    let connections = [EndsWith(9), NoBroker].into_iter().chain(found).collect();
     let broker = Arc::new(Connections(Mutex::new(connections)));
     let mut reader = Reader::open(broker, Start::Offset(10)).await.expect("a reader");
     let lost = reader.next().await.expect("a notice");
@@ -120,18 +139,31 @@ async fn read(found: Vec<Option<u64>>) -> Result<Read, JournalError> {
 
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_lags_before_and_after_the_broker_was_away_is_no_other_journal() {
-    let away = [None; 100];
-    let found = [&[Some(3)][..], &away, &[Some(3), Some(9), Some(10)]].concat();
+    let away = [NoBroker; 100];
+    let found = [&[EndsWith(3)][..], &away, &[EndsWith(3), EndsWith(9), EndsWith(10)]].concat();
     let read = read(found).await.expect("the same journal");
     assert!(matches!(read, Read::Notice(Notice::Back)), "{read:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_stays_shorter_is_another_one() {
-    let other = read(vec![Some(3); 100]).await.expect_err("another journal");
+    let other = read(vec![EndsWith(3); 100]).await.expect_err("another journal");
     let differs = Differs::EndsBefore;
     assert!(
         matches!(other, JournalError::Another { offset: 9, differs: is } if is == differs),
         "{other}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_passed_over_while_the_broker_starts_the_stream_anew() {
+    let starts = [StartsAnew; 60];
+    let found = [&starts[..], &[EndsWith(9)], &starts, &[EndsWith(9), EndsWith(10)]].concat();
+    let broker = Arc::new(Connections(Mutex::new(found.into())));
+    let mut reader = Reader::open(broker, Start::Offset(10)).await.expect("a reader");
+    let mut read = async || reader.next().await.expect("something");
+    assert!(matches!(read().await, Read::Notice(Notice::Lost(_))));
+    assert!(matches!(read().await, Read::Notice(Notice::Back)));
+    let next = read().await;
+    assert!(matches!(&next, Read::Record(record) if record.offset == Some(10)), "{next:?}");
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use ballet_amqp::{Broker, BrokerError, Deliveries, Object, Session, StreamStart};
 use ballet_core::topology::JOURNAL;
 use futures_util::StreamExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::journal::error::{JournalError, refused};
-use crate::journal::records::{CONNECTION, is_undeliverable};
+use crate::journal::records::{CONNECTION, is_undeliverable, starts_anew, takes_readers};
 use crate::record::Record;
 
 /// The first message of a stream that is not empty comes well within this time.
@@ -17,6 +17,8 @@ pub(super) const FIRST_LIMIT: Duration = Duration::from_secs(30);
 /// The time after which a stream that counts no messages is taken for empty. The count is up to five seconds
 /// old.
 const EMPTY_LIMIT: Duration = Duration::from_secs(6);
+/// Between two looks at a stream that is just starting.
+const PAUSE: Duration = Duration::from_millis(500);
 /// Chunks are not larger.
 const WHOLE_CHUNK: u16 = u16::MAX;
 
@@ -47,6 +49,27 @@ pub async fn end(broker: &Arc<dyn Broker>) -> Result<Option<u64>, JournalError> 
 
 /// The journal's last message, or `None` if it is empty.
 pub(super) async fn last(broker: &Arc<dyn Broker>) -> Result<Option<Record>, JournalError> {
+    let until = Instant::now() + FIRST_LIMIT;
+    let mut takes_readers_now = false;
+    loop {
+        match read_last(&**broker).await {
+            Err(JournalError::Broker(error)) if is_undeliverable(&error) => {}
+            last => return last,
+        }
+        if takes_readers_now {
+            return Err(JournalError::NoEnd);
+        }
+        takes_readers_now = takes_readers(&**broker).await?;
+        if !takes_readers_now {
+            if Instant::now() >= until {
+                return Err(starts_anew().into());
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn read_last(broker: &dyn Broker) -> Result<Option<Record>, JournalError> {
     let session = broker.connect(CONNECTION).await?;
     let last = async {
         let mut deliveries = consume(&*session, StreamStart::Last, WHOLE_CHUNK).await?;
@@ -60,10 +83,7 @@ pub(super) async fn last(broker: &Arc<dyn Broker>) -> Result<Option<Record>, Jou
     };
     let last = last.await;
     session.close().await;
-    match last {
-        Err(JournalError::Broker(error)) if is_undeliverable(&error) => Err(JournalError::NoEnd),
-        last => last,
-    }
+    last
 }
 
 pub(super) async fn consume(

@@ -201,6 +201,9 @@ impl Records {
         if got_some {
             return Ok(());
         }
+        if !takes_readers(&*self.broker).await? {
+            return Err(starts_anew().into());
+        }
         match self.start {
             // A read of the end stops there.
             StreamStart::Last => return Err(error.into()),
@@ -266,7 +269,27 @@ async fn open(
     Ok(Reader { session, deliveries, pace, ack_every, read: 0, to_ack: None, acking: None })
 }
 
-/// Whether the broker has closed the connection because it could not deliver a message.
+/// Whether the broker lets anybody read. While a stream's writer starts anew (its node or its leader did, or RabbitMQ 3.10 lost
+/// a file of another stream that was deleted), it closes the connection of each reader as at a message that it cannot deliver.
+pub(super) async fn takes_readers(broker: &dyn Broker) -> Result<bool, BrokerError> {
+    let session = broker.connect(CONNECTION).await?;
+    // Since a time that has not come yet it has nothing to deliver.
+    let later = StreamStart::Time(u32::MAX.into());
+    let consumed = session.consume_stream(JOURNAL, CONNECTION, 1, later).await;
+    session.close().await;
+    match consumed {
+        Ok(_) => Ok(true),
+        Err(error) if is_undeliverable(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The error of who has waited for that for long enough.
+pub(super) fn starts_anew() -> BrokerError {
+    BrokerError::Lost("the broker is just starting the journal, and lets nobody read".to_owned())
+}
+
+/// Whether the broker has closed the connection because it could not deliver a message, or for a fault of its own.
 #[must_use]
 pub fn is_undeliverable(error: &BrokerError) -> bool {
     matches!(error, BrokerError::ConnectionClosed { code: INTERNAL_ERROR, .. })

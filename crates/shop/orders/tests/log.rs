@@ -173,7 +173,8 @@ async fn each_event_of_life_is_one_line_that_names_what_it_is_about_and_why() {
     let mut program = Program::start().await;
     // A start.
     let started = ["serving HTTP", "publisher is connected", "consumer is connected"];
-    program.until_said(0, &started).await;
+    let asked = "asked catalog for all entities named product";
+    program.until_said(0, &[&started[..], &[asked]].concat()).await;
     let lines = program.lines();
     assert_none_twice(&lines);
     assert!(lines.iter().all(|line| line["level"] == "INFO"), "{lines:#?}");
