@@ -86,6 +86,6 @@ async fn runs_everywhere(management: &Management, vhost: &str) -> Result<()> {
 }
 
 /// The texts that the entries of a list have under this name.
-fn texts(list: &Value, name: &'static str) -> impl Iterator<Item = &str> {
+fn texts<'a>(list: &'a Value, name: &'static str) -> impl Iterator<Item = &'a str> {
     list.as_array().into_iter().flatten().filter_map(move |entry| entry[name].as_str())
 }
