@@ -251,13 +251,13 @@ fn what_it_works_on(ledger: &Ledger, emitted: &[Emitted]) -> Vec<String> {
 }
 
 /// Says of an error of a handler's making that only the commit showed it: a deferred constraint,
-/// for instance. What is nobody's failure stays so.
+/// for instance. What is nobody's failure stays so. Only here may a lost connection hide what took effect.
 fn failed_at_commit(failure: Failure) -> Failure {
     match failure.kind() {
         FailureKind::Conflict
         | FailureKind::Permanent
         | FailureKind::NotYet
-        | FailureKind::ConnectionLost => failure,
+        | FailureKind::ConnectionLost => failure.of_commit(),
         FailureKind::Transient => Failure::transient(format!("the commit failed: {failure}")),
     }
 }

@@ -199,8 +199,7 @@ impl Unit {
         // On a task of its own: a commit goes on when its request is dropped.
         let committed = tokio::spawn(async move {
             let engine = Arc::clone(&self.transaction.engine);
-            let committed = commit(self.transaction, &[]).await;
-            let committed = committed.map(drop).map_err(Failure::of_commit);
+            let committed = commit(self.transaction, &[]).await.map(drop);
             if let Err(failure) = &committed
                 && failure.is_missing_partition()
             {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use ballet::Handle;
 use ballet::http::{Json, Problem};
-use ballet_stage::wait_until;
+use ballet::{Handle, Settings};
+use ballet_stage::{Proxy, wait_until};
 use ballet_testkit::memory::until;
 use reqwest::StatusCode;
 use sqlx::Executor;
@@ -29,13 +29,38 @@ async fn hold(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     Ok("held")
 }
 
+/// Loses its connection before it commits.
+async fn lose(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
+    let mut unit = hotel.unit().await?;
+    unit.tx().db().execute("select pg_terminate_backend(pg_backend_pid())").await.ok();
+    unit.commit().await?;
+    Ok("committed")
+}
+
+async fn book(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
+    let mut unit = hotel.unit().await?;
+    let book = "insert into room (saga_id, city) values (gen_random_uuid(), 'Rome')";
+    unit.tx().db().execute(book).await?;
+    unit.commit().await?;
+    Ok("booked")
+}
+
 async fn length(Json(text): Json<String>) -> Json<usize> {
     Json(text.len())
 }
 
 fn routes(hotel: Handle) -> Router {
-    Router::new().route("/hold", post(hold)).route("/length", post(length)).with_state(hotel)
+    Router::new()
+        .route("/hold", post(hold))
+        .route("/lose", post(lose))
+        .route("/book", post(book))
+        .route("/length", post(length))
+        .with_state(hotel)
 }
+
+/// What waits for the lock that `/hold` waits for.
+const WAITING: &str = "pg_locks where locktype = 'advisory' and objid = 7 and not granted \
+    and database = (select oid from pg_database where datname = current_database())";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t190_slow_requests_take_no_connection_from_messages() {
@@ -47,9 +72,7 @@ async fn t190_slow_requests_take_no_connection_from_messages() {
     lock.execute("select pg_advisory_lock(7)").await.expect("locked");
     let client = Arc::new(reqwest::Client::new());
     let asked: Vec<_> = (0..15).map(|_| tokio::spawn(client.post(url("/hold")).send())).collect();
-    let waiting = "pg_locks where locktype = 'advisory' and objid = 7 and not granted \
-        and database = (select oid from pg_database where datname = current_database())";
-    stage.until_count(waiting, 2).await;
+    stage.until_count(WAITING, 2).await;
     // While they wait, messages are handled and the service is ready, all the time.
     let begun = std::time::Instant::now();
     let mut booked = 0;
@@ -125,6 +148,44 @@ async fn t190_requests_beyond_the_limit_are_refused_at_once() {
     }
     let after = client.post(url("/nowhere")).send().await.expect("an answer");
     assert_eq!(after.status(), StatusCode::NOT_FOUND);
+    running.stop().await;
+}
+
+/// Each room waits at the commit for the lock.
+const WAITS: &str = "create function waits() returns trigger language plpgsql as $$ begin
+        perform set_config('lock_timeout', '0', true);
+        perform pg_advisory_xact_lock_shared(7);
+        return null;
+    end $$;
+    create constraint trigger waits after insert on room deferrable initially deferred
+        for each row execute function waits()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_knows_what_became_of_a_request_only_if_the_answer_to_its_commit_is_lost() {
+    let stage = Stage::new("lost_commit", &hotel()).await;
+    let proxy = Proxy::to(stage.url()).await.expect("a proxy");
+    let set = |settings: &mut Settings| {
+        settings.database_url = Some(proxy.url().to_owned());
+    };
+    let running = stage.start_with(hotel(), routes, set).await;
+    let url = |path: &str| format!("http://{}{path}", running.address());
+    let client = reqwest::Client::new();
+    // Lost before, so nothing is committed.
+    let answer = client.post(url("/lose")).send().await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
+    // Lost when the commit was on its way.
+    stage.execute(WAITS).await;
+    let mut lock = stage.connect().await;
+    lock.execute("select pg_advisory_lock(7)").await.expect("locked");
+    let asked = tokio::spawn(client.post(url("/book")).send());
+    stage.until_count(WAITING, 1).await;
+    proxy.cut();
+    let answer = asked.await.expect("no panic").expect("an answer");
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
+    lock.execute("select pg_advisory_unlock(7)").await.expect("unlocked");
+    stage.until_count("room", 1).await;
     running.stop().await;
 }
 

@@ -1,9 +1,9 @@
 //! Beats are read once each, in order, in batches that fit the load; what cannot be read goes aside.
 
 use ballet::core::topology::TELEMETRY;
-use ballet::{Telemetry, TelemetryError};
+use ballet::{Settings, Telemetry, TelemetryError};
 use ballet_amqp::{BasicProperties, Broker, Publish, Publisher, PublisherSettings, RabbitMq};
-use ballet_stage::wait_until;
+use ballet_stage::{Proxy, wait_until};
 use reqwest::{Method, Url};
 use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::meter::{
-    BOMB, Beat, Stops, asleep, published, publisher, sent, started, started_to_stop, stream,
+    BOMB, Beat, Beats, Stops, asleep, published, publisher, sent, service, started,
+    started_to_stop, stream,
 };
 
 const ALL: &str = "select count(*) from beat";
@@ -152,6 +153,38 @@ async fn a_crash_at_any_moment_of_a_backlog_counts_nothing_twice_and_nothing_nev
     let distinct = "select count(distinct (device, number)) from beat";
     assert_eq!(system.value::<i64>("meter", distinct).await, 2000);
     assert_eq!(system.value::<i64>("meter", ALL).await, 2000);
+}
+
+/// Each beat waits at the commit for whoever holds this lock.
+const WAITS: &str = "create function waits() returns trigger language plpgsql as $$ begin
+        perform set_config('lock_timeout', '0', true);
+        perform pg_advisory_xact_lock_shared(7);
+        return null;
+    end $$;
+    create constraint trigger waits after insert on beat deferrable initially deferred
+        for each row execute function waits()";
+const WAITING: &str = "select count(*) from pg_locks where locktype = 'advisory' and objid = 7 \
+    and not granted and database = (select oid from pg_database where datname = current_database())";
+
+#[tokio::test]
+async fn a_beat_counts_once_if_the_answer_to_its_commit_is_lost() {
+    let system = asleep("telemetry_doubt").await;
+    let proxy = Proxy::to(system.env.database_url("meter")).await.unwrap();
+    let settings = Settings::new(system.env.amqp_url("meter"), proxy.url());
+    let running = service(Beats::default()).start(settings).await.unwrap();
+    system.execute("meter", WAITS).await;
+    let mut lock = system.database("meter").await;
+    lock.execute("select pg_advisory_lock(7)").await.unwrap();
+    published(&running, 1, 1..2).await;
+    system.until("meter", WAITING, 1).await;
+    // The server commits all the same, and the database works for whoever asks.
+    proxy.cut();
+    lock.execute("select pg_advisory_unlock(7)").await.unwrap();
+    published(&running, 1, 2..3).await;
+    system.until("meter", "select count(*) from beat where number = 2", 1).await;
+    assert_eq!(system.value::<i64>("meter", ALL).await, 2);
+    running.stop().await;
+    system.close(0).await;
 }
 
 #[tokio::test]
