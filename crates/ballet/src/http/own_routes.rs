@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use ballet_store::database::renewal::Renewal;
 use tokio::sync::Semaphore;
 
+use crate::engine::handlers::guard::guarded;
 use crate::http::door::Door;
 use crate::http::problem::{Outdated, Problem};
 use crate::http::trace::Tracer;
@@ -65,9 +66,14 @@ fn unavailable(detail: impl Into<String>) -> Response {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
 }
 
+/// A handler that panics fails only its request. Otherwise the connection would break, which a gateway takes for a
+/// service that is away.
 async fn call(mut router: Router, request: Request) -> Response {
-    match tower_service::Service::call(&mut router, request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
+    let answered = async {
+        match tower_service::Service::call(&mut router, request).await {
+            Ok(response) => Ok::<_, Problem>(response),
+            Err(never) => match never {},
+        }
+    };
+    guarded(answered).await.into_response()
 }

@@ -37,6 +37,12 @@ async fn lose(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     Ok("committed")
 }
 
+/// Panics with a transaction in hand.
+async fn panics(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
+    let _unit = hotel.unit().await?;
+    panic!("of this request")
+}
+
 async fn book(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     let mut unit = hotel.unit().await?;
     let book = "insert into room (saga_id, city) values (gen_random_uuid(), 'Rome')";
@@ -53,6 +59,7 @@ fn routes(hotel: Handle) -> Router {
     Router::new()
         .route("/hold", post(hold))
         .route("/lose", post(lose))
+        .route("/panics", post(panics))
         .route("/book", post(book))
         .route("/length", post(length))
         .with_state(hotel)
@@ -148,6 +155,28 @@ async fn t190_requests_beyond_the_limit_are_refused_at_once() {
     }
     let after = client.post(url("/nowhere")).send().await.expect("an answer");
     assert_eq!(after.status(), StatusCode::NOT_FOUND);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_panics_is_answered_and_gives_back_what_it_held() {
+    let stage = Stage::new("panics", &hotel()).await;
+    let one_at_a_time = |settings: &mut Settings| {
+        settings.http_requests = 1;
+        settings.database_connections = Some(8);
+    };
+    let running = stage.start_with(hotel(), routes, one_at_a_time).await;
+    let url = |path: &str| format!("http://{}{path}", running.address());
+    let client = reqwest::Client::new();
+    for _ in 0..3 {
+        let answer = client.post(url("/panics")).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let told = answer.text().await.expect("text");
+        assert!(!told.contains("of this request"), "{told}");
+    }
+    let answer = client.post(url("/book")).send().await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::OK);
     running.stop().await;
 }
 
