@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use ballet::http::{Json, LastEventId, Path, Query};
+use ballet::http::{Json, LastEventId, OpenJson, Path, Query};
 use schemars::JsonSchema;
 use serde_json::json;
 
@@ -32,6 +32,12 @@ impl<T: JsonSchema> Takes for Json<T> {
             StatusCode::UNPROCESSABLE_ENTITY,
             "The body is JSON, but one of its fields is missing or wrong.",
         );
+    }
+}
+
+impl<T: JsonSchema> Takes for OpenJson<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        Json::<T>::describe(draft);
     }
 }
 

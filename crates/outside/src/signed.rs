@@ -3,7 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode};
-use ballet::http::{Json, Problem};
+use ballet::http::{OpenJson, Problem};
 use ballet_openapi::{Draft, Takes, json};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -44,7 +44,7 @@ where
             |problem| tracing::warn!(path = head.uri.path(), "a webhook is refused: {problem:?}"),
         )?;
         let request = Request::from_parts(head, Body::from(body));
-        let Json(body) = Json::from_request(request, state).await?;
+        let OpenJson(body) = OpenJson::from_request(request, state).await?;
         Ok(Self(body))
     }
 }
@@ -71,7 +71,7 @@ impl<T: JsonSchema> Takes for Signed<T> {
                 "required": [HEADER],
             }),
         );
-        Json::<T>::describe(draft);
+        OpenJson::<T>::describe(draft);
         draft.refuses(StatusCode::UNAUTHORIZED, "The signature is missing, wrong or too old.");
     }
 }

@@ -36,6 +36,14 @@ pub fn whole<'de, D: Deserializer<'de>>(
     ByName::<_, true>(deserializer)
 }
 
+/// Reads structs from objects only, and ignores fields that the struct does not have: who sends this may add some at
+/// any time.
+pub fn open<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> impl Deserializer<'de, Error = D::Error> {
+    ByName::<_>(deserializer)
+}
+
 /// Reads a text of another shape once more, and keeps track of the place.
 #[cold]
 fn explain<T: DeserializeOwned>(json: &[u8], error: serde_json::Error) -> serde_json::Error {

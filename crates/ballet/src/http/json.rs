@@ -5,9 +5,9 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ballet_core::json::{in_words, syntax_in_words, whole};
-use serde::Serialize;
+use ballet_core::json::{in_words, open, syntax_in_words, whole};
 use serde::de::DeserializeOwned;
+use serde::{Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::http::place::Place;
@@ -17,6 +17,10 @@ use crate::http::unreadable::names;
 /// A JSON body, in and out.
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T>(pub T);
+
+/// The JSON body of another company, which may add fields at any time: those that the type does not have are ignored.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenJson<T>(pub T);
 
 /// How large a body may be, in bytes. The service adds it to each request.
 #[derive(Debug, Clone, Copy)]
@@ -35,15 +39,50 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        check_kind(request.headers())?;
-        let most = request.extensions().get::<MaxBody>().copied();
-        let bytes = Bytes::from_request(request, state).await;
-        let bytes = bytes.map_err(|rejection| incomplete(&rejection, most))?;
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let body = serde_path_to_error::deserialize(whole(&mut deserializer));
-        let body = body.map_err(|error| unreadable::<T>(&error, &bytes))?;
-        deserializer.end().map_err(|error| no_json(&error))?;
-        Ok(Self(body))
+        read(request, state, Fields::Known).await.map(Self)
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OpenJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        read(request, state, Fields::Any).await.map(Self)
+    }
+}
+
+/// Which fields an object may have.
+#[derive(Debug, Clone, Copy)]
+enum Fields {
+    /// Only those of the type.
+    Known,
+    /// Also others, which are ignored.
+    Any,
+}
+
+async fn read<T: DeserializeOwned, S: Send + Sync>(
+    request: Request,
+    state: &S,
+    fields: Fields,
+) -> Result<T, Problem> {
+    check_kind(request.headers())?;
+    let most = request.extensions().get::<MaxBody>().copied();
+    let bytes = Bytes::from_request(request, state).await;
+    let bytes = bytes.map_err(|rejection| incomplete(&rejection, most))?;
+    let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+    let body = deserialize(&mut deserializer, fields);
+    let body = body.map_err(|error| unreadable::<T>(&error, &bytes, fields))?;
+    deserializer.end().map_err(|error| no_json(&error))?;
+    Ok(body)
+}
+
+fn deserialize<'de, T: DeserializeOwned>(
+    from: impl Deserializer<'de, Error = serde_json::Error>,
+    fields: Fields,
+) -> Result<T, Unreadable> {
+    match fields {
+        Fields::Known => serde_path_to_error::deserialize(whole(from)),
+        Fields::Any => serde_path_to_error::deserialize(open(from)),
     }
 }
 
@@ -90,11 +129,11 @@ fn incomplete(rejection: &BytesRejection, most: Option<MaxBody>) -> Problem {
     }
 }
 
-fn unreadable<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Problem {
+fn unreadable<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8], fields: Fields) -> Problem {
     if error.inner().is_data() {
         return misshapen(error);
     }
-    no_choice::<T>(error, bytes).unwrap_or_else(|| no_json(error.inner()))
+    no_choice::<T>(error, bytes, fields).unwrap_or_else(|| no_json(error.inner()))
 }
 
 /// 400: the body is no JSON.
@@ -114,14 +153,18 @@ fn misshapen(error: &Unreadable) -> Problem {
 /// 422: what stands in place of an enum cannot be one, such as a number. serde_json calls it a mistake
 /// in the syntax, and names no choices. As a text it is none of them either, and then they are named.
 #[cold]
-fn no_choice<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Option<Problem> {
+fn no_choice<T: DeserializeOwned>(
+    error: &Unreadable,
+    bytes: &[u8],
+    fields: Fields,
+) -> Option<Problem> {
     let mut body: Value = serde_json::from_slice(bytes).ok()?;
     let escape = |name: String| name.replace('~', "~0").replace('/', "~1");
     let path = names(error.path(), "").into_iter().map(|name| format!("/{}", escape(name)));
     if let Some(value) = body.pointer_mut(&path.collect::<String>()) {
         *value = Value::String(value.to_string());
     }
-    let again = serde_path_to_error::deserialize::<_, T>(whole(&body)).err();
+    let again = deserialize::<T>(&body, fields).err();
     Some(misshapen(again.as_ref().unwrap_or(error)))
 }
 
@@ -188,6 +231,25 @@ mod tests {
             assert_eq!(problem.status, 422, "{body}: {}", problem.detail);
             assert_eq!(problem.errors[0].place, Place::body(place.iter().copied()), "{body}");
             assert!(problem.errors[0].detail.contains(what), "{body}: {}", problem.detail);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_another_company_sends_may_have_further_fields_and_nothing_less() {
+        let read = async |body: &'static str| {
+            let request = Request::builder().header("content-type", "application/json");
+            let request = request.body(Body::from(body)).expect("a request");
+            OpenJson::<Vec<Shirt>>::from_request(request, &()).await.map(|OpenJson(all)| all.len())
+        };
+        let more = r#"[{"size":"small","wash":{"at":40}},{"colour":null,"size":"large"}]"#;
+        assert_eq!(read(more).await.expect("shirts"), 2);
+        for (wrong, what) in [
+            (r#"[{"wash":{"at":40}}]"#, "it is missing"),
+            (r#"[{"wash":{"at":40},"size":7}]"#, "`7` is none of `small` or `large`"),
+        ] {
+            let problem = read(wrong).await.expect_err("no shirt");
+            assert_eq!(problem.errors[0].detail, what, "{wrong}");
+            assert_eq!(problem.errors[0].place, Place::body(["0", "size"]), "{wrong}");
         }
     }
 

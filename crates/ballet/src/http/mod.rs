@@ -14,6 +14,6 @@ pub(crate) mod unit;
 mod unreadable;
 
 pub use extract::{LastEventId, Path, Query};
-pub use json::Json;
+pub use json::{Json, OpenJson};
 pub use place::Place;
 pub use problem::{FieldError, NOT_YET, Problem};

@@ -101,6 +101,16 @@ async fn f9_the_end_of_an_authorisation_may_be_told_before_its_beginning() {
 }
 
 #[tokio::test]
+async fn a_webhook_with_a_further_field_is_taken() {
+    let world = World::new("further_field").await;
+    let mut webhook = finished("more", new_id(), new_id());
+    webhook["api_version"] = json!({ "major": 2 });
+    assert_eq!(world.webhook(&webhook).await, 204);
+    assert_eq!(world.count("webhook").await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_webhook_that_is_not_signed_as_it_should_be_is_refused_and_not_stored() {
     let world = World::new("signatures").await;
     let body = finished("signed", Uuid::from_u128(7), Uuid::from_u128(8)).to_string();
