@@ -1,9 +1,9 @@
-//! Faults of a service's connections to the broker: they are closed, or have a right no more.
+//! Faults of a service's connections to the broker: they are closed or corrupted, or have a right no more.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
-use ballet_stage::{Management, Method, wait_until};
+use ballet_stage::{Management, Method, Proxy, wait_until};
 use serde_json::Value;
 
 use crate::dice::Dice;
@@ -36,7 +36,8 @@ async fn connected(run: &LongRun, dice: &mut Dice) -> Result<(&'static str, Vec<
 }
 
 /// Closes some of a service's connections. One that is killed before they are closed has none: another is waited for.
-pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<String> {
+/// There may be none for long.
+pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let management = run.stage.env.management();
     let begun = Instant::now();
     loop {
@@ -45,7 +46,7 @@ pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<String> {
         connections.truncate(1 + dice.below(connections.len()));
         let closed = close_these(management, service, &connections).await?;
         if closed > 0 || begun.elapsed() > PATIENCE {
-            return Ok(format!("{closed} of {service}"));
+            return Ok((closed > 0).then(|| format!("{closed} of {service}")));
         }
     }
 }
@@ -71,6 +72,13 @@ async fn close_these(
         }
     }
     Ok(closed)
+}
+
+/// Puts garbage between the frames of a service's connections. Without connections nobody would notice.
+pub(crate) async fn corrupt(run: &LongRun, dice: &mut Dice) -> Result<String> {
+    let (service, _) = connected(run, dice).await?;
+    run.proxies[service].broker.iter().for_each(Proxy::corrupt);
+    Ok(service.to_owned())
 }
 
 /// Takes a service's permission to publish or to consume, and gives it back.

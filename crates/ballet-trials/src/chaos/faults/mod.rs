@@ -74,7 +74,7 @@ impl Faults<'_> {
                 String::new()
             }
             Kind::Freeze => self.freeze().await?,
-            Kind::Close => connections::close(self.run, &mut self.dice).await?,
+            Kind::Close => return connections::close(self.run, &mut self.dice).await,
             Kind::Queue => self.queue().await?,
             Kind::Memory => {
                 let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];
@@ -99,7 +99,7 @@ impl Faults<'_> {
                 format!("{delay:?}")
             }
             Kind::Network => self.network().await?,
-            Kind::Corrupt => self.corrupt()?,
+            Kind::Corrupt => connections::corrupt(self.run, &mut self.dice).await?,
             Kind::Copies => {
                 return messages::copies(self.subject, self.run, self.recorder, &mut self.dice)
                     .await;
@@ -174,13 +174,6 @@ impl Faults<'_> {
         tokio::time::sleep(time).await;
         node.free_disk().await?;
         Ok(format!("{}, {time:?}", node.node_name().unwrap_or_default()))
-    }
-
-    /// Puts garbage between the frames of a service's connections to the broker.
-    fn corrupt(&mut self) -> Result<String> {
-        let service = service(self.run, &mut self.dice)?;
-        self.run.proxies[service].broker.iter().for_each(Proxy::corrupt);
-        Ok(service.to_owned())
     }
 
     async fn network(&mut self) -> Result<String> {
