@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::lifecycle::{old_partition, work_at_all_times};
+use crate::lifecycle::{half_detached, old_partition, work_at_all_times};
 use crate::trip::{
     DESK_TABLES, GUIDE_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled, desk,
     guide,
@@ -246,9 +246,7 @@ async fn t184_a_partition_that_is_half_detached_comes_back_with_its_rows() {
     let mut reader = world.database("hotel").await;
     reader.execute("begin; select count(*) from ballet.inbox").await.expect("read");
     let mut dying = world.database("hotel").await;
-    dying.execute("set statement_timeout = '100ms'").await.expect("set");
-    let detach = format!("alter table ballet.inbox detach partition ballet.{inbox} concurrently");
-    sqlx::query(AssertSqlSafe(detach)).execute(&mut dying).await.expect_err("interrupted");
+    half_detached(&mut dying, &inbox).await;
     reader.execute("commit").await.expect("read");
     let next = world.new_saga();
     world.publish_as(&id, saga, &TripBooked { city: "Rome".into() }).await;

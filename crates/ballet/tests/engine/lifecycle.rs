@@ -213,6 +213,23 @@ pub(crate) async fn old_partition(db: &mut PgConnection, day: u8) {
     execute(db, sql).await;
 }
 
+/// Leaves a partition of the inbox as a replica leaves it that dies while it detaches it: somebody reads the inbox, and
+/// is waited for in vain.
+pub(crate) async fn half_detached(dying: &mut PgConnection, partition: &str) {
+    // That wait alone has an end. The command may take its time to get so far.
+    execute(dying, "set lock_timeout = '100ms'".to_owned()).await;
+    let detach =
+        format!("alter table ballet.inbox detach partition ballet.{partition} concurrently");
+    let detached = sqlx::query(AssertSqlSafe(detach)).execute(&mut *dying).await;
+    detached.expect_err("somebody reads it");
+    let half = format!(
+        "select inhdetachpending from pg_inherits where inhrelid = 'ballet.{partition}'::regclass"
+    );
+    let half: bool =
+        sqlx::query_scalar(AssertSqlSafe(half)).fetch_one(dying).await.expect("a partition");
+    assert!(half, "the detach has not begun");
+}
+
 /// Adds a row to each partition that is not of the year 2000, as if the service had been at work at
 /// all times. Without newer rows nothing is dropped.
 pub(crate) async fn work_at_all_times(db: &mut PgConnection) {
@@ -253,11 +270,8 @@ async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
     old_partition(&mut db, 2).await;
     work_at_all_times(&mut db).await;
     execute(&mut reader, "begin; select count(*) from ballet.inbox".to_owned()).await;
-    // As a replica that dies over it leaves it.
     let mut dying = admin(&world, "hotel").await;
-    execute(&mut dying, "set statement_timeout = '100ms'".to_owned()).await;
-    let detach = "alter table ballet.inbox detach partition ballet.inbox_20000102 concurrently";
-    sqlx::query(detach).execute(&mut dying).await.expect_err("interrupted");
+    half_detached(&mut dying, "inbox_20000102").await;
     let next = the_hotel();
     timeout(SOON, world.start(next)).await.expect("started while the reader reads");
     let made = names(&mut db, PARTITIONS).await;
