@@ -97,17 +97,21 @@ struct Held {
 }
 
 impl Held {
-    /// Waits until this many sessions wait for a lock.
     async fn waiting(&self, count: i64) {
-        // The server shows the locks of all its databases, and others test there, too.
-        let locks = "pg_locks where locktype = 'advisory' and not granted and database = \
-                     (select oid from pg_database where datname = current_database())";
-        self.world.until_count("hotel", locks, count).await;
+        waiting(&self.world, count).await;
     }
 
     async fn database_is(&self, state: &str) {
         database_is(self.address, state).await;
     }
+}
+
+/// Waits until this many sessions of the hotel wait for an advisory lock.
+async fn waiting(world: &World, count: i64) {
+    // The server shows the locks of all its databases, and others test there, too.
+    let locks = "pg_locks where locktype = 'advisory' and not granted and database = \
+                 (select oid from pg_database where datname = current_database())";
+    world.until_count("hotel", locks, count).await;
 }
 
 async fn database_is(address: SocketAddr, state: &str) {
@@ -166,27 +170,24 @@ async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
     .await;
 }
 
-const SLOW: &[Migration] = &[
-    HOTEL_TABLES[0],
-    Migration { name: "0002_slow", sql: "create table guest (name text); select pg_sleep(2)" },
-];
-
 #[tokio::test]
 async fn t231_a_process_that_is_frozen_in_a_migration_keeps_the_next_waiting_for_seconds() {
     let world = asleep("frozen", vec![the_hotel()]).await;
     let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
     let mut through = settings(&world, "hotel");
     through.database_url = Some(way.url().to_owned());
-    let frozen = Service::new(the_hotel().participant).migrations(SLOW);
+    let frozen = Service::new(the_hotel().participant).migrations(HELD);
+    let mut holder = world.database("hotel").await;
+    holder.execute("select pg_advisory_lock(4711)").await.unwrap();
     let next = async {
-        let migrates = "pg_stat_activity where state = 'active' and wait_event = 'PgSleep' \
-                        and datname = current_database()";
-        world.until_count("hotel", migrates, 1).await;
+        waiting(&world, 1).await;
         way.set(Link::Held);
+        // What the server answers does not arrive.
+        holder.close().await.unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut settings = settings(&world, "hotel");
         settings.listen = address;
-        let service = Service::new(the_hotel().participant).migrations(SLOW);
+        let service = Service::new(the_hotel().participant).migrations(HELD);
         let start = timeout(LONG, Box::pin(service.start(settings)));
         let (running, ()) = tokio::join!(start, database_is(address, WAITS));
         running.unwrap().unwrap()
