@@ -12,14 +12,17 @@ use crate::world::{SOON, World, part, the_hotel};
 #[tokio::test]
 async fn t02_nothing_of_one_topic_arrives_at_the_consumers_of_another() {
     let world = World::new("topics", vec![the_hotel(), part(guide(), GUIDE_TABLES)]).await;
-    let saga = world.new_saga();
-    for name in ["Ritz", "Savoy", "Grand"] {
-        world.publish(saga, &HotelRenamed { name: name.into() }).await;
+    // Each topic comes before the other, too: what went astray is handled before the last that did not.
+    for _ in 0..2 {
+        let saga = world.new_saga();
+        world.publish(saga, &rome()).await;
+        for name in ["Ritz", "Savoy", "Grand"] {
+            world.publish(saga, &HotelRenamed { name: name.into() }).await;
+        }
+        world.event::<RoomBooked>(saga).await;
     }
-    world.publish(saga, &rome()).await;
-    world.event::<RoomBooked>(saga).await;
-    world.until_count("guide", "ballet.inbox", 3).await;
-    assert_eq!(world.count("hotel", "ballet.inbox").await, 1);
+    world.until_count("guide", "ballet.inbox", 6).await;
+    assert_eq!(world.count("hotel", "ballet.inbox").await, 2);
     assert!(world.seen().await.iter().all(|m| m["exchange"] == "events"), "no dead letter");
 }
 
