@@ -1,17 +1,22 @@
 //! Several replicas of every service under load, with every event sent again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ballet_amqp::{AMQPValue, Broker, Publish, RabbitMq};
+use ballet_stage::wait_until;
 use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
-use crate::shop::{Opened, Shop, USUAL, mugs};
+use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
 
 /// Marks what was sent again, so that it is not sent again for ever.
 const COPY: &str = "x-copy";
 
-/// Sends every event once more, as a producer in doubt would: the same message, the same id.
-async fn send_everything_twice(shop: &Shop) -> tokio::task::JoinHandle<u64> {
+/// Sends every event once more, as a producer in doubt would: the same message, the same id. Counts the copies.
+async fn send_everything_twice(shop: &Shop, sent: &Arc<AtomicUsize>) -> JoinHandle<()> {
     let vhost = shop.env.vhost();
     let management = shop.env.management();
     let queue = json!({"durable": true, "arguments": {"x-queue-type": "classic"}});
@@ -28,14 +33,15 @@ async fn send_everything_twice(shop: &Shop) -> tokio::task::JoinHandle<u64> {
     let session = broker.connect("copies").await.expect("a connection");
     let mut confirms = session.confirms().await.expect("confirms");
     let mut deliveries = session.consume("copies", "copies", 1000).await.expect("deliveries");
+    let sent = Arc::clone(sent);
     tokio::spawn(async move {
-        let mut copied = 0;
         loop {
             let delivery = tokio::select! {
                 delivery = deliveries.next() => delivery,
                 _ = confirms.next() => continue,
             };
-            let Some(Ok(delivery)) = delivery else { return copied };
+            let Some(Ok(delivery)) = delivery else { return };
+            session.ack(delivery.tag, false).await.expect("acknowledged");
             let mut headers = delivery.properties.headers().clone().unwrap_or_default();
             if headers.inner().contains_key(COPY) {
                 continue;
@@ -49,8 +55,7 @@ async fn send_everything_twice(shop: &Shop) -> tokio::task::JoinHandle<u64> {
                 body: delivery.body.into(),
             };
             session.publish(&copy).expect("published");
-            copied += 1;
-            session.ack(delivery.tag, false).await.expect("acknowledged");
+            sent.fetch_add(1, Ordering::SeqCst);
         }
     })
 }
@@ -58,7 +63,8 @@ async fn send_everything_twice(shop: &Shop) -> tokio::task::JoinHandle<u64> {
 async fn orders_of_all_kinds_end_as_they_have_to(name: &str, replicas: usize, lanes: u16) {
     let shop = Shop::with(name, Opened { replicas, lanes, ..USUAL }).await;
     shop.receive("mug", "note-2", 990).await;
-    let copies = send_everything_twice(&shop).await;
+    let sent = Arc::default();
+    let copies = send_everything_twice(&shop, &sent).await;
     let mut placed = Vec::new();
     for number in 0..60 {
         let (card, country, expected) = match number % 6 {
@@ -82,6 +88,13 @@ async fn orders_of_all_kinds_end_as_they_have_to(name: &str, replicas: usize, la
     for (order_id, expected) in &placed {
         shop.order_is(order_id, expected).await;
     }
+    // Of each order there are two events at least: that it is placed, and its end.
+    wait_until("copies", SOON, || async {
+        let sent = sent.load(Ordering::SeqCst);
+        if sent >= 2 * placed.len() { Ok(Some(())) } else { Err(format!("{sent} so far")) }
+    })
+    .await
+    .expect("copies of all events");
     shop.is_sound().await;
     let dead = shop.dead_letters().await;
     assert_eq!(dead, 0, "a copy is nobody's fault");
