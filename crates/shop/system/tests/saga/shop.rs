@@ -304,10 +304,10 @@ impl Shop {
         .expect("the status")
     }
 
-    /// Lets what has failed wait for some seconds each time, in which a busy machine sees that it waits.
-    pub(crate) async fn retries_take_seconds(&self) {
+    /// Lets what has failed wait for so long each time.
+    pub(crate) async fn retries_take(&self, time: Duration) {
         let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 9,
-            "definition": { "message-ttl": 3_000 } });
+            "definition": { "message-ttl": time.as_secs() * 1_000 } });
         let path = ["policies", self.env.vhost(), "quick-retries"];
         self.env.management().call(Method::PUT, &path, Some(&policy)).await.expect("a policy");
     }

@@ -1,6 +1,8 @@
 //! F13 and F14: what fails is tried again and shown as stuck, with the reason, and done after the
 //! cause is gone. After the pivot nothing is aborted because of it.
 
+use std::time::Duration;
+
 use ballet::{Clock, Event, EventType, SagaId};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck::{self, Stuck, What};
@@ -79,8 +81,8 @@ async fn f13_a_compensation_that_fails_is_stuck_and_done_when_the_cause_is_gone(
 
 /// F14: the stock cannot be committed for a while.
 pub(crate) async fn failure_after_the_pivot(shop: &mut Shop) {
-    // Unlike a compensation it is given up at last.
-    shop.retries_take_seconds().await;
+    // Unlike a compensation it is given up at last, and a busy machine has to see before that it waits.
+    shop.retries_take(Duration::from_secs(3)).await;
     forbid(shop, "committed").await;
     let order_id = shop.placed(&mugs(2, "card_approved")).await;
     is_stuck(shop, &order_id, OrderConfirmed::TYPE, "commit_stock").await;
@@ -127,7 +129,8 @@ async fn reason(shop: &Shop, service: &str) -> (String, u32) {
 #[tokio::test]
 async fn an_event_that_overtakes_its_cause_waits_and_does_not_count_as_failed() {
     let mut shop = Shop::open("overtaken").await;
-    shop.retries_take_seconds().await;
+    // Nothing is tried again here.
+    shop.retries_take(Duration::from_secs(3600)).await;
     let clock = Clock::system();
     let saga = SagaId(clock.new_id(clock.now()));
     let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
