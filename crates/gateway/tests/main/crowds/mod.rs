@@ -117,10 +117,11 @@ async fn t203_one_client_cannot_have_all_of_a_services_streams() {
     let place = wait_until("room", LIMIT, || async {
         let asked = Client::new().get(gateway.at("/a/none")).bearer_auth(&alice);
         let asked = asked.timeout(std::time::Duration::from_millis(300)).send().await;
-        // The service does not answer this one.
+        // The service gets this one, and does not answer it.
         match asked {
             Ok(refused) => Err(refused.status().to_string()),
-            Err(_) => Ok(Some(())),
+            Err(_) if !services.is_empty() => Ok(Some(())),
+            Err(late) => Err(late.to_string()),
         }
     });
     place.await.unwrap();
@@ -131,7 +132,8 @@ async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
     let (gateway, key, mut services, _folder) = streams("").await;
     let short = {
         let mut short = claims("alice", "");
-        short["exp"] = json!(now() + 3);
+        // A busy machine has to begin both streams before.
+        short["exp"] = json!(now() + 10);
         short
     };
     let (mut ends, _service) = watch(&gateway, "/a", &key.token(&short), &mut services).await;
