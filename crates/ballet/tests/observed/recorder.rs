@@ -1,7 +1,9 @@
 //! A recorder of metrics that panics. These tests run on one thread, so it is theirs alone.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use ballet_stage::wait_until;
 use ballet_testkit::health::until_ready;
 use jiff::SignedDuration;
 use metrics::{
@@ -13,7 +15,7 @@ use serde_json::json;
 use crate::trip::{
     CarRented, DESK_TABLES, Rental, RoomBooked, TripBooked, TripCancelled, cars, desk_within,
 };
-use crate::world::{World, part, the_hotel};
+use crate::world::{SOON, World, part, the_hotel};
 
 /// Panics when a metric is registered, or only when a value is recorded.
 struct Panics {
@@ -99,11 +101,18 @@ async fn all_goes_on(name: &str, recorder: &Panics) {
         world.event::<TripCancelled>(overdue).await;
         // What is registered with a connection is registered again.
         let management = world.env.management();
-        for connection in management.connections().await.expect("connections") {
-            let name = connection["client_properties"]["connection_name"].as_str();
-            if let Some(name) = name.filter(|name| name.starts_with("hotel ")) {
-                management.close_connections(name).await.expect("closed");
-            }
+        // The list lags.
+        let names = wait_until("the hotel's connections", SOON, || async {
+            let open = management.connections().await.map_err(|error| error.to_string())?;
+            let names = open.iter().map(|one| &one["client_properties"]["connection_name"]);
+            let names = names
+                .filter_map(serde_json::Value::as_str)
+                .filter(|name| name.starts_with("hotel "));
+            let names: BTreeSet<String> = names.map(str::to_owned).collect();
+            if names.len() == 2 { Ok(Some(names)) } else { Err(format!("{names:?}")) }
+        });
+        for name in names.await.expect("both ways") {
+            management.close_connections(&name).await.expect("closed");
         }
     }
     for service in &world.services {
