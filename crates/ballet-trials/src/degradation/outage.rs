@@ -111,11 +111,12 @@ async fn endure(
             followed = Some((Meanwhile::expected(scene, operation, stopped), attempt.begun));
         }
     }
+    // First, so that a saga that is to wait has had the time to end wrongly.
+    come(scene, begun + ENOUGH, true).await?;
     let meanwhile = followed.as_ref().map(|(meanwhile, _)| *meanwhile);
     if let Some((meanwhile, begun)) = followed {
         goes(scene, stopped, meanwhile, begun).await?;
     }
-    come(scene, begun + ENOUGH, true).await?;
     // In the order in which the system says them.
     let at = |name: &str| scene.operations.iter().position(|operation| operation.name == name);
     all.sort_by_key(|(name, _)| at(name));
