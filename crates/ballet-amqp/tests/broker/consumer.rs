@@ -105,7 +105,7 @@ async fn what_is_given_back_comes_again_though_a_later_one_is_settled() {
     assert_eq!(broker.connections(), ["orders consume one"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn t138_receipts_of_a_lost_connection_do_nothing_on_the_next() {
     let broker = broker(2);
     let mut consumer = In::usual(broker.clone());
@@ -305,7 +305,7 @@ async fn live_until_poison(broker: &MemoryBroker, handled: &Notes, first: bool) 
     consumer.stop(Duration::ZERO).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn while_cautious_messages_come_one_by_one() {
     let broker = broker(3);
     // Twice in hand of somebody who died.
