@@ -172,7 +172,7 @@ async fn without_what_is_only_expected_it_consumes_all_the_same() {
     consumer.next().await.1.settle();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn while_paused_others_get_the_messages() {
     let broker = broker(3);
     let mut one = In::usual(broker.clone());
@@ -192,7 +192,7 @@ async fn while_paused_others_get_the_messages() {
     assert_eq!(one.next().await.0, "again");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_what_is_in_hand_and_takes_nothing_more() {
     let broker = broker(2);
     let mut consumer = In::usual(broker.clone());
@@ -243,7 +243,7 @@ async fn what_was_sent_ahead_of_the_first_message_is_handed_on() {
 }
 
 /// DESIGN 8: one poison and 500 good ones make one dead letter.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_message_that_kills_the_process_takes_no_other_with_it() {
     let broker = broker(40);
     broker.put(&message("a.x", "poison"));

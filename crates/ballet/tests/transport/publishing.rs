@@ -157,6 +157,7 @@ async fn t06_a_confirm_that_never_comes_ends_the_wait_and_publishes_again_with_t
     broker.hold_confirms();
     let mut publisher = Out::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x"]));
+    until("taken", || broker.taken_count() == 1).await;
     let moment = Duration::from_millis(50);
     let late = publisher.handle.publish_now(small("a.x", "late"), moment).await;
     assert!(matches!(late, Err(PublishError::TimedOut { .. })), "{late:?}");
