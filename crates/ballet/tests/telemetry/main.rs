@@ -6,6 +6,7 @@
 mod crash;
 mod following;
 mod leases;
+mod many;
 mod meter;
 mod places;
 mod processes;

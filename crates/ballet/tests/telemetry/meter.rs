@@ -201,9 +201,9 @@ pub(crate) async fn published(running: &Running, devices: usize, numbers: std::o
 
 /// Sends as a client does: again, until it is recorded. A busy broker that confirms late has it all the same: nothing
 /// here cuts its connection.
-pub(crate) async fn sent(beats: &TelemetryPublisher<Beat>, beat: &Beat) {
+pub(crate) async fn sent<T: Telemetry>(publisher: &TelemetryPublisher<T>, measured: &T) {
     for _ in 0..600 {
-        match beats.send(beat).await {
+        match publisher.send(measured).await {
             Ok(()) | Err(ballet::TelemetryError::Unconfirmed(_)) => return,
             Err(ballet::TelemetryError::Away) => {
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, Session};
 use ballet_core::topology::TELEMETRY;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -12,7 +13,7 @@ use crate::declare::telemetry::AnyFollower;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::telemetry::reading::batch::Seen;
-use crate::telemetry::reading::start::Since;
+use crate::telemetry::reading::start::{LOOKS_AT_A_TIME, Since};
 use crate::telemetry::series;
 
 /// How often it looks, and how long a look may take.
@@ -105,25 +106,33 @@ impl FollowLag {
         let now = self.engine.time.clock.now();
         // What is older is not looked for.
         let since = (now - self.follower.reaches_back()).as_second();
+        let session = match looks.take() {
+            Some(session) => session,
+            None => self.connected(codec.name).await?,
+        };
+        let connection = &*session;
+        let streams: Vec<_> =
+            (0..).map(|n| codec.reads().routing_key(n)).zip(&self.followed).collect();
         let mut failed = None;
-        for (partition, followed) in (0..).zip(&self.followed) {
-            let stream = codec.reads().routing_key(partition);
-            let queue = format!("{TELEMETRY}.{stream}");
-            let session = match looks.take() {
-                Some(session) => session,
-                None => self.connected(codec.name).await?,
-            };
-            match Since::find(&*session, &queue, since).await {
-                Ok(Since { end, .. }) => {
-                    let lag = followed.lag(end, self.engine.time.clock.now());
-                    series::follow_lag(codec.name, stream, lag);
-                    *looks = Some(session);
-                }
-                Err(error) => {
-                    session.close().await;
-                    failed.get_or_insert(error);
+        for some in streams.chunks(LOOKS_AT_A_TIME) {
+            let found = some.iter().map(|(stream, _)| {
+                let queue = format!("{TELEMETRY}.{stream}");
+                async move { Since::find(connection, &queue, since).await }
+            });
+            for ((stream, followed), found) in some.iter().zip(join_all(found).await) {
+                match found {
+                    Ok(Since { end, .. }) => {
+                        let lag = followed.lag(end, self.engine.time.clock.now());
+                        series::follow_lag(codec.name, stream.clone(), lag);
+                    }
+                    Err(error) => {
+                        failed.get_or_insert(error);
+                    }
                 }
             }
+        }
+        if session.closed().borrow().is_none() {
+            *looks = Some(session);
         }
         failed.map_or(Ok(()), Err)
     }

@@ -10,6 +10,7 @@ use ballet_core::topology::TELEMETRY;
 use ballet_store::database::connection::be_patient;
 use ballet_store::telemetry::places;
 use ballet_store::telemetry::places::{Held, LEASE};
+use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, timeout};
@@ -24,7 +25,7 @@ use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::telemetry::reading::batch::offset_of;
-use crate::telemetry::reading::start::about_the_last;
+use crate::telemetry::reading::start::{LOOKS_AT_A_TIME, about_the_last};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::reading::stream::{Left, Reading, pause_after};
 use crate::telemetry::reading::suspects::Suspects;
@@ -237,36 +238,37 @@ impl ReaderKeeper {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let name = self.reader.name();
         let Keeping { kept, looks, .. } = keeping;
-        let mut failed: Option<Box<dyn std::error::Error + Send + Sync>> = None;
-        for stream in kept.keys() {
-            let session = match looks.take() {
-                Some(session) => session,
-                None => {
-                    let (service, process) =
-                        (self.engine.registry.service, self.engine.relay.process);
-                    self.broker.connect(&format!("{service} lag of {name} {process}")).await?
-                }
-            };
-            let last = match about_the_last(&*session, &format!("{TELEMETRY}.{stream}")).await {
-                Ok(last) => last,
-                Err(error) => {
-                    session.close().await;
-                    failed.get_or_insert(error.into());
-                    continue;
-                }
-            };
-            *looks = Some(session);
-            let noted = async {
-                if let Some(last) = last.as_ref().and_then(offset_of) {
-                    let mut db = self.engine.database.upkeep.acquire().await?;
-                    places::ends_at(&mut db, name, stream, last + 1).await?;
-                }
-                Ok::<_, sqlx::Error>(())
-            };
-            // One whose row is locked keeps nobody else waiting.
-            if let Err(error) = noted.await {
-                failed.get_or_insert(error.into());
+        let session = match looks.take() {
+            Some(session) => session,
+            None => {
+                let (service, process) = (self.engine.registry.service, self.engine.relay.process);
+                self.broker.connect(&format!("{service} lag of {name} {process}")).await?
             }
+        };
+        let connection = &*session;
+        let streams: Vec<&String> = kept.keys().collect();
+        let mut failed: Option<Box<dyn std::error::Error + Send + Sync>> = None;
+        for some in streams.chunks(LOOKS_AT_A_TIME) {
+            let found = some.iter().map(|stream| {
+                let queue = format!("{TELEMETRY}.{stream}");
+                async move { about_the_last(connection, &queue).await }
+            });
+            for (stream, last) in some.iter().zip(join_all(found).await) {
+                let noted = async {
+                    if let Some(last) = last?.as_ref().and_then(offset_of) {
+                        let mut db = self.engine.database.upkeep.acquire().await?;
+                        places::ends_at(&mut db, name, stream, last + 1).await?;
+                    }
+                    Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+                };
+                // One whose row is locked keeps nobody else waiting.
+                if let Err(error) = noted.await {
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        if session.closed().borrow().is_none() {
+            *looks = Some(session);
         }
         failed.map_or(Ok(()), Err)
     }

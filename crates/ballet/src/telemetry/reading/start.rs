@@ -14,6 +14,8 @@ use crate::telemetry::reading::batch::{fingerprint_of, offset_of};
 const FIRST: Duration = Duration::from_secs(2);
 /// A pause after which no more comes of what was written together.
 const QUIET: Duration = Duration::from_millis(700);
+/// How many streams one connection looks at at a time: a look at an empty stream takes as long as that pause.
+pub(super) const LOOKS_AT_A_TIME: usize = 16;
 /// More than the broker writes together.
 const TOGETHER: u16 = 10_000;
 
@@ -111,13 +113,13 @@ pub(super) struct Since {
 }
 
 impl Since {
-    /// Looks on a session that consumes nothing else of the stream.
+    /// Looks on a channel of its own.
     pub(super) async fn find(
-        session: &dyn Session,
+        connection: &dyn Session,
         queue: &str,
         since: i64,
     ) -> Result<Self, BrokerError> {
-        let last = about_the_last(session, queue).await?;
+        let last = about_the_last(connection, queue).await?;
         let published_at = last.as_ref().and_then(|last| *last.properties.timestamp());
         Ok(Self::behind(last.as_ref().and_then(offset_of), published_at, since))
     }
@@ -136,19 +138,26 @@ impl Since {
     }
 }
 
-/// About where the stream ends: the first of the messages that were written together last. `None` if it has none. A
-/// session may look again and again: the message that it may not get after a look at an empty stream is found by the
-/// next look.
+/// About where the stream ends: the first of the messages that were written together last. `None` if it has none. It
+/// looks on a channel of its own: several may look at a time on one connection, and the channel of one whose stream is
+/// not there ends alone.
 pub(super) async fn about_the_last(
-    session: &dyn Session,
+    connection: &dyn Session,
     queue: &str,
 ) -> Result<Option<Delivery>, BrokerError> {
-    let mut deliveries = session.consume_stream(queue, queue, 1, StreamStart::Last).await?;
+    let channel = connection.channel().await?;
+    let last = the_last(&*channel, queue).await;
+    channel.close().await;
+    last
+}
+
+async fn the_last(channel: &dyn Session, queue: &str) -> Result<Option<Delivery>, BrokerError> {
+    let mut deliveries = channel.consume_stream(queue, queue, 1, StreamStart::Last).await?;
     let first = timeout(QUIET, deliveries.next()).await;
-    session.cancel(queue).await?;
+    channel.cancel(queue).await?;
     let Ok(Some(first)) = first else { return Ok(None) };
     let first = first?;
-    session.ack(first.tag, false).await?;
+    channel.ack(first.tag, false).await?;
     Ok(Some(first))
 }
 
