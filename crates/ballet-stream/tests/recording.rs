@@ -222,6 +222,10 @@ fn a_packed_file_is_continued_before_its_damaged_end_and_not_before_what_is_whol
         (zeros(ends[0], ends[2]), 0),
     ] {
         fs::write(&place.0, damaged).expect("damaged");
+        let mut read = Recording::open(&place.0).expect("a recording");
+        let read_up_to =
+            read.by_ref().map_while(Result::ok).filter_map(|record| record.offset).last();
+        assert_eq!(read_up_to, Some(last));
         let (mut writer, ..) = RecordingWriter::append(&place.0).expect("continued");
         assert_eq!(writer.last(), Some(last));
         for record in records.iter().filter(|record| record.offset > Some(last)) {
@@ -234,6 +238,11 @@ fn a_packed_file_is_continued_before_its_damaged_end_and_not_before_what_is_whol
     let damaged = zeros(ends[0] + 12, ends[0] + 30);
     fs::write(&place.0, &damaged).expect("damaged");
     RecordingWriter::append(&place.0).expect_err("the last block is whole");
+    let mut read = Recording::open(&place.0).expect("a recording");
+    assert_eq!(read.next().expect("a record").expect("good"), records[0]);
+    let error = read.next().expect("a problem").expect_err("damaged").to_string();
+    assert!(error.contains("line 3: the file is packed, and damaged here"), "{error}");
+    assert!(error.contains("`gzip -dc` unpacks what is before"), "{error}");
     assert_eq!(fs::read(&place.0).expect("a file"), damaged);
 }
 

@@ -50,6 +50,13 @@ pub(crate) fn next(from: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Nex
         Ok(_) => {}
         // A packed file that is cut off.
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData) => {
+            let why = format!(
+                "the file is packed, and damaged here ({error}): `gzip -dc` unpacks what is before, to a file that can \
+                 be used"
+            );
+            return Err(io::Error::new(error.kind(), why));
+        }
         Err(error) => return Err(error),
     }
     if line.last() == Some(&b'\n') {
