@@ -115,8 +115,8 @@ impl Chosen {
         says: &Says,
     ) -> Ended {
         let file = archive(means, note.at);
-        let lines = match Lines::open(&file) {
-            Ok(lines) => Box::new(lines),
+        let mut lines = match Lines::open(&file) {
+            Ok(lines) => lines,
             Err(error) => {
                 let file = file.display();
                 return Ended::failed(&format!(
@@ -129,7 +129,7 @@ impl Chosen {
         let notes = self.notes(means, Act::Discarded, &note).await;
         let each = |gone: &DeadLetter| notes.add(gone);
         let options = means.options(note, stop, &progress, &each);
-        let discarded = self.letters(means).discard(&plan, Some(lines), &options).await;
+        let discarded = self.letters(means).discard(&plan, &mut lines, &options).await;
         let noted = notes.close().await;
         let mut ended = match discarded {
             Ok(summary) => {

@@ -231,18 +231,18 @@ impl DeadLetters {
     pub async fn discard(
         &self,
         plan: &Plan,
-        archive: Option<Box<dyn Archive>>,
+        archive: &mut dyn Archive,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        self.replace(plan, options, &Run::discarded, archive, true).await
+        self.replace(plan, options, &Run::discarded, Some(archive), true).await
     }
 
-    async fn replace(
+    async fn replace<'a>(
         &self,
-        plan: &Plan,
-        options: &RedriveOptions<'_>,
-        replacement: Replacement<'_>,
-        archive: Option<Box<dyn Archive>>,
+        plan: &'a Plan,
+        options: &'a RedriveOptions<'a>,
+        replacement: Replacement<'a>,
+        archive: Option<&'a mut dyn Archive>,
         retires: bool,
     ) -> Result<Summary, RedriveError> {
         let mut replace = Replace::new(plan, options, replacement, archive, retires);

@@ -19,7 +19,7 @@ pub(crate) struct Replace<'a> {
     plan: &'a Plan,
     run: Run,
     replacement: Replacement<'a>,
-    archive: Option<Box<dyn Archive>>,
+    archive: Option<&'a mut dyn Archive>,
     /// Whether the messages will not come again.
     retires: bool,
     summary: Summary,
@@ -31,7 +31,7 @@ impl<'a> Replace<'a> {
         plan: &'a Plan,
         options: &'a RedriveOptions<'a>,
         replacement: Replacement<'a>,
-        archive: Option<Box<dyn Archive>>,
+        archive: Option<&'a mut dyn Archive>,
         retires: bool,
     ) -> Self {
         let run = Run::new(options, plan.floor());

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use ballet_ops::redrive::{Archive, DeadLetter, Lines};
+use ballet_ops::redrive::{DeadLetter, Lines};
 use ballet_store::operators::interventions::Act;
 
 use crate::base::confirm::confirm;
@@ -58,6 +58,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
     });
+    // Once for all services: another command that writes to the file in between would leave the others undone.
+    let mut archive = Lines::open(&file)
+        .with_context(|| format!("cannot write {}: nothing was discarded", file.display()))?;
     let stop = stop_on_ctrl_c();
     let (mut done, mut stopped) = (0, false);
     for planned in &planned {
@@ -67,15 +70,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let notes = Notes::open(service, Act::Discarded, record.note(options), options).await;
         let note = |discarded: &DeadLetter| notes.add(discarded);
         let redrive_options = record.redrive_options(options, stop.clone(), &show, &note);
-        let archive: Box<dyn Archive> =
-            Box::new(Lines::open(&file).with_context(|| {
-                format!("cannot write {}: nothing was discarded", file.display())
-            })?);
-        let summary = planned
-            .queue
-            .dead_letters
-            .discard(&planned.plan, Some(archive), &redrive_options)
-            .await;
+        let summary =
+            planned.queue.dead_letters.discard(&planned.plan, &mut archive, &redrive_options).await;
         notes.close().await;
         let summary = summary?;
         done += summary.removed;
