@@ -32,7 +32,7 @@ pub enum ContractError {
     /// An event has two entries under `events`.
     #[error("{0} is among `events` twice: remove one")]
     Twice(String),
-    /// The schema of an event is neither an object nor a boolean.
-    #[error("the schema of {0} is no JSON schema")]
+    /// The schema of an event or of telemetry is neither an object nor a boolean.
+    #[error("the schema of {0} is no JSON schema: it is an object, or true for any body")]
     Schema(String),
 }

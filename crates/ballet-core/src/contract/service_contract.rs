@@ -165,6 +165,9 @@ impl ServiceContract {
     pub fn part(&self) -> Result<Part, ContractError> {
         let known = self.known()?;
         let telemetry = KnownTelemetry::read(&self.telemetry)?;
+        // Whoever asks for them later takes a contract whose schemas cannot be read for one without.
+        self.schemas()?;
+        self.telemetry_schemas()?;
         let of_sagas = self.sagas.iter().map(|saga| saga.part(&known));
         let of_subscriptions = self.subscriptions.iter().map(|one| {
             Ok(SubscriptionPart { name: lasting(&one.name), on: known.event(&one.on)? })

@@ -192,6 +192,9 @@ fn what_cannot_be_used_is_named() {
     other["events"][1]["name"] = json!("desk.room_wanted.v1");
     assert_eq!(read(&other), Err(ContractError::Twice("desk.room_wanted.v1".to_owned())));
     let mut other = written();
+    other["events"][0]["schema"] = json!("RoomWanted");
+    assert_eq!(read(&other), Err(ContractError::Schema("desk.room_wanted.v1".to_owned())));
+    let mut other = written();
     other["sagas"][0]["steps"][0]["refuses"] = json!("desk.room_wanted.v1");
     let error = serde_json::from_value::<ServiceContract>(other).expect_err("an unknown field");
     assert!(error.to_string().contains("unknown field `refuses`"), "{error}");
