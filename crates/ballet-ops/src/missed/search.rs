@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::headers::{DISCARDED, EDITED};
-use ballet_amqp::{Backoff, Delivery, Object};
+use ballet_amqp::{Backoff, Delivery, Object, incoming};
 use ballet_core::{MessageId, id};
 use ballet_store::operators::interventions::{Act, Intervention, Touched};
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::missed::journal::{Entry, Journal, Memory};
 use crate::missed::known::{known, unsent};
-use crate::redrive::dead_letter::{DeadLetter, Identity};
+use crate::redrive::dead_letter::{DeadLetter, Identity, saga_of};
 use crate::redrive::error::RedriveError;
 use crate::redrive::note::Note;
 use crate::redrive::notes::touched;
@@ -269,7 +269,7 @@ impl Search {
         self.asked.push(MissedEvent {
             id,
             event_type: event_type.unwrap_or_else(|| delivery.routing_key.clone()),
-            saga: text(properties.correlation_id().as_ref().map(ToString::to_string)),
+            saga: saga_of(&incoming(delivery)),
         });
     }
 

@@ -70,7 +70,8 @@ impl DeadLetter {
         let exchange = text(DEAD_EXCHANGE).or(death.exchange);
         let routing_key = text(DEAD_ROUTING_KEY).or(death.routing_key);
         let published_as = routing_key.as_deref().unwrap_or_default();
-        let id = id_of(&Incoming { routing_key: published_as, ..incoming(&delivery) });
+        let published = Incoming { routing_key: published_as, ..incoming(&delivery) };
+        let (id, saga) = (id_of(&published), saga_of(&published));
         // Before RabbitMQ 4 a header `BCC`, which nobody sees afterwards, leads a letter to the queues of others,
         // past the rights that guard the routing key.
         let forger = (delivery.exchange == DEAD && delivery.routing_key != service)
@@ -79,7 +80,6 @@ impl DeadLetter {
         let text = |name: &str| text_header(&properties, name).map(str::to_owned);
         let event_type = type_property(&properties)
             .or_else(|| routing_key.clone().filter(|_| exchange.as_deref() == Some(EVENTS)));
-        let saga = properties.correlation_id().as_ref().map(ToString::to_string);
         let run_id = text(REDRIVE_ID).and_then(|id| id.parse().ok());
         let (reason, detail) = match forger {
             Some(forger) => (Some(FORGED_LETTER.to_owned()), Some(not_its_own(service, &forger))),
@@ -90,7 +90,7 @@ impl DeadLetter {
         Self {
             service: service.to_owned(),
             id,
-            saga: saga.filter(|saga| !is_blank(saga)),
+            saga,
             reason: reason.unwrap_or_else(|| "unknown".to_owned()),
             step: text(DEAD_STEP),
             detail,
@@ -267,4 +267,9 @@ pub(crate) fn message_id(delivery: &Delivery) -> MessageId {
 
 fn id_of(message: &Incoming<'_>) -> MessageId {
     Envelope::message_id_of(message, &Limits::of_tools())
+}
+
+/// The saga that the message names, as services read that: by its property, or else as a CloudEvent.
+pub(crate) fn saga_of(message: &Incoming<'_>) -> Option<String> {
+    Envelope::correlation_id_of(message, &Limits::of_tools()).map(Cow::into_owned)
 }

@@ -41,10 +41,11 @@ impl Filter {
             && self.detail.as_deref().is_none_or(|part| {
                 dead_letter.detail.as_deref().is_some_and(|detail| detail.contains(part))
             })
-            && self
-                .saga
-                .as_deref()
-                .is_none_or(|end| dead_letter.saga.as_deref().is_some_and(|saga| is_end(end, saga)))
+            && self.saga.as_deref().is_none_or(|end| match &dead_letter.saga {
+                Some(saga) => is_end(end, saga),
+                // A message that begins a saga may not name it: it has the saga's id.
+                None => is_end(end, &dead_letter.id.to_string()),
+            })
             && self.before.is_none_or(|before| died.is_some_and(|at| at < before))
             && self.after.is_none_or(|after| died.is_some_and(|at| at > after))
             && self.matches_id(dead_letter)

@@ -6,6 +6,7 @@ use ballet_core::EventType;
 
 use super::*;
 use crate::redrive::declared::needs_the_inbox;
+use crate::redrive::filter::Filter;
 use crate::redrive::sample::{delivered, long_string};
 
 const OLD: &str = "01000000-0000-7000-8000-000000000000";
@@ -120,6 +121,16 @@ fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
     };
     assert_eq!(correlation(Some(&part)).as_deref(), Some(OLD));
     assert_eq!(correlation(None), None);
+    let of_saga = Filter { saga: Some(OLD.to_owned()), ..Filter::default() };
+    assert!(of_saga.matches(&old), "it begins that saga");
+    // A CloudEvent names its saga itself.
+    let properties =
+        BasicProperties::default().with_message_id(OLD.into()).with_type(wanted.name().into());
+    let named = "0fffffff-ffff-7fff-8fff-ffffffffffff";
+    let event = dead_letter(properties, &[("cloudEvents:correlationid", long_string(named))], "{}");
+    assert_eq!(event.saga.as_deref(), Some(named));
+    let message = run().redriven(&event, Some(&part)).pop().expect("a message");
+    assert_eq!(*message.properties.correlation_id(), None);
     assert!(!needs_the_inbox(Some(&part), &old), "the ledger knows");
     assert!(needs_the_inbox(None, &old), "nobody can tell");
     let followed = ballet_core::SubscriptionPart { name: "trips", on: wanted };

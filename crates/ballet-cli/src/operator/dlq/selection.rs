@@ -69,10 +69,10 @@ impl Selection {
         self.require_whole_ids(missed.events().into_iter().map(|event| event.id))?;
         missed.retain(|event| {
             self.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
-                && self
-                    .saga
-                    .as_ref()
-                    .is_none_or(|end| event.saga.as_ref().is_some_and(|saga| is_end(end, saga)))
+                && self.saga.as_ref().is_none_or(|end| match &event.saga {
+                    Some(saga) => is_end(end, saga),
+                    None => is_end(end, &event.id.to_string()),
+                })
                 && (self.id.is_empty() || self.names(event.id))
         });
         Ok(())

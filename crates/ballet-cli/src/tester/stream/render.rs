@@ -2,7 +2,7 @@
 
 use ballet::core::System;
 use ballet::core::id::short;
-use ballet::core::topology::NOTES;
+use ballet::core::topology::{EVENTS, NOTES};
 use ballet_amqp::headers::{
     DEAD_DETAIL, DEAD_REASON, RETRIES, RETRY_DETAIL, count_header, text_header,
 };
@@ -55,7 +55,11 @@ impl Lines {
         };
         let event_type = plain(record.event_type());
         let service = plain(record.service().unwrap_or("–"));
-        let saga = record.saga().map_or("–".to_owned(), |saga| plain(&short(saga)));
+        // As services know it: so the first event of a saga has the same as those after it. A note may have none.
+        let names_one = record.exchange == EVENTS || record.saga().is_some();
+        let saga = record.saga_id().filter(|_| names_one).map(|id| id.to_string());
+        let saga = saga.or_else(|| record.saga().map(str::to_owned));
+        let saga = saga.map_or("–".to_owned(), |saga| plain(&short(&saga)));
         self.event_type = self.event_type.max(event_type.chars().count());
         self.service = self.service.max(service.chars().count());
         let (mark, said) = match death(record).or_else(|| again(record)) {
