@@ -6,7 +6,6 @@ mod base;
 mod operator;
 mod tester;
 
-use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -191,13 +190,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A result that was not written whole is none. A reader that goes away early has what it wanted.
+/// A result that was not written whole is none.
 fn written(done: Done) -> anyhow::Result<Done> {
-    match ui::unwritten() {
-        Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(anyhow!("the result was not written: standard output: {error}"))
-        }
-        Some(_) | None => Ok(done),
+    match ui::not_whole() {
+        Some(error) => Err(anyhow!("the result was not written: standard output: {error}")),
+        None => Ok(done),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Output for people: results on standard output, everything else on standard error. Colours only
 //! on a terminal.
 
-use std::io::{Error, Write, stderr, stdout};
+use std::io::{Error, ErrorKind, Write, stderr, stdout};
 use std::sync::OnceLock;
 
 use console::Style;
@@ -35,6 +35,12 @@ pub fn raw(line: &str) {
 #[must_use]
 pub fn unwritten() -> Option<&'static Error> {
     UNWRITTEN.get()
+}
+
+/// Why the result is not whole, if that is so. A reader that goes away early has what it wanted.
+#[must_use]
+pub fn not_whole() -> Option<&'static Error> {
+    unwritten().filter(|error| error.kind() != ErrorKind::BrokenPipe)
 }
 
 /// For the word before an error, on standard error.

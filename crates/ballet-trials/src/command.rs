@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use ballet_terminal::ui;
 use clap::{Parser, Subcommand};
 
@@ -86,13 +86,17 @@ pub fn served(subject: &Subject) -> Option<ExitCode> {
 ///
 /// # Errors
 ///
-/// It cannot be run. What does not hold is no error: the exit code says it.
+/// It cannot be run, or what it found cannot be written. What does not hold is no error: the exit code says it.
 pub async fn run(subject: &Arc<Subject>, command: &Command) -> Result<ExitCode> {
-    match command {
+    let ended = match command {
         Command::Audit(args) => audit::run(subject, args).await,
         Command::Chaos(args) => Box::pin(chaos::run(subject, args)).await,
         Command::Degradation(args) => Box::pin(degradation::run(subject, args)).await,
         Command::Kills(args) => Box::pin(kills::run(subject, args)).await,
         Command::Soak(args) => Box::pin(soak::run(subject, args)).await,
+    }?;
+    match ui::not_whole() {
+        Some(error) => Err(anyhow!("the result was not written: standard output: {error}")),
+        None => Ok(ended),
     }
 }

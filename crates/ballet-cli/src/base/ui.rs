@@ -5,7 +5,9 @@ use std::io::IsTerminal;
 
 pub(crate) use ballet_ops::words::{acting, counted, grouped};
 pub(crate) use ballet_terminal::Progress;
-pub(crate) use ballet_terminal::ui::{bad, dim, green, print, raw, red, say, unwritten, yellow};
+pub(crate) use ballet_terminal::ui::{
+    bad, dim, green, not_whole, print, raw, red, say, unwritten, yellow,
+};
 use ballet_terminal::{Table, columns, plain};
 use clap::ValueEnum;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
