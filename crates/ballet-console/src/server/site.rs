@@ -76,10 +76,15 @@ impl Site {
         }
     }
 
-    /// The console's database does not answer.
+    /// The console's database does not answer. Strangers are not told why.
     pub(crate) fn away(&self, person: Option<&Person>, error: &sqlx::Error) -> Response {
         tracing::warn!("a page cannot be read: {error}");
-        let text = format!("The console's database does not answer, or refuses: {error}");
+        let text = match person {
+            Some(_) => format!("The console's database does not answer, or refuses: {error}"),
+            None => {
+                "The console's database does not answer, or refuses. Its log says why.".to_owned()
+            }
+        };
         self.message(person, StatusCode::SERVICE_UNAVAILABLE, "No answer", &text)
     }
 }

@@ -2,6 +2,7 @@
 
 use ballet_console::{Console, Role};
 use reqwest::{Method, StatusCode};
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
 
 use crate::world::{SOON, World};
@@ -107,5 +108,20 @@ async fn what_is_kept_up_to_date_ends_with_the_session() {
         let rest = async { while let Ok(Some(_)) = answer.chunk().await {} };
         timeout(SOON / 2, rest).await.unwrap_or_else(|_| panic!("{path} goes on"));
     }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_not_told_what_the_database_says() {
+    let world = World::new("console_away").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
+    db.execute("alter table console.session rename to gone").await.expect("renamed");
+    // Nobody can say whose cookie it is.
+    let (status, page) = browser.get("/sagas").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.contains("database does not answer, or refuses. Its log says why"), "{page}");
+    assert!(!page.contains("console.session"), "{page}");
     world.close().await;
 }
