@@ -5,14 +5,13 @@ use ballet::core::{Part, rules};
 
 use crate::base::exit::usage;
 
-/// Names of crates, programs and containers that the workspace has besides the services, and of its producer.
+/// Names of crates, programs and containers that the workspace has besides the services.
 const TAKEN: &[&str] = &[
     "alloc",
     "anyhow",
     "axum",
     "ballet",
     "clap",
-    "clerk",
     "command",
     "core",
     "databases",
@@ -34,6 +33,9 @@ const TAKEN: &[&str] = &[
     "trials",
     "uuid",
 ];
+
+/// The producer outside of a new system.
+const PRODUCER: &str = "clerk";
 
 /// The words that are no names of crates.
 const KEYWORDS: &[&str] = &[
@@ -57,6 +59,16 @@ pub(super) fn check_service(name: &str) -> Result<()> {
         Some(problem) => Err(usage(problem.to_string())),
         None => Ok(()),
     }
+}
+
+/// Checks the name of the first service of a new system.
+pub(super) fn check_first_service(name: &str) -> Result<()> {
+    if name == PRODUCER {
+        return Err(usage(format!(
+            "{name} is the producer outside of a new system, and has a broker user of that name: choose another name"
+        )));
+    }
+    check_service(name)
 }
 
 /// Checks the name of a new system, which is also the name of its virtual host.
@@ -96,12 +108,11 @@ mod tests {
 
     #[test]
     fn names_that_would_not_work_are_refused() {
-        for name in
-            ["Front Desk", "front-desk", "1st", "", "journal", "ops", "trials", "clerk", "match"]
-        {
+        for name in ["Front Desk", "front-desk", "1st", "", "journal", "ops", "trials", "match"] {
             assert!(check_service(name).is_err(), "{name:?}");
         }
         assert!(check_service("front_desk").is_ok());
+        assert!(check_service("clerk").is_ok() && check_first_service("clerk").is_err());
         for name in ["Harbour", "old harbour", "../harbour", ""] {
             assert!(check_system(name).is_err(), "{name:?}");
         }

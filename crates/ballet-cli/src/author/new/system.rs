@@ -71,7 +71,7 @@ pub(super) fn run(args: &System) -> Result<Done> {
     let System { directory, service, ballet } = args;
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     names::check_system(&name)?;
-    names::check_service(service)?;
+    names::check_first_service(service)?;
     let root = std::env::current_dir().context("there is no current directory")?.join(directory);
     let dependency = Dependency::of(ballet.as_deref(), &root)?;
     if let Some(checkout) = dependency.checkout() {
