@@ -1,5 +1,6 @@
 //! `ballet restore` of a service whose dead letters people have mended since the backup.
 
+use ballet_amqp::{Broker, RabbitMq};
 use serde_json::json;
 
 use crate::restored::{Backup, restored};
@@ -67,6 +68,15 @@ async fn a_restored_service_knows_who_has_discarded_its_dead_letters_since_the_b
 
     shop.stop("inventory").await;
     backup.restore().await;
+    // What another reader holds may be any of them, so none is noted, and that is said.
+    let broker = RabbitMq::new(shop.env.amqp_url("redrive")).expect("a URL");
+    let session = broker.connect("test").await.expect("a connection");
+    let reads = session.consume("inventory.dead", "test", 1).await.expect("a reader");
+    let restore = ["restore", "inventory", "--backup", &backup.taken, "--dry-run"];
+    let held = shop.ballet(&restore).await.ends_with(0);
+    assert!(held.err.contains("another program is reading inventory.dead"), "{held:?}");
+    drop(reads);
+    session.close().await;
     let (said, code) = restored(&mut shop, "inventory", &backup.taken).await;
     assert_eq!(code, Some(0), "{said:#?}");
     for order in [&before, &since] {

@@ -48,6 +48,9 @@ pub struct Missed {
     pub(super) edited: HashMap<MessageId, Identity>,
     /// What persons have discarded since then, if the database was restored: it may not know of that.
     pub discarded: Vec<Intervention>,
+    /// Whether another reader held dead letters. Then it is not known which are in their queue no more: those are not
+    /// missed, and nothing is [discarded](Self::discarded).
+    pub is_held: bool,
     memory: Memory,
     /// The run that wrote the note at which the search ended.
     pub(super) run: Run,
@@ -166,11 +169,14 @@ pub async fn search(
     let found = search.unknown.len();
     search.unknown.retain(|id, _| id::time_of(id.0).is_none_or(|made| made >= floor));
     let too_old = (found - search.unknown.len()) as u64;
-    let Search { unknown: events, edited, given_up: discarded, searched, unreadable, .. } = search;
+    let Search {
+        unknown: events, edited, given_up: discarded, is_held, searched, unreadable, ..
+    } = search;
     Ok(Missed {
         events,
         edited,
         discarded,
+        is_held,
         memory: journal.memory,
         run,
         searched,
@@ -252,6 +258,8 @@ struct Search {
     discarded: HashMap<MessageId, Option<Intervention>>,
     /// The notes of those that are in their queue no more, if the database was restored.
     given_up: Vec<Intervention>,
+    /// Whether another reader held dead letters when that was asked.
+    is_held: bool,
     /// The latest dead letter of each message that a person has edited.
     edited: HashMap<MessageId, Identity>,
     searched: u64,
@@ -298,7 +306,7 @@ impl Search {
     /// Forgets dead letters, but for those that are in their queue no more though nobody discarded them:
     /// somebody has purged it, and their sagas wait for them.
     async fn forget_dead(&mut self, journal: &Journal) -> Result<(), RedriveError> {
-        let Self { unknown, dead, discarded, given_up, .. } = self;
+        let Self { unknown, dead, discarded, given_up, is_held, .. } = self;
         let is_restored = journal.memory == Memory::Restored && !discarded.is_empty();
         if is_restored || unknown.keys().any(|id| dead.contains(id)) {
             let queue = DeadQueue::of(Arc::clone(&journal.broker), journal.service().to_owned());
@@ -309,7 +317,8 @@ impl Search {
                 })
                 .await?;
             // Nobody sees what another reader holds.
-            if queue.status().await?.readers == 0 {
+            *is_held = queue.status().await?.readers > 0;
+            if !*is_held {
                 dead.retain(|id| there.contains(id));
                 // One that no file could take is still there.
                 let gone = discarded.iter().filter(|(id, _)| is_restored && !there.contains(id));

@@ -170,6 +170,12 @@ pub(crate) fn warn(missed: &Missed, service: &str, since: Timestamp) {
             ranges(&missed.unreadable)
         ));
     }
+    if missed.is_held {
+        ui::say(&format!(
+            "{note} another program is reading {service}.dead: what was purged from it is not listed, and after a \
+             restore it is not noted what persons have discarded since the backup. End it, and do this again"
+        ));
+    }
     match missed.waiting {
         Some(0) => {}
         Some(waiting) => ui::say(&format!(
