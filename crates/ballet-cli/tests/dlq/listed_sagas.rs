@@ -162,5 +162,12 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
     shop.drop("order 17", &foreign.to_string()).await;
     shop.order_is(&derived, "completed").await;
     assert_eq!(ids(&shop, &[&key("cart", &basket)]).await, [json!(derived)]);
+    // An event outside of sagas has the key, too, and is none.
+    let cleared = json!({ "cart_id": basket, "customer_id": customer, "reason": "customer" });
+    let (properties, own) = (json!({ "message_id": Shop::new_id() }), "cart.cleared.v1");
+    let management = shop.env.management();
+    let told = management.publish("events", own, &properties, &cleared.to_string()).await;
+    assert!(told.expect("published"));
+    assert_eq!(ids(&shop, &[&key("cart", &basket)]).await, [json!(derived)]);
     shop.close().await;
 }

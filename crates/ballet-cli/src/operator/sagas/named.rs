@@ -217,12 +217,16 @@ async fn of_journal(
     key: Option<&KeyIs>,
     options: &GlobalOptions,
 ) -> Result<BTreeSet<Uuid>> {
-    let range = Range::until_the_end();
+    let (range, plain) = (Range::until_the_end(), plain()?);
     let mut feed = Feed::open(options.broker_as(TAP)?, Start::First, filter, &range).await?;
     let mut sagas = BTreeSet::new();
     let ended = loop {
         match feed.next().await? {
             Ok(record) if record.is_dead_letter() => {}
+            // An event outside of sagas names itself, or nothing.
+            Ok(record)
+                if plain.contains(record.event_type())
+                    && record.saga_id() == Some(record.known_as()) => {}
             Ok(record) => {
                 if key.is_none_or(|key| key.is_in(record.event_type(), &record.body)) {
                     sagas.extend(record.saga_id());
@@ -236,6 +240,13 @@ async fn of_journal(
         bail!("it was stopped");
     }
     Ok(sagas)
+}
+
+/// The events outside of sagas.
+fn plain() -> Result<BTreeSet<&'static str>> {
+    let parts = contracts()?.system().parts.iter();
+    let types = parts.flat_map(|part| [part.emits(), part.consumes()].concat());
+    Ok(types.filter(|event| event.role() == Role::Plain).map(|event| event.name()).collect())
 }
 
 #[cfg(test)]
