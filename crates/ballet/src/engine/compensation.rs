@@ -107,7 +107,8 @@ pub(crate) async fn compensate_key(
 }
 
 /// Takes in the aborts of several sagas: leaves their tombstones, then compensates in rounds. Each
-/// round compensates the latest step of every saga, and those of one bulk step at once.
+/// round compensates the latest step of every saga, and those of one bulk step at once. What would take
+/// too long for one transaction goes on in others, each of one saga.
 pub(crate) async fn abort_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -122,10 +123,14 @@ pub(crate) async fn abort_all(
     }
     let left = aborts.iter().map(|abort| left_to_compensate(transaction, saga, abort.saga_id));
     let mut left: Vec<_> = left.map(Vec::into_iter).collect();
+    let most = transaction.engine.handlers.time / QUARTERS;
+    let begun = Instant::now();
+    let mut last = vec![None; aborts.len()];
     loop {
         let mut round: Vec<(String, Vec<(usize, Row)>)> = Vec::new();
         for (at, rows) in left.iter_mut().enumerate() {
             let Some(row) = rows.next() else { continue };
+            last[at] = Some((row.step.clone(), row.key.clone()));
             match round.iter_mut().find(|(step, _)| *step == row.step) {
                 Some((_, rows)) => rows.push((at, row)),
                 None => round.push((row.step.clone(), vec![(at, row)])),
@@ -139,7 +144,16 @@ pub(crate) async fn abort_all(
                 left[calls] = Vec::new().into_iter();
             }
         }
+        if begun.elapsed() >= most {
+            break;
+        }
     }
+    for (at, rows) in left.iter().enumerate() {
+        if let Some((step, key)) = last[at].as_ref().filter(|_| !rows.as_slice().is_empty()) {
+            go_on_apart(transaction, saga, StepKey { step, key }, aborts[at].saga_id).await?;
+        }
+    }
+    Ok(effects)
 }
 
 /// Compensates one step in several sagas. Returns the places of those of which a call is out.
