@@ -7,6 +7,8 @@ use crate::words::{Word, words};
 
 /// The most words that are looked for. Whoever pastes a page gets what its first words find.
 const MAX_WORDS: usize = 16;
+/// The most words in which typing errors are forgiven: each is compared with many words of things, by whoever searches.
+const MAX_UNSURE: usize = 6;
 /// The most words of things that are tried for one that may be typed wrongly.
 const CORRECTIONS: usize = 8;
 /// A word of this length or longer also finds the word without its last two letters: `dishes` finds
@@ -49,11 +51,12 @@ impl Query {
         self.words.is_empty()
     }
 
-    /// The words in which a typing error is forgiven, each once.
+    /// The words in which a typing error is forgiven: the first of the long ones, each once.
     #[must_use]
     pub fn unsure(&self) -> Vec<String> {
+        let mut seen = BTreeSet::new();
         let unsure = self.words.iter().map(|word| &word.plain).filter(|word| forgiven(word) > 0);
-        unsure.collect::<BTreeSet<_>>().into_iter().cloned().collect()
+        unsure.filter(|word| seen.insert(*word)).take(MAX_UNSURE).cloned().collect()
     }
 
     /// What a tier finds, and the query of the tier before, whose things it leaves out. Tiers go from things that
@@ -196,8 +199,11 @@ mod tests {
     }
 
     #[test]
-    fn unsure_are_long_words_without_digits() {
+    fn unsure_are_long_words_without_digits_and_not_many() {
         let query = Query::read("mug kettle x200 kettle 4000w");
         assert_eq!(query.unsure(), ["kettle"]);
+        let page =
+            Query::read("seven words that somebody wrote wrongly kettle teapot saucer spoon");
+        assert_eq!(page.unsure(), ["seven", "words", "that", "somebody", "wrote", "wrongly"]);
     }
 }
