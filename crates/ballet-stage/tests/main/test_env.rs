@@ -94,7 +94,7 @@ async fn two_beds_of_one_system_do_not_see_each_other() {
 
     let intruder = one.amqp_url("orders").replace(one.vhost(), two.vhost());
     let refused = Connection::connect(&intruder, ConnectionProperties::default()).await;
-    let refused = refused.err().expect("refused").to_string();
+    let refused = refused.expect_err("refused").to_string();
     assert!(refused.contains("access to vhost"), "{refused}");
 }
 
