@@ -10,11 +10,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use crate::redrive::archive::Archive;
 use crate::redrive::canary::{Canary, RedriveOutcome};
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::Filter;
+use crate::redrive::lines::Lines;
 use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::outcomes::Outcomes;
 use crate::redrive::passes::{self, MOST_LOSSES};
@@ -231,7 +231,7 @@ impl DeadLetters {
     pub async fn discard(
         &self,
         plan: &Plan,
-        archive: &mut dyn Archive,
+        archive: &mut Lines,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
         self.replace(plan, options, &Run::discarded, Some(archive), true).await
@@ -242,7 +242,7 @@ impl DeadLetters {
         plan: &'a Plan,
         options: &'a RedriveOptions<'a>,
         replacement: Replacement<'a>,
-        archive: Option<&'a mut dyn Archive>,
+        archive: Option<&'a mut Lines>,
         retires: bool,
     ) -> Result<Summary, RedriveError> {
         let mut replace = Replace::new(plan, options, replacement, archive, retires);

@@ -8,7 +8,6 @@ use std::path::Path;
 use ballet_stream::alone;
 use serde_json::Value;
 
-use crate::redrive::archive::Archive;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::json;
 
@@ -34,13 +33,32 @@ impl Lines {
         Ok(Self(BufWriter::new(opened)))
     }
 
-    /// Adds a line. Only [`sync`](Archive::sync) makes it durable.
+    /// Adds a line. Only [`sync`](Self::sync) makes it durable.
     ///
     /// # Errors
     ///
     /// It cannot be written.
     pub fn add(&mut self, line: &Value) -> io::Result<()> {
         writeln!(self.0, "{line}")
+    }
+
+    /// Adds a dead letter.
+    pub(crate) fn store(&mut self, dead_letter: &DeadLetter) -> io::Result<()> {
+        self.add(&json::full(dead_letter))
+    }
+
+    /// Makes everything added so far durable. Dead letters are removed only after this returns.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        match self.0.get_ref().sync_data() {
+            // A pipe, or /dev/null.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            other => other,
+        }
     }
 }
 
@@ -51,21 +69,6 @@ fn is_whole(file: &Path) -> io::Result<bool> {
     let mut end = [0];
     file.read_exact_at(&mut end, last)?;
     Ok(end == *b"\n")
-}
-
-impl Archive for Lines {
-    fn store(&mut self, dead_letter: &DeadLetter) -> io::Result<()> {
-        self.add(&json::full(dead_letter))
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.0.flush()?;
-        match self.0.get_ref().sync_data() {
-            // A pipe, or /dev/null.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-            other => other,
-        }
-    }
 }
 
 #[cfg(test)]

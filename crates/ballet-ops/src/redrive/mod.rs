@@ -21,7 +21,6 @@
 //! ```
 
 pub(crate) mod action;
-mod archive;
 mod canary;
 mod cause;
 pub(crate) mod dead_letter;
@@ -56,7 +55,6 @@ pub(crate) mod summary;
 mod unrouted;
 mod watcher;
 
-pub use archive::Archive;
 pub use canary::{Canary, RedriveOutcome};
 pub use cause::{cause_of, telling_part};
 pub use dead_letter::DeadLetter;

@@ -3,9 +3,9 @@
 use ballet_amqp::Publish;
 
 use crate::redrive::action::Action;
-use crate::redrive::archive::Archive;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
+use crate::redrive::lines::Lines;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::plan::Plan;
 use crate::redrive::run::Run;
@@ -19,7 +19,7 @@ pub(crate) struct Replace<'a> {
     plan: &'a Plan,
     run: Run,
     replacement: Replacement<'a>,
-    archive: Option<&'a mut dyn Archive>,
+    archive: Option<&'a mut Lines>,
     /// Whether the messages will not come again.
     retires: bool,
     summary: Summary,
@@ -31,7 +31,7 @@ impl<'a> Replace<'a> {
         plan: &'a Plan,
         options: &'a RedriveOptions<'a>,
         replacement: Replacement<'a>,
-        archive: Option<&'a mut dyn Archive>,
+        archive: Option<&'a mut Lines>,
         retires: bool,
     ) -> Self {
         let run = Run::new(options, plan.floor());

@@ -6,7 +6,7 @@ mod waiting;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ballet_ops::redrive::{Archive as _, Lines};
+use ballet_ops::redrive::Lines;
 use ballet_store::dead_events::{self, DeadEvent, Filter};
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table};
