@@ -86,7 +86,7 @@ mod tests {
         };
         let forced = closed(AMQPHardError::CONNECTIONFORCED);
         assert!(matches!(&forced, BrokerError::ConnectionClosed { code: FORCED, .. }), "{forced}");
-        assert!(forced.is_loss() && !forced.needs_a_person());
+        assert!(forced.is_loss());
         let no_vhost = closed(AMQPHardError::NOTALLOWED);
         assert!(matches!(&no_vhost, BrokerError::AccessRefused { .. }), "{no_vhost}");
     }

@@ -103,25 +103,6 @@ pub enum BrokerError {
 }
 
 impl BrokerError {
-    /// Returns true if a retry cannot help: a person has to change a setting or the broker.
-    #[must_use]
-    pub fn needs_a_person(&self) -> bool {
-        match self {
-            Self::BadUrl(_)
-            | Self::BadManagementUrl(_)
-            | Self::AccessRefused { .. }
-            | Self::LoginRefused { .. }
-            | Self::Tls { .. }
-            | Self::TooOld { .. }
-            | Self::Topology(_)
-            | Self::Unrepresentable(_) => true,
-            Self::Unreachable { .. }
-            | Self::ChannelClosed { .. }
-            | Self::ConnectionClosed { .. }
-            | Self::Lost(_) => false,
-        }
-    }
-
     /// Returns true if only this connection is lost, so a new one may help.
     #[must_use]
     pub fn is_loss(&self) -> bool {

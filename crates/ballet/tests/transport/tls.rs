@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ballet::{Service, Settings};
-use ballet_amqp::{Broker, BrokerError, RabbitMq, TlsFiles};
+use ballet_amqp::{Broker, RabbitMq, TlsFiles};
 use ballet_stage::{Authority, Options, Servers};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -88,10 +88,7 @@ async fn refusal(url: &str, tls: TlsFiles) -> String {
     let broker = RabbitMq::new(url).unwrap().tls(tls);
     match broker.connect("test").await {
         Ok(_) => panic!("it connects to {url}"),
-        Err(error) => {
-            assert_eq!(error.needs_a_person(), matches!(error, BrokerError::Tls { .. }), "{error}");
-            error.to_string()
-        }
+        Err(error) => error.to_string(),
     }
 }
 
