@@ -1,8 +1,14 @@
 //! The tables of catalog in a database where its role may not do all that they need.
 
+use ballet_stage::Servers;
+use ballet_testkit::TestSystem;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::world::{asleep, settings};
+/// A system for catalog, which was never started.
+async fn asleep(name: &str) -> TestSystem {
+    let servers = Servers::shared().await.expect("servers");
+    TestSystem::asleep_on(servers, name, vec![catalog::participant().part()]).await
+}
 
 /// Runs a statement as the server's administrator, with the name of the database, which is also that
 /// of the role, in place of `{}`.
@@ -16,8 +22,8 @@ async fn as_administrator(url: &str, statement: &str) {
 
 #[tokio::test]
 async fn a_missing_right_to_the_extension_is_named_with_what_to_do() {
-    let env = asleep("poor").await;
-    let url = env.admin_database_url("catalog");
+    let system = asleep("poor").await;
+    let url = system.env.admin_database_url("catalog");
     for statement in [
         "alter database {} owner to current_user",
         "grant connect, temporary on database {} to {}",
@@ -25,7 +31,7 @@ async fn a_missing_right_to_the_extension_is_named_with_what_to_do() {
     ] {
         as_administrator(url, statement).await;
     }
-    let mut db = PgConnection::connect(env.database_url("catalog")).await.expect("a session");
+    let mut db = system.database("catalog").await;
     let refused = db.execute(search::WORDS).await.expect_err("it is created").to_string();
     assert!(refused.contains("may not create the extension pg_trgm in the database"), "{refused}");
     assert!(
@@ -35,13 +41,13 @@ async fn a_missing_right_to_the_extension_is_named_with_what_to_do() {
 
     as_administrator(url, "create extension pg_trgm").await;
     db.execute(search::WORDS).await.expect("as it says");
-    env.close().await.expect("closed");
+    system.close(0).await;
 }
 
 #[tokio::test]
 async fn a_role_that_may_create_schemas_makes_its_tables_by_itself() {
-    let env = asleep("enough").await;
-    let url = env.admin_database_url("catalog");
+    let mut system = asleep("enough").await;
+    let url = system.env.admin_database_url("catalog");
     for statement in [
         "alter database {} owner to current_user",
         "grant connect, temporary, create on database {} to {}",
@@ -49,7 +55,6 @@ async fn a_role_that_may_create_schemas_makes_its_tables_by_itself() {
     ] {
         as_administrator(url, statement).await;
     }
-    let running = catalog::service().start(settings(&env)).await.expect("started");
-    running.stop().await;
-    env.close().await.expect("closed");
+    system.start(catalog::service()).await;
+    system.close(0).await;
 }

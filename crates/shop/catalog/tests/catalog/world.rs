@@ -1,58 +1,39 @@
 //! One test's catalog, and a queue that gets all its events.
 
+use std::ops::Deref;
 use std::time::Duration;
 
-use ballet::core::{System, topology};
-use ballet::{Running, Settings};
-use ballet_stage::{Method, Servers, TestEnv, wait_until};
+use ballet_stage::wait_until;
+use ballet_testkit::TestSystem;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
-pub(crate) const SOON: Duration = Duration::from_secs(60);
-const PROBE: &str = "probe";
+const SOON: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
-    pub(crate) env: TestEnv,
+    pub(crate) system: TestSystem,
     url: String,
     client: Client,
-    running: Running,
 }
 
-/// An environment for catalog, which was never started.
-pub(crate) async fn asleep(name: &str) -> TestEnv {
-    let servers = Servers::shared().await.expect("servers");
-    let env = TestEnv::new(servers, name, &definitions(), &["catalog"]).await;
-    env.expect("a test environment")
-}
+impl Deref for World {
+    type Target = TestSystem;
 
-fn definitions() -> Value {
-    let system = System { name: "shop", parts: vec![catalog::participant().part()] };
-    topology::definitions(&system, |_| String::new())
-}
-
-pub(crate) fn settings(env: &TestEnv) -> Settings {
-    Settings::new(env.amqp_url("catalog"), env.database_url("catalog"))
+    fn deref(&self) -> &TestSystem {
+        &self.system
+    }
 }
 
 impl World {
     /// A catalog without products.
     pub(crate) async fn new(name: &str) -> Self {
-        let servers = Servers::shared().await.expect("servers");
-        let env = TestEnv::prepared(servers, name, &definitions(), &["catalog"]).await;
-        Self::start(env.expect("a test environment")).await
+        Self::of(TestSystem::new(name, vec![catalog::service()]).await)
     }
 
-    /// The same, in this environment.
-    pub(crate) async fn start(env: TestEnv) -> Self {
-        let management = env.management();
-        let (durable, all) = (json!({ "durable": true }), json!({ "routing_key": "#" }));
-        let queue = ["queues", env.vhost(), PROBE];
-        management.call(Method::PUT, &queue, Some(&durable)).await.expect("a queue");
-        let binding = ["bindings", env.vhost(), "e", "events", "q", PROBE];
-        management.call(Method::POST, &binding, Some(&all)).await.expect("a binding");
-        let running = catalog::service().start(settings(&env)).await.expect("started");
-        let url = format!("http://{}", running.address());
-        Self { env, url, client: Client::new(), running }
+    /// The catalog that runs in this system.
+    pub(crate) fn of(system: TestSystem) -> Self {
+        let (url, client) = (system.url("catalog"), Client::new());
+        Self { system, url, client }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {
@@ -91,21 +72,13 @@ impl World {
         answer(of(self.client.delete(format!("{}/products/{sku}", self.url)), tag)).await
     }
 
-    /// The next events, in the order of their coming.
+    /// The events, in the order of their coming: this many.
     pub(crate) async fn events(&self, count: usize) -> Vec<(String, Value)> {
-        let events = std::sync::Mutex::new(Vec::new());
         let all = wait_until("events", SOON, || async {
-            let some = self.env.management().take(PROBE, 100).await;
-            let mut events = events.lock().expect("events");
-            events.extend(some.map_err(|error| error.to_string())?);
-            if events.len() < count {
-                Err(format!("{} events", events.len()))
-            } else {
-                Ok(Some(()))
-            }
+            let seen = self.seen().await;
+            if seen.len() < count { Err(format!("{} events", seen.len())) } else { Ok(Some(seen)) }
         });
-        all.await.expect("all events");
-        let events = events.into_inner().expect("events");
+        let events = all.await.expect("all events");
         assert_eq!(events.len(), count, "{events:#?}");
         let event = |message: &Value| {
             let name = message["properties"]["type"].as_str().expect("a type").to_owned();
@@ -116,8 +89,7 @@ impl World {
     }
 
     pub(crate) async fn close(self) {
-        self.running.stop().await;
-        self.env.close().await.expect("closed");
+        self.system.close(0).await;
     }
 }
 
