@@ -21,7 +21,10 @@ pub mod suite;
 mod test_system;
 #[doc(hidden)]
 pub mod wire;
+mod yields;
 
 pub use collector::{Collected, Collector};
 pub use sound::{assert_contract, assert_contracts_say_all, assert_described, assert_sound};
 pub use test_system::TestSystem;
+#[doc(hidden)]
+pub use yields::until_yields;

@@ -12,6 +12,8 @@ use sqlx::{AssertSqlSafe, Connection, Decode, Executor, PgConnection, Postgres, 
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use crate::yields::until_yields;
+
 /// In which time something has to happen, after what happened last: for what hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 /// The queue that gets all that is published.
@@ -240,27 +242,7 @@ impl TestSystem {
 
     /// Waits until a query of a service's database yields this value, as text, and no other.
     pub async fn until(&self, service: &str, sql: &str, expected: impl ToString) {
-        let (expected, query) =
-            (expected.to_string(), format!("select a::text from ({sql}) q (a)"));
-        // A session costs the server more than a look does, so it is kept until a look fails.
-        let session = Mutex::new(None);
-        let reached = wait_until(sql, LIMIT, || async {
-            let mut kept = session.lock().await;
-            let mut db = match kept.take() {
-                Some(db) => db,
-                None => PgConnection::connect(self.env.database_url(service)).await?,
-            };
-            let found = sqlx::query_scalar(AssertSqlSafe(query.clone())).fetch_all(&mut db).await?;
-            let found: Vec<Option<String>> = found;
-            *kept = Some(db);
-            if let [Some(value)] = &found[..]
-                && *value == expected
-            {
-                return Ok(Some(()));
-            }
-            Err(sqlx::Error::Protocol(format!("{found:?} instead of {expected:?}")))
-        });
-        reached.await.unwrap_or_else(|error| panic!("{error}"));
+        until_yields(self.env.database_url(service), sql, &expected.to_string(), LIMIT).await;
     }
 
     /// Opens a session in the database of a service.

@@ -10,10 +10,10 @@ use ballet::{Clock, Event, EventType, Migration, Participant, Running, SagaId, S
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::{Database, Postgres, wait_until};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::memory::broker::MemoryBroker;
+use crate::yields::until_yields;
 
 /// In which time something has to happen, after what happened last: for what hangs.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -114,36 +114,16 @@ impl MemorySystem {
 
     /// The same while the database may be away.
     pub async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
-        count(&mut PgConnection::connect(self.url(service)).await?, what).await
+        let mut db = PgConnection::connect(self.url(service)).await?;
+        let sql = AssertSqlSafe(format!("select count(*) from {what}"));
+        sqlx::query_scalar(sql).fetch_one(&mut db).await
     }
 
     /// Waits until there are this many rows.
     pub async fn until_count(&self, service: &str, what: &str, expected: i64) {
-        // A session costs the server more than a look does, so it is kept until a look fails.
-        let session = Mutex::new(None);
-        let reached = wait_until(what, LIMIT, || async {
-            let mut kept = session.lock().await;
-            let counted = async {
-                let mut db = match kept.take() {
-                    Some(db) => db,
-                    None => PgConnection::connect(self.url(service)).await?,
-                };
-                let count = count(&mut db, what).await?;
-                *kept = Some(db);
-                Ok::<_, sqlx::Error>(count)
-            };
-            match counted.await {
-                Ok(count) if count == expected => Ok(Some(())),
-                other => Err(format!("{other:?}, not {expected}")),
-            }
-        });
-        reached.await.expect("the rows");
+        let rows = format!("select count(*) from {what}");
+        until_yields(self.url(service), &rows, &expected.to_string(), LIMIT).await;
     }
-}
-
-async fn count(db: &mut PgConnection, what: &str) -> Result<i64, sqlx::Error> {
-    let sql = AssertSqlSafe(format!("select count(*) from {what}"));
-    sqlx::query_scalar(sql).fetch_one(db).await
 }
 
 /// What the service that owns this type would say of such an event.

@@ -7,6 +7,7 @@ use ballet::{Clock, Entity, Event, EventType, Migration, Participant, Running, S
 use ballet_stage::wait_until;
 use ballet_store::copies::rebuild::Rebuild;
 use ballet_testkit::memory::{MemorySystem, properties};
+use ballet_testkit::until_yields;
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -104,12 +105,7 @@ impl Stage {
     }
 
     pub(crate) async fn until(&self, service: &str, sql: &str, expected: i64) {
-        wait_until(sql, LONG, || async {
-            let number = self.number(service, sql).await;
-            if number == expected { Ok(Some(())) } else { Err(format!("{number}")) }
-        })
-        .await
-        .expect(sql);
+        until_yields(self.url(service), sql, &expected.to_string(), LONG).await;
     }
 
     pub(crate) async fn owned(&self) -> Lamps {

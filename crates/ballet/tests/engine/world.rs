@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use ballet::{Clock, Event, Migration, Participant, SagaId, Service, Settings};
 use ballet_stage::{Servers, wait_until};
-use ballet_testkit::TestSystem;
+use ballet_testkit::{TestSystem, until_yields};
 use jiff::SignedDuration;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tokio::sync::Mutex;
 
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, TripBooked, Trouble, cars, desk, hotel};
 
@@ -176,39 +175,21 @@ impl World {
 
     /// Waits until this many rows are there.
     pub(crate) async fn until_count(&self, service: &str, what: &str, expected: i64) {
-        let session = Mutex::new(None);
-        wait_until(what, LONG, || async {
-            let mut kept = session.lock().await;
-            let counted = async {
-                let mut db = match kept.take() {
-                    Some(db) => db,
-                    None => self.session(service).await?,
-                };
-                let count = count(&mut db, what).await?;
-                *kept = Some(db);
-                Ok(count)
-            };
-            let count = counted.await.map_err(|error: sqlx::Error| error.to_string())?;
-            if count == expected { Ok(Some(())) } else { Err(format!("{count} of {expected}")) }
-        })
-        .await
-        .expect("the rows");
+        let rows = format!("select count(*) from {what}");
+        until_yields(&self.asked_url(service), &rows, &expected.to_string(), LONG).await;
     }
 
     pub(crate) async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
-        count(&mut self.session(service).await?, what).await
+        let mut db = PgConnection::connect(&self.asked_url(service)).await?;
+        let sql = AssertSqlSafe(format!("select count(*) from {what}"));
+        sqlx::query_scalar(sql).fetch_one(&mut db).await
     }
 
-    async fn session(&self, service: &str) -> Result<PgConnection, sqlx::Error> {
+    fn asked_url(&self, service: &str) -> String {
         let mut url = reqwest::Url::parse(self.env.database_url(service)).expect("a URL");
         if self.asked_at.is_some() {
             url.set_port(self.asked_at).expect("a URL with a host");
         }
-        PgConnection::connect(url.as_str()).await
+        url.into()
     }
-}
-
-async fn count(db: &mut PgConnection, what: &str) -> Result<i64, sqlx::Error> {
-    let sql = AssertSqlSafe(format!("select count(*) from {what}"));
-    sqlx::query_scalar(sql).fetch_one(db).await
 }
