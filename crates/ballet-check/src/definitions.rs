@@ -24,7 +24,7 @@ pub fn text(system: &System, made_by: &str) -> String {
     let mut document = topology::definitions(system, |user| {
         // The salt comes from the name, so the same declarations give the same file.
         let digest = Sha256::digest(user);
-        hash(&development_password(user), [digest[0], digest[1], digest[2], digest[3]])
+        password_hash(&development_password(user), [digest[0], digest[1], digest[2], digest[3]])
     });
     // RabbitMQ writes this key into its own exports, and ignores it.
     document["explanation"] = json!(format!(
@@ -48,8 +48,9 @@ pub fn rights(system: &System, made_by: &str) -> String {
     one_per_line(&document)
 }
 
-/// RabbitMQ's form: the salt, then the SHA-256 of salt and password.
-fn hash(password: &str, salt: [u8; 4]) -> String {
+/// A password in RabbitMQ's form: the salt, then the SHA-256 of salt and password.
+#[must_use]
+pub fn password_hash(password: &str, salt: [u8; 4]) -> String {
     let digest = Sha256::new().chain_update(salt).chain_update(password).finalize();
     STANDARD.encode([&salt[..], &digest[..]].concat())
 }
@@ -144,7 +145,7 @@ mod tests {
     fn hashes_as_the_broker_does() {
         // The example of RabbitMQ's own documentation.
         let expected = "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR";
-        assert_eq!(hash("test12", [0x90, 0x8D, 0xC6, 0x0A]), expected);
+        assert_eq!(password_hash("test12", [0x90, 0x8D, 0xC6, 0x0A]), expected);
     }
 
     #[test]

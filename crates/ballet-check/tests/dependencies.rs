@@ -41,7 +41,7 @@ const LAYERS: [Layer; 23] = [
     // The operators' web page.
     ("console", "crates/ballet-console", "core library amqp stream store framework ops check"),
     // A running system: servers, environments, processes.
-    ("stage", "crates/ballet-stage", "amqp store framework ops"),
+    ("stage", "crates/ballet-stage", "amqp store framework ops check"),
     (
         "testkit",
         "crates/ballet-testkit",

@@ -1,9 +1,7 @@
 //! A definitions document: its users and its entries.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use ballet_check::definitions::password_hash;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::random;
@@ -39,25 +37,7 @@ pub(crate) fn is_about(entry: &Value, section: &str, user: &str) -> bool {
 
 /// Sets the password of a user's entry.
 pub(crate) fn set_password(entry: &mut Value, user: &User) -> Result<()> {
-    entry["password_hash"] = json!(hash(&user.password, random::bytes()?));
+    entry["password_hash"] = json!(password_hash(&user.password, random::bytes()?));
     entry["hashing_algorithm"] = json!("rabbit_password_hashing_sha256");
     Ok(())
-}
-
-/// A password in RabbitMQ's form: the salt, then the SHA-256 of salt and password.
-fn hash(password: &str, salt: [u8; 4]) -> String {
-    let digest = Sha256::new().chain_update(salt).chain_update(password).finalize();
-    STANDARD.encode([&salt[..], &digest[..]].concat())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hashes_as_the_broker_does() {
-        // The example of RabbitMQ's own documentation.
-        let expected = "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR";
-        assert_eq!(hash("test12", [0x90, 0x8D, 0xC6, 0x0A]), expected);
-    }
 }
