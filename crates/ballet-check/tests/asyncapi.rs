@@ -68,11 +68,3 @@ fn the_official_schema_refuses_what_is_none() {
         assert!(official.refuses(&broken).is_some(), "{at}");
     }
 }
-
-#[test]
-fn the_documents_in_the_repository_are_these() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/asyncapi");
-    let text = std::fs::read_to_string(folder.join("shop.json")).expect("a document");
-    let shop = shop();
-    assert_eq!(text, asyncapi::of_system(shop.system(), shop.contracts()));
-}
