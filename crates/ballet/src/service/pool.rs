@@ -44,7 +44,7 @@ pub(super) fn fewest_connections(lanes: u16) -> u32 {
 
 /// Returns the options to connect to the database, without timeouts.
 pub(super) fn options(settings: &Settings, service: &str) -> Result<Hosts, SettingsError> {
-    let hosts = Hosts::parse(&settings.database_url()?, &settings.database_tls()?);
+    let hosts = Hosts::parse(&settings.database_url()?, &settings.tls.database()?);
     let hosts = hosts.map_err(|error| SettingsError::new(invalid(error)))?;
     let service = service.to_owned();
     Ok(hosts.with(move |options| {
@@ -71,7 +71,7 @@ pub(super) fn url_file(
     settings: &Settings,
     hosts: Hosts,
 ) -> Result<impl Fn() -> bool + Send + Sync + use<>, SettingsError> {
-    let (url, tls) = (settings.database_url()?, settings.database_tls()?);
+    let (url, tls) = (settings.database_url()?, settings.tls.database()?);
     let file = settings.database_url_file.clone();
     let file = file.map(|file| UrlFile::new("DATABASE_URL_FILE", file, url));
     Ok(move || {

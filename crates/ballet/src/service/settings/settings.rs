@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ballet_amqp::TlsFiles;
 use ballet_signature::Secrets;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
@@ -276,24 +275,6 @@ impl Settings {
         let (text, file) = (self.gateway_secret.as_deref(), self.gateway_secret_file.as_ref());
         let secrets = Secrets::of("GATEWAY_SECRET", text, file, LEAST_SECRET);
         secrets.map_err(|wrong| SettingsError::new(wrong.to_string()))
-    }
-
-    /// The certificates to use with the broker.
-    ///
-    /// # Errors
-    ///
-    /// If there is no URL, if a file cannot be used, or if files are set and the URL asks for no TLS.
-    pub fn amqp_tls(&self) -> Result<TlsFiles, SettingsError> {
-        self.tls.amqp(&self.amqp_url()?)
-    }
-
-    /// The certificates to use with the database.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be used.
-    pub fn database_tls(&self) -> Result<TlsFiles, SettingsError> {
-        self.tls.database()
     }
 }
 
