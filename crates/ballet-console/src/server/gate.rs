@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, FromRequest, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY,
@@ -40,9 +40,6 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 /// What is left of a form when it is answered is read on. Otherwise the browser, which still sends, would show a broken
 /// connection in place of the page that says why.
 pub(super) async fn lingering(request: Request) -> Request {
-    if request.body().is_end_stream() {
-        return request;
-    }
     Lingering::body_of(request).map(Body::new)
 }
 

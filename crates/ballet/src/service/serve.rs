@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -64,7 +64,8 @@ async fn answer(
         }
         _ => {
             let (method, uri) = (request.method().clone(), request.uri().clone());
-            let request = lingering(request);
+            // What is left of the body when the request is answered is read on, so that the client gets the answer.
+            let request = Lingering::body_of(request).map(Body::new);
             // A commit in progress is not cancelled with its request.
             let mut response = timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
                 let late =
@@ -81,12 +82,4 @@ async fn answer(
             in_words(response, &method, &uri)
         }
     }
-}
-
-/// What is left of the body when the request is answered is read on, so that the client gets the answer.
-fn lingering(request: Request) -> Request {
-    if request.body().is_end_stream() {
-        return request;
-    }
-    Lingering::body_of(request).map(Body::new)
 }
