@@ -1,8 +1,6 @@
 //! What the service in Python no longer needs to remember.
 
-use ballet::Clock;
 use serde_json::json;
-use sqlx::Executor;
 
 use crate::alone::{self, TRIGGER};
 
@@ -21,26 +19,21 @@ const OLD_ROWS: &str = "
 
 #[tokio::test]
 async fn what_is_old_is_removed_in_portions_and_messages_go_on() {
-    let env = alone::env("forgetting").await;
-    let mut db = alone::database(&env).await;
+    let system = alone::asleep("forgetting").await;
     for sql in [include_str!("../../../python-loyalty/loyalty/schema.sql"), OLD_ROWS] {
-        db.execute(sqlx::raw_sql(sql)).await.expect("made");
+        system.execute("loyalty", sql).await;
     }
-    let clock = Clock::system();
     for _ in 0..40 {
-        let new_id = || clock.new_id(clock.now()).to_string();
+        let new_id = || system.new_id().to_string();
         let body = json!({ "customer_id": new_id(), "total": { "amount_minor": 2500 } });
         let properties = json!({ "message_id": new_id(), "correlation_id": new_id(),
             "content_type": "application/json", "delivery_mode": 2 });
-        let management = env.management();
-        let routed = management.publish("events", TRIGGER, &properties, &body.to_string()).await;
-        assert!(routed.expect("published"));
+        system.publish_raw(TRIGGER, &properties, body.to_string()).await;
     }
-    let program = alone::start(&env).await;
-    alone::until_counted(&env, 40, "select count(*) from account where points = 25").await;
+    let program = alone::start(&system).await;
+    system.until("loyalty", "select count(*) from account where points = 25", 40).await;
     let old = "select count(*) from inbox where received_at < now() - interval '8 days'";
-    alone::until_counted(&env, 0, old).await;
-    alone::dead_letters(&env, 0).await;
+    system.until("loyalty", old, 0).await;
     drop(program);
-    env.close().await.expect("closed");
+    system.close(0).await;
 }

@@ -1,5 +1,7 @@
 //! Headers that the Python client cannot read, or reads and cannot write.
 
+use std::time::Duration;
+
 use ballet::Clock;
 use ballet_amqp::{AMQPValue, BasicProperties, Broker, FieldTable, Publish, RabbitMq};
 use ballet_stage::Method;
@@ -7,7 +9,9 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::alone::{self, SOON, TRIGGER};
+use crate::alone::{self, TRIGGER};
+
+const SOON: Duration = Duration::from_secs(60);
 
 fn one(name: &str, value: AMQPValue) -> FieldTable {
     let mut headers = FieldTable::default();
@@ -21,9 +25,9 @@ fn nested(levels: usize) -> AMQPValue {
 
 #[tokio::test]
 async fn a_header_that_python_cannot_read_or_write_stops_nobody() {
-    let env = alone::env("odd_headers").await;
+    let system = alone::asleep("odd_headers").await;
     let clock = Clock::system();
-    let session = RabbitMq::new(env.ops_amqp_url()).expect("a URL").connect("test").await;
+    let session = RabbitMq::new(system.env.ops_amqp_url()).expect("a URL").connect("test").await;
     let session = session.expect("a session");
     let mut confirms = session.confirms().await.expect("confirms");
     let mut negative = one("price", AMQPValue::LongLongInt(-1));
@@ -62,8 +66,8 @@ async fn a_header_that_python_cannot_read_or_write_stops_nobody() {
         timeout(SOON, confirms.next()).await.expect("in time").expect("open").expect("confirmed");
         ids.push(id);
     }
-    let program = alone::start(&env).await;
-    let letters = alone::dead_letters(&env, all.len() - 1).await;
+    let program = alone::start(&system).await;
+    let letters = system.dead_letters(all.len() - 1).await;
     for (id, (_, body, reason)) in ids.iter().zip(&all) {
         let letter = letters.iter().find(|letter| letter["properties"]["message_id"] == **id);
         let found = letter.map(|letter| letter["properties"]["headers"]["x-dead-reason"].as_str());
@@ -74,15 +78,15 @@ async fn a_header_that_python_cannot_read_or_write_stops_nobody() {
     let negative: Vec<_> = headers.filter(|headers| headers["kept"] == 7).collect();
     assert_eq!(negative.len(), 1, "{letters:?}");
     assert_eq!(negative[0]["x-attempts"], 1);
-    alone::until_counted(&env, 1, "select count(*) from account where points = 25").await;
+    system.until("loyalty", "select count(*) from account where points = 25", 1).await;
     drop(program);
     session.close().await;
-    env.close().await.expect("closed");
+    system.close(all.len() - 1).await;
 }
 
 #[tokio::test]
 async fn headers_that_leave_a_copy_no_room_in_a_frame_stop_nobody() {
-    let env = alone::env("long_headers").await;
+    let system = alone::asleep("long_headers").await;
     let clock = Clock::system();
     let customer = clock.new_id(clock.now());
     let good = json!({ "customer_id": customer, "total": { "amount_minor": 2500 } });
@@ -103,7 +107,7 @@ async fn headers_that_leave_a_copy_no_room_in_a_frame_stop_nobody() {
         (full, good),
     ];
     // Over the console, since our own client refuses to publish it.
-    let path = ["exchanges", env.vhost(), "amq.default", "publish"];
+    let path = ["exchanges", system.env.vhost(), "amq.default", "publish"];
     for (headers, body) in all {
         let message = json!({
             "routing_key": "loyalty",
@@ -116,18 +120,18 @@ async fn headers_that_leave_a_copy_no_room_in_a_frame_stop_nobody() {
                 "headers": headers,
             },
         });
-        let sent = env.management().call(Method::POST, &path, Some(&message)).await;
+        let sent = system.env.management().call(Method::POST, &path, Some(&message)).await;
         assert_eq!(sent.expect("an answer"), json!({ "routed": true }));
     }
-    let program = alone::start(&env).await;
-    let letters = alone::dead_letters(&env, 4).await;
+    let program = alone::start(&system).await;
+    let letters = system.dead_letters(4).await;
     let headers: Vec<_> = letters.iter().map(|letter| &letter["properties"]["headers"]).collect();
     let is_refused = |headers: &&Value| headers["x-dead-reason"] == "headers_too_big";
     assert!(headers.iter().all(is_refused), "{letters:?}");
     let kept: Vec<_> = headers.iter().filter(|headers| headers["kept"] == "y").collect();
     assert_eq!(kept.len(), 1, "{letters:?}");
     assert_eq!(kept[0]["long"], json!(null), "{letters:?}");
-    alone::until_counted(&env, 1, "select count(*) from account where points = 25").await;
+    system.until("loyalty", "select count(*) from account where points = 25", 1).await;
     drop(program);
-    env.close().await.expect("closed");
+    system.close(4).await;
 }

@@ -12,14 +12,13 @@ const BODY: &str = r#"{"customer_id": "0193f7a0-0000-4000-8000-000000000002",
 
 #[tokio::test]
 async fn what_fails_each_time_waits_in_every_retry_queue_and_then_is_a_dead_letter() {
-    let env = alone::env("retries").await;
-    let program = alone::start(&env).await;
+    let system = alone::asleep("retries").await;
+    let program = alone::start(&system).await;
     let properties = json!({
         "correlation_id": SAGA, "content_type": "application/json", "delivery_mode": 2, "headers": { "price": 7 },
     });
-    let routed = env.management().publish("events", TRIGGER, &properties, BODY).await;
-    assert!(routed.expect("published"));
-    let letter = alone::dead_letters(&env, 1).await.remove(0);
+    system.publish_raw(TRIGGER, &properties, BODY).await;
+    let letter = system.dead_letters(1).await.remove(0);
     assert_eq!(letter["payload"], BODY);
     let (properties, headers) = (&letter["properties"], &letter["properties"]["headers"]);
     // What the message did not say was derived from it before it first waited.
@@ -37,5 +36,5 @@ async fn what_fails_each_time_waits_in_every_retry_queue_and_then_is_a_dead_lett
     assert_eq!(headers["price"], 7);
     assert_eq!(headers["x-death"], json!(null));
     drop(program);
-    env.close().await.expect("closed");
+    system.close(1).await;
 }
