@@ -9,8 +9,9 @@ use ballet::core::{System, topology};
 use ballet::{
     Entity, EntityEvent, Event, EventType, Migration, Participant, Running, Service, Settings,
 };
-use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv};
 use ballet_testkit::memory::MemoryBroker;
+use ballet_testkit::until_yields;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -87,14 +88,7 @@ impl Library {
     }
 
     async fn until(&self, service: &str, sql: &str) {
-        wait_until(sql, LONG, || async {
-            let mut db = PgConnection::connect(self.env.database_url(service)).await?;
-            let holds = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
-            let holds: bool = holds.fetch_one(&mut db).await?;
-            Ok::<_, sqlx::Error>(holds.then_some(()))
-        })
-        .await
-        .expect(sql);
+        until_yields(self.env.database_url(service), sql, "true", LONG).await;
     }
 
     async fn execute(&self, service: &str, sql: &str) {

@@ -10,6 +10,7 @@ use ballet::{Event, EventType, Participant, Running, Service, Settings};
 use ballet_fault::FaultPoint;
 use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::memory::MemoryBroker;
+use ballet_testkit::until_yields;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -104,13 +105,8 @@ impl Tower {
     async fn until_free(&self) {
         let free =
             "select count(*) from (select from ballet.outbox_dead for update skip locked) as free";
-        let dead = i64::try_from(self.dead().await.len()).expect("few");
-        wait_until("the events to be free", SOON, || async {
-            let free: i64 = sqlx::query_scalar(free).fetch_one(&mut self.db().await).await?;
-            Ok::<_, sqlx::Error>((free == dead).then_some(()))
-        })
-        .await
-        .expect("free");
+        let dead = self.dead().await.len().to_string();
+        until_yields(self.env.database_url("bell"), free, &dead, SOON).await;
     }
 
     fn published(&self) -> Vec<String> {

@@ -3,7 +3,8 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-use ballet_stage::{Options, Servers, wait_until};
+use ballet_stage::{Options, Servers};
+use ballet_testkit::until_yields;
 use reqwest::Url;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -126,18 +127,11 @@ async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are
 
 /// Waits until a company was asked for a step of an order, and had no answer.
 pub(crate) async fn is_asked(shop: &Shop, service: &str, step: &str, order: &str) {
-    let asked = "select count(*) from ballet.call where saga_id = $1 and step = $2 \
-                 and last_error is not null";
-    let database = shop.env.admin_database_url(service).to_owned();
-    let id: uuid::Uuid = order.parse().expect("an id");
-    wait_until(&format!("a call of {step}"), SOON, || async {
-        let mut db = PgConnection::connect(&database).await.map_err(|error| error.to_string())?;
-        let asked = sqlx::query_scalar(asked).bind(id).bind(step).fetch_one(&mut db).await;
-        let asked: i64 = asked.map_err(|error| error.to_string())?;
-        Ok::<_, String>((asked == 1).then_some(()))
-    })
-    .await
-    .expect("asked");
+    let asked = format!(
+        "select count(*) from ballet.call where saga_id = '{order}' and step = '{step}' \
+         and last_error is not null"
+    );
+    until_yields(shop.env.admin_database_url(service), &asked, "1", SOON).await;
 }
 
 /// An order whose money is held and whose parcel is booked, and that is cancelled while `away` does not
@@ -203,16 +197,9 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
 
 /// Waits until messages of this many sagas are tried again.
 async fn retries_are(database: &str, wanted: i64) {
-    wait_until("messages that are tried again", 4 * SOON, || async {
-        let mut db = PgConnection::connect(database).await.map_err(|error| error.to_string())?;
-        let count = "select count(distinct saga_id) from ballet.failure f where next_at is not null \
-                     and not exists (select from ballet.inbox i where i.message_id = f.message_id)";
-        let (count,): (i64,) =
-            sqlx::query_as(count).fetch_one(&mut db).await.map_err(|error| error.to_string())?;
-        if count == wanted { Ok(Some(())) } else { Err(format!("{count} so far")) }
-    })
-    .await
-    .expect("failures");
+    let count = "select count(distinct saga_id) from ballet.failure f where next_at is not null \
+                 and not exists (select from ballet.inbox i where i.message_id = f.message_id)";
+    until_yields(database, count, &wanted.to_string(), 4 * SOON).await;
 }
 
 /// What failed when the backup was made has been handled since: no copy of it comes again.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ballet_stage::wait_until;
+use ballet_testkit::until_yields;
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -37,18 +38,9 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     let hold = "begin; lock table ballet.unsent_copy in access exclusive mode";
     held.execute(hold).await.expect("held");
     let child = shop.command(&[&restore[..], &["2"]].concat()).spawn().expect("the command");
-    wait_until("the search", SOON, || async {
-        let mut db = PgConnection::connect(&database).await.map_err(|error| error.to_string())?;
-        let waits = "select exists (select from pg_stat_activity \
-                     where datname = current_database() and wait_event_type = 'Lock')";
-        let waits: bool = sqlx::query_scalar(waits)
-            .fetch_one(&mut db)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok::<_, String>(waits.then_some(()))
-    })
-    .await
-    .expect("a search");
+    let searches = "select exists (select from pg_stat_activity \
+                    where datname = current_database() and wait_event_type = 'Lock')";
+    until_yields(&database, searches, "true", SOON).await;
     interrupt(&child);
     let ended = tokio::time::timeout(SOON, child.wait_with_output()).await.expect("in time");
     let ended = ended.expect("its end");

@@ -8,11 +8,11 @@ use std::time::Duration;
 use ballet::core::topology;
 use ballet::{Clock, Running, Service, Settings};
 use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet_testkit::until_yields;
 use jiff::SignedDuration;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
-use sqlx::postgres::PgPoolOptions;
 use tokio::process::Command;
 
 use crate::outside::Companies;
@@ -70,14 +70,8 @@ impl Shop {
         let url = format!("{}/products", shop.url("catalog"));
         let answer = shop.http.post(&url).json(&product).send().await.expect("an answer");
         assert!(answer.status().is_success(), "{answer:?}");
-        let orders = PgPoolOptions::new().max_connections(1);
-        let orders = orders.connect_lazy(shop.env.database_url("orders")).expect("a URL");
-        let known = wait_until("orders to know the mug", SOON, || async {
-            let known = "select count(*) > 0 from ballet.copy where id = 'mug'";
-            let known: bool = sqlx::query_scalar(known).fetch_one(&orders).await?;
-            Ok::<_, sqlx::Error>(known.then_some(()))
-        });
-        known.await.expect("a product");
+        let known = "select count(*) > 0 from ballet.copy where id = 'mug'";
+        until_yields(shop.env.database_url("orders"), known, "true", SOON).await;
         shop
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ballet::core::{System, topology};
 use ballet::{Clock, Failure, Migration, Participant, Projection, Running, Service, Settings, Tx};
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
+use ballet_testkit::until_yields;
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
@@ -138,13 +139,7 @@ impl World {
     /// Waits until one message waits for its retry.
     pub(crate) async fn retry_waits(&self) {
         let waits = "select count(*) from ballet.failure where next_at is not null";
-        wait_until("a delayed retry", SOON, || async {
-            let mut db = self.database().await;
-            let waiting: i64 = sqlx::query_scalar(waits).fetch_one(&mut db).await?;
-            Ok::<_, sqlx::Error>((waiting == 1).then_some(()))
-        })
-        .await
-        .expect("it waits");
+        until_yields(self.env.database_url("counter"), waits, "1", SOON).await;
     }
 
     /// As if the retry had been due so long ago that its message is lost.

@@ -87,14 +87,9 @@ impl Stage {
             service.stop().await;
         }
         // A session reports what it saw when it ends, at the latest.
-        wait_until("the service's sessions to end", LONG, || async {
-            let others = "select count(*) from pg_stat_activity where datname = current_database() \
-                          and application_name = 'hall'";
-            let (others,): (i64,) = sqlx::query_as(others).fetch_one(&self.db).await?;
-            Ok::<_, sqlx::Error>((others == 0).then_some(()))
-        })
-        .await
-        .expect("nobody left");
+        let others = "pg_stat_activity where datname = current_database() \
+                      and application_name = 'hall'";
+        self.system.until_count(self.participant.service(), others, 0).await;
         let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
         sqlx::query_scalar(deadlocks).fetch_one(&self.db).await.expect("statistics")
     }

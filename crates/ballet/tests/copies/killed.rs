@@ -6,7 +6,8 @@ use axum::routing::post;
 use ballet::core::{System, topology};
 use ballet::{Handle, Participant, Service, Settings};
 use ballet_stage::{OwnProcess, Servers, TestEnv, wait_until};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use ballet_testkit::until_yields;
+use sqlx::{Connection, PgConnection};
 
 use crate::lamps::{HOUSE_TABLES, Lamps, change, copied, house, owned, reader};
 use crate::stage::LONG;
@@ -47,13 +48,7 @@ async fn db(env: &TestEnv, service: &str) -> PgConnection {
 }
 
 async fn until(env: &TestEnv, service: &str, sql: &str) {
-    wait_until(sql, LONG, || async {
-        let holds = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
-        let holds: bool = holds.fetch_one(&mut db(env, service).await).await?;
-        Ok::<_, sqlx::Error>(holds.then_some(()))
-    })
-    .await
-    .expect(sql);
+    until_yields(env.database_url(service), sql, "true", LONG).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

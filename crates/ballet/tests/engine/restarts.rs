@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ballet::{Failure, Handle, SagaId, Settings};
 use ballet_stage::{Link, Options, Proxy, Servers, wait_until};
+use ballet_testkit::until_yields;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 
@@ -189,14 +190,9 @@ async fn connections_to_the_database_that_hang_for_ever_are_given_up() {
     let mut blocker = world.database("hotel").await;
     blocker.execute("begin; lock table ballet.inbox in exclusive mode").await.expect("a lock");
     // The server shows the locks of all its databases, and others test there, too.
-    let waits = "pg_locks where not granted and database = \
+    let waits = "select count(*) > 0 from pg_locks where not granted and database = \
                  (select oid from pg_database where datname = current_database())";
-    wait_until("a hotel that waits", SOON, || async {
-        let waiting = world.try_count("hotel", waits).await;
-        waiting.map(|waiting| (waiting > 0).then_some(()))
-    })
-    .await
-    .expect("it waits");
+    world.until("hotel", waits, true).await;
     database.set(Link::Silent);
     drop(blocker);
     comes_back(&world, &customers, &database).await;
@@ -238,20 +234,12 @@ async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
     let way = Proxy::to(world.env.database_url("hotel")).await.expect("a way");
     let by_this_way = |settings: &mut Settings| settings.database_url = Some(way.url().to_owned());
     world.start_with(the_hotel(), by_this_way).await;
-    wait_until("upkeep in the midst of a statement", SOON, || async {
-        let busy = world.try_count("hotel", "pg_stat_activity where wait_event = 'PgSleep'").await;
-        busy.map(|busy| (busy > 0).then_some(()))
-    })
-    .await
-    .expect("it dawdles");
+    let dawdles = "select count(*) > 0 from pg_stat_activity where wait_event = 'PgSleep'";
+    world.until("hotel", dawdles, true).await;
     way.set(Link::Silent);
     way.set(Link::Open);
-    wait_until("the old partition to go", UNTIL_GIVEN_UP, || async {
-        let old = world.try_count("hotel", "pg_class where relname = 'inbox_20000101'").await;
-        old.map(|old| (old == 0).then_some(()))
-    })
-    .await
-    .expect("gone");
+    let old = "select count(*) from pg_class where relname = 'inbox_20000101'";
+    until_yields(world.env.database_url("hotel"), old, "0", UNTIL_GIVEN_UP).await;
 }
 
 /// Opens the way after a while, and waits until the hotel has made up for it.

@@ -64,14 +64,10 @@ impl World {
             "description": "", "price": price, "category": "home", "tags": [],
             "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z" });
         self.tell(&format!("catalog.product_{what}.v1"), None, &product).await;
-        let known = wait_until("a copy", SOON, || async {
-            let mut db = PgConnection::connect(self.env.database_url("cart")).await?;
-            let known = "select count(*) > 0 from ballet.copy where id = $1 and version >= $2";
-            let known: bool =
-                sqlx::query_scalar(known).bind(sku).bind(version).fetch_one(&mut db).await?;
-            Ok::<_, sqlx::Error>(known.then_some(()))
-        });
-        known.await.expect("it is copied");
+        let known = format!(
+            "select count(*) > 0 from ballet.copy where id = '{sku}' and version >= {version}"
+        );
+        self.until("cart", &known, true).await;
     }
 
     /// The copy has lost a product.

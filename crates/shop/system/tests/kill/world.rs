@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use ballet::core::Part;
 use ballet_stage::{TestEnv, wait_until};
+use ballet_testkit::until_yields;
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
-use sqlx::{Connection, PgConnection};
 
 use crate::services::{SOON, Services, said};
 
@@ -126,14 +126,8 @@ impl World {
 
     /// Waits until a service has made each of its calls, and stored the outcome.
     pub(crate) async fn has_no_open_calls(&self, service: &str) {
-        let over = wait_until("no open calls", SOON, || async {
-            let open = "select count(*) from ballet.call where closed_at is null";
-            let url = self.env.database_url(service);
-            let mut db = PgConnection::connect(url).await.map_err(said)?;
-            let open: i64 = sqlx::query_scalar(open).fetch_one(&mut db).await.map_err(said)?;
-            if open == 0 { Ok(Some(())) } else { Err(format!("{open} are open")) }
-        });
-        over.await.expect("no open calls");
+        let open = "select count(*) from ballet.call where closed_at is null";
+        until_yields(self.env.database_url(service), open, "0", SOON).await;
     }
 
     /// Waits until a service has dropped a copy of an event.

@@ -47,17 +47,6 @@ async fn authorised(shop: &mut Shop) -> String {
     order_id
 }
 
-/// Waits until this query about an order finds something in the database of payments.
-async fn until(shop: &Shop, order_id: &str, query: &'static str) {
-    wait_until(query, SOON, || async {
-        let found = sqlx::query_scalar(query).bind(order_id);
-        let found: bool = found.fetch_one(&mut shop.database("payments").await).await?;
-        Ok::<_, sqlx::Error>(found.then_some(()))
-    })
-    .await
-    .expect("found");
-}
-
 #[tokio::test]
 async fn t219_a_void_that_hangs_or_was_solved_by_a_person_is_no_violation() {
     let mut shop = Shop::open("t219").await;
@@ -103,9 +92,11 @@ async fn t219_money_that_a_person_paid_back_is_not_voided() {
     payments.execute(sqlx::raw_sql(no_refunds)).await.expect("forbidden");
     let mut provider = shop.silent_provider().await;
     shop.start("shipping").await;
-    let is_asked = "select exists (select from ballet.call
-        where saga_id = $1::uuid and step = 'capture_payment')";
-    until(&shop, &order_id, is_asked).await;
+    let is_asked = format!(
+        "select exists (select from ballet.call
+         where saga_id = '{order_id}' and step = 'capture_payment')"
+    );
+    shop.until("payments", &is_asked).await;
     assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::ACCEPTED);
     provider.execute("commit").await.expect("it answers");
     provider.close().await.expect("closed");

@@ -74,14 +74,8 @@ async fn comes_late(shop: &Shop, product: &Value) {
     let (key, body) = ("catalog.product_price_changed.v1", product.to_string());
     let published = shop.env.management().publish("events", key, &properties, &body).await;
     published.expect("published");
-    wait_until("orders to handle it", SOON, || async {
-        let handled = "select count(*) from ballet.inbox where message_id = $1";
-        let handled = sqlx::query_scalar(handled).bind(id);
-        let handled: i64 = handled.fetch_one(&mut shop.database("orders").await).await?;
-        Ok::<_, sqlx::Error>((handled > 0).then_some(()))
-    })
-    .await
-    .expect("it is handled");
+    let handled = format!("select count(*) > 0 from ballet.inbox where message_id = '{id}'");
+    shop.until("orders", &handled).await;
 }
 
 #[tokio::test]

@@ -8,12 +8,11 @@ use ballet_amqp::RabbitMq;
 use ballet_check::Contracts;
 use ballet_console::{Console, Options};
 use ballet_stage::{Database, Servers, wait_until};
+use ballet_testkit::until_yields;
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::Value;
-use sqlx::{Connection, PgConnection};
-use tokio::sync::Mutex;
-use uuid::Uuid;
+use sqlx::Connection;
 
 use crate::shop::{SOON, Shop, mugs};
 
@@ -29,21 +28,11 @@ async fn payment_is(shop: &Shop, order_id: &str, state: &str) {
 
 /// Waits until payments asks the provider for a step, and has no answer yet.
 async fn provider_is_asked(shop: &Shop, order_id: &str, step: &str) {
-    let db = Mutex::new(shop.database("payments").await);
-    wait_until(&format!("the call of {step}"), SOON, || async {
-        let open: Option<(Uuid,)> = sqlx::query_as(
-            "select call_key from ballet.call \
-             where saga_id = $1::uuid and step = $2 and not undo and closed_at is null",
-        )
-        .bind(order_id)
-        .bind(step)
-        .fetch_optional(&mut *db.lock().await)
-        .await
-        .map_err(|error| error.to_string())?;
-        Ok::<_, String>(open.map(|_| ()))
-    })
-    .await
-    .expect("the call");
+    let open = format!(
+        "select count(*) > 0 from ballet.call \
+         where saga_id = '{order_id}' and step = '{step}' and not undo and closed_at is null"
+    );
+    shop.until("payments", &open).await;
 }
 
 /// The order is cancelled because of its deadline, and nothing of it stays held.
@@ -120,21 +109,8 @@ async fn console_says_aborted(shop: &Shop, order_id: &str) {
     let console = Console::open(Options { databases, patience: SignedDuration::ZERO, ..options });
     let console = console.await.expect("it opens");
     let runs = tokio::spawn(console.run());
-    let db = PgConnection::connect(database.url()).await.expect("a session");
-    let db = Mutex::new(db);
-    wait_until("the console to know that it has ended", SOON, || async {
-        let ended: Option<String> = sqlx::query_scalar(
-            "select coalesce(ended, what) from console.saga where id = $1::uuid",
-        )
-        .bind(order_id)
-        .fetch_optional(&mut *db.lock().await)
-        .await
-        .map_err(|error| error.to_string())?
-        .flatten();
-        if ended.as_deref() == Some("aborted") { Ok(Some(())) } else { Err(format!("{ended:?}")) }
-    })
-    .await
-    .expect("aborted");
+    let ended = format!("select coalesce(ended, what) from console.saga where id = '{order_id}'");
+    until_yields(database.url(), &ended, "aborted", SOON).await;
     runs.abort();
 }
 

@@ -160,14 +160,8 @@ async fn t202_a_product_that_orders_has_not_heard_of_is_waited_for() {
     let over_http = shop.place(&of(&bowl)).await;
     assert_eq!(over_http.status(), StatusCode::CONFLICT);
     let order_id = dropped(&shop, id_of(SignedDuration::ZERO), &of(&bowl)).await;
-    wait_until("the checkout to wait", SOON, || async {
-        let waiting = "select count(*) from ballet.failure where saga_id = $1::uuid";
-        let waiting = sqlx::query_scalar(waiting).bind(&order_id);
-        let waiting: i64 = waiting.fetch_one(&mut shop.database("orders").await).await?;
-        Ok::<_, sqlx::Error>((waiting > 0).then_some(()))
-    })
-    .await
-    .expect("it waits");
+    let waits = format!("select count(*) > 0 from ballet.failure where saga_id = '{order_id}'");
+    shop.until("orders", &waits).await;
     shop.costs("pen", 1, 250).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;

@@ -7,7 +7,7 @@ use ballet::core::{Entity as _, topology};
 use ballet::{Clock, Running, Service, Settings};
 use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_store::copies::fills;
-use ballet_testkit::Collector;
+use ballet_testkit::{Collector, until_yields};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use shop_events::catalog::Product;
@@ -220,6 +220,11 @@ impl Shop {
     /// The database that belongs to a service.
     pub(crate) async fn database(&self, name: &str) -> PgConnection {
         PgConnection::connect(self.env.database_url(name)).await.expect("connected")
+    }
+
+    /// Waits until a query of a service's database yields true.
+    pub(crate) async fn until(&self, name: &str, sql: &str) {
+        until_yields(self.env.database_url(name), sql, "true", SOON).await;
     }
 
     /// The card processor takes no requests until what this returns is closed.

@@ -147,20 +147,9 @@ async fn f12_a_gateway_killed_in_the_middle_of_an_order_never_places_it_twice() 
         request.json(&mugs(1, "card_approved")).send()
     };
     let asked = tokio::spawn(place(&shop));
-    let database = shop.database("orders").await;
-    let database = tokio::sync::Mutex::new(database);
-    wait_until("the order to wait for the lock", SOON, || async {
-        let waiting: Result<(i64,), _> = sqlx::query_as(
-            "select count(*) from pg_locks where not granted and database = \
-             (select oid from pg_database where datname = current_database())",
-        )
-        .fetch_one(&mut *database.lock().await)
-        .await;
-        let (waiting,) = waiting.map_err(|error| error.to_string())?;
-        Ok::<_, String>((waiting > 0).then_some(()))
-    })
-    .await
-    .expect("the request");
+    let waits = "select count(*) > 0 from pg_locks where not granted and database = \
+                 (select oid from pg_database where datname = current_database())";
+    shop.until("orders", waits).await;
     let gateway = shop.gateway.as_mut().expect("a gateway");
     gateway.kill().await;
     asked.await.expect("a task").expect_err("its connection was cut off");

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{Opened, Shop, USUAL, mugs};
 use ballet::Clock;
-use ballet_stage::wait_until;
 use cards::Remote;
 use outside::{Connection, Secrets, Webhooks};
 use reqwest::{Client, Response};
@@ -72,14 +71,9 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
     let (shop, partner) = with_provider("gw_webhook").await;
     partner.is("/authorizations", &[Mood::Later]);
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
-    wait_until("a call that waits for an hour", SOON, || async {
-        let mut db = shop.database("payments").await;
-        let waits = "select count(*) from ballet.call where last_error like '%no outcome yet%'";
-        let waits: i64 = sqlx::query_scalar(waits).fetch_one(&mut db).await?;
-        Ok::<_, sqlx::Error>((waits == 1).then_some(()))
-    })
-    .await
-    .expect("a call");
+    // The provider has no outcome yet, and asks for an hour.
+    let waits = "select count(*) = 1 from ballet.call where last_error like '%no outcome yet%'";
+    shop.until("payments", waits).await;
     let key = partner.done("/authorizations", &order_id)[0].0;
     partner.finish(key);
 
