@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{asleep, rome};
 use crate::trip::RoomBooked;
-use crate::world::{LONG, SOON, World, the_hotel};
+use crate::world::{SOON, World, the_hotel};
 
 /// More than the prefetch.
 const BROKEN: usize = 700;
@@ -65,15 +65,6 @@ async fn publish_broken(world: &World, count: usize) {
     tokio::task::spawn_blocking(broken).await.unwrap();
 }
 
-async fn all_settled(world: &World) {
-    wait_until("all to be settled", LONG, || async {
-        let depth = world.env.management().depth("hotel").await.map_err(|e| e.to_string())?;
-        if depth.ready + depth.unacked == 0 { Ok(Some(())) } else { Err(format!("{depth:?}")) }
-    })
-    .await
-    .unwrap();
-}
-
 #[tokio::test]
 async fn t173_dead_letters_that_the_broker_does_not_take_stop_nobody_and_are_not_lost() {
     let world = World::hotel("unsent").await;
@@ -83,7 +74,7 @@ async fn t173_dead_letters_that_the_broker_does_not_take_stop_nobody_and_are_not
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
     assert!(begun.elapsed() < SOON_ENOUGH, "{:?}", begun.elapsed());
-    all_settled(&world).await;
+    world.until_empty("hotel").await;
     assert!(world.count("hotel", "ballet.unsent_copy").await > 500);
 
     room_for(&world, 100_000).await;

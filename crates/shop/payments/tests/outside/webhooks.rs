@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::world::{NEW_SECRET, OLD_SECRET, World};
 use serde_json::{Value, json};
 use shop_rig::partner::Mood;
-use shop_rig::rig::{SOON, finished, new_id, now};
+use shop_rig::rig::{finished, new_id, now};
 use uuid::Uuid;
 
 fn ended(event_id: &str, order_id: Uuid, reference: &str) -> Value {
@@ -25,12 +25,9 @@ async fn an_outcome_that_comes_late_is_asked_for_when_the_webhook_comes_however_
     let order_id = world.order("card_approved").await;
     let key = world.is_asked("/authorizations", order_id).await;
     // The processor asks for an hour, and nothing is wrong.
-    let waiting = "ballet.call where attempts = 0 and last_error like '%no outcome yet%'";
-    ballet_stage::wait_until("the call to wait", SOON, || async {
-        Ok::<_, String>((world.count(waiting).await == 1).then_some(()))
-    })
-    .await
-    .expect("a call that waits");
+    let waiting = "select count(*) from ballet.call \
+                   where attempts = 0 and last_error like '%no outcome yet%'";
+    world.until("payments", waiting, 1).await;
     // Too early: the processor still has no outcome.
     assert_eq!(world.webhook(&finished("early", order_id, key)).await, 204);
     assert_eq!(world.payment(order_id).await["status"], 404);

@@ -72,7 +72,9 @@ async fn a_parcel_on_its_way_is_not_stuck_and_is_delivered_when_the_webhook_come
     let order_id = world.order("IE").await;
     world.shipment_is(order_id, "scheduled").await;
     world.confirm(order_id).await;
-    world.until("ballet.call where attempts = 0 and last_error like '%no outcome yet%'").await;
+    let waiting = "select count(*) from ballet.call \
+                   where attempts = 0 and last_error like '%no outcome yet%'";
+    world.until("shipping", waiting, 1).await;
     world.shipment_is(order_id, "dispatched").await;
     assert!(world.stuck().await.is_empty());
     let key = world.only_effect("/deliveries", order_id);

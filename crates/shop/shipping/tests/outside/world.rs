@@ -86,15 +86,6 @@ impl World {
         .expect("the state")
     }
 
-    /// Waits until there is a row.
-    pub(crate) async fn until(&self, what: &str) {
-        wait_until(what, SOON, || async {
-            Ok::<_, String>((self.count(what).await > 0).then_some(()))
-        })
-        .await
-        .expect("a row");
-    }
-
     /// Sends a webhook as the carrier does.
     pub(crate) async fn webhook(&self, body: &Value) -> u16 {
         let body = body.to_string();
