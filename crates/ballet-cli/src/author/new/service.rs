@@ -21,7 +21,8 @@ const TEMPLATES: [(&str, &str); 5] = [
     ("Cargo.toml", include_str!("../../../templates/service/manifest.toml")),
     ("src/events.rs", include_str!("../../../templates/service/src/events.rs")),
     ("src/lib.rs", include_str!("../../../templates/service/src/lib.rs")),
-    ("src/main.rs", include_str!("../../../templates/service/src/main.rs")),
+    // The same as in a new system.
+    ("src/main.rs", include_str!("../../../templates/system/service/src/main.rs")),
     ("tests/my_service.rs", include_str!("../../../templates/service/tests/my_service.rs")),
 ];
 /// The service in `compose.yaml`.
