@@ -4,8 +4,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ballet::core::topology;
-use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet_stage::wait_until;
 use sqlx::{Connection, PgConnection};
 
 use crate::process::Process;
@@ -18,22 +17,11 @@ const SOON: Duration = Duration::from_secs(60);
 async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_doubled() {
     let place =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("frozen-{}", std::process::id()));
-    let system = shop::system();
-    let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
-    let definitions = topology::definitions(&system, |_| String::new());
-    let servers = Servers::shared().await.expect("servers");
-    let env = TestEnv::prepared(servers, "frozen", &definitions, &services)
-        .await
-        .expect("a test environment");
-    let world = World::new(env);
-    let mut processes: Vec<Process> =
-        services.iter().map(|service| Process::new(service, &world.env, &place)).collect();
-    processes.iter_mut().for_each(Process::start);
-    for process in &mut processes {
-        world.services.serves(process.service, process.serving().await);
-    }
+    let world = World::new("frozen").await;
+    let process = |service| Process::new(service, &world.env, &place);
+    let mut processes = world.start(process).await;
     world.fill().await;
-    let at = services.iter().position(|service| *service == "inventory").expect("a service");
+    let at = processes.iter().position(|one| one.service == "inventory").expect("a service");
     processes[at].freeze(FROZEN);
     let order = world.place(&goods("card_approved")).await;
     wait_until("a frozen process", SOON, || async {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use crate::process::Process;
 use crate::world::{World, goods};
-use ballet::core::topology;
-use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet_stage::wait_until;
 use serde_json::{Value, json};
 use shop_rig::partner::Partner;
 use uuid::Uuid;
@@ -40,21 +39,12 @@ fn decides(path: &str, key: Uuid, request: &Value) -> Value {
 async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
     let place =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("outside-{}", std::process::id()));
-    let system = shop::system();
-    let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
-    let definitions = topology::definitions(&system, |_| String::new());
-    let servers = Servers::shared().await.expect("servers");
-    let env = TestEnv::prepared(servers, "outside", &definitions, &services).await;
-    let world = World::new(env.expect("a test environment"));
+    let world = World::new("outside").await;
     let partner = Partner::start(decides).await;
     let process = |service| Process::new(service, &world.env, &place).calling(&partner.url);
-    let mut processes: Vec<Process> = services.iter().copied().map(process).collect();
-    processes.iter_mut().for_each(Process::start);
-    for process in &mut processes {
-        world.services.serves(process.service, process.serving().await);
-    }
+    let mut processes = world.start(process).await;
     world.fill().await;
-    let at = services.iter().position(|service| *service == "payments").expect("a service");
+    let at = processes.iter().position(|one| one.service == "payments").expect("a service");
     for (aim, path) in AIMS {
         let payments = &mut processes[at];
         payments.aim(aim);

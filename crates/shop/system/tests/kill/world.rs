@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use ballet::core::Part;
-use ballet_stage::{TestEnv, wait_until};
+use ballet::core::{Part, topology};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::until_yields;
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
 
+use crate::process::Process;
 use crate::services::{SOON, Services, said};
 
 #[derive(Debug)]
@@ -19,8 +20,25 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(env: TestEnv) -> Self {
-        Self { env, services: Services::new() }
+    /// What all services need. None of them runs.
+    pub(crate) async fn new(name: &str) -> Self {
+        let system = shop::system();
+        let names: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
+        let definitions = topology::definitions(&system, |_| String::new());
+        let servers = Servers::shared().await.expect("servers");
+        let env = TestEnv::prepared(servers, name, &definitions, &names).await;
+        Self { env: env.expect("a test environment"), services: Services::new() }
+    }
+
+    /// Starts a process of each service.
+    pub(crate) async fn start(&self, process: impl Fn(&'static str) -> Process) -> Vec<Process> {
+        let services = shop::system().parts.into_iter().map(|part| part.service);
+        let mut processes: Vec<Process> = services.map(process).collect();
+        processes.iter_mut().for_each(Process::start);
+        for process in &mut processes {
+            self.services.serves(process.service, process.serving().await);
+        }
+        processes
     }
 
     /// Counts mugs in; there are enough for all. They are sold at one price for ever.
