@@ -6,7 +6,7 @@ use ballet_terminal::{Cell, Table};
 use serde::Serialize;
 
 use crate::gateway::proxies::Proxy;
-use crate::report::outcome::quantile;
+use crate::report::outcome::{quantile, ratios};
 
 /// The p99 may be this many times nginx's.
 const MOST: f64 = 1.5;
@@ -116,11 +116,6 @@ impl fmt::Display for Verdict {
         let [median, least, most] = [0.5, 0.0, 1.0].map(|at| quantile(ratios, at));
         write!(f, "  {mark}  {median:8.2}  ({least:.2}-{most:.2})  {what}")
     }
-}
-
-/// Round by round, so that what else the machine does in a round is on both sides.
-fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
-    of.iter().zip(to).map(|(of, to)| of / to).collect()
 }
 
 /// The median ratio, with its range.

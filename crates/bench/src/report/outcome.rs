@@ -84,14 +84,13 @@ impl Outcome {
     }
 }
 
-/// Compares round by round, so a slow round affects both sides.
 fn judge(target: &Target, rows: &[Row]) -> Option<Verdict> {
     let find = |label: &str| rows.iter().find(|row| row.label == label);
     let mut values = find(&target.of)?.measure(target.by);
     let mut what = format!("{} of {}", name(target.by), target.of);
     if let Some(to) = &target.to {
         let base = find(to)?.measure(target.by);
-        values = values.iter().zip(base).map(|(value, base)| value / base).collect();
+        values = ratios(&values, &base);
         what = format!("{what}, against {to}");
     }
     let value = quantile(&values, 0.5);
@@ -113,6 +112,11 @@ const fn name(measure: Measure) -> &'static str {
         Measure::Pages => "pages per message",
         Measure::Memory => "megabytes",
     }
+}
+
+/// Round by round, so that what else the machine does in a round is on both sides.
+pub(crate) fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
+    of.iter().zip(to).map(|(of, to)| of / to).collect()
 }
 
 /// The quantile of values in any order.

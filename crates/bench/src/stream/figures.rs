@@ -5,7 +5,7 @@ use std::fmt;
 use ballet_terminal::{Cell, Table};
 use serde::Serialize;
 
-use crate::report::outcome::quantile;
+use crate::report::outcome::{quantile, ratios};
 use crate::stream::compare::Found;
 use crate::stream::million::Million;
 use crate::stream::turn::Took;
@@ -82,9 +82,8 @@ impl Pair {
         Self { job, bare: Row::default(), ballet: Row::default() }
     }
 
-    /// Round by round, so that what else the machine does in a round is on both sides.
     fn ratios(&self) -> Vec<f64> {
-        self.ballet.events.iter().zip(&self.bare.events).map(|(of, to)| of / to).collect()
+        ratios(&self.ballet.events, &self.bare.events)
     }
 }
 

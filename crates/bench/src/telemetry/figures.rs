@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::report::outcome::quantile;
+use crate::report::outcome::{quantile, ratios};
 
 /// A reader is to read a backlog as fast as this part of a bare loop, and to be done with a flood within seconds.
 const LEAST: f64 = 0.9;
@@ -44,9 +44,7 @@ impl Telemetries {
     /// The reader's part of the bare loop: the median of the rounds.
     #[must_use]
     pub fn ratio(&self) -> f64 {
-        let ratios: Vec<f64> =
-            self.reader.iter().zip(&self.bare).map(|(reader, bare)| reader / bare).collect();
-        quantile(&ratios, 0.5)
+        quantile(&ratios(&self.reader, &self.bare), 0.5)
     }
 
     /// Whether the targets were reached.
