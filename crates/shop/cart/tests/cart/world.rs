@@ -7,7 +7,6 @@ use ballet_stage::wait_until;
 use ballet_testkit::TestSystem;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -72,9 +71,7 @@ impl World {
 
     /// The copy has lost a product.
     pub(crate) async fn forgets(&self, sku: &str) {
-        let mut db = PgConnection::connect(self.env.database_url("cart")).await.expect("a session");
-        let lost = sqlx::query("delete from ballet.copy where id = $1").bind(sku);
-        lost.execute(&mut db).await.expect("deleted");
+        self.execute("cart", &format!("delete from ballet.copy where id = '{sku}'")).await;
     }
 
     /// Waits until everything that was told is taken.

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
 
 use crate::world::{World, detail, euros, product, tag};
 
@@ -184,7 +183,7 @@ async fn t202_catalog_notes_what_each_product_cost_and_when() {
     world.set_price("mug", Some("\"2\""), 990).await;
     world.withdraw("mug", Some("\"2\"")).await;
     let prices = "select to_jsonb(product_price) from product_price order by sku, version";
-    let mut db = PgConnection::connect(world.env.database_url("catalog")).await.expect("a session");
+    let mut db = world.database("catalog").await;
     let prices: Vec<Value> = sqlx::query_scalar(prices).fetch_all(&mut db).await.expect("rows");
     let seen = |price: &Value| {
         (
