@@ -19,7 +19,7 @@ async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_do
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("frozen-{}", std::process::id()));
     let world = World::new("frozen").await;
     let process = |service| Process::new(service, &world.env, &place);
-    let mut processes = world.start(process).await;
+    let processes = world.start(process).await;
     world.fill().await;
     let at = processes.iter().position(|one| one.service == "inventory").expect("a service");
     processes[at].freeze(FROZEN);
