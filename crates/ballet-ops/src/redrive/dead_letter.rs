@@ -269,7 +269,9 @@ fn id_of(message: &Incoming<'_>) -> MessageId {
     Envelope::message_id_of(message, &Limits::of_tools())
 }
 
-/// The saga that the message names, as services read that: by its property, or else as a CloudEvent.
+/// The saga that the message names, as services read that: by its property, or else as a CloudEvent. However its id is
+/// written, it is the one under which services list it.
 pub(crate) fn saga_of(message: &Incoming<'_>) -> Option<String> {
-    Envelope::correlation_id_of(message, &Limits::of_tools()).map(Cow::into_owned)
+    let named = Envelope::correlation_id_of(message, &Limits::of_tools())?;
+    Some(Uuid::try_parse(&named).map_or_else(|_| named.into_owned(), |id| id.to_string()))
 }

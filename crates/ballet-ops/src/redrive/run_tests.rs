@@ -131,6 +131,9 @@ fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
     assert_eq!(event.saga.as_deref(), Some(named));
     let message = run().redriven(&event, Some(&part)).pop().expect("a message");
     assert_eq!(*message.properties.correlation_id(), None);
+    let properties = BasicProperties::default().with_correlation_id(named.to_uppercase().into());
+    let shouted = dead_letter(properties, &[], "{}");
+    assert_eq!(shouted.saga.as_deref(), Some(named), "it is the same saga");
     assert!(!needs_the_inbox(Some(&part), &old), "the ledger knows");
     assert!(needs_the_inbox(None, &old), "nobody can tell");
     let followed = ballet_core::SubscriptionPart { name: "trips", on: wanted };
