@@ -147,11 +147,12 @@ impl Following {
         self.followed.begins(self.engine.time.clock.now());
         loop {
             let is_at_end = end.is_none_or(|end| receiver.next.is_some_and(|next| next > end));
-            // Of a broker that is only slow, a second look has no answer in time, or another one.
-            let is_silent = !self.is_followed
-                && !is_at_end
-                && nothing_comes(&mut receiver).await?
-                && self.since(&connection, queue, begins_at).await?.end == end;
+            let is_silent = !self.is_followed && !is_at_end && nothing_comes(&mut receiver).await?;
+            // Of a broker that is only slow, a second look has no answer in time, or another one. It is waited for
+            // again: there may be no message that ends a wait for the next one.
+            if is_silent && self.since(&connection, queue, begins_at).await?.end != end {
+                continue;
+            }
             if let Some(end) = end.filter(|_| is_silent) {
                 self.followed.passes(end);
             }
