@@ -116,7 +116,7 @@ impl Following {
         seconds: i64,
     ) -> Result<Since, BrokerError> {
         let session = self.broker.connect(connection).await?;
-        let since = Since::find(&*session, queue, seconds).await;
+        let since = Since::find_surely(&*session, queue, seconds).await;
         session.close().await;
         since
     }

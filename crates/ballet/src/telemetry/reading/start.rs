@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Session, StreamStart};
+use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Object, Session, StreamStart};
 use ballet_store::telemetry::places::Held;
 use futures_util::StreamExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::telemetry::reading::batch::{fingerprint_of, offset_of};
 
@@ -14,6 +14,8 @@ use crate::telemetry::reading::batch::{fingerprint_of, offset_of};
 const FIRST: Duration = Duration::from_secs(2);
 /// A pause after which no more comes of what was written together.
 const QUIET: Duration = Duration::from_millis(700);
+/// For so long a stream that is silent and counts messages is looked at again.
+const SLOW: Duration = Duration::from_secs(15);
 /// How many streams one connection looks at at a time: a look at an empty stream takes as long as that pause.
 pub(super) const LOOKS_AT_A_TIME: usize = 16;
 /// More than the broker writes together.
@@ -120,8 +122,32 @@ impl Since {
         since: i64,
     ) -> Result<Self, BrokerError> {
         let last = about_the_last(connection, queue).await?;
-        let published_at = last.as_ref().and_then(|last| *last.properties.timestamp());
-        Ok(Self::behind(last.as_ref().and_then(offset_of), published_at, since))
+        Ok(Self::behind_message(last.as_ref(), since))
+    }
+
+    /// The same for who acts as if there were nothing: a broker that is only slow says nothing of what is there, but
+    /// counts it.
+    pub(super) async fn find_surely(
+        connection: &dyn Session,
+        queue: &str,
+        since: i64,
+    ) -> Result<Self, BrokerError> {
+        let until = Instant::now() + SLOW;
+        let object = Object::Queue(queue.to_owned());
+        loop {
+            let last = about_the_last(connection, queue).await?;
+            if last.is_some()
+                || Instant::now() >= until
+                || connection.find(&object).await?.messages().is_none_or(|count| count == 0)
+            {
+                return Ok(Self::behind_message(last.as_ref(), since));
+            }
+        }
+    }
+
+    fn behind_message(last: Option<&Delivery>, since: i64) -> Self {
+        let published_at = last.and_then(|last| *last.properties.timestamp());
+        Self::behind(last.and_then(offset_of), published_at, since)
     }
 
     /// If nothing there is as young, reading begins at what is there: asked by the time, the broker passes over a
