@@ -81,11 +81,11 @@ pub(super) fn url_file(
 }
 
 /// Returns the connection pools, with timeouts, and the servers with the options of the pools. Migrations
-/// do not use them. Upkeep has a connection more for each stream of telemetry that is read.
+/// do not use them. Upkeep has `more` connections for what may keep one for long.
 pub(super) fn database(
     settings: &Settings,
     hosts: &Hosts,
-    streams: u32,
+    more: u32,
     stopping: watch::Receiver<bool>,
 ) -> (Arc<Database>, Hosts) {
     // A handler may take all of its time in one statement, or between two.
@@ -104,7 +104,7 @@ pub(super) fn database(
     let requests = settings.database_connections().saturating_sub(lanes + UPKEEP + apart).max(1);
     let renewal = Renewal::default();
     let pool = |most, wait| pool(bounded.options(), most, wait, &renewal);
-    let pools = [pool(lanes, WAIT), pool(requests, WAIT_OF_REQUEST), pool(UPKEEP + streams, WAIT)];
+    let pools = [pool(lanes, WAIT), pool(requests, WAIT_OF_REQUEST), pool(UPKEEP + more, WAIT)];
     let probe = Probe::new(bounded.clone());
     (Arc::new(Database::new(pools, probe, renewal, stopping)), bounded)
 }

@@ -7,7 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::{Extension, Router};
 use ballet_amqp::{Broker, ConsumerHandle, PublisherHandle};
 use ballet_core::envelope::Limits;
-use ballet_core::{Part, ServiceContract};
+use ballet_core::{Part, Runs, ServiceContract};
 use ballet_signature::Secrets;
 use ballet_store::operators::paused::Paused;
 use ballet_store::schema::migrate;
@@ -16,7 +16,7 @@ use ballet_store::schema::migration::Migration;
 use crate::declare::handler::clock::Clock;
 use crate::declare::participant::participant::Participant;
 use crate::engine::aborts_held::AbortsHeld;
-use crate::engine::calls::open_calls::OpenCalls;
+use crate::engine::calls::open_calls::{LOOKS, OpenCalls};
 use crate::engine::database::Database;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::panic_message;
@@ -136,7 +136,7 @@ impl Service {
         let (database, bounded) = pool::database(
             &settings,
             &hosts,
-            streams_read(&self.participant),
+            streams_read(&self.participant) + looks(&self.participant.part()),
             frame.stopping.clone(),
         );
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
@@ -296,6 +296,12 @@ fn merged(all: Vec<Routes>, handle: &Handle) -> Result<Router, StartError> {
 /// The number of streams of telemetry that a process may have to read at once.
 fn streams_read(participant: &Participant) -> u32 {
     participant.readers.iter().map(|one| u32::from(one.reads().partition_count())).sum()
+}
+
+/// The number of looks of watches that a process may make at once.
+fn looks(part: &Part) -> u32 {
+    let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
+    steps.filter(|step| step.runs == Runs::StaysOpen).map(|_| u32::from(LOOKS)).sum()
 }
 
 /// Opens the way of telemetry to the broker.

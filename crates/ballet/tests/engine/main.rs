@@ -40,6 +40,7 @@ mod retries;
 mod rolling;
 mod sagas;
 mod schema;
+mod slow_looks;
 mod solved;
 mod steps;
 mod timeless;

@@ -84,7 +84,8 @@ pub trait Watch: Send + Sync + 'static {
     /// Looks whether it is over. What it writes is kept only if it is: otherwise the transaction is
     /// rolled back. If it is, it is asked once more, under the saga's lock, and that answer counts.
     ///
-    /// A look that takes longer than five seconds is given up and made again, and so is one that fails.
+    /// A look that takes longer than five seconds is given up and made again, and so is one that fails. A process
+    /// makes at most four looks of a watch at a time.
     fn look(
         &self,
         tx: &mut Tx<'_>,

@@ -27,6 +27,9 @@ use crate::engine::registry::Registry;
 /// that other processes had no room for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// The most looks of a [`Watch`](crate::Watch) at a time. Each takes a connection of upkeep, which has as many more: a
+/// look that hangs holds up no deadline, no event, and no other step.
+pub(crate) const LOOKS: u16 = 4;
 /// A request that the other side does not take this many times in a row counts as not taken.
 const NOT_TAKEN_AFTER: u32 = 5;
 /// After this many attempts the pause before the next one is longer than an attempt before takes to
@@ -103,7 +106,7 @@ pub(crate) struct OpenCalls {
 }
 
 impl OpenCalls {
-    /// At most `limit` calls of each step, and of each compensation, are made at a time.
+    /// At most `limit` calls of each step, and of each compensation, are made at a time, and a few looks of a watch.
     pub(crate) fn new(
         registry: &Registry,
         limit: u16,
@@ -111,12 +114,15 @@ impl OpenCalls {
     ) -> Arc<Self> {
         let steps = registry.sagas.iter().flat_map(|saga| &saga.steps);
         let calling = steps.filter_map(|step| match &step.handlers {
-            Handlers::Call(call) => Some((call.name, call.step.call_time())),
+            Handlers::Call(call) => {
+                let limit = if call.step.watch().is_some() { limit.min(LOOKS) } else { limit };
+                Some((call.name, usize::from(limit), call.step.call_time()))
+            }
             Handlers::Local(_) | Handlers::Bulk(_) => None,
         });
-        let lines = calling.flat_map(|(name, time_limit)| {
+        let lines = calling.flat_map(|(name, limit, time_limit)| {
             [false, true].into_iter().flat_map(move |undo| {
-                let of = LineOf { step: name, undo, limit: usize::from(limit), time_limit };
+                let of = LineOf { step: name, undo, limit, time_limit };
                 let [first, repeated] = Line::of(of);
                 [((name, undo, false), Arc::new(first)), ((name, undo, true), Arc::new(repeated))]
             })
