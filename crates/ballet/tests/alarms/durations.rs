@@ -101,6 +101,7 @@ const CASES: &[Case] = &[
             ("ballet_connected{job='a',role='publish'}", "1x239"),
         ],
     ),
+    ("BalletKeysOld", 0, &[("gateway_keys_old{job='gateway'}", RISES)]),
     ("BalletQueueBehind", 5, &[("ballet_queue_behind_seconds{job='a'}", GROWS)]),
     (
         "BalletTelemetryBehind",

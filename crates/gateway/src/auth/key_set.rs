@@ -13,6 +13,9 @@ use crate::auth::key_source::KeySource;
 /// but not more often than this, or tokens with invented keys would be a load for the source.
 const FOR_UNKNOWN: Duration = Duration::from_secs(2);
 
+/// How late a read may be: as long as two of them take.
+const LATE: Duration = Duration::from_secs(15);
+
 type Keys = HashMap<String, Arc<PublicKey>>;
 
 /// A key set. What was read last stays valid while its source is away.
@@ -20,6 +23,8 @@ type Keys = HashMap<String, Arc<PublicKey>>;
 pub(crate) struct KeySet {
     source: KeySource,
     keys: RwLock<Option<Arc<Keys>>>,
+    /// When it was read last.
+    read_at: RwLock<Option<Instant>>,
     last_try: Mutex<Option<Instant>>,
 }
 
@@ -34,7 +39,8 @@ pub(crate) enum Found {
 
 impl KeySet {
     pub(crate) fn new(source: KeySource) -> Self {
-        Self { source, keys: RwLock::default(), last_try: Mutex::default() }
+        let (keys, read_at, last_try) = (RwLock::default(), RwLock::default(), Mutex::default());
+        Self { source, keys, read_at, last_try }
     }
 
     /// Reads the set again.
@@ -60,7 +66,14 @@ impl KeySet {
         });
         let keys = keys.collect();
         *known = Some(Arc::new(keys));
+        *self.read_at.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(())
+    }
+
+    /// Whether two reads in a row brought nothing, or did not take place. A key that is new since is refused.
+    pub(crate) fn is_old(&self, every: Duration) -> bool {
+        let read_at = *self.read_at.read().unwrap_or_else(PoisonError::into_inner);
+        read_at.is_some_and(|at| at.elapsed() > every.saturating_mul(2).saturating_add(LATE))
     }
 
     pub(crate) fn is_read(&self) -> bool {

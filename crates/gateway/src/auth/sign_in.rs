@@ -73,6 +73,11 @@ impl SignIn {
         self.jwt.as_ref().is_none_or(|(_, set)| set.is_read())
     }
 
+    /// Whether the keys were read, and could not be read again for long.
+    pub(crate) fn has_old_keys(&self) -> bool {
+        self.jwt.as_ref().is_some_and(|(jwt, set)| set.is_old(jwt.refresh.0))
+    }
+
     /// The client of a token that was verified before and still counts.
     pub(crate) fn known(&self, headers: &HeaderMap) -> Option<Arc<Identity>> {
         let (jwt, set) = self.jwt.as_ref()?;

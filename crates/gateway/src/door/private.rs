@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
+use metrics::Gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -56,8 +57,9 @@ async fn ready(State(parts): State<Parts>) -> (StatusCode, Json<Readiness>) {
 }
 
 async fn scraped(State(parts): State<Parts>) -> String {
-    let ready = readiness(&parts).ready;
-    metrics::gauge!("gateway_ready").set(if ready { 1.0 } else { 0.0 });
+    let set = |gauge: Gauge, holds: bool| gauge.set(if holds { 1.0 } else { 0.0 });
+    set(metrics::gauge!("gateway_ready"), readiness(&parts).ready);
+    set(metrics::gauge!("gateway_keys_old"), parts.current.get().sign_in.has_old_keys());
     parts.metrics.render()
 }
 
@@ -69,7 +71,13 @@ fn readiness(parts: &Parts) -> Readiness {
     let is_away = database.is_some_and(Database::is_away);
     Readiness {
         ready: keys && !stopping,
-        keys: if keys { "ok" } else { "not read yet: tokens are answered with 503" },
+        keys: match keys {
+            false => "not read yet: tokens are answered with 503",
+            true if gate.sign_in.has_old_keys() => {
+                "old: they could not be read again, and tokens with a newer key are answered with 401"
+            }
+            true => "ok",
+        },
         database: match database {
             None => "none: limits hold for each gateway alone",
             Some(_) if is_away => {

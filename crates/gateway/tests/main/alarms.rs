@@ -1,6 +1,8 @@
 //! The alarms about a gateway, and what the board draws of it, in a Prometheus with the shipped rules.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballet_stage::{Database, Link, Postgres, Prometheus, Proxy, Target, wait_until};
@@ -8,10 +10,12 @@ use serde_json::Value;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT};
 use crate::support::raw::{self, nobody};
-use crate::support::service::ROUTE;
+use crate::support::service::{ROUTE, Service, text};
+use crate::support::tokens::{Key, jwt, set};
 
 const UPSTREAM: &str = "BalletUpstreamAway";
 const DATABASE: &str = "BalletGatewayDatabaseAway";
+const KEYS: &str = "BalletKeysOld";
 
 const MINUTE: Duration = Duration::from_secs(2);
 
@@ -74,5 +78,27 @@ async fn a_gateway_whose_database_is_away_rings() {
     link.cut();
     until_only(&prometheus, &[DATABASE]).await;
     link.set(Link::Open);
+    until_only(&prometheus, &[]).await;
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_read_again_ring_and_count_on() {
+    let (away, keys) = (Arc::new(AtomicBool::new(false)), set(&[&Key::ed25519("ed")]));
+    let is_away = Arc::clone(&away);
+    let login = Service::start(move |_| match is_away.load(Ordering::SeqCst) {
+        true => text(500, "away"),
+        false => text(200, &keys),
+    })
+    .await;
+    let jwt = jwt().replace("jwks.json", &login.address) + "refresh = \"1s\"\n";
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &(jwt + &raw::upstream("a", &nobody()) + ROUTE)).await;
+    gateway.private_says("/readyz", 200, "\"keys\":\"ok\"").await;
+    let prometheus = watch(&gateway).await;
+    until_only(&prometheus, &[]).await;
+    away.store(true, Ordering::SeqCst);
+    until_only(&prometheus, &[KEYS]).await;
+    gateway.private_says("/readyz", 200, "\"keys\":\"old: ").await;
+    away.store(false, Ordering::SeqCst);
     until_only(&prometheus, &[]).await;
 }

@@ -121,4 +121,13 @@ pub(super) const ALARMS: &[Alarm] = &[
         summary: "{job} would not notice a missing binding: the management API does not answer it",
         action: "check `RABBITMQ_MANAGEMENT_URL`, and that the user has the tag `management`",
     },
+    Alarm {
+        name: "BalletKeysOld",
+        severity: Warning,
+        rings: "max by (job) (gateway_keys_old) > 0",
+        unless: &[],
+        minutes: 0,
+        summary: "{job} cannot read its key set again: it refuses who signs in with a newer key",
+        action: "look at the log of {job}: does what `jwt.keys` names answer, and with a key set?",
+    },
 ];
