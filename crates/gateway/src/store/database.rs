@@ -22,7 +22,8 @@ const TEST: Duration = Duration::from_secs(2);
 const MIGRATION_STATEMENTS: u32 = 12;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CLEAN_EVERY: Duration = Duration::from_secs(30);
-/// Old rows are removed in portions, so that no statement takes long, and in this many of them at a time.
+/// Old rows are removed in portions of at most so many, so that no statement takes long, and in this many of them at a
+/// time.
 const PORTION: u32 = 5000;
 const PORTIONS: usize = 20;
 
@@ -49,6 +50,11 @@ fn options(url: &str, patience: Duration) -> Result<PgConnectOptions, String> {
     // What a request no longer waits for is not worth finishing.
     let limit = patience.as_millis().to_string();
     Ok(options.options([("statement_timeout", limit.as_str()), ("jit", "off")]))
+}
+
+/// Whether a statement took longer than it may (query_canceled).
+fn is_cancelled(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("57014")
 }
 
 impl Database {
@@ -145,32 +151,40 @@ impl Database {
         }
         self.prepared.store(true, Ordering::Release);
         self.note(None);
-        let mut cleaned_at: Option<Instant> = None;
+        let (mut cleaned_at, mut portion): (Option<Instant>, u32) = (None, PORTION);
         loop {
             self.read_again();
             // Readiness and metrics know of its absence before a request has to find out.
             let look = self.ask(async |pool| sqlx::query("select 1").execute(pool).await).await;
             if look.is_ok() && cleaned_at.is_none_or(|at| at.elapsed() >= CLEAN_EVERY) {
-                self.clean(&rates()).await;
+                self.clean(&rates(), &mut portion).await;
                 cleaned_at = Some(Instant::now());
             }
             tokio::time::sleep(if look.is_ok() { LOOK_EVERY } else { PAUSE }).await;
         }
     }
 
-    /// Removes old rows. A portion that takes too long stays, and says nothing of the database.
-    async fn clean(&self, rates: &[Rate]) {
+    /// Removes old rows. A portion that takes too long stays, and says nothing of the database: large answers take long
+    /// to remove. The next portion is smaller.
+    async fn clean(&self, rates: &[Rate], portion: &mut u32) {
+        *portion = PORTION.min(*portion * 2);
         for _ in 0..PORTIONS {
+            let most = *portion;
             let removed = async {
-                let keys = idempotent_requests::remove_old(&self.pool, PORTION).await?;
-                let windows = rate_windows::remove_old(&self.pool, rates, PORTION).await?;
+                let keys = idempotent_requests::remove_old(&self.pool, most).await?;
+                let windows = rate_windows::remove_old(&self.pool, rates, most).await?;
                 Ok::<_, sqlx::Error>(keys.max(windows))
             };
             match timeout(self.patience, removed).await {
-                Ok(Ok(count)) if count >= u64::from(PORTION) => {}
+                Ok(Ok(count)) if count >= u64::from(most) => {}
                 Ok(Ok(_)) => return,
-                Ok(Err(error)) => return tracing::debug!("old rows stay for now: {error}"),
-                Err(_) => return tracing::debug!("old rows stay for now: it takes too long"),
+                Ok(Err(error)) if !is_cancelled(&error) => {
+                    return tracing::debug!("old rows stay for now: {error}");
+                }
+                Ok(Err(_)) | Err(_) if most == 1 => {
+                    return tracing::warn!("old rows stay for now: to remove one takes too long");
+                }
+                Ok(Err(_)) | Err(_) => *portion = (most / 4).max(1),
             }
         }
     }
