@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::database::clock::has_come;
+use crate::stored_text::storable;
 
 /// Records an entity that this service shares.
 pub async fn register(db: &mut PgConnection, entity: &str, view: &str) -> Result<(), sqlx::Error> {
@@ -97,7 +98,7 @@ pub async fn advance(db: &mut PgConnection, run: &Run, pause: Duration) -> Resul
     .bind(run.pages)
     .bind(run.entities)
     .bind(pause.as_secs_f64())
-    .bind(&run.left_out)
+    .bind(run.left_out.as_deref().map(storable))
     .execute(db)
     .await
     .map(drop)
@@ -119,9 +120,34 @@ pub async fn failed(
              left_out = case when pages > 0 then left_out end where entity = $1",
     )
     .bind(entity)
-    .bind(why)
+    .bind(storable(why))
     .bind(pause.as_secs_f64())
     .execute(pool)
     .await
     .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::migrated::migrated;
+
+    /// A row of the service may hold such a character, and its decoder may say so.
+    #[tokio::test]
+    async fn a_reason_with_a_zero_character_holds_up_no_run() {
+        let (database, mut db) = migrated("zero_reason").await;
+        register(&mut db, "lamp", "lamps").await.expect("registered");
+        request(&mut db, "lamp").await.expect("asked for");
+        let taken = take(&mut db, "lamp").await.expect("an answer").expect("a run");
+        let why = "unknown variant `on\0off`";
+        let run = Run { begun: 1, left_out: Some(why.to_owned()), ..taken };
+        advance(&mut db, &run, Duration::ZERO).await.expect("advanced");
+        let pool = PgPool::connect(database.url()).await.expect("sessions");
+        failed(&pool, "lamp", why, Duration::ZERO).await.expect("noted");
+        let noted: String = sqlx::query_scalar("select failure from ballet.republication")
+            .fetch_one(&mut db)
+            .await
+            .expect("a row");
+        assert_eq!(noted, "unknown variant `on off`");
+    }
 }
