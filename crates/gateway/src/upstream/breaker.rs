@@ -65,6 +65,11 @@ impl Breaker {
         Ok(Permit { breaker: self, is_trial: true, judged: false })
     }
 
+    /// Nobody sends to the service any more, so nobody would find that it works again.
+    pub(crate) fn is_removed(&self) {
+        self.tell(0.0);
+    }
+
     fn judge(&self, is_trial: bool, good: bool) {
         let mut state = self.lock();
         let next = match (*state, good) {

@@ -74,6 +74,11 @@ impl Service {
         &self.config.name
     }
 
+    /// The config names it no more.
+    pub(crate) fn is_removed(&self) {
+        self.breaker.is_removed();
+    }
+
     /// Sends a request and returns the head of the answer. Safe requests without a body are tried
     /// again, if there is time left.
     pub(crate) async fn send(&self, mut request: Outgoing) -> Result<Response<Incoming>, Failure> {
