@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ballet_amqp::Broker;
+use ballet_store::database::connection::in_time;
 use ballet_stream::{At, at};
 use sqlx::PgExecutor;
 
@@ -15,7 +16,7 @@ pub(crate) async fn is_another(
     db: impl PgExecutor<'_>,
     broker: &Arc<dyn Broker>,
 ) -> Result<bool, ConsoleError> {
-    let (next, last) = append::read(db).await?;
+    let (next, last) = in_time(append::read(db)).await?;
     let place = last.map_or(next - 1, |(place, _)| place);
     // Nothing was read yet.
     let Ok(place) = u64::try_from(place) else { return Ok(false) };

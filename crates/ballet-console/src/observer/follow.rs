@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, Broker};
+use ballet_store::database::connection::in_time;
 use ballet_stream::{JournalError, Notice, Read, Reader, Start};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -46,7 +47,7 @@ impl Observer {
     pub(crate) async fn follow(self) {
         let mut backoff = Backoff::default();
         loop {
-            let before = append::next(&self.pool).await.ok();
+            let before = in_time(append::next(&self.pool)).await.ok();
             match self.read().await {
                 Ok(()) => {}
                 Err(error) => {
@@ -54,7 +55,7 @@ impl Observer {
                     self.trouble.send_replace(Some(error.to_string()));
                 }
             }
-            if append::next(&self.pool).await.ok() != before {
+            if in_time(append::next(&self.pool)).await.ok() != before {
                 backoff = Backoff::default();
             }
             sleep(backoff.wait()).await;
@@ -63,7 +64,7 @@ impl Observer {
 
     /// Follows until something fails, or somebody else writes.
     async fn read(&self) -> Result<(), ConsoleError> {
-        let mut next = append::next(&self.pool).await?;
+        let mut next = in_time(append::next(&self.pool)).await?;
         let begin = u64::try_from(next).unwrap_or_default();
         if is_another(&self.pool, &self.broker).await? {
             let another = "it does not have what was read last, so it is another journal: start the console with \
@@ -115,7 +116,7 @@ impl Observer {
                 reader.next().await?
             }
         };
-        let (now, newest) = times(&self.pool).await?;
+        let (now, newest) = in_time(times(&self.pool)).await?;
         let floor = newest.unwrap_or(now).checked_sub(self.keep).unwrap_or(Timestamp::MIN);
         let mut over = pin!(sleep(LINGER));
         let is_full = loop {
@@ -152,7 +153,7 @@ impl Observer {
     ) -> Result<bool, ConsoleError> {
         let mut backoff = Backoff::default();
         loop {
-            match append::append(&self.pool, days, (from, to), batch).await {
+            match in_time(append::append(&self.pool, days, (from, to), batch)).await {
                 Ok(true) => {
                     if self.trouble.borrow().is_some() {
                         self.trouble.send_replace(None);
@@ -160,7 +161,7 @@ impl Observer {
                     return Ok(true);
                 }
                 // The answer to our own commit may have been lost.
-                Ok(false) => return Ok(append::next(&self.pool).await? == to),
+                Ok(false) => return Ok(in_time(append::next(&self.pool)).await? == to),
                 Err(error) => {
                     // What it refuses would be refused again: it is not our data that is wrong, but the
                     // reason has to be seen.

@@ -10,7 +10,7 @@ use ballet_ops::redrive::cause_of;
 use ballet_ops::sagas::journal::{Entry, SeenSaga, What};
 use ballet_ops::sagas::{Pressing, SagaState};
 use ballet_ops::words::grouped;
-use ballet_store::database::connection::begin;
+use ballet_store::database::connection::{begin, in_time};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Executor, PgPool};
 use tokio::sync::{Notify, watch};
@@ -88,16 +88,17 @@ pub(crate) async fn judge(
 async fn page(pool: &PgPool, known: &Known, patience: SignedDuration) -> Result<i64, sqlx::Error> {
     let mut db = begin(pool).await?;
     // What a crash of the server loses is judged again: the changes are there again.
-    db.execute("set local synchronous_commit = off").await?;
-    let Changed { taken, sagas, too_long } = judged::take_changed(&mut db, PAGE).await?;
+    in_time(db.execute("set local synchronous_commit = off")).await?;
+    let taken = in_time(judged::take_changed(&mut db, PAGE)).await?;
+    let Changed { taken, sagas, too_long } = taken;
     if taken == 0 {
         return Ok(0);
     }
     let of_rows = sagas.iter().filter_map(|(saga, rows)| judged_by(known, *saga, rows, patience));
     let too_long = too_long.iter().map(|(saga, last)| too_long_to_judge(*saga, last));
     let judged: Vec<Judged<'_>> = of_rows.chain(too_long).collect();
-    judged::write(&mut db, &judged).await?;
-    db.commit().await?;
+    in_time(judged::write(&mut db, &judged)).await?;
+    in_time(db.commit()).await?;
     Ok(taken)
 }
 

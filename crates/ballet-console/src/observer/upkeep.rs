@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ballet::Clock;
 use ballet_ops::sagas::Hindrance;
+use ballet_store::database::connection::{in_long_time, in_time};
 use jiff::SignedDuration;
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -21,7 +22,7 @@ pub(crate) async fn keep_up(pool: PgPool, keep: SignedDuration) {
             let mut db = pool.acquire().await?;
             days::drop_old(&mut db, keep).await
         };
-        if let Err(error) = dropped.await {
+        if let Err(error) = in_long_time(dropped).await {
             tracing::warn!("old entries cannot be dropped: {error}");
         }
         tokio::time::sleep(EVERY).await;
@@ -40,7 +41,7 @@ pub(crate) async fn keep_moments(
             let causes = counts::causes(&pool, &places(&hindrances)).await?;
             moments::keep(&pool, now, &Moment { causes, hindrances }).await
         };
-        if let Err(error) = kept.await {
+        if let Err(error) = in_time(kept).await {
             tracing::warn!("what hangs at this minute cannot be kept: {error}");
         }
         let left = 60 - now.as_second().rem_euclid(60);

@@ -1,7 +1,10 @@
 //! The tables, made and emptied.
 
+use std::time::Duration;
+
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgConnection, PgPool};
+use sqlx::{Connection, Executor, PgConnection, PgPool};
+use tokio::time::timeout;
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables that follow from the journal. Another one is built again.
@@ -11,6 +14,9 @@ const LOCK: i64 = 0x62_6c_74_30;
 /// Pages are read, and nobody waits longer for one.
 const STATEMENT_LIMIT: &str = "10s";
 const CONNECTIONS: u32 = 12;
+/// Time limit for the test of a connection. sqlx's own test has none, and a connection whose other end lost power is
+/// never closed.
+const TEST: Duration = Duration::from_secs(2);
 
 /// Connects, and makes what is missing. Tables of another version are built again from the journal.
 pub(crate) async fn prepare(options: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
@@ -21,7 +27,13 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<PgPool, sqlx::E
         ("plan_cache_mode", "force_custom_plan"),
     ];
     let options = options.options(settings).application_name("ballet console");
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .test_before_acquire(false)
+        .before_acquire(|db, _| Box::pin(async move { Ok(answers(db).await) }))
+        .after_release(|db, _| Box::pin(async move { Ok(answers(db).await) }))
+        .connect_with(options)
+        .await?;
     let mut db = pool.acquire().await?;
     // Two that start at once would both make them.
     sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut *db).await?;
@@ -42,6 +54,10 @@ async fn make(db: &mut PgConnection) -> Result<(), sqlx::Error> {
         version(db).await?;
     }
     Ok(())
+}
+
+async fn answers(db: &mut PgConnection) -> bool {
+    matches!(timeout(TEST, db.ping()).await, Ok(Ok(())))
 }
 
 /// Makes the tables that are missing, and returns of which version they are.

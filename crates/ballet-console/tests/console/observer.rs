@@ -9,8 +9,9 @@ use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, RabbitMq};
 use ballet_console::Console;
 use ballet_console::index::{Found, Index};
 use ballet_core::MessageId;
+use ballet_stage::{Link, Proxy};
 use jiff::SignedDuration;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use crate::world::{CHECKED_OUT, PLACED, RESERVED, SOON, World, options};
@@ -336,5 +337,34 @@ async fn while_sagas_cannot_be_judged_each_page_says_so() {
     rename("alter table console.saga rename column gone to is_dead").await;
     let page = browser.until(&format!("/sagas/{saga}"), "state waiting").await;
     assert!(!page.contains("Sagas are not judged"), "{page}");
+    world.close().await;
+}
+
+/// As if the database's machine lost power in the midst of a statement, and another one took its address.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_is_never_answered_is_given_up_and_the_journal_followed_on() {
+    const WAITS: &str = "select (count(*) > 0)::integer::bigint from pg_locks where not granted \
+                         and database = (select oid from pg_database where datname = current_database())";
+    let world = World::new("console_hangs").await;
+    let way = Proxy::to(world.database.url()).await.expect("a way");
+    let by_this_way = way.url().parse().expect("a URL");
+    let _console = world.console_with(|options| options.database = by_this_way).await;
+    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
+    let saga = world.id();
+    world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
+    until(&mut db, ENTRIES, 1).await;
+    let mut blocker = PgConnection::connect(world.database.url()).await.expect("a session");
+    let lock = "begin; lock table console.progress in exclusive mode";
+    blocker.execute(lock).await.expect("a lock");
+    world.publish(vec![world.event(RESERVED, saga, None, "{}")]).await;
+    until(&mut db, WAITS, 1).await;
+    way.set(Link::Silent);
+    drop(blocker);
+    way.set(Link::Open);
+    let end = Instant::now() + 3 * SOON;
+    while count(&mut db, ENTRIES).await < 2 {
+        assert!(Instant::now() < end, "the console does not follow");
+        sleep(Duration::from_millis(100)).await;
+    }
     world.close().await;
 }
