@@ -158,7 +158,8 @@ async fn a_journal_that_stays_shorter_is_another_one() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_passed_over_while_the_broker_starts_the_stream_anew() {
     let starts = [StartsAnew; 60];
-    let found = [&starts[..], &[EndsWith(9)], &starts, &[EndsWith(9), EndsWith(10)]].concat();
+    let again = [&starts[..], &[StartsAnew, EndsWith(9), EndsWith(10)]].concat();
+    let found = [&starts[..], &[EndsWith(9)], &again].concat();
     let broker = Arc::new(Connections(Mutex::new(found.into())));
     let mut reader = Reader::open(broker, Start::Offset(10)).await.expect("a reader");
     let mut read = async || reader.next().await.expect("something");

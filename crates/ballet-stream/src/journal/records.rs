@@ -22,6 +22,7 @@ const INTERNAL_ERROR: u16 = 541;
 /// packets of at least 1,414 bytes. What is in a packet with the message that it cannot send is not
 /// sent either. Connections that begin a little earlier have other packets: of as many as a packet has messages (8 of the
 /// smallest), one ends a packet before that message. A busy broker may end packets elsewhere, so there are three rounds.
+/// One more follows once it is known that the broker lets others read.
 const ATTEMPTS: u64 = 24;
 /// More undeliverable messages in a row are a fault of the broker.
 const MOST_IN_A_ROW: u32 = 1_000;
@@ -201,15 +202,13 @@ impl Records {
         if got_some {
             return Ok(());
         }
-        if !takes_readers(&*self.broker).await? {
-            return Err(starts_anew().into());
-        }
         match self.start {
             // A read of the end stops there.
             StreamStart::Last => return Err(error.into()),
             StreamStart::Time(0) => self.start = StreamStart::Offset(0),
             // The offset is known once something is read.
             StreamStart::Time(second) => {
+                self.takes_readers().await?;
                 self.start = StreamStart::Time(second.saturating_sub(self.earlier));
                 self.earlier *= 2;
             }
@@ -219,12 +218,21 @@ impl Records {
                     0 => 2,
                     _ => ATTEMPTS,
                 };
-                if self.attempts >= most || self.unreadable.contains(&offset) {
+                if self.unreadable.contains(&offset) || self.attempts > most {
                     self.skip(offset, error)?;
+                } else if self.attempts == most {
+                    // Then a last attempt follows. Without an answer all of them follow anew.
+                    self.attempts = 0;
+                    self.takes_readers().await?;
+                    self.attempts = most;
                 }
             }
         }
         Ok(())
+    }
+
+    async fn takes_readers(&self) -> Result<(), BrokerError> {
+        if takes_readers(&*self.broker).await? { Ok(()) } else { Err(starts_anew()) }
     }
 
     fn skip(&mut self, offset: u64, error: BrokerError) -> Result<(), JournalError> {
