@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ballet_amqp::headers::STREAM_OFFSET;
 use ballet_amqp::{
@@ -11,6 +12,7 @@ use ballet_amqp::{
 use ballet_stream::{Differs, JournalError, Notice, Read, Reader, Start};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream;
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 /// What a connection finds.
@@ -20,10 +22,12 @@ enum Found {
     EndsWith(u64),
     /// A journal that no reader is let at.
     StartsAnew,
+    /// A message that cannot be delivered, and a machine that takes twenty seconds to say so.
+    SlowlyFails,
     NoBroker,
 }
 
-use Found::{EndsWith, NoBroker, StartsAnew};
+use Found::{EndsWith, NoBroker, SlowlyFails, StartsAnew};
 
 #[derive(Debug)]
 struct Connections(Mutex<VecDeque<Found>>);
@@ -46,7 +50,12 @@ impl Broker for Connections {
             NoBroker => Err(BrokerError::Lost("it is away".to_owned())),
             found => Ok(Arc::new(Journal { found, peer })),
         };
-        ready(session).boxed()
+        let takes = if matches!(next, SlowlyFails) { 20 } else { 0 };
+        async move {
+            tokio::time::sleep(Duration::from_secs(takes)).await;
+            session
+        }
+        .boxed()
     }
 }
 
@@ -167,4 +176,15 @@ async fn nothing_is_passed_over_while_the_broker_starts_the_stream_anew() {
     assert!(matches!(read().await, Read::Notice(Notice::Back)));
     let next = read().await;
     assert!(matches!(&next, Read::Record(record) if record.offset == Some(10)), "{next:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_with_messages_that_cannot_be_delivered_is_not_silent_on_a_slow_machine() {
+    let fails = [SlowlyFails, SlowlyFails, EndsWith(0)];
+    let found = [&[EndsWith(0), EndsWith(0)][..], &fails].concat();
+    let broker = Arc::new(Connections(Mutex::new(found.into())));
+    let begin = Start::Time(Timestamp::UNIX_EPOCH);
+    let mut reader = Reader::open(broker, begin).await.expect("a reader");
+    let next = reader.next().await.expect("something");
+    assert!(matches!(&next, Read::Record(record) if record.offset == Some(0)), "{next:?}");
 }

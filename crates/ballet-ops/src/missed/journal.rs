@@ -140,8 +140,9 @@ impl Entries<'_> {
     pub(super) async fn next(&mut self, run: &Run) -> Result<Option<Entry>, RedriveError> {
         let Journal { part, events, .. } = self.journal;
         loop {
-            let next = timeout(SILENCE, self.records.next()).await;
-            let delivery = next.map_err(|_| RedriveError::NoJournal(SILENT.to_owned()))??;
+            let next = timeout(SILENCE, self.records.attempt()).await;
+            let next = next.map_err(|_| RedriveError::NoJournal(SILENT.to_owned()))??;
+            let Some(delivery) = next else { continue };
             if delivery.exchange == EVENTS {
                 // One whose type is not its routing key was refused, and sent again it would be accepted.
                 if Envelope::type_of(&incoming(&delivery), events).is_some() {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Backoff, Broker, BrokerError, StreamStart};
+use ballet_amqp::{Backoff, Broker, BrokerError, Delivery, StreamStart};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
@@ -163,17 +163,9 @@ impl Reader {
                     Err(error) => return Err(error),
                 }
             }
-            let next = match self.nothing_at {
-                Some(at) => timeout_at(at, self.records.next()).await,
-                None => Ok(self.records.next().await),
-            };
-            let Ok(next) = next else {
-                self.nothing_at = None;
+            let Some(next) = self.delivery().await else {
                 return Ok(Read::Notice(Notice::NothingSince));
             };
-            // A new connection has as long for its first message.
-            self.nothing_at =
-                self.nothing_at.filter(|_| next.is_err()).map(|_| Instant::now() + FIRST_LIMIT);
             match next {
                 Ok(delivery) => {
                     let record = Record::from(delivery);
@@ -190,6 +182,27 @@ impl Reader {
                 }
                 Err(JournalError::Broker(error)) => return Err(refused(error, &self.vhost)),
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The next message. `None` once it is known that the journal has none since the time that was asked for.
+    async fn delivery(&mut self) -> Option<Result<Delivery, JournalError>> {
+        loop {
+            let next = match self.nothing_at {
+                Some(at) => timeout_at(at, self.records.attempt()).await,
+                None => Ok(self.records.attempt().await),
+            };
+            let Ok(next) = next.map(Result::transpose) else {
+                self.nothing_at = None;
+                return None;
+            };
+            let is_there = matches!(next, Some(Ok(_)));
+            // A new connection has as long for its first message.
+            self.nothing_at =
+                self.nothing_at.filter(|_| !is_there).map(|_| Instant::now() + FIRST_LIMIT);
+            if next.is_some() {
+                return next;
             }
         }
     }

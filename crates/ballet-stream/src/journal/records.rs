@@ -57,7 +57,7 @@ struct Reader {
     acking: Option<JoinHandle<Result<(), BrokerError>>>,
 }
 
-/// The messages of the journal. A lost connection is an error, after which [`next`](Self::next) connects
+/// The messages of the journal. A lost connection is an error, after which the next [`attempt`](Self::attempt) connects
 /// again and goes on behind the last message.
 pub struct Records {
     broker: Arc<dyn Broker>,
@@ -97,27 +97,36 @@ impl Records {
 
     /// The next message that can be read. It waits for one without end. Dropping the future loses no
     /// message.
+    pub(super) async fn next(&mut self) -> Result<Delivery, JournalError> {
+        loop {
+            if let Some(delivery) = self.attempt().await? {
+                return Ok(delivery);
+            }
+        }
+    }
+
+    /// The next message, or `None` if the broker has closed the connection before one came: then the next attempt goes on.
+    /// A time limit belongs to each attempt, since a message that cannot be delivered takes many. Dropping the future
+    /// loses no message.
     ///
     /// # Errors
     ///
     /// If the connection is lost, the broker refuses to read, or it cannot deliver a thousand messages in a
     /// row.
-    pub async fn next(&mut self) -> Result<Delivery, JournalError> {
-        loop {
-            match self.read().await {
-                Ok(delivery) => {
-                    if self.is_new(&delivery) {
-                        (self.attempts, self.in_a_row) = (0, 0);
-                        return Ok(delivery);
-                    }
-                }
-                Err(JournalError::Broker(error)) if is_undeliverable(&error) => {
-                    self.go_on(error).await?;
-                }
-                Err(error) => {
-                    self.reader = None;
-                    return Err(error);
-                }
+    pub async fn attempt(&mut self) -> Result<Option<Delivery>, JournalError> {
+        match self.read().await {
+            Ok(delivery) if self.is_new(&delivery) => {
+                (self.attempts, self.in_a_row) = (0, 0);
+                Ok(Some(delivery))
+            }
+            Ok(_) => Ok(None),
+            Err(JournalError::Broker(error)) if is_undeliverable(&error) => {
+                self.go_on(error).await?;
+                Ok(None)
+            }
+            Err(error) => {
+                self.reader = None;
+                Err(error)
             }
         }
     }
