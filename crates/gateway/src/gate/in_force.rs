@@ -87,13 +87,12 @@ impl Current {
 
     /// From now on requests are served by this one. Those in progress end with the old one.
     pub(crate) fn set(&self, gate: Gate) {
-        let gate = Arc::new(gate);
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *current, Arc::clone(&gate));
-        drop(current);
-        let stays = |old: &Service| gate.services.iter().any(|new| new.name() == old.name());
-        for service in before.services.iter().filter(|service| !stays(service)) {
-            service.is_removed();
+        let stays = |old: &Arc<Service>| gate.services.iter().any(|new| Arc::ptr_eq(new, old));
+        // Before a new one of the same name can say that it fails.
+        for service in current.services.iter().filter(|service| !stays(service)) {
+            service.remove();
         }
+        *current = Arc::new(gate);
     }
 }

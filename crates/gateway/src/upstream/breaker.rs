@@ -16,6 +16,8 @@ enum State {
     HalfOpen {
         next: Instant,
     },
+    /// Another config is in force. Requests from before it end, and change nothing.
+    Removed,
 }
 
 /// How long after a trial the next one begins, if there is no verdict yet.
@@ -50,7 +52,7 @@ impl Breaker {
     pub(crate) fn admit(&self) -> Result<Permit<'_>, Duration> {
         let mut state = self.lock();
         let at = match *state {
-            State::Closed { .. } => {
+            State::Closed { .. } | State::Removed => {
                 return Ok(Permit { breaker: self, is_trial: false, judged: false });
             }
             State::Open { until: at } | State::HalfOpen { next: at } => at,
@@ -66,7 +68,9 @@ impl Breaker {
     }
 
     /// Nobody sends to the service any more, so nobody would find that it works again.
-    pub(crate) fn is_removed(&self) {
+    pub(crate) fn remove(&self) {
+        let mut state = self.lock();
+        *state = State::Removed;
         self.tell(0.0);
     }
 
@@ -75,8 +79,8 @@ impl Breaker {
         let next = match (*state, good) {
             (State::HalfOpen { .. }, true) if is_trial => State::Closed { failures: 0 },
             (State::HalfOpen { .. }, false) if is_trial => self.open(),
-            // A request from before the breaker opened.
-            (State::HalfOpen { .. } | State::Open { .. }, _) => return,
+            // A request from before the breaker opened, or was removed.
+            (State::HalfOpen { .. } | State::Open { .. } | State::Removed, _) => return,
             (State::Closed { .. }, true) => State::Closed { failures: 0 },
             (State::Closed { failures }, false) if failures + 1 < self.most => {
                 State::Closed { failures: failures + 1 }
@@ -173,5 +177,15 @@ mod tests {
         assert!(breaker.admit().unwrap_err() > Duration::from_secs(50));
         early.judge(true);
         assert!(breaker.admit().is_err(), "an answer from before says nothing");
+    }
+
+    #[test]
+    fn a_removed_one_is_not_opened_by_requests_that_began_before() {
+        let breaker = Breaker::new("d", 1, Duration::from_secs(60));
+        let early = breaker.admit().unwrap();
+        breaker.remove();
+        early.judge(false);
+        fail(&breaker);
+        assert!(matches!(*breaker.lock(), State::Removed));
     }
 }

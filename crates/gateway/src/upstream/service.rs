@@ -74,9 +74,9 @@ impl Service {
         &self.config.name
     }
 
-    /// The config names it no more.
-    pub(crate) fn is_removed(&self) {
-        self.breaker.is_removed();
+    /// The config in force names it no more, or otherwise.
+    pub(crate) fn remove(&self) {
+        self.breaker.remove();
     }
 
     /// Sends a request and returns the head of the answer. Safe requests without a body are tried
