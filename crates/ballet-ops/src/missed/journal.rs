@@ -21,7 +21,8 @@ use crate::redrive::run::Run;
 
 /// In seconds: how far the clocks of the broker and of this machine may differ.
 const SKEW: i64 = 60;
-/// The journal has our note, so it is never silent for long.
+/// The journal has our note, so it is never silent for long. A message that cannot be delivered takes many attempts, each
+/// with this limit.
 const SILENCE: Duration = Duration::from_secs(30);
 const SILENT: &str = "it was written, but did not come back; the clocks of this machine and the \
                       broker may differ by more than a minute";
