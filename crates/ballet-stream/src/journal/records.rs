@@ -240,7 +240,7 @@ impl Records {
         Ok(())
     }
 
-    async fn takes_readers(&self) -> Result<(), BrokerError> {
+    async fn takes_readers(&mut self) -> Result<(), BrokerError> {
         if takes_readers(&*self.broker).await? { Ok(()) } else { Err(starts_anew()) }
     }
 

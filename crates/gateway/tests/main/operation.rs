@@ -237,7 +237,7 @@ async fn a_new_config_is_read_without_breaking_connections() {
 #[tokio::test]
 async fn a_service_that_a_new_config_does_not_name_is_no_longer_away() {
     let (service, folder) = (Service::ok().await, Folder::new());
-    let gone = raw::upstream("a", &raw::nobody()) + "breaker = { failures = 1 }\nretries = 0\n";
+    let gone = raw::upstream("a", &nobody()) + "breaker = { failures = 1 }\nretries = 0\n";
     let gateway = Gateway::start(&folder, &(gone + ROUTE)).await;
     problem(reqwest::get(gateway.at("/a")).await.unwrap(), 503).await;
     gateway.private_says("/metrics", 200, "gateway_breaker_open{upstream=\"a\"} 1").await;
