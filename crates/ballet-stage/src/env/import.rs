@@ -30,13 +30,17 @@ async fn load(management: &Management, definitions: &EnvDefinitions) -> Result<(
     all_may_enter(management, definitions).await
 }
 
-/// Makes sure that every exchange and queue is there. One list of the names costs the broker less than a connection in
-/// which each is looked up.
+/// Makes sure that every exchange and queue is there. Two lists of the names cost the broker less than a connection in
+/// which each is looked up. RabbitMQ 4.3 leaves internal exchanges out of the definitions that it shows.
 async fn all_are_there(management: &Management, definitions: &EnvDefinitions) -> Result<()> {
-    let found = management.call(Method::GET, &["definitions", &definitions.vhost], None).await?;
+    let vhost = definitions.vhost.as_str();
+    let exchanges = management.call(Method::GET, &["exchanges", vhost], None).await?;
+    let found = management.call(Method::GET, &["definitions", vhost], None).await?;
     let mut left_out = Vec::new();
-    for (kind, wanted) in [("exchanges", &definitions.exchanges), ("queues", &definitions.queues)] {
-        let there: BTreeSet<&str> = texts(&found[kind], "name").collect();
+    for (list, wanted) in
+        [(&exchanges, &definitions.exchanges), (&found["queues"], &definitions.queues)]
+    {
+        let there: BTreeSet<&str> = texts(list, "name").collect();
         left_out.extend(wanted.iter().filter(|name| !there.contains(name.as_str())));
     }
     if left_out.is_empty() {
