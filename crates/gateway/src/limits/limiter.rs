@@ -22,7 +22,7 @@ use crate::store::rate_windows::{self, Ask};
 const MANY: usize = 10_000;
 /// More than this many within a window are an attack: all are forgotten, and lease again.
 const TOO_MANY: usize = 200_000;
-/// The largest portion, and its share of the rate.
+/// The largest portion of a rate that lets no more through in a second, and the share of the rate that none exceeds.
 const PORTION: i32 = 64;
 const SHARE: i32 = 20;
 
@@ -175,13 +175,11 @@ fn ask_ahead(database: Arc<Database>, slot: Arc<Slot>, rate: Rate, client: &str)
 async fn portion(database: &Database, rate: &Rate, client: &str) -> Option<Bucket> {
     let asked = Instant::now();
     let requests = i32::try_from(rate.requests).unwrap_or(i32::MAX);
-    let ask = Ask {
-        rate: &rate.name,
-        client,
-        requests,
-        window_seconds: i32::try_from(rate.window.0.as_secs()).unwrap_or(i32::MAX),
-        most: (requests / SHARE).clamp(1, PORTION),
-    };
+    let window_seconds = i32::try_from(rate.window.0.as_secs()).unwrap_or(i32::MAX);
+    // A client that may make many takes a statement for each second, and not one for each 64 of them.
+    let largest = PORTION.max(requests / window_seconds.max(1));
+    let most = (requests / SHARE).clamp(1, largest);
+    let ask = Ask { rate: &rate.name, client, requests, window_seconds, most };
     let lease = database.ask(async |pool| rate_windows::lease(pool, ask).await).await;
     metrics::counter!("gateway_rate_leases_total").increment(1);
     let lease = lease.ok()?;

@@ -23,6 +23,14 @@ async fn get(gateway: &Gateway) -> Response {
     reqwest::get(gateway.at("/a")).await.unwrap()
 }
 
+/// How often a gateway has asked the database for permits.
+async fn leases(gateway: &Gateway) -> u32 {
+    let metrics = reqwest::get(format!("{}/metrics", gateway.private)).await.unwrap();
+    let text = metrics.text().await.unwrap();
+    let line = text.lines().find(|line| line.starts_with("gateway_rate_leases_total ")).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
 #[tokio::test]
 async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
     let (service, folder) = (Service::ok().await, Folder::new());
@@ -101,15 +109,28 @@ async fn several_gateways_share_one_limit() {
     assert_eq!(good, 200);
     assert_eq!(service.got().len(), 200);
     // Not every request was a round trip.
-    let mut leases = 0;
+    let mut all = 0;
     for gateway in &gateways {
-        let metrics = reqwest::get(format!("{}/metrics", gateway.private)).await.unwrap();
-        let text = metrics.text().await.unwrap();
-        let line =
-            text.lines().find(|line| line.starts_with("gateway_rate_leases_total ")).unwrap();
-        leases += line.rsplit(' ').next().unwrap().parse::<u32>().unwrap();
+        all += leases(gateway).await;
     }
-    assert!(leases < 60, "{leases} leases for 1200 requests");
+    assert!(all < 60, "{all} leases for 1200 requests");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portion_of_a_high_rate_is_enough_for_a_second() {
+    let database = Database::new(Postgres::shared().await.unwrap(), "high").await.unwrap();
+    let (service, folder) = (Service::ok().await, Folder::new());
+    // 1157 a second.
+    let config = config(&service, 100_000_000, "1d", Some(database.url()));
+    let gateway = Gateway::start(&folder, &config).await;
+    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+    let client = Client::new();
+    for _ in 0..300 {
+        assert_eq!(client.get(gateway.at("/a")).send().await.unwrap().status(), 200);
+    }
+    // One, and another if the day ends meanwhile.
+    let leases = leases(&gateway).await;
+    assert!((1..=2).contains(&leases), "{leases} leases for 300 requests");
 }
 
 #[tokio::test(flavor = "multi_thread")]
