@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
-use crate::http::headers::set;
+use crate::http::headers::Setter;
 
 /// The header that tells a service what the client may do. It is empty if nobody signed in.
 pub(crate) const SCOPES: HeaderName = HeaderName::from_static("x-ballet-scopes");
@@ -28,9 +27,9 @@ impl Identity {
     }
 
     /// Tells a service. A client's own headers of these names are removed before.
-    pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        set(headers, CLIENT, &self.client);
-        set(headers, SUBJECT, &self.subject);
-        set(headers, SCOPES, &self.scopes.join(" "));
+    pub(crate) fn write(&self, headers: &mut Setter<'_>) {
+        headers.set(CLIENT, &self.client);
+        headers.set(SUBJECT, &self.subject);
+        headers.set(SCOPES, self.scopes.join(" "));
     }
 }

@@ -18,7 +18,7 @@ use crate::gate::table::Route;
 use crate::http::body::Answer;
 use crate::http::bounded::{BodyFault, Bounded, Progress};
 use crate::http::headers::{
-    FORWARDED_FOR, FORWARDED_HOST, REQUEST_ID, clean_request, clean_response, set,
+    FORWARDED_FOR, FORWARDED_HOST, REQUEST_ID, Setter, clean_request, clean_response, set,
 };
 use crate::http::path::behind;
 use crate::http::problem::Problem;
@@ -167,16 +167,17 @@ pub(crate) fn outgoing_headers(
 ) -> HeaderMap {
     let host = headers.remove(header::HOST);
     clean_request(&mut headers);
-    set(&mut headers, REQUEST_ID, &exchange.id);
-    set(&mut headers, FORWARDED_FOR, &exchange.address.to_string());
     if let Some(host) = host {
         headers.insert(FORWARDED_HOST, host);
     }
-    exchange.trace.write(&mut headers);
+    let mut own = Setter::new(&mut headers);
+    own.set(REQUEST_ID, &exchange.id);
+    own.set(FORWARDED_FOR, exchange.address);
+    exchange.trace.write(&mut own);
     match identity {
-        Some(identity) => identity.write(&mut headers),
+        Some(identity) => identity.write(&mut own),
         // So that a service does not take the request for one from within the network.
-        None => set(&mut headers, SCOPES, ""),
+        None => own.set(SCOPES, ""),
     }
     headers
 }

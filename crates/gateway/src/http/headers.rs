@@ -1,5 +1,8 @@
 //! Which headers pass: none that belong to one connection, and none that are internal.
 
+use std::fmt::{Display, Write};
+
+use bytes::BytesMut;
 use hyper::HeaderMap;
 use hyper::header::{self, AsHeaderName, HeaderName, HeaderValue};
 
@@ -103,6 +106,31 @@ fn clean(headers: &mut HeaderMap, internal: &[&str]) {
 pub(crate) fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
+    }
+}
+
+/// Room for the values that a service is told of a request.
+const VALUES: usize = 512;
+
+/// Sets several headers. Their values share one piece of memory, so to copy a map of them copies none.
+#[derive(Debug)]
+pub(crate) struct Setter<'a> {
+    headers: &'a mut HeaderMap,
+    values: BytesMut,
+}
+
+impl<'a> Setter<'a> {
+    pub(crate) fn new(headers: &'a mut HeaderMap) -> Self {
+        Self { headers, values: BytesMut::with_capacity(VALUES) }
+    }
+
+    /// Sets a header whose value may not fit into one. What does not fit is left out.
+    pub(crate) fn set(&mut self, name: HeaderName, value: impl Display) {
+        let written = write!(self.values, "{value}");
+        let value = HeaderValue::from_maybe_shared(self.values.split().freeze());
+        if let (Ok(()), Ok(value)) = (written, value) {
+            self.headers.insert(name, value);
+        }
     }
 }
 

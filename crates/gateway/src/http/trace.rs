@@ -5,7 +5,7 @@ use std::fmt;
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
-use crate::http::headers::{set, single};
+use crate::http::headers::{Setter, single};
 use crate::http::ids::drawn;
 
 const PARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -39,10 +39,10 @@ impl Trace {
     }
 
     /// Tells a service.
-    pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        set(headers, PARENT, &self.to_string());
+    pub(crate) fn write(&self, headers: &mut Setter<'_>) {
+        headers.set(PARENT, self);
         if let Some(state) = &self.state {
-            set(headers, STATE, state);
+            headers.set(STATE, state);
         }
     }
 }
