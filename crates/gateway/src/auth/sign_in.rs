@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderName};
 
 use crate::auth::identity::Identity;
 use crate::auth::jwt::{Expected, Token, TokenError};
@@ -15,6 +15,9 @@ use crate::auth::{api_key, wall_clock};
 use crate::config::file::{ApiKey, Config, Jwt, WideScope};
 use crate::http::headers::single;
 use crate::http::problem::Problem;
+
+/// The header with an API key.
+pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// How clients sign in.
 #[derive(Debug)]
@@ -82,7 +85,7 @@ impl SignIn {
     pub(crate) fn known(&self, headers: &HeaderMap) -> Option<Arc<Identity>> {
         let (jwt, set) = self.jwt.as_ref()?;
         let (Ok(Some(value)), Ok(None)) =
-            (single(headers, "authorization"), single(headers, "x-api-key"))
+            (single(headers, header::AUTHORIZATION), single(headers, API_KEY))
         else {
             return None;
         };
@@ -98,10 +101,10 @@ impl SignIn {
     ) -> Result<Option<Arc<Identity>>, NotSignedIn> {
         let guessed =
             |reason, detail: &str| NotSignedIn { problem: refused(reason, detail), is_guess: true };
-        let one = |name: &str| {
-            single(headers, name).map_err(|()| guessed("header", &format!("expected one {name}")))
+        let one = |name: HeaderName| {
+            single(headers, &name).map_err(|()| guessed("header", &format!("expected one {name}")))
         };
-        match (one("authorization")?, one("x-api-key")?) {
+        match (one(header::AUTHORIZATION)?, one(API_KEY)?) {
             (None, None) => Ok(None),
             (Some(_), Some(_)) => {
                 Err(guessed("both", "expected a token or an API key, found both"))
@@ -206,5 +209,5 @@ fn refused(reason: &'static str, detail: &str) -> Problem {
 
 /// Whether a request has any credentials.
 pub(crate) fn has_credentials(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::AUTHORIZATION) || headers.contains_key("x-api-key")
+    headers.contains_key(header::AUTHORIZATION) || headers.contains_key(API_KEY)
 }

@@ -12,6 +12,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::sleep;
 
+use crate::auth::sign_in::API_KEY;
 use crate::gate::in_force::Current;
 use crate::http::body::{Answer, Body, BoxError, empty};
 use crate::limits::at_once::UnderWay;
@@ -20,7 +21,7 @@ use crate::limits::at_once::UnderWay;
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 /// The headers that a client signs in with.
-const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, HeaderName::from_static("x-api-key")];
+const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, API_KEY];
 
 /// What a client signed in with, and the scopes it needs. Only a stream of events keeps them.
 #[derive(Debug)]
