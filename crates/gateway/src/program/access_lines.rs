@@ -15,6 +15,8 @@ use crate::gate::exchange::ACCESS;
 
 /// More than most lines have, in bytes.
 const LENGTH: usize = 512;
+/// More than a time has.
+const TIME: usize = 32;
 
 /// Formats the lines of the access log, and leaves all others to the format of the log.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ where
         if event.metadata().target() != ACCESS {
             return self.0.format_event(context, writer, event);
         }
-        let mut time = String::new();
+        let mut time = String::with_capacity(TIME);
         SystemTime.format_time(&mut Writer::new(&mut time))?;
         let mut line = Vec::with_capacity(LENGTH);
         write(&mut line, &time, event).map_err(|_| fmt::Error)?;
