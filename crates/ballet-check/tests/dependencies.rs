@@ -30,10 +30,10 @@ const LAYERS: [Layer; 23] = [
     // A small library; it depends on nothing of ours.
     (
         "library",
-        "crates/paging crates/search crates/values crates/ballet-lingering crates/ballet-signature",
+        "crates/paging crates/search crates/values crates/ballet-listener crates/ballet-signature",
         "",
     ),
-    // The front door; it knows no service, and nothing of ours but how it signs and reads on.
+    // The front door; it knows no service, and nothing of ours but how it signs and listens.
     ("gateway", "crates/gateway", "library"),
     // Other companies' APIs, and their webhooks.
     ("outside", "crates/outside crates/cards", "library framework openapi outside"),

@@ -1,6 +1,7 @@
 //! The console as a whole: its database, the observer, and the pages.
 
 use std::fmt;
+use std::future::pending;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_check::Contracts;
+use ballet_listener::serving::{Limits, serve};
 use ballet_ops::sagas::PATIENCE;
 use jiff::SignedDuration;
 use sqlx::PgPool;
@@ -31,11 +33,13 @@ use crate::server::dead::Dead;
 use crate::server::fresh::Fresh;
 use crate::server::looked::Looked;
 use crate::server::site::{HASHED_AT_ONCE, Site};
-use crate::server::{door, live, routes};
+use crate::server::{live, routes};
 use crate::store::{accounts, prepare};
 
 /// The name of the account that the console makes when there is none.
 const FIRST: &str = "operator";
+/// The most connections.
+const CONNECTIONS: usize = 256;
 
 /// What a console needs to know.
 #[derive(Clone)]
@@ -240,7 +244,8 @@ impl Console {
         let (databases, looks) = (options.databases, options.looks);
         tasks.spawn(hindrances::watch(databases, looks, Arc::clone(&site.known), hindrances));
         tasks.spawn(live::keep(Arc::clone(&site)));
-        tasks.spawn(door::serve(listener, routes::router(site), door::HEAD));
+        let limits = Limits::new(CONNECTIONS);
+        tasks.spawn(serve(listener, routes::router(site), limits, pending()));
         while let Some(ended) = tasks.join_next().await {
             // One that had nothing to do has ended well. Without one that fails the pages would go on to show what was.
             ended.map_err(ConsoleError::Failed)?;

@@ -5,7 +5,6 @@ mod answer_acts;
 mod assets;
 pub(crate) mod dead;
 mod dead_acts;
-pub(crate) mod door;
 pub(crate) mod fresh;
 mod gate;
 pub(crate) mod live;

@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
-use ballet_lingering::Lingering;
+use ballet_listener::lingering::Lingering;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;

@@ -1,9 +1,12 @@
 //! The private listener: alive, ready, metrics. It is for operators and never public.
 
+use std::future::pending;
+
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
+use ballet_listener::serving::{Limits, serve};
 use metrics::Gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
@@ -13,6 +16,9 @@ use tokio::sync::watch;
 use crate::config::file::{Config, IdempotencyKey, Route};
 use crate::gate::in_force::Current;
 use crate::store::database::Database;
+
+/// The most connections.
+const CONNECTIONS: usize = 256;
 
 #[derive(Debug, Clone)]
 struct Parts {
@@ -45,9 +51,7 @@ pub(crate) async fn run(
         .route("/readyz", get(ready))
         .route("/metrics", get(scraped))
         .with_state(Parts { current, metrics, stopping });
-    if let Err(error) = axum::serve(listener, routes).await {
-        tracing::error!("the private listener ended: {error}");
-    }
+    serve(listener, routes, Limits::new(CONNECTIONS), pending()).await;
 }
 
 async fn ready(State(parts): State<Parts>) -> (StatusCode, Json<Readiness>) {

@@ -5,7 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_lingering::{LONGEST, MOST};
+use ballet_listener::accepting::accept;
+use ballet_listener::head_timer::HeadTimer;
+use ballet_listener::holding::Holding;
+use ballet_listener::lingering::{LONGEST, MOST};
+use ballet_listener::patient::Patient;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::server::conn::http1;
@@ -18,9 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::file::Limits;
-use crate::door::head_timer::HeadTimer;
-use crate::door::patient::Patient;
-use crate::door::withholding::{OnItsWay, Withholding};
+use crate::door::withholding::Withholding;
 use crate::gate::exchange::Exchange;
 use crate::gate::in_force::{Current, Gate};
 use crate::gate::peer::network;
@@ -51,19 +53,10 @@ pub(crate) async fn run(
     let addresses = Counts::default();
     let mut connections = JoinSet::new();
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let (stream, peer) = tokio::select! {
+            accepted = accept(&listener) => accepted,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             _ = stopping.wait_for(|stop| *stop) => break,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, or a client that is gone again.
-                tracing::warn!("a connection was not accepted: {error}");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                continue;
-            }
         };
         let slot = place(&current, &addresses, peer).and_then(|counted| {
             let slot = Arc::clone(&slots).try_acquire_owned().map_err(|_| Full::Gateway)?;
@@ -103,16 +96,15 @@ async fn connection(
     current: Current,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let _slower_without = stream.set_nodelay(true);
     let Gate { config, .. } = &*current.get();
     let mut socket = Withholding::new(Patient::new(stream, config.timeouts.idle.0));
     let ours = socket.ours();
     let ended = {
         let service = service_fn(|request| {
-            let (current, begun) = (current.clone(), ours.begin());
+            let (current, held) = (current.clone(), ours.begin());
             async move {
                 let answer = serve(&current, peer, request).await;
-                let answer = answer.map(|body| OnItsWay { body, _begun: begun });
+                let answer = answer.map(|body| Holding { body, held });
                 Ok::<_, std::convert::Infallible>(answer)
             }
         });

@@ -6,13 +6,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use ballet_listener::patient::Patient;
 use hyper::StatusCode;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::door::patient::Patient;
-use crate::http::body::{Body, BoxError};
 
 /// The gateway's own answer on a connection, which has one at a time. `None`: the last one has been sent.
 #[derive(Debug, Clone, Default)]
@@ -33,32 +29,6 @@ impl Ours {
     fn flushed(&self) {
         let mut ours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ours.take_if(|answer| answer.strong_count() == 0);
-    }
-}
-
-/// A body of an answer that has begun.
-pub(crate) struct OnItsWay {
-    pub(crate) body: Body,
-    pub(crate) _begun: Arc<()>,
-}
-
-impl HttpBody for OnItsWay {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

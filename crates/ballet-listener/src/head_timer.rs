@@ -11,7 +11,7 @@ use hyper::rt::{Sleep, Timer};
 /// one of tokio's, which is set anew only when it ends too early: to set one and to drop it takes a lock that
 /// all connections share.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct HeadTimer(Arc<Mutex<Option<Pin<Box<tokio::time::Sleep>>>>>);
+pub struct HeadTimer(Arc<Mutex<Option<Pin<Box<tokio::time::Sleep>>>>>);
 
 /// The time for one head. It ends later than those before it.
 #[derive(Debug)]

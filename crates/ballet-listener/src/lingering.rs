@@ -1,8 +1,6 @@
 //! A request's body that is read on for a while if the answer came before its end. Otherwise the connection would
 //! close under a client that still sends, and it would see a broken pipe in place of the answer.
 
-#![warn(missing_docs)]
-
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;

@@ -10,8 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+/// A connection with such a limit.
 #[derive(Debug)]
-pub(crate) struct Patient {
+pub struct Patient {
     stream: TcpStream,
     limit: Duration,
     /// Runs while a write waits.
@@ -19,7 +20,9 @@ pub(crate) struct Patient {
 }
 
 impl Patient {
-    pub(crate) fn new(stream: TcpStream, limit: Duration) -> Self {
+    /// A connection that waits this long for its peer to take something.
+    #[must_use]
+    pub fn new(stream: TcpStream, limit: Duration) -> Self {
         Self { stream, limit, waiting: None }
     }
 

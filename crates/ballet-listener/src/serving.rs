@@ -1,0 +1,216 @@
+//! Serves a router: no more connections than there may be, none for longer without a request than it may, and all of
+//! them until their end.
+//!
+//! Whoever reaches the port may open connections, and a client may vanish without closing its own. Each takes a file
+//! descriptor, which the process needs for the broker and the databases, too. Beyond their number the one that has been
+//! without a request for the longest makes room, so such connections keep nobody out.
+
+use std::collections::HashMap;
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::timeout;
+use tower_service::Service as _;
+
+use crate::accepting::accept;
+use crate::head_timer::HeadTimer;
+use crate::holding::Holding;
+use crate::patient::Patient;
+
+/// The most bytes of a head; hyper takes 100 headers. More get 431.
+const HEAD: usize = 64 * 1024;
+/// How often to look again whether a connection has nothing to do, when all had.
+const AGAIN: Duration = Duration::from_millis(100);
+/// In place of a turn: there is a request.
+const BUSY: u64 = u64::MAX;
+
+/// The bounds of a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most connections.
+    pub connections: usize,
+    /// How long the head of a request may take, a connection may be without a request, and a client may take nothing
+    /// of its answer.
+    pub patience: Duration,
+}
+
+impl Limits {
+    /// This number of connections, and the usual patience. Proxies keep a connection for the next request for a minute or
+    /// two: that would fail on one that is closed here before.
+    #[must_use]
+    pub const fn new(connections: usize) -> Self {
+        Self { connections, patience: Duration::from_secs(180) }
+    }
+}
+
+/// Serves until asked to stop, and then until the requests in progress are answered. Handlers find a client's address as
+/// [`ConnectInfo`]. The connections end with this future.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stopped: impl Future<Output = ()> + Send,
+) {
+    let (stop, stopping) = watch::channel(());
+    let mut open = Open::new(limits.connections);
+    tokio::pin!(stopped);
+    loop {
+        let next = async {
+            let accepted = accept(&listener).await;
+            open.make_room().await;
+            accepted
+        };
+        let (stream, peer) = tokio::select! {
+            accepted = next => accepted,
+            () = stopped.as_mut() => break,
+        };
+        let (router, stopping) = (router.clone(), stopping.clone());
+        open.begin(|rest| connection(stream, peer, router, rest, limits.patience, stopping));
+    }
+    drop(listener);
+    drop(stop);
+    while open.tasks.join_next().await.is_some() {}
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    rest: Rest,
+    patience: Duration,
+    mut stopping: watch::Receiver<()>,
+) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let held = rest.interrupt();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = router.clone().call(request);
+        async move { answer.await.map(|answer| answer.map(|body| Holding { body, held })) }
+    });
+    let connection = http1::Builder::new()
+        .timer(HeadTimer::default())
+        .header_read_timeout(patience)
+        .max_header_size(HEAD)
+        .serve_connection(TokioIo::new(Patient::new(stream, patience)), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stopping.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // A client's doing: too slow, malformed, or gone.
+        tracing::debug!(%peer, "a connection ended: {error}");
+    }
+}
+
+/// The open connections.
+#[derive(Debug)]
+struct Open {
+    most: usize,
+    tasks: JoinSet<()>,
+    each: HashMap<Id, (AbortHandle, Rest)>,
+    /// In which order connections began to be without a request.
+    turns: Arc<AtomicU64>,
+    /// Whether the log says that there are as many as may be.
+    is_told: bool,
+}
+
+impl Open {
+    fn new(most: usize) -> Self {
+        Self {
+            most,
+            tasks: JoinSet::new(),
+            each: HashMap::new(),
+            turns: Arc::default(),
+            is_told: false,
+        }
+    }
+
+    fn begin<F>(&mut self, connection: impl FnOnce(Rest) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let rest = Rest { turns: Arc::clone(&self.turns), since: Arc::default() };
+        rest.begin();
+        let task = self.tasks.spawn(connection(rest.clone()));
+        self.each.insert(task.id(), (task, rest));
+    }
+
+    /// Waits until there may be one more.
+    async fn make_room(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.forget(ended);
+        }
+        self.is_told &= self.each.len() >= self.most / 2;
+        while self.each.len() >= self.most {
+            if !mem::replace(&mut self.is_told, true) {
+                tracing::warn!(
+                    "{} connections are open: for each new one that which has been without a request for the longest \
+                     is closed, or it waits",
+                    self.most
+                );
+            }
+            let idle = self.each.values().filter(|(_, rest)| rest.since() != BUSY);
+            if let Some((task, _)) = idle.min_by_key(|(_, rest)| rest.since()) {
+                // A request that begins just now is lost, as on any connection that is closed without one.
+                task.abort();
+            }
+            if let Ok(Some(ended)) = timeout(AGAIN, self.tasks.join_next_with_id()).await {
+                self.forget(ended);
+            }
+        }
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+        self.each.remove(&id);
+    }
+}
+
+/// At which turn a connection began to be without a request, or that it has one.
+#[derive(Debug, Clone)]
+struct Rest {
+    turns: Arc<AtomicU64>,
+    since: Arc<AtomicU64>,
+}
+
+impl Rest {
+    fn begin(&self) {
+        self.since.store(self.turns.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    fn since(&self) -> u64 {
+        self.since.load(Ordering::Relaxed)
+    }
+
+    /// A request begins. It ends when what this returns is dropped.
+    fn interrupt(&self) -> Interrupted {
+        self.since.store(BUSY, Ordering::Relaxed);
+        Interrupted(self.clone())
+    }
+}
+
+/// A request in progress.
+#[derive(Debug)]
+struct Interrupted(Rest);
+
+impl Drop for Interrupted {
+    fn drop(&mut self) {
+        self.0.begin();
+    }
+}

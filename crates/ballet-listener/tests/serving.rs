@@ -1,0 +1,215 @@
+//! The bounds of a listener, as its clients meet them.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use ballet_listener::holding::Holding;
+use ballet_listener::serving::{Limits, serve};
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+const SOON: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(200);
+
+static PIECE: [u8; 64 * 1024] = [0; 64 * 1024];
+
+/// A body without end.
+struct Endless;
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&PIECE)))))
+    }
+}
+
+/// Says that it is dropped.
+struct Left(Arc<Semaphore>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+struct Served {
+    address: SocketAddr,
+    /// Requests for `/held`, and how many of them may go on.
+    entered: Arc<Semaphore>,
+    let_go: Arc<Semaphore>,
+    /// Answers of `/endless` that were given up.
+    left: Arc<Semaphore>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Served {
+    async fn new(limits: Limits) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let counter = || Arc::new(Semaphore::new(0));
+        let (entered, let_go, left) = (counter(), counter(), counter());
+        let (entering, waiting, leaving) = (entered.clone(), let_go.clone(), left.clone());
+        let held = move || {
+            let (entering, waiting) = (entering.clone(), waiting.clone());
+            async move {
+                entering.add_permits(1);
+                waiting.acquire().await.expect("open").forget();
+                "it was held"
+            }
+        };
+        let endless = move || {
+            let held = Left(leaving.clone());
+            async move { axum::body::Body::new(Holding { body: Endless, held }) }
+        };
+        let router = Router::new()
+            .route("/", get(|| async { "it is here" }))
+            .route("/held", get(held))
+            .route("/endless", get(endless));
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async move {
+            let _asked_or_gone = stopped.await;
+        };
+        let task = tokio::spawn(serve(listener, router, limits, stopped));
+        Self { address, entered, let_go, left, stop, task }
+    }
+
+    /// A client that says this.
+    async fn says(&self, text: &str) -> TcpStream {
+        let mut client = TcpStream::connect(self.address).await.expect("a connection");
+        client.write_all(text.as_bytes()).await.expect("sent");
+        client
+    }
+
+    async fn asks(&self, path: &str) -> TcpStream {
+        self.says(&request(path)).await
+    }
+}
+
+fn request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")
+}
+
+async fn one_of(all: &Semaphore) {
+    timeout(SOON, all.acquire()).await.expect("in time").expect("open").forget();
+}
+
+async fn until_said(client: &mut TcpStream, text: &str) {
+    let mut said = String::new();
+    let reading = async {
+        while !said.contains(text) {
+            let mut piece = [0; 4096];
+            let count = client.read(&mut piece).await.expect("it can be read");
+            assert!(count > 0, "it ended before {text:?}: {said}");
+            said.push_str(&String::from_utf8_lossy(&piece[..count]));
+        }
+    };
+    timeout(SOON, reading).await.expect("said in time");
+}
+
+/// What a client is told until its connection is closed.
+async fn until_closed(mut client: TcpStream) -> String {
+    let mut said = String::new();
+    let read = timeout(SOON, client.read_to_string(&mut said)).await;
+    read.expect("it is left open").expect("it can be read");
+    said
+}
+
+#[tokio::test]
+async fn a_connection_that_asks_for_nothing_is_closed() {
+    let served = Served::new(Limits { connections: 9, patience: SHORT }).await;
+    // One that says nothing, one that begins to ask, and one that has asked once.
+    let whole = request("/");
+    for said in ["", &whole[..10], whole.as_str()] {
+        let told = until_closed(served.says(said).await).await;
+        assert_eq!(told.contains("it is here"), said == whole, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
+    let served = Served::new(Limits { connections: 9, patience: SHORT }).await;
+    let _takes_nothing = served.asks("/endless").await;
+    one_of(&served.left).await;
+}
+
+#[tokio::test]
+async fn a_head_is_no_longer_than_it_may_be() {
+    let served = Served::new(Limits::new(9)).await;
+    let begun = "GET / HTTP/1.1\r\nx: ";
+    let long = format!("{begun}{}", "a".repeat(64 * 1024 - begun.len()));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: a\r\n".repeat(101));
+    for head in [long, many] {
+        let told = until_closed(served.says(&head).await).await;
+        assert!(told.starts_with("HTTP/1.1 431 "), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn the_longest_without_a_request_makes_room() {
+    let served = Served::new(Limits::new(3)).await;
+    let mut held = served.asks("/held").await;
+    one_of(&served.entered).await;
+    let first = served.says("GET / HT").await;
+    let mut second = served.asks("/").await;
+    until_said(&mut second, "it is here").await;
+    let mut third = served.asks("/").await;
+    until_said(&mut third, "it is here").await;
+    assert_eq!(until_closed(first).await, "");
+    let mut fourth = served.asks("/").await;
+    until_said(&mut fourth, "it is here").await;
+    assert_eq!(until_closed(second).await, "");
+    // The others are there.
+    third.write_all(request("/").as_bytes()).await.expect("sent");
+    until_said(&mut third, "it is here").await;
+    served.let_go.add_permits(1);
+    until_said(&mut held, "it was held").await;
+}
+
+#[tokio::test]
+async fn connections_wait_while_all_have_requests() {
+    let served = Served::new(Limits::new(2)).await;
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        clients.push(served.asks("/held").await);
+    }
+    one_of(&served.entered).await;
+    one_of(&served.entered).await;
+    assert!(timeout(SHORT, served.entered.acquire()).await.is_err(), "a third one got in");
+    served.let_go.add_permits(5);
+    for mut client in clients {
+        until_said(&mut client, "it was held").await;
+    }
+}
+
+#[tokio::test]
+async fn a_stop_answers_what_is_in_hand_and_closes_the_rest() {
+    let served = Served::new(Limits::new(9)).await;
+    let mut idle = served.asks("/").await;
+    until_said(&mut idle, "it is here").await;
+    let held = served.asks("/held").await;
+    one_of(&served.entered).await;
+    served.stop.send(()).expect("it serves");
+    assert_eq!(until_closed(idle).await, "");
+    TcpStream::connect(served.address).await.expect_err("nobody listens");
+    served.let_go.add_permits(1);
+    let told = until_closed(held).await;
+    assert!(told.contains("it was held"), "{told}");
+    timeout(SOON, served.task).await.expect("in time").expect("no panic");
+}
