@@ -169,7 +169,8 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
     }
     let Settings { lanes, batch, prefetch, calls, max_body, .. } = settings;
     let telemetry_batch = i64::from(settings.telemetry_batch);
-    let Settings { http_requests, republish_rate, handler_seconds, drain_seconds, .. } = settings;
+    let Settings { http_requests, http_connections, republish_rate, .. } = settings;
+    let Settings { handler_seconds, drain_seconds, .. } = settings;
     let connections = settings.database_connections.and_then(|given| {
         let fewest = pool::fewest_connections(*lanes);
         let too_few = || {
@@ -195,6 +196,7 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
         outside("MAX_BODY", *max_body as u64, &ANY_BODY),
         connections,
         outside("HTTP_REQUESTS", (*http_requests).into(), &AT_LEAST_ONE),
+        outside("HTTP_CONNECTIONS", (*http_connections).into(), &AT_LEAST_ONE),
         version,
         outside("REPUBLISH_RATE", (*republish_rate).into(), &REPUBLISH_RATE),
         outside("TELEMETRY_BATCH", telemetry_batch, &BATCH),

@@ -13,6 +13,7 @@ use crate::service::error::StartError;
 use crate::service::frame::Frame;
 use crate::service::recorder;
 use crate::service::serve;
+use crate::service::settings::settings::Settings;
 
 /// The HTTP front of a service.
 pub(super) struct Front {
@@ -28,14 +29,14 @@ impl Front {
     pub(super) async fn open(
         frame: &mut Frame,
         service: &str,
-        listen: SocketAddr,
+        settings: &Settings,
         own_routes: OwnRoutes,
     ) -> Result<Self, StartError> {
         let (waits, waits_for) = watch::channel(None);
         let health = Health { waits_for, parts: Arc::new(OnceLock::new()) };
         let routes = health::router(health.clone(), recorder::rendered, own_routes.clone());
         let (failed, asked_to_stop) = (frame.failed.clone(), frame.asked_to_stop.clone());
-        let served = serve::serve(&mut frame.http, listen, routes, failed, asked_to_stop);
+        let served = serve::serve(&mut frame.http, settings, routes, failed, asked_to_stop);
         let address = served.await?;
         tracing::info!(service, %address, "serving HTTP");
         Ok(Self { address, health, waits, own_routes })

@@ -1,4 +1,4 @@
-//! The HTTP listener, and the time limit and failure check of every request.
+//! The HTTP listener with its bounds, and the time limit and failure check of every request.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
 use ballet_listener::lingering::Lingering;
+use ballet_listener::serving::{self, Limits};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -19,6 +19,7 @@ use crate::engine::stopping::stopped;
 use crate::http::problem::{Cause, Problem, RETRY_AFTER};
 use crate::http::refusal::in_words;
 use crate::service::error::StartError;
+use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
 
 /// Time limit for a request, including its body.
@@ -27,22 +28,22 @@ const REQUEST: Duration = Duration::from_secs(30);
 /// Serves until asked to stop. Requests in progress are answered, and no new ones are taken.
 pub(super) async fn serve(
     tasks: &mut Tasks,
-    listen: SocketAddr,
+    settings: &Settings,
     routes: Router,
     failed: watch::Receiver<Option<String>>,
     mut asked_to_stop: watch::Receiver<bool>,
 ) -> Result<SocketAddr, StartError> {
-    let fail = |error| StartError::Listen { address: listen, error };
-    let listener = TcpListener::bind(listen).await.map_err(fail)?;
+    let fail = |error| StartError::Listen { address: settings.listen, error };
+    let listener = TcpListener::bind(settings.listen).await.map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
-    // Without it an event that follows another closely may wait 40 ms for the other's acknowledgement.
-    let listener = listener.tap_io(|stream| {
-        let _slower_without = stream.set_nodelay(true);
-    });
+    // Requests at their limit leave room for looks at health and metrics.
+    let connections = usize::from(settings.http_requests) + usize::from(settings.http_connections);
     let routes = routes.layer(from_fn_with_state(failed, answer));
     tasks.spawn("HTTP", async move {
         let stopped = async move { stopped(&mut asked_to_stop).await };
-        if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
+        // This task is aborted when the time of a stop is over. Requests that are still in hand go on without it.
+        let served = serving::serve(listener, routes, Limits::new(connections), stopped);
+        if let Err(error) = tokio::spawn(served).await {
             tracing::error!("HTTP ended: {error}");
         }
     });

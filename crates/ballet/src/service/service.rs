@@ -250,7 +250,7 @@ impl Service {
         let renewal = database.renewal.clone();
         let own_routes = OwnRoutes::new(settings.http_requests, renewal, tracer, door);
         let service = self.participant.service();
-        let front = Front::open(frame, service, settings.listen, own_routes).await?;
+        let front = Front::open(frame, service, settings, own_routes).await?;
         if trusts_network {
             front.warn_of_trust();
         }

@@ -2,6 +2,7 @@
 //! up, tables that change. The databases are real, the broker is in memory.
 
 mod cancelled;
+mod connections;
 mod crash;
 mod crash_aside;
 mod green;

@@ -55,7 +55,7 @@ async fn length(Json(text): Json<String>) -> Json<usize> {
     Json(text.len())
 }
 
-fn routes(hotel: Handle) -> Router {
+pub(crate) fn routes(hotel: Handle) -> Router {
     Router::new()
         .route("/hold", post(hold))
         .route("/lose", post(lose))
@@ -66,7 +66,7 @@ fn routes(hotel: Handle) -> Router {
 }
 
 /// What waits for the lock that `/hold` waits for.
-const WAITING: &str = "pg_locks where locktype = 'advisory' and objid = 7 and not granted \
+pub(crate) const WAITING: &str = "pg_locks where locktype = 'advisory' and objid = 7 and not granted \
     and database = (select oid from pg_database where datname = current_database())";
 
 #[tokio::test(flavor = "multi_thread")]

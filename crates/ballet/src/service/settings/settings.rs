@@ -106,6 +106,11 @@ pub struct Settings {
     #[arg(long, env = "HTTP_REQUESTS", default_value_t = 256, value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub http_requests: u16,
 
+    /// The most HTTP connections beside those of these requests: idle ones, streams of events, looks at
+    /// health and metrics. For each one more the one that has been idle for the longest is closed.
+    #[arg(long, env = "HTTP_CONNECTIONS", default_value_t = 2048, value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
+    pub http_connections: u16,
+
     /// The version of the service, such as `1.4.2`: operators see which ones run, and spans have it.
     #[arg(long, env = "SERVICE_VERSION", value_name = "VERSION")]
     pub service_version: Option<String>,
@@ -196,6 +201,7 @@ impl Settings {
             max_body: 1024 * 1024,
             database_connections: None,
             http_requests: 256,
+            http_connections: 2048,
             service_version: None,
             gateway_secret: None,
             gateway_secret_file: None,
