@@ -9,6 +9,7 @@ use ballet::core::topology;
 use ballet::{Clock, Running, Service, Settings};
 use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::until_yields;
+use cart::config::CartSettings;
 use jiff::SignedDuration;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
@@ -86,7 +87,7 @@ impl Shop {
         };
         let service: Service = match (name, &self.companies) {
             ("orders", _) => orders::service(SignedDuration::from_mins(10)),
-            ("cart", _) => cart::service(),
+            ("cart", _) => cart::service(CartSettings::default()),
             ("catalog", _) => catalog::service(),
             ("inventory", _) => inventory::service(),
             ("payments", Some(companies)) => payments::service(companies.clone()),

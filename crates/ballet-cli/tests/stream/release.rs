@@ -11,6 +11,7 @@ use ballet::{
     Compensate, CompensateResult, Failure, Migration, Outcome, Participant, Rows, Service,
     Settings, Step, StepResult, Tx, done,
 };
+use cart::config::CartSettings;
 use clap::Parser;
 use inventory::steps;
 use jiff::SignedDuration;
@@ -69,7 +70,7 @@ fn program() -> ExitCode {
 pub(crate) fn service(name: &str, settings: &Settings) -> Service {
     match name {
         "orders" => orders::service(SignedDuration::from_mins(10)),
-        "cart" => cart::service(),
+        "cart" => cart::service(CartSettings::default()),
         "catalog" => catalog::service(),
         "inventory" => inventory::service(),
         "payments" => {

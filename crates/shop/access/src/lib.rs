@@ -3,6 +3,8 @@
 
 #![warn(missing_docs)]
 
+pub mod unpaid;
+
 use ballet_openapi::Owners;
 use shop_events::CustomerId;
 

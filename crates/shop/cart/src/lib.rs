@@ -7,6 +7,7 @@
 mod answers;
 mod cart;
 mod checkout;
+pub mod config;
 mod http;
 mod projections;
 mod refusals;
@@ -18,6 +19,8 @@ use ballet_openapi::Document;
 use shop_events::cart::{CartCheckedOut, CartCleared, CartReopened};
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 
+use crate::config::CartSettings;
+use crate::http::state::Carts;
 use crate::projections::{ClearCart, EndCheckout};
 
 /// Everything that cart does. Its checkouts start the saga; it takes no other part in it, and nothing
@@ -48,8 +51,11 @@ const MIGRATIONS: &[Migration] = &[
 
 /// The service: its participant, its tables, its HTTP routes.
 #[must_use]
-pub fn service() -> Service {
-    Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
+pub fn service(settings: CartSettings) -> Service {
+    let CartSettings { unpaid } = settings;
+    Service::new(participant())
+        .migrations(MIGRATIONS)
+        .routes(move |handle| http::api().router(Carts { handle, unpaid }))
 }
 
 /// What the HTTP routes take and answer.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use cart::config::CartSettings;
 use clap::Parser;
 
 /// The carts of the shop's customers.
@@ -10,8 +11,10 @@ use clap::Parser;
 struct Args {
     #[command(flatten)]
     ballet: ballet::Settings,
+    #[command(flatten)]
+    cart: CartSettings,
 }
 
 fn main() -> ExitCode {
-    ballet::main(|args: Args| (args.ballet, cart::service()))
+    ballet::main(|args: Args| (args.ballet, cart::service(args.cart)))
 }

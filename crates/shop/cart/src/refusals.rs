@@ -5,6 +5,7 @@ use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shop_access::Caller;
+use shop_access::unpaid::TooMuch;
 use shop_events::{CartId, MAX_LINES, OrderId, Sku};
 
 use crate::cart::{Cart, Change, NoOrder, Status};
@@ -76,6 +77,16 @@ pub(crate) fn no_order(cart_id: CartId, why: &NoOrder) -> Problem {
         ),
         NoOrder::TotalOutOfRange => format!("the total of cart {cart_id} is out of range"),
     })
+}
+
+/// The customer may not have this much before it is paid.
+pub(crate) fn too_much(why: &TooMuch) -> Problem {
+    match why {
+        TooMuch::Alone { .. } => Problem::conflict(why.to_string()),
+        TooMuch::Together { .. } => {
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, why.to_string()).try_again()
+        }
+    }
 }
 
 /// The cart was changed after the client had read it.

@@ -2,11 +2,20 @@
 
 use ballet_trials::ServiceProgram;
 use cards::ProviderSettings;
+use cart::config::CartSettings;
 use clap::Parser;
 use orders::config::{DEADLINE, OrderSettings};
 use shipping::config::CarrierSettings;
 
 use crate::slow_carrier::SlowCarrier;
+
+#[derive(Debug, Parser)]
+struct Cart {
+    #[command(flatten)]
+    ballet: ballet::Settings,
+    #[command(flatten)]
+    cart: CartSettings,
+}
 
 #[derive(Debug, Parser)]
 struct Orders {
@@ -36,7 +45,9 @@ struct Shipping {
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let (provider, carrier) = (cards::Sandbox::default(), shipping::sandbox::Sandbox::default());
     vec![
-        ServiceProgram::of(cart::service),
+        ServiceProgram::with(cart::participant().part(), |args: Cart, clock| {
+            (args.ballet, cart::service(args.cart).clock(clock))
+        }),
         ServiceProgram::of(catalog::service),
         ServiceProgram::of(inventory::service),
         ServiceProgram::with(orders::participant(DEADLINE).part(), |args: Orders, clock| {

@@ -3,6 +3,7 @@
 use ballet_openapi::Limits;
 use clap::Args;
 use jiff::SignedDuration;
+use shop_access::unpaid::Unpaid;
 
 /// The default time within which an order must be paid.
 pub const DEADLINE: SignedDuration = SignedDuration::from_mins(15);
@@ -21,6 +22,10 @@ pub struct OrderSettings {
     /// The most clients of one customer that watch orders at a time. Others are answered with 429.
     #[arg(long, env = "ORDER_WATCHERS_OF_ONE", default_value_t = Limits::DEFAULT.owner, value_name = "CLIENTS", value_parser = clap::value_parser!(u16).range(1..))]
     pub order_watchers_of_one: u16,
+
+    /// What the orders of one customer may have before they are paid.
+    #[command(flatten)]
+    pub unpaid: Unpaid,
 }
 
 impl From<SignedDuration> for OrderSettings {
@@ -30,6 +35,7 @@ impl From<SignedDuration> for OrderSettings {
             order_deadline_seconds: deadline.as_secs(),
             order_watchers: Limits::DEFAULT.all,
             order_watchers_of_one: Limits::DEFAULT.owner,
+            unpaid: Unpaid::default(),
         }
     }
 }

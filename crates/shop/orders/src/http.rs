@@ -6,20 +6,22 @@ use axum::http::StatusCode;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
 use ballet::{Abort, Handle, SagaId};
 use ballet_openapi::{
-    Accepted, Api, Created, Either, Events, IdempotencyKey, Limits, NoContent, Operation, Watchers,
+    Accepted, Api, Created, Either, Events, IdempotencyKey, NoContent, Operation, Watchers,
 };
 use paging::{CURSOR, Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_access::Caller;
+use shop_access::unpaid::Unpaid;
 use shop_events::cart::CartCheckedOut;
 use shop_events::{OrderFulfillment, OrderId};
 use sqlx::PgConnection;
 
+use crate::config::OrderSettings;
 use crate::history::{History, StatusChange};
 use crate::order::{Order, Status};
 use crate::prices::{self, Named};
-use crate::refusals::{impossible, not_offered, unknown};
+use crate::refusals::{impossible, not_offered, too_much, unknown};
 use crate::requests::{NewOrder, example};
 use crate::{cancel, checkout, once, pages, store};
 
@@ -28,13 +30,14 @@ use crate::{cancel, checkout, once, pages, store};
 pub(crate) struct Orders {
     handle: Handle,
     watchers: Watchers<History>,
+    unpaid: Unpaid,
 }
 
-pub(crate) fn routes(handle: Handle, watchers: Limits) -> Router {
-    let watchers = Watchers::new(handle.clone(), watchers, |handle, seen| {
+pub(crate) fn routes(handle: Handle, settings: OrderSettings) -> Router {
+    let watchers = Watchers::new(handle.clone(), settings.watchers(), |handle, seen| {
         Box::pin(async move { store::changed(handle.db(), &seen).await })
     });
-    api().router(Orders { handle, watchers })
+    api().router(Orders { handle, watchers, unpaid: settings.unpaid })
 }
 
 pub(crate) fn api() -> Api<Orders> {
@@ -67,6 +70,10 @@ pub(crate) fn api() -> Api<Orders> {
                     StatusCode::CONFLICT,
                     "A product's version that was just published may not be known yet: try again \
                      after `Retry-After`.",
+                )
+                .try_again(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "The customer's orders that are not paid have too many pieces.",
                 )
                 .refuses(StatusCode::SERVICE_UNAVAILABLE, "A price is not known at the moment."),
         )
@@ -119,7 +126,7 @@ struct Placed {
 }
 
 async fn place(
-    State(Orders { handle, .. }): State<Orders>,
+    State(Orders { handle, unpaid, .. }): State<Orders>,
     caller: Caller,
     key: IdempotencyKey,
     Json(NewOrder(checkout)): Json<NewOrder>,
@@ -132,11 +139,18 @@ async fn place(
     let order =
         checkout::place(order_id, checkout, handle.now()).map_err(|wrong| impossible(&wrong))?;
     let mut unit = handle.saga_unit(SagaId(order_id.0)).await?;
+    let others = match caller.only() {
+        Some(customer_id) => Some(store::unpaid_pieces(unit.tx().db(), customer_id).await?),
+        None => None,
+    };
     let is_new = store::place(unit.tx().db(), &order, request).await?;
     if let Some(request) = request.filter(|_| !is_new) {
         return placed_before(unit.tx().db(), request).await;
     }
-    // After the key: a request that comes again gets its order, whatever the prices are now.
+    // After the key: a request that comes again gets its order, whatever the prices are now, and what else is unpaid.
+    if let Some(others) = others {
+        unpaid.judge(&order.lines, others).map_err(|why| too_much(&why))?;
+    }
     let named = Named { lines: &order.lines, at: order.placed_at };
     for judged in prices::judge(unit.tx().db(), &[named]).await? {
         judged.map_err(|why| not_offered(&why))?;

@@ -81,6 +81,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0006_offer_of_copy",
         sql: include_str!("../../../../migrations/orders/0006_offer_of_copy.sql"),
     },
+    Migration {
+        name: "0007_unpaid",
+        sql: include_str!("../../../../migrations/orders/0007_unpaid.sql"),
+    },
 ];
 
 /// The service: its participant, its tables, its HTTP routes.
@@ -89,7 +93,7 @@ pub fn service(settings: impl Into<OrderSettings>) -> Service {
     let settings = settings.into();
     Service::new(participant(settings.deadline()))
         .migrations(MIGRATIONS)
-        .routes(move |handle| http::routes(handle, settings.watchers()))
+        .routes(move |handle| http::routes(handle, settings))
 }
 
 /// What the HTTP routes take and answer.

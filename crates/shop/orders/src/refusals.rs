@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use ballet::core::id;
 use ballet::http::{Place, Problem};
 use jiff::{SignedDuration, Timestamp};
+use shop_access::unpaid::TooMuch;
 use shop_events::OrderId;
 
 use crate::checkout::Impossible;
@@ -30,6 +31,15 @@ pub(crate) fn impossible(wrong: &Impossible) -> Problem {
     match wrong {
         Impossible::OtherPrice { .. } => Problem::conflict(wrong.to_string()).at(place),
         _ => Problem::unprocessable(wrong.to_string()).at(place),
+    }
+}
+
+pub(crate) fn too_much(why: &TooMuch) -> Problem {
+    match why {
+        TooMuch::Alone { .. } => Problem::unprocessable(why.to_string()).at(Place::body(["lines"])),
+        TooMuch::Together { .. } => {
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, why.to_string()).try_again()
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use shop_events::orders::{OrderCancelled, OrderPlaced};
-use shop_events::{Money, OrderId};
+use shop_events::{CustomerId, Money, OrderId};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 
@@ -65,6 +65,26 @@ pub(crate) async fn place_all(db: &mut PgConnection, orders: &[&OrderPlaced]) ->
     .execute(db)
     .await
     .map(drop)
+}
+
+/// How many pieces a customer's orders have that are not paid. Whoever asks this for the same customer waits until this
+/// transaction ends.
+pub(crate) async fn unpaid_pieces(
+    db: &mut PgConnection,
+    customer_id: CustomerId,
+) -> sqlx::Result<i64> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('orders of ' || $1::text, 0))")
+        .bind(customer_id.0)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query_scalar(
+        "select coalesce(sum((line ->> 'quantity')::bigint), 0)::bigint
+         from customer_order, jsonb_array_elements(lines) as line
+         where customer_id = $1 and status = 'placed'",
+    )
+    .bind(customer_id.0)
+    .fetch_one(db)
+    .await
 }
 
 /// Confirms a placed order. A permanent failure if the order is not placed, or costs something else.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use ballet::core::System;
 use cards::ProviderSettings;
+use cart::config::CartSettings;
 use clap::{Args, Command};
 use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
@@ -185,6 +186,7 @@ fn services(system: &System) -> String {
 pub(super) fn own_settings(service: &str) -> Vec<String> {
     let command = Command::new("");
     let command = match service {
+        "cart" => CartSettings::augment_args(command),
         "orders" => OrderSettings::augment_args(command),
         "playback" => PlaybackSettings::augment_args(command),
         "dispatch" => ProviderSettings::augment_args(DispatchSettings::augment_args(command)),

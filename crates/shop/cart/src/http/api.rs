@@ -1,14 +1,14 @@
 //! The routes, and what their document says about them.
 
 use axum::http::StatusCode;
-use ballet::Handle;
 use ballet_openapi::{Api, Operation, Value, json};
 
 use crate::http::changes::{clear, open, put_item, remove_item};
 use crate::http::check_out::check_out;
 use crate::http::reading::{list, list_checkouts, read};
+use crate::http::state::Carts;
 
-pub(crate) fn api() -> Api<Handle> {
+pub(crate) fn api() -> Api<Carts> {
     let no_cart = "There is no such cart.";
     let just_published = "A product that was just published may not be known yet: try again after \
                           `Retry-After`.";
@@ -84,7 +84,12 @@ pub(crate) fn api() -> Api<Handle> {
                 .refuses(missing, no_cart)
                 .refuses(conflict, not_open)
                 .refuses(conflict, "The cart is empty, or has products in several currencies.")
-                .refuses(conflict, "This version was checked out with another card or address."),
+                .refuses(conflict, "This version was checked out with another card or address.")
+                .refuses(conflict, "The cart has more pieces than a customer may have unpaid.")
+                .try_again(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "The customer's checkouts that are not paid have too many pieces.",
+                ),
         )
         .get(
             "/checkouts",

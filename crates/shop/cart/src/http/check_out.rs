@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::extract::State;
 use ballet::core::Versioned;
 use ballet::http::{Json, Path, Problem};
-use ballet::{Handle, SagaId, Tx, copies};
+use ballet::{SagaId, Tx, copies};
 use ballet_openapi::IfMatch;
 use shop_access::Caller;
 use shop_events::cart::CartCheckedOut;
@@ -15,12 +15,13 @@ use shop_events::{CartId, OrderId};
 use crate::answers::Outcome;
 use crate::cart::{Cart, Change, Status};
 use crate::checkout::{self, Checkout};
+use crate::http::state::Carts;
 use crate::requests::Terms;
 use crate::{refusals, store};
 
 /// The version that was read is checked out: the prices are those that were shown.
 pub(crate) async fn check_out(
-    State(handle): State<Handle>,
+    State(Carts { handle, unpaid }): State<Carts>,
     caller: Caller,
     Path(cart_id): Path<CartId>,
     of: IfMatch,
@@ -59,6 +60,10 @@ pub(crate) async fn check_out(
             return Ok(Outcome::Refused(refusals::no_order(cart_id, &why), cart.version));
         }
     };
+    if let Some(customer_id) = caller.only() {
+        let others = store::checkout::unpaid_pieces(tx.db(), customer_id).await?;
+        unpaid.judge(&lines, others).map_err(|why| refusals::too_much(&why))?;
+    }
     for line in &mut lines {
         // Who judges the prices again sees by it whether its copy is behind.
         line.product_version = products.get(line.sku.as_str()).map(|product| product.version);

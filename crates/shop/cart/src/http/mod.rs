@@ -4,5 +4,6 @@ mod api;
 mod changes;
 mod check_out;
 mod reading;
+pub(crate) mod state;
 
 pub(crate) use api::api;

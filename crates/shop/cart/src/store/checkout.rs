@@ -64,6 +64,25 @@ pub(crate) async fn of_versions(
     Ok(found.map(read).transpose()?)
 }
 
+/// How many pieces a customer's checkouts have whose orders are not paid, as far as the cart knows. Whoever asks this for the
+/// same customer waits until this transaction ends.
+pub(crate) async fn unpaid_pieces(
+    db: &mut PgConnection,
+    customer_id: CustomerId,
+) -> Result<i64, Failure> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('checkouts of ' || $1::text, 0))")
+        .bind(customer_id.0)
+        .execute(&mut *db)
+        .await?;
+    // A customer's carts are few.
+    let pieces = sqlx::query_scalar(
+        "select coalesce(sum((line ->> 'quantity')::bigint), 0)::bigint
+         from cart join checkout using (cart_id), jsonb_array_elements(checkout.lines) as line
+         where cart.customer_id = $1 and checkout.status = 'placed'",
+    );
+    Ok(pieces.bind(customer_id.0).fetch_one(db).await?)
+}
+
 /// Records how an order ended, if it was checked out here and has not ended before; its cart.
 pub(crate) async fn end(
     db: &mut PgConnection,

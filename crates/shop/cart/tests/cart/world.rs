@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ballet_stage::wait_until;
 use ballet_testkit::TestSystem;
+use cart::config::CartSettings;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -29,7 +30,7 @@ impl Deref for World {
 impl World {
     /// A cart service that knows a mug at 12.50 and a pot at 30.00.
     pub(crate) async fn new(name: &str) -> Self {
-        let system = TestSystem::new(name, vec![cart::service()]).await;
+        let system = TestSystem::new(name, vec![cart::service(CartSettings::default())]).await;
         let (url, client) = (system.url("cart"), Client::new());
         let world = Self { system, url, client };
         world.costs("mug", 1, euros(1_250)).await;

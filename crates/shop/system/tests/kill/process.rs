@@ -8,6 +8,7 @@ use std::time::Duration;
 use ballet::{Service, Settings};
 use ballet_stage::{OwnProcess, TestEnv};
 use cards::Remote;
+use cart::config::CartSettings;
 use outside::{Connection, Secrets};
 use rustix::process::{Pid, Signal, kill_process};
 use shop_rig::partner;
@@ -136,7 +137,7 @@ fn by_name(name: &str, database_url: String) -> Service {
         return payments::service(remote(&url));
     }
     match name {
-        "cart" => cart::service(),
+        "cart" => cart::service(CartSettings::default()),
         "catalog" => catalog::service(),
         "inventory" => inventory::service(),
         "orders" => orders::service(orders::config::DEADLINE),

@@ -22,5 +22,6 @@ mod sound;
 mod stuck;
 mod through_gateway;
 mod tracing;
+mod unpaid;
 mod watching;
 mod webhooks;

@@ -8,6 +8,7 @@ use ballet::{Clock, Running, Service, Settings};
 use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_store::copies::fills;
 use ballet_testkit::{Collector, until_yields};
+use cart::config::CartSettings;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use shop_events::catalog::Product;
@@ -154,7 +155,7 @@ impl Shop {
         let service = match name {
             // With time enough for everything.
             "orders" => orders::service(orders::config::DEADLINE),
-            "cart" => cart::service(),
+            "cart" => cart::service(CartSettings::default()),
             "catalog" => catalog::service(),
             "inventory" => inventory::service(),
             "payments" => {

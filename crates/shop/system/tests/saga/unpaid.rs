@@ -1,0 +1,135 @@
+//! What the orders of one customer may have of the stock before they are paid.
+
+use ballet_stage::wait_until;
+use cart::config::CartSettings;
+use orders::config::OrderSettings;
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use sqlx::Connection;
+
+use crate::shop::{CUSTOMER, SOON, Shop, mugs};
+
+const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
+/// The pieces that one customer may have.
+const PIECES: u32 = 5;
+
+/// The status of an answer, and its body.
+type Answer = (StatusCode, Value);
+
+/// Sends a request as the gateway sends that of somebody with these scopes.
+async fn sent(request: RequestBuilder, subject: &str, scopes: &str) -> Answer {
+    let request = request.header("x-ballet-subject", subject).header("x-ballet-scopes", scopes);
+    let answer = request.send().await.expect("an answer");
+    let waits = answer.headers().contains_key("retry-after");
+    assert_eq!(waits, answer.status() == StatusCode::TOO_MANY_REQUESTS, "{answer:?}");
+    (answer.status(), answer.json().await.expect("JSON"))
+}
+
+/// A customer orders mugs.
+async fn orders(shop: &Shop, customer: &str, quantity: u32) -> Answer {
+    sent(order(shop, customer, quantity), customer, "orders:write").await
+}
+
+fn order(shop: &Shop, customer: &str, quantity: u32) -> RequestBuilder {
+    let mut checkout = mugs(quantity, "card_approved");
+    checkout["customer_id"] = json!(customer);
+    shop.client.post(format!("{}/orders", shop.url("orders"))).json(&checkout)
+}
+
+/// The customer checks out a new cart with mugs.
+async fn checks_out(shop: &Shop, quantity: u32) -> Answer {
+    let url = format!("{}/carts", shop.url("cart"));
+    let new = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "mug", "quantity": quantity }] });
+    let (status, cart) = sent(shop.client.post(&url).json(&new), CUSTOMER, "orders:write").await;
+    assert_eq!(status, StatusCode::CREATED, "{cart}");
+    let cart_id = cart["cart_id"].as_str().expect("an id");
+    let terms = json!({ "card_token": "card_approved", "ship_to": mugs(1, "")["ship_to"] });
+    let request = shop.client.post(format!("{url}/{cart_id}/checkout")).header("If-Match", "\"1\"");
+    sent(request.json(&terms), CUSTOMER, "orders:write").await
+}
+
+fn names_the_limit((_, problem): &Answer) {
+    let detail = problem["detail"].as_str().expect("a sentence");
+    assert!(detail.contains("UNPAID_PIECES_OF_ONE"), "{detail}");
+}
+
+/// A shop whose card processor is silent, and whose customers are bound.
+async fn bound(name: &str) -> Shop {
+    let mut shop = Shop::open(name).await;
+    let mut settings = OrderSettings::from(orders::config::DEADLINE);
+    settings.unpaid.unpaid_pieces_of_one = PIECES;
+    shop.stop("orders").await;
+    shop.start_as("orders", orders::service(settings)).await;
+    let mut settings = CartSettings::default();
+    settings.unpaid.unpaid_pieces_of_one = PIECES;
+    shop.stop("cart").await;
+    shop.start_as("cart", cart::service(settings)).await;
+    shop
+}
+
+#[tokio::test]
+async fn t203_one_customer_cannot_hold_all_of_the_stock() {
+    let shop = bound("unpaid").await;
+    let provider = shop.silent_provider().await;
+    let answers = tokio::join!(
+        orders(&shop, CUSTOMER, 2),
+        orders(&shop, CUSTOMER, 2),
+        orders(&shop, CUSTOMER, 2),
+    );
+    let answers = [answers.0, answers.1, answers.2];
+    let of = |wanted| answers.iter().filter(|(status, _)| *status == wanted).collect::<Vec<_>>();
+    let (placed, refused) = (of(StatusCode::CREATED), of(StatusCode::TOO_MANY_REQUESTS));
+    assert_eq!((placed.len(), refused.len()), (2, 1), "{answers:?}");
+    names_the_limit(refused[0]);
+    // To wait would not help this one.
+    let alone = orders(&shop, CUSTOMER, PIECES + 1).await;
+    assert_eq!(alone.0, StatusCode::UNPROCESSABLE_ENTITY, "{alone:?}");
+    names_the_limit(&alone);
+    // It is for each customer, and not for who acts for them.
+    assert_eq!(orders(&shop, OTHER, 1).await.0, StatusCode::CREATED);
+    let for_them = sent(order(&shop, CUSTOMER, 1), "support", "orders:all").await;
+    assert_eq!(for_them.0, StatusCode::CREATED, "{for_them:?}");
+    assert_eq!(orders(&shop, CUSTOMER, 1).await.0, StatusCode::TOO_MANY_REQUESTS);
+
+    let cancelled = placed[0].1["order_id"].as_str().expect("an id");
+    assert_eq!(shop.cancel(cancelled).await.status(), StatusCode::ACCEPTED);
+    let (status, last) = orders(&shop, CUSTOMER, 2).await;
+    assert_eq!(status, StatusCode::CREATED, "{last}");
+    provider.close().await.expect("it answers");
+    shop.order_is(last["order_id"].as_str().expect("an id"), "completed").await;
+    // What is paid does not count.
+    assert_eq!(orders(&shop, CUSTOMER, 1).await.0, StatusCode::CREATED);
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t203_nor_can_the_carts_of_one_customer() {
+    let shop = bound("unpaid_carts").await;
+    let provider = shop.silent_provider().await;
+    let alone = checks_out(&shop, PIECES + 1).await;
+    assert_eq!(alone.0, StatusCode::CONFLICT, "{alone:?}");
+    names_the_limit(&alone);
+    let answers = tokio::join!(checks_out(&shop, 3), checks_out(&shop, 3));
+    let (first, refused) = match (answers.0.0, answers.1.0) {
+        (StatusCode::CREATED, _) => answers,
+        _ => (answers.1, answers.0),
+    };
+    assert_eq!(first.0, StatusCode::CREATED, "{first:?}");
+    assert_eq!(refused.0, StatusCode::TOO_MANY_REQUESTS, "{refused:?}");
+    names_the_limit(&refused);
+    let order_id = first.1["order_id"].as_str().expect("an id");
+    shop.order_is(order_id, "placed").await;
+    assert_eq!(shop.cancel(order_id).await.status(), StatusCode::ACCEPTED);
+    let again = wait_until("cart to know that the order is cancelled", SOON, || async {
+        match checks_out(&shop, 3).await {
+            (StatusCode::CREATED, checkout) => Ok(Some(checkout)),
+            (status, problem) => Err(format!("{status}: {problem}")),
+        }
+    });
+    let again = again.await.expect("a checkout");
+    provider.close().await.expect("it answers");
+    shop.order_is(again["order_id"].as_str().expect("an id"), "completed").await;
+    shop.is_sound().await;
+    shop.close().await;
+}
