@@ -65,8 +65,19 @@ impl Management {
         })
     }
 
+    /// The queues, each with the number of its consumers. RabbitMQ 4.3 counts them every five seconds, and says until
+    /// then that a queue has none; its list of consumers has each at once.
     pub(crate) async fn queues(&self) -> Result<Vec<Value>> {
-        self.list("queues").await
+        let (mut queues, consumers) =
+            tokio::try_join!(self.list("queues"), self.list("consumers"))?;
+        for queue in &mut queues {
+            let reads = |consumer: &&Value| consumer["queue"]["name"] == queue["name"];
+            let listed = consumers.iter().filter(reads).count();
+            if listed > 0 && queue["consumers"] == 0 {
+                queue["consumers"] = listed.into();
+            }
+        }
+        Ok(queues)
     }
 
     /// What the broker says of itself, and its time, if the answer has one.
