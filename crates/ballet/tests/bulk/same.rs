@@ -122,8 +122,14 @@ fn the_same_messages_leave_the_same_whichever_form_the_steps_have() {
             let batches = messages(&ordinary, &sagas, &stream);
             runtime.block_on(async {
                 for batch in &batches {
+                    // Which messages are in one batch decides what comes before its cause.
+                    let (id, saga) = (ordinary.new_id(), ordinary.new_saga());
+                    let first = Message::of(id, saga, &OrderCancelled {});
                     let send = |stage: &Stage| batch.iter().for_each(|one| stage.put(one));
-                    tokio::join!(ordinary.at_once(send), bulk.at_once(send));
+                    tokio::join!(
+                        ordinary.at_once_behind(&first, send),
+                        bulk.at_once_behind(&first, send)
+                    );
                 }
                 for saga in &sagas {
                     let (expected, found) =

@@ -114,11 +114,33 @@ impl Stage {
 
     /// Sends messages so that a lane finds them all ready, as one batch.
     pub(crate) async fn at_once(&self, send: impl FnOnce(&Self)) {
+        // The lane takes the first alone, and waits with it.
+        self.locked(async || send(self)).await;
+    }
+
+    /// The same behind a message with which the lane waits already, so that it takes all others together.
+    pub(crate) async fn at_once_behind(&self, first: &Message, send: impl FnOnce(&Self)) {
+        let waits = "select count(*) > 0 from pg_locks \
+                     where relation = 'ballet.inbox'::regclass and not granted";
+        self.locked(async || {
+            self.put(first);
+            wait_until("the lane to wait", LONG, || async {
+                let (waits,): (bool,) = sqlx::query_as(waits).fetch_one(&self.db).await?;
+                Ok::<_, sqlx::Error>(waits.then_some(()))
+            })
+            .await
+            .expect("it waits");
+            send(self);
+        })
+        .await;
+    }
+
+    /// Sends while no batch can begin, and waits until all are delivered, and then handled.
+    async fn locked(&self, send: impl AsyncFnOnce()) {
         let mut held = self.system.connect(self.participant.service()).await;
         let lock = "begin; lock table ballet.inbox in share mode";
         sqlx::raw_sql(lock).execute(&mut held).await.expect("the inbox");
-        // The lane takes the first alone, and waits with it.
-        send(self);
+        send().await;
         let queue = self.participant.service();
         wait_until("all to be delivered", LONG, || async {
             Ok::<_, String>(self.broker.ready(queue).is_empty().then_some(()))

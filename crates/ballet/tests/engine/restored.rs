@@ -74,7 +74,7 @@ async fn t204_a_restored_owner_aborts_nothing_until_it_has_heard_what_it_missed(
     let desk = || part(desk(), DESK_TABLES);
     let hotel = the_hotel();
     let mut world = World::new("owner_waits", vec![desk(), hotel]).await;
-    let saga = begin(&world).await;
+    let (saga, refused) = (begin(&world).await, begin(&world).await);
     world.services.remove(0).stop().await;
     let mut db = world.database("desk").await;
     let now = ballet::Clock::system().now();
@@ -82,13 +82,15 @@ async fn t204_a_restored_owner_aborts_nothing_until_it_has_heard_what_it_missed(
     world.start(desk()).await;
     assert_eq!(abort(&world, 1, saga).await, Err(FailureKind::NotYet));
     // A refusal may be older than the decision that it has not heard yet.
-    world.publish(saga, &CarRefused {}).await;
+    world.publish(refused, &CarRefused {}).await;
     world.until_count("desk", "ballet.failure where reason = 'not_yet'", 1).await;
     assert_eq!(world.count("desk", "ballet.ledger where entry = 'aborted'").await, 0);
 
     end_hold(&mut db).await.expect("ended");
     assert_eq!(abort(&world, 1, saga).await, Ok(Abort::Aborted));
-    world.event::<RoomFreed>(saga).await;
+    for aborted in [saga, refused] {
+        world.event::<RoomFreed>(aborted).await;
+    }
 }
 
 #[tokio::test]
