@@ -101,10 +101,12 @@ fn one(command: &str) -> Result<(bool, String)> {
 
 /// What happened, in the words of the table.
 fn result(passed: bool, output: &str, took: Duration) -> String {
-    let ends = output.lines().filter_map(|line| line.strip_prefix("test result: "));
+    // The closing line of all programs is the last. The output of those that failed has their own.
+    let end = output.lines().rev().find_map(|line| line.strip_prefix("test result: "));
     let count = |of: &str| -> u64 {
-        let counts = ends.clone().flat_map(|end| end.split(['.', ';']));
-        counts.filter_map(|part| part.trim().strip_suffix(of)?.trim().parse::<u64>().ok()).sum()
+        let mut counts = end.into_iter().flat_map(|end| end.split(['.', ';']));
+        let count = counts.find_map(|part| part.trim().strip_suffix(of)?.trim().parse().ok());
+        count.unwrap_or_default()
     };
     let minutes = took.as_secs().div_ceil(60);
     match (passed, count("passed"), count("failed")) {
@@ -222,6 +224,9 @@ mod tests {
         assert_eq!(result(true, said, minute), "all 7 pass, 1 min");
         let said = "test result: FAILED. 7 passed; 2 failed; 0 ignored\n";
         assert_eq!(result(false, said, minute), "**2 of 9 fail**");
+        let said = "test result: FAILED. 0 passed; 1 failed; 0 ignored\n\n\
+                    test result: FAILED. 8 passed; 1 failed; 0 ignored; finished in 2.00s\nseconds\n";
+        assert_eq!(result(false, said, minute), "**1 of 9 fail**");
         assert_eq!(result(true, "an order\n", minute), "passes, 1 min");
     }
 
