@@ -227,7 +227,7 @@ async fn list(
 }
 
 async fn watch(
-    State(Orders { handle, watchers }): State<Orders>,
+    State(Orders { handle, watchers, .. }): State<Orders>,
     caller: Caller,
     Path(order_id): Path<OrderId>,
     LastEventId(seen): LastEventId<u32>,
