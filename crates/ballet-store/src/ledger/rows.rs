@@ -109,7 +109,7 @@ impl Ledger {
     }
 
     /// Adds a row. The transaction writes it before it commits, see
-    /// [`take_added`](Self::take_added).
+    /// [`to_write`](Self::to_write).
     pub fn add(&mut self, saga: SagaId, row: NewRow<'_>) {
         let rows = self.rows.entry(saga).or_default();
         let ordinal = rows.last().map_or(0, |last| last.ordinal + 1);
@@ -191,10 +191,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes the added rows, to be written.
-    pub fn take_added(&mut self) -> Added {
-        let added = std::mem::take(&mut self.added);
-        let rows = added.iter().map(|(saga, at)| (*saga, &self.rows[saga][*at]));
+    /// Returns the added rows, to be written.
+    pub fn to_write(&self) -> Added<'_> {
+        let rows = self.added.iter().map(|(saga, at)| (*saga, &self.rows[saga][*at]));
         let (timed, other) = split(rows, |(saga, _)| saga.0);
         Added { timed: Columns::of(timed), other: Columns::of(other) }
     }
@@ -224,13 +223,13 @@ pub fn split<T>(items: impl Iterator<Item = T>, id: impl Fn(&T) -> Uuid) -> (Vec
 
 /// Rows to write.
 #[derive(Debug)]
-pub struct Added {
+pub struct Added<'a> {
     /// Rows that the statement that writes the outbox may include.
-    pub timed: Columns,
-    other: Columns,
+    pub timed: Columns<'a>,
+    other: Columns<'a>,
 }
 
-impl Added {
+impl Added<'_> {
     pub fn is_empty(&self) -> bool {
         self.timed.is_empty() && self.other.is_empty()
     }
@@ -254,32 +253,31 @@ impl Added {
 
 /// Rows for one table, column by column.
 #[derive(Debug, Default)]
-pub struct Columns {
+pub struct Columns<'a> {
     sagas: Vec<Uuid>,
-    steps: Vec<String>,
-    keys: Vec<String>,
+    steps: Vec<&'a str>,
+    keys: Vec<&'a str>,
     entries: Vec<&'static str>,
-    arrived: Vec<String>,
+    arrived: Vec<&'a str>,
     ordinals: Vec<i32>,
     types: Vec<Option<&'static str>>,
-    bodies: Vec<Option<String>>,
+    bodies: Vec<Option<Cow<'a, str>>>,
     causes: Vec<Option<Uuid>>,
 }
 
-impl Columns {
-    fn of(rows: Vec<(SagaId, &Row)>) -> Self {
+impl<'a> Columns<'a> {
+    fn of(rows: Vec<(SagaId, &'a Row)>) -> Self {
         let mut columns = Self::default();
         for (saga, row) in rows {
             columns.sagas.push(saga.0);
-            columns.steps.push(row.step.clone());
-            columns.keys.push(row.key.clone());
+            columns.steps.push(&row.step);
+            columns.keys.push(&row.key);
             columns.entries.push(row.entry.as_str());
-            columns.arrived.push(row.arrived.clone());
+            columns.arrived.push(&row.arrived);
             columns.ordinals.push(row.ordinal);
             columns.types.push(row.event.as_ref().map(|event| event.event_type.name()));
-            columns.bodies.push(
-                row.event.as_ref().map(|event| String::from_utf8_lossy(&event.body).into_owned()),
-            );
+            let body = row.event.as_ref().map(|event| String::from_utf8_lossy(&event.body));
+            columns.bodies.push(body);
             columns.causes.push(row.cause.map(|id| id.0));
         }
         columns

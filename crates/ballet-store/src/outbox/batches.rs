@@ -47,7 +47,7 @@ pub async fn insert(
     db: &mut PgConnection,
     batch: BatchId,
     events: &[Emitted],
-    ledger: &Columns,
+    ledger: &Columns<'_>,
     marks: &[BatchId],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
@@ -67,8 +67,6 @@ pub async fn insert(
          select owner, batch, {MARK}, null, null, null, null, null, null, $3 \
          from unnest($11::bigint[], $12::bigint[]) as mark (owner, batch)"
     );
-    let bodies: Vec<String> =
-        events.iter().map(|e| String::from_utf8_lossy(&e.event.body).into_owned()).collect();
     let query = sqlx::query(AssertSqlSafe(statement))
         .bind(batch.process)
         .bind(batch.number)
@@ -79,7 +77,7 @@ pub async fn insert(
         .bind(events.iter().map(|e| e.saga_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.causation_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.trace.as_ref().map(Trace::stored)).collect::<Vec<_>>())
-        .bind(bodies)
+        .bind(events.iter().map(|e| String::from_utf8_lossy(&e.event.body)).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.process).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.number).collect::<Vec<_>>());
     let query = if ledger.is_empty() { query } else { ledger.bind(query) };

@@ -8,7 +8,7 @@ use ballet_core::{EventType, StepKind};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
-use ballet_store::ledger::rows::{Columns, Ledger};
+use ballet_store::ledger::rows::{Added, Columns, Ledger};
 use ballet_store::outbox::batches as outbox;
 use ballet_store::outbox::batches::Mark;
 use ballet_store::outbox::event::Emitted;
@@ -42,10 +42,12 @@ pub(crate) async fn commit(
     fault::point(FaultPoint::AfterHandler, &works_on);
     check_declared(&engine, &open.scope.emitted)?;
 
-    let timed = write_ledger(&engine, &mut open).await?;
+    let ledger = std::mem::take(&mut open.ledger);
+    let added = ledger.to_write();
+    write_ledger(&engine, &mut open, &added).await?;
     let claims = write_calls(&engine, &mut open).await?;
     let Written { emitted, mut begun, marks, has_marks } =
-        write_outbox(&engine, &mut open, timed, marks).await?;
+        write_outbox(&engine, &mut open, &added.timed, marks).await?;
     let Transaction { db, scope: Scope { hurried, .. }, calls, spans, .. } = open;
     let batch = begun.as_ref().map(|begun| begun.batch);
     if let Some(batch) = &batch {
@@ -153,10 +155,13 @@ fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
     registry.emits(event).then(|| ": the framework publishes it by itself".to_owned())
 }
 
-/// Writes the rows of ledger, deadlines and copies. Returns those of the ledger that go with the events.
-async fn write_ledger(engine: &Engine, open: &mut Transaction<'_>) -> Result<Columns, Failure> {
-    let Transaction { db, scope, ledger, deadlines, copied, .. } = open;
-    let added = ledger.take_added();
+/// Writes the rows of ledger, deadlines and copies. Leaves out those of the ledger that go with the events.
+async fn write_ledger(
+    engine: &Engine,
+    open: &mut Transaction<'_>,
+    added: &Added<'_>,
+) -> Result<(), Failure> {
+    let Transaction { db, scope, deadlines, copied, .. } = open;
     let emits = !scope.emitted.is_empty();
     answered(added.write(db, emits, scope.now)).await?;
     if added.is_empty() && !emits {
@@ -165,8 +170,7 @@ async fn write_ledger(engine: &Engine, open: &mut Transaction<'_>) -> Result<Col
         answered(sqlx::query("select 1").execute(&mut **db)).await?;
     }
     deadlines.flush(db, engine.time.shared.settled()).await?;
-    answered(copied.flush(db)).await?;
-    Ok(added.timed)
+    answered(copied.flush(db)).await
 }
 
 /// Writes the calls, and claims those that there is room for.
@@ -196,7 +200,7 @@ struct Written<'a> {
 async fn write_outbox<'a>(
     engine: &'a Engine,
     open: &mut Transaction<'_>,
-    timed: Columns,
+    timed: &Columns<'_>,
     marks: &'a [Mark],
 ) -> Result<Written<'a>, Failure> {
     let Transaction { db, scope, .. } = open;
@@ -215,7 +219,7 @@ async fn write_outbox<'a>(
     // takes for left behind.
     let mut begun = emits.then(|| BegunBatch::new(&engine.relay, table, emitted.len(), now));
     if let Some(begun) = &mut begun {
-        let written = outbox::insert(db, begun.batch, &emitted, &timed, &along, now);
+        let written = outbox::insert(db, begun.batch, &emitted, timed, &along, now);
         if let Err(failure) = answered(written).await {
             begun.forget();
             return Err(failure);
