@@ -311,13 +311,14 @@ async fn until_it_works(engine: &Engine, part: &mut Part, failure: &Failure) {
 
 fn settle(engine: &Engine, works: Vec<Work>) {
     let now = engine.time.clock.now();
+    let ages = ballet_amqp::histogram!("ballet_publish_to_commit_seconds");
     let mut newest = None;
     for work in works {
         match work {
             Work::Message(message) => {
                 if let Some(made) = message.made_at() {
                     let age = now.duration_since(made).as_secs_f64().max(0.0);
-                    ballet_amqp::histogram!("ballet_publish_to_commit_seconds").record(age);
+                    ages.record(age);
                     newest = newest.max(Some(made));
                 }
                 let outcome = if message.is_duplicate { "duplicate" } else { "settled" };

@@ -1,14 +1,16 @@
 //! The outcomes of messages, counted for the metrics.
 
+use std::collections::BTreeMap;
+
 use crate::engine::effect::Effect;
 
-/// The outcomes of messages; they count once the transaction has committed.
+/// How many messages of a type had an outcome; they count once the transaction has committed.
 #[derive(Default)]
-pub(crate) struct OutcomeCounts(Vec<(&'static str, &'static str)>);
+pub(crate) struct OutcomeCounts(BTreeMap<(&'static str, &'static str), u64>);
 
 impl OutcomeCounts {
     pub(crate) fn add(&mut self, event_type: &'static str, outcome: &'static str) {
-        self.0.push((event_type, outcome));
+        *self.0.entry((event_type, outcome)).or_default() += 1;
     }
 
     pub(crate) fn handled(&mut self, event_type: &'static str, effect: Effect) {
@@ -16,9 +18,9 @@ impl OutcomeCounts {
     }
 
     pub(crate) fn publish(self) {
-        for (event_type, outcome) in self.0 {
+        for ((event_type, outcome), count) in self.0 {
             ballet_amqp::counter!("ballet_messages_total", "type" => event_type, "outcome" => outcome)
-                .increment(1);
+                .increment(count);
         }
     }
 }
