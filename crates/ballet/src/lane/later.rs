@@ -136,6 +136,9 @@ fn original(message: Message) -> Original {
 
 /// Ends a message's span. What becomes of its copy, if there is one, is in the same trace.
 pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
+    if !engine.spans.are_on() {
+        return;
+    }
     let waits = dead_letter::waits(&message.delivery);
     let now = engine.time.clock.now();
     message.traced.left(&engine.spans, &message.envelope, waits, outcome, now);
