@@ -2,6 +2,7 @@
 //!
 //! Messages of one type that a bulk step takes make up a run, in which no saga occurs twice.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use ballet_core::own_handlers::ABORT;
@@ -11,6 +12,7 @@ use ballet_store::trace::Trace;
 use tracing::Instrument;
 
 use crate::declare::erased::bulk::BulkHandlers;
+use crate::declare::erased::outcome::AnyOutcome;
 use crate::declare::erased::step::{AnyStep, Handlers};
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::{Item, Lineage};
@@ -221,13 +223,14 @@ async fn run_all(
     for ((at, key), outcome) in of.into_iter().zip(outcomes) {
         transaction.tx().enter(&key);
         let place = StepKey { step: step.part().name, key: &key.event };
-        let effect = engine
-            .handlers
-            .run(
-                step.part().name,
-                arrivals::take_outcome(transaction, saga, place, key.saga_id, outcome),
-            )
-            .await;
+        // What is done is only noted. A refusal may run a handler by itself: the owner's abort.
+        let is_done = matches!(outcome, AnyOutcome::Done(_));
+        let taken = arrivals::take_outcome(transaction, saga, place, key.saga_id, outcome);
+        let taken = pin!(taken);
+        let effect = match is_done {
+            true => taken.await,
+            false => engine.handlers.run(step.part().name, taken).await,
+        };
         effects[at] = effect.map_err(|failure| RunFailure::of(at, failure))?;
     }
     Ok(effects)
