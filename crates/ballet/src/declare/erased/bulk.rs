@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ballet_core::AnyEvent;
 use sqlx::PgConnection;
 
-use crate::declare::erased::codec::{assemble, decode_all, encode_compensated, encode_outcome};
+use crate::declare::erased::codec::{decode_all, encode_compensated, encode_outcome, single};
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, Future, no_compensation};
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::Item;
@@ -69,9 +69,9 @@ impl<S: BulkStep> AnyBulk for S {
         items: Vec<Item<AnyEvent>>,
     ) -> Future<'a, Vec<AnyOutcome>> {
         Box::pin(async move {
-            let assemble = |event| assemble::<S::On>(S::NAME, vec![event]);
+            let single = |event| single::<S::On>(S::NAME, event);
             let on: Vec<_> =
-                items.into_iter().map(|item| item.try_map(assemble)).collect::<Result<_, _>>()?;
+                items.into_iter().map(|item| item.try_map(single)).collect::<Result<_, _>>()?;
             let items = on.len();
             let outcomes = self.run(&mut tx, on).await?;
             one_each(S::NAME, "outcomes", items, outcomes.len())?;

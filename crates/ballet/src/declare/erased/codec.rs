@@ -15,9 +15,16 @@ use crate::declare::step::step::{Compensated, Outcome};
 const LONGEST_KEY: usize = 2_000;
 
 pub(crate) fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<T, Failure> {
-    T::assemble(events).ok_or_else(|| {
-        Failure::permanent(format!("{name} received events that it does not declare"))
-    })
+    T::assemble(events).ok_or_else(|| undeclared(name))
+}
+
+/// The only event of a step that joins none.
+pub(crate) fn single<E: Event>(name: &str, event: AnyEvent) -> Result<E, Failure> {
+    event.downcast::<E>().map(|event| *event).map_err(|_| undeclared(name))
+}
+
+fn undeclared(name: &str) -> Failure {
+    Failure::permanent(format!("{name} received events that it does not declare"))
 }
 
 /// The key of a repetition, if the ledger can hold it. Otherwise no attempt would ever succeed.
