@@ -83,8 +83,8 @@ pub fn insert_text(headers: &mut FieldTable, name: &str, value: &str) {
 
 /// Adds a header to a size. It does not recurse, since the value may be nested arbitrarily deep.
 pub fn measure(size: &mut HeaderSize, name: &str, value: &AMQPValue) {
-    let mut open = vec![(name, value, 0)];
-    while let Some((name, value, depth)) = open.pop() {
+    let (mut open, mut next) = (Vec::new(), Some((name, value, 0)));
+    while let Some((name, value, depth)) = next {
         size.count += 1;
         size.bytes += name.len();
         size.depth = size.depth.max(depth);
@@ -101,6 +101,7 @@ pub fn measure(size: &mut HeaderSize, name: &str, value: &AMQPValue) {
             AMQPValue::ShortString(text) => size.bytes += text.as_str().len(),
             _ => size.bytes += 8,
         }
+        next = open.pop();
     }
 }
 
