@@ -1,7 +1,7 @@
 //! Converts outgoing events to messages.
 
 use ballet_amqp::headers::{BAGGAGE, CAUSATION_ID, TRACEPARENT, TRACESTATE, insert_text};
-use ballet_amqp::{BasicProperties, FieldTable, Publish, ShortString};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, SagaId};
 use ballet_store::outbox::event::Emitted;
@@ -53,10 +53,11 @@ impl Outgoing<'_> {
     fn message(&self, service: &str, body: Bytes) -> Publish {
         let mut headers = FieldTable::default();
         if let Some(cause) = self.causation_id {
-            insert_text(&mut headers, CAUSATION_ID, &cause.to_string());
+            headers.insert(CAUSATION_ID.into(), AMQPValue::LongString(cause.to_string().into()));
         }
         if let Some(trace) = self.trace {
-            insert_text(&mut headers, TRACEPARENT, &trace.context.to_string());
+            let context = trace.context.to_string();
+            headers.insert(TRACEPARENT.into(), AMQPValue::LongString(context.into()));
             if let Some(tracestate) = trace.carried.tracestate() {
                 insert_text(&mut headers, TRACESTATE, tracestate);
             }
