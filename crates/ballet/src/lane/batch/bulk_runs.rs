@@ -112,10 +112,11 @@ async fn one_by_one(
     place: usize,
 ) -> Result<Vec<Effect>, RunFailure> {
     let engine = Arc::clone(&transaction.engine);
+    let clock = &engine.time.clock;
     let mut effects = Vec::with_capacity(run.len());
     for (item, at) in run.iter().enumerate() {
         let Some(message) = message(works, *at) else { continue };
-        let Lineage { cause, trace } = begin_step(message, &engine.time.clock);
+        let Lineage { cause, trace } = begin_step(message, clock, clock.now());
         transaction.enter(message.envelope.saga_id, cause, trace);
         transaction.scope.is_plain = message.envelope.event_type.role() == Role::Plain;
         let effect = engine
@@ -133,9 +134,9 @@ async fn take_answer(
     answer: &mut Answer,
 ) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
-    let call = &answer.call;
+    let (call, clock) = (&answer.call, &engine.time.clock);
     let asked = call.trace.as_ref().map(|trace| trace.context);
-    let open = Open::after(asked, call.saga_id.0, &engine.time.clock);
+    let open = Open::after(asked, call.saga_id.0, clock, clock.now());
     let carried = call.trace.as_ref().map(|trace| trace.carried.clone()).unwrap_or_default();
     let trace = Trace { context: open.context, carried };
     transaction.enter(Some(call.saga_id), call.cause, Some(trace));

@@ -3,6 +3,7 @@
 use ballet_core::AnyEvent;
 use ballet_store::ledger::event::Encoded;
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::failure::Failure;
@@ -25,10 +26,10 @@ pub(crate) fn items(
     place: usize,
     clock: &Clock,
 ) -> Result<Vec<Item<AnyEvent>>, RunFailure> {
-    let mut items = Vec::with_capacity(run.len());
+    let (mut items, now) = (Vec::with_capacity(run.len()), clock.now());
     for (at, work) in run.iter().enumerate() {
         let Some(message) = message(works, *work) else { continue };
-        let lineage = begin_step(message, clock);
+        let lineage = begin_step(message, clock, now);
         let event = message.event(place).map_err(|failure| RunFailure::of(at, failure))?;
         items.push(item(message, lineage, event)?);
     }
@@ -41,10 +42,10 @@ pub(crate) fn abort_events(
     run: &[usize],
     clock: &Clock,
 ) -> Result<Vec<Item<Encoded>>, RunFailure> {
-    let mut abort_events = Vec::with_capacity(run.len());
+    let (mut abort_events, now) = (Vec::with_capacity(run.len()), clock.now());
     for at in run {
         let Some(message) = message(works, *at) else { continue };
-        let lineage = begin_step(message, clock);
+        let lineage = begin_step(message, clock, now);
         let body = Bytes::copy_from_slice(message.body());
         let abort_event = Encoded { event_type: message.envelope.event_type, body };
         abort_events.push(item(message, lineage, abort_event)?);
@@ -53,9 +54,9 @@ pub(crate) fn abort_events(
 }
 
 /// Begins the run of a handler for a message; what follows is related to both.
-pub(crate) fn begin_step(message: &mut Message, clock: &Clock) -> Lineage {
+pub(crate) fn begin_step(message: &mut Message, clock: &Clock, now: Timestamp) -> Lineage {
     let cause = Some(message.envelope.message_id);
-    Lineage { cause, trace: Some(message.traced.begin_step(clock)) }
+    Lineage { cause, trace: Some(message.traced.begin_step(clock, now)) }
 }
 
 fn item<E>(message: &Message, lineage: Lineage, event: E) -> Result<Item<E>, Failure> {

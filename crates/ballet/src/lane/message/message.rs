@@ -90,7 +90,7 @@ impl Message {
         });
         match read {
             Ok((envelope, known, content, body, events)) => {
-                let traced = Traced::arrived(&envelope, earlier_attempts(&delivery), clock);
+                let traced = Traced::arrived(&envelope, earlier_attempts(&delivery), clock, now);
                 let age = Age {
                     saga_is_old: envelope.saga_id.is_some_and(|saga| is_old(limits, saga, now)),
                     id_is_old: id_is_old(limits, envelope.message_id, now),

@@ -33,15 +33,20 @@ pub(crate) struct Open {
 
 impl Open {
     /// Begins a span that follows from the given one, or else a trace.
-    pub(crate) fn after(given: Option<TraceContext>, id: uuid::Uuid, clock: &Clock) -> Self {
+    pub(crate) fn after(
+        given: Option<TraceContext>,
+        id: uuid::Uuid,
+        clock: &Clock,
+        begun: Timestamp,
+    ) -> Self {
         let parent = given.map(|given| given.span_id);
-        Self { context: spans::after(given, id, clock), parent, begun: clock.now() }
+        Self { context: spans::after(given, id, clock), parent, begun }
     }
 
     /// Begins a part of it.
-    fn child(self, clock: &Clock) -> Self {
+    fn child(self, clock: &Clock, begun: Timestamp) -> Self {
         let parent = Some(self.context.span_id);
-        Self { context: spans::child(self.context, clock), parent, begun: clock.now() }
+        Self { context: spans::child(self.context, clock), parent, begun }
     }
 
     pub(crate) fn end(
@@ -63,10 +68,15 @@ impl Open {
 
 impl Traced {
     /// A message has arrived.
-    pub(crate) fn arrived(envelope: &Envelope, failures: u32, clock: &Clock) -> Self {
+    pub(crate) fn arrived(
+        envelope: &Envelope,
+        failures: u32,
+        clock: &Clock,
+        now: Timestamp,
+    ) -> Self {
         let given = envelope.traceparent.as_deref().and_then(TraceContext::parse);
         let id = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);
-        let received = Open::after(given, id, clock);
+        let received = Open::after(given, id, clock, now);
         // A `tracestate` belongs to its trace.
         let tracestate = envelope.tracestate.as_deref().filter(|_| given.is_some());
         let carried = Carried::new(tracestate, envelope.baggage.as_deref());
@@ -74,8 +84,8 @@ impl Traced {
     }
 
     /// A handler begins to run; what it emits, and wants later, follows from this.
-    pub(crate) fn begin_step(&mut self, clock: &Clock) -> Trace {
-        self.step = self.received.child(clock);
+    pub(crate) fn begin_step(&mut self, clock: &Clock, now: Timestamp) -> Trace {
+        self.step = self.received.child(clock, now);
         Trace { context: self.step.context, carried: self.carried.clone() }
     }
 
