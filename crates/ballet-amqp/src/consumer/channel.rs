@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_fault::{self as fault, Acked, FaultPoint};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -154,15 +154,11 @@ impl<'a> Channel<'a> {
                     }
                 }
                 next = deliveries.next() => {
-                    match next {
-                        Some(Ok(delivery)) => {
-                            self.receive(delivery, deliveries).await?;
-                            if self.pace == Window::Open && self.ahead.adjusts() {
-                                self.open_up(deliveries).await?;
-                            }
-                        }
-                        Some(Err(lost)) => return Err(lost),
-                        None => return Err(cancelled(&self.settings.queue)),
+                    self.take_in(next, deliveries).await?;
+                    // Each turn of the loop begins to wait for all of the above anew. The prefetch bounds
+                    // how many come without one.
+                    while let Some(next) = deliveries.next().now_or_never() {
+                        self.take_in(next, deliveries).await?;
                     }
                     continue;
                 }
@@ -178,6 +174,19 @@ impl<'a> Channel<'a> {
     fn acks_may_wait(&self) -> bool {
         let enough = u64::from(self.ahead.count()) / ACK_SHARE;
         self.pace == Window::Open && self.settling.has_only_acks_below(enough)
+    }
+
+    async fn take_in(
+        &mut self,
+        next: Option<Result<Delivery, BrokerError>>,
+        deliveries: &mut Deliveries,
+    ) -> Result<(), BrokerError> {
+        let delivery = next.ok_or_else(|| cancelled(&self.settings.queue))??;
+        self.receive(delivery, deliveries).await?;
+        if self.pace == Window::Open && self.ahead.adjusts() {
+            self.open_up(deliveries).await?;
+        }
+        Ok(())
     }
 
     async fn receive(
