@@ -75,9 +75,7 @@ impl Deadlines {
             .bind(set.iter().map(|set| set.saga).collect::<Vec<_>>())
             .bind(set.iter().map(|set| micros(set.after)).collect::<Vec<_>>())
             .bind(set.iter().map(|set| set.cause.0).collect::<Vec<_>>())
-            .bind(
-                set.iter().map(|set| set.trace.as_ref().map(Trace::stored)).collect::<Vec<_>>(),
-            )
+            .bind(set.iter().map(|set| Some(set.trace.as_ref()?.stored(None))).collect::<Vec<_>>())
             .bind(settled.map(ToSqlx::to_sqlx))
             .execute(&mut *db)
             .await?;
@@ -171,7 +169,7 @@ pub async fn due(
         due_at: due_at.to_jiff(),
         saga,
         cause: cause.map(MessageId),
-        trace: traceparent.as_deref().and_then(Trace::parse),
+        trace: traceparent.as_deref().and_then(|stored| Trace::parse(stored, None)),
         late,
     };
     Ok(rows.into_iter().map(passed).collect())

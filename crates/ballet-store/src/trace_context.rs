@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use ballet_core::SagaId;
 use ballet_core::envelope::is_traceparent;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -35,23 +36,27 @@ impl TraceContext {
     }
 
     /// The trace, the span and the flags in 34 characters instead of 55: each event in the outbox has them, and the
-    /// database logs each byte.
+    /// database logs each byte. A trace that has the id of the saga, whose own column it has, takes 12: the span and the
+    /// flags.
     #[must_use]
-    pub fn packed(self) -> String {
+    pub fn packed(self, saga: Option<SagaId>) -> String {
         let Self { trace_id, span_id, flags } = self;
         let mut bytes = [flags; 25];
         bytes[..16].copy_from_slice(&trace_id.to_be_bytes());
         bytes[16..24].copy_from_slice(&span_id.to_be_bytes());
-        BASE64.encode(bytes)
+        let is_sagas = saga.is_some_and(|saga| saga.0.as_u128() == trace_id);
+        BASE64.encode(if is_sagas { &bytes[16..] } else { &bytes[..] })
     }
 
-    /// Reads what [`TraceContext::packed`] wrote. Returns `None` for anything else.
-    pub fn unpack(packed: &str) -> Option<Self> {
+    /// Reads what [`TraceContext::packed`] wrote beside the same saga. Returns `None` for anything else.
+    pub fn unpack(packed: &str, saga: Option<SagaId>) -> Option<Self> {
         let bytes = BASE64.decode(packed).ok()?;
-        let (trace_id, rest) = bytes.split_first_chunk()?;
-        let (span_id, rest) = rest.split_first_chunk()?;
-        let [flags] = *rest else { return None };
-        let (trace_id, span_id) = (u128::from_be_bytes(*trace_id), u64::from_be_bytes(*span_id));
+        let (span, trace_id) = match bytes.split_last_chunk::<9>()? {
+            ([], span) => (span, saga?.0.as_u128()),
+            (trace_id, span) => (span, u128::from_be_bytes(trace_id.try_into().ok()?)),
+        };
+        let [span_id @ .., flags] = *span;
+        let span_id = u64::from_be_bytes(span_id);
         (trace_id != 0 && span_id != 0).then_some(Self { trace_id, span_id, flags })
     }
 
@@ -73,6 +78,7 @@ impl fmt::Display for TraceContext {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -85,8 +91,13 @@ mod tests {
         ) {
             let context = TraceContext { trace_id, span_id, flags };
             prop_assert_eq!(TraceContext::parse(&context.to_string()), Some(context));
-            prop_assert_eq!(context.packed().len(), 34);
-            prop_assert_eq!(TraceContext::unpack(&context.packed()), Some(context));
+            let (of_it, other) = (SagaId(Uuid::from_u128(trace_id)), SagaId(Uuid::nil()));
+            for (saga, length) in [(None, 34), (Some(other), 34), (Some(of_it), 12)] {
+                let packed = context.packed(saga);
+                prop_assert_eq!(packed.len(), length);
+                prop_assert_eq!(TraceContext::unpack(&packed, saga), Some(context));
+            }
+            prop_assert_eq!(TraceContext::unpack(&context.packed(Some(of_it)), None), None);
         }
 
         #[test]
@@ -94,8 +105,8 @@ mod tests {
             if let Some(context) = TraceContext::parse(&text) {
                 prop_assert!(context.to_string().eq_ignore_ascii_case(&text) || !text.starts_with("00"));
             }
-            if let Some(context) = TraceContext::unpack(&text) {
-                prop_assert_eq!(context.packed(), text);
+            if let Some(context) = TraceContext::unpack(&text, None) {
+                prop_assert_eq!(context.packed(None), text);
             }
         }
     }

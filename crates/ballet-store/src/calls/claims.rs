@@ -99,7 +99,7 @@ pub async fn claim(
             undo,
             request,
             cause: cause.map(MessageId),
-            trace: traceparent.as_deref().and_then(Trace::parse),
+            trace: traceparent.as_deref().and_then(|stored| Trace::parse(stored, None)),
             asked_since: at.to_jiff(),
             attempts: u32::try_from(attempts).unwrap_or_default(),
             is_repeated: again,

@@ -131,7 +131,7 @@ pub async fn insert(
     .bind(calls.iter().map(|call| call.undo).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.request.clone()).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.cause.map(|id| id.0)).collect::<Vec<_>>())
-    .bind(calls.iter().map(|call| call.trace.as_ref().map(Trace::stored)).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| Some(call.trace.as_ref()?.stored(None))).collect::<Vec<_>>())
     .bind(
         claimed_for.iter().map(|time| time.as_ref().map(Duration::as_secs_f64)).collect::<Vec<_>>(),
     )

@@ -15,7 +15,6 @@ use uuid::Uuid;
 
 use crate::ledger::rows::Columns;
 use crate::outbox::event::Emitted;
-use crate::trace::Trace;
 
 /// The position of a mark among a batch's rows.
 pub const MARK: i32 = -1;
@@ -76,7 +75,7 @@ pub async fn insert(
         .bind(events.iter().map(|e| e.event.event_type.name()).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.saga_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.causation_id.map(|id| id.0)).collect::<Vec<_>>())
-        .bind(events.iter().map(|e| e.trace.as_ref().map(Trace::stored)).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| Some(e.trace.as_ref()?.stored(e.saga_id))).collect::<Vec<_>>())
         .bind(events.iter().map(|e| String::from_utf8_lossy(&e.event.body)).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.process).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.number).collect::<Vec<_>>());

@@ -257,12 +257,14 @@ fn read(row: &PgRow) -> Result<Result<StoredEvent, String>, sqlx::Error> {
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&body) {
         return Ok(Err(format!("its body is not JSON: {}", syntax_in_words(&error))));
     }
+    let saga_id = row.try_get::<Option<_>, _>(3)?.map(SagaId);
+    let trace = row.try_get::<Option<&str>, _>(5)?;
     Ok(Ok(StoredEvent {
         message_id: MessageId(message_id),
         event_type,
-        saga_id: row.try_get::<Option<_>, _>(3)?.map(SagaId),
+        saga_id,
         causation_id: row.try_get::<Option<_>, _>(4)?.map(MessageId),
-        trace: row.try_get::<Option<String>, _>(5)?.as_deref().and_then(Trace::parse),
+        trace: trace.and_then(|stored| Trace::parse(stored, saga_id)),
         body,
         created_at: row.try_get::<jiff_sqlx::Timestamp, _>(7)?.to_jiff(),
     }))
