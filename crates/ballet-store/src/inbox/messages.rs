@@ -44,8 +44,8 @@ pub(crate) fn is_in_no_inbox(row: &str) -> String {
     ["inbox", "inbox_other"].map(not_in).join(" and ")
 }
 
-const RECEIVE: &str = "select message_id, saga_id, step, key, entry, arrived, ordinal, content \
-     from ballet.receive($1, $2, $3, $4, $5)";
+const RECEIVE: &str = "select message_ids, saga_id, step, key, entry, arrived, ordinal, content \
+     from ballet.receive_batch($1, $2, $3, $4, $5)";
 const RECEIVE_APART: &str = "insert into ballet.inbox_other (message_id, content, received_at) \
      select id, content, $3 from unnest($1::uuid[], $2::bigint[]) as new (id, content) \
      on conflict do nothing returning message_id";
@@ -94,12 +94,14 @@ async fn receive_timed(
         .fetch_all(db)
         .await?;
     for row in rows {
-        match row.try_get::<Option<Uuid>, _>(0)? {
-            Some(id) => match row.try_get::<Option<i64>, _>(7)? {
-                Some(content) => drop(received.known.insert(MessageId(id), content)),
-                None => drop(received.fresh.insert(MessageId(id))),
-            },
-            None => ledger.take_in(&row)?,
+        let Some(ids) = row.try_get::<Option<Vec<Uuid>>, _>(0)? else {
+            ledger.take_in(&row)?;
+            continue;
+        };
+        let ids = ids.into_iter().map(MessageId);
+        match row.try_get::<Option<i64>, _>(7)? {
+            Some(content) => received.known.extend(ids.map(|id| (id, content))),
+            None => received.fresh.extend(ids),
         }
     }
     Ok(())

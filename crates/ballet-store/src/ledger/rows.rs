@@ -57,7 +57,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Takes in a row of `ballet.receive`. Rows arrive saga by saga, each in its order.
+    /// Takes in a row of `ballet.receive_batch`. Rows arrive saga by saga, each in its order.
     pub fn take_in(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
         let saga = SagaId(row.try_get("saga_id")?);
         self.rows.entry(saga).or_default().push(Row {

@@ -27,6 +27,7 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0004_process_version"),
     framework!("0005_asked_since"),
     framework!("0006_given"),
+    framework!("0007_receive_batch"),
 ];
 
 /// Where the framework's migrations that were run are noted.
