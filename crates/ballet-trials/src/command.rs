@@ -7,12 +7,12 @@ use anyhow::{Result, anyhow};
 use ballet_terminal::ui;
 use clap::{Parser, Subcommand};
 
-use crate::gateway::GATEWAY;
-use crate::program::SERVICE;
+use crate::processes::gateway::GATEWAY;
+use crate::processes::program::SERVICE;
 use crate::running::clock::clock;
-use crate::subject::Subject;
-use crate::trial::Trial;
-use crate::{audit, chaos, degradation, demo, kills, soak};
+use crate::system::subject::Subject;
+use crate::system::trial::Trial;
+use crate::trials::{audit, chaos, degradation, demo, kills, soak};
 
 /// Tries a system: everything that can go wrong does, and nothing may be lost, doubled or broken.
 #[derive(Debug, Parser)]

@@ -20,55 +20,38 @@
 
 #![warn(missing_docs)]
 
-mod audit;
-mod begun;
-mod case;
-mod chaos;
 mod command;
-mod degradation;
-pub mod demo;
-mod demo_console;
+mod customers;
 mod dice;
-mod endpoints;
-mod gateway;
-mod http;
-mod kills;
 mod load;
-mod operation;
 mod oracle;
-mod percentile;
-mod placed;
-mod program;
-mod report;
+mod processes;
 mod running;
 mod scene;
-mod soak;
-mod stop;
-mod subject;
-mod trial;
-mod turnout;
+mod system;
+mod trials;
 
 pub use ballet_ops::audit::Report;
-pub use begun::{Begun, End};
-pub use case::{Case, mix};
 pub use command::{Command, main, run, served};
-pub use demo::{Args as DemoArgs, run as demo};
-pub use demo_console::{DemoConsole, SAYS as CONSOLE_SAYS, demo_console};
+pub use customers::begun::{Begun, End};
+pub use customers::case::{Case, mix};
+pub use customers::http::send_until_answered;
+pub use customers::operation::{Attempt, Operation, Seen, judge, seen};
+pub use customers::placed::{Placed, Sagas};
 pub use dice::Dice;
-pub use endpoints::Endpoints;
-pub use gateway::{Front, GATEWAY, Gateway, Program, SECRET, drawn_secret};
-pub use http::send_until_answered;
-pub use operation::{Attempt, Operation, Seen, judge, seen};
-pub use percentile::at_share;
-pub use placed::{Placed, Sagas};
-pub use program::{SERVICE, ServiceProgram};
+pub use load::percentile::at_share;
+pub use processes::endpoints::Endpoints;
+pub use processes::gateway::{Front, GATEWAY, Gateway, Program, SECRET, drawn_secret};
+pub use processes::program::{SERVICE, ServiceProgram};
 pub use running::run_dir::run_dir;
+pub use running::stop::Stop;
 pub use scene::{
     client::{SiteClient, id, unless_away},
     journal::{Entry, Journal, Witness},
     producer::Producer,
     site::Site,
 };
-pub use stop::Stop;
-pub use subject::Subject;
-pub use trial::{Audit, Overdue, Sandbox, Trial};
+pub use system::subject::Subject;
+pub use system::trial::{Audit, Overdue, Sandbox, Trial};
+pub use trials::demo::{self, Args as DemoArgs, run as demo};
+pub use trials::demo_console::{DemoConsole, SAYS as CONSOLE_SAYS, demo_console};

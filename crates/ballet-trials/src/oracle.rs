@@ -11,12 +11,12 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::endpoints::Endpoints;
-use crate::load::Load;
-use crate::placed::Placed;
+use crate::customers::placed::Placed;
+use crate::load::load::Load;
+use crate::processes::endpoints::Endpoints;
 use crate::running::long_run::LongRun;
 use crate::scene::record::{Message, Recorder};
-use crate::subject::Subject;
+use crate::system::subject::Subject;
 
 /// The longest time without news before quiescence. It is longer than the longest pause of a call, and of a
 /// compensation that is left over: a minute.

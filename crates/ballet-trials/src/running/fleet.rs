@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use tokio::sync::Mutex;
 
 use crate::dice::Dice;
-use crate::program::SERVICE;
+use crate::processes::program::SERVICE;
 use crate::running::clock;
 use crate::running::ends::Ends;
 use crate::running::signals::hears_sigterm;

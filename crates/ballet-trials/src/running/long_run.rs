@@ -14,9 +14,9 @@ use ballet_terminal::ui;
 use reqwest::Client;
 use serde_json::Value;
 
-use crate::endpoints::Endpoints;
-use crate::gateway::{Front, GATEWAY, Gateway, Program, SECRET};
-use crate::program::SERVICE;
+use crate::processes::endpoints::Endpoints;
+use crate::processes::gateway::{Front, GATEWAY, Gateway, Program, SECRET};
+use crate::processes::program::SERVICE;
 use crate::running::fleet::Fleet;
 use crate::running::fleet::of_service::OfService;
 use crate::running::run_dir::run_dir;

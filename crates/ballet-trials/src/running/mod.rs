@@ -1,4 +1,4 @@
-//! What a run stands on: servers, proxies in front of them, and the services' processes.
+//! What a run stands on: servers, proxies in front of them, the services' processes, and the signal to end.
 
 pub(crate) mod clock;
 pub(crate) mod ends;
@@ -6,3 +6,4 @@ pub(crate) mod fleet;
 pub(crate) mod long_run;
 pub(crate) mod run_dir;
 mod signals;
+pub(crate) mod stop;

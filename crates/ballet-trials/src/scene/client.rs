@@ -10,7 +10,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::operation::{Seen, judge};
+use crate::customers::operation::{Seen, judge};
 use crate::scene::site::Site;
 
 /// How long somebody tries.

@@ -14,7 +14,7 @@ use ballet_stream::Record;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::begun::End;
+use crate::customers::begun::End;
 
 /// Marks events that somebody sends again to try the services.
 pub(crate) const COPY: &str = "x-copy";

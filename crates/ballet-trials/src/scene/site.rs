@@ -11,9 +11,9 @@ use reqwest::Client;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::begun::Begun;
-use crate::gateway::Gateway;
-use crate::placed::Sagas;
+use crate::customers::begun::Begun;
+use crate::customers::placed::Sagas;
+use crate::processes::gateway::Gateway;
 use crate::running::fleet::Fleet;
 use crate::running::long_run::LongRun;
 use crate::scene::producer::Outgoing;

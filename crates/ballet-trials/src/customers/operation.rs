@@ -1,0 +1,214 @@
+//! What a client can do, which service that takes, and what it sees.
+
+use std::fmt;
+
+use anyhow::{Context, Result};
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{RequestBuilder, Response};
+use serde_json::Value;
+
+use crate::customers::begun::Begun;
+use crate::processes::gateway::GATEWAY;
+
+/// Something that a client does. It is tried while each service is down.
+pub struct Operation {
+    /// The name on the page.
+    pub(crate) name: &'static str,
+    needs: Option<&'static str>,
+    shows: Vec<(&'static str, &'static str)>,
+    pub(crate) once: bool,
+    pub(crate) followed: bool,
+    act: Box<dyn Fn() -> LocalBoxFuture<'static, Result<Attempt>>>,
+}
+
+/// How an operation went.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// What the client saw.
+    pub seen: Seen,
+    /// The saga that it has begun.
+    pub begun: Option<Begun>,
+}
+
+/// What a client saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// An answer as usual.
+    Works,
+    /// A page that says which of its parts are missing.
+    Without(Vec<String>),
+    /// It says when to try again.
+    TryAgain {
+        /// The status.
+        status: u16,
+        /// The title of the problem.
+        title: String,
+    },
+    /// Nobody answers.
+    Nothing,
+    /// Something else.
+    Other(String),
+}
+
+impl From<Seen> for Attempt {
+    fn from(seen: Seen) -> Self {
+        Self { seen, begun: None }
+    }
+}
+
+impl Operation {
+    /// A client sends this request, which fails without the service `needs`.
+    pub fn asks(
+        name: &'static str,
+        needs: &'static str,
+        request: impl Fn() -> RequestBuilder + 'static,
+    ) -> Self {
+        let act = move || seen(request()).map(|seen| Ok(seen?.0.into()));
+        Self::does(name, act).needs(needs)
+    }
+
+    /// A client does this. It fails without no service, unless [`Operation::needs`] says which.
+    pub fn does<F>(name: &'static str, act: impl Fn() -> F + 'static) -> Self
+    where
+        F: Future<Output = Result<Attempt>> + 'static,
+    {
+        let act = Box::new(move || act().boxed_local());
+        Self { name, needs: None, shows: Vec::new(), once: false, followed: false, act }
+    }
+
+    /// It fails without this service.
+    #[must_use]
+    pub fn needs(self, service: &'static str) -> Self {
+        Self { needs: Some(service), ..self }
+    }
+
+    /// Without this service, its answer lacks this part.
+    #[must_use]
+    pub fn shows(mut self, service: &'static str, part: &'static str) -> Self {
+        self.shows.push((service, part));
+        self
+    }
+
+    /// It changes something each time, so it is done once while a service is down. The others are repeated
+    /// until they go as they must.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { once: true, ..self }
+    }
+
+    /// It begins a saga, and the page says what becomes of that while a service is down.
+    #[must_use]
+    pub fn followed(self) -> Self {
+        Self { once: true, followed: true, ..self }
+    }
+
+    /// Whether it says anything about this service.
+    pub(crate) fn uses(&self, service: &str) -> bool {
+        self.needs == Some(service) || self.shows.iter().any(|(other, _)| *other == service)
+    }
+
+    /// Whether it fails while this service, or the gateway, is stopped.
+    pub(crate) fn fails_without(&self, stopped: &str) -> bool {
+        self.needs.is_some_and(|needs| needs == stopped || stopped == GATEWAY)
+    }
+
+    /// What a client has to see while this service is stopped. A gateway, if there is one, answers for it.
+    pub(crate) fn expected(&self, stopped: &str, has_gateway: bool) -> Seen {
+        if self.fails_without(stopped) {
+            return match has_gateway && stopped != GATEWAY {
+                true => Seen::TryAgain { status: 503, title: "Service Unavailable".to_owned() },
+                false => Seen::Nothing,
+            };
+        }
+        let parts = self.shows.iter().filter(|(service, _)| *service == stopped);
+        let parts: Vec<_> = parts.map(|(_, part)| (*part).to_owned()).collect();
+        if parts.is_empty() { Seen::Works } else { Seen::Without(parts) }
+    }
+
+    /// Does it once.
+    pub(crate) async fn attempt(&self) -> Result<Attempt> {
+        (self.act)().await.with_context(|| self.name)
+    }
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Seen {
+    /// As the page shows it.
+    pub(crate) fn cell(&self) -> String {
+        match self {
+            Self::Works => "✓".to_owned(),
+            Self::Without(parts) => format!("✓ without {}", parts.join(" and ")),
+            Self::TryAgain { status, .. } => status.to_string(),
+            Self::Nothing => "no answer".to_owned(),
+            Self::Other(what) => what.clone(),
+        }
+    }
+}
+
+/// Sends a request. Returns what was seen, and the body.
+///
+/// # Errors
+///
+/// The answer breaks off.
+pub async fn seen(request: RequestBuilder) -> Result<(Seen, Value)> {
+    match request.send().await {
+        Ok(answer) => judge(answer).await,
+        Err(error) if error.is_connect() => Ok((Seen::Nothing, Value::Null)),
+        Err(error) => Ok((Seen::Other(format!("no answer: {error}")), Value::Null)),
+    }
+}
+
+/// What was seen of an answer, and its body.
+///
+/// # Errors
+///
+/// It breaks off.
+pub async fn judge(answer: Response) -> Result<(Seen, Value)> {
+    let (status, waits) = (answer.status(), answer.headers().contains_key(RETRY_AFTER));
+    let text = answer.text().await.context("the answer broke off")?;
+    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+    let missing = body["missing"].as_array().into_iter().flatten();
+    let missing: Vec<_> =
+        missing.filter_map(|part| Some(part["part"].as_str()?.to_owned())).collect();
+    let seen = if status.is_success() && missing.is_empty() {
+        Seen::Works
+    } else if status.is_success() {
+        Seen::Without(missing)
+    } else if waits {
+        let title = body["title"].as_str().unwrap_or_default().to_owned();
+        Seen::TryAgain { status: status.as_u16(), title }
+    } else {
+        Seen::Other(format!("{}: {text}", status.as_u16()))
+    };
+    Ok((seen, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_sees_depends_on_who_is_down() {
+        let page = Operation::does("see a page", || async { Ok(Seen::Works.into()) })
+            .needs("desk")
+            .shows("hall", "seats");
+        let again = Seen::TryAgain { status: 503, title: "Service Unavailable".to_owned() };
+        for (stopped, has_gateway, expected) in [
+            ("desk", true, again),
+            ("desk", false, Seen::Nothing),
+            (GATEWAY, true, Seen::Nothing),
+            ("hall", true, Seen::Without(vec!["seats".to_owned()])),
+            ("bar", true, Seen::Works),
+        ] {
+            assert_eq!(page.expected(stopped, has_gateway), expected, "{stopped}");
+        }
+        let message = Operation::does("write a message", || async { Ok(Seen::Works.into()) });
+        assert_eq!(message.expected(GATEWAY, true), Seen::Works, "it does not pass the gateway");
+    }
+}

@@ -1,0 +1,59 @@
+//! The sagas that customers have begun, and whether each ended as it should.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use uuid::Uuid;
+
+use crate::customers::begun::{Begun, End};
+
+/// A saga that a customer has begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The name of its case.
+    pub case: &'static str,
+    /// The end that it must have.
+    pub end: End,
+    /// When the customer began.
+    pub at: Instant,
+}
+
+/// All sagas that customers have begun, by id. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Sagas(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    all: HashMap<Uuid, Placed>,
+    /// Those that had not ended at the last count.
+    open: HashSet<Uuid>,
+}
+
+impl Sagas {
+    /// Adds a saga of this case. What is added again has another end from then on.
+    pub fn add(&self, case: &'static str, begun: Begun, at: Instant) {
+        let Begun { saga, end } = begun;
+        let mut known = self.lock();
+        known.all.insert(saga, Placed { case, end, at });
+        known.open.insert(saga);
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> HashMap<Uuid, Placed> {
+        self.lock().all.clone()
+    }
+
+    /// The number of sagas that have not ended, and of all. It asks only about those that were open at the
+    /// last count.
+    pub(crate) fn open(&self, has_ended: impl Fn(Uuid) -> bool) -> (usize, usize) {
+        let mut known = self.lock();
+        known.open.retain(|id| !has_ended(*id));
+        (known.open.len(), known.all.len())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

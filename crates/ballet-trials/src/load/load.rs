@@ -1,0 +1,147 @@
+//! The load: customers of all kinds at a steady rate.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use ballet::Clock;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use uuid::Uuid;
+
+use crate::customers::placed::Sagas;
+use crate::load::turnout::Turnout;
+use crate::processes::gateway::Gateway;
+use crate::running::long_run::LongRun;
+use crate::scene::record::Recorder;
+use crate::scene::site::Site;
+use crate::system::subject::Subject;
+
+/// Usually the most that are open.
+pub(crate) const MOST_OPEN: usize = 400;
+
+/// What customers do, and how fast.
+pub(crate) struct Mix {
+    /// The numbers of the cases, in turn.
+    pub(crate) cases: Vec<usize>,
+    /// Customers per second.
+    pub(crate) rate: u32,
+    /// The customers' clock.
+    pub(crate) clock: Clock,
+    /// What they go through, if not to the services themselves.
+    pub(crate) gateway: Option<Gateway>,
+}
+
+pub(crate) struct Load {
+    subject: Arc<Subject>,
+    pub(crate) site: Arc<Site>,
+    cases: Vec<usize>,
+    next: AtomicUsize,
+    every: Duration,
+    /// The most sagas that are open at a time, with those that are being begun.
+    pub(crate) most_open: usize,
+    pub(crate) sagas: Sagas,
+    /// Requests without an answer in time.
+    pub(crate) unanswered: AtomicUsize,
+    turnout: Mutex<Turnout>,
+    /// Customers who have not done yet.
+    pub(crate) under_way: AtomicUsize,
+}
+
+impl Load {
+    pub(crate) fn new(
+        run: &LongRun,
+        subject: &Arc<Subject>,
+        recorder: &Recorder,
+        mix: Mix,
+    ) -> Result<Self> {
+        ensure!(
+            !mix.cases.is_empty(),
+            "{} has no cases: nobody would do anything",
+            subject.system.name
+        );
+        let mut site = Site::of(run, recorder.clone(), mix.clock)?;
+        site.gateway = mix.gateway;
+        Ok(Self {
+            subject: Arc::clone(subject),
+            sagas: site.sagas.clone(),
+            site: Arc::new(site),
+            cases: mix.cases,
+            next: AtomicUsize::new(0),
+            every: Duration::from_secs(1) / mix.rate.max(1),
+            most_open: MOST_OPEN,
+            unanswered: AtomicUsize::new(0),
+            turnout: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+        })
+    }
+
+    /// The number of open sagas, and of all.
+    pub(crate) fn open(&self) -> (usize, usize) {
+        let record = self.site.recorder().record();
+        self.sagas.open(|id| record.journal.ended(id).is_some())
+    }
+
+    /// Lets customers come until the time is over, and finishes what is under way.
+    pub(crate) async fn run(&self, until: Instant) -> Result<()> {
+        let mut under_way = FuturesUnordered::new();
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while Instant::now() < until {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                Some(_) = under_way.next() => continue,
+            }
+            if self.open().0 + under_way.len() < self.most_open {
+                under_way.push(self.play());
+            }
+        }
+        while under_way.next().await.is_some() {}
+        Ok(())
+    }
+
+    /// The next customer. Without an answer there may still be a saga. It must end like any other, but its
+    /// expected end is not known.
+    pub(crate) async fn play(&self) -> Result<()> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.play_case(self.cases[number % self.cases.len()], number).await.map(drop)
+    }
+
+    /// The customer with this number does what this case says. Returns the saga.
+    pub(crate) async fn play_case(&self, case: usize, number: usize) -> Result<Uuid> {
+        let at = Instant::now();
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        let begun = self.subject.tried.play(case, number, &self.site).await;
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+        let case = self.subject.cases[case].name;
+        let error = begun.as_ref().err().map(|error| format!("{error:#}"));
+        self.turnout.lock().unwrap_or_else(PoisonError::into_inner).add(case, error);
+        match begun {
+            Ok(begun) => {
+                let saga = begun.saga;
+                self.sagas.add(case, begun, at);
+                Ok(saga)
+            }
+            Err(error) => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+                Err(error)
+            }
+        }
+    }
+
+    /// What was not tried, because no customer got so far: a sentence each.
+    pub(crate) fn not_tried(&self) -> Vec<String> {
+        self.turnout.lock().unwrap_or_else(PoisonError::into_inner).not_tried()
+    }
+
+    /// The number of customers who have begun.
+    pub(crate) fn begun(&self) -> usize {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// What goes on beside the customers.
+    pub(crate) async fn meanwhile(&self, until: Instant) -> Result<()> {
+        self.subject.tried.meanwhile(&self.site, until).await
+    }
+}

@@ -1,0 +1,6 @@
+//! The load: customers at a steady rate, how many of them got through, and percentiles of their times.
+
+#[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
+pub(crate) mod load;
+pub(crate) mod percentile;
+pub(crate) mod turnout;

@@ -1,0 +1,294 @@
+//! The system under trial, whatever its type.
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use ballet::core::{Role, System};
+use ballet::{Clock, EventType, MessageId};
+use ballet_ops::audit::{BrokerSnapshot, Report};
+use futures_util::future::LocalBoxFuture;
+use jiff::SignedDuration;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::customers::begun::{Begun, End};
+use crate::customers::case::{Case, mix};
+use crate::customers::operation::Operation;
+use crate::processes::endpoints::Endpoints;
+use crate::processes::gateway::Front;
+use crate::processes::program::ServiceProgram;
+use crate::scene::journal::Witness;
+use crate::scene::site::Site;
+use crate::system::trial::{Audit, Overdue, Sandbox, Trial};
+
+/// The system under trial.
+#[derive(Debug)]
+pub struct Subject {
+    /// What its services declare.
+    pub system: System,
+    /// What a saga is to its customers, in the plural.
+    pub(crate) sagas: &'static str,
+    /// What customers do. The first is the usual case.
+    pub(crate) cases: Vec<Case<()>>,
+    /// The number of cases for any run. The others are for runs in which days pass.
+    pub(crate) usual: usize,
+    completed: Vec<&'static str>,
+    aborted: Vec<&'static str>,
+    repeated: Vec<&'static str>,
+    /// The trial.
+    pub(crate) tried: Box<dyn Tried>,
+}
+
+impl Subject {
+    /// The system that describes itself so.
+    pub fn new<T: Trial>(trial: T) -> Arc<Self> {
+        let parts: Vec<_> = trial.services().into_iter().map(|service| service.part).collect();
+        let mut cases = trial.cases();
+        let usual = cases.len();
+        cases.extend(trial.cases_of_days());
+        let names = |events: &[EventType]| events.iter().map(EventType::name).collect::<Vec<_>>();
+        let sagas = parts.iter().flat_map(|part| &part.sagas);
+        let aborted: Vec<EventType> = sagas.filter_map(|saga| saga.abort).collect();
+        Arc::new(Self {
+            system: System { name: T::NAME, parts },
+            sagas: T::SAGAS,
+            cases: cases.iter().map(|case| Case::new(case.name, case.share, ())).collect(),
+            usual,
+            completed: names(T::COMPLETED),
+            aborted: names(&aborted),
+            repeated: names(T::REPEATED),
+            tried: Box::new(Cased { trial, cases }),
+        })
+    }
+
+    /// The names of its services.
+    #[must_use]
+    pub fn services(&self) -> Vec<&'static str> {
+        self.system.parts.iter().map(|part| part.service).collect()
+    }
+
+    /// Runs one of its services in this process; `None` if it has none with this name.
+    pub(crate) fn serve(&self, service: &str, clock: Clock) -> Option<ExitCode> {
+        let programs = self.tried.services();
+        let program = programs.iter().find(|program| program.part.service == service)?;
+        Some(program.run(clock))
+    }
+
+    /// The names of the types that come from outside.
+    pub(crate) fn types_from_outside(&self) -> Vec<&'static str> {
+        let producers = self.system.foreign_producers();
+        producers.iter().flat_map(|(_, types)| types.iter().map(EventType::name)).collect()
+    }
+
+    /// The names of the types that begin sagas.
+    pub(crate) fn beginnings(&self) -> Vec<&'static str> {
+        let types = self.system.known_types();
+        let begins = types.iter().filter(|event| event.role() == Role::StartsSaga);
+        begins.map(EventType::name).collect()
+    }
+
+    /// Whether a saga may have several events of this type.
+    pub(crate) fn may_repeat(&self, event_type: &str) -> bool {
+        self.repeated.contains(&event_type)
+    }
+
+    /// The numbers of three hundred cases of all kinds, in turn.
+    pub(crate) fn mix(&self) -> Vec<usize> {
+        let shares: Vec<u32> = self.cases[..self.usual].iter().map(|case| case.share).collect();
+        mix(&shares, 300)
+    }
+
+    /// The number of the case with this name.
+    pub(crate) fn case(&self, name: &str) -> Result<usize> {
+        let number = self.cases.iter().position(|case| case.name == name);
+        number.with_context(|| {
+            let names: Vec<_> = self.cases.iter().map(|case| case.name).collect();
+            format!("{} has no case {name:?}; its cases are {names:?}", self.system.name)
+        })
+    }
+
+    /// The same with the sagas that take days.
+    pub(crate) fn mix_with_those_of_days(&self) -> Vec<usize> {
+        let mut all = self.mix();
+        for (number, case) in self.cases.iter().enumerate().skip(self.usual) {
+            let every = 100 / usize::try_from(case.share.clamp(1, 100)).unwrap_or(1);
+            // Each begins at another place, so that none takes that of another.
+            all.iter_mut().skip(number - self.usual).step_by(every).for_each(|one| *one = number);
+        }
+        all
+    }
+
+    /// Whether a saga completes only by this service: one of its steps comes before the good end, over any
+    /// number of events.
+    pub(crate) fn completes_by(&self, service: &str) -> bool {
+        let parts = || self.system.parts.iter();
+        let steps = parts().flat_map(|part| part.sagas.iter().map(move |saga| (part, &saga.steps)));
+        let steps: Vec<_> =
+            steps.flat_map(|(part, steps)| steps.iter().map(move |s| (part.service, s))).collect();
+        let (mut before, mut open) = (HashSet::new(), self.completed.clone());
+        while let Some(event) = open.pop() {
+            for (service, step) in steps.iter().filter(|(_, step)| step.done.name() == event) {
+                if before.insert((*service, step.name)) {
+                    open.extend(step.on.iter().map(EventType::name));
+                }
+            }
+        }
+        before.iter().any(|(other, _)| *other == service)
+    }
+
+    /// Audits the framework's tables and the business rows. What has not changed for `quiescent_after` is
+    /// quiescent.
+    pub async fn audit(
+        &self,
+        at: &Endpoints,
+        broker: &BrokerSnapshot,
+        quiescent_after: SignedDuration,
+    ) -> Report {
+        self.audit_ahead(at, broker, quiescent_after, SignedDuration::ZERO).await
+    }
+
+    /// The same for a system whose clock is ahead of this machine's.
+    pub(crate) async fn audit_ahead(
+        &self,
+        at: &Endpoints,
+        broker: &BrokerSnapshot,
+        quiescent_after: SignedDuration,
+        ahead: SignedDuration,
+    ) -> Report {
+        let databases: Vec<_> = at.databases.clone().into_iter().collect();
+        // First: what is over by then is over in the services' rows, too.
+        let framework =
+            ballet_ops::audit::audit(&self.system, &databases, broker, quiescent_after).await;
+        // The framework's audit goes by the databases' clock, the system's by this machine's.
+        let quiescent_after = quiescent_after - ahead;
+        let own = self.tried.audit(Audit { at, framework: &framework, quiescent_after }).await;
+        let own = own.unwrap_or_else(|error| Report {
+            away: vec![format!("{error:#}")],
+            ..Report::default()
+        });
+        own.and(framework)
+    }
+}
+
+impl Witness for Subject {
+    fn saw(&self, event_type: &str, id: MessageId, body: &[u8]) {
+        self.tried.saw(event_type, id, body);
+    }
+
+    fn end(&self, event_type: &str, body: &Value) -> Option<End> {
+        if self.completed.contains(&event_type) {
+            return Some(End::Completed);
+        }
+        let aborted = self.aborted.contains(&event_type);
+        aborted.then(|| End::aborted(body["reason"].as_str().unwrap_or_default()))
+    }
+}
+
+/// A [`Trial`] without its types.
+pub(crate) trait Tried: Debug + Send + Sync {
+    fn services(&self) -> Vec<ServiceProgram>;
+    fn play<'a>(
+        &'a self,
+        case: usize,
+        number: usize,
+        site: &'a Site,
+    ) -> LocalBoxFuture<'a, Result<Begun>>;
+    fn prepare<'a>(&'a self, site: &'a Site) -> LocalBoxFuture<'a, Result<()>>;
+    fn meanwhile<'a>(&'a self, site: &'a Site, until: Instant) -> LocalBoxFuture<'a, Result<()>>;
+    fn show<'a>(
+        &'a self,
+        site: &'a Arc<Site>,
+        calm: watch::Receiver<bool>,
+    ) -> LocalBoxFuture<'a, Result<()>>;
+    fn saw(&self, event_type: &str, id: MessageId, body: &[u8]);
+    fn audit<'a>(&'a self, audit: Audit<'a>) -> LocalBoxFuture<'a, Result<Report>>;
+    /// Variables of all services, with those for a run in which days pass.
+    fn env(&self, days_pass: bool) -> Vec<(&'static str, String)>;
+    fn sandboxes(&self) -> &'static [Sandbox];
+    fn front(&self) -> Option<Front>;
+    fn operations<'a>(&'a self, site: &'a Arc<Site>) -> LocalBoxFuture<'a, Result<Vec<Operation>>>;
+    fn overdue(&self) -> Option<Overdue>;
+    fn unreachable(&self, service: &str, point: &str) -> Option<&'static str>;
+    fn remembers_days(&self, service: &str) -> u32;
+}
+
+#[derive(Debug)]
+struct Cased<T: Trial> {
+    trial: T,
+    cases: Vec<Case<T::Case>>,
+}
+
+impl<T: Trial> Tried for Cased<T> {
+    fn services(&self) -> Vec<ServiceProgram> {
+        self.trial.services()
+    }
+
+    fn play<'a>(
+        &'a self,
+        case: usize,
+        number: usize,
+        site: &'a Site,
+    ) -> LocalBoxFuture<'a, Result<Begun>> {
+        Box::pin(self.trial.play(&self.cases[case].what, number, site))
+    }
+
+    fn prepare<'a>(&'a self, site: &'a Site) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(self.trial.prepare(site))
+    }
+
+    fn meanwhile<'a>(&'a self, site: &'a Site, until: Instant) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(self.trial.meanwhile(site, until))
+    }
+
+    fn show<'a>(
+        &'a self,
+        site: &'a Arc<Site>,
+        calm: watch::Receiver<bool>,
+    ) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(self.trial.show(site, calm))
+    }
+
+    fn saw(&self, event_type: &str, id: MessageId, body: &[u8]) {
+        self.trial.saw(event_type, id, body);
+    }
+
+    fn audit<'a>(&'a self, audit: Audit<'a>) -> LocalBoxFuture<'a, Result<Report>> {
+        Box::pin(self.trial.audit(audit))
+    }
+
+    fn env(&self, days_pass: bool) -> Vec<(&'static str, String)> {
+        let mut env = self.trial.env();
+        if days_pass {
+            env.extend(self.trial.env_of_days());
+        }
+        env
+    }
+
+    fn sandboxes(&self) -> &'static [Sandbox] {
+        self.trial.sandboxes()
+    }
+
+    fn front(&self) -> Option<Front> {
+        self.trial.front()
+    }
+
+    fn operations<'a>(&'a self, site: &'a Arc<Site>) -> LocalBoxFuture<'a, Result<Vec<Operation>>> {
+        Box::pin(self.trial.operations(site))
+    }
+
+    fn overdue(&self) -> Option<Overdue> {
+        self.trial.overdue()
+    }
+
+    fn unreachable(&self, service: &str, point: &str) -> Option<&'static str> {
+        self.trial.unreachable(service, point)
+    }
+
+    fn remembers_days(&self, service: &str) -> u32 {
+        self.trial.remembers_days(service)
+    }
+}

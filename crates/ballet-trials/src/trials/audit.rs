@@ -1,0 +1,158 @@
+//! `audit`: checks a running system through its databases and its broker.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use ballet_ops::audit::{Part, Report, Verdict};
+use ballet_terminal::{ask, is_interactive, ui};
+use jiff::SignedDuration;
+use rustix::process::{Pid, test_kill_process};
+
+use crate::processes::endpoints::{Endpoints, FILE};
+use crate::system::subject::Subject;
+
+/// The variable that names the file with all endpoints.
+pub(crate) const ENDPOINTS: &str = "TRIAL_ENDPOINTS";
+/// The exit code if there are no violations, but somebody did not answer.
+const PARTLY: u8 = 3;
+
+/// The options of `audit`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A file with all endpoints, as a running demo writes it. By default that of the demo that runs.
+    #[arg(long, env = ENDPOINTS, value_name = "FILE")]
+    endpoints: Option<PathBuf>,
+    /// The URL of a service, `orders=http://127.0.0.1:8080`. Overrides the file.
+    #[arg(long, env = "TRIAL_SERVICES", value_name = "SERVICE=URL", value_delimiter = ',',
+          value_parser = named)]
+    service: Vec<(String, String)>,
+    /// The URL of a service's database, `orders=postgres://user:password@host/database`.
+    /// Overrides the file.
+    #[arg(long, env = "TRIAL_DATABASES", hide_env_values = true, value_name = "SERVICE=URL",
+          value_delimiter = ',', value_parser = named)]
+    database: Vec<(String, String)>,
+    /// The broker's management API, `http://ops:password@host:15672`.
+    #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
+    management: Option<String>,
+    /// The system's virtual host.
+    #[arg(long, env = "BALLET_VHOST", value_name = "NAME")]
+    vhost: Option<String>,
+    /// A saga is quiescent when nothing of it has changed for this long. The broker's figures
+    /// are up to five seconds old.
+    #[arg(long, default_value_t = 10, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    quiescent_after: u32,
+    /// Print the whole report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn named(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, url)| !name.is_empty() && !url.is_empty());
+    let (name, url) = parts.ok_or("expected a service and a URL, as in orders=http://...")?;
+    Ok((name.to_owned(), url.to_owned()))
+}
+
+pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
+    let services = subject.system.parts.len();
+    let endpoints = endpoints(args, services)?;
+    // The broker first: a message that is no longer there has been handled before the databases
+    // are read.
+    let broker = endpoints.broker().await?;
+    let quiescent_after = SignedDuration::from_secs(args.quiescent_after.into());
+    let report = subject.audit(&endpoints, &broker, quiescent_after).await;
+    if args.json {
+        ui::raw(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
+    } else {
+        show(&report, services, quiescent_after);
+    }
+    Ok(match (report.needs_nobody(), report.away.is_empty()) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(PARTLY),
+        (false, _) => ExitCode::FAILURE,
+    })
+}
+
+/// The endpoints of the arguments, and for what they leave out those of the file.
+fn endpoints(args: &Args, all: usize) -> Result<Endpoints> {
+    let whole = args.service.len() == all && args.database.len() == all;
+    let mut endpoints = match (&args.endpoints, &args.management, &args.vhost) {
+        (Some(file), ..) => Endpoints::read(file)?,
+        (None, Some(management), Some(vhost)) if whole => Endpoints {
+            services: BTreeMap::new(),
+            databases: BTreeMap::new(),
+            management: management.clone(),
+            vhost: vhost.clone(),
+        },
+        (None, ..) => Endpoints::read(&running_demo()?)?,
+    };
+    endpoints.services.extend(args.service.iter().cloned());
+    endpoints.databases.extend(args.database.iter().cloned());
+    if let Some(management) = &args.management {
+        endpoints.management.clone_from(management);
+    }
+    if let Some(vhost) = &args.vhost {
+        endpoints.vhost.clone_from(vhost);
+    }
+    Ok(endpoints)
+}
+
+/// The file of the demo that runs. If there are several, the user chooses.
+fn running_demo() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let demos = program.parent().and_then(Path::parent).map(|target| target.join("demo"));
+    let demos = demos.context("this program is not in a target directory")?;
+    let runs = fs::read_dir(&demos).into_iter().flatten().flatten().filter_map(|dir| {
+        let pid = Pid::from_raw(dir.file_name().to_str()?.parse().ok()?)?;
+        let file = dir.path().join(FILE);
+        let begun = fs::metadata(&file).and_then(|file| file.modified()).ok()?;
+        test_kill_process(pid).is_ok().then_some((begun, file))
+    });
+    let mut runs: Vec<(SystemTime, PathBuf)> = runs.collect();
+    runs.sort();
+    let files: Vec<PathBuf> = runs.into_iter().rev().map(|(_, file)| file).collect();
+    match &files[..] {
+        [] => bail!(
+            "no demo is running: start one (`demo`), or name the endpoints of another system \
+             (`audit --help`)"
+        ),
+        [file] => Ok(file.clone()),
+        files => choose(files),
+    }
+}
+
+/// Asks which of several demos is meant; the latest is the first.
+fn choose(files: &[PathBuf]) -> Result<PathBuf> {
+    let many = format!("{} demos are running", files.len());
+    let names = files.iter().map(|file| format!("--endpoints {}", file.display()));
+    let names: Vec<String> = names.collect();
+    if !is_interactive() {
+        bail!("{many}: choose one with\n  {}", names.join("\n  "));
+    }
+    ui::say(&format!("{many}, the latest is the first:"));
+    for (number, name) in (1..).zip(&names) {
+        ui::say(&format!("  {number}  {name}"));
+    }
+    let answer = ask(&format!("Which one (1 to {})?", files.len()))?;
+    let number: Option<usize> = answer.parse().ok();
+    let chosen = number.and_then(|number| files.get(number.checked_sub(1)?));
+    chosen.cloned().with_context(|| format!("{answer:?} is none of them"))
+}
+
+fn show(report: &Report, services: usize, quiescent_after: SignedDuration) {
+    ui::print(&format!("{}: {}", ui::bold("The audit"), report.scope(services, quiescent_after)));
+    for Part { verdict, said, cases } in report.parts(quiescent_after) {
+        let (mark, colour): (_, fn(&str) -> String) = match verdict {
+            Verdict::Good => (ui::green("✓"), ui::green),
+            Verdict::Bad => (ui::red("✗"), ui::red),
+            Verdict::Open => (ui::yellow("·"), ui::yellow),
+            Verdict::Later => (ui::dim("·"), ui::dim),
+        };
+        ui::print(&format!("  {mark} {said}"));
+        ui::list(cases, colour);
+    }
+}

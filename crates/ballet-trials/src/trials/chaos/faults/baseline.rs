@@ -1,0 +1,143 @@
+//! What is normal, as recorded before the first fault. What a fault changes is brought back to it: a command that
+//! failed may have had its effect all the same.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use ballet_stage::{Management, Method, RabbitMq};
+use serde_json::{Map, Value};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::running::long_run::LongRun;
+use crate::system::trial::Sandbox;
+
+/// What faults change of the broker's definitions.
+const SECTIONS: [&str; 6] =
+    ["permissions", "topic_permissions", "policies", "exchanges", "queues", "bindings"];
+
+/// What is normal.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Baseline {
+    definitions: Value,
+    /// The limits of memory and of disk of each node, as an Erlang term. A node in a container takes no commands,
+    /// and is not among them.
+    limits: BTreeMap<String, String>,
+    roles: Vec<Role>,
+}
+
+/// A service's role in its database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Role {
+    pub(super) service: &'static str,
+    pub(super) url: String,
+    pub(super) name: String,
+    connections: i32,
+    /// The tables of the providers that the service plays.
+    tables: Vec<&'static str>,
+}
+
+impl Baseline {
+    pub(crate) async fn record(run: &LongRun, sandboxes: &[Sandbox]) -> Result<Self> {
+        let definitions = definitions(run.stage.env.management()).await?;
+        let mut limits = BTreeMap::new();
+        for node in run.stage.servers.nodes() {
+            if let Some(name) = node.node_name() {
+                let both = "{vm_memory_monitor:get_vm_memory_high_watermark(), \
+                            rabbit_disk_monitor:get_disk_free_limit()}.";
+                limits.insert(name, node.control(&["eval", both]).await?);
+            }
+        }
+        let mut roles = Vec::new();
+        for service in run.services() {
+            let url = run.stage.env.admin_database_url(service);
+            let of_service = sandboxes.iter().filter(|sandbox| sandbox.service == service);
+            let tables = of_service.map(|sandbox| sandbox.table).collect();
+            roles.push(Role::of(service, url.to_owned(), tables).await?);
+        }
+        Ok(Self { definitions, limits, roles })
+    }
+
+    /// The services' roles.
+    pub(super) fn roles(&self) -> &[Role] {
+        &self.roles
+    }
+
+    /// Lets a node connect to the others again, and ends its alarms. While it is paused, only the first succeeds.
+    pub(super) async fn node(&self, node: &RabbitMq) -> Result<()> {
+        let limits = node.node_name().and_then(|name| self.limits.get(&name));
+        let Some(limits) = limits else { return Ok(()) };
+        let nodes: Vec<_> = self.limits.keys().map(|name| format!("'{name}'")).collect();
+        let normal = format!(
+            "[erlang:set_cookie(Node, erlang:get_cookie()) || Node <- [{}], Node =/= node()], \
+             {{Memory, Disk}} = {limits}, vm_memory_monitor:set_vm_memory_high_watermark(Memory), \
+             rabbit_disk_monitor:set_disk_free_limit(Disk).",
+            nodes.join(", ")
+        );
+        Ok(node.control(&["eval", &normal]).await.map(drop)?)
+    }
+
+    /// Imports what is missing or changed of the broker's definitions.
+    pub(super) async fn define(&self, management: &Management) -> Result<()> {
+        management.call(Method::POST, &["definitions"], Some(&self.definitions)).await?;
+        // A busy broker leaves out a queue now and then, and reports success all the same.
+        let now = definitions(management).await?;
+        for section in SECTIONS {
+            let entries = |all: &Value| all[section].as_array().cloned().unwrap_or_default();
+            let present = entries(&now);
+            let missing = entries(&self.definitions).into_iter().find(|one| !present.contains(one));
+            ensure!(missing.is_none(), "the {section} lack {}", missing.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Gives the services' roles their connections back, and the providers their tables.
+    pub(super) async fn databases(&self) -> Result<()> {
+        for role in &self.roles {
+            let mut db = PgConnection::connect(&role.url).await?;
+            role.limit(&mut db, role.connections).await?;
+            for table in &role.tables {
+                let back = format!("alter table if exists {table}_away rename to {table}");
+                db.execute(AssertSqlSafe(back)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Role {
+    async fn of(service: &'static str, url: String, tables: Vec<&'static str>) -> Result<Self> {
+        let mut db = PgConnection::connect(&url).await?;
+        let (name, connections) = sqlx::query_as(
+            "select r.rolname::text, r.rolconnlimit from pg_database d \
+             join pg_roles r on r.oid = d.datdba where d.datname = current_database()",
+        )
+        .fetch_one(&mut db)
+        .await
+        .with_context(|| format!("the role of {service}"))?;
+        Ok(Self { service, url, name, connections, tables })
+    }
+
+    /// Limits the connections that the role may have.
+    pub(super) async fn limit(
+        &self,
+        db: &mut PgConnection,
+        connections: i32,
+    ) -> Result<(), sqlx::Error> {
+        let statement = format!("alter role \"{}\" connection limit {connections}", self.name);
+        db.execute(AssertSqlSafe(statement)).await.map(drop)
+    }
+}
+
+/// What the broker defines of these sections, in an order that stays.
+async fn definitions(management: &Management) -> Result<Value> {
+    let mut all = management.call(Method::GET, &["definitions"], None).await?;
+    let mut found = Map::new();
+    for section in SECTIONS {
+        let mut entries = all[section].take();
+        if let Some(entries) = entries.as_array_mut() {
+            entries.sort_by_cached_key(Value::to_string);
+        }
+        found.insert(section.to_owned(), entries);
+    }
+    Ok(found.into())
+}

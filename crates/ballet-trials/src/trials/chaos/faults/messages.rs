@@ -1,0 +1,102 @@
+//! Faults of messages: events that come again, and queues in another order.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use ballet::Clock;
+use ballet::core::topology::EVENTS;
+use ballet_amqp::{AMQPValue, Broker, Delivery, Publish, RabbitMq};
+use futures_util::StreamExt;
+
+use crate::dice::Dice;
+use crate::running::long_run::LongRun;
+use crate::scene::journal::COPY;
+use crate::scene::producer::publish_all;
+use crate::scene::record::Recorder;
+use crate::system::subject::Subject;
+use crate::trials::chaos::faults::some::service;
+
+/// The number of messages that are sent again or reordered at once.
+const SOME: usize = 40;
+
+/// Publishes earlier events again in any order, a third of them under new ids. There may be none yet.
+pub(crate) async fn copies(
+    subject: &Subject,
+    run: &LongRun,
+    recorder: &Recorder,
+    dice: &mut Dice,
+) -> Result<Option<String>> {
+    let beginnings = subject.beginnings();
+    let mut events = recorder.record().latest();
+    dice.shuffle(&mut events);
+    events.truncate(SOME);
+    let clock = Clock::system();
+    let copies: Vec<Publish> = events
+        .into_iter()
+        .map(|event| {
+            let mut headers = event.properties.headers().clone().unwrap_or_default();
+            headers.insert(COPY.into(), AMQPValue::Boolean(true));
+            let mut properties = event.properties.with_headers(headers);
+            // The id of an event that begins a saga is the saga's, so a new id would begin a new one.
+            let begins = beginnings.contains(&event.routing_key.as_str())
+                && properties.correlation_id().is_none();
+            if !begins && dice.one_in(3) {
+                let id = clock.new_id(clock.now()).to_string();
+                properties = properties.with_message_id(id.into());
+            }
+            Publish {
+                exchange: EVENTS.to_owned(),
+                routing_key: event.routing_key,
+                mandatory: false,
+                properties,
+                body: event.body.into(),
+            }
+        })
+        .collect();
+    let count = copies.len();
+    publish_all(&broker(run)?, "chaos", &copies).await?;
+    Ok((count > 0).then(|| format!("{count} events")))
+}
+
+/// Takes messages out of a service's queue and puts them back in another order, as an operator
+/// could. There may be none.
+pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
+    let service = service(run, dice)?;
+    let broker = broker(run)?;
+    let session = broker.connect("chaos").await?;
+    let prefetch = u16::try_from(SOME).unwrap_or(u16::MAX);
+    let mut deliveries = session.consume(service, "chaos reorder", prefetch).await?;
+    let mut taken: Vec<Delivery> = Vec::new();
+    let until = Instant::now() + dice.millis(200, 1_500);
+    while taken.len() < SOME {
+        let left = until.saturating_duration_since(Instant::now());
+        match tokio::time::timeout(left, deliveries.next()).await {
+            Ok(Some(delivery)) => taken.push(delivery?),
+            Ok(None) => bail!("the broker closed the consumer"),
+            Err(_late) => break,
+        }
+    }
+    dice.shuffle(&mut taken);
+    let again: Vec<Publish> = taken
+        .iter()
+        .map(|delivery| Publish {
+            // The default exchange, so that no other service gets it.
+            exchange: String::new(),
+            routing_key: service.to_owned(),
+            mandatory: true,
+            properties: delivery.properties.clone(),
+            body: delivery.body.clone().into(),
+        })
+        .collect();
+    publish_all(&broker, "chaos", &again).await?;
+    for delivery in &taken {
+        session.ack(delivery.tag, false).await?;
+    }
+    session.close().await;
+    Ok((!taken.is_empty()).then(|| format!("{} of {service}", taken.len())))
+}
+
+/// The broker as the administrator sees it.
+fn broker(run: &LongRun) -> Result<RabbitMq> {
+    Ok(RabbitMq::new(run.stage.env.ops_amqp_url())?)
+}

@@ -1,0 +1,208 @@
+//! The faults. Each cleans up after itself, so only its consequences remain. After one that could not,
+//! [`undo`] does.
+
+pub(crate) mod baseline;
+mod connections;
+mod databases;
+pub(crate) mod kind;
+mod messages;
+mod nodes;
+mod some;
+pub(crate) mod undo;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet_stage::{Link, Method, Proxy};
+
+use crate::dice::Dice;
+use crate::running::long_run::LongRun;
+use crate::scene::record::Recorder;
+use crate::system::subject::Subject;
+use crate::trials::chaos::faults::baseline::Baseline;
+use crate::trials::chaos::faults::kind::Kind;
+use crate::trials::chaos::faults::some::service;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Causes faults, by chance.
+pub(crate) struct Faults<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) run: &'a LongRun,
+    pub(crate) recorder: &'a Recorder,
+    pub(crate) baseline: &'a Baseline,
+    pub(crate) dice: Dice,
+}
+
+impl Faults<'_> {
+    /// Why a kind can never be caused in this run, if so.
+    pub(crate) fn impossible(&self, kind: Kind) -> Option<&'static str> {
+        let servers = &self.run.stage.servers;
+        match kind {
+            Kind::Full if !servers.postgres().has_small_disk() => {
+                Some("only root on Linux can mount disks that can be filled")
+            }
+            Kind::Split | Kind::Freeze | Kind::Memory | Kind::Disk
+                if servers.rabbitmq().node_name().is_none() =>
+            {
+                Some("the servers are in containers, which take no such command")
+            }
+            Kind::Provider if self.subject.tried.sandboxes().is_empty() => {
+                Some("no service plays a provider")
+            }
+            _ => None,
+        }
+    }
+
+    /// Causes one fault. Returns its object, or `None` if there was none to be had now.
+    pub(crate) async fn cause(&mut self, kind: Kind) -> Result<Option<String>> {
+        let (servers, fleet) = (&self.run.stage.servers, &self.run.fleet);
+        let what = match kind {
+            Kind::Kill => return Ok(fleet.kill(&mut self.dice).await.map(str::to_owned)),
+            Kind::Stop => return Ok(fleet.stop(&mut self.dice, false).await.map(str::to_owned)),
+            Kind::Pause => return Ok(fleet.pause(&mut self.dice).await.map(str::to_owned)),
+            Kind::Clock => return fleet.shift_clock(&mut self.dice).await,
+            Kind::Scale => return self.scale().await,
+            Kind::Broker => nodes::all(servers).await?,
+            Kind::Leader => nodes::one(self.run, &mut self.dice, true).await?,
+            Kind::Follower => nodes::one(self.run, &mut self.dice, false).await?,
+            Kind::Split => nodes::split(servers, self.baseline, &mut self.dice).await?,
+            Kind::Postgres => {
+                servers.postgres().kill().await?;
+                tokio::time::sleep(self.dice.millis(0, 3_000)).await;
+                servers.postgres().start().await?;
+                String::new()
+            }
+            Kind::Freeze => self.freeze().await?,
+            Kind::Close => return connections::close(self.run, &mut self.dice).await,
+            Kind::Queue => self.queue().await?,
+            Kind::Memory => {
+                let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];
+                self.alarm(&low).await?
+            }
+            Kind::Disk => self.alarm(&["set_disk_free_limit", "100000GB"]).await?,
+            Kind::Full => self.full().await?,
+            Kind::Permission => return connections::permission(self.run, &mut self.dice).await,
+            Kind::Dump => databases::dump(self.run, &mut self.dice).await?,
+            Kind::Pool => databases::pool(self.baseline, &mut self.dice).await?,
+            Kind::Provider => {
+                databases::provider(self.subject, self.run, self.baseline, &mut self.dice).await?
+            }
+            Kind::Slow => {
+                let delay = self.dice.millis(5, 100);
+                self.run
+                    .proxies
+                    .values()
+                    .for_each(|proxies| proxies.database.set(Link::Slow(delay)));
+                tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
+                self.run.open_proxies();
+                format!("{delay:?}")
+            }
+            Kind::Network => self.network().await?,
+            Kind::Corrupt => connections::corrupt(self.run, &mut self.dice).await?,
+            Kind::Copies => {
+                return messages::copies(self.subject, self.run, self.recorder, &mut self.dice)
+                    .await;
+            }
+            Kind::Reorder => return messages::reorder(self.run, &mut self.dice).await,
+        };
+        Ok(Some(what))
+    }
+
+    async fn scale(&mut self) -> Result<Option<String>> {
+        let name = service(self.run, &mut self.dice)?;
+        if self.dice.one_in(2) && self.run.fleet.has_room(name).await {
+            self.run.add(name).await?;
+            return Ok(Some(format!("one more of {name}")));
+        }
+        let stopped = self.run.fleet.stop(&mut self.dice, true).await;
+        Ok(stopped.map(|name| format!("one less of {name}")))
+    }
+
+    async fn freeze(&mut self) -> Result<String> {
+        let time = self.dice.millis(500, 8_000);
+        let postgres = self.run.stage.servers.postgres();
+        if self.dice.one_in(2) {
+            return nodes::freeze(&self.run.stage.servers, &mut self.dice, time).await;
+        }
+        postgres.freeze().await?;
+        tokio::time::sleep(time).await;
+        postgres.thaw().await?;
+        Ok(format!("Postgres, {time:?}"))
+    }
+
+    /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so
+    /// this is done only when nothing moves.
+    async fn queue(&mut self) -> Result<String> {
+        let (management, vhost) = (self.run.stage.env.management(), self.run.stage.env.vhost());
+        let service = service(self.run, &mut self.dice)?;
+        let path = ["definitions", vhost];
+        let definitions = management.call(Method::GET, &path, None).await?;
+        management.delete_queue(service).await?;
+        tokio::time::sleep(self.dice.millis(100, 2_000)).await;
+        management.call(Method::POST, &path, Some(&definitions)).await?;
+        let consumed = ballet_stage::wait_until("its consumers", PATIENCE, || async {
+            let depth = management.depth(service).await.map_err(|error| error.to_string())?;
+            if depth.consumers > 0 { Ok(Some(())) } else { Err("it has no consumers".to_owned()) }
+        });
+        consumed.await.with_context(|| format!("{service} does not come back to its queue"))?;
+        Ok(service.to_owned())
+    }
+
+    async fn alarm(&mut self, on: &[&str]) -> Result<String> {
+        let rabbitmq = self.run.stage.servers.rabbitmq();
+        rabbitmq.control(on).await?;
+        let time = self.dice.millis(1_000, 5_000);
+        tokio::time::sleep(time).await;
+        self.baseline.node(rabbitmq).await?;
+        Ok(format!("{time:?}"))
+    }
+
+    /// Fills the disk of Postgres or of a node of the broker.
+    async fn full(&mut self) -> Result<String> {
+        let servers = &self.run.stage.servers;
+        let time = self.dice.millis(2_000, 15_000);
+        if self.dice.one_in(2) {
+            servers.postgres().fill_disk().await?;
+            tokio::time::sleep(time).await;
+            servers.postgres().free_disk().await?;
+            return Ok(format!("Postgres, {time:?}"));
+        }
+        let nodes: Vec<_> = servers.nodes().collect();
+        let node = self.dice.pick(&nodes).context("there is no broker")?;
+        node.fill_disk().await?;
+        tokio::time::sleep(time).await;
+        node.free_disk().await?;
+        Ok(format!("{}, {time:?}", node.node_name().unwrap_or_default()))
+    }
+
+    async fn network(&mut self) -> Result<String> {
+        let service = service(self.run, &mut self.dice)?;
+        let proxies = &self.run.proxies[service];
+        let (to, path) = match self.dice.below(2) {
+            0 => ("the broker", &proxies.broker[..]),
+            _ => ("its database", std::slice::from_ref(&proxies.database)),
+        };
+        let set = |way| path.iter().for_each(|proxy| proxy.set(way));
+        let what = match self.dice.below(3) {
+            0 => {
+                path.iter().for_each(Proxy::cut);
+                format!("{service} cut from {to}")
+            }
+            1 => {
+                let delay = self.dice.millis(10, 300);
+                set(Link::Slow(delay));
+                tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
+                set(Link::Open);
+                format!("{service} to {to} {delay:?} slower")
+            }
+            _ => {
+                set(Link::Silent);
+                tokio::time::sleep(self.dice.millis(100, 6_000)).await;
+                set(Link::Open);
+                format!("{service} to {to} half-open")
+            }
+        };
+        Ok(what)
+    }
+}

@@ -1,0 +1,345 @@
+//! Storms of faults, each followed by a check when nothing moves any more.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use ballet::Clock;
+use ballet_ops::words::counted;
+use ballet_terminal::ui;
+
+use crate::dice::Dice;
+use crate::load::load::{Load, Mix};
+use crate::oracle::{self, Known, Verdict};
+use crate::running::long_run::LongRun;
+use crate::scene::record::{Recorder, Stall};
+use crate::system::subject::Subject;
+use crate::trials::chaos::args::Args;
+use crate::trials::chaos::faults::Faults;
+use crate::trials::chaos::faults::baseline::Baseline;
+use crate::trials::chaos::faults::kind::Kind;
+use crate::trials::chaos::faults::undo::undo;
+use crate::trials::chaos::report::Report;
+use crate::trials::chaos::tries::{NeverCaused, Tries};
+
+const SAY_EVERY: Duration = Duration::from_secs(5);
+/// How long the last fault and the last customers of a storm may take. A server that has to start may take
+/// five minutes.
+const LAST: Duration = Duration::from_secs(10 * 60);
+/// The storm of a run whose time is over, for the kinds that it still has to cause.
+const ANOTHER: Duration = Duration::from_secs(10);
+/// The most failed faults that are kept for the report.
+const MOST_FAILURES: usize = 50;
+
+/// The faults so far.
+#[derive(Debug, Default)]
+struct Done {
+    tries: Tries,
+    failed: Vec<String>,
+    /// The fault that is being caused now.
+    now: String,
+    /// All faults but kills, each with the time until its cause was gone.
+    spans: Vec<(Kind, Instant, Instant)>,
+}
+
+struct Storm<'a> {
+    subject: &'a Subject,
+    args: &'a Args,
+    run: &'a LongRun,
+    baseline: Baseline,
+    recorder: Recorder,
+    load: Load,
+    done: Mutex<Done>,
+    begun: Instant,
+}
+
+/// Runs storms until there were enough, and returns the report.
+pub(crate) async fn run(
+    subject: &Arc<Subject>,
+    args: &Args,
+    seed: u64,
+    run: &LongRun,
+) -> Result<Report> {
+    let baseline = Baseline::record(run, subject.tried.sandboxes()).await?;
+    let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
+    let cases = match &args.case {
+        Some(name) => vec![subject.case(name)?],
+        None => subject.mix(),
+    };
+    let mix = Mix { cases, rate: args.rate, clock: Clock::system(), gateway: None };
+    let mut load = Load::new(run, subject, &recorder, mix)?;
+    load.most_open = args.open;
+    let (done, begun) = (Mutex::default(), Instant::now());
+    let storm = Storm { subject, args, run, baseline, recorder, load, done, begun };
+    tokio::select! {
+        // Restarts the services whenever they end. It returns only with an error.
+        failed = run.fleet.keep() => { failed?; unreachable!("it never returns by itself") }
+        report = Box::pin(storm.play(seed)) => report,
+    }
+}
+
+impl Storm<'_> {
+    async fn play(&self, seed: u64) -> Result<Report> {
+        self.run.ready().await?;
+        self.subject.tried.prepare(&self.load.site).await?;
+        let (processes, services) = (self.run.fleet.size().await, self.run.services().len());
+        ui::say(&format!(
+            "{} of {} are ready",
+            counted(processes, "process"),
+            counted(services, "service")
+        ));
+        let mut killer = self.faults(Dice::new(seed, 1));
+        let (kinds, impossible) = self.possible(&killer)?;
+        let mut wrecker = self.faults(Dice::new(seed, 2));
+        let (mut checks, mut longest, mut known) = (0, Duration::ZERO, Known::default());
+        loop {
+            let length = match self.left() {
+                Duration::ZERO => ANOTHER,
+                left => left.min(Duration::from_secs(self.args.storm)),
+            };
+            let until = Instant::now() + length;
+            self.recorder.record().begin();
+            let storm = async {
+                tokio::try_join!(
+                    self.kill(&mut killer, &kinds, until),
+                    self.wreck(&mut wrecker, &kinds, until),
+                    self.load.run(until),
+                    self.load.meanwhile(until),
+                    self.show_progress(until),
+                )
+            };
+            let ended = tokio::time::timeout_at((until + LAST).into(), storm).await;
+            ended.with_context(|| self.what_hangs())??;
+            self.run.open_proxies();
+            let calm_since = Instant::now();
+            let (subject, run, load) = (self.subject, self.run, &self.load);
+            let mut verdict =
+                oracle::check_when_quiescent(subject, run, load, &self.recorder, &known).await?;
+            verdict.broken.extend(load.not_tried());
+            checks += 1;
+            longest = longest.max(calm_since.elapsed());
+            let bad_ends = !self.run.fleet.ends().await.are_good();
+            let chosen = self.args.chooses_kinds();
+            let over = (self.kills() >= self.args.kills || self.left().is_zero())
+                && !self.done().tries.are_open(&kinds, chosen);
+            if !verdict.holds() || bad_ends || over {
+                let mut never = self.done().tries.never_caused(&kinds, chosen);
+                never.left_out.splice(..0, impossible);
+                return Ok(self.report(seed, verdict, never, checks, longest).await);
+            }
+            // A long run has millions of messages.
+            {
+                let mut record = self.recorder.record();
+                known.handled.extend(record.messages.keys());
+                record.journal.forget_events();
+            }
+            ui::say(&format!(
+                "check {checks}: everything held after {:.1} s, {} rows",
+                calm_since.elapsed().as_secs_f64(),
+                verdict.rows
+            ));
+            if kinds.contains(&Kind::Queue) {
+                self.cause(&mut wrecker, Kind::Queue).await?;
+            }
+        }
+    }
+
+    /// The kinds to be caused, and the others, each with the reason why it cannot be.
+    ///
+    /// # Errors
+    ///
+    /// One of the others was named.
+    fn possible(&self, faults: &Faults<'_>) -> Result<(Vec<Kind>, Vec<String>)> {
+        let (mut kinds, mut impossible) = (self.args.kinds(), Vec::new());
+        kinds.retain(|kind| {
+            let why = faults.impossible(*kind);
+            impossible.extend(why.map(|why| format!("{}: {why}", kind.name())));
+            why.is_none()
+        });
+        if self.args.names_kinds() && !impossible.is_empty() {
+            bail!("not possible here: {}", impossible.join("; "));
+        }
+        impossible.iter().for_each(|line| ui::say(&format!("left out, {line}")));
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+        ui::say(&format!("faults: {}", names.join(", ")));
+        Ok((kinds, impossible))
+    }
+
+    /// What has not ended, long after it should have.
+    fn what_hangs(&self) -> String {
+        let fault = match &*self.done().now {
+            "" => "no fault is under way".to_owned(),
+            now => format!("a fault is under way: {now}"),
+        };
+        let customers = self.load.under_way.load(Ordering::Relaxed);
+        format!("a storm does not end for {LAST:?}: {fault}; {customers} customers wait")
+    }
+
+    fn faults(&self, dice: Dice) -> Faults<'_> {
+        let Self { subject, run, recorder, baseline, .. } = self;
+        Faults { subject, run, recorder, baseline, dice }
+    }
+
+    fn left(&self) -> Duration {
+        self.args.limit().saturating_sub(self.begun.elapsed())
+    }
+
+    fn done(&self) -> std::sync::MutexGuard<'_, Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kills(&self) -> usize {
+        self.done().tries.caused(Kind::Kill)
+    }
+
+    /// Causes one fault and counts it.
+    ///
+    /// # Errors
+    ///
+    /// It has failed, and what it left behind cannot be undone.
+    async fn cause(&self, faults: &mut Faults<'_>, kind: Kind) -> Result<()> {
+        let shown = kind != Kind::Kill;
+        if shown {
+            kind.description().clone_into(&mut self.done().now);
+        }
+        let begun = Instant::now();
+        let caused = faults.cause(kind).await;
+        if let Err(error) = &caused {
+            ui::say(&format!("{}: {error:#}", kind.name()));
+            undo(self.run, &self.baseline).await?;
+        }
+        let mut done = self.done();
+        if shown {
+            done.now.clear();
+            done.spans.push((kind, begun, Instant::now()));
+        }
+        done.tries.note(kind, matches!(caused, Ok(Some(_))));
+        if let Err(error) = caused
+            && done.failed.len() < MOST_FAILURES
+        {
+            done.failed.push(format!("{}: {error:#}", kind.name()));
+        }
+        Ok(())
+    }
+
+    /// The faults in the time of a stall, each with its seconds since the start of the run.
+    fn during(&self, stall: Stall, faults: &[(Kind, Instant, Instant)]) -> Vec<String> {
+        let Some(began) = stall.began else { return Vec::new() };
+        let since = |at: Instant| at.duration_since(self.begun).as_secs();
+        let ended = began + stall.length;
+        let overlap = faults.iter().filter(|(_, from, to)| *from < ended && *to > began);
+        let fault = |(kind, from, to): &(Kind, Instant, Instant)| {
+            format!("{} to {} s: {}", since(*from), since(*to), kind.description())
+        };
+        let whole = format!("{} to {} s: no event", since(began), since(ended));
+        std::iter::once(whole).chain(overlap.map(fault)).collect()
+    }
+
+    /// Kills services, sometimes one right after the other.
+    async fn kill(&self, faults: &mut Faults<'_>, kinds: &[Kind], until: Instant) -> Result<()> {
+        if !kinds.contains(&Kind::Kill) {
+            return Ok(());
+        }
+        while Instant::now() < until && self.kills() < self.args.kills {
+            let pause =
+                if faults.dice.one_in(5) { Duration::ZERO } else { faults.dice.millis(100, 1_100) };
+            tokio::time::sleep(pause).await;
+            self.cause(faults, Kind::Kill).await?;
+        }
+        Ok(())
+    }
+
+    /// Causes all other faults, one at a time.
+    async fn wreck(&self, faults: &mut Faults<'_>, kinds: &[Kind], until: Instant) -> Result<()> {
+        let chosen = |kind: &Kind| std::iter::repeat_n(*kind, kind.weight());
+        let chosen: Vec<Kind> = kinds.iter().flat_map(chosen).collect();
+        // Each kind comes once before any is repeated. One that came to nothing comes again.
+        let mut first: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.weight() > 0).collect();
+        first.retain(|kind| self.done().tries.caused(*kind) == 0);
+        faults.dice.shuffle(&mut first);
+        first.sort_by_key(|kind| self.done().tries.may_be_unlucky(*kind));
+        while Instant::now() < until {
+            tokio::time::sleep(faults.dice.millis(200, 2_500)).await;
+            let Some(kind) = first.pop().or_else(|| faults.dice.pick(&chosen).copied()) else {
+                return Ok(());
+            };
+            self.cause(faults, kind).await?;
+            if self.done().tries.may_be_unlucky(kind) {
+                first.insert(0, kind);
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints a line of progress every few seconds.
+    async fn show_progress(&self, until: Instant) -> Result<()> {
+        while Instant::now() < until {
+            tokio::time::sleep(SAY_EVERY.min(until - Instant::now())).await;
+            let (open, sagas) = (self.load.open(), self.subject.sagas);
+            let (messages, stall, quiet) = {
+                let record = self.recorder.record();
+                (record.messages.len(), record.longest_stall.length, record.quiet_for())
+            };
+            let done = self.done();
+            let all: usize = done.tries.caused.values().sum();
+            let kills = done.tries.caused(Kind::Kill);
+            let now = if done.now.is_empty() { String::new() } else { format!("; {}", done.now) };
+            let quiet = if quiet.as_secs() > 2 {
+                format!(", no events for {quiet:.0?}")
+            } else {
+                String::new()
+            };
+            ui::say(&format!(
+                "{:>4} s: {kills} kills, {} other faults, {} {sagas}, {} open, {messages} \
+                 messages, longest stall {:.1} s{quiet}{now}",
+                self.begun.elapsed().as_secs(),
+                all - kills,
+                open.1,
+                open.0,
+                stall.as_secs_f64(),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn report(
+        &self,
+        seed: u64,
+        verdict: Verdict,
+        never: NeverCaused,
+        checks: usize,
+        longest: Duration,
+    ) -> Report {
+        let ends = self.run.fleet.ends().await;
+        let (_, sagas) = self.load.open();
+        let record = self.recorder.record();
+        let done = self.done();
+        let held = verdict.holds() && ends.are_good() && never.failed.is_empty();
+        Report {
+            seed,
+            held,
+            seconds: self.begun.elapsed().as_secs(),
+            checks,
+            faults: done.tries.caused.clone(),
+            failed_faults: done.failed.clone(),
+            not_caused: never.failed,
+            left_out: never.left_out,
+            sagas,
+            unanswered: self.load.unanswered.load(Ordering::Relaxed),
+            messages: record.messages.len(),
+            copies_with_new_ids: record.messages.values().filter(|message| message.copy).count(),
+            repeated_ids: record.repeated,
+            effects: verdict.expected.saturating_sub(verdict.lost.len()),
+            verdict,
+            longest_stall_ms: record.longest_stall.length.as_millis(),
+            longest_stall_during: self.during(record.longest_stall, &done.spans),
+            longest_recovery_ms: longest.as_millis(),
+            stops: ends.stops,
+            longest_stop_ms: ends.longest_stop.as_millis(),
+            bad_stops: ends.bad_stops,
+            crashes: ends.crashes,
+            unexpected_exits: ends.unexpected_exits,
+        }
+    }
+}

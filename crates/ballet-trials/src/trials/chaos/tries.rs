@@ -1,0 +1,117 @@
+//! How often each kind of fault was tried and caused, and what a run says of the kinds that never were.
+
+use std::collections::BTreeMap;
+
+use ballet_ops::words::counted;
+
+use crate::trials::chaos::faults::kind::Kind;
+
+/// A kind that came to nothing this often does not work.
+const SEVERAL: usize = 5;
+
+/// How often each kind of fault was tried and caused.
+#[derive(Debug, Default)]
+pub(crate) struct Tries {
+    tried: BTreeMap<Kind, usize>,
+    pub(crate) caused: BTreeMap<&'static str, usize>,
+}
+
+impl Tries {
+    pub(crate) fn note(&mut self, kind: Kind, caused: bool) {
+        *self.tried.entry(kind).or_default() += 1;
+        if caused {
+            *self.caused.entry(kind.name()).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn caused(&self, kind: Kind) -> usize {
+        self.caused.get(kind.name()).copied().unwrap_or_default()
+    }
+
+    /// Whether all attempts came to nothing, and were few.
+    pub(crate) fn may_be_unlucky(&self, kind: Kind) -> bool {
+        self.caused(kind) == 0 && self.tried.get(&kind).is_some_and(|tried| *tried < SEVERAL)
+    }
+
+    /// Whether nobody can say yet that these kinds work: one came to nothing, and not often, or was not tried although
+    /// it was `chosen`. Kills are tried all the time.
+    pub(crate) fn are_open(&self, kinds: &[Kind], chosen: bool) -> bool {
+        let untried = |kind: &Kind| chosen && !self.tried.contains_key(kind);
+        let mut kinds = kinds.iter().filter(|kind| **kind != Kind::Kill);
+        kinds.any(|kind| self.may_be_unlucky(*kind) || untried(kind))
+    }
+
+    /// What never came about of these kinds. Without an attempt only those that somebody has `chosen` fail.
+    pub(crate) fn never_caused(&self, kinds: &[Kind], chosen: bool) -> NeverCaused {
+        let (mut never, mut untried) = (NeverCaused::default(), Vec::new());
+        for kind in kinds.iter().filter(|kind| self.caused(**kind) == 0) {
+            match self.tried.get(kind).copied().unwrap_or_default() {
+                0 => untried.push(kind.name()),
+                tried => {
+                    let attempts = counted(tried, "attempt");
+                    never.failed.push(format!("{}: {attempts} came to nothing", kind.name()));
+                }
+            }
+        }
+        if !untried.is_empty() {
+            let list = if chosen { &mut never.failed } else { &mut never.left_out };
+            list.push(format!("no time for {}", untried.join(", ")));
+        }
+        if self.caused.is_empty() {
+            never.failed.push("not a single fault was caused".to_owned());
+        }
+        never
+    }
+}
+
+/// The kinds that were never caused.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct NeverCaused {
+    /// With them the run says nothing about what it was to try.
+    pub(crate) failed: Vec<String>,
+    /// Others: the run had no time for them.
+    pub(crate) left_out: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_never_came_about_fails_the_run_if_it_was_chosen_or_tried() {
+        let kinds = [Kind::Kill, Kind::Close, Kind::Memory, Kind::Dump];
+        let mut tries = Tries::default();
+        tries.note(Kind::Kill, true);
+        tries.note(Kind::Close, false);
+        (0..SEVERAL).for_each(|_| tries.note(Kind::Memory, false));
+
+        let tried = ["close: 1 attempt came to nothing", "memory: 5 attempts came to nothing"];
+        let never = tries.never_caused(&kinds, false);
+        assert_eq!(never.failed, tried);
+        assert_eq!(never.left_out, ["no time for dump"]);
+        let never = tries.never_caused(&kinds, true);
+        assert_eq!(never.failed, [&tried[..], &["no time for dump"]].concat());
+        assert_eq!(never.left_out, [""; 0]);
+        tries.note(Kind::Close, true);
+        assert_eq!(tries.never_caused(&[Kind::Kill, Kind::Close], true), NeverCaused::default());
+    }
+
+    #[test]
+    fn a_run_goes_on_for_what_was_unlucky_and_for_what_was_chosen() {
+        let mut tries = Tries::default();
+        assert!(!tries.are_open(&[Kind::Kill, Kind::Dump], false));
+        assert!(tries.are_open(&[Kind::Dump], true) && !tries.are_open(&[Kind::Kill], true));
+        tries.note(Kind::Dump, false);
+        assert!(tries.are_open(&[Kind::Dump], false));
+        (1..SEVERAL).for_each(|_| tries.note(Kind::Dump, false));
+        assert!(!tries.are_open(&[Kind::Dump], true));
+        tries.note(Kind::Close, true);
+        assert!(!tries.are_open(&[Kind::Close], true));
+    }
+
+    #[test]
+    fn a_run_without_any_fault_fails() {
+        let never = Tries::default().never_caused(&[Kind::Queue], false);
+        assert_eq!(never.failed, ["not a single fault was caused"]);
+    }
+}

@@ -1,0 +1,107 @@
+//! `degradation`: kills each service while clients come, and says what still works for them. The tables of
+//! a page are written from what was seen.
+
+mod outage;
+mod overdue;
+mod page;
+mod scene;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use ballet_terminal::ui;
+
+use crate::processes::gateway::{GATEWAY, drawn_secret};
+use crate::running::long_run::{LongRun, Plan};
+use crate::running::stop::Stop;
+use crate::system::subject::Subject;
+use crate::trials::degradation::outage::Outage;
+use crate::trials::degradation::scene::Scene;
+
+/// The options of `degradation`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Stop only these services, by their names; `gateway` is one, if there is a gateway.
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',', conflicts_with = "write")]
+    only: Vec<String>,
+    /// Write the page. Without it, the run fails if there is a page and it is not what was seen.
+    #[arg(long)]
+    write: bool,
+    /// The page; what stands around its tables is yours. By default `docs/SYSTEM/degradation.md`.
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+}
+
+pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
+    let front = subject.tried.front();
+    let mut all = subject.services();
+    all.extend(front.iter().map(|_| GATEWAY));
+    if let Some(unknown) = args.only.iter().find(|name| !all.contains(&name.as_str())) {
+        bail!("there is no service {unknown}, only {}", all.join(", "));
+    }
+    all.retain(|name| args.only.is_empty() || args.only.iter().any(|one| one == name));
+    let mut stop = Stop::listen()?;
+    let plan = Plan {
+        beside_others: true,
+        secret: front.is_some().then(drawn_secret),
+        ..Plan::new("degradation", subject.tried.env(false))
+    };
+    let run = tokio::select! {
+        run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
+        () = stop.asked() => return Ok(ExitCode::from(130)),
+    };
+    let seen = tokio::select! {
+        // Restarts the services that end by themselves. It returns only with an error.
+        failed = run.fleet.keep() => { failed?; bail!("it never returns by itself") }
+        seen = Box::pin(every_outage(subject, &run, &all)) => Some(seen),
+        () = stop.asked() => None,
+    };
+    let held = matches!(seen, Some(Ok(_)));
+    if matches!(seen, Some(Err(_))) {
+        ui::say(&format!("all logs are in {}", run.logs().display()));
+    }
+    run.tear_down(!held).await?;
+    match seen {
+        Some(Ok(tables)) if args.only.is_empty() => {
+            let usual = || PathBuf::from(format!("docs/{}/degradation.md", subject.system.name));
+            page::judge(&args.page.clone().unwrap_or_else(usual), &tables, args.write)
+        }
+        Some(Ok(_)) => Ok(ExitCode::SUCCESS),
+        Some(Err(error)) => Err(error),
+        None => Ok(ExitCode::from(130)),
+    }
+}
+
+async fn every_outage(
+    subject: &Arc<Subject>,
+    run: &LongRun,
+    stopped: &[&'static str],
+) -> Result<page::Tables> {
+    let scene = Scene::set(subject, run).await?;
+    ensure!(
+        !scene.operations.is_empty(),
+        "{} does not say what its clients can do (`Trial::operations`)",
+        subject.system.name
+    );
+    let mut outages: Vec<Outage> = Vec::new();
+    for name in stopped.iter().copied() {
+        let outage = outage::suffer(&scene, name).await;
+        let outage = outage.with_context(|| format!("while {name} was stopped"))?;
+        ui::print(&outage.to_string());
+        outages.push(outage);
+    }
+    let overdue = match subject.tried.overdue() {
+        Some(which) if stopped.contains(&which.without) => {
+            let overdue =
+                overdue::suffer(&scene, which).await.context("while a deadline passed")?;
+            ui::print(&overdue);
+            Some(overdue)
+        }
+        Some(_) | None => None,
+    };
+    let exits = run.fleet.ends().await.unexpected_exits;
+    ensure!(exits.is_empty(), "a service ended by itself: {}", exits.join("; "));
+    Ok(page::Tables::new(subject.sagas, &scene.operations, &outages, overdue))
+}

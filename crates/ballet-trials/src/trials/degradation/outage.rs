@@ -1,0 +1,172 @@
+//! One service is killed while clients come, somebody tries everything, and it is started again.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use ballet_stage::wait_until;
+use futures_util::future::try_join_all;
+
+use crate::customers::begun::Begun;
+use crate::customers::operation::{Operation, Seen};
+use crate::trials::degradation::scene::{PATIENCE, Scene};
+
+/// Clients at a time.
+const AT_ONCE: usize = 4;
+/// Between two of them.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Clients who are done before the kill, and who begin in the outage.
+const ENOUGH: usize = 12;
+
+/// What was seen while a service was stopped.
+#[derive(Debug)]
+pub(crate) struct Outage {
+    pub(crate) stopped: &'static str,
+    pub(crate) seen: Vec<(&'static str, Seen)>,
+    /// If a saga was followed.
+    pub(crate) meanwhile: Option<Meanwhile>,
+    clients: usize,
+    /// From its restart until every saga had ended and nothing moved any more.
+    caught_up: Duration,
+}
+
+/// What becomes of a saga that begins meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meanwhile {
+    /// It is completed without the service.
+    Completed,
+    /// It waits for the service.
+    Waits,
+    /// It does not begin. The client asks again.
+    Refused,
+}
+
+impl Meanwhile {
+    fn expected(scene: &Scene<'_>, operation: &Operation, stopped: &str) -> Self {
+        match operation.fails_without(stopped) {
+            true => Self::Refused,
+            false if scene.subject.completes_by(stopped) => Self::Waits,
+            false => Self::Completed,
+        }
+    }
+}
+
+/// Stops a service, and returns when everything has caught up.
+pub(crate) async fn suffer(scene: &Scene<'_>, stopped: &'static str) -> Result<Outage> {
+    let over = AtomicBool::new(false);
+    let before = scene.load.begun();
+    let client = || async {
+        while !over.load(Ordering::Relaxed) {
+            scene.load.play().await.context("a client got no good answer")?;
+            tokio::time::sleep(PAUSE).await;
+        }
+        anyhow::Ok(())
+    };
+    let outage = async {
+        come(scene, before + ENOUGH + AT_ONCE, false).await?;
+        scene.kill(stopped).await;
+        let (seen, meanwhile) = endure(scene, stopped).await?;
+        scene.start(stopped, &[]).await?;
+        over.store(true, Ordering::Relaxed);
+        anyhow::Ok((seen, meanwhile, Instant::now()))
+    };
+    let clients = try_join_all((0..AT_ONCE).map(|_| client()));
+    let ((seen, meanwhile, started), _) = tokio::try_join!(outage, clients)?;
+    scene.is_sound().await?;
+    let caught_up = started.elapsed();
+    let clients = scene.load.begun() - before;
+    Ok(Outage { stopped, seen, meanwhile, clients, caught_up })
+}
+
+/// Waits until so many clients have begun, or, in an outage, until all of them wait for an answer.
+async fn come(scene: &Scene<'_>, count: usize, or_wait: bool) -> Result<()> {
+    let come = wait_until("clients", PATIENCE, || async {
+        let (begun, waiting) = (scene.load.begun(), scene.load.under_way.load(Ordering::Relaxed));
+        let enough = begun >= count || (or_wait && waiting == AT_ONCE);
+        if enough { Ok(Some(())) } else { Err(format!("{begun} have come, {waiting} wait")) }
+    });
+    Ok(come.await?)
+}
+
+/// Tries everything while a service is stopped, and checks that it went as it must.
+async fn endure(
+    scene: &Scene<'_>,
+    stopped: &'static str,
+) -> Result<(Vec<(&'static str, Seen)>, Option<Meanwhile>)> {
+    let (mut all, mut followed) = (Vec::new(), None);
+    let begun = scene.load.begun();
+    for operation in scene.operations.iter().filter(|operation| !operation.once) {
+        all.push((operation.name, scene.felt(operation, stopped).await?));
+    }
+    for operation in scene.operations.iter().filter(|operation| operation.once) {
+        let (attempt, expected) = (operation.attempt().await?, scene.expected(operation, stopped));
+        let (name, seen) = (operation.name, attempt.seen);
+        ensure!(seen == expected, "{name}: expected {expected:?}, but saw {seen:?}");
+        all.push((name, seen));
+        if let Some(begun) = attempt.begun.clone() {
+            scene.load.site.began(name, begun);
+        }
+        if operation.followed {
+            followed = Some((Meanwhile::expected(scene, operation, stopped), attempt.begun));
+        }
+    }
+    // First, so that a saga that is to wait has had the time to end wrongly.
+    come(scene, begun + ENOUGH, true).await?;
+    let meanwhile = followed.as_ref().map(|(meanwhile, _)| *meanwhile);
+    if let Some((meanwhile, begun)) = followed {
+        goes(scene, stopped, meanwhile, begun).await?;
+    }
+    // In the order in which the system says them.
+    let at = |name: &str| scene.operations.iter().position(|operation| operation.name == name);
+    all.sort_by_key(|(name, _)| at(name));
+    Ok((all, meanwhile))
+}
+
+/// Checks what becomes of a saga that has begun while a service is stopped.
+async fn goes(
+    scene: &Scene<'_>,
+    stopped: &str,
+    meanwhile: Meanwhile,
+    begun: Option<Begun>,
+) -> Result<()> {
+    match (meanwhile, begun) {
+        (Meanwhile::Refused, None) => Ok(()),
+        (Meanwhile::Completed, Some(Begun { saga, end })) => {
+            let ended = scene.ends(saga).await?;
+            ensure!(ended == end, "saga {saga} ended as {ended:?}, and not as {end:?}");
+            Ok(())
+        }
+        (Meanwhile::Waits, Some(Begun { saga, .. })) => {
+            let waits = wait_until("a message that waits", PATIENCE, || async {
+                let depth = scene.run.stage.env.management().depth(stopped).await?;
+                Ok::<_, ballet_stage::Error>((depth.ready > 0).then_some(()))
+            });
+            waits.await?;
+            let ended = scene.recorder.record().journal.ended(saga).cloned();
+            ensure!(ended.is_none(), "without {stopped} saga {saga} has ended: {ended:?}");
+            Ok(())
+        }
+        (meanwhile, begun) => {
+            anyhow::bail!("a saga should be {meanwhile:?}, but it is {begun:?}");
+        }
+    }
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stopped, seen, meanwhile, clients, caught_up } = self;
+        writeln!(f, "without {stopped}:")?;
+        for (name, seen) in seen {
+            writeln!(f, "  {name:<28} {}", seen.cell())?;
+        }
+        if let Some(meanwhile) = meanwhile {
+            writeln!(f, "  {:<28} {meanwhile:?}", "what begins meanwhile")?;
+        }
+        write!(
+            f,
+            "  {clients} clients got what they must, {:.1} s after it was back",
+            caught_up.as_secs_f64()
+        )
+    }
+}

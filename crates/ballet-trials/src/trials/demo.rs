@@ -1,0 +1,243 @@
+//! `demo`: the system at work, with customers of all kinds, until Ctrl-C.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use ballet::Clock;
+use ballet_check::contracts::folders;
+use ballet_stage::{variables, write_exports};
+use ballet_terminal::{Cell, Table, columns};
+use ballet_terminal::{Progress, ui};
+use tokio::sync::watch;
+
+use crate::customers::begun::End;
+use crate::load::load::{Load, Mix};
+use crate::oracle::{self, Known, Verdict};
+use crate::processes::gateway::{GATEWAY, Gateway, drawn_secret};
+use crate::processes::program::SERVICE;
+use crate::running::long_run::{LongRun, Plan};
+use crate::running::stop::Stop;
+use crate::scene::record::Recorder;
+use crate::system::subject::Subject;
+use crate::trials::audit;
+use crate::trials::demo_console::{DemoConsole, demo_console};
+use crate::trials::report::show_effects;
+
+/// Customers per second.
+const RATE: u32 = 5;
+/// The file for the shell, beside the directories of the runs: it is always that of the last demo.
+const ENV: &str = "env";
+/// The variable that names the contracts which the command reads.
+const CONTRACTS_VARIABLE: &str = "BALLET_CONTRACTS";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The options of `demo`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Exit after the summary, with success only if everything held.
+    #[arg(long)]
+    pub once: bool,
+    /// The number of customers in the summary.
+    #[arg(long, default_value_t = 50, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub customers: u32,
+    /// Keep the services' logs after the demo.
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// Shows a system at work.
+///
+/// # Errors
+///
+/// It cannot be started, or something hangs.
+pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
+    let mut stop = Stop::listen()?;
+    let secret = subject.tried.front().is_some().then(drawn_secret);
+    let plan = Plan { secret, ..Plan::new("demo", subject.tried.env(false)) };
+    let run = tokio::select! {
+        run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
+        () = stop.asked() => return Ok(ExitCode::from(130)),
+    };
+    let played = tokio::select! {
+        // Restarts the services whenever they end. It returns only with an error.
+        failed = run.fleet.keep() => { failed?; bail!("it never returns by itself") }
+        played = Box::pin(play(subject, args, &run)) => Some(played),
+        () = stop.asked() => None,
+    };
+    ui::say("stopping the services and the servers");
+    let held = matches!(played, Some(Ok(true)));
+    run.tear_down(args.keep || matches!(&played, Some(Ok(false) | Err(_)))).await?;
+    match played {
+        Some(Ok(_)) if held => Ok(ExitCode::SUCCESS),
+        Some(Ok(_)) => Ok(ExitCode::FAILURE),
+        Some(Err(error)) => Err(error),
+        // Without --once the summary was shown, and the user ended the demo.
+        None if !args.once => Ok(ExitCode::SUCCESS),
+        None => Ok(ExitCode::from(130)),
+    }
+}
+
+/// Lets customers come, checks everything, and prints the summary. Returns whether everything held; without
+/// `--once` customers go on to come.
+async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool> {
+    run.ready().await?;
+    let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
+    let gateway = match subject.tried.front() {
+        Some(front) => Some(run.open(&front).await?),
+        None => None,
+    };
+    let mix = Mix { cases: subject.mix(), rate: RATE, clock: Clock::system(), gateway };
+    let load = Load::new(run, subject, &recorder, mix)?;
+    subject.tried.prepare(&load.site).await?;
+    ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
+    let (calm, calmed) = watch::channel(false);
+    let come = async {
+        let progress = Progress::told(args.customers.into());
+        for come in 1..=args.customers.into() {
+            // One without an answer is none that ends.
+            load.play().await.ok();
+            let (open, all) = load.open();
+            progress.tell(come, &format!("{all} {}, {open} open", subject.sagas));
+        }
+        drop(progress);
+        calm.send_replace(true);
+        ui::say(&format!("the last {} come to their end", subject.sagas));
+        let known = Known::default();
+        let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
+        show(subject, &load, &recorder, &verdict);
+        if !args.once {
+            let _console = around(subject, run, load.site.gateway()).await?;
+            calm.send_replace(false);
+            load.run(Instant::now() + DAY).await?;
+        }
+        Ok(verdict.holds())
+    };
+    let beside = async {
+        let meanwhile = load.meanwhile(Instant::now() + DAY);
+        tokio::try_join!(meanwhile, subject.tried.show(&load.site, calmed))?;
+        std::future::pending().await
+    };
+    tokio::select! {
+        held = come => held,
+        failed = beside => failed,
+    }
+}
+
+/// Prints how the sagas of each case ended, and what must hold.
+fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &Verdict) {
+    let mut cases: BTreeMap<&str, (usize, BTreeMap<String, usize>)> = BTreeMap::new();
+    for (id, placed) in load.sagas.all() {
+        let case = cases.entry(placed.case).or_default();
+        case.0 += 1;
+        let end = match recorder.record().journal.ended(id) {
+            None => "open".to_owned(),
+            Some(End::Completed) => "completed".to_owned(),
+            Some(End::Aborted(reason)) => format!("aborted: {reason}"),
+        };
+        *case.1.entry(end).or_default() += 1;
+    }
+    let mut table = Table::new(["what a customer did", subject.sagas, "how it ended"]).right(1..=1);
+    for (name, (count, ends)) in cases {
+        let ends: Vec<_> = ends.into_keys().collect();
+        table.row([name.to_owned(), count.to_string(), ends.join(", ")].map(Cell::from));
+    }
+    ui::print(&format!("\n{}", table.draw(columns())));
+    show_effects(verdict);
+}
+
+/// The file for the shell. It names the system's contracts only beside those of others: elsewhere the command finds
+/// them, and `ballet audit` runs this program only if none are named.
+fn write_env(
+    file: &Path,
+    mut variables: Vec<(String, String)>,
+    contracts: Option<&PathBuf>,
+) -> Result<()> {
+    let named = |folder: &PathBuf| (CONTRACTS_VARIABLE.to_owned(), folder.display().to_string());
+    variables.extend(contracts.map(named));
+    write_exports(file, &variables)?;
+    if contracts.is_some() {
+        return Ok(());
+    }
+    // The shell may have read the file of another system's demo before.
+    let opened = OpenOptions::new().append(true).open(file);
+    let written = opened.and_then(|mut file| writeln!(file, "unset {CONTRACTS_VARIABLE}"));
+    written.with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Prints where the user can look around. The console runs as long as what is returned.
+async fn around(
+    subject: &Subject,
+    run: &LongRun,
+    gateway: Option<&Gateway>,
+) -> Result<Option<DemoConsole>> {
+    let endpoints = run.endpoints().await?;
+    let audited = endpoints.write(run.logs())?;
+    let services = run.services();
+    let url = |name: &&'static str| (*name, endpoints.services.get(*name).map_or("", |url| url));
+    let services: Vec<_> = services.iter().map(url).collect();
+    let file = run.logs().join(ENV);
+    let mut all = variables(&run.stage.env, &services);
+    all.push((audit::ENDPOINTS.to_owned(), audited.display().to_string()));
+    all.extend(gateway.map(shell).into_iter().flatten());
+    let systems = std::env::current_dir().map(|here| folders(&here)).unwrap_or_default();
+    let contracts = systems.iter().find(|folder| folder.ends_with(subject.system.name));
+    write_env(&file, all, contracts.filter(|_| systems.len() > 1))?;
+    let link = link(&file)?;
+    ui::print(&format!("\n{}", ui::bold("Where to look around, in another terminal")));
+    ui::print(&format!("  . {}", link.display()));
+    for (name, _) in services {
+        let variable = name.to_uppercase();
+        ui::print(&format!("  psql ${variable}_DATABASE_URL"));
+    }
+    if let Some(name) = run.services().first() {
+        ui::print(&format!("  pkill -9 -x {name}"));
+    }
+    for command in ["audit", "sagas list", "sagas stuck", "dlq groups", "topology check"] {
+        ui::print(&format!("  cargo ballet {command}"));
+    }
+    if gateway.is_some() {
+        ui::print("  curl $GATEWAY_URL/openapi.json");
+        ui::print(
+            "  export TOKEN=$($GATEWAY token $CONFIG --keys $KEYS --subject ID --scopes 'A B')",
+        );
+        ui::print("  curl -H \"Authorization: Bearer $TOKEN\" $GATEWAY_URL/...");
+    }
+    let mut console = None;
+    if let Some(folder) = contracts {
+        match demo_console(&run.stage, &run.services(), run.logs(), folder).await {
+            Ok(open) => console = Some(open),
+            Err(error) => ui::say(&format!("there is no console: {error:#}")),
+        }
+    }
+    ui::print(&format!("\nthe services' logs are in {}", run.logs().display()));
+    ui::print("customers go on to come until Ctrl-C; what you kill is started again");
+    Ok(console)
+}
+
+/// What a shell needs for the gateway. Its commands are those of this program, as that service.
+fn shell(gateway: &Gateway) -> [(String, String); 4] {
+    [
+        ("GATEWAY_URL", gateway.url.clone()),
+        ("GATEWAY", format!("env {SERVICE}={GATEWAY} {}", gateway.program().display())),
+        ("CONFIG", gateway.config().display().to_string()),
+        ("KEYS", gateway.keys().display().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+}
+
+/// A path to the file that stays the same from demo to demo.
+fn link(file: &Path) -> Result<PathBuf> {
+    let link = file.ancestors().nth(2).unwrap_or(file).join(ENV);
+    // It is that of an earlier demo, or there is none.
+    fs::remove_file(&link).ok();
+    symlink(file, &link).with_context(|| format!("cannot create {}", link.display()))?;
+    Ok(link)
+}

@@ -1,0 +1,67 @@
+//! Goes every path, and notes where it leads.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use ballet::core::Part;
+use ballet_stage::wait_until;
+use ballet_terminal::ui;
+
+use crate::trials::kills::aims;
+use crate::trials::kills::path::Path;
+use crate::trials::kills::plan::{Leading, plan};
+use crate::trials::kills::process::Process;
+use crate::trials::kills::scene::Scene;
+
+/// How often all paths are gone. A cancel that comes sooner or later than usual leads elsewhere.
+const ROUNDS: usize = 8;
+/// No new point for so long means that there will be none.
+const QUIET: Duration = Duration::from_millis(600);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which is the first path that leads to a point, in which service.
+pub(crate) async fn explore(scene: &Scene<'_>, processes: &[Process<'_>]) -> Result<Leading> {
+    let mut leading = Leading::new();
+    for round in 0..ROUNDS {
+        let left = if round > 0 { missing(scene, &leading) } else { Vec::new() };
+        if let Some(first) = left.first() {
+            ui::say(&format!("round {round} of {ROUNDS}: {} points are left; {first}", left.len()));
+        }
+        for path in Path::all(scene, round) {
+            if round > 0 && missing(scene, &leading).is_empty() {
+                return Ok(leading);
+            }
+            path.go(scene).await.with_context(|| path.to_string())?;
+            // What comes later would count as the next path's: a refund that is confirmed only now.
+            scene.is_sound().await.with_context(|| path.to_string())?;
+            quiet(processes).await?;
+            for process in processes {
+                for line in process.seen() {
+                    leading.entry((process.service, line)).or_insert(path);
+                }
+            }
+        }
+    }
+    Ok(leading)
+}
+
+/// What no path has led to so far, in sentences.
+fn missing(scene: &Scene<'_>, leading: &Leading) -> Vec<String> {
+    let of = |part: &Part| plan(scene.subject, &aims::of(part), part.service, leading).1;
+    scene.run.system.parts.iter().flat_map(of).collect()
+}
+
+/// Waits until no process gets to a new point any more.
+async fn quiet(processes: &[Process<'_>]) -> Result<()> {
+    let count = || processes.iter().map(|process| process.seen().len()).sum::<usize>();
+    let last = Cell::new((count(), Instant::now()));
+    let quiet = wait_until("no new points", PATIENCE, || async {
+        let (seen, since) = last.get();
+        if count() != seen {
+            last.set((count(), Instant::now()));
+        }
+        Ok::<_, String>((count() == seen && since.elapsed() > QUIET).then_some(()))
+    });
+    Ok(quiet.await?)
+}

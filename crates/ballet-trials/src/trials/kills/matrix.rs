@@ -1,0 +1,124 @@
+//! The matrix: every aim, reached once, with the process really gone.
+
+use std::iter::repeat_n;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use ballet_terminal::ui;
+use futures_util::StreamExt;
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::trials::kills::aims::Aim;
+use crate::trials::kills::path::Path;
+use crate::trials::kills::plan::Case;
+use crate::trials::kills::process::Process;
+use crate::trials::kills::scene::Scene;
+
+/// How often the path that led to an aim is gone, before all others are. A path that is a race may have led
+/// there by chance.
+const ATTEMPTS: usize = 4;
+/// How often the others are.
+const ROUNDS: usize = 2;
+/// For what a process does when a table's turn is over.
+const BY_ITSELF: Duration = Duration::from_secs(60);
+/// After this many cases of a service their sagas are judged.
+const TOGETHER: usize = 8;
+/// For what happens beside a saga, and after it: acks, marks.
+const AFTERWARDS: Duration = Duration::from_secs(3);
+
+/// Paths that are being gone.
+type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<Option<Uuid>>>>;
+
+/// All cases of one service. A case does not wait for the saga of the one before, but every few cases all
+/// sagas have to be at their ends, and nothing may be wrong with them.
+pub(crate) async fn run_all(
+    process: &Process<'_>,
+    cases: &[Case],
+    scene: &Scene<'_>,
+) -> Result<()> {
+    for cases in cases.chunks(TOGETHER) {
+        let (mut under_way, mut sagas) = (UnderWay::new(), Vec::new());
+        for case in cases {
+            run(case, process, scene, &mut under_way, &mut sagas).await?;
+        }
+        while let Some(gone) = under_way.next().await {
+            sagas.extend(gone?);
+        }
+        scene.are_sound(&sagas).await.with_context(|| process.service)?;
+    }
+    Ok(())
+}
+
+/// Goes a case's path until the process is dead, and starts it again.
+async fn run<'a>(
+    case: &Case,
+    process: &'a Process<'_>,
+    scene: &'a Scene<'_>,
+    under_way: &mut UnderWay<'a>,
+    sagas: &mut Vec<Uuid>,
+) -> Result<()> {
+    let begun = Instant::now();
+    let lines: Vec<String> = case.aims.iter().map(Aim::line).collect();
+    let name = format!("{} {}", process.service, lines.join(", then "));
+    let others = (0..ROUNDS).flat_map(|round| Path::all(scene, round));
+    for (number, path) in repeat_n(case.path, ATTEMPTS).chain(others).enumerate() {
+        process.aim(&lines[0])?;
+        let by_itself = case.by_itself;
+        let in_vain = Rc::new(Notify::new());
+        let told = Rc::clone(&in_vain);
+        let going = async move {
+            let gone = path.go(scene).await;
+            if !by_itself {
+                told.notify_one();
+            }
+            gone
+        };
+        under_way.push(going.boxed_local());
+        let too_late = async {
+            in_vain.notified().await;
+            tokio::time::sleep(AFTERWARDS).await;
+        };
+        let died = beside(under_way, sagas, async {
+            tokio::select! {
+                died = timeout(BY_ITSELF, process.died()) => died.ok().transpose(),
+                () = too_late => Ok(None),
+            }
+        });
+        let died = died.await?.with_context(|| name.clone())?.is_some();
+        if !died && process.spare() {
+            continue;
+        }
+        let again = async {
+            process.died().await?;
+            for line in &lines[1..] {
+                process.dies_at_its_start(line).await?;
+            }
+            process.start().await
+        };
+        beside(under_way, sagas, again).await?.with_context(|| name.clone())?;
+        ui::say(&format!("{name}: {path}, attempt {}, {:.1?}", number + 1, begun.elapsed()));
+        return Ok(());
+    }
+    bail!("{name}: neither {} nor another path leads to it again", case.path)
+}
+
+/// Does something while paths are being gone.
+async fn beside<T>(
+    under_way: &mut UnderWay<'_>,
+    sagas: &mut Vec<Uuid>,
+    work: impl Future<Output = T>,
+) -> Result<T> {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            Some(gone) = under_way.next() => sagas.extend(gone?),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! `kills`: a process is killed (SIGKILL) at every fault point of the framework, for every step, compensation,
+//! call and event of every service. After each kill every saga ends as it had to.
+//!
+//! What to aim at comes from what the services declare, and which customer leads there from what the services
+//! saw. Nothing is listed but what cannot be reached.
+
+mod aims;
+mod explore;
+mod matrix;
+mod path;
+mod plan;
+mod process;
+mod scene;
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Result, bail, ensure};
+use ballet::core::topology::DEAD;
+use ballet_stage::Method;
+use ballet_terminal::ui;
+use futures_util::future::try_join_all;
+use serde_json::json;
+
+use crate::running::long_run::{LongRun, Plan};
+use crate::running::stop::Stop;
+use crate::system::subject::Subject;
+use crate::trials::kills::aims::Aim;
+use crate::trials::kills::path::UNKNOWN;
+use crate::trials::kills::plan::{Case, plan};
+use crate::trials::kills::process::Process;
+use crate::trials::kills::scene::Scene;
+
+/// In how many shares the cases are, of which a sample is one.
+const SHARES: u64 = 4;
+/// The framework's tables are made when a service is first started: it dies before and after.
+const AT_FIRST: [&str; 2] = ["before_tables@partitions", "after_tables@partitions"];
+
+/// The options of `kills`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Kill only at the points that have this in their names, such as `after_commit` or `done:`.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Kill at a quarter of the points, which this number chooses. The exploration is whole.
+    #[arg(long, value_name = "NUMBER")]
+    sample: Option<u64>,
+}
+
+pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
+    if !ballet_fault::ARMED {
+        bail!(
+            "this program has no fault points: it is built without the feature `faults` of the crate \
+             ballet-trials"
+        );
+    }
+    let mut stop = Stop::listen()?;
+    let plan = Plan {
+        beside_others: true,
+        first_aim: Some(AT_FIRST[0]),
+        ..Plan::new("kills", subject.tried.env(false))
+    };
+    let run = tokio::select! {
+        run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
+        () = stop.asked() => return Ok(ExitCode::from(130)),
+    };
+    let killed = tokio::select! {
+        killed = Box::pin(all(subject, &run, args)) => Some(killed),
+        () = stop.asked() => None,
+    };
+    if matches!(killed, Some(Err(_))) {
+        ui::say(&format!("all logs are in {}", run.logs().display()));
+    }
+    run.tear_down(!matches!(killed, Some(Ok(())))).await?;
+    match killed {
+        Some(killed) => killed.map(|()| ExitCode::SUCCESS),
+        None => Ok(ExitCode::from(130)),
+    }
+}
+
+/// Retries come after seconds. One service's copies are emptied while sagas of the others go on, and their steps have to be
+/// tried again for longer than filling takes. After the moments of other runs they would be dead letters.
+async fn retry_for_longer(run: &LongRun) -> Result<()> {
+    let env = &run.stage.env;
+    let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,
+        "definition": { "message-ttl": 2_000 } });
+    let path = ["policies", env.vhost(), "longer-retries"];
+    env.management().call(Method::PUT, &path, Some(&policy)).await?;
+    Ok(())
+}
+
+async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
+    retry_for_longer(run).await?;
+    let begun = Instant::now();
+    let scene = Scene::set(subject, run, UNKNOWN).await?;
+    let services = run.services();
+    let processes = try_join_all(services.iter().map(|service| first_start(run, service))).await?;
+    subject.tried.prepare(&scene.load.site).await?;
+    // What led to a point there is no path.
+    scene.is_sound().await?;
+    try_join_all(processes.iter().map(Process::forget)).await?;
+    ui::say(&format!("{} were killed at their first start, and are ready", services.join(", ")));
+    let leading = explore::explore(&scene, &processes).await?;
+    ui::say(&format!("explored in {:.0?}", begun.elapsed()));
+    let mut matrix = Vec::new();
+    let mut wrong = Vec::new();
+    for part in &run.system.parts {
+        let aims = aims::of(part);
+        let (cases, missing) = plan(subject, &aims, part.service, &leading);
+        matrix.push(cases);
+        wrong.extend(missing);
+        let declared: Vec<String> = aims.iter().map(Aim::line).collect();
+        let seen = leading.keys().filter(|(service, _)| *service == part.service);
+        let strange = seen.map(|(_, line)| line).filter(|line| !declared.contains(line));
+        // The strange message, and the dead letter that it becomes.
+        let strange = strange.filter(|line| !line.ends_with(UNKNOWN) && !line.ends_with(DEAD));
+        wrong.extend(strange.map(|line| format!("{} reaches {line}, undeclared", part.service)));
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    check_known(&matrix, args)?;
+    choose(&mut matrix, args);
+    let cases: usize = matrix.iter().map(Vec::len).sum();
+    ensure!(
+        cases > 0,
+        "none of the points that were asked for is in this sample: take another number"
+    );
+    let kills: usize = matrix.iter().flatten().map(|case| case.aims.len()).sum();
+    let runs = processes.iter().zip(&matrix);
+    try_join_all(runs.map(|(process, cases)| matrix::run_all(process, cases, &scene))).await?;
+    let rows = scene.is_sound().await?;
+    ui::print(&format!(
+        "{cases} cases, {kills} kills and {} at the first start, {rows} rows, {:.0?}: nothing is lost, \
+         doubled or broken",
+        AT_FIRST.len() * services.len(),
+        begun.elapsed()
+    ));
+    Ok(())
+}
+
+async fn first_start<'a>(run: &'a LongRun, service: &'static str) -> Result<Process<'a>> {
+    let process = Process::of(run, service).await?;
+    process.died().await?;
+    process.dies_at_its_start(AT_FIRST[1]).await?;
+    process.start().await?;
+    Ok(process)
+}
+
+/// What is asked for is in the name of some point.
+fn check_known(matrix: &[Vec<Case>], args: &Args) -> Result<()> {
+    let Some(only) = &args.only else { return Ok(()) };
+    let aims = || matrix.iter().flatten().flat_map(|case| &case.aims).map(Aim::line);
+    let points: BTreeSet<String> =
+        aims().filter_map(|line| Some(line.split_once('@')?.0.to_owned())).collect();
+    ensure!(
+        aims().any(|line| line.contains(only)),
+        "no point has {only:?} in its name; the points are {}, each with a place such as {:?}",
+        points.into_iter().collect::<Vec<_>>().join(", "),
+        aims().next().unwrap_or_default()
+    );
+    Ok(())
+}
+
+/// Leaves the cases that were asked for.
+fn choose(matrix: &mut [Vec<Case>], args: &Args) {
+    if let Some(only) = &args.only {
+        let chosen = |case: &Case| case.aims.iter().any(|aim| aim.line().contains(only));
+        matrix.iter_mut().for_each(|cases| cases.retain(chosen));
+    }
+    if let Some(sample) = args.sample {
+        let mut number = 0..;
+        let mut is_in_it =
+            |_: &Case| number.next().is_some_and(|n: u64| n % SHARES == sample % SHARES);
+        matrix.iter_mut().for_each(|cases| cases.retain(&mut is_in_it));
+    }
+}

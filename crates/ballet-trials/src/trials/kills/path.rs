@@ -1,0 +1,171 @@
+//! The ways through the system: together they have to reach whatever is to be aimed at.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use ballet_stage::wait_until;
+use ballet_store::copies::fills;
+use ballet_store::deadlines;
+use rustix::process::Signal;
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::customers::begun::{Begun, End};
+use crate::system::trial::Overdue;
+use crate::trials::kills::scene::{SOON, Scene};
+
+/// A type that nobody knows: it becomes a dead letter.
+pub(crate) const UNKNOWN: &str = "nobody.knows_this.v1";
+
+/// What happens in the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// Services have lost their copies, and ask for all of them. They ask at their first start, too, so
+    /// this is the first path.
+    Refill,
+    /// What goes on beside the customers.
+    Meanwhile,
+    /// A customer comes, with a number that chooses the way.
+    Case(usize, usize),
+    /// A deadline passes.
+    Overdue,
+    /// A message comes that a service cannot take.
+    Disturb(&'static str),
+}
+
+impl Path {
+    /// All of them, in the round with this number.
+    pub(crate) fn all(scene: &Scene<'_>, round: usize) -> Vec<Self> {
+        let mut all = vec![Self::Refill, Self::Meanwhile];
+        let cases = scene.subject.cases[..scene.subject.usual].iter().enumerate();
+        let usual = cases.filter(|(_, case)| case.share > 0);
+        all.extend(usual.map(|(case, _)| Self::Case(case, round)));
+        all.extend(scene.subject.tried.overdue().map(|_| Self::Overdue));
+        all.extend(scene.run.services().into_iter().map(Self::Disturb));
+        all
+    }
+
+    /// Goes it to the end, whoever dies on the way; the saga, if there is one. A request without an answer
+    /// may have begun one, which is judged with all others.
+    pub(crate) async fn go(self, scene: &Scene<'_>) -> Result<Option<Uuid>> {
+        match self {
+            Self::Refill => refill(scene).await.map(|()| None),
+            Self::Meanwhile => {
+                // One turn of it.
+                let until = Instant::now() + Duration::from_millis(1);
+                scene.load.meanwhile(until).await.map(|()| None)
+            }
+            Self::Case(case, number) => {
+                let Ok(saga) = scene.load.play_case(case, number).await else { return Ok(None) };
+                scene.ends(saga).await?;
+                Ok(Some(saga))
+            }
+            Self::Overdue => match scene.subject.tried.overdue() {
+                Some(overdue) => passes(scene, overdue).await,
+                None => Ok(None),
+            },
+            Self::Disturb(service) => disturb(scene, service).await.map(|()| None),
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refill => write!(f, "copies are filled"),
+            Self::Meanwhile => write!(f, "what goes on meanwhile"),
+            Self::Case(case, number) => write!(f, "case {case}, customer {number}"),
+            Self::Overdue => write!(f, "a deadline passes"),
+            Self::Disturb(service) => write!(f, "a strange message for {service}"),
+        }
+    }
+}
+
+/// Empties the copies of all services that keep one, and waits until each has asked for the entities and
+/// has them again.
+async fn refill(scene: &Scene<'_>) -> Result<()> {
+    let readers = scene.run.system.parts.iter().filter(|part| !part.copies.is_empty());
+    let readers: Vec<&str> =
+        readers.map(|part| scene.run.stage.env.database_url(part.service)).collect();
+    for reader in &readers {
+        // The service may be writing the copy, and then one of the two is told of a deadlock.
+        let emptied = wait_until("a copy to be emptied", SOON, || async {
+            let mut db = PgConnection::connect(reader).await?;
+            fills::forget_all(&mut db).await.map(Some)
+        });
+        emptied.await?;
+    }
+    for reader in readers {
+        let filled = wait_until("a copy to be filled", SOON, || async {
+            let mut db = PgConnection::connect(reader).await?;
+            let (asked, filled) = fills::are_asked_and_filled(&mut db).await?;
+            if filled && !asked {
+                // What another service asked for came first.
+                fills::forget_all(&mut db).await?;
+            }
+            Ok::<_, sqlx::Error>((filled && asked).then_some(()))
+        });
+        filled.await?;
+    }
+    Ok(())
+}
+
+/// Begins a saga, and lets its deadline pass while it cannot be decided. If it was faster, or another process
+/// came between, it ends as its customer expects: then that came first.
+async fn passes(scene: &Scene<'_>, overdue: Overdue) -> Result<Option<Uuid>> {
+    let Overdue { owner, without, reason, case, .. } = overdue;
+    let cases = scene.subject.cases.iter();
+    let case = cases.map(|case| case.name).position(|name| name == case);
+    let case = case.context("no case begins a saga whose deadline passes (`Overdue::case`)")?;
+    scene.run.of(without).signal(Signal::STOP).await;
+    let passed = pass(scene, owner, case).await;
+    let ended = match &passed {
+        Ok(Some(saga)) => scene.ends(*saga).await.map(Some),
+        Ok(None) | Err(_) => Ok(None),
+    };
+    scene.run.of(without).signal(Signal::CONT).await;
+    let saga = passed?;
+    if let (Some(saga), Some(end)) = (saga, ended?)
+        && end == End::aborted(reason)
+    {
+        scene.load.site.began("a deadline that passes", Begun { saga, end });
+    }
+    Ok(saga)
+}
+
+async fn pass(scene: &Scene<'_>, owner: &str, case: usize) -> Result<Option<Uuid>> {
+    let parts = scene.run.system.parts.iter().filter(|part| part.service == owner);
+    let sagas: Vec<&str> = parts
+        .flat_map(|part| part.sagas.iter().filter(|saga| saga.deadline.is_some()))
+        .map(|saga| saga.saga)
+        .collect();
+    let url = scene.run.stage.env.database_url(owner);
+    let Ok(id) = scene.load.play_case(case, 0).await else { return Ok(None) };
+    let passed = wait_until("a deadline to pass", SOON, || async {
+        let mut db = PgConnection::connect(url).await?;
+        for saga in &sagas {
+            if deadlines::pass_now(&mut db, id, saga).await? {
+                return Ok(Some(()));
+            }
+        }
+        let ended = scene.recorder.record().journal.ended(id).is_some();
+        Ok::<_, sqlx::Error>(ended.then_some(()))
+    });
+    passed.await.context("a saga has no deadline")?;
+    Ok(Some(id))
+}
+
+/// Sends a service a message that it cannot take, and waits for the dead letter.
+async fn disturb(scene: &Scene<'_>, service: &str) -> Result<()> {
+    let properties = json!({ "type": UNKNOWN, "content_type": "application/json" });
+    // The default exchange, so that nobody else gets it.
+    let management = scene.run.stage.env.management();
+    management.publish("amq.default", service, &properties, "{}").await?;
+    let dead = wait_until("the dead letter", SOON, || async {
+        let taken = scene.take_dead_letters(service).await?;
+        anyhow::Ok((taken > 0).then_some(()))
+    });
+    Ok(dead.await?)
+}

@@ -1,0 +1,10 @@
+//! The trials, one in each folder, with the demo and the audit.
+
+pub(crate) mod audit;
+pub(crate) mod chaos;
+pub(crate) mod degradation;
+pub mod demo;
+pub(crate) mod demo_console;
+pub(crate) mod kills;
+pub(crate) mod report;
+pub(crate) mod soak;
