@@ -20,25 +20,16 @@
 #![warn(missing_docs)]
 
 pub mod alarms;
-pub mod asyncapi;
-mod bodies;
-mod catalog;
-pub mod choreography;
 pub mod contracts;
-pub mod definitions;
 pub mod diff;
-pub mod events;
-pub mod lanes;
-pub mod listing;
+mod documents;
 mod markdown;
-pub mod mermaid;
-mod references;
-mod roles;
-mod schema;
-pub mod schemas;
+mod pages;
 pub mod solved_event;
 mod takes;
 pub mod validate;
 
-pub use catalog::{Catalog, CatalogError};
 pub use contracts::{Contracts, ContractsError};
+pub use documents::{asyncapi, definitions, listing, schemas};
+pub use pages::catalog::{Catalog, CatalogError};
+pub use pages::{choreography, events, lanes, mermaid};

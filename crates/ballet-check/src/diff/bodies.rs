@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ballet_core::EventType;
 use serde_json::Value;
 
-use crate::bodies::What;
 use crate::contracts::Contracts;
+use crate::contracts::bodies::What;
 use crate::diff::change::{Change, Rule};
 use crate::diff::promise::Promises;
 use crate::takes::{Doubt, Kind, NotTaken, not_taken};

@@ -6,8 +6,8 @@ use ballet_core::personal::PERSONAL;
 use ballet_core::{EventType, Key, Part};
 use serde_json::Value;
 
-use crate::bodies::What;
 use crate::contracts::Contracts;
+use crate::contracts::bodies::What;
 use crate::diff::change::{Change, Rule};
 use crate::diff::events::word;
 use crate::diff::promise::{Promise, Promises};

@@ -2,8 +2,8 @@
 
 use ballet_core::{EventType, Role};
 
-use crate::bodies::What;
 use crate::contracts::Contracts;
+use crate::contracts::bodies::What;
 use crate::diff::change::{Change, Rule};
 use crate::diff::promise::Promises;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use ballet_core::{EventType, Key, Part, ServiceContract, TelemetryType};
 use serde_json::Value;
 
-use crate::bodies::{self, What, of, schemas};
 use crate::contracts::Contracts;
+use crate::contracts::bodies::{self, What, of, schemas};
 
 /// One version of a system's contracts.
 pub(super) struct Promises {

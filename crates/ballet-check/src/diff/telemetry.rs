@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use ballet_core::{Part, ReaderPart};
 
-use crate::bodies::What;
 use crate::contracts::Contracts;
+use crate::contracts::bodies::What;
 use crate::diff::bodies::next_major;
 use crate::diff::change::{Change, Rule};
 use crate::diff::promise::Promises;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use ballet_core::{CopyPart, Graph, StepKind};
 
 use crate::markdown::{code, codes, table};
-use crate::mermaid;
+use crate::pages::mermaid;
 
 /// The page of all sagas of a system. `made_by` is the command that generates it.
 #[must_use]

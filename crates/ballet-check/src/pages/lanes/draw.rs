@@ -4,10 +4,10 @@ use std::fmt::{Arguments, Write};
 
 use ballet_core::StepKind;
 
-use crate::lanes::marks::MarksOf;
-use crate::lanes::place::{Frame, Plan, Style};
-use crate::lanes::route::{BOX, HEAD, LANE, LINE, Line, PAD, Routed, height, middle};
-use crate::lanes::text::{escaped, lines};
+use crate::pages::lanes::marks::MarksOf;
+use crate::pages::lanes::place::{Frame, Plan, Style};
+use crate::pages::lanes::route::{BOX, HEAD, LANE, LINE, Line, PAD, Routed, height, middle};
+use crate::pages::lanes::text::{escaped, lines};
 
 /// Around the lanes.
 const MARGIN: usize = 8;

@@ -1,6 +1,11 @@
 //! The contracts of a system: a folder with a file for each service. The folder's name is the
 //! system's name, and the name of its virtual host.
 
+pub(crate) mod bodies;
+mod references;
+pub(crate) mod roles;
+pub(crate) mod schema;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,9 +13,7 @@ use std::path::{Path, PathBuf};
 use ballet_core::contract::{self, ContractError, ServiceContract};
 use ballet_core::{EventType, Key, Part, Problem, System, rules};
 
-use crate::bodies;
-use crate::references;
-use crate::schema::Shape;
+use crate::contracts::schema::Shape;
 
 /// The folders of a workspace that may hold the systems' folders.
 const FOLDERS: [&str; 2] = ["contracts", "docs/contracts"];

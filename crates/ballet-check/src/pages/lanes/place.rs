@@ -3,7 +3,7 @@
 use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, StepKind};
 
-use crate::lanes::text::lines;
+use crate::pages::lanes::text::lines;
 
 /// The most characters of a line in a box. Names are bold, and wider.
 const ROOM: usize = 15;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ballet_core::{Problem, ServiceContract};
 use serde_json::Value;
 
-use crate::bodies;
+use crate::contracts::bodies;
 
 /// The references of a contract that lead nowhere.
 pub(crate) fn problems(contract: &ServiceContract) -> Vec<Problem> {

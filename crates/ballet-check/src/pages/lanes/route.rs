@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::lanes::place::Plan;
+use crate::pages::lanes::place::Plan;
 
 /// Measures in pixels.
 pub(super) const LANE: usize = 136;

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use ballet_core::topology::TELEMETRY;
 use ballet_core::{EventType, Graph, Key, Role};
 
-use crate::catalog::Catalog;
+use crate::contracts::roles::{Consumer, consumers, publishers};
+use crate::contracts::schema::{Field, Shape};
 use crate::markdown::{anchor, code, codes};
-use crate::roles::{Consumer, consumers, publishers};
-use crate::schema::{Field, Shape};
+use crate::pages::catalog::Catalog;
 
 /// The events of each service, as links. The service is the first word of their names.
 fn contents(catalog: &Catalog) -> String {

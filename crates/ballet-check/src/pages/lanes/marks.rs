@@ -1,7 +1,7 @@
 //! Marks on the steps of a picture: how many runs are there, and how often the step runs.
 
-use crate::lanes::route::{BOX, LINE, PAD};
-use crate::lanes::text::escaped;
+use crate::pages::lanes::route::{BOX, LINE, PAD};
+use crate::pages::lanes::text::escaped;
 
 /// The lines that marks take below what a step says of itself.
 pub(super) const LINES: usize = 2;

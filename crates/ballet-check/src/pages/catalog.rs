@@ -6,7 +6,7 @@ use ballet_core::{EventType, Key, System, TelemetryType};
 use schemars::Schema;
 use serde_json::Value;
 
-use crate::schema::Shape;
+use crate::contracts::schema::Shape;
 
 /// The events of a system, in the order of the documents.
 #[derive(Debug)]

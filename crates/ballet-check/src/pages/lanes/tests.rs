@@ -3,7 +3,7 @@
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
 
 use super::*;
-use crate::lanes::route::{BOX, LANE, height};
+use crate::pages::lanes::route::{BOX, LANE, height};
 
 const ASKED: EventType = EventType::starts_saga("cart.checked_out.v1");
 const PLACED: EventType = EventType::in_saga("orders.order_placed.v1");
@@ -77,7 +77,7 @@ fn marks_are_below_what_each_step_says_and_lead_to_what_they_count() {
 
 #[test]
 fn long_names_are_broken_and_nothing_is_lost() {
-    use crate::lanes::text::lines;
+    use crate::pages::lanes::text::lines;
     assert_eq!(
         lines("confirm_what_was_placed", 12, &[' ', '_']),
         ["confirm_", "what_was_", "placed"]

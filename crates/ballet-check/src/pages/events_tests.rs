@@ -4,7 +4,7 @@ use ballet_core::{Part, ReaderPart, SubscriptionPart, System, TelemetryType};
 use schemars::{Schema, json_schema};
 
 use super::*;
-use crate::roles::Purpose;
+use crate::contracts::roles::Purpose;
 
 const CHECKOUT: EventType = EventType::starts_saga("cart.checked_out.v1").also_from(&["shopfront"]);
 const EXTRA: EventType = EventType::plain("orders.extra.v1");

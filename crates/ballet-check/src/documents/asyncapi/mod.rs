@@ -9,7 +9,7 @@ mod tests;
 
 use ballet_core::{Part, ServiceContract, System};
 
-use crate::asyncapi::document::Document;
+use crate::documents::asyncapi::document::Document;
 
 /// The document of one service of a system. `None` if the system has no such service.
 #[must_use]

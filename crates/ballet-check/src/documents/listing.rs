@@ -6,8 +6,8 @@ use ballet_core::{EventType, Graph, Key, SagaPart};
 use serde_json::Value;
 
 use crate::contracts::Contracts;
-use crate::roles::{consumers, publishers};
-use crate::schema::Shape;
+use crate::contracts::roles::{consumers, publishers};
+use crate::contracts::schema::Shape;
 
 /// Types may contain themselves.
 const DEEPEST: usize = 6;

@@ -6,9 +6,9 @@ use ballet_core::topology::EVENTS;
 use ballet_core::{EventType, Key, Part, ServiceContract};
 use serde_json::{Map, Value, json};
 
-use crate::asyncapi::facts::{of_received, of_sent};
-use crate::asyncapi::messages::message;
-use crate::asyncapi::schemas::Schemas;
+use crate::documents::asyncapi::facts::{of_received, of_sent};
+use crate::documents::asyncapi::messages::message;
+use crate::documents::asyncapi::schemas::Schemas;
 
 /// The version of the AMQP bindings.
 const BINDING: &str = "0.3.0";

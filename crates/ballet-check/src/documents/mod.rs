@@ -1,0 +1,6 @@
+//! What programs read: AsyncAPI, JSON Schema, the broker's definitions, and the events as data.
+
+pub mod asyncapi;
+pub mod definitions;
+pub mod listing;
+pub mod schemas;

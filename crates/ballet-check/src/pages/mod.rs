@@ -1,0 +1,7 @@
+//! What people read: the pages of events and sagas, with their diagrams.
+
+pub(crate) mod catalog;
+pub mod choreography;
+pub mod events;
+pub mod lanes;
+pub mod mermaid;
