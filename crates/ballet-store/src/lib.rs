@@ -3,22 +3,20 @@
 //! The engine, the operators' tools and the tests ask it, as functions over a connection. Nobody else
 //! writes SQL on `ballet.`
 
-pub mod calls;
 pub mod copies;
 pub mod database;
-pub mod dead_events;
-pub mod deadlines;
 pub mod inbox;
 pub mod ledger;
-pub mod old_rows;
 pub mod operators;
 pub mod outbox;
-pub mod partitions;
-pub mod process;
+mod pending;
 pub mod schema;
-mod stored_text;
 pub mod telemetry;
 pub mod trace;
-pub mod trace_context;
 pub mod upkeep;
-pub mod waiting;
+
+pub use outbox::dead_events;
+pub use pending::{calls, deadlines, waiting};
+pub use schema::partitions;
+pub use trace::trace_context;
+pub use upkeep::{old_rows, process};

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::database::clock::has_come;
-use crate::stored_text::storable;
+use crate::database::stored_text::storable;
 
 /// Records an entity that this service shares.
 pub async fn register(db: &mut PgConnection, entity: &str, view: &str) -> Result<(), sqlx::Error> {

@@ -1,4 +1,4 @@
-//! A service's database as such: its servers, connections, time limits and clock.
+//! A service's database as such: its servers, connections, time limits and clock, and the text that it takes.
 
 pub mod ahead;
 pub mod clock;
@@ -7,3 +7,4 @@ pub mod hosts;
 mod primaries;
 pub mod probe;
 pub mod renewal;
+pub(crate) mod stored_text;

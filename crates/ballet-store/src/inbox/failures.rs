@@ -9,9 +9,9 @@ use ballet_core::{MessageId, SagaId};
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
+use crate::database::stored_text::storable;
 use crate::inbox::messages::is_in_no_inbox;
 use crate::inbox::stuck::NO_OUTCOME_YET;
-use crate::stored_text::storable;
 
 /// Time limit for recording a failure. The message waits unacknowledged meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::ledger::locks;
 use crate::ledger::rows::{Ledger, split};
-use crate::partitions;
-use crate::partitions::Partitioned;
+use crate::schema::partitions;
+use crate::schema::partitions::Partitioned;
 
 /// A message that a transaction records.
 #[derive(Debug, Clone, Copy)]

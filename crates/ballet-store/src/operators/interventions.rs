@@ -5,7 +5,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::stored_text::storable;
+use crate::database::stored_text::storable;
 
 /// What a person does to a message or a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

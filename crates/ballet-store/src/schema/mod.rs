@@ -1,4 +1,4 @@
-//! The schema itself: its migrations, and how it may differ from them.
+//! The schema itself: its migrations, how it may differ from them, and the partitions of its tables.
 
 pub mod differences;
 pub mod hindrances;
@@ -7,3 +7,4 @@ pub mod migrate;
 #[cfg(test)]
 pub(crate) mod migrated;
 pub mod migration;
+pub mod partitions;

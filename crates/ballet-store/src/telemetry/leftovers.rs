@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::stored_text::storable;
+use crate::database::stored_text::storable;
 
 /// The most messages that are kept aside for a reader.
 pub const MOST_ASIDE: i64 = 10_000;

@@ -10,7 +10,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::database::clock::has_come;
-use crate::stored_text::storable;
+use crate::database::stored_text::storable;
 
 /// How long a lease lasts without a sign of its holder.
 pub const LEASE: Duration = Duration::from_secs(10);

@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
     use crate::database::clock::now;
-    use crate::deadlines::note;
+    use crate::pending::deadlines::note;
     use crate::schema::migrated::migrated;
 
     #[tokio::test]

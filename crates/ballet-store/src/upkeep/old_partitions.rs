@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use crate::database::connection::{begin, in_time};
 use crate::ledger::open_sagas;
 use crate::ledger::open_sagas::{Open, Stages};
-use crate::partitions::{Partitioned, Present, attach, present};
+use crate::schema::partitions::{Partitioned, Present, attach, present};
 use crate::upkeep::chores::Chores;
 
 /// A partition that may go.

@@ -15,9 +15,9 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
-use crate::calls::key::CallKey;
+use crate::database::stored_text::storable;
 use crate::ledger::rows::table;
-use crate::stored_text::storable;
+use crate::pending::calls::key::CallKey;
 use crate::trace::Trace;
 
 /// Counting stops at this number.

@@ -1,12 +1,14 @@
 //! A span with what travels beside it: `tracestate` and `baggage` (W3C). They are passed on as they
 //! came, and nobody here reads them.
 
+pub mod trace_context;
+
 use std::sync::Arc;
 
 use ballet_core::SagaId;
 use ballet_core::envelope::{is_baggage, is_tracestate};
 
-use crate::trace_context::TraceContext;
+use crate::trace::trace_context::TraceContext;
 
 /// Separates the texts of a trace in a column. None of them contains it.
 const SEPARATOR: char = '\n';

@@ -6,8 +6,8 @@ use ballet_core::{MessageId, SagaId};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::calls::key::CallKey;
-use crate::calls::stored::{Given, NewCall};
+use crate::pending::calls::key::CallKey;
+use crate::pending::calls::stored::{Given, NewCall};
 use crate::trace::Trace;
 
 /// The room that a process has for calls of one step, or of its compensation.

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use crate::calls::stored::Given;
 use crate::inbox::stuck::NO_OUTCOME_YET;
 use crate::ledger::entry::StepKey;
 use crate::operators::interventions::By;
+use crate::pending::calls::stored::Given;
 
 /// A call to the outside that has no answer yet.
 #[derive(Debug, Clone)]

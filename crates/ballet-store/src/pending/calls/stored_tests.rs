@@ -5,10 +5,10 @@ use jiff::SignedDuration;
 use sqlx::Executor;
 
 use super::*;
-use crate::calls::claims::{Room, claim};
-use crate::calls::open::{ask_anew, give, of_step};
 use crate::ledger::entry::{NO_KEY, StepKey};
 use crate::operators::restored::hold_aborts;
+use crate::pending::calls::claims::{Room, claim};
+use crate::pending::calls::open::{ask_anew, give, of_step};
 use crate::schema::migrated::migrated;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
