@@ -26,44 +26,36 @@
 #![warn(missing_docs)]
 
 pub mod contract;
-pub mod entity;
 pub mod envelope;
-pub mod event;
+mod events;
 pub mod graph;
 pub mod id;
 pub mod json;
-pub mod key;
-mod lasting;
 pub mod mask;
-mod node;
-pub mod own_handlers;
-pub mod part;
-pub mod personal;
+mod parts;
 mod problem;
 pub mod rules;
-pub mod saga;
-pub mod telemetry;
 pub mod topology;
-pub mod trigger;
-pub mod versions;
 
 pub use contract::{ContractError, ServiceContract};
-pub use entity::{CopyRequested, Entity, EntityEvent, Republished, Versioned};
 pub use envelope::cloud_event;
 pub use envelope::{Envelope, Incoming, KnownEvents, Reason, Received, Unacceptable};
-pub use event::{Event, EventSchema, EventType, Never, Role};
+pub use events::entity::{CopyRequested, Entity, EntityEvent, Republished, Versioned};
+pub use events::event::{Event, EventSchema, EventType, Never, Role};
+pub use events::key::Key;
+pub use events::telemetry::{Telemetry, TelemetrySchema, TelemetryType};
+pub use events::{entity, event, key, personal, telemetry};
 pub use graph::Graph;
 pub use id::{MessageId, SagaId};
-pub use key::Key;
-pub use part::{
+pub use parts::part::{
     CopyPart, DeadlinePart, Part, ReaderPart, Runs, SagaPart, SharePart, StepKind, StepPart,
     SubscriptionPart, System, is_tombstone_of,
 };
+pub use parts::saga::Saga;
+pub use parts::trigger::{AnyEvent, Trigger};
+pub use parts::versions::Versions;
+pub use parts::{own_handlers, part, saga, trigger, versions};
 pub use problem::Problem;
-pub use saga::Saga;
-pub use telemetry::{Telemetry, TelemetrySchema, TelemetryType};
-pub use trigger::{AnyEvent, Trigger};
-pub use versions::Versions;
 
 #[doc(hidden)]
 pub mod private {

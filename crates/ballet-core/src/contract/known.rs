@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::contract::error::ContractError;
-use crate::event::EventType;
+use crate::events::event::EventType;
 
 /// The events of a contract, by name.
 pub(crate) struct Known<'a>(pub(crate) BTreeMap<&'a str, EventType>);

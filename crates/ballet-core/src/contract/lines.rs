@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::contract::error::ContractError;
 use crate::contract::known::Known;
-use crate::event::{EventType, Role};
-use crate::key::Key;
-use crate::lasting::lasting;
-use crate::part::{CopyPart, DeadlinePart, Runs, SagaPart, SharePart, StepKind, StepPart};
-use crate::versions::{FIRST, Versions};
+use crate::events::event::{EventType, Role};
+use crate::events::key::Key;
+use crate::events::lasting::lasting;
+use crate::parts::part::{CopyPart, DeadlinePart, Runs, SagaPart, SharePart, StepKind, StepPart};
+use crate::parts::versions::{FIRST, Versions};
 
 /// A service's part in one saga.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

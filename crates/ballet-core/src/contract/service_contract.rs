@@ -12,12 +12,12 @@ use crate::contract::lines::{
     CopyLines, EventLines, KeyLines, SagaLines, ShareLines, SubscriptionLines, name, names,
 };
 use crate::contract::telemetry_lines::{KnownTelemetry, ReaderLines, TelemetryLines};
-use crate::event::{EventSchema, EventType};
+use crate::events::event::{EventSchema, EventType};
+use crate::events::key::Key;
+use crate::events::lasting::lasting;
+use crate::events::telemetry::{TelemetrySchema, TelemetryType};
 use crate::json;
-use crate::key::Key;
-use crate::lasting::lasting;
-use crate::part::{Part, SubscriptionPart, System};
-use crate::telemetry::{TelemetrySchema, TelemetryType};
+use crate::parts::part::{Part, SubscriptionPart, System};
 
 /// What a service declares, and its events with their JSON schemas.
 ///

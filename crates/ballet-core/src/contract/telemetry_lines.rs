@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::contract::error::ContractError;
-use crate::lasting::lasting;
-use crate::part::ReaderPart;
-use crate::telemetry::TelemetryType;
+use crate::events::lasting::lasting;
+use crate::events::telemetry::TelemetryType;
+use crate::parts::part::ReaderPart;
 
 /// A type of telemetry that the service publishes or reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -4,9 +4,9 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::*;
-use crate::event::{Event, Role};
-use crate::part::{CopyPart, DeadlinePart, Runs, SagaPart, SharePart, StepKind, StepPart};
-use crate::versions::Versions;
+use crate::events::event::{Event, Role};
+use crate::parts::part::{CopyPart, DeadlinePart, Runs, SagaPart, SharePart, StepKind, StepPart};
+use crate::parts::versions::Versions;
 
 /// A guest wants a room.
 #[derive(Serialize, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@ use crate::envelope::cloud_event::Attributes;
 use crate::envelope::incoming::Incoming;
 use crate::envelope::known::KnownEvents;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
-use crate::event::{EventType, is_well_formed};
+use crate::events::event::{EventType, is_well_formed};
 use crate::topology::names::{EVENTS, ROUTE};
 
 /// The event's name, known or not.

@@ -8,7 +8,7 @@ use crate::envelope::cloud_event::Attributes;
 use crate::envelope::incoming::Incoming;
 use crate::envelope::limits::Limits;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
-use crate::event::{EventType, Role};
+use crate::events::event::{EventType, Role};
 use crate::id::{self, MessageId, SagaId};
 
 /// The id of a message, whether or not it is acceptable. It depends on no clock.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::event::EventType;
+use crate::events::event::EventType;
 
 /// The events that a service consumes, by name.
 ///

@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use crate::envelope::blank::given;
 use crate::envelope::body::Form;
 use crate::envelope::cloud_event::Attributes;
-use crate::event::EventType;
+use crate::events::event::EventType;
 use crate::id::{MessageId, SagaId};
 
 pub use blank::is_blank;

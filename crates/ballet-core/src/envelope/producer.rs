@@ -35,7 +35,7 @@ pub fn foreign_producer(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventType;
+    use crate::events::event::EventType;
 
     #[test]
     fn a_message_is_from_whom_it_names_or_from_the_only_one_that_it_can_be_from() {

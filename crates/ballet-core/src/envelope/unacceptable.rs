@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::event::EventType;
+use crate::events::event::EventType;
 use crate::json::syntax_in_words;
 
 /// The longest sentence, in characters.

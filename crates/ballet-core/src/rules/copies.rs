@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::part::{CopyPart, Part, System};
+use crate::parts::part::{CopyPart, Part, System};
 use crate::problem::Problem;
 
 /// The rules for the copies of one service.
@@ -81,9 +81,9 @@ pub(super) fn check_owners(system: &System, problems: &mut Vec<Problem>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventType;
+    use crate::events::event::EventType;
     use crate::graph::Graph;
-    use crate::part::SharePart;
+    use crate::parts::part::SharePart;
 
     const CHANGED: EventType = EventType::plain("catalog.product_changed.v1");
     const REPUBLISHED: EventType = EventType::plain("catalog.products_republished.v1");

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{EventType, Role};
-use crate::node::{begins, parts_of, sagas};
-use crate::part::{Part, SagaPart, StepPart, System};
+use crate::events::event::{EventType, Role};
+use crate::parts::node::{begins, parts_of, sagas};
+use crate::parts::part::{Part, SagaPart, StepPart, System};
 use crate::problem::Problem;
 use crate::rules::near::near;
 

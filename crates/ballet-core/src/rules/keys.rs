@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::contract::ServiceContract;
-use crate::event::{self, EventType};
-use crate::key::{EACH, Key};
+use crate::events::event::{self, EventType};
+use crate::events::key::{EACH, Key};
 use crate::problem::Problem;
 
 /// Types may contain themselves.

@@ -14,7 +14,7 @@ mod telemetry;
 mod versions;
 
 use crate::contract::ServiceContract;
-use crate::part::{Part, System};
+use crate::parts::part::{Part, System};
 use crate::problem::Problem;
 
 /// Every rule that one service's declaration breaks, whatever the other services declare.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::{self, EventType};
-use crate::own_handlers;
-use crate::part::{Part, SubscriptionPart, System};
+use crate::events::event::{self, EventType};
+use crate::parts::own_handlers;
+use crate::parts::part::{Part, SubscriptionPart, System};
 use crate::problem::Problem;
 use crate::topology::names::{
     DEAD, EVENTS, JOURNAL, OPS, REDRIVE, TAP, TELEMETRY, TOPOLOGY, UNROUTED,

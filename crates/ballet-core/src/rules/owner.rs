@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::envelope::limits::Limits;
-use crate::node::{nodes, parts_of, sagas};
-use crate::part::{Part, SagaPart, StepKind, StepPart, System};
+use crate::parts::node::{nodes, parts_of, sagas};
+use crate::parts::part::{Part, SagaPart, StepKind, StepPart, System};
 use crate::problem::Problem;
 
 /// The rules for what one service declares as an owner.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::EventType;
-use crate::node::{Node, nodes, parts_of, sagas, upstream};
-use crate::part::{StepKind, System};
+use crate::events::event::EventType;
+use crate::parts::node::{Node, nodes, parts_of, sagas, upstream};
+use crate::parts::part::{StepKind, System};
 use crate::problem::Problem;
 
 /// The rules that no further step could mend.

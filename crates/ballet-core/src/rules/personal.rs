@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::contract::ServiceContract;
-use crate::personal::{PERSONAL, PERSONAL_REASON};
+use crate::events::personal::{PERSONAL, PERSONAL_REASON};
 use crate::problem::Problem;
 
 /// Schemas may be nested, but not without end.
@@ -78,9 +78,9 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
-    use crate::event::{Event, EventSchema, EventType};
-    use crate::part::Part;
-    use crate::personal::Personal;
+    use crate::events::event::{Event, EventSchema, EventType};
+    use crate::events::personal::Personal;
+    use crate::parts::part::Part;
 
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Guest {

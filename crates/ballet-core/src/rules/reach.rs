@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::EventType;
-use crate::node::{Node, nodes, sagas, upstream};
-use crate::part::{StepKind, System};
+use crate::events::event::EventType;
+use crate::parts::node::{Node, nodes, sagas, upstream};
+use crate::parts::part::{StepKind, System};
 use crate::problem::Problem;
 
 /// What steps have done: the place of each, and whether it was done or refused.

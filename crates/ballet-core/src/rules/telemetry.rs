@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::part::{Part, System};
+use crate::parts::part::{Part, System};
 use crate::problem::Problem;
 
 /// The rules for the telemetry of one service.
@@ -65,9 +65,9 @@ pub(super) fn check_publishers(system: &System, problems: &mut Vec<Problem>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::part::ReaderPart;
+    use crate::events::telemetry::TelemetryType;
+    use crate::parts::part::ReaderPart;
     use crate::rules::{of_service, of_system};
-    use crate::telemetry::TelemetryType;
 
     const BEAT: TelemetryType = TelemetryType::new("playback.heartbeat.v1").partitions(2);
 

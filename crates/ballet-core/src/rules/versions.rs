@@ -3,11 +3,11 @@
 //! Messages carry no version, so that a producer in any language, an old message and a replica of the release before
 //! cannot lose it. The events of a saga imply it.
 
-use crate::event::EventType;
-use crate::node::{Node, begun, declared, nodes, only, sagas};
-use crate::part::{Part, StepKind, StepPart, System};
+use crate::events::event::EventType;
+use crate::parts::node::{Node, begun, declared, nodes, only, sagas};
+use crate::parts::part::{Part, StepKind, StepPart, System};
+use crate::parts::versions::{FIRST, Versions};
 use crate::problem::Problem;
-use crate::versions::{FIRST, Versions};
 
 /// The rules for the versions that one service declares.
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::part::{Part, System};
-use crate::telemetry::TelemetryType;
+use crate::events::telemetry::TelemetryType;
+use crate::parts::part::{Part, System};
 use crate::topology::names::{
     DEAD, EVENTS, JOURNAL, RETRIES, ROUTE, TELEMETRY, dead_queue, telemetry_streams,
 };
@@ -109,8 +109,8 @@ pub fn journal_bindings() -> [Binding; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventType;
-    use crate::part::SubscriptionPart;
+    use crate::events::event::EventType;
+    use crate::parts::part::SubscriptionPart;
 
     fn bell() -> Part {
         let on = EventType::plain("clock.struck.v1");

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::event::EventType;
-use crate::part::{Part, System};
+use crate::events::event::EventType;
+use crate::parts::part::{Part, System};
 use crate::topology::binding::{self, Binding};
 use crate::topology::names::{
     COPY, COPY_EXPIRES, DEAD, DEAD_PRODUCER, EVENTS, JOURNAL, JOURNAL_BYTES, JOURNAL_DAYS,
@@ -257,7 +257,7 @@ fn one_of(types: &[EventType]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::part::SubscriptionPart;
+    use crate::parts::part::SubscriptionPart;
 
     #[test]
     fn a_foreign_producer_may_write_its_types_and_read_only_what_comes_back() {

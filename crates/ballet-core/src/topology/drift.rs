@@ -259,8 +259,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::event::EventType;
-    use crate::part::{Part, System};
+    use crate::events::event::EventType;
+    use crate::parts::part::{Part, System};
     use crate::topology::definitions::definitions;
 
     fn declared() -> Value {

@@ -1,6 +1,6 @@
 //! The names of the broker's objects and users, and the limits of its queues.
 
-use crate::telemetry::TelemetryType;
+use crate::events::telemetry::TelemetryType;
 
 /// The topic exchange for all events.
 pub const EVENTS: &str = "events";

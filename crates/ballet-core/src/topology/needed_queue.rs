@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::part::Part;
+use crate::parts::part::Part;
 use crate::topology::definitions::{policies, service_queues, shared_queues};
 use crate::topology::differs::other;
 use crate::topology::drift::Kind;

@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use crate::part::{Part, System};
-use crate::telemetry::TelemetryType;
+use crate::events::telemetry::TelemetryType;
+use crate::parts::part::{Part, System};
 use crate::topology::names::{TELEMETRY, telemetry_streams};
 
 pub(crate) fn exchange(vhost: &str, types: &[TelemetryType]) -> Option<Value> {
@@ -65,7 +65,7 @@ fn escaped(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::part::ReaderPart;
+    use crate::parts::part::ReaderPart;
     use crate::topology::definitions;
 
     #[test]

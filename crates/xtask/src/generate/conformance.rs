@@ -244,7 +244,7 @@ mod tests {
         let module = |path: &str| module_of(Path::new(path));
         assert_eq!(module("crates/shop/system/tests/saga/paths.rs"), "shop::saga::paths");
         assert_eq!(module("crates/ballet/tests/engine/main.rs"), "ballet::engine");
-        assert_eq!(module("crates/ballet-core/src/graph.rs"), "ballet_core::graph::tests");
+        assert_eq!(module("crates/ballet-core/src/id.rs"), "ballet_core::id::tests");
         assert_eq!(module("crates/ballet/tests/compile_fail.rs"), "ballet::compile_fail");
     }
 }

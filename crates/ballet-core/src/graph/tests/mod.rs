@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::part::{DeadlinePart, Part, StepKind, StepPart, SubscriptionPart};
-use crate::versions::Versions;
+use crate::parts::part::{DeadlinePart, Part, StepKind, StepPart, SubscriptionPart};
+use crate::parts::versions::Versions;
 
 mod path;
 mod versions;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::EventType;
-use crate::part::{Part, SagaPart, StepKind, StepPart, System};
-use crate::versions::FIRST;
+use crate::events::event::EventType;
+use crate::parts::part::{Part, SagaPart, StepKind, StepPart, System};
+use crate::parts::versions::FIRST;
 
 /// A step and the service that it belongs to.
 #[derive(Debug, Clone, Copy)]

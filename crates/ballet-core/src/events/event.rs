@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::key::Key;
-use crate::lasting::lasting;
+use crate::events::key::Key;
+use crate::events::lasting::lasting;
 
 /// A fact that a service publishes: its name, version and JSON shape in one place.
 ///

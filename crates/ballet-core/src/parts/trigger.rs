@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use crate::event::{Event, EventSchema, EventType};
+use crate::events::event::{Event, EventSchema, EventType};
 use crate::json;
 
 /// A decoded event, on its way to the step that it triggers.

@@ -1,7 +1,7 @@
 //! What the framework calls its own handlers, beside a service's steps and projections: in metrics, in spans, in dead
 //! letters and in the list of what is stuck.
 
-use crate::part::{Part, SagaPart, StepPart};
+use crate::parts::part::{Part, SagaPart, StepPart};
 
 /// Compensates the service's part in an aborted saga.
 pub const ABORT: &str = "abort";

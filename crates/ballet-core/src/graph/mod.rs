@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::EventType;
-use crate::node;
-use crate::part::{SagaPart, System};
+use crate::events::event::EventType;
+use crate::parts::node;
+use crate::parts::part::{SagaPart, System};
 use crate::problem::Problem;
 use crate::rules;
 
-pub use crate::node::Node;
+pub use crate::parts::node::Node;
 
 /// Who triggers whom in a system.
 #[derive(Debug, Clone)]

@@ -5,9 +5,9 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::EventType;
-use crate::telemetry::TelemetryType;
-use crate::versions::Versions;
+use crate::events::event::EventType;
+use crate::events::telemetry::TelemetryType;
+use crate::parts::versions::Versions;
 
 /// The part of one service in a system. The graph, the broker's bindings and the documents are made from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, EventType};
+use crate::events::event::{Event, EventType};
 
 /// The state of a thing that one service owns and others keep copies of: a product, a rider.
 ///

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
-use crate::event::is_well_formed;
-use crate::lasting::lasting;
+use crate::events::event::is_well_formed;
+use crate::events::lasting::lasting;
 
 /// The most partitions of one type. Each is a stream of the broker.
 const MOST_PARTITIONS: u16 = 64;

@@ -1,6 +1,6 @@
 //! Sagas: distributed transactions without a conductor.
 
-use crate::event::Event;
+use crate::events::event::Event;
 
 /// A distributed transaction: its name, the service that decides how it ends, and the event that
 /// aborts it.

@@ -1,0 +1,8 @@
+//! What services declare as their parts in sagas, as data, and the steps of a saga over all parts.
+
+pub(crate) mod node;
+pub mod own_handlers;
+pub mod part;
+pub mod saga;
+pub mod trigger;
+pub mod versions;
