@@ -40,6 +40,12 @@ fn reason(given: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// What a field of a form says; a blank one says nothing.
+pub(super) fn not_blank(field: &str) -> Option<String> {
+    let text = field.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
 /// Writes a deed down and begins it. Otherwise the page that says why not.
 pub(super) async fn begun<W, F>(
     visit: &Visit,

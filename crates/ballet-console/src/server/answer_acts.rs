@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::actions::answers::GivenAnswer;
 use crate::actions::running::Ended;
 use crate::pages::saga_answer as pages;
-use crate::server::acts::done;
-use crate::server::sagas_acts::deed;
+use crate::server::acts::{done, not_blank};
+use crate::server::sagas_acts::{OfStep, deed};
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::Standing;
 
@@ -18,35 +18,25 @@ const TITLE: &str = "Answer a call";
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct OfCall {
-    #[serde(default)]
-    act: String,
-    /// `service/step`.
-    #[serde(default)]
-    step: String,
-    #[serde(default)]
-    key: String,
+    #[serde(flatten)]
+    of: OfStep,
     #[serde(default)]
     answer: String,
     #[serde(default)]
     nothing_done: String,
-    #[serde(default)]
-    called_off: String,
-    #[serde(default)]
-    why: String,
 }
 
 impl OfCall {
     fn given(&self, saga: Uuid) -> GivenAnswer {
-        let given = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
-        let (service, step) = self.step.split_once('/').unwrap_or_default();
+        let (service, step) = self.of.names();
         GivenAnswer {
-            service: service.to_owned(),
+            service,
             saga,
-            step: step.to_owned(),
-            key: given(&self.key),
-            answer: given(&self.answer),
+            step,
+            key: self.of.key(),
+            answer: not_blank(&self.answer),
             is_nothing_done: self.nothing_done == "yes",
-            is_called_off: self.called_off == "yes",
+            is_called_off: self.of.is_called_off(),
         }
     }
 }
@@ -60,7 +50,7 @@ pub(super) async fn form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
 /// Says what would be done, or does it.
 pub(super) async fn answer(visit: Visit, Path(id): Path<Uuid>, Form(form): Form<OfCall>) -> Answer {
     let given = form.given(id);
-    if form.act != "answer" {
+    if form.of.act != "answer" {
         let note = visit.site.means.note(&visit.person.name, "a look");
         let checked = given.give(&visit.site.means, note, true).await;
         let parts = &visit.site.known.system().parts;
@@ -69,7 +59,7 @@ pub(super) async fn answer(visit: Visit, Path(id): Path<Uuid>, Form(form): Form<
     }
     let what = format!("the call of {} of saga", given.step);
     let deed = deed("answers", id, &given.service, &what);
-    done(&visit, &form.why, &deed, |means, note, _, _| async move {
+    done(&visit, &form.of.why, &deed, |means, note, _, _| async move {
         match given.give(&means, note, false).await {
             Ok(AnsweredCall { step, then, .. }) => {
                 let service = &given.service;

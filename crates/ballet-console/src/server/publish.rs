@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::actions::running::Ended;
 use crate::pages::publish::{self as pages, Accepted, Typed};
-use crate::server::acts::{Deed, done};
+use crate::server::acts::{Deed, done, not_blank};
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::Standing;
@@ -50,8 +50,7 @@ fn completed(site: &Site, name: &str, typed: &Typed) -> Result<Outgoing, Vec<Str
     let validator = Validator::new(site.known.contracts);
     let body = typed.body.trim();
     let given = Incoming { event_type: Some(name), body: body.as_bytes(), ..Incoming::default() };
-    let named = |text: &'_ str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
-    let (saga, app_id) = (named(&typed.saga), named(&typed.app_id));
+    let (saga, app_id) = (not_blank(&typed.saga), not_blank(&typed.app_id));
     let defaults = Defaults { saga: saga.as_deref(), app_id: app_id.as_deref() };
     outgoing(given, None, defaults, &validator, &site.clock)
 }

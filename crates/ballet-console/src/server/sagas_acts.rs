@@ -10,7 +10,7 @@ use crate::access::role::Sight;
 use crate::actions::running::Ended;
 use crate::actions::sagas::{self, Retry, Solved};
 use crate::pages::saga_actions as pages;
-use crate::server::acts::{Because, Deed, done, shown};
+use crate::server::acts::{Because, Deed, done, not_blank, shown};
 use crate::server::pages::saga_seen;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
@@ -144,37 +144,59 @@ async fn tried_again(visit: &Visit, retry: Retry, again: Again) -> Answer {
     }
 }
 
+/// The fields of a form that is about one step of a saga.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct ByHand {
+pub(super) struct OfStep {
     #[serde(default)]
-    act: String,
+    pub(super) act: String,
     /// `service/step`.
     #[serde(default)]
     step: String,
     #[serde(default)]
     key: String,
     #[serde(default)]
+    called_off: String,
+    #[serde(default)]
+    pub(super) why: String,
+}
+
+impl OfStep {
+    /// The service and its step.
+    pub(super) fn names(&self) -> (String, String) {
+        let (service, step) = self.step.split_once('/').unwrap_or_default();
+        (service.to_owned(), step.to_owned())
+    }
+
+    pub(super) fn key(&self) -> Option<String> {
+        not_blank(&self.key)
+    }
+
+    pub(super) fn is_called_off(&self) -> bool {
+        self.called_off == "yes"
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ByHand {
+    #[serde(flatten)]
+    of: OfStep,
+    #[serde(default)]
     event: String,
     #[serde(default)]
     silent: String,
-    #[serde(default)]
-    called_off: String,
-    #[serde(default)]
-    why: String,
 }
 
 impl ByHand {
     fn solved(&self, saga: Uuid) -> Solved {
-        let given = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
-        let (service, step) = self.step.split_once('/').unwrap_or_default();
+        let (service, step) = self.of.names();
         Solved {
-            service: service.to_owned(),
+            service,
             saga,
-            step: step.to_owned(),
-            key: given(&self.key),
-            event: given(&self.event),
+            step,
+            key: self.of.key(),
+            event: not_blank(&self.event),
             is_silent: self.silent == "yes",
-            is_called_off: self.called_off == "yes",
+            is_called_off: self.of.is_called_off(),
         }
     }
 }
@@ -192,7 +214,7 @@ pub(super) async fn solved(
     Form(given): Form<ByHand>,
 ) -> Answer {
     let solved = given.solved(id);
-    if given.act != "solve" {
+    if given.of.act != "solve" {
         let note = visit.site.means.note(&visit.person.name, "a look");
         let checked = solved.solve(&visit.site.means, note, true).await;
         let content =
@@ -200,7 +222,7 @@ pub(super) async fn solved(
         return visit.page("/sagas", "Solved by hand", &content);
     }
     let deed = deed("solves", id, &solved.service, &format!("{} of saga", solved.step));
-    done(&visit, &given.why, &deed, |means, note, _, _| async move {
+    done(&visit, &given.of.why, &deed, |means, note, _, _| async move {
         match solved.solve(&means, note, false).await {
             Ok(step) => {
                 let service = &solved.service;
