@@ -45,11 +45,11 @@ impl<const MILLIS: u64> CallStep for Hangs<MILLIS> {
     }
 }
 
-/// A step whose call is answered at once.
-struct Answers;
+/// A step whose call fails as often as it has trouble, and is then answered at once.
+pub(crate) struct Answers(pub(crate) Trouble);
 
 impl CallStep for Answers {
-    const NAME: &'static str = "return_at_once";
+    const NAME: &'static str = "return_car";
     type On = RoomBooked;
     type Done = CarReturned;
     type Refused = Never;
@@ -61,7 +61,7 @@ impl CallStep for Answers {
     }
 
     async fn call(&self, _: CallKey, _: &i64) -> Result<(), Failure> {
-        Ok(())
+        if self.0.strikes() { Err(Failure::transient("the line was cut")) } else { Ok(()) }
     }
 
     async fn answered(&self, _: &mut Tx<'_>, room: i64, (): ()) -> CallStepResult<Self> {
@@ -71,7 +71,8 @@ impl CallStep for Answers {
 
 fn hangs<const MILLIS: u64>(times: u32) -> Participant {
     let step = Hangs::<MILLIS> { trouble: Trouble::default().times(times) };
-    Participant::new("cars").saga::<Trip>(|saga| saga.retriable(step).retriable(Answers))
+    let answers = Answers(Trouble::default());
+    Participant::new("cars").saga::<Trip>(|saga| saga.retriable(step).retriable(answers))
 }
 
 #[tokio::test]

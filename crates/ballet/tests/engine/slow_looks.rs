@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
-use ballet::{Failure, Look, Never, Outcome, Participant, Tx, Watch};
+use ballet::{Failure, Look, Participant, Tx, Watch};
 use jiff::SignedDuration;
 
+use crate::open_calls::Answers;
 use crate::trip::{CarRented, CarReturned, RoomBooked, Trip, TripBooked, Trouble};
 use crate::world::{World, part};
 
@@ -32,35 +32,11 @@ impl Watch for Crawls {
     }
 }
 
-/// A step whose call is answered after some failures.
-struct AnswersAtLast(Trouble);
-
-impl CallStep for AnswersAtLast {
-    const NAME: &'static str = "return_at_last";
-    type On = RoomBooked;
-    type Done = CarReturned;
-    type Refused = Never;
-    type Request = i64;
-    type Answer = ();
-
-    async fn request(&self, _: &mut Tx<'_>, booked: RoomBooked) -> RequestResult<Self> {
-        call(booked.room)
-    }
-
-    async fn call(&self, _: CallKey, _: &i64) -> Result<(), Failure> {
-        if self.0.strikes() { Err(Failure::transient("the line was cut")) } else { Ok(()) }
-    }
-
-    async fn answered(&self, _: &mut Tx<'_>, room: i64, (): ()) -> CallStepResult<Self> {
-        Ok(Outcome::Done(CarReturned { car: room.to_string() }))
-    }
-}
-
 #[tokio::test]
 async fn looks_that_take_long_hold_up_nothing_else() {
     let trouble = Trouble::default().times(FAILURES);
     let cars = Participant::new("cars")
-        .saga::<Trip>(|saga| saga.watches(Crawls).retriable(AnswersAtLast(trouble)));
+        .saga::<Trip>(|saga| saga.watches(Crawls).retriable(Answers(trouble)));
     let world = World::new("slow_looks", vec![part(cars, &[])]).await;
     for _ in 0..OPEN {
         world.publish(world.new_saga(), &TripBooked { city: "Rome".into() }).await;
