@@ -158,6 +158,13 @@ impl Problem {
         self
     }
 
+    /// Says in the log why the request failed.
+    #[must_use]
+    pub(crate) fn because(mut self, why: String) -> Self {
+        self.cause = Some(Cause(Arc::new(why)));
+        self
+    }
+
     /// 400: the request cannot be read.
     #[must_use]
     pub fn bad_request(detail: impl Into<String>) -> Self {

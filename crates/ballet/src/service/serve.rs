@@ -69,9 +69,10 @@ async fn answer(
             let request = Lingering::body_of(request).map(Body::new);
             // A commit in progress is not cancelled with its request.
             let mut response = timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
-                let late =
-                    format!("no answer within {REQUEST:?}; check its effect before you try again");
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).in_doubt().into_response()
+                let late = format!("no answer within {REQUEST:?}");
+                let advice = format!("{late}; check its effect before you try again");
+                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, advice);
+                problem.in_doubt().because(late).into_response()
             });
             if response.status() == StatusCode::SERVICE_UNAVAILABLE && method.is_safe() {
                 // A read may always be tried again.

@@ -1,4 +1,4 @@
-//! More slow requests than there are connections for them, and larger ones than are read.
+//! More slow requests than there are connections for them, larger ones than are read, and one that never ends.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use axum::routing::post;
 use ballet::http::{Json, Problem};
 use ballet::{Handle, Settings};
 use ballet_stage::{Proxy, wait_until};
+use ballet_testkit::logged::{log_here, text};
 use ballet_testkit::memory::until;
 use reqwest::StatusCode;
 use sqlx::Executor;
@@ -275,5 +276,23 @@ async fn a_client_whose_body_nobody_wants_is_not_told_to_send_it() {
     let read = timeout(SOON, client.read_to_string(&mut said)).await;
     read.expect("the end in time").expect("it can be read");
     assert!(said.starts_with("HTTP/1.1 404 "), "{said}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_not_answered_in_time_is_given_up_and_logged() {
+    log_here();
+    let stage = Stage::new("given_up", &hotel()).await;
+    let running = stage.start_with(hotel(), routes, |_| {}).await;
+    // The rest of its body never comes.
+    let mut client = client(running.address(), "/length", "Content-Length: 7").await;
+    until_said(&mut client, "HTTP/1.1 503 ").await;
+    let logged = text();
+    let given_up = "a request failed for now: no answer within 30s";
+    let lines: Vec<&str> = logged.lines().filter(|line| line.contains(given_up)).collect();
+    let [line] = lines[..] else { panic!("{lines:#?}") };
+    for part in [" WARN ", "method=POST", "path=\"/length\"", "status=503"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
     running.stop().await;
 }
