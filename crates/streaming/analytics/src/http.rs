@@ -55,7 +55,7 @@ struct Wanted {
     window: Window,
     /// The most titles.
     #[serde(default)]
-    limit: Limit,
+    limit: Limit<LONGEST>,
 }
 
 async fn most_watched(
@@ -64,8 +64,7 @@ async fn most_watched(
 ) -> Result<Json<Ranking>, Problem> {
     let ranking = rankings.get(window).await?;
     let Ranking { window, as_of, titles } = &*ranking;
-    let most = usize::try_from(limit.rows()).unwrap_or(LONGEST).min(LONGEST);
-    let titles = titles.iter().take(most).cloned().collect();
+    let titles = titles.iter().take(limit.items()).cloned().collect();
     Ok(Json(Ranking { window: *window, as_of: *as_of, titles }))
 }
 

@@ -19,7 +19,7 @@ const FRESH: SignedDuration = SignedDuration::from_secs(5);
 /// An older one is not shown: whoever asks waits for the next.
 const OLDEST: SignedDuration = SignedDuration::from_secs(10);
 /// The longest ranking that is asked for.
-pub(crate) const LONGEST: usize = 100;
+pub(crate) const LONGEST: u16 = 100;
 
 /// The titles that are watched most.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -76,8 +76,7 @@ impl Rankings {
         }
         let as_of = self.handle.now();
         let mut db = self.handle.db().acquire().await?;
-        let most = i64::try_from(LONGEST).unwrap_or(i64::MAX);
-        let titles = most_watched(&mut db, window, as_of, most).await?;
+        let titles = most_watched(&mut db, window, as_of, LONGEST.into()).await?;
         let ranking = Arc::new(Ranking { window, as_of, titles });
         self.lock().insert(window, Arc::clone(&ranking));
         drop(turn);

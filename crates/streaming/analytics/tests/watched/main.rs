@@ -155,8 +155,10 @@ async fn the_most_watched_come_first_and_are_a_few_seconds_old_at_most() {
         let expected = json!({ "title_id": other.title_id, "name": null, "watched_seconds": 30 });
         assert_eq!(titles[0], expected);
     }
-    let (status, problem) = system.get("analytics", "/most-watched?window=year").await;
-    assert_eq!(status, 400, "{problem}");
+    for wrong in ["window=year", "limit=101"] {
+        let (status, problem) = system.get("analytics", &format!("/most-watched?{wrong}")).await;
+        assert_eq!(status, 400, "{problem}");
+    }
     system.close(0).await;
 }
 
