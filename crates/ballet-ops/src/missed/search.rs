@@ -144,7 +144,6 @@ pub async fn search(
     // Before the note: a copy that has left the table by now is in the journal before the note.
     let unsent = unsent(inbox, journal.service()).await?;
     journal.mark(&run).await?;
-    let journal_begins = journal.begins().await?;
     let (mut backoff, mut losses) = (Backoff::default(), 0);
     let mut search = loop {
         match read(journal, &run, inbox, options.progress).await {
@@ -170,7 +169,14 @@ pub async fn search(
     search.unknown.retain(|id, _| id::time_of(id.0).is_none_or(|made| made >= floor));
     let too_old = (found - search.unknown.len()) as u64;
     let Search {
-        unknown: events, edited, given_up: discarded, is_held, searched, unreadable, ..
+        unknown: events,
+        edited,
+        given_up: discarded,
+        is_held,
+        searched,
+        journal_begins,
+        unreadable,
+        ..
     } = search;
     Ok(Missed {
         events,
@@ -193,8 +199,9 @@ async fn read(
     inbox: &mut PgConnection,
     progress: Progress<'_>,
 ) -> Result<Search, RedriveError> {
+    let journal_begins = journal.begins().await?;
     let mut entries = journal.open(BTreeSet::new());
-    let mut search = Search::default();
+    let mut search = Search { journal_begins, ..Search::default() };
     while let Some(entry) = entries.next(run).await? {
         match entry {
             Entry::Dead(dead_letter) => search.died(&dead_letter),
@@ -263,6 +270,7 @@ struct Search {
     /// The latest dead letter of each message that a person has edited.
     edited: HashMap<MessageId, Identity>,
     searched: u64,
+    journal_begins: Option<Timestamp>,
     unreadable: BTreeSet<u64>,
     /// How often in a row the service had handled nothing more.
     quiet: u32,
