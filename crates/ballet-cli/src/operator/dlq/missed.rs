@@ -87,7 +87,8 @@ pub(crate) async fn run(
     selection.narrow(&mut missed)?;
     show_missed(&missed, service, options);
     let whole = missed.events().len() as u64;
-    let is_whole = missed.unreadable.is_empty() && missed.journal_begins.is_none();
+    let is_whole =
+        missed.unreadable.is_empty() && missed.journal_begins.is_none() && !missed.is_held;
     let done = if is_whole { Done::All } else { Done::Partly };
     if whole == 0 {
         ui::say(&format!(
