@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, tls};
+use ballet_store::database::connection::in_time;
 use ballet_store::database::hosts::Hosts;
 use ballet_store::database::probe::Probe;
 use ballet_store::database::renewal::Renewal;
@@ -171,7 +172,7 @@ pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError
 /// Logs manual changes to the framework's tables. They may make the service slow, or worse. A
 /// person has to decide whether to stop it.
 pub(super) async fn log_schema_differences(pool: &PgPool) {
-    let differences = async { schema::differences(&mut *pool.acquire().await?).await };
+    let differences = async { in_time(schema::differences(&mut *pool.acquire().await?)).await };
     match differences.await {
         Ok(differences) => {
             for difference in differences {

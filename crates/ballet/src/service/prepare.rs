@@ -10,7 +10,7 @@ use ballet_core::envelope::Limits;
 use ballet_store::copies::fills as copy_fills;
 use ballet_store::copies::republications;
 use ballet_store::copies::source::Source;
-use ballet_store::database::connection::is_lock_timeout;
+use ballet_store::database::connection::{in_time, is_lock_timeout};
 use ballet_store::database::hosts::Hosts;
 use ballet_store::operators::paused::{self, Paused};
 use ballet_store::outbox::tables as outbox_tables;
@@ -132,8 +132,10 @@ impl Prepare<'_> {
         let (process, mut session) = begun.map_err(StartError::Database)?;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
         check_lock(&mut session, &mut db, process).await?;
-        let table = outbox_tables::take(&mut db, process).await.map_err(StartError::Database)?;
-        let paused = paused::in_own_database(&mut db).await.map_err(StartError::Database)?;
+        let table = in_time(outbox_tables::take(&mut db, process)).await;
+        let table = table.map_err(StartError::Database)?;
+        let paused = in_time(paused::in_own_database(&mut db)).await;
+        let paused = paused.map_err(StartError::Database)?;
         Ok(Prepared { process, session, table, paused })
     }
 
@@ -144,19 +146,19 @@ impl Prepare<'_> {
         }
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
         for ShareEntry { part, .. } in self.shares {
-            Source::open(&mut db, part.view).await.map_err(|error| {
+            in_time(Source::open(&mut db, part.view)).await.map_err(|error| {
                 let (entity, view) = (part.entity, part.view);
                 match server_is_away(&error) {
                     true => StartError::Database(error),
                     false => StartError::Source { entity, view, error },
                 }
             })?;
-            let registered = republications::register(&mut db, part.entity, part.view).await;
-            registered.map_err(StartError::Database)?;
+            let registered = republications::register(&mut db, part.entity, part.view);
+            in_time(registered).await.map_err(StartError::Database)?;
         }
         for CopyEntry { part, .. } in self.copies {
-            let registered = copy_fills::register(&mut db, part.entity, part.owner).await;
-            registered.map_err(StartError::Database)?;
+            let registered = copy_fills::register(&mut db, part.entity, part.owner);
+            in_time(registered).await.map_err(StartError::Database)?;
         }
         Ok(())
     }
@@ -204,7 +206,8 @@ async fn check_lock(
     db: &mut PgConnection,
     process: i64,
 ) -> Result<(), StartError> {
-    if !process::lock_is_free(&mut *db, process).await.map_err(StartError::Database)? {
+    let is_free = in_time(process::lock_is_free(&mut *db, process)).await;
+    if !is_free.map_err(StartError::Database)? {
         return Ok(());
     }
     // It is gone with its session if the server was started again, or another one was promoted.

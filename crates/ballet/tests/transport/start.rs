@@ -171,6 +171,32 @@ async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
 }
 
 #[tokio::test]
+async fn a_start_that_is_not_answered_after_its_migrations_says_so_and_begins_again() {
+    let world = asleep("unanswered", vec![the_hotel()]).await;
+    let mut holder = world.database("hotel").await;
+    let hold = "begin; lock table ballet.paused in access exclusive mode";
+    holder.execute(sqlx::raw_sql(hold)).await.unwrap();
+    let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut settings = settings(&world, "hotel");
+    settings.database_url = Some(way.url().to_owned());
+    settings.listen = address;
+    let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
+    let start = timeout(3 * LONG, Box::pin(service.start(settings)));
+    let (running, ()) = tokio::join!(start, async {
+        // The last that a start asks for.
+        let last = "pg_stat_activity where datname = current_database() \
+                    and wait_event_type = 'Lock' and query like 'select paused_by%'";
+        world.until_count("hotel", last, 1).await;
+        way.set(Link::Silent);
+        database_is(address, "away").await;
+        way.set(Link::Open);
+        holder.close().await.unwrap();
+    });
+    running.unwrap().unwrap().stop().await;
+}
+
+#[tokio::test]
 async fn t231_a_process_that_is_frozen_in_a_migration_keeps_the_next_waiting_for_seconds() {
     let world = asleep("frozen", vec![the_hotel()]).await;
     let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
