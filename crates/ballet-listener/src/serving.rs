@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tower_service::Service as _;
 
 use crate::accepting::accept;
@@ -34,7 +34,10 @@ use crate::patient::Patient;
 const HEAD: usize = 64 * 1024;
 /// How often to look again whether a connection has nothing to do, when all had.
 const AGAIN: Duration = Duration::from_millis(100);
-/// In place of a turn: there is a request.
+/// A connection is not closed for another one before it has been without a request for this long: what a client has
+/// sent with a new one may not be read yet.
+const GRACE: Duration = Duration::from_secs(1);
+/// In place of a time: there is a request.
 const BUSY: u64 = u64::MAX;
 
 /// The bounds of a listener.
@@ -124,8 +127,8 @@ struct Open {
     most: usize,
     tasks: JoinSet<()>,
     each: HashMap<Id, (AbortHandle, Rest)>,
-    /// In which order connections began to be without a request.
-    turns: Arc<AtomicU64>,
+    /// From here on times are counted.
+    begun: Instant,
     /// Whether the log says that there are as many as may be.
     is_told: bool,
 }
@@ -136,7 +139,7 @@ impl Open {
             most,
             tasks: JoinSet::new(),
             each: HashMap::new(),
-            turns: Arc::default(),
+            begun: Instant::now(),
             is_told: false,
         }
     }
@@ -145,7 +148,7 @@ impl Open {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let rest = Rest { turns: Arc::clone(&self.turns), since: Arc::default() };
+        let rest = Rest { begun: self.begun, since: Arc::default() };
         rest.begin();
         let task = self.tasks.spawn(connection(rest.clone()));
         self.each.insert(task.id(), (task, rest));
@@ -165,7 +168,7 @@ impl Open {
                     self.most
                 );
             }
-            let idle = self.each.values().filter(|(_, rest)| rest.since() != BUSY);
+            let idle = self.each.values().filter(|(_, rest)| rest.is_over(GRACE));
             if let Some((task, _)) = idle.min_by_key(|(_, rest)| rest.since()) {
                 // A request that begins just now is lost, as on any connection that is closed without one.
                 task.abort();
@@ -182,20 +185,30 @@ impl Open {
     }
 }
 
-/// At which turn a connection began to be without a request, or that it has one.
+/// Since when a connection is without a request, or that it has one.
 #[derive(Debug, Clone)]
 struct Rest {
-    turns: Arc<AtomicU64>,
+    begun: Instant,
+    /// In microseconds since then.
     since: Arc<AtomicU64>,
 }
 
 impl Rest {
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(BUSY - 1)
+    }
+
     fn begin(&self) {
-        self.since.store(self.turns.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        self.since.store(self.now(), Ordering::Relaxed);
     }
 
     fn since(&self) -> u64 {
         self.since.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has lasted for longer than this.
+    fn is_over(&self, grace: Duration) -> bool {
+        u128::from(self.now().saturating_sub(self.since())) >= grace.as_micros()
     }
 
     /// A request begins. It ends when what this returns is dropped.
