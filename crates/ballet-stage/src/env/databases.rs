@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use reqwest::Url;
+use sqlx::PgConnection;
 
+use crate::env::administrators::in_session;
 use crate::env::prepared;
 use crate::error::Result;
-use crate::servers::postgres_access::{close, connect, run};
+use crate::servers::postgres_access::run;
 use crate::servers::scram::verifier;
 use crate::{random, url};
 
@@ -38,12 +40,28 @@ pub(crate) async fn create(
     wanted: &BTreeMap<String, String>,
     content: Content,
 ) -> Result<BTreeMap<String, ServiceDatabase>> {
-    let mut session = connect(admin).await?;
+    if wanted.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let (at, wanted) = (admin.clone(), wanted.clone());
+    let made = in_session(admin, move |mut session| async move {
+        let made = create_in(&mut session, &at, &wanted, content).await?;
+        Ok((session, made))
+    });
+    made.await
+}
+
+async fn create_in(
+    session: &mut PgConnection,
+    admin: &Url,
+    wanted: &BTreeMap<String, String>,
+    content: Content,
+) -> Result<BTreeMap<String, ServiceDatabase>> {
     let has_strategies = session.server_version_num() >= Some(HAS_STRATEGIES);
     let strategy = if has_strategies { BY_FILES } else { "" };
     let template = match content {
         Content::Nothing => "template0".to_owned(),
-        Content::Prepared => prepared::template(&mut session, admin).await?,
+        Content::Prepared => prepared::template(session, admin).await?,
     };
     let mut databases = BTreeMap::new();
     for (service, name) in wanted {
@@ -61,7 +79,7 @@ pub(crate) async fn create(
             statements.push(prepared::hand_over(name, &template));
         }
         for statement in statements {
-            run(&mut session, admin, &format!("creating database {name}"), statement).await?;
+            run(session, admin, &format!("creating database {name}"), statement).await?;
         }
         let database = ServiceDatabase {
             url: url::for_user(admin, name, &password, name),
@@ -69,21 +87,31 @@ pub(crate) async fn create(
         };
         databases.insert(service.clone(), database);
     }
-    close(session, admin).await?;
     Ok(databases)
 }
 
 /// Drops what [`create`] made, even if there are sessions. A missing database is no error.
 pub(crate) async fn drop_all(admin: &Url, names: &[String]) -> Result<()> {
-    let mut session = connect(admin).await?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    let (at, names) = (admin.clone(), names.to_vec());
+    let dropped = in_session(admin, move |mut session| async move {
+        drop_in(&mut session, &at, &names).await?;
+        Ok((session, ()))
+    });
+    dropped.await
+}
+
+async fn drop_in(session: &mut PgConnection, admin: &Url, names: &[String]) -> Result<()> {
     for name in names {
         let statements = [
             format!("drop database if exists {name} with (force)"),
             format!("drop role if exists {name}"),
         ];
         for statement in statements {
-            run(&mut session, admin, &format!("dropping database {name}"), statement).await?;
+            run(session, admin, &format!("dropping database {name}"), statement).await?;
         }
     }
-    close(session, admin).await
+    Ok(())
 }

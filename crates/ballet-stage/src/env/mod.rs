@@ -1,5 +1,6 @@
 //! What one test has to itself on the servers.
 
+mod administrators;
 mod clean_up;
 pub(crate) mod database;
 mod databases;

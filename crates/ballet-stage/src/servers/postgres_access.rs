@@ -37,19 +37,15 @@ pub(crate) async fn connect(url: &Url) -> Result<PgConnection> {
     }
 }
 
-/// Executes a statement. `what` is for the error.
+/// Executes a statement, which comes only once. `what` is for the error.
 pub(crate) async fn run(
     session: &mut PgConnection,
     url: &Url,
     what: &str,
     statement: String,
 ) -> Result<()> {
-    let done = sqlx::query(AssertSqlSafe(statement)).execute(session).await;
+    let done = sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(session).await;
     done.map(drop).map_err(|error| sql(what, url, &error))
-}
-
-pub(crate) async fn close(session: PgConnection, url: &Url) -> Result<()> {
-    session.close().await.map_err(|error| sql("closing a session", url, &error))
 }
 
 pub(crate) fn sql(what: &str, url: &Url, error: &sqlx::Error) -> Error {
