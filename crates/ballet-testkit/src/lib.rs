@@ -13,6 +13,7 @@ mod events;
 pub mod health;
 #[doc(hidden)]
 pub mod logged;
+mod looks;
 pub mod memory;
 pub mod openapi;
 pub mod participant;
@@ -21,10 +22,9 @@ pub mod suite;
 mod test_system;
 #[doc(hidden)]
 pub mod wire;
-mod yields;
 
 pub use collector::{Collected, Collector};
+#[doc(hidden)]
+pub use looks::{Looks, until_yields};
 pub use sound::{assert_contract, assert_contracts_say_all, assert_described, assert_sound};
 pub use test_system::TestSystem;
-#[doc(hidden)]
-pub use yields::until_yields;

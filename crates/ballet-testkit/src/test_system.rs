@@ -8,11 +8,11 @@ use ballet::{Clock, Event, Handle, Running, SagaId, Service, Settings};
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, Decode, Executor, PgConnection, Postgres, Type};
+use sqlx::{Connection, Decode, PgConnection, Postgres, Type};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::yields::until_yields;
+use crate::looks::Looks;
 
 /// In which time something has to happen, after what happened last: for what hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -40,6 +40,8 @@ const PROBE: &str = "probe";
 /// ```
 #[derive(Debug)]
 pub struct TestSystem {
+    // Before the databases, so that they are closed when those are dropped.
+    looks: Looks,
     /// The virtual host and the databases.
     pub env: TestEnv,
     /// The services that run, in the order of their start.
@@ -85,7 +87,8 @@ impl TestSystem {
 
     fn in_env(env: TestEnv) -> Self {
         let (clock, client) = (Clock::system(), Client::new());
-        Self { env, services: Vec::new(), clock, client, seen: Arc::default() }
+        let (looks, services, seen) = (Looks::default(), Vec::new(), Arc::default());
+        Self { looks, env, services, clock, client, seen }
     }
 
     /// Starts a service, or one more process of it.
@@ -223,10 +226,10 @@ impl TestSystem {
         dead.await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Executes statements in the database of a service.
+    /// Executes statements in the database of a service. They leave nothing in the session: no transaction, lock or
+    /// setting. [`database`](Self::database) is for those that do.
     pub async fn execute(&self, service: &str, sql: &str) {
-        let mut db = self.database(service).await;
-        let done = db.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
+        let done = self.looks.execute(self.env.database_url(service), sql).await;
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
@@ -235,14 +238,20 @@ impl TestSystem {
     where
         T: Send + Unpin + for<'r> Decode<'r, Postgres> + Type<Postgres>,
     {
-        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
-        let value = query.fetch_one(&mut self.database(service).await).await;
+        let value = self.looks.value(self.env.database_url(service), sql).await;
         value.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     /// Waits until a query of a service's database yields this value, as text, and no other.
     pub async fn until(&self, service: &str, sql: &str, expected: impl ToString) {
-        until_yields(self.env.database_url(service), sql, &expected.to_string(), LIMIT).await;
+        let url = self.env.database_url(service);
+        self.looks.until(url, sql, &expected.to_string(), LIMIT).await;
+    }
+
+    /// The sessions of these looks, for more of them.
+    #[doc(hidden)]
+    pub fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     /// Opens a session in the database of a service.
@@ -309,6 +318,7 @@ impl TestSystem {
         for running in self.services {
             running.stop().await;
         }
+        drop(self.looks);
         self.env.close().await.expect("closed");
     }
 }

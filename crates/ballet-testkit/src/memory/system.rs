@@ -9,11 +9,11 @@ use ballet::core::{System, topology};
 use ballet::{Clock, Event, EventType, Migration, Participant, Running, SagaId, Service, Settings};
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::{Database, Postgres, wait_until};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::looks::Looks;
 use crate::memory::broker::MemoryBroker;
-use crate::yields::until_yields;
 
 /// In which time something has to happen, after what happened last: for what hangs.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -22,6 +22,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// in memory.
 #[derive(Debug)]
 pub struct MemorySystem {
+    // Before the databases, so that they are closed when those are dropped.
+    looks: Looks,
     /// By the name of the service.
     pub databases: BTreeMap<String, Database>,
     pub broker: MemoryBroker,
@@ -41,7 +43,7 @@ impl MemorySystem {
         let databases = Database::prepared(postgres, test, &names).await.expect("databases");
         let definitions = topology::definitions(&System { name: "test", parts }, |_| String::new());
         let broker = MemoryBroker::with_definitions(&definitions);
-        Self { databases, broker, clock: Clock::system() }
+        Self { looks: Looks::default(), databases, broker, clock: Clock::system() }
     }
 
     /// Where the database of a service is.
@@ -101,10 +103,10 @@ impl MemorySystem {
         PgConnection::connect(self.url(service)).await.expect("a database")
     }
 
-    /// Executes statements in the database of a service.
+    /// Executes statements in the database of a service. They leave nothing in the session: no transaction, lock or
+    /// setting. [`connect`](Self::connect) is for those that do.
     pub async fn execute(&self, service: &str, sql: &str) {
-        let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        self.connect(service).await.execute(statements).await.expect("executed");
+        self.looks.execute(self.url(service), sql).await.expect("executed");
     }
 
     /// How many rows there are of what stands after `from`.
@@ -114,15 +116,22 @@ impl MemorySystem {
 
     /// The same while the database may be away.
     pub async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
-        let mut db = PgConnection::connect(self.url(service)).await?;
-        let sql = AssertSqlSafe(format!("select count(*) from {what}"));
-        sqlx::query_scalar(sql).fetch_one(&mut db).await
+        self.looks.value(self.url(service), &format!("select count(*) from {what}")).await
+    }
+
+    /// Returns the only number that a query of a service's database yields.
+    pub async fn number(&self, service: &str, sql: &str) -> i64 {
+        self.looks.value(self.url(service), sql).await.expect("a number")
     }
 
     /// Waits until there are this many rows.
     pub async fn until_count(&self, service: &str, what: &str, expected: i64) {
-        let rows = format!("select count(*) from {what}");
-        until_yields(self.url(service), &rows, &expected.to_string(), LIMIT).await;
+        self.until(service, &format!("select count(*) from {what}"), expected).await;
+    }
+
+    /// Waits until a query of a service's database yields this value, as text, and no other.
+    pub async fn until(&self, service: &str, sql: &str, expected: impl ToString) {
+        self.looks.until(self.url(service), sql, &expected.to_string(), LIMIT).await;
     }
 }
 

@@ -7,9 +7,7 @@ use ballet::{Clock, Entity, Event, EventType, Migration, Participant, Running, S
 use ballet_stage::wait_until;
 use ballet_store::copies::rebuild::Rebuild;
 use ballet_testkit::memory::{MemorySystem, properties};
-use ballet_testkit::until_yields;
 use serde_json::json;
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::lamps::{HOUSE_TABLES, Lamp, Lamps, copied, house, owned, reader};
@@ -99,15 +97,6 @@ impl Stage {
         self.broker.put_event(event_type, properties(event_type, &id, None), body);
     }
 
-    pub(crate) async fn number(&self, service: &str, sql: &str) -> i64 {
-        let sql = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
-        sql.fetch_one(&mut self.connect(service).await).await.expect("a number")
-    }
-
-    pub(crate) async fn until(&self, service: &str, sql: &str, expected: i64) {
-        until_yields(self.url(service), sql, &expected.to_string(), LONG).await;
-    }
-
     pub(crate) async fn owned(&self) -> Lamps {
         owned(&mut self.connect("house").await).await
     }
@@ -118,8 +107,11 @@ impl Stage {
 
     /// Waits until a reader's copy equals what the house has.
     pub(crate) async fn until_equal(&self, reader: &str) {
+        let both = (self.connect(reader).await, self.connect("house").await);
+        let both = tokio::sync::Mutex::new(both);
         wait_until("an equal copy", LONG, || async {
-            let (copy, source) = (self.copied(reader).await, self.owned().await);
+            let (reader, house) = &mut *both.lock().await;
+            let (copy, source) = (copied(reader).await, owned(house).await);
             if copy == source {
                 return Ok(Some(()));
             }

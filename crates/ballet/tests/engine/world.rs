@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use ballet::{Clock, Event, Migration, Participant, SagaId, Service, Settings};
 use ballet_stage::{Servers, wait_until};
-use ballet_testkit::{TestSystem, until_yields};
+use ballet_testkit::TestSystem;
 use jiff::SignedDuration;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, TripBooked, Trouble, cars, desk, hotel};
 
@@ -176,13 +175,13 @@ impl World {
     /// Waits until this many rows are there.
     pub(crate) async fn until_count(&self, service: &str, what: &str, expected: i64) {
         let rows = format!("select count(*) from {what}");
-        until_yields(&self.asked_url(service), &rows, &expected.to_string(), LONG).await;
+        let url = self.asked_url(service);
+        self.system.looks().until(&url, &rows, &expected.to_string(), LONG).await;
     }
 
     pub(crate) async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
-        let mut db = PgConnection::connect(&self.asked_url(service)).await?;
-        let sql = AssertSqlSafe(format!("select count(*) from {what}"));
-        sqlx::query_scalar(sql).fetch_one(&mut db).await
+        let rows = format!("select count(*) from {what}");
+        self.system.looks().value(&self.asked_url(service), &rows).await
     }
 
     fn asked_url(&self, service: &str) -> String {

@@ -7,12 +7,11 @@ use ballet::core::{Entity as _, topology};
 use ballet::{Clock, Running, Service, Settings};
 use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_store::copies::fills;
-use ballet_testkit::{Collector, until_yields};
+use ballet_testkit::{Collector, Looks};
 use cart::config::CartSettings;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use shop_events::catalog::Product;
-use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::gateway::{EVERYTHING, Gateway};
@@ -22,6 +21,8 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const CUSTOMER: &str = "0193f7a0-0000-7000-8000-00000000c001";
 
 pub(crate) struct Shop {
+    // Before the databases, so that they are closed when those are dropped.
+    looks: Looks,
     pub(crate) env: TestEnv,
     pub(crate) client: Client,
     /// Somebody behind the shop.
@@ -72,9 +73,19 @@ impl Shop {
             true => Some(Collector::start().await.expect("a collector")),
             false => None,
         };
-        let gateway = None;
-        let mut shop =
-            Self { env, client, support, urls, opened, carrier, services, collector, gateway };
+        let (looks, gateway) = (Looks::default(), None);
+        let mut shop = Self {
+            looks,
+            env,
+            client,
+            support,
+            urls,
+            opened,
+            carrier,
+            services,
+            collector,
+            gateway,
+        };
         for _ in 0..opened.replicas {
             for name in &names {
                 shop.start(name).await;
@@ -113,14 +124,14 @@ impl Shop {
     /// Waits until those who sell a product know this version of it, and have a whole copy of the products.
     pub(crate) async fn known(&self, sku: &str, version: i64) {
         for reader in ["orders", "cart"] {
-            let pool = PgPoolOptions::new().max_connections(1);
-            let pool = pool.connect_lazy(self.env.database_url(reader)).expect("a URL");
+            let url = self.env.database_url(reader);
             wait_until(&format!("{reader} to know {sku}"), SOON, || async {
-                let mut db = pool.acquire().await?;
+                let mut db = self.looks.session(url).await?;
                 let known = "select count(*) > 0 from ballet.copy where id = $1 and version >= $2";
                 let known = sqlx::query_scalar(known).bind(sku).bind(version);
-                let known: bool = known.fetch_one(&mut *db).await?;
+                let known: bool = known.fetch_one(&mut db).await?;
                 let is_filled = fills::is_filled(&mut db, Product::NAME).await?;
+                self.looks.keep(url, db);
                 Ok::<_, sqlx::Error>((known && is_filled).then_some(()))
             })
             .await
@@ -225,7 +236,7 @@ impl Shop {
 
     /// Waits until a query of a service's database yields true.
     pub(crate) async fn until(&self, name: &str, sql: &str) {
-        until_yields(self.env.database_url(name), sql, "true", SOON).await;
+        self.looks.until(self.env.database_url(name), sql, "true", SOON).await;
     }
 
     /// The card processor takes no requests until what this returns is closed.
@@ -341,6 +352,7 @@ impl Shop {
         for (_, service) in self.services {
             service.stop().await;
         }
+        drop(self.looks);
         self.env.close().await.expect("closed");
     }
 

@@ -1,0 +1,95 @@
+//! Looks at databases: what a query yields, and the wait for it.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ballet_stage::wait_until;
+use sqlx::{AssertSqlSafe, Connection, Decode, Executor, PgConnection, Postgres, Type};
+use tokio::time::timeout;
+
+/// For a session whose server, or the way to it, no longer answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The sessions of a test with its databases. One costs the server more than a look does, so each is kept for the next
+/// look.
+#[derive(Debug, Default)]
+pub struct Looks {
+    /// With the URL of its database.
+    idle: Mutex<Vec<(String, PgConnection)>>,
+}
+
+impl Looks {
+    /// Returns the only value that a query of this database yields.
+    pub async fn value<T>(&self, url: &str, sql: &str) -> sqlx::Result<T>
+    where
+        T: Send + Unpin + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+    {
+        let mut db = self.session(url).await?;
+        // A statement that the session remembers would not go with a table that has changed.
+        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).persistent(false);
+        let value = query.fetch_one(&mut db).await?;
+        self.keep(url, db);
+        Ok(value)
+    }
+
+    /// Executes statements that leave nothing in the session: no transaction, lock or setting.
+    pub async fn execute(&self, url: &str, sql: &str) -> sqlx::Result<()> {
+        let mut db = self.session(url).await?;
+        db.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await?;
+        self.keep(url, db);
+        Ok(())
+    }
+
+    /// Waits until a query of this database yields this value, as text, and no other. `limit` is for what hangs.
+    pub async fn until(&self, url: &str, sql: &str, expected: &str, limit: Duration) {
+        let query = format!("select a::text from ({sql}) q (a)");
+        // It is kept until a look fails.
+        let session = tokio::sync::Mutex::new(None);
+        let reached = wait_until(sql, limit, || async {
+            let mut held = session.lock().await;
+            let mut db = match held.take() {
+                Some(db) => db,
+                None => self.session(url).await?,
+            };
+            let found = sqlx::query_scalar(AssertSqlSafe(query.clone())).fetch_all(&mut db).await?;
+            let found: Vec<Option<String>> = found;
+            if let [Some(value)] = &found[..]
+                && value == expected
+            {
+                self.keep(url, db);
+                return Ok(Some(()));
+            }
+            *held = Some(db);
+            Err(sqlx::Error::Protocol(format!("{found:?} instead of {expected:?}")))
+        });
+        reached.await.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// A session with this database, for a look that takes more than one query.
+    pub async fn session(&self, url: &str) -> sqlx::Result<PgConnection> {
+        // It may have been ended, by a test or with its server.
+        while let Some(mut kept) = self.kept(url) {
+            if matches!(timeout(PATIENCE, kept.ping()).await, Ok(Ok(()))) {
+                return Ok(kept);
+            }
+        }
+        PgConnection::connect(url).await
+    }
+
+    /// Keeps a session with this database.
+    pub fn keep(&self, url: &str, db: PgConnection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push((url.to_owned(), db));
+    }
+
+    fn kept(&self, url: &str) -> Option<PgConnection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = idle.iter().position(|(of, _)| of == url)?;
+        Some(idle.swap_remove(at).1)
+    }
+}
+
+/// One wait as that of [`Looks`], with a session for it alone.
+pub async fn until_yields(url: &str, sql: &str, expected: &str, limit: Duration) {
+    Looks::default().until(url, sql, expected, limit).await;
+}
