@@ -6,7 +6,7 @@ use ballet_stage::wait_until;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::shop::{CUSTOMER, Shop, line, mugs};
+use crate::shop::{CUSTOMER, ORDERS_ALONE, Shop, line, mugs};
 
 fn properties(order_id: &str) -> Value {
     json!({ "type": "cart.checked_out.v1", "message_id": order_id, "correlation_id": order_id,
@@ -145,7 +145,7 @@ async fn a_checkout_neither_takes_nor_cancels_the_order_of_another() {
 
 #[tokio::test]
 async fn over_http_an_impossible_order_is_refused_with_the_reason() {
-    let shop = Shop::open("refused").await;
+    let shop = Shop::with("refused", ORDERS_ALONE).await;
     let mut checkout = mugs(1, "card_approved");
     checkout["lines"] = json!([line("mug", 10_001, 1)]);
     let response = shop.place(&checkout).await;

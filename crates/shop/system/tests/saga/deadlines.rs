@@ -14,7 +14,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use sqlx::Connection;
 
-use crate::shop::{SOON, Shop, mugs};
+use crate::shop::{FOR_ORDERS, SOON, Shop, mugs};
 
 /// Waits until the payment of an order is so far.
 async fn payment_is(shop: &Shop, order_id: &str, state: &str) {
@@ -135,7 +135,7 @@ async fn f6_the_money_is_captured_after_the_deadline_has_passed() {
 
 #[tokio::test]
 async fn an_order_that_is_paid_in_time_has_no_deadline_left() {
-    let shop = Shop::open("in_time").await;
+    let shop = Shop::with("in_time", FOR_ORDERS).await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     let (left,): (i64,) = sqlx::query_as("select count(*) from ballet.deadline")

@@ -3,11 +3,13 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, mugs};
+use crate::shop::{Shop, USUAL, mugs};
 
 #[tokio::test]
 async fn a_receipt_counts_once() {
-    let shop = Shop::open("receipt").await;
+    let mut shop = Shop::asleep("receipt", USUAL).await;
+    shop.start("inventory").await;
+    shop.counted_in("mug", 10).await;
     assert_eq!(shop.receive("mug", "note-1", 10).await.status(), StatusCode::OK);
     assert_eq!(shop.stock("mug").await["received"], 10, "sent again, it changes nothing");
     let response = shop.receive("mug", "note-1", 11).await;

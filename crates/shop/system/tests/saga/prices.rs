@@ -10,7 +10,7 @@ use sqlx::Executor;
 use uuid::Uuid;
 
 use crate::copied_prices::rebuild;
-use crate::shop::{SOON, Shop, line, mugs};
+use crate::shop::{Opened, SOON, Shop, USUAL, line, mugs};
 
 /// A checkout of this line.
 pub(crate) fn of(line: &Value) -> Value {
@@ -170,8 +170,8 @@ async fn t202_a_product_that_orders_has_not_heard_of_is_waited_for() {
 
 #[tokio::test]
 async fn t202_what_was_captured_is_what_the_order_costs() {
-    let mut shop = Shop::open("t202paid").await;
-    shop.stop("payments").await;
+    let without = &["cart", "payments", "recommendations"];
+    let shop = Shop::with("t202paid", Opened { without, ..USUAL }).await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
     let captured =
         json!({ "order_id": order_id, "amount": { "amount_minor": 1, "currency": "EUR" } });
@@ -192,7 +192,11 @@ async fn t202_what_was_captured_is_what_the_order_costs() {
 
 #[tokio::test]
 async fn t216_a_body_of_another_shape_is_refused_with_its_path() {
-    let shop = Shop::open("t216").await;
+    let mut shop = Shop::asleep("t216", USUAL).await;
+    for name in ["inventory", "orders"] {
+        shop.start(name).await;
+    }
+    shop.counted_in("mug", 10).await;
     let receive = format!("{}/stock/mug/receive", shop.url("inventory"));
     let mut typo = mugs(1, "card_approved");
     typo["lines"][0]["quantiti"] = json!(7);

@@ -12,7 +12,7 @@ use serde_json::json;
 use shop_events::payments::PaymentCaptured;
 use sqlx::{Connection, PgConnection};
 
-use crate::shop::{Shop, mugs};
+use crate::shop::{FOR_ORDERS, Shop, USUAL, mugs};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -51,7 +51,7 @@ async fn refusal(shop: &Shop, user: &str, exchange: &str, key: &str) -> String {
 
 #[tokio::test]
 async fn a_foreign_producer_may_write_its_events_and_nothing_else() {
-    let shop = Shop::open("storefront").await;
+    let shop = Shop::asleep("storefront", USUAL).await;
     let written = publish(&shop, "storefront", "events", "cart.checked_out.v1").await;
     assert_eq!(written, Ok(Outcome::Ack));
     for key in ["orders.order_placed.v1", "payments.payment_captured.v1", "cart.checked_out.v2"] {
@@ -67,7 +67,7 @@ async fn a_foreign_producer_may_write_its_events_and_nothing_else() {
 
 #[tokio::test]
 async fn a_service_may_write_its_own_events_and_read_its_own_queues() {
-    let shop = Shop::open("services").await;
+    let shop = Shop::asleep("services", USUAL).await;
     let written = publish(&shop, "inventory", "events", "inventory.stock_received.v1").await;
     assert_eq!(written, Ok(Outcome::Ack));
     for (exchange, key) in [
@@ -92,7 +92,7 @@ async fn a_service_may_write_its_own_events_and_read_its_own_queues() {
 /// Before RabbitMQ 4 a right covers the routing key alone, and not the keys in `BCC`.
 #[tokio::test]
 async fn a_service_cannot_send_another_services_event_through_a_retry_queue() {
-    let mut shop = Shop::open("blind_copy").await;
+    let mut shop = Shop::with("blind_copy", FOR_ORDERS).await;
     // So that the order is not paid.
     shop.stop("payments").await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
@@ -144,7 +144,7 @@ fn elsewhere(url: &str, other: &str) -> String {
 
 #[tokio::test]
 async fn a_database_role_gets_into_its_own_database_and_no_other() {
-    let shop = Shop::open("roles").await;
+    let shop = Shop::asleep("roles", USUAL).await;
     let services: Vec<&str> = shop::system().parts.iter().map(|part| part.service).collect();
     for (service, other) in
         services.iter().flat_map(|service| services.iter().map(move |other| (*service, *other)))

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::carts::sold;
 use crate::gateway::EVERYTHING;
-use crate::shop::{Opened, Shop, USUAL, mugs};
+use crate::shop::{ORDERS_ALONE, Opened, Shop, USUAL, mugs};
 
 /// The seed decides every request: a finding comes again with it.
 const SEED: u64 = 9457;
@@ -92,7 +92,7 @@ async fn the_gateway_does_what_its_document_says() {
 
 #[tokio::test]
 async fn a_refusal_names_the_field() {
-    let shop = Shop::open("field").await;
+    let shop = Shop::with("field", ORDERS_ALONE).await;
     let mut checkout = mugs(2, "card_approved");
     checkout["lines"][0]["quantity"] = json!("two");
     let problem: serde_json::Value = shop.place(&checkout).await.json().await.expect("JSON");

@@ -45,10 +45,18 @@ pub(crate) struct Opened {
     pub(crate) traced: bool,
     /// Whether its customers come through its gateway.
     pub(crate) gateway: bool,
+    /// Who does not run. A shop can be sound only if all do.
+    pub(crate) without: &'static [&'static str],
 }
 
 /// One of each.
-pub(crate) const USUAL: Opened = Opened { replicas: 1, lanes: 1, traced: false, gateway: false };
+pub(crate) const USUAL: Opened =
+    Opened { replicas: 1, lanes: 1, traced: false, gateway: false, without: &[] };
+/// Orders, with what it needs to take one.
+pub(crate) const ORDERS_ALONE: Opened =
+    Opened { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
+/// Who takes part in an order, and catalog.
+pub(crate) const FOR_ORDERS: Opened = Opened { without: &["cart", "recommendations"], ..USUAL };
 /// How long the provider takes for a slow card's answer.
 const SLOW: Duration = Duration::from_millis(300);
 
@@ -58,8 +66,8 @@ impl Shop {
         Self::with(name, USUAL).await
     }
 
-    /// The same, opened in another way.
-    pub(crate) async fn with(name: &str, opened: Opened) -> Self {
+    /// A shop in which nobody runs.
+    pub(crate) async fn asleep(name: &str, opened: Opened) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let system = shop::system();
         let names: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
@@ -74,21 +82,17 @@ impl Shop {
             false => None,
         };
         let (looks, gateway) = (Looks::default(), None);
-        let mut shop = Self {
-            looks,
-            env,
-            client,
-            support,
-            urls,
-            opened,
-            carrier,
-            services,
-            collector,
-            gateway,
-        };
+        Self { looks, env, client, support, urls, opened, carrier, services, collector, gateway }
+    }
+
+    /// A shop with ten mugs and five pens, opened in another way. Inventory, catalog and orders run.
+    pub(crate) async fn with(name: &str, opened: Opened) -> Self {
+        let mut shop = Self::asleep(name, opened).await;
         for _ in 0..opened.replicas {
-            for name in &names {
-                shop.start(name).await;
+            for part in shop::system().parts {
+                if !opened.without.contains(&part.service) {
+                    shop.start(part.service).await;
+                }
             }
         }
         if opened.gateway {
@@ -123,7 +127,7 @@ impl Shop {
 
     /// Waits until those who sell a product know this version of it, and have a whole copy of the products.
     pub(crate) async fn known(&self, sku: &str, version: i64) {
-        for reader in ["orders", "cart"] {
+        for reader in ["orders", "cart"].into_iter().filter(|name| self.urls.contains_key(name)) {
             let url = self.env.database_url(reader);
             wait_until(&format!("{reader} to know {sku}"), SOON, || async {
                 let mut db = self.looks.session(url).await?;
@@ -150,7 +154,7 @@ impl Shop {
     }
 
     /// Receives goods, however often a busy machine has to be asked: a receipt counts once.
-    async fn counted_in(&self, sku: &str, quantity: u64) {
+    pub(crate) async fn counted_in(&self, sku: &str, quantity: u64) {
         wait_until(&format!("{sku} in stock"), SOON, || async {
             let answer = self.receive(sku, "note-1", quantity).await;
             let status = answer.status();

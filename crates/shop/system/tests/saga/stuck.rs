@@ -14,7 +14,7 @@ use shop_events::shipping::{ShipmentDelivered, ShipmentScheduled};
 use shop_events::{Money, OrderId, ShipmentId};
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::shop::{SOON, Shop, mugs};
+use crate::shop::{FOR_ORDERS, SOON, Shop, mugs};
 
 /// From now on no reservation can become what it says.
 async fn forbid(shop: &Shop, state: &str) {
@@ -128,7 +128,7 @@ async fn reason(shop: &Shop, service: &str) -> (String, u32) {
 
 #[tokio::test]
 async fn an_event_that_overtakes_its_cause_waits_and_does_not_count_as_failed() {
-    let mut shop = Shop::open("overtaken").await;
+    let mut shop = Shop::with("overtaken", FOR_ORDERS).await;
     // Nothing is tried again here.
     shop.retries_take(Duration::from_secs(3600)).await;
     let clock = Clock::system();

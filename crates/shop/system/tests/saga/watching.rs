@@ -6,7 +6,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::shop::{CUSTOMER, Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{CUSTOMER, FOR_ORDERS, Opened, SOON, Shop, mugs};
 
 /// A client's stream of events.
 pub(crate) struct Watch {
@@ -77,7 +77,7 @@ pub(crate) fn changes(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn a_watcher_sees_every_change_whichever_replica_commits_it() {
-    let shop = Shop::with("watch", Opened { replicas: 2, ..USUAL }).await;
+    let shop = Shop::with("watch", Opened { replicas: 2, ..FOR_ORDERS }).await;
     let provider = shop.silent_provider().await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
     let mut watches = Vec::new();
@@ -98,7 +98,7 @@ async fn a_watcher_sees_every_change_whichever_replica_commits_it() {
 
 #[tokio::test]
 async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
-    let shop = Shop::with("resume", Opened { replicas: 2, ..USUAL }).await;
+    let shop = Shop::with("resume", Opened { replicas: 2, ..FOR_ORDERS }).await;
     let [first, second] = shop.replicas("orders").try_into().expect("two replicas");
     let provider = shop.silent_provider().await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
@@ -120,7 +120,7 @@ async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
 
 #[tokio::test]
 async fn a_cancelled_order_ends_the_stream_with_its_reason() {
-    let shop = Shop::open("watchend").await;
+    let shop = Shop::with("watchend", FOR_ORDERS).await;
     let order_id = shop.placed(&mugs(1, "card_declined")).await;
     let url = shop.url("orders").to_owned();
     let mut watch = Watch::begin(&shop, &url, &order_id, Some("1")).await;
@@ -141,7 +141,7 @@ async fn a_cancelled_order_ends_the_stream_with_its_reason() {
 
 #[tokio::test]
 async fn a_stop_ends_the_streams_properly() {
-    let mut shop = Shop::open("watchdrain").await;
+    let mut shop = Shop::with("watchdrain", FOR_ORDERS).await;
     let provider = shop.silent_provider().await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
     let url = shop.url("orders").to_owned();
@@ -159,7 +159,7 @@ async fn a_stop_ends_the_streams_properly() {
 
 #[tokio::test]
 async fn watchers_are_bounded_and_hold_no_database_connection() {
-    let mut shop = Shop::open("watchmany").await;
+    let mut shop = Shop::with("watchmany", FOR_ORDERS).await;
     let provider = shop.silent_provider().await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
     let most = 60;
@@ -200,7 +200,7 @@ async fn watchers_are_bounded_and_hold_no_database_connection() {
 
 #[tokio::test]
 async fn t203_one_customer_cannot_take_all_places_of_those_who_watch() {
-    let mut shop = Shop::open("watchone").await;
+    let mut shop = Shop::with("watchone", FOR_ORDERS).await;
     let provider = shop.silent_provider().await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
     let settings = OrderSettings {
