@@ -148,23 +148,29 @@ impl Subject {
         broker: &BrokerSnapshot,
         quiescent_after: SignedDuration,
     ) -> Report {
-        self.audit_ahead(at, broker, quiescent_after, SignedDuration::ZERO).await
+        // First: what is over by then is over in the services' rows, too.
+        let framework = self.framework(at, broker, quiescent_after).await;
+        self.business(at, framework, quiescent_after).await
     }
 
-    /// The same for a system whose clock is ahead of this machine's.
-    pub(crate) async fn audit_ahead(
+    /// Audits the framework's tables, by the databases' clock.
+    pub(crate) async fn framework(
         &self,
         at: &Endpoints,
         broker: &BrokerSnapshot,
         quiescent_after: SignedDuration,
-        ahead: SignedDuration,
     ) -> Report {
         let databases: Vec<_> = at.databases.clone().into_iter().collect();
-        // First: what is over by then is over in the services' rows, too.
-        let framework =
-            ballet_ops::audit::audit(&self.system, &databases, broker, quiescent_after).await;
-        // The framework's audit goes by the databases' clock, the system's by this machine's.
-        let quiescent_after = quiescent_after - ahead;
+        ballet_ops::audit::audit(&self.system, &databases, broker, quiescent_after).await
+    }
+
+    /// Audits the business rows too, by this machine's clock.
+    pub(crate) async fn business(
+        &self,
+        at: &Endpoints,
+        framework: Report,
+        quiescent_after: SignedDuration,
+    ) -> Report {
         let own = self.tried.audit(Audit { at, framework: &framework, quiescent_after }).await;
         let own = own.unwrap_or_else(|error| Report {
             away: vec![format!("{error:#}")],
