@@ -97,23 +97,22 @@ impl World {
         sound.await.expect("sound orders");
     }
 
-    /// Waits until every order is at its end, and nothing is wrong.
+    /// Waits until every order is at its end, and nothing is wrong: with the framework's rows and the broker's queues,
+    /// and once that is so with the services' own rows.
     pub(crate) async fn is_sound(&self) {
+        let (system, databases) = (shop::system(), self.databases());
+        let all: Vec<_> = databases.clone().into_iter().collect();
+        let quiescent_after = SignedDuration::ZERO;
         let sound = wait_until("a quiescent shop without violations", SOON, || async {
-            let report = self.whole_audit().await?;
+            let broker = self.env.management().audited(20).await.map_err(said)?;
+            let framework = ballet_ops::audit::audit(&system, &all, &broker, quiescent_after).await;
+            if !framework.is_settled() {
+                return Err(framework.to_string());
+            }
+            let report = audit_beside(&framework, &databases, quiescent_after).await.and(framework);
             if report.is_settled() { Ok(Some(())) } else { Err(report.to_string()) }
         });
         sound.await.expect("a sound shop");
-    }
-
-    /// The same, with the framework's rows and the broker's queues.
-    async fn whole_audit(&self) -> Result<Report, String> {
-        let (system, databases) = (shop::system(), self.databases());
-        let all: Vec<_> = databases.clone().into_iter().collect();
-        let broker = self.env.management().audited(20).await.map_err(said)?;
-        let quiescent_after = SignedDuration::ZERO;
-        let framework = ballet_ops::audit::audit(&system, &all, &broker, quiescent_after).await;
-        Ok(audit_beside(&framework, &databases, quiescent_after).await.and(framework))
     }
 
     /// The URL of each service's database.
