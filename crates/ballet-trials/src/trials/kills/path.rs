@@ -10,6 +10,7 @@ use ballet_store::deadlines;
 use rustix::process::Signal;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::customers::begun::{Begun, End};
@@ -87,19 +88,19 @@ impl fmt::Display for Path {
 /// has them again.
 async fn refill(scene: &Scene<'_>) -> Result<()> {
     let readers = scene.run.system.parts.iter().filter(|part| !part.copies.is_empty());
-    let readers: Vec<&str> =
-        readers.map(|part| scene.run.stage.env.database_url(part.service)).collect();
-    for reader in &readers {
+    let mut sessions = Vec::new();
+    for reader in readers.map(|part| scene.run.stage.env.database_url(part.service)) {
         // The service may be writing the copy, and then one of the two is told of a deadlock.
         let emptied = wait_until("a copy to be emptied", SOON, || async {
             let mut db = PgConnection::connect(reader).await?;
-            fills::forget_all(&mut db).await.map(Some)
+            fills::forget_all(&mut db).await?;
+            Ok::<_, sqlx::Error>(Some(db))
         });
-        emptied.await?;
+        sessions.push(Mutex::new(emptied.await?));
     }
-    for reader in readers {
+    for session in sessions {
         let filled = wait_until("a copy to be filled", SOON, || async {
-            let mut db = PgConnection::connect(reader).await?;
+            let mut db = session.lock().await;
             let (asked, filled) = fills::are_asked_and_filled(&mut db).await?;
             if filled && !asked {
                 // What another service asked for came first.
@@ -143,8 +144,9 @@ async fn pass(scene: &Scene<'_>, owner: &str, case: usize) -> Result<Option<Uuid
         .collect();
     let url = scene.run.stage.env.database_url(owner);
     let Ok(id) = scene.load.play_case(case, 0).await else { return Ok(None) };
+    let session = Mutex::new(PgConnection::connect(url).await?);
     let passed = wait_until("a deadline to pass", SOON, || async {
-        let mut db = PgConnection::connect(url).await?;
+        let mut db = session.lock().await;
         for saga in &sagas {
             if deadlines::pass_now(&mut db, id, saga).await? {
                 return Ok(Some(()));
