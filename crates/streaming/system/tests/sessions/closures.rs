@@ -29,7 +29,7 @@ async fn found(world: &World, needle: &str) -> [i64; 4] {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
-    let world = World::open("closure").await;
+    let world = World::whole("closure").await;
     let title = world.any_title().await;
     let stays = world.home("duo", 1).await;
     world.play(&stays, 0, &title).await;
@@ -105,6 +105,7 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
 async fn s8_a_session_of_an_account_that_is_gone_is_nobodys_whatever_refuses_it() {
     let settings = PlaybackSettings { start_deadline_seconds: 2, ..PATIENT };
     let mut world = World::with("closure_late", settings).await;
+    world.start("analytics").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let path = format!("/accounts/{}", home.account);
     assert_eq!(world.delete("accounts", &path).await.0, StatusCode::ACCEPTED);
@@ -127,7 +128,7 @@ async fn s8_a_session_of_an_account_that_is_gone_is_nobodys_whatever_refuses_it(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s8_an_account_that_a_process_of_the_release_before_erased_is_known_as_gone() {
-    let mut world = World::open("closure_beside").await;
+    let mut world = World::whole("closure_beside").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     world.system.stop("accounts").await;
     // That release notes in no other table whom it erases.
@@ -148,7 +149,7 @@ async fn s8_an_account_that_a_process_of_the_release_before_erased_is_known_as_g
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_has_not_erased_is_named() {
-    let mut world = World::open("closure_overdue").await;
+    let mut world = World::whole("closure_overdue").await;
     let home = world.home("duo", 1).await;
     world.system.stop("titles").await;
     let path = format!("/accounts/{}", home.account);

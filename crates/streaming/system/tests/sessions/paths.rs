@@ -48,7 +48,7 @@ async fn a_session_that_ends_before_its_first_sign_of_life_leaves_the_place_wher
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_counts_no_longer_than_it_is_old_whatever_its_device_says() {
-    let world = World::open("boast").await;
+    let world = World::whole("boast").await;
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
     let begun = world.system.handle(0).now();
     let mut sessions = Vec::new();

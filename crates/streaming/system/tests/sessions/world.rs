@@ -32,18 +32,25 @@ impl World {
         Self::with(test, PATIENT).await
     }
 
+    /// All services but analytics, which takes no part in a session.
     pub(crate) async fn with(test: &str, settings: PlaybackSettings) -> Self {
         log_here();
-        let services = vec![
-            accounts::service(),
-            analytics::service(),
-            playback::service(settings),
-            titles::service(),
-        ];
-        Self { system: TestSystem::new(test, services).await, settings }
+        let system = TestSystem::asleep(test, streaming::system().parts).await;
+        let mut world = Self { system, settings };
+        for service in ["accounts", "playback", "titles"] {
+            world.start(service).await;
+        }
+        world
     }
 
-    /// Starts a service again.
+    /// All services.
+    pub(crate) async fn whole(test: &str) -> Self {
+        let mut world = Self::open(test).await;
+        world.start("analytics").await;
+        world
+    }
+
+    /// Starts a service, or starts it again.
     pub(crate) async fn start(&mut self, service: &str) {
         let service: Service = match service {
             "accounts" => accounts::service(),
