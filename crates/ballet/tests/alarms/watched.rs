@@ -58,11 +58,8 @@ impl Watched {
             _ => &[],
         };
         let parts = known.iter().map(|name| part(participant(name), tables(name))).collect();
-        let mut world = World::new(test, parts).await;
         // Those that run have processes of their own.
-        for started in world.services.drain(..) {
-            started.stop().await;
-        }
+        let world = World::prepared(test, parts).await;
         let mut set = Some(set);
         let mut running = Vec::new();
         for name in services {

@@ -59,8 +59,7 @@ async fn a_deadline_that_outlives_its_saga_is_a_violation_and_one_that_nobody_te
 
 #[tokio::test]
 async fn a_dead_letter_is_seen_before_the_broker_has_counted_it() {
-    let mut world = World::new("uncounted", vec![part(desk(), DESK_TABLES)]).await;
-    world.services.remove(0).stop().await;
+    let world = World::prepared("uncounted", vec![part(desk(), DESK_TABLES)]).await;
     let saga = world.new_saga();
     let properties = json!({ "type": TripBooked::TYPE.name(), "correlation_id": saga.to_string(),
         "headers": { "x-dead-reason": "failed", "x-dead-detail": "the line was cut" } });

@@ -212,8 +212,7 @@ async fn t109_deadlines_that_became_due_while_nobody_ran_are_told_once() {
 #[tokio::test]
 async fn t131_the_databases_clock_decides_when_a_deadline_has_passed() {
     let desk = || part(desk_within(SignedDuration::from_secs(3)), DESK_TABLES);
-    let mut world = World::new("clocks", vec![desk()]).await;
-    world.services.remove(0).stop().await;
+    let mut world = World::prepared("clocks", vec![desk()]).await;
     for minutes in [4, -4] {
         let clock = Clock::system();
         let skewed = move || clock.now() + SignedDuration::from_mins(minutes);

@@ -100,8 +100,8 @@ const TRIPS: i64 = 300;
 async fn t196_lanes_do_not_wait_for_a_server_that_was_replaced() {
     let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
     let standby = servers.postgres().synchronous_standby().await.expect("a standby");
-    let mut world = World::on(&servers, "half_open", vec![part(slow_hotel(), HOTEL_TABLES)]).await;
-    world.services.remove(0).stop().await;
+    let parts = vec![part(slow_hotel(), HOTEL_TABLES)];
+    let mut world = World::prepared_on(&servers, "half_open", parts).await;
     for _ in 0..TRIPS {
         world.publish(world.new_saga(), &TripBooked { city: "Rome".into() }).await;
     }

@@ -180,8 +180,7 @@ async fn an_abort_of_thousands_of_repetitions_ends() {
 
 #[tokio::test]
 async fn an_abort_that_takes_longer_than_a_handler_may_ends_in_several_transactions() {
-    let mut world = drivers("keyed_long").await;
-    world.services.remove(0).stop().await;
+    let mut world = World::prepared("keyed_long", vec![the_drivers()]).await;
     world.start_with(the_drivers(), |settings| settings.handler_seconds = 1).await;
     let saga = world.new_saga();
     let names = ["ann", "bob", "cem", "dot", "eva", "fay", "gus", "hal"];

@@ -74,8 +74,7 @@ async fn a_process_that_cannot_renew_its_lease_keeps_its_session_and_its_lock() 
 
 #[tokio::test]
 async fn t189_a_freeze_during_the_start_is_not_taken_for_a_pooler() {
-    let mut world = World::hotel("frozen_start").await;
-    world.services.remove(0).stop().await;
+    let mut world = World::prepared("frozen_start", vec![the_hotel()]).await;
     // Twenty seconds pass from each look at the clock to the next, so the lease has run out.
     let jumps = "create sequence ballet.ticks; \
                  create or replace function ballet.now() returns timestamptz \

@@ -46,8 +46,7 @@ async fn books_a_room(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_ends_while_somebody_holds_a_transaction() {
-    let mut world = World::hotel("held").await;
-    world.services.remove(0).stop().await;
+    let world = World::prepared("held", vec![the_hotel()]).await;
     let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
     let running = service.start(settings(&world, "hotel")).await.expect("started");
     let held = running.handle().saga_unit(world.new_saga()).await.expect("a transaction");
@@ -57,8 +56,7 @@ async fn a_stop_ends_while_somebody_holds_a_transaction() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_says_of_which_version_it_is() {
-    let mut world = World::hotel("version").await;
-    world.services.remove(0).stop().await;
+    let world = World::prepared("version", vec![the_hotel()]).await;
     for (given, said) in [("1.4.2", "version = '1.4.2'"), ("", "version is null")] {
         let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
         let version = Some(given.to_owned());
@@ -90,8 +88,7 @@ async fn book_slowly(State(slow): State<SlowDesk>) -> Result<String, Problem> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_answers_the_requests_in_hand_and_publishes_their_events() {
-    let mut world = World::new("in_hand", vec![part(desk(), DESK_TABLES)]).await;
-    world.services.remove(0).stop().await;
+    let world = World::prepared("in_hand", vec![part(desk(), DESK_TABLES)]).await;
     let (entered, let_go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (entering, waiting) = (Arc::clone(&entered), Arc::clone(&let_go));
     let service = Service::new(desk()).migrations(DESK_TABLES).routes(|desk| {
@@ -123,9 +120,7 @@ async fn a_stop_answers_the_requests_in_hand_and_publishes_their_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t86_a_service_without_its_database_pauses_and_comes_back_and_stops() {
     let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
-    let parts = vec![the_hotel()];
-    let mut world = World::on(&servers, "away", parts).await;
-    world.services.remove(0).stop().await;
+    let world = World::prepared_on(&servers, "away", vec![the_hotel()]).await;
     let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
     let running = service.start(settings(&world, "hotel")).await.expect("started");
     let consumes = async |what: &str| {
@@ -180,8 +175,7 @@ async fn t123_replicas_that_start_at_once_on_an_empty_database_wait_for_each_oth
 
 #[tokio::test]
 async fn the_isolation_level_does_not_depend_on_the_database() {
-    let mut world = World::hotel("isolation").await;
-    world.services.remove(0).stop().await;
+    let mut world = World::prepared("isolation", vec![the_hotel()]).await;
     let mut db = admin(&world, "hotel").await;
     let database = names(&mut db, "select current_database()::text").await.remove(0);
     let sql = format!(
@@ -329,8 +323,7 @@ async fn t35_what_has_no_time_in_its_id_is_cleaned_by_its_age() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_of_which_a_part_has_died_says_so() {
-    let mut world = World::hotel("died").await;
-    world.services.remove(0).stop().await;
+    let world = World::prepared("died", vec![the_hotel()]).await;
     let broken = Arc::new(AtomicBool::new(false));
     let breaks = Arc::clone(&broken);
     let system = Clock::system();

@@ -54,8 +54,7 @@ impl Compensate for BookHouse {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_row_holds_up_nobody_who_does_not_need_it() {
-    let mut world = World::new("locked_row", vec![part(hotel(), TABLES)]).await;
-    world.services.pop().expect("the hotel").stop().await;
+    let mut world = World::prepared("locked_row", vec![part(hotel(), TABLES)]).await;
     let mut operator = world.database("hotel").await;
     operator
         .execute("begin; select from house where city = 'Rome' for update")

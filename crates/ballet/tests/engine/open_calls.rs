@@ -101,8 +101,7 @@ async fn t189_a_time_limit_that_is_zero_or_longer_than_an_hour_is_refused_at_the
 
 #[tokio::test]
 async fn t189_a_provider_that_hangs_does_not_hold_up_the_calls_of_another_step() {
-    let mut world = World::new("line", vec![part(hangs::<30_000>(u32::MAX), &[])]).await;
-    world.services.remove(0).stop().await;
+    let mut world = World::prepared("line", vec![part(hangs::<30_000>(u32::MAX), &[])]).await;
     world.start_with(part(hangs::<30_000>(u32::MAX), &[]), |settings| settings.calls = 2).await;
     for _ in 0..20 {
         world.publish(world.new_saga(), &TripBooked { city: "Rome".into() }).await;
@@ -138,8 +137,7 @@ const AT_MOST: Duration = Duration::from_secs(5);
 #[tokio::test(flavor = "multi_thread")]
 async fn t189_messages_do_not_wait_while_100_000_calls_wait_for_a_provider_that_is_away() {
     let rental = Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() };
-    let mut world = World::new("away", vec![part(cars(rental.clone()), &[])]).await;
-    world.services.remove(0).stop().await;
+    let mut world = World::prepared("away", vec![part(cars(rental.clone()), &[])]).await;
     let proxy = Proxy::to(world.env.database_url("cars")).await.expect("a proxy");
     let url = proxy.url().to_owned();
     let away = part(cars(rental.clone()), &[]);

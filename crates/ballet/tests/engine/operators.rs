@@ -18,8 +18,7 @@ const BY: By<'static> = By { act: Act::Retried, name: "ada", why: None };
 /// Two replicas of the desk, and an event that only the first has: the broker takes nothing from it.
 async fn with_an_event_left(name: &str) -> (World, Proxy, SagaId) {
     let desk = || part(desk(), DESK_TABLES);
-    let mut world = World::new(name, vec![desk()]).await;
-    world.services.remove(0).stop().await;
+    let mut world = World::prepared(name, vec![desk()]).await;
     let way = Proxy::to(world.env.amqp_url("desk")).await.expect("a proxy");
     let url = way.url().to_owned();
     world.start_with(desk(), |settings| settings.amqp_url = Some(url)).await;

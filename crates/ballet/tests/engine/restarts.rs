@@ -213,9 +213,7 @@ async fn connections_to_the_broker_that_hang_for_ever_are_given_up() {
 /// The same in the midst of the upkeep, where nobody waits for an answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
-    let servers = Servers::shared().await.expect("servers");
-    let mut world = World::on(servers, "upkeep", vec![the_hotel()]).await;
-    world.services.remove(0).stop().await;
+    let mut world = World::prepared("upkeep", vec![the_hotel()]).await;
     let mut db =
         PgConnection::connect(world.env.admin_database_url("hotel")).await.expect("a door");
     db.execute(

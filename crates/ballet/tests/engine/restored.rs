@@ -96,8 +96,7 @@ async fn t204_a_restored_owner_aborts_nothing_until_it_has_heard_what_it_missed(
 #[tokio::test]
 async fn t204_a_restored_owner_refuses_nothing_and_takes_no_later_event_for_one_of_an_unknown_saga()
 {
-    let mut world = World::new("owner_asks_again", vec![part(desk(), DESK_TABLES)]).await;
-    world.services.remove(0).stop().await;
+    let mut world = World::prepared("owner_asks_again", vec![part(desk(), DESK_TABLES)]).await;
     let mut db = world.database("desk").await;
     let now = ballet::Clock::system().now();
     hold_aborts(&mut db, now, SignedDuration::from_hours(1)).await.expect("held");

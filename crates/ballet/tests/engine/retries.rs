@@ -350,8 +350,7 @@ async fn t60_as_many_run_at_once_as_there_are_lanes_and_never_more() {
         let lift = lift.clone();
         Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(lift))
     };
-    let mut world = World::new("lift", vec![part(participant(), HOTEL_TABLES)]).await;
-    world.services.remove(0).stop().await;
+    let mut world = World::prepared("lift", vec![part(participant(), HOTEL_TABLES)]).await;
     world.start_with(part(participant(), HOTEL_TABLES), |settings| settings.lanes = 3).await;
     let sagas: Vec<_> = (0..60).map(|_| world.new_saga()).collect();
     for saga in &sagas {

@@ -30,10 +30,7 @@ async fn book(State(desk): State<Handle>, Path(city): Path<String>) -> Result<St
 /// A desk with a door, and a hotel that may have trouble.
 async fn agency(name: &str, trouble: Trouble, otlp: Option<&str>) -> (World, Running) {
     let parts = vec![part(desk(), DESK_TABLES), the_hotel()];
-    let mut world = World::new(name, parts).await;
-    for service in world.services.drain(..) {
-        service.stop().await;
-    }
+    let mut world = World::prepared(name, parts).await;
     let otlp_endpoint = otlp.map(str::to_owned);
     let hotel = part(hotel(trouble), HOTEL_TABLES);
     world.start_with(hotel, |settings| settings.otlp_endpoint.clone_from(&otlp_endpoint)).await;

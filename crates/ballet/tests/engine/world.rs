@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ballet::{Clock, Event, Migration, Participant, SagaId, Service, Settings};
 use ballet_stage::{Servers, wait_until};
+use ballet_store::schema::migrate;
 use ballet_testkit::TestSystem;
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -74,6 +75,25 @@ impl World {
             world.start(part).await;
         }
         world
+    }
+
+    /// What services leave behind that have run: all tables. None of them runs.
+    pub(crate) async fn prepared(name: &str, parts: Vec<Part>) -> Self {
+        Self::prepared_on(Servers::shared().await.expect("servers"), name, parts).await
+    }
+
+    /// The same on these servers.
+    pub(crate) async fn prepared_on(servers: &Servers, name: &str, parts: Vec<Part>) -> Self {
+        let all = parts.iter().map(|part| part.participant.part()).collect();
+        let system = TestSystem::prepared_on(servers, name, all).await;
+        for Part { participant, tables } in parts {
+            if !tables.is_empty() {
+                let url = system.env.database_url(participant.service());
+                let session = migrate::connect(&url.parse().expect("a URL")).await;
+                migrate::migrate(session.expect("a session"), tables).await.expect("its tables");
+            }
+        }
+        Self { system, asked_at: None, clock: Clock::system() }
     }
 
     /// All that services with these parts need. None of them runs.

@@ -20,18 +20,14 @@ use crate::world::{LONG, Part, SOON, World, the_hotel};
 /// All outbox rows of events.
 pub(crate) const OUTBOX: &str = "ballet.outbox() as row where row.position >= 0";
 
-/// A world in which nobody runs: the queues and databases are there.
+/// A world in which nobody runs: the queues and all tables are there.
 pub(crate) async fn asleep(name: &str, parts: Vec<Part>) -> World {
     asleep_on(Servers::shared().await.unwrap(), name, parts).await
 }
 
 /// The same, on servers of one's own.
 pub(crate) async fn asleep_on(servers: &Servers, name: &str, parts: Vec<Part>) -> World {
-    let mut world = World::on(servers, name, parts).await;
-    for service in std::mem::take(&mut world.services) {
-        service.stop().await;
-    }
-    world
+    World::prepared_on(servers, name, parts).await
 }
 
 /// The hotel alone, on a broker in memory.
