@@ -2,6 +2,7 @@
 
 use ballet::Clock;
 use ballet_stage::{Method, wait_until};
+use ballet_testkit::until_yields;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sqlx::{Connection, Executor};
@@ -44,6 +45,12 @@ fn next_at(row: &Value) -> Option<Timestamp> {
 /// Waits until all of these have so many attempts behind them, and waits for the next one. Returns when
 /// the first of these is.
 async fn waits(world: &World, count: usize, attempts: u64) -> Timestamp {
+    // Each look of the command is a process.
+    let there = format!(
+        "select count(*) from ballet.failure where attempts >= {attempts} and next_at > now()"
+    );
+    let url = world.env.database_url("counter");
+    until_yields(url, &there, &count.to_string(), SOON).await;
     wait_until(&format!("{attempts} attempts of {count} messages"), SOON, || async {
         let listed = rows(world, &["inbox", "list"], 0).await;
         let is_there = |row: &&Value| row["attempts"].as_u64() >= Some(attempts);

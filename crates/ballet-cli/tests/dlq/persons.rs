@@ -4,7 +4,7 @@ use ballet_stage::{Method, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::sagas::until_said;
+use crate::sagas::{until_failed, until_said};
 use crate::shop::{Shop, checkout};
 use crate::solved::tap;
 use crate::world::{SOON, ended};
@@ -76,6 +76,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     inventory(&shop).await.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
     let retried = Shop::new_id();
     shop.drop(&retried, &checkout().to_string()).await;
+    until_failed(&shop, "inventory", &retried).await;
     until_said(&shop, &["sagas", "stuck"], &retried).await;
     let retry = ["inbox", "retry", "inventory", "--saga", &retried, "--why", "it is dry again"];
     wait_until("a message to be moved", SOON, || async {
@@ -142,6 +143,7 @@ async fn t227_what_was_sent_back_a_moment_ago_is_marked_and_not_advised_again() 
     db.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
     let saga = Shop::new_id();
     shop.drop(&saga, &checkout().to_string()).await;
+    until_failed(&shop, "inventory", &saga).await;
     until_said(&shop, &["sagas", "stuck"], "the warehouse is flooded").await;
     shop.stop("inventory").await;
     db.execute("drop trigger trouble on reservation").await.expect("mended");

@@ -1,12 +1,29 @@
 //! `ballet sagas`: what one saga has done, and what it waits for.
 
 use ballet_stage::wait_until;
+use ballet_store::inbox::stuck::{self, Stuck};
 use ballet_store::process;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::sync::Mutex;
 
 use crate::shop::{Shop, checkout};
 use crate::world::SOON;
+
+/// Waits until something of a saga has failed in a service. Each look of the command is a process, with a session in
+/// every database.
+pub(crate) async fn until_failed(shop: &Shop, service: &str, saga: &str) {
+    let db = PgConnection::connect(shop.env.admin_database_url(service)).await;
+    let db = Mutex::new(db.expect("a database"));
+    wait_until(&format!("a failure of saga {saga}"), SOON, || async {
+        let stuck = stuck::list(&mut *db.lock().await, 100).await;
+        let stuck = stuck.map_err(|error| error.to_string())?;
+        let is_it = |one: &Stuck| one.saga_id.is_some_and(|id| id.to_string() == saga);
+        if stuck.iter().any(is_it) { Ok(Some(())) } else { Err(format!("{stuck:?}")) }
+    })
+    .await
+    .expect("a failure");
+}
 
 /// Waits until a listing has this word.
 pub(crate) async fn until_said(shop: &Shop, arguments: &[&str], word: &str) -> String {

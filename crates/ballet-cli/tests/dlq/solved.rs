@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Command;
 
-use crate::sagas::until_said;
+use crate::sagas::{until_failed, until_said};
 use crate::shop::{Shop, checkout};
 use crate::world::{Ended, SOON, ended};
 
@@ -34,6 +34,7 @@ async fn stuck(shop: &Shop) -> String {
     let mut body = checkout();
     body["card_token"] = json!("card_declined");
     shop.drop(&id, &body.to_string()).await;
+    until_failed(shop, "inventory", &id).await;
     until_said(shop, &["sagas", "stuck"], &id).await;
     shop.order_is(&id, "cancelled").await;
     id
@@ -173,6 +174,7 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
     payments.execute(away).await.expect("the bank is away");
     let saga = Shop::new_id();
     shop.drop(&saga, &checkout().to_string()).await;
+    until_failed(&shop, "payments", &saga).await;
     until_said(&shop, &["sagas", "stuck"], &saga).await;
     // As a call is whose key the bank may have forgotten.
     wait_until("a pause between two attempts", SOON, || async {
