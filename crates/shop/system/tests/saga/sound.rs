@@ -6,6 +6,8 @@ use ballet::core::Part;
 use ballet_ops::audit::BrokerSnapshot;
 use ballet_stage::wait_until;
 use jiff::SignedDuration;
+use reqwest::Method;
+use serde_json::Value;
 use shop::audit::{Report, audit_beside};
 
 use crate::shop::{SOON, Shop};
@@ -36,10 +38,25 @@ impl Shop {
     /// The broker, if its counts say that no message is in a service's queue. They may be a second old: a message
     /// that was handled meanwhile may still be counted, also after a look that has not counted it yet.
     pub(crate) async fn idle_broker(&self) -> Result<BrokerSnapshot, String> {
+        // The whole look takes from each queue of dead letters.
+        self.nothing_waits().await?;
         let broker = self.broker().await?;
         let count = |part: &Part| broker.queues.get(part.service).copied();
         let waiting: u64 = shop::system().parts.iter().filter_map(count).sum();
         if waiting > 0 { Err(format!("{waiting} messages in queues")) } else { Ok(broker) }
+    }
+
+    /// An error while a service's queue has messages, by the counts of one list.
+    async fn nothing_waits(&self) -> Result<(), String> {
+        let path = ["queues", self.env.vhost()];
+        let queues = self.env.management().call(Method::GET, &path, None).await;
+        let queues = queues.map_err(|error| error.to_string())?;
+        let parts = shop::system().parts;
+        let of_service =
+            |queue: &&Value| parts.iter().any(|part| queue["name"].as_str() == Some(part.service));
+        let queues = queues.as_array().into_iter().flatten().filter(of_service);
+        let waiting: u64 = queues.filter_map(|queue| queue["messages"].as_u64()).sum();
+        if waiting > 0 { Err(format!("{waiting} messages in queues")) } else { Ok(()) }
     }
 
     async fn broker(&self) -> Result<BrokerSnapshot, String> {
