@@ -8,6 +8,7 @@ use ballet::{Handle, Participant, Service, Settings};
 use ballet_stage::{OwnProcess, Servers, TestEnv, wait_until};
 use ballet_testkit::until_yields;
 use sqlx::{Connection, PgConnection};
+use tokio::sync::Mutex;
 
 use crate::lamps::{HOUSE_TABLES, Lamps, change, copied, house, owned, reader};
 use crate::stage::LONG;
@@ -86,9 +87,11 @@ async fn a_run_goes_on_after_its_owner_and_its_reader_were_killed() {
         }
     }
     until(&env, "porter", "select filled_run is not null from ballet.copy_fill").await;
+    let both = Mutex::new((db(&env, "porter").await, db(&env, "house").await));
     wait_until("an equal copy", LONG, || async {
-        let copy: Lamps = copied(&mut db(&env, "porter").await).await;
-        let source = owned(&mut db(&env, "house").await).await;
+        let (porter, house) = &mut *both.lock().await;
+        let copy: Lamps = copied(porter).await;
+        let source = owned(house).await;
         let differ = |id: &&String| copy.get(*id) != source.get(*id);
         let ids: Vec<_> = source.keys().chain(copy.keys()).filter(differ).take(3).collect();
         if copy == source { Ok(Some(())) } else { Err(format!("{ids:?}")) }

@@ -10,7 +10,6 @@ use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
 use ballet_store::operators::restored::hold_aborts;
 use jiff::SignedDuration;
-use sqlx::{Connection, PgConnection};
 
 use crate::car_hire::{A_DAY, CarHire, book, cancel, let_the_call_age};
 use crate::trip::{CarRefused, CarRented, CarReturned, TripBooked};
@@ -28,10 +27,11 @@ fn deals(city: &str) -> Result<(), Failure> {
 async fn key_of(world: &World, saga: SagaId) -> CallKey {
     let url = world.env.database_url("cars");
     wait_until("a call", SOON, || async {
-        let mut db = PgConnection::connect(url).await.map_err(|error| error.to_string())?;
+        let mut db = world.looks().session(url).await?;
         let key = sqlx::query_scalar("select call_key from ballet.call where saga_id = $1");
-        let key = key.bind(saga.0).fetch_optional(&mut db).await;
-        Ok::<_, String>(key.map_err(|error| error.to_string())?.map(CallKey))
+        let key = key.bind(saga.0).fetch_optional(&mut db).await?;
+        world.looks().keep(url, db);
+        Ok::<_, sqlx::Error>(key.map(CallKey))
     })
     .await
     .expect("a key")

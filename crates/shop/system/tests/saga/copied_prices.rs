@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shop_events::catalog::Product;
 use sqlx::Executor;
+use tokio::sync::Mutex;
 
 use crate::prices::{dropped, id_of, of};
 use crate::shop::{SOON, Shop, line, mugs};
@@ -46,10 +47,11 @@ pub(crate) async fn rebuild(shop: &Shop, and_empty: bool) {
     let asked = Rebuild::request(&mut shop.database("catalog").await, Product::NAME).await;
     let asked = asked.expect("asked").expect("a shared entity");
     for reader in readers {
+        let both = (shop.database(reader).await, shop.database("catalog").await);
+        let both = Mutex::new(both);
         wait_until("a whole copy", SOON, || async {
-            let (mut reader, mut owner) =
-                (shop.database(reader).await, shop.database("catalog").await);
-            let progress = asked.clone().progress(&mut reader, &mut owner).await?;
+            let (reader, owner) = &mut *both.lock().await;
+            let progress = asked.clone().progress(reader, owner).await?;
             Ok::<_, sqlx::Error>(progress.is_done.then_some(()))
         })
         .await

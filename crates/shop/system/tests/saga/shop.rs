@@ -22,7 +22,7 @@ pub(crate) const CUSTOMER: &str = "0193f7a0-0000-7000-8000-00000000c001";
 
 pub(crate) struct Shop {
     // Before the databases, so that they are closed when those are dropped.
-    looks: Looks,
+    pub(crate) looks: Looks,
     pub(crate) env: TestEnv,
     pub(crate) client: Client,
     /// Somebody behind the shop.

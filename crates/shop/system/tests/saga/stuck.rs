@@ -33,9 +33,17 @@ async fn allow(shop: &Shop) {
     db.execute("drop trigger forbid on reservation").await.expect("allowed");
 }
 
+async fn listed(shop: &Shop, service: &str) -> sqlx::Result<Vec<Stuck>> {
+    let url = shop.env.database_url(service);
+    let mut db = shop.looks.session(url).await?;
+    let stuck = stuck::list(&mut db, 100).await?;
+    shop.looks.keep(url, db);
+    Ok(stuck)
+}
+
 /// What is stuck in inventory.
 async fn stuck(shop: &Shop) -> Vec<Stuck> {
-    stuck::list(&mut shop.database("inventory").await, 100).await.expect("a list")
+    listed(shop, "inventory").await.expect("a list")
 }
 
 /// Waits until inventory lists the order as stuck in a handler, because of an event.
@@ -119,8 +127,7 @@ async fn overtakes<E: Event>(shop: &Shop, saga: SagaId, event: &E) {
 /// Waits until a service lists why a message is not handled.
 async fn reason(shop: &Shop, service: &str) -> (String, u32) {
     let listed = wait_until("a message to wait", SOON, || async {
-        let mut db = shop.database(service).await;
-        stuck::list(&mut db, 1).await.map(|mut all| all.pop()).map_err(|error| error.to_string())
+        Ok::<_, sqlx::Error>(listed(shop, service).await?.into_iter().next())
     });
     let stuck = listed.await.expect("a message that waits");
     (stuck.reason, stuck.attempts)
