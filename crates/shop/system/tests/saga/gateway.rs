@@ -1,5 +1,6 @@
 //! The shop's gateway as a process of its own: this very test program, told to be the gateway.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,6 +11,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::shop::SOON;
 
@@ -22,6 +24,11 @@ pub(crate) const EVERYTHING: &str = "orders:all products:write stock:write";
 pub(crate) const SECRET: &str = "a-secret-of-the-gateway-in-tests";
 /// The folder of the keys, beside the config.
 const KEYS: &str = "keys";
+/// All gateways of these tests have the same keys, and so the same tokens: to make one takes a process. They are good for
+/// an hour.
+static KEY_FILES: OnceCell<Vec<(OsString, Vec<u8>)>> = OnceCell::const_new();
+/// By subject and scopes.
+static TOKENS: Mutex<BTreeMap<(String, String), String>> = Mutex::const_new(BTreeMap::new());
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/shop.toml");
 const DOCUMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/openapi");
 
@@ -59,7 +66,7 @@ impl Gateway {
             text = text.replace(from, to);
         }
         std::fs::write(place.join("shop.toml"), text).expect("a file");
-        said(&place, &["keys", KEYS]).await;
+        make_keys(&place).await;
         let child = serve(&place, &database);
         let mut gateway = Self { place, child, url: String::new(), database };
         gateway.listens().await;
@@ -68,12 +75,27 @@ impl Gateway {
 
     /// What a client sends with each request who has signed in as this subject.
     pub(crate) async fn credentials(&self, subject: &str, scopes: &str) -> HeaderMap {
+        let mut tokens = TOKENS.lock().await;
+        let whose = (subject.to_owned(), scopes.to_owned());
+        let token = match tokens.get(&whose) {
+            Some(token) => token.clone(),
+            None => {
+                let token = self.token(subject, scopes).await;
+                tokens.insert(whose, token.clone());
+                token
+            }
+        };
+        let token = format!("Bearer {token}").parse().expect("a header");
+        HeaderMap::from_iter([(AUTHORIZATION, token)])
+    }
+
+    /// A token from the gateway's program.
+    async fn token(&self, subject: &str, scopes: &str) -> String {
         let token =
             ["token", "shop.toml", "--keys", KEYS, "--subject", subject, "--scopes", scopes];
         let said = said(&self.place, &token).await;
         let token = said.lines().find(|line| line.split('.').count() == 3 && !line.contains(' '));
-        let token = format!("Bearer {}", token.expect("a token")).parse().expect("a header");
-        HeaderMap::from_iter([(AUTHORIZATION, token)])
+        token.expect("a token").to_owned()
     }
 
     /// A client with these credentials.
@@ -117,6 +139,24 @@ impl Gateway {
             public.map(Some).ok_or(log)
         });
         self.url = format!("http://{}", found.await.expect("its address"));
+    }
+}
+
+/// Makes the keys of all gateways, or copies them.
+async fn make_keys(place: &Path) {
+    let folder = place.join(KEYS);
+    let made = KEY_FILES.get_or_init(|| async {
+        said(place, &["keys", KEYS]).await;
+        let files = std::fs::read_dir(&folder).expect("the keys").map(|file| {
+            let file = file.expect("a key");
+            (file.file_name(), std::fs::read(file.path()).expect("a key"))
+        });
+        files.collect()
+    });
+    let made = made.await;
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for (name, key) in made {
+        std::fs::write(folder.join(name), key).expect("a key");
     }
 }
 
