@@ -5,26 +5,23 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use ballet_testkit::ended::Ended;
 use serde_json::{Value, json};
 
-fn ballet(arguments: &[&str]) -> (Option<i32>, String, String) {
+fn ballet(arguments: &[&str]) -> Ended {
     ballet_on(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts/shop"), arguments)
 }
 
-fn ballet_on(contracts: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+fn ballet_on(contracts: &Path, arguments: &[&str]) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     let output = command.args(arguments).env("BALLET_CONTRACTS", contracts).output();
-    let output = output.expect("it runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
+    output.expect("it runs").into()
 }
 
 #[test]
 fn the_catalog_lists_every_event_with_stable_names() {
-    let (code, out, _) = ballet(&["catalog", "-o", "jsonl"]);
-    let rows: Vec<Value> =
-        out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!((code, rows.len()), (Some(0), shop::system().known_types().len()));
+    let rows = ballet(&["catalog", "-o", "jsonl"]).ends_with(0).lines();
+    assert_eq!(rows.len(), shop::system().known_types().len());
     for row in &rows {
         let keys: Vec<&String> = row.as_object().expect("an object").keys().collect();
         let mut keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
@@ -49,35 +46,29 @@ fn the_catalog_lists_every_event_with_stable_names() {
     assert_eq!(checked_out["role"], "starts_saga");
     let cart = json!({ "name": "cart", "field": "cart_id", "made_here": false });
     assert_eq!(checked_out["keys"][0], cart);
-    let (_, table, _) = ballet(&["catalog"]);
+    let table = ballet(&["catalog"]).out;
     assert_eq!(table.lines().count(), rows.len() + 1, "{table}");
 }
 
 #[test]
 fn an_event_is_shown_with_its_fields_and_what_it_is_for() {
-    let (code, out, _) = ballet(&["catalog", "payment_authorized"]);
-    assert_eq!(code, Some(0), "{out}");
-    for said in [
+    ballet(&["catalog", "payment_authorized"]).ends_with(0).prints(&[
         "payments.payment_authorized.v1",
         "published by payments",
         "consumed by shipping, in step schedule_shipment",
         "amount.currency",
         "The currency, three capital letters as in ISO 4217.",
-    ] {
-        assert!(out.contains(said), "{said} is not in\n{out}");
-    }
-    let (_, out, _) = ballet(&["catalog", "shipment_scheduled"]);
+    ]);
+    let out = ballet(&["catalog", "shipment_scheduled"]).out;
     let line = |field: &str| out.lines().find(|line| line.starts_with(field)).expect("a field");
     assert!(line("shipment_id").contains("shipment, made here"), "{out}");
     assert!(line("order_id").contains(" order "), "{out}");
-    let (_, out, _) = ballet(&["catalog", "stock_reserved"]);
+    let out = ballet(&["catalog", "stock_reserved"]).out;
     let sku = |line: &str| line.starts_with("lines[].sku ") && line.contains(" product ");
     assert!(out.lines().any(sku), "{out}");
-    let (code, _, err) = ballet(&["catalog", "authorized"]);
-    assert_eq!(code, Some(2), "{err}");
+    let err = ballet(&["catalog", "authorized"]).ends_with(2).err;
     assert!(err.contains("there is payments.payment_authorized.v1"), "{err}");
-    let (code, _, err) = ballet(&["catalog", "nonsense"]);
-    assert_eq!(code, Some(2), "{err}");
+    ballet(&["catalog", "nonsense"]).ends_with(2);
 }
 
 #[test]
@@ -100,27 +91,21 @@ fn contracts_that_were_written_by_hand_declare_the_abort_and_keys_or_none() {
         fs::write(folder.join("loyalty.json"), contract.to_string()).expect("written");
         ballet_on(&folder, &["check"])
     };
-    let (code, out, err) = check(|_| {});
-    assert_eq!(code, Some(0), "{out}{err}");
-    let (code, out, err) = check(|event| drop(event.as_object_mut().map(|it| it.remove("keys"))));
-    assert_eq!(code, Some(0), "{out}{err}");
-    let (code, out, err) = check(|event| {
+    check(|_| {}).ends_with(0);
+    check(|event| drop(event.as_object_mut().map(|it| it.remove("keys")))).ends_with(0);
+    let unknown = check(|event| {
         if event["name"] == "loyalty.points_granted.v1" {
             event["keys"] = json!([{ "name": "customer", "field": "customer" }]);
         }
     });
-    assert_eq!(code, Some(1), "{out}{err}");
-    let all = format!("{out}{err}");
-    assert!(all.contains("no such field: it has the fields customer_id, points"), "{all}");
+    unknown.ends_with(1).tells(&["no such field: it has the fields customer_id, points"]);
     // Nobody would tell it that the order was cancelled.
     let by_hand: Value = serde_json::from_str(&by_hand).expect("JSON");
     let mut unaware = by_hand.clone();
     unaware["sagas"][0].as_object_mut().expect("a saga").remove("abort");
     fs::write(folder.join("loyalty.json"), unaware.to_string()).expect("written");
-    let (code, out, err) = ballet_on(&folder, &["check"]);
-    assert_eq!(code, Some(1), "{out}{err}");
-    let all = format!("{out}{err}");
-    assert!(all.contains("loyalty, that it is owned by orders, and is never aborted"), "{all}");
+    let never = "loyalty, that it is owned by orders, and is never aborted";
+    ballet_on(&folder, &["check"]).ends_with(1).tells(&[never]);
     fs::write(folder.join("loyalty.json"), by_hand.to_string()).expect("written");
 
     // A system without keys.
@@ -133,8 +118,7 @@ fn contracts_that_were_written_by_hand_declare_the_abort_and_keys_or_none() {
         }
         fs::write(file, contract.to_string()).expect("written");
     }
-    let (code, _, err) = ballet_on(&folder, &["sagas", "show", "order=17"]);
-    assert_eq!(code, Some(2), "{err}");
+    let err = ballet_on(&folder, &["sagas", "show", "order=17"]).ends_with(2).err;
     assert!(err.contains("no contract declares a business key"), "{err}");
     fs::remove_dir_all(place).expect("removed");
 }
@@ -146,12 +130,10 @@ fn the_asyncapi_documents_are_those_of_the_repository() {
         (&["asyncapi"][..], "shop.json"),
         (&["asyncapi", "--service", "payments"], "payments.json"),
     ] {
-        let (code, out, _) = ballet(arguments);
-        assert_eq!(code, Some(0));
+        let out = ballet(arguments).ends_with(0).out;
         assert_eq!(out, fs::read_to_string(docs.join(file)).expect("a document"), "{file}");
     }
-    let (code, _, err) = ballet(&["asyncapi", "--service", "billing"]);
-    assert_eq!(code, Some(2), "{err}");
+    let err = ballet(&["asyncapi", "--service", "billing"]).ends_with(2).err;
     assert!(err.contains("shop has no service billing"), "{err}");
 }
 
@@ -164,16 +146,12 @@ fn shells_and_man_know_every_command() {
         ("elvish", "edit:completion"),
         ("powershell", "Register-ArgumentCompleter"),
     ] {
-        let (code, out, _) = ballet(&["completions", shell]);
-        assert_eq!(code, Some(0));
+        let out = ballet(&["completions", shell]).ends_with(0).out;
         assert!(out.contains(word) && out.contains("redrive"), "{shell}");
     }
-    let (code, page, _) = ballet(&["man"]);
-    assert_eq!(code, Some(0));
-    assert!(page.contains(".TH ballet 1") && page.contains("catalog"), "{page}");
+    ballet(&["man"]).ends_with(0).prints(&[".TH ballet 1", "catalog"]);
     let dir = std::env::temp_dir().join(format!("ballet-man-{}", std::process::id()));
-    let (code, _, err) = ballet(&["man", &dir.display().to_string()]);
-    assert_eq!(code, Some(0), "{err}");
+    ballet(&["man", &dir.display().to_string()]).ends_with(0);
     let page = fs::read_to_string(dir.join("ballet-dlq-redrive.1")).expect("a page");
     fs::remove_dir_all(&dir).expect("removed");
     assert!(page.contains("dry\\-run"), "{page}");
@@ -182,13 +160,9 @@ fn shells_and_man_know_every_command() {
 #[test]
 fn a_saga_is_drawn() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/shop");
-    let (code, out, _) = ballet(&["diagram"]);
-    assert_eq!(code, Some(0));
+    let out = ballet(&["diagram"]).ends_with(0).out;
     assert_eq!(out, fs::read_to_string(docs.join("order_fulfillment.svg")).expect("a picture"));
-    let (code, out, _) = ballet(&["diagram", "order_fulfillment", "--form", "mermaid"]);
-    assert_eq!(code, Some(0));
+    let out = ballet(&["diagram", "order_fulfillment", "--form", "mermaid"]).ends_with(0).out;
     assert!(out.starts_with("flowchart TD\n"), "{out}");
-    let (code, _, err) = ballet(&["diagram", "refunds"]);
-    assert_eq!(code, Some(2), "{err}");
-    assert!(err.contains("there is order_fulfillment"), "{err}");
+    ballet(&["diagram", "refunds"]).ends_with(2).says(&["there is order_fulfillment"]);
 }

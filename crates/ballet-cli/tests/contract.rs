@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ballet_testkit::ended::Ended;
 use serde_json::Value;
 
 /// A copy of the shop's contracts, to be changed.
@@ -34,46 +35,39 @@ impl Copied {
     }
 }
 
-/// The exit code, and what is printed on both outputs.
-fn diff(arguments: &[&Path]) -> (Option<i32>, String, String) {
+fn diff(arguments: &[&Path]) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     said_by(command.args(["contract", "diff"]).args(arguments))
 }
 
 /// Writes a contract to this folder from what a program, given as a script, does.
-fn write(folder: &Path, script: &str) -> (Option<i32>, String, String) {
+fn write(folder: &Path, script: &str) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.arg("--contracts").arg(folder).args(["contract", "write", "--", "sh", "-c", script]);
     said_by(&mut command)
 }
 
-fn said_by(command: &mut Command) -> (Option<i32>, String, String) {
-    command.env_remove("BALLET_CONTRACTS");
-    let output = command.output().expect("it runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
+fn said_by(command: &mut Command) -> Ended {
+    command.env_remove("BALLET_CONTRACTS").output().expect("it runs").into()
 }
 
 #[test]
 fn a_pipeline_stops_at_a_change_that_breaks_somebody_and_says_whom() {
     let (before, after) = (Copied::new("before"), Copied::new("after"));
-    let (code, out, _) = diff(&[&before.0, &after.0]);
-    assert_eq!((code, out.as_str()), (Some(0), "nothing changed\n"));
+    assert_eq!(diff(&[&before.0, &after.0]).succeeds(), "nothing changed\n");
 
     after.edit("inventory", "Everything that an order needs is held for it.", "It is held.");
-    assert_eq!(diff(&[&before.0, &after.0]).0, Some(0));
+    diff(&[&before.0, &after.0]).ends_with(0);
 
     after.edit("payments", "\"capture_payment\"", "\"take_payment\"");
-    let (code, out, err) = diff(&[&before.0, &after.0]);
-    assert_eq!(code, Some(3), "{out}{err}");
+    let Ended { out, err, .. } = diff(&[&before.0, &after.0]).ends_with(3);
     assert!(out.contains("payments.capture_payment"), "{out}");
     assert!(out.contains("open sagas of order_fulfillment"), "{out}");
     assert!(err.contains("1 change breaks somebody"), "{err}");
 
-    let (code, out, _) = diff(&[&before.0, &after.0, Path::new("-ojson")]);
-    let rows: Vec<Value> = serde_json::from_str(&out).expect("JSON");
+    let rows: Vec<Value> = diff(&[&before.0, &after.0, Path::new("-ojson")]).ends_with(3).json();
     let breaking: Vec<&Value> = rows.iter().filter(|row| row["breaking"] == true).collect();
-    assert_eq!((code, breaking.len()), (Some(3), 1), "{out}");
+    assert_eq!(breaking.len(), 1, "{rows:?}");
     assert_eq!(breaking[0]["rule"], "step_removed");
     assert_eq!(breaking[0]["service"], "payments");
 }
@@ -83,17 +77,14 @@ fn two_versions_of_one_contract_are_compared_whatever_their_files_are_called() {
     let (before, after) = (Copied::new("one-before"), Copied::new("one-after"));
     let (old, new) = (before.0.join("as-it-was"), after.0.join("payments.json"));
     fs::rename(before.0.join("payments.json"), &old).expect("renamed");
-    let (code, out, _) = diff(&[&old, &new]);
-    assert_eq!((code, out.as_str()), (Some(0), "nothing changed\n"));
+    assert_eq!(diff(&[&old, &new]).succeeds(), "nothing changed\n");
     // Whoever reads the reason of a declined payment.
     after.edit(
         "payments",
         "\"required\": [\n          \"order_id\",\n          \"reason\"\n        ],\n        \"title\": \"PaymentDeclined\"",
         "\"required\": [\n          \"order_id\"\n        ],\n        \"title\": \"PaymentDeclined\"",
     );
-    let (code, out, _) = diff(&[&old, &new]);
-    assert_eq!(code, Some(3), "{out}");
-    assert!(out.contains("`reason` may be missing"), "{out}");
+    diff(&[&old, &new]).ends_with(3).prints(&["`reason` may be missing"]);
 }
 
 #[test]
@@ -105,9 +96,7 @@ fn what_cannot_be_compared_is_a_wrong_usage() {
         (&payments, &before.0.join("orders.json"), "two versions of one contract"),
         (&before.0.join("none.json"), &payments, "cannot read"),
     ] {
-        let (code, _, err) = diff(&[one, other]);
-        assert_eq!(code, Some(2), "{err}");
-        assert!(err.contains(said), "{err}");
+        diff(&[one, other]).ends_with(2).says(&[said]);
     }
 }
 
@@ -118,17 +107,14 @@ fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
     let [old, new] = [&before, &after].map(|copied| copied.0.join("payments.json"));
     let said = "refers to \"https://example.com/address.json\", which is not in it: write that under its \"$defs\"";
     for [one, other] in [[&*before.0, &*after.0], [&*old, &*new]] {
-        let (code, _, err) = diff(&[one, other]);
-        assert!(code == Some(2) && err.contains(said), "{code:?} {err}");
+        diff(&[one, other]).ends_with(2).says(&[said]);
     }
     // So it is mended.
-    assert_ne!(diff(&[&after.0, &before.0]).0, Some(2));
+    assert_ne!(diff(&[&after.0, &before.0]).code, Some(2));
     for (arguments, expected) in [(&["check"][..], 1), (&["validate", "-"], 2)] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         command.arg("--contracts").arg(&after.0).args(arguments);
-        let (code, out, err) = said_by(&mut command);
-        assert_eq!(code, Some(expected), "{out}{err}");
-        assert!(out.contains(said) || err.contains(said), "{out}{err}");
+        said_by(&mut command).ends_with(expected).tells(&[said]);
     }
 }
 
@@ -142,13 +128,11 @@ fn a_contract_is_written_whole_or_not_at_all() {
     let files = || fs::read_dir(&shop.0).expect("a folder").count();
     let before = files();
 
-    let (code, out, err) = write(&shop.0, &print);
-    assert_eq!(code, Some(0), "{err}");
+    let out = write(&shop.0, &print).ends_with(0).out;
     assert!(out.ends_with("payments.json is up to date\n"), "{out}");
     // What `> payments.json` leaves when the build fails.
     fs::write(&file, "").expect("written");
-    let (code, out, err) = write(&shop.0, &print);
-    assert_eq!(code, Some(0), "{err}");
+    let out = write(&shop.0, &print).ends_with(0).out;
     assert!(out.starts_with("wrote ") && out.ends_with("payments.json\n"), "{out}");
     assert_eq!(fs::read_to_string(&file).expect("a contract"), whole);
 
@@ -159,9 +143,7 @@ fn a_contract_is_written_whole_or_not_at_all() {
         (&half, 1, "is not a contract, so none was written"),
         (&badly_named, 1, "payments.payment-captured.v1\" does not name an event"),
     ] {
-        let (ended, _, err) = write(&shop.0, script);
-        assert_eq!(ended, Some(code), "{err}");
-        assert!(err.contains(said), "{said} is not in:\n{err}");
+        write(&shop.0, script).ends_with(code).says(&[said]);
         assert_eq!(fs::read_to_string(&file).expect("a contract"), whole);
     }
     assert_eq!(files(), before, "nothing is left beside the contracts");
@@ -174,21 +156,18 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         said_by(command.arg("--contracts").arg(&shop.0).arg("check"))
     };
-    let (code, out, err) = check();
-    assert_eq!(code, Some(0), "{out}{err}");
+    check().ends_with(0);
 
     // A new service, whose contract did not come through: nobody waits for its events yet.
     fs::write(shop.0.join("loyalty.json"), "").expect("written");
-    let (code, out, err) = check();
-    assert_eq!(code, Some(3), "{out}{err}");
+    let Ended { out, err, .. } = check().ends_with(3);
     assert!(out.contains("loyalty.json is not a contract: it is empty; "), "{out}");
     assert!(out.contains("`ballet contract write loyalty` writes it"), "{out}");
     assert!(err.contains("the other contracts break no rule"), "{err}");
 
     fs::write(shop.0.join("shipping.json"), "{").expect("written");
     shop.edit("payments", "payments.payment_captured.v1", "payments.payment-captured.v1");
-    let (code, out, err) = check();
-    assert_eq!(code, Some(1), "{out}{err}");
+    let Ended { out, err, .. } = check().ends_with(1);
     assert!(out.contains("shipping.json is not a contract: "), "{out}");
     assert!(out.contains("payments.payment-captured.v1\" does not name an event"), "{out}");
     assert!(out.contains("orders waits for shipping."), "{out}");
@@ -196,8 +175,7 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
 
     // Other commands name the file as well.
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
-    let (code, _, err) = said_by(command.arg("--contracts").arg(&shop.0).arg("catalog"));
-    assert_eq!(code, Some(2), "{err}");
+    let err = said_by(command.arg("--contracts").arg(&shop.0).arg("catalog")).ends_with(2).err;
     assert!(err.contains("loyalty.json is not a contract: it is empty"), "{err}");
 
     // Cut off in its middle, and with a word that no contract has.
@@ -206,7 +184,7 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
     let (half, _) = whole.split_at(whole.find("\"after\"").expect("a deadline"));
     fs::write(&orders, half).expect("written");
     shop.edit("inventory", "\"kind\": \"compensatable\"", "\"kind\": \"compensable\"");
-    let (_, out, _) = check();
+    let out = check().out;
     let line = half.lines().count();
     for said in [
         format!("it is not JSON: it ends in the middle of a value, at line {line} column "),

@@ -10,6 +10,7 @@ use ballet::{
     Entity, EntityEvent, Event, EventType, Migration, Participant, Running, Service, Settings,
 };
 use ballet_stage::{Servers, TestEnv};
+use ballet_testkit::ended::{Ended, ended};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::until_yields;
 use schemars::JsonSchema;
@@ -106,17 +107,13 @@ impl Library {
         command
     }
 
-    async fn ballet(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let output = self.command(arguments).output().await.expect("it runs");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    async fn ballet(&self, arguments: &[&str]) -> Ended {
+        ended(self.command(arguments)).await
     }
 
-    /// The result of a command as JSON.
-    async fn json(&self, arguments: &[&str]) -> (Option<i32>, Value) {
-        let output = self.command(arguments).args(["-o", "json"]).output().await.expect("it runs");
-        let json = serde_json::from_slice(&output.stdout);
-        (output.status.code(), json.expect("JSON"))
+    /// Runs a command whose result is JSON.
+    async fn with_json(&self, arguments: &[&str]) -> Ended {
+        self.ballet(&[arguments, &["-o", "json"]].concat()).await
     }
 }
 
@@ -134,14 +131,11 @@ async fn start(
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_are_listed_compared_and_brought_anew() {
     let library = Library::new("library").await;
-    let (code, listed) = library.json(&["list"]).await;
-    assert_eq!(code, Some(0));
+    let listed: Value = library.with_json(&["list"]).await.ends_with(0).json();
     assert_eq!(listed[0]["entities"], 12_000, "{listed}");
     assert_eq!(listed[0]["events_behind"], 0, "{listed}");
-    let (code, said) = library.ballet(&["list"]).await;
-    assert!(code == Some(0) && said.contains("12,000") && said.contains("filled"), "{said}");
-    let (code, said) = library.ballet(&["check"]).await;
-    assert!(code == Some(0) && said.contains("12,000 of book equal those of shelf"), "{said}");
+    library.ballet(&["list"]).await.ends_with(0).tells(&["12,000", "filled"]);
+    library.ballet(&["check"]).await.ends_with(0).tells(&["12,000 of book equal those of shelf"]);
 
     // One of each kind.
     library
@@ -155,8 +149,7 @@ async fn copies_are_listed_compared_and_brought_anew() {
              insert into ballet.copy values ('book', '77777', 1, '{}')",
         )
         .await;
-    let (code, differ) = library.json(&["check", "--patience", "1"]).await;
-    assert_eq!(code, Some(1));
+    let differ: Value = library.with_json(&["check", "--patience", "1"]).await.ends_with(1).json();
     let differ = differ
         .as_array()
         .expect("rows")
@@ -174,20 +167,18 @@ async fn copies_are_listed_compared_and_brought_anew() {
             json!(["9", "missing", null, 2]),
         ]
     );
-    let (_, said) = library.ballet(&["check", "--patience", "0"]).await;
+    let said = library.ballet(&["check", "--patience", "0"]).await.both();
     assert!(said.contains("missing") && said.contains("copies rebuild --service"), "{said}");
 
     // A rebuild leaves what is newer than the owner's, and what the owner does not know.
     assert_eq!(library.ballet(&["rebuild", "--dry-run"]).await.0, Some(0));
-    let (code, said) = library.ballet(&["rebuild"]).await;
-    assert!(code == Some(0) && said.contains("desk has every book of shelf: 12,000"), "{said}");
-    let (_, differ) = library.json(&["check", "--patience", "0"]).await;
+    let said = library.ballet(&["rebuild"]).await.ends_with(0).both();
+    assert!(said.contains("desk has every book of shelf: 12,000"), "{said}");
+    let differ: Value = library.with_json(&["check", "--patience", "0"]).await.json();
     let left: Vec<_> = differ.as_array().expect("rows").iter().map(|row| &row["id"]).collect();
     assert_eq!(left, ["2", "77777"]);
-    let (code, said) = library.ballet(&["rebuild", "--empty", "--entity", "book"]).await;
-    assert_eq!(code, Some(0), "{said}");
-    let (code, said) = library.ballet(&["check"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    library.ballet(&["rebuild", "--empty", "--entity", "book"]).await.ends_with(0);
+    library.ballet(&["check"]).await.ends_with(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,9 +196,8 @@ async fn a_difference_that_is_under_way_is_not_wrong() {
     unit.tx().publish(&BookChanged { book }).await.expect("published");
     unit.commit().await.expect("committed");
 
-    let (code, said) = library.ballet(&["check", "--patience", "0"]).await;
-    assert!(code == Some(1) && said.contains("older"), "{said}");
-    let (_, listed) = library.json(&["list"]).await;
+    library.ballet(&["check", "--patience", "0"]).await.ends_with(1).tells(&["older"]);
+    let listed: Value = library.with_json(&["list"]).await.json();
     assert_eq!(listed[0]["events_behind"], 48, "{listed}");
     let patient = library.command(&["check", "--patience", "120"]).stdout(Stdio::piped()).spawn();
     let patient = patient.expect("it runs");
@@ -220,25 +210,21 @@ async fn a_difference_that_is_under_way_is_not_wrong() {
 async fn a_rebuild_without_its_owner_is_kept_and_goes_on_later() {
     let mut library = Library::new("later").await;
     library.shelf.take().expect("a shelf").stop().await;
-    let (code, said) = library.ballet(&["rebuild", "--empty", "--patience", "1"]).await;
-    assert!(code == Some(3) && said.contains("nothing has come for 1 s"), "{said}");
-    let (_, said) = library.ballet(&["list"]).await;
-    assert!(said.contains("being filled"), "{said}");
+    let said = library.ballet(&["rebuild", "--empty", "--patience", "1"]).await.ends_with(3).both();
+    assert!(said.contains("nothing has come for 1 s"), "{said}");
+    library.ballet(&["list"]).await.tells(&["being filled"]);
     library.shelf = Some(start(&library.env, &library.broker, shelf(), SHELF).await);
     library.until("desk", "select filled_run is not null from ballet.copy_fill").await;
-    let (code, said) = library.ballet(&["check"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    library.ballet(&["check"]).await.ends_with(0);
 
-    let without = Command::new(env!("CARGO_BIN_EXE_ballet"))
-        .args(["copies", "list", "--service", "desk"])
-        .env_remove("DATABASE_URL")
-        .output();
-    assert_eq!(without.await.expect("it runs").status.code(), Some(2), "which database?");
-    let away = Command::new(env!("CARGO_BIN_EXE_ballet"))
-        .args(["copies", "list", "--service", "desk"])
-        .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/{service}")
-        .output();
-    assert_eq!(away.await.expect("it runs").status.code(), Some(4), "nobody is there");
-    let (code, _) = library.ballet(&["rebuild", "--entity", "pen"]).await;
-    assert_eq!(code, Some(1), "there is no such copy");
+    // Which database?
+    let mut without = library.command(&["list"]);
+    without.env_remove("DATABASE_URL");
+    ended(without).await.ends_with(2);
+    // Nobody is there.
+    let mut away = library.command(&["list"]);
+    away.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/{service}");
+    ended(away).await.ends_with(4);
+    // There is no such copy.
+    library.ballet(&["rebuild", "--entity", "pen"]).await.ends_with(1);
 }

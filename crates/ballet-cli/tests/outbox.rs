@@ -9,6 +9,7 @@ use ballet::core::{System, topology};
 use ballet::{Event, EventType, Participant, Running, Service, Settings};
 use ballet_fault::FaultPoint;
 use ballet_stage::{Servers, TestEnv, wait_until};
+use ballet_testkit::ended::{Ended, ended};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::until_yields;
 use schemars::JsonSchema;
@@ -75,14 +76,8 @@ impl Tower {
         command
     }
 
-    async fn ballet(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        Self::output(self.command(arguments)).await
-    }
-
-    async fn output(mut command: Command) -> (Option<i32>, String) {
-        let output = command.stderr(Stdio::piped()).output().await.expect("it runs");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    async fn ballet(&self, arguments: &[&str]) -> Ended {
+        ended(self.command(arguments)).await
     }
 
     /// A directory that has a retry killed at a point.
@@ -146,28 +141,25 @@ impl Tower {
 async fn t186_what_could_not_be_published_is_listed_put_back_once_and_forgotten() {
     let tower = Tower::new("outbox").await;
     let dead = tower.dead().await;
-    let (code, said) = tower.ballet(&["list"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    let said = tower.ballet(&["list"]).await.ends_with(0).both();
     assert!(dead.iter().all(|id| said.contains(id)) && said.contains("the tower burns"), "{said}");
-    let (_, said) = tower.ballet(&["list", "-o", "json", "--id", &dead[1]]).await;
+    let said = tower.ballet(&["list", "-o", "json", "--id", &dead[1]]).await.both();
     let listed: Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(listed[0]["body"], "{\"hour\":2}");
     assert_eq!(listed.as_array().map(Vec::len), Some(1));
 
-    assert_eq!(tower.ballet(&["retry"]).await.0, Some(2), "which?");
-    let (code, said) = tower.ballet(&["retry", "--all", "--dry-run"]).await;
-    assert!(code == Some(0) && said.contains("3 events"), "{said}");
-    let (code, said) = tower.ballet(&["retry", "--id", &dead[1], "--id", &dead[0]]).await;
-    assert!(code == Some(0) && said.contains("2 events"), "{said}");
+    assert_eq!(tower.ballet(&["retry"]).await.code, Some(2), "which?");
+    tower.ballet(&["retry", "--all", "--dry-run"]).await.ends_with(0).tells(&["3 events"]);
+    let said =
+        tower.ballet(&["retry", "--id", &dead[1], "--id", &dead[0]]).await.ends_with(0).both();
+    assert!(said.contains("2 events"), "{said}");
     tower.until_published(&dead[..2]).await;
-    let (_, said) = tower.ballet(&["retry", "--id", &dead[0]]).await;
-    assert!(said.contains("no events match"), "{said}");
+    tower.ballet(&["retry", "--id", &dead[0]]).await.tells(&["no events match"]);
 
-    assert_eq!(tower.ballet(&["forget", "--all"]).await.0, Some(2), "nobody to ask");
+    assert_eq!(tower.ballet(&["forget", "--all"]).await.code, Some(2), "nobody to ask");
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.jsonl", tower.env.vhost()));
     let to = kept.display().to_string();
-    let (code, said) = tower.ballet(&["forget", "--all", "--yes", "--to", &to]).await;
-    assert!(code == Some(0) && said.contains("1 event"), "{said}");
+    tower.ballet(&["forget", "--all", "--yes", "--to", &to]).await.ends_with(0).tells(&["1 event"]);
     let line = std::fs::read_to_string(&kept).expect("a file");
     assert!(line.contains(&dead[2]) && line.contains("the tower burns"), "{line}");
     std::fs::remove_file(&kept).expect("removed");
@@ -192,25 +184,20 @@ async fn events_that_can_never_be_published_are_seen_at_every_door() {
     tower.until_said("/readyz", "3 events can never be published: ballet outbox list").await;
     tower.until_said("/metrics", "ballet_outbox_dead 3").await;
 
-    let (code, said) = Tower::output(tower.command_of("sagas", &["stuck"])).await;
-    assert_eq!(code, Some(0), "{said}");
-    for words in [
+    ended(tower.command_of("sagas", &["stuck"])).await.ends_with(0).tells(&[
         saga,
         "bell.struck.v1",
         "unpublishable",
         "the tower burns",
         "ballet outbox retry --saga <saga>",
         "events that can never be published, besides these: 2 (ballet outbox list)",
-    ] {
-        assert!(said.contains(words), "{words:?} is not in {said}");
-    }
-    let (_, said) = Tower::output(tower.command_of("sagas", &["stuck", "-o", "jsonl"])).await;
+    ]);
+    let said = ended(tower.command_of("sagas", &["stuck", "-o", "jsonl"])).await.both();
     let line = said.lines().next().expect("a line");
     let stuck: Value = serde_json::from_str(line).expect("JSON");
     assert_eq!((&stuck["saga"], &stuck["reason"]), (&saga.into(), &"unpublishable".into()));
 
-    let (code, said) = tower.ballet(&["retry", "--all"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    tower.ballet(&["retry", "--all"]).await.ends_with(0);
     tower.until_said("/readyz", "\"outbox\":\"ok\"").await;
 }
 
@@ -219,12 +206,11 @@ async fn t186_a_retry_whose_events_another_one_holds_says_so() {
     let tower = Tower::new("held").await;
     let mut other = tower.db().await;
     other.execute("begin; select from ballet.outbox_dead for update").await.expect("held");
-    let (code, said) = tower.ballet(&["retry", "--all"]).await;
-    assert!(code == Some(3) && said.contains("not put back: 3 events of bell,"), "{code:?} {said}");
+    let said = tower.ballet(&["retry", "--all"]).await.ends_with(3).both();
+    assert!(said.contains("not put back: 3 events of bell,"), "{said}");
     assert_eq!(tower.dead().await.len(), 3);
     other.execute("rollback").await.expect("free");
-    let (code, said) = tower.ballet(&["retry", "--all"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    tower.ballet(&["retry", "--all"]).await.ends_with(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,8 +241,7 @@ async fn t186_many_events_are_put_back_in_steps_and_an_interrupted_retry_goes_on
     assert_eq!(died.status.code(), None, "it was not killed");
     std::fs::remove_dir_all(&place).expect("removed");
     assert_eq!(tower.dead().await.len(), 7_000, "one step of 5,000 was done");
-    let (code, said) = tower.ballet(&["retry", "--all"]).await;
-    assert!(code == Some(0) && said.contains("7,000 events"), "{said}");
+    tower.ballet(&["retry", "--all"]).await.ends_with(0).tells(&["7,000 events"]);
     assert_eq!(tower.dead().await, Vec::<String>::new());
     let published = || tower.published().len();
     wait_until("the events", SOON, || async {
@@ -277,7 +262,6 @@ async fn t186_what_an_administrator_puts_back_is_published_by_the_service() {
     let dead = tower.dead().await;
     let mut retry = tower.command(&["retry", "--all"]);
     retry.env("DATABASE_URL", tower.env.admin_database_url("bell"));
-    let (code, said) = Tower::output(retry).await;
-    assert_eq!(code, Some(0), "{said}");
+    ended(retry).await.ends_with(0);
     tower.until_published(&dead).await;
 }

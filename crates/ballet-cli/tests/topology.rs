@@ -7,6 +7,7 @@ use std::time::Duration;
 use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
 use ballet_amqp::{Broker, RabbitMq};
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
+use ballet_testkit::ended::{Ended, ended};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -54,25 +55,23 @@ impl World {
     }
 
     /// Runs `ballet topology`, for a system that declares this.
-    async fn topology(&self, definitions: &Value, arguments: &[&str]) -> (Option<i32>, String) {
+    async fn topology(&self, definitions: &Value, arguments: &[&str]) -> Ended {
         let file = self.place.join("definitions.json");
         std::fs::write(&file, definitions.to_string()).expect("written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         command.arg("topology").args(arguments).arg("--definitions").arg(file);
         command.args(["--vhost", self.env.vhost()]).stdin(Stdio::null());
         command.env("RABBITMQ_MANAGEMENT_URL", &self.management_url);
-        let output = command.output().await.expect("it runs");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
-        (output.status.code(), said)
+        ended(command).await
     }
 
     /// Waits until a check ends with a code and names all of these.
     async fn until_check(&self, definitions: &Value, code: i32, named: &[&str]) {
         wait_until(&format!("a check with {code}"), Duration::from_secs(60), || async {
-            let (found, said) = self.topology(definitions, &["check"]).await;
+            let found = self.topology(definitions, &["check"]).await;
+            let said = found.both();
             let all = named.iter().all(|part| said.contains(part));
-            if found == Some(code) && all { Ok(Some(())) } else { Err(said) }
+            if found.code == Some(code) && all { Ok(Some(())) } else { Err(said) }
         })
         .await
         .expect("a check");
@@ -102,33 +101,24 @@ impl World {
 async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
     let wanted = declared(&[TICKED]);
     let world = World::new("other", &wanted).await;
-    let (code, said) = world.topology(&wanted, &["check"]).await;
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("the broker is as declared"), "{said}");
+    world.topology(&wanted, &["check"]).await.ends_with(0).tells(&["the broker is as declared"]);
 
     world.call(Method::DELETE, &["queues", "bell"], None).await;
     let other = json!({ "durable": true, "arguments": { "x-queue-type": "classic",
         "x-max-length": 5 } });
     world.call(Method::PUT, &["queues", "bell"], Some(&other)).await;
-    let (code, said) = world.topology(&wanted, &["check"]).await;
-    assert_eq!(code, Some(1), "{said}");
-    for part in [
+    world.topology(&wanted, &["check"]).await.ends_with(1).tells(&[
         "queue `bell`: ",
         r#"x-queue-type is "classic", but should be "quorum""#,
         "x-delivery-limit is none, but should be 1000000000",
         "x-max-length is 5, but should be none",
         "the binding of queue `bell` to `route` with key `clock.ticked.v1` is missing",
-    ] {
-        assert!(said.contains(part), "{part} is not in:\n{said}");
-    }
+    ]);
     // What can be mended is mended; a queue that may hold messages is not touched.
-    let (code, said) = world.topology(&wanted, &["apply"]).await;
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("by hand  queue `bell`"), "{said}");
+    world.topology(&wanted, &["apply"]).await.ends_with(3).tells(&["by hand  queue `bell`"]);
     assert!(world.reaches_bell(TICKED).await);
     world.call(Method::DELETE, &["queues", "bell"], None).await;
-    let (code, said) = world.topology(&wanted, &["apply"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    world.topology(&wanted, &["apply"]).await.ends_with(0);
     world.close().await;
 }
 
@@ -145,8 +135,7 @@ async fn t221_a_policy_that_makes_a_queue_drop_messages_is_named_with_the_way_ou
         // The broker takes a policy up a moment later, for each queue by itself.
         world.until_check(&wanted, 1, &["`bell`: max-length", "`bell.dead`: max-length"]).await;
         for command in ["check", "apply"] {
-            let (code, said) = world.topology(&wanted, &[command]).await;
-            assert_eq!(code, Some(1), "{said}");
+            let said = world.topology(&wanted, &[command]).await.ends_with(1).both();
             for queue in ["bell", "bell.dead"] {
                 let differs = format!("queue `{queue}`: max-length is 20, but should be none");
                 assert!(said.contains(&differs), "{said}");
@@ -172,25 +161,21 @@ async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_come
     assert!(world.reaches_bell(STRUCK).await);
 
     let gone = "the binding of queue `bell` to `route` with key `clock.struck.v1`";
-    let (code, said) = world.topology(&after, &["apply", "--dry-run"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    let said = world.topology(&after, &["apply", "--dry-run"]).await.ends_with(0).both();
     assert!(said.contains(&format!("prune    {gone} is no longer declared")), "{said}");
     // The event has nobody else now: it goes to the journal, and not to what is unrouted.
     assert!(said.contains("create   the binding of queue `journal` to `route`"), "{said}");
     assert!(said.contains("queue `stranger`") && said.contains("is not ours and stays"), "{said}");
     assert!(world.reaches_bell(STRUCK).await, "a dry run does nothing");
 
-    let (code, said) = world.topology(&after, &["apply"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    world.topology(&after, &["apply"]).await.ends_with(0);
     assert!(world.reaches_bell(STRUCK).await, "a process of the release before may read it");
-    let (code, said) = world.topology(&after, &["apply", "--prune"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    let said = world.topology(&after, &["apply", "--prune"]).await.ends_with(0).both();
     assert!(said.lines().any(|line| line == format!("removed: {gone}")), "{said}");
     assert!(!world.reaches_bell(STRUCK).await && world.reaches_bell(TICKED).await);
     let heard = world.env.management().take("stranger", 10).await.expect("messages");
     assert_eq!(heard.len(), 4, "the stranger hears it as before");
-    let (code, said) = world.topology(&after, &["check"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    world.topology(&after, &["check"]).await.ends_with(0);
     world.close().await;
 }
 
@@ -203,8 +188,7 @@ async fn the_queues_of_a_service_that_was_taken_away_are_named_until_somebody_re
     let remedy = |queue: &str| format!("rabbitmqctl delete_queue -p {} {queue}", world.env.vhost());
     let both = ["gong", "gong.dead"].map(remedy);
     world.until_check(&wanted, 1, &both.each_ref().map(|remedy| &**remedy)).await;
-    let (code, said) = world.topology(&before, &["check"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    world.topology(&before, &["check"]).await.ends_with(0);
 
     // As long as a process of it runs, its dead letters are not left alone either.
     let broker = RabbitMq::new(world.env.amqp_url("gong")).expect("a URL");
@@ -235,8 +219,7 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     let other = json!({ "pattern": "^journal$", "apply-to": "queues", "priority": 1,
         "definition": { "max-age": "1h" } });
     world.call(Method::PUT, &["policies", topology::JOURNAL_POLICY], Some(&other)).await;
-    let (code, said) = world.topology(&wanted, &["apply"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    let said = world.topology(&wanted, &["apply"]).await.ends_with(0).both();
     let changed = format!("changed: policy `{}`", topology::JOURNAL_POLICY);
     assert!(said.contains(&changed), "{said}");
     assert!(world.reaches_bell(TICKED).await);
@@ -247,20 +230,16 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     let mut longer = longer.expect("a policy").clone();
     longer["definition"]["max-age"] = json!("30D");
     world.call(Method::PUT, &["policies", topology::JOURNAL_POLICY], Some(&longer)).await;
-    let (code, said) = world.topology(&wanted, &["apply"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    let said = world.topology(&wanted, &["apply"]).await.ends_with(0).both();
     assert!(said.contains("prune    policy") && !said.contains(&changed), "{said}");
-    let (code, said) = world.topology(&wanted, &["apply", "--prune"]).await;
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains(&changed), "{said}");
+    world.topology(&wanted, &["apply", "--prune"]).await.ends_with(0).tells(&[&changed]);
 
     // Another queue of that virtual host is none of its business.
     let mut more = declared(&[TICKED]);
     let mut queue = more["queues"][0].clone();
     queue["name"] = json!("somebody");
     more["queues"].as_array_mut().expect("a list").push(queue);
-    let (code, said) = world.topology(&more, &["apply"]).await;
-    assert_eq!(code, Some(1), "{said}");
+    let said = world.topology(&more, &["apply"]).await.ends_with(1).both();
     assert!(said.contains("rights that the definitions give to `topology`"), "{said}");
     world.close().await;
 }
@@ -270,8 +249,7 @@ async fn a_service_more_gets_its_rights_and_nobody_another_password() {
     let (before, after) = (tower(&[TICKED], &[]), tower(&[TICKED], &["gong"]));
     let world = World::new("more", &declared(&[TICKED])).await;
     let wanted = topology::definitions(&after, |_| String::new());
-    let (code, said) = world.topology(&wanted, &["apply"]).await;
-    assert_eq!(code, Some(1), "{said}");
+    let said = world.topology(&wanted, &["apply"]).await.ends_with(1).both();
     assert!(said.contains("rights that the definitions give to `topology`"), "{said}");
 
     // An administrator makes the user, and gives the rights.
@@ -305,9 +283,7 @@ async fn a_service_more_gets_its_rights_and_nobody_another_password() {
     }
     management.call(Method::POST, &["definitions"], Some(&rights)).await.expect("imported");
 
-    let (code, said) = world.topology(&wanted, &["apply"]).await;
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("created: queue `gong`"), "{said}");
+    world.topology(&wanted, &["apply"]).await.ends_with(0).tells(&["created: queue `gong`"]);
     // The user `topology` has logged in by the password that it had. The new one has that of its own.
     let url = world.env.amqp_url("bell").replace(&format!("bell{suffix}"), &user);
     let (start, _) = url.split_once("://").expect("a URL");
@@ -328,10 +304,8 @@ async fn a_broker_that_is_not_there_and_a_wrong_address_are_told() {
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         command.args(["topology", "check", "--management-url", url]).stdin(Stdio::null());
-        let output = command.output().await.expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        assert!(said.contains(says) && !said.contains("secret"), "{said}");
+        let said = ended(command).await.ends_with(code).says(&[says]).err;
+        assert!(!said.contains("secret"), "{said}");
     }
 }
 
@@ -362,14 +336,7 @@ async fn t175_a_check_names_the_queue_whose_messages_cannot_be_dead_lettered() {
     .await
     .expect("held");
     // Which policy is in force for a queue, the broker says some moments later.
-    wait_until("a check that names both", Duration::from_secs(60), || async {
-        let (code, said) = world.topology(&wanted, &["check"]).await;
-        let parts =
-            ["in force: policy `full`", "held     1 message in queue `retry.5s` waited longer"];
-        let is_told = code == Some(1) && parts.iter().all(|part| said.contains(part));
-        if is_told { Ok(Some(())) } else { Err(said) }
-    })
-    .await
-    .expect("both");
+    let held = "held     1 message in queue `retry.5s` waited longer";
+    world.until_check(&wanted, 1, &["in force: policy `full`", held]).await;
     world.close().await;
 }

@@ -5,12 +5,13 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use ballet_testkit::ended::Ended;
 use serde_json::{Value, json};
 
 const CHECKED_OUT: &str = "cart.checked_out.v1";
 
 /// Runs the command on the shop's contracts, with this on its standard input.
-fn ballet(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
+fn ballet(arguments: &[&str], input: &str) -> Ended {
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts/shop");
     let mut child = Command::new(env!("CARGO_BIN_EXE_ballet"))
         .args(arguments)
@@ -24,9 +25,7 @@ fn ballet(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
     let written = child.stdin.take().expect("its input").write_all(input.as_bytes());
     let is_unread = |error: &std::io::Error| error.kind() == ErrorKind::BrokenPipe;
     assert!(written.as_ref().err().is_none_or(is_unread), "{written:?}");
-    let output = child.wait_with_output().expect("it ends");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    child.wait_with_output().expect("it ends").into()
 }
 
 /// A checkout, as `examples/producer.py` writes it.
@@ -49,25 +48,20 @@ fn message(body: &Value) -> Value {
 #[test]
 fn a_bare_body_is_judged_in_the_words_of_dead_letters() {
     let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
-    let (code, out, _) = ballet(&validate, &format!("{:#}", checkout()));
-    assert_eq!((code, &out[..]), (Some(0), "valid: cart.checked_out.v1\n"));
+    let out = ballet(&validate, &format!("{:#}", checkout())).succeeds();
+    assert_eq!(out, "valid: cart.checked_out.v1\n");
     let mut wrong = checkout();
     wrong["lines"][0]["quantity"] = json!("two");
     wrong["ship_to"]["country"] = json!("Germany");
     wrong.as_object_mut().expect("an object").remove("card_token");
-    let (code, out, _) = ballet(&validate, &format!("{wrong:#}"));
-    assert_eq!(code, Some(1));
-    for said in [
+    ballet(&validate, &format!("{wrong:#}")).ends_with(1).prints(&[
         "wrong_shape: the body does not have the shape of cart.checked_out.v1: lines[0].quantity: a \
-         whole number from 1 to 10000 is wanted, but there is \"two\"",
+     whole number from 1 to 10000 is wanted, but there is \"two\"",
         "card_token: it is missing",
         "ship_to.country: a string that matches",
-    ] {
-        assert!(out.contains(said), "{said} is not in:\n{out}");
-    }
+    ]);
     assert_eq!(out.lines().count(), 3, "{out}");
-    let (code, out, _) = ballet(&validate, "{ \"lines\": ");
-    assert_eq!(code, Some(1));
+    let out = ballet(&validate, "{ \"lines\": ").ends_with(1).out;
     assert!(
         out.starts_with(
             "not_json: the body is not JSON: it ends in the middle of a value, at line 1 "
@@ -83,13 +77,12 @@ fn what_is_wrong_with_a_message_does_not_steer_the_terminal() {
     hostile["ship_to"]["country"] = json!("\u{9b}2J\u{202e}");
     hostile["lines"][0]["unit_price"]["currency"] = json!("\u{1b}]0;title\u{7}");
     let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
-    let (code, out, err) = ballet(&validate, &hostile.to_string());
-    assert_eq!(code, Some(1), "{err}");
+    let Ended { out, err, .. } = ballet(&validate, &hostile.to_string()).ends_with(1);
     assert!(out.contains("ship_to.country: a string that matches"), "{out:?}");
     let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
     assert!(!out.contains(steers) && !err.contains(steers), "{out:?} {err:?}");
     // A program gets it as it is.
-    let (_, out, _) = ballet(&[&validate[..], &["-o", "json"]].concat(), &hostile.to_string());
+    let out = ballet(&[&validate[..], &["-o", "json"]].concat(), &hostile.to_string()).out;
     assert!(out.contains('\u{202e}'), "{out:?}");
 }
 
@@ -106,9 +99,7 @@ fn messages_are_judged_by_their_properties_too_each_with_its_place() {
     let of_saga = json!({ "type": "orders.order_placed.v1", "body": {} });
     let all = [message(&checkout()), forged, unknown, taken, of_saga, json!({ "lines": [] })];
     let lines = all.iter().map(|one| format!("{one}\n")).collect::<String>() + "{\n";
-    let (code, out, err) = ballet(&["validate", "-", "-o", "json"], &lines);
-    assert_eq!(code, Some(3), "{err}");
-    let rows: Value = serde_json::from_str(&out).expect("JSON");
+    let rows: Value = ballet(&["validate", "-", "-o", "json"], &lines).ends_with(3).json();
     let reason = |index: usize| rows[index]["faults"][0]["reason"].as_str().unwrap_or("none");
     let reasons: Vec<&str> = (0..all.len() + 1).map(reason).collect();
     assert_eq!(
@@ -129,8 +120,8 @@ fn messages_are_judged_by_their_properties_too_each_with_its_place() {
     assert!(advice.contains("--type"), "{advice}");
 
     // The same in an array, for people.
-    let (code, out, err) = ballet(&["validate", "-"], &json!(all[..2]).to_string());
-    assert_eq!(code, Some(3));
+    let Ended { out, err, .. } =
+        ballet(&["validate", "-"], &json!(all[..2]).to_string()).ends_with(3);
     assert!(out.starts_with("message 1: valid: cart.checked_out.v1, id "), "{out}");
     assert!(out.contains("message 2: forged_app_id: "), "{out}");
     assert!(err.contains("1 of 2 messages are valid"), "{err}");
@@ -161,9 +152,7 @@ fn what_cannot_be_judged_is_a_wrong_usage() {
         (&["validate", "-"], "there is no message in -"),
         (&["validate", "-", "--type", "cart.dreamt.v1"], "no service knows an event"),
     ] {
-        let (code, _, err) = ballet(arguments, " ");
-        assert_eq!(code, Some(2), "{err}");
-        assert!(err.contains(said), "{err}");
+        ballet(arguments, " ").ends_with(2).says(&[said]);
     }
 }
 
@@ -179,8 +168,7 @@ fn ids_are_derived_as_the_page_about_producers_says() {
     let printed = String::from_utf8(python.stdout).expect("text");
 
     let id = |arguments: &[&str], input: &str| {
-        let (code, out, err) = ballet(arguments, input);
-        assert_eq!(code, Some(0), "{err}");
+        let out = ballet(arguments, input).ends_with(0).out;
         out
     };
     let body = r#"{"sku": "mug"}"#;
@@ -199,8 +187,7 @@ fn ids_are_derived_as_the_page_about_producers_says() {
     assert_eq!(id(&["id", saga], ""), format!("{saga}\n"));
     let new = [id(&["id"], ""), id(&["id"], "")];
     assert!(new[0] != new[1] && new[0].as_bytes()[14] == b'7', "{new:?}");
-    let (code, _, err) = ballet(&["id", " "], "");
-    assert_eq!(code, Some(2), "{err}");
+    ballet(&["id", " "], "").ends_with(2);
 }
 
 #[test]
@@ -209,6 +196,5 @@ fn the_body_on_the_page_about_producers_is_valid() {
     let page = std::fs::read_to_string(page).expect("the page");
     let body = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
     let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
-    let (code, out, err) = ballet(&validate, body.expect("an example"));
-    assert_eq!(code, Some(0), "{out}{err}");
+    ballet(&validate, body.expect("an example")).ends_with(0);
 }

@@ -8,6 +8,8 @@
 #[doc(hidden)]
 pub mod advice;
 mod collector;
+#[doc(hidden)]
+pub mod ended;
 mod events;
 #[doc(hidden)]
 pub mod health;

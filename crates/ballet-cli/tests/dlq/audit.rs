@@ -1,12 +1,13 @@
 //! `ballet audit`: any system is audited by its contracts, without its code.
 
 use ballet_stage::wait_until;
+use ballet_testkit::ended::{Ended, ended};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::hostile::ESCAPES;
 use crate::shop::{Shop, checkout};
-use crate::world::{Ended, SOON, ended};
+use crate::world::SOON;
 
 async fn audit(shop: &Shop, more: &[&str]) -> Ended {
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
@@ -33,10 +34,11 @@ async fn any_system_is_audited_by_its_contracts_and_addresses_alone() {
     let order = Shop::new_id();
     shop.drop(&order, &checkout().to_string()).await;
     shop.order_is(&order, "completed").await;
-    let well = until(&shop, 0, "everything is quiescent").await;
-    for words in ["rows of 7 services", "no violations", "not judged: what must hold between"] {
-        assert!(well.out.contains(words), "{words:?} is not in {well:#?}");
-    }
+    until(&shop, 0, "everything is quiescent").await.prints(&[
+        "rows of 7 services",
+        "no violations",
+        "not judged: what must hold between",
+    ]);
 
     // Something waits for a person.
     shop.drop(&Shop::new_id(), "no JSON").await;
@@ -63,14 +65,13 @@ async fn any_system_is_audited_by_its_contracts_and_addresses_alone() {
     let wrong = until(&shop, 1, "which is not in the inbox").await;
     assert!(wrong.out.contains("payments: saga"), "{wrong:#?}");
     let json = audit(&shop, &["-o", "json"]).await.ends_with(1);
-    let report: Value = serde_json::from_str(&json.out).expect("JSON");
+    let report: Value = json.json();
     assert_eq!(report[0]["own_tables"], "not judged");
     assert!(report[0]["violations"].as_array().is_some_and(|all| !all.is_empty()), "{report}");
 
     // Who does not answer is named.
     let mut away = shop.command(&["audit", "--contracts", "nowhere"]);
     away.env("RABBITMQ_MANAGEMENT_URL", shop.env.management_url());
-    let away = ended(away).await.ends_with(2);
-    assert!(away.err.contains("nowhere"), "{away:?}");
+    ended(away).await.ends_with(2).says(&["nowhere"]);
     shop.close().await;
 }

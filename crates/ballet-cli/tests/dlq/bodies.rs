@@ -3,12 +3,13 @@
 use std::io::Write;
 
 use ballet_amqp::{BasicProperties, Broker, Publish, RabbitMq};
+use ballet_testkit::ended::ended;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::world::{TICKED, World, ended};
+use crate::world::{TICKED, World};
 use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 
 /// Publishes an event with a body that says it is gzip.
@@ -34,8 +35,7 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 async fn whole(world: &World, id: &str) -> Value {
-    let shown = world.ballet(&["show", id, "-o", "json"]).await.succeeds();
-    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    let shown: Value = world.ballet(&["show", id, "-o", "json"]).await.ends_with(0).json();
     shown[0].clone()
 }
 
@@ -45,8 +45,7 @@ async fn t81_a_packed_body_is_shown_and_edited_as_text() {
     let id = world.new_id();
     publish_packed(&world, &id, gzip(r#"{"nummer": 5}"#)).await;
     world.dead(1).await;
-    let shown = world.ballet(&["show", &id]).await.succeeds();
-    assert!(shown.contains("\"nummer\": 5") && shown.contains("unpacked 13"), "{shown}");
+    world.ballet(&["show", &id]).await.ends_with(0).prints(&["\"nummer\": 5", "unpacked 13"]);
     let before = whole(&world, &id).await;
     assert_eq!(before["body_unpacked"], r#"{"nummer": 5}"#);
     assert!(before["body_base64"].is_string(), "the exact bytes are told as well: {before}");
@@ -67,10 +66,8 @@ async fn a_body_that_cannot_be_unpacked_is_told_and_can_be_replaced() {
     let id = world.new_id();
     publish_packed(&world, &id, vec![0x1f, 0x8b, 0xff, 0xff]).await;
     world.dead(1).await;
-    let shown = world.ballet(&["show", &id]).await.succeeds();
-    assert!(shown.contains("the body is not gzip"), "{shown}");
-    let edit = world.ballet(&["edit", &id]).await.ends_with(2);
-    assert!(edit.err.contains("--body FILE"), "{edit:?}");
+    world.ballet(&["show", &id]).await.ends_with(0).prints(&["the body is not gzip"]);
+    world.ballet(&["edit", &id]).await.ends_with(2).says(&["--body FILE"]);
     std::fs::write(world.place.join("body.json"), r#"{"number": 5}"#).expect("written");
     world.ballet(&["edit", &id, "--body", "body.json"]).await.ends_with(0);
     world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
@@ -131,8 +128,7 @@ async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent
     let poison = Raw { queue: "counter.dead", properties: &properties, body };
     raw_amqp::publish(world.env.ops_amqp_url(), &[poison]);
     world.dead(1).await;
-    let groups = world.ballet(&["groups"]).await.ends_with(0);
-    assert!(groups.out.contains(TICKED), "{groups:?}");
+    world.ballet(&["groups"]).await.ends_with(0).prints(&[TICKED]);
     let id = world.list(&[]).await[0]["id"].as_str().expect("an id").to_owned();
     world.ballet(&["show", &id]).await.ends_with(0);
     let shown = whole(&world, &id).await.to_string();
@@ -157,9 +153,7 @@ async fn what_somebody_else_edited_while_the_editor_was_open_is_not_overwritten(
     std::fs::write(world.place.join("other.sh"), other).expect("written");
     let mut command = world.command(&["edit", &id]);
     command.env("VISUAL", "sh -e other.sh").env("TMPDIR", &world.place);
-    let refused = ended(command).await.ends_with(1);
-    assert!(refused.err.contains("by somebody else"), "{refused:?}");
-    assert!(refused.out.contains("has a new body"), "the other one: {refused:?}");
+    ended(command).await.ends_with(1).says(&["by somebody else"]).prints(&["has a new body"]);
     let letters = world.list(&[]).await;
     assert_eq!(letters.len(), 1, "{letters:?}");
     world.ballet(&["redrive", "--id", &id]).await.ends_with(0);

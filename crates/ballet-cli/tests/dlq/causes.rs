@@ -1,7 +1,7 @@
 //! Dead letters of several causes, and those that were edited.
 
 use ballet_stage::wait_until;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::{SOON, TICKED, World};
 
@@ -39,17 +39,14 @@ async fn eleven_causes_are_eleven_groups_each_with_a_canary_and_can_be_chosen_by
         }
     }
     world.dead(22).await;
-    let said = world.ballet(&["groups", "-o", "jsonl"]).await.succeeds();
-    let groups: Vec<Value> =
-        said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(groups.len(), causes.len(), "{said}");
-    assert!(groups.iter().all(|group| group["dead_letters"] == 2), "{said}");
+    let groups = world.ballet(&["groups", "-o", "jsonl"]).await.ends_with(0).lines();
+    assert_eq!(groups.len(), causes.len(), "{groups:?}");
+    assert!(groups.iter().all(|group| group["dead_letters"] == 2), "{groups:?}");
     let table = world.ballet(&["groups"]).await.ends_with(0);
     assert_eq!(table.out.lines().count(), 1 + causes.len(), "{table:?}");
     assert!(table.err.contains("--type clock.ticked.v1 --detail '"), "{table:?}");
     let chosen = ["redrive", "--detail", "the shelf is full", "--dry-run"];
-    let chosen = world.ballet(&chosen).await.ends_with(0);
-    assert!(chosen.err.contains("2 dead letters would be sent back"), "{chosen:?}");
+    world.ballet(&chosen).await.ends_with(0).says(&["2 dead letters would be sent back"]);
     let done = world.ballet(&["redrive", "--all"]).await.ends_with(0);
     assert_eq!(done.out.matches("was handled").count(), causes.len(), "{done:?}");
     wait_until("all of them to be counted", SOON, || async {
@@ -79,8 +76,7 @@ async fn a_canary_that_dies_again_does_not_hold_back_what_was_edited() {
         std::fs::write(world.place.join("body.json"), body).expect("written");
         world.ballet(&["edit", &ids[at], "--body", "body.json"]).await.ends_with(0);
     }
-    let groups = world.ballet(&["groups"]).await.succeeds();
-    assert!(groups.contains("edited since; it was: missing field"), "{groups}");
+    world.ballet(&["groups"]).await.ends_with(0).prints(&["edited since; it was: missing field"]);
     let done = world.ballet(&["redrive", "--all"]).await.ends_with(3);
     // Whichever of the edited ones was their canary.
     assert!(done.err.contains("4 dead letters sent back"), "{done:?}");

@@ -3,12 +3,13 @@
 
 use ballet::core::{contract, topology};
 use ballet_stage::{Method, Options, Servers, wait_until};
+use ballet_testkit::ended::ended;
 use serde_json::{Value, json};
 use sqlx::Executor;
 use tokio::process::Command;
 
 use crate::publish::contracts;
-use crate::world::{SOON, TICKED, World, ballet, counter, ended};
+use crate::world::{SOON, TICKED, World, ballet, counter};
 
 /// A system with a broker of its own, and whoever examines it.
 pub(crate) struct Patient {
@@ -75,7 +76,7 @@ impl Patient {
     /// The exit code, and what is not well: the check and what was found.
     async fn examined(&self) -> (Option<i32>, Vec<(String, String)>) {
         let ended = ended(self.command(&["doctor", "--quiet", "-o", "json"])).await;
-        let rows: Vec<Value> = serde_json::from_str(&ended.out).expect("JSON");
+        let rows: Vec<Value> = ended.json();
         let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
         for row in &rows {
             assert!(row["state"] == "warning" || !text(row, "do").is_empty(), "{row}");

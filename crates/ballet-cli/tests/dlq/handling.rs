@@ -3,6 +3,7 @@
 use ballet::core::topology::JOURNAL;
 use ballet_amqp::{AMQPValue, Broker, Deliveries, Delivery, RabbitMq};
 use ballet_stage::{Method, wait_until};
+use ballet_testkit::ended::ended;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
@@ -12,12 +13,14 @@ use crate::world::{SOON, TICKED, World};
 async fn t78_a_redriven_message_runs_under_its_own_id_and_its_dead_letter_is_gone() {
     let world = World::new("redriven").await;
     let ids = world.dead_ticks(2).await;
-    let shown = world.ballet(&["show", &ids[0][30..]]).await.succeeds();
-    for part in [&ids[0], "the counter is full", "permanent", "count_ticks", "\"number\": 0"] {
-        assert!(shown.contains(part), "{part} is not in:\n{shown}");
-    }
-    let done = world.ballet(&["redrive", "--id", &ids[0]]).await.ends_with(0);
-    assert!(done.out.contains("was handled"), "{done:?}");
+    world.ballet(&["show", &ids[0][30..]]).await.ends_with(0).prints(&[
+        &ids[0],
+        "the counter is full",
+        "permanent",
+        "count_ticks",
+        "\"number\": 0",
+    ]);
+    world.ballet(&["redrive", "--id", &ids[0]]).await.ends_with(0).prints(&["was handled"]);
     let mut db = world.database().await;
     let known: Vec<(String,)> = sqlx::query_as("select message_id::text from ballet.inbox")
         .fetch_all(&mut db)
@@ -71,8 +74,7 @@ async fn t80_a_copy_of_what_was_handled_is_dropped() {
     world.ballet(&["redrive", "--id", &ids[0]]).await.ends_with(0);
     again().await;
     world.dead(1).await;
-    let done = world.ballet(&["redrive", "--id", &ids[0]]).await.ends_with(0);
-    assert!(done.out.contains("was handled"), "{done:?}");
+    world.ballet(&["redrive", "--id", &ids[0]]).await.ends_with(0).prints(&["was handled"]);
     world.all_counted_once(1).await;
     world.close().await;
 }
@@ -91,17 +93,15 @@ async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
         let mut command =
             world.command(&["edit", &id, "--body", "body.json", "--why", "it was wrong"]);
         command.env("BALLET_CONTRACTS", world.place.join("clocks"));
-        crate::world::ended(command).await
+        ended(command).await
     };
-    let refused = edit("{\"number\": ").await.ends_with(1);
-    assert!(refused.err.contains("is not JSON"), "{refused:?}");
+    edit("{\"number\": ").await.ends_with(1).says(&["is not JSON"]);
     let still = edit(r#"{"number": "five"}"#).await.ends_with(0);
     assert!(
         still.err.contains("still wrong: ") && still.err.contains("number: a whole number"),
         "{still:?}"
     );
-    let again = world.ballet(&["redrive", "--id", &id]).await.ends_with(1);
-    assert!(again.out.contains("is dead again"), "{again:?}");
+    world.ballet(&["redrive", "--id", &id]).await.ends_with(1).prints(&["is dead again"]);
     let right = edit(r#"{"number": 5}"#).await.ends_with(0);
     assert!(!right.err.contains("wrong"), "{right:?}");
     world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
@@ -120,10 +120,9 @@ async fn t81_an_editor_opens_with_the_body_and_its_text_is_taken() {
     let edit = |editor: &str| {
         let mut command = world.command(&["edit", &id]);
         command.env("VISUAL", editor).env("TMPDIR", &world.place);
-        crate::world::ended(command)
+        ended(command)
     };
-    let unchanged = edit("grep -q nummer").await.ends_with(0);
-    assert!(unchanged.out.contains("nothing was changed"), "{unchanged:?}");
+    edit("grep -q nummer").await.ends_with(0).prints(&["nothing was changed"]);
     edit("sed -i s/nummer/number/").await.ends_with(0);
     world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
     assert_eq!(world.counted().await, [(5, 1)]);
@@ -137,8 +136,7 @@ async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_doe
     world.trouble("tick", true).await;
     let all_at_once = ["redrive", "--all", "--no-canary"];
     for times in 1..=2 {
-        let sent = world.ballet(&all_at_once).await.ends_with(1);
-        assert!(sent.err.contains("0 handled, 3 dead again"), "{sent:?}");
+        let sent = world.ballet(&all_at_once).await.ends_with(1).says(&["0 handled, 3 dead again"]);
         assert!(sent.err.contains("3 died again: "), "{sent:?}");
         // The broker's counts may still be those of before.
         let dead_letters = wait_until("all to be dead again", SOON, || async {
@@ -170,8 +168,7 @@ async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_doe
     redrives.sort_unstable();
     assert_eq!(redrives, [2, 2, 3]);
     world.trouble("tick", false).await;
-    let done = world.ballet(&["redrive", "--all"]).await.ends_with(0);
-    assert!(done.err.contains("3 dead letters sent back"), "{done:?}");
+    world.ballet(&["redrive", "--all"]).await.ends_with(0).says(&["3 dead letters sent back"]);
     world.all_counted_once(3).await;
     world.close().await;
 }

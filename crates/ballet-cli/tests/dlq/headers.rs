@@ -49,8 +49,7 @@ async fn publish(world: &World, exchange: &str, id: &str, headers: &[(&str, AMQP
 }
 
 async fn shown(world: &World, id: &str) -> Value {
-    let shown = world.ballet(&["show", id, "-o", "json"]).await.succeeds();
-    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    let shown: Value = world.ballet(&["show", id, "-o", "json"]).await.ends_with(0).json();
     shown[0].clone()
 }
 

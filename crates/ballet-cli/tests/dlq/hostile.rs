@@ -1,10 +1,11 @@
 //! Dead letters whose types and texts are written to do harm.
 
 use ballet_stage::wait_until;
+use ballet_testkit::ended::ended;
 use serde_json::json;
 use sqlx::{Connection, query_scalar};
 
-use crate::world::{SOON, TICKED, World, ended};
+use crate::world::{SOON, TICKED, World};
 
 /// What sets the title of a terminal.
 pub(crate) const ESCAPES: &str = "\u{1b}]0;x\u{7}";
@@ -94,8 +95,7 @@ async fn a_letter_that_another_service_put_here_is_shown_as_such_and_not_sent() 
     std::fs::write(world.place.join("body.json"), body).expect("written");
     let edited = world.ballet(&["edit", &id, "--body", "body.json"]).await.ends_with(2);
     assert!(edited.err.contains("it is not sent back: discard it"), "{edited:?}");
-    let shown = world.ballet(&["show", &id]).await.ends_with(0);
-    assert!(shown.err.contains("dlq discard --id"), "{shown:?}");
+    world.ballet(&["show", &id]).await.ends_with(0).says(&["dlq discard --id"]);
     world.ballet(&["discard", "--id", &id, "--yes"]).await.ends_with(0);
     world.dead(0).await;
     assert_eq!(ids.len(), 1);
@@ -125,8 +125,7 @@ async fn that_another_service_names_a_letter_as_its_cause_does_not_show_that_it_
         }
     };
     let (held, ()) = tokio::join!(ended(command), canary_then_word);
-    let held = held.ends_with(3);
-    assert!(held.out.contains("neither handled nor dead yet"), "{held:?}");
+    held.ends_with(3).prints(&["neither handled nor dead yet"]);
     world.dead(2).await;
     world.start().await;
     world.ballet(&["redrive", "--all"]).await.ends_with(0);

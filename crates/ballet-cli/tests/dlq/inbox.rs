@@ -2,13 +2,14 @@
 
 use ballet::Clock;
 use ballet_stage::{Method, wait_until};
+use ballet_testkit::ended::{Ended, ended};
 use ballet_testkit::until_yields;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sqlx::{Connection, Executor};
 use tokio::process::Command;
 
-use crate::world::{Ended, FOR_A_WHILE, SOON, TICKED, World, ballet, ended};
+use crate::world::{FOR_A_WHILE, SOON, TICKED, World, ballet};
 
 fn command(world: &World, arguments: &[&str]) -> Command {
     let mut command = ballet(&world.env, &world.place);
@@ -22,15 +23,14 @@ async fn run(world: &World, arguments: &[&str]) -> Ended {
 
 async fn rows(world: &World, arguments: &[&str], code: i32) -> Vec<Value> {
     let arguments = [arguments, &["--service", "counter", "-o", "json"]].concat();
-    serde_json::from_str(&run(world, &arguments).await.ends_with(code).out).expect("JSON")
+    run(world, &arguments).await.ends_with(code).json()
 }
 
 /// `inbox waiting` of a user who may see all queues.
 async fn waiting(world: &World) -> Value {
     let mut waiting = command(world, &["inbox", "waiting", "--service", "counter", "-o", "json"]);
     waiting.env("AMQP_URL", world.env.ops_amqp_url());
-    let rows: Vec<Value> =
-        serde_json::from_str(&ended(waiting).await.ends_with(0).out).expect("JSON");
+    let rows: Vec<Value> = ended(waiting).await.ends_with(0).json();
     rows[0].clone()
 }
 
@@ -90,8 +90,7 @@ async fn t152_what_waits_is_tried_again_now_one_or_many_and_once() {
     assert!(plan.err.contains("20 messages of counter would be tried again now"), "{plan:?}");
 
     // The cause is still there: they wait again, for longer, and none is lost.
-    let moved = run(&world, &all).await.ends_with(0);
-    assert!(moved.err.contains("20 messages of counter tried again now"), "{moved:?}");
+    run(&world, &all).await.ends_with(0).says(&["20 messages of counter tried again now"]);
     let next = waits(&world, 20, 9).await;
     assert!(next.duration_since(now()) > SignedDuration::from_secs(60), "{next}");
 
@@ -138,8 +137,7 @@ async fn t152_calls_to_the_outside_are_made_due_in_batches() {
     // Those that a process is making are left to it.
     let due: i64 = sqlx::query_scalar(count).fetch_one(&mut db).await.expect("a number");
     assert_eq!(due, 2_500);
-    let nothing = run(&world, &["inbox", "retry", "counter"]).await.ends_with(2);
-    assert!(nothing.err.contains("say what to try again"), "{nothing:?}");
+    run(&world, &["inbox", "retry", "counter"]).await.ends_with(2).says(&["say what to try again"]);
     db.close().await.expect("closed");
     world.close().await;
 }
@@ -181,16 +179,14 @@ async fn what_waits_is_counted_with_its_age_and_what_is_away_is_named() {
     let arguments = ["inbox", "waiting", "--service", "counter"];
     let mut table = command(&world, &arguments);
     table.env("AMQP_URL", world.env.ops_amqp_url());
-    let table = ended(table).await.ends_with(0);
-    assert!(table.out.contains("next attempt") && table.err.contains("no process"), "{table:?}");
+    ended(table).await.ends_with(0).prints(&["next attempt"]).says(&["no process"]);
     for (name, url) in [
         ("AMQP_URL", "amqp://redrive:x@127.0.0.1:1/clocks"),
         ("DATABASE_URL", "postgres://counter@127.0.0.1:1/counter"),
     ] {
         let mut away = command(&world, &arguments);
         away.env(name, url);
-        let away = ended(away).await.ends_with(3);
-        assert!(away.err.contains("cannot be reached") && away.out.contains("counter"), "{away:?}");
+        ended(away).await.ends_with(3).says(&["cannot be reached"]).prints(&["counter"]);
     }
     world.close().await;
 }
@@ -216,12 +212,10 @@ async fn what_is_not_published_is_counted_with_its_age_and_the_reason() {
     assert_eq!((&found[0]["waiting"], &found[0]["copies"]), (&4.into(), &1.into()), "{found:?}");
     assert!(found[0]["why"].as_str().expect("a reason").contains("no process"), "{found:?}");
     let arguments = ["outbox", "waiting", "--service", "counter"];
-    let table = run(&world, &arguments).await.ends_with(0);
-    assert!(table.out.contains("60 min"), "{table:?}");
+    run(&world, &arguments).await.ends_with(0).prints(&["60 min"]);
     let mut away = command(&world, &[&arguments[..], &["--service", "absent"]].concat());
     away.env("DATABASE_URL", "postgres://counter@127.0.0.1:1/{service}");
-    let away = ended(away).await.ends_with(3);
-    assert!(away.err.contains("the database of absent"), "{away:?}");
+    ended(away).await.ends_with(3).says(&["the database of absent"]);
     db.close().await.expect("closed");
     world.close().await;
 }
@@ -239,8 +233,7 @@ async fn messages_that_a_process_has_taken_are_counted() {
         let mut seen = command(&world, &["inbox", "waiting", "--service", "counter", "-o", "json"]);
         seen.env("AMQP_URL", world.env.ops_amqp_url());
         seen.env("RABBITMQ_MANAGEMENT_URL", world.env.management_url());
-        let rows: Vec<Value> =
-            serde_json::from_str(&ended(seen).await.ends_with(0).out).expect("JSON");
+        let rows: Vec<Value> = ended(seen).await.ends_with(0).json();
         let is = rows[0]["taken"] == 5 && rows[0]["ready"] == 0;
         if is { Ok(Some(())) } else { Err(format!("{rows:?}")) }
     })
@@ -266,7 +259,7 @@ async fn t201_what_a_user_may_not_see_is_unknown_and_never_none() {
     // The user redrive has no right on the queue of a service.
     let arguments = ["inbox", "waiting", "--service", "counter", "-o", "json"];
     let seen = run(&world, &arguments).await;
-    let row = &serde_json::from_str::<Vec<Value>>(&seen.out).expect("JSON")[0];
+    let row = &seen.json::<Vec<Value>>()[0];
     if row["ready"].is_null() {
         // RabbitMQ 4.2.6 or later.
         assert_eq!(row["dead"], 0, "{seen:?}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ballet_fault::{About, FaultPoint};
 use ballet_stage::{Method, wait_until};
+use ballet_testkit::ended::ended;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio::process::Command;
@@ -157,9 +158,8 @@ async fn a_redrive_that_the_broker_refuses_on_the_way_waits_for_nothing_that_was
         // Rights are looked up for each channel once.
         management.close_connections("ballet dead letters").await.expect("closed");
     };
-    let ((), ended) = tokio::join!(refused, crate::world::ended(redrive));
-    let ended = ended.ends_with(3);
-    assert!(ended.err.contains("the rest was not sent"), "{ended:?}");
+    let ((), ended) = tokio::join!(refused, ended(redrive));
+    let ended = ended.ends_with(3).says(&["the rest was not sent"]);
     // Not the progress, which speaks of handled ones, too.
     let mut lines = ended.err.lines();
     let summary = lines.find(|line| line.contains(" sent back: ")).expect("a summary");
@@ -188,7 +188,7 @@ async fn goes_on_without(name: &str, connection: &str) -> String {
         .expect("sent");
         world.env.management().close_connections(connection).await
     };
-    let (closed, ended) = tokio::join!(closed, crate::world::ended(redrive));
+    let (closed, ended) = tokio::join!(closed, ended(redrive));
     assert!(closed.expect("closed") > 0);
     let ended = ended.ends_with(0);
     // One that was sent, and whose original was not acknowledged any more, is sent again.

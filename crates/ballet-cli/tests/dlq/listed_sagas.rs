@@ -9,16 +9,14 @@ use crate::shop::{Shop, checkout};
 /// The sagas of a listing, in its order.
 async fn ids(shop: &Shop, arguments: &[&str]) -> Vec<Value> {
     let listed = [&["sagas", "list", "-o", "jsonl"], arguments].concat();
-    let listed = shop.ballet(&listed).await.succeeds();
-    let id = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["saga"].clone();
-    listed.lines().map(id).collect()
+    let listed = shop.ballet(&listed).await.ends_with(0).lines();
+    listed.into_iter().map(|row| row["saga"].clone()).collect()
 }
 
 #[tokio::test]
 async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events() {
     let shop = Shop::open("listed").await;
-    let none = shop.ballet(&["sagas", "list"]).await.succeeds();
-    assert!(none.contains("no saga fits"), "{none}");
+    shop.ballet(&["sagas", "list"]).await.ends_with(0).prints(&["no saga fits"]);
 
     let done = Shop::new_id();
     let mut body = checkout();
@@ -33,9 +31,7 @@ async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events()
     shop.drop(&declined, &body.to_string()).await;
     // Told as it goes on, each event once, to the end.
     let watched = ["sagas", "watch", &declined, "--timeout", "120s", "-o", "jsonl"];
-    let watched = shop.ballet(&watched).await.succeeds();
-    let told: Vec<Value> =
-        watched.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let told = shop.ballet(&watched).await.ends_with(0).lines();
     let count = |event: &str| told.iter().filter(|line| line["event"] == event).count();
     for event in [
         "orders.order_placed.v1",
@@ -43,12 +39,11 @@ async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events()
         "orders.order_cancelled.v1",
         "inventory.stock_released.v1",
     ] {
-        assert_eq!(count(event), 1, "{event} in\n{watched}");
+        assert_eq!(count(event), 1, "{event} in\n{told:#?}");
     }
     until_said(&shop, &["sagas", "open"], "no saga is open").await;
 
-    let listed = shop.ballet(&["sagas", "list", "-o", "json"]).await.succeeds();
-    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let listed: Value = shop.ballet(&["sagas", "list", "-o", "json"]).await.ends_with(0).json();
     let of = |at: usize, field: &str| listed[at][field].clone();
     assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
     assert_eq!((of(0, "saga"), of(0, "state")), (json!(declined), json!("aborted")));
@@ -65,8 +60,7 @@ async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events()
     assert!(first.err.contains(&format!("--after {declined}")), "{first:?}");
 
     let late = ["sagas", "watch", &Shop::new_id(), "--timeout", "1s"];
-    let late = shop.ballet(&late).await.ends_with(3);
-    assert!(late.err.contains("has not ended in time"), "{late:?}");
+    shop.ballet(&late).await.ends_with(3).says(&["has not ended in time"]);
     shop.close().await;
 }
 
@@ -110,8 +104,8 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
     assert_eq!(ids(&shop, &[&key("order", &customer)]).await, [Value::Null; 0]);
     assert_eq!(ids(&shop, &["product=mu"]).await, [Value::Null; 0]);
 
-    let shown = shop.ballet(&["sagas", "show", &done, "-o", "json"]).await.succeeds();
-    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    let shown: Value =
+        shop.ballet(&["sagas", "show", &done, "-o", "json"]).await.ends_with(0).json();
     let events = shown[0]["events"].as_array().expect("events");
     let sent = events.iter().find(|event| event["event"] == "shipping.shipment_dispatched.v1");
     let body = &sent.expect("dispatched")["body"];
@@ -148,8 +142,7 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
     wrong["lines"][0]["quantity"] = json!("one");
     shop.drop(&dead, &wrong.to_string()).await;
     shop.dead("orders").await;
-    let stuck = shop.ballet(&["sagas", "stuck", &key("cart", &lost)]).await.succeeds();
-    assert!(stuck.contains(&dead), "{stuck}");
+    shop.ballet(&["sagas", "stuck", &key("cart", &lost)]).await.ends_with(0).prints(&[&dead]);
     let stuck = shop.ballet(&["sagas", "stuck", &key("cart", &cart)]).await.succeeds();
     assert!(stuck.contains("no saga is stuck"), "{stuck}");
     let shown = shop.ballet(&["sagas", "show", &key("cart", &lost)]).await.succeeds();

@@ -3,13 +3,14 @@
 
 use ballet::core::topology::JOURNAL;
 use ballet_stage::{Method, Options, Servers, wait_until};
+use ballet_testkit::ended::ended;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use crate::doctor::Patient;
 use crate::sagas::until_said;
 use crate::shop::{Shop, checkout};
-use crate::world::{FOR_A_WHILE, SOON, TICKED, ended};
+use crate::world::{FOR_A_WHILE, SOON, TICKED};
 
 /// The command that a text advises between backticks.
 fn advised(text: &str) -> Vec<&str> {
@@ -50,7 +51,7 @@ async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
         // A queue's figures are old, and a busy machine answers late.
         let advice = wait_until("the advice", SOON, || async {
             let found = ended(patient.command(&["doctor", "--quiet", "-o", "json"])).await;
-            let rows: Vec<Value> = serde_json::from_str(&found.out).expect("JSON");
+            let rows: Vec<Value> = found.json();
             let is_it = |row: &&Value| row["check"] == "lost" && row["state"] == "bad";
             let advice = rows.iter().find(is_it).and_then(|row| row["do"].as_str());
             advice.map(|advice| Some(advice.to_owned())).ok_or(format!("{found:?}"))
@@ -116,7 +117,7 @@ async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
         let mut command = shop.command(&["doctor", "--quiet", "-o", "json"]);
         command.env("RABBITMQ_MANAGEMENT_URL", &management);
         let found = ended(command).await;
-        let rows: Vec<Value> = serde_json::from_str(&found.out).expect("JSON");
+        let rows: Vec<Value> = found.json();
         let is_it = |row: &&Value| row["check"] == "sagas" && row["subject"] == "payments";
         let row = rows.iter().find(is_it).filter(|row| row["state"] == "bad");
         match row.and_then(|row| row["do"].as_str()) {

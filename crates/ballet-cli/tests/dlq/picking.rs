@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 
 use ballet_amqp::headers::{DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY};
 use ballet_amqp::{AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, Publish, RabbitMq};
+use ballet_testkit::ended::ended;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::world::{TICKED, TOCKED, World, ended};
+use crate::world::{TICKED, TOCKED, World};
 
 /// Dead letters as the service writes them, many at once.
 async fn put_dead_letters(world: &World, count: usize) {
@@ -60,13 +61,13 @@ async fn put_dead_letters(world: &World, count: usize) {
 }
 
 async fn groups(world: &World) -> BTreeMap<(String, String), u64> {
-    let said = world.ballet(&["groups", "-o", "jsonl"]).await.succeeds();
-    let rows = said.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let rows = world.ballet(&["groups", "-o", "jsonl"]).await.ends_with(0).lines();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
-    rows.map(|row| {
-        ((text(&row["reason"]), text(&row["type"])), row["dead_letters"].as_u64().expect("n"))
-    })
-    .collect()
+    rows.into_iter()
+        .map(|row| {
+            ((text(&row["reason"]), text(&row["type"])), row["dead_letters"].as_u64().expect("n"))
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -210,8 +211,7 @@ async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_wit
         (vec!["redrive", "--id", "aaaa", "--no-canary"], "is the end of 2 ids, give more"),
         (vec!["discard", "--id", "AAAA", "--yes"], ids[1]),
     ] {
-        let refused = world.ballet(&arguments).await.ends_with(2);
-        assert!(refused.err.contains(said), "{refused:?}");
+        world.ballet(&arguments).await.ends_with(2).says(&[said]);
     }
     let mut elsewhere = world.command(&["list"]);
     elsewhere.env("AMQP_URL", "amqp://ada:secret@127.0.0.1:1/clocks");
@@ -223,8 +223,7 @@ async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_wit
     for (url, code) in [(right.replacen("postgres", "postgers", 1), 2), (wrong_role, 1)] {
         let mut wrong = world.command(&["redrive", "--all", "--no-canary"]);
         wrong.env("DATABASE_URL", url);
-        let refused = ended(wrong).await.ends_with(code);
-        assert!(refused.err.contains("the database of counter"), "{refused:?}");
+        ended(wrong).await.ends_with(code).says(&["the database of counter"]);
     }
     // One that is away keeps nothing from being sent: the first dies again.
     let starting = starting_postgres().await.to_string();
@@ -242,8 +241,7 @@ async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_wit
     }
     let mut nobody = world.command(&["list", "--service", "nobody"]);
     nobody.stdout(std::process::Stdio::piped());
-    let refused = ended(nobody).await.ends_with(1);
-    assert!(refused.err.contains("\"nobody\" is the name of a service"), "{refused:?}");
+    ended(nobody).await.ends_with(1).says(&["\"nobody\" is the name of a service"]);
     assert_eq!(world.list(&[]).await.len(), ids.len());
     world.close().await;
 }
@@ -271,8 +269,7 @@ async fn who_redrives_may_read_what_can_be_redriven_and_write_to_queues_and_no_m
     world.dead_ticks(1).await;
     let mut redrive = world.command(&["redrive", "--all", "--no-canary"]);
     redrive.env("AMQP_URL", world.env.amqp_url("counter"));
-    let refused = ended(redrive).await.ends_with(1);
-    assert!(refused.err.contains("ACCESS_REFUSED"), "{refused:?}");
+    ended(redrive).await.ends_with(1).says(&["ACCESS_REFUSED"]);
     world.dead(1).await;
     world.close().await;
 }
@@ -284,8 +281,7 @@ async fn what_is_sent_back_does_not_need_the_database_of_its_service() {
     world.dead_ticks(2).await;
     let mut command = world.command(&["redrive", "--all", "--no-canary", "--patience", "1"]);
     command.env("DATABASE_URL", "postgres://counter:counter@127.0.0.1:1/counter");
-    let sent = ended(command).await.ends_with(0);
-    assert!(sent.err.contains("127.0.0.1:1 cannot be reached"), "{sent:?}");
+    let sent = ended(command).await.ends_with(0).says(&["127.0.0.1:1 cannot be reached"]);
     assert!(sent.err.contains("2 dead letters sent back: 0 handled"), "{sent:?}");
     world.all_counted_once(2).await;
     world.close().await;

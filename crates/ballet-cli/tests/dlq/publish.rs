@@ -3,9 +3,10 @@
 use std::fs;
 
 use ballet_stage::Method;
+use ballet_testkit::ended::{Ended, ended};
 use serde_json::{Value, json};
 
-use crate::world::{Ended, TICKED, TOCKED, World, ballet, ended};
+use crate::world::{TICKED, TOCKED, World, ballet};
 
 /// The counter's contract, as its command finds it.
 pub(crate) fn contracts(world: &World) {
@@ -44,8 +45,7 @@ async fn what_is_published_has_its_effect_once() {
         json!({ "type": TOCKED, "body": { "number": 1 } }),
     ];
     let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
-    let first = publish(&world, "ops", &text, &["-o", "json"]).await.succeeds();
-    let rows: Vec<Value> = serde_json::from_str(&first).expect("JSON");
+    let rows: Vec<Value> = publish(&world, "ops", &text, &["-o", "json"]).await.ends_with(0).json();
     assert_eq!(rows[0]["message_id"], json!(id));
     assert_eq!((&rows[0]["state"], &rows[1]["state"]), (&json!("published"), &json!("published")));
     world.all_counted_once(2).await;
@@ -70,7 +70,7 @@ async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said() {
     assert!(wrong.err.contains("line 3: error: "), "{wrong:?}");
     assert!(wrong.err.contains("2 of 3 messages are wrong: nothing is published"), "{wrong:?}");
     let wrong = publish(&world, "ops", text, &["--type", TICKED, "-o", "json"]).await.ends_with(1);
-    let rows: Vec<Value> = serde_json::from_str(&wrong.out).expect("JSON");
+    let rows: Vec<Value> = wrong.json();
     let states: Vec<_> = rows.iter().map(|row| row["state"].as_str().expect("text")).collect();
     assert_eq!(states, ["valid", "wrong", "wrong"]);
     assert_eq!(rows[1]["place"], json!("line 2"));
@@ -111,7 +111,6 @@ async fn a_broker_that_does_not_take_it_is_told_apart_from_one_that_is_away() {
     away.env("AMQP_URL", "amqp://ops:ops@127.0.0.1:1/clocks");
     away.env("BALLET_CONTRACTS", world.place.join("clocks"));
     away.args(["publish", "messages", "--type", TICKED]);
-    let away = ended(away).await.ends_with(4);
-    assert!(away.err.contains("cannot be reached"), "{away:?}");
+    ended(away).await.ends_with(4).says(&["cannot be reached"]);
     world.close().await;
 }

@@ -107,12 +107,10 @@ async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are
     shop.stop("shipping").await;
     backup.restore().await;
     let check = ["restore", "shipping", "--backup", &backup.taken, "--check", "-o", "json"];
-    let differ = shop.ballet(&check).await.ends_with(3);
-    let differ: Vec<Value> = serde_json::from_str(&differ.out).expect("JSON");
+    let differ: Vec<Value> = shop.ballet(&check).await.ends_with(3).json();
     assert!(differ.len() >= after.len(), "{differ:?}");
     let plan = ["restore", "shipping", "--backup", &backup.taken, "--dry-run"];
-    let plan = shop.ballet(&plan).await.ends_with(0);
-    assert!(plan.err.contains("nothing was sent"), "{plan:?}");
+    shop.ballet(&plan).await.ends_with(0).says(&["nothing was sent"]);
 
     let (said, code) = restored(&mut shop, "shipping", &backup.taken).await;
     assert_eq!(code, Some(0), "{said:#?}");
@@ -283,8 +281,7 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() 
     assert!(said.iter().any(|line| line.contains("1 deadline put off")), "{said:#?}");
     shop.all_are(&[open[0].clone(), dropped[0].clone()], "completed").await;
     let check = ["restore", "orders", "--backup", &backup.taken, "--check", "-o", "json"];
-    let differ = shop.ballet(&check).await.ends_with(3);
-    let differ: Vec<Value> = serde_json::from_str(&differ.out).expect("JSON");
+    let differ: Vec<Value> = shop.ballet(&check).await.ends_with(3).json();
     let sagas: Vec<_> = differ.iter().map(|row| row["saga"].clone()).collect();
     assert_eq!(sagas, [json!(placed)], "{differ:?}");
     let before = differ[0]["published_before"].to_string();

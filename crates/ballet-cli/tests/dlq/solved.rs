@@ -3,13 +3,14 @@
 
 use ballet_fault::FaultPoint;
 use ballet_stage::wait_until;
+use ballet_testkit::ended::{Ended, ended, has_all};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Command;
 
 use crate::sagas::{until_failed, until_said};
 use crate::shop::{Shop, checkout};
-use crate::world::{Ended, SOON, ended};
+use crate::world::SOON;
 
 const RELEASED: &str = "inventory.stock_released.v1";
 const STEP: [&str; 2] = ["--step", "reserve_stock"];
@@ -82,12 +83,10 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
         (&completed, &WHY, 1, "has received no abort of this saga"),
         (&Shop::new_id(), &WHY, 1, "has done nothing in saga"),
     ] {
-        let refused = solved(&shop, saga, more).await.ends_with(code);
-        assert!(refused.err.contains(said), "{said:?} is not in {refused:?}");
+        solved(&shop, saga, more).await.ends_with(code).says(&[said]);
     }
     let other = ["sagas", "solved", &saga, "--step", "commit_stock", WHY[0], WHY[1]];
-    let other = shop.ballet(&other).await.ends_with(1);
-    assert!(other.err.contains("it has: reserve_stock"), "{other:?}");
+    shop.ballet(&other).await.ends_with(1).says(&["it has: reserve_stock"]);
     std::fs::write(shop.place.join("body.json"), r#"{"order_id": 7}"#).expect("written");
     let wrong = solved(&shop, &saga, &[WHY[0], WHY[1], "--event", "body.json"]).await.ends_with(1);
     assert!(wrong.err.contains("order_id") && wrong.err.contains("stock_released"), "{wrong:?}");
@@ -105,10 +104,11 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
     let again = solved(&shop, &saga, &WHY).await.ends_with(1);
     let noted = "ada has solved it by hand (put back on the shelf, case 4711)";
     assert!(again.err.contains(noted), "{again:?}");
-    let shown = shop.ballet(&["sagas", "show", &saga]).await.succeeds();
-    for words in ["stock_released  compensated", "by hand by ada", "case 4711"] {
-        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
-    }
+    shop.ballet(&["sagas", "show", &saga]).await.ends_with(0).prints(&[
+        "stock_released  compensated",
+        "by hand by ada",
+        "case 4711",
+    ]);
 
     // The message that failed comes again, and late copies of it: they find nothing to do.
     let retry = ["inbox", "retry", "inventory", "--saga", &saga];
@@ -135,8 +135,8 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
         1,
         "the person's to correct"
     );
-    let json = shop.ballet(&["sagas", "show", &saga, "-o", "json"]).await.succeeds();
-    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let json: Value =
+        shop.ballet(&["sagas", "show", &saga, "-o", "json"]).await.ends_with(0).json();
     let note = &json[0]["solved"][0];
     assert_eq!((&note["by"], &note["service"]), (&json!("ada"), &json!("inventory")), "{json}");
     assert!(note["last_error"].as_str().expect("a reason").contains("burnt down"), "{json}");
@@ -201,20 +201,19 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
         (&[why[0], why[1], "--answer", "nowhere.json"], 2, "cannot read nowhere.json"),
         (&[told[0], told[1], told[2], told[3], "--nothing-done"], 2, "cannot be used with"),
     ] {
-        let refused = say(more).await.ends_with(code);
-        assert!(refused.err.contains(said), "{said:?} is not in {refused:?}");
+        say(more).await.ends_with(code).says(&[said]);
     }
     let plan = say(&[&told[..], &["--dry-run"]].concat()).await.ends_with(0);
     assert!(plan.err.contains("takes the answer in; nothing was changed"), "{plan:?}");
-    let done = say(&told).await.ends_with(0);
-    assert!(done.err.contains("within seconds payments takes the answer in"), "{done:?}");
+    say(&told).await.ends_with(0).says(&["within seconds payments takes the answer in"]);
     shop.order_is(&saga, "cancelled").await;
-    let shown = shop.ballet(&["sagas", "show", &saga]).await.succeeds();
-    for words in ["payment_declined", "a call to the outside", "answered by ada", "case 4712"] {
-        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
-    }
-    let late = say(&told).await.ends_with(1);
-    assert!(late.err.contains("waits for no answer"), "{late:?}");
+    shop.ballet(&["sagas", "show", &saga]).await.ends_with(0).prints(&[
+        "payment_declined",
+        "a call to the outside",
+        "answered by ada",
+        "case 4712",
+    ]);
+    say(&told).await.ends_with(1).says(&["waits for no answer"]);
     let back = "alter table away rename to sandbox_operation";
     payments.execute(back).await.expect("it is back");
     payments.close().await.expect("closed");
@@ -249,8 +248,7 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
         (&completed, &why, 1, "it is decided or aborted, has not begun"),
         (&Shop::new_id(), &why, 1, "it is decided or aborted, has not begun"),
     ] {
-        let refused = stop(saga, more).await.ends_with(code);
-        assert!(refused.err.contains(said), "{said:?} is not in {refused:?}");
+        stop(saga, more).await.ends_with(code).says(&[said]);
     }
     // It dies before it has committed, so nothing is done; and, with another saga, after that.
     let another = Shop::new_id();
@@ -266,16 +264,12 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
     codes.sort_unstable();
     assert_eq!(codes, [Some(0), Some(1)], "{one:?} {other:?}");
     shop.order_is(&saga, "cancelled").await;
-    let late = stop(&saga, &why).await.ends_with(1);
-    assert!(late.err.contains("it is decided or aborted"), "{late:?}");
+    stop(&saga, &why).await.ends_with(1).says(&["it is decided or aborted"]);
     shop.start("payments", None).await;
     let shown = until_said(&shop, &["sagas", "show", &saga], "finished").await;
+    has_all(&shown, &["aborted: deadline_passed", "stock_released  compensated", "stopped by ada"]);
     // What a person has typed is one line.
-    let said = "the customer is gone saga 1  done";
-    for words in ["aborted: deadline_passed", "stock_released  compensated", "stopped by ada", said]
-    {
-        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
-    }
+    has_all(&shown, &["the customer is gone saga 1  done"]);
     shop.order_is(&completed, "completed").await;
     assert_eq!(count(&shop, "reservation where state = 'held'").await, 0);
     shop.is_sound().await;

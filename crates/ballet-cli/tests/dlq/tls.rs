@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use ballet_stage::{Authority, Options, Servers};
+use ballet_testkit::ended::ended;
 use tokio::process::Command;
 
-use crate::world::{World, ended};
+use crate::world::World;
 
 /// `ballet dlq redrive --all`, told of these servers and certificates.
 fn redrive(
@@ -58,8 +59,7 @@ async fn t161_the_command_speaks_tls_and_tells_what_is_wrong_with_a_certificate(
         assert!(refused.err.contains(says), "{says}: {refused:?}");
         refused.ends_with(code);
     }
-    let done = ended(redrive(&world, &amqp, &database, &ca, &ca)).await.ends_with(0);
-    assert!(done.out.contains("was handled"), "{done:?}");
+    ended(redrive(&world, &amqp, &database, &ca, &ca)).await.ends_with(0).prints(&["was handled"]);
     world.all_counted_once(1).await;
     world.close().await;
     servers.stop().await.expect("stopped");

@@ -56,8 +56,7 @@ impl Shop {
     /// What a dry run lists: the ids, and the offsets of what could not be read.
     async fn listed(&self) -> (Vec<String>, Vec<u64>) {
         let arguments = [&REDRIVE[..], &["1h", "--dry-run", "-o", "json"]].concat();
-        let listed = self.ballet(&arguments).await.ends_with(3);
-        let listed: Vec<Value> = serde_json::from_str(&listed.out).expect("JSON");
+        let listed: Vec<Value> = self.ballet(&arguments).await.ends_with(3).json();
         let mut ids = Vec::new();
         let mut offsets = Vec::new();
         for row in &listed {

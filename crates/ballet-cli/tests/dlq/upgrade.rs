@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
+use ballet_testkit::ended::{Ended, ended};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::publish::contracts;
-use crate::world::{Ended, SOON, TICKED, TOCKED, World, ballet, ended};
+use crate::world::{SOON, TICKED, TOCKED, World, ballet};
 
 /// The command with the rights to mend the topology.
 pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) -> Command {
@@ -101,8 +102,7 @@ async fn a_queue_that_is_made_anew_as_it_is_advised_costs_its_service_no_event()
         .args(&words)
         .env("BALLET_CONTRACTS", world.place.join("clocks"))
         .env("DATABASE_URL", world.env.database_url("counter"));
-    let sent = ended(command).await.ends_with(0);
-    assert!(sent.err.contains("1 event sent to counter"), "{sent:?}");
+    ended(command).await.ends_with(0).says(&["1 event sent to counter"]);
     world.all_counted_once(1).await;
     world.close().await;
 }

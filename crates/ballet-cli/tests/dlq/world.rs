@@ -1,13 +1,14 @@
 //! One test's world: a service that counts what it is told, and the command beside it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Clock, Failure, Migration, Participant, Projection, Running, Service, Settings, Tx};
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
+use ballet_testkit::ended::{Ended, ended};
 use ballet_testkit::until_yields;
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
@@ -277,7 +278,7 @@ impl World {
     pub(crate) async fn list(&self, arguments: &[&str]) -> Vec<Value> {
         let mut all = vec!["list", "-o", "json", "--limit", "100000"];
         all.extend(arguments);
-        serde_json::from_str(&self.ballet(&all).await.succeeds()).expect("JSON")
+        self.ballet(&all).await.ends_with(0).json()
     }
 }
 
@@ -308,30 +309,4 @@ pub(crate) fn ballet(env: &TestEnv, place: &Path) -> Command {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
-}
-
-/// What a command said, and how it ended.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) out: String,
-    pub(crate) err: String,
-    pub(crate) code: Option<i32>,
-}
-
-pub(crate) async fn ended(mut command: Command) -> Ended {
-    let output = tokio::time::timeout(2 * SOON, command.output()).await.expect("it ends in time");
-    let Output { status, stdout, stderr } = output.expect("it runs");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    Ended { out: text(stdout), err: text(stderr), code: status.code() }
-}
-
-impl Ended {
-    pub(crate) fn succeeds(self) -> String {
-        self.ends_with(0).out
-    }
-
-    pub(crate) fn ends_with(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{self:#?}");
-        self
-    }
 }

@@ -19,42 +19,34 @@ async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
     let sound = fs::read_to_string(&contract).expect("a contract");
 
     edit(&contract, "\"title\": \"RequestMade\"", "\"required\": [\"colour\"]");
-    let (code, said) = place.ballet(&["check"], "harbour").await;
-    assert_eq!(code, Some(1), "{said}");
+    let said = place.ballet(&["check"], "harbour").await.ends_with(1).both();
     let missing = "pantry reads desk.request_made.v1, and there is no `colour`";
     assert!(said.contains(missing), "{said}");
 
     fs::write(&contract, &sound).expect("written");
     edit(&contract, "desk.request_made.v1", "desk.request_taken.v1");
-    let (code, said) = place.ballet(&["check", "-o", "json"], "harbour").await;
-    assert_eq!(code, Some(1), "{said}");
+    let said = place.ballet(&["check", "-o", "json"], "harbour").await.ends_with(1).both();
     assert!(said.contains("pantry waits for desk.request_taken.v1, which nobody emits"), "{said}");
 
     fs::write(&contract, sound.replace("\"do_part\",", "\"do_part\", \"refuses\": 1,"))
         .expect("written");
-    let (code, said) = place.ballet(&["check"], "harbour").await;
-    assert_eq!(code, Some(3), "{said}");
+    let said = place.ballet(&["check"], "harbour").await.ends_with(3).both();
     let unknown =
         "pantry.json is not a contract: sagas[0].steps[0].refuses: `refuses` is not known, only ";
     assert!(said.contains(unknown), "{said}");
 
     let mut elsewhere = place.command(BALLET, &["check"], "");
-    let (code, said) = said_by(&mut elsewhere).await;
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("there are no contracts of services here"), "{said}");
+    said_by(&mut elsewhere).await.ends_with(2).tells(&["there are no contracts of services here"]);
 }
 
 #[tokio::test]
 async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
     let place = Place::new("names");
-    let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
-    assert_eq!(code, Some(0), "{said}");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
     let inside = concat!(env!("CARGO_MANIFEST_DIR"), "/target/harbour");
     edit(&place.at("harbour/contracts/harbour/desk.json"), "\"clerk\"", "\"porter\"");
     let nowhere = ["new", "system", "other", "--ballet", "nowhere"];
-    let (code, said) = place.ballet(&nowhere, "").await;
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("no checkout of ballet in nowhere"), "{said}");
+    place.ballet(&nowhere, "").await.ends_with(2).tells(&["no checkout of ballet in nowhere"]);
     for (arguments, below, why) in [
         (&["new", "system", "harbour"], "", "exists already: nothing was written"),
         (&["new", "system", "Old Harbour"], "", "lower case with underscores"),
@@ -65,8 +57,7 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
         (&["new", "service", "gateway"], "harbour", "choose another name"),
         (&["new", "service", "porter"], "harbour", "porter is a producer outside of harbour"),
     ] {
-        let (code, said) = place.ballet(arguments, below).await;
-        assert_eq!(code, Some(2), "{said}");
+        let said = place.ballet(arguments, below).await.ends_with(2).both();
         assert!(said.contains(why), "{why} is not in:\n{said}");
     }
 }
@@ -74,8 +65,7 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
 #[tokio::test]
 async fn the_broker_in_a_container_is_set_as_the_one_of_the_tests() {
     let place = Place::new("broker");
-    let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
-    assert_eq!(code, Some(0), "{said}");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballet-stage/broker/rabbitmq.conf");
     let ours = fs::read_to_string(ours).expect("our settings");
     let file = place.at("harbour/broker/rabbitmq.conf");
@@ -88,18 +78,16 @@ async fn the_broker_in_a_container_is_set_as_the_one_of_the_tests() {
 #[tokio::test]
 async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image() {
     let place = Place::new("private_key");
-    let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
-    assert_eq!(code, Some(0), "{said}");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
     // As `ballet-gateway keys keys` does it.
     let key = "keys/signing-key.json";
     fs::create_dir(place.at("harbour/keys")).expect("a directory");
     fs::write(place.at("harbour").join(key), "{}").expect("written");
     for arguments in [&["init", "--quiet"][..], &["add", "."]] {
-        let (code, said) = said_by(&mut place.command("git", arguments, "harbour")).await;
-        assert_eq!(code, Some(0), "{said}");
+        said_by(&mut place.command("git", arguments, "harbour")).await.ends_with(0);
     }
     let staged = ["ls-files", "--", ".gitignore", key];
-    let (_, staged) = said_by(&mut place.command("git", &staged, "harbour")).await;
+    let staged = said_by(&mut place.command("git", &staged, "harbour")).await.both();
     assert_eq!(staged, ".gitignore\n");
     let ignored = fs::read_to_string(place.at("harbour/.dockerignore")).expect("a file");
     assert!(ignored.lines().any(|line| line == "keys"), "{ignored}");
@@ -119,8 +107,7 @@ async fn a_service_joins_the_shop_with_one_command() {
         fs::copy(contract.path(), copy).expect("copied");
     }
     let gifts = ["new", "service", "gifts", "--on", "orders.order_confirmed.v1"];
-    let (code, said) = place.ballet(&gifts, "").await;
-    assert_eq!(code, Some(0), "{said}");
+    place.ballet(&gifts, "").await.ends_with(0);
     let manifest = fs::read_to_string(place.at("Cargo.toml")).expect("a manifest");
     assert!(manifest.contains("members = [\n    \"crates/shop/gifts\","), "{manifest}");
     let own = fs::read_to_string(place.at("crates/shop/gifts/Cargo.toml")).expect("a manifest");
@@ -129,19 +116,15 @@ async fn a_service_joins_the_shop_with_one_command() {
     let events = events.expect("a file");
     assert!(events.contains("pub struct OrderConfirmed {}"), "{events}");
     assert!(events.contains("//   order_id: UUID\n"), "{events}");
-    let (code, said) = place.ballet(&["check"], "crates/shop/gifts").await;
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("shop is sound"), "{said}");
-    let (code, said) = place.ballet(&["topology", "definitions"], "").await;
-    assert_eq!(code, Some(0), "{said}");
+    place.ballet(&["check"], "crates/shop/gifts").await.ends_with(0).tells(&["shop is sound"]);
+    let said = place.ballet(&["topology", "definitions"], "").await.ends_with(0).both();
     assert!(said.contains(r#"{"name": "gifts.dead""#), "{said}");
 }
 
 #[tokio::test]
 async fn a_service_joins_the_versions_of_a_saga_in_which_its_event_comes() {
     let place = Place::new("versions");
-    let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
-    assert_eq!(code, Some(0), "{said}");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
     let file = place.at("harbour/contracts/harbour/desk.json");
     let text = fs::read(&file).expect("a contract");
     let mut desk: Value = serde_json::from_slice(&text).expect("JSON");
@@ -171,11 +154,9 @@ async fn a_service_joins_the_versions_of_a_saga_in_which_its_event_comes() {
         ("cellar", made, "saga.until(1, |saga| saga.compensatable(DoPart))"),
         ("lounge", "desk.places_held.v1", ">(|saga| saga.compensatable(DoPart))"),
     ] {
-        let (code, said) = place.ballet(&["new", "service", name, "--on", on], "harbour").await;
-        assert_eq!(code, Some(0), "{said}");
+        place.ballet(&["new", "service", name, "--on", on], "harbour").await.ends_with(0);
         let code = fs::read_to_string(place.at("harbour/services").join(name).join("src/lib.rs"));
         assert!(code.as_ref().is_ok_and(|code| code.contains(step)), "{code:?}");
     }
-    let (code, said) = place.ballet(&["check"], "harbour").await;
-    assert_eq!(code, Some(0), "{said}");
+    place.ballet(&["check"], "harbour").await.ends_with(0);
 }

@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
+use ballet_testkit::ended::{Ended, ended_within};
 use tokio::process::Command;
 
 pub(crate) const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
+/// A build of everything, on a machine that has much else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// A directory of its own, outside of this workspace.
 pub(crate) struct Place(PathBuf);
@@ -56,16 +60,14 @@ impl Place {
         )
     }
 
-    pub(crate) async fn ballet(&self, arguments: &[&str], below: &str) -> (Option<i32>, String) {
+    pub(crate) async fn ballet(&self, arguments: &[&str], below: &str) -> Ended {
         said_by(&mut self.command(BALLET, arguments, below)).await
     }
 }
 
-/// The exit code, and all that it printed.
-pub(crate) async fn said_by(command: &mut Command) -> (Option<i32>, String) {
-    let output = command.output().await.expect("it runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+/// Runs a command to its end.
+pub(crate) async fn said_by(command: &mut Command) -> Ended {
+    ended_within(PATIENCE, command).await
 }
 
 /// Changes a file.

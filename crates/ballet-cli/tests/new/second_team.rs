@@ -5,21 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use ballet_stage::{Management, wait_until};
+use ballet_testkit::ended::has_all;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::process::Child;
 
-use crate::place::{BALLET, Place, edit, said_by};
+use crate::place::{BALLET, PATIENCE, Place, edit, said_by};
 
 /// By its name, as from a shell: a program of rustup then tells the compiler which toolchain it is.
 const CARGO: &str = "cargo";
 /// Where a colleague has cloned the system that another has begun.
 const CLONE: &str = "colleague/harbour";
-/// A build of everything, on a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// Builds with the target directory of this workspace. A further package gives all dependencies the features
 /// that they are built with here, so that none of them is built again. Their profile is the same, too, unless
@@ -28,8 +26,7 @@ async fn share_build(place: &Place, workspace: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let edges = ["--edges", "normal,dev,no-proc-macro", "--prefix", "none"];
     let tree = [&["tree", "--workspace", "--locked", "--format", "{p}|{f}"], &edges[..]].concat();
-    let (code, tree) = said_by(place.command(CARGO, &tree, "").current_dir(root)).await;
-    assert_eq!(code, Some(0), "{tree}");
+    let tree = said_by(place.command(CARGO, &tree, "").current_dir(root)).await.ends_with(0).both();
     let mut features = BTreeMap::<(&str, &str), BTreeSet<&str>>::new();
     for line in tree.lines().filter(|line| !line.contains(" (/")) {
         let Some((package, of_it)) = line.split_once('|') else { continue };
@@ -96,33 +93,27 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let checkout = place.path_to_checkout();
     let first =
         ["new", "system", "author/harbour", "--service", "front_desk", "--ballet", &checkout];
-    let (code, said) = place.ballet(&first, "").await;
-    assert_eq!(code, Some(0), "{said}");
+    let said = place.ballet(&first, "").await.ends_with(0).both();
     assert!(said.contains("whoever clones it needs a checkout there"), "{said}");
     clone(&place).await;
-    let (code, said) = place.ballet(&["check"], CLONE).await;
-    assert_eq!(code, Some(0), "{said}");
+    let said = place.ballet(&["check"], CLONE).await.ends_with(0).both();
     assert!(said.contains("harbour is sound: its service front_desk, 8 events"), "{said}");
-    let (code, said) = place.ballet(&["new", "service", "pantry"], CLONE).await;
-    assert_eq!(code, Some(0), "{said}");
+    let said = place.ballet(&["new", "service", "pantry"], CLONE).await.ends_with(0).both();
     assert!(said.contains("it waits for front_desk.request_made.v1"), "{said}");
-    let (code, said) = place.ballet(&["check"], &format!("{CLONE}/services/pantry/src")).await;
-    assert_eq!(code, Some(0), "{said}");
+    let said =
+        place.ballet(&["check"], &format!("{CLONE}/services/pantry/src")).await.ends_with(0).both();
     assert!(said.contains("harbour is sound: its 2 services, 10 events"), "{said}");
 
     // A part like that of the service before, and its events have the same names.
     let cellar = ["new", "service", "cellar", "--on", "pantry.part_done.v1"];
-    let (code, said) = place.ballet(&cellar, CLONE).await;
-    assert_eq!(code, Some(0), "{said}");
+    place.ballet(&cellar, CLONE).await.ends_with(0);
 
     // A machine has the crates of its own platform alone.
     let locked = ["tree", "--locked", "--offline", "--depth", "0"];
-    let (code, said) = said_by(&mut place.command(CARGO, &locked, CLONE)).await;
-    assert_eq!(code, Some(0), "{said}");
+    said_by(&mut place.command(CARGO, &locked, CLONE)).await.ends_with(0);
 
     let mut formatted = place.command(CARGO, &["fmt", "--check"], CLONE);
-    let (code, said) = said_by(&mut formatted).await;
-    assert_eq!(code, Some(0), "{said}");
+    said_by(&mut formatted).await.ends_with(0);
     let target = share_build(&place, CLONE).await;
     // Without unit tests, of which there are none, only half as many programs are linked. With the feature of
     // the trials, which run next, the framework is not built twice.
@@ -130,8 +121,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let only = [&["test", "--offline", "--features", "trials/faults"], &only[..]].concat();
     let mut tests = place.command(CARGO, &only, CLONE);
     tests.env("CARGO_TARGET_DIR", &target);
-    let (code, said) = said_by(&mut tests).await;
-    assert_eq!(code, Some(0), "{said}");
+    let said = said_by(&mut tests).await.ends_with(0).both();
     for name in [
         "a_request_is_confirmed_once_it_is_answered_and_not_withdrawn_any_more",
         "a_request_for_too_many_is_refused_and_one_that_is_withdrawn_frees_its_places",
@@ -148,14 +138,11 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let program = target.join("debug/pantry").display().to_string();
     let mut print = place.command(&program, &["--print-contract"], CLONE);
     let file = fs::read_to_string(place.at(&format!("{CLONE}/contracts/harbour/pantry.json")));
-    assert_eq!(said_by(&mut print).await, (Some(0), file.expect("a contract")));
-    let (code, said) = place.ballet(&["topology", "definitions"], CLONE).await;
-    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said_by(&mut print).await.ends_with(0).both(), file.expect("a contract"));
+    let said = place.ballet(&["topology", "definitions"], CLONE).await.ends_with(0).both();
     let file = fs::read_to_string(place.at(&format!("{CLONE}/broker/definitions.json")));
     assert_eq!(said.trim_end(), file.expect("definitions").trim_end());
-    for name in [r#"{"name": "harbour""#, r#"{"name": "pantry""#, r#"{"name": "clerk""#] {
-        assert!(said.contains(name), "{name} is not in:\n{said}");
-    }
+    has_all(&said, &[r#"{"name": "harbour""#, r#"{"name": "pantry""#, r#"{"name": "clerk""#]);
 
     is_tried(&place, &target).await;
     let (mut demo, env) = start_demo(&place, CLONE, &target).await;
@@ -190,8 +177,7 @@ async fn is_tried(place: &Place, target: &Path) {
 /// Clones what the author has committed.
 async fn clone(place: &Place) {
     let git = async |arguments: &[&str], below: &str| {
-        let (code, said) = said_by(&mut place.command("git", arguments, below)).await;
-        assert_eq!(code, Some(0), "{said}");
+        said_by(&mut place.command("git", arguments, below)).await.ends_with(0);
     };
     git(&["init", "--quiet"], "author/harbour").await;
     git(&["add", "--all"], "author/harbour").await;
@@ -239,15 +225,12 @@ async fn observe(place: &Place, env: &[(String, String)], target: &Path) {
         command.env("CARGO_TARGET_DIR", target);
         async move { said_by(&mut command).await }
     };
-    let (code, said) = ballet(&["topology", "check"]).await;
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("the broker is as declared"), "{said}");
-    let (code, said) = ballet(&["sagas", "stuck"]).await;
-    assert_eq!((code, said.trim()), (Some(0), "no saga is stuck"));
-    let (code, said) = ballet(&["outbox", "list"]).await;
-    assert_eq!((code, said.trim()), (Some(0), "every event could be published"));
-    let (code, said) = ballet(&["audit"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    ballet(&["topology", "check"]).await.ends_with(0).tells(&["the broker is as declared"]);
+    let said = ballet(&["sagas", "stuck"]).await.ends_with(0).both();
+    assert_eq!(said.trim(), "no saga is stuck");
+    let said = ballet(&["outbox", "list"]).await.ends_with(0).both();
+    assert_eq!(said.trim(), "every event could be published");
+    let said = ballet(&["audit"]).await.ends_with(0).both();
     assert!(said.contains("no violations"), "{said}");
     assert!(!said.contains("not judged: what must hold between"), "its own tables: {said}");
 
@@ -262,10 +245,9 @@ async fn observe(place: &Place, env: &[(String, String)], target: &Path) {
     let published = management.expect("an address").publish("events", key, &properties, "{}").await;
     assert!(published.expect("published"), "{key} reaches nobody");
     wait_until("the dead letter", PATIENCE, || async {
-        match ballet(&["dlq", "list", "-o", "json"]).await {
-            (Some(0), said) if said.contains("no_correlation_id") => Ok(Some(())),
-            other => Err(format!("{other:?}")),
-        }
+        let listed = ballet(&["dlq", "list", "-o", "json"]).await;
+        let is = listed.code == Some(0) && listed.both().contains("no_correlation_id");
+        if is { Ok(Some(())) } else { Err(format!("{listed:?}")) }
     })
     .await
     .expect("a dead letter");

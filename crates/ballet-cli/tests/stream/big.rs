@@ -5,7 +5,7 @@ use std::time::Duration;
 use ballet_amqp::{Broker, BrokerError, Publish, RabbitMq};
 use ballet_stage::{Options, Servers, wait_until};
 use futures_util::StreamExt;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::{SOON, World, definitions, numbers, tick};
 
@@ -33,9 +33,7 @@ async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
     // What the biggest services take goes in.
     world.publish(vec![filled(110, MIB)]).await;
     let all = ["tap", "-o", "jsonl", "--from", "first", "--until", "now"];
-    let (out, _) = world.ballet(&all, 0).await;
-    let lines: Vec<Value> =
-        out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let lines = world.ballet(&all).await.ends_with(0).lines();
     assert_eq!(lines.len(), 101);
     assert_eq!(numbers(&lines[..100]), (0..100).collect::<Vec<_>>());
     world.close().await;
@@ -108,10 +106,13 @@ async fn t218_reading_a_journal_of_big_bodies_does_not_block_who_publishes() {
     let blocked = world.blocked();
     let read = ["tap", "bell.#", "--from", "first", "--until", "now"];
     let mut number = 1000;
-    let mut reading = Box::pin(world.ballet(&read, 0));
+    let mut reading = Box::pin(world.ballet(&read));
     loop {
         tokio::select! {
-            _ = &mut reading => break,
+            ended = &mut reading => {
+                ended.ends_with(0);
+                break;
+            }
             () = tokio::time::sleep(Duration::from_millis(20)) => {}
         }
         // The broker tells who publishes while it blocks.

@@ -3,13 +3,14 @@
 use std::process::Stdio;
 
 use ballet_stage::{Method, wait_until};
+use ballet_testkit::ended::{Ended, ended};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
 use tokio::time::timeout;
 
-use crate::world::{SOON, World, ended};
+use crate::world::{SOON, World};
 
 fn interrupt(command: &Child) {
     let id = i32::try_from(command.id().expect("it runs")).expect("a pid");
@@ -103,7 +104,7 @@ async fn a_replay_that_finds_no_exchange_leaves_nothing_to_resume() {
     let events = ["exchanges", world.env.vhost(), "events"];
     world.env.management().call(Method::DELETE, &events, None).await.expect("deleted");
     let replay = ["replay", &file, "--pace", "max", "--yes"];
-    let (_, said) = ended(world.command_at(ops, &replay), 1).await;
+    let said = ended(world.command_at(ops, &replay)).await.ends_with(1).err;
     assert!(said.contains("there is no exchange `events` in vhost"), "{said}");
     assert!(said.contains("ballet topology apply"), "{said}");
     assert!(!std::fs::exists(format!("{file}.replay")).expect("looked"), "{said}");
@@ -119,14 +120,13 @@ async fn what_a_resumed_replay_was_is_said_as_it_was_typed() {
     let ops = world.env.ops_amqp_url();
     let begun = ["replay", &file, "clock.#", "--where", "/body/number=1", "--new-ids", "--yes"];
     // A user that may write nothing: the replay is interrupted before its first event.
-    ended(world.command_at(world.env.amqp_url("tap"), &begun), 1).await;
-    let (_, said) = ended(world.command_at(ops, &["replay", &file, "--resume"]), 2).await;
+    ended(world.command_at(world.env.amqp_url("tap"), &begun)).await.ends_with(1);
+    let said = ended(world.command_at(ops, &["replay", &file, "--resume"])).await.ends_with(2).err;
     let words = "clock.# --where /body/number=1 --new-ids";
     assert!(said.contains(words) && !said.contains('{'), "{said}");
     let resumed =
         ["replay", &file, "clock.#", "--where", "/body/number=1", "--new-ids", "--resume"];
-    let (_, said) = ended(world.command_at(ops, &resumed), 0).await;
-    assert!(said.contains("1 event sent to"), "{said}");
+    ended(world.command_at(ops, &resumed)).await.ends_with(0).says(&["1 event sent to"]);
     world.close().await;
 }
 
@@ -143,15 +143,15 @@ async fn filters_that_can_match_nothing_are_refused_and_those_that_matched_nothi
         (&["--since", "2999-01-01T00:00:00Z"], "in the future"),
         (&["--from", "99"], "last event has offset 4"),
     ] {
-        let (_, said) = world.ballet(&[&["tap", "--limit", "1"], wrong].concat(), 2).await;
+        let said = world.ballet(&[&["tap", "--limit", "1"], wrong].concat()).await.ends_with(2).err;
         assert!(said.contains(why), "{wrong:?}: {said}");
     }
     let none = ["tap", "--from", "first", "--until", "now", "clock.*"];
-    let (shown, said) = world.ballet(&none, 0).await;
+    let Ended { out: shown, err: said, .. } = world.ballet(&none).await.ends_with(0);
     assert!(shown.is_empty() && said.contains("none of the 5 events is wanted"), "{said}");
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
     let known = ["--contracts", contracts, "orders.order_confirmed", "orders.*.v1"];
-    let (_, said) = world.ballet(&[&none[..5], &known[..]].concat(), 0).await;
+    let said = world.ballet(&[&none[..5], &known[..]].concat()).await.ends_with(0).err;
     let meant =
         "no contract declares orders.order_confirmed: did you mean orders.order_confirmed.v1?";
     assert!(said.contains(meant) && said.matches("no contract").count() == 1, "{said}");
@@ -164,8 +164,7 @@ async fn tap_as_json_is_one_document() {
     world.ticks(0..3).await;
     for (limit, count) in [("2", 2), ("0", 0)] {
         let arguments = ["tap", "-o", "json", "--from", "first", "--limit", limit];
-        let (shown, _) = world.ballet(&arguments, 0).await;
-        let list: Vec<Value> = serde_json::from_str(&shown).expect(&shown);
+        let list: Vec<Value> = world.ballet(&arguments).await.ends_with(0).json();
         assert_eq!(list.len(), count);
     }
     world.close().await;
@@ -177,19 +176,21 @@ async fn a_recording_says_what_to_do_about_the_file() {
     world.ticks(0..20).await;
     let file = world.file("run.jsonl");
     let now = ["--from", "first", "--until", "now"];
-    world.ballet(&[&["record", &file], &now[..]].concat(), 0).await;
-    let (_, said) = world.ballet(&[&["record", &file], &now[..]].concat(), 1).await;
+    world.ballet(&[&["record", &file], &now[..]].concat()).await.ends_with(0);
+    let said = world.ballet(&[&["record", &file], &now[..]].concat()).await.ends_with(1).err;
     assert!(said.contains("is there already") && said.contains("--append"), "{said}");
     let missing = world.file("missing.jsonl");
-    let (_, said) = world.ballet(&["record", &missing, "--append", "--until", "now"], 1).await;
+    let said =
+        world.ballet(&["record", &missing, "--append", "--until", "now"]).await.ends_with(1).err;
     assert!(said.contains("--append goes on with a file that is there"), "{said}");
-    let (_, said) = world.ballet(&["record", "-", "--limit", "1"], 2).await;
+    let said = world.ballet(&["record", "-", "--limit", "1"]).await.ends_with(2).err;
     assert!(said.contains("ballet tap -o jsonl"), "{said}");
 
     let text = std::fs::read_to_string(&file).expect("read");
     let spoilt = text.replacen("\"exchange\":", "\"xchange\":", 5).replacen("\"xch", "\"exch", 4);
     std::fs::write(world.file("spoilt.jsonl"), spoilt).expect("written");
-    let (_, said) = world.ballet(&["replay", &world.file("spoilt.jsonl"), "--dry-run"], 1).await;
+    let said =
+        world.ballet(&["replay", &world.file("spoilt.jsonl"), "--dry-run"]).await.ends_with(1).err;
     assert!(said.contains("line 6: ") && said.contains("without this line"), "{said}");
     assert!(!said.contains("at line 1"), "{said}");
 
@@ -199,7 +200,8 @@ async fn a_recording_says_what_to_do_about_the_file() {
     let packed = format!("{file}.gz");
     let bytes = std::fs::read(&packed).expect("read");
     std::fs::write(&packed, &bytes[..bytes.len() - 20]).expect("written");
-    let (_, said) = world.ballet(&["record", &packed, "--append", "--until", "now"], 1).await;
+    let said =
+        world.ballet(&["record", &packed, "--append", "--until", "now"]).await.ends_with(1).err;
     assert!(said.contains("gzip -dc") && !said.contains("header"), "{said}");
     world.close().await;
 }

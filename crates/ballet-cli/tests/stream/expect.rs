@@ -4,13 +4,14 @@ use ballet::{Clock, Event, EventType, Failure, Participant, Projection, Running,
 use ballet::{Settings, Tx};
 use ballet_amqp::BasicProperties;
 use ballet_stage::wait_until;
+use ballet_testkit::ended::{Ended, ended, lines};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::{RANG, SOON, TICKED, World, definitions, ended, event, lines};
+use crate::world::{RANG, SOON, TICKED, World, definitions, event};
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Ticked {
@@ -73,15 +74,15 @@ async fn bell(world: &World, build: Build) -> Running {
     bell.start(settings).await.expect("started")
 }
 
-/// Replays a recording into a new world with this build. Returns what the command said on both.
-async fn replayed(file: &str, build: Build, more: &[&str], code: i32) -> (String, String) {
+/// Replays a recording into a new world with this build. Returns what the command said.
+async fn replayed(file: &str, build: Build, more: &[&str]) -> Ended {
     let name = format!("expect-{build:?}-{}", more.len()).to_lowercase();
     let world = World::with_databases(&name, &definitions(), &["bell"]).await;
     let running = bell(&world, build).await;
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
     let arguments =
         [&["replay", file, "--pace", "max", "--settle", "15s", "--contracts", contracts], more];
-    let said = ended(world.command_at(world.env.ops_amqp_url(), &arguments.concat()), code).await;
+    let said = ended(world.command_at(world.env.ops_amqp_url(), &arguments.concat())).await;
     running.stop().await;
     world.close().await;
     said
@@ -110,7 +111,7 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
     running.stop().await;
 
     for more in [&["--expect-same"][..], &["--expect", &file, "--new-ids"]] {
-        let (out, said) = replayed(&file, Build::Good, more, 0).await;
+        let Ended { out, err: said, .. } = replayed(&file, Build::Good, more).await.ends_with(0);
         assert!(
             said.contains("10 events sent") && said.contains("10 of 10 are the same"),
             "{said}"
@@ -118,7 +119,7 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
         assert_eq!(out, "", "{more:?}");
     }
     let more = ["--expect-same", "-o", "jsonl"];
-    let (out, said) = replayed(&file, Build::Broken, &more, 3).await;
+    let Ended { out, err: said, .. } = replayed(&file, Build::Broken, &more).await.ends_with(3);
     assert!(said.contains("5 of 10 sagas differ"), "{said}");
     let mut differences = lines(&out);
     for difference in &mut differences {
@@ -146,7 +147,7 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
     assert_eq!(without_saga(of(8)[0]), field("/loud", Value::Null, json!(true)));
     assert_eq!(differences.len(), 5, "{differences:?}");
     let ignored = ["--expect-same", "--new-ids", "--ignore", "tones", "--ignore", "loud"];
-    let (out, said) = replayed(&file, Build::Broken, &ignored, 3).await;
+    let Ended { out, err: said, .. } = replayed(&file, Build::Broken, &ignored).await.ends_with(3);
     assert!(said.contains("3 of 10 sagas differ"), "{said}");
     assert!(out.contains("- bell.rang.v1 is missing: {"), "{out}");
     assert!(out.contains(&format!("~ bell.rang.v1 /visitor: expected \"{visitor}\"")), "{out}");

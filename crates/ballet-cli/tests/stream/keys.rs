@@ -2,10 +2,11 @@
 
 use ballet::core::topology;
 use ballet_amqp::BasicProperties;
+use ballet_testkit::ended::ended;
 use serde_json::{Value, json};
 
 use crate::replay::{published, record, replay};
-use crate::world::{World, ended, event};
+use crate::world::{World, event};
 
 #[tokio::test]
 async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
@@ -55,8 +56,10 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
     let file = record(&recorded, "keys.jsonl").await;
     let test = World::with("keys-target", &definitions).await;
     let arguments = [&*file, "--pace", "max", "--new-ids"];
-    let (_, said) =
-        ended(replay(&test, &[&arguments[..], &["--contracts", contracts]].concat()), 0).await;
+    let said = ended(replay(&test, &[&arguments[..], &["--contracts", contracts]].concat()))
+        .await
+        .ends_with(0)
+        .err;
     assert!(said.contains("these keys are no UUIDs, and their values stay: tracking."), "{said}");
     let bodies = async || {
         let all = published(&test).await;
@@ -80,15 +83,13 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
     // Without contracts nobody knows who makes a shipment.
     let mut outside = replay(&test, &arguments);
     outside.current_dir("/").env_remove("BALLET_CONTRACTS");
-    let (_, said) = ended(outside, 0).await;
-    assert!(said.contains("keys that services make stay as they are"), "{said}");
+    ended(outside).await.ends_with(0).says(&["keys that services make stay as they are"]);
     let all = bodies().await.split_off(6);
     assert_ne!(text(&all[1]["order_id"]), order);
     assert_eq!(text(&all[3]["shipment_id"]), shipment);
     // Those that are named have to be there.
     let nowhere = [&arguments[..], &["--contracts", "nowhere"]].concat();
-    let (_, said) = ended(replay(&test, &nowhere), 2).await;
-    assert!(said.contains("cannot read nowhere"), "{said}");
+    ended(replay(&test, &nowhere)).await.ends_with(2).says(&["cannot read nowhere"]);
     test.close().await;
     recorded.close().await;
 }

@@ -6,13 +6,14 @@ use ballet_amqp::{
 };
 use ballet_check::contracts::Contracts;
 use ballet_stage::{Method, wait_until};
+use ballet_testkit::ended::{ended, lines};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr};
 use tokio::time::timeout;
 
-use crate::world::{SOON, World, ended, event, lines, numbers};
+use crate::world::{SOON, World, event, numbers};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
 const CHECKED_OUT: &str = "cart.checked_out.v1";
@@ -204,20 +205,19 @@ async fn a_queue_that_cannot_be_copied_is_named_with_what_to_do() {
     let arguments = ["tap", "--contracts", CONTRACTS, "--queue"];
     let asked = |queue: &'static str| [&arguments[..], &[queue]].concat();
     for queue in ["journal", "retry.5s", "order"] {
-        let (_, said) = world.ballet(&asked(queue), 2).await;
+        let said = world.ballet(&asked(queue)).await.ends_with(2).err;
         assert!(said.contains("is no queue of a service") && said.contains("orders"), "{said}");
     }
-    let (_, said) = world.ballet(&[&asked("orders")[..], &["--since", "1h"]].concat(), 2).await;
+    let said =
+        world.ballet(&[&asked("orders")[..], &["--since", "1h"]].concat()).await.ends_with(2).err;
     assert!(said.contains("--since"), "{said}");
     for user in ["orders", "tap"] {
         let refused = world.command_at(world.env.amqp_url(user), &asked("orders"));
-        let (_, said) = ended(refused, 1).await;
-        assert!(said.contains("`tap` may not") && said.contains("`ops`"), "{said}");
+        ended(refused).await.ends_with(1).says(&["`tap` may not", "`ops`"]);
     }
     world.env.management().delete_queue("orders").await.expect("deleted");
     let as_ops = world.command_at(world.env.ops_amqp_url(), &asked("orders"));
-    let (_, said) = ended(as_ops, 1).await;
-    assert!(said.contains("there is no queue `orders`") && said.contains("apply"), "{said}");
+    ended(as_ops).await.ends_with(1).says(&["there is no queue `orders`", "apply"]);
     world.close().await;
 }
 

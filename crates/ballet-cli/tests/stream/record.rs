@@ -3,10 +3,11 @@
 use ballet_amqp::Publish;
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_stream::{Record, Recording};
+use ballet_testkit::ended::ended;
 use std::path::Path;
 use tokio::process::Command;
 
-use crate::world::{SOON, World, ended, tick};
+use crate::world::{SOON, World, tick};
 
 fn records(file: &str) -> Vec<Record> {
     let recording = Recording::open(Path::new(file)).expect("a recording");
@@ -34,22 +35,22 @@ async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
     for name in ["run.jsonl", "run.jsonl.gz"] {
         let file = world.file(name);
         let begin = ["record", &file, "--from", "first", "--until", "now"];
-        let (_, said) = world.ballet(&begin, 0).await;
-        assert!(said.contains("recorded in") && said.contains("up to offset"), "{said}");
+        world.ballet(&begin).await.ends_with(0).says(&["recorded in", "up to offset"]);
         assert_eq!(records(&file)[..4].iter().map(|r| &r.body[..]).collect::<Vec<_>>(), bodies);
         // It is there already.
-        world.ballet(&begin, 1).await;
+        world.ballet(&begin).await.ends_with(1);
     }
     world.ticks(4..50).await;
     for name in ["run.jsonl", "run.jsonl.gz"] {
         let file = world.file(name);
         for limit in ["20", "1000"] {
             let more = ["record", &file, "--append", "--until", "now", "--limit", limit];
-            world.ballet(&more, 0).await;
+            world.ballet(&more).await.ends_with(0);
         }
-        world.ballet(&["record", &file, "--append", "--until", "now"], 0).await;
+        world.ballet(&["record", &file, "--append", "--until", "now"]).await.ends_with(0);
         assert_eq!(offsets(&file), upto(50));
-        let (_, said) = world.ballet(&["record", &file, "--append", "--from", "first"], 2).await;
+        let said =
+            world.ballet(&["record", &file, "--append", "--from", "first"]).await.ends_with(2).err;
         assert!(said.contains("leave out --from"), "{said}");
     }
     let packed = std::fs::metadata(world.file("run.jsonl.gz")).expect("a file").len();
@@ -58,8 +59,7 @@ async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
     // Another journal: its events would follow those of the first.
     let other = World::new("other").await;
     let into = ["record", &world.file("run.jsonl"), "--append", "--until", "now"];
-    let (_, said) = other.ballet(&into, 2).await;
-    assert!(said.contains("is a recording of vhost"), "{said}");
+    other.ballet(&into).await.ends_with(2).says(&["is a recording of vhost"]);
     other.close().await;
     world.close().await;
 }
@@ -74,8 +74,7 @@ async fn a_journal_that_was_made_anew_is_not_appended_even_when_it_has_grown() {
     let append = ["record", &file, "--append", "--until", "now"];
     for own in [100..103, 103..108] {
         world.ticks(own).await;
-        let (_, said) = world.ballet(&append, 2).await;
-        assert!(said.contains("it is another one"), "{said}");
+        world.ballet(&append).await.ends_with(2).says(&["it is another one"]);
         assert_eq!(offsets(&file), upto(5));
     }
     world.close().await;
@@ -90,7 +89,7 @@ async fn a_recording_that_runs_ends_when_its_journal_was_made_anew() {
         let file = world.file("run.jsonl");
         let proxy = Proxy::to(world.env.amqp_url("tap")).await.expect("a proxy");
         let begin = ["record", &file, "--from", "first"];
-        let recording = tokio::spawn(ended(world.command_at(proxy.url(), &begin), 1));
+        let recording = tokio::spawn(ended(world.command_at(proxy.url(), &begin)));
         wait_until("the events in the file", SOON, || async {
             let some = Path::new(&file).exists() && Recording::open(Path::new(&file)).is_ok();
             Ok::<_, String>((some && records(&file).len() == 5).then_some(()))
@@ -101,8 +100,7 @@ async fn a_recording_that_runs_ends_when_its_journal_was_made_anew() {
         world.env.journal_anew().await.expect("another journal");
         world.ticks(own).await;
         proxy.set(Link::Open);
-        let (_, said) = recording.await.expect("it ends");
-        assert!(said.contains("it is another one"), "{said}");
+        recording.await.expect("it ends").ends_with(1).says(&["it is another one"]);
         assert_eq!(offsets(&file), upto(5));
         world.close().await;
     }
@@ -130,7 +128,7 @@ async fn a_recording_that_is_killed_can_be_used_and_continued() {
         let mut bytes = std::fs::read(&file).expect("a file");
         bytes.truncate(bytes.len() - 5);
         std::fs::write(&file, bytes).expect("written");
-        world.ballet(&["record", &file, "--append", "--until", "now"], 0).await;
+        world.ballet(&["record", &file, "--append", "--until", "now"]).await.ends_with(0);
         assert_eq!(offsets(&file), upto(500));
     }
     world.close().await;
@@ -150,12 +148,11 @@ async fn a_full_disk_leaves_a_file_that_can_be_used_and_continued() {
         command.args(["-c", script, "sh"]).arg(program);
         command.args(["record", &file, "--from", "first", "--until", "now"]);
         command.env("AMQP_URL", world.env.amqp_url("tap")).env_remove("AMQP_URL_FILE");
-        let (_, said) = ended(command, 1).await;
-        assert!(said.contains("can be used, and --append goes on"), "{said}");
+        ended(command).await.ends_with(1).says(&["can be used, and --append goes on"]);
         let kept = offsets(&file);
         assert_eq!(kept, upto(kept.len() as u64));
         assert!(!kept.is_empty() && kept.len() < 8_000, "{}", kept.len());
-        world.ballet(&["record", &file, "--append", "--until", "now"], 0).await;
+        world.ballet(&["record", &file, "--append", "--until", "now"]).await.ends_with(0);
         assert_eq!(offsets(&file), upto(8_000));
     }
     world.close().await;

@@ -8,6 +8,7 @@ use ballet::core::topology;
 use ballet::{Clock, Running, Settings};
 use ballet_amqp::BasicProperties;
 use ballet_stage::{Method, Servers, wait_until};
+use ballet_testkit::ended::{Ended, ended_within, lines};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -15,7 +16,7 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::release::{BROKEN, release, script, service};
-use crate::world::{SOON, World, ended_within, event, lines};
+use crate::world::{SOON, World, event};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
 /// A whole rehearsal with servers of its own, on a machine that has much else to do.
@@ -83,11 +84,11 @@ impl Recorded {
         Self { world, file, teapots, release }
     }
 
-    /// Rehearses with these options until it ends with this code. Returns what it said on both.
-    async fn rehearse(&self, options: &[&str], code: i32) -> (String, String) {
-        let (out, said) = ended_within(LONG, self.command(options).await, code).await;
-        remove_logs(&said);
-        (out, said)
+    /// Rehearses with these options until it ends with this code.
+    async fn rehearse(&self, options: &[&str], code: i32) -> Ended {
+        let ended = ended_within(LONG, &mut self.command(options).await).await.ends_with(code);
+        remove_logs(&ended.err);
+        ended
     }
 
     async fn command(&self, options: &[&str]) -> Command {
@@ -193,14 +194,15 @@ async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sag
     script(&silent, &format!("exec '{}/payments' \"$@\" > /dev/null 2>&1", recorded.release));
     let silent = format!("payments={}", silent.display());
     let options = ["--on-given-servers", "--program", &silent];
-    let (out, said) = recorded.rehearse(&options, 0).await;
+    let Ended { out, err: said, .. } = recorded.rehearse(&options, 0).await;
     assert!(said.contains("6 events sent") && said.contains("6 of 6 are the same"), "{said}");
     assert_eq!(out, "", "{said}");
     assert_eq!(recorded.left(&said).await, [""; 0]);
 
     // On servers of its own, with one service of another release.
     let broken = format!("inventory={}/{BROKEN}", recorded.release);
-    let (out, said) = recorded.rehearse(&["--program", &broken, "-o", "jsonl"], 3).await;
+    let Ended { out, err: said, .. } =
+        recorded.rehearse(&["--program", &broken, "-o", "jsonl"], 3).await;
     assert!(said.contains("2 of 6 sagas differ"), "{said}\n{out}");
     let differences = lines(&out);
     for difference in &differences {
@@ -219,8 +221,7 @@ async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sag
     let options = ["--on-given-servers", "--program", &broken, "--ignore", "quantity"];
     let saga = recorded.teapots[0].to_string();
     let alone = [&options[..], &["--saga", &saga]].concat();
-    let (_, said) = recorded.rehearse(&alone, 0).await;
-    assert!(said.contains("1 of 1 are the same"), "{said}");
+    recorded.rehearse(&alone, 0).await.says(&["1 of 1 are the same"]);
     recorded.world.close().await;
 }
 
@@ -237,27 +238,26 @@ async fn a_rehearsal_that_fails_says_why_and_leaves_nothing() {
         teapots: Vec::new(),
     };
     let place = recorded.world.place.clone();
-    let (_, said) = recorded.rehearse(&["--program", "inventory=nowhere"], 2).await;
+    let said = recorded.rehearse(&["--program", "inventory=nowhere"], 2).await.err;
     assert!(said.contains("every service of shop needs a program"), "{said}");
     assert!(said.contains("/nowhere: No such file"), "{said}");
-    let (_, said) = recorded.rehearse(&["--program", "bakery=nowhere"], 2).await;
+    let said = recorded.rehearse(&["--program", "bakery=nowhere"], 2).await.err;
     assert!(said.contains("shop has no such service, only cart, "), "{said}");
-    let (_, said) = recorded.rehearse(&["--env", "bakery.LANES=4"], 2).await;
-    assert!(said.contains("shop has no service bakery"), "{said}");
+    recorded.rehearse(&["--env", "bakery.LANES=4"], 2).await.says(&["shop has no service bakery"]);
 
-    let (_, said) = recorded.rehearse(&["--saga", "none"], 2).await;
+    let said = recorded.rehearse(&["--saga", "none"], 2).await.err;
     assert!(said.contains("no event that can be sent"), "{said}");
     assert!(!said.contains("starting"), "{said}");
 
     script(&place.join("ends"), "echo 'there is no oven' >&2; exit 7");
     let given = "--on-given-servers";
-    let (_, said) = recorded.rehearse(&[given, "--program", "inventory=ends"], 1).await;
+    let said = recorded.rehearse(&[given, "--program", "inventory=ends"], 1).await.err;
     assert!(said.contains("inventory ended with exit status: 7; its log is "), "{said}");
     assert!(said.contains("there is no oven"), "{said}");
     assert_eq!(recorded.left(&said).await, [""; 0]);
-    let (_, said) = recorded.rehearse(&[given, "--env", "orders.LANES=many"], 1).await;
+    let said = recorded.rehearse(&[given, "--env", "orders.LANES=many"], 1).await.err;
     assert!(said.contains("orders ended with") && said.contains("LANES"), "{said}");
-    let (_, said) = recorded.rehearse(&[given, "--prepare", "exit 9"], 1).await;
+    let said = recorded.rehearse(&[given, "--prepare", "exit 9"], 1).await.err;
     assert!(said.contains("`exit 9` ended with exit status: 9"), "{said}");
     assert_eq!(recorded.left(&said).await, [""; 0]);
 

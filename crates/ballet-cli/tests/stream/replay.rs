@@ -9,6 +9,7 @@ use ballet::{
 };
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_stage::{Link, Proxy, wait_until};
+use ballet_testkit::ended::ended;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 use uuid::Uuid;
 
-use crate::world::{SOON, STRUCK, TICKED, World, definitions, ended, event, numbers, tick};
+use crate::world::{SOON, STRUCK, TICKED, World, definitions, event, numbers, tick};
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Ticked {
@@ -107,24 +108,23 @@ async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_els
     let bell = Service::new(Participant::new("bell").projects(Hear)).migrations(TABLES);
     let settings = Settings::new(test.env.amqp_url("bell"), test.env.database_url("bell"));
     let running = bell.start(settings).await.expect("started");
-    let (_, said) = ended(replay(&test, &[&file, "--pace", "max"]), 0).await;
+    let said = ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(0).err;
     assert!(said.contains("300 events sent to"), "{said}");
     let heard = heard(&test, 300).await;
     assert_eq!(heard, (0..300).collect::<Vec<_>>());
     assert_eq!(published(&test).await, before[..300]);
 
     // The same ids: nothing is handled twice.
-    ended(replay(&test, &[&file, "--pace", "max"]), 0).await;
-    ended(replay(&test, &[&file, "--pace", "max", "--dry-run"]), 0).await;
+    ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(0);
+    ended(replay(&test, &[&file, "--pace", "max", "--dry-run"])).await.ends_with(0);
     test.publish(vec![now_tick(300)]).await;
     assert_eq!(self::heard(&test, 301).await.last(), Some(&300));
     // Nothing went to where it was recorded, and nothing does without being asked.
     assert_eq!(published(&recorded).await, before);
-    let (_, said) = ended(replay(&recorded, &[&file]), 2).await;
-    assert!(said.contains("is where it was recorded"), "{said}");
+    ended(replay(&recorded, &[&file])).await.ends_with(2).says(&["is where it was recorded"]);
     assert_eq!(published(&recorded).await, before);
     // By another name it is the same system.
-    let (_, said) = ended(by_another_name(&recorded, &[&file]), 2).await;
+    let said = ended(by_another_name(&recorded, &[&file])).await.ends_with(2).err;
     assert!(said.contains("is where it was recorded"), "{said}");
     assert_eq!(published(&recorded).await, before);
     running.stop().await;
@@ -142,8 +142,7 @@ async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_que
     for own in [0..0, 100..130] {
         world.ticks(own).await;
         let new = [&file, "--pace", "max", "--new-ids"];
-        let (_, said) = ended(by_another_name(&world, &new), 0).await;
-        assert!(said.contains("20 events sent to"), "{said}");
+        ended(by_another_name(&world, &new)).await.ends_with(0).says(&["20 events sent to"]);
     }
     world.close().await;
 }
@@ -167,21 +166,20 @@ async fn what_is_sent_is_what_was_recorded_byte_by_byte_and_only_what_is_wanted(
     recorded.publish(vec![tick(0), odd, spaced]).await;
     let file = record(&recorded, "bytes.jsonl").await;
     let test = World::new("bytes-target").await;
-    ended(replay(&test, &[&file, STRUCK, "--pace", "max"]), 0).await;
+    ended(replay(&test, &[&file, STRUCK, "--pace", "max"])).await.ends_with(0);
     assert_eq!(published(&test).await, published(&recorded).await[1..2]);
-    ended(replay(&test, &[&file, "clock.ticked.*", "--pace", "max"]), 0).await;
+    ended(replay(&test, &[&file, "clock.ticked.*", "--pace", "max"])).await.ends_with(0);
     let all = published(&recorded).await;
     assert_eq!(published(&test).await, [all[1].clone(), all[0].clone(), all[2].clone()]);
 
     // A file that is cut off is sent up to there.
     let text = std::fs::read(&file).expect("a file");
     std::fs::write(&file, &text[..text.len() - 10]).expect("written");
-    let (_, said) = ended(replay(&test, &[&file, "--pace", "max"]), 0).await;
+    let said = ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(0).err;
     assert!(said.contains("is cut off in line 4") && said.contains("2 events sent"), "{said}");
     // The user `tap` may not write.
     let denied = test.command(&["replay", &file, "--pace", "max"]);
-    let (_, said) = ended(denied, 1).await;
-    assert!(said.contains("needs the right to write to exchange `events`"), "{said}");
+    ended(denied).await.ends_with(1).says(&["needs the right to write to exchange `events`"]);
     test.close().await;
     recorded.close().await;
 }
@@ -217,7 +215,7 @@ async fn new_ids_are_the_same_wherever_they_stand_and_in_the_same_order() {
     let test = World::new("ids-target").await;
     let clock = ballet::Clock::system();
     let before = clock.now();
-    ended(replay(&test, &[&file, "--pace", "max", "--new-ids"]), 0).await;
+    ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
     let all = published(&test).await;
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let new: Vec<String> = all.iter().map(|r| text(&r["properties"]["message_id"])).collect();
@@ -241,7 +239,7 @@ async fn new_ids_are_the_same_wherever_they_stand_and_in_the_same_order() {
     assert_eq!(all[0]["body"]["at"], json!(format!("/o/{}", new[0])));
     assert_eq!(all[0]["body"]["product"], json!(product), "nobody's id is a key of the system");
     // Again: other ids.
-    ended(replay(&test, &[&file, "--pace", "max", "--new-ids"]), 0).await;
+    ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
     let again = published(&test).await;
     assert_ne!(text(&again[5]["properties"]["message_id"]), new[2]);
     test.close().await;
@@ -261,7 +259,7 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_co
     let file = record(&recorded, "pace.jsonl").await;
     let test = World::new("pace-target").await;
     let began = std::time::Instant::now();
-    ended(replay(&test, &[&file, "--pace", "5x"]), 0).await;
+    ended(replay(&test, &[&file, "--pace", "5x"])).await.ends_with(0);
     assert!(began.elapsed().as_secs_f64() >= 1.9, "{:?}", began.elapsed());
 
     let mut child = replay(&test, &[&file]).spawn().expect("started");
@@ -272,11 +270,11 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_co
     .await
     .expect("some progress");
     child.kill().await.expect("killed");
-    let (_, said) = ended(replay(&test, &[&file, "--pace", "max"]), 2).await;
+    let said = ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(2).err;
     assert!(said.contains("was interrupted after"), "{said}");
-    let (_, said) = ended(replay(&test, &[&file, TICKED, "--resume"]), 2).await;
+    let said = ended(replay(&test, &[&file, TICKED, "--resume"])).await.ends_with(2).err;
     assert!(said.contains("with other options"), "{said}");
-    ended(replay(&test, &[&file, "--pace", "max", "--resume"]), 0).await;
+    ended(replay(&test, &[&file, "--pace", "max", "--resume"])).await.ends_with(0);
     assert!(!Path::new(&progress).exists());
     let sent = numbers(&published(&test).await[40..]);
     let mut once = sent.clone();
@@ -338,7 +336,7 @@ async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() 
     .await
     .expect("sent");
     child.kill().await.expect("killed");
-    ended(replay(&test, &[&file, "--new-ids", "--resume", "--pace", "max"]), 0).await;
+    ended(replay(&test, &[&file, "--new-ids", "--resume", "--pace", "max"])).await.ends_with(0);
     let sent = published(&test).await;
     assert_eq!(numbers(&sent), [0, 1]);
     // Services refuse an id that is ahead of the clock, as the second's was that was due in an hour.
@@ -378,7 +376,7 @@ async fn from_outside_is_what_no_service_published_in_answer_or_by_itself() {
         (&[&dry[..], &["cart.#"]].concat(), "1 event"),
     ] {
         let arguments = [&[file.as_str()], arguments].concat();
-        let (out, _) = ended(replay(&world, &arguments), 0).await;
+        let out = ended(replay(&world, &arguments)).await.ends_with(0).out;
         assert!(out.starts_with(&format!("{count} would be sent to ")), "{arguments:?}: {out}");
     }
     world.close().await;

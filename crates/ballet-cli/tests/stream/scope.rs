@@ -5,11 +5,12 @@ use std::path::Path;
 use ballet::{Event, EventType, Failure, Participant, Projection, Service, Settings, Tx};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_check::contracts::Contracts;
+use ballet_testkit::ended::{Ended, ended};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::world::{World, ended, event};
+use crate::world::{World, event};
 
 const ARRIVED: &str = "guest.arrived.v1";
 const WELCOMED: &str = "host.welcomed.v1";
@@ -129,7 +130,7 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
 
     let contracts = folder.display().to_string();
     let sent = ["replay", &file, "--from-outside", "--dry-run", "--contracts", &contracts];
-    let (out, said) = ended(world.command(&sent), 0).await;
+    let Ended { out, err: said, .. } = ended(world.command(&sent)).await.ends_with(0);
     assert!(out.starts_with("5 events would be sent"), "{out}");
     let warned = format!(
         "1 saga is sent, and cannot go on as it did: a request to host is part of it, and a \
@@ -145,7 +146,8 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
         let host = Service::new(host.projects(Welcome { forgets }));
         let settings = Settings::new(into.env.amqp_url("host"), into.env.database_url("host"));
         let host = host.start(settings).await.expect("started");
-        let (out, said) = ended(into.command_at(into.env.ops_amqp_url(), &all), code).await;
+        let Ended { out, err: said, .. } =
+            ended(into.command_at(into.env.ops_amqp_url(), &all)).await.ends_with(code);
         for line in [
             format!(
                 "1 saga left out, neither sent nor compared: a request to host is part of it, \
@@ -183,7 +185,8 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
             assert_eq!(out, "");
             let third = id(3, 0);
             let alone = [&all[..], &["--saga", &third]].concat();
-            let (_, said) = ended(into.command_at(into.env.ops_amqp_url(), &alone), 2).await;
+            let said =
+                ended(into.command_at(into.env.ops_amqp_url(), &alone)).await.ends_with(2).err;
             assert!(said.contains("has no event that can be sent"), "{said}");
         }
         host.stop().await;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::{Link, Proxy, wait_until};
+use ballet_testkit::ended::{Ended, ended, lines};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
-use crate::world::{SOON, STRUCK, TICKED, World, definitions, ended, event, lines, numbers, tick};
+use crate::world::{SOON, STRUCK, TICKED, World, definitions, event, numbers, tick};
 
 #[tokio::test]
 async fn tap_shows_what_is_wanted_and_nothing_else() {
@@ -48,7 +49,8 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
     }
 
     // The silence counts from the start, so it is longer than a busy broker takes for the first event.
-    let (table, _) = world.ballet(&["tap", "--from", "first", "--idle-timeout", "10s"], 0).await;
+    let table =
+        world.ballet(&["tap", "--from", "first", "--idle-timeout", "10s"]).await.ends_with(0).out;
     let rows: Vec<&str> = table.lines().collect();
     assert!(rows[0].starts_with("2024-12-24 "), "{table}");
     assert!(rows[1].contains("clock.ticked.v1") && rows[1].ends_with("{\"number\":0}"), "{table}");
@@ -162,7 +164,8 @@ async fn tap_says_what_retention_has_cut() {
         async move {
             let arguments = ["tap", "-o", "jsonl", "--limit", "1", from];
             let value = if from == "--from" { "0" } else { "1h" };
-            let (out, said) = world.ballet(&[&arguments[..], &[value]].concat(), 0).await;
+            let Ended { out, err: said, .. } =
+                world.ballet(&[&arguments[..], &[value]].concat()).await.ends_with(0);
             (lines(&out)[0]["offset"].as_u64().expect("an offset"), said)
         }
     };
@@ -175,7 +178,8 @@ async fn tap_says_what_retention_has_cut() {
     .expect("cut");
     let expected = format!("its oldest event has offset {oldest}, from 2024-12-24T");
     assert!(said.contains(&expected), "{said}");
-    let (first, said) = world.ballet(&["tap", "--from", "first", "--limit", "1"], 0).await;
+    let Ended { out: first, err: said, .. } =
+        world.ballet(&["tap", "--from", "first", "--limit", "1"]).await.ends_with(0);
     assert!(!first.is_empty() && said.is_empty(), "{said}");
     let (_, said) = begin("--since").await;
     // These ids are from years before, so by their times nothing is missing.
@@ -187,13 +191,11 @@ async fn tap_says_what_retention_has_cut() {
 async fn tap_says_which_right_is_missing_and_how_a_broker_cannot_be_reached() {
     let world = World::new("rights").await;
     let refused = world.command_at(world.env.amqp_url("bell"), &["tap"]);
-    let (_, said) = ended(refused, 1).await;
-    assert!(said.contains("needs the right to read the queue `journal`"), "{said}");
+    ended(refused).await.ends_with(1).says(&["needs the right to read the queue `journal`"]);
     let nowhere = world.command_at("amqp://tap:x@127.0.0.1:1/tower", &["tap"]);
-    let (_, said) = ended(nowhere, 4).await;
-    assert!(said.contains("cannot be reached"), "{said}");
+    ended(nowhere).await.ends_with(4).says(&["cannot be reached"]);
     let stranger = world.env.amqp_url("tap").replacen("tap", "nobody", 1);
-    ended(world.command_at(&stranger, &["tap"]), 4).await;
+    ended(world.command_at(&stranger, &["tap"])).await.ends_with(4);
     for wrong in [
         &["--where", "body=1"][..],
         &["--header", "tenant"],
@@ -202,8 +204,7 @@ async fn tap_says_which_right_is_missing_and_how_a_broker_cannot_be_reached() {
         &["--from", "first", "--since", "1h"],
         &["--idle-timeout", "never"],
     ] {
-        let (_, said) = world.ballet(&[&["tap"], wrong].concat(), 2).await;
-        assert!(said.contains(wrong[0]), "{said}");
+        world.ballet(&[&["tap"], wrong].concat()).await.ends_with(2).says(&[wrong[0]]);
     }
     world.close().await;
 }
@@ -217,7 +218,8 @@ async fn what_is_there_is_read_to_its_end_however_long_nothing_of_it_is_wanted()
     proxy.set(Link::Slow(Duration::from_millis(200)));
     let rare = ["tap", "-o", "jsonl", "--from", "first", "--where", "/body/number=11999"];
     let rare = [&rare[..], &["--idle-timeout", "15s", "--limit", "1"]].concat();
-    let (out, said) = ended(world.command_at(proxy.url(), &rare), 0).await;
+    let Ended { out, err: said, .. } =
+        ended(world.command_at(proxy.url(), &rare)).await.ends_with(0);
     assert_eq!(out.lines().count(), 1, "{said}");
     world.close().await;
 }

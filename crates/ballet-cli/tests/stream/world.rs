@@ -10,6 +10,7 @@ use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, FieldTable, Outcome, Publish, RabbitMq, Session,
 };
 use ballet_stage::{Servers, TestEnv};
+use ballet_testkit::ended::{Ended, ended};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -132,47 +133,26 @@ impl World {
         command
     }
 
-    /// Runs it to its end, which it reaches with this code. Returns what it said on both.
-    pub(crate) async fn ballet(&self, arguments: &[&str], code: i32) -> (String, String) {
-        ended(self.command(arguments), code).await
+    /// Runs it to its end.
+    pub(crate) async fn ballet(&self, arguments: &[&str]) -> Ended {
+        ended(self.command(arguments)).await
     }
 
     /// Records all that is there.
     pub(crate) async fn record(&self, file: &str) {
-        self.ballet(&["record", file, "--from", "first", "--until", "now"], 0).await;
+        self.ballet(&["record", file, "--from", "first", "--until", "now"]).await.ends_with(0);
     }
 
     /// What a tap prints as JSON lines.
     pub(crate) async fn tap(&self, arguments: &[&str]) -> Vec<Value> {
         let all = [&["tap", "-o", "jsonl"], arguments].concat();
-        lines(&self.ballet(&all, 0).await.0)
+        self.ballet(&all).await.ends_with(0).lines()
     }
-}
-
-pub(crate) fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 /// The numbers of ticks in the order of the lines.
 pub(crate) fn numbers(lines: &[Value]) -> Vec<u64> {
     lines.iter().map(|line| line["body"]["number"].as_u64().expect("a number")).collect()
-}
-
-pub(crate) async fn ended(command: Command, code: i32) -> (String, String) {
-    ended_within(2 * SOON, command, code).await
-}
-
-pub(crate) async fn ended_within(
-    limit: Duration,
-    mut command: Command,
-    code: i32,
-) -> (String, String) {
-    let output = tokio::time::timeout(limit, command.output()).await.expect("it ends in time");
-    let output = output.expect("it runs");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    let (out, err) = (text(output.stdout), text(output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{out}\n{err}");
-    (out, err)
 }
 
 pub(crate) fn event(name: &str, properties: BasicProperties, body: &Value) -> Publish {

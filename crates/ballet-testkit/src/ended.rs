@@ -1,0 +1,118 @@
+//! A command that a test runs to its end: what it said, and with which code it ended.
+
+use std::process::Output;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// What a command takes at the most on a machine that has much else to do.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The result, on standard output.
+    pub out: String,
+    /// What it tells people, on standard error.
+    pub err: String,
+    pub code: Option<i32>,
+}
+
+/// Runs a command to its end.
+pub async fn ended(mut command: Command) -> Ended {
+    ended_within(LIMIT, &mut command).await
+}
+
+/// The same for a command that may take longer.
+pub async fn ended_within(limit: Duration, command: &mut Command) -> Ended {
+    let output = timeout(limit, command.output()).await.expect("it ends in time");
+    output.expect("it runs").into()
+}
+
+/// As Ctrl-C does.
+pub fn interrupt(command: &Child) {
+    let pid = command.id().expect("it runs").cast_signed();
+    kill_process(Pid::from_raw(pid).expect("a process"), Signal::INT).expect("sent");
+}
+
+/// Makes sure that a text has all of these words.
+#[track_caller]
+pub fn has_all(text: &str, words: &[&str]) {
+    for words in words {
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        let Output { status, stdout, stderr } = output;
+        Self { out: text(stdout), err: text(stderr), code: status.code() }
+    }
+}
+
+#[allow(clippy::return_self_not_must_use, reason = "an assertion may be the last one")]
+impl Ended {
+    /// Makes sure that it has done all. Returns its result.
+    #[track_caller]
+    pub fn succeeds(self) -> String {
+        self.ends_with(0).out
+    }
+
+    /// Makes sure that it has ended with this code.
+    #[track_caller]
+    pub fn ends_with(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}", self.both());
+        self
+    }
+
+    /// Makes sure that its result has all of these words.
+    #[track_caller]
+    pub fn prints(self, words: &[&str]) -> Self {
+        let all = words.iter().all(|words| self.out.contains(words));
+        assert!(all, "{words:?} are not all in the result of:\n{}", self.both());
+        self
+    }
+
+    /// Makes sure that it tells people all of these words.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Self {
+        let all = words.iter().all(|words| self.err.contains(words));
+        assert!(all, "{words:?} are not all said by:\n{}", self.both());
+        self
+    }
+
+    /// Makes sure that it has all of these words, in its result or for people.
+    #[track_caller]
+    pub fn tells(self, words: &[&str]) -> Self {
+        has_all(&self.both(), words);
+        self
+    }
+
+    /// All that it said.
+    pub fn both(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+
+    /// Its result, which is JSON.
+    #[track_caller]
+    pub fn json<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.both()))
+    }
+
+    /// Its result, which is JSON in each line.
+    #[track_caller]
+    pub fn lines(&self) -> Vec<Value> {
+        lines(&self.out)
+    }
+}
+
+/// The lines of a text, each of which is JSON.
+#[track_caller]
+pub fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
