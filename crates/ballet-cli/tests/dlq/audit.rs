@@ -3,7 +3,7 @@
 use ballet_stage::wait_until;
 use ballet_testkit::ended::{Ended, ended};
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::Executor;
 
 use crate::hostile::ESCAPES;
 use crate::shop::{Shop, checkout};
@@ -31,8 +31,7 @@ async fn until(shop: &Shop, code: i32, words: &str) -> Ended {
 #[tokio::test]
 async fn any_system_is_audited_by_its_contracts_and_addresses_alone() {
     let shop = Shop::open("audited").await;
-    let order = Shop::new_id();
-    shop.drop(&order, &checkout().to_string()).await;
+    let order = shop.new_order(&checkout()).await;
     shop.order_is(&order, "completed").await;
     until(&shop, 0, "everything is quiescent").await.prints(&[
         "rows of 7 services",
@@ -59,8 +58,7 @@ async fn any_system_is_audited_by_its_contracts_and_addresses_alone() {
     until(&shop, 0, "everything is quiescent").await;
 
     // A row is wrong.
-    let url = shop.env.admin_database_url("payments");
-    let mut db = PgConnection::connect(url).await.expect("a database");
+    let mut db = shop.database("payments").await;
     db.execute("delete from ballet.inbox").await.expect("deleted");
     let wrong = until(&shop, 1, "which is not in the inbox").await;
     assert!(wrong.out.contains("payments: saga"), "{wrong:#?}");

@@ -4,7 +4,7 @@ use ballet::core::MessageId;
 use serde_json::{Value, json};
 
 use crate::sagas::until_said;
-use crate::shop::{Shop, checkout};
+use crate::shop::{Shop, checkout, declined_checkout};
 
 /// The sagas of a listing, in its order.
 async fn ids(shop: &Shop, arguments: &[&str]) -> Vec<Value> {
@@ -25,10 +25,7 @@ async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events()
     shop.drop(&done, &body.to_string()).await;
     shop.order_is(&done, "completed").await;
     // Ids of one millisecond have no order.
-    let declined = Shop::new_id();
-    let mut body = checkout();
-    body["card_token"] = json!("card_declined");
-    shop.drop(&declined, &body.to_string()).await;
+    let declined = shop.new_order(&declined_checkout()).await;
     // Told as it goes on, each event once, to the end.
     let watched = ["sagas", "watch", &declined, "--timeout", "120s", "-o", "jsonl"];
     let told = shop.ballet(&watched).await.ends_with(0).lines();
@@ -74,16 +71,14 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
         body["cart_id"] = json!(cart);
         body
     };
-    let other = Shop::new_id();
-    shop.drop(&other, &checkout().to_string()).await;
+    let other = shop.new_order(&checkout()).await;
     shop.order_is(&other, "completed").await;
     let declined = Shop::new_id();
     let mut body = of_cart();
     body["card_token"] = json!("card_declined");
     shop.drop(&declined, &body.to_string()).await;
     shop.order_is(&declined, "cancelled").await;
-    let done = Shop::new_id();
-    shop.drop(&done, &of_cart().to_string()).await;
+    let done = shop.new_order(&of_cart()).await;
     shop.order_is(&done, "completed").await;
     until_said(&shop, &["sagas", "open"], "no saga is open").await;
 

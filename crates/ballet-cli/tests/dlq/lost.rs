@@ -5,7 +5,6 @@ use ballet::core::topology::JOURNAL;
 use ballet_stage::{Method, Options, Servers, wait_until};
 use ballet_testkit::ended::ended;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
 
 use crate::doctor::Patient;
 use crate::sagas::until_said;
@@ -136,8 +135,7 @@ async fn t220_a_dead_letter_that_was_purged_is_listed_as_lost_with_what_brings_i
     let mut shop = Shop::open("rung").await;
     let (id, message) = emptied(&mut shop).await;
     // As if it had failed for good, and somebody had purged the queue of dead letters.
-    let mut db =
-        PgConnection::connect(shop.env.admin_database_url("payments")).await.expect("there");
+    let mut db = shop.database("payments").await;
     let noted = "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, \
                  attempts, first_failed_at, last_failed_at) values ($1::uuid, $2::uuid, \
                  'inventory.stock_reserved.v1', 'authorize_payment', 'permanent', 'no such account', \

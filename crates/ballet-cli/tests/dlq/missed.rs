@@ -32,9 +32,7 @@ impl Shop {
     pub(crate) async fn order(&self, count: usize) -> Vec<String> {
         let mut ids = Vec::new();
         for _ in 0..count {
-            let id = Self::new_id();
-            self.drop(&id, &checkout().to_string()).await;
-            ids.push(id);
+            ids.push(self.new_order(&checkout()).await);
         }
         ids
     }
@@ -60,9 +58,7 @@ impl Shop {
 #[tokio::test]
 async fn t180_what_a_service_missed_without_its_binding_is_sent_from_the_journal_once() {
     let shop = Shop::open("missed").await;
-    let url = format!("{}/stock/mug/receive", shop.url("inventory"));
-    let note = json!({ "receipt": "note-2", "quantity": 100 });
-    assert!(shop.http.post(&url).json(&note).send().await.expect("answered").status().is_success());
+    shop.receive("note-2", 100).await;
     // What was handled, or died, or was discarded then, is not missed.
     let before = shop.order(2).await;
     shop.all_are(&before, "completed").await;

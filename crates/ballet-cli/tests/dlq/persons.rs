@@ -3,10 +3,10 @@
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::ended::ended;
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::Executor;
 
 use crate::sagas::{until_failed, until_said};
-use crate::shop::{Shop, checkout};
+use crate::shop::{Shop, checkout, wrong_checkout};
 use crate::solved::tap;
 use crate::world::SOON;
 
@@ -16,10 +16,6 @@ const PLACED: &str = "orders.order_placed.v1";
 const TROUBLE: &str = "create function trouble() returns trigger language plpgsql as \
         $$ begin raise exception 'the warehouse is flooded'; end $$; \
      create trigger trouble before insert on reservation for each row execute function trouble()";
-
-async fn inventory(shop: &Shop) -> PgConnection {
-    PgConnection::connect(shop.env.admin_database_url("inventory")).await.expect("a database")
-}
 
 /// From here on retries come as late as everybody's do, and no longer at once as in tests.
 async fn retries_take_their_time(shop: &Shop) {
@@ -44,10 +40,7 @@ async fn seen_of(shop: &Shop, saga: &str) -> String {
 async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason() {
     let mut shop = Shop::open("persons").await;
     // A checkout with a mistake is corrected and sent back.
-    let saga = Shop::new_id();
-    let mut wrong = checkout();
-    wrong["lines"][0]["quantity"] = json!("one");
-    shop.drop(&saga, &wrong.to_string()).await;
+    let saga = shop.new_order(&wrong_checkout()).await;
     until_said(&shop, &["dlq", "list", "-o", "json"], &saga).await;
     std::fs::write(shop.place.join("body.json"), checkout().to_string()).expect("written");
     let why = ["--why", "it was one mug, case 4711", "--by", "bob"];
@@ -74,9 +67,8 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
 
     // What waits for its next attempt is tried again now: there has to be something to move.
     retries_take_their_time(&shop).await;
-    inventory(&shop).await.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
-    let retried = Shop::new_id();
-    shop.drop(&retried, &checkout().to_string()).await;
+    shop.database("inventory").await.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
+    let retried = shop.new_order(&checkout()).await;
     until_failed(&shop, "inventory", &retried).await;
     until_said(&shop, &["sagas", "stuck"], &retried).await;
     let retry = ["inbox", "retry", "inventory", "--saga", &retried, "--why", "it is dry again"];
@@ -87,7 +79,8 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     })
     .await
     .expect("retried");
-    inventory(&shop).await.execute("drop trigger trouble on reservation").await.expect("mended");
+    let mend = "drop trigger trouble on reservation";
+    shop.database("inventory").await.execute(mend).await.expect("mended");
     let act = ("retried".to_owned(), "ada".to_owned(), json!("it is dry again"));
     assert_eq!(acts(&shop, &retried).await[0], act);
     // One that was moved before may have failed meanwhile, and wait again.
@@ -105,8 +98,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     // A dead letter that was discarded: its saga goes on to say who has done it.
     shop.stop("inventory").await;
     shop.start("inventory", Some(10)).await;
-    let discarded = Shop::new_id();
-    shop.drop(&discarded, &checkout().to_string()).await;
+    let discarded = shop.new_order(&checkout()).await;
     shop.dead("inventory").await;
     let discard = ["dlq", "discard", "--saga", &discarded, "--yes", "--why", "a test order"];
     shop.ballet(&discard).await.ends_with(0);
@@ -136,10 +128,9 @@ async fn t227_what_was_sent_back_a_moment_ago_is_marked_and_not_advised_again() 
     let mut shop = Shop::open("sent-back").await;
     // The message must not have died by itself before the service is stopped.
     retries_take_their_time(&shop).await;
-    let mut db = inventory(&shop).await;
+    let mut db = shop.database("inventory").await;
     db.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
-    let saga = Shop::new_id();
-    shop.drop(&saga, &checkout().to_string()).await;
+    let saga = shop.new_order(&checkout()).await;
     until_failed(&shop, "inventory", &saga).await;
     until_said(&shop, &["sagas", "stuck"], "the warehouse is flooded").await;
     shop.stop("inventory").await;

@@ -4,6 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 use ballet_stage::{Options, Servers};
+use ballet_testkit::ended::Ended;
 use ballet_testkit::until_yields;
 use reqwest::Url;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::outside::Companies;
-use crate::shop::{Shop, checkout};
+use crate::shop::{Shop, checkout, declined_checkout};
 use crate::world::SOON;
 
 /// The database of a service that is not running, and its backup.
@@ -35,6 +36,14 @@ impl Backup {
         backup
     }
 
+    /// The same of a service that runs before and after.
+    pub(crate) async fn of(shop: &mut Shop, service: &'static str) -> Self {
+        shop.stop(service).await;
+        let backup = Self::take(shop, service).await;
+        shop.start(service, None).await;
+        backup
+    }
+
     /// Puts it into the place of what there is now.
     pub(crate) async fn restore(&self) {
         let name = &self.name;
@@ -48,12 +57,8 @@ impl Backup {
     }
 }
 
-/// The command restores; the service is started when it asks for that. Returns what it said, and how it ended.
-pub(crate) async fn restored(
-    shop: &mut Shop,
-    service: &'static str,
-    taken: &str,
-) -> (Vec<String>, Option<i32>) {
+/// The command restores; the service is started when it asks for that.
+pub(crate) async fn restored(shop: &mut Shop, service: &'static str, taken: &str) -> Ended {
     restored_within(shop, service, &["restore", service, "--backup", taken], "120").await
 }
 
@@ -62,21 +67,19 @@ pub(crate) async fn restored_within(
     service: &'static str,
     arguments: &[&str],
     patience: &str,
-) -> (Vec<String>, Option<i32>) {
+) -> Ended {
     let arguments = [arguments, &["--patience", patience]].concat();
     let mut child = shop.command(&arguments).spawn().expect("the command");
     let mut lines = BufReader::new(child.stderr.take().expect("its words")).lines();
-    let mut said = Vec::new();
+    let mut said = String::new();
     while let Some(line) = lines.next_line().await.expect("a line") {
-        let asks = line.contains(&format!("start {service} now"));
-        said.push(line);
-        if asks {
+        said += &format!("{line}\n");
+        if line.contains(&format!("start {service} now")) {
             shop.start(service, None).await;
         }
     }
-    let output = child.wait_with_output().await.expect("its end");
-    said.push(String::from_utf8(output.stdout).expect("UTF-8"));
-    (said, output.status.code())
+    let ended = Ended::from(child.wait_with_output().await.expect("its end"));
+    Ended { err: said, ..ended }
 }
 
 #[tokio::test]
@@ -90,17 +93,12 @@ async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are
     // Here one saga is half way.
     shop.stop("payments").await;
     let open = shop.order(1).await;
-    shop.stop("shipping").await;
-    let backup = Backup::take(&shop, "shipping").await;
-    shop.start("shipping", None).await;
+    let backup = Backup::of(&mut shop, "shipping").await;
     shop.start("payments", None).await;
     let mut after = shop.order(4).await;
     after.extend(open);
     shop.all_are(&after, "completed").await;
-    let declined = Shop::new_id();
-    let mut body = checkout();
-    body["card_token"] = json!("card_declined");
-    shop.drop(&declined, &body.to_string()).await;
+    let declined = shop.new_order(&declined_checkout()).await;
     shop.order_is(&declined, "cancelled").await;
     shop.is_sound().await;
 
@@ -112,8 +110,7 @@ async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are
     let plan = ["restore", "shipping", "--backup", &backup.taken, "--dry-run"];
     shop.ballet(&plan).await.ends_with(0).says(&["nothing was sent"]);
 
-    let (said, code) = restored(&mut shop, "shipping", &backup.taken).await;
-    assert_eq!(code, Some(0), "{said:#?}");
+    restored(&mut shop, "shipping", &backup.taken).await.ends_with(0);
     shop.all_are(&after, "completed").await;
     shop.is_sound().await;
     shop.ballet(&check).await.ends_with(0);
@@ -155,17 +152,12 @@ pub(crate) async fn cancelled_without(
 async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_twice() {
     let companies = Companies::default();
     let mut shop = Shop::open_beside(companies.clone(), "outside").await;
-    let url = format!("{}/stock/mug/receive", shop.url("inventory"));
-    let note = json!({ "receipt": "note-2", "quantity": 100 });
-    let answer = shop.http.post(&url).json(&note).send().await.expect("an answer");
-    assert!(answer.status().is_success(), "{answer:?}");
+    shop.receive("note-2", 100).await;
     let (mut completed, mut cancelled) = (Vec::new(), Vec::new());
     for service in shop::system().parts.iter().map(|part| part.service) {
         completed.extend(shop.order(1).await);
         shop.all_are(&completed, "completed").await;
-        shop.stop(service).await;
-        let backup = Backup::take(&shop, service).await;
-        shop.start(service, None).await;
+        let backup = Backup::of(&mut shop, service).await;
         completed.extend(shop.order(2).await);
         shop.all_are(&completed, "completed").await;
         // What a request tells orders is in no journal.
@@ -175,8 +167,7 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
             cancelled.push(cancelled_without(&mut shop, &companies, service).await);
         }
         backup.restore().await;
-        let (said, code) = restored(&mut shop, service, &backup.taken).await;
-        assert_eq!(code, Some(0), "{service}: {said:#?}");
+        restored(&mut shop, service, &backup.taken).await.ends_with(0);
         shop.all_are(&completed, "completed").await;
         shop.is_sound().await;
         for order in &completed {
@@ -212,7 +203,7 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
     shop.stop("inventory").await;
     shop.start("inventory", None).await;
     let database = shop.env.admin_database_url("inventory").to_owned();
-    let mut db = PgConnection::connect(&database).await.expect("a database");
+    let mut db = shop.database("inventory").await;
     db.execute("alter table reservation rename to spoilt").await.expect("renamed");
     orders.extend(shop.order(2).await);
     retries_are(&database, 2).await;
@@ -220,7 +211,7 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
     db.close().await.expect("closed");
     let backup = Backup::take(&shop, "inventory").await;
     let mend = "alter table spoilt rename to reservation";
-    let mut db = PgConnection::connect(&database).await.expect("a database");
+    let mut db = shop.database("inventory").await;
     db.execute(mend).await.expect("renamed");
     shop.start("inventory", None).await;
     shop.ballet(&["dlq", "redrive", "--all"]).await.ends_with(0);
@@ -232,13 +223,10 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
     backup.restore().await;
     // While it fails, it is not where the others are.
     let few = ["restore", "inventory", "--backup", &backup.taken];
-    let (said, code) = restored_within(&mut shop, "inventory", &few, "5").await;
-    assert_eq!(code, Some(3), "{said:#?}");
-    let fails = |line: &String| {
-        line.contains("What failed is tried again") || line.contains("are dead letters")
-    };
-    assert!(said.iter().any(fails), "{said:#?}");
-    let mut db = PgConnection::connect(&database).await.expect("a database");
+    let said = restored_within(&mut shop, "inventory", &few, "5").await.ends_with(3).both();
+    let fails = said.contains("What failed is tried again") || said.contains("are dead letters");
+    assert!(fails, "{said}");
+    let mut db = shop.database("inventory").await;
     db.execute(mend).await.expect("renamed");
     retries_are(&database, 0).await;
     // What came after the failure had nothing to build on.
@@ -256,9 +244,7 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() 
     shop.stop("payments").await;
     let open = shop.order(1).await;
     shop.order_is(&open[0], "placed").await;
-    shop.stop("orders").await;
-    let backup = Backup::take(&shop, "orders").await;
-    shop.start("orders", None).await;
+    let backup = Backup::of(&mut shop, "orders").await;
     shop.start("payments", None).await;
     // What comes from outside by a message is in the journal; a request over HTTP is not.
     let dropped = shop.order(1).await;
@@ -271,14 +257,13 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() 
     shop.stop("orders").await;
     backup.restore().await;
     // Meanwhile the deadline has passed of an order that was paid in time.
-    let mut db = PgConnection::connect(shop.env.admin_database_url("orders")).await.expect("it");
+    let mut db = shop.database("orders").await;
     let passed = "update ballet.deadline set due_at = now() - interval '1 minute'";
     assert_eq!(db.execute(passed).await.expect("passed").rows_affected(), 1);
     // What is known of the saga that began with the request waits for its beginning, and dies.
     let restore = ["restore", "orders", "--backup", &backup.taken];
-    let (said, code) = restored_within(&mut shop, "orders", &restore, "30").await;
-    assert_eq!(code, Some(3), "{said:#?}");
-    assert!(said.iter().any(|line| line.contains("1 deadline put off")), "{said:#?}");
+    let ended = restored_within(&mut shop, "orders", &restore, "30").await.ends_with(3);
+    ended.tells(&["1 deadline put off"]);
     shop.all_are(&[open[0].clone(), dropped[0].clone()], "completed").await;
     let check = ["restore", "orders", "--backup", &backup.taken, "--check", "-o", "json"];
     let differ: Vec<Value> = shop.ballet(&check).await.ends_with(3).json();
@@ -294,10 +279,7 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() 
 async fn services_restored_to_any_moment_under_load_are_where_the_others_are() {
     let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
     let mut shop = Shop::open_on(&servers, "cut").await;
-    let url = format!("{}/stock/mug/receive", shop.url("inventory"));
-    let note = json!({ "receipt": "note-2", "quantity": 1_000 });
-    let answer = shop.http.post(&url).json(&note).send().await.expect("an answer");
-    assert!(answer.status().is_success(), "{answer:?}");
+    shop.receive("note-2", 1_000).await;
     let standby = servers.postgres().standby().await.expect("a standby");
     let cut = 20 + RandomState::new().hash_one(0) % 60;
     println!("the log is cut while order {cut} of 100 is placed");
@@ -307,12 +289,10 @@ async fn services_restored_to_any_moment_under_load_are_where_the_others_are() {
             taken = ballet::Clock::system().now().to_string();
             standby.promote().await.expect("promoted");
         }
-        let (id, mut body) = (Shop::new_id(), checkout());
-        if at % 4 == 0 {
-            body["card_token"] = json!("card_declined");
-        }
-        shop.drop(&id, &body.to_string()).await;
-        if at % 4 == 0 { &mut declined } else { &mut paid }.push(id);
+        let is_declined = at % 4 == 0;
+        let checkout = if is_declined { declined_checkout() } else { checkout() };
+        let id = shop.new_order(&checkout).await;
+        if is_declined { &mut declined } else { &mut paid }.push(id);
     }
     shop.all_are(&paid, "completed").await;
     shop.all_are(&declined, "cancelled").await;
@@ -322,9 +302,9 @@ async fn services_restored_to_any_moment_under_load_are_where_the_others_are() {
     for service in ["shipping", "inventory"] {
         shop.stop(service).await;
         shop.moved = Some(port);
-        let (said, code) = restored(&mut shop, service, &taken).await;
+        let ended = restored(&mut shop, service, &taken).await;
         shop.moved = None;
-        assert_eq!(code, Some(0), "{said:#?}");
+        ended.ends_with(0);
     }
     shop.is_sound().await;
     shop.all_are(&paid, "completed").await;

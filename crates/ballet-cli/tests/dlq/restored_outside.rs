@@ -25,9 +25,7 @@ async fn holds_aborts(database: &str) -> bool {
 async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_was_stopped() {
     let companies = Companies::default();
     let mut shop = Shop::open_beside(companies.clone(), "late").await;
-    shop.stop("payments").await;
-    let backup = Backup::take(&shop, "payments").await;
-    shop.start("payments", None).await;
+    let backup = Backup::of(&mut shop, "payments").await;
     let order = cancelled_without(&mut shop, &companies, "payments").await;
     backup.restore().await;
     let database = shop.env.admin_database_url("payments").to_owned();
@@ -126,9 +124,7 @@ async fn said_until(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) -> V
 async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_starts_too_late_is_told()
 {
     let mut shop = Shop::open("slow").await;
-    shop.stop("payments").await;
-    let backup = Backup::take(&shop, "payments").await;
-    shop.start("payments", None).await;
+    let backup = Backup::of(&mut shop, "payments").await;
     let orders = shop.order(6).await;
     shop.all_are(&orders, "completed").await;
     shop.stop("payments").await;
@@ -152,8 +148,7 @@ async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_start
     said_until(&mut lines, "no longer puts aborts off").await;
     assert_eq!(child.wait().await.expect("its end").code(), Some(3));
     shop.stop("payments").await;
-    let (said, code) = restored_within(&mut shop, "payments", &restore, "120").await;
-    assert_eq!(code, Some(0), "{said:#?}");
+    restored_within(&mut shop, "payments", &restore, "120").await.ends_with(0);
     shop.all_are(&orders, "completed").await;
     shop.is_sound().await;
     shop.close().await;
@@ -163,9 +158,7 @@ async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_start
 async fn a_service_that_puts_aborts_off_no_longer_while_it_works_is_not_taken_for_done() {
     let companies = Companies::default();
     let mut shop = Shop::open_beside(companies.clone(), "lapsed").await;
-    shop.stop("payments").await;
-    let backup = Backup::take(&shop, "payments").await;
-    shop.start("payments", None).await;
+    let backup = Backup::of(&mut shop, "payments").await;
     let order = cancelled_without(&mut shop, &companies, "payments").await;
     backup.restore().await;
     companies.hold_captures(true);
@@ -192,8 +185,7 @@ async fn a_service_that_puts_aborts_off_no_longer_while_it_works_is_not_taken_fo
     assert!(said.iter().any(|line| line.contains("no longer puts aborts off")), "{said:#?}");
     companies.hold_captures(false);
     shop.stop("payments").await;
-    let (said, code) = restored_within(&mut shop, "payments", &restore, "120").await;
-    assert_eq!(code, Some(0), "{said:#?}");
+    restored_within(&mut shop, "payments", &restore, "120").await.ends_with(0);
     shop.is_sound().await;
     shop.close().await;
 }
@@ -205,17 +197,14 @@ async fn a_parcel_on_its_way_keeps_no_restored_service_from_being_compared() {
     companies.hold_deliveries(true);
     let old = shop.order(1).await.remove(0);
     is_asked(&shop, "shipping", "deliver_shipment", &old).await;
-    shop.stop("shipping").await;
-    let backup = Backup::take(&shop, "shipping").await;
-    shop.start("shipping", None).await;
+    let backup = Backup::of(&mut shop, "shipping").await;
     let new = shop.order(1).await.remove(0);
     is_asked(&shop, "shipping", "deliver_shipment", &new).await;
     shop.stop("shipping").await;
     backup.restore().await;
     let restore = ["restore", "shipping", "--backup", &backup.taken];
-    let (said, code) = restored_within(&mut shop, "shipping", &restore, "20").await;
-    assert_eq!(code, Some(0), "{said:#?}");
-    assert!(said.iter().any(|line| line.contains("shipping knows what it published")), "{said:#?}");
+    let ended = restored_within(&mut shop, "shipping", &restore, "20").await.ends_with(0);
+    ended.tells(&["shipping knows what it published"]);
     is_asked(&shop, "shipping", "deliver_shipment", &new).await;
     shop.close().await;
 }

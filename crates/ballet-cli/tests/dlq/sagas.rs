@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::Mutex;
 
-use crate::shop::{Shop, checkout};
+use crate::shop::{Shop, checkout, declined_checkout, wrong_checkout};
 use crate::world::SOON;
 
 /// Waits until something of a saga has failed in a service. Each look of the command is a process, with a session in
@@ -39,8 +39,7 @@ pub(crate) async fn until_said(shop: &Shop, arguments: &[&str], word: &str) -> S
 #[tokio::test]
 async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when() {
     let mut shop = Shop::open("lanes").await;
-    let done = Shop::new_id();
-    shop.drop(&done, &checkout().to_string()).await;
+    let done = shop.new_order(&checkout()).await;
     shop.order_is(&done, "completed").await;
     until_said(&shop, &["sagas", "open"], "no saga is open").await;
     let shown = shop.ballet(&["sagas", "show", &done]).await.ends_with(0).prints(&[
@@ -53,8 +52,7 @@ async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when()
     assert!(!shown.out.contains("waits because"), "{shown:?}");
 
     shop.stop("payments").await;
-    let waits = Shop::new_id();
-    shop.drop(&waits, &checkout().to_string()).await;
+    let waits = shop.new_order(&checkout()).await;
     let event = "has not acted on inventory.stock_reserved.v1";
     let open = until_said(&shop, &["sagas", "open"], event).await;
     assert!(open.contains(&waits) && !open.contains(&done), "{open}");
@@ -132,10 +130,7 @@ async fn a_call_of_a_service_that_is_away_is_said_to_wait_for_it(shop: &Shop) {
 #[tokio::test]
 async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
     let mut shop = Shop::open("shown").await;
-    let dead = Shop::new_id();
-    let mut wrong = checkout();
-    wrong["lines"][0]["quantity"] = json!("one");
-    shop.drop(&dead, &wrong.to_string()).await;
+    let dead = shop.new_order(&wrong_checkout()).await;
     shop.dead("orders").await;
     let shown = shop.ballet(&["sagas", "show", &dead]).await.ends_with(0).prints(&[
         "has not handled cart.checked_out.v1",
@@ -154,10 +149,7 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
         "a test order",
     ]);
 
-    let declined = Shop::new_id();
-    let mut body = checkout();
-    body["card_token"] = json!("card_declined");
-    shop.drop(&declined, &body.to_string()).await;
+    let declined = shop.new_order(&declined_checkout()).await;
     shop.order_is(&declined, "cancelled").await;
     until_said(&shop, &["sagas", "show", &declined], "finished").await;
     shop.ballet(&["sagas", "show", &declined]).await.ends_with(0).prints(&[
@@ -205,8 +197,7 @@ async fn t154_a_paused_service_takes_nothing_even_when_it_is_started_again_and_g
     let again = [&pause[..], &["--by", "eve", "--why", "me too"]].concat();
     shop.ballet(&again).await.ends_with(0).says(&["payments was paused by ada"]);
 
-    let order = Shop::new_id();
-    shop.drop(&order, &checkout().to_string()).await;
+    let order = shop.new_order(&checkout()).await;
     let open = until_said(&shop, &["sagas", "open"], "inventory.stock_reserved.v1").await;
     assert!(open.contains("blocked"), "{open}");
     assert!(open.contains("it is paused by ada: the provider charges twice"), "{open}");
@@ -250,7 +241,7 @@ async fn t169_a_saga_that_has_ended_is_never_shown_with_something_left_to_do() {
     let shop = Shop::open("torn").await;
     for _ in 0..6 {
         for _ in 0..3 {
-            shop.drop(&Shop::new_id(), &checkout().to_string()).await;
+            shop.new_order(&checkout()).await;
         }
         let listed: Vec<Value> =
             shop.ballet(&["sagas", "list", "-o", "json"]).await.ends_with(0).json();

@@ -15,6 +15,7 @@ use jiff::SignedDuration;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
+use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
 use crate::outside::Companies;
@@ -63,15 +64,10 @@ impl Shop {
         for service in services {
             shop.start(service, None).await;
         }
-        let url = format!("{}/stock/mug/receive", shop.url("inventory"));
-        let note = json!({ "receipt": "note-1", "quantity": 10 });
-        let answer = shop.http.post(&url).json(&note).send().await.expect("an answer");
-        assert!(answer.status().is_success(), "{answer:?}");
+        shop.receive("note-1", 10).await;
         let product = json!({ "sku": "mug", "title": "A mug", "category": "kitchen",
             "price": { "amount_minor": 1250, "currency": "EUR" } });
-        let url = format!("{}/products", shop.url("catalog"));
-        let answer = shop.http.post(&url).json(&product).send().await.expect("an answer");
-        assert!(answer.status().is_success(), "{answer:?}");
+        shop.post("catalog", "/products", &product).await;
         let known = "select count(*) > 0 from ballet.copy where id = 'mug'";
         until_yields(shop.env.database_url("orders"), known, "true", SOON).await;
         shop
@@ -110,6 +106,24 @@ impl Shop {
         format!("http://{}", self.running[name].address())
     }
 
+    async fn post(&self, service: &str, path: &str, body: &Value) {
+        let url = format!("{}{path}", self.url(service));
+        let answer = self.http.post(&url).json(body).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
+    /// Puts mugs on the shelf.
+    pub(crate) async fn receive(&self, receipt: &str, quantity: u64) {
+        let note = json!({ "receipt": receipt, "quantity": quantity });
+        self.post("inventory", "/stock/mug/receive", &note).await;
+    }
+
+    /// A service's database, for an administrator.
+    pub(crate) async fn database(&self, service: &str) -> PgConnection {
+        let url = self.env.admin_database_url(service);
+        PgConnection::connect(url).await.expect("a database")
+    }
+
     pub(crate) fn new_id() -> String {
         let context = Clock::system();
         context.new_id(context.now()).to_string()
@@ -127,6 +141,13 @@ impl Shop {
         let key = "cart.checked_out.v1";
         let published = self.env.management().publish("events", key, &properties, body).await;
         assert!(published.expect("published"));
+    }
+
+    /// The same under a new id, which it returns.
+    pub(crate) async fn new_order(&self, checkout: &Value) -> String {
+        let id = Self::new_id();
+        self.drop(&id, &checkout.to_string()).await;
+        id
     }
 
     pub(crate) async fn order_is(&self, id: &str, status: &str) {
@@ -199,6 +220,20 @@ pub(crate) fn checkout() -> Value {
     })
 }
 
+/// One whose payment is declined.
+pub(crate) fn declined_checkout() -> Value {
+    let mut declined = checkout();
+    declined["card_token"] = json!("card_declined");
+    declined
+}
+
+/// One with a mistake.
+pub(crate) fn wrong_checkout() -> Value {
+    let mut wrong = checkout();
+    wrong["lines"][0]["quantity"] = json!("one");
+    wrong
+}
+
 #[tokio::test]
 async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes_the_saga() {
     let mut shop = Shop::open("f11").await;
@@ -206,8 +241,7 @@ async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes
     for service in of_a_saga.map(|part| part.service) {
         shop.stop(service).await;
         shop.start(service, Some(10)).await;
-        let id = Shop::new_id();
-        shop.drop(&id, &checkout().to_string()).await;
+        let id = shop.new_order(&checkout()).await;
         shop.dead(service).await;
         shop.ballet(&["dlq", "groups"]).await.ends_with(0).prints(&[service, "body_too_big"]);
         let stuck: Vec<Value> =
@@ -235,8 +269,7 @@ async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes
 async fn t26_t81_a_checkout_with_a_mistake_is_mended_and_becomes_an_order() {
     let shop = Shop::open("mended").await;
     let id = "0193f7a0-0000-4000-8000-00000000f11a";
-    let mut wrong = checkout();
-    wrong["lines"][0]["quantity"] = json!("one");
+    let wrong = wrong_checkout();
     let other = "0193f7a0-0000-4000-8000-00000000f11b";
     for (id, body) in [(id, wrong.to_string()), (other, String::new())] {
         shop.drop(id, &body).await;

@@ -9,16 +9,12 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Command;
 
 use crate::sagas::{until_failed, until_said};
-use crate::shop::{Shop, checkout};
+use crate::shop::{Shop, checkout, declined_checkout};
 use crate::world::SOON;
 
 const RELEASED: &str = "inventory.stock_released.v1";
 const STEP: [&str; 2] = ["--step", "reserve_stock"];
 const WHY: [&str; 2] = ["--why", "put back on the shelf, case 4711"];
-
-async fn inventory(shop: &Shop) -> PgConnection {
-    PgConnection::connect(shop.env.admin_database_url("inventory")).await.expect("a database")
-}
 
 /// From now on inventory cannot release stock.
 async fn forbid(shop: &Shop) {
@@ -26,15 +22,12 @@ async fn forbid(shop: &Shop) {
              $$ begin raise exception 'the warehouse has burnt down'; end $$; \
          create trigger forbid before update on reservation for each row \
              when (new.state = 'released') execute function forbid()";
-    inventory(shop).await.execute(sqlx::raw_sql(forbid)).await.expect("forbidden");
+    shop.database("inventory").await.execute(sqlx::raw_sql(forbid)).await.expect("forbidden");
 }
 
 /// An order that is cancelled, and whose stock is not released.
 async fn stuck(shop: &Shop) -> String {
-    let id = Shop::new_id();
-    let mut body = checkout();
-    body["card_token"] = json!("card_declined");
-    shop.drop(&id, &body.to_string()).await;
+    let id = shop.new_order(&declined_checkout()).await;
     until_failed(shop, "inventory", &id).await;
     until_said(shop, &["sagas", "stuck"], &id).await;
     shop.order_is(&id, "cancelled").await;
@@ -60,15 +53,14 @@ async fn dies(shop: &Shop, mut command: Command, point: FaultPoint, label: &str)
 
 async fn count(shop: &Shop, what: &str) -> i64 {
     let statement = format!("select count(*) from {what}");
-    let mut db = inventory(shop).await;
+    let mut db = shop.database("inventory").await;
     sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut db).await.expect("a number")
 }
 
 #[tokio::test]
 async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
     let shop = Shop::open("solved").await;
-    let completed = Shop::new_id();
-    shop.drop(&completed, &checkout().to_string()).await;
+    let completed = shop.new_order(&checkout()).await;
     shop.order_is(&completed, "completed").await;
     forbid(&shop).await;
     let saga = stuck(&shop).await;
@@ -172,8 +164,7 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
     let mut payments = PgConnection::connect(url).await.expect("a database");
     let away = "alter table sandbox_operation rename to away";
     payments.execute(away).await.expect("the bank is away");
-    let saga = Shop::new_id();
-    shop.drop(&saga, &checkout().to_string()).await;
+    let saga = shop.new_order(&checkout()).await;
     until_failed(&shop, "payments", &saga).await;
     until_said(&shop, &["sagas", "stuck"], &saga).await;
     // As a call is whose key the bank may have forgotten.
@@ -231,12 +222,10 @@ pub(crate) async fn tap(shop: &Shop, arguments: &[&str]) -> String {
 #[tokio::test]
 async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
     let mut shop = Shop::open("stopped").await;
-    let completed = Shop::new_id();
-    shop.drop(&completed, &checkout().to_string()).await;
+    let completed = shop.new_order(&checkout()).await;
     shop.order_is(&completed, "completed").await;
     shop.stop("payments").await;
-    let saga = Shop::new_id();
-    shop.drop(&saga, &checkout().to_string()).await;
+    let saga = shop.new_order(&checkout()).await;
     until_said(&shop, &["sagas", "show", &saga], "inventory.stock_reserved").await;
     let stop = async |saga: &str, more: &[&str]| {
         shop.ballet(&[&["sagas", "stop", saga], more].concat()).await
@@ -251,8 +240,7 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
         stop(saga, more).await.ends_with(code).says(&[said]);
     }
     // It dies before it has committed, so nothing is done; and, with another saga, after that.
-    let another = Shop::new_id();
-    shop.drop(&another, &checkout().to_string()).await;
+    let another = shop.new_order(&checkout()).await;
     until_said(&shop, &["sagas", "show", &another], "inventory.stock_reserved").await;
     for (saga, point) in [(&saga, FaultPoint::BeforeTables), (&another, FaultPoint::AfterTables)] {
         let command = shop.command(&["sagas", "stop", saga, why[0], why[1]]);
