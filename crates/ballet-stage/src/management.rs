@@ -95,6 +95,20 @@ impl Management {
         serde_json::from_value(found).map_err(|error| failed("read a queue", &self.base, &error))
     }
 
+    /// Waits until the counts of a queue are like this. `limit` is for what hangs.
+    pub async fn until_depth(
+        &self,
+        queue: &str,
+        limit: Duration,
+        is: impl Fn(Depth) -> bool,
+    ) -> Result<()> {
+        wait_until(&format!("other counts of the queue {queue}"), limit, || async {
+            let depth = self.depth(queue).await.map_err(|error| error.to_string())?;
+            if is(depth) { Ok(Some(())) } else { Err(format!("{depth:?}")) }
+        })
+        .await
+    }
+
     /// The names of the vhost's queues.
     pub async fn queues(&self) -> Result<Vec<String>> {
         let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;

@@ -1,11 +1,10 @@
 //! Dead letters whose types and texts are written to do harm.
 
-use ballet_stage::wait_until;
 use ballet_testkit::ended::ended;
 use serde_json::json;
 use sqlx::{Connection, query_scalar};
 
-use crate::world::{SOON, TICKED, World};
+use crate::world::{TICKED, World};
 
 /// What sets the title of a terminal.
 pub(crate) const ESCAPES: &str = "\u{1b}]0;x\u{7}";
@@ -111,13 +110,8 @@ async fn that_another_service_names_a_letter_as_its_cause_does_not_show_that_it_
     let sending = ["redrive", "--all", "--patience", "5"];
     let command = world.command(&sending);
     let canary_then_word = async {
-        wait_until("the canary", SOON, || async {
-            let depth = world.env.management().depth("counter").await;
-            let ready = depth.map_err(|error| error.to_string())?.ready;
-            Ok::<_, String>((ready == 1).then_some(()))
-        })
-        .await
-        .expect("sent");
+        // The canary.
+        world.has_ready("counter", 1).await;
         for cause in &ids {
             let properties = json!({ "message_id": world.new_id(), "type": "bell.rung.v1",
                 "headers": { "causation_id": cause } });

@@ -154,13 +154,8 @@ async fn t180_events_that_no_binding_took_are_sent_to_the_services_that_consume_
     let forged = json!({ "message_id": Shop::new_id(), "type": AUTHORIZED });
     let published = management.publish("events", checked_out, &forged, "{}").await;
     assert!(published.expect("published"));
-    let depth = || async { management.depth("unrouted").await.expect("a depth").ready };
-    wait_until("events without a binding", SOON, || async {
-        let ready = depth().await;
-        if ready == 5 { Ok(Some(())) } else { Err(format!("{ready} so far")) }
-    })
-    .await
-    .expect("unrouted");
+    let come = management.until_depth("unrouted", SOON, |depth| depth.ready == 5).await;
+    come.expect("events without a binding");
 
     shop.topology("apply").await.ends_with(0);
     let redrive = ["dlq", "redrive", "--from-unrouted"];
@@ -217,13 +212,8 @@ async fn t180_what_was_handled_under_any_id_is_not_missed() {
     send(&json!({ "correlation_id": never }), &checkout()).await;
     send(&json!({ "content_type": ce_type }), &structured(never)).await;
     send(&json!({ "headers": attributes(never) }), &checkout()).await;
-    let ready = || async { management.depth("orders.dead").await.expect("a depth").ready };
-    wait_until("dead letters of orders", SOON, || async {
-        let ready = ready().await;
-        if ready == 4 { Ok(Some(())) } else { Err(format!("{ready} so far")) }
-    })
-    .await
-    .expect("dead");
+    let come = management.until_depth("orders.dead", SOON, |depth| depth.ready == 4).await;
+    come.expect("dead letters of orders");
     assert_eq!(shop.missed_by("orders").await, Vec::<Value>::new());
     shop.close().await;
 }
@@ -307,17 +297,6 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.close().await;
 }
 
-/// Waits until one message lies where those come that no binding took.
-async fn one_is_unrouted(world: &World) {
-    let management = world.env.management();
-    wait_until("it comes back", SOON, || async {
-        let depth = management.depth("unrouted").await.map_err(|error| error.to_string())?;
-        Ok::<_, String>((depth.ready == 1).then_some(()))
-    })
-    .await
-    .expect("unrouted");
-}
-
 /// Sends it, and sees that it has its effect once.
 async fn the_unrouted_is_counted(world: World) {
     let mut command = ballet(&world.env, &world.place);
@@ -338,7 +317,7 @@ async fn what_was_put_straight_into_a_retry_queue_is_sent_to_who_consumes_its_ty
     let management = world.env.management();
     let put = management.publish("amq.default", "retry.5s", &properties, r#"{"number": 0}"#).await;
     assert!(put.expect("put"));
-    one_is_unrouted(&world).await;
+    world.has_ready("unrouted", 1).await;
     the_unrouted_is_counted(world).await;
 }
 
@@ -352,7 +331,7 @@ async fn a_retry_whose_queue_was_gone_is_sent_to_its_own_service_alone() {
     management.call(Method::DELETE, &returns, None).await.expect("gone");
     world.trouble_of("tick", Some(FOR_A_WHILE)).await;
     world.tick(TICKED, 0).await;
-    one_is_unrouted(&world).await;
+    world.has_ready("unrouted", 1).await;
     world.trouble_of("tick", None).await;
     let binding = json!({ "routing_key": "counter" });
     management.call(Method::POST, &returns[..6], Some(&binding)).await.expect("made again");

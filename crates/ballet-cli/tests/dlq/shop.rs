@@ -162,13 +162,9 @@ impl Shop {
     }
 
     pub(crate) async fn dead(&self, service: &str) {
-        wait_until(&format!("a dead letter of {service}"), SOON, || async {
-            let depth = self.env.management().depth(&topology::dead_queue(service)).await;
-            let ready = depth.map_err(|error| error.to_string())?.ready;
-            if ready > 0 { Ok(Some(())) } else { Err("none so far".to_owned()) }
-        })
-        .await
-        .expect("a dead letter");
+        let (management, queue) = (self.env.management(), topology::dead_queue(service));
+        let found = management.until_depth(&queue, SOON, |depth| depth.ready > 0).await;
+        found.expect("a dead letter");
     }
 
     /// The command, which finds the shop's services by itself.

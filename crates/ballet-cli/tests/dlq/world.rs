@@ -153,13 +153,7 @@ impl World {
     /// it is.
     pub(crate) async fn lose_what_waits(&mut self) {
         self.stop().await;
-        wait_until("the message to come back", SOON, || async {
-            let depth = self.env.management().depth("counter").await;
-            let ready = depth.map_err(|error| error.to_string())?.ready;
-            if ready == 1 { Ok(Some(())) } else { Err(format!("{ready} so far")) }
-        })
-        .await
-        .expect("it comes back");
+        self.has_ready("counter", 1).await;
         self.purge("counter").await;
         self.start().await;
     }
@@ -222,13 +216,14 @@ impl World {
 
     /// Waits until this many dead letters lie there.
     pub(crate) async fn dead(&self, count: u64) {
-        wait_until(&format!("{count} dead letters"), SOON, || async {
-            let depth = self.env.management().depth("counter.dead").await;
-            let ready = depth.map_err(|error| error.to_string())?.ready;
-            if ready == count { Ok(Some(())) } else { Err(format!("{ready} so far")) }
-        })
-        .await
-        .expect("dead letters");
+        self.has_ready("counter.dead", count).await;
+    }
+
+    /// Waits until this many messages are in a queue.
+    pub(crate) async fn has_ready(&self, queue: &str, count: u64) {
+        let management = self.env.management();
+        let counted = management.until_depth(queue, SOON, |depth| depth.ready == count).await;
+        counted.expect("so many messages");
     }
 
     /// Each number that was counted, with how often, in order.

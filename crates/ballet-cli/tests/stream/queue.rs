@@ -108,13 +108,8 @@ async fn tap_shows_what_goes_into_a_queue_and_takes_nothing_from_it() {
     assert_eq!(numbers(&shown(odd).await), [2]);
     no_copy_is_left(&world).await;
     // The queue has what it was sent, also before. What comes back may reach the copy first.
-    wait_until("four messages in the queue", SOON, || async {
-        let depth = world.env.management().depth("orders").await;
-        let ready = depth.map_err(|error| error.to_string())?.ready;
-        if ready == 4 { Ok(Some(())) } else { Err(format!("{ready} so far")) }
-    })
-    .await
-    .expect("kept");
+    let kept = world.env.management().until_depth("orders", SOON, |depth| depth.ready == 4).await;
+    kept.expect("four messages in the queue");
     world.close().await;
 }
 

@@ -21,12 +21,8 @@ async fn connect(url: &str, name: &str) -> Connection {
 }
 
 pub(crate) async fn wait_for_ready(management: &Management, queue: &str, count: u64) {
-    wait_until(&format!("{count} messages in {queue}"), Duration::from_secs(60), || async {
-        let depth = management.depth(queue).await.map_err(|error| error.to_string())?;
-        if depth.ready == count { Ok(Some(())) } else { Err(format!("{depth:?}")) }
-    })
-    .await
-    .unwrap();
+    let limit = Duration::from_secs(60);
+    management.until_depth(queue, limit, |depth| depth.ready == count).await.unwrap();
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use ballet::{Clock, Event, Migration, Participant, SagaId, Service, Settings};
-use ballet_stage::{Servers, wait_until};
+use ballet_stage::{Depth, Servers, wait_until};
 use ballet_store::schema::migrate;
-use ballet_testkit::TestSystem;
+use ballet_testkit::{TestSystem, until_yields};
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -169,12 +169,8 @@ impl World {
 
     /// Waits until all messages of a queue are settled.
     pub(crate) async fn until_empty(&self, queue: &str) {
-        wait_until("an empty queue", SOON, || async {
-            let depth = self.env.management().depth(queue).await.map_err(|e| e.to_string())?;
-            if depth.ready + depth.unacked == 0 { Ok(Some(())) } else { Err(format!("{depth:?}")) }
-        })
-        .await
-        .expect("settled");
+        let is_empty = |depth: Depth| depth.ready + depth.unacked == 0;
+        self.env.management().until_depth(queue, SOON, is_empty).await.expect("settled");
     }
 
     pub(crate) async fn count(&self, service: &str, what: &str) -> i64 {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use ballet_amqp::{Broker, BrokerError, ConsumerSettings, RabbitMq, Session};
-use ballet_stage::wait_until;
+use ballet_stage::Depth;
 use ballet_testkit::wire::clients::{In, SOON};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -33,13 +33,8 @@ impl Broker for InHand {
 }
 
 async fn until_depth(world: &World, ready: u64, unacked: u64) {
-    wait_until("the queue's depth", SOON, || async {
-        let depth = world.env.management().depth("hotel").await.map_err(|e| e.to_string())?;
-        let as_expected = (depth.ready, depth.unacked) == (ready, unacked);
-        if as_expected { Ok(Some(())) } else { Err(format!("{depth:?}")) }
-    })
-    .await
-    .unwrap();
+    let is = |depth: Depth| (depth.ready, depth.unacked) == (ready, unacked);
+    world.env.management().until_depth("hotel", SOON, is).await.unwrap();
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ballet::{Failure, Migration, Participant, Projection, Tx};
 use ballet_amqp::{ConsumerSettings, OutBatch, RabbitMq};
-use ballet_stage::wait_until;
+use ballet_stage::{Depth, wait_until};
 use ballet_testkit::wire::clients::{In, Out, SOON, batch};
 
 use crate::scene::{asleep, message, ops, rome, start, trips_published};
@@ -33,13 +33,9 @@ async fn t13_no_more_is_unacknowledged_than_the_prefetch_allows() {
     // The first is a probe.
     slow.next().await.1.settle();
     let _held = slow.take(7).await;
-    wait_until("7 of 39 in hand", SOON, || async {
-        let depth = world.env.management().depth("hotel").await.map_err(|e| e.to_string())?;
-        let as_allowed = (depth.unacked, depth.ready) == (7, 32);
-        if as_allowed { Ok(Some(())) } else { Err(format!("{depth:?}")) }
-    })
-    .await
-    .unwrap();
+    // 7 of 39 in hand.
+    let as_allowed = |depth: Depth| (depth.unacked, depth.ready) == (7, 32);
+    world.env.management().until_depth("hotel", SOON, as_allowed).await.unwrap();
     assert!(slow.try_next().is_err());
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ballet::{Event, SagaId};
+use ballet_stage::Depth;
 use ballet_testkit::wire::raw_amqp::{Property, Raw, long, publish, short};
 use serde_json::json;
 
@@ -24,18 +25,10 @@ async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> (World, 
     }
     world.start(the_hotel()).await;
     world.until_count("hotel", "room", 50).await;
-    ballet_stage::wait_until("the dead letter", DEAD, || async {
-        let depth = world.env.management().depth("hotel.dead").await?;
-        Ok::<_, ballet_stage::Error>((depth.ready == 1).then_some(()))
-    })
-    .await
-    .unwrap();
-    ballet_stage::wait_until("an empty queue", DEAD, || async {
-        let depth = world.env.management().depth("hotel").await?;
-        Ok::<_, ballet_stage::Error>((depth.ready + depth.unacked == 0).then_some(()))
-    })
-    .await
-    .unwrap();
+    let management = world.env.management();
+    management.until_depth("hotel.dead", DEAD, |depth| depth.ready == 1).await.unwrap();
+    let is_empty = |depth: Depth| depth.ready + depth.unacked == 0;
+    management.until_depth("hotel", DEAD, is_empty).await.unwrap();
     world.until_count("hotel", "room", 50).await;
     (world, sagas)
 }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_stage::wait_until;
+use ballet_stage::Depth;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
@@ -46,11 +46,7 @@ async fn t229_who_waits_behind_a_flood_of_refused_messages_does_not_wait_for_cop
     world.start(clerk()).await;
     world.until_count("clerk", "wish", 1).await;
     println!("the good one behind {many} waited for {:?}", begun.elapsed());
-    wait_until("dead letters", LONG, || async {
-        let depth = world.env.management().depth("clerk.dead").await.map_err(|e| e.to_string())?;
-        if BOUND.contains(&depth.ready) { Ok(Some(())) } else { Err(format!("{depth:?}")) }
-    })
-    .await
-    .unwrap();
+    let are_dead = |depth: Depth| BOUND.contains(&depth.ready);
+    world.env.management().until_depth("clerk.dead", LONG, are_dead).await.unwrap();
     session.close().await;
 }
