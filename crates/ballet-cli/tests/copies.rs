@@ -10,7 +10,7 @@ use ballet::{
     Entity, EntityEvent, Event, EventType, Migration, Participant, Running, Service, Settings,
 };
 use ballet_stage::{Servers, TestEnv};
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::ended::{Ended, end_of, ended};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::until_yields;
 use schemars::JsonSchema;
@@ -202,8 +202,7 @@ async fn a_difference_that_is_under_way_is_not_wrong() {
     let patient = library.command(&["check", "--patience", "120"]).stdout(Stdio::piped()).spawn();
     let patient = patient.expect("it runs");
     held.close().await.expect("let go");
-    let output = patient.wait_with_output().await.expect("it ends");
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    end_of(patient).await.ends_with(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,10 +33,21 @@ pub async fn ended_within(limit: Duration, command: &mut Command) -> Ended {
     output.expect("it runs").into()
 }
 
+/// Waits for the end of a command that was started.
+pub async fn end_of(command: Child) -> Ended {
+    let output = timeout(LIMIT, command.wait_with_output()).await.expect("it ends in time");
+    output.expect("an end").into()
+}
+
 /// As Ctrl-C does.
 pub fn interrupt(command: &Child) {
+    send(command, Signal::INT);
+}
+
+/// Sends a command a signal.
+pub fn send(command: &Child, signal: Signal) {
     let pid = command.id().expect("it runs").cast_signed();
-    kill_process(Pid::from_raw(pid).expect("a process"), Signal::INT).expect("sent");
+    kill_process(Pid::from_raw(pid).expect("a process"), signal).expect("sent");
 }
 
 /// Makes sure that a text has all of these words.

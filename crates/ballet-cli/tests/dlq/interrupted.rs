@@ -2,13 +2,11 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use ballet_fault::{About, FaultPoint};
 use ballet_stage::{Method, wait_until};
-use ballet_testkit::ended::ended;
-use rustix::process::{Pid, Signal, kill_process};
+use ballet_testkit::ended::{end_of, ended, interrupt};
 use serde_json::json;
 use tokio::process::Command;
 
@@ -35,6 +33,14 @@ pub(crate) async fn dies_at(point: FaultPoint, of: &str, mut command: Command, p
 pub(crate) fn points() -> Vec<FaultPoint> {
     let of_dead_letters = |point: &&FaultPoint| point.about() == [About::Letter];
     FaultPoint::ALL.iter().filter(of_dead_letters).copied().collect()
+}
+
+async fn some_are_sent(world: &World) {
+    wait_until("some to be sent", SOON, || async {
+        Ok::<_, String>((!world.counted().await.is_empty()).then_some(()))
+    })
+    .await
+    .expect("sent");
 }
 
 #[tokio::test]
@@ -98,19 +104,10 @@ async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
     world.dead_ticks(40).await;
     // Slowly, so that most are left when the first are seen.
     let arguments = ["redrive", "--all", "--no-canary", "--rate", "1"];
-    let redrive = world.command(&arguments).stderr(Stdio::piped()).spawn().expect("started");
-    wait_until("some to be sent", SOON, || async {
-        Ok::<_, String>((!world.counted().await.is_empty()).then_some(()))
-    })
-    .await
-    .expect("sent");
-    let pid = redrive.id().expect("it runs").cast_signed();
-    kill_process(Pid::from_raw(pid).expect("a pid"), Signal::INT).expect("sent");
-    let output = tokio::time::timeout(SOON, redrive.wait_with_output()).await.expect("in time");
-    let output = output.expect("an output");
-    let said = String::from_utf8(output.stderr).expect("UTF-8");
-    assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("stopped before the end"), "{said}");
+    let redrive = world.command(&arguments).spawn().expect("started");
+    some_are_sent(&world).await;
+    interrupt(&redrive);
+    let said = end_of(redrive).await.ends_with(3).says(&["stopped before the end"]).err;
     let sent: i64 = said
         .lines()
         .find(|line| line.contains(" sent back"))
@@ -143,11 +140,7 @@ async fn a_redrive_that_the_broker_refuses_on_the_way_waits_for_nothing_that_was
     let slowly = ["redrive", "--all", "--no-canary", "--rate", "1", "--patience", "600"];
     let redrive = world.command(&slowly);
     let refused = async {
-        wait_until("some to be sent", SOON, || async {
-            Ok::<_, String>((!world.counted().await.is_empty()).then_some(()))
-        })
-        .await
-        .expect("sent");
+        some_are_sent(&world).await;
         let management = world.env.management();
         let user = world.env.amqp_url("redrive").trim_start_matches("amqp://");
         let (user, _) = user.split_once(':').expect("a user");
@@ -181,11 +174,7 @@ async fn goes_on_without(name: &str, connection: &str) -> String {
     // It is under way for half a minute: until then the broker's list shows it.
     let redrive = world.command(&["redrive", "--all", "--no-canary", "--rate", "1"]);
     let closed = async {
-        wait_until("some to be sent", SOON, || async {
-            Ok::<_, String>((!world.counted().await.is_empty()).then_some(()))
-        })
-        .await
-        .expect("sent");
+        some_are_sent(&world).await;
         world.env.management().close_connections(connection).await
     };
     let (closed, ended) = tokio::join!(closed, ended(redrive));

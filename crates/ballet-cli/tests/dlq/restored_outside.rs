@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use ballet_stage::wait_until;
+use ballet_testkit::ended::{end_of, interrupt};
 use ballet_testkit::until_yields;
-use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr};
+use tokio::process::ChildStderr;
 
 use crate::outside::Companies;
 use crate::restored::{Backup, cancelled_without, is_asked, restored_within};
@@ -40,10 +40,7 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
                     where datname = current_database() and wait_event_type = 'Lock')";
     until_yields(&database, searches, "true", SOON).await;
     interrupt(&child);
-    let ended = tokio::time::timeout(SOON, child.wait_with_output()).await.expect("in time");
-    let ended = ended.expect("its end");
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.code() == Some(3) && said.contains("nothing was sent"), "{ended:?}");
+    end_of(child).await.ends_with(3).says(&["nothing was sent"]);
     held.execute("rollback").await.expect("let go");
     assert!(!holds_aborts(&database).await);
 
@@ -89,12 +86,6 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     let is_given_back = did.contains(&"void") || did.contains(&"refund");
     assert!(is_given_back, "{did:?}");
     shop.close().await;
-}
-
-/// As Ctrl-C does.
-fn interrupt(command: &Child) {
-    let pid = i32::try_from(command.id().expect("it runs")).expect("an id");
-    kill_process(Pid::from_raw(pid).expect("an id"), Signal::INT).expect("stopped");
 }
 
 /// When aborts were last put off.

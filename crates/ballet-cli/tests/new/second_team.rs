@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use ballet_stage::{Management, wait_until};
-use ballet_testkit::ended::has_all;
+use ballet_testkit::ended::{has_all, interrupt};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::process::Child;
@@ -148,8 +148,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let (mut demo, env) = start_demo(&place, CLONE, &target).await;
     observe(&place, &env, &target).await;
     outlives_a_service(&place, &mut demo, &env).await;
-    let pid = demo.id().expect("a process").cast_signed();
-    kill_process(Pid::from_raw(pid).expect("a pid"), Signal::INT).expect("sent");
+    interrupt(&demo);
     let ended = demo.wait().await.expect("an end");
     let log = fs::read_to_string(place.at("demo.log")).expect("a log");
     assert!(ended.success(), "{ended}:\n{log}");

@@ -3,19 +3,12 @@
 use std::process::Stdio;
 
 use ballet_stage::{Method, wait_until};
-use ballet_testkit::ended::{Ended, ended};
-use rustix::process::{Pid, Signal, kill_process};
+use ballet_testkit::ended::{Ended, ended, interrupt};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Child;
 use tokio::time::timeout;
 
 use crate::world::{SOON, World};
-
-fn interrupt(command: &Child) {
-    let id = i32::try_from(command.id().expect("it runs")).expect("a pid");
-    kill_process(Pid::from_raw(id).expect("a pid"), Signal::INT).expect("sent");
-}
 
 #[tokio::test]
 async fn ctrl_c_ends_a_tap_whose_reader_does_not_read() {

@@ -6,8 +6,8 @@ use ballet_amqp::{
 };
 use ballet_check::contracts::Contracts;
 use ballet_stage::{Method, wait_until};
-use ballet_testkit::ended::{ended, lines};
-use rustix::process::{Pid, Signal, kill_process};
+use ballet_testkit::ended::{end_of, ended, lines, send};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr};
@@ -45,14 +45,7 @@ async fn tap(world: &World, queue: &str, more: &[&str]) -> (Child, Lines<BufRead
 }
 
 async fn shown(tap: Child) -> Vec<Value> {
-    let output = timeout(SOON, tap.wait_with_output()).await.expect("in time").expect("ended");
-    assert_eq!(output.status.code(), Some(0));
-    lines(&String::from_utf8(output.stdout).expect("UTF-8"))
-}
-
-fn signal(tap: &Child, signal: Signal) {
-    let id = i32::try_from(tap.id().expect("it runs")).expect("a pid");
-    kill_process(Pid::from_raw(id).expect("a pid"), signal).expect("sent");
+    end_of(tap).await.ends_with(0).lines()
 }
 
 /// The names and lengths of the queues with copies.
@@ -162,7 +155,7 @@ async fn a_tap_that_stands_still_fills_no_queue_and_says_that_it_may_have_missed
     let world = shop("frozen").await;
     let (mut tap, mut said) = tap(&world, "orders", &[]).await;
     let mut out = BufReader::new(tap.stdout.take().expect("output")).lines();
-    signal(&tap, Signal::STOP);
+    send(&tap, Signal::STOP);
     let whole = MOST + 5_000;
     for from in (0..whole).step_by(1_000) {
         world.publish((from..from + 1_000).map(checkout).collect()).await;
@@ -174,7 +167,7 @@ async fn a_tap_that_stands_still_fills_no_queue_and_says_that_it_may_have_missed
     });
     let most = most.await.expect("copies");
     assert!(most < MOST + 1_000, "{most} is more than what is on its way, and the limit");
-    signal(&tap, Signal::CONT);
+    send(&tap, Signal::CONT);
     let reading = tokio::spawn(async move {
         let mut read = 0;
         while out.next_line().await.expect("read").is_some() {
@@ -185,7 +178,7 @@ async fn a_tap_that_stands_still_fills_no_queue_and_says_that_it_may_have_missed
     let line = timeout(SOON, said.next_line()).await.expect("in time").expect("read");
     let line = line.expect("a line");
     assert!(line.contains("the broker may have dropped some copies"), "{line}");
-    signal(&tap, Signal::TERM);
+    send(&tap, Signal::TERM);
     let ended = timeout(SOON, tap.wait()).await.expect("in time").expect("ended");
     assert_eq!(ended.code(), Some(0));
     let read: u64 = reading.await.expect("read");

@@ -8,8 +8,8 @@ use ballet::core::topology;
 use ballet::{Clock, Running, Settings};
 use ballet_amqp::BasicProperties;
 use ballet_stage::{Method, Servers, wait_until};
-use ballet_testkit::ended::{Ended, ended_within, lines};
-use rustix::process::{Pid, Signal, kill_process};
+use ballet_testkit::ended::{Ended, ended_within, interrupt, lines};
+use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
@@ -273,15 +273,13 @@ async fn a_rehearsal_that_fails_says_why_and_leaves_nothing() {
         Ok::<_, String>(text.trim().parse::<i32>().ok())
     });
     let service = Pid::from_raw(pid.await.expect("a process")).expect("an id");
-    let ballet = Pid::from_raw(child.id().expect("it runs").cast_signed()).expect("an id");
-    kill_process(ballet, Signal::INT).expect("sent");
+    interrupt(&child);
     let output = tokio::time::timeout(LONG, child.wait_with_output()).await;
     let output = output.expect("it ends in time").expect("an end");
-    let said = String::from_utf8(output.stderr).expect("UTF-8");
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let said = Ended::from(output).ends_with(1).err;
     remove_logs(&said);
     assert!(said.contains("it was interrupted: nothing was compared"), "{said}");
-    assert!(rustix::process::test_kill_process(service).is_err(), "the service is left");
+    assert!(test_kill_process(service).is_err(), "the service is left");
     assert_eq!(recorded.left(&said).await, [""; 0]);
     recorded.world.close().await;
 }

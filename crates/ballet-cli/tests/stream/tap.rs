@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::{Link, Proxy, wait_until};
-use ballet_testkit::ended::{Ended, ended, lines};
+use ballet_testkit::ended::{Ended, end_of, ended, interrupt, lines};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
@@ -96,9 +96,7 @@ async fn tap_is_live_from_its_start_and_ends_with_ctrl_c() {
         let line = line.expect("read").expect("a line");
         assert_eq!(numbers(&lines(&line)), [expected]);
     }
-    let id =
-        rustix::process::Pid::from_raw(i32::try_from(tap.id().expect("it runs")).expect("a pid"));
-    rustix::process::kill_process(id.expect("a pid"), rustix::process::Signal::INT).expect("sent");
+    interrupt(&tap);
     let status = timeout(SOON, tap.wait()).await.expect("in time").expect("ended");
     assert_eq!(status.code(), Some(0));
     world.close().await;
@@ -134,10 +132,7 @@ async fn tap_goes_on_after_a_lost_connection_without_gap_or_double() {
         read.extend(numbers(&lines(&line)));
     }
     assert_eq!(read, (0..4_000).collect::<Vec<_>>());
-    let output = timeout(SOON, tap.wait_with_output()).await.expect("in time").expect("ended");
-    let said = String::from_utf8(output.stderr).expect("UTF-8");
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("trying again") && said.contains("connected again"), "{said}");
+    end_of(tap).await.ends_with(0).says(&["trying again", "connected again"]);
     world.close().await;
 }
 
