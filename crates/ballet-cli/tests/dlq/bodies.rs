@@ -2,41 +2,30 @@
 
 use std::io::Write;
 
-use ballet_amqp::{BasicProperties, Broker, Publish, RabbitMq};
+use ballet_amqp::{BasicProperties, Publish};
 use ballet_testkit::ended::ended;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::world::{TICKED, World};
+use crate::world::{TICKED, World, publish_all};
 use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 
 /// Publishes an event with a body that says it is gzip.
 async fn publish_packed(world: &World, id: &str, body: Vec<u8>) {
-    let session = RabbitMq::new(world.env.ops_amqp_url()).expect("a URL");
-    let session = session.connect("test").await.expect("a connection");
-    let mut confirms = session.confirms().await.expect("confirms");
     let properties = BasicProperties::default()
         .with_message_id(id.into())
         .with_type(TICKED.into())
         .with_content_encoding("gzip".into());
     let (exchange, routing_key) = ("events".to_owned(), TICKED.to_owned());
     let message = Publish { exchange, routing_key, mandatory: true, properties, body: body.into() };
-    session.publish(&message).expect("published");
-    confirms.next().await.expect("a confirm").expect("confirmed");
-    session.close().await;
+    publish_all(world.env.ops_amqp_url(), [message]).await;
 }
 
 fn gzip(text: &str) -> Vec<u8> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     packed.write_all(text.as_bytes()).expect("packed");
     packed.finish().expect("packed")
-}
-
-async fn whole(world: &World, id: &str) -> Value {
-    let shown: Value = world.ballet(&["show", id, "-o", "json"]).await.ends_with(0).json();
-    shown[0].clone()
 }
 
 #[tokio::test]
@@ -46,14 +35,14 @@ async fn t81_a_packed_body_is_shown_and_edited_as_text() {
     publish_packed(&world, &id, gzip(r#"{"nummer": 5}"#)).await;
     world.dead(1).await;
     world.ballet(&["show", &id]).await.ends_with(0).prints(&["\"nummer\": 5", "unpacked 13"]);
-    let before = whole(&world, &id).await;
+    let before = world.shown(&id).await;
     assert_eq!(before["body_unpacked"], r#"{"nummer": 5}"#);
     assert!(before["body_base64"].is_string(), "the exact bytes are told as well: {before}");
 
     let mut edit = world.command(&["edit", &id]);
     edit.env("VISUAL", "sed -i s/nummer/number/").env("TMPDIR", &world.place);
     ended(edit).await.ends_with(0);
-    let after = whole(&world, &id).await;
+    let after = world.shown(&id).await;
     assert_eq!(after["properties"]["content_encoding"], Value::Null, "it is plain now: {after}");
     world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
     assert_eq!(world.counted().await, [(5, 1)]);
@@ -94,12 +83,12 @@ async fn t176_dead_letters_that_cannot_be_read_are_listed_shown_edited_redriven_
     let listed = world.list(&[]).await;
     let ids: Vec<_> = listed.iter().filter_map(|letter| letter["id"].as_str()).collect();
     assert!(ids.contains(&&*no_type) && ids.contains(&&*no_app) && ids.len() == 3, "{ids:?}");
-    let shown = whole(&world, &no_app).await.to_string();
+    let shown = world.shown(&no_app).await.to_string();
     assert!(shown.contains("app_id") && shown.contains("is not UTF-8"), "{shown}");
 
     std::fs::write(world.place.join("body.json"), r#"{"number": 4}"#).expect("written");
     world.ballet(&["edit", &no_app, "--body", "body.json"]).await.ends_with(0);
-    let edited = whole(&world, &no_app).await.to_string();
+    let edited = world.shown(&no_app).await.to_string();
     assert!(edited.contains("x-original-bytes"), "{edited}");
     world.ballet(&["redrive", "--id", &no_app]).await.ends_with(0);
     world.ballet(&["redrive", "--id", &readable[0]]).await.ends_with(0);
@@ -108,7 +97,7 @@ async fn t176_dead_letters_that_cannot_be_read_are_listed_shown_edited_redriven_
 
     world.ballet(&["redrive", "--id", &no_type]).await;
     world.dead(1).await;
-    let again = whole(&world, &no_type).await.to_string();
+    let again = world.shown(&no_type).await.to_string();
     assert!(again.contains("no_type"), "{again}");
     world.ballet(&["discard", "--yes", "--id", &no_type]).await.ends_with(0);
     world.dead(0).await;
@@ -131,7 +120,7 @@ async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent
     world.ballet(&["groups"]).await.ends_with(0).prints(&[TICKED]);
     let id = world.list(&[]).await[0]["id"].as_str().expect("an id").to_owned();
     world.ballet(&["show", &id]).await.ends_with(0);
-    let shown = whole(&world, &id).await.to_string();
+    let shown = world.shown(&id).await.to_string();
     assert!(shown.contains("is nested too deep"), "{shown}");
     world.ballet(&["redrive", "--all"]).await.ends_with(0);
     world.all_counted_once(1).await;

@@ -2,11 +2,10 @@
 //! their numbers anew.
 
 use ballet_amqp::headers::{ATTEMPTS, REDRIVES};
-use ballet_amqp::{AMQPValue, BasicProperties, Broker, FieldTable, Publish, RabbitMq};
-use futures_util::StreamExt;
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use serde_json::{Value, json};
 
-use crate::world::{TICKED, World};
+use crate::world::{TICKED, World, publish_all};
 
 /// The most headers that a service accepts by default, and their size in bytes.
 const MOST_HEADERS: usize = 64;
@@ -25,9 +24,6 @@ fn headers_at_the_limit() -> Value {
 
 /// Publishes a tick with headers of any type, straight to a queue or to the dead letters.
 async fn publish(world: &World, exchange: &str, id: &str, headers: &[(&str, AMQPValue)]) {
-    let session = RabbitMq::new(world.env.ops_amqp_url()).expect("a URL");
-    let session = session.connect("test").await.expect("a connection");
-    let mut confirms = session.confirms().await.expect("confirms");
     let mut table = FieldTable::default();
     for (name, value) in headers {
         table.insert((*name).into(), value.clone());
@@ -43,14 +39,7 @@ async fn publish(world: &World, exchange: &str, id: &str, headers: &[(&str, AMQP
         properties,
         body: r#"{"number": 0}"#.into(),
     };
-    session.publish(&message).expect("published");
-    confirms.next().await.expect("a confirm").expect("confirmed");
-    session.close().await;
-}
-
-async fn shown(world: &World, id: &str) -> Value {
-    let shown: Value = world.ballet(&["show", id, "-o", "json"]).await.ends_with(0).json();
-    shown[0].clone()
+    publish_all(world.env.ops_amqp_url(), [message]).await;
 }
 
 #[tokio::test]
@@ -61,14 +50,14 @@ async fn a_message_at_the_header_limit_is_handled_after_an_edit_and_a_redrive() 
     let properties = json!({ "message_id": id, "type": TICKED, "headers": headers_at_the_limit() });
     world.publish(TICKED, &properties, r#"{"number": 5}"#).await;
     world.dead(1).await;
-    let dead = shown(&world, &id).await;
+    let dead = world.shown(&id).await;
     assert_eq!(dead["reason"], "permanent", "the limit itself is accepted: {dead}");
     world.trouble("tick", false).await;
 
     std::fs::write(world.place.join("body.json"), r#"{"number": 7}"#).expect("written");
     let why = "the counter was full, and the number was wrong: ".repeat(20);
     world.ballet(&["edit", &id, "--body", "body.json", "--why", &why]).await.ends_with(0);
-    let edited = shown(&world, &id).await;
+    let edited = world.shown(&id).await;
     assert_eq!(edited["headers"]["x-edited-why"], why[..500]);
     let headers = edited["headers"].as_object().expect("headers").keys();
     assert_eq!(headers.filter(|name| name.starts_with("producer-")).count(), MOST_HEADERS);
@@ -86,7 +75,7 @@ async fn counts_that_another_tool_encoded_anew_are_kept() {
     // A retry that another tool has moved: it comes through the default exchange.
     publish(&world, "", &retried, &[(ATTEMPTS, AMQPValue::LongLongInt(5))]).await;
     world.dead(1).await;
-    assert_eq!(shown(&world, &retried).await["attempts"], 6);
+    assert_eq!(world.shown(&retried).await["attempts"], 6);
 
     // Dead letters that another tool has put back.
     let byte = [(ATTEMPTS, AMQPValue::ShortShortInt(4)), (REDRIVES, AMQPValue::ShortShortUInt(2))];
@@ -94,11 +83,11 @@ async fn counts_that_another_tool_encoded_anew_are_kept() {
     for (headers, attempts, redrives) in [(byte, 4, 2), (long, 7, 3)] {
         let id = world.new_id();
         publish(&world, "dead", &id, &headers).await;
-        let dead = shown(&world, &id).await;
+        let dead = world.shown(&id).await;
         assert_eq!((&dead["attempts"], &dead["redrives"]), (&json!(attempts), &json!(redrives)));
         // The count of redrives goes on, that of attempts begins anew.
         world.ballet(&["redrive", "--id", &id, "--why", "to see it die"]).await.ends_with(1);
-        let dead = shown(&world, &id).await;
+        let dead = world.shown(&id).await;
         assert_eq!((&dead["attempts"], &dead["redrives"]), (&json!(1), &json!(redrives + 1)));
     }
     world.close().await;

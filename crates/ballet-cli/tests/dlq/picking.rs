@@ -11,15 +11,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::world::{TICKED, TOCKED, World};
+use crate::world::{TICKED, TOCKED, World, publish_all};
 
 /// Dead letters as the service writes them, many at once.
 async fn put_dead_letters(world: &World, count: usize) {
-    let session = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
-    let session = session.connect("test").await.expect("a connection");
-    let mut confirms = session.confirms().await.expect("confirms");
-    let mut waiting = 0;
-    for number in 0..count {
+    let letter = |number: usize| {
         let (reason, event) = match number % 3 {
             0 => ("permanent", TICKED),
             1 => ("permanent", TOCKED),
@@ -41,23 +37,15 @@ async fn put_dead_letters(world: &World, count: usize) {
             .with_type(event.into())
             .with_delivery_mode(2)
             .with_headers(headers);
-        let message = Publish {
+        Publish {
             exchange: "dead".to_owned(),
             routing_key: "counter".to_owned(),
             mandatory: true,
             properties,
             body: json!({ "number": number }).to_string().into(),
-        };
-        session.publish(&message).expect("published");
-        waiting += 1;
-        while waiting > 500 {
-            waiting -= confirms.next().await.expect("confirms").expect("confirmed").len();
         }
-    }
-    while waiting > 0 {
-        waiting -= confirms.next().await.expect("confirms").expect("confirmed").len();
-    }
-    session.close().await;
+    };
+    publish_all(world.env.amqp_url("redrive"), (0..count).map(letter)).await;
 }
 
 async fn groups(world: &World) -> BTreeMap<(String, String), u64> {

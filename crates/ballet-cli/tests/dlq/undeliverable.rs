@@ -1,13 +1,12 @@
 //! The journal is read past messages that the broker delivers to nobody.
 
-use ballet_amqp::{AMQPValue, BasicProperties, Broker, FieldTable, Publish, RabbitMq};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_stage::wait_until;
-use futures_util::StreamExt;
 use serde_json::Value;
 
 use crate::missed::CONFIRMED;
 use crate::shop::Shop;
-use crate::world::SOON;
+use crate::world::{SOON, publish_all};
 
 /// A typing error, which nobody consumes.
 const MISSPELT: &str = "cart.checkedout.v1";
@@ -22,10 +21,7 @@ impl Shop {
     /// Publishes events at once, so that the journal may take them as one chunk. An event without an
     /// id has the header, and is undeliverable.
     async fn burst(&self, events: &[Result<String, AMQPValue>]) {
-        let broker = RabbitMq::new(self.env.ops_amqp_url()).expect("a URL");
-        let session = broker.connect("test").await.expect("a connection");
-        let mut confirms = session.confirms().await.expect("confirms");
-        for event in events {
+        let message = |event: &Result<String, AMQPValue>| {
             let (key, properties) = match event {
                 Ok(id) => {
                     let properties = BasicProperties::default().with_message_id(id.as_str().into());
@@ -37,20 +33,15 @@ impl Shop {
                     (MISSPELT, BasicProperties::default().with_headers(headers))
                 }
             };
-            let message = Publish {
+            Publish {
                 exchange: "events".to_owned(),
                 routing_key: key.to_owned(),
                 mandatory: true,
                 properties,
                 body: "{}".into(),
-            };
-            session.publish(&message).expect("published");
-        }
-        let mut confirmed = 0;
-        while confirmed < events.len() {
-            confirmed += confirms.next().await.expect("confirms").expect("confirmed").len();
-        }
-        session.close().await;
+            }
+        };
+        publish_all(self.env.ops_amqp_url(), events.iter().map(message)).await;
     }
 
     /// What a dry run lists: the ids, and the offsets of what could not be read.

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Clock, Failure, Migration, Participant, Projection, Running, Service, Settings, Tx};
+use ballet_amqp::{Broker, Publish, RabbitMq};
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
 use ballet_testkit::ended::{Ended, ended};
 use ballet_testkit::until_yields;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
@@ -269,12 +271,37 @@ impl World {
         self.command(arguments).stderr(Stdio::null()).spawn().expect("started")
     }
 
+    /// The dead letter with this id, as JSON.
+    pub(crate) async fn shown(&self, id: &str) -> Value {
+        let shown: Value = self.ballet(&["show", id, "-o", "json"]).await.ends_with(0).json();
+        shown[0].clone()
+    }
+
     /// What a listing says, as JSON.
     pub(crate) async fn list(&self, arguments: &[&str]) -> Vec<Value> {
         let mut all = vec!["list", "-o", "json", "--limit", "100000"];
         all.extend(arguments);
         self.ballet(&all).await.ends_with(0).json()
     }
+}
+
+/// Publishes these over AMQP, and waits until the broker has them.
+pub(crate) async fn publish_all(url: &str, messages: impl IntoIterator<Item = Publish>) {
+    let broker = RabbitMq::new(url).expect("a URL");
+    let session = broker.connect("test").await.expect("a connection");
+    let mut confirms = session.confirms().await.expect("confirms");
+    let mut waiting = 0;
+    for message in messages {
+        session.publish(&message).expect("published");
+        waiting += 1;
+        while waiting > 500 {
+            waiting -= confirms.next().await.expect("confirms").expect("confirmed").len();
+        }
+    }
+    while waiting > 0 {
+        waiting -= confirms.next().await.expect("confirms").expect("confirmed").len();
+    }
+    session.close().await;
 }
 
 /// A directory of a test's own.
