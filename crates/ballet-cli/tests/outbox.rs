@@ -6,27 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::core::{System, topology};
-use ballet::{Event, EventType, Participant, Running, Service, Settings};
+use ballet::{Participant, Running, Service, Settings};
 use ballet_fault::FaultPoint;
 use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::ended::{Ended, ended};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::until_yields;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Command;
 
 const SOON: Duration = Duration::from_secs(60);
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Struck {
-    hour: u8,
-}
-
-impl Event for Struck {
-    const TYPE: EventType = EventType::plain("bell.struck.v1");
+ballet_testkit::events! {
+    Struck = plain "bell.struck.v1" { hour: u8 }
 }
 
 /// A bell that could not publish some events.

@@ -22,11 +22,9 @@ impl Patient {
     pub(crate) async fn new(servers: &Servers) -> Self {
         let world = World::with_plain_names(servers, "doctor").await;
         contracts(&world);
-        let ops = world.env.ops_amqp_url();
-        let (user, _) = ops.trim_start_matches("amqp://").split_once('@').expect("a user");
-        let at = servers.rabbitmq().management_url().trim_start_matches("http://").to_owned();
+        let management = world.env.management_url();
         let database = world.env.database_url("counter").to_owned();
-        let patient = Self { management: format!("http://{user}@{at}"), database, world };
+        let patient = Self { management, database, world };
         patient.begin_journal(0).await;
         patient
     }

@@ -107,14 +107,9 @@ async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
     let mut shop = Shop::open("emptied").await;
     let (id, _) = emptied(&mut shop).await;
     shop.start("payments", None).await;
-    let servers = Servers::shared().await.expect("servers");
-    let ops = shop.env.ops_amqp_url();
-    let (user, _) = ops.trim_start_matches("amqp://").split_once('@').expect("a user");
-    let at = servers.rabbitmq().management_url().trim_start_matches("http://").to_owned();
-    let management = format!("http://{user}@{at}");
     let advice = wait_until("the saga", SOON, || async {
         let mut command = shop.command(&["doctor", "--quiet", "-o", "json"]);
-        command.env("RABBITMQ_MANAGEMENT_URL", &management);
+        command.env("RABBITMQ_MANAGEMENT_URL", shop.env.management_url());
         let found = ended(command).await;
         let rows: Vec<Value> = found.json();
         let is_it = |row: &&Value| row["check"] == "sagas" && row["subject"] == "payments";

@@ -13,14 +13,8 @@ use uuid::Uuid;
 
 use crate::world::{RANG, SOON, TICKED, World, definitions, event};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Ticked {
-    number: i64,
-    visitor: Uuid,
-}
-
-impl Event for Ticked {
-    const TYPE: EventType = EventType::plain(TICKED);
+ballet_testkit::events! {
+    Ticked = plain "clock.ticked.v1" { number: i64, visitor: Uuid }
 }
 
 /// What the bell answers: with an id and a time of its own.

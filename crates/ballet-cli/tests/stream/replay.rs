@@ -4,14 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use ballet::core::id::time_of;
-use ballet::{
-    Event, EventType, Failure, Migration, Participant, Projection, Service, Settings, Tx,
-};
+use ballet::{Failure, Migration, Participant, Projection, Service, Settings, Tx};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_testkit::ended::ended;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
@@ -19,13 +15,8 @@ use uuid::Uuid;
 
 use crate::world::{SOON, STRUCK, TICKED, World, definitions, event, numbers, tick};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Ticked {
-    number: i64,
-}
-
-impl Event for Ticked {
-    const TYPE: EventType = EventType::plain(TICKED);
+ballet_testkit::events! {
+    Ticked = plain "clock.ticked.v1" { number: i64 }
 }
 
 const TABLES: &[Migration] = &[Migration {

@@ -54,13 +54,8 @@ impl Event for Arrived {
     const TYPE: EventType = EventType::plain(ARRIVED).also_from(&["street"]);
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Welcomed {
-    name: String,
-}
-
-impl Event for Welcomed {
-    const TYPE: EventType = EventType::plain(WELCOMED);
+ballet_testkit::events! {
+    Welcomed = plain "host.welcomed.v1" { name: String }
 }
 
 /// The host, who may forget how guests are called.
