@@ -29,7 +29,7 @@ impl Done {
     /// Says what is away, and how a list without it ends.
     pub(crate) fn listed_without(away: &[String]) -> Self {
         for away in away {
-            ui::say(&format!("{} {away}; the rest is listed", ui::bad("note:")));
+            ui::note(&format!("{away}; the rest is listed"));
         }
         if away.is_empty() { Self::All } else { Self::Partly }
     }

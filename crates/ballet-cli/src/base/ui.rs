@@ -62,6 +62,11 @@ pub(crate) fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// Says what the user should know beside the result.
+pub(crate) fn note(text: &str) {
+    say(&format!("{} {text}", bad("note:")));
+}
+
 /// Prints a table that fits the terminal.
 pub(crate) fn show(table: &Table) {
     print(&table.draw(columns()));

@@ -45,10 +45,9 @@ impl ServiceQueue {
     /// Tells the user that dead letters are missing because another program holds them.
     pub(crate) fn warn_of_readers(&self) {
         if self.status.readers > 0 {
-            ui::say(&format!(
-                "{} another program is reading {}.dead; the dead letters that it holds are missing \
+            ui::note(&format!(
+                "another program is reading {}.dead; the dead letters that it holds are missing \
                  here",
-                ui::bad("note:"),
                 self.service()
             ));
         }

@@ -30,10 +30,9 @@ impl Notes {
     /// messages have been dealt with, and the journal says by whom.
     pub(crate) async fn close(self) {
         let Err(why) = self.notes.close().await else { return };
-        ui::say(&format!(
-            "{} who did it is in the journal (ballet tap), and not in the database of {}, so `sagas show` \
+        ui::note(&format!(
+            "who did it is in the journal (ballet tap), and not in the database of {}, so `sagas show` \
              does not say it: {why}",
-            ui::bad("note:"),
             self.service
         ));
     }

@@ -139,7 +139,7 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
             ),
             (None, reason) => format!("missed {stream} from offset {from_offset} on ({reason})"),
         };
-        ui::say(&format!("{} {reader} of {service} {what} ({at})", ui::bad("note:")));
+        ui::note(&format!("{reader} of {service} {what} ({at})"));
     }
     Ok(Done::listed_without(&away))
 }
@@ -195,10 +195,7 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
         ui::print(&told(rewind, to, one));
     }
     if !rewind.dry_run && rows.iter().all(|one| one.holder.is_none()) {
-        ui::say(&format!(
-            "{} nobody reads now: it happens when a process of {service} runs",
-            ui::bad("note:")
-        ));
+        ui::note(&format!("nobody reads now: it happens when a process of {service} runs"));
     }
     db.close().await?;
     Ok(Done::All)

@@ -40,21 +40,16 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         drop(progress);
         let context = || format!("{entity} of {}", kept.service);
         let Some(report) = report.with_context(context)? else {
-            ui::say(&format!("{} {}", ui::bad("note:"), not_shared(&kept.copy)));
+            ui::note(&not_shared(&kept.copy));
             done = Done::Failed;
             continue;
         };
         if kept.copy.filled_at.is_none() {
-            ui::say(&format!(
-                "{} the copy of {entity} in {} is not filled yet",
-                ui::bad("note:"),
-                kept.service
-            ));
+            ui::note(&format!("the copy of {entity} in {} is not filled yet", kept.service));
         }
         if report.is_cut {
-            ui::say(&format!(
-                "{} more rows of {entity} in {} differ; --limit shows more",
-                ui::bad("note:"),
+            ui::note(&format!(
+                "more rows of {entity} in {} differ; --limit shows more",
                 kept.service
             ));
         }

@@ -97,7 +97,7 @@ async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Resul
         }
         bar.show(progress.published.unsigned_abs());
         if let Some(failure) = progress.failure.clone().filter(|_| failed != progress.failure) {
-            ui::say(&format!("{} {from} cannot publish: {failure}", ui::bad("note:")));
+            ui::note(&format!("{from} cannot publish: {failure}"));
             failed = Some(failure);
         }
         if last.as_ref() != Some(&progress) {
@@ -118,9 +118,8 @@ async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Resul
     };
     drop(bar);
     if let Some(left_out) = left_out {
-        ui::say(&format!(
-            "{} {from} has published all but what no event can hold, such as {left_out}",
-            ui::bad("note:")
+        ui::note(&format!(
+            "{from} has published all but what no event can hold, such as {left_out}"
         ));
         return Ok(Done::Partly);
     }

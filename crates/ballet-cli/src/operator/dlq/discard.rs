@@ -79,7 +79,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         drop(progress);
         forget(options, service, &summary.retired).await?;
         for (id, why) in &summary.failures {
-            ui::say(&format!("{} {id} was not discarded: {why}", ui::bad("note:")));
+            ui::note(&format!("{id} was not discarded: {why}"));
         }
     }
     ui::say(&format!(

@@ -84,7 +84,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     notes.close().await;
     let summary = edited?;
     for (id, why) in &summary.failures {
-        ui::say(&format!("{} {id} was not changed: {why}", ui::bad("note:")));
+        ui::note(&format!("{id} was not changed: {why}"));
     }
     if summary.removed == 0 {
         if args.body.is_none() {

@@ -111,7 +111,7 @@ pub(crate) async fn run(
     notes.close().await;
     let summary = summary.map_err(with_advice)?;
     for (id, why) in &summary.failures {
-        ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
+        ui::note(&format!("{id} was not sent: {why}"));
     }
     let left = whole.saturating_sub(summary.removed);
     let rest = if left > 0 { format!("; {} were not", ui::grouped(left)) } else { String::new() };
@@ -156,42 +156,41 @@ pub(crate) fn remembered(
 }
 
 pub(crate) fn warn(missed: &Missed, service: &str, since: Timestamp) {
-    let note = ui::bad("note:");
     if let Some(begins) = missed.journal_begins {
-        ui::say(&format!(
-            "{note} the journal begins at {begins}; what was missed between {since} and then is \
+        ui::note(&format!(
+            "the journal begins at {begins}; what was missed between {since} and then is \
              not in it"
         ));
     }
     if !missed.unreadable.is_empty() {
         let messages = ui::counted(missed.unreadable.len(), "message");
-        ui::say(&format!(
-            "{note} {messages} of the journal could not be read: offset {}. RabbitMQ can deliver \
+        ui::note(&format!(
+            "{messages} of the journal could not be read: offset {}. RabbitMQ can deliver \
              them to no reader, because of their headers; whether {service} missed them is unknown",
             ranges(&missed.unreadable)
         ));
     }
     if missed.is_held {
-        ui::say(&format!(
-            "{note} another program is reading {service}.dead: what was purged from it is not listed, and after a \
+        ui::note(&format!(
+            "another program is reading {service}.dead: what was purged from it is not listed, and after a \
              restore it is not noted what persons have discarded since the backup. End it, and do this again"
         ));
     }
     match missed.waiting {
         Some(0) => {}
-        Some(waiting) => ui::say(&format!(
-            "{note} {} still wait in the queue of {service}, and some of them may be listed here. \
+        Some(waiting) => ui::note(&format!(
+            "{} still wait in the queue of {service}, and some of them may be listed here. \
              If they are sent too, the service drops them; --patience waits longer",
             ui::grouped(waiting)
         )),
-        None => ui::say(&format!(
-            "{note} this user may not know how many messages wait in the queue of {service}. If some \
+        None => ui::note(&format!(
+            "this user may not know how many messages wait in the queue of {service}. If some \
              of them are listed here and sent too, the service drops them"
         )),
     }
     if missed.too_old > 0 {
-        ui::say(&format!(
-            "{note} {} have ids that the service refuses as too old, and are left out",
+        ui::note(&format!(
+            "{} have ids that the service refuses as too old, and are left out",
             ui::counted(missed.too_old, "event")
         ));
     }

@@ -113,8 +113,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             Ok(inboxes) => inboxes,
             // What was sent to other services is told.
             Err(error) if totals.sent > 0 => {
-                let note = ui::bad("note:");
-                ui::say(&format!("{note} nothing was sent to {service}: {error:#}"));
+                ui::note(&format!("nothing was sent to {service}: {error:#}"));
                 totals.left += to_send(&planned.plan);
                 totals.failed = true;
                 continue;
@@ -139,19 +138,18 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         drop((progress, ends));
         let service = planned.queue.service();
         if let Err(error) = forget(options, service, &sent.summary.retired).await {
-            let note = ui::bad("note:");
-            ui::say(&format!("{note} `sagas stuck` may still list some of {service}: {error:#}"));
+            ui::note(&format!("`sagas stuck` may still list some of {service}: {error:#}"));
         }
         show_canaries(&sent.canaries, options);
         for (id, why) in &sent.summary.failures {
-            ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
+            ui::note(&format!("{id} was not sent: {why}"));
         }
         if let Some(error) = sent.error.take() {
             if totals.sent + sent.summary.removed == 0 {
                 return Err(error.into());
             }
             totals.failed = true;
-            ui::say(&format!("{} the rest was not sent: {error}", ui::bad("note:")));
+            ui::note(&format!("the rest was not sent: {error}"));
         }
         totals.add(&planned.plan, sent);
     }
@@ -165,8 +163,7 @@ async fn inboxes(service: &str, options: &GlobalOptions) -> Result<[Option<PgCon
     };
     match opened.await {
         Err(error) if is_away(&error) => {
-            let note = ui::bad("note:");
-            ui::say(&format!("{note} the inbox does not show what was handled: {error:#}"));
+            ui::note(&format!("the inbox does not show what was handled: {error:#}"));
             Ok([None, None])
         }
         opened => opened,

@@ -57,17 +57,15 @@ pub(crate) async fn run(
     selection.require_whole_ids(ids.into_iter())?;
     show(&found, options);
     if nobodys > 0 {
-        ui::say(&format!(
-            "{} {}: no contract says who consumes them. Is a type misspelt, or a service not \
+        ui::note(&format!(
+            "{}: no contract says who consumes them. Is a type misspelt, or a service not \
              declared?",
-            ui::bad("note:"),
             ui::acting(nobodys, "event", "stay")
         ));
     }
     if let Some(why) = why_forged {
-        ui::say(&format!(
-            "{} {}, because nobody can tell whose word they are, such as {}",
-            ui::bad("note:"),
+        ui::note(&format!(
+            "{}, because nobody can tell whose word they are, such as {}",
             ui::acting(forged, "event", "stay"),
             plain(&why)
         ));
@@ -101,7 +99,7 @@ pub(crate) async fn run(
     }
     let summary = summary.map_err(with_advice)?;
     for (id, why) in &summary.failures {
-        ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
+        ui::note(&format!("{id} was not sent: {why}"));
     }
     ui::say(&format!("{} sent to their services", ui::counted(summary.removed, "event")));
     if summary.stopped {

@@ -84,7 +84,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let summary = summary.map_err(with_advice)?;
     ui::say(&format!("{} of {service} tried again now", ui::counted(summary.removed, "message")));
     for (id, why) in &summary.failures {
-        ui::say(&format!("{} {id} waits on: {why}", ui::bad("note:")));
+        ui::note(&format!("{id} waits on: {why}"));
     }
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");

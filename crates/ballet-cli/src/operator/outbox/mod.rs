@@ -247,10 +247,9 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<
         }
         let left = count.saturating_sub(changed);
         if way == Way::Retry && left > 0 {
-            ui::say(&format!(
-                "{} not put back: {} of {service}, which another retry holds (also one that was killed, for a \
+            ui::note(&format!(
+                "not put back: {} of {service}, which another retry holds (also one that was killed, for a \
                  moment); run it again",
-                ui::bad("note:"),
                 events(left)
             ));
             done = Done::Partly;

@@ -77,10 +77,9 @@ impl<'a> Handled<'a> {
         let left = self.wait(db, counts, true, longest).await?;
         let Some(left) = left else {
             let service = self.part.service;
-            ui::say(&format!(
-                "{} {service} no longer puts aborts off: it was not started within an hour, or somebody has \
-                 ended that. Stop it, and run the same command again",
-                ui::bad("note:")
+            ui::note(&format!(
+                "{service} no longer puts aborts off: it was not started within an hour, or somebody has \
+                 ended that. Stop it, and run the same command again"
             ));
             return Ok(false);
         };
@@ -121,10 +120,9 @@ impl<'a> Handled<'a> {
 
     async fn tell(&self, db: &mut PgConnection, left: Left, aborts: &str) -> Result<()> {
         let Left { messages, calls } = left;
-        ui::say(&format!(
-            "{} {} has {messages} of these events to handle, and {} with a call to the outside without \
+        ui::note(&format!(
+            "{} has {messages} of these events to handle, and {} with a call to the outside without \
              an answer{}{aborts}. Once that is done, compare with --check",
-            ui::bad("note:"),
             self.part.service,
             ui::counted(calls, "saga"),
             failing(db).await?

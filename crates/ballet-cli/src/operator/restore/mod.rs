@@ -208,18 +208,17 @@ fn tell(service: &str, backup: Timestamp, compared: &Compared, options: &GlobalO
         }
         ui::show(&table);
     }
-    let note = ui::bad("note:");
     if let Some(begins) = journal_begins {
-        ui::say(&format!("{note} the journal begins at {begins}, later than the backup"));
+        ui::note(&format!("the journal begins at {begins}, later than the backup"));
     }
     if !unreadable.is_empty() {
-        ui::say(&format!("{note} {} events of the journal cannot be read", unreadable.len()));
+        ui::note(&format!("{} events of the journal cannot be read", unreadable.len()));
     }
     let others: Vec<String> =
         others.iter().map(|(name, count)| format!("{} of {name}", ui::grouped(*count))).collect();
     if !others.is_empty() {
-        ui::say(&format!(
-            "{note} whether the database has what it told outside of sagas cannot be seen here: {}; \
+        ui::note(&format!(
+            "whether the database has what it told outside of sagas cannot be seen here: {}; \
              compare copies with `ballet copies check`",
             others.join(", ")
         ));

@@ -206,7 +206,7 @@ async fn add_of_journal(
             false
         }
         Err(error) => {
-            ui::say(&format!("{} the journal is not read: {error:#}", ui::bad("note:")));
+            ui::note(&format!("the journal is not read: {error:#}"));
             true
         }
     }

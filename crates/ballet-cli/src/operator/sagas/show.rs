@@ -44,7 +44,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let dead_letters = match dead_letters(saga, options).await {
         Ok(dead_letters) => dead_letters,
         Err(error) => {
-            ui::say(&format!("{} dead letters are not shown: {error:#}", ui::bad("note:")));
+            ui::note(&format!("dead letters are not shown: {error:#}"));
             done = Done::Partly;
             Vec::new()
         }

@@ -40,7 +40,6 @@ pub(super) fn json(wait: &Wait) -> Value {
 /// Tells the user whose databases could not be read.
 pub(super) fn warn_of(away: &[String]) {
     for away in away {
-        let note = ui::bad("note:");
-        ui::say(&format!("{note} {away}; what its service did and waits for is not shown"));
+        ui::note(&format!("{away}; what its service did and waits for is not shown"));
     }
 }

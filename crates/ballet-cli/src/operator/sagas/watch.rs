@@ -66,7 +66,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             return Ok(Done::All);
         }
         if limit.is_some_and(|limit| begun.elapsed() >= limit) {
-            ui::say(&format!("{} the saga has not ended in time", ui::bad("note:")));
+            ui::note("the saga has not ended in time");
             return Ok(Done::Partly);
         }
         tokio::time::sleep(EVERY).await;
