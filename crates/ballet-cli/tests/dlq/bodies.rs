@@ -6,7 +6,7 @@ use ballet_amqp::{BasicProperties, Publish};
 use ballet_testkit::ended::ended;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::world::{TICKED, World, publish_all};
 use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
@@ -131,9 +131,7 @@ async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent
 async fn what_somebody_else_edited_while_the_editor_was_open_is_not_overwritten() {
     let world = World::new("editors").await;
     let id = world.new_id();
-    let properties = json!({ "message_id": id, "type": TICKED });
-    world.publish(TICKED, &properties, r#"{"nummer": 5}"#).await;
-    world.dead(1).await;
+    world.poison(&id, r#"{"nummer": 5}"#).await;
     std::fs::write(world.place.join("other.json"), r#"{"number": 6}"#).expect("written");
     let other = format!(
         "{} dlq edit {id} --body other.json --service counter && sed -i s/nummer/number/ \"$1\"",

@@ -84,9 +84,7 @@ async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
     let world = World::new("edited").await;
     crate::publish::contracts(&world);
     let id = world.new_id();
-    let properties = json!({ "message_id": id, "type": TICKED });
-    world.publish(TICKED, &properties, r#"{"nummer": 5}"#).await;
-    world.dead(1).await;
+    world.poison(&id, r#"{"nummer": 5}"#).await;
     let file = world.place.join("body.json");
     let edit = async |text: &str| {
         std::fs::write(&file, text).expect("written");
@@ -114,9 +112,7 @@ async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
 async fn t81_an_editor_opens_with_the_body_and_its_text_is_taken() {
     let world = World::new("editor").await;
     let id = world.new_id();
-    let properties = json!({ "message_id": id, "type": TICKED });
-    world.publish(TICKED, &properties, r#"{"nummer": 5}"#).await;
-    world.dead(1).await;
+    world.poison(&id, r#"{"nummer": 5}"#).await;
     let edit = |editor: &str| {
         let mut command = world.command(&["edit", &id]);
         command.env("VISUAL", editor).env("TMPDIR", &world.place);
@@ -159,14 +155,7 @@ async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_doe
     }
     // A canary costs one of them another try, and the others none.
     world.ballet(&["redrive", "--all"]).await.ends_with(1);
-    let mut redrives: Vec<u64> = world
-        .list(&[])
-        .await
-        .iter()
-        .filter_map(|dead_letter| dead_letter["redrives"].as_u64())
-        .collect();
-    redrives.sort_unstable();
-    assert_eq!(redrives, [2, 2, 3]);
+    assert_eq!(world.redrives().await, [2, 2, 3]);
     world.trouble("tick", false).await;
     world.ballet(&["redrive", "--all"]).await.ends_with(0).says(&["3 dead letters sent back"]);
     world.all_counted_once(3).await;

@@ -1,9 +1,9 @@
 //! Dead letters that are older than what the inbox remembers.
 
 use ballet_amqp::headers::ORIGINAL_MESSAGE_ID;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::world::{TICKED, World};
+use crate::world::World;
 
 /// An id of eight days ago.
 fn old_id() -> String {
@@ -24,9 +24,7 @@ async fn dead_letter(world: &World) -> Value {
 async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_else_remembers() {
     let world = World::new("beyond").await;
     let id = old_id();
-    let properties = json!({ "message_id": id, "type": TICKED });
-    world.publish(TICKED, &properties, r#"{"number": 0}"#).await;
-    world.dead(1).await;
+    world.poison(&id, r#"{"number": 0}"#).await;
     let found = world.list(&["--reason", "too_old_to_deduplicate"]).await;
     assert_eq!(found[0]["id"], id);
     let copy = dead_letter(&world).await;
@@ -61,9 +59,7 @@ async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_el
 async fn t36_the_old_id_goes_with_the_message_also_when_it_dies_again() {
     let world = World::new("keeps").await;
     let id = old_id();
-    let properties = json!({ "message_id": id, "type": TICKED });
-    world.publish(TICKED, &properties, r#"{"number": 0}"#).await;
-    world.dead(1).await;
+    world.poison(&id, r#"{"number": 0}"#).await;
     world.trouble("tick", true).await;
     world.ballet(&["redrive", "--all", "--beyond-memory"]).await.ends_with(1);
     world.dead(1).await;

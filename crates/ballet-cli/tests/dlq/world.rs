@@ -204,6 +204,22 @@ impl World {
         id
     }
 
+    /// Publishes a tick with this id and body, which is to die.
+    pub(crate) async fn poison(&self, id: &str, body: &str) {
+        let properties = json!({ "message_id": id, "type": TICKED });
+        self.publish(TICKED, &properties, body).await;
+        self.dead(1).await;
+    }
+
+    /// How often each dead letter was redriven, in order.
+    pub(crate) async fn redrives(&self) -> Vec<u64> {
+        let listed = self.list(&[]).await;
+        let mut redrives: Vec<u64> =
+            listed.iter().filter_map(|letter| letter["redrives"].as_u64()).collect();
+        redrives.sort_unstable();
+        redrives
+    }
+
     /// Makes this many dead letters of ticks, and mends the cause.
     pub(crate) async fn dead_ticks(&self, count: u64) -> Vec<String> {
         self.trouble("tick", true).await;

@@ -5,9 +5,8 @@ use std::time::Duration;
 use ballet_amqp::{Broker, BrokerError, Publish, RabbitMq};
 use ballet_stage::{Options, Servers, wait_until};
 use futures_util::StreamExt;
-use serde_json::json;
 
-use crate::world::{SOON, World, definitions, numbers, tick};
+use crate::world::{SOON, World, definitions, numbers, tick, with_short_journal};
 
 const MIB: usize = 1 << 20;
 
@@ -41,16 +40,7 @@ async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
 
 #[tokio::test]
 async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
-    let mut definitions = definitions();
-    let all = definitions["policies"].as_array_mut().expect("policies");
-    all.retain(|policy| !policy["pattern"].as_str().expect("a pattern").contains("journal"));
-    for queue in definitions["queues"].as_array_mut().expect("queues") {
-        if queue["name"] == "journal" {
-            queue["arguments"] = json!({ "x-queue-type": "stream",
-                "x-max-length-bytes": 200_000, "x-stream-max-segment-size-bytes": 100_000 });
-        }
-    }
-    let world = World::with("lost", &definitions).await;
+    let world = World::with("lost", &with_short_journal()).await;
     let clock = ballet::Clock::system();
     let fresh = |number: u64| {
         let message = filled(number, 10_000);

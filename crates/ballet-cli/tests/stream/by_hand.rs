@@ -40,8 +40,7 @@ async fn ctrl_c_ends_a_tap_whose_reader_does_not_read() {
 async fn a_replay_step_by_step_asks_again_and_ends_with_ctrl_c() {
     let world = World::new("steps").await;
     world.ticks(0..3).await;
-    let file = world.file("steps.jsonl");
-    world.record(&file).await;
+    let file = world.record("steps.jsonl").await;
     let ballet = env!("CARGO_BIN_EXE_ballet");
     let line = format!("{ballet} replay {file} --pace step --yes");
     let mut terminal = world.command_at(world.env.ops_amqp_url(), &[]);
@@ -91,8 +90,7 @@ fn terminal_of(line: &str, like: &std::process::Command) -> tokio::process::Comm
 async fn a_replay_that_finds_no_exchange_leaves_nothing_to_resume() {
     let world = World::new("nowhere").await;
     world.ticks(0..3).await;
-    let file = world.file("run.jsonl");
-    world.record(&file).await;
+    let file = world.record("run.jsonl").await;
     let ops = world.env.ops_amqp_url();
     let events = ["exchanges", world.env.vhost(), "events"];
     world.env.management().call(Method::DELETE, &events, None).await.expect("deleted");
@@ -108,8 +106,7 @@ async fn a_replay_that_finds_no_exchange_leaves_nothing_to_resume() {
 async fn what_a_resumed_replay_was_is_said_as_it_was_typed() {
     let world = World::new("words").await;
     world.ticks(0..3).await;
-    let file = world.file("run.jsonl");
-    world.record(&file).await;
+    let file = world.record("run.jsonl").await;
     let ops = world.env.ops_amqp_url();
     let begun = ["replay", &file, "clock.#", "--where", "/body/number=1", "--new-ids", "--yes"];
     // A user that may write nothing: the replay is interrupted before its first event.

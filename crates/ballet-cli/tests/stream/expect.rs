@@ -94,14 +94,13 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
         event(TICKED, properties, &json!({ "number": number, "visitor": visitor }))
     });
     recorded.publish(ticks.collect()).await;
-    let file = recorded.file("expect.jsonl");
     wait_until("all answers", SOON, || async {
         let all = recorded.tap(&[RANG, "--from", "first", "--until", "now"]).await;
         if all.len() == 10 { Ok(Some(())) } else { Err(format!("{} so far", all.len())) }
     })
     .await
     .expect("answers");
-    recorded.record(&file).await;
+    let file = recorded.record("expect.jsonl").await;
     running.stop().await;
 
     for more in [&["--expect-same"][..], &["--expect", &file, "--new-ids"]] {

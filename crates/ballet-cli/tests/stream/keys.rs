@@ -5,7 +5,7 @@ use ballet_amqp::BasicProperties;
 use ballet_testkit::ended::ended;
 use serde_json::{Value, json};
 
-use crate::replay::{published, record, replay};
+use crate::replay::{published, replay};
 use crate::world::{World, event};
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
             ),
         ])
         .await;
-    let file = record(&recorded, "keys.jsonl").await;
+    let file = recorded.record("keys.jsonl").await;
     let test = World::with("keys-target", &definitions).await;
     let arguments = [&*file, "--pace", "max", "--new-ids"];
     let said = ended(replay(&test, &[&arguments[..], &["--contracts", contracts]].concat()))

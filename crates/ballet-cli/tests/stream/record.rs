@@ -68,8 +68,7 @@ async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
 async fn a_journal_that_was_made_anew_is_not_appended_even_when_it_has_grown() {
     let world = World::new("anew").await;
     world.ticks(0..5).await;
-    let file = world.file("run.jsonl");
-    world.record(&file).await;
+    let file = world.record("run.jsonl").await;
     world.env.journal_anew().await.expect("another journal");
     let append = ["record", &file, "--append", "--until", "now"];
     for own in [100..103, 103..108] {

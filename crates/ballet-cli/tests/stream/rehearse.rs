@@ -75,8 +75,7 @@ impl Recorded {
         answers(&world, "orders.order_completed.v1", 4).await;
         answers(&world, "orders.order_cancelled.v1", 2).await;
         answers(&world, "inventory.stock_released.v1", 1).await;
-        let file = world.file("orders.jsonl");
-        world.record(&file).await;
+        let file = world.record("orders.jsonl").await;
         for service in running {
             service.stop().await;
         }
@@ -228,9 +227,8 @@ async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sag
 #[tokio::test]
 async fn a_rehearsal_that_fails_says_why_and_leaves_nothing() {
     let world = World::new("rehearse-fails").await;
-    let file = world.file("run.jsonl");
     world.ticks(0..1).await;
-    world.record(&file).await;
+    let file = world.record("run.jsonl").await;
     let recorded = Recorded {
         release: release(&world.place).display().to_string(),
         file,

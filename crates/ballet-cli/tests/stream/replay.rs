@@ -49,12 +49,6 @@ fn by_another_name(into: &World, arguments: &[&str]) -> Command {
     into.command_at(&url, &[&["replay"], arguments].concat())
 }
 
-pub(crate) async fn record(world: &World, name: &str) -> String {
-    let file = world.file(name);
-    world.record(&file).await;
-    file
-}
-
 /// The numbers that the bell has heard, when there are this many.
 async fn heard(world: &World, count: usize) -> Vec<i64> {
     wait_until("all to be heard", SOON, || async {
@@ -93,7 +87,7 @@ async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_els
     let dead = Publish { exchange: "dead".to_owned(), routing_key: "bell".to_owned(), ..tick(1) };
     recorded.publish(vec![dead]).await;
     let before = published(&recorded).await;
-    let file = record(&recorded, "source.jsonl.gz").await;
+    let file = recorded.record("source.jsonl.gz").await;
 
     let test = World::with_databases("target", &definitions(), &["bell"]).await;
     let bell = Service::new(Participant::new("bell").projects(Hear)).migrations(TABLES);
@@ -127,7 +121,7 @@ async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_els
 async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_question() {
     let world = World::new("rebuilt").await;
     world.ticks(0..20).await;
-    let file = record(&world, "before.jsonl").await;
+    let file = world.record("before.jsonl").await;
     // As it is on the broker of a test that is made for each run, and later on, with events of its own.
     world.env.journal_anew().await.expect("another journal");
     for own in [0..0, 100..130] {
@@ -155,7 +149,7 @@ async fn what_is_sent_is_what_was_recorded_byte_by_byte_and_only_what_is_wanted(
     odd.body = bytes::Bytes::from_static(&[0x1f, 0x8b, 0xff, 0]);
     let spaced = Publish { body: bytes::Bytes::from_static(b"{ \"number\":1e0 }"), ..tick(1) };
     recorded.publish(vec![tick(0), odd, spaced]).await;
-    let file = record(&recorded, "bytes.jsonl").await;
+    let file = recorded.record("bytes.jsonl").await;
     let test = World::new("bytes-target").await;
     ended(replay(&test, &[&file, STRUCK, "--pace", "max"])).await.ends_with(0);
     assert_eq!(published(&test).await, published(&recorded).await[1..2]);
@@ -202,7 +196,7 @@ async fn new_ids_are_the_same_wherever_they_stand_and_in_the_same_order() {
             event(TICKED, none, &json!({ "number": 1 })),
         ])
         .await;
-    let file = record(&recorded, "ids.jsonl").await;
+    let file = recorded.record("ids.jsonl").await;
     let test = World::new("ids-target").await;
     let clock = ballet::Clock::system();
     let before = clock.now();
@@ -247,7 +241,7 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_co
         event(TICKED, properties, &json!({ "number": number }))
     };
     recorded.publish((0..40).map(event_at).collect()).await;
-    let file = record(&recorded, "pace.jsonl").await;
+    let file = recorded.record("pace.jsonl").await;
     let test = World::new("pace-target").await;
     let began = std::time::Instant::now();
     ended(replay(&test, &[&file, "--pace", "5x"])).await.ends_with(0);
@@ -276,7 +270,7 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_co
 
     // Connections that are lost on the way: nothing is missing.
     recorded.ticks(40..12_000).await;
-    let file = record(&recorded, "many.jsonl").await;
+    let file = recorded.record("many.jsonl").await;
     let test = World::new("lost-target").await;
     let proxy = Proxy::to(test.env.ops_amqp_url()).await.expect("a proxy");
     proxy.set(Link::Slow(Duration::from_millis(100)));
@@ -315,7 +309,7 @@ async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() 
         event(TICKED, properties, &json!({ "number": number }))
     });
     recorded.publish(events.collect()).await;
-    let file = record(&recorded, "hour.jsonl").await;
+    let file = recorded.record("hour.jsonl").await;
     let test = World::new("hour-target").await;
     let arguments = [&*file, "--new-ids"];
     let mut child = replay(&test, &arguments).spawn().expect("started");
@@ -358,7 +352,7 @@ async fn from_outside_is_what_no_service_published_in_answer_or_by_itself() {
     all.extend(by_themselves.iter().map(|name| message(name, None)));
     all.push(message("orders.order_placed.v1", Some("0193f7a0-0000-7000-8000-000000000001")));
     world.publish(all).await;
-    let file = record(&world, "outside.jsonl").await;
+    let file = world.record("outside.jsonl").await;
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
     let dry = ["--from-outside", "--dry-run", "--contracts", contracts];
     for (arguments, count) in [

@@ -120,8 +120,7 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
         of(5, 2, LATE, "host", &nothing),
     ];
     world.publish(events).await;
-    let file = world.file("house.jsonl");
-    world.record(&file).await;
+    let file = world.record("house.jsonl").await;
 
     let contracts = folder.display().to_string();
     let sent = ["replay", &file, "--from-outside", "--dry-run", "--contracts", &contracts];

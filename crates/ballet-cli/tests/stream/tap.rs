@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
-use crate::world::{SOON, STRUCK, TICKED, World, definitions, event, numbers, tick};
+use crate::world::{SOON, STRUCK, TICKED, World, event, numbers, tick, with_short_journal};
 
 #[tokio::test]
 async fn tap_shows_what_is_wanted_and_nothing_else() {
@@ -138,18 +138,7 @@ async fn tap_goes_on_after_a_lost_connection_without_gap_or_double() {
 
 #[tokio::test]
 async fn tap_says_what_retention_has_cut() {
-    let mut definitions = definitions();
-    definitions["policies"]
-        .as_array_mut()
-        .expect("policies")
-        .retain(|policy| !policy["pattern"].as_str().expect("a pattern").contains("journal"));
-    for queue in definitions["queues"].as_array_mut().expect("queues") {
-        if queue["name"] == "journal" {
-            queue["arguments"] = json!({ "x-queue-type": "stream",
-                "x-max-length-bytes": 200_000, "x-stream-max-segment-size-bytes": 100_000 });
-        }
-    }
-    let world = World::with("cut", &definitions).await;
+    let world = World::with("cut", &with_short_journal()).await;
     let big = |number| Publish { body: vec![b'0'; 10_000].into(), ..tick(number) };
     for round in 0..20 {
         world.publish((round * 10..round * 10 + 10).map(big).collect()).await;

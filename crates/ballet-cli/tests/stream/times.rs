@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::replay::{published, record, replay};
+use crate::replay::{published, replay};
 use crate::world::{TICKED, World, event, numbers};
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn an_event_from_a_clock_that_was_a_year_ahead_holds_up_no_other_and_makes
         event(TICKED, properties, &json!({ "number": number }))
     });
     recorded.publish(events.collect()).await;
-    let file = record(&recorded, "ahead.jsonl").await;
+    let file = recorded.record("ahead.jsonl").await;
     let test = World::new("ahead-target").await;
     // The first at the pace of the recording.
     ended(replay(&test, &[&file])).await.ends_with(0);

@@ -37,6 +37,20 @@ pub(crate) fn definitions() -> Value {
     topology::definitions(&System { name: "tower", parts: vec![clock, bell] }, |_| String::new())
 }
 
+/// The same, with a journal that keeps only the last of its events.
+pub(crate) fn with_short_journal() -> Value {
+    let mut definitions = definitions();
+    let policies = definitions["policies"].as_array_mut().expect("policies");
+    policies.retain(|policy| !policy["pattern"].as_str().expect("a pattern").contains("journal"));
+    for queue in definitions["queues"].as_array_mut().expect("queues") {
+        if queue["name"] == "journal" {
+            queue["arguments"] = json!({ "x-queue-type": "stream",
+                "x-max-length-bytes": 200_000, "x-stream-max-segment-size-bytes": 100_000 });
+        }
+    }
+    definitions
+}
+
 pub(crate) struct World {
     pub(crate) env: TestEnv,
     pub(crate) place: PathBuf,
@@ -138,9 +152,11 @@ impl World {
         ended(self.command(arguments)).await
     }
 
-    /// Records all that is there.
-    pub(crate) async fn record(&self, file: &str) {
-        self.ballet(&["record", file, "--from", "first", "--until", "now"]).await.ends_with(0);
+    /// Records all that is there. Returns the file.
+    pub(crate) async fn record(&self, name: &str) -> String {
+        let file = self.file(name);
+        self.ballet(&["record", &file, "--from", "first", "--until", "now"]).await.ends_with(0);
+        file
     }
 
     /// What a tap prints as JSON lines.
