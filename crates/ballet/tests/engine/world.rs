@@ -6,7 +6,7 @@ use std::time::Duration;
 use ballet::{Clock, Event, Migration, Participant, SagaId, Service, Settings};
 use ballet_stage::{Depth, Servers, wait_until};
 use ballet_store::schema::migrate;
-use ballet_testkit::{TestSystem, until_yields};
+use ballet_testkit::TestSystem;
 use jiff::SignedDuration;
 use serde_json::Value;
 
