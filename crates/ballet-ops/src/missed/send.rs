@@ -46,11 +46,8 @@ pub async fn send(
         run: Run::new(options, missed.run.floor),
         journal,
         summary: Summary::default(),
-        options,
     };
-    let pace = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
-    let mut stop = options.stop.clone();
-    let stopped = passes::run(&events, &mut send, pace, &mut stop).await?;
+    let stopped = passes::run(&events, &mut send, options.pace(), options).await?;
     Ok(Summary { stopped, ..send.summary })
 }
 
@@ -139,7 +136,6 @@ struct Send<'a> {
     run: Run,
     journal: &'a Journal,
     summary: Summary,
-    options: &'a RedriveOptions<'a>,
 }
 
 impl Action for Send<'_> {
@@ -148,16 +144,11 @@ impl Action for Send<'_> {
         is_left.then(|| self.run.redriven(event, Some(&self.journal.part)))
     }
 
-    fn removed(&mut self, event: &DeadLetter) {
+    fn summary(&mut self) -> &mut Summary {
+        &mut self.summary
+    }
+
+    fn on_removal(&mut self, event: &DeadLetter) {
         self.left.remove(&event.id);
-        self.summary.add_removed(event, false, self.options);
-    }
-
-    fn failed(&mut self, message: &DeadLetter, reason: String) {
-        self.summary.add_failed(message.id.to_string(), reason);
-    }
-
-    fn removed_count(&self) -> u64 {
-        self.summary.removed
     }
 }

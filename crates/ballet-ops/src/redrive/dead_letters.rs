@@ -123,13 +123,12 @@ impl DeadLetters {
         let ids = SentIds::default();
         let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
         let mut resend = Resend::canaries(plan, options, ids);
-        let mut stop = options.stop.clone();
-        let ended = passes::run(&self.queue, &mut resend, Duration::ZERO, &mut stop).await;
+        let ended = passes::run(&self.queue, &mut resend, Duration::ZERO, options).await;
         let (summary, sent) = resend.into_parts();
         let mut sent_back = SentBack::ended(summary, ended);
         let patience = if sent_back.error.is_some() { Duration::ZERO } else { patience };
-        let outcomes = watcher.outcomes(patience, &mut stop, &|_| {}).await;
-        sent_back.summary.stopped |= *stop.borrow();
+        let outcomes = watcher.outcomes(patience, &mut options.stop.clone(), &|_| {}).await;
+        sent_back.summary.stopped |= *options.stop.borrow();
         watcher.close().await;
         for (group, canary) in sent {
             let outcome = outcomes.get(&canary.sent_as).cloned();
@@ -168,7 +167,7 @@ impl DeadLetters {
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
         let mut resend = Resend::all(plan, options, SentIds::default());
-        let stopped = self.run_at_rate(&mut resend, options).await?;
+        let stopped = passes::run(&self.queue, &mut resend, options.pace(), options).await?;
         let (summary, _) = resend.into_parts();
         Ok(Summary { stopped, ..summary })
     }
@@ -186,7 +185,7 @@ impl DeadLetters {
         let ids = SentIds::default();
         let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
         let mut resend = Resend::all(plan, options, ids.clone());
-        let ended = self.run_at_rate(&mut resend, options).await;
+        let ended = passes::run(&self.queue, &mut resend, options.pace(), options).await;
         let (summary, _) = resend.into_parts();
         // After a failure nobody waits for what may not have been sent.
         let patience = if ended.is_err() { Duration::ZERO } else { patience };
@@ -195,16 +194,6 @@ impl DeadLetters {
         let outcomes = Outcomes::of(found.values(), sent.min(summary.removed));
         watcher.close().await;
         Ok(SentBack { outcomes, ..SentBack::ended(summary, ended) })
-    }
-
-    /// Sends at the rate that is asked for. Returns whether it was stopped before the end.
-    async fn run_at_rate(
-        &self,
-        resend: &mut Resend<'_>,
-        options: &RedriveOptions<'_>,
-    ) -> Result<bool, RedriveError> {
-        let pace = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
-        passes::run(&self.queue, resend, pace, &mut options.stop.clone()).await
     }
 
     /// Gives the dead letters of the plan another body. They stay dead letters, and the journal
@@ -240,14 +229,13 @@ impl DeadLetters {
     async fn replace<'a>(
         &self,
         plan: &'a Plan,
-        options: &'a RedriveOptions<'a>,
+        options: &RedriveOptions<'_>,
         replacement: Replacement<'a>,
         archive: Option<&'a mut Lines>,
         retires: bool,
     ) -> Result<Summary, RedriveError> {
         let mut replace = Replace::new(plan, options, replacement, archive, retires);
-        let mut stop = options.stop.clone();
-        let stopped = passes::run(&self.queue, &mut replace, Duration::ZERO, &mut stop).await?;
+        let stopped = passes::run(&self.queue, &mut replace, Duration::ZERO, options).await?;
         Ok(Summary { stopped, ..replace.into_summary() })
     }
 }

@@ -70,13 +70,11 @@ impl Waiting {
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
         let (run, summary) = (Run::new(options, Timestamp::MIN), Summary::default());
-        let mut hurry = Hurry { waiting: self, run, moved: HashSet::new(), summary, options };
-        let pace = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
-        let mut stop = options.stop.clone();
+        let mut hurry = Hurry { waiting: self, run, moved: HashSet::new(), summary };
         // In this order: what fails meanwhile goes on to the next queue.
         for (queue, _) in RETRIES {
             let queue = RetryQueue(of(broker, queue));
-            if passes::run(&queue, &mut hurry, pace, &mut stop).await? {
+            if passes::run(&queue, &mut hurry, options.pace(), options).await? {
                 return Ok(Summary { stopped: true, ..hurry.summary });
             }
         }
@@ -164,7 +162,6 @@ struct Hurry<'a> {
     /// One that fails again, and waits again, is not moved in circles.
     moved: HashSet<MessageId>,
     summary: Summary,
-    options: &'a RedriveOptions<'a>,
 }
 
 impl Action for Hurry<'_> {
@@ -193,15 +190,7 @@ impl Action for Hurry<'_> {
         Some(vec![self.run.retried(message), retried])
     }
 
-    fn removed(&mut self, message: &DeadLetter) {
-        self.summary.add_removed(message, false, self.options);
-    }
-
-    fn failed(&mut self, message: &DeadLetter, reason: String) {
-        self.summary.add_failed(message.id.to_string(), reason);
-    }
-
-    fn removed_count(&self) -> u64 {
-        self.summary.removed
+    fn summary(&mut self) -> &mut Summary {
+        &mut self.summary
     }
 }

@@ -1,6 +1,7 @@
 //! How dead letters are sent back, edited or discarded.
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -41,6 +42,13 @@ pub struct RedriveOptions<'a> {
     pub progress: Progress<'a>,
     /// Is called with each dead letter that is done.
     pub each: Each<'a>,
+}
+
+impl RedriveOptions<'_> {
+    /// The time between two messages.
+    pub(crate) fn pace(&self) -> Duration {
+        self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1))
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::redrive::action::Action;
 use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::error::RedriveError;
-use crate::redrive::options::{Stop, stopped};
+use crate::redrive::options::{RedriveOptions, Stop, stopped};
 use crate::redrive::reader::Reading;
 
 /// The most dead letters whose replacements are unconfirmed.
@@ -50,6 +50,7 @@ pub(crate) struct Pass<'a> {
     service: String,
     confirms: Confirms,
     action: &'a mut dyn Action,
+    options: &'a RedriveOptions<'a>,
     /// The time between two dead letters.
     pace: Duration,
     in_flight: HashMap<u64, InFlight>,
@@ -70,6 +71,7 @@ impl<'a> Pass<'a> {
         session: Arc<dyn Session>,
         service: &str,
         action: &'a mut dyn Action,
+        options: &'a RedriveOptions<'a>,
         pace: Duration,
         removed_before: &'a HashSet<Identity>,
     ) -> Result<Self, RedriveError> {
@@ -79,6 +81,7 @@ impl<'a> Pass<'a> {
             service: service.to_owned(),
             confirms,
             action,
+            options,
             pace,
             in_flight: HashMap::new(),
             published: HashMap::new(),
@@ -219,7 +222,7 @@ impl<'a> Pass<'a> {
             fault::point(FaultPoint::AfterRemoval, &*self.service);
             self.left -= 1;
             self.removed.push(dead_letter.identity());
-            self.action.removed(&dead_letter);
+            self.action.removed(&dead_letter, self.options);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use ballet_amqp::Backoff;
 use crate::redrive::action::Action;
 use crate::redrive::dead_letter::Identity;
 use crate::redrive::error::RedriveError;
-use crate::redrive::options::Stop;
+use crate::redrive::options::{RedriveOptions, stopped};
 use crate::redrive::pass::{End, Pass};
 use crate::redrive::source::Source;
 
@@ -26,19 +26,19 @@ pub(crate) async fn run(
     source: &impl Source,
     action: &mut dyn Action,
     pace: Duration,
-    stop: &mut Stop,
+    options: &RedriveOptions<'_>,
 ) -> Result<bool, RedriveError> {
-    let mut backoff = Backoff::default();
-    let (mut losses, mut removed) = (0, action.removed_count());
+    let (mut stop, mut backoff) = (options.stop.clone(), Backoff::default());
+    let (mut losses, mut removed) = (0, action.summary().removed);
     let mut identities = HashSet::new();
     loop {
-        match pass(source, action, pace, stop, &mut identities).await {
+        match pass(source, action, pace, options, &mut identities).await {
             Ok((End::Read, Holds::WhatIsLeft)) => return Ok(false),
             Ok((End::Stopped, _)) => return Ok(true),
             Ok((End::TimeUp, _) | (End::Read, Holds::More)) => {}
             Err(RedriveError::Broker(error)) if error.is_loss() => {
-                if action.removed_count() > removed {
-                    (losses, removed) = (0, action.removed_count());
+                if action.summary().removed > removed {
+                    (losses, removed) = (0, action.summary().removed);
                     backoff.reset();
                 }
                 losses += 1;
@@ -48,7 +48,7 @@ pub(crate) async fn run(
                 tracing::warn!("lost the broker while working on dead letters, retrying: {error}");
                 tokio::select! {
                     () = tokio::time::sleep(backoff.wait()) => {}
-                    _ = stop.wait_for(|stop| *stop) => return Ok(true),
+                    () = stopped(&mut stop) => return Ok(true),
                 }
             }
             Err(error) => return Err(error),
@@ -68,7 +68,7 @@ async fn pass(
     source: &impl Source,
     action: &mut dyn Action,
     pace: Duration,
-    stop: &mut Stop,
+    options: &RedriveOptions<'_>,
     identities: &mut HashSet<Identity>,
 ) -> Result<(End, Holds), RedriveError> {
     let session = source.connect().await?;
@@ -76,12 +76,12 @@ async fn pass(
     let ended = async {
         source.check(&*session).await?;
         let mut dead_letters = source.read();
-        let opened =
-            Pass::open(Arc::clone(&session), source.service(), action, pace, identities).await;
+        let holder = Arc::clone(&session);
+        let opened = Pass::open(holder, source.service(), action, options, pace, identities).await;
         let longest = source.longest_pass();
         let ended = match opened {
             Ok(mut pass) => {
-                let ended = pass.run(&mut dead_letters, longest, stop).await;
+                let ended = pass.run(&mut dead_letters, longest, &mut options.stop.clone()).await;
                 let left = pass.left();
                 removed = pass.into_removed();
                 ended.map(|end| (end, left))

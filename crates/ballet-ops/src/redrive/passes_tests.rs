@@ -9,6 +9,7 @@ use super::*;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::queue::DeadQueue;
 use crate::redrive::reader::Reading;
+use crate::redrive::summary::Summary;
 
 const SILENT: &str = "silent";
 
@@ -63,26 +64,22 @@ impl Source for Messages {
     }
 }
 
-struct Nothing;
+#[derive(Default)]
+struct Nothing(Summary);
 
 impl Action for Nothing {
     fn replacements(&mut self, _dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
         None
     }
 
-    fn removed(&mut self, _dead_letter: &DeadLetter) {}
-
-    fn failed(&mut self, _dead_letter: &DeadLetter, _reason: String) {}
-
-    fn removed_count(&self) -> u64 {
-        0
+    fn summary(&mut self) -> &mut Summary {
+        &mut self.0
     }
 }
 
 async fn run_to(ends: Ends) -> Result<bool, RedriveError> {
-    let (_sender, mut stop) = watch::channel(false);
     let source = Messages(MemoryBroker::new(), ends);
-    run(&source, &mut Nothing, Duration::ZERO, &mut stop).await
+    run(&source, &mut Nothing::default(), Duration::ZERO, &RedriveOptions::plain()).await
 }
 
 #[tokio::test]
@@ -102,9 +99,9 @@ async fn t180_a_source_that_holds_nothing_is_read_without_a_limit() {
     {
         let source = Messages(MemoryBroker::new(), ends);
         let session = source.connect().await.expect("a session");
-        let mut action = Nothing;
-        let removed = HashSet::new();
-        let pass = Pass::open(session, "hotel", &mut action, Duration::ZERO, &removed).await;
+        let (mut action, options) = (Nothing::default(), RedriveOptions::plain());
+        let (pace, removed) = (Duration::ZERO, HashSet::new());
+        let pass = Pass::open(session, "hotel", &mut action, &options, pace, &removed).await;
         let mut reading = source.read();
         let ended = pass.expect("open").run(&mut reading, longest, &mut stop).await;
         assert_eq!(ended.expect("ended"), expected);
@@ -114,7 +111,7 @@ async fn t180_a_source_that_holds_nothing_is_read_without_a_limit() {
 
 /// Sends each dead letter to its service.
 #[derive(Default)]
-struct Resends(u64);
+struct Resends(Summary);
 
 impl Action for Resends {
     fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
@@ -124,16 +121,12 @@ impl Action for Resends {
         Some(vec![Publish { exchange, routing_key, mandatory: true, properties, body }])
     }
 
-    fn removed(&mut self, _dead_letter: &DeadLetter) {
-        self.0 += 1;
+    fn summary(&mut self) -> &mut Summary {
+        &mut self.0
     }
 
     fn failed(&mut self, dead_letter: &DeadLetter, reason: String) {
         panic!("{}: {reason}", dead_letter.id);
-    }
-
-    fn removed_count(&self) -> u64 {
-        self.0
     }
 }
 
@@ -154,10 +147,10 @@ async fn t80_dead_letters_whose_acknowledgements_were_lost_are_removed_again_and
         });
     }
     broker.lose_next_acks(2);
-    let (_sender, mut stop) = watch::channel(false);
     let queue = DeadQueue::of(Arc::new(broker.clone()), "hotel".to_owned());
     let mut action = Resends::default();
-    assert!(!run(&queue, &mut action, Duration::ZERO, &mut stop).await.expect("done"));
+    let options = RedriveOptions::plain();
+    assert!(!run(&queue, &mut action, Duration::ZERO, &options).await.expect("done"));
     assert_eq!((broker.ready("hotel.dead").len(), broker.ready("hotel").len()), (0, 5));
-    assert_eq!(action.0, 5, "none is counted twice");
+    assert_eq!(action.0.removed, 5, "none is counted twice");
 }

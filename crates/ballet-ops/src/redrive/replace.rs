@@ -23,20 +23,18 @@ pub(crate) struct Replace<'a> {
     /// Whether the messages will not come again.
     retires: bool,
     summary: Summary,
-    options: &'a RedriveOptions<'a>,
 }
 
 impl<'a> Replace<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
-        options: &'a RedriveOptions<'a>,
+        options: &RedriveOptions<'_>,
         replacement: Replacement<'a>,
         archive: Option<&'a mut Lines>,
         retires: bool,
     ) -> Self {
         let run = Run::new(options, plan.floor());
-        let summary = Summary::default();
-        Self { plan, run, replacement, archive, retires, summary, options }
+        Self { plan, run, replacement, archive, retires, summary: Summary::default() }
     }
 
     pub(crate) fn into_summary(self) -> Summary {
@@ -51,23 +49,19 @@ impl Action for Replace<'_> {
             .then(|| (self.replacement)(&self.run, dead_letter))
     }
 
+    fn summary(&mut self) -> &mut Summary {
+        &mut self.summary
+    }
+
+    fn retires(&self, _dead_letter: &DeadLetter) -> bool {
+        self.retires
+    }
+
     fn archive(&mut self, dead_letter: &DeadLetter) -> Result<(), RedriveError> {
         self.archive.as_mut().map_or(Ok(()), |archive| Ok(archive.store(dead_letter)?))
     }
 
     fn sync_archive(&mut self) -> Result<(), RedriveError> {
         self.archive.as_mut().map_or(Ok(()), |archive| Ok(archive.sync()?))
-    }
-
-    fn removed(&mut self, dead_letter: &DeadLetter) {
-        self.summary.add_removed(dead_letter, self.retires, self.options);
-    }
-
-    fn failed(&mut self, message: &DeadLetter, reason: String) {
-        self.summary.add_failed(message.id.to_string(), reason);
-    }
-
-    fn removed_count(&self) -> u64 {
-        self.summary.removed
     }
 }

@@ -39,12 +39,11 @@ pub(crate) struct Resend<'a> {
     /// Why they are not sent. They are the last failures, so that they hide no others.
     forgeries: Vec<(String, String)>,
     summary: Summary,
-    options: &'a RedriveOptions<'a>,
 }
 
 impl<'a> Resend<'a> {
     /// Sends all dead letters of the plan, except those of groups that are held back. It adds the ids to `sent`.
-    pub(crate) fn all(plan: &'a Plan, options: &'a RedriveOptions<'a>, sent: SentIds) -> Self {
+    pub(crate) fn all(plan: &'a Plan, options: &RedriveOptions<'_>, sent: SentIds) -> Self {
         Self {
             plan,
             run: Run::new(options, plan.floor()),
@@ -55,12 +54,11 @@ impl<'a> Resend<'a> {
             forged: HashSet::new(),
             forgeries: Vec::new(),
             summary: Summary::default(),
-            options,
         }
     }
 
     /// Sends one dead letter of each group.
-    pub(crate) fn canaries(plan: &'a Plan, options: &'a RedriveOptions<'a>, sent: SentIds) -> Self {
+    pub(crate) fn canaries(plan: &'a Plan, options: &RedriveOptions<'_>, sent: SentIds) -> Self {
         Self { canaries_only: true, ..Self::all(plan, options, sent) }
     }
 
@@ -106,22 +104,23 @@ impl Action for Resend<'_> {
         Some(messages)
     }
 
-    fn removed(&mut self, dead_letter: &DeadLetter) {
+    fn summary(&mut self) -> &mut Summary {
+        &mut self.summary
+    }
+
+    fn retires(&self, dead_letter: &DeadLetter) -> bool {
+        dead_letter.id_is_before(self.run.floor)
+    }
+
+    fn on_removal(&mut self, dead_letter: &DeadLetter) {
         if self.canaries_only {
             let canary = self.canaries.get_mut(&self.plan.groups().key(dead_letter));
             canary.into_iter().for_each(|canary| canary.is_sent = true);
         }
-        let renamed = dead_letter.id_is_before(self.run.floor);
-        self.summary.add_removed(dead_letter, renamed, self.options);
     }
 
-    fn failed(&mut self, dead_letter: &DeadLetter, reason: String) {
+    fn on_failure(&mut self, dead_letter: &DeadLetter) {
         self.sent.remove(self.sent_as(dead_letter));
-        self.summary.add_failed(dead_letter.id.to_string(), reason);
-    }
-
-    fn removed_count(&self) -> u64 {
-        self.summary.removed
     }
 }
 
@@ -163,7 +162,7 @@ mod tests {
         assert!(others.iter().all(|one| resend.replacements(one).is_some()));
         assert_eq!(sent.all().len(), 2);
         resend.failed(&others[0], "no queue".to_owned());
-        resend.removed(&others[1]);
+        resend.removed(&others[1], &options);
         assert_eq!(sent.all(), HashSet::from([others[1].id]));
         let (summary, _) = resend.into_parts();
         assert_eq!((summary.removed, summary.failed), (1, 31));

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet_amqp::headers::{RETRY_EXCHANGE, RETRY_ROUTING_KEY};
 use ballet_amqp::{Broker, Publish};
@@ -105,11 +104,8 @@ impl Unrouted {
             filter,
             run: Run::new(options, Timestamp::MIN),
             summary: Summary::default(),
-            options,
         };
-        let pace = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
-        let mut stop = options.stop.clone();
-        let stopped = passes::run(&self.queue, &mut route, pace, &mut stop).await?;
+        let stopped = passes::run(&self.queue, &mut route, options.pace(), options).await?;
         Ok(Summary { stopped, ..route.summary })
     }
 }
@@ -156,7 +152,6 @@ struct Route<'a> {
     filter: &'a Filter,
     run: Run,
     summary: Summary,
-    options: &'a RedriveOptions<'a>,
 }
 
 impl Action for Route<'_> {
@@ -172,16 +167,8 @@ impl Action for Route<'_> {
         (!messages.is_empty()).then_some(messages)
     }
 
-    fn removed(&mut self, event: &DeadLetter) {
-        self.summary.add_removed(event, false, self.options);
-    }
-
-    fn failed(&mut self, message: &DeadLetter, reason: String) {
-        self.summary.add_failed(message.id.to_string(), reason);
-    }
-
-    fn removed_count(&self) -> u64 {
-        self.summary.removed
+    fn summary(&mut self) -> &mut Summary {
+        &mut self.summary
     }
 }
 
