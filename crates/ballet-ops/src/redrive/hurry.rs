@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet_amqp::headers::{ACQUIRED_COUNT, DELIVERY_COUNT};
-use ballet_amqp::{Broker, FieldTable, Publish, Session};
+use ballet_amqp::{Broker, FieldTable, Publish};
 use ballet_core::MessageId;
 use ballet_core::topology::RETRIES;
 use ballet_store::calls::open;
@@ -21,15 +20,11 @@ use crate::redrive::note::Note;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::DeadQueue;
-use crate::redrive::reader::Reading;
 use crate::redrive::run::Run;
-use crate::redrive::source::Source;
 use crate::redrive::summary::Summary;
 
 /// On the default exchange the routing key is the name of a queue.
 const DEFAULT_EXCHANGE: &str = "";
-/// What is read and not wanted is held meanwhile, also if its time is over.
-const LONGEST_PASS: Duration = Duration::from_secs(30);
 
 /// What a service tries again later, and is to be tried again now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,7 +47,7 @@ impl Waiting {
         let mut count = 0;
         for (queue, _) in RETRIES {
             let each = |message: DeadLetter| count += u64::from(self.matches(&message));
-            of(broker, queue).browse(each).await?;
+            DeadQueue::of_retries(broker, queue).browse(each).await?;
         }
         Ok(count)
     }
@@ -73,7 +68,7 @@ impl Waiting {
         let mut hurry = Hurry { waiting: self, run, moved: HashSet::new(), summary };
         // In this order: what fails meanwhile goes on to the next queue.
         for (queue, _) in RETRIES {
-            let queue = RetryQueue(of(broker, queue));
+            let queue = DeadQueue::of_retries(broker, queue);
             if passes::run(&queue, &mut hurry, options.pace(), options).await? {
                 return Ok(Summary { stopped: true, ..hurry.summary });
             }
@@ -110,49 +105,6 @@ impl Waiting {
         message.service == self.service
             && (self.messages.is_empty() || self.messages.contains(&message.id.0))
             && (self.sagas.is_empty() || saga().is_some_and(|saga| self.sagas.contains(&saga)))
-    }
-}
-
-fn of(broker: &Arc<dyn Broker>, queue: &str) -> DeadQueue {
-    DeadQueue {
-        broker: Arc::clone(broker),
-        service: queue.to_owned(),
-        name: queue.to_owned(),
-        letter: DeadLetter::waiting,
-    }
-}
-
-/// A retry queue. It has messages of all services.
-struct RetryQueue(DeadQueue);
-
-impl Source for RetryQueue {
-    fn service(&self) -> &str {
-        self.0.service()
-    }
-
-    async fn connect(&self) -> Result<Arc<dyn Session>, RedriveError> {
-        self.0.connect().await
-    }
-
-    async fn check(&self, session: &dyn Session) -> Result<(), RedriveError> {
-        self.0.check(session).await
-    }
-
-    fn longest_pass(&self) -> Option<Duration> {
-        Some(LONGEST_PASS)
-    }
-
-    fn read(&self) -> Reading {
-        self.0.read()
-    }
-
-    /// What was held and is due goes on to its service and does not return.
-    async fn wait_until_returned(&self, _: u64) -> Result<(), RedriveError> {
-        Ok(())
-    }
-
-    async fn holds_more_than(&self, left: u64) -> Result<bool, RedriveError> {
-        self.0.holds_more_than(left).await
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::reader::{self, Reading};
-use crate::redrive::source::Source;
+use crate::redrive::source::{LONGEST_PASS, Source};
 
 /// The name of our connections.
 const CONNECTION: &str = "ballet dead letters";
@@ -22,6 +22,8 @@ const COUNT_TIMEOUT: Duration = Duration::from_secs(30);
 /// another consumer takes some of them.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 const RETURN_POLL: Duration = Duration::from_millis(50);
+/// What is read of a retry queue and not wanted is held meanwhile, also if its time is over.
+const LONGEST_PASS_OF_RETRIES: Duration = Duration::from_secs(30);
 
 /// What is in a dead-letter queue right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,14 +34,16 @@ pub struct QueueStatus {
     pub readers: u32,
 }
 
-/// The dead-letter queue of one service, or the queue of events that no service takes.
+/// The dead-letter queue of one service, the queue of events that no service takes, or a retry queue, which has messages
+/// of all services.
 #[derive(Clone)]
 pub(crate) struct DeadQueue {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) service: String,
-    pub(crate) name: String,
+    name: String,
     /// Reads what a delivery holds.
-    pub(crate) letter: fn(&str, Delivery) -> DeadLetter,
+    letter: fn(&str, Delivery) -> DeadLetter,
+    is_of_retries: bool,
 }
 
 impl Source for DeadQueue {
@@ -55,27 +59,17 @@ impl Source for DeadQueue {
         self.find(session).await.map(drop)
     }
 
+    fn longest_pass(&self) -> Option<Duration> {
+        Some(if self.is_of_retries { LONGEST_PASS_OF_RETRIES } else { LONGEST_PASS })
+    }
+
     fn read(&self) -> Reading {
         reader::read(Arc::clone(&self.broker), self.service.clone(), self.name.clone(), self.letter)
     }
 
-    /// The broker takes a moment to notice that their connection is gone, and until then the next
-    /// reader misses them.
     async fn wait_until_returned(&self, released: u64) -> Result<(), RedriveError> {
-        if released == 0 {
-            return Ok(());
-        }
-        let session = self.connect().await?;
-        let end = Instant::now() + RETURN_TIMEOUT;
-        let mut poll = tokio::time::interval(RETURN_POLL);
-        while Instant::now() < end {
-            poll.tick().await;
-            if u64::from(self.find(&*session).await?.messages) >= released {
-                break;
-            }
-        }
-        session.close().await;
-        Ok(())
+        // What was held of a retry queue and is due goes on to its service, and does not return.
+        if self.is_of_retries { Ok(()) } else { self.returned(released).await }
     }
 
     async fn holds_more_than(&self, left: u64) -> Result<bool, RedriveError> {
@@ -97,13 +91,41 @@ impl Source for DeadQueue {
 impl DeadQueue {
     /// The dead-letter queue of a service.
     pub(crate) fn of(broker: Arc<dyn Broker>, service: String) -> Self {
-        Self { broker, name: dead_queue(&service), service, letter: DeadLetter::read }
+        let name = dead_queue(&service);
+        Self { broker, name, service, letter: DeadLetter::read, is_of_retries: false }
     }
 
     /// The queue of events that no binding took.
     pub(crate) fn of_unrouted(broker: Arc<dyn Broker>) -> Self {
         let name = UNROUTED.to_owned();
-        Self { broker, service: name.clone(), name, letter: DeadLetter::unrouted }
+        let service = name.clone();
+        Self { broker, service, name, letter: DeadLetter::unrouted, is_of_retries: false }
+    }
+
+    /// A retry queue.
+    pub(crate) fn of_retries(broker: &Arc<dyn Broker>, name: &str) -> Self {
+        let (broker, name) = (Arc::clone(broker), name.to_owned());
+        let service = name.clone();
+        Self { broker, service, name, letter: DeadLetter::waiting, is_of_retries: true }
+    }
+
+    /// The broker takes a moment to notice that their connection is gone, and until then the next
+    /// reader misses them.
+    async fn returned(&self, released: u64) -> Result<(), RedriveError> {
+        if released == 0 {
+            return Ok(());
+        }
+        let session = self.connect().await?;
+        let end = Instant::now() + RETURN_TIMEOUT;
+        let mut poll = tokio::time::interval(RETURN_POLL);
+        while Instant::now() < end {
+            poll.tick().await;
+            if u64::from(self.find(&*session).await?.messages) >= released {
+                break;
+            }
+        }
+        session.close().await;
+        Ok(())
     }
 
     pub(crate) async fn browse(
@@ -130,7 +152,7 @@ impl DeadQueue {
             return Err(error);
         }
         closed?;
-        self.wait_until_returned(read).await
+        self.returned(read).await
     }
 
     /// Fails if there is no such queue.

@@ -10,7 +10,7 @@ use crate::redrive::reader::Reading;
 
 /// RabbitMQ closes a channel whose message is unacknowledged for 30 minutes. No dead letter is held
 /// longer than this.
-const LONGEST_PASS: Duration = Duration::from_secs(10 * 60);
+pub(crate) const LONGEST_PASS: Duration = Duration::from_secs(10 * 60);
 
 /// Where a run takes its messages from. A run may begin to read several times.
 pub(crate) trait Source: Sync {
