@@ -19,19 +19,17 @@ struct Part {
 }
 
 enum How {
-    /// Cargo, with these arguments; with these flags for rustdoc, if there are any.
-    Cargo { args: &'static [&'static str], rustdoc: Option<&'static str> },
+    /// As the command says.
+    Cargo,
+    /// The same with these flags for rustdoc, which the command has before `cargo`.
+    Docs(&'static str),
     /// This program does it itself.
     Here(fn() -> Result<ExitCode>),
 }
 
 /// From cheap to dear.
 const PARTS: [Part; 9] = [
-    Part {
-        name: "format",
-        command: "cargo fmt --all --check",
-        how: How::Cargo { args: &["fmt", "--all", "--check"], rustdoc: None },
-    },
+    Part { name: "format", command: "cargo fmt --all --check", how: How::Cargo },
     Part {
         name: "structure",
         command: "cargo xtask house",
@@ -49,36 +47,12 @@ const PARTS: [Part; 9] = [
     Part {
         name: "lints",
         command: "cargo clippy --workspace --all-targets --locked --keep-going -- -D warnings",
-        how: How::Cargo {
-            args: &[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--locked",
-                "--keep-going",
-                "--",
-                "-D",
-                "warnings",
-            ],
-            rustdoc: None,
-        },
+        how: How::Cargo,
     },
     Part {
         name: "features",
         command: "cargo clippy -p ballet --no-default-features --locked -- -D warnings",
-        how: How::Cargo {
-            args: &[
-                "clippy",
-                "-p",
-                "ballet",
-                "--no-default-features",
-                "--locked",
-                "--",
-                "-D",
-                "warnings",
-            ],
-            rustdoc: None,
-        },
+        how: How::Cargo,
     },
     // With the private items, links in their docs are checked as well. Rustdoc also finds public
     // docs that link to something private, so no second pass is needed.
@@ -86,17 +60,7 @@ const PARTS: [Part; 9] = [
         name: "docs",
         command: "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked \
                   --keep-going --document-private-items",
-        how: How::Cargo {
-            args: &[
-                "doc",
-                "--workspace",
-                "--no-deps",
-                "--locked",
-                "--keep-going",
-                "--document-private-items",
-            ],
-            rustdoc: Some("-D warnings"),
-        },
+        how: How::Docs("-D warnings"),
     },
 ];
 
@@ -105,7 +69,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     for part in &PARTS {
         ui::print(&format!("\n{}", ui::bold(&format!("== {}: {}", part.name, part.command))));
         let begun = Instant::now();
-        let fine = part.how.run().unwrap_or_else(|error| {
+        let fine = part.run().unwrap_or_else(|error| {
             ui::say(&format!("{} {error:#}", ui::bad("error:")));
             false
         });
@@ -129,22 +93,22 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-impl How {
+impl Part {
     /// Whether all is in order.
     fn run(&self) -> Result<bool> {
-        match self {
-            Self::Here(check) => Ok(check()? == ExitCode::SUCCESS),
-            Self::Cargo { args, rustdoc } => {
-                let mut command = Command::new(cargo::program());
-                command.args(*args).current_dir(cargo::root());
-                cargo::clean(&mut command);
-                if let Some(flags) = rustdoc {
-                    command.env("RUSTDOCFLAGS", flags);
-                    as_clippy(&mut command);
-                }
-                Ok(command.status().context("cannot run cargo")?.success())
-            }
+        if let How::Here(check) = self.how {
+            return Ok(check()? == ExitCode::SUCCESS);
         }
+        let (_, args) =
+            self.command.split_once("cargo ").context("the command is none of cargo")?;
+        let mut command = Command::new(cargo::program());
+        command.args(args.split_whitespace()).current_dir(cargo::root());
+        cargo::clean(&mut command);
+        if let How::Docs(flags) = self.how {
+            command.env("RUSTDOCFLAGS", flags);
+            as_clippy(&mut command);
+        }
+        Ok(command.status().context("cannot run cargo")?.success())
     }
 }
 
