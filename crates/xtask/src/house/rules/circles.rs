@@ -1,20 +1,69 @@
-//! The circles among files or folders, in words: who is in one, and the shortest way round.
+//! Circles among files, and among folders: who is in one, and the shortest way round.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{FileArrow, takes};
+use crate::house::arrows::{Arrows, Names};
 use crate::house::finding::{Finding, Rule};
 use crate::house::graph::Graph;
 
+/// The number of names that are shown of an arrow.
+const SHOWN: usize = 8;
+
+/// The file that takes, the file that defines, and the names.
+type FileArrow<'a> = (&'a str, &'a str, &'a Names);
+
 /// Arrows between files or folders, each with the arrows between files that lie behind it.
-pub(super) type Between<'a> = BTreeMap<(String, String), Vec<FileArrow<'a>>>;
+type Between<'a> = BTreeMap<(String, String), Vec<FileArrow<'a>>>;
+
+/// No two files import each other, over any number of steps.
+pub(in crate::house) fn files(arrows: &Arrows) -> Vec<Finding> {
+    let between: Between<'_> = arrows
+        .all
+        .iter()
+        .map(|(pair, names)| (pair.clone(), vec![(&*pair.0, &*pair.1, names)]))
+        .collect();
+    circles(&between, Rule::Files, |_| true)
+}
+
+/// Folders are layers: the arrows between a folder and what lies beside it go one way.
+pub(in crate::house) fn folders(arrows: &Arrows) -> Vec<Finding> {
+    let folders = all_folders(arrows);
+    folders.iter().flat_map(|folder| inside(folder, &folders, arrows)).collect()
+}
+
+/// All folders that have files, and those above them; the paths end with `/`.
+fn all_folders(arrows: &Arrows) -> BTreeSet<String> {
+    let slashes = |file: &String| -> Vec<String> {
+        file.match_indices('/').map(|(at, _)| file[..=at].to_owned()).collect()
+    };
+    arrows.files.iter().flat_map(slashes).collect()
+}
+
+fn inside(folder: &str, folders: &BTreeSet<String>, arrows: &Arrows) -> Vec<Finding> {
+    let mut between = Between::new();
+    for ((from, to), names) in &arrows.all {
+        let units = unit(folder, from, folders).zip(unit(folder, to, folders));
+        if let Some(units) = units.filter(|(from, to)| from != to) {
+            between.entry(units).or_default().push((from, to, names));
+        }
+    }
+    // Files alone are the other rule's.
+    circles(&between, Rule::Folders, |unit| unit.ends_with('/'))
+}
+
+/// What a file belongs to among all that lies in a folder: a folder there, or itself. `x.rs` is
+/// the face of `x/`, if there is one.
+fn unit(folder: &str, file: &str, folders: &BTreeSet<String>) -> Option<String> {
+    let rest = file.strip_prefix(folder)?;
+    if let Some((child, _)) = rest.split_once('/') {
+        return Some(format!("{folder}{child}/"));
+    }
+    let own = format!("{}/", file.trim_end_matches(".rs"));
+    Some(if folders.contains(&own) { own } else { file.to_owned() })
+}
 
 /// A finding for each circle that has something of interest in it.
-pub(super) fn circles(
-    between: &Between<'_>,
-    rule: Rule,
-    of_interest: impl Fn(&str) -> bool,
-) -> Vec<Finding> {
+fn circles(between: &Between<'_>, rule: Rule, of_interest: impl Fn(&str) -> bool) -> Vec<Finding> {
     let units: BTreeSet<&String> = between.keys().flat_map(|(from, to)| [from, to]).collect();
     let units: Vec<&String> = units.into_iter().collect();
     let number: BTreeMap<&String, usize> =
@@ -50,4 +99,21 @@ fn describe((from, to): &(String, String), behind: &[FileArrow<'_>]) -> Vec<Stri
     }
     let below = behind.iter().map(|arrow| format!("      {}", takes(*arrow)));
     [format!("    {from} -> {to}")].into_iter().chain(below).collect()
+}
+
+fn takes((from, to, names): FileArrow<'_>) -> String {
+    format!("{from}:{} takes {} from {to}", line(names), list(names))
+}
+
+/// Where the first of them is used.
+fn line(names: &Names) -> usize {
+    names.values().copied().min().unwrap_or_default()
+}
+
+fn list(names: &Names) -> String {
+    let mut shown: Vec<String> = names.keys().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    if names.len() > SHOWN {
+        shown.push(format!("{} more", names.len() - SHOWN));
+    }
+    shown.join(", ")
 }

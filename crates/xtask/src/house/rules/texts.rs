@@ -1,0 +1,107 @@
+//! What the text of a file says of it: how it begins, and whose SQL, files and tests are in it.
+
+use std::collections::BTreeSet;
+
+use crate::house::finding::{Finding, Rule};
+use crate::house::read::{Sources, join};
+
+/// The crate that owns the schema.
+const OWNER: &str = "ballet-store";
+/// What stands before a table's name in SQL.
+const BEFORE: [&str; 7] = ["from", "into", "join", "update", "table", "using", "truncate"];
+/// Functions of the schema, as SQL calls them.
+const CALLS: [&str; 2] = ["now()", "outbox()"];
+
+/// A file begins with `//!`, which says what lives there.
+pub(in crate::house) fn headers(files: &BTreeSet<String>, sources: &Sources) -> Vec<Finding> {
+    let bare = files.iter().filter(|&file| {
+        sources.get(file).is_none_or(|text| !text.trim_start_matches('\u{feff}').starts_with("//!"))
+    });
+    let text =
+        |file: &String| format!("{file} says nothing of itself: begin it with a line `//! ...`");
+    bare.map(|file| Finding { rule: Rule::Headers, text: text(file) }).collect()
+}
+
+/// SQL on the schema `ballet` is the store's.
+pub(in crate::house) fn sql(
+    package: &str,
+    files: &BTreeSet<String>,
+    sources: &Sources,
+) -> Vec<Finding> {
+    if package == OWNER {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for file in files {
+        let text = sources.get(file).map_or("", String::as_str);
+        for (at, line) in text.lines().enumerate().filter(|(_, line)| is_sql(line)) {
+            let text = format!("{file}:{} `{}`: ask a function of {OWNER}", at + 1, line.trim());
+            findings.push(Finding { rule: Rule::Sql, text });
+        }
+    }
+    findings
+}
+
+/// Whether a line of code has a table of the schema where SQL has one, or calls a function of it.
+fn is_sql(line: &str) -> bool {
+    !line.trim_start().starts_with("//")
+        && line.match_indices("ballet.").any(|(at, found)| {
+            let (before, after) = (&line[..at], &line[at + found.len()..]);
+            let words = before.strip_suffix(' ').unwrap_or_default();
+            let word = words.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+            let name = after.trim_start_matches(|c: char| c.is_ascii_lowercase() || c == '_');
+            BEFORE.contains(&&*word.to_ascii_lowercase())
+                || CALLS.iter().any(|call| after.starts_with(call))
+                || name.starts_with("'::regclass")
+        })
+}
+
+/// A package has its files in its own folder. What two packages share is a package, too.
+pub(in crate::house) fn paths(folder: &str, sources: &Sources) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (file, text) in sources {
+        for (at, line) in text.lines().enumerate() {
+            let Some(path) = line.trim().strip_prefix("#[path = \"") else { continue };
+            let path = path.trim_end_matches("\"]");
+            let beside = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let place = join(beside, path);
+            if !place.starts_with(&format!("{folder}/")) {
+                let text =
+                    format!("{file}:{} {place} is another package's: make it a package", at + 1);
+                findings.push(Finding { rule: Rule::Paths, text });
+            }
+        }
+    }
+    findings
+}
+
+/// A target whose manifest says `test = false` costs no test program, so it may have no tests: nobody would
+/// run them. `without` are the files that such targets begin with, among those of all targets.
+pub(in crate::house) fn tests(
+    without: &[String],
+    roots: &[String],
+    sources: &Sources,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (file, text) in sources {
+        let Some(root) = without.iter().find(|root| belongs(file, root, roots)) else { continue };
+        for (at, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+                let text = format!(
+                    "{file}:{} is a test that does not run: {root} is built with `test = false`",
+                    at + 1
+                );
+                findings.push(Finding { rule: Rule::Tests, text });
+            }
+        }
+    }
+    findings
+}
+
+/// A program's file is its own; a library has all others of its folder.
+fn belongs(file: &str, root: &str, roots: &[String]) -> bool {
+    let folder = root.strip_suffix("lib.rs");
+    let in_library = folder.is_some_and(|folder| file.starts_with(folder));
+    file == root || (in_library && !roots.iter().any(|other| other == file))
+}
