@@ -7,7 +7,7 @@ use syn::{
     Visibility,
 };
 
-use super::declare::declare;
+use super::declare::{declare, plain};
 use super::{cfg, tokens};
 use crate::house::tree::{self, Kind, Mention, Tree};
 
@@ -28,10 +28,7 @@ impl Reader<'_> {
             return;
         };
         let line = first.ident.span().start().line;
-        let name = |segment: &syn::PathSegment| {
-            segment.ident.to_string().trim_start_matches("r#").to_owned()
-        };
-        let segments = path.segments.iter().map(name).collect();
+        let segments = path.segments.iter().map(|segment| plain(&segment.ident)).collect();
         let path = tree::Path { segments, line };
         self.tree.mentions.push(Mention { module: self.module, path, kind });
     }

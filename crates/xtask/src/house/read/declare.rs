@@ -1,16 +1,16 @@
 //! What the items of a module, or of a block, are called.
 
-use syn::{Attribute, Item};
+use syn::{Attribute, Ident, Item, ItemUse, UseTree};
 
-use super::{cfg, flat};
-use crate::house::tree::{self, Kind, Mention, Tree};
+use super::cfg;
+use crate::house::tree::{self, Kind, Mention, Path, Tree, Use};
 
 /// Notes down what the items of a module, or of a block, are called.
 pub(super) fn declare(tree: &mut Tree, module: usize, items: &[&Item]) {
     let file = tree.modules[module].file;
     for item in items {
         if let Item::Use(item) = item {
-            for one in flat::flat(item) {
+            for one in flat(item) {
                 if !one.outside {
                     let path = one.path.clone();
                     tree.mentions.push(Mention { module, path, kind: Kind::Import });
@@ -39,7 +39,7 @@ pub(super) fn declare(tree: &mut Tree, module: usize, items: &[&Item]) {
             _ => continue,
         };
         let defined = tree::Item { file, is_macro, variants };
-        let name = name.to_string().trim_start_matches("r#").to_owned();
+        let name = plain(name);
         if is_macro && exported(cfg::of_item(item)) && module != 0 {
             tree.modules[0].items.entry(name.clone()).or_default().push(defined.clone());
         }
@@ -49,4 +49,46 @@ pub(super) fn declare(tree: &mut Tree, module: usize, items: &[&Item]) {
 
 fn exported(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| attribute.path().is_ident("macro_export"))
+}
+
+/// All names that a `use` brings, and where from.
+fn flat(item: &ItemUse) -> Vec<Use> {
+    let mut all = Vec::new();
+    let outside = item.leading_colon.is_some();
+    walk(&item.tree, &mut Vec::new(), &mut |name, path| all.push(Use { name, path, outside }));
+    all
+}
+
+fn walk(tree: &UseTree, before: &mut Vec<String>, found: &mut impl FnMut(Option<String>, Path)) {
+    match tree {
+        UseTree::Path(one) => {
+            before.push(plain(&one.ident));
+            walk(&one.tree, before, found);
+            before.pop();
+        }
+        UseTree::Name(one) => {
+            let path = path(before, &one.ident);
+            found(path.segments.last().cloned(), path);
+        }
+        UseTree::Rename(one) => found(Some(plain(&one.rename)), path(before, &one.ident)),
+        UseTree::Glob(one) => {
+            let line = one.star_token.spans[0].start().line;
+            found(None, Path { segments: before.clone(), line });
+        }
+        UseTree::Group(group) => {
+            for one in &group.items {
+                walk(one, before, found);
+            }
+        }
+    }
+}
+
+fn path(before: &[String], last: &Ident) -> Path {
+    let name = Some(plain(last)).filter(|name| before.is_empty() || name != "self");
+    Path { segments: before.iter().cloned().chain(name).collect(), line: last.span().start().line }
+}
+
+/// A name without the mark of a raw one.
+pub(super) fn plain(name: &Ident) -> String {
+    name.to_string().trim_start_matches("r#").to_owned()
 }

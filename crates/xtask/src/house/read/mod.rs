@@ -3,7 +3,6 @@
 mod body;
 mod cfg;
 mod declare;
-mod flat;
 mod target;
 mod tokens;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Meta};
 
-use super::declare::declare;
+use super::declare::{declare, plain};
 use super::{body, cfg};
 use crate::house::tree::Tree;
 
@@ -67,7 +67,7 @@ impl Reader<'_> {
     }
 
     fn child(&mut self, parent: usize, child: &ItemMod, place: &Place) -> Result<()> {
-        let name = child.ident.to_string().trim_start_matches("r#").to_owned();
+        let name = plain(&child.ident);
         let named = named_file(&child.attrs);
         if let Some((_, items)) = &child.content {
             let file = self.tree.modules[parent].file;

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
+use super::declare::plain;
 use crate::house::tree::Path;
 
 /// A path in tokens; with `!` behind it, the name of a macro.
@@ -25,13 +26,13 @@ fn scan(tokens: TokenStream, before: &[String], found: &mut Vec<Found>) {
             TokenTree::Ident(first) if begins_a_path(&tokens[..at], &first.to_string()) => {
                 let line = first.span().start().line;
                 let mut segments = before.to_vec();
-                segments.push(plain(&first.to_string()));
+                segments.push(plain(first));
                 let mut ends_in_group = false;
                 at += 1;
                 while colons(&tokens, at) {
                     at += 2;
                     match tokens.get(at) {
-                        Some(TokenTree::Ident(next)) => segments.push(plain(&next.to_string())),
+                        Some(TokenTree::Ident(next)) => segments.push(plain(next)),
                         // The names of a `use`.
                         Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
                             scan(group.stream(), &segments, found);
@@ -90,10 +91,6 @@ fn begins_a_path(before: &[TokenTree], name: &str) -> bool {
         },
         _ => true,
     }
-}
-
-fn plain(name: &str) -> String {
-    name.trim_start_matches("r#").to_owned()
 }
 
 fn colons(tokens: &[TokenTree], at: usize) -> bool {
