@@ -1,7 +1,7 @@
 //! Calls to the outside that are lost, held, or made twice.
 
 use crate::suite::checks::check::{Check, check};
-use crate::suite::rig::observe::snapshot;
+use crate::suite::rig::observe::{leaves, snapshot};
 use crate::suite::rig::outside::Leg;
 use crate::suite::rig::snapshot::same;
 use crate::suite::rig::step_rig::{Phase, StepRig};
@@ -9,17 +9,12 @@ use crate::suite::rig::world::World;
 use crate::suite::rig::wrong::{Checked, ensure};
 
 pub(crate) fn checks(phase: Phase) -> Vec<Check> {
-    let name = |what: &str| match phase {
-        Phase::Run => what.to_owned(),
-        Phase::Refusal => format!("{what}, refusing"),
-        Phase::Undo => format!("{what}, undoing"),
-    };
     let mut checks = vec![
-        check!(name("asked again after a lost call"), asked_again, phase, Leg::Request),
-        check!(name("asked again after a lost answer"), asked_again, phase, Leg::Answer),
-        check!(name("crash with the call on its way"), crash, phase, Leg::Request),
-        check!(name("crash with the answer on its way"), crash, phase, Leg::Answer),
-        check!(name("answered twice"), answered_twice, phase),
+        check!(phase.named("asked again after a lost call"), asked_again, phase, Leg::Request),
+        check!(phase.named("asked again after a lost answer"), asked_again, phase, Leg::Answer),
+        check!(phase.named("crash with the call on its way"), crash, phase, Leg::Request),
+        check!(phase.named("crash with the answer on its way"), crash, phase, Leg::Answer),
+        check!(phase.named("answered twice"), answered_twice, phase),
     ];
     if phase == Phase::Undo {
         checks.push(check!("aborted again while the undo is asked for", aborted_again));
@@ -79,8 +74,7 @@ async fn answered_twice(rig: &StepRig<'_>, phase: Phase) -> Checked {
     // What comes later in the same lanes also comes after the second answer.
     world.publish(0, rig.events(phase)?);
     world.publish(0, rig.events(phase)?);
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, rig.after(phase))
+    leaves(&mut world, rig.after(phase)).await
 }
 
 /// What took effect is undone, and only the undo is published.
@@ -120,8 +114,7 @@ async fn aborted_again(rig: &StepRig<'_>) -> Checked {
     world.publish(0, rig.done()?);
     world.until_acknowledged().await?;
     world.outside.hold(None);
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, &rig.expected.compensated)
+    leaves(&mut world, &rig.expected.compensated).await
 }
 
 /// The first call after the earlier ones was made again, under the same key.

@@ -1,27 +1,18 @@
 //! A step takes effect once, however often it is delivered and wherever the process dies.
 
 use crate::suite::checks::check::{Check, check};
-use crate::suite::rig::observe::snapshot;
-use crate::suite::rig::snapshot::same;
+use crate::suite::rig::observe::leaves;
 use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::world::World;
 use crate::suite::rig::wrong::Checked;
 
 pub(crate) fn checks(phase: Phase) -> Vec<Check> {
-    let name = |what: &str| {
-        let of = match phase {
-            Phase::Run => "",
-            Phase::Refusal => ", refusing",
-            Phase::Undo => ", undoing",
-        };
-        format!("{what}{of}")
-    };
     vec![
-        check!(name("delivered twice"), twice, phase),
-        check!(name("delivered twice in one batch"), twice_at_once, phase),
-        check!(name("crash between commit and ack"), crash_before_ack, phase),
-        check!(name("crash between commit and publish"), crash_before_publish, phase),
-        check!(name("delivered twice, to two replicas"), to_two_replicas, phase),
+        check!(phase.named("delivered twice"), twice, phase),
+        check!(phase.named("delivered twice in one batch"), twice_at_once, phase),
+        check!(phase.named("crash between commit and ack"), crash_before_ack, phase),
+        check!(phase.named("crash between commit and publish"), crash_before_publish, phase),
+        check!(phase.named("delivered twice, to two replicas"), to_two_replicas, phase),
     ]
 }
 
@@ -33,8 +24,7 @@ async fn twice(rig: &StepRig<'_>, phase: Phase) -> Checked {
     world.publish_again(&sent);
     world.until_idle().await?;
     world.publish(0, rig.events(phase)?);
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, rig.after(phase))
+    leaves(&mut world, rig.after(phase)).await
 }
 
 async fn twice_at_once(rig: &StepRig<'_>, phase: Phase) -> Checked {
@@ -45,8 +35,7 @@ async fn twice_at_once(rig: &StepRig<'_>, phase: Phase) -> Checked {
     world.publish(0, rig.events(phase)?);
     world.until_delivered().await?;
     held.release().await?;
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, rig.after(phase))
+    leaves(&mut world, rig.after(phase)).await
 }
 
 async fn crash_before_ack(rig: &StepRig<'_>, phase: Phase) -> Checked {
@@ -57,8 +46,7 @@ async fn crash_before_ack(rig: &StepRig<'_>, phase: Phase) -> Checked {
     world.crash().await?;
     world.broker.lose_acks(false);
     world.start().await?;
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, rig.after(phase))
+    leaves(&mut world, rig.after(phase)).await
 }
 
 async fn crash_before_publish(rig: &StepRig<'_>, phase: Phase) -> Checked {
@@ -69,8 +57,7 @@ async fn crash_before_publish(rig: &StepRig<'_>, phase: Phase) -> Checked {
     world.crash().await?;
     world.broker.block(false);
     world.start().await?;
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, rig.after(phase))
+    leaves(&mut world, rig.after(phase)).await
 }
 
 /// The broker delivers in turn, so both replicas get messages of the same saga.
@@ -80,6 +67,5 @@ async fn to_two_replicas(rig: &StepRig<'_>, phase: Phase) -> Checked {
     let sent = world.publish(0, rig.events(phase)?);
     world.publish_again(&sent);
     world.publish(0, rig.events(phase)?);
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, rig.after(phase))
+    leaves(&mut world, rig.after(phase)).await
 }

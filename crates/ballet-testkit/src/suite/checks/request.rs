@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::suite::checks::check::{Check, check};
 use crate::suite::rig::case::Trigger;
-use crate::suite::rig::observe::snapshot;
-use crate::suite::rig::snapshot::{emitted, list, nothing_astray, same, visible};
+use crate::suite::rig::observe::{leaves, snapshot};
+use crate::suite::rig::snapshot::{emitted, list, nothing_astray, visible};
 use crate::suite::rig::step_rig::{StepRig, missing};
 use crate::suite::rig::world::World;
 use crate::suite::rig::wrong::{Checked, ensure};
@@ -71,8 +71,7 @@ async fn crash_before_publish(rig: &StepRig<'_>) -> Checked {
     world.crash().await?;
     world.broker.block(false);
     world.start().await?;
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, &rig.expected.done)
+    leaves(&mut world, &rig.expected.done).await
 }
 
 /// Two requests are two sagas.
@@ -94,6 +93,5 @@ async fn refused(rig: &StepRig<'_>) -> Checked {
     let mut world = World::open(rig, 0, false).await?;
     let status = post(&world, rig.case.refused.as_ref()).await?;
     ensure((400..500).contains(&status), || format!("the request is answered with {status}"))?;
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, &rig.expected.before)
+    leaves(&mut world, &rig.expected.before).await
 }

@@ -3,7 +3,7 @@
 use ballet::core::part::{StepKind, StepPart};
 
 use crate::suite::checks::check::{Check, check};
-use crate::suite::rig::observe::snapshot;
+use crate::suite::rig::observe::{leaves, snapshot};
 use crate::suite::rig::snapshot::{list, same, same_effects};
 use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::world::World;
@@ -46,8 +46,7 @@ async fn undo_before_run(rig: &StepRig<'_>) -> Checked {
     world.until_idle().await?;
     world.publish_again(&sent);
     world.publish(0, rig.abort()?);
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, &rig.expected.aborted)
+    leaves(&mut world, &rig.expected.aborted).await
 }
 
 async fn undo_before_run_at_once(rig: &StepRig<'_>) -> Checked {
@@ -57,8 +56,7 @@ async fn undo_before_run_at_once(rig: &StepRig<'_>) -> Checked {
     world.publish(0, rig.done()?);
     world.until_delivered().await?;
     held.release().await?;
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, &rig.expected.aborted)
+    leaves(&mut world, &rig.expected.aborted).await
 }
 
 async fn run_after_undo(rig: &StepRig<'_>) -> Checked {
@@ -66,8 +64,7 @@ async fn run_after_undo(rig: &StepRig<'_>) -> Checked {
     world.publish(0, rig.abort()?);
     world.until_idle().await?;
     world.publish(0, rig.done()?);
-    world.until_idle().await?;
-    same(&snapshot(&mut world).await?, &rig.expected.compensated)
+    leaves(&mut world, &rig.expected.compensated).await
 }
 
 async fn refused_then_aborted(rig: &StepRig<'_>) -> Checked {

@@ -8,7 +8,7 @@ use ballet_store::calls::open;
 use ballet_store::ledger::recorded;
 use sqlx::AssertSqlSafe;
 
-use crate::suite::rig::snapshot::Snapshot;
+use crate::suite::rig::snapshot::{Snapshot, same};
 use crate::suite::rig::world::{World, message_id};
 use crate::suite::rig::wrong::Checked;
 
@@ -26,6 +26,12 @@ pub(crate) async fn snapshot(world: &mut World<'_>) -> Checked<Snapshot> {
     taken.ledger = recorded::furthest(&mut world.db).await?;
     taken.calls = open::all_in_words(&mut world.db).await?;
     Ok(taken.named(&world.sagas))
+}
+
+/// The run must have left this when nothing is left to do.
+pub(crate) async fn leaves(world: &mut World<'_>, expected: &Snapshot) -> Checked {
+    world.until_idle().await?;
+    same(&snapshot(world).await?, expected)
 }
 
 async fn rows(world: &mut World<'_>, name: &str, query: &str) -> Checked<Vec<String>> {

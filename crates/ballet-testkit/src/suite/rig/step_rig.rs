@@ -54,6 +54,18 @@ pub(crate) enum Phase {
     Undo,
 }
 
+impl Phase {
+    /// The name of a check in this phase.
+    pub(crate) fn named(self, check: &str) -> String {
+        let of = match self {
+            Self::Run => "",
+            Self::Refusal => ", refusing",
+            Self::Undo => ", undoing",
+        };
+        format!("{check}{of}")
+    }
+}
+
 impl<'a> StepRig<'a> {
     pub(crate) async fn new(subject: &'a Subject, part: &'a StepPart, case: Case) -> Checked<Self> {
         let postgres = Postgres::shared().await?;
