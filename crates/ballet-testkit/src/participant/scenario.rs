@@ -6,9 +6,7 @@ use std::time::Duration;
 use crate::participant::contract::Contract;
 use crate::participant::program::Program;
 use crate::participant::rig::world::{World, Wrong, said};
-use crate::participant::scenarios::{
-    aborts, calls, copies, deaths, ids, joins, outages, poison, refusals, refused_copies, retries,
-};
+use crate::participant::scenarios::{aborts, calls, copies, deaths, ids, outages, poison, steps};
 use ballet_stage::{Options, Servers};
 
 /// What happens to the program. In each, every effect must be there once at the end, and every
@@ -148,12 +146,12 @@ impl Scenario {
             Self::DatabaseAway => outages::database(world).await,
             Self::BrokerRestarted => Err("it has servers of its own".to_owned()),
             Self::Poison => poison::poison(world).await,
-            Self::DeadLettersRefused => refused_copies::dead_letters(world).await,
-            Self::FailsForAWhile => retries::later(world).await,
+            Self::DeadLettersRefused => poison::dead_letters(world).await,
+            Self::FailsForAWhile => steps::later(world).await,
             Self::ReusedId => ids::reused(world).await,
             Self::OldIds => ids::old(world).await,
-            Self::Refused => refusals::refused(world).await,
-            Self::Join => joins::join(world).await,
+            Self::Refused => steps::refused(world).await,
+            Self::Join => steps::join(world).await,
             Self::CallUnknown => calls::unknown(world).await,
             Self::CallAborted => calls::aborted(world).await,
         }

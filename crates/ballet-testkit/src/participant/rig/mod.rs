@@ -1,6 +1,5 @@
 //! The world of one scenario: processes, links to the servers, what was sent and published.
 
-pub(crate) mod letters;
 pub(crate) mod message;
 pub(crate) mod process;
 pub(crate) mod processes;

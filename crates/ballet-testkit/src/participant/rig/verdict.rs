@@ -1,8 +1,8 @@
-//! Whether what was published for a saga is what the contract promises.
+//! Whether what was published for a saga is what the contract promises, and a dead letter what a participant owes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ballet::core::EventType;
+use ballet::core::{EventType, Reason};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -144,4 +144,28 @@ fn lacks(
     let body = serde_json::from_str::<Value>(&seen.body);
     must(body.is_ok_and(|body| body == expected), &format!("the body is not {expected}"));
     wrong
+}
+
+/// Whether one of these is the dead letter of a message, with this reason and the body as it came.
+pub(crate) fn check_letter(
+    letters: &[Value],
+    id: &Value,
+    reason: Reason,
+    body: &str,
+) -> Result<(), String> {
+    let letter = letters.iter().find(|letter| letter["properties"]["message_id"] == *id);
+    let letter = letter.ok_or_else(|| format!("no dead letter has the id {id}, with {reason}"))?;
+    let headers = &letter["properties"]["headers"];
+    if headers["x-dead-reason"] != reason.code() {
+        return Err(format!("the reason should be {reason}: {letter}"));
+    }
+    if letter["payload"] != *body {
+        return Err(format!("the body should be {body}: {letter}"));
+    }
+    for name in ["x-dead-detail", "x-dead-at", "x-dead-service"] {
+        if headers[name].as_str().is_none_or(str::is_empty) {
+            return Err(format!("there is no {name}: {letter}"));
+        }
+    }
+    Ok(())
 }

@@ -6,8 +6,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::participant::rig::letters;
-use crate::participant::rig::verdict::End;
+use crate::participant::rig::verdict::{End, check_letter};
 use crate::participant::rig::world::{World, Wrong};
 
 /// The id of a message comes again in another saga. Under one id there is one message, so the second has no effect.
@@ -45,7 +44,7 @@ pub(crate) async fn old(mut world: World<'_>) -> Result<(), Wrong> {
     let found = world.some_dead_letters(wrong.len()).await?;
     for (reason, saga, id) in &wrong {
         let body = world.contract.body(trigger, *saga).to_string();
-        letters::check(&found, &json!(id), *reason, &body)?;
+        check_letter(&found, &json!(id), *reason, &body)?;
     }
     world.ends_with(&ends, wrong.len()).await
 }

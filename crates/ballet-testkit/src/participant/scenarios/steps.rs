@@ -1,0 +1,80 @@
+//! A step that refuses, one that waits for several events, and one that fails for a while although both servers work.
+
+use ballet::core::topology::RETRIES;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::participant::rig::record::Record;
+use crate::participant::rig::verdict::End;
+use crate::participant::rig::world::{World, Wrong, said};
+
+/// How long a copy waits, in milliseconds. The trouble ends while it waits for the first time, or soon after.
+const WAITS: u32 = 3_000;
+
+/// A refusal is published once, leaves nothing, and is nothing to compensate. The saga is not tried again.
+pub(crate) async fn refused(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    let (refused, done) = (World::new_id(), World::new_id());
+    let ids = world.trigger_refused(refused, None).await?;
+    world.trigger(done).await?;
+    world.becomes(refused, End::Refused).await?;
+    world.trigger_refused(refused, Some(&ids)).await?;
+    world.trigger_refused(refused, None).await?;
+    world.is_quiet().await?;
+    world.abort(refused).await?;
+    world.trigger(refused).await?;
+    world.ends(&[(refused, End::Refused), (done, End::Done)]).await
+}
+
+/// A join runs once, with all of its events, in whatever order and however often they come; and not when one of them
+/// comes after the abort, or does not come.
+pub(crate) async fn join(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    let new = World::new_id;
+    let (backwards, again, aborted, waiting) = (new(), new(), new(), new());
+    let mut events = world.types.triggers.clone();
+    let first = events[0];
+    for event in events.iter().rev() {
+        world.send_event(*event, backwards).await?;
+    }
+    for event in [first, first].iter().chain(&events) {
+        world.send_event(*event, again).await?;
+    }
+    world.send_event(first, waiting).await?;
+    world.send_event(first, aborted).await?;
+    world.is_quiet().await?;
+    world.abort(aborted).await?;
+    world.is_quiet().await?;
+    for event in events.split_off(1) {
+        world.send_event(event, aborted).await?;
+    }
+    let ends =
+        [(backwards, End::Done), (again, End::Done), (aborted, End::Never), (waiting, End::Never)];
+    world.ends(&ends).await
+}
+
+/// A message whose step fails waits in a retry queue, and is handled when the trouble is over. It is no dead letter.
+pub(crate) async fn later(mut world: World<'_>) -> Result<(), Wrong> {
+    let trouble = world.contract.trouble.as_ref().ok_or("the contract names no `trouble`")?;
+    world.start().await?;
+    let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,
+        "definition": { "message-ttl": WAITS } });
+    let path = ["policies", world.env.vhost(), "slower-retries"];
+    world.env.management().call(Method::PUT, &path, Some(&policy)).await.map_err(said)?;
+    let retries = RETRIES.map(|(retry, _)| (retry, "#"));
+    let waited = Record::begin(&world.env, "waited", &retries).await.map_err(said)?;
+    let (before, saga) = (World::new_id(), World::new_id());
+    world.trigger(before).await?;
+    world.is_done(before).await?;
+    world.execute(&trouble.begin).await?;
+    let ids = world.trigger(saga).await?;
+    world
+        .patiently("a copy in a retry queue", || async {
+            let copies = waited.read(&world.env).await.map_err(said)?;
+            let id = |copy: &str| ids.iter().any(|id| copy.parse() == Ok(*id));
+            Ok(copies.iter().any(|copy| id(copy.property("message_id"))).then_some(()))
+        })
+        .await?;
+    world.execute(&trouble.end).await?;
+    world.ends(&[(before, End::Done), (saga, End::Done)]).await
+}
