@@ -11,11 +11,11 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::audit::judge::Judge;
-use crate::audit::pending::Pending;
+use crate::audit::read::{self, Pending};
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
 use crate::audit::window::next_window;
-use crate::audit::{copies, deadlines, read};
+use crate::audit::{copies, deadlines};
 use crate::databases::{Source, Sources, answered};
 
 /// Audits the framework's tables of all services. A saga is quiescent when no service has recorded

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::audit::held::held_words;
 use crate::audit::ledger::{Left, Rows, contradictions, not_acted_on, unfinished};
-use crate::audit::pending::{Pending, discarded};
+use crate::audit::read::{Pending, discarded};
 use crate::audit::report::Report;
 use crate::audit::snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 use crate::words::{acting, counted};

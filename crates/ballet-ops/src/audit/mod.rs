@@ -15,7 +15,6 @@ mod judge;
 pub(crate) mod ledger;
 #[cfg(test)]
 mod made_up;
-pub(crate) mod pending;
 mod published;
 pub(crate) mod read;
 mod report;

@@ -1,21 +1,36 @@
 //! What an audit reads of one service.
 
-use ballet_store::calls::open;
+use ballet_store::calls::open::{self, OpenCall};
 use ballet_store::database::clock::now;
 use ballet_store::ledger::recorded::without_message;
-use ballet_store::operators::{interventions, solved};
-use ballet_store::outbox::{batches, left_behind, tables};
+use ballet_store::operators::interventions::{self, Intervention};
+use ballet_store::operators::solved::{self, Waiting};
+use ballet_store::outbox::left_behind::{self, Unpublished};
+use ballet_store::outbox::{batches, tables};
 use ballet_store::partitions::bound;
 use jiff::SignedDuration;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::audit::pending::Pending;
-
 /// The most rows of a list that are read. Nobody reads a longer report.
 const MOST: i64 = 1_000;
 /// Message ids of this age are certainly still in the inbox, which remembers seven days.
 const SURELY_IN_INBOX: SignedDuration = SignedDuration::from_hours(5 * 24);
+
+/// What one service has not done yet.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pending {
+    pub(crate) calls: Vec<OpenCall>,
+    /// The sagas of which compensations are left, after an answer or after what a person did.
+    pub(crate) compensations: Vec<Waiting>,
+    /// The oldest ones, if there are very many.
+    pub(crate) unpublished: Vec<Unpublished>,
+    pub(crate) unpublished_count: i64,
+    /// The saga, type and reason of each event that can never be published.
+    pub(crate) unpublishable: Vec<(Option<Uuid>, String, String)>,
+    /// The events that a person has discarded.
+    pub(crate) discarded: Vec<Intervention>,
+}
 
 /// Reads the open calls, the compensations that are left, the unpublished events, and those that can never be
 /// published.
@@ -59,4 +74,20 @@ pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>
     let solved = solved::all(db).await?;
     // What was done last is what the rows of a saga are like.
     Ok(calls.into_iter().map(said).chain(solved.into_iter().map(compensated)).collect())
+}
+
+/// The discard of this event, which a saga misses in a service: as the service's dead letter, or as an event
+/// that its publisher could not publish. With the words who did it, and why.
+pub(crate) fn discarded<'a>(
+    mut all: impl Iterator<Item = (&'a str, &'a Intervention)>,
+    service: &str,
+    event_type: Option<&str>,
+) -> Option<String> {
+    let event_type = event_type?;
+    let publisher = event_type.split('.').next();
+    let (_, Intervention { at, by, why, .. }) = all.find(|(of, act)| {
+        act.event_type.as_deref() == Some(event_type) && (*of == service || Some(*of) == publisher)
+    })?;
+    let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+    Some(format!("discarded by {by} at {at:.0}{why}"))
 }

@@ -21,7 +21,6 @@
 //! ```
 
 pub(crate) mod action;
-mod canary;
 mod cause;
 pub(crate) mod dead_letter;
 mod dead_letters;
@@ -48,14 +47,12 @@ pub(crate) mod run;
 #[cfg(test)]
 mod sample;
 mod send_back;
-mod sent_back;
 mod sent_ids;
 pub(crate) mod source;
 pub(crate) mod summary;
 mod unrouted;
 mod watcher;
 
-pub use canary::{Canary, RedriveOutcome};
 pub use cause::{cause_of, telling_part};
 pub use dead_letter::DeadLetter;
 pub use dead_letters::DeadLetters;
@@ -67,10 +64,9 @@ pub use lines::Lines;
 pub use note::Note;
 pub use notes::Notes;
 pub use options::{Each, Progress, RedriveOptions, Stop};
-pub use outcomes::Outcomes;
+pub use outcomes::{Canary, Outcomes, RedriveOutcome, SentBack};
 pub use plan::Plan;
 pub use queue::QueueStatus;
 pub use send_back::{Watching, send_back};
-pub use sent_back::SentBack;
 pub use summary::Summary;
 pub use unrouted::Unrouted;

@@ -1,10 +1,71 @@
-//! What became of redriven messages, counted.
+//! What became of messages that were sent, one by one and counted.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::redrive::canary::RedriveOutcome;
 use crate::redrive::cause::cause_of;
+use crate::redrive::error::RedriveError;
+use crate::redrive::groups::GroupKey;
+use crate::redrive::summary::Summary;
+
+/// What became of a redriven message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedriveOutcome {
+    /// The service has handled it, now or before.
+    Handled,
+    /// It is a dead letter again.
+    DeadAgain {
+        /// The reason as a code.
+        reason: String,
+        /// The reason in a sentence.
+        detail: Option<String>,
+    },
+    /// It was neither handled nor dead in time. It may still wait, or be retried later.
+    Unknown,
+}
+
+/// A dead letter that was sent ahead of its group, and what became of it.
+#[derive(Debug, Clone)]
+pub struct Canary {
+    /// The group.
+    pub group: GroupKey,
+    /// The message's id.
+    pub id: String,
+    /// What became of it.
+    pub outcome: RedriveOutcome,
+}
+
+/// What became of dead letters that were sent back.
+#[derive(Debug, Default)]
+pub struct SentBack {
+    /// Those that were sent ahead of their groups.
+    pub canaries: Vec<Canary>,
+    /// What was sent.
+    pub summary: Summary,
+    /// What became of it, the canaries among them.
+    pub outcomes: Outcomes,
+    /// Why the rest was not sent, if the broker failed.
+    pub error: Option<RedriveError>,
+}
+
+impl SentBack {
+    /// What a run has sent that ended like this, also if it failed on the way.
+    pub(crate) fn ended(summary: Summary, ended: Result<bool, RedriveError>) -> Self {
+        let (stopped, error) = match ended {
+            Ok(stopped) => (stopped, None),
+            Err(error) => (false, Some(error)),
+        };
+        Self { summary: Summary { stopped, ..summary }, error, ..Self::default() }
+    }
+
+    /// Adds what was sent after it.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.canaries.extend(more.canaries);
+        self.summary.add(more.summary);
+        self.outcomes.merge(more.outcomes);
+        self.error = self.error.take().or(more.error);
+    }
+}
 
 /// What became of redriven messages, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use sqlx::PgConnection;
 use crate::redrive::dead_letters::DeadLetters;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{Progress, RedriveOptions};
+use crate::redrive::outcomes::SentBack;
 use crate::redrive::plan::Plan;
-use crate::redrive::sent_back::SentBack;
 
 /// How it is found out what becomes of what is sent back.
 pub struct Watching<'a> {

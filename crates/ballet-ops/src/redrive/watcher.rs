@@ -15,10 +15,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use crate::redrive::canary::RedriveOutcome;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{Progress, RedriveOptions, Stop, stopped};
+use crate::redrive::outcomes::RedriveOutcome;
 use crate::redrive::sent_ids::SentIds;
 
 /// The time between two looks at the service's inbox.

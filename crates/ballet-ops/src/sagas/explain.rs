@@ -17,9 +17,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::ledger::{Left, Rows, Undecided, not_acted_on, published, undecided, unfinished};
-use crate::audit::pending::discarded;
+use crate::audit::read::discarded;
+use crate::sagas::saga_state::Wait;
 use crate::sagas::state::State;
-use crate::sagas::wait::Wait;
 
 /// Explains sagas by what each service shows of them.
 pub(crate) struct Explainer<'a> {

@@ -16,9 +16,8 @@ use crate::databases::{Source, Sources, answered};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
-use crate::sagas::saga_state::{PATIENCE, Pressing, SagaState};
+use crate::sagas::saga_state::{PATIENCE, Pressing, SagaState, Wait};
 use crate::sagas::state::{hindrances, states};
-use crate::sagas::wait::Wait;
 
 /// The number of sagas that are looked at together.
 const PAGE: u16 = 500;

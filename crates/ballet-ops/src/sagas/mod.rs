@@ -17,7 +17,6 @@ mod standing;
 mod state;
 mod stop;
 mod versions;
-mod wait;
 
 pub use answer::{AnsweredCall, CallOutcome, CallThen, KnownCall, answer};
 pub use hindrance::{
@@ -27,9 +26,8 @@ pub use keyed::{KeyIs, KeyedSagas, ending, keyed};
 pub use list::{ListedSaga, ListedSagas, Wanted, list};
 pub use open::{OpenSaga, OpenSagas, open};
 pub use refused::NotSolved;
-pub use saga_state::{PATIENCE, Pressing, SagaState};
+pub use saga_state::{PATIENCE, Pressing, SagaState, Wait};
 pub use show::{Happened, Shown, show};
 pub use solve::{ByHand, EventOf, FailedMessage, SolvedStep, solve};
 pub use stop::{NotStopped, Stoppable, stop, stoppable};
 pub use versions::{Version, VersionRole, has_versions, versions};
-pub use wait::Wait;

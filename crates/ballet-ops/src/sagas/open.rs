@@ -11,8 +11,8 @@ use crate::databases::Sources;
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
+use crate::sagas::saga_state::Wait;
 use crate::sagas::state::{hindrances, states};
-use crate::sagas::wait::Wait;
 
 /// A saga that is open, and what it waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]

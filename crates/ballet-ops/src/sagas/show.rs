@@ -17,8 +17,8 @@ use crate::databases::{Source, Sources, answered};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
+use crate::sagas::saga_state::Wait;
 use crate::sagas::state::{hindrances, states};
-use crate::sagas::wait::Wait;
 
 /// An event of a saga.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,8 +10,7 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::audit::pending::Pending;
-use crate::audit::read::pending;
+use crate::audit::read::{Pending, pending};
 use crate::databases::{Source, Sources, answered};
 use crate::sagas::hindrance::{self, Hindrance};
 

@@ -10,12 +10,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::ledger::{Rows, has_acted, is_aborted, undecided};
-use crate::audit::pending::Pending;
+use crate::audit::read::Pending;
 use crate::sagas::explain::Explainer;
 use crate::sagas::journal::rows::rows;
-use crate::sagas::saga_state::SagaState;
+use crate::sagas::saga_state::{SagaState, Wait};
 use crate::sagas::state::State;
-use crate::sagas::wait::Wait;
 
 /// An entry of the journal that is about a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
