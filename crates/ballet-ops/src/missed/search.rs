@@ -158,39 +158,16 @@ pub async fn search(
     };
     // Of a restored database these are old, too: what became of them is in the journal.
     if journal.memory == Memory::True {
-        search.unknown.retain(|id, _| !unsent.contains(id));
+        search.missed.events.retain(|id, _| !unsent.contains(id));
     }
-    let waiting = if search.unknown.is_empty() {
-        Some(0)
-    } else {
-        wait_for_the_service(journal, &mut search, inbox, patience).await?
-    };
-    let found = search.unknown.len();
-    search.unknown.retain(|id, _| id::time_of(id.0).is_none_or(|made| made >= floor));
-    let too_old = (found - search.unknown.len()) as u64;
-    let Search {
-        unknown: events,
-        edited,
-        given_up: discarded,
-        is_held,
-        searched,
-        journal_begins,
-        unreadable,
-        ..
-    } = search;
-    Ok(Missed {
-        events,
-        edited,
-        discarded,
-        is_held,
-        memory: journal.memory,
-        run,
-        searched,
-        too_old,
-        journal_begins,
-        waiting,
-        unreadable,
-    })
+    if !search.missed.events.is_empty() {
+        search.missed.waiting = wait_for_the_service(journal, &mut search, inbox, patience).await?;
+    }
+    let mut missed = search.missed;
+    let found = missed.events.len();
+    missed.events.retain(|id, _| id::time_of(id.0).is_none_or(|made| made >= floor));
+    missed.too_old = (found - missed.events.len()) as u64;
+    Ok(missed)
 }
 
 async fn read(
@@ -199,9 +176,9 @@ async fn read(
     inbox: &mut PgConnection,
     progress: Progress<'_>,
 ) -> Result<Search, RedriveError> {
-    let journal_begins = journal.begins().await?;
+    let mut search = Search::of(run, journal.memory);
+    search.missed.journal_begins = journal.begins().await?;
     let mut entries = journal.open(BTreeSet::new());
-    let mut search = Search { journal_begins, ..Search::default() };
     while let Some(entry) = entries.next(run).await? {
         match entry {
             Entry::Dead(dead_letter) => search.died(&dead_letter),
@@ -216,15 +193,15 @@ async fn read(
             Entry::Event(id, delivery) => {
                 search.discarded.remove(&id);
                 search.add(id, &delivery);
-                progress(search.searched);
+                progress(search.missed.searched);
                 if search.asked.len() >= LOOK_UP {
-                    search.look_up(inbox, journal.memory).await?;
+                    search.look_up(inbox).await?;
                 }
             }
         }
     }
-    search.unreadable = entries.close().await;
-    search.look_up(inbox, journal.memory).await?;
+    search.missed.unreadable = entries.close().await;
+    search.look_up(inbox).await?;
     search.forget_dead(journal).await?;
     Ok(search)
 }
@@ -242,8 +219,8 @@ async fn wait_for_the_service(
     let end = Instant::now() + patience;
     let waited = loop {
         let waiting = session.find(&queue).await?.messages();
-        let before = search.unknown.len();
-        search.forget_known(inbox, journal).await?;
+        let before = search.missed.events.len();
+        search.forget_known(inbox, journal.service()).await?;
         // What was delivered and not yet handled is not counted, but it is handled in moments.
         let settled = waiting.is_none_or(|count| count == 0) && search.settled(before);
         if settled || Instant::now() >= end {
@@ -255,30 +232,39 @@ async fn wait_for_the_service(
     Ok(waited.map(u64::from))
 }
 
-#[derive(Default)]
 struct Search {
+    /// What is missed as far as is known.
+    missed: Missed,
     /// Read, and not yet looked up.
     asked: Vec<MissedEvent>,
-    unknown: HashMap<MessageId, MissedEvent>,
     dead: HashSet<MessageId>,
     /// The last that is known of these is that a person discards them, with the note of it.
     discarded: HashMap<MessageId, Option<Intervention>>,
-    /// The notes of those that are in their queue no more, if the database was restored.
-    given_up: Vec<Intervention>,
-    /// Whether another reader held dead letters when that was asked.
-    is_held: bool,
-    /// The latest dead letter of each message that a person has edited.
-    edited: HashMap<MessageId, Identity>,
-    searched: u64,
-    journal_begins: Option<Timestamp>,
-    unreadable: BTreeSet<u64>,
     /// How often in a row the service had handled nothing more.
     quiet: u32,
 }
 
 impl Search {
+    fn of(run: &Run, memory: Memory) -> Self {
+        let missed = Missed {
+            events: HashMap::new(),
+            edited: HashMap::new(),
+            discarded: Vec::new(),
+            is_held: false,
+            memory,
+            run: run.clone(),
+            searched: 0,
+            too_old: 0,
+            journal_begins: None,
+            waiting: Some(0),
+            unreadable: BTreeSet::new(),
+        };
+        let (asked, dead, discarded) = (Vec::new(), HashSet::new(), HashMap::new());
+        Self { missed, asked, dead, discarded, quiet: 0 }
+    }
+
     fn add(&mut self, id: MessageId, delivery: &Delivery) {
-        self.searched += 1;
+        self.missed.searched += 1;
         let properties = &delivery.properties;
         let text = |text: Option<String>| text.filter(|text| !text.is_empty());
         let event_type = text(properties.kind().as_ref().map(ToString::to_string));
@@ -295,28 +281,24 @@ impl Search {
         self.discarded.remove(&id);
         // Its note stays with the message: what dies again has the edited body, too.
         if dead_letter.noted(EDITED).is_some() {
-            self.edited.insert(id, dead_letter.identity());
+            self.missed.edited.insert(id, dead_letter.identity());
         }
     }
 
-    async fn look_up(
-        &mut self,
-        inbox: &mut PgConnection,
-        memory: Memory,
-    ) -> Result<(), sqlx::Error> {
+    async fn look_up(&mut self, inbox: &mut PgConnection) -> Result<(), sqlx::Error> {
         let ids: Vec<MessageId> = self.asked.iter().map(|event| event.id).collect();
-        let known = known(inbox, &ids, memory).await?;
+        let known = known(inbox, &ids, self.missed.memory).await?;
         let unknown = self.asked.drain(..).filter(|event| !known.contains(&event.id));
-        self.unknown.extend(unknown.map(|event| (event.id, event)));
+        self.missed.events.extend(unknown.map(|event| (event.id, event)));
         Ok(())
     }
 
     /// Forgets dead letters, but for those that are in their queue no more though nobody discarded them:
     /// somebody has purged it, and their sagas wait for them.
     async fn forget_dead(&mut self, journal: &Journal) -> Result<(), RedriveError> {
-        let Self { unknown, dead, discarded, given_up, is_held, .. } = self;
-        let is_restored = journal.memory == Memory::Restored && !discarded.is_empty();
-        if is_restored || unknown.keys().any(|id| dead.contains(id)) {
+        let Self { missed, dead, discarded, .. } = self;
+        let is_restored = missed.memory == Memory::Restored && !discarded.is_empty();
+        if is_restored || missed.events.keys().any(|id| dead.contains(id)) {
             let queue = DeadQueue::of(Arc::clone(&journal.broker), journal.service().to_owned());
             let mut there = HashSet::new();
             queue
@@ -325,32 +307,33 @@ impl Search {
                 })
                 .await?;
             // Nobody sees what another reader holds.
-            *is_held = queue.status().await?.readers > 0;
-            if !*is_held {
+            missed.is_held = queue.status().await?.readers > 0;
+            if !missed.is_held {
                 dead.retain(|id| there.contains(id));
                 // One that no file could take is still there.
                 let gone = discarded.iter().filter(|(id, _)| is_restored && !there.contains(id));
-                *given_up = gone.filter_map(|(_, note)| note.clone()).collect();
+                missed.discarded = gone.filter_map(|(_, note)| note.clone()).collect();
             }
         }
-        unknown.retain(|id, _| !dead.contains(id) && !discarded.contains_key(id));
+        missed.events.retain(|id, _| !dead.contains(id) && !discarded.contains_key(id));
         Ok(())
     }
 
     async fn forget_known(
         &mut self,
         inbox: &mut PgConnection,
-        journal: &Journal,
+        service: &str,
     ) -> Result<(), sqlx::Error> {
-        if journal.memory == Memory::True {
-            for id in unsent(inbox, journal.service()).await? {
-                self.unknown.remove(&id);
+        let Missed { events, memory, .. } = &mut self.missed;
+        if *memory == Memory::True {
+            for id in unsent(inbox, service).await? {
+                events.remove(&id);
             }
         }
-        let ids: Vec<MessageId> = self.unknown.keys().copied().collect();
+        let ids: Vec<MessageId> = events.keys().copied().collect();
         for ids in ids.chunks(LOOK_UP) {
-            for id in known(inbox, ids, journal.memory).await? {
-                self.unknown.remove(&id);
+            for id in known(inbox, ids, *memory).await? {
+                events.remove(&id);
             }
         }
         Ok(())
@@ -358,7 +341,7 @@ impl Search {
 
     /// Whether the service has handled nothing more for three looks.
     fn settled(&mut self, before: usize) -> bool {
-        self.quiet = if before == self.unknown.len() { self.quiet + 1 } else { 0 };
+        self.quiet = if before == self.missed.events.len() { self.quiet + 1 } else { 0 };
         self.quiet >= 3
     }
 }
