@@ -85,7 +85,7 @@ impl Shop {
         Self { looks, env, client, support, urls, opened, carrier, services, collector, gateway }
     }
 
-    /// A shop with ten mugs and five pens, opened in another way. Inventory, catalog and orders run.
+    /// A shop with ten mugs and five pens, opened in another way. Inventory and catalog run.
     pub(crate) async fn with(name: &str, opened: Opened) -> Self {
         let mut shop = Self::asleep(name, opened).await;
         for _ in 0..opened.replicas {

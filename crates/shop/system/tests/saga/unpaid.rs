@@ -7,7 +7,7 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::shop::{CUSTOMER, SOON, Shop, mugs};
+use crate::shop::{CUSTOMER, Opened, SOON, Shop, USUAL, mugs};
 
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
 /// The pieces that one customer may have.
@@ -55,15 +55,14 @@ fn names_the_limit((_, problem): &Answer) {
 
 /// A shop whose card processor is silent, and whose customers are bound.
 async fn bound(name: &str) -> Shop {
-    let mut shop = Shop::open(name).await;
+    let mut shop = Shop::with(name, Opened { without: &["cart", "orders"], ..USUAL }).await;
     let mut settings = OrderSettings::from(orders::config::DEADLINE);
     settings.unpaid.unpaid_pieces_of_one = PIECES;
-    shop.stop("orders").await;
     shop.start_as("orders", orders::service(settings)).await;
     let mut settings = CartSettings::default();
     settings.unpaid.unpaid_pieces_of_one = PIECES;
-    shop.stop("cart").await;
     shop.start_as("cart", cart::service(settings)).await;
+    shop.known("mug", 1).await;
     shop
 }
 
