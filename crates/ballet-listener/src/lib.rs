@@ -6,6 +6,7 @@
 pub mod accepting;
 pub mod head_timer;
 pub mod holding;
+mod idle;
 pub mod lingering;
 pub mod patient;
 pub mod serving;

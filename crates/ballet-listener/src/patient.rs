@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use crate::idle::Idle;
+
 /// A connection with such a limit.
 #[derive(Debug)]
 pub struct Patient {
@@ -17,13 +19,31 @@ pub struct Patient {
     limit: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Begins anew with each write.
+    idle: Option<Idle>,
 }
 
 impl Patient {
     /// A connection that waits this long for its peer to take something.
     #[must_use]
     pub fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self { stream, limit, waiting: None }
+        Self { stream, limit, waiting: None, idle: None }
+    }
+
+    /// A peer that takes something is not idle.
+    pub(crate) fn noting(self, idle: Idle) -> Self {
+        Self { idle: Some(idle), ..self }
+    }
+
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let (Poll::Ready(Ok(_)), Some(idle)) = (&polled, &self.idle) {
+            idle.begin();
+        }
+        self.judge(cx, polled)
     }
 
     fn judge<T>(
@@ -62,7 +82,7 @@ impl AsyncWrite for Patient {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, data);
-        self.judge(cx, polled)
+        self.written(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -71,7 +91,7 @@ impl AsyncWrite for Patient {
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
-        self.judge(cx, polled)
+        self.written(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -2,14 +2,12 @@
 //! them until their end.
 //!
 //! Whoever reaches the port may open connections, and a client may vanish without closing its own. Each takes a file
-//! descriptor, which the process needs for the broker and the databases, too. Beyond their number the one that has been
-//! without a request for the longest makes room, so such connections keep nobody out.
+//! descriptor, which the process needs for the broker and the databases, too. Beyond their number the one that has
+//! waited for its client for the longest makes room, so such connections keep nobody out.
 
 use std::collections::HashMap;
 use std::mem;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -28,17 +26,16 @@ use tower_service::Service as _;
 use crate::accepting::accept;
 use crate::head_timer::HeadTimer;
 use crate::holding::Holding;
+use crate::idle::{Arriving, Idle};
 use crate::patient::Patient;
 
 /// The most bytes of a head; hyper takes 100 headers. More get 431.
 const HEAD: usize = 64 * 1024;
 /// How often to look again whether a connection has nothing to do, when all had.
 const AGAIN: Duration = Duration::from_millis(100);
-/// A connection is not closed for another one before it has been without a request for this long: what a client has
+/// A connection is not closed for another one before it has waited for its client for this long: what a client has
 /// sent with a new one may not be read yet.
 const GRACE: Duration = Duration::from_secs(1);
-/// In place of a time: there is a request.
-const BUSY: u64 = u64::MAX;
 
 /// The bounds of a listener.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +78,7 @@ pub async fn serve(
             () = stopped.as_mut() => break,
         };
         let (router, stopping) = (router.clone(), stopping.clone());
-        open.begin(|rest| connection(stream, peer, router, rest, limits.patience, stopping));
+        open.begin(|idle| connection(stream, peer, router, idle, limits.patience, stopping));
     }
     drop(listener);
     drop(stop);
@@ -92,12 +89,14 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    rest: Rest,
+    idle: Idle,
     patience: Duration,
     mut stopping: watch::Receiver<()>,
 ) {
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        let held = rest.interrupt();
+    let stream = Patient::new(stream, patience).noting(idle.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let held = idle.interrupt();
+        let mut request = request.map(|body| Arriving::new(body, idle.clone()));
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().call(request);
         async move { answer.await.map(|answer| answer.map(|body| Holding { body, held })) }
@@ -106,7 +105,7 @@ async fn connection(
         .timer(HeadTimer::default())
         .header_read_timeout(patience)
         .max_header_size(HEAD)
-        .serve_connection(TokioIo::new(Patient::new(stream, patience)), service);
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -126,7 +125,7 @@ async fn connection(
 struct Open {
     most: usize,
     tasks: JoinSet<()>,
-    each: HashMap<Id, (AbortHandle, Rest)>,
+    each: HashMap<Id, (AbortHandle, Idle)>,
     /// From here on times are counted.
     begun: Instant,
     /// Whether the log says that there are as many as may be.
@@ -144,14 +143,13 @@ impl Open {
         }
     }
 
-    fn begin<F>(&mut self, connection: impl FnOnce(Rest) -> F)
+    fn begin<F>(&mut self, connection: impl FnOnce(Idle) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let rest = Rest { begun: self.begun, since: Arc::default() };
-        rest.begin();
-        let task = self.tasks.spawn(connection(rest.clone()));
-        self.each.insert(task.id(), (task, rest));
+        let idle = Idle::new(self.begun);
+        let task = self.tasks.spawn(connection(idle.clone()));
+        self.each.insert(task.id(), (task, idle));
     }
 
     /// Waits until there may be one more.
@@ -163,13 +161,13 @@ impl Open {
         while self.each.len() >= self.most {
             if !mem::replace(&mut self.is_told, true) {
                 tracing::warn!(
-                    "{} connections are open: for each new one that which has been without a request for the longest \
+                    "{} connections are open: for each new one that which has waited for its client for the longest \
                      is closed, or it waits",
                     self.most
                 );
             }
-            let idle = self.each.values().filter(|(_, rest)| rest.is_over(GRACE));
-            if let Some((task, _)) = idle.min_by_key(|(_, rest)| rest.since()) {
+            let idle = self.each.values().filter(|(_, idle)| idle.lasts(GRACE));
+            if let Some((task, _)) = idle.min_by_key(|(_, idle)| idle.order()) {
                 // A request that begins just now is lost, as on any connection that is closed without one.
                 task.abort();
             }
@@ -182,48 +180,5 @@ impl Open {
     fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
         let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
         self.each.remove(&id);
-    }
-}
-
-/// Since when a connection is without a request, or that it has one.
-#[derive(Debug, Clone)]
-struct Rest {
-    begun: Instant,
-    /// In microseconds since then.
-    since: Arc<AtomicU64>,
-}
-
-impl Rest {
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(BUSY - 1)
-    }
-
-    fn begin(&self) {
-        self.since.store(self.now(), Ordering::Relaxed);
-    }
-
-    fn since(&self) -> u64 {
-        self.since.load(Ordering::Relaxed)
-    }
-
-    /// Whether it has lasted for longer than this.
-    fn is_over(&self, grace: Duration) -> bool {
-        u128::from(self.now().saturating_sub(self.since())) >= grace.as_micros()
-    }
-
-    /// A request begins. It ends when what this returns is dropped.
-    fn interrupt(&self) -> Interrupted {
-        self.since.store(BUSY, Ordering::Relaxed);
-        Interrupted(self.clone())
-    }
-}
-
-/// A request in progress.
-#[derive(Debug)]
-struct Interrupted(Rest);
-
-impl Drop for Interrupted {
-    fn drop(&mut self) {
-        self.0.begin();
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use ballet_listener::holding::Holding;
 use ballet_listener::serving::{Limits, serve};
 use bytes::Bytes;
@@ -17,12 +17,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 const SOON: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(200);
 
 static PIECE: [u8; 64 * 1024] = [0; 64 * 1024];
+/// More than the system takes of an answer before its client does.
+const LARGE: usize = 64 << 20;
 
 /// A body without end.
 struct Endless;
@@ -81,7 +83,9 @@ impl Served {
         let router = Router::new()
             .route("/", get(|| async { "it is here" }))
             .route("/held", get(held))
-            .route("/endless", get(endless));
+            .route("/endless", get(endless))
+            .route("/large", get(|| async { vec![0_u8; LARGE] }))
+            .route("/taken", post(|body: String| async { body }));
         let (stop, stopped) = oneshot::channel();
         let stopped = async move {
             let _asked_or_gone = stopped.await;
@@ -180,6 +184,42 @@ async fn the_longest_without_a_request_makes_room() {
     until_said(&mut third, "it is here").await;
     served.let_go.add_permits(1);
     until_said(&mut held, "it was held").await;
+}
+
+#[tokio::test]
+async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
+    let served = Served::new(Limits::new(2)).await;
+    let mut slow = served.says("GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let takes = async {
+        let (mut piece, mut taken) = (vec![0; LARGE / 64], 0);
+        loop {
+            let count = slow.read(&mut piece).await.expect("it can be read");
+            if count == 0 {
+                return taken;
+            }
+            taken += count;
+            sleep(Duration::from_millis(count as u64 * 3000 / LARGE as u64)).await;
+        }
+    };
+    let others_make_room = async {
+        let mut others = Vec::new();
+        for _ in 0..3 {
+            let mut other = served.asks("/").await;
+            until_said(&mut other, "it is here").await;
+            others.push(other);
+        }
+    };
+    let (taken, ()) = tokio::join!(takes, others_make_room);
+    assert!(taken > LARGE, "{taken}");
+}
+
+#[tokio::test]
+async fn clients_that_stop_amid_their_requests_keep_nobody_out() {
+    let served = Served::new(Limits::new(2)).await;
+    let begun = "POST /taken HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nit";
+    let _stopped = (served.says(begun).await, served.says(begun).await);
+    let mut other = served.asks("/").await;
+    until_said(&mut other, "it is here").await;
 }
 
 #[tokio::test]
