@@ -76,12 +76,14 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         )
     };
     let mut stop = stop_on_ctrl_c();
+    let mut is_held = false;
     if !args.check {
         let sent = tell_again(args, &part, &broker, backup, &mut db, &stop, options).await?;
         let Some(missed) = sent else { return Ok(Done::Partly) };
         if args.sending.dry_run {
             return Ok(Done::All);
         }
+        is_held = missed.is_held;
         let handled =
             Handled::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db).await?;
         // An abort that comes before them covers them, and what they did outside stays as it is.
@@ -104,8 +106,14 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     db.close().await.ok();
     let compared = compared.map_err(with_advice)?;
     tell(&args.service, backup, &compared, options);
-    let is_whole = compared.differences.is_empty() && compared.unreadable.is_empty();
-    Ok(if is_whole && compared.journal_begins.is_none() { Done::All } else { Done::Different })
+    if !compared.differences.is_empty()
+        || !compared.unreadable.is_empty()
+        || compared.journal_begins.is_some()
+    {
+        return Ok(Done::Different);
+    }
+    // What persons have discarded is not noted then, and what was purged was not sent.
+    Ok(if is_held { Done::Partly } else { Done::All })
 }
 
 /// Sends the service what it missed. None if the user stopped it.
