@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         Some(name) => named(&events, name)?,
     };
     if options.output != Output::Table {
-        ui::print_json(options.output, chosen.into_iter().map(row).collect());
+        ui::print_json(options.output, chosen.into_iter().map(row));
     } else if args.event.is_some() {
         chosen.into_iter().for_each(show_one);
     } else {

@@ -29,7 +29,7 @@ pub(crate) fn run(options: &GlobalOptions) -> Result<Done> {
     let broken = broken.chain(problems.iter().map(|problem| (problem.rule, &problem.detail)));
     if options.output != Output::Table {
         let rows = broken.map(|(rule, detail)| json!({ "rule": rule, "detail": detail }));
-        ui::print_json(options.output, rows.collect());
+        ui::print_json(options.output, rows);
         return Ok(done);
     }
     for (rule, detail) in broken {

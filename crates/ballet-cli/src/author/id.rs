@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<Done
     match options.output {
         Output::Table => ui::print(&id.to_string()),
         Output::Json | Output::Jsonl => {
-            ui::print_json(options.output, vec![json!({ "message_id": id })]);
+            ui::print_json(options.output, [json!({ "message_id": id })]);
         }
     }
     Ok(Done::All)

@@ -73,7 +73,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
     };
     suite.run_all(&scenarios, told).await;
     if options.output != Output::Table {
-        ui::print_json(options.output, outcomes.iter().map(row).collect());
+        ui::print_json(options.output, outcomes.iter().map(row));
     }
     let failed = outcomes.iter().filter(|outcome| outcome.wrong.is_some()).count();
     if failed == 0 {

@@ -38,11 +38,11 @@ pub(crate) fn is_stderr_a_terminal() -> bool {
 }
 
 /// Prints the result as one JSON list, or as a line for each row.
-pub(crate) fn print_json(output: Output, rows: Vec<Value>) {
+pub(crate) fn print_json(output: Output, rows: impl IntoIterator<Item = Value>) {
     if output == Output::Jsonl {
-        rows.iter().for_each(|row| raw(&row.to_string()));
+        rows.into_iter().for_each(|row| raw(&row.to_string()));
     } else {
-        let rows = Value::Array(rows);
+        let rows = Value::Array(rows.into_iter().collect());
         raw(&serde_json::to_string_pretty(&rows).unwrap_or_else(|_| rows.to_string()));
     }
 }

@@ -116,7 +116,7 @@ fn show(
     if options.output != Output::Table {
         let mut report = serde_json::to_value(report).context("cannot write the report")?;
         report["own_tables"] = json!("not judged");
-        ui::print_json(options.output, vec![report]);
+        ui::print_json(options.output, [report]);
         return Ok(());
     }
     ui::print(&report.scope(services, quiescent_after));

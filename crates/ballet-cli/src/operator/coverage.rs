@@ -79,7 +79,7 @@ fn show(coverage: &Coverage, options: &GlobalOptions) {
                 "count": point.seen.count, "last": point.seen.last.map(|at| at.to_string()),
                 "counts": point.declared.counts() })
         };
-        ui::print_json(options.output, coverage.points.iter().map(row).collect());
+        ui::print_json(options.output, coverage.points.iter().map(row));
         return;
     }
     let now = options.clock.now();

@@ -94,7 +94,7 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
                 "last_read_age_seconds": one.age_seconds, "failure": one.failure,
             })
         };
-        ui::print_json(options.output, rows.iter().map(row).collect());
+        ui::print_json(options.output, rows.iter().map(row));
         return Ok(Done::listed_without(&away));
     }
     if rows.is_empty() && away.is_empty() {

@@ -65,7 +65,7 @@ fn file(file: &Path) -> Result<Contracts> {
 fn show(diff: &Diff, options: &GlobalOptions) {
     if options.output != Output::Table {
         let all = diff.breaking.iter().chain(&diff.compatible);
-        ui::print_json(options.output, all.map(row).collect());
+        ui::print_json(options.output, all.map(row));
         return;
     }
     if !diff.breaking.is_empty() {

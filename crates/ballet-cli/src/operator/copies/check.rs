@@ -84,7 +84,7 @@ fn show_differences(all: &[(&Kept, Difference)], options: &GlobalOptions) {
                 "owner_version": one.owner,
             })
         };
-        ui::print_json(options.output, all.iter().map(row).collect());
+        ui::print_json(options.output, all.iter().map(row));
         return;
     }
     if all.is_empty() {

@@ -35,7 +35,7 @@ pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Resul
                 "failure": share.as_ref().and_then(|share| share.failure.clone()),
             })
         };
-        ui::print_json(options.output, rows.iter().map(row).collect());
+        ui::print_json(options.output, rows.iter().map(row));
         return Ok(Done::All);
     }
     if rows.is_empty() {

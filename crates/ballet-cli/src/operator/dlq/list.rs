@@ -69,7 +69,7 @@ pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
         args.selection.require_known_reason()?;
     }
     if options.output != Output::Table {
-        ui::print_json(options.output, dead_letters.values().rev().map(json::summary).collect());
+        ui::print_json(options.output, dead_letters.values().rev().map(json::summary));
         return Ok(Done::All);
     }
     if seen == 0 {
@@ -136,7 +136,7 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
     }
     if options.output != Output::Table {
         let rows = rows.iter().map(|(service, key, group)| render::group(service, key, group));
-        ui::print_json(options.output, rows.collect());
+        ui::print_json(options.output, rows);
         return Ok(Done::All);
     }
     let Some((service, biggest, _)) = rows.first() else {

@@ -206,7 +206,7 @@ pub(crate) fn show_missed(missed: &Missed, service: &str, options: &GlobalOption
             json!({ "service": service, "id": null, "type": null, "saga": null,
                 "unreadable_offset": offset })
         });
-        ui::print_json(options.output, rows.chain(unreadable).collect());
+        ui::print_json(options.output, rows.chain(unreadable));
         return;
     }
     let mut table = Table::new(["missed", "event"]);

@@ -240,7 +240,7 @@ fn show_canaries(canaries: &[Canary], options: &GlobalOptions) {
             serde_json::json!({ "canary": canary.id, "outcome": outcome, "reason": reason,
                 "detail": detail, "group": canary.group.to_string() })
         });
-        ui::print_json(Output::Jsonl, rows.collect());
+        ui::print_json(Output::Jsonl, rows);
         return;
     }
     for canary in canaries {

@@ -23,7 +23,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let dead_letters = lookup::message(&args.id, &args.service, options).await?;
     if options.output != Output::Table {
-        ui::print_json(options.output, dead_letters.iter().map(json::full).collect());
+        ui::print_json(options.output, dead_letters.iter().map(json::full));
         return Ok(Done::All);
     }
     for dead_letter in &dead_letters {

@@ -118,7 +118,7 @@ fn show(found: &Found, options: &GlobalOptions) {
                 services.split(", ").filter(|name| !name.is_empty()).collect();
             json!({ "type": event_type, "count": count, "services": services })
         });
-        ui::print_json(options.output, rows.collect());
+        ui::print_json(options.output, rows);
         return;
     }
     let mut table = Table::new(["count", "event", "consumed by"]);

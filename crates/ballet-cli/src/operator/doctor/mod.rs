@@ -201,7 +201,7 @@ fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
             json!({ "check": finding.check, "subject": finding.subject,
                 "state": finding.state.name(), "found": finding.found, "do": finding.advice })
         };
-        ui::print_json(options.output, findings.iter().map(row).collect());
+        ui::print_json(options.output, findings.iter().map(row));
         return;
     }
     let mut table = Table::new(["state", "check", "of", "found"]).whole();

@@ -86,7 +86,7 @@ fn show(all: &[(String, Stuck)], options: &GlobalOptions) {
                 "detail": stuck.detail,
             })
         };
-        ui::print_json(options.output, all.iter().map(row).collect());
+        ui::print_json(options.output, all.iter().map(row));
         return;
     }
     if all.is_empty() {

@@ -166,7 +166,7 @@ fn show(rows: &[Row], options: &GlobalOptions) {
                 "dead": row.dead.map(|dead| dead.messages),
             })
         };
-        ui::print_json(options.output, rows.iter().map(row).collect());
+        ui::print_json(options.output, rows.iter().map(row));
         return;
     }
     let now = options.clock.now();

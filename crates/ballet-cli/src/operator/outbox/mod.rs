@@ -142,10 +142,7 @@ async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
         all.extend(events.into_iter().map(|event| (service.clone(), event)));
     }
     if options.output != Output::Table {
-        ui::print_json(
-            options.output,
-            all.iter().map(|(service, event)| as_json(service, event)).collect(),
-        );
+        ui::print_json(options.output, all.iter().map(|(service, event)| as_json(service, event)));
         return Ok(Done::All);
     }
     if all.is_empty() {

@@ -118,7 +118,7 @@ fn show(rows: &[Row], broker: Option<&str>, options: &GlobalOptions) {
                 "why": why(row, broker, now),
             })
         };
-        ui::print_json(options.output, rows.iter().map(row).collect());
+        ui::print_json(options.output, rows.iter().map(row));
         return;
     }
     let header = ["service", "waiting", "for", "copies", "for", "unpublishable", "why"];

@@ -199,7 +199,7 @@ fn tell(service: &str, backup: Timestamp, compared: &Compared, options: &GlobalO
             json!({ "saga": one.saga, "published_before": one.before, "now": one.now,
                 "waits_for_a_call": one.is_open })
         };
-        ui::print_json(options.output, differences.iter().map(row).collect());
+        ui::print_json(options.output, differences.iter().map(row));
     } else if !differences.is_empty() {
         let mut table = Table::new(["saga", "others have heard", "the database has instead"]);
         for one in differences {

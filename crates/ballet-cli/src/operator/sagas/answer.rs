@@ -72,7 +72,7 @@ fn show(args: &Args, known: &KnownCall<'_>, answered: &AnsweredCall, options: &G
             "saga": saga, "service": service, "step": step, "call": key, "by": note.by,
             "why": note.why, "then": then, "changed": !args.dry_run,
         });
-        ui::print_json(options.output, vec![row]);
+        ui::print_json(options.output, [row]);
         return;
     }
     if args.dry_run {

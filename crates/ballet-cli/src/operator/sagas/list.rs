@@ -112,7 +112,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 
 fn show(sagas: &[ListedSaga], options: &GlobalOptions) {
     if options.output != Output::Table {
-        ui::print_json(options.output, sagas.iter().map(as_json).collect());
+        ui::print_json(options.output, sagas.iter().map(as_json));
         return;
     }
     if sagas.is_empty() {

@@ -66,7 +66,7 @@ fn show(sagas: &[OpenSaga], hindrances: &[Hindrance], options: &GlobalOptions) {
                 "hindered_by": hindrance.flatten().map(words), "versions": versions, "waits": waits,
             })
         };
-        ui::print_json(options.output, sagas.iter().map(row).collect());
+        ui::print_json(options.output, sagas.iter().map(row));
         return;
     }
     if sagas.is_empty() {

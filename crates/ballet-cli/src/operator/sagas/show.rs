@@ -142,7 +142,7 @@ fn add(shown: &mut Shown, dead_letters: &[DeadLetter]) {
 pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOptions) {
     let Shown { events, waits, deadline, .. } = shown;
     if options.output != Output::Table {
-        ui::print_json(options.output, vec![as_json(saga, shown)]);
+        ui::print_json(options.output, [as_json(saga, shown)]);
         return;
     }
     let now = shown.now.unwrap_or_else(|| options.clock.now());

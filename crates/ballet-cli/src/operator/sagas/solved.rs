@@ -184,7 +184,7 @@ fn show(args: &Args, part: &Part, note: &Note, solved: &SolvedStep, options: &Gl
             "saga": saga, "service": service, "step": step, "by": note.by, "why": note.why,
             "event": event, "body": body, "earlier": earlier, "changed": !args.dry_run,
         });
-        ui::print_json(options.output, vec![row]);
+        ui::print_json(options.output, [row]);
         return;
     }
     if let Some((kind, body)) = event {

@@ -123,10 +123,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 fn show(all: &[Waiting], hindrances: &[Hindrance], whole: usize, options: &GlobalOptions) {
     let now = options.clock.now();
     if options.output != Output::Table {
-        ui::print_json(
-            options.output,
-            all.iter().map(|one| one.json(one.state(hindrances, now))).collect(),
-        );
+        ui::print_json(options.output, all.iter().map(|one| one.json(one.state(hindrances, now))));
         return;
     }
     if all.is_empty() {

@@ -29,7 +29,7 @@ fn show(all: &[Version], options: &GlobalOptions) {
                 "open": open, "oldest": oldest, "can_be_removed": *role == VersionRole::Over,
             })
         };
-        ui::print_json(options.output, all.iter().map(row).collect());
+        ui::print_json(options.output, all.iter().map(row));
         return;
     }
     if all.is_empty() {

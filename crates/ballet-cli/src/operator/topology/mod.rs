@@ -208,7 +208,7 @@ fn show(
         });
         let held = held.iter().map(|held| json!({ "held": held }));
         let abandoned = abandoned.iter().map(|one| json!({ "abandoned": one.found }));
-        ui::print_json(options.output, rows.chain(held).chain(abandoned).collect());
+        ui::print_json(options.output, rows.chain(held).chain(abandoned));
         return;
     }
     if abandoned.is_empty() && !differences.iter().any(Difference::is_drift) {

@@ -117,7 +117,7 @@ fn show(messages: &[(&Text<'_>, Outgoing)], sent: &[Sent], options: &GlobalOptio
     if options.output != Output::Table {
         ui::print_json(
             options.output,
-            both.map(|((text, message), sent)| row(text, message, sent)).collect(),
+            both.map(|((text, message), sent)| row(text, message, sent)),
         );
         return;
     }
