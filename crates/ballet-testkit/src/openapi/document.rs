@@ -48,7 +48,7 @@ impl<'a> Document<'a> {
             return Err(format!("it is no OpenAPI 3.1 document: {}", root["openapi"]));
         }
         let (mut operations, mut methods) = (Vec::new(), BTreeMap::new());
-        for (path, item) in object(&root["paths"]) {
+        for (path, item) in entries(&root["paths"]) {
             for method in METHODS.iter().filter(|method| item.get(**method).is_some()) {
                 let operation = Operation::read(judge, path, method, &item[*method])?;
                 let all: &mut Vec<String> = methods.entry(path).or_default();
@@ -90,9 +90,9 @@ impl<'a> Operation<'a> {
             (schema(&body["schema"]), &body["example"])
         });
         let mut answers = BTreeMap::new();
-        for (status, answer) in object(&node["responses"]) {
+        for (status, answer) in entries(&node["responses"]) {
             let status = status.parse().map_err(|_| format!("{id}: {status} is no status"))?;
-            let contents = object(&answer["content"]);
+            let contents = entries(&answer["content"]);
             // Of a stream each event is judged.
             let judged =
                 |content: &'a Value| content.get("x-item-schema").unwrap_or(&content["schema"]);
@@ -103,6 +103,7 @@ impl<'a> Operation<'a> {
     }
 }
 
-fn object(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+/// The fields of an object; none of what is no object.
+pub(super) fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
     value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::openapi::document::METHODS;
+use crate::openapi::document::{METHODS, entries};
 
 /// The fields of an object of OpenAPI 3.1, and those of them that must be there.
 type Fields = (&'static [&'static str], &'static [&'static str]);
@@ -222,10 +222,6 @@ fn is_name(id: &str) -> bool {
 
 fn is_nothing(value: &Value) -> bool {
     value.is_null() || value == "" || value.as_array().is_some_and(Vec::is_empty)
-}
-
-fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {

@@ -10,10 +10,8 @@
 
 mod document;
 mod judge;
-mod known;
 mod lint;
 mod pattern;
-mod place;
 mod request;
 mod sample;
 mod schema;

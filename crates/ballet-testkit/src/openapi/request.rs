@@ -1,4 +1,4 @@
-//! A request, and what came back.
+//! A request, what came back, and whether a problem names the part of the request that is wrong.
 
 use std::fmt;
 
@@ -31,6 +31,13 @@ pub(super) struct Answer {
     /// The path of what was made.
     pub(super) location: String,
     pub(super) body: String,
+}
+
+/// A part of a request: a parameter's name, or a pointer into the body.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) r#in: &'static str,
+    pub(super) name: String,
 }
 
 impl Request {
@@ -113,6 +120,24 @@ impl Answer {
         let text = &self.body;
         serde_json::from_str(text)
             .map_err(|error| format!("the body is not JSON ({error}): {text}"))
+    }
+
+    /// The problem names a part of the request: this one, or a part of it.
+    pub(super) fn names(&self, place: Option<&Place>) -> Result<(), String> {
+        let problem = self.json()?;
+        let mut errors = problem["errors"].as_array().into_iter().flatten();
+        let named = errors.any(|error| {
+            let Some(Place { r#in, name }) = place else { return true };
+            // A gateway sees that the path is wrong, and not which part of it.
+            if *r#in == "path" && error["in"] == "path" && error.get("name").is_none() {
+                return true;
+            }
+            let key = if *r#in == "body" { "pointer" } else { "name" };
+            let found = error[key].as_str().and_then(|found| found.strip_prefix(name.as_str()));
+            error["in"] == **r#in
+                && found.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        if named { Ok(()) } else { Err(format!("the problem does not name {place:?}")) }
     }
 }
 

@@ -1,6 +1,7 @@
-//! What belongs together: the plain values of one object in an answer, or of one path.
+//! The plain values that occurred in answers: by their names, and what belongs together, because one object or one path
+//! had it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use fastrand::Rng;
 use serde_json::{Map, Value};
@@ -8,8 +9,42 @@ use serde_json::{Map, Value};
 use crate::openapi::document::{Operation, Parameter};
 use crate::openapi::schema::Schema;
 
-/// The most that are remembered.
+/// The most values of one name that are remembered.
+const OF_A_NAME: usize = 50;
+/// The most things that are remembered.
 const REMEMBERED: usize = 200;
+
+/// The values that occurred, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Known(BTreeMap<String, Vec<Value>>);
+
+impl Known {
+    /// Remembers the plain values in an answer.
+    pub(super) fn learn(&mut self, value: &Value) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.learn(item)),
+            Value::Object(object) => {
+                for (name, value) in object {
+                    self.learn(value);
+                    // The way to the next page.
+                    let name = if name == "next" { "after" } else { name };
+                    let known = self.0.entry(name.to_owned()).or_default();
+                    let is_plain = value.is_string() || value.is_number();
+                    if is_plain && known.len() < OF_A_NAME && !known.contains(value) {
+                        known.push(value.clone());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A value of the parameter's name, if the one that is drawn fits.
+    pub(super) fn any(&self, parameter: &Parameter<'_>, dice: &mut Rng) -> Option<&Value> {
+        let known = self.0.get(parameter.name).map(Vec::as_slice).unwrap_or_default();
+        dice.choice(known).filter(|value| parameter.schema.takes(value))
+    }
+}
 
 /// Values by their names.
 pub(super) type Thing = Map<String, Value>;

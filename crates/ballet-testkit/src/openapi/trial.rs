@@ -7,12 +7,10 @@ use reqwest::Client;
 use serde_json::json;
 
 use crate::openapi::document::{Document, Operation};
-use crate::openapi::known::Known;
-use crate::openapi::place::{Place, names};
-use crate::openapi::request::{Answer, Request, text_of};
+use crate::openapi::request::{Answer, Place, Request, text_of};
 use crate::openapi::sample::sample;
 use crate::openapi::spoil::{spoil, wrong_text};
-use crate::openapi::things::{Thing, Things, fields, value_of};
+use crate::openapi::things::{Known, Thing, Things, fields, value_of};
 
 const PROBLEM: &str = "application/problem+json";
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -143,7 +141,7 @@ impl<'a> Trial<'a> {
         }
         self.send(operation, &request, |answer| match answer.status {
             400 | 405 | 413 | 415 => Err("the document allows this request".to_owned()),
-            422 => names(answer, None),
+            422 => answer.names(None),
             _ => Ok(()),
         })
         .await;
@@ -172,7 +170,7 @@ impl<'a> Trial<'a> {
         };
         request.body = body.map(|(_, value)| value.to_string());
         self.send(operation, &request, |answer| match answer.status {
-            400 | 422 => names(answer, place.as_ref()),
+            400 | 422 => answer.names(place.as_ref()),
             _ => Err(format!("the document forbids this request: {place:?}")),
         })
         .await;
@@ -216,7 +214,7 @@ impl<'a> Trial<'a> {
         request.query.push((name.clone(), "1".to_owned()));
         let place = Place { r#in: "query", name };
         self.send(operation, &request, |answer| match answer.status {
-            400 => names(answer, Some(&place)),
+            400 => answer.names(Some(&place)),
             _ => Err("no such parameter is in the document".to_owned()),
         })
         .await;
