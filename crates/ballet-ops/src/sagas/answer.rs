@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use ballet_core::{Part, Runs, SagaId, SagaPart, StepPart};
+use ballet_core::{Part, Runs, SagaId};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::open::{self, OfStep, of_step};
 use ballet_store::calls::stored::Given;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::redrive::Note;
 use crate::sagas::refused::{NotSolved, in_use};
-use crate::sagas::standing::Standing;
+use crate::sagas::standing::{Standing, declared};
 
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,8 @@ pub async fn answer(
         serde_json::from_str::<IgnoredAny>(answer)
             .map_err(|why| NotSolved::WrongAnswer(why.to_string()))?;
     }
-    let (saga_part, declared) = declared(part, step)?;
+    let (saga_part, declared) =
+        declared(part, step, "calls outside", |one| one.runs == Runs::CallsOutside)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
     let running = || NotSolved::Running {
@@ -155,16 +156,4 @@ pub async fn answer(
     transaction.commit().await?;
     fault::point(FaultPoint::AfterTables, "answered");
     Ok(answered)
-}
-
-/// The step, if it calls outside.
-fn declared<'a>(part: &'a Part, step: &str) -> Result<(&'a SagaPart, &'a StepPart), NotSolved> {
-    let all = || part.sagas.iter().flat_map(|saga| saga.steps.iter().map(move |one| (saga, one)));
-    let calls = |one: &StepPart| one.runs == Runs::CallsOutside;
-    all().find(|(_, one)| one.name == step && calls(one)).ok_or_else(|| {
-        let known = all().filter(|(_, one)| calls(one)).map(|(_, one)| one.name);
-        let known: Vec<&str> = known.collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        NotSolved::NoCall { service: part.service.to_owned(), step: step.to_owned(), known }
-    })
 }

@@ -7,24 +7,16 @@ use uuid::Uuid;
 /// Why a compensation cannot be marked as solved by hand, or what became of a call cannot be said. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotSolved {
-    /// The service has no such step, or none that can be compensated.
-    #[error("{service} has no step `{step}` that can be compensated; it has: {known}")]
+    /// The service has no such step, or none of the kind that is wanted.
+    #[error("{service} has no step `{step}` that {wanted}; it has: {known}")]
     NoStep {
         /// The service.
         service: String,
         /// The step.
         step: String,
-        /// The steps that can be compensated.
-        known: String,
-    },
-    /// The service has no such step, or none that calls outside.
-    #[error("{service} has no step `{step}` that calls outside; it has: {known}")]
-    NoCall {
-        /// The service.
-        service: String,
-        /// The step.
-        step: String,
-        /// The steps that call outside.
+        /// What is wanted of it, as a predicate.
+        wanted: &'static str,
+        /// The steps that are of that kind.
         known: String,
     },
     /// The service has nothing of the saga.

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::redrive::Note;
 use crate::sagas::refused::{NotSolved, in_use};
-use crate::sagas::standing::{Standing, Undo};
+use crate::sagas::standing::{Standing, Undo, declared};
 
 /// Returns the body of the event that says the step is compensated, made from the body of its outcome.
 /// None for no event.
@@ -97,7 +97,8 @@ pub async fn solve(
     dry_run: bool,
 ) -> Result<SolvedStep, NotSolved> {
     let ByHand { part, saga, step, key, event, .. } = by_hand;
-    let (saga_part, declared) = declared(part, step)?;
+    let can_be = |one: &StepPart| Declared::Step(one.kind).can_be_compensated();
+    let (saga_part, declared) = declared(part, step, "can be compensated", can_be)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
     let running = || NotSolved::Running {
@@ -154,18 +155,6 @@ pub async fn solve(
     transaction.commit().await?;
     fault::point(FaultPoint::AfterTables, "solved");
     Ok(solved)
-}
-
-/// The step, if it can be compensated.
-fn declared<'a>(part: &'a Part, step: &str) -> Result<(&'a SagaPart, &'a StepPart), NotSolved> {
-    let all = || part.sagas.iter().flat_map(|saga| saga.steps.iter().map(move |one| (saga, one)));
-    let can_be = |one: &StepPart| Declared::Step(one.kind).can_be_compensated();
-    all().find(|(_, one)| one.name == step && can_be(one)).ok_or_else(|| {
-        let known: Vec<&str> =
-            all().filter(|(_, one)| can_be(one)).map(|(_, one)| one.name).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        NotSolved::NoStep { service: part.service.to_owned(), step: step.to_owned(), known }
-    })
 }
 
 async fn how_compensated(

@@ -20,6 +20,23 @@ pub(crate) enum Undo {
     Calls,
 }
 
+/// The step of this name, if it is of the kind that is wanted. `wanted` says that kind as a predicate.
+pub(crate) fn declared<'a>(
+    part: &'a Part,
+    step: &str,
+    wanted: &'static str,
+    is_wanted: impl Fn(&StepPart) -> bool,
+) -> Result<(&'a SagaPart, &'a StepPart), NotSolved> {
+    let all = part.sagas.iter().flat_map(|saga| saga.steps.iter().map(move |one| (saga, one)));
+    let all: Vec<_> = all.filter(|(_, one)| is_wanted(one)).collect();
+    all.iter().find(|(_, one)| one.name == step).copied().ok_or_else(|| {
+        let known: Vec<&str> = all.iter().map(|(_, one)| one.name).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let (service, step) = (part.service.to_owned(), step.to_owned());
+        NotSolved::NoStep { service, step, wanted, known }
+    })
+}
+
 /// One step, with one key, in the ledger of a service.
 #[derive(Debug)]
 pub(crate) struct Standing<'a> {
