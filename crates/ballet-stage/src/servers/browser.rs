@@ -1,7 +1,6 @@
 //! A browser for the tests of pages: Chromium with its driver, found or installed. It is spoken to in the protocol of
 //! WebDriver, which is JSON over HTTP: the crates for it bring a licence that ours do not take, or a second HTTP client.
 
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, machine};
 use crate::processes::children::{Child, Children};
-use crate::servers::find;
 use crate::servers::install::{self, CHROMIUM};
 use crate::wait::wait_until;
 
@@ -35,7 +33,8 @@ impl WebBrowser {
     ///
     /// There is none, and it cannot be installed; or it does not start.
     pub async fn start() -> Result<Self, Error> {
-        let program = chromedriver().await?.join("chromedriver");
+        let found = install::programs(&CHROMIUM, NAMED, &["chromedriver"]).await?;
+        let program = found.join("chromedriver");
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
         let port = free.map_err(machine("find a free port"))?.port();
         let driver = Children::new()?
@@ -175,14 +174,4 @@ fn failed(what: &str, cause: String) -> Error {
         cause,
         advice: "are chromium and chromedriver of one version?",
     }
-}
-
-/// The directory with `chromedriver`. Where it is not installed, the system's package manager is asked.
-async fn chromedriver() -> Result<PathBuf, Error> {
-    let has = |dir: &Path| dir.join("chromedriver").is_file();
-    if let Some(named) = std::env::var_os(NAMED).filter(|named| !named.is_empty()) {
-        let named = PathBuf::from(named);
-        return if has(&named) { Ok(named) } else { Err(find::wrong(NAMED, named.as_os_str())) };
-    }
-    install::tool(&CHROMIUM, async || find::places(&[]).into_iter().find(|dir| has(dir))).await
 }

@@ -1,7 +1,8 @@
 //! Installs a server, or what a test needs besides, with the system's package manager.
 
+use std::env;
 use std::fs::{self, File, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -133,6 +134,24 @@ pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Re
     let text = fs::read_to_string(&log).unwrap_or_default();
     let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
     Ok(Err(format!("installing {name} failed ({last}; all of it in {})", log.display())))
+}
+
+/// The directory with these programs: the one that the variable `named` names, or one of the `PATH`. Where they are
+/// not installed, the system's package manager is asked.
+pub(crate) async fn programs(
+    package: &Package,
+    named: &'static str,
+    programs: &[&str],
+) -> Result<PathBuf> {
+    let has_all = |dir: &Path| programs.iter().all(|program| dir.join(program).is_file());
+    if let Some(dir) = env::var_os(named).filter(|dir| !dir.is_empty()) {
+        return if has_all(Path::new(&dir)) {
+            Ok(dir.into())
+        } else {
+            Err(find::wrong(named, &dir))
+        };
+    }
+    tool(package, async || find::places(&[]).into_iter().find(|dir| has_all(dir))).await
 }
 
 /// Finds what a test needs besides servers, or installs its package.

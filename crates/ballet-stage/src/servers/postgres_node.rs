@@ -100,7 +100,7 @@ impl Node {
         let dir = run.dir().join(label);
         fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
         give(&dir, user)?;
-        let mut command = self.command("pg_basebackup", &dir);
+        let mut command = command(&self.programs.join("pg_basebackup"), &dir, user);
         command.args(["--pgdata=data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
         command.arg("--dbname").arg(url.as_str());
         let output = command.output().await.map_err(machine("run pg_basebackup"))?;
@@ -122,18 +122,6 @@ impl Node {
         let ready = node.wait(&*node.server.lock().await, &own).await;
         ready.map_err(|cause| node.failed(cause))?;
         Ok((node, own))
-    }
-
-    /// One of Postgres' programs, run in a directory as the server's user.
-    fn command(&self, program: &str, dir: &Path) -> Command {
-        let mut command = std::process::Command::new(self.programs.join(program));
-        forget_env(&mut command, FORGET);
-        let mut command = Command::from(command);
-        command.current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
-        if let Some(User { uid, gid }) = self.user {
-            command.uid(uid).gid(gid);
-        }
-        command
     }
 
     pub(crate) fn log(&self) -> &Path {
@@ -214,18 +202,10 @@ async fn init(
     if options.fast {
         in_memory::link(&dir.join("data"), user)?;
     }
-    let mut command = std::process::Command::new(programs.join("initdb"));
-    forget_env(&mut command, FORGET);
-    let mut command = Command::from(command);
+    let mut command = command(&programs.join("initdb"), &dir, user);
     command
         .args(["--no-sync", "--auth=scram-sha-256", "--username=ops", "--encoding=UTF8"])
-        .args(["--locale=C", "--pgdata=data", "--pwfile=password"])
-        .current_dir(&dir)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    if let Some(User { uid, gid }) = user {
-        command.uid(uid).gid(gid);
-    }
+        .args(["--locale=C", "--pgdata=data", "--pwfile=password"]);
     let output = command.output().await.map_err(machine("run Postgres' initdb"))?;
     fs::remove_file(&password_file).ok();
     if output.status.success() {
@@ -234,6 +214,18 @@ async fn init(
     fs::write(log, [output.stdout, output.stderr].concat()).ok();
     run.keep();
     Err(start_failed(NAME, format!("initdb ended with {}", output.status), log))
+}
+
+/// One of Postgres' programs, run in a directory as the server's user.
+fn command(program: &Path, dir: &Path, user: Option<User>) -> Command {
+    let mut command = std::process::Command::new(program);
+    forget_env(&mut command, FORGET);
+    let mut command = Command::from(command);
+    command.current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
+    if let Some(User { uid, gid }) = user {
+        command.uid(uid).gid(gid);
+    }
+    command
 }
 
 fn settings(run: &Run, options: &Options, user: Option<User>) -> Result<Vec<String>> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use crate::error::{Error, machine};
 use crate::processes::children::{Child, Children};
 use crate::random;
-use crate::servers::find;
 use crate::servers::install::{self, PROMETHEUS};
 use crate::servers::process::start_failed;
 use crate::servers::run::base_dir;
@@ -178,16 +177,7 @@ fn listening(log: &str, has_ended: bool) -> Result<Option<Result<String, String>
 ///
 /// There are none, and none can be installed.
 pub async fn prometheus() -> Result<PathBuf, Error> {
-    let has_both = |dir: &Path| dir.join("prometheus").is_file() && dir.join("promtool").is_file();
-    if let Some(named) = std::env::var_os(NAMED).filter(|named| !named.is_empty()) {
-        let named = PathBuf::from(named);
-        if has_both(&named) {
-            return Ok(named);
-        }
-        return Err(find::wrong(NAMED, named.as_os_str()));
-    }
-    install::tool(&PROMETHEUS, async || find::places(&[]).into_iter().find(|dir| has_both(dir)))
-        .await
+    install::programs(&PROMETHEUS, NAMED, &["prometheus", "promtool"]).await
 }
 
 /// The rules with other minutes.
