@@ -171,7 +171,7 @@ async fn copies_are_listed_compared_and_brought_anew() {
     assert!(said.contains("missing") && said.contains("copies rebuild --service"), "{said}");
 
     // A rebuild leaves what is newer than the owner's, and what the owner does not know.
-    assert_eq!(library.ballet(&["rebuild", "--dry-run"]).await.0, Some(0));
+    library.ballet(&["rebuild", "--dry-run"]).await.ends_with(0);
     let said = library.ballet(&["rebuild"]).await.ends_with(0).both();
     assert!(said.contains("desk has every book of shelf: 12,000"), "{said}");
     let differ: Value = library.with_json(&["check", "--patience", "0"]).await.json();

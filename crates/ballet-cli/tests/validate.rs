@@ -167,10 +167,7 @@ fn ids_are_derived_as_the_page_about_producers_says() {
     assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
     let printed = String::from_utf8(python.stdout).expect("text");
 
-    let id = |arguments: &[&str], input: &str| {
-        let out = ballet(arguments, input).ends_with(0).out;
-        out
-    };
+    let id = |arguments: &[&str], input: &str| ballet(arguments, input).ends_with(0).out;
     let body = r#"{"sku": "mug"}"#;
     let of_content = ["id", "--type", CHECKED_OUT, "--body", "-"];
     let saga = "0193f7a0-0000-7000-8000-00000000c001";
