@@ -70,7 +70,7 @@ where
         }
         let rest = (asked.elapsed() * 2).min(LONGEST_PAUSE);
         tokio::time::sleep(pause.max(rest).min(left)).await;
-        pause = (pause * 3 / 2).min(Duration::from_millis(200));
+        pause = (pause * 2).min(Duration::from_millis(200));
     }
 }
 
