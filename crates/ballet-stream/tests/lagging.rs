@@ -123,7 +123,7 @@ impl Session for Journal {
         unreachable!("it only reads")
     }
 
-    fn publish(&self, _message: &Publish) -> Result<u64, BrokerError> {
+    fn publish(&self, _message: Publish) -> Result<u64, BrokerError> {
         unreachable!("it only reads")
     }
 

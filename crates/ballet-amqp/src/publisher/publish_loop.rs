@@ -180,7 +180,7 @@ impl<'a> PublishLoop<'a> {
         let result = loop {
             let Some(entry) = self.queue.next(self.settings.window) else { break Ok(()) };
             fault::point(FaultPoint::BeforePublish, &entry.message);
-            match session.publish(&entry.message) {
+            match session.publish(entry.message.clone()) {
                 Ok(number) => {
                     fault::point(FaultPoint::AfterPublish, &entry.message);
                     self.queue.flight.insert(number, entry);

@@ -61,15 +61,15 @@ impl Pending {
         Self { channel, frame_max, inner: Mutex::default() }
     }
 
-    pub(super) fn publish(&self, message: &Publish) -> Result<u64, BrokerError> {
-        let exchange = short(&message.exchange)?;
-        let routing_key = short(&message.routing_key)?;
-        if let Some(table) = message.properties.headers() {
+    pub(super) fn publish(&self, message: Publish) -> Result<u64, BrokerError> {
+        let Publish { exchange, routing_key, mandatory, properties, body } = message;
+        let fingerprint = fingerprint(&exchange, &routing_key, &properties);
+        let (exchange, routing_key) = (short(exchange)?, short(routing_key)?);
+        if let Some(table) = properties.headers() {
             header_limits::check(table, self.frame_max)?;
         }
-        let (channel, body) = (Arc::clone(&self.channel), message.body.clone());
-        let properties = message.properties.clone();
-        let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
+        let channel = Arc::clone(&self.channel);
+        let options = BasicPublishOptions { mandatory, immediate: false };
         let mut answer: PendingConfirm = Box::pin(async move {
             let sent = channel.basic_publish(exchange, routing_key, options, &body, properties);
             sent.await?.await
@@ -84,7 +84,6 @@ impl Pending {
         }
         inner.published += 1;
         let number = inner.published;
-        let fingerprint = fingerprint(&message.exchange, &message.routing_key, &message.properties);
         inner.waiting.push_back(Waiting { number, fingerprint, returned: None, answer });
         if inner.waiting.len() == 1
             && let Some(reader) = inner.reader.take()

@@ -244,7 +244,7 @@ impl Session for LapinSession {
         .boxed()
     }
 
-    fn publish(&self, message: &Publish) -> Result<u64, BrokerError> {
+    fn publish(&self, message: Publish) -> Result<u64, BrokerError> {
         self.pending.publish(message)
     }
 

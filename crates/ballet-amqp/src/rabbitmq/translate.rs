@@ -2,7 +2,7 @@
 
 use lapin::ErrorKind;
 use lapin::protocol::AMQPErrorKind;
-use lapin::types::ShortString;
+use lapin::types::{MAX_SHORT_STRING_LENGTH, ShortString};
 
 use crate::session::error::BrokerError;
 use crate::session::message::Delivery;
@@ -19,10 +19,13 @@ pub(super) fn delivery(from: lapin::message::Delivery) -> Delivery {
     }
 }
 
-pub(super) fn short(text: &str) -> Result<ShortString, BrokerError> {
-    ShortString::try_new(text).map_err(|_| {
-        BrokerError::Unrepresentable(format!("`{text:.40}...` is longer than 255 bytes"))
-    })
+pub(super) fn short(text: impl Into<String>) -> Result<ShortString, BrokerError> {
+    let text = text.into();
+    if text.len() > MAX_SHORT_STRING_LENGTH {
+        let problem = format!("`{text:.40}...` is longer than 255 bytes");
+        return Err(BrokerError::Unrepresentable(problem));
+    }
+    Ok(text.into())
 }
 
 pub(super) fn error(from: &lapin::Error) -> BrokerError {

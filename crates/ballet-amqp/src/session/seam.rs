@@ -131,7 +131,7 @@ pub trait Session: Debug + Send + Sync {
 
     /// Sends a message without waiting, and returns its number on this channel (1, 2, 3 ...). Its
     /// confirm carries the same number. Messages leave in the order of the calls.
-    fn publish(&self, message: &Publish) -> Result<u64, BrokerError>;
+    fn publish(&self, message: Publish) -> Result<u64, BrokerError>;
 
     /// Returns a receiver that is true while the broker blocks this connection (memory or disk
     /// alarm).

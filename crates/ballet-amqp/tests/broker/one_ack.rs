@@ -92,7 +92,7 @@ async fn a_returned_message_is_told_from_those_that_one_ack_confirms_with_it() {
     for burst in 0..BURSTS {
         let numbers = burst * BURST + 1..=(burst + 1) * BURST;
         for number in numbers.clone() {
-            assert_eq!(session.publish(&message("a.x", &number.to_string())).unwrap(), number);
+            assert_eq!(session.publish(message("a.x", &number.to_string())).unwrap(), number);
         }
         let (mut confirmed, mut returned) = (BTreeSet::new(), Vec::new());
         while ((confirmed.len() + returned.len()) as u64) < BURST {

@@ -72,7 +72,7 @@ async fn what_a_further_channel_holds_returns_when_that_closes_and_its_connectio
     let session = rabbitmq(&env).connect("test").await.unwrap();
     let mut confirms = session.confirms().await.unwrap();
     for number in 0..3 {
-        session.publish(&message("orders.x", &number.to_string())).unwrap();
+        session.publish(message("orders.x", &number.to_string())).unwrap();
     }
     let mut confirmed = 0;
     while confirmed < 3 {

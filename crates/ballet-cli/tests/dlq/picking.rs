@@ -243,7 +243,7 @@ async fn who_redrives_may_read_what_can_be_redriven_and_write_to_queues_and_no_m
         properties: BasicProperties::default(),
         body: "{}".into(),
     };
-    session.publish(&event).expect("sent");
+    session.publish(event).expect("sent");
     let refused = confirms.next().await.expect("an answer");
     assert!(matches!(refused, Err(BrokerError::ChannelClosed { code: 403, .. })), "{refused:?}");
     // A service's own user has not what it takes to redrive, and hears so.

@@ -22,7 +22,7 @@ async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
     for number in 100..110 {
         let session = broker.connect("producer").await.expect("a session");
         let mut confirms = session.confirms().await.expect("confirms");
-        session.publish(&filled(number, MIB + MIB / 4)).expect("sent");
+        session.publish(filled(number, MIB + MIB / 4)).expect("sent");
         let answer = confirms.next().await.expect("an answer");
         let Err(BrokerError::ChannelClosed { code, text, .. }) = &answer else {
             panic!("{answer:?}")

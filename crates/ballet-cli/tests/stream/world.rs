@@ -112,7 +112,7 @@ impl World {
         let mut confirms = self.confirms.lock().await;
         let mut open = 0;
         for message in messages {
-            self.session.publish(&message).expect("published");
+            self.session.publish(message).expect("published");
             open += 1;
         }
         while open > 0 {

@@ -78,7 +78,7 @@ impl World {
     pub(crate) async fn publish(&self, messages: Vec<Publish>) {
         let mut confirms = self.confirms.lock().await;
         let mut open = messages.len();
-        for message in &messages {
+        for message in messages {
             self.session.publish(message).expect("published");
         }
         while open > 0 {

@@ -84,7 +84,7 @@ impl Journal {
         let session = self.broker.connect(CONNECTION).await?;
         let marked = async {
             let mut confirms = session.confirms().await?;
-            session.publish(&run.searched(self.service()))?;
+            session.publish(run.searched(self.service()))?;
             let ended = || BrokerError::Lost("the broker closed the channel".to_owned());
             for confirmed in confirms.next().await.ok_or_else(ended)?? {
                 match confirmed.outcome {

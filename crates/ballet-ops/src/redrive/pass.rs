@@ -156,7 +156,7 @@ impl<'a> Pass<'a> {
         let mut in_flight = InFlight { dead_letter, unconfirmed: 0, failure: None };
         for message in messages {
             fault::point(FaultPoint::BeforeLetter, &*self.service);
-            match self.session.publish(&message) {
+            match self.session.publish(message) {
                 Ok(number) => {
                     fault::point(FaultPoint::AfterLetter, &*self.service);
                     self.published.insert(number, replaced);

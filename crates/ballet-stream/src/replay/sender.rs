@@ -100,7 +100,7 @@ impl Sender {
             self.wait().await?;
         }
         if let Some(link) = &self.link
-            && let Err(error) = link.session.publish(&message)
+            && let Err(error) = link.session.publish(message.clone())
         {
             self.lost(error)?;
         }
@@ -150,7 +150,7 @@ impl Sender {
                 // Messages that were confirmed behind a gap go again, too: the numbers follow each other.
                 for InFlight { message, confirmed } in &mut self.flight {
                     *confirmed = false;
-                    if let Err(error) = link.session.publish(message) {
+                    if let Err(error) = link.session.publish(message.clone()) {
                         return self.lost(error);
                     }
                 }

@@ -127,7 +127,7 @@ impl Session for MemorySession {
         ready(Ok(confirms.boxed())).boxed()
     }
 
-    fn publish(&self, message: &Publish) -> Result<u64, BrokerError> {
+    fn publish(&self, message: Publish) -> Result<u64, BrokerError> {
         if message.routing_key.len() > 255 || message.exchange.len() > 255 {
             return Err(BrokerError::Unrepresentable("a name is too long".to_owned()));
         }
@@ -137,9 +137,9 @@ impl Session for MemorySession {
         connection.published += 1;
         let number = connection.published;
         if blocked {
-            connection.pending.push((number, message.clone()));
+            connection.pending.push((number, message));
         } else {
-            state.publish(self.id, number, message);
+            state.publish(self.id, number, &message);
         }
         Ok(number)
     }

@@ -47,7 +47,7 @@ impl Producer {
     }
 
     pub(crate) fn publish(&mut self, message: &Publish) -> Result<()> {
-        let number = self.session.publish(message)?;
+        let number = self.session.publish(message.clone())?;
         let id = message.properties.message_id().as_ref().map(ToString::to_string);
         self.open.insert(number, id.unwrap_or_default());
         Ok(())

@@ -142,7 +142,7 @@ impl Session for LossySession {
         self.inner.confirms()
     }
 
-    fn publish(&self, message: &Publish) -> Result<u64, BrokerError> {
+    fn publish(&self, message: Publish) -> Result<u64, BrokerError> {
         self.inner.publish(message)
     }
 

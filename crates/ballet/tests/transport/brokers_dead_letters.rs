@@ -43,7 +43,7 @@ async fn publish(world: &World, properties: &BasicProperties) {
             .with_message_id(world.new_id().into())
             .with_correlation_id(world.new_saga().to_string().into());
         session
-            .publish(&Publish { exchange: exchange.into(), routing_key: key.into(), ..trip })
+            .publish(Publish { exchange: exchange.into(), routing_key: key.into(), ..trip })
             .unwrap();
         // A confirm, or an error from the journal.
         let _answer = confirms.next().await.unwrap();
@@ -59,7 +59,7 @@ async fn retries_come_back(world: &World) {
     let mut trip = message(world, saga, &rome());
     trip.properties = trip.properties.with_type("desk.trip_booked.v1".into());
     (trip.exchange, trip.routing_key) = ("retry.5s".to_owned(), "hotel".to_owned());
-    session.publish(&trip).unwrap();
+    session.publish(trip).unwrap();
     confirms.next().await.unwrap().unwrap();
     session.close().await;
     world.event::<RoomBooked>(saga).await;
@@ -105,7 +105,7 @@ async fn t175_a_copy_carries_no_header_that_the_broker_acts_on() {
     let mut trip = message(&world, world.new_saga(), &rome());
     trip.properties = trip.properties.with_headers(headers);
     trip.body = "{}".into();
-    session.publish(&trip).unwrap();
+    session.publish(trip).unwrap();
     confirms.next().await.unwrap().unwrap();
     session.close().await;
     let dead = in_queue(&world, "hotel.dead", 1).await;
@@ -133,7 +133,7 @@ async fn t175_messages_for_a_queue_that_is_gone_do_not_stop_the_retries_of_other
     for _ in 0..2 * HELD_BY_THE_WORKER {
         let mut trip = message(&world, world.new_saga(), &rome());
         (trip.exchange, trip.routing_key) = ("retry.5s".to_owned(), "gone".to_owned());
-        session.publish(&trip).unwrap();
+        session.publish(trip).unwrap();
         confirms.next().await.unwrap().unwrap();
     }
     session.close().await;

@@ -93,7 +93,7 @@ async fn an_attempt_count_that_another_tool_encoded_anew_is_kept() {
             trip.properties.with_type(TripBooked::TYPE.name().into()).with_headers(headers);
         // As it comes back from a retry queue.
         (trip.exchange, trip.routing_key) = (String::new(), "hotel".to_owned());
-        session.publish(&trip).unwrap();
+        session.publish(trip).unwrap();
         confirms.next().await.unwrap().unwrap();
     }
     let dead = world.dead_letters(3).await;

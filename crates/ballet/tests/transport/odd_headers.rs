@@ -107,7 +107,7 @@ async fn t173_what_the_journal_cannot_keep_is_refused_by_the_service() {
             .with_message_id(world.new_id().into())
             .with_correlation_id(world.new_saga().to_string().into());
         session
-            .publish(&Publish {
+            .publish(Publish {
                 exchange: "events".to_owned(),
                 routing_key: "desk.trip_booked.v1".to_owned(),
                 mandatory: true,

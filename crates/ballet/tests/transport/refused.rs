@@ -33,7 +33,7 @@ async fn t229_who_waits_behind_a_flood_of_refused_messages_does_not_wait_for_cop
     let bodies = std::iter::repeat_n("{", many).chain([r#"{"wish":"a boat"}"#]);
     let mut open = 0;
     for body in bodies {
-        session.publish(&wish(body)).unwrap();
+        session.publish(wish(body)).unwrap();
         open += 1;
         while open >= 1_000 {
             open -= confirms.next().await.unwrap().unwrap().len();

@@ -91,7 +91,7 @@ impl Publisher {
     pub(super) async fn publish(&mut self, messages: &[Publish]) -> Result<()> {
         for portion in messages.chunks(PORTION) {
             for message in portion {
-                self.session.publish(message)?;
+                self.session.publish(message.clone())?;
             }
             let mut open = portion.len();
             while open > 0 {

@@ -109,7 +109,7 @@ async fn one_by_one(route: Route, env: &TestEnv) -> Result<Vec<f64>> {
     let mut latencies = Vec::new();
     for _ in 0..ONE_BY_ONE {
         let begun = Instant::now();
-        session.publish(&message(route, NUMBER)?)?;
+        session.publish(message(route, NUMBER)?)?;
         let delivery = deliveries.next().await.context("the broker ended the consumer")??;
         latencies.push(begun.elapsed().as_secs_f64() * 1_000.0);
         consumer.ack(delivery.tag, false).await?;
@@ -132,7 +132,7 @@ async fn pass_on(stage: &Stage, route: Route, env: &TestEnv, time: Duration) -> 
         let before = sent;
         while Instant::now() < until {
             while open < WINDOW {
-                session.publish(&message(route, sent)?)?;
+                session.publish(message(route, sent)?)?;
                 (sent, open) = (sent + 1, open + 1);
             }
             open -= confirms.next().await.context("the broker closed the channel")??.len();

@@ -208,7 +208,7 @@ impl Load {
         };
         let times = if self.random.f64() < self.plan.doubled { 2 } else { 1 };
         for _ in 0..times {
-            self.session.publish(&message)?;
+            self.session.publish(message.clone())?;
             self.unconfirmed += 1;
         }
         self.started.all += 1;

@@ -62,7 +62,7 @@ async fn a_header_that_python_cannot_read_or_write_stops_nobody() {
             properties,
             body: body.clone().into(),
         };
-        session.publish(&message).expect("published");
+        session.publish(message).expect("published");
         timeout(SOON, confirms.next()).await.expect("in time").expect("open").expect("confirmed");
         ids.push(id);
     }

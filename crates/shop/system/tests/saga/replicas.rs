@@ -54,7 +54,7 @@ async fn send_everything_twice(shop: &Shop, sent: &Arc<AtomicUsize>) -> JoinHand
                 properties: delivery.properties.with_headers(headers),
                 body: delivery.body.into(),
             };
-            session.publish(&copy).expect("published");
+            session.publish(copy).expect("published");
             sent.fetch_add(1, Ordering::SeqCst);
         }
     })

@@ -36,7 +36,7 @@ async fn publish(
 async fn publish_this(shop: &Shop, user: &str, message: Publish) -> Result<Outcome, BrokerError> {
     let session = RabbitMq::new(shop.env.amqp_url(user))?.connect(user).await?;
     let mut confirms = session.confirms().await?;
-    session.publish(&message)?;
+    session.publish(message)?;
     let answer = tokio::time::timeout(SOON, confirms.next()).await.expect("an answer in time");
     let answers = answer.expect("an answer")?;
     Ok(answers[0].outcome.clone())
