@@ -8,7 +8,7 @@
 //! |---|---|
 //! | a connection | [`Broker`], [`Session`], [`RabbitMq`] |
 //! | messages in | [`Consumer`], [`Receipt`] |
-//! | messages out | [`Publisher`], [`OutBatch`] |
+//! | messages out | [`Publisher`], [`OutBatch`], [`Outgoing`] |
 //! | headers: which are ours, and their values | [`headers`] |
 //! | certificates | [`TlsFiles`] |
 
@@ -45,6 +45,7 @@ pub use management::{ManagementApi, ManagementError};
 pub use publisher::{
     batch::{BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable},
     handle::{Handed, PublishError, Publisher, PublisherHandle},
+    outgoing::Outgoing,
     settings::PublisherSettings,
 };
 pub use rabbitmq::{address::Addresses, broker::RabbitMq, management::ManagementAddress};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::session::message::Publish;
+use crate::publisher::outgoing::Outgoing;
 
 /// Identifies one batch in the outbox by its process, its number and its table.
 ///
@@ -30,7 +30,19 @@ pub struct OutBatch {
     /// The id of the batch.
     pub batch: BatchId,
     /// The messages, in order. They are never changed on the way.
-    pub messages: Vec<Publish>,
+    pub messages: Vec<Box<dyn Outgoing>>,
+}
+
+impl OutBatch {
+    /// Creates a batch of these messages, in order.
+    #[must_use]
+    pub fn new<M: Outgoing + 'static>(
+        batch: BatchId,
+        messages: impl IntoIterator<Item = M>,
+    ) -> Self {
+        let boxed = |message: M| -> Box<dyn Outgoing> { Box::new(message) };
+        Self { batch, messages: messages.into_iter().map(boxed).collect() }
+    }
 }
 
 /// A finished batch: each message is confirmed by the broker, can never be published, or is left

@@ -9,12 +9,13 @@ use crate::publisher::batch::{
     BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable,
 };
 use crate::publisher::memory::Memory;
+use crate::publisher::outgoing::Outgoing;
 use crate::session::message::{Publish, said};
 
 /// One message on its way, and its waiter.
 #[derive(Debug)]
 pub(super) struct InFlight {
-    pub(super) message: Publish,
+    pub(super) message: Box<dyn Outgoing>,
     pub(super) position: i32,
     /// How often the broker did not accept it.
     pub(super) attempts: u32,
@@ -91,7 +92,7 @@ impl Batches {
     /// Takes in a single message that a caller waits for.
     pub(super) fn open_single(
         &mut self,
-        message: Publish,
+        message: Box<dyn Outgoing>,
         patient: bool,
         done: oneshot::Sender<Result<(), NotSent>>,
     ) -> InFlight {
@@ -153,7 +154,7 @@ impl Batches {
                 || LeftBehind { positions: Vec::new(), bytes: 0, releases: self.memory.releases() };
             let left_behind = left_behind.get_or_insert_with(none);
             left_behind.positions.push(entry.position);
-            left_behind.bytes += entry.message.body.len();
+            left_behind.bytes += entry.message.body_len();
             self.done(entry, None);
         }
     }
@@ -167,10 +168,10 @@ impl Batches {
         let complete = match self.open.get_mut(&entry.waiter) {
             Some(Waiter::Batch { left, unpublishable, .. }) => {
                 if let Some(NotSent::Never(reason)) = failure {
-                    let properties = &entry.message.properties;
+                    let Publish { routing_key, properties, .. } = entry.message.to_publish();
                     unpublishable.push(Unpublishable {
                         position: entry.position,
-                        routing_key: entry.message.routing_key.clone(),
+                        routing_key,
                         message_id: said(properties.message_id()).unwrap_or_default(),
                         correlation_id: said(properties.correlation_id()),
                         reason,

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::publisher::batches::{Batches, InFlight};
+use crate::publisher::outgoing::Outgoing;
 use crate::publisher::poison::Matcher;
-use crate::session::message::Publish;
 
 /// The messages that wait, by cause.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Holds {
     }
 
     /// Returns the reason why a message has to wait, unless it is the one to be tried.
-    pub(super) fn reason_for(&mut self, message: &Publish) -> Option<&str> {
+    pub(super) fn reason_for(&mut self, message: &dyn Outgoing) -> Option<&str> {
         let hold = self.holds.iter_mut().find(|hold| hold.matcher.matches(message))?;
         if hold.next == Next::WhenOneComes {
             hold.next = Next::UnderWay;
@@ -107,7 +107,7 @@ impl Holds {
     }
 
     fn of(&mut self, entry: &InFlight) -> Option<&mut Hold> {
-        self.holds.iter_mut().find(|hold| hold.matcher.matches(&entry.message))
+        self.holds.iter_mut().find(|hold| hold.matcher.matches(&*entry.message))
     }
 
     /// Makes messages wait, these and those that come. One that was tried is again in front of the others.
@@ -177,7 +177,11 @@ impl Holds {
     }
 
     /// The broker took a message: whatever else waits for the same may go. Returns it in order.
-    pub(super) fn release(&mut self, taken: &Publish, batches: &Batches) -> VecDeque<InFlight> {
+    pub(super) fn release(
+        &mut self,
+        taken: &dyn Outgoing,
+        batches: &Batches,
+    ) -> VecDeque<InFlight> {
         let released: Vec<Hold> =
             self.holds.extract_if(.., |hold| hold.matcher.matches(taken)).collect();
         if !released.is_empty() {

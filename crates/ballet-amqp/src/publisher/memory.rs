@@ -82,7 +82,7 @@ impl Memory {
     /// the memory is empty, since it could never be published otherwise.
     pub(super) fn admit(&self, batch: &OutBatch) -> bool {
         let messages = batch.messages.len();
-        let bytes = batch.messages.iter().map(|message| message.body.len()).sum::<usize>();
+        let bytes = batch.messages.iter().map(|message| message.body_len()).sum::<usize>();
         let size = Size { messages, bytes };
         let mut inner = self.lock();
         if !inner.total.fits(size, self.most) && inner.total.messages > 0 {

@@ -7,6 +7,7 @@ mod flight;
 pub(crate) mod handle;
 mod holds;
 mod memory;
+pub(crate) mod outgoing;
 mod poison;
 mod publish_loop;
 mod queue;

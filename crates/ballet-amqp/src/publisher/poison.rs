@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use ballet_core::topology::EVENTS;
 
 use crate::publisher::batches::InFlight;
+use crate::publisher::outgoing::Outgoing;
 use crate::session::error::BrokerError;
-use crate::session::message::Publish;
 
 /// The messages that the broker's error blames.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +43,9 @@ pub(super) enum Matcher {
 
 impl Matcher {
     /// The one that selects the messages of this exchange with this key.
-    pub(super) fn of(message: &Publish) -> Self {
-        let Publish { exchange, routing_key, .. } = message;
-        Self::Key { key: routing_key.clone(), exchange: Some(exchange.clone()) }
+    pub(super) fn of(message: &dyn Outgoing) -> Self {
+        let (key, exchange) = (message.routing_key().to_owned(), message.exchange().to_owned());
+        Self::Key { key, exchange: Some(exchange) }
     }
 
     /// Returns true if it selects messages of an exchange as a whole, or events of one of these keys, or of a
@@ -65,15 +65,15 @@ impl Matcher {
         matches!(self, Self::Exchange(_))
     }
 
-    pub(super) fn matches(&self, message: &Publish) -> bool {
+    pub(super) fn matches(&self, message: &dyn Outgoing) -> bool {
         match self {
             Self::Key { key, exchange } => {
-                message.routing_key == *key
-                    && exchange.as_ref().is_none_or(|exchange| message.exchange == *exchange)
+                message.routing_key() == key
+                    && exchange.as_ref().is_none_or(|exchange| message.exchange() == exchange)
             }
-            Self::KeyPrefix(prefix) => message.routing_key.starts_with(prefix),
-            Self::Exchange(exchange) => message.exchange == *exchange,
-            Self::Size(size) => message.body.len() == *size,
+            Self::KeyPrefix(prefix) => message.routing_key().starts_with(prefix),
+            Self::Exchange(exchange) => message.exchange() == exchange,
+            Self::Size(size) => message.body_len() == *size,
         }
     }
 }
@@ -114,7 +114,7 @@ pub(super) fn blame(
     };
     match blame {
         Some(Blame::Unpublishable(matcher) | Blame::Held(matcher))
-            if !unconfirmed.iter().any(|entry| matcher.matches(&entry.message)) =>
+            if !unconfirmed.iter().any(|entry| matcher.matches(&*entry.message)) =>
         {
             one_of(alone)
         }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use crate::backoff::{Backoff, until};
 use crate::metric::{Counter, Gauge};
 use crate::publisher::batches::InFlight;
+use crate::publisher::outgoing::Outgoing;
 use crate::publisher::queue::{Command, Queue, UNTIL_MENDED, UNTIL_TAKEN};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{Stop, Stopping};
@@ -179,10 +180,10 @@ impl<'a> PublishLoop<'a> {
         let mut count = 0;
         let result = loop {
             let Some(entry) = self.queue.next(self.settings.window) else { break Ok(()) };
-            fault::point(FaultPoint::BeforePublish, &entry.message);
-            match session.publish(entry.message.clone()) {
+            fault::point(FaultPoint::BeforePublish, &*entry.message);
+            match session.publish(entry.message.to_publish()) {
                 Ok(number) => {
-                    fault::point(FaultPoint::AfterPublish, &entry.message);
+                    fault::point(FaultPoint::AfterPublish, &*entry.message);
                     self.queue.flight.insert(number, entry);
                     count += 1;
                 }
@@ -206,21 +207,21 @@ impl<'a> PublishLoop<'a> {
         self.queue.taken(&entry);
         match answer.outcome {
             Outcome::Ack => {
-                fault::point(FaultPoint::AfterConfirm, &entry.message);
+                fault::point(FaultPoint::AfterConfirm, &*entry.message);
                 self.confirmed.increment(1);
                 self.queue.batches.confirmed(&entry);
             }
             Outcome::Nack => {
                 self.nacked.increment(1);
                 let problem = "the broker did not accept a message (full queue?); trying again";
-                self.alarm.raise(&entry.message, problem);
+                self.alarm.raise(&*entry.message, problem);
                 self.again_or_never(entry, &UNTIL_TAKEN, "a queue did not take it");
             }
             Outcome::Returned { .. } => {
                 self.returned.increment(1);
                 let problem = "the broker returned a message: no queue is bound for it; apply \
                                broker/definitions.json; trying again";
-                self.alarm.raise(&entry.message, problem);
+                self.alarm.raise(&*entry.message, problem);
                 self.again_or_never(entry, &UNTIL_MENDED, "no queue is bound for it");
             }
         }
@@ -327,15 +328,16 @@ struct Alarm {
 }
 
 impl Alarm {
-    fn raise(&mut self, message: &Publish, problem: &str) {
+    fn raise(&mut self, message: &dyn Outgoing, problem: &str) {
         if self.last.is_some_and(|last| last.elapsed() < ALARM_EVERY) {
             self.silent += 1;
             return;
         }
+        let Publish { routing_key, properties, .. } = message.to_publish();
         tracing::error!(
-            routing_key = message.routing_key,
-            id = said(message.properties.message_id()),
-            saga = said(message.properties.correlation_id()),
+            routing_key,
+            id = said(properties.message_id()),
+            saga = said(properties.correlation_id()),
             others = self.silent,
             "{problem}"
         );

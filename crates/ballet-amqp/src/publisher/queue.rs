@@ -103,7 +103,7 @@ impl Queue {
                 while self.urgent.front().is_some_and(|first| !self.batches.wanted(first)) {
                     self.urgent.pop_front();
                 }
-                self.urgent.push_back(self.batches.open_single(*message, patient, done));
+                self.urgent.push_back(self.batches.open_single(message, patient, done));
             }
         }
     }
@@ -158,7 +158,7 @@ impl Queue {
         if self.holds.is_empty() {
             return Some(entry);
         }
-        match self.holds.reason_for(&entry.message) {
+        match self.holds.reason_for(&*entry.message) {
             None => Some(entry),
             Some(reason) if !self.batches.is_patient(&entry) => {
                 let reason = reason.to_owned();
@@ -185,7 +185,7 @@ impl Queue {
         if self.holds.is_empty() {
             return;
         }
-        for released in self.holds.release(&entry.message, &self.batches).into_iter().rev() {
+        for released in self.holds.release(&*entry.message, &self.batches).into_iter().rev() {
             self.put_back(released);
         }
     }
@@ -257,7 +257,7 @@ impl Queue {
             _ => Vec::new(),
         };
         for entry in unconfirmed {
-            let message = &entry.message;
+            let message = &*entry.message;
             if let Some(held) = held.iter_mut().find(|held| held.matcher.matches(message)) {
                 if self.batches.is_patient(&entry) {
                     held.entries.push(entry);
@@ -305,12 +305,14 @@ impl Queue {
     /// What has to wait, since messages of its kind up to this number are not confirmed in time.
     fn overdue(&self, number: u64) -> Vec<Held> {
         let mut overdue: Vec<Held> = Vec::new();
-        for InFlight { message, .. } in self.flight.up_to(number) {
+        for entry in self.flight.up_to(number) {
+            let message = &*entry.message;
             if !overdue.iter().any(|held| held.matcher.matches(message)) {
                 let reason = format!(
                     "the broker does not confirm what is published to `{}` with key `{}`: does each of \
                      its queues run?",
-                    message.exchange, message.routing_key
+                    message.exchange(),
+                    message.routing_key()
                 );
                 let (matcher, entries) = (Matcher::of(message), Vec::new());
                 overdue.push(Held { matcher, reason, is_told: false, entries });
@@ -332,11 +334,12 @@ impl Queue {
             self.give_up(&entry, cause.to_string());
             return;
         }
+        let Publish { exchange, routing_key, properties, .. } = entry.message.to_publish();
         tracing::warn!(
-            exchange = entry.message.exchange,
-            routing_key = entry.message.routing_key,
-            id = said(entry.message.properties.message_id()),
-            saga = said(entry.message.properties.correlation_id()),
+            exchange,
+            routing_key,
+            id = said(properties.message_id()),
+            saga = said(properties.correlation_id()),
             reason = %cause,
             "the channel closed while this message was alone on it; trying it again"
         );

@@ -1,7 +1,5 @@
 //! Outgoing and incoming messages, and the broker's answers.
 
-use ballet_core::topology::EVENTS;
-use ballet_fault::WorksOn;
 use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::types::ShortString;
@@ -78,11 +76,4 @@ pub enum Outcome {
         /// The broker's text.
         text: String,
     },
-}
-
-impl WorksOn for Publish {
-    fn names(&self) -> Vec<String> {
-        let name = if self.exchange == EVENTS { &self.routing_key } else { &self.exchange };
-        vec![name.clone()]
-    }
 }

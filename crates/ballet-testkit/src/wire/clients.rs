@@ -31,7 +31,7 @@ pub fn batch(number: i64) -> BatchId {
 pub fn out(number: i64, keys: &[&str]) -> OutBatch {
     let messages =
         keys.iter().enumerate().map(|(index, key)| message(key, &format!("{number}.{index}")));
-    OutBatch { batch: batch(number), messages: messages.collect() }
+    OutBatch::new(batch(number), messages)
 }
 
 pub fn id(properties: &BasicProperties) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::BatchId;
+use ballet_amqp::{BatchId, OutBatch};
 use ballet_core::{EventType, StepKind};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
 use ballet_store::calls::stored as calls;
@@ -24,7 +24,7 @@ use crate::engine::registry::Registry;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::publishing::Publishing;
-use crate::outgoing::wire;
+use crate::outgoing::wire::OutgoingEvent;
 
 /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
 /// broker, and the calls are being made, when this returns. All marks are of one table, and are
@@ -65,7 +65,7 @@ pub(crate) async fn commit(
 
     spans.into_iter().for_each(|span| engine.spans.record(span));
     if let Some(batch) = batch {
-        publish(&engine, batch, &emitted, now);
+        publish(&engine, batch, emitted, now);
     }
     make(&engine, calls, claims);
     if hurried {
@@ -229,12 +229,12 @@ async fn write_outbox<'a>(
 }
 
 /// Gives the events to the lane of the broker.
-fn publish(engine: &Engine, batch: BatchId, emitted: &[Emitted], now: Timestamp) {
+fn publish(engine: &Engine, batch: BatchId, emitted: Vec<Emitted>, now: Timestamp) {
     let service = engine.registry.service;
     let relay = &engine.relay;
-    relay.begin_spans(batch, |spans, clock| Publishing::begin(spans, clock, emitted));
-    let messages = emitted.iter().map(|event| wire::publish(service, event, now)).collect();
-    relay.committed(batch, messages);
+    relay.begin_spans(batch, |spans, clock| Publishing::begin(spans, clock, &emitted));
+    let events = emitted.into_iter().map(|event| OutgoingEvent::emitted(service, event, now));
+    relay.committed(OutBatch::new(batch, events));
 }
 
 /// Makes the calls that are claimed. The others are due, for any process that has room.

@@ -1,7 +1,9 @@
 //! Converts outgoing events to messages.
 
+use std::borrow::Cow;
+
 use ballet_amqp::headers::{BAGGAGE, CAUSATION_ID, TRACEPARENT, TRACESTATE, insert_text};
-use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Outgoing, Publish, ShortString};
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, SagaId};
 use ballet_store::outbox::event::Emitted;
@@ -12,50 +14,54 @@ use jiff::Timestamp;
 
 const PERSISTENT: u8 = 2;
 
-/// An outgoing event without its body.
-struct Outgoing<'a> {
+/// An event on its way to the broker.
+#[derive(Debug)]
+pub(crate) struct OutgoingEvent {
+    service: &'static str,
     message_id: MessageId,
-    event_type: &'a str,
+    event_type: Cow<'static, str>,
     saga_id: Option<SagaId>,
     causation_id: Option<MessageId>,
-    trace: Option<&'a Trace>,
+    trace: Option<Trace>,
     created_at: Timestamp,
+    body: Bytes,
 }
 
-/// Returns the message of an event that this service just emitted.
-pub(crate) fn publish(service: &str, event: &Emitted, now: Timestamp) -> Publish {
-    let outgoing = Outgoing {
-        message_id: event.message_id,
-        event_type: event.event.event_type.name(),
-        saga_id: event.saga_id,
-        causation_id: event.causation_id,
-        trace: event.trace.as_ref(),
-        created_at: now,
-    };
-    outgoing.message(service, event.event.body.clone())
-}
+impl OutgoingEvent {
+    /// An event that this service just emitted.
+    pub(crate) fn emitted(service: &'static str, event: Emitted, now: Timestamp) -> Self {
+        Self {
+            service,
+            message_id: event.message_id,
+            event_type: event.event.event_type.name().into(),
+            saga_id: event.saga_id,
+            causation_id: event.causation_id,
+            trace: event.trace,
+            created_at: now,
+            body: event.event.body,
+        }
+    }
 
-/// Returns the same message from an event that was read back from the outbox.
-pub(crate) fn publish_stored(service: &str, event: StoredEvent) -> Publish {
-    let body = Bytes::from(event.body);
-    let outgoing = Outgoing {
-        message_id: event.message_id,
-        event_type: &event.event_type,
-        saga_id: event.saga_id,
-        causation_id: event.causation_id,
-        trace: event.trace.as_ref(),
-        created_at: event.created_at,
-    };
-    outgoing.message(service, body)
-}
+    /// The same event when it was read back from the outbox.
+    pub(crate) fn stored(service: &'static str, event: StoredEvent) -> Self {
+        Self {
+            service,
+            message_id: event.message_id,
+            event_type: event.event_type.into(),
+            saga_id: event.saga_id,
+            causation_id: event.causation_id,
+            trace: event.trace,
+            created_at: event.created_at,
+            body: event.body.into(),
+        }
+    }
 
-impl Outgoing<'_> {
-    fn message(&self, service: &str, body: Bytes) -> Publish {
+    fn headers(&self) -> FieldTable {
         let mut headers = FieldTable::default();
         if let Some(cause) = self.causation_id {
             headers.insert(CAUSATION_ID.into(), AMQPValue::LongString(cause.to_string().into()));
         }
-        if let Some(trace) = self.trace {
+        if let Some(trace) = &self.trace {
             let context = trace.context.to_string();
             headers.insert(TRACEPARENT.into(), AMQPValue::LongString(context.into()));
             if let Some(tracestate) = trace.carried.tracestate() {
@@ -65,25 +71,43 @@ impl Outgoing<'_> {
                 insert_text(&mut headers, BAGGAGE, baggage);
             }
         }
+        headers
+    }
+}
+
+impl Outgoing for OutgoingEvent {
+    fn exchange(&self) -> &str {
+        EVENTS
+    }
+
+    fn routing_key(&self) -> &str {
+        &self.event_type
+    }
+
+    fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
+    fn to_publish(&self) -> Publish {
         // A message without a saga is correlated only with itself.
         let correlation = self.saga_id.map_or(self.message_id.0, |saga| saga.0);
         let seconds = u64::try_from(self.created_at.as_second()).unwrap_or_default();
         // A type that is too long is refused as a routing key, without affecting other messages.
         let properties = BasicProperties::default()
             .with_message_id(self.message_id.to_string().into())
-            .with_type(ShortString::try_new(self.event_type).unwrap_or_default())
+            .with_type(ShortString::try_new(self.routing_key()).unwrap_or_default())
             .with_correlation_id(correlation.to_string().into())
-            .with_app_id(service.into())
+            .with_app_id(self.service.into())
             .with_timestamp(seconds)
             .with_content_type(ballet_core::envelope::CONTENT_TYPE.into())
             .with_delivery_mode(PERSISTENT)
-            .with_headers(headers);
+            .with_headers(self.headers());
         Publish {
-            exchange: EVENTS.to_owned(),
-            routing_key: self.event_type.to_owned(),
+            exchange: self.exchange().to_owned(),
+            routing_key: self.routing_key().to_owned(),
             mandatory: true,
             properties,
-            body,
+            body: self.body.clone(),
         }
     }
 }

@@ -53,7 +53,7 @@ async fn t77_a_crash_loop_ends_at_the_delivery_limit_and_costs_one_message() {
     let mut messages: Vec<_> = (0..GOOD).map(|_| trip_to_rome(&world)).collect();
     messages.insert(GOOD / 2, poison);
     let mut publisher = Out::usual(ops(&world));
-    publisher.handle.send(OutBatch { batch: batch(1), messages });
+    publisher.handle.send(OutBatch::new(batch(1), messages));
     assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().unpublishable, []);
 
     let mut deaths = 0;

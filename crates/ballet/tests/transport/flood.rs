@@ -198,7 +198,7 @@ impl Users {
         }
         let batch = batch(i64::try_from(number).unwrap());
         for (user, messages) in self.publishers.iter().zip(messages) {
-            user.handle.send(OutBatch { batch, messages });
+            user.handle.send(OutBatch::new(batch, messages));
         }
         let url = self.ops_url.clone();
         self.by_hand.push_back(tokio::task::spawn_blocking(move || by_hand(&url, &odd)));

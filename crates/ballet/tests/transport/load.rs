@@ -127,7 +127,7 @@ async fn t57_effects_of_one_saga_appear_in_the_order_of_publishing() {
         messages.push(message(&world, saga, &rome()));
         messages.push(message(&world, saga, &CarRented { car: "red".into() }));
     }
-    publisher.handle.send(OutBatch { batch: batch(1), messages });
+    publisher.handle.send(OutBatch::new(batch(1), messages));
     publisher.published().await;
     world.until_count("notary", "effect", 24).await;
     let wrong = "(select from effect s join effect f using (saga_id) \

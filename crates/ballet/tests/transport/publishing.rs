@@ -107,7 +107,7 @@ async fn a_header_that_the_broker_cannot_read_is_refused_and_its_neighbours_go_t
         messages.insert(2 * at, with_header(&world, value.clone()));
     }
     let mut publisher = Out::usual(ops(&world));
-    publisher.handle.send(OutBatch { batch: batch(1), messages });
+    publisher.handle.send(OutBatch::new(batch(1), messages));
     let refused = publisher.published().await.unpublishable;
     let places: Vec<_> = refused.iter().map(|refused| refused.position).collect();
     assert_eq!(places, [0, 2, 4, 6, 8, 10, 12, 14], "{refused:?}");

@@ -87,8 +87,8 @@ pub(crate) fn trip_to_rome(world: &World) -> Publish {
 /// Publishes trips, and waits for the confirms.
 pub(crate) async fn trips_published(world: &World, count: usize) {
     let mut publisher = Out::usual(ops(world));
-    let messages = (0..count).map(|_| trip_to_rome(world)).collect();
-    publisher.handle.send(OutBatch { batch: batch(1), messages });
+    let trips = (0..count).map(|_| trip_to_rome(world));
+    publisher.handle.send(OutBatch::new(batch(1), trips));
     assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().unpublishable, []);
 }
 

@@ -17,7 +17,7 @@ use crate::declare::handler::database_wait::{answered, patiently};
 use crate::declare::handler::failure::Failure;
 use crate::engine::stopping::stopped;
 use crate::outgoing::publishing::Publishing;
-use crate::outgoing::wire;
+use crate::outgoing::wire::OutgoingEvent;
 use crate::upkeep::outbox::other_processes::Others;
 use crate::upkeep::outbox::outbox::Outbox;
 
@@ -181,9 +181,8 @@ fn hand_over(outbox: &Outbox, table: i16, loaded: Vec<Loaded>) {
         fault::point(FaultPoint::BeforeSweep, &*events);
         let service = outbox.service;
         relay.begin_spans(batch, |spans, clock| Publishing::begin_stored(spans, clock, &events));
-        let messages =
-            events.into_iter().map(|event| wire::publish_stored(service, event)).collect();
-        if publisher.send(OutBatch { batch, messages }) != Handed::Queued {
+        let events = events.into_iter().map(|event| OutgoingEvent::stored(service, event));
+        if publisher.send(OutBatch::new(batch, events)) != Handed::Queued {
             relay.leave(batch);
         }
     }
