@@ -30,7 +30,7 @@ pub struct OutBatch {
     /// The id of the batch.
     pub batch: BatchId,
     /// The messages, in order. They are never changed on the way.
-    pub messages: Vec<Box<dyn Outgoing>>,
+    pub messages: Vec<Arc<dyn Outgoing>>,
 }
 
 impl OutBatch {
@@ -40,8 +40,8 @@ impl OutBatch {
         batch: BatchId,
         messages: impl IntoIterator<Item = M>,
     ) -> Self {
-        let boxed = |message: M| -> Box<dyn Outgoing> { Box::new(message) };
-        Self { batch, messages: messages.into_iter().map(boxed).collect() }
+        let shared = |message: M| -> Arc<dyn Outgoing> { Arc::new(message) };
+        Self { batch, messages: messages.into_iter().map(shared).collect() }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::session::message::{Publish, said};
 /// One message on its way, and its waiter.
 #[derive(Debug)]
 pub(super) struct InFlight {
-    pub(super) message: Box<dyn Outgoing>,
+    pub(super) message: Arc<dyn Outgoing>,
     pub(super) position: i32,
     /// How often the broker did not accept it.
     pub(super) attempts: u32,
@@ -92,7 +92,7 @@ impl Batches {
     /// Takes in a single message that a caller waits for.
     pub(super) fn open_single(
         &mut self,
-        message: Box<dyn Outgoing>,
+        message: Arc<dyn Outgoing>,
         patient: bool,
         done: oneshot::Sender<Result<(), NotSent>>,
     ) -> InFlight {

@@ -10,10 +10,10 @@ use tokio::task::JoinHandle;
 use crate::publisher::batch::{BatchId, OnPublished, OutBatch};
 use crate::publisher::batches::{Batches, NotSent};
 use crate::publisher::memory::Memory;
+use crate::publisher::outgoing::Outgoing;
 use crate::publisher::queue::{Command, Queue};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::supervisor::Supervisor;
-use crate::session::message::Publish;
 use crate::session::seam::Broker;
 use crate::session::state::ConnectionState;
 
@@ -143,10 +143,10 @@ impl PublisherHandle {
     /// stopped.
     pub async fn publish_now(
         &self,
-        message: Publish,
+        message: impl Outgoing + 'static,
         within: Duration,
     ) -> Result<(), PublishError> {
-        self.single(message, within, true).await
+        self.single(Arc::new(message), within, true).await
     }
 
     /// Like [`publish_now`](Self::publish_now), but does not retry a message that the broker returns,
@@ -160,40 +160,40 @@ impl PublisherHandle {
     /// As [`publish_now`](Self::publish_now), and [`PublishError::NotTaken`].
     pub async fn try_publish(
         &self,
-        message: Publish,
+        message: impl Outgoing + 'static,
         within: Duration,
     ) -> Result<(), PublishError> {
-        self.single(message, within, false).await
+        self.single(Arc::new(message), within, false).await
     }
 
     async fn single(
         &self,
-        message: Publish,
+        message: Arc<dyn Outgoing>,
         within: Duration,
         patient: bool,
     ) -> Result<(), PublishError> {
-        let exchange = message.exchange.clone();
-        let routing_key = message.routing_key.clone();
         let (done, answer) = oneshot::channel();
-        if self
-            .0
-            .commands
-            .send(Command::Single { message: Box::new(message), patient, done })
-            .is_err()
-        {
+        let single = Command::Single { message: Arc::clone(&message), patient, done };
+        if self.0.commands.send(single).is_err() {
             return Err(PublishError::Stopped);
         }
-        match tokio::time::timeout(within, answer).await {
-            Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(NotSent::Never(reason)))) => {
-                Err(PublishError::Unpublishable { exchange, routing_key, reason })
+        let not_sent = match tokio::time::timeout(within, answer).await {
+            Ok(Ok(Ok(()))) => return Ok(()),
+            Ok(Ok(Err(not_sent))) => Some(not_sent),
+            Ok(Err(_)) => return Err(PublishError::Stopped),
+            Err(_) => None,
+        };
+        let exchange = message.exchange().to_owned();
+        let routing_key = message.routing_key().to_owned();
+        Err(match not_sent {
+            Some(NotSent::Never(reason)) => {
+                PublishError::Unpublishable { exchange, routing_key, reason }
             }
-            Ok(Ok(Err(NotSent::NotTaken(reason)))) => {
-                Err(PublishError::NotTaken { exchange, routing_key, reason })
+            Some(NotSent::NotTaken(reason)) => {
+                PublishError::NotTaken { exchange, routing_key, reason }
             }
-            Ok(Err(_)) => Err(PublishError::Stopped),
-            Err(_) => Err(PublishError::TimedOut { exchange, routing_key, after: within }),
-        }
+            None => PublishError::TimedOut { exchange, routing_key, after: within },
+        })
     }
 
     /// Returns how often messages that waited for the broker to be mended could go. Those that were

@@ -1,6 +1,7 @@
 //! The messages that wait to be published, and their order.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -11,6 +12,7 @@ use crate::publisher::batch::OutBatch;
 use crate::publisher::batches::{Batches, InFlight, NotSent};
 use crate::publisher::flight::Flight;
 use crate::publisher::holds::{Held, Holds};
+use crate::publisher::outgoing::Outgoing;
 use crate::publisher::poison::{Blame, Matcher, blame};
 use crate::session::error::BrokerError;
 use crate::session::message::{Publish, said};
@@ -28,7 +30,7 @@ const STRIKES: u32 = 5;
 /// A batch or a single message to publish.
 pub(super) enum Command {
     Batch(OutBatch),
-    Single { message: Box<Publish>, patient: bool, done: oneshot::Sender<Result<(), NotSent>> },
+    Single { message: Arc<dyn Outgoing>, patient: bool, done: oneshot::Sender<Result<(), NotSent>> },
 }
 
 /// All unconfirmed messages, across reconnects.
