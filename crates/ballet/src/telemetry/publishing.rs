@@ -6,11 +6,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{BasicProperties, ConnectionState, Publish, PublishError, PublisherHandle};
+use ballet_amqp::{
+    BasicProperties, ConnectionState, Outgoing, Publish, PublishError, PublisherHandle,
+};
 use ballet_core::envelope::CONTENT_TYPE;
 use ballet_core::topology::TELEMETRY;
 use ballet_core::{MessageId, Telemetry, TelemetryType};
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -93,21 +96,14 @@ impl TelemetryLine {
         }
     }
 
-    fn message(&self, telemetry: TelemetryType, key: &[u8], body: Bytes) -> Publish {
+    fn message(&self, telemetry: TelemetryType, key: &[u8], body: Bytes) -> OutgoingTelemetry {
         let now = self.clock.now();
-        let message_id = MessageId(self.clock.draw(now));
-        let properties = BasicProperties::default()
-            .with_message_id(message_id.to_string().into())
-            .with_type(telemetry.name().into())
-            .with_app_id(self.service.into())
-            .with_timestamp(u64::try_from(now.as_second()).unwrap_or_default())
-            .with_content_type(CONTENT_TYPE.into())
-            .with_delivery_mode(PERSISTENT);
-        Publish {
-            exchange: TELEMETRY.to_owned(),
+        OutgoingTelemetry {
+            service: self.service,
+            telemetry,
             routing_key: telemetry.routing_key(telemetry.partition_of(key)),
-            mandatory: true,
-            properties,
+            message_id: MessageId(self.clock.draw(now)),
+            measured_at: now,
             body,
         }
     }
@@ -116,6 +112,48 @@ impl TelemetryLine {
 impl fmt::Debug for TelemetryLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TelemetryLine").field("declared", &self.declared).finish_non_exhaustive()
+    }
+}
+
+/// A measurement on its way to the broker.
+#[derive(Debug)]
+struct OutgoingTelemetry {
+    service: &'static str,
+    telemetry: TelemetryType,
+    routing_key: String,
+    message_id: MessageId,
+    measured_at: Timestamp,
+    body: Bytes,
+}
+
+impl Outgoing for OutgoingTelemetry {
+    fn exchange(&self) -> &str {
+        TELEMETRY
+    }
+
+    fn routing_key(&self) -> &str {
+        &self.routing_key
+    }
+
+    fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
+    fn to_publish(&self) -> Publish {
+        let properties = BasicProperties::default()
+            .with_message_id(self.message_id.to_string().into())
+            .with_type(self.telemetry.name().into())
+            .with_app_id(self.service.into())
+            .with_timestamp(u64::try_from(self.measured_at.as_second()).unwrap_or_default())
+            .with_content_type(CONTENT_TYPE.into())
+            .with_delivery_mode(PERSISTENT);
+        Publish {
+            exchange: TELEMETRY.to_owned(),
+            routing_key: self.routing_key.clone(),
+            mandatory: true,
+            properties,
+            body: self.body.clone(),
+        }
     }
 }
 
@@ -166,7 +204,7 @@ impl<T: Telemetry> TelemetryPublisher<T> {
     fn later(
         &self,
         measured: &T,
-    ) -> Result<(PublisherHandle, Publish, OwnedSemaphorePermit), TelemetryError> {
+    ) -> Result<(PublisherHandle, OutgoingTelemetry, OwnedSemaphorePermit), TelemetryError> {
         let publisher = self.line.declared(T::TYPE)?.clone();
         let message = self.message(measured)?;
         let turn = Arc::clone(&self.line.turns).try_acquire_owned();
@@ -181,7 +219,7 @@ impl<T: Telemetry> TelemetryPublisher<T> {
         publisher.try_publish(message, CONFIRM).await.map_err(not_sent)
     }
 
-    fn message(&self, measured: &T) -> Result<Publish, TelemetryError> {
+    fn message(&self, measured: &T) -> Result<OutgoingTelemetry, TelemetryError> {
         let body = encode(measured).map_err(|why| {
             TelemetryError::Unpublishable(format!("{} cannot be encoded: {why}", T::TYPE))
         })?;
