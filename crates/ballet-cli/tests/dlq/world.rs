@@ -308,7 +308,7 @@ pub(crate) async fn publish_all(url: &str, messages: impl IntoIterator<Item = Pu
     let mut confirms = session.confirms().await.expect("confirms");
     let mut waiting = 0;
     for message in messages {
-        session.publish(&message).expect("published");
+        session.publish(message).expect("published");
         waiting += 1;
         while waiting > 500 {
             waiting -= confirms.next().await.expect("confirms").expect("confirmed").len();
