@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use ballet_core::{MessageId, SagaId};
 use jiff::Timestamp;
@@ -242,14 +243,16 @@ impl Added<'_> {
         now: Timestamp,
     ) -> Result<(), sqlx::Error> {
         let timed = (!timed_ride).then_some(&self.timed);
-        for (table, rows) in [("ledger", timed), ("ledger_other", Some(&self.other))] {
+        for (insert, rows) in [(&INSERT, timed), (&INSERT_OTHER, Some(&self.other))] {
             let Some(rows) = rows.filter(|rows| !rows.is_empty()) else { continue };
-            let statement = AssertSqlSafe(Columns::insert(table, 1, 10));
-            rows.bind(sqlx::query(statement)).bind(now.to_sqlx()).execute(&mut *db).await?;
+            rows.bind(sqlx::query(insert.as_str())).bind(now.to_sqlx()).execute(&mut *db).await?;
         }
         Ok(())
     }
 }
+
+static INSERT: LazyLock<String> = LazyLock::new(|| Columns::insert("ledger", 1, 10));
+static INSERT_OTHER: LazyLock<String> = LazyLock::new(|| Columns::insert("ledger_other", 1, 10));
 
 /// Rows for one table, column by column.
 #[derive(Debug, Default)]

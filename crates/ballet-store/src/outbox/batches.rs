@@ -4,7 +4,8 @@
 //! published. A table whose batches are all marked is truncated, so nothing waits for vacuum, and a
 //! long transaction elsewhere slows nothing down.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ballet_amqp::BatchId;
 use ballet_fault::{self as fault, WorksOn};
@@ -50,23 +51,7 @@ pub async fn insert(
     marks: &[BatchId],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    let table = batch.table;
-    let noted = match ledger.is_empty() {
-        true => String::new(),
-        false => format!("with noted as ({}) ", Columns::insert("ledger", 13, 3)),
-    };
-    let statement = format!(
-        "{noted}insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
-         saga_id, causation_id, traceparent, body, created_at) \
-         select $1, $2, row.position, row.message_id, row.event_type, row.saga_id, \
-         row.causation_id, row.traceparent, row.body, $3 \
-         from unnest($4::int[], $5::uuid[], $6::text[], $7::uuid[], $8::uuid[], $9::text[], \
-         $10::text[]) as row (position, message_id, event_type, saga_id, causation_id, \
-         traceparent, body) union all \
-         select owner, batch, {MARK}, null, null, null, null, null, null, $3 \
-         from unnest($11::bigint[], $12::bigint[]) as mark (owner, batch)"
-    );
-    let query = sqlx::query(AssertSqlSafe(statement))
+    let query = sqlx::query(insert_statement(batch.table, !ledger.is_empty()))
         .bind(batch.process)
         .bind(batch.number)
         .bind(now.to_sqlx())
@@ -82,6 +67,31 @@ pub async fn insert(
     let query = if ledger.is_empty() { query } else { ledger.bind(query) };
     query.execute(db).await?;
     Ok(())
+}
+
+/// Returns the statement of [`insert`], put together once for each table.
+fn insert_statement(table: i16, with_ledger: bool) -> AssertSqlSafe<Arc<str>> {
+    static KNOWN: Mutex<BTreeMap<(i16, bool), Arc<str>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let statement = known.entry((table, with_ledger)).or_insert_with(|| {
+        let noted = match with_ledger {
+            true => format!("with noted as ({}) ", Columns::insert("ledger", 13, 3)),
+            false => String::new(),
+        };
+        let statement = format!(
+            "{noted}insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
+             saga_id, causation_id, traceparent, body, created_at) \
+             select $1, $2, row.position, row.message_id, row.event_type, row.saga_id, \
+             row.causation_id, row.traceparent, row.body, $3 \
+             from unnest($4::int[], $5::uuid[], $6::text[], $7::uuid[], $8::uuid[], $9::text[], \
+             $10::text[]) as row (position, message_id, event_type, saga_id, causation_id, \
+             traceparent, body) union all \
+             select owner, batch, {MARK}, null, null, null, null, null, null, $3 \
+             from unnest($11::bigint[], $12::bigint[]) as mark (owner, batch)"
+        );
+        statement.into()
+    });
+    AssertSqlSafe(Arc::clone(statement))
 }
 
 /// Marks batches as published. A mark is a row of the same table as its batch, so one truncation
