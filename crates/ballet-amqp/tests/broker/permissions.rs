@@ -5,7 +5,7 @@ use ballet_stage::{Method, TestEnv};
 use serde_json::{Value, json};
 
 use crate::rabbitmq::{bind, env, rabbitmq};
-use ballet_testkit::wire::clients::{In, Out, batch, out, wait_for};
+use ballet_testkit::wire::clients::{In, Out, batch, out, redirect, wait_for};
 
 /// Takes or gives a permission of the service.
 async fn permit(env: &TestEnv, kind: &str, permission: &Value) {
@@ -39,7 +39,7 @@ async fn t186_events_wait_while_the_right_to_their_exchange_is_taken_and_leave_i
     .await;
     // What goes to another exchange does not wait.
     let mut elsewhere = out(41, &["orders.x"]);
-    elsewhere.messages[0].exchange = "bare".to_owned();
+    redirect(&mut elsewhere, 0, "bare");
     publisher.handle.send(elsewhere);
     assert_eq!(publisher.published().await.batch, batch(41));
     permit(&env, "permissions", &write("^(events|bare)$")).await;

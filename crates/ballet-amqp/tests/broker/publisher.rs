@@ -9,7 +9,9 @@ use ballet_testkit::memory::{Kind, MemoryBroker};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use ballet_testkit::wire::clients::{Out, SOON, batch, id, message, out, until, wait_for};
+use ballet_testkit::wire::clients::{
+    Out, SOON, batch, id, message, out, redirect, until, wait_for,
+};
 
 pub(crate) fn broker() -> MemoryBroker {
     let broker = MemoryBroker::new();
@@ -174,7 +176,7 @@ async fn an_unknown_exchange_holds_up_only_its_own_messages() {
     let mut publisher = Out::usual(broker.clone());
     publisher.ready().await;
     let mut lost = out(1, &["a.x"]);
-    lost.messages[0].exchange = "later".to_owned();
+    redirect(&mut lost, 0, "later");
     publisher.handle.send(lost);
     publisher.handle.send(out(2, &["a.y"]));
     assert_eq!(publisher.published().await.batch, batch(2));

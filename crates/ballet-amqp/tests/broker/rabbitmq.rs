@@ -8,7 +8,7 @@ use ballet_stage::{Method, Options, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use ballet_testkit::wire::clients::{In, Out, SOON, batch, message, out, until};
+use ballet_testkit::wire::clients::{In, Out, SOON, batch, message, out, redirect, until};
 
 /// One service that may write its own keys, and gets them back.
 fn definitions() -> Value {
@@ -121,7 +121,7 @@ async fn t04_returned_messages_are_told_from_their_neighbours() {
     for number in 0..300 {
         let mut one = out(number, &["orders.x", "orders.x"]);
         if number % 3 == 1 {
-            one.messages[usize::from(number % 2 == 0)].exchange = "bare".to_owned();
+            redirect(&mut one, usize::from(number % 2 == 0), "bare");
         }
         publisher.handle.send(one);
     }
@@ -144,7 +144,7 @@ async fn an_exchange_that_does_not_exist_holds_up_only_its_own_messages() {
     let mut publisher = Out::usual(rabbitmq(&env));
     publisher.ready().await;
     let mut lost = out(1, &["orders.x"]);
-    lost.messages[0].exchange = "gone".to_owned();
+    redirect(&mut lost, 0, "gone");
     publisher.handle.send(lost);
     publisher.handle.send(out(2, &["orders.x"]));
     assert_eq!(publisher.published().await.batch, batch(2));

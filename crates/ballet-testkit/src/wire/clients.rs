@@ -34,6 +34,12 @@ pub fn out(number: i64, keys: &[&str]) -> OutBatch {
     OutBatch::new(batch(number), messages)
 }
 
+/// Has one message of a batch go to another exchange.
+pub fn redirect(batch: &mut OutBatch, at: usize, exchange: &str) {
+    let message = Publish { exchange: exchange.to_owned(), ..batch.messages[at].to_publish() };
+    batch.messages[at] = Arc::new(message);
+}
+
 pub fn id(properties: &BasicProperties) -> String {
     properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()
 }
