@@ -6,8 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use ballet_stage::Result;
-use ballet_stage::TestEnv;
+use ballet_stage::{Result, TestEnv};
 
 /// More messages than there are.
 const MANY: u32 = 20_000;

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::future::Future;
-use std::sync::Mutex as SyncMutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex as SyncMutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ballet::Clock;
@@ -23,10 +22,7 @@ use crate::participant::rig::processes::Processes;
 use crate::participant::rig::provider::Provider;
 use crate::participant::rig::record::{Record, Seen};
 use crate::participant::rig::verdict::{End, check_events};
-use ballet_stage::Depth;
-use ballet_stage::Proxy;
-use ballet_stage::Servers;
-use ballet_stage::TestEnv;
+use ballet_stage::{Depth, Proxy, Servers, TestEnv};
 
 /// What went wrong, in a sentence.
 pub(crate) type Wrong = String;
@@ -51,10 +47,10 @@ pub(crate) struct World<'a> {
     record: Record,
     sent: BTreeMap<Uuid, Vec<Uuid>>,
     markers: Vec<(Uuid, End)>,
-    has_reference: bool,
 }
 
 impl<'a> World<'a> {
+    /// One in which a process of the program runs.
     pub(crate) async fn new(
         servers: &Servers,
         program: &Program,
@@ -74,7 +70,7 @@ impl<'a> World<'a> {
             program = program.env(&calls.url, company.url());
             provider = Some(company);
         }
-        Ok(Self {
+        let mut world = Self {
             contract,
             types: contract.types()?,
             amqp: Proxy::to(env.amqp_url(service)).await.map_err(said)?,
@@ -87,8 +83,11 @@ impl<'a> World<'a> {
             record,
             sent: BTreeMap::new(),
             markers: Vec::new(),
-            has_reference: false,
-        })
+        };
+        world.start().await?;
+        let reference = world.execute(&contract.reference).await;
+        reference.map_err(|error| format!("the reference rows: {error}"))?;
+        Ok(world)
     }
 
     /// The company that the step calls.
@@ -107,12 +106,7 @@ impl<'a> World<'a> {
             let consumers = self.depth().await?.consumers;
             if consumers >= expected { Ok(Some(())) } else { Err(format!("{consumers} do")) }
         })
-        .await?;
-        if !std::mem::replace(&mut self.has_reference, true) {
-            let reference = self.execute(&self.contract.reference).await;
-            reference.map_err(|error| format!("the reference rows: {error}"))?;
-        }
-        Ok(())
+        .await
     }
 
     /// Executes statements of the contract in the program's database.

@@ -1,17 +1,12 @@
 //! Sagas that are aborted: after the step, before it, again, and at the same moment.
 
-use std::time::Duration;
-
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong};
+use crate::participant::scenarios::deaths::SLOW;
 use ballet_stage::Link;
-
-/// Each statement takes so long that two processes meet in their transactions.
-const SLOW: Duration = Duration::from_millis(15);
 
 /// The step is done, then the saga is aborted.
 pub(crate) async fn after(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let (aborted, other) = (World::new_id(), World::new_id());
     for saga in [aborted, other] {
         world.trigger(saga).await?;
@@ -23,7 +18,6 @@ pub(crate) async fn after(mut world: World<'_>) -> Result<(), Wrong> {
 
 /// The abort overtakes the event that triggers the step.
 pub(crate) async fn before(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let saga = World::new_id();
     world.abort(saga).await?;
     world.is_quiet().await?;
@@ -35,7 +29,6 @@ pub(crate) async fn before(mut world: World<'_>) -> Result<(), Wrong> {
 
 /// The abort comes several times, under the same id and under others.
 pub(crate) async fn twice(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let saga = World::new_id();
     world.trigger(saga).await?;
     world.is_done(saga).await?;
@@ -48,7 +41,6 @@ pub(crate) async fn twice(mut world: World<'_>) -> Result<(), Wrong> {
 
 /// The event that triggers the step comes again, after the step was undone.
 pub(crate) async fn then_again(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let saga = World::new_id();
     let ids = world.trigger(saga).await?;
     world.is_done(saga).await?;
@@ -61,7 +53,6 @@ pub(crate) async fn then_again(mut world: World<'_>) -> Result<(), Wrong> {
 
 /// Two processes get the event and the abort at the same time.
 pub(crate) async fn meanwhile(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     world.start().await?;
     world.database.set(Link::Slow(SLOW));
     let mut ends = Vec::new();

@@ -9,7 +9,6 @@ use crate::participant::rig::world::{World, Wrong};
 /// The provider is away, its answer is lost, and the process is killed while it waits for one. It is asked again
 /// under the same key until its answer is known.
 pub(crate) async fn unknown(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let provider = world.provider()?;
     let mut ends = Vec::new();
     for mood in [Mood::Away, Mood::Loses, Mood::Silent] {
@@ -29,7 +28,6 @@ pub(crate) async fn unknown(mut world: World<'_>) -> Result<(), Wrong> {
 
 /// The saga is aborted while the call is out. What the provider did is taken back, also by the next process.
 pub(crate) async fn aborted(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let provider = world.provider()?;
     let waited = out(&mut world, &provider, Mood::Waits).await?;
     world.abort(waited).await?;

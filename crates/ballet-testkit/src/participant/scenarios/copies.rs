@@ -1,19 +1,14 @@
 //! Messages that come as they should, or more than once.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong};
+use crate::participant::scenarios::deaths::SLOW;
 use ballet_stage::Link;
-
-/// Each statement takes so long that two processes meet in their transactions.
-const SLOW: Duration = Duration::from_millis(15);
 
 /// One message, and one with a field that this version of the program does not know.
 pub(crate) async fn once(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let (plain, extended) = (World::new_id(), World::new_id());
     world.trigger(plain).await?;
     for event in world.types.triggers.clone() {
@@ -26,7 +21,6 @@ pub(crate) async fn once(mut world: World<'_>) -> Result<(), Wrong> {
 
 /// The same message several times, also after it was handled.
 pub(crate) async fn twice(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let saga = World::new_id();
     let ids = world.trigger(saga).await?;
     world.trigger_as(saga, &ids).await?;
@@ -37,7 +31,6 @@ pub(crate) async fn twice(mut world: World<'_>) -> Result<(), Wrong> {
 
 /// The same event under another message id, as a tool sends it that has lost the first one.
 pub(crate) async fn under_another_id(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let saga = World::new_id();
     world.trigger(saga).await?;
     world.is_done(saga).await?;
@@ -47,7 +40,6 @@ pub(crate) async fn under_another_id(mut world: World<'_>) -> Result<(), Wrong> 
 
 /// Copies that two processes get at the same time.
 pub(crate) async fn two_processes(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     world.start().await?;
     world.database.set(Link::Slow(SLOW));
     let mut ends = Vec::new();

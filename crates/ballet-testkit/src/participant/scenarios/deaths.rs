@@ -14,7 +14,8 @@ pub(super) const ROUNDS: usize = 3;
 /// So many moments after an event are tried, this far apart: some are in the midst of the next message.
 const MOMENTS: u32 = 8;
 const APART: Duration = Duration::from_millis(200);
-const SLOW: Duration = Duration::from_millis(15);
+/// Each statement takes so long that two processes meet in their transactions.
+pub(super) const SLOW: Duration = Duration::from_millis(15);
 /// A program with a handful of statements for a message takes a second for each.
 const SLOWER: Duration = Duration::from_millis(100);
 /// Longer than it takes to look at the effect after an event was seen.
@@ -22,7 +23,6 @@ const VERY_SLOW: Duration = Duration::from_millis(400);
 
 /// It dies while it handles a message: one of several is done, the others are not.
 pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let mut ends = Vec::new();
     for moment in 0..MOMENTS {
         world.database.set(Link::Slow(SLOWER));
@@ -47,7 +47,6 @@ pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong>
 
 /// It dies when it has committed, and could not publish yet.
 pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let mut ends = Vec::new();
     for moment in (0..MOMENTS).take(ROUNDS) {
         let saga = World::new_id();
@@ -67,7 +66,6 @@ pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> 
 
 /// The broker gets the event, and its confirmation is lost with the connection.
 pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let mut ends = Vec::new();
     for _ in 0..ROUNDS {
         let saga = World::new_id();
@@ -95,7 +93,6 @@ pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wron
 
 /// An event must not be seen before what it says is committed.
 pub(crate) async fn not_before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     world.database.set(Link::Slow(VERY_SLOW));
     let mut ends = Vec::new();
     for _ in 0..ROUNDS {
@@ -123,7 +120,6 @@ pub(crate) async fn not_before_the_commit(mut world: World<'_>) -> Result<(), Wr
 
 /// It is killed again and again while messages, copies and aborts come.
 pub(crate) async fn under_load(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     world.database.set(Link::Slow(SLOW));
     let mut ends = Vec::new();
     for _ in 0..6 {
@@ -137,7 +133,6 @@ pub(crate) async fn under_load(mut world: World<'_>) -> Result<(), Wrong> {
 
 /// It is asked to stop while messages come, and started again.
 pub(crate) async fn by_request(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     world.database.set(Link::Slow(SLOW));
     let mut ends = Vec::new();
     for _ in 0..2 {

@@ -11,7 +11,6 @@ use crate::participant::rig::world::{World, Wrong};
 
 /// The id of a message comes again in another saga. Under one id there is one message, so the second has no effect.
 pub(crate) async fn reused(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let (first, second, last) = (World::new_id(), World::new_id(), World::new_id());
     let ids = world.trigger(first).await?;
     world.is_done(first).await?;
@@ -23,7 +22,6 @@ pub(crate) async fn reused(mut world: World<'_>) -> Result<(), Wrong> {
 /// A message that is older than the inbox, one of a saga that is older than the ledger, and one from the future are
 /// dead letters: nobody knows whether they were handled.
 pub(crate) async fn old(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let days = |days: i64| id_of(SignedDuration::from_hours(24 * days));
     let wrong = [
         (Reason::TooOldToDeduplicate, World::new_id(), days(-8)),

@@ -1,20 +1,15 @@
 //! Servers that go away and come back.
 
-use std::time::Duration;
-
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong, said};
-use crate::participant::scenarios::deaths::{ROUNDS, in_hand, load};
-use ballet_stage::Link;
-use ballet_stage::Servers;
+use crate::participant::scenarios::deaths::{ROUNDS, SLOW, in_hand, load};
+use ballet_stage::{Link, Servers};
 
-const SLOW: Duration = Duration::from_millis(15);
 /// So often the program has to ask for a server that is away.
 const ATTEMPTS: u64 = 3;
 
 /// Its connections break again and again while messages come.
 pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     world.database.set(Link::Slow(SLOW));
     let mut ends = Vec::new();
     for round in 0..6 {
@@ -32,7 +27,6 @@ pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
 
 /// Its database is away while messages come: none of them is a failure.
 pub(crate) async fn database(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let mut ends = Vec::new();
     for _ in 0..ROUNDS {
         // An idle program may see that its connection is gone, and then takes no message.
@@ -60,7 +54,6 @@ pub(crate) async fn database(mut world: World<'_>) -> Result<(), Wrong> {
 
 /// The broker is killed, and comes back later.
 pub(crate) async fn broker(mut world: World<'_>, servers: &Servers) -> Result<(), Wrong> {
-    world.start().await?;
     let mut ends = Vec::new();
     load(&mut world, &mut ends).await?;
     servers.rabbitmq().kill().await.map_err(said)?;

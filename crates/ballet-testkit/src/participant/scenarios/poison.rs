@@ -17,7 +17,6 @@ const MANY: usize = 5;
 
 /// Each becomes one dead letter with the reason, and holds up nobody.
 pub(crate) async fn poison(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let (service, trigger) = (world.contract.part.service, world.trigger_type());
     let (first, last) = (World::new_id(), World::new_id());
     world.trigger(first).await?;
@@ -61,7 +60,6 @@ fn remove(properties: &mut Value, name: &str) {
 /// The queue of dead letters is full, so none is confirmed. The process is killed once it has tried. When there is
 /// room again, each message has to be a dead letter: none was acknowledged before. Copies are allowed.
 pub(crate) async fn dead_letters(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let tried = Record::begin(&world.env, "tried", &[(DEAD, "#")]).await.map_err(said)?;
     let filling = fill(&world).await?;
     let (service, trigger) = (world.contract.part.service, world.trigger_type());

@@ -13,7 +13,6 @@ const WAITS: u32 = 3_000;
 
 /// A refusal is published once, leaves nothing, and is nothing to compensate. The saga is not tried again.
 pub(crate) async fn refused(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let (refused, done) = (World::new_id(), World::new_id());
     let ids = world.trigger_refused(refused, None).await?;
     world.trigger(done).await?;
@@ -29,7 +28,6 @@ pub(crate) async fn refused(mut world: World<'_>) -> Result<(), Wrong> {
 /// A join runs once, with all of its events, in whatever order and however often they come; and not when one of them
 /// comes after the abort, or does not come.
 pub(crate) async fn join(mut world: World<'_>) -> Result<(), Wrong> {
-    world.start().await?;
     let new = World::new_id;
     let (backwards, again, aborted, waiting) = (new(), new(), new(), new());
     let mut events = world.types.triggers.clone();
@@ -56,7 +54,6 @@ pub(crate) async fn join(mut world: World<'_>) -> Result<(), Wrong> {
 /// A message whose step fails waits in a retry queue, and is handled when the trouble is over. It is no dead letter.
 pub(crate) async fn later(mut world: World<'_>) -> Result<(), Wrong> {
     let trouble = world.contract.trouble.as_ref().ok_or("the contract names no `trouble`")?;
-    world.start().await?;
     let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,
         "definition": { "message-ttl": WAITS } });
     let path = ["policies", world.env.vhost(), "slower-retries"];
