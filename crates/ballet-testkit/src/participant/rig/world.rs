@@ -46,7 +46,8 @@ pub(crate) struct World<'a> {
     probe: Mutex<PgConnection>,
     record: Record,
     sent: BTreeMap<Uuid, Vec<Uuid>>,
-    markers: Vec<(Uuid, End)>,
+    /// How each saga has to end.
+    expected: Vec<(Uuid, End)>,
 }
 
 impl<'a> World<'a> {
@@ -82,7 +83,7 @@ impl<'a> World<'a> {
             probe: Mutex::new(probe),
             record,
             sent: BTreeMap::new(),
-            markers: Vec::new(),
+            expected: Vec::new(),
         };
         world.start().await?;
         let reference = world.execute(&contract.reference).await;
@@ -120,11 +121,9 @@ impl<'a> World<'a> {
     /// broker's count of consumers may still have those that are gone.
     pub(crate) async fn start_again(&mut self) -> Result<(), Wrong> {
         self.processes.start(self.amqp.url(), self.database.url())?;
-        let saga = Self::new_id();
+        let saga = self.saga(End::Done);
         self.trigger(saga).await?;
-        self.is_done(saga).await?;
-        self.markers.push((saga, End::Done));
-        Ok(())
+        self.is_done(saga).await
     }
 
     /// Kills all processes.
@@ -159,6 +158,18 @@ impl<'a> World<'a> {
         F: Future<Output = Result<Option<T>, Wrong>>,
     {
         self.processes.wait(self.patience, what, probe).await
+    }
+
+    /// A new saga, which has to end like this.
+    pub(crate) fn saga(&mut self, end: End) -> Uuid {
+        let saga = Self::new_id();
+        self.expects(saga, end);
+        saga
+    }
+
+    /// Notes how a saga has to end.
+    pub(crate) fn expects(&mut self, saga: Uuid, end: End) {
+        self.expected.push((saga, end));
     }
 
     /// The id of a new saga, or of a new message.
@@ -349,20 +360,19 @@ impl<'a> World<'a> {
 
     /// Waits until all sagas are at their ends, stops the program, and looks again: by then nothing
     /// can come any more.
-    pub(crate) async fn ends(self, sagas: &[(Uuid, End)]) -> Result<(), Wrong> {
-        self.ends_with(sagas, 0).await
+    pub(crate) async fn ends(self) -> Result<(), Wrong> {
+        self.ends_with(0).await
     }
 
     /// The same with dead letters.
-    pub(crate) async fn ends_with(self, sagas: &[(Uuid, End)], dead: usize) -> Result<(), Wrong> {
-        let sagas = [sagas, &self.markers].concat();
-        for (saga, end) in &sagas {
+    pub(crate) async fn ends_with(self, dead: usize) -> Result<(), Wrong> {
+        for (saga, end) in &self.expected {
             self.becomes(*saga, *end).await?;
         }
         self.is_quiet().await?;
         self.stop().await?;
         let seen = self.surely_seen().await?;
-        for (saga, end) in &sagas {
+        for (saga, end) in &self.expected {
             self.is(*saga, *end, &seen).await?;
         }
         let company = self.provider.as_ref();

@@ -10,10 +10,8 @@ use crate::participant::rig::world::{World, Wrong};
 /// under the same key until its answer is known.
 pub(crate) async fn unknown(mut world: World<'_>) -> Result<(), Wrong> {
     let provider = world.provider()?;
-    let mut ends = Vec::new();
     for mood in [Mood::Away, Mood::Loses, Mood::Silent] {
-        let saga = out(&mut world, &provider, mood).await?;
-        ends.push((saga, End::Done));
+        let saga = out(&mut world, &provider, mood, End::Done).await?;
         if mood == Mood::Silent {
             world.kill().await;
         }
@@ -23,28 +21,33 @@ pub(crate) async fn unknown(mut world: World<'_>) -> Result<(), Wrong> {
         }
         world.is_done(saga).await?;
     }
-    world.ends(&ends).await
+    world.ends().await
 }
 
 /// The saga is aborted while the call is out. What the provider did is taken back, also by the next process.
 pub(crate) async fn aborted(mut world: World<'_>) -> Result<(), Wrong> {
     let provider = world.provider()?;
-    let waited = out(&mut world, &provider, Mood::Waits).await?;
+    let waited = out(&mut world, &provider, Mood::Waits, End::Aborted).await?;
     world.abort(waited).await?;
     provider.set(Mood::Answers);
     world.becomes(waited, End::Aborted).await?;
-    let killed = out(&mut world, &provider, Mood::Silent).await?;
+    let killed = out(&mut world, &provider, Mood::Silent, End::Aborted).await?;
     world.abort(killed).await?;
     world.kill().await;
     provider.set(Mood::Answers);
     world.start_again().await?;
-    world.ends(&[(waited, End::Aborted), (killed, End::Aborted)]).await
+    world.ends().await
 }
 
 /// A saga whose call is out, at a provider in this mood.
-async fn out(world: &mut World<'_>, provider: &Provider, mood: Mood) -> Result<Uuid, Wrong> {
+async fn out(
+    world: &mut World<'_>,
+    provider: &Provider,
+    mood: Mood,
+    end: End,
+) -> Result<Uuid, Wrong> {
     provider.set(mood);
-    let saga = World::new_id();
+    let saga = world.saga(end);
     world.trigger(saga).await?;
     let asked = world
         .until("the provider to be asked", || async { Ok(provider.was_asked(saga).then_some(())) });

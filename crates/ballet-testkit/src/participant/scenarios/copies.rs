@@ -9,46 +9,44 @@ use ballet_stage::Link;
 
 /// One message, and one with a field that this version of the program does not know.
 pub(crate) async fn once(mut world: World<'_>) -> Result<(), Wrong> {
-    let (plain, extended) = (World::new_id(), World::new_id());
+    let (plain, extended) = (world.saga(End::Done), world.saga(End::Done));
     world.trigger(plain).await?;
     for event in world.types.triggers.clone() {
         let mut body = world.contract.body(event, extended);
         body["a_field_of_a_later_version"] = json!({ "with": ["content"] });
         world.send(event, extended, World::new_id(), &body).await?;
     }
-    world.ends(&[(plain, End::Done), (extended, End::Done)]).await
+    world.ends().await
 }
 
 /// The same message several times, also after it was handled.
 pub(crate) async fn twice(mut world: World<'_>) -> Result<(), Wrong> {
-    let saga = World::new_id();
+    let saga = world.saga(End::Done);
     let ids = world.trigger(saga).await?;
     world.trigger_as(saga, &ids).await?;
     world.is_done(saga).await?;
     world.trigger_as(saga, &ids).await?;
-    world.ends(&[(saga, End::Done)]).await
+    world.ends().await
 }
 
 /// The same event under another message id, as a tool sends it that has lost the first one.
 pub(crate) async fn under_another_id(mut world: World<'_>) -> Result<(), Wrong> {
-    let saga = World::new_id();
+    let saga = world.saga(End::Done);
     world.trigger(saga).await?;
     world.is_done(saga).await?;
     world.trigger(saga).await?;
-    world.ends(&[(saga, End::Done)]).await
+    world.ends().await
 }
 
 /// Copies that two processes get at the same time.
 pub(crate) async fn two_processes(mut world: World<'_>) -> Result<(), Wrong> {
     world.start().await?;
     world.database.set(Link::Slow(SLOW));
-    let mut ends = Vec::new();
     for _ in 0..20 {
-        let saga = World::new_id();
+        let saga = world.saga(End::Done);
         let ids = world.trigger(saga).await?;
         world.trigger(saga).await?;
         world.trigger_as(saga, &ids).await?;
-        ends.push((saga, End::Done));
     }
-    world.ends(&ends).await
+    world.ends().await
 }

@@ -23,14 +23,12 @@ const VERY_SLOW: Duration = Duration::from_millis(400);
 
 /// It dies while it handles a message: one of several is done, the others are not.
 pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
-    let mut ends = Vec::new();
     for moment in 0..MOMENTS {
         world.database.set(Link::Slow(SLOWER));
         let before = world.surely_seen().await?.len();
         for _ in 0..6 {
-            let saga = World::new_id();
+            let saga = world.saga(End::Done);
             world.trigger(saga).await?;
-            ends.push((saga, End::Done));
         }
         world
             .until("the first event", || async {
@@ -42,14 +40,13 @@ pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong>
         world.database.set(Link::Open);
         world.start_again().await?;
     }
-    world.ends(&ends).await
+    world.ends().await
 }
 
 /// It dies when it has committed, and could not publish yet.
 pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
-    let mut ends = Vec::new();
     for moment in (0..MOMENTS).take(ROUNDS) {
-        let saga = World::new_id();
+        let saga = world.saga(End::Done);
         in_hand(&mut world, saga).await?;
         world.amqp.set(Link::Silent);
         world.database.set(Link::Open);
@@ -58,17 +55,15 @@ pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> 
         tokio::time::sleep(APART * moment).await;
         world.kill().await;
         world.amqp.set(Link::Open);
-        ends.push((saga, End::Done));
         world.start_again().await?;
     }
-    world.ends(&ends).await
+    world.ends().await
 }
 
 /// The broker gets the event, and its confirmation is lost with the connection.
 pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wrong> {
-    let mut ends = Vec::new();
     for _ in 0..ROUNDS {
-        let saga = World::new_id();
+        let saga = world.saga(End::Done);
         in_hand(&mut world, saga).await?;
         world.amqp.set(Link::Deaf);
         world.database.set(Link::Open);
@@ -81,22 +76,19 @@ pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wron
         world.amqp.cut();
         world.amqp.set(Link::Open);
         world.becomes(saga, End::Done).await?;
-        ends.push((saga, End::Done));
         // The program is back when it handles another message.
-        let next = World::new_id();
+        let next = world.saga(End::Done);
         world.trigger(next).await?;
         world.is_done(next).await?;
-        ends.push((next, End::Done));
     }
-    world.ends(&ends).await
+    world.ends().await
 }
 
 /// An event must not be seen before what it says is committed.
 pub(crate) async fn not_before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
     world.database.set(Link::Slow(VERY_SLOW));
-    let mut ends = Vec::new();
     for _ in 0..ROUNDS {
-        let saga = World::new_id();
+        let saga = world.saga(End::Done);
         world.trigger(saga).await?;
         let effect = world
             .until("an event", || async {
@@ -112,61 +104,51 @@ pub(crate) async fn not_before_the_commit(mut world: World<'_>) -> Result<(), Wr
                 "the event is published before its effect is committed: the effect is {effect}"
             ));
         }
-        ends.push((saga, End::Done));
     }
     world.database.set(Link::Open);
-    world.ends(&ends).await
+    world.ends().await
 }
 
 /// It is killed again and again while messages, copies and aborts come.
 pub(crate) async fn under_load(mut world: World<'_>) -> Result<(), Wrong> {
     world.database.set(Link::Slow(SLOW));
-    let mut ends = Vec::new();
     for _ in 0..6 {
-        load(&mut world, &mut ends).await?;
+        load(&mut world).await?;
         world.kill().await;
         world.start_again().await?;
     }
     world.database.set(Link::Open);
-    world.ends(&ends).await
+    world.ends().await
 }
 
 /// It is asked to stop while messages come, and started again.
 pub(crate) async fn by_request(mut world: World<'_>) -> Result<(), Wrong> {
     world.database.set(Link::Slow(SLOW));
-    let mut ends = Vec::new();
     for _ in 0..2 {
-        load(&mut world, &mut ends).await?;
+        load(&mut world).await?;
         world.stop().await?;
         world.start_again().await?;
     }
     world.database.set(Link::Open);
-    world.ends(&ends).await
+    world.ends().await
 }
 
 /// Publishes for some more sagas, and waits until a random part of them is handled.
-pub(crate) async fn load(world: &mut World<'_>, ends: &mut Vec<(Uuid, End)>) -> Result<(), Wrong> {
+pub(crate) async fn load(world: &mut World<'_>) -> Result<(), Wrong> {
     let before = world.surely_seen().await?.len();
     for number in 0..8 {
-        let saga = World::new_id();
+        let kind = number % 4;
+        let saga = world.saga(if kind < 2 { End::Done } else { End::Aborted });
         let ids = world.trigger(saga).await?;
-        let end = match number % 4 {
-            0 => End::Done,
-            1 => {
-                world.trigger_as(saga, &ids).await?;
-                End::Done
-            }
-            2 => {
-                world.abort(saga).await?;
-                End::Aborted
-            }
-            _ => {
-                world.trigger(saga).await?;
-                world.abort(saga).await?;
-                End::Aborted
-            }
-        };
-        ends.push((saga, end));
+        if kind == 1 {
+            world.trigger_as(saga, &ids).await?;
+        }
+        if kind == 3 {
+            world.trigger(saga).await?;
+        }
+        if kind >= 2 {
+            world.abort(saga).await?;
+        }
     }
     let random = Clock::system().now().subsec_microsecond();
     let wanted = before + usize::try_from(random % 4).unwrap_or_default();

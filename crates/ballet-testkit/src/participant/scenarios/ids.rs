@@ -11,12 +11,13 @@ use crate::participant::rig::world::{World, Wrong};
 
 /// The id of a message comes again in another saga. Under one id there is one message, so the second has no effect.
 pub(crate) async fn reused(mut world: World<'_>) -> Result<(), Wrong> {
-    let (first, second, last) = (World::new_id(), World::new_id(), World::new_id());
+    let (first, second) = (world.saga(End::Done), world.saga(End::Never));
     let ids = world.trigger(first).await?;
     world.is_done(first).await?;
     world.trigger_as(second, &ids).await?;
+    let last = world.saga(End::Done);
     world.trigger(last).await?;
-    world.ends(&[(first, End::Done), (second, End::Never), (last, End::Done)]).await
+    world.ends().await
 }
 
 /// A message that is older than the inbox, one of a saga that is older than the ledger, and one from the future are
@@ -30,21 +31,19 @@ pub(crate) async fn old(mut world: World<'_>) -> Result<(), Wrong> {
         (Reason::ClockAhead, World::new_id(), id_of(SignedDuration::from_hours(1))),
     ];
     let trigger = world.trigger_type();
-    let mut ends = Vec::new();
     for (_, saga, id) in &wrong {
         let body = world.contract.body(trigger, *saga);
         world.send(trigger, *saga, *id, &body).await?;
-        ends.push((*saga, End::Never));
+        world.expects(*saga, End::Never);
     }
-    let last = World::new_id();
+    let last = world.saga(End::Done);
     world.trigger(last).await?;
-    ends.push((last, End::Done));
     let found = world.some_dead_letters(wrong.len()).await?;
     for (reason, saga, id) in &wrong {
         let body = world.contract.body(trigger, *saga).to_string();
         check_letter(&found, &json!(id), *reason, &body)?;
     }
-    world.ends_with(&ends, wrong.len()).await
+    world.ends_with(wrong.len()).await
 }
 
 /// An id of another time than now.

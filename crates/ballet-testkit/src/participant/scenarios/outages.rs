@@ -11,9 +11,8 @@ const ATTEMPTS: u64 = 3;
 /// Its connections break again and again while messages come.
 pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
     world.database.set(Link::Slow(SLOW));
-    let mut ends = Vec::new();
     for round in 0..6 {
-        load(&mut world, &mut ends).await?;
+        load(&mut world).await?;
         if round % 3 != 1 {
             world.amqp.cut();
         }
@@ -22,23 +21,20 @@ pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
         }
     }
     world.database.set(Link::Open);
-    world.ends(&ends).await
+    world.ends().await
 }
 
 /// Its database is away while messages come: none of them is a failure.
 pub(crate) async fn database(mut world: World<'_>) -> Result<(), Wrong> {
-    let mut ends = Vec::new();
     for _ in 0..ROUNDS {
         // An idle program may see that its connection is gone, and then takes no message.
-        let in_its_hands = World::new_id();
+        let in_its_hands = world.saga(End::Done);
         in_hand(&mut world, in_its_hands).await?;
         let wanted = world.database.refused() + ATTEMPTS;
         world.database.set(Link::Refused);
-        ends.push((in_its_hands, End::Done));
         for _ in 0..3 {
-            let saga = World::new_id();
+            let saga = world.saga(End::Done);
             world.trigger(saga).await?;
-            ends.push((saga, End::Done));
         }
         world
             .until("the program to look for its database", || async {
@@ -49,13 +45,12 @@ pub(crate) async fn database(mut world: World<'_>) -> Result<(), Wrong> {
         world.database.set(Link::Open);
         world.is_done(in_its_hands).await?;
     }
-    world.ends(&ends).await
+    world.ends().await
 }
 
 /// The broker is killed, and comes back later.
 pub(crate) async fn broker(mut world: World<'_>, servers: &Servers) -> Result<(), Wrong> {
-    let mut ends = Vec::new();
-    load(&mut world, &mut ends).await?;
+    load(&mut world).await?;
     servers.rabbitmq().kill().await.map_err(said)?;
     world.amqp.set(Link::Refused);
     world
@@ -71,6 +66,6 @@ pub(crate) async fn broker(mut world: World<'_>, servers: &Servers) -> Result<()
             world.is_there().await.map(|there| there.then_some(()))
         })
         .await?;
-    load(&mut world, &mut ends).await?;
-    world.ends(&ends).await
+    load(&mut world).await?;
+    world.ends().await
 }

@@ -4,7 +4,6 @@ use ballet::core::Reason;
 use ballet::core::topology::{DEAD, dead_queue};
 use reqwest::Method;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::participant::rig::message::properties;
 use crate::participant::rig::record::Record;
@@ -18,9 +17,9 @@ const MANY: usize = 5;
 /// Each becomes one dead letter with the reason, and holds up nobody.
 pub(crate) async fn poison(mut world: World<'_>) -> Result<(), Wrong> {
     let (service, trigger) = (world.contract.part.service, world.trigger_type());
-    let (first, last) = (World::new_id(), World::new_id());
+    let (first, last) = (world.saga(End::Done), world.saga(End::Done));
     world.trigger(first).await?;
-    let saga = World::new_id();
+    let saga = world.saga(End::Never);
     let good = world.contract.body(trigger, saga).to_string();
     let of = |change: fn(&mut Value)| {
         let mut properties = properties(trigger, saga, World::new_id());
@@ -47,8 +46,7 @@ pub(crate) async fn poison(mut world: World<'_>) -> Result<(), Wrong> {
     for (reason, properties, body) in &poison {
         check_letter(&found, &properties["message_id"], *reason, body)?;
     }
-    let ends = [(first, End::Done), (saga, End::Never), (last, End::Done)];
-    world.ends_with(&ends, poison.len()).await
+    world.ends_with(poison.len()).await
 }
 
 fn remove(properties: &mut Value, name: &str) {
@@ -63,13 +61,12 @@ pub(crate) async fn dead_letters(mut world: World<'_>) -> Result<(), Wrong> {
     let tried = Record::begin(&world.env, "tried", &[(DEAD, "#")]).await.map_err(said)?;
     let filling = fill(&world).await?;
     let (service, trigger) = (world.contract.part.service, world.trigger_type());
-    let (mut poison, mut ends) = (Vec::<Uuid>::new(), Vec::new());
+    let mut poison = Vec::new();
     for _ in 0..MANY {
-        let (saga, id) = (World::new_id(), World::new_id());
+        let (saga, id) = (world.saga(End::Never), World::new_id());
         let properties = properties(trigger, saga, id);
         world.publish("amq.default", service, &properties, BROKEN).await?;
         poison.push(id);
-        ends.push((saga, End::Never));
     }
     world
         .until("the program to publish a dead letter", || async {
@@ -92,7 +89,7 @@ pub(crate) async fn dead_letters(mut world: World<'_>) -> Result<(), Wrong> {
         .await?;
     world.is_quiet().await?;
     let all = world.some_dead_letters(filling + MANY).await?.len();
-    world.ends_with(&ends, all).await
+    world.ends_with(all).await
 }
 
 /// Fills the queue of dead letters until it takes no more; with how many.

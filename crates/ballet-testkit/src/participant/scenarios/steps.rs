@@ -13,7 +13,7 @@ const WAITS: u32 = 3_000;
 
 /// A refusal is published once, leaves nothing, and is nothing to compensate. The saga is not tried again.
 pub(crate) async fn refused(mut world: World<'_>) -> Result<(), Wrong> {
-    let (refused, done) = (World::new_id(), World::new_id());
+    let (refused, done) = (world.saga(End::Refused), world.saga(End::Done));
     let ids = world.trigger_refused(refused, None).await?;
     world.trigger(done).await?;
     world.becomes(refused, End::Refused).await?;
@@ -22,14 +22,14 @@ pub(crate) async fn refused(mut world: World<'_>) -> Result<(), Wrong> {
     world.is_quiet().await?;
     world.abort(refused).await?;
     world.trigger(refused).await?;
-    world.ends(&[(refused, End::Refused), (done, End::Done)]).await
+    world.ends().await
 }
 
 /// A join runs once, with all of its events, in whatever order and however often they come; and not when one of them
 /// comes after the abort, or does not come.
 pub(crate) async fn join(mut world: World<'_>) -> Result<(), Wrong> {
-    let new = World::new_id;
-    let (backwards, again, aborted, waiting) = (new(), new(), new(), new());
+    let (backwards, again) = (world.saga(End::Done), world.saga(End::Done));
+    let (aborted, waiting) = (world.saga(End::Never), world.saga(End::Never));
     let mut events = world.types.triggers.clone();
     let first = events[0];
     for event in events.iter().rev() {
@@ -46,9 +46,7 @@ pub(crate) async fn join(mut world: World<'_>) -> Result<(), Wrong> {
     for event in events.split_off(1) {
         world.send_event(event, aborted).await?;
     }
-    let ends =
-        [(backwards, End::Done), (again, End::Done), (aborted, End::Never), (waiting, End::Never)];
-    world.ends(&ends).await
+    world.ends().await
 }
 
 /// A message whose step fails waits in a retry queue, and is handled when the trouble is over. It is no dead letter.
@@ -60,7 +58,7 @@ pub(crate) async fn later(mut world: World<'_>) -> Result<(), Wrong> {
     world.env.management().call(Method::PUT, &path, Some(&policy)).await.map_err(said)?;
     let retries = RETRIES.map(|(retry, _)| (retry, "#"));
     let waited = Record::begin(&world.env, "waited", &retries).await.map_err(said)?;
-    let (before, saga) = (World::new_id(), World::new_id());
+    let (before, saga) = (world.saga(End::Done), world.saga(End::Done));
     world.trigger(before).await?;
     world.is_done(before).await?;
     world.execute(&trouble.begin).await?;
@@ -73,5 +71,5 @@ pub(crate) async fn later(mut world: World<'_>) -> Result<(), Wrong> {
         })
         .await?;
     world.execute(&trouble.end).await?;
-    world.ends(&[(before, End::Done), (saga, End::Done)]).await
+    world.ends().await
 }
