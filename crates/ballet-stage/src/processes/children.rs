@@ -13,7 +13,16 @@ use crate::error::{Result, machine};
 
 /// Waits for a line of input before it becomes the program. The watchdog learns of the process group
 /// first, so even a kill in between leaves no process behind.
-const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
+pub(crate) const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
+
+/// A shell in a group of its own, whose input closes when we end. The script waits for that.
+pub(crate) fn watchdog(script: &str) -> std::process::Command {
+    use std::os::unix::process::CommandExt;
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, "ballet-watchdog"]).current_dir("/").process_group(0);
+    shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    shell
+}
 
 /// Starts processes, each as the leader of its own group, so Ctrl-C on the terminal reaches only us.
 #[derive(Debug, Clone)]
@@ -37,14 +46,7 @@ impl Children {
     ///
     /// There is no `sh`.
     pub fn new() -> Result<Self> {
-        use std::os::unix::process::CommandExt;
-        let mut watchdog = std::process::Command::new("sh")
-            .args(["-c", include_str!("watchdog.sh"), "ballet-watchdog"])
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
+        let mut watchdog = watchdog(include_str!("watchdog.sh"))
             .spawn()
             .map_err(machine("start sh, which ends our child processes if we are killed"))?;
         let lifeline = watchdog.stdin.take();

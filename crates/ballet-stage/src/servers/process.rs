@@ -13,11 +13,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 
 use crate::error::{Error, Result, machine};
+use crate::processes::children::GATE;
 use crate::wait::wait_until;
-
-/// Waits for a line from the owner before it becomes the server. The owner notes the process group
-/// first, so even a kill in between leaves no server behind.
-const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
 
 /// How long a family of processes may take to stand still.
 const LONGEST_SIGNAL: Duration = Duration::from_secs(10);

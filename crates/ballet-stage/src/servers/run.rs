@@ -2,13 +2,13 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::ChildStdin;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::error::{Result, machine};
+use crate::processes::children::watchdog;
 use crate::random;
 use crate::servers::ports::Ports;
 use crate::servers::process::Process;
@@ -29,14 +29,8 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn start() -> Result<Self> {
         let dir = make_dir()?;
-        let mut child = Command::new("sh")
-            .args(["-c", include_str!("watchdog.sh"), "ballet-watchdog"])
+        let mut child = watchdog(include_str!("watchdog.sh"))
             .arg(&dir)
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
             .spawn()
             .map_err(machine("start sh, which watches over the servers"))?;
         let lifeline = Mutex::new(child.stdin.take());
