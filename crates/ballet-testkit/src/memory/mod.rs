@@ -5,7 +5,6 @@
 //! channel; mandatory messages without a queue are returned. Nothing in it depends on time or chance.
 
 pub(crate) mod broker;
-mod message;
 mod objects;
 mod session;
 mod state;

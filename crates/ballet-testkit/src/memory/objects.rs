@@ -1,8 +1,9 @@
-//! The objects that are declared on the broker: exchanges and queues.
+//! What the broker has: exchanges and queues, and the messages in these.
 
 use std::collections::VecDeque;
 
-use crate::memory::message::Message;
+use ballet_amqp::headers::DELIVERY_COUNT;
+use ballet_amqp::{AMQPValue, Delivery, FieldTable, Publish};
 
 /// How an exchange routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,4 +55,32 @@ pub(super) struct Queue {
     pub(super) ready: VecDeque<Message>,
     /// Connection and consumer tag, in turn.
     pub(super) consumers: VecDeque<(u64, String)>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    pub(super) publish: Publish,
+    pub(super) earlier_deliveries: i64,
+}
+
+impl Message {
+    pub(super) fn deliver(&self, tag: u64) -> Delivery {
+        let publish = &self.publish;
+        let mut properties = publish.properties.clone();
+        if self.earlier_deliveries > 0 {
+            let mut headers =
+                properties.headers().as_ref().map_or_else(FieldTable::default, Clone::clone);
+            let count = AMQPValue::LongLongInt(self.earlier_deliveries);
+            headers.insert(DELIVERY_COUNT.into(), count);
+            properties = properties.with_headers(headers);
+        }
+        Delivery {
+            tag,
+            redelivered: self.earlier_deliveries > 0,
+            exchange: publish.exchange.clone(),
+            routing_key: publish.routing_key.clone(),
+            properties,
+            body: publish.body.to_vec(),
+        }
+    }
 }

@@ -8,8 +8,7 @@ use ballet_amqp::{BrokerError, Confirmed, Delivery, Outcome, Publish};
 use ballet_stream::Pattern;
 use tokio::sync::{mpsc, watch};
 
-use crate::memory::message::Message;
-use crate::memory::objects::{Binding, Exchange, Kind, Queue, Target};
+use crate::memory::objects::{Binding, Exchange, Kind, Message, Queue, Target};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
