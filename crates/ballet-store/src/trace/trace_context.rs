@@ -1,7 +1,7 @@
 //! The trace and span that a piece of work belongs to (W3C Trace Context). It is passed on even if
 //! no spans are collected.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use ballet_core::SagaId;
 use ballet_core::envelope::is_traceparent;
@@ -10,6 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 /// The flag of a trace that is sampled.
 pub const SAMPLED: u8 = 1;
+/// The length of a `traceparent`.
+const LENGTH: usize = 55;
 
 /// A span of a trace, as a `traceparent` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,14 @@ impl TraceContext {
         (trace_id != 0 && span_id != 0).then_some(Self { trace_id, span_id, flags })
     }
 
+    /// Returns the `traceparent`. Each event has one, so the text has its room at once.
+    #[must_use]
+    pub fn traceparent(self) -> String {
+        let mut text = String::with_capacity(LENGTH);
+        write!(text, "{self}").ok();
+        text
+    }
+
     /// Returns true if the trace is sampled.
     #[must_use]
     pub const fn is_sampled(self) -> bool {
@@ -91,6 +101,8 @@ mod tests {
         ) {
             let context = TraceContext { trace_id, span_id, flags };
             prop_assert_eq!(TraceContext::parse(&context.to_string()), Some(context));
+            prop_assert_eq!(context.traceparent(), context.to_string());
+            prop_assert_eq!(context.traceparent().len(), LENGTH);
             let (of_it, other) = (SagaId(Uuid::from_u128(trace_id)), SagaId(Uuid::nil()));
             for (saga, length) in [(None, 34), (Some(other), 34), (Some(of_it), 12)] {
                 let packed = context.packed(saga);

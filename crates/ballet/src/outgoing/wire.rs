@@ -62,8 +62,8 @@ impl OutgoingEvent {
             headers.insert(CAUSATION_ID.into(), AMQPValue::LongString(cause.to_string().into()));
         }
         if let Some(trace) = &self.trace {
-            let context = trace.context.to_string();
-            headers.insert(TRACEPARENT.into(), AMQPValue::LongString(context.into()));
+            let traceparent = trace.context.traceparent();
+            headers.insert(TRACEPARENT.into(), AMQPValue::LongString(traceparent.into()));
             if let Some(tracestate) = trace.carried.tracestate() {
                 insert_text(&mut headers, TRACESTATE, tracestate);
             }
