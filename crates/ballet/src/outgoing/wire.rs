@@ -111,3 +111,87 @@ impl Outgoing for OutgoingEvent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ballet_core::EventType;
+    use ballet_store::ledger::event::Encoded;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const BODY: &str = r#"{"order":7}"#;
+    const PLACED: EventType = EventType::plain("orders.order_placed.v1");
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\na=1\nuser=7";
+
+    fn emitted() -> Emitted {
+        Emitted {
+            message_id: MessageId(Uuid::from_u128(1)),
+            event: Encoded { event_type: PLACED, body: BODY.into() },
+            saga_id: Some(SagaId(Uuid::from_u128(2))),
+            causation_id: Some(MessageId(Uuid::from_u128(3))),
+            trace: Trace::parse(TRACE, None),
+            by_handler: false,
+            noted: None,
+        }
+    }
+
+    fn stored(event: Emitted, created_at: Timestamp) -> StoredEvent {
+        StoredEvent {
+            message_id: event.message_id,
+            event_type: event.event.event_type.name().to_owned(),
+            saga_id: event.saga_id,
+            causation_id: event.causation_id,
+            trace: event.trace,
+            body: BODY.to_owned(),
+            created_at,
+        }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_790_000_000).expect("a time")
+    }
+
+    #[test]
+    fn an_event_has_the_properties_and_headers_of_the_contract() {
+        let mut headers = FieldTable::default();
+        for (name, value) in [
+            ("causation_id", "00000000-0000-0000-0000-000000000003"),
+            ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+            ("tracestate", "a=1"),
+            ("baggage", "user=7"),
+        ] {
+            insert_text(&mut headers, name, value);
+        }
+        let properties = BasicProperties::default()
+            .with_message_id("00000000-0000-0000-0000-000000000001".into())
+            .with_type("orders.order_placed.v1".into())
+            .with_correlation_id("00000000-0000-0000-0000-000000000002".into())
+            .with_app_id("orders".into())
+            .with_timestamp(1_790_000_000)
+            .with_content_type("application/json".into())
+            .with_delivery_mode(2)
+            .with_headers(headers);
+        let expected = Publish {
+            exchange: "events".to_owned(),
+            routing_key: "orders.order_placed.v1".to_owned(),
+            mandatory: true,
+            properties,
+            body: BODY.into(),
+        };
+        let event = OutgoingEvent::emitted("orders", emitted(), now());
+        assert_eq!(event.to_publish(), expected);
+        assert_eq!(event.to_publish(), expected, "when it is sent again");
+        let stored = OutgoingEvent::stored("orders", stored(emitted(), now()));
+        assert_eq!(stored.to_publish(), expected, "when it was read back");
+    }
+
+    #[test]
+    fn an_event_without_a_saga_is_correlated_with_itself() {
+        let alone = Emitted { saga_id: None, causation_id: None, trace: None, ..emitted() };
+        let message = OutgoingEvent::emitted("orders", alone, now()).to_publish();
+        let Publish { properties, .. } = message;
+        assert_eq!(properties.correlation_id(), properties.message_id());
+        assert_eq!(properties.headers(), &Some(FieldTable::default()));
+    }
+}
