@@ -1,5 +1,6 @@
 //! Publishes over one connection.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use ballet_fault::{self as fault, FaultPoint};
@@ -124,6 +125,7 @@ impl<'a> PublishLoop<'a> {
         stop: &mut Stop,
     ) -> Option<BrokerError> {
         let (mut blocked, mut closed) = (session.blocked(), session.closed());
+        let mut gone = pin!(lost(&mut closed));
         let mut taken = Vec::with_capacity(TAKE_IN);
         let mut oldest = Oldest::new(self.confirm_limit);
         self.show(*blocked.borrow_and_update());
@@ -150,7 +152,7 @@ impl<'a> PublishLoop<'a> {
                     taken.drain(..).for_each(|command| self.queue.take_in(command));
                 }
                 Ok(()) = blocked.changed() => self.show(*blocked.borrow_and_update()),
-                cause = lost(&mut closed) => return Some(cause),
+                cause = &mut gone => return Some(cause),
                 () = until(due) => self.queue.fetch_due(),
                 _ = oldest.look.tick() => {
                     let in_flight = self.queue.flight.ends().filter(|_| !*blocked.borrow());
