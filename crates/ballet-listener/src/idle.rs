@@ -1,14 +1,14 @@
 //! Whether a connection waits for its client, and since when: for a request, for the rest of one, or until the client
 //! takes more of its answer.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 /// How long a connection has waited for its client.
@@ -22,16 +22,20 @@ struct State {
     /// In microseconds since then: when the client did something last, or its request began or ended.
     since: AtomicU64,
     has_request: AtomicBool,
-    /// Whether its handler waits for the rest of its body.
-    wants_body: AtomicBool,
+    /// How many wait for the rest of a request's body: its handler, or who reads on what that has left. The latter may see
+    /// the end of its body when the next request has begun.
+    readers: AtomicUsize,
 }
 
 impl Idle {
     /// Of a new connection. Times are counted from `begun`.
     pub(crate) fn new(begun: Instant) -> Self {
-        let (has_request, wants_body) = (AtomicBool::new(false), AtomicBool::new(false));
-        let idle =
-            Self(Arc::new(State { begun, since: AtomicU64::new(0), has_request, wants_body }));
+        let idle = Self(Arc::new(State {
+            begun,
+            since: AtomicU64::new(0),
+            has_request: AtomicBool::new(false),
+            readers: AtomicUsize::new(0),
+        }));
         idle.begin();
         idle
     }
@@ -40,15 +44,16 @@ impl Idle {
         u64::try_from(self.0.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Counts from now on.
+    /// Counts from now on. It is called before the connection counts as waiting, which would have lasted since the time
+    /// before otherwise.
     pub(crate) fn begin(&self) {
         self.0.since.store(self.now(), Ordering::Relaxed);
     }
 
     /// Whether the connection has waited for its client for this long.
     pub(crate) fn lasts(&self, time: Duration) -> bool {
-        let State { since, has_request, wants_body, .. } = &*self.0;
-        let waits = !has_request.load(Ordering::Relaxed) || wants_body.load(Ordering::Relaxed);
+        let State { since, has_request, readers, .. } = &*self.0;
+        let waits = !has_request.load(Ordering::Acquire) || readers.load(Ordering::Acquire) > 0;
         let lasted = self.now().saturating_sub(since.load(Ordering::Relaxed));
         waits && u128::from(lasted) >= time.as_micros()
     }
@@ -64,12 +69,6 @@ impl Idle {
         self.begin();
         Interrupted(self.clone())
     }
-
-    fn wants_body(&self, wants: bool) {
-        if self.0.wants_body.swap(wants, Ordering::Relaxed) != wants {
-            self.begin();
-        }
-    }
 }
 
 /// A request in progress.
@@ -78,34 +77,48 @@ pub(crate) struct Interrupted(Idle);
 
 impl Drop for Interrupted {
     fn drop(&mut self) {
-        self.0.0.has_request.store(false, Ordering::Relaxed);
         self.0.begin();
+        self.0.0.has_request.store(false, Ordering::Release);
     }
 }
 
 /// The body of a request. While its reader waits for more of it, the connection waits for its client.
 #[derive(Debug)]
-pub(crate) struct Arriving {
-    body: Incoming,
+pub(crate) struct Arriving<B> {
+    body: B,
     idle: Idle,
+    is_awaited: bool,
 }
 
-impl Arriving {
-    pub(crate) fn new(body: Incoming, idle: Idle) -> Self {
-        Self { body, idle }
+impl<B> Arriving<B> {
+    pub(crate) fn new(body: B, idle: Idle) -> Self {
+        Self { body, idle, is_awaited: false }
+    }
+
+    fn awaited(&mut self, is_awaited: bool) {
+        if mem::replace(&mut self.is_awaited, is_awaited) == is_awaited {
+            return;
+        }
+        self.idle.begin();
+        let readers = &self.idle.0.readers;
+        if is_awaited {
+            readers.fetch_add(1, Ordering::Release);
+        } else {
+            readers.fetch_sub(1, Ordering::Release);
+        }
     }
 }
 
-impl Body for Arriving {
-    type Data = Bytes;
-    type Error = hyper::Error;
+impl<B: Body + Unpin> Body for Arriving<B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        self.idle.wants_body(polled.is_pending());
+        self.awaited(polled.is_pending());
         polled
     }
 
@@ -118,8 +131,58 @@ impl Body for Arriving {
     }
 }
 
-impl Drop for Arriving {
+impl<B> Drop for Arriving<B> {
     fn drop(&mut self) {
-        self.idle.wants_body(false);
+        self.awaited(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::poll_fn;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// A body that is at its end, or of which nothing comes.
+    struct Nothing {
+        is_at_end: bool,
+    }
+
+    impl Body for Nothing {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            if self.is_at_end { Poll::Ready(None) } else { Poll::Pending }
+        }
+    }
+
+    /// Whether the reader of a body waits for more of it.
+    async fn waits(body: &mut Arriving<Nothing>) -> bool {
+        poll_fn(|context| Poll::Ready(Pin::new(&mut *body).poll_frame(context).is_pending())).await
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_read_on_says_nothing_of_the_next_one() {
+        let idle = Idle::new(Instant::now());
+        let _request = idle.interrupt();
+        assert!(!idle.lasts(Duration::ZERO));
+        let arriving = || Arriving::new(Nothing { is_at_end: false }, idle.clone());
+        let (mut left, mut next) = (arriving(), arriving());
+        assert!(waits(&mut left).await);
+        assert!(waits(&mut next).await);
+        left.body.is_at_end = true;
+        assert!(!waits(&mut left).await);
+        drop(left);
+        assert!(idle.lasts(Duration::ZERO), "the next one is still awaited");
+        next.body.is_at_end = true;
+        assert!(!waits(&mut next).await);
+        assert!(!idle.lasts(Duration::ZERO), "nobody waits for more");
     }
 }
