@@ -22,9 +22,11 @@ struct State {
     /// In microseconds since then: when the client did something last, or its request began or ended.
     since: AtomicU64,
     has_request: AtomicBool,
-    /// How many wait for the rest of a request's body: its handler, or who reads on what that has left. The latter may see
-    /// the end of its body when the next request has begun.
+    /// How many wait for the rest of a request's body: its handler, or who reads on what that has left. The latter may
+    /// see the end of its body when the next request has begun.
     readers: AtomicUsize,
+    /// Whether the client has yet to take what is written.
+    has_answer: AtomicBool,
 }
 
 impl Idle {
@@ -35,6 +37,7 @@ impl Idle {
             since: AtomicU64::new(0),
             has_request: AtomicBool::new(false),
             readers: AtomicUsize::new(0),
+            has_answer: AtomicBool::new(false),
         }));
         idle.begin();
         idle
@@ -46,7 +49,7 @@ impl Idle {
 
     /// Counts from now on. It is called before the connection counts as waiting, which would have lasted since the time
     /// before otherwise.
-    pub(crate) fn begin(&self) {
+    fn begin(&self) {
         self.0.since.store(self.now(), Ordering::Relaxed);
     }
 
@@ -58,9 +61,12 @@ impl Idle {
         waits && u128::from(lasted) >= time.as_micros()
     }
 
-    /// The least of several is closed first: one without a request, and among those the one that waits for the longest.
+    /// The least of several is closed first: one without a request or an answer to take, and among those the one that
+    /// waits for the longest.
     pub(crate) fn order(&self) -> (bool, u64) {
-        (self.0.has_request.load(Ordering::Relaxed), self.0.since.load(Ordering::Relaxed))
+        let State { since, has_request, has_answer, .. } = &*self.0;
+        let is_busy = has_request.load(Ordering::Relaxed) || has_answer.load(Ordering::Relaxed);
+        (is_busy, since.load(Ordering::Relaxed))
     }
 
     /// A request begins. It ends when what this returns is dropped.
@@ -68,6 +74,14 @@ impl Idle {
         self.0.has_request.store(true, Ordering::Relaxed);
         self.begin();
         Interrupted(self.clone())
+    }
+
+    /// A write was tried. The client has taken something, or has yet to take what came before.
+    pub(crate) fn written(&self, is_taken: bool) {
+        if is_taken {
+            self.begin();
+        }
+        self.0.has_answer.store(!is_taken, Ordering::Relaxed);
     }
 }
 
@@ -184,5 +198,15 @@ mod tests {
         next.body.is_at_end = true;
         assert!(!waits(&mut next).await);
         assert!(!idle.lasts(Duration::ZERO), "nobody waits for more");
+    }
+
+    #[test]
+    fn one_that_takes_its_answer_is_closed_after_one_that_has_none() {
+        let begun = Instant::now();
+        let (takes, has_none) = (Idle::new(begun), Idle::new(begun));
+        takes.written(false);
+        assert!(has_none.order() < takes.order(), "an answer is under way");
+        takes.written(true);
+        assert!(!takes.order().0, "it has its answer");
     }
 }

@@ -19,7 +19,7 @@ pub struct Patient {
     limit: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
-    /// Begins anew with each write.
+    /// Is told of each write.
     idle: Option<Idle>,
 }
 
@@ -40,8 +40,8 @@ impl Patient {
         cx: &mut Context<'_>,
         polled: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if let (Poll::Ready(Ok(_)), Some(idle)) = (&polled, &self.idle) {
-            idle.begin();
+        if let Some(idle) = &self.idle {
+            idle.written(polled.is_ready());
         }
         self.judge(cx, polled)
     }

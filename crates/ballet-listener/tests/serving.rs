@@ -214,6 +214,24 @@ async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
 }
 
 #[tokio::test]
+async fn one_that_has_its_answer_makes_room_before_one_that_takes_it() {
+    let served = Served::new(Limits::new(2)).await;
+    let mut slow = served.says("GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    until_said(&mut slow, "200 OK").await;
+    let mut idle = served.asks("/").await;
+    until_said(&mut idle, "it is here").await;
+    // Both have waited for their clients for long enough, and the slow one for longer.
+    sleep(Duration::from_millis(1500)).await;
+    let mut other = served.asks("/").await;
+    until_said(&mut other, "it is here").await;
+    assert_eq!(until_closed(idle).await, "");
+    let mut rest = Vec::new();
+    let read = timeout(SOON, slow.read_to_end(&mut rest)).await.expect("in time");
+    let taken = read.expect("it can be read");
+    assert!(taken > LARGE - 4096, "{taken}");
+}
+
+#[tokio::test]
 async fn clients_that_stop_amid_their_requests_keep_nobody_out() {
     let served = Served::new(Limits::new(2)).await;
     let begun = "POST /taken HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nit";
