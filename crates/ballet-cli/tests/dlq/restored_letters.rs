@@ -64,7 +64,8 @@ async fn a_restored_service_knows_who_has_discarded_its_dead_letters_since_the_b
     let reads = session.consume("inventory.dead", "test", 1).await.expect("a reader");
     let restore = ["restore", "inventory", "--backup", &backup.taken, "--dry-run"];
     shop.ballet(&restore).await.ends_with(0).says(&["another program is reading inventory.dead"]);
-    restored(&mut shop, "inventory", &backup.taken).await.ends_with(3);
+    let again = "End it, stop inventory, and run the same command again";
+    restored(&mut shop, "inventory", &backup.taken).await.ends_with(3).says(&[again]);
     shop.stop("inventory").await;
     drop(reads);
     session.close().await;

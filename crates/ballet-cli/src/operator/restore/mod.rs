@@ -40,7 +40,8 @@ Restore the database of payments while no process of payments runs. Then:
   ballet restore payments --backup 2026-02-01T12:00:00Z --dry-run
   ballet restore payments --backup 2026-02-01T12:00:00Z     and start payments when it says so
 
-Exit code 3: some sagas cannot be mended; they are listed. docs/operations.md has the whole way.";
+Exit code 3: some sagas cannot be mended; they are listed. Or it could not do all, and said why.
+docs/operations.md has the whole way.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -112,8 +113,16 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     {
         return Ok(Done::Different);
     }
-    // What persons have discarded is not noted then, and what was purged was not sent.
-    Ok(if is_held { Done::Partly } else { Done::All })
+    if is_held {
+        // This was said before the wait for the service, which may have been long.
+        ui::note(&format!(
+            "another program was reading {0}.dead: what was purged from it was not sent, and what persons have \
+             discarded since the backup is not noted. End it, stop {0}, and run the same command again",
+            args.service
+        ));
+        return Ok(Done::Partly);
+    }
+    Ok(Done::All)
 }
 
 /// Sends the service what it missed. None if the user stopped it.
