@@ -8,6 +8,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use reqwest::Url;
 use sqlx::{Connection, PgConnection};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result, machine};
 use crate::servers::postgres_access::connect;
@@ -19,8 +20,17 @@ static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
 /// The sessions in which nothing is done, by their server.
 static IDLE: Mutex<BTreeMap<Url, Vec<PgConnection>>> = Mutex::new(BTreeMap::new());
 
-/// Does this in a session of the administrator. It goes on if the caller no longer waits for it. The session is kept
-/// if the work gives it back.
+/// Work that ends when nobody waits for it any more. What it went on to make would come after the caller has removed
+/// what there is.
+struct Ending(AbortHandle);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Does this in a session of the administrator. The session is kept if the work gives it back.
 pub(crate) async fn in_session<T, Work>(
     admin: &Url,
     work: impl FnOnce(PgConnection) -> Work + Send + 'static,
@@ -38,6 +48,7 @@ where
         idle(|idle| idle.entry(admin).or_default().push(session));
         Ok::<_, Error>(done)
     });
+    let _ending = Ending(done.abort_handle());
     done.await.map_err(|ended| failed()(ended.into()))?
 }
 
