@@ -24,9 +24,10 @@ pub(crate) const EVERYTHING: &str = "orders:all products:write stock:write";
 pub(crate) const SECRET: &str = "a-secret-of-the-gateway-in-tests";
 /// The folder of the keys, beside the config.
 const KEYS: &str = "keys";
-/// All gateways of these tests have the same keys, and so the same tokens: to make one takes a process. They are good for
-/// an hour.
+/// All gateways of these tests have the same keys, and so the same tokens: to make one takes a process.
 static KEY_FILES: OnceCell<Vec<(OsString, Vec<u8>)>> = OnceCell::const_new();
+/// Longer than all of these tests take on a slow machine: the last one has a token of the first.
+const VALID: &str = "24h";
 /// By subject and scopes.
 static TOKENS: Mutex<BTreeMap<(String, String), String>> = Mutex::const_new(BTreeMap::new());
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/shop.toml");
@@ -91,9 +92,9 @@ impl Gateway {
 
     /// A token from the gateway's program.
     async fn token(&self, subject: &str, scopes: &str) -> String {
-        let token =
-            ["token", "shop.toml", "--keys", KEYS, "--subject", subject, "--scopes", scopes];
-        let said = said(&self.place, &token).await;
+        let whose = ["--subject", subject, "--scopes", scopes];
+        let token = ["token", "shop.toml", "--keys", KEYS, "--valid", VALID];
+        let said = said(&self.place, &[&token[..], &whose].concat()).await;
         let token = said.lines().find(|line| line.split('.').count() == 3 && !line.contains(' '));
         token.expect("a token").to_owned()
     }
