@@ -27,9 +27,10 @@ pub async fn ended(mut command: Command) -> Ended {
     ended_within(LIMIT, &mut command).await
 }
 
-/// The same for a command that may take longer.
+/// The same for a command that may take longer. One that takes even longer is killed.
 pub async fn ended_within(limit: Duration, command: &mut Command) -> Ended {
-    let output = timeout(limit, command.output()).await.expect("it ends in time");
+    let output = command.kill_on_drop(true).output();
+    let output = timeout(limit, output).await.expect("it ends in time");
     output.expect("it runs").into()
 }
 
