@@ -144,7 +144,9 @@ async fn pass(scene: &Scene<'_>, owner: &str, case: usize) -> Result<Option<Uuid
         .collect();
     let url = scene.run.stage.env.database_url(owner);
     let Ok(id) = scene.load.play_case(case, 0).await else { return Ok(None) };
-    let session = Mutex::new(PgConnection::connect(url).await?);
+    let session =
+        wait_until("a session", SOON, || async { PgConnection::connect(url).await.map(Some) });
+    let session = Mutex::new(session.await?);
     let passed = wait_until("a deadline to pass", SOON, || async {
         let mut db = session.lock().await;
         for saga in &sagas {
