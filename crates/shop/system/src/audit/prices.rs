@@ -36,9 +36,13 @@ pub(super) fn check(orders: &[Order], prices: &[Price], report: &mut Report) {
                 let is_over = price.until.is_some_and(|until| until + BEHIND < at);
                 price.price == *unit_price && price.since <= at + BEHIND && !is_over
             });
-            // The first price of all that catalog noted, if that is not the first of the product.
+            // Before the first price that catalog noted: it noted none of that time, or the order was dated by a clock that
+            // was wrong. Nobody is sold what is not there, so a price that came later was offered then.
             let first = known.iter().min_by_key(|price| price.version);
-            let is_unknown = first.is_some_and(|first| first.version > 1 && at < first.since);
+            let is_unknown = first.is_some_and(|first| {
+                let is_known = known.iter().any(|price| price.price == *unit_price);
+                at < first.since && (first.version > 1 || is_known)
+            });
             if was_offered {
                 continue;
             } else if by_sku.is_empty() || is_unknown {
@@ -53,7 +57,7 @@ pub(super) fn check(orders: &[Order], prices: &[Price], report: &mut Report) {
     }
     if let Some(first) = before.first() {
         report.unseen.push(format!(
-            "the prices of {} orders, among them {first}: catalog has not noted what it offered then",
+            "the prices of {} orders, among them {first}: catalog has not noted what it offered at the time of their ids",
             before.len()
         ));
     }

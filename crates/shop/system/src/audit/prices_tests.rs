@@ -18,6 +18,7 @@ fn t202_what_was_paid_is_what_was_offered_then() {
         (vec![price(1, 300, long_ago, None)], false),
         (vec![price(1, 250, long_ago, Some(before)), price(2, 300, before, None)], false),
         (vec![price(1, 300, long_ago, Some(later)), price(2, 250, later, None)], false),
+        (vec![price(1, 300, later, None)], false),
     ] {
         let mut shop = shop("completed");
         shop.prices = prices;
@@ -26,7 +27,8 @@ fn t202_what_was_paid_is_what_was_offered_then() {
         assert!(violations.iter().all(|line| line.contains("did not offer it")), "{violations:?}");
     }
     let mut unknown = shop("completed");
-    for prices in [vec![], vec![price(2, 300, later, None)]] {
+    // The last one was sold before it was there, by a clock that was wrong.
+    for prices in [vec![], vec![price(2, 300, later, None)], vec![price(1, 250, later, None)]] {
         unknown.prices = prices;
         let report = judge(&unknown, Timestamp::MAX, &Report::default());
         assert_eq!((report.violations.len(), report.unseen.len()), (0, 1), "{report}");
