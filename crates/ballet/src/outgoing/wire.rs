@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use ballet_amqp::headers::{BAGGAGE, CAUSATION_ID, TRACEPARENT, TRACESTATE, insert_text};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Outgoing, Publish, ShortString};
+use ballet_core::envelope::CONTENT_TYPE;
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, SagaId};
 use ballet_store::outbox::event::Emitted;
@@ -13,6 +14,16 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 const PERSISTENT: u8 = 2;
+
+/// The properties that all messages of a service have.
+pub(crate) fn properties(service: &str, message_id: MessageId, at: Timestamp) -> BasicProperties {
+    BasicProperties::default()
+        .with_message_id(message_id.to_string().into())
+        .with_app_id(service.into())
+        .with_timestamp(u64::try_from(at.as_second()).unwrap_or_default())
+        .with_content_type(CONTENT_TYPE.into())
+        .with_delivery_mode(PERSISTENT)
+}
 
 /// An event on its way to the broker.
 #[derive(Debug)]
@@ -91,16 +102,10 @@ impl Outgoing for OutgoingEvent {
     fn to_publish(&self) -> Publish {
         // A message without a saga is correlated only with itself.
         let correlation = self.saga_id.map_or(self.message_id.0, |saga| saga.0);
-        let seconds = u64::try_from(self.created_at.as_second()).unwrap_or_default();
         // A type that is too long is refused as a routing key, without affecting other messages.
-        let properties = BasicProperties::default()
-            .with_message_id(self.message_id.to_string().into())
+        let properties = properties(self.service, self.message_id, self.created_at)
             .with_type(ShortString::try_new(self.routing_key()).unwrap_or_default())
             .with_correlation_id(correlation.to_string().into())
-            .with_app_id(self.service.into())
-            .with_timestamp(seconds)
-            .with_content_type(ballet_core::envelope::CONTENT_TYPE.into())
-            .with_delivery_mode(PERSISTENT)
             .with_headers(self.headers());
         Publish {
             exchange: self.exchange().to_owned(),

@@ -6,10 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{
-    BasicProperties, ConnectionState, Outgoing, Publish, PublishError, PublisherHandle,
-};
-use ballet_core::envelope::CONTENT_TYPE;
+use ballet_amqp::{ConnectionState, Outgoing, Publish, PublishError, PublisherHandle};
 use ballet_core::topology::TELEMETRY;
 use ballet_core::{MessageId, Telemetry, TelemetryType};
 use bytes::Bytes;
@@ -19,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::json::encode;
+use crate::outgoing::wire::properties;
 use crate::telemetry::series;
 
 /// The most messages of a process that wait for their confirm.
@@ -30,7 +28,6 @@ const TURN: Duration = Duration::from_secs(1);
 const CONFIRM: Duration = Duration::from_secs(4);
 /// How long what nobody waits for is kept for a broker that is away.
 const LATER: Duration = Duration::from_secs(30);
-const PERSISTENT: u8 = 2;
 
 /// Why telemetry was not published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -140,13 +137,8 @@ impl Outgoing for OutgoingTelemetry {
     }
 
     fn to_publish(&self) -> Publish {
-        let properties = BasicProperties::default()
-            .with_message_id(self.message_id.to_string().into())
-            .with_type(self.telemetry.name().into())
-            .with_app_id(self.service.into())
-            .with_timestamp(u64::try_from(self.measured_at.as_second()).unwrap_or_default())
-            .with_content_type(CONTENT_TYPE.into())
-            .with_delivery_mode(PERSISTENT);
+        let properties = properties(self.service, self.message_id, self.measured_at)
+            .with_type(self.telemetry.name().into());
         Publish {
             exchange: TELEMETRY.to_owned(),
             routing_key: self.routing_key.clone(),
