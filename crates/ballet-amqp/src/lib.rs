@@ -53,7 +53,7 @@ pub use session::{
     error::BrokerError,
     expected::Expected,
     lookup::Lookup,
-    message::{Confirmed, Delivery, Outcome, Publish},
+    message::{Confirmed, Delivery, Outcome, PERSISTENT, Publish},
     object::{CopyQueue, Found, Missing, Object},
     peer::Peer,
     seam::{Broker, Confirms, Deliveries, NotListed, Session, StreamStart},

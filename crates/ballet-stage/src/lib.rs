@@ -19,7 +19,7 @@ mod tls;
 mod url;
 mod wait;
 
-pub use env::{Database, Reader, TestEnv};
+pub use env::{Database, IdleSessions, Reader, TestEnv};
 pub use error::{Error, Result};
 pub use management::{Depth, Management};
 pub use own_process::OwnProcess;

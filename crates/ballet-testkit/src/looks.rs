@@ -1,21 +1,14 @@
 //! Looks at databases: what a query yields, and the wait for it.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ballet_stage::wait_until;
+use ballet_stage::{IdleSessions, wait_until};
 use sqlx::{AssertSqlSafe, Connection, Decode, Executor, PgConnection, Postgres, Type};
-use tokio::time::timeout;
 
-/// For a session whose server, or the way to it, no longer answers.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The sessions of a test with its databases. One costs the server more than a look does, so each is kept for the next
-/// look.
+/// The sessions of a test with its databases, each kept for the next look.
 #[derive(Debug, Default)]
 pub struct Looks {
-    /// With the URL of its database.
-    idle: Mutex<Vec<(String, PgConnection)>>,
+    idle: IdleSessions,
 }
 
 impl Looks {
@@ -67,25 +60,15 @@ impl Looks {
 
     /// A session with this database, for a look that takes more than one query.
     pub async fn session(&self, url: &str) -> sqlx::Result<PgConnection> {
-        // It may have been ended, by a test or with its server.
-        while let Some(mut kept) = self.kept(url) {
-            if matches!(timeout(PATIENCE, kept.ping()).await, Ok(Ok(()))) {
-                return Ok(kept);
-            }
+        match self.idle.take(url).await {
+            Some(kept) => Ok(kept),
+            None => PgConnection::connect(url).await,
         }
-        PgConnection::connect(url).await
     }
 
     /// Keeps a session with this database.
     pub fn keep(&self, url: &str, db: PgConnection) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push((url.to_owned(), db));
-    }
-
-    fn kept(&self, url: &str) -> Option<PgConnection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = idle.iter().position(|(of, _)| of == url)?;
-        Some(idle.swap_remove(at).1)
+        self.idle.keep(url, db);
     }
 }
 

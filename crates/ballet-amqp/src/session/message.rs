@@ -7,6 +7,10 @@ use lapin::types::ShortString;
 use crate::headers::names::DELIVERY_COUNT;
 use crate::headers::value::count_header;
 
+/// The delivery mode of a message that a classic queue keeps over a restart of the broker. Quorum queues and streams
+/// keep every message.
+pub const PERSISTENT: u8 = 2;
+
 /// A property as text, for logs and reports.
 pub(crate) fn said(property: &Option<ShortString>) -> Option<String> {
     property.as_ref().map(ToString::to_string)

@@ -1,7 +1,7 @@
 //! A message as it goes out, with the ids that the framework would give it.
 
 use ballet::Clock;
-use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, PERSISTENT, Publish, ShortString};
 use ballet_check::validate::{Validator, Verdict};
 use ballet_core::cloud_event::Attributes;
 use ballet_core::envelope::{CONTENT_TYPE, is_blank};
@@ -9,9 +9,6 @@ use ballet_core::topology::EVENTS;
 use ballet_core::{EventType, Incoming, Role};
 use bytes::Bytes;
 use serde_json::{Map, Value};
-
-/// The broker keeps the message over a restart.
-const PERSISTENT: u8 = 2;
 
 /// A message that the contracts accept.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use ballet_amqp::headers::{
     RETRIED, SEARCHED, insert_text, is_about_redrives, plain_body_properties, properties_to_keep,
     unkept,
 };
-use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, PERSISTENT, Publish, ShortString};
 use ballet_core::envelope::is_blank;
 use ballet_core::topology::{DEAD, DEAD_PRODUCER};
 use ballet_core::{MessageId, Part};
@@ -19,7 +19,6 @@ use crate::redrive::declared::starts_saga;
 use crate::redrive::note::Note;
 use crate::redrive::options::RedriveOptions;
 
-const PERSISTENT: u8 = 2;
 /// On the default exchange the routing key is the name of a queue.
 const DEFAULT_EXCHANGE: &str = "";
 /// The most characters of a reason that are kept. The headers have to fit into one frame.

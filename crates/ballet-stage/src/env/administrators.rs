@@ -1,15 +1,14 @@
-//! Administrators' sessions, each kept for the next environment: a session costs the server more than most of what is
-//! done in it.
+//! Administrators' sessions, each kept for the next environment.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 
 use reqwest::Url;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
+use crate::env::idle_sessions::IdleSessions;
 use crate::error::{Error, Result, machine};
 use crate::servers::postgres_access::connect;
 
@@ -17,8 +16,7 @@ use crate::servers::postgres_access::connect;
 static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
     Builder::new_multi_thread().worker_threads(1).thread_name("administrators").enable_all().build()
 });
-/// The sessions in which nothing is done, by their server.
-static IDLE: Mutex<BTreeMap<Url, Vec<PgConnection>>> = Mutex::new(BTreeMap::new());
+static IDLE: IdleSessions = IdleSessions::new();
 
 /// Work that ends when nobody waits for it any more. What it went on to make would come after the caller has removed
 /// what there is.
@@ -44,24 +42,14 @@ where
     let runtime = runtime.map_err(|error| failed()(io::Error::other(error.to_string())))?;
     let admin = admin.clone();
     let done = runtime.spawn(async move {
-        let (session, done) = work(session(&admin).await?).await?;
-        idle(|idle| idle.entry(admin).or_default().push(session));
+        let session = match IDLE.take(admin.as_str()).await {
+            Some(kept) => kept,
+            None => connect(&admin).await?,
+        };
+        let (session, done) = work(session).await?;
+        IDLE.keep(admin.as_str(), session);
         Ok::<_, Error>(done)
     });
     let _ending = Ending(done.abort_handle());
     done.await.map_err(|ended| failed()(ended.into()))?
-}
-
-async fn session(admin: &Url) -> Result<PgConnection> {
-    // The server may have been killed meanwhile.
-    while let Some(mut kept) = idle(|idle| idle.get_mut(admin).and_then(Vec::pop)) {
-        if kept.ping().await.is_ok() {
-            return Ok(kept);
-        }
-    }
-    connect(admin).await
-}
-
-fn idle<T>(with: impl FnOnce(&mut BTreeMap<Url, Vec<PgConnection>>) -> T) -> T {
-    with(&mut IDLE.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -5,6 +5,7 @@ mod clean_up;
 pub(crate) mod database;
 mod databases;
 mod definitions;
+mod idle_sessions;
 mod import;
 mod names;
 mod prepared;
@@ -12,5 +13,6 @@ mod reader;
 pub(crate) mod test_env;
 
 pub use database::Database;
+pub use idle_sessions::IdleSessions;
 pub use reader::Reader;
 pub use test_env::TestEnv;

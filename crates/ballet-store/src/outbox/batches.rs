@@ -4,8 +4,8 @@
 //! published. A table whose batches are all marked is truncated, so nothing waits for vacuum, and a
 //! long transaction elsewhere slows nothing down.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use ballet_amqp::BatchId;
 use ballet_fault::{self as fault, WorksOn};
@@ -69,29 +69,23 @@ pub async fn insert(
     Ok(())
 }
 
-/// Returns the statement of [`insert`], put together once for each table.
-fn insert_statement(table: i16, with_ledger: bool) -> AssertSqlSafe<Arc<str>> {
-    static KNOWN: Mutex<BTreeMap<(i16, bool), Arc<str>>> = Mutex::new(BTreeMap::new());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let statement = known.entry((table, with_ledger)).or_insert_with(|| {
-        let noted = match with_ledger {
-            true => format!("with noted as ({}) ", Columns::insert("ledger", 13, 3)),
-            false => String::new(),
-        };
-        let statement = format!(
-            "{noted}insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
-             saga_id, causation_id, traceparent, body, created_at) \
-             select $1, $2, row.position, row.message_id, row.event_type, row.saga_id, \
-             row.causation_id, row.traceparent, row.body, $3 \
-             from unnest($4::int[], $5::uuid[], $6::text[], $7::uuid[], $8::uuid[], $9::text[], \
-             $10::text[]) as row (position, message_id, event_type, saga_id, causation_id, \
-             traceparent, body) union all \
-             select owner, batch, {MARK}, null, null, null, null, null, null, $3 \
-             from unnest($11::bigint[], $12::bigint[]) as mark (owner, batch)"
-        );
-        statement.into()
-    });
-    AssertSqlSafe(Arc::clone(statement))
+static WITH_LEDGER: LazyLock<String> =
+    LazyLock::new(|| format!("with noted as ({}) ", Columns::insert("ledger", 13, 3)));
+
+/// Returns the statement of [`insert`].
+fn insert_statement(table: i16, with_ledger: bool) -> AssertSqlSafe<String> {
+    let noted = if with_ledger { WITH_LEDGER.as_str() } else { "" };
+    AssertSqlSafe(format!(
+        "{noted}insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
+         saga_id, causation_id, traceparent, body, created_at) \
+         select $1, $2, row.position, row.message_id, row.event_type, row.saga_id, \
+         row.causation_id, row.traceparent, row.body, $3 \
+         from unnest($4::int[], $5::uuid[], $6::text[], $7::uuid[], $8::uuid[], $9::text[], \
+         $10::text[]) as row (position, message_id, event_type, saga_id, causation_id, \
+         traceparent, body) union all \
+         select owner, batch, {MARK}, null, null, null, null, null, null, $3 \
+         from unnest($11::bigint[], $12::bigint[]) as mark (owner, batch)"
+    ))
 }
 
 /// Marks batches as published. A mark is a row of the same table as its batch, so one truncation

@@ -8,12 +8,13 @@ use anyhow::{Context, Result, bail};
 use ballet::core::Role;
 use ballet::core::topology::EVENTS;
 use ballet::{Clock, Event};
-use ballet_amqp::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
+use ballet_amqp::{
+    BasicProperties, Broker, Confirms, Outcome, PERSISTENT, Publish, RabbitMq, Session,
+};
 use futures_util::StreamExt;
 use serde::Serialize;
 use uuid::Uuid;
 
-const PERSISTENT: u8 = 2;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Publishes as a foreign producer that the system declares.

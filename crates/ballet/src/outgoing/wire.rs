@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use ballet_amqp::headers::{BAGGAGE, CAUSATION_ID, TRACEPARENT, TRACESTATE, insert_text};
-use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Outgoing, Publish, ShortString};
+use ballet_amqp::{
+    AMQPValue, BasicProperties, FieldTable, Outgoing, PERSISTENT, Publish, ShortString,
+};
 use ballet_core::envelope::CONTENT_TYPE;
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, SagaId};
@@ -12,8 +14,6 @@ use ballet_store::outbox::left_behind::StoredEvent;
 use ballet_store::trace::Trace;
 use bytes::Bytes;
 use jiff::Timestamp;
-
-const PERSISTENT: u8 = 2;
 
 /// The properties that all messages of a service have.
 pub(crate) fn properties(service: &str, message_id: MessageId, at: Timestamp) -> BasicProperties {

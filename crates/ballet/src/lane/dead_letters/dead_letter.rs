@@ -11,7 +11,7 @@ use ballet_amqp::headers::{
     RETRIES_FAILED, RETRY_DETAIL, RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, insert_text,
     properties_to_keep, text_header,
 };
-use ballet_amqp::{AMQPValue, Delivery, Publish, Receipt, ShortString, incoming};
+use ballet_amqp::{AMQPValue, Delivery, PERSISTENT, Publish, Receipt, ShortString, incoming};
 use ballet_core::envelope::foreign_producer;
 use ballet_core::topology::{DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, ROUTE};
 use ballet_core::{Envelope, Incoming, Reason, Received, Unacceptable};
@@ -24,8 +24,6 @@ use crate::declare::step::retry::Delay;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::lane::dead_letters::copies;
-
-const PERSISTENT: u8 = 2;
 
 /// A message that goes on as a copy. It stays unacknowledged until the broker has confirmed the copy, so
 /// it cannot be lost.
