@@ -50,7 +50,7 @@ enum Command {
     /// The AsyncAPI 3 document of the system, or of one service
     #[command(after_help = asyncapi::EXAMPLES)]
     Asyncapi(asyncapi::Args),
-    /// Whether all that must hold does, in the running demo or in any system
+    /// Check that all that must hold does, in the running demo or in any system
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Args),
     /// The events of the system: who publishes and who consumes each, and its fields
@@ -92,18 +92,18 @@ enum Command {
     /// Dead letters: messages that a service could not handle
     #[command(subcommand)]
     Dlq(Box<dlq::Command>),
-    /// What is wrong with the system's servers, and what to do
+    /// Check the system's servers: problems, and how to solve them
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Args),
     /// A new message id, or the one that services derive for a message without a UUID
     Id(id::Arguments),
-    /// What has come to the services and waits, and a retry now
+    /// Messages that have come to the services and wait, and a retry now
     #[command(subcommand)]
     Inbox(inbox::Command),
     /// Kill a process at every point of every step: does every saga end as it must?
     #[command(disable_help_flag = true)]
     Kills(trials::Args),
-    /// The manual's page of this command, or the pages of all commands
+    /// The manual page of this command, or the pages of all commands
     #[command(after_help = manual::MAN_EXAMPLES)]
     Man(manual::ManArgs),
     /// Begin a system of your own, or a service of a system
@@ -112,7 +112,7 @@ enum Command {
     /// Events that are not published yet, and those that a service could not publish
     #[command(subcommand)]
     Outbox(outbox::Command),
-    /// Whether a service in any language keeps what a participant owes
+    /// Check that a service in any language keeps what a participant owes
     #[command(subcommand)]
     Participant(participant::Command),
     /// Publish events from a file, once the contracts have accepted all of them
@@ -137,24 +137,24 @@ enum Command {
     /// The broker's exchanges, queues, bindings and policies
     #[command(subcommand)]
     Topology(topology::Command),
-    /// Say of messages in a file whether the services would take them, without a broker
+    /// Say whether the services would take the messages in a file, without a broker
     Validate(validate::Arguments),
 }
 
-/// Where a system is, for [`looks`].
+/// The addresses of a system, for [`looks`].
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// The folder with the contracts of its services.
     pub contracts: &'a str,
-    /// The broker, with a user who may see all.
+    /// The broker's URL, with a user who may see all.
     pub amqp_url: &'a str,
     /// RabbitMQ's management API, with user and password.
     pub management_url: &'a str,
-    /// The services' databases, with `{service}` in it.
+    /// The URL of the services' databases, with `{service}` in it.
     pub database_url: &'a str,
 }
 
-/// Looks at a system, for a console that another program has started, with what `ballet doctor` and `ballet audit` do.
+/// Returns the checks of `ballet doctor` and `ballet audit` for a console that another program has started.
 ///
 /// # Errors
 ///
@@ -190,7 +190,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A result that was not written whole is none.
+/// Turns a result that could not be written whole into an error.
 fn written(done: Done) -> anyhow::Result<Done> {
     match ui::not_whole() {
         Some(error) => Err(anyhow!("the result was not written: standard output: {error}")),

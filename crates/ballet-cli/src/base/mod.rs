@@ -1,4 +1,4 @@
-//! What every subcommand stands on: options, exit codes, output, the contracts that are read.
+//! The common ground of all subcommands: options, exit codes, output, and the contracts.
 
 pub(crate) mod cargo;
 pub(crate) mod confirm;

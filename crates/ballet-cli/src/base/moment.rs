@@ -1,4 +1,4 @@
-//! A time, or how long ago it was.
+//! A time, or an age.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::exit::usage;
 use crate::base::ui;
 
-/// A time, or how long before now it was: `2026-02-01T12:00:00Z` or `2h`.
+/// A time, or an age: `2026-02-01T12:00:00Z` or `2h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
     Ago(SignedDuration),
@@ -29,7 +29,7 @@ impl FromStr for Moment {
 }
 
 impl Moment {
-    /// The time, if it is now that.
+    /// The time, with an age counted back from `now`.
     pub(crate) fn before(self, now: Timestamp) -> Result<Timestamp> {
         match self {
             Self::At(time) => Ok(time),

@@ -20,14 +20,14 @@ use crate::base::exit::{Refusal, usage, without_databases};
 use crate::base::systems::system;
 use crate::base::ui::Output;
 
-/// A database that works lets us in within this time.
+/// The longest time that a healthy database takes to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Unlike a service, a command asks once.
 const BROKER_PATIENCE: Duration = Duration::from_secs(15);
 /// Stands for the service's name in a database's URL.
 const SERVICE: &str = "{service}";
 
-/// The management API of the broker: the address that is given, else that of the services.
+/// The URL of the broker's management API: the given one, else that of the services.
 pub(crate) fn management_url(given: Option<&String>) -> Option<String> {
     let named = |name: &str| std::env::var(name).ok();
     given
@@ -103,7 +103,7 @@ impl GlobalOptions {
         self.broker_as(REDRIVE)
     }
 
-    /// The broker; if no URL is given, this development user of the one on this machine.
+    /// The broker; without a URL, the one on this machine with this development user.
     pub(crate) fn broker_as(&self, user: &str) -> Result<Arc<dyn Broker>> {
         let given = given(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
         let url = match given {
@@ -148,13 +148,13 @@ impl GlobalOptions {
         let tls = self.tls.database().map_err(|error| usage(error.to_string()))?;
         let context = || format!("the database of {service}");
         let options = connect_options(&url, &tls).with_context(context)?;
-        // A command that is stopped (Ctrl-Z), or whose network is gone, keeps no lock for long.
+        // A command that is stopped (Ctrl-Z) or cut off from the network keeps no lock for long.
         let options = options
             .options([("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "1min")]);
         Ok(Some(options.application_name("ballet")))
     }
 
-    /// The databases of these services. Without a URL this is a wrong usage.
+    /// The databases of these services. Without a URL this is a usage error.
     pub(crate) fn databases(&self, services: &[String]) -> Result<Vec<(String, PgConnectOptions)>> {
         let database = |service: &String| {
             let found = self.database(service)?;
@@ -193,13 +193,13 @@ impl GlobalOptions {
     }
 }
 
-/// A broker on this machine that has loaded the system's definitions.
+/// The broker on this machine, which has loaded the system's definitions.
 fn development(user: &str) -> Result<String> {
     let vhost = system()?.name;
     Ok(format!("amqp://{user}:{user}-development@127.0.0.1:5672/{vhost}"))
 }
 
-/// The URL that was given to this command; else the one that a service would take.
+/// The URL given to this command, else the one that a service would take.
 fn given(url: Option<&String>, file: Option<&Path>, name: &str) -> Result<Option<String>> {
     let of_services = || std::env::var(name).ok();
     let in_file = || std::env::var_os(format!("{name}_FILE")).map(PathBuf::from);

@@ -1,4 +1,4 @@
-//! `ballet audit`: whether all holds that must hold in a running system.
+//! `ballet audit`: checks that all that must hold in a running system does.
 
 use std::ffi::OsString;
 
@@ -29,9 +29,9 @@ what stands behind the command is passed on (`ballet audit --endpoints FILE`). W
 BALLET_CONTRACTS it does not. Exit code 0: all holds; 1: something is wrong, or waits for a person; 3:
 somebody did not answer.";
 
-/// The number of dead letters of a service that are named with their reasons.
+/// The most dead letters of a service that are named with their reasons.
 const DEAD_LETTERS: u32 = 20;
-/// After so many seconds without a change a saga is quiescent.
+/// A saga is quiescent after this many seconds without a change.
 pub(crate) const QUIESCENT_AFTER: u32 = 10;
 
 #[derive(Debug, clap::Args)]
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     })
 }
 
-/// What is found in the system whose contracts were read.
+/// Audits the system of the contracts.
 pub(crate) async fn report(
     management_url: Option<&String>,
     quiescent_after: SignedDuration,
@@ -84,13 +84,13 @@ pub(crate) async fn report(
     Ok(audit_with(system, &databases, &broker, quiescent_after).await)
 }
 
-/// What the broker holds now, or why it cannot be read.
+/// Returns what the broker holds now, or why it cannot be read.
 async fn broker(
     management_url: Option<&String>,
     system: &str,
     options: &GlobalOptions,
 ) -> Result<BrokerSnapshot> {
-    // A virtual host may have another name than the folder of the contracts.
+    // The virtual host may have another name than the folder of the contracts.
     let vhost = match options.broker()?.connect("ballet audit").await {
         Ok(session) => {
             let vhost = session.peer().vhost.clone();

@@ -19,9 +19,9 @@ use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, age};
 use crate::operator::looks::ByCommand;
 
-/// The name of the console's database, where services have theirs.
+/// The name of the console's database, in place of a service's name.
 const DATABASE: &str = "console";
-/// Somebody else's password is not shorter.
+/// The fewest characters of a password.
 const SHORTEST: usize = 8;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -39,30 +39,30 @@ and prints its password once.";
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Where it listens
+    /// The address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
     listen: SocketAddr,
-    /// Browsers reach it through HTTPS: its cookie is for that alone
+    /// Browsers reach it through HTTPS: restrict its cookie to that
     #[arg(long)]
     behind_tls: bool,
-    /// The gateway in front says in this header who the person is, and nobody logs in. The gateway has to remove it from
-    /// what others send
+    /// The header in which the gateway in front says who the person is; nobody logs in. The gateway has to remove it
+    /// from requests of others
     #[arg(long, value_name = "NAME")]
     trust_header: Option<String>,
-    /// The address of the gateway that may say it [default: this machine]
+    /// The address of the gateway that may set it [default: this machine]
     #[arg(long, value_name = "ADDRESS", requires = "trust_header")]
     trust_from: Vec<IpAddr>,
     /// The folder to which discarded dead letters are written
     #[arg(long, value_name = "DIR", default_value = ".")]
     archive: PathBuf,
-    /// How long entries of the journal are kept
+    /// The age up to which entries of the journal are kept
     #[arg(long, value_name = "AGE", default_value = "7d", value_parser = age)]
     keep: SignedDuration,
-    /// How long after its cause a step is late, if nothing is known to hinder it
+    /// The time after its cause from which a step is late, if nothing is known to hinder it
     #[arg(long, value_name = "AGE", default_value = "5min", value_parser = age)]
     patience: SignedDuration,
-    /// Forget what was read, and read the journal again from its beginning. Open sagas that are older than it are then
-    /// with `ballet sagas open` alone
+    /// Forget what was read, and read the journal again from its beginning. Open sagas that are older than the journal
+    /// are then known to `ballet sagas open` alone
     #[arg(long)]
     rebuild: bool,
 }
@@ -73,7 +73,7 @@ enum Command {
     Account {
         /// The person's name
         name: String,
-        /// What the person may do: `viewer` or `operator`
+        /// The person's role: `viewer` or `operator`
         #[arg(long, default_value = "viewer", value_parser = role)]
         role: Role,
     },

@@ -1,4 +1,4 @@
-//! `ballet coverage`: which of the declared outcomes of a choreography the journal shows.
+//! `ballet coverage`: the declared outcomes of a choreography that the journal shows, and those that it does not.
 
 use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
@@ -31,13 +31,13 @@ pub(crate) struct Args {
     /// journal begins]
     #[arg(long, value_name = "AGE|TIME")]
     since: Option<Moment>,
-    /// Fail if less than this percentage of what is declared was seen
+    /// Fail if less than this percentage of the declared outcomes was seen
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     min: Option<u8>,
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    // Without contracts the journal is read for nothing.
+    // Before the journal is read, which would be for nothing without contracts.
     let system = system()?;
     let now = options.clock.now();
     let since = args.since.map(|since| since.before(now)).transpose()?;
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let mut sightings = Sightings::default();
     let ended = loop {
         match feed.next().await? {
-            // The broker begins with what it keeps together with the first that is wanted.
+            // The broker delivers whole chunks, so events from before the window come first.
             Ok(record) if record.time < since => {}
             Ok(record) => sightings.add_record(&record),
             Err(ended) => break ended,

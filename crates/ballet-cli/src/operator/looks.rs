@@ -1,4 +1,4 @@
-//! What a console has this command find out: findings and audits.
+//! The checks that a console has this command make: findings and audits.
 
 use ballet_console::Looks;
 use ballet_ops::audit::Report;
@@ -10,7 +10,7 @@ use crate::base::exit::words;
 use crate::base::options::GlobalOptions;
 use crate::operator::{audit, doctor};
 
-/// Looks by the functions of the other commands.
+/// Looks with the functions of the other commands.
 #[derive(Debug)]
 pub(crate) struct ByCommand {
     options: GlobalOptions,

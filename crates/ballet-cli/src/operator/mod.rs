@@ -1,4 +1,4 @@
-//! Subcommands for who runs a system: they read its broker and databases, and repair.
+//! Subcommands for the people who run a system: they read its broker and databases, and repair.
 
 pub(crate) mod audit;
 pub(crate) mod console;

@@ -30,8 +30,8 @@ pub(crate) struct Rewind {
     service: String,
     /// The reader, as `ballet telemetry list` names it
     reader: String,
-    /// Where it goes on. `first`: its rows are deleted, and it begins at the beginning. An offset (with --stream), or a
-    /// time such as 2026-11-25T08:00:00Z: nothing is deleted, so it counts again what it has counted
+    /// The place to go on from. `first`: the beginning, after the reader's rows are deleted. An offset (with --stream),
+    /// or a time such as 2026-11-25T08:00:00Z: nothing is deleted, so the reader counts again what it has counted
     #[arg(long, value_name = "first|OFFSET|TIME")]
     to: String,
     /// Only this stream, by its type and partition, such as playback.heartbeat.v1.0
@@ -152,7 +152,7 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
     };
     let readers = part.readers.iter().filter(|one| !one.in_memory);
     let readers: Vec<&str> = readers.map(|one| one.name).collect();
-    // A release that runs may have one that its contract here has not.
+    // A release that runs may have a reader that the contract here does not have.
     let mut db = connect(service, options).await?;
     let mut rows =
         listed::all(&mut db).await.with_context(|| format!("the database of {service}"))?;
@@ -175,7 +175,7 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
         return Err(usage(format!("{reader} of {service} reads other streams: {streams}")));
     }
     for one in &rows {
-        // It would pass over everything up to there, and nobody would be told.
+        // The reader would silently pass over everything up to there.
         if let (RewindTo::Offset(offset), Some(end)) = (to, one.end_offset)
             && offset > end
         {
@@ -213,7 +213,7 @@ fn place(rewind: &Rewind, options: &GlobalOptions) -> Result<RewindTo> {
             let time: jiff::Timestamp = time.parse().map_err(|_| {
                 usage("--to is `first`, an offset, or a time such as 2026-11-25T08:00:00Z")
             })?;
-            // It would pass over all that comes until then.
+            // The reader would pass over all that comes until then.
             if time > options.clock.now() {
                 return Err(usage(format!("{time} has not come yet")));
             }
@@ -222,7 +222,7 @@ fn place(rewind: &Rewind, options: &GlobalOptions) -> Result<RewindTo> {
     }
 }
 
-/// What happens to the place in one stream.
+/// The sentence on what happens to the reader's place in one stream.
 fn told(rewind: &Rewind, to: RewindTo, one: &Listed) -> String {
     let (reader, stream) = (&rewind.reader, &one.stream);
     let verb = if rewind.dry_run { "would go on" } else { "goes on" };

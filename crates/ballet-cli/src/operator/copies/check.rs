@@ -18,7 +18,7 @@ use crate::operator::copies::kept::{Kept, Selection, both, not_shared};
 pub(crate) struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// How long rows that differ may take to become equal, in seconds
+    /// The time in which rows that differ may become equal, in seconds
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     patience: u64,
     /// Show at most this many rows of a copy

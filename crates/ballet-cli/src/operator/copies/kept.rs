@@ -1,4 +1,4 @@
-//! Which copies a command works on, and their databases.
+//! The copies that a command works on, and their databases.
 
 use anyhow::{Context as _, Result};
 use ballet_store::copies::state::{self as copies, Copy};

@@ -1,5 +1,5 @@
-//! `ballet copies`: lists the copies that services keep of each other's entities, compares them with
-//! their sources, and has them brought anew.
+//! `ballet copies`: lists the copies that services keep of each other's entities, compares them with their sources, and
+//! has them published anew.
 
 mod check;
 mod kept;

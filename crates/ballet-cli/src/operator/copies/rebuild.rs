@@ -12,7 +12,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Progress, grouped};
 use crate::operator::copies::kept::{Kept, Selection, both, not_shared};
 
-/// The time between two looks at a run.
+/// The time between two looks at a rebuild.
 const LOOK: Duration = Duration::from_millis(300);
 
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Ask for it, and do not wait
     #[arg(long)]
     no_wait: bool,
-    /// Stop waiting when nothing has come for so long, in seconds
+    /// Stop waiting when nothing has come for this long, in seconds
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     patience: u64,
     /// Say what would be done, and change nothing

@@ -58,7 +58,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
     });
-    // Once for all services: another command that writes to the file in between would leave the others undone.
+    // Once for all services: if another command wrote to the file in between, the later services could not be finished.
     let mut archive = Lines::open(&file)
         .with_context(|| format!("cannot write {}: nothing was discarded", file.display()))?;
     let stop = stop_on_ctrl_c();

@@ -101,19 +101,19 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(Done::All)
 }
 
-/// What the services' contracts say against the new body. Without contracts, and of an event that none of them
-/// knows, it is nothing: only the redrive tells.
+/// The objections of the services' contracts to the new body. Without contracts, or if none knows the event, there are
+/// none: only the redrive shows.
 fn faults(dead_letter: &DeadLetter, body: &str, options: &GlobalOptions) -> Vec<String> {
     let Ok(contracts) = contracts() else { return Vec::new() };
     let validator = Validator::new(contracts);
     let known = dead_letter.event_type.as_deref().filter(|name| validator.event(name).is_some());
     let Some(event_type) = known else { return Vec::new() };
     let content_type = dead_letter.properties.content_type().as_ref();
-    // A CloudEvent's body has the event in it, and is not compared.
+    // The body of a CloudEvent wraps the event, and is not compared.
     if content_type.is_some_and(|content_type| content_type.as_str().contains("cloudevents")) {
         return Vec::new();
     }
-    // The body is judged alone, whatever its saga.
+    // The body is judged alone, independent of its saga.
     let message = Incoming {
         event_type: Some(event_type),
         correlation_id: Some("00000000-0000-0000-0000-000000000000"),
@@ -147,7 +147,7 @@ fn in_editor(dead_letter: &DeadLetter) -> Result<Option<String>> {
     write_privately(&file, &shown)?;
     let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
     let editor = editor.unwrap_or_else(|_| "vi".to_owned());
-    // The setting may contain arguments.
+    // The variable may contain arguments.
     let status = Command::new("sh")
         .args(["-c", &format!("{editor} \"$1\""), "sh"])
         .arg(&file)
@@ -167,7 +167,7 @@ fn in_editor(dead_letter: &DeadLetter) -> Result<Option<String>> {
             )
         })?;
     }
-    // A failure does no harm.
+    // A file that stays does no harm.
     std::fs::remove_file(&file).ok();
     Ok(changed.then(|| text.trim().to_owned()))
 }

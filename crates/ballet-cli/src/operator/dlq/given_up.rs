@@ -1,5 +1,5 @@
-//! Gives up messages that failed and are in no queue any more, because somebody purged that. Nothing is left to
-//! discard but the record, for which `ballet sagas stuck` lists them and an alarm rings.
+//! Gives up messages that failed and are in no queue any more, because somebody purged it. Only the record is left to
+//! discard: for it `ballet sagas stuck` lists them and an alarm rings.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::operator::lost::is_overdue;
 /// The most failures of one service that are read.
 const MOST: u32 = 100_000;
 
-/// Gives up those that are named by id, and that do not wait for another attempt.
+/// Gives up the messages that are named by id and do not wait for another attempt.
 pub(super) async fn give_up(
     selection: &Selection,
     yes: bool,
@@ -82,7 +82,7 @@ async fn lost(
     let noted = stuck::list(&mut db, MOST).await?;
     let unsent = waiting::outbox(&mut db).await?.copies.count;
     db.close().await?;
-    // What the broker has not taken yet, or another program holds, is a dead letter.
+    // A message that the broker has not taken yet, or that another program holds, is a dead letter.
     let queue = DeadLetters::on(Arc::clone(&options.broker()?), service).status().await;
     if unsent > 0 || queue.is_ok_and(|queue| queue.readers > 0) {
         return Ok(Vec::new());

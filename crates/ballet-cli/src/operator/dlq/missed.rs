@@ -24,7 +24,7 @@ use crate::operator::dlq::selection::Selection;
 use crate::operator::dlq::sending::Sending;
 use crate::operator::interventions::Notes;
 
-/// The options that do not select dead letters by how they died.
+/// The options that do not select dead letters by the way they died.
 pub(crate) const OTHERS: [&str; 9] = [
     "service",
     "reason",
@@ -39,8 +39,8 @@ pub(crate) const OTHERS: [&str; 9] = [
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FromJournal {
-    /// Instead of dead letters, send what this service has missed: events that it consumes, that
-    /// the journal has, and that its inbox does not know
+    /// Instead of dead letters, send what this service has missed: events that it consumes, that the journal has, and
+    /// that its inbox does not know
     #[arg(long, value_name = "SERVICE", requires = "since", conflicts_with_all = OTHERS,
         help_heading = "Other sources")]
     pub(crate) from_journal: Option<String>,
@@ -122,7 +122,7 @@ pub(crate) async fn run(
     Ok(if left > 0 { Done::Partly } else { done })
 }
 
-/// What the service declares.
+/// The declarations of the service.
 pub(crate) fn part(service: &str) -> Result<Part> {
     let parts = &system()?.parts;
     match parts.iter().find(|part| part.service == service) {
@@ -218,7 +218,7 @@ pub(crate) fn show_missed(missed: &Missed, service: &str, options: &GlobalOption
     }
 }
 
-/// Such as `3, 7-9`.
+/// Offsets as text, such as `3, 7-9`.
 fn ranges(offsets: &BTreeSet<u64>) -> String {
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     for &offset in offsets {

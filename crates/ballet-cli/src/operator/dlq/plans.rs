@@ -1,4 +1,4 @@
-//! What a command is going to do, service by service, and what is tidied up afterwards.
+//! The plan of a command for each service, and the tidying up afterwards.
 
 use anyhow::Result;
 use ballet::MessageId;
@@ -54,7 +54,7 @@ pub(crate) fn show(planned: &[Planned], options: &GlobalOptions) {
     ui::show(&table);
 }
 
-/// Removes messages that will not come again from the list of what is stuck.
+/// Removes messages that will not come again from the list of stuck ones.
 pub(crate) async fn forget(
     options: &GlobalOptions,
     service: &str,

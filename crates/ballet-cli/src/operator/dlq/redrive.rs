@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// Send all at once, without sending one of each group first
     #[arg(long)]
     no_canary: bool,
-    /// Also send those of which it is no longer known whether they were handled
+    /// Also send dead letters too old for the inbox to know whether they were handled
     #[arg(long)]
     beyond_memory: bool,
     #[command(flatten)]
@@ -47,14 +47,14 @@ pub(crate) struct Args {
 #[derive(Debug, Default)]
 struct Totals {
     sent: u64,
-    /// What became of them.
+    /// The outcomes of the messages that were sent.
     outcomes: Outcomes,
-    /// Not sent, without those that are forged.
+    /// The number of messages not sent, without the forged ones.
     left: u64,
-    /// Never sent.
+    /// The number of forged messages, which are never sent.
     forged: u64,
     stopped: bool,
-    /// A server has failed, and the command has said how.
+    /// Whether a server has failed. The command has said how.
     failed: bool,
 }
 
@@ -111,7 +111,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let service = planned.queue.service();
         let inboxes = match inboxes(service, options).await {
             Ok(inboxes) => inboxes,
-            // What was sent to other services is told.
+            // The report counts what was sent to other services.
             Err(error) if totals.sent > 0 => {
                 ui::note(&format!("nothing was sent to {service}: {error:#}"));
                 totals.left += to_send(&planned.plan);
@@ -131,7 +131,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         notes.close().await;
         let mut sent = match sent {
             Ok(sent) => sent,
-            // What was sent to other services is told.
+            // The report counts what was sent to other services.
             Err(error) if totals.sent > 0 => SentBack { error: Some(error), ..SentBack::default() },
             Err(error) => return Err(error.into()),
         };
@@ -156,7 +156,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(conclude(&totals, unknown > 0 && !beyond_memory, args))
 }
 
-/// Two connections to its database. While that is away it is sent all the same: they only show what was handled.
+/// Opens two connections to the service's database. Without it the messages are sent all the same: it only shows what
+/// was handled.
 async fn inboxes(service: &str, options: &GlobalOptions) -> Result<[Option<PgConnection>; 2]> {
     let opened = async {
         Ok::<_, Error>([options.connect(service).await?, options.connect(service).await?])
@@ -179,7 +180,7 @@ impl Totals {
     }
 }
 
-/// Shows what is about to be sent.
+/// Prints what is about to be sent.
 fn show(planned: &[Planned], options: &GlobalOptions) {
     if options.output != Output::Table {
         return;

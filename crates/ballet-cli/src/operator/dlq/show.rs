@@ -1,4 +1,4 @@
-//! `ballet dlq show`: one dead letter with all that it holds.
+//! `ballet dlq show`: one dead letter with all its content.
 
 use anyhow::Result;
 use ballet_amqp::headers::{EDITED, REDRIVEN};
@@ -92,13 +92,13 @@ fn show(dead_letter: &DeadLetter, options: &GlobalOptions) {
     ui::print(&body(dead_letter));
 }
 
-/// Who did it, when and why.
+/// Renders by whom, when and why it was done.
 fn by(Note { by, why, at }: &Note, options: &GlobalOptions) -> String {
     let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
     format!("by {by} {} ago{why}", ui::ago(Some(*at), options.clock.now()))
 }
 
-/// The body as text, with indentation if it is JSON.
+/// The body as text, indented if it is JSON.
 fn body(dead_letter: &DeadLetter) -> String {
     match dead_letter.readable() {
         Ok(text) => {

@@ -1,5 +1,4 @@
-//! `ballet dlq redrive --from-unrouted`: sends the events that no binding took to the services that
-//! consume them.
+//! `ballet dlq redrive --from-unrouted`: sends the events that no binding took to the services that consume them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +20,7 @@ use crate::operator::interventions::Notes;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FromUnrouted {
-    /// Instead of dead letters, send what lies in the queue `unrouted` to the services that consume
-    /// it
+    /// Instead of dead letters, send the events in the queue `unrouted` to the services that consume them
     #[arg(long, conflicts_with = "from_journal", conflicts_with_all = OTHERS,
         help_heading = "Other sources")]
     pub(crate) from_unrouted: bool,
@@ -35,7 +33,7 @@ pub(crate) async fn run(
 ) -> Result<Done> {
     let unrouted = Unrouted::new(options.broker()?, system()?.parts.clone());
     let filter = selection.filter(options.clock.now());
-    // By type and services, the number of events.
+    // The number of events by type and services.
     let mut found: Found = BTreeMap::new();
     let mut ids = BTreeSet::new();
     let (mut whole, mut nobodys, mut forged, mut why_forged) = (0, 0, 0, None);
@@ -108,7 +106,7 @@ pub(crate) async fn run(
     Ok(if summary.removed < whole { Done::Partly } else { done })
 }
 
-/// The events in the queue, by type and services.
+/// The number of events in the queue, by type and services.
 type Found = BTreeMap<(String, String), u64>;
 
 fn show(found: &Found, options: &GlobalOptions) {

@@ -1,4 +1,4 @@
-//! The journal: whether it still has what its policy promises to keep.
+//! Checks that the journal still has what its policy promises to keep.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::operator::doctor::finding::Finding;
 
 const JOURNAL: &str = "journal";
 const BROKER: &str = "the broker";
-/// Where it begins is known by then.
+/// The longest time until the journal's beginning is known.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn check(options: &GlobalOptions) -> Option<Finding> {
-    // Without an address of the broker, its connection is a finding.
+    // Without an address of the broker, its connection is already a finding.
     let broker = options.broker().ok()?;
     let asked = timeout(PATIENCE, begins_too_late(&broker, options.clock.now())).await;
     Some(match asked {

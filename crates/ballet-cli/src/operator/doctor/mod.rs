@@ -1,4 +1,4 @@
-//! `ballet doctor`: looks at the servers of a system, and says what is wrong and what to do.
+//! `ballet doctor`: examines the servers of a system, and says what is wrong and what to do.
 
 mod broker;
 mod clock;
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     /// user ops on this machine]
     #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
     management_url: Option<String>,
-    /// Show what is wrong, and nothing else
+    /// Show problems only
     #[arg(long)]
     quiet: bool,
 }
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(if is_well { Done::All } else { Done::Different })
 }
 
-/// All that is found, what is worst first.
+/// All findings, the worst first.
 pub(crate) async fn findings(
     management_url: Option<&String>,
     options: &GlobalOptions,
@@ -64,7 +64,7 @@ pub(crate) async fn findings(
     let mut findings = Vec::new();
     let (connected, vhost) = broker::connection(options).await;
     findings.push(connected);
-    // A virtual host may have another name than the folder of the contracts.
+    // The virtual host may have another name than the folder of the contracts.
     let vhost = vhost.unwrap_or_else(|| system.name.to_owned());
     let address = management::address(management_url);
     let management = Management::within(SOON, &address, &vhost)?;
@@ -83,7 +83,7 @@ pub(crate) async fn findings(
     Ok(findings)
 }
 
-/// That nobody reads the queue of a service that a person has paused is as it should be.
+/// Turns the finding that nobody reads a queue into a warning if a person has paused the service.
 fn explain_by_pause(findings: &mut [Finding]) {
     let paused = findings.iter().filter(|one| one.check == "paused");
     let paused: Vec<String> = paused.map(|one| one.subject.clone()).collect();
@@ -94,7 +94,7 @@ fn explain_by_pause(findings: &mut [Finding]) {
     }
 }
 
-/// What is found of the broker alone.
+/// The findings about the broker alone.
 pub(crate) async fn of_broker(
     management_url: Option<&String>,
     options: &GlobalOptions,
@@ -108,7 +108,7 @@ pub(crate) async fn of_broker(
     Ok(findings)
 }
 
-/// What sagas wait for, if all databases can be read.
+/// The findings about sagas that wait, if all databases can be read.
 async fn sagas(
     system: &System,
     queues: Option<&[Value]>,
@@ -125,12 +125,12 @@ async fn sagas(
             findings.extend(lost.into_iter().flatten());
             findings
         }
-        // That they cannot be read is told already.
+        // Other checks report that they cannot be read.
         _ => Vec::new(),
     }
 }
 
-/// What the management API knows.
+/// The findings from the management API.
 async fn on_broker(
     management: &Management,
     system: &System,
@@ -168,7 +168,7 @@ async fn on_broker(
         }
         Err(error) => {
             findings.push(open("topology", &error));
-            // Fewer may see policies.
+            // A user may see queues and no policies.
             *queues = management.queues().await.ok();
             findings.extend(queues.iter().flat_map(|listed| queues::judge(system, listed)));
         }
@@ -185,7 +185,7 @@ async fn on_broker(
     findings
 }
 
-/// A check that could not be made.
+/// A finding for a check that could not be made.
 fn open(check: &'static str, error: &anyhow::Error) -> Finding {
     let advice = "give --management-url a user with the tag administrator";
     Finding::unknown(check, "the broker", &words(error), advice)

@@ -54,7 +54,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(Done::listed_without(&away))
 }
 
-/// One more than the limit, if there are more.
+/// Reads one more than the limit, if there are more.
 async fn read(service: &str, limit: u32, options: &GlobalOptions) -> Result<Option<Vec<Stuck>>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let read = async {
@@ -65,7 +65,7 @@ async fn read(service: &str, limit: u32, options: &GlobalOptions) -> Result<Opti
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
 
-/// The id, and what it is the id of.
+/// The id, and the kind of thing that it identifies.
 fn named(what: &What) -> (String, &str) {
     match what {
         What::Message { message_id, event_type } => (message_id.to_string(), event_type),

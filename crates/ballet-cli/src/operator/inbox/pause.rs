@@ -1,4 +1,4 @@
-//! `ballet inbox pause` and `ballet inbox resume`: whether a service takes messages.
+//! `ballet inbox pause` and `ballet inbox resume`: stops and restarts the intake of a service.
 
 use anyhow::{Context as _, Result};
 use ballet_store::operators::paused;

@@ -1,4 +1,4 @@
-//! `ballet inbox retry`: what waits for its next attempt is tried again now.
+//! `ballet inbox retry`: tries again now what waits for its next attempt.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -34,13 +34,13 @@ pub(crate) struct Args {
     /// The service that tries again
     #[arg(value_name = "SERVICE")]
     service: String,
-    /// Only what belongs to this saga
+    /// Only messages and calls of this saga
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     saga: Vec<Uuid>,
     /// Only the message or the call with this id
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     id: Vec<Uuid>,
-    /// All that waits
+    /// All messages and calls that wait
     #[arg(long, help_heading = "Selection")]
     all: bool,
     /// Move at most this many messages per second [default: no limit]
@@ -94,7 +94,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(if summary.failed > 0 { Done::Partly } else { Done::All })
 }
 
-/// A name that is wrong finds nothing, too. The user `redrive` may see only the queue of dead letters.
+/// Refuses a wrong name, which finds nothing, too. The user `redrive` may see only the queue of dead letters.
 async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
     let session = broker.connect("ballet inbox").await;
     let session = session.map_err(|error| with_advice(error.into()))?;

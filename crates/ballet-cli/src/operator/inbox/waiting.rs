@@ -33,7 +33,7 @@ letters. It asks the broker (AMQP_URL) and the services' databases (DATABASE_URL
 and changes nothing. What is away, or not shown to this user of the broker, is named, and the rest is
 listed: exit code 3. The user ops may see all queues.";
 
-/// How often a queue is asked that seems to be empty.
+/// The number of times that a queue which seems empty is asked.
 const ASK: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -47,7 +47,7 @@ pub(crate) struct Args {
     management_url: Option<String>,
 }
 
-/// What waits for one service. What could not be asked is `None`.
+/// The figures of one service. A figure that could not be read is `None`.
 struct Row {
     service: String,
     queue: Option<Found>,
@@ -115,8 +115,8 @@ async fn taken(args: &Args, vhost: &str) -> Result<Option<BTreeMap<String, u64>>
     Ok(Some(queues.iter().filter_map(count).collect()))
 }
 
-/// RabbitMQ reports a quorum queue as empty and without readers if it cannot find out within 250 ms, so
-/// one that looks like this is asked again.
+/// RabbitMQ reports a quorum queue as empty and without readers if it cannot find out within 250 ms, so such a queue is
+/// asked again.
 async fn find(session: &Arc<dyn Session>, name: String) -> Result<Found> {
     let queue = Object::Queue(name.clone());
     let mut asked = 0;
@@ -133,7 +133,7 @@ async fn find(session: &Arc<dyn Session>, name: String) -> Result<Found> {
     }
 }
 
-/// Whether a process is alive, and what waits in the tables.
+/// Reads whether a process is alive, and the waits in the tables.
 async fn read(service: &str, options: &GlobalOptions) -> Result<Option<(bool, InboxWaits)>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let read = async {

@@ -1,5 +1,4 @@
-//! `ballet outbox`: what is not published yet; events that a service could not publish are listed, put
-//! back, or deleted.
+//! `ballet outbox`: shows what is not published yet; lists, retries or deletes events that a service could not publish.
 
 mod waiting;
 
@@ -30,7 +29,7 @@ pub(crate) enum Command {
     Retry(Change),
     /// Write them to a file and delete them: they are never published
     Forget(Forget),
-    /// Say of each service what is not published yet, since when, and why
+    /// Show for each service what is not published yet, since when, and why
     #[command(after_help = waiting::EXAMPLES)]
     Waiting(waiting::Args),
 }
@@ -70,7 +69,7 @@ pub(crate) struct Change {
     /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
-    /// Say how many events are meant, and change nothing
+    /// Say how many events are selected, and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -101,11 +100,11 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
     }
 }
 
-/// What is done with the events.
+/// The action on the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way<'a> {
     Retry,
-    /// They are written to this file.
+    /// Write them to this file and delete them.
     Forget(&'a Path),
 }
 
@@ -187,7 +186,7 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<
         return Err(usage("say which events: --id, --saga, --event, or --all"));
     }
     let mut databases = args.selection.databases(options).await?;
-    // Only these are deleted: nobody is asked about those that come later.
+    // Only these are deleted: the user has not confirmed any that come later.
     let (mut whole, mut meant) = (0, Vec::new());
     for (service, db) in &mut databases {
         let keys = dead_events::keys(db, &filter).await;

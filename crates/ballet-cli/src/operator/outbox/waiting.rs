@@ -24,7 +24,7 @@ Examples:
 It reads the services' databases (DATABASE_URL with {service} in it), and changes nothing. A database
 that is away is named, and the rest is listed: exit code 3.";
 
-/// What is younger than this is on its way.
+/// An event that is younger than this is on its way.
 const SOON: SignedDuration = SignedDuration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     service: Vec<String>,
 }
 
-/// What waits in one service.
+/// The unpublished events and copies of one service.
 struct Row {
     service: String,
     waits: OutboxWaits,
@@ -71,7 +71,7 @@ async fn read(service: &str, options: &GlobalOptions) -> Result<Option<Row>> {
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
 
-/// Why nobody can publish, if the broker does not answer.
+/// The reason why no service can publish, if the broker does not answer.
 async fn broker_away(options: &GlobalOptions) -> Option<String> {
     let connected = async {
         let session = options.broker()?.connect("ballet outbox").await;
@@ -87,7 +87,7 @@ async fn broker_away(options: &GlobalOptions) -> Option<String> {
     }
 }
 
-/// Why something waits, as far as it is seen from here.
+/// The reason of the wait, as far as it can be seen from here.
 fn why(row: &Row, broker: Option<&str>, now: Timestamp) -> Option<String> {
     let OutboxWaits { events, copies, refused, .. } = &row.waits;
     if events.count + copies.count == 0 {

@@ -87,7 +87,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         is_held = missed.is_held;
         let handled =
             Handled::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db).await?;
-        // An abort that comes before them covers them, and what they did outside stays as it is.
+        // An abort that came first would cover them, and their effects outside would stay.
         if !handled.but_aborts(&mut db, GRACE.unsigned_abs()).await? {
             return Ok(Done::Partly);
         }
@@ -114,7 +114,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         return Ok(Done::Different);
     }
     if is_held {
-        // This was said before the wait for the service, which may have been long.
+        // The first note was printed before the wait for the service, which may have been long.
         ui::note(&format!(
             "another program was reading {0}.dead: what was purged from it was not sent, and what persons have \
              discarded since the backup is not noted. End it, stop {0}, and run the same command again",
@@ -125,7 +125,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(Done::All)
 }
 
-/// Sends the service what it missed. None if the user stopped it.
+/// Sends the service what it missed. Returns None if the user stopped it.
 async fn tell_again(
     args: &Args,
     part: &Part,
@@ -166,7 +166,7 @@ async fn tell_again(
         ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
         return Ok(Some(missed));
     }
-    // Nothing but the journal still says that persons gave these up.
+    // Only the journal still says that people gave these up.
     let given_up: Vec<_> = missed.discarded.iter().map(|one| MessageId(one.message_id)).collect();
     stuck::forget(db, &given_up).await?;
     insert_again(db, &missed.discarded).await?;

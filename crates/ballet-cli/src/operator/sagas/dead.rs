@@ -10,20 +10,19 @@ use crate::operator::dead_letters::ServiceQueue;
 use crate::operator::sagas::noted::OfService;
 use crate::operator::sagas::waiting::Waiting;
 
-/// Adds the dead letters that are not in the service's own list: those that reached no handler, and
-/// all of a service whose database is not known. Marks those of the list that are not in the queue: somebody
-/// purged it.
+/// Adds the dead letters that are not in the service's own list: those that reached no handler, and all of a service
+/// whose database is not known. Marks listed ones that are not in the queue: somebody purged it.
 pub(super) async fn add_dead_letters(
     queue: &ServiceQueue,
     noted: &OfService,
     all: &mut Vec<Waiting>,
 ) -> Result<()> {
-    // What was sent back is on its way to the service's queue.
+    // A message that was sent back is on its way to the service's queue.
     let is_dead = |one: &Waiting| {
         one.published.is_some() && one.next_at.is_none() && one.sent_back_at.is_none()
     };
     let is_of_service = |one: &&mut Waiting| one.service == queue.service() && is_dead(one);
-    // It was counted before the database was read.
+    // The queue was counted before the database was read.
     let expected = all.iter_mut().filter(is_of_service).count();
     if queue.status.dead_letters == 0 && expected == 0 {
         return Ok(());
@@ -48,7 +47,7 @@ pub(super) async fn add_dead_letters(
         }
     };
     queue.browse(add).await?;
-    // What another reader holds, nobody sees.
+    // Messages that another reader holds are invisible.
     if queue.status.readers == 0 && !noted.has_unsent {
         for waiting in all.iter_mut().filter(is_of_service) {
             waiting.is_lost = waiting.published.is_some_and(|(id, _)| !there.contains(&id));

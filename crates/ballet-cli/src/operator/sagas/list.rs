@@ -1,4 +1,4 @@
-//! `ballet sagas list`: all sagas, open and ended, those that began last first.
+//! `ballet sagas list`: all sagas, open and ended, the latest first.
 
 use anyhow::Result;
 use ballet_ops::sagas::{self, ListedSaga, ListedSagas, SagaState, Wanted};
@@ -33,11 +33,11 @@ pub(crate) struct Args {
     /// Only this saga, or those that have a business key with this value: `order=ABC`
     #[arg(value_name = "ID|KEY=VALUE")]
     saga: Option<Named>,
-    /// Only sagas in whose events a value is this text or number: the id of an order, an email address.
-    /// Events that services publish are searched, and not the one with which a saga begins
+    /// Only sagas with this text or number as a value in an event: the id of an order, an email address. Events that
+    /// services publish are searched, but not the one with which a saga begins
     #[arg(long, value_name = "VALUE")]
     with: Option<String>,
-    /// Only sagas that stand so
+    /// Only sagas in this state
     #[arg(long, value_name = "STATE")]
     state: Option<State>,
     /// Only sagas that come after this one in the list
@@ -54,7 +54,7 @@ enum State {
     Open,
     /// Something is due, and on time
     Waiting,
-    /// The cause is known, and is not the saga's: it goes on by itself when that ends
+    /// The cause is known and lies outside the saga: it goes on by itself when that ends
     Blocked,
     /// A person has to act
     Stuck,

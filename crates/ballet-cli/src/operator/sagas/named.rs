@@ -1,5 +1,4 @@
-//! A saga as it is named on the command line: by its id or the end of it, or by a business key that services
-//! declare.
+//! A saga as named on the command line: by its id or the end of it, or by a business key that services declare.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -25,7 +24,7 @@ const INDEX: &str = "console";
 /// The most ids that an error names.
 const MOST: usize = 10;
 
-/// The fewest digits of an id that name a saga: as many as are shown where room is short.
+/// The fewest digits of an id that name a saga: the number that is shown where room is short.
 const SHORT: usize = 8;
 
 /// A saga's id, the last digits of one, or `KEY=VALUE`.
@@ -60,15 +59,15 @@ impl FromStr for Named {
     }
 }
 
-/// The sagas that are named so.
+/// The sagas that match the name.
 pub(super) struct Found {
     pub(super) sagas: BTreeSet<Uuid>,
-    /// Whether something that could name more could not be read. It was said.
+    /// Whether a source that could name more could not be read. The user was told.
     pub(super) is_partial: bool,
 }
 
 impl Named {
-    /// The one saga that is named so.
+    /// The one saga of this name.
     pub(super) async fn one(&self, options: &GlobalOptions) -> Result<Uuid> {
         let Found { sagas, is_partial } = self.all(options).await?;
         let mut last_first = sagas.iter().rev();
@@ -99,7 +98,7 @@ impl Named {
         }
     }
 
-    /// All sagas that are named so.
+    /// All sagas of this name.
     pub(super) async fn all(&self, options: &GlobalOptions) -> Result<Found> {
         let (name, value) = match self {
             Self::Id(id) => {
@@ -129,8 +128,7 @@ impl Named {
         let KeyedSagas { mut sagas, away } = keyed(&databases, &key).await;
         warn_of(&away);
         let mut is_partial = !away.is_empty();
-        // No ledger has the event with which a saga begins, nor what services without a ledger of ours
-        // publish.
+        // No ledger has the event with which a saga begins, nor what services without one of our ledgers publish.
         let begins = key.fields.iter().any(|(event, _)| event.role() == Role::StartsSaga);
         if begins || sagas.is_empty() {
             let names: BTreeSet<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
@@ -144,8 +142,8 @@ impl Named {
 }
 
 impl Named {
-    /// What the console's index has, if a console follows the journal, and it has any. Otherwise the ledgers and the
-    /// journal are searched, which may have what is too old for the index.
+    /// The sagas in the console's index, if a console follows the journal and the index has any. Otherwise the ledgers
+    /// and the journal are searched, which may have sagas too old for the index.
     async fn in_index(&self, options: &GlobalOptions) -> Option<BTreeSet<Uuid>> {
         let database = options.database(INDEX).ok().flatten()?;
         let mut index = match Index::open(&database, &options.broker_as(TAP).ok()?).await {
@@ -177,7 +175,7 @@ impl std::fmt::Display for Named {
     }
 }
 
-/// The fields that are this key.
+/// The fields of the events that hold this key.
 fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
     let all = contracts()?.keys();
     let fields: Vec<_> = all.iter().filter(|(_, key)| key.name() == name).copied().collect();
@@ -192,8 +190,8 @@ fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
     }))
 }
 
-/// Adds the sagas of the events of the journal, those that have the key. Returns whether it could not be read, which
-/// was said.
+/// Adds the sagas of the journal's events that have the key. Returns whether the journal could not be read; the user
+/// was told.
 async fn add_of_journal(
     sagas: &mut BTreeSet<Uuid>,
     filter: Filter,

@@ -1,4 +1,4 @@
-//! What a service's own tables say of its sagas that are stuck.
+//! The stuck sagas in a service's own tables.
 
 use std::collections::HashSet;
 
@@ -15,28 +15,28 @@ use crate::base::options::GlobalOptions;
 use crate::operator::lost::published;
 use crate::operator::sagas::waiting::{UNPUBLISHABLE, Waiting};
 
-/// The most entries that are read of one service.
+/// The most entries of one service that are read.
 const MOST: u32 = 100_000;
 
-/// What waits in one service, from its database.
+/// The waits in one service, from its database.
 #[derive(Debug, Default)]
 pub(super) struct OfService {
-    /// That no process of it is alive, if that is so.
+    /// A sentence if no process of the service is alive.
     pub(super) silence: Option<String>,
-    /// What hinders there.
+    /// The hindrances in the service.
     pub(super) hindrances: Vec<Hindrance>,
     pub(super) waiting: Vec<Waiting>,
-    /// The messages concerned.
+    /// The messages that wait.
     pub(super) messages: HashSet<MessageId>,
     /// Whether the broker has not taken some of its dead letters yet.
     pub(super) has_unsent: bool,
-    /// The further events that it could not publish: those that no saga waits for, and those beyond
-    /// the limit.
+    /// The number of further events that it could not publish: those that no saga waits for, and those beyond the
+    /// limit.
     pub(super) more_unpublished: usize,
 }
 
-/// What waits in one service, if its database is known. At most `limit` of the events that it could not
-/// publish: they come with their bodies.
+/// Reads the waits in one service, if its database is known. Of the events that it could not publish, which come with
+/// their bodies, it reads at most `limit`.
 pub(super) async fn noted(
     service: &str,
     options: &GlobalOptions,
@@ -59,7 +59,7 @@ pub(super) async fn noted(
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
 
-/// What of it belongs to sagas.
+/// Keeps the entries that belong to sagas.
 fn in_sagas(
     service: &str,
     stuck: Vec<Noted>,

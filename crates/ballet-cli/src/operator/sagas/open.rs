@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// Only those that wait for this service
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
-    /// Show at most this many sagas, those that began first
+    /// Show at most this many sagas, the oldest first
     #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
     limit: usize,
 }

@@ -32,8 +32,7 @@ The keys are those of the contracts: ballet catalog EVENT shows which field is w
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The saga's id, which is the correlation id of its events, or a business key that it has:
-    /// `order=ABC`
+    /// The saga's id, which is the correlation id of its events, or one of its business keys: `order=ABC`
     #[arg(value_name = "ID|KEY=VALUE")]
     saga: Named,
 }
@@ -66,7 +65,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(done)
 }
 
-/// What the services have recorded of the saga. `hindrances` are those that the broker says.
+/// Reads what the services have recorded of the saga. `hindrances` are those that the broker reports.
 pub(super) async fn look(
     saga: Uuid,
     hindrances: &[Hindrance],

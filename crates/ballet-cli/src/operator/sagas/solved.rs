@@ -1,4 +1,4 @@
-//! `ballet sagas solved`: a person has compensated a step outside of the system, or knows what became of its call.
+//! `ballet sagas solved`: a person has compensated a step outside of the system, or knows how its call ended.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ With --answer or --nothing-done it is about the step's own call, which waits for
 takes the answer in as if the other side had given it, also if the saga was aborted meanwhile. Where nothing was
 done it makes the call, as if it were new, or ends it if the saga is aborted.";
 
-/// How often to look whether an attempt has ended.
+/// The time between two looks at whether an attempt has ended.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     /// The saga's id
     #[arg(value_name = "ID")]
     pub(super) saga: Uuid,
-    /// The step that a person has compensated, or whose call it is
+    /// The step that a person has compensated, or that made the call
     #[arg(long, value_name = "NAME")]
     pub(super) step: String,
     /// The service [default: the one that has the step]
@@ -58,15 +58,13 @@ pub(crate) struct Args {
     /// The key, if the step has run several times in the saga
     #[arg(long, value_name = "KEY")]
     pub(super) key: Option<String>,
-    /// The body of the event that says it, in a file; `-` is standard input [default: the fields of the
-    /// step's outcome]
+    /// The body of the event to publish, in a file; `-` is standard input [default: the fields of the step's outcome]
     #[arg(long, value_name = "FILE", conflicts_with = "silent")]
     event: Option<PathBuf>,
-    /// Publish no event: the step says nothing in a case like this
+    /// Publish no event: the step publishes none in a case like this
     #[arg(long)]
     silent: bool,
-    /// The answer of the other side to the step's call, as JSON in a file, also if it is a "no"; `-` is standard
-    /// input
+    /// The other side's answer to the step's call, as JSON in a file, even if it is a "no"; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "silent"])]
     pub(super) answer: Option<PathBuf>,
     /// The other side has done nothing for the step's call, and nothing is under way
@@ -75,7 +73,7 @@ pub(crate) struct Args {
     /// The other side of the call has taken the request, and has confirmed that it will not carry it out
     #[arg(long)]
     pub(super) called_off: bool,
-    /// How long to wait while the service tries it itself
+    /// The time to wait while the service itself tries
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=3_600))]
     pub(super) patience: u64,
     /// Show what would be done, and change nothing
@@ -161,7 +159,7 @@ pub(super) fn part(args: &Args) -> Result<Part> {
     }
 }
 
-/// An event for a step that publishes none is a mistake.
+/// Refuses an event for a step that publishes none.
 fn check_wanted(args: &Args, part: &Part) -> Result<()> {
     let mut steps = part.sagas.iter().flat_map(|saga| &saga.steps);
     let is_silent = steps.any(|step| step.name == args.step && step.compensated.is_none());

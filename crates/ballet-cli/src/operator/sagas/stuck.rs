@@ -1,4 +1,4 @@
-//! `ballet sagas stuck`: the sagas that are stuck, and why.
+//! `ballet sagas stuck`: the stuck sagas, and why they are stuck.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -49,11 +49,11 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         Some(named) => Some(named.all(options).await?),
         None => None,
     };
-    // Which are wanted is known when all are read.
+    // All are read before those that were asked for are known.
     let most = if wanted.is_some() { usize::MAX } else { args.limit.max(1) };
     let queues = match dead_letters::open(options, &args.service).await {
         Ok(queues) => queues,
-        // The databases tell the rest.
+        // The databases have the rest.
         Err(error) if is_unreachable(&error) && options.has_databases() => {
             away.push(format!("dead letters are not listed: {error:#}"));
             Vec::new()

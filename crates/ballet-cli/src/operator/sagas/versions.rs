@@ -1,4 +1,4 @@
-//! `ballet sagas versions`: the versions of each saga, and whether one of them can be removed.
+//! `ballet sagas versions`: the versions of each saga, and whether one can be removed.
 
 use anyhow::Result;
 use ballet_ops::sagas::{self, Version, VersionRole};
@@ -50,12 +50,12 @@ fn show(all: &[Version], options: &GlobalOptions) {
     ui::show(&table);
 }
 
-/// The versions of one saga, to follow how it stands.
+/// The versions of one saga as text, to follow its state.
 pub(super) fn words(versions: &[(&str, u32)]) -> String {
     versions.iter().map(|(saga, version)| format!(", version {version} of {saga}")).collect()
 }
 
-/// The same as an object.
+/// The same as a JSON object.
 pub(super) fn json(versions: &[(&str, u32)]) -> Value {
     versions.iter().map(|(saga, version)| ((*saga).to_owned(), json!(version))).collect()
 }

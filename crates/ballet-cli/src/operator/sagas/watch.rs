@@ -1,4 +1,4 @@
-//! `ballet sagas watch`: one saga as it goes on, until nothing is left to do for it.
+//! `ballet sagas watch`: follows one saga until nothing is left to do for it.
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
@@ -20,7 +20,7 @@ use crate::operator::sagas::waits::warn_of;
 
 /// The time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
-/// Clears the screen, and puts the cursor into its corner.
+/// The escape codes that clear the screen and move the cursor to its top left corner.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
 pub(super) const EXAMPLES: &str = "\
@@ -31,8 +31,8 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The saga's id, which is the correlation id of its events, or a business key that it has:
-    /// `order=ABC`. A saga that is named by its id need not have begun yet
+    /// The saga's id, which is the correlation id of its events, or one of its business keys: `order=ABC`. A saga that
+    /// is named by its id need not have begun yet
     #[arg(value_name = "ID|KEY=VALUE")]
     saga: Named,
     /// Give up after this long, with exit code 3: `90s`, `30min`
@@ -51,7 +51,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         if redraws {
             redraw(saga, &shown, &graph, options);
         } else {
-            // A service that was away tells its events late: the new ones are not always the last.
+            // A service that was away reports its events late: the new ones are not always the last.
             let key = |e: &Happened| (e.at, e.service.clone(), e.event_type.clone());
             let events = shown.events.iter();
             events.filter(|event| told.insert(key(event))).for_each(|event| tell(event, options));

@@ -1,5 +1,5 @@
-//! Queues that nobody declares and nobody reads, and that get messages all the same: those of a service that was taken
-//! away. They grow until the broker's disk is full.
+//! Queues that nobody declares or reads and that still get messages: those of a removed service. They grow until the
+//! broker's disk is full.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use crate::base::ui::{counted, shell_word};
 #[derive(Debug)]
 pub(crate) struct Abandoned {
     pub(crate) found: String,
-    /// What to do.
+    /// The advice on what to do.
     pub(crate) advice: String,
 }
 
-/// Those among what differs.
+/// Finds the abandoned queues among the differences.
 pub(crate) fn abandoned(differences: &[Difference], found: &Found) -> Vec<Abandoned> {
     let bound = differences.iter().filter_map(|difference| match difference {
         Difference::Strange { found }
@@ -36,13 +36,13 @@ pub(crate) fn abandoned(differences: &[Difference], found: &Found) -> Vec<Abando
     queues.map(in_words).collect()
 }
 
-/// Whether it is a queue of `ballet tap --queue`. It is bounded, and goes soon after its reader.
+/// Whether it is a queue of `ballet tap --queue`, which is bounded and goes soon after its reader.
 fn is_copy(name: &str) -> bool {
     name.strip_prefix(COPY).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Dead letters wait for a person: their service has a reader if it runs. A broker that has just started does not say
-/// yet who reads.
+/// Whether somebody reads the queue. Dead letters wait for a person, so the reader of their service counts. A broker
+/// that has just started does not report readers yet.
 fn is_read(name: &str, queues: &[Value]) -> bool {
     queues.iter().any(|queue| {
         let other = queue["name"].as_str().unwrap_or_default();

@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Apply(Apply),
     /// Print the definitions of the broker as a file, with passwords for one machine
     Definitions {
-        /// Only the rights of the users, who are there already: their passwords stay
+        /// Only the rights of the users, who already exist: their passwords stay
         #[arg(long)]
         rights: bool,
     },
@@ -59,8 +59,8 @@ pub(crate) struct Source {
 pub(crate) struct Apply {
     #[command(flatten)]
     source: Source,
-    /// Also remove our own bindings that are no longer declared, and let policies keep less, once no process of
-    /// the release before runs: it gets no events by them then, and is not ready
+    /// Also remove our own bindings that are no longer declared, and let policies keep less, once no process of the
+    /// previous release runs: it would get no events through them, and not be ready
     #[arg(long)]
     prune: bool,
     /// Show what would be done, and change nothing
@@ -128,7 +128,7 @@ async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
     })
 }
 
-/// What still differs. A policy that was made just now is in force some moments later.
+/// The remaining differences. A policy that was made just now is in force some moments later.
 async fn left(
     definitions: &Value,
     management: &Management,
@@ -146,7 +146,7 @@ async fn left(
 }
 
 impl Source {
-    /// The definitions, and the broker's management API.
+    /// Reads the definitions, and opens the broker's management API.
     fn open(&self) -> Result<(Value, Management)> {
         let definitions: Value = match &self.definitions {
             Some(file) => {
@@ -165,17 +165,16 @@ impl Source {
     }
 }
 
-/// Sentences about the messages that the broker cannot dead-letter. Those that are only on their way
-/// are not among them.
+/// Sentences about the messages that the broker cannot dead-letter. Messages that are merely on their way do not count.
 async fn held(management: &Management, queues: &[Value]) -> Result<Vec<String>> {
     let held = audit::stay_held(queues, || management.queues()).await?;
     Ok(held.iter().map(|(queue, count)| audit::held_words(queue, *count)).collect())
 }
 
-/// What `apply` does only if it is asked to.
+/// The action that `apply` takes only with `--prune`.
 const PRUNE: &str = "prune";
 
-/// What `apply` does about a difference.
+/// The action of `apply` on a difference.
 fn action(difference: &Difference) -> &'static str {
     match difference {
         Difference::Missing { .. } => "create",
