@@ -21,7 +21,7 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// One event with all its fields: its name, or the part of it between the points
+    /// One event with all its fields: its full name, or the part between the points
     event: Option<String>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(Done::All)
 }
 
-/// The event of this name, or all whose middle part it is.
+/// The event of this name, or all events whose middle part it is.
 fn named<'a>(events: &'a [ListedEvent], name: &str) -> Result<Vec<&'a ListedEvent>> {
     let whole: Vec<_> = events.iter().filter(|one| one.event.name() == name).collect();
     let found = if whole.is_empty() {
@@ -77,7 +77,7 @@ fn show(events: &[&ListedEvent]) {
     ui::say("show one with its fields: ballet catalog <event>");
 }
 
-/// The items in a row, or nothing.
+/// The items separated by commas, or None if there are none.
 fn all(items: &[&str]) -> Option<String> {
     (!items.is_empty()).then(|| items.join(", "))
 }
@@ -125,7 +125,7 @@ fn show_one(listed: &ListedEvent) {
     ui::show(&table);
 }
 
-/// What an event's role means for its correlation id.
+/// The meaning of an event's role for its correlation id.
 const fn role(role: Role) -> &'static str {
     match role {
         Role::Plain => "plain: of no saga",

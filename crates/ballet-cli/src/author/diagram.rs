@@ -1,4 +1,4 @@
-//! `ballet diagram`: a saga as a picture.
+//! `ballet diagram`: draws a saga.
 
 use anyhow::Result;
 use ballet::core::Graph;

@@ -12,7 +12,7 @@ use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
 
-/// What the id is derived from. From nothing: it is new.
+/// The source of the id. Without one the id is new.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// A `message_id` that is no UUID, or the `id` of a CloudEvent
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// The event of a message without an id
     #[arg(long = "type", value_name = "EVENT", requires = "body", conflicts_with = "text")]
     event: Option<String>,
-    /// Its body as it is published, each byte counts; `-` is standard input
+    /// Its body as it is published, byte for byte; `-` is standard input
     #[arg(long, value_name = "FILE", requires = "event")]
     body: Option<PathBuf>,
     /// Its `correlation_id`, if it has one

@@ -1,4 +1,4 @@
-//! `ballet completions` and `ballet man`: what a shell and `man` need to know of the command.
+//! `ballet completions` and `ballet man`: the command described for a shell and for `man`.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -54,7 +54,7 @@ pub(crate) fn man(args: &ManArgs, command: Command) -> Result<Done> {
     Ok(Done::All)
 }
 
-/// Writes to standard output. A reader that goes away early has what it wanted.
+/// Writes to standard output. A reader that goes away early is no error.
 fn write(bytes: &[u8]) -> Result<Done> {
     match io::stdout().write_all(bytes) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

@@ -1,4 +1,4 @@
-//! `ballet participant`: whether a program in any language keeps what a participant owes.
+//! `ballet participant`: checks that a program in any language keeps what a participant owes.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// Only these scenarios
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
-    /// How long the end of a saga is waited for while nothing changes, in seconds
+    /// Stop waiting for the end of a saga after this many seconds without a change
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
     /// The program and its arguments
@@ -84,7 +84,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
     Ok(Done::Failed)
 }
 
-/// The scenarios that are asked for, or all that fit.
+/// The scenarios that were asked for, or all that fit.
 fn chosen(suite: &Suite, only: &[String]) -> Result<Vec<Scenario>> {
     let fitting = suite.scenarios();
     let names: BTreeSet<String> = fitting.iter().map(ToString::to_string).collect();

@@ -32,7 +32,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    // What leads nowhere in the old ones is mended by the new ones.
+    // A broken reference in the old contracts is no error: the new ones mend it.
     let diff = match (args.old.is_dir(), args.new.is_dir()) {
         (true, true) => Diff::of_systems(&folder(&args.old)?, resolved(&folder(&args.new)?)?),
         (false, false) => {
@@ -90,7 +90,7 @@ fn show(diff: &Diff, options: &GlobalOptions) {
     }
 }
 
-/// What is wrong, and what to do instead.
+/// The problem, and what to do instead.
 fn said(change: &Change) -> String {
     match change.advice.as_str() {
         "" => change.what.clone(),

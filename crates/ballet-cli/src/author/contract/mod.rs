@@ -10,7 +10,7 @@ use crate::base::options::GlobalOptions;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// What changed between two versions of a system's contracts, and who breaks by it
+    /// Show the changes between two versions of a system's contracts, and who breaks by them
     #[command(after_help = diff::EXAMPLES)]
     Diff(diff::Args),
     /// Write the contract of a service to its file, from the service's program

@@ -1,4 +1,4 @@
-//! `ballet contract write`: the file of a service's contract, whole or not at all.
+//! `ballet contract write`: writes the file of a service's contract, whole or not at all.
 
 use std::ffi::OsString;
 use std::fs;
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(Done::All)
 }
 
-/// Writes what a program prints.
+/// Writes the contract that a program prints.
 fn write(folder: &Path, name: &str, mut program: Command) -> Result<()> {
     program.arg("--print-contract").stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = program.output();
@@ -73,7 +73,7 @@ fn write(folder: &Path, name: &str, mut program: Command) -> Result<()> {
     Ok(())
 }
 
-/// A reader finds the old file or the new one, also after a crash.
+/// Replaces the file. A reader finds the old file or the new one, also after a crash.
 fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let beside = file.with_extension(format!("json.{}", std::process::id()));
     let written = fs::File::create(&beside)

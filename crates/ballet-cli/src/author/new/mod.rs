@@ -1,5 +1,4 @@
-//! `ballet new`: begins a system of one's own, or a service of a system. What it writes compiles, and
-//! its tests pass.
+//! `ballet new`: begins a new system, or a service of a system. The code that it writes compiles and passes its tests.
 
 mod dependency;
 mod names;

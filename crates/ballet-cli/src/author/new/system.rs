@@ -50,7 +50,7 @@ const TEMPLATES: [(&str, &str); 26] = [
 const CRATES: [&str; 6] =
     ["ballet", "ballet-cli", "ballet-openapi", "ballet-stage", "ballet-testkit", "ballet-trials"];
 
-/// The package of the gateway, which the image has a program of.
+/// The package of the gateway, whose program is in the image.
 const GATEWAY: &str = "ballet-gateway";
 const GATEWAY_FOLDER: &str = "crates/gateway";
 
@@ -61,8 +61,8 @@ pub(crate) struct System {
     /// The name of its first service
     #[arg(long, default_value = "desk", value_name = "NAME")]
     service: String,
-    /// How it depends on ballet: a version, the URL of a git repository with `#REVISION`, or the directory of a
-    /// checkout; a relative one stays relative [default: the checkout that this command is of]
+    /// The ballet that it depends on: a version, the URL of a git repository with `#REVISION`, or the directory of a
+    /// checkout; a relative one stays relative [default: the checkout that this command was built from]
     #[arg(long, value_name = "WHAT")]
     ballet: Option<String>,
 }
@@ -90,7 +90,7 @@ pub(super) fn run(args: &System) -> Result<Done> {
     ]);
     let mut files: Vec<_> =
         TEMPLATES.iter().map(|(path, template)| words.file(path, template)).collect();
-    // The versions of dependencies that ballet itself is tested with.
+    // Take the versions of dependencies that ballet itself is tested with.
     let lock = dependency.checkout().map(|checkout| checkout.join("Cargo.lock"));
     if let Some(text) = lock.and_then(|lock| std::fs::read_to_string(lock).ok()) {
         files.push(File { path: "Cargo.lock".to_owned(), text });
@@ -109,7 +109,7 @@ pub(super) fn run(args: &System) -> Result<Done> {
     Ok(Done::All)
 }
 
-/// A workspace in the checkout would be a part of it.
+/// Refuses a place in the checkout: the new workspace would be a part of it.
 fn check_place(root: &Path, checkout: &Path, name: &str) -> Result<()> {
     if !whole(root)?.starts_with(checkout) {
         return Ok(());
@@ -125,7 +125,7 @@ fn check_place(root: &Path, checkout: &Path, name: &str) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// In the registry a name that we do not publish is somebody else's.
+    /// A name in the registry that we do not publish belongs to somebody else.
     #[test]
     fn what_a_system_takes_from_the_registry_is_published_by_us() {
         let crates = CRATES.map(|name| (name, format!("crates/{name}")));

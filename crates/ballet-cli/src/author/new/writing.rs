@@ -1,5 +1,5 @@
-//! Writes files from templates. The templates are files that compile, with names such as `my_service`
-//! in place of the real ones.
+//! Writes files from templates. The templates are files that compile, with names such as `my_service` in place of the
+//! real ones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,7 +20,7 @@ pub(super) struct File {
     pub(super) text: String,
 }
 
-/// Where the broker's definitions are.
+/// The path of the broker's definitions.
 const DEFINITIONS: &str = "broker/definitions.json";
 
 /// The broker's definitions of a system.
@@ -29,7 +29,7 @@ pub(super) fn definitions(system: &System) -> File {
     File { path: DEFINITIONS.to_owned(), text }
 }
 
-/// What stands in the templates, and what takes its place.
+/// The words of the templates and their replacements.
 #[derive(Debug)]
 pub(super) struct Words(pub(super) Vec<(&'static str, String)>);
 
@@ -69,8 +69,8 @@ pub(super) fn write(root: &Path, files: &[File]) -> Result<()> {
     Ok(())
 }
 
-/// Formats what was written: names are longer or shorter than those in the templates. Without rustfmt
-/// it stays as it is.
+/// Formats the written files: names are longer or shorter than those in the templates. Without rustfmt they stay as
+/// they are.
 fn format(root: &Path, files: &[File]) {
     let rust = files.iter().map(|file| root.join(&file.path));
     let rust = rust.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
@@ -79,8 +79,8 @@ fn format(root: &Path, files: &[File]) {
     rustfmt.stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
 }
 
-/// Has `Cargo.lock` hold what the workspace needs, no more and no less, so that `--locked` builds it. Without cargo
-/// it stays as it is, and the first build does this.
+/// Makes `Cargo.lock` hold exactly what the workspace needs, so that `--locked` builds it. Without cargo it stays as it
+/// is, and the first build does this.
 pub(super) fn lock(root: &Path) {
     if !root.join("Cargo.lock").exists() {
         return;

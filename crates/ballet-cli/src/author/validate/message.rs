@@ -1,5 +1,5 @@
-//! A message in a file: its properties, beside each other or in `properties`, and its body. What the
-//! management API of RabbitMQ returns for a message can be read, too.
+//! A message in a file: its properties, beside each other or in `properties`, and its body. The form in which
+//! RabbitMQ's management API returns a message can be read, too.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ struct Rest<'a> {
     properties: Option<&'a RawValue>,
     exchange: Option<String>,
     routing_key: Option<String>,
-    /// The event. In quotation marks it is the body's text.
+    /// The event. A JSON string holds the text of the body.
     #[serde(borrow)]
     body: Option<&'a RawValue>,
     /// The body's text, as the management API calls it.
@@ -38,7 +38,7 @@ struct Rest<'a> {
     payload_encoding: Option<String>,
 }
 
-/// A message that was read.
+/// A message read from a file.
 pub(crate) struct Message<'a> {
     properties: Properties,
     exchange: String,
@@ -75,7 +75,7 @@ impl<'a> Message<'a> {
         Ok(Self { properties, exchange, routing_key, body })
     }
 
-    /// Its headers.
+    /// The message's headers.
     pub(crate) fn headers(&self) -> Option<&Map<String, Value>> {
         self.properties.headers.as_ref()
     }
@@ -110,7 +110,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Adds a header, and those that are nested in it.
+/// Adds a header, and those that are nested in it, to the size.
 fn measure(name: &str, value: &Value, depth: usize, size: &mut HeaderSize) {
     size.count += 1;
     size.bytes += name.len();

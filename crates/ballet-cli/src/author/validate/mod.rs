@@ -1,4 +1,4 @@
-//! `ballet validate`: says of messages in a file whether the services would take them, without a broker.
+//! `ballet validate`: says whether the services would take the messages in a file, without a broker.
 
 pub(crate) mod message;
 pub(crate) mod texts;
@@ -18,15 +18,15 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, resolved};
 use crate::base::ui::{self, Output};
 
-/// What is to be judged.
+/// The messages to judge.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The file: one message, a JSON array of them, or one on each line; `-` is standard input
     file: PathBuf,
-    /// What is in the file are bare bodies of this event, not messages with `type` and `body`
+    /// The file holds bare bodies of this event, not messages with `type` and `body`
     #[arg(long = "type", value_name = "EVENT")]
     event: Option<String>,
-    /// Who publishes the bare bodies
+    /// The publisher of the bare bodies
     #[arg(long, value_name = "PRODUCER", requires = "event")]
     app_id: Option<String>,
 }
@@ -68,15 +68,15 @@ pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<Done
     })
 }
 
-/// What is said of one text in the file.
+/// The verdict on one text in the file.
 struct Judged {
     event: Option<&'static str>,
-    /// The id that every service gives it. A bare body has none yet.
+    /// The id that every service gives the message. A bare body has none yet.
     message_id: Option<String>,
     faults: Vec<Fault>,
 }
 
-/// What is wrong with it.
+/// A reason why the services would refuse the message.
 struct Fault {
     reason: &'static str,
     detail: String,
@@ -90,7 +90,7 @@ fn judge(
 ) -> Judged {
     let now = options.clock.now();
     if let Some(name) = arguments.event.as_deref() {
-        // A bare body is judged alone, whatever saga it will belong to.
+        // A bare body is judged alone, independent of its saga.
         let saga = "00000000-0000-0000-0000-000000000000";
         let bare = Incoming {
             event_type: Some(name),

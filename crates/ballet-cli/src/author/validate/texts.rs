@@ -1,10 +1,10 @@
-//! The messages in a file, each as the text that it is: one, an array of them, or one on each line.
+//! The messages in a file as texts: one, an array of them, or one on each line.
 
 use serde_json::value::RawValue;
 
-/// A message's text, and where it is.
+/// A message's text, and its place in the file.
 pub(crate) struct Text<'a> {
-    /// Such as `line 3: `. Empty if there is only one.
+    /// The place, such as `line 3: `. Empty if there is only one message.
     pub(crate) place: String,
     pub(crate) text: &'a [u8],
 }
@@ -20,7 +20,7 @@ pub(crate) fn texts(file: &[u8]) -> Vec<Text<'_>> {
     }
     let lines = file.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).enumerate();
     let lines: Vec<(usize, &[u8])> = lines.filter(|(_, line)| !line.is_empty()).collect();
-    // Lines, if the first is a whole message. Otherwise one message has several lines.
+    // The file has one on each line if its first line is a whole message. Otherwise one message spans several lines.
     let is_whole = |(_, line): &(usize, &[u8])| serde_json::from_slice::<&RawValue>(line).is_ok();
     if lines.len() > 1 && lines.first().is_some_and(is_whole) {
         let place = |line: usize| format!("line {}: ", line + 1);

@@ -1,5 +1,4 @@
-//! `ballet publish`: publishes events from a file. Nothing leaves before the contracts have accepted all
-//! of them.
+//! `ballet publish`: publishes events from a file, once the contracts have accepted all of them.
 
 mod args;
 
@@ -70,7 +69,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     })
 }
 
-/// Reads a message, and completes it. Or all that is wrong with it.
+/// Reads a message and completes it, or returns all its problems.
 fn completed(
     text: &Text<'_>,
     args: &Args,
@@ -87,7 +86,7 @@ fn completed(
     outgoing(read.incoming(), read.headers(), defaults, validator, clock)
 }
 
-/// Says what is wrong with which message of the file.
+/// Prints the problems of each message in the file.
 fn refuse(read: &[(&Text<'_>, Result<Outgoing, Vec<String>>)], options: &GlobalOptions) {
     let (mut rows, mut wrong) = (Vec::new(), 0);
     for (text, message) in read {

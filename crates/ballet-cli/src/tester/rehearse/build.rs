@@ -37,7 +37,7 @@ impl FromStr for Program {
 pub(crate) struct Build(BTreeMap<&'static str, PathBuf>);
 
 impl Build {
-    /// Finds the programs in a directory, where they are named as their services.
+    /// Finds the programs in a directory, where each has the name of its service.
     pub(crate) fn find(directory: &Path, system: &System, elsewhere: Vec<Program>) -> Result<Self> {
         if !directory.is_dir() {
             return Err(usage(format!(

@@ -1,4 +1,4 @@
-//! `ballet rehearse`: a recording against a build of the services, in a world that ends with the command.
+//! `ballet rehearse`: replays a recording against a build of the services, in a world that ends with the command.
 
 mod build;
 mod prepare;
@@ -45,7 +45,7 @@ const INTERRUPTED: &str = "it was interrupted: nothing was compared";
 pub(crate) struct Args {
     /// The directory with the services' programs
     build: PathBuf,
-    /// The recording, or what rabtap has saved
+    /// The recording, or a file that rabtap has saved
     recording: PathBuf,
     #[command(flatten)]
     selection: Selection,
@@ -60,8 +60,8 @@ pub(crate) struct Args {
     /// A setting of all services, or of one. They inherit none from here, so providers are sandboxes
     #[arg(long, value_name = "[SERVICE.]NAME=VALUE", help_heading = "World")]
     env: Vec<Setting>,
-    /// A command for the shell that gives the services what they had before the recording. It gets
-    /// SERVICE_URL and SERVICE_DATABASE_URL of each service, and AMQP_URL
+    /// A command for the shell that gives the services the data that they had before the recording. It gets SERVICE_URL
+    /// and SERVICE_DATABASE_URL of each service, and AMQP_URL
     #[arg(long, value_name = "COMMAND", help_heading = "World")]
     prepare: Option<String>,
     /// Leave everything up after the comparison, until Ctrl-C
@@ -89,7 +89,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
     let system = systems::system()?;
     let build = Build::find(&args.build, system, args.program)?;
     setting::check(&args.env, system)?;
-    // What cannot be read is said before anything is brought up.
+    // Report unreadable files before anything is brought up.
     for file in [Some(&args.recording), args.expect.as_ref()].into_iter().flatten() {
         drop(Recording::open(file)?);
     }
@@ -148,7 +148,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
     }
 }
 
-/// A recording without any event to send is known before servers are brought up.
+/// Refuses a recording without any event to send, before servers are brought up.
 fn check_events(file: &Path, selection: &Selection, options: &GlobalOptions) -> Result<()> {
     let selected = Selected::new(selection, true, true, options)?;
     for record in Recording::open(file)? {

@@ -32,7 +32,7 @@ impl FromStr for Setting {
     }
 }
 
-/// Every setting is for a service that there is.
+/// Refuses a setting for a service that the system does not have.
 pub(crate) fn check(settings: &[Setting], system: &System) -> Result<()> {
     let is_unknown = |service: &&String| system.parts.iter().all(|part| part.service != **service);
     match settings.iter().filter_map(|setting| setting.service.as_ref()).find(is_unknown) {
@@ -44,7 +44,7 @@ pub(crate) fn check(settings: &[Setting], system: &System) -> Result<()> {
     }
 }
 
-/// The variables of a service; its own stand behind those of all.
+/// The variables of a service. Its own come after those of all services.
 pub(crate) fn of_service(settings: &[Setting], service: &str) -> Vec<(String, String)> {
     let of = |wanted: Option<&str>| {
         let found = settings.iter().filter(move |setting| setting.service.as_deref() == wanted);

@@ -1,4 +1,4 @@
-//! `ballet replay --expect`: what services answer, compared with what was recorded.
+//! `ballet replay --expect`: compares the answers of services with the recorded ones.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -25,11 +25,11 @@ use crate::tester::stream::differences::Shown;
 use crate::tester::stream::selection::duration;
 use crate::tester::stream::{left_out, never_run};
 
-/// Whether and how the answers are compared.
+/// The options that ask for a comparison of the answers.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Comparison")]
 pub(crate) struct ExpectArgs {
-    /// Compare what the services answer with this recording, saga by saga; implies --from-outside
+    /// Compare the services' answers with this recording, saga by saga; implies --from-outside
     #[arg(long, value_name = "FILE", conflicts_with_all = ["expect_same", "resume"])]
     expect: Option<PathBuf>,
     /// The same with the recording that is replayed
@@ -39,31 +39,31 @@ pub(crate) struct ExpectArgs {
     comparing: ComparingArgs,
 }
 
-/// How answers are compared.
+/// The options of the comparison.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Comparison")]
 pub(crate) struct ComparingArgs {
     /// Leave out fields of this name
     #[arg(long, value_name = "FIELD")]
     ignore: Vec<String>,
-    /// Compare when no answer has come for so long
+    /// Compare when no answer has come for this long
     #[arg(long, value_name = "AGE", default_value = "10s", value_parser = duration)]
     settle: Duration,
 }
 
 impl ExpectArgs {
-    /// What this recording has, or else the one that is replayed.
+    /// Expects the content of this recording, or else of the one that is replayed.
     pub(crate) fn with(expect: Option<PathBuf>, comparing: ComparingArgs) -> Self {
         Self { expect_same: expect.is_none(), expect, comparing }
     }
 
-    /// The recording with what is expected of a replay of this one.
+    /// The recording with the answers that a replay of this one should get.
     pub(crate) fn recording<'a>(&'a self, replayed: &'a Path) -> Option<&'a Path> {
         self.expect.as_deref().or(self.expect_same.then_some(replayed))
     }
 }
 
-/// The sagas of the events that are sent.
+/// The sagas of the events that were sent.
 #[derive(Debug, Default)]
 pub(crate) struct SentSagas(HashSet<Uuid>);
 
@@ -78,7 +78,7 @@ pub(crate) struct Expectation {
     gathering: JoinHandle<Result<Comparison>>,
     sent: oneshot::Sender<()>,
     output: Output,
-    /// What the recorded events of the sagas show.
+    /// The steps and outcomes that the recorded events of the sagas show.
     recorded: Sightings,
 }
 
@@ -124,14 +124,14 @@ impl Expectation {
     /// Removes what was gathered, after a replay that was not sent whole.
     pub(crate) async fn give_up(self) {
         self.gathering.abort();
-        // It ends with the abort, or has ended with an error of its own.
+        // The task ends with the abort, or has ended with an error of its own.
         self.gathering.await.ok();
     }
 
     /// Waits for the last answers, and shows what differs.
     pub(crate) async fn compare(self) -> Result<Done> {
         ui::say("waiting until the services have answered");
-        // The other end is there until it is told.
+        // The receiver lives until it is told.
         self.sent.send(()).ok();
         let mut comparison = self.gathering.await??;
         let mut shown = Shown::new(self.output);
@@ -149,7 +149,7 @@ impl Expectation {
     }
 }
 
-/// Takes what comes, until all is sent and no more comes for so long.
+/// Gathers the answers until all events are sent and no more answers come for `settle`.
 async fn gather(
     mut reader: Reader,
     mut comparison: Comparison,

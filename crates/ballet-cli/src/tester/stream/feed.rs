@@ -1,4 +1,4 @@
-//! The wanted events of the journal, or of a copy of a queue, up to where the command stops.
+//! The selected events of the journal, or of a copy of a queue, up to where the command stops.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,22 +19,22 @@ use crate::tester::stream::selection::Range;
 /// Longer than any command runs.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Why there are no more events.
+/// The reason why there are no more events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stopped {
-    /// At the end, the limit, or after the silence that was asked for.
+    /// The end, the limit, or the longest silence was reached.
     AsAsked,
-    /// The user has stopped it.
+    /// The user has stopped the command.
     Interrupted,
 }
 
-/// Where the events come from.
+/// The source of the events.
 enum Source {
     Journal(Box<Reader>),
     Copy(QueueCopy),
 }
 
-/// Reads events and says on standard error what happens to the reading.
+/// Reads events, and reports trouble with the reading on standard error.
 pub(crate) struct Feed {
     source: Source,
     filter: Filter,
@@ -43,7 +43,7 @@ pub(crate) struct Feed {
     /// The last offset that is wanted.
     end: Option<u64>,
     at_end: bool,
-    /// The last offset that was there when it began: up to it no event that is read is silence.
+    /// The last offset when the reading began. An event read before it ends a silence even if it is not wanted.
     behind: Option<u64>,
     idle: Duration,
     silence: Pin<Box<Sleep>>,
@@ -62,7 +62,7 @@ impl Feed {
             last = end(&broker).await.map_err(of_journal)?;
             check_begin(range, last)?;
         } else if range.idle_timeout.is_some() && start != Start::Next {
-            // Without it only what is wanted ends a silence.
+            // Without this offset, only wanted events end a silence.
             last = end(&broker).await.unwrap_or_default();
         }
         let at_end = match (start, last) {
@@ -75,7 +75,7 @@ impl Feed {
         Ok(Self { end: last.filter(|_| range.until_now()), at_end, behind: last, ..feed })
     }
 
-    /// What goes into a queue from now on.
+    /// Reads what goes into a queue from now on.
     pub(crate) fn of_queue(copy: QueueCopy, filter: Filter, range: &Range) -> Self {
         Self::of(Source::Copy(copy), filter, range)
     }
@@ -96,7 +96,7 @@ impl Feed {
         }
     }
 
-    /// Where in the journal it begins.
+    /// The place in the journal where the reading begins.
     pub(crate) fn begins(&self) -> Start {
         match &self.source {
             Source::Journal(reader) => reader.begins(),
@@ -156,7 +156,7 @@ impl Feed {
         }
     }
 
-    /// The record, unless it is something to say.
+    /// Returns the record, or reports the notice.
     fn take(&mut self, read: Read) -> Option<Record> {
         match read {
             Read::Record(record) => return Some(record),
@@ -169,7 +169,7 @@ impl Feed {
             }
             Read::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
             Read::Notice(Notice::Back) => ui::say("connected again"),
-            // What was there when it began is all before that time.
+            // All events that were there at the beginning are from before that time.
             Read::Notice(Notice::NothingSince) => self.at_end = self.end.is_some(),
             Read::Notice(Notice::Unreadable(offset)) => {
                 self.at_end |= self.end.is_some_and(|end| offset >= end);
@@ -183,7 +183,7 @@ impl Feed {
     }
 }
 
-/// A reader that begins behind the end would wait for events that may never come.
+/// Refuses a beginning behind the end: the reader would wait for events that may never come.
 fn check_begin(range: &Range, last: Option<u64>) -> Result<()> {
     let Some(Start::Offset(from)) = range.from else { return Ok(()) };
     match last {
@@ -207,7 +207,7 @@ async fn read(source: &mut Source) -> Result<Next, JournalError> {
     })
 }
 
-/// The message of a queue, unless it is something to say.
+/// Returns the message of a queue, or reports the notice.
 fn taken(copied: Copied) -> Option<Record> {
     match copied {
         Copied::Record(record) => return Some(record),
@@ -231,8 +231,8 @@ fn say_dropped(count: u64) {
     ));
 }
 
-/// Ends with Ctrl-C, or when the program is told to end. It hears that from the call on, also before it
-/// is waited for: whoever reads or writes first would miss it.
+/// Completes with Ctrl-C, or when the program is told to end. It listens from the call on, not from the first poll: a
+/// caller that reads or writes first would miss the signal.
 pub(crate) fn interrupted() -> impl Future<Output = ()> + Send {
     let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     async move {

@@ -1,4 +1,4 @@
-//! Says what of a recording a replay cannot repeat, and keeps it out of the comparison.
+//! Reports the parts of a recording that a replay cannot repeat, and keeps them out of the comparison.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -10,7 +10,7 @@ use crate::base::ui;
 /// The most sagas with something in common that are named.
 const NAMED: usize = 3;
 
-/// Compares only what a replay can repeat, and says so.
+/// Limits the comparison to the parts that a replay can repeat, and says so.
 pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatable: &Repeatable) {
     let mut open = BTreeSet::new();
     let mut without: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
@@ -43,7 +43,7 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
     }
 }
 
-/// The sagas that a replay cannot repeat, by why.
+/// The sagas that a replay cannot repeat, by the reason.
 #[derive(Debug, Default)]
 pub(crate) struct Hindered(BTreeMap<Hindrance, BTreeSet<Uuid>>);
 
@@ -52,7 +52,7 @@ impl Hindered {
         self.0.entry(why).or_default().insert(saga);
     }
 
-    /// Where nothing is compared they are sent all the same, and a deadline passes there in its time.
+    /// Reports these sagas. If nothing is compared they are sent all the same, and a deadline passes there in its time.
     pub(crate) fn say(&self, are_left_out: bool) {
         for (why, sagas) in &self.0 {
             let (count, ids) = named(sagas);
@@ -76,7 +76,7 @@ impl Hindered {
     }
 }
 
-/// How many there are, and the first of them.
+/// The number of sagas, and the first of them.
 fn named(sagas: &BTreeSet<Uuid>) -> (String, String) {
     let s = if sagas.len() == 1 { "" } else { "s" };
     let count = format!("{} saga{s}", ui::grouped(sagas.len()));

@@ -1,4 +1,4 @@
-//! When each event of a recording is sent again.
+//! The times at which the events of a recording are sent again.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::base::systems::known;
 use crate::base::ui;
 use crate::tester::stream::render::Lines;
 
-/// How fast a recording is sent.
+/// The speed at which a recording is sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Pace {
-    /// So many times as fast as it was recorded.
+    /// This many times as fast as it was recorded.
     Times(f64),
     /// Without waiting.
     Max,
@@ -42,7 +42,7 @@ impl FromStr for Pace {
     }
 }
 
-/// What happens to the next event.
+/// The user's decision on the next event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
     Send,
@@ -53,9 +53,9 @@ pub(crate) enum Turn {
 /// Waits until an event's time has come.
 pub(crate) struct Metronome {
     pace: Pace,
-    /// What was recorded was made before. A time that has not come yet is of a clock that was wrong: nobody waits for it.
+    /// The time at which the replay began. A recorded time after it comes from a wrong clock, and is not waited for.
     now: Timestamp,
-    /// The first time in the recording, and when that was.
+    /// The first time in the recording, and the moment at which its event was due.
     began: Option<(Timestamp, Instant)>,
     lines: Lines,
 }
@@ -68,7 +68,7 @@ impl Metronome {
         Ok(Self { pace, now, began: None, lines: Lines::of(known()) })
     }
 
-    /// When the event is due; `None` for at once.
+    /// The moment at which the event is due; `None` for at once.
     pub(crate) fn due(&mut self, record: &Record) -> Option<Instant> {
         let Pace::Times(times) = self.pace else { return None };
         let time = record.time.filter(|time| *time <= self.now)?;
@@ -78,14 +78,14 @@ impl Metronome {
         began.checked_add(after).filter(|due| *due > Instant::now())
     }
 
-    /// Asks, if the user wants to be asked.
+    /// Asks the user about the event, if the pace is `Step`.
     pub(crate) async fn ask(&mut self, record: &Record) -> Result<Turn> {
         if self.pace != Pace::Step {
             return Ok(Turn::Send);
         }
         ui::say(&self.lines.line(record));
         loop {
-            // A read from a terminal cannot be given up: nobody waits for the end of this thread.
+            // A read from a terminal cannot be cancelled, so nobody waits for this thread.
             let (done, answer) = oneshot::channel();
             std::thread::spawn(move || done.send(ask("Enter sends it, s skips it, q quits:")));
             match &*answer.await?? {
@@ -98,7 +98,7 @@ impl Metronome {
     }
 }
 
-/// Returns when it is due.
+/// Waits until the event is due.
 pub(crate) async fn until(due: Option<Instant>) {
     if let Some(due) = due {
         sleep_until(due).await;

@@ -18,7 +18,7 @@ use crate::base::ui;
 use crate::tester::stream::feed::{Feed, Stopped};
 use crate::tester::stream::selection::{Range, Selection};
 
-/// What a process that is killed may lose of the file. The journal still has it.
+/// The longest time whose events a killed process may lose from the file. The journal still has them.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
@@ -39,7 +39,7 @@ pub(crate) struct RecordArgs {
     selection: Selection,
     #[command(flatten)]
     range: Range,
-    /// Go on behind the last event of the file
+    /// Go on after the last event of the file
     #[arg(long)]
     append: bool,
     /// Pack the file, whatever its name is
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Don
     let asked = args.range.start(options)?;
     let begun = options.clock.now();
     let filter = args.selection.filter();
-    // The journal before the file, so that a wrong address leaves none.
+    // The journal is opened first, so that a wrong address leaves no file.
     let (mut feed, mut writer) = if args.append {
         if asked.is_some() {
             return Err(usage(
@@ -92,7 +92,7 @@ async fn record(feed: &mut Feed, writer: &mut RecordingWriter) -> Result<Stopped
     let mut flush = interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        // Kept over the ticks: an attempt to connect again takes longer.
+        // Kept over the ticks: connecting again takes longer than one.
         let mut next = pin!(feed.next());
         let next = loop {
             tokio::select! {
@@ -110,7 +110,7 @@ async fn record(feed: &mut Feed, writer: &mut RecordingWriter) -> Result<Stopped
     }
 }
 
-/// The file, if it is a recording of this journal, and where it goes on.
+/// Opens the file, if it is a recording of this journal. Also returns the place to go on from.
 async fn appended(
     args: &RecordArgs,
     broker: &Arc<dyn Broker>,
@@ -138,7 +138,7 @@ async fn appended(
     Ok((writer, Start::Offset(offset + 1)))
 }
 
-/// What to do about a file that is there, or is not.
+/// Adds advice to the error about a file that exists, or does not.
 fn advised(error: RecordingError) -> anyhow::Error {
     let RecordingError::File { path, error: why } = &error else { return error.into() };
     let path = path.display();

@@ -39,7 +39,7 @@ service published in answer to something, so the services of the other system an
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ReplayArgs {
-    /// The recording, or what rabtap has saved
+    /// The recording, or a file that rabtap has saved
     file: PathBuf,
     #[command(flatten)]
     selection: Selection,
@@ -52,8 +52,7 @@ pub(crate) struct ReplayArgs {
     /// original, max, step (asks before each event), or a factor: 10 is ten times as fast
     #[arg(long, default_value = "original")]
     pace: Pace,
-    /// Replace the ids of messages and sagas, and the keys that events make by the contracts, wherever
-    /// they stand
+    /// Replace the ids of messages and sagas, and the keys that events make by the contracts, wherever they occur
     #[arg(long)]
     new_ids: bool,
     /// Go on after an interruption
@@ -67,13 +66,13 @@ pub(crate) struct ReplayArgs {
     /// Say how many events would be sent, and where, and send none
     #[arg(long)]
     dry_run: bool,
-    /// It goes into a world that ends with it, so nobody resumes it.
+    /// Whether it goes into a world that ends with it, so that nobody resumes it.
     #[arg(skip)]
     is_rehearsal: bool,
 }
 
 impl ReplayArgs {
-    /// What came from outside, with new ids, into a world that ends with the replay.
+    /// A replay of the events from outside, with new ids, into a world that ends with it.
     pub(crate) fn rehearsal(
         file: PathBuf,
         selection: Selection,
@@ -161,7 +160,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
             confirm(origin, &to, survey.records)?;
         }
         let later = later(&survey, now);
-        // With new ids the last is of now.
+        // With new ids the last event is of now.
         let made = if args.new_ids { survey.last } else { Some(now) };
         if made.zip(survey.first).is_some_and(|(made, first)| made.duration_since(first) > OLD) {
             ui::say(if args.new_ids {
@@ -196,7 +195,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     }
 }
 
-/// Keys that are no UUIDs have a form that only their service knows.
+/// Lists keys that are no UUIDs: only their service knows their form.
 fn say_texts(survey: &Survey) {
     let names: Vec<&str> = survey.texts().collect();
     if !names.is_empty() {
@@ -207,7 +206,7 @@ fn say_texts(survey: &Survey) {
     }
 }
 
-/// Where the events go to. Without the exchange nothing can be sent, and nothing is to be resumed.
+/// Connects to the target. Without the exchange nothing can be sent, and nothing can be resumed.
 async fn peer_with_exchange(broker: &dyn Broker) -> Result<Peer> {
     let session = broker.connect("ballet replay").await;
     let session = session.map_err(|error| of_journal(error.into()))?;
@@ -223,13 +222,13 @@ async fn peer_with_exchange(broker: &dyn Broker) -> Result<Peer> {
     }
 }
 
-/// How much later the new ids are, in milliseconds. None is ahead of the clock, however soon it is sent: whoever goes on after
-/// an interruption may be in more of a hurry.
+/// The shift of the new ids, in milliseconds. No new id is ahead of the clock, whatever the pace: a resumed replay may
+/// be faster.
 fn later(survey: &Survey, now: jiff::Timestamp) -> i64 {
     survey.last.map_or(0, |last| now.as_millisecond() - last.as_millisecond())
 }
 
-/// Where a recording is from.
+/// The origin of a recording.
 #[derive(Clone, Copy)]
 enum Origin {
     Here,
@@ -237,8 +236,8 @@ enum Origin {
     Unknown,
 }
 
-/// Whether a recording is from this broker. A system has many addresses: other nodes, aliases, tunnels. So it is known by
-/// its journal, which has the last message of the recording at the same offset.
+/// Compares the recording with this broker. A system has many addresses (other nodes, aliases, tunnels), so it is known
+/// by its journal, which has the last message of the recording at the same offset.
 async fn origin(
     broker: &Arc<dyn Broker>,
     here: &Peer,
@@ -262,7 +261,7 @@ async fn origin(
     }
 }
 
-/// A recording that is sent to where it is from changes that system: that is asked for twice.
+/// Asks before a recording goes back to its own system, which it changes.
 fn confirm(origin: Origin, to: &str, events: u64) -> Result<()> {
     let why = match origin {
         Origin::Elsewhere => return Ok(()),

@@ -1,4 +1,4 @@
-//! A replay on its way: its events in their order, each when it is due.
+//! A replay under way: its events in their order, each when it is due.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use crate::tester::stream::pace::{Metronome, Pace, Turn, until};
 use crate::tester::stream::progress::{Progress, ProgressFile};
 use crate::tester::stream::selected::Selected;
 
-/// What a replay that is killed may send again. Receivers drop it: the ids are the same.
+/// The longest time whose events a killed replay may send again. Receivers drop them: the ids are the same.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
-/// A replay on its way.
+/// A replay under way.
 pub(crate) struct Replay {
-    /// None for what nobody resumes.
+    /// The file with the progress. None for a replay that nobody resumes.
     pub(crate) file: Option<ProgressFile>,
     pub(crate) progress: Progress,
     pub(crate) ids: Option<NewIds>,
     pub(crate) whole: u64,
     pub(crate) pace: Pace,
-    /// When the replay began.
+    /// The time at which the replay began.
     pub(crate) now: Timestamp,
 }
 
@@ -46,7 +46,7 @@ impl Replay {
         })?;
         let before = self.progress.sent;
         let sent = self.send(&mut sender, recording, selected).await;
-        // What is on its way is waited for, also after Ctrl-C, unless that comes again.
+        // Waits for the messages under way, even after Ctrl-C, unless that comes again.
         let finished = match &sent {
             Err(error) if error.is::<SendError>() => Ok(()),
             _ => tokio::select! {
@@ -94,7 +94,7 @@ impl Replay {
         let shown = (self.pace != Pace::Step).then(|| ui::Progress::new("events sent", self.whole));
         let mut metronome = Metronome::new(self.pace, self.now)?;
         if self.pace != Pace::Step {
-            // Before the first event: a replay that is killed goes on with the same new ids.
+            // Saved before the first event: a killed replay goes on with the same new ids.
             self.save()?;
         }
         let mut stop = Box::pin(interrupted());
@@ -129,7 +129,7 @@ impl Replay {
             let turn = tokio::select! {
                 turn = metronome.ask(&record) => turn?,
                 () = &mut stop => {
-                    // The question has no end of its line.
+                    // The question does not end its line.
                     ui::say("");
                     return Ok(Ended::Interrupted);
                 }

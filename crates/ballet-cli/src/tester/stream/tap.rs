@@ -22,9 +22,9 @@ use crate::tester::stream::feed::{Feed, interrupted};
 use crate::tester::stream::render::Lines;
 use crate::tester::stream::selection::{Range, Selection};
 
-/// How long an event may wait for others that are written with it.
+/// The longest time that an event waits for others to be written with it.
 const SOON: Duration = Duration::from_millis(5);
-/// So many bytes are written at once.
+/// The number of bytes that are written at once.
 const FULL: usize = 1 << 16;
 
 const EXAMPLES: &str = "\
@@ -51,8 +51,8 @@ since it makes a queue. -o jsonl prints the lines of a recording, and -o json on
 pub(crate) struct TapArgs {
     #[command(flatten)]
     selection: Selection,
-    /// Instead of the journal, show what goes into this queue from now on: the queue of a service, or its
-    /// dead-letter queue
+    /// Instead of the journal, show what goes into this queue from now on: the queue of a service, or its dead-letter
+    /// queue
     #[arg(long, value_name = "NAME", help_heading = "Range",
         conflicts_with_all = ["from", "since", "until"])]
     queue: Option<String>,
@@ -82,7 +82,7 @@ pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<Done> 
     }
 }
 
-/// A copy of what goes into a queue.
+/// Opens a copy of what goes into a queue.
 async fn copy(queue: &str, options: &GlobalOptions) -> Result<QueueCopy> {
     let bindings = bindings_of_queue(system()?, queue);
     if bindings.is_empty() {
@@ -104,7 +104,7 @@ async fn copy(queue: &str, options: &GlobalOptions) -> Result<QueueCopy> {
 async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
     loop {
         let mut next = pin!(feed.next());
-        // Many events share a write, but none waits long for the next one.
+        // Events share a write, but none waits long for the next one.
         let next = match poll!(next.as_mut()) {
             Poll::Ready(next) => next,
             Poll::Pending => match timeout(SOON, next.as_mut()).await {
@@ -132,13 +132,13 @@ async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
     }
 }
 
-/// `ballet tap | head` is a usual way to stop.
+/// Whether the output's reader is gone: `ballet tap | head` is a usual way to stop.
 fn is_reader_gone(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-/// How a write ended.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Written {
     Whole,
@@ -150,9 +150,9 @@ enum Written {
 struct Screen {
     output: Output,
     lines: Lines,
-    /// What is not written yet.
+    /// The text that is not written yet.
     text: Vec<u8>,
-    /// The events that were shown.
+    /// The number of events that were shown.
     count: u64,
     pipe: mpsc::Sender<Vec<u8>>,
     written: later::UnboundedReceiver<io::Result<()>>,
@@ -160,12 +160,12 @@ struct Screen {
 
 impl Screen {
     fn new(options: &GlobalOptions) -> Self {
-        // Without contracts the columns begin as wide as is usual.
+        // Without contracts the columns begin with their usual width.
         let lines = Lines::of(system().ok());
         let text = Vec::with_capacity(FULL);
         let (pipe, texts) = mpsc::channel::<Vec<u8>>();
         let (done, written) = later::unbounded_channel();
-        // The output may block for ever. A thread that nobody waits for does not keep the command.
+        // The output may block for ever. The command can end without this thread.
         std::thread::spawn(move || {
             for text in texts {
                 let mut out = io::stdout().lock();
@@ -197,7 +197,7 @@ impl Screen {
         if self.text.len() < FULL { Ok(Written::Whole) } else { self.write().await }
     }
 
-    /// What stands behind the last event.
+    /// Adds the text after the last event.
     fn end(&mut self) {
         if self.output == Output::Json {
             let end = if self.count == 0 { &b"[]\n"[..] } else { b"\n]\n" };
@@ -205,14 +205,14 @@ impl Screen {
         }
     }
 
-    /// Writes what is not written yet, however long that takes. A copy of a queue is read meanwhile.
+    /// Writes the pending text, however long that takes. A copy of a queue is read meanwhile.
     async fn write(&mut self) -> Result<Written> {
         if self.text.is_empty() {
             return Ok(Written::Whole);
         }
         let text = std::mem::replace(&mut self.text, Vec::with_capacity(FULL));
         let gone = || io::Error::from(ErrorKind::BrokenPipe);
-        // Whoever sees that the output is held up may stop the command at once.
+        // A user who sees that the output is held up may stop the command at once.
         let interrupt = interrupted();
         self.pipe.send(text).map_err(|_| gone())?;
         tokio::select! {
