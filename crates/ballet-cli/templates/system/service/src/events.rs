@@ -18,7 +18,7 @@ const REQUEST: Key = Key::of("request", "request_id");
 pub struct RequestMade {
     /// The request.
     pub request_id: RequestId,
-    /// The thing that is wanted.
+    /// The text of the request.
     pub text: String,
     /// The number of places.
     pub places: u16,

@@ -20,7 +20,7 @@ const LONGEST: usize = 1_000;
 /// A client's wish.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Wish {
-    /// The thing that is wanted.
+    /// The text of the request.
     #[schemars(length(min = 1, max = 1_000))]
     text: String,
     /// The number of places.
