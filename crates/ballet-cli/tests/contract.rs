@@ -40,7 +40,7 @@ fn diff(arguments: &[&Path]) -> Ended {
     said_by(command.args(["contract", "diff"]).args(arguments))
 }
 
-/// Writes a contract to this folder from what a program, given as a script, does.
+/// Writes a contract to this folder from a program, given as a script.
 fn write(folder: &Path, script: &str) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.arg("--contracts").arg(folder).args(["contract", "write", "--", "sh", "-c", script]);
@@ -78,7 +78,7 @@ fn two_versions_of_one_contract_are_compared_whatever_their_files_are_called() {
     let (old, new) = (before.0.join("as-it-was"), after.0.join("payments.json"));
     fs::rename(before.0.join("payments.json"), &old).expect("renamed");
     assert_eq!(diff(&[&old, &new]).succeeds(), "nothing changed\n");
-    // Whoever reads the reason of a declined payment.
+    // A consumer that reads the reason of a declined payment.
     after.edit(
         "payments",
         "\"required\": [\n          \"order_id\",\n          \"reason\"\n        ],\n        \"title\": \"PaymentDeclined\"",
@@ -109,7 +109,7 @@ fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
     for [one, other] in [[&*before.0, &*after.0], [&*old, &*new]] {
         diff(&[one, other]).ends_with(2).says(&[said]);
     }
-    // So it is mended.
+    // The change back mends it.
     assert_ne!(diff(&[&after.0, &before.0]).code, Some(2));
     for (arguments, expected) in [(&["check"][..], 1), (&["validate", "-"], 2)] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
@@ -130,7 +130,7 @@ fn a_contract_is_written_whole_or_not_at_all() {
 
     let out = write(&shop.0, &print).ends_with(0).out;
     assert!(out.ends_with("payments.json is up to date\n"), "{out}");
-    // What `> payments.json` leaves when the build fails.
+    // An empty file, as `> payments.json` leaves it when the build fails.
     fs::write(&file, "").expect("written");
     let out = write(&shop.0, &print).ends_with(0).out;
     assert!(out.starts_with("wrote ") && out.ends_with("payments.json\n"), "{out}");
@@ -158,7 +158,7 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
     };
     check().ends_with(0);
 
-    // A new service, whose contract did not come through: nobody waits for its events yet.
+    // A new service without a readable contract: nobody waits for its events yet.
     fs::write(shop.0.join("loyalty.json"), "").expect("written");
     let Ended { out, err, .. } = check().ends_with(3);
     assert!(out.contains("loyalty.json is not a contract: it is empty; "), "{out}");
@@ -178,7 +178,7 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
     let err = said_by(command.arg("--contracts").arg(&shop.0).arg("catalog")).ends_with(2).err;
     assert!(err.contains("loyalty.json is not a contract: it is empty"), "{err}");
 
-    // Cut off in its middle, and with a word that no contract has.
+    // A file cut off in its middle, and one with a word that no contract has.
     let orders = shop.0.join("orders.json");
     let whole = fs::read_to_string(&orders).expect("a contract");
     let (half, _) = whole.split_at(whole.find("\"after\"").expect("a deadline"));

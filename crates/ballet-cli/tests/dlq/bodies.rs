@@ -64,7 +64,7 @@ async fn a_body_that_cannot_be_unpacked_is_told_and_can_be_replaced() {
     world.close().await;
 }
 
-/// As the broker puts them there: nobody has taken out what cannot be read.
+/// The broker puts them there as they are: no program has taken out the unreadable ones.
 #[tokio::test]
 async fn t176_dead_letters_that_cannot_be_read_are_listed_shown_edited_redriven_and_discarded() {
     let world = World::new("unreadable").await;
@@ -111,7 +111,7 @@ async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent
     while headers.len() < 120_000 {
         headers = [&short(b"")[..], b"F", &long(&headers)].concat();
     }
-    // Where the broker puts what has ended its reader too often: as it came.
+    // The broker puts a message that has ended its reader too often there as it came.
     let properties = [(Property::Type, TICKED.as_bytes()), (Property::Headers, &headers)];
     let body = br#"{"number": 0}"#;
     let poison = Raw { queue: "counter.dead", properties: &properties, body };

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::world::{SOON, TICKED, World};
 
-/// Puts a dead letter of a tick there, as it is after a failure with this detail.
+/// Puts a dead letter of a tick there, as a failure with this detail leaves it.
 async fn dead_tick(world: &World, detail: &str, body: &str) -> String {
     let id = world.new_id();
     let properties = json!({ "message_id": id, "type": TICKED, "headers": {
@@ -69,7 +69,7 @@ async fn a_canary_that_dies_again_does_not_hold_back_what_was_edited() {
         );
     }
     world.dead(5).await;
-    // The second edit is no better than what was there.
+    // The second edit is no better than the first.
     for (at, body) in
         [(2, r#"{"number": "two"}"#), (3, r#"{"number": 3}"#), (4, r#"{"number": 4}"#)]
     {
@@ -78,7 +78,7 @@ async fn a_canary_that_dies_again_does_not_hold_back_what_was_edited() {
     }
     world.ballet(&["groups"]).await.ends_with(0).prints(&["edited since; it was: missing field"]);
     let done = world.ballet(&["redrive", "--all"]).await.ends_with(3);
-    // Whichever of the edited ones was their canary.
+    // The canary may have been any of the edited ones.
     assert!(done.err.contains("4 dead letters sent back"), "{done:?}");
     assert!(done.err.contains("1 were not sent"), "{done:?}");
     world.are_counted(2).await;

@@ -1,4 +1,4 @@
-//! What becomes of dead letters that are sent back, changed, moved or thrown away.
+//! The fate of dead letters that are sent back, changed, moved or thrown away.
 
 use ballet::core::topology::JOURNAL;
 use ballet_amqp::{AMQPValue, Broker, Deliveries, Delivery, RabbitMq};
@@ -44,12 +44,12 @@ async fn t80_what_two_redrive_at_once_is_sent_by_one_of_them() {
         .filter_map(|ended| ended.err.lines().find(|line| line.contains(" sent back")))
         .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
         .sum();
-    // Whoever came second may have seen none, or only a part of them.
+    // The second command may have seen none, or only a part of them.
     let again = world.ballet(&["redrive", "--all", "--no-canary"]).await.ends_with(0);
     let rest = if again.out.contains("no dead letters match") { 0 } else { 60 - sent };
     assert_eq!(sent + rest, 60, "{one:?} {other:?} {again:?}");
     world.all_counted_once(60).await;
-    // And what was handled before is not handled again.
+    // Messages that were handled before are not handled again.
     let mut db = world.database().await;
     let known: (i64,) =
         sqlx::query_as("select count(*) from ballet.inbox").fetch_one(&mut db).await.expect("rows");
@@ -177,7 +177,7 @@ async fn a_canary_of_which_nothing_is_heard_holds_the_others_back() {
     world.close().await;
 }
 
-/// The broker dead-letters from a service's queue only if an earlier release declared it.
+/// Declares the queue as an earlier release did: only from such a queue the broker dead-letters.
 async fn declared_by_an_earlier_release(world: &World) {
     let (management, vhost) = (world.env.management(), world.env.vhost());
     management.delete_queue("counter").await.expect("deleted");
@@ -218,7 +218,7 @@ async fn what_the_broker_took_out_by_itself_is_seen_and_sent_back_too() {
     world.close().await;
 }
 
-/// What the form "Move messages" of RabbitMQ's console does: a shovel that ends by itself.
+/// Moves messages with a shovel that ends by itself, as the form "Move messages" of RabbitMQ's console does.
 async fn move_back(world: &World) {
     let (management, vhost) = (world.env.management(), world.env.vhost());
     let here = format!("amqp:///{vhost}");
@@ -243,10 +243,10 @@ async fn move_back(world: &World) {
 async fn what_the_console_moves_back_as_it_is_is_handled() {
     let world = World::new("moved").await;
     world.trouble("tick", true).await;
-    // No property but the routing key, which a move does not keep.
+    // The message has no property but the routing key, which a move does not keep.
     world.publish(TICKED, &json!({}), r#"{"number": 0}"#).await;
     world.dead(1).await;
-    // Too early: it is the same dead letter, told anew.
+    // Too early: it becomes the same dead letter again.
     move_back(&world).await;
     // The broker's counts may still be those of before.
     let dead_letter = wait_until("its dead letter", SOON, || async {
@@ -305,7 +305,7 @@ async fn t158_the_journal_knows_who_redrove_edited_and_discarded_and_why() {
     world.close().await;
 }
 
-/// What has come into the journal: routing key, message id, headers that are texts, body.
+/// Reads the next messages of the journal: routing key, message id, headers that are texts, body.
 async fn journal(mut deliveries: Deliveries) -> Vec<(String, String, Value, String)> {
     let mut notes = Vec::new();
     // Two events, two dead letters, the edited one, and three notes.

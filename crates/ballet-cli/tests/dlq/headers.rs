@@ -1,5 +1,4 @@
-//! Headers that are ours: they do not count against a producer's limit, and other tools may encode
-//! their numbers anew.
+//! Our own headers: they do not count against a producer's limit, and other tools may encode their numbers differently.
 
 use ballet_amqp::headers::{ATTEMPTS, REDRIVES};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
@@ -11,7 +10,7 @@ use crate::world::{TICKED, World, publish_all};
 const MOST_HEADERS: usize = 64;
 const MOST_BYTES: usize = 32 * 1024;
 
-/// As many headers as a producer may send, as big as they may be together.
+/// As many headers as a producer may send, with the greatest total size.
 fn headers_at_the_limit() -> Value {
     let size = MOST_BYTES / MOST_HEADERS;
     let header = |number| {

@@ -14,12 +14,12 @@ use crate::world::{SOON, World};
 
 const SIGKILL: i32 = 9;
 
-/// Runs the command so that it kills itself when it is there.
+/// Runs the command so that it kills itself at this point.
 async fn killed_at(world: &World, point: FaultPoint, arguments: &[&str]) {
     dies_at(point, "counter", world.command(arguments), &world.place).await;
 }
 
-/// Runs the command so that it kills itself when it is there with a message of that service.
+/// Runs the command so that it kills itself at this point, with a message of that service.
 pub(crate) async fn dies_at(point: FaultPoint, of: &str, mut command: Command, place: &Path) {
     let faults = place.join("faults");
     std::fs::create_dir_all(&faults).expect("a directory");
@@ -52,7 +52,7 @@ async fn t80_a_redrive_that_is_killed_at_any_point_loses_and_doubles_nothing() {
         killed_at(&world, point, &["redrive", "--all", "--no-canary"]).await;
         killed_at(&world, point, &["redrive", "--all", "--patience", "5"]).await;
     }
-    // Perhaps all of them are handled by now, except those whose messages are sent.
+    // All may be handled by now, except those whose messages are sent.
     world.ballet(&["redrive", "--all"]).await.ends_with(0);
     world.all_counted_once(12).await;
     world.dead(0).await;
@@ -88,7 +88,7 @@ async fn a_redrive_that_is_killed_at_any_moment_loses_and_doubles_nothing() {
     world.dead_ticks(120).await;
     for kill in 1..=6 {
         let mut redrive = world.started(&["redrive", "--all", "--no-canary", "--rate", "40"]);
-        // Wherever it is by then.
+        // The point is arbitrary.
         tokio::time::sleep(Duration::from_millis(120 * kill)).await;
         redrive.kill().await.expect("killed");
     }
@@ -102,7 +102,7 @@ async fn a_redrive_that_is_killed_at_any_moment_loses_and_doubles_nothing() {
 async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
     let world = World::new("ctrl_c").await;
     world.dead_ticks(40).await;
-    // Slowly, so that most are left when the first are seen.
+    // A low rate, so that most are left when the first are seen.
     let arguments = ["redrive", "--all", "--no-canary", "--rate", "1"];
     let redrive = world.command(&arguments).spawn().expect("started");
     some_are_sent(&world).await;
@@ -114,7 +114,7 @@ async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
         .and_then(|line| line.split(' ').next()?.parse().ok())
         .expect("a count");
     assert!((1..40).contains(&sent), "{said}");
-    // What was handled until then is known.
+    // The messages handled until then are known.
     assert!(!said.contains("sent back: 0 handled"), "{said}");
     world.dead(u64::try_from(40 - sent).expect("a count")).await;
     world.ballet(&["redrive", "--all", "--no-canary"]).await.ends_with(0);
@@ -148,12 +148,12 @@ async fn a_redrive_that_the_broker_refuses_on_the_way_waits_for_nothing_that_was
         let mut rights = management.call(Method::GET, &path, None).await.expect("rights");
         rights["write"] = json!("^$");
         management.call(Method::PUT, &path, Some(&rights)).await.expect("put");
-        // Rights are looked up for each channel once.
+        // The broker looks up rights once for each channel.
         management.close_connections("ballet dead letters").await.expect("closed");
     };
     let ((), ended) = tokio::join!(refused, ended(redrive));
     let ended = ended.ends_with(3).says(&["the rest was not sent"]);
-    // Not the progress, which speaks of handled ones, too.
+    // The progress is left out: it speaks of handled ones, too.
     let mut lines = ended.err.lines();
     let summary = lines.find(|line| line.contains(" sent back: ")).expect("a summary");
     let count = |what: &str| -> u64 {
@@ -180,7 +180,7 @@ async fn goes_on_without(name: &str, connection: &str) -> String {
     let (closed, ended) = tokio::join!(closed, ended(redrive));
     assert!(closed.expect("closed") > 0);
     let ended = ended.ends_with(0);
-    // One that was sent, and whose original was not acknowledged any more, is sent again.
+    // A message that was sent, and whose original was no longer acknowledged, is sent again.
     assert!(ended.err.contains(" dead letters sent back"), "{ended:?}");
     world.all_counted_once(30).await;
     world.dead(0).await;

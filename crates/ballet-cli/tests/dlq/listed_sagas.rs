@@ -24,9 +24,9 @@ async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events()
     body["customer_id"] = json!(customer);
     shop.drop(&done, &body.to_string()).await;
     shop.order_is(&done, "completed").await;
-    // Ids of one millisecond have no order.
+    // Ids of the same millisecond have no order.
     let declined = shop.new_order(&declined_checkout()).await;
-    // Told as it goes on, each event once, to the end.
+    // It prints each event once as the saga goes on, to the end.
     let watched = ["sagas", "watch", &declined, "--timeout", "120s", "-o", "jsonl"];
     let told = shop.ballet(&watched).await.ends_with(0).lines();
     let count = |event: &str| told.iter().filter(|line| line["event"] == event).count();
@@ -95,7 +95,7 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
         ids(&shop, &["product=mug", "--after", &done, "--with", &customer]).await,
         [json!(declined)]
     );
-    // A value of another key is none of this one, nor is a part of a value.
+    // Neither a value of another key nor a part of a value matches.
     assert_eq!(ids(&shop, &[&key("order", &customer)]).await, [Value::Null; 0]);
     assert_eq!(ids(&shop, &["product=mu"]).await, [Value::Null; 0]);
 
@@ -143,14 +143,14 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
     let shown = shop.ballet(&["sagas", "show", &key("cart", &lost)]).await.succeeds();
     assert!(shown.contains("has not handled cart.checked_out.v1"), "{shown}");
 
-    // One that a producer has given an id of its own.
+    // A message whose id its producer has chosen.
     let derived = MessageId::derived_from_text("order 17").0.to_string();
     let (basket, mut foreign) = (Shop::new_id(), checkout());
     foreign["cart_id"] = json!(basket);
     shop.drop("order 17", &foreign.to_string()).await;
     shop.order_is(&derived, "completed").await;
     assert_eq!(ids(&shop, &[&key("cart", &basket)]).await, [json!(derived)]);
-    // An event outside of sagas has the key, too, and is none.
+    // An event outside of sagas has the key, too, but is no saga.
     let cleared = json!({ "cart_id": basket, "customer_id": customer, "reason": "customer" });
     let (properties, own) = (json!({ "message_id": Shop::new_id() }), "cart.cleared.v1");
     let management = shop.env.management();

@@ -1,5 +1,5 @@
-//! What somebody purged, or what the journal lost: `ballet doctor` and `ballet sagas stuck` name it, with the
-//! command that brings it back.
+//! Messages that somebody purged or that the journal lost: `ballet doctor` and `ballet sagas stuck` name them, with the
+//! command that brings them back.
 
 use ballet::core::topology::JOURNAL;
 use ballet_stage::{Method, Options, Servers, wait_until};
@@ -23,7 +23,7 @@ async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
     let patient = Patient::new(&servers).await;
     patient.is_well().await;
     let vhost = patient.world.env.vhost().to_owned();
-    // The size of segments is that of the moment at which a stream is made.
+    // The size of segments is fixed when a stream is made.
     patient.delete(&["queues", JOURNAL]).await;
     let small = json!({ "pattern": "^journal$", "apply-to": "queues", "priority": 9,
         "definition": { "max-length-bytes": 200_000, "stream-max-segment-size-bytes": 50_000 } });
@@ -36,7 +36,7 @@ async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
     }
     patient.has("topology", "max-length-bytes is 200000").await;
     patient.delete(&["policies", "small"]).await;
-    // It is as declared again, and what is lost stays so.
+    // The journal is as declared again, but the loss remains.
     patient.has("journal", "what is older is lost to redrive, restore and tap").await;
     patient.world.close().await;
 }
@@ -87,7 +87,7 @@ async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
 /// A shop whose payments have lost the one message in their queue. Returns the order and the message.
 async fn emptied(shop: &mut Shop) -> (String, String) {
     shop.stop("payments").await;
-    // What is younger than a minute may be on its way.
+    // A message younger than a minute may be on its way.
     let id = Shop::old_id();
     shop.drop(&id, &checkout().to_string()).await;
     let management = shop.env.management();
@@ -129,7 +129,7 @@ async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
 async fn t220_a_dead_letter_that_was_purged_is_listed_as_lost_with_what_brings_it_back() {
     let mut shop = Shop::open("rung").await;
     let (id, message) = emptied(&mut shop).await;
-    // As if it had failed for good, and somebody had purged the queue of dead letters.
+    // As if the message had failed for good, and somebody had purged the queue of dead letters.
     let mut db = shop.database("payments").await;
     let noted = "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, \
                  attempts, first_failed_at, last_failed_at) values ($1::uuid, $2::uuid, \
@@ -147,7 +147,7 @@ async fn t220_a_dead_letter_that_was_purged_is_listed_as_lost_with_what_brings_i
     shop.order_is(&id, "completed").await;
     until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
 
-    // One that the journal lacks too: nothing brings it again, and the alarm must not ring for ever.
+    // A message that the journal lacks too: nothing brings it back, and the alarm must not ring for ever.
     let (gone, saga) = (Shop::new_id(), Shop::new_id());
     sqlx::query(noted).bind(&gone).bind(&saga).execute(&mut db).await.expect("noted");
     let stuck = shop.ballet(&["sagas", "stuck", &saga]).await.ends_with(0);

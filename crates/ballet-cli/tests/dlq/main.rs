@@ -1,5 +1,5 @@
-//! `ballet dlq` and `ballet sagas` as an operator uses them: the program itself, on a real broker and real
-//! databases, as the user that may do no more than this.
+//! `ballet dlq` and `ballet sagas` as an operator uses them: the program itself, on a real broker and real databases,
+//! with only the rights of their user.
 
 mod audit;
 mod bodies;

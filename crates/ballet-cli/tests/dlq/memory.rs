@@ -1,4 +1,4 @@
-//! Dead letters that are older than what the inbox remembers.
+//! Dead letters that are too old for the inbox to remember.
 
 use ballet_amqp::headers::ORIGINAL_MESSAGE_ID;
 use serde_json::Value;
@@ -13,7 +13,7 @@ fn old_id() -> String {
     format!("{}-{}-7000-8000-000000000001", &then[..8], &then[8..])
 }
 
-/// The dead letter that lies there, as the broker has it.
+/// The dead letter as the broker has it.
 async fn dead_letter(world: &World) -> Value {
     let mut dead_letters =
         world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
@@ -29,7 +29,7 @@ async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_el
     assert_eq!(found[0]["id"], id);
     let copy = dead_letter(&world).await;
 
-    // Nobody is there to be asked, and a subscription has no ledger: it stays.
+    // No terminal is there for a question, and a subscription has no ledger: the letter stays.
     world.ballet(&["redrive", "--all"]).await.ends_with(3).says(&["might handle them twice"]);
     assert!(world.counted().await.is_empty());
     world.dead(1).await;

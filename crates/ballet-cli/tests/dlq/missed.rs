@@ -1,4 +1,4 @@
-//! What a service has missed is found in the journal and sent, once.
+//! The events that a service has missed are found in the journal and sent once.
 
 use ballet_amqp::{Broker, RabbitMq};
 use ballet_stage::{Method, wait_until};
@@ -23,12 +23,12 @@ impl Shop {
         self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     }
 
-    /// The command with the rights to mend the topology.
+    /// The command with the rights to repair the topology.
     pub(crate) async fn topology(&self, verb: &str) -> Ended {
         ended(topology(&self.env, &self.place, &[verb]).await).await
     }
 
-    /// Drops orders that no other carries the bodies of.
+    /// Publishes orders with bodies that differ from all others.
     pub(crate) async fn order(&self, count: usize) -> Vec<String> {
         let mut ids = Vec::new();
         for _ in 0..count {
@@ -43,7 +43,7 @@ impl Shop {
         }
     }
 
-    /// What the command would send to shipping.
+    /// The events that the command would send to shipping.
     async fn missed(&self) -> Vec<Value> {
         self.missed_by("shipping").await
     }
@@ -59,7 +59,7 @@ impl Shop {
 async fn t180_what_a_service_missed_without_its_binding_is_sent_from_the_journal_once() {
     let shop = Shop::open("missed").await;
     shop.receive("note-2", 100).await;
-    // What was handled, or died, or was discarded then, is not missed.
+    // Events that were handled, died or were discarded are not missed.
     let before = shop.order(2).await;
     shop.all_are(&before, "completed").await;
     let poison = json!({ "message_id": Shop::new_id(), "correlation_id": Shop::new_id() });
@@ -108,7 +108,7 @@ async fn t180_sending_what_was_missed_may_be_killed_at_any_point_and_done_again(
     shop.all_are(&orders, "confirmed").await;
     let redrive = ["dlq", "redrive", "--from-journal", "shipping", "--since", "1h"];
     for point in points() {
-        // One by one, so that something is left for each point.
+        // One by one, so that messages are left for each point.
         let slowly = [&redrive[..], &["--rate", "1"]].concat();
         dies_at(point, "shipping", shop.command(&slowly), &shop.place).await;
     }
@@ -146,11 +146,11 @@ async fn t180_events_that_no_binding_took_are_sent_to_the_services_that_consume_
     let checked_out = "cart.checked_out.v1";
     shop.unbind("orders", checked_out).await;
     let orders = shop.order(3).await;
-    // A typing error, which nobody consumes.
+    // A misspelt type, which nobody consumes.
     let misspelt = "cart.checkedout.v1";
     let published = management.publish("events", misspelt, &json!({}), "{}").await;
     assert!(published.expect("published"));
-    // Its publisher may say that a cart is checked out, and nothing of a payment.
+    // Its publisher may say that a cart is checked out, but nothing about a payment.
     let forged = json!({ "message_id": Shop::new_id(), "type": AUTHORIZED });
     let published = management.publish("events", checked_out, &forged, "{}").await;
     assert!(published.expect("published"));
@@ -248,7 +248,7 @@ async fn t180_a_dead_letter_that_the_broker_has_not_taken_is_not_missed() {
     shop.close().await;
 }
 
-/// What somebody purges at the broker is not lost: nobody else would tell the service of it again.
+/// Messages that somebody purges at the broker are not lost: no other service would send them again.
 #[tokio::test]
 async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     let mut world = World::new("purged").await;
@@ -264,7 +264,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.dead_ticks(2).await;
     assert!(from_journal(&world, 0).await.err.contains("has missed nothing"));
     world.purge("counter.dead").await;
-    // What another reader holds may be any of them, so it is not known what was purged.
+    // Another reader may hold any of them, so it is not known which were purged.
     let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
     let reads = session.consume("counter.dead", "test", 1).await.expect("a reader");
@@ -276,7 +276,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     session.close().await;
     assert!(from_journal(&world, 0).await.err.contains("2 events sent to counter"));
     world.all_counted_once(2).await;
-    // What a person discards stays so.
+    // Messages that a person discards stay discarded.
     world.trouble("tick", true).await;
     world.tick(TICKED, 2).await;
     world.dead(1).await;
@@ -289,7 +289,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.retry_waits().await;
     world.lose_what_waits().await;
     world.trouble_of("tick", None).await;
-    // It may come at any moment, until it is long overdue.
+    // The message may come at any moment, until it is long overdue.
     assert!(from_journal(&world, 0).await.err.contains("has missed nothing"));
     world.retry_is_overdue().await;
     assert!(from_journal(&world, 0).await.err.contains("1 event sent to counter"));
@@ -297,7 +297,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.close().await;
 }
 
-/// Sends it, and sees that it has its effect once.
+/// Sends the unrouted event, and checks that it has its effect once.
 async fn the_unrouted_is_counted(world: World) {
     let mut command = ballet(&world.env, &world.place);
     command
@@ -308,7 +308,7 @@ async fn the_unrouted_is_counted(world: World) {
     world.close().await;
 }
 
-/// The retry queue gives it back under its own name, which is no event's.
+/// The retry queue gives it back under the queue's own name, which is no event type.
 #[tokio::test]
 async fn what_was_put_straight_into_a_retry_queue_is_sent_to_who_consumes_its_type() {
     let world = World::new("straight").await;
@@ -321,7 +321,7 @@ async fn what_was_put_straight_into_a_retry_queue_is_sent_to_who_consumes_its_ty
     the_unrouted_is_counted(world).await;
 }
 
-/// What comes back finds no queue, and the service's name is no event's type.
+/// A message that comes back finds no queue, and the service's name is no event type.
 #[tokio::test]
 async fn a_retry_whose_queue_was_gone_is_sent_to_its_own_service_alone() {
     let world = World::new("queue_gone").await;

@@ -1,4 +1,4 @@
-//! Who did what: a person's edits, redrives, discards and retries are in `sagas show`, `tap` and `dlq`.
+//! The acts of people: edits, redrives, discards and retries are in `sagas show`, `tap` and `dlq`.
 
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::ended::ended;
@@ -12,18 +12,18 @@ use crate::world::SOON;
 
 const PLACED: &str = "orders.order_placed.v1";
 
-/// While this is there, inventory fails at reserving stock.
+/// A trigger that makes inventory fail at reserving stock.
 const TROUBLE: &str = "create function trouble() returns trigger language plpgsql as \
         $$ begin raise exception 'the warehouse is flooded'; end $$; \
      create trigger trouble before insert on reservation for each row execute function trouble()";
 
-/// From here on retries come as late as everybody's do, and no longer at once as in tests.
+/// From here on retries come as late as in production, and no longer at once as in tests.
 async fn retries_take_their_time(shop: &Shop) {
     let path = ["policies", shop.env.vhost(), "quick-retries"];
     shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");
 }
 
-/// What persons have done to the messages of a saga: the act, who, and why.
+/// The acts of people on the messages of a saga: the act, by whom, and why.
 async fn acts(shop: &Shop, saga: &str) -> Vec<(String, String, Value)> {
     let shown: Value = shop.ballet(&["sagas", "show", saga, "-o", "json"]).await.json();
     let acts = shown[0]["interventions"].as_array().expect("a list").iter();
@@ -31,7 +31,7 @@ async fn acts(shop: &Shop, saga: &str) -> Vec<(String, String, Value)> {
     acts.map(|act| (text(act, "act"), text(act, "by"), act["why"].clone())).collect()
 }
 
-/// What the journal has of a saga.
+/// The events of a saga in the journal.
 async fn seen_of(shop: &Shop, saga: &str) -> String {
     tap(shop, &["tap", "--since", "1h", "--until", "now", "--saga", saga]).await
 }
@@ -49,7 +49,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     let letter = shop.ballet(&["dlq", "show", &saga]).await.succeeds();
     assert!(letter.contains("edited") && letter.contains("by bob"), "{letter}");
     assert!(letter.contains("case 4711"), "{letter}");
-    // Without --by it is the user; without --why there is no reason.
+    // Without --by it is the current user; without --why there is no reason.
     shop.ballet(&["dlq", "redrive", "--id", &saga]).await.ends_with(0);
     shop.order_is(&saga, "completed").await;
     let expected = [
@@ -65,7 +65,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     let seen = seen_of(&shop, &saga).await;
     assert!(seen.contains("by bob: it was one mug") && seen.contains("redriven by ada"), "{seen}");
 
-    // What waits for its next attempt is tried again now: there has to be something to move.
+    // A retry now needs a message that waits for its next attempt.
     retries_take_their_time(&shop).await;
     shop.database("inventory").await.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
     let retried = shop.new_order(&checkout()).await;
@@ -83,7 +83,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     shop.database("inventory").await.execute(mend).await.expect("mended");
     let act = ("retried".to_owned(), "ada".to_owned(), json!("it is dry again"));
     assert_eq!(acts(&shop, &retried).await[0], act);
-    // One that was moved before may have failed meanwhile, and wait again.
+    // A message that was moved before may have failed meanwhile, and wait again.
     wait_until("it to be handled", SOON, || async {
         shop.ballet(&retry).await.ends_with(0);
         let stuck = shop.ballet(&["sagas", "stuck"]).await;
@@ -114,7 +114,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     let seen = seen_of(&shop, &discarded).await;
     assert!(seen.contains("discarded by ada: a test order"), "{seen}");
 
-    // A tool that knows no database works as ever, and says where the note is.
+    // A tool that knows no database works all the same, and says where the note is.
     shop.drop(&Shop::new_id(), "no JSON").await;
     shop.dead("orders").await;
     let mut alone = shop.command(&["dlq", "discard", "--all", "--yes"]);

@@ -1,4 +1,4 @@
-//! Which dead letters are selected, how many there are, and what may be done with them.
+//! The selection of dead letters: which are selected, how many, and what may be done with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::world::{TICKED, TOCKED, World, publish_all};
 
-/// Dead letters as the service writes them, many at once.
+/// Puts many dead letters at once, as the service writes them.
 async fn put_dead_letters(world: &World, count: usize) {
     let letter = |number: usize| {
         let (reason, event) = match number % 3 {
@@ -60,7 +60,7 @@ async fn groups(world: &World) -> BTreeMap<(String, String), u64> {
 
 #[tokio::test]
 async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_are_right() {
-    // What 100,000 take is measured by hand: `DEAD_LETTERS=100000`.
+    // The time for 100,000 is measured by hand: `DEAD_LETTERS=100000`.
     let count = std::env::var("DEAD_LETTERS").ok().and_then(|count| count.parse().ok());
     let count = count.unwrap_or(3_000_usize) / 3 * 3;
     let third = count as u64 / 3;
@@ -108,7 +108,7 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     eprintln!("discard of {third}: {:?}", begun.elapsed());
     let kept = std::fs::read_to_string(world.place.join("kept")).expect("a file");
     assert_eq!(kept.lines().count() as u64, third);
-    // The queue may give what was looked at and put back in another order.
+    // The queue may return messages in another order after they were looked at and put back.
     let bodies = kept.lines().map(|line| {
         let line: Value = serde_json::from_str(line).expect("JSON");
         line["body"].as_str().expect("text").to_owned()
@@ -151,7 +151,7 @@ async fn t79_one_of_each_group_goes_ahead_and_a_group_whose_canary_dies_again_st
     world.close().await;
 }
 
-/// The address of a Postgres that says to everybody that it is starting.
+/// The address of a Postgres that answers everybody that it is starting.
 async fn starting_postgres() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -206,7 +206,7 @@ async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_wit
         wrong.env("DATABASE_URL", url);
         ended(wrong).await.ends_with(code).says(&["the database of counter"]);
     }
-    // One that is away keeps nothing from being sent: the first dies again.
+    // A database that is away holds nothing up: the first dies again.
     let starting = starting_postgres().await.to_string();
     for (at, why) in [
         ("127.0.0.1:1", "Postgres at 127.0.0.1:1 cannot be reached"),
@@ -246,7 +246,7 @@ async fn who_redrives_may_read_what_can_be_redriven_and_write_to_queues_and_no_m
     session.publish(event).expect("sent");
     let refused = confirms.next().await.expect("an answer");
     assert!(matches!(refused, Err(BrokerError::ChannelClosed { code: 403, .. })), "{refused:?}");
-    // A service's own user has not what it takes to redrive, and hears so.
+    // A service's own user lacks the rights to redrive, and is told so.
     world.dead_ticks(1).await;
     let mut redrive = world.command(&["redrive", "--all", "--no-canary"]);
     redrive.env("AMQP_URL", world.env.amqp_url("counter"));
@@ -255,7 +255,7 @@ async fn who_redrives_may_read_what_can_be_redriven_and_write_to_queues_and_no_m
     world.close().await;
 }
 
-/// Its database only shows sooner what was handled.
+/// The database only shows sooner which messages were handled.
 #[tokio::test]
 async fn what_is_sent_back_does_not_need_the_database_of_its_service() {
     let world = World::new("no_inbox").await;

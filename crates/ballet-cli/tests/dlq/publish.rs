@@ -1,4 +1,4 @@
-//! `ballet publish`: what the contracts accept goes out and has its effect once; nothing else leaves.
+//! `ballet publish`: messages that the contracts accept go out and have their effect once; nothing else leaves.
 
 use std::fs;
 
@@ -95,12 +95,12 @@ async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said() {
 async fn a_broker_that_does_not_take_it_is_told_apart_from_one_that_is_away() {
     let world = World::new("publish-refused").await;
     contracts(&world);
-    // Its rights are to redrive.
+    // This user has the rights to redrive only.
     let refused =
         publish(&world, "redrive", "{\"number\":0}", &["--type", TICKED]).await.ends_with(1);
     assert!(refused.out.contains("not published clock.ticked.v1"), "{refused:?}");
     assert!(refused.out.contains("ACCESS_REFUSED"), "{refused:?}");
-    // Nothing takes it, not even the journal, so the broker returns it.
+    // No queue takes it, not even the journal, so the broker returns it.
     world.env.management().delete_queue("journal").await.expect("deleted");
     let path = ["exchanges", world.env.vhost(), "route"];
     world.env.management().call(Method::DELETE, &path, None).await.expect("deleted");

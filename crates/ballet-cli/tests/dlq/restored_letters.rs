@@ -42,7 +42,7 @@ async fn a_restored_service_hears_what_was_edited_and_what_was_not_discarded_aft
 async fn a_restored_service_knows_who_has_discarded_its_dead_letters_since_the_backup() {
     let mut shop = Shop::open("given-up").await;
     shop.stop("inventory").await;
-    // Everything is too long, so it dies.
+    // Every body is too long, so the message dies.
     shop.start("inventory", Some(10)).await;
     let before = shop.new_order(&checkout()).await;
     until_said(&shop, &["dlq", "list", "-o", "json"], &before).await;
@@ -58,7 +58,7 @@ async fn a_restored_service_knows_who_has_discarded_its_dead_letters_since_the_b
 
     shop.stop("inventory").await;
     backup.restore().await;
-    // What another reader holds may be any of them, so none is noted, and that is said.
+    // Another reader may hold any of them, so none is noted, and the command says that.
     let broker = RabbitMq::new(shop.env.amqp_url("redrive")).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
     let reads = session.consume("inventory.dead", "test", 1).await.expect("a reader");

@@ -31,7 +31,7 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     let database = shop.env.admin_database_url("payments").to_owned();
     let restore = ["restore", "payments", "--backup", &backup.taken, "--patience"];
 
-    // It is stopped while it searches the journal.
+    // The command is stopped while it searches the journal.
     let mut held = PgConnection::connect(&database).await.expect("a database");
     let hold = "begin; lock table ballet.unsent_copy in access exclusive mode";
     held.execute(hold).await.expect("held");
@@ -45,14 +45,14 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     assert!(!holds_aborts(&database).await);
 
     for is_stopped in [true, false] {
-        // Once it runs, a busy machine may need long for the first of them.
+        // A busy machine may need long for the first of them after the start.
         let patience = if is_stopped { "2" } else { "120" };
         let restore = [&restore[..], &[patience]].concat();
         let mut child = shop.command(&restore).spawn().expect("the command");
         let mut lines = BufReader::new(child.stderr.take().expect("its words")).lines();
         let mut said = said_until(&mut lines, "start payments now").await;
         if is_stopped {
-            // Thrice its patience, and more: all that it says is that it waits.
+            // More than thrice its patience: all that it says is that it waits.
             let other = async {
                 loop {
                     let line = lines.next_line().await.expect("a line");
@@ -88,14 +88,14 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     shop.close().await;
 }
 
-/// When aborts were last put off.
+/// The time at which aborts were last put off.
 async fn restored_at(database: &str) -> String {
     let mut db = PgConnection::connect(database).await.expect("a database");
     let at = "select restored_at::text from ballet.restored";
     sqlx::query_scalar(at).fetch_one(&mut db).await.expect("it")
 }
 
-/// As if its hour had passed.
+/// Ends the hold as if its hour had passed.
 async fn end_hold(database: &str) {
     let mut db = PgConnection::connect(database).await.expect("a database");
     let end = sqlx::query("update ballet.restored set hold_until = now()").execute(&mut db).await;

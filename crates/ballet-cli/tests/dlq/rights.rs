@@ -1,4 +1,4 @@
-//! Who may do what with dead letters is a matter of the broker's users.
+//! The rights on dead letters are those of the broker's users.
 
 use ballet_testkit::ended::{Ended, ended};
 

@@ -93,7 +93,7 @@ async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when()
     shop.close().await;
 }
 
-/// Nobody has made one call, and the other has failed. First no process is alive, then one is frozen.
+/// One call has not been made, and the other has failed. First no process is alive, then one is frozen.
 async fn a_call_of_a_service_that_is_away_is_said_to_wait_for_it(shop: &Shop) {
     let mut db = PgConnection::connect(shop.env.database_url("payments")).await.expect("connected");
     let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
@@ -139,7 +139,7 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
     ]);
     assert!(shown.err.contains(&format!("ballet dlq redrive --saga {dead}")), "{shown:?}");
 
-    // Of a saga whose first event was discarded, the note is all that there is.
+    // The note is all that there is of a saga whose first event was discarded.
     let discard =
         ["dlq", "discard", "--id", &dead, "--yes", "--by", "ada", "--why", "a test order"];
     shop.ballet(&discard).await.ends_with(0);
@@ -207,7 +207,7 @@ async fn t154_a_paused_service_takes_nothing_even_when_it_is_started_again_and_g
         listed.contains("payments: it is paused by ada: the provider charges twice"),
         "{listed}"
     );
-    // What a person has typed is one line.
+    // Text that a person has typed is shown on one line.
     let shown = shop.ballet(&["sagas", "show", &order]).await.succeeds();
     let blocked =
         "blocked by payments: it is paused by ada: the provider charges twice all is well";

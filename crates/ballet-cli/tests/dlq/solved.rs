@@ -1,5 +1,5 @@
-//! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step where the service cannot, says what
-//! became of a call, and stops a saga.
+//! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step where the service cannot, reports how
+//! a call ended, and stops a saga.
 
 use ballet_fault::FaultPoint;
 use ballet_stage::wait_until;
@@ -87,7 +87,7 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
     assert!(plan.err.contains("nothing was changed"), "{plan:?}");
     assert_eq!(count(&shop, "ballet.solved").await, 0);
 
-    // It dies before it has committed, and after that.
+    // The command dies before it has committed, and after that.
     for (point, left) in [(FaultPoint::BeforeTables, 0), (FaultPoint::AfterTables, 1)] {
         dies(&shop, command(&shop, &saga, &WHY), point, "solved").await;
         assert_eq!(count(&shop, "ballet.solved").await, left);
@@ -167,7 +167,7 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
     let saga = shop.new_order(&checkout()).await;
     until_failed(&shop, "payments", &saga).await;
     until_said(&shop, &["sagas", "stuck"], &saga).await;
-    // As a call is whose key the bank may have forgotten.
+    // The bank may have forgotten the key of such a call.
     wait_until("a pause between two attempts", SOON, || async {
         let mut db = PgConnection::connect(url).await.map_err(|error| error.to_string())?;
         let aside = "update ballet.call set next_at = 'infinity' \
@@ -212,7 +212,7 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
     shop.close().await;
 }
 
-/// What the journal has.
+/// The events of the journal.
 pub(crate) async fn tap(shop: &Shop, arguments: &[&str]) -> String {
     let mut command = shop.command(arguments);
     command.env("AMQP_URL", shop.env.amqp_url("tap"));
@@ -239,7 +239,7 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
     ] {
         stop(saga, more).await.ends_with(code).says(&[said]);
     }
-    // It dies before it has committed, so nothing is done; and, with another saga, after that.
+    // The command dies before it has committed, so nothing is done; and, with another saga, after that.
     let another = shop.new_order(&checkout()).await;
     until_said(&shop, &["sagas", "show", &another], "inventory.stock_reserved").await;
     for (saga, point) in [(&saga, FaultPoint::BeforeTables), (&another, FaultPoint::AfterTables)] {
@@ -256,7 +256,7 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
     shop.start("payments", None).await;
     let shown = until_said(&shop, &["sagas", "show", &saga], "finished").await;
     has_all(&shown, &["aborted: deadline_passed", "stock_released  compensated", "stopped by ada"]);
-    // What a person has typed is one line.
+    // Text that a person has typed is shown on one line.
     has_all(&shown, &["the customer is gone saga 1  done"]);
     shop.order_is(&completed, "completed").await;
     assert_eq!(count(&shop, "reservation where state = 'held'").await, 0);

@@ -68,7 +68,7 @@ async fn every_table_fits_the_terminal() {
             lanes.fits();
         }
     }
-    // Nobody reads any more what is watched, and the saga does not end.
+    // The reader of the output is gone, and the saga does not end.
     let mut watch = shop.command(&["sagas", "watch", &waits]);
     let mut watch = watch.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("it runs");
     drop(watch.stdout.take());

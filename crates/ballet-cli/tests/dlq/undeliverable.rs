@@ -1,4 +1,4 @@
-//! The journal is read past messages that the broker delivers to nobody.
+//! The journal is read past messages that the broker can deliver to no reader.
 
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_stage::wait_until;
@@ -8,11 +8,12 @@ use crate::missed::CONFIRMED;
 use crate::shop::Shop;
 use crate::world::{SOON, publish_all};
 
-/// A typing error, which nobody consumes.
+/// A misspelt type, which nobody consumes.
 const MISSPELT: &str = "cart.checkedout.v1";
 const REDRIVE: [&str; 5] = ["dlq", "redrive", "--from-journal", "shipping", "--since"];
 
-/// A stream takes these headers. The broker cannot write them as the property `type`.
+/// The headers of an undeliverable message: a stream takes them, but the broker cannot write them as the property
+/// `type`.
 fn undeliverable() -> [AMQPValue; 2] {
     [AMQPValue::LongInt(5), AMQPValue::LongString("t".repeat(256).into())]
 }
@@ -44,7 +45,7 @@ impl Shop {
         publish_all(self.env.ops_amqp_url(), events.iter().map(message)).await;
     }
 
-    /// What a dry run lists: the ids, and the offsets of what could not be read.
+    /// The result of a dry run: the ids, and the offsets of unreadable messages.
     async fn listed(&self) -> (Vec<String>, Vec<u64>) {
         let arguments = [&REDRIVE[..], &["1h", "--dry-run", "-o", "json"]].concat();
         let listed: Vec<Value> = self.ballet(&arguments).await.ends_with(3).json();

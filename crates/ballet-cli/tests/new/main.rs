@@ -1,4 +1,4 @@
-//! `ballet new`: what it writes, and what it does not.
+//! `ballet new`: the files that it writes, and its refusals.
 
 mod place;
 mod second_team;
@@ -79,7 +79,7 @@ async fn the_broker_in_a_container_is_set_as_the_one_of_the_tests() {
 async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image() {
     let place = Place::new("private_key");
     place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
-    // As `ballet-gateway keys keys` does it.
+    // A key as `ballet-gateway keys keys` makes it.
     let key = "keys/signing-key.json";
     fs::create_dir(place.at("harbour/keys")).expect("a directory");
     fs::write(place.at("harbour").join(key), "{}").expect("written");

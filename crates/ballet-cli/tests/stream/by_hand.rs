@@ -1,4 +1,4 @@
-//! What a person meets: a reader that stops reading, a question in a terminal, and words that are wrong.
+//! The command with a person: a reader that stops reading, a question in a terminal, and wrong words.
 
 use std::process::Stdio;
 
@@ -17,7 +17,7 @@ async fn ctrl_c_ends_a_tap_whose_reader_does_not_read() {
     let arguments = ["tap", "-o", "jsonl", "--from", "first"];
     let mut tap = world.command(&arguments).spawn().expect("started");
     let mut out = tap.stdout.take().expect("output");
-    // A pipe takes no more than some of it, so after the first bytes the command is held up.
+    // A pipe takes only a part of it, so after the first bytes the command is held up.
     timeout(SOON, out.read_u8()).await.expect("in time").expect("a byte");
     let id = tap.id().expect("it runs");
     wait_until("a write that is held up", SOON, || async move {
@@ -70,8 +70,8 @@ async fn a_replay_step_by_step_asks_again_and_ends_with_ctrl_c() {
     world.close().await;
 }
 
-/// The command in a terminal of its own, with the exit code of the command: a shell that stayed
-/// would hear the Ctrl-C as well, and some end with a code of their own then.
+/// Runs the command in a terminal of its own, with the exit code of the command. A shell that stayed would hear the
+/// Ctrl-C as well, and some then end with a code of their own.
 fn terminal_of(line: &str, like: &std::process::Command) -> tokio::process::Command {
     let mut script = tokio::process::Command::new("script");
     let line = format!("exec {line}");
@@ -109,7 +109,7 @@ async fn what_a_resumed_replay_was_is_said_as_it_was_typed() {
     let file = world.record("run.jsonl").await;
     let ops = world.env.ops_amqp_url();
     let begun = ["replay", &file, "clock.#", "--where", "/body/number=1", "--new-ids", "--yes"];
-    // A user that may write nothing: the replay is interrupted before its first event.
+    // This user may write nothing: the replay is interrupted before its first event.
     ended(world.command_at(world.env.amqp_url("tap"), &begun)).await.ends_with(1);
     let said = ended(world.command_at(ops, &["replay", &file, "--resume"])).await.ends_with(2).err;
     let words = "clock.# --where /body/number=1 --new-ids";

@@ -1,4 +1,4 @@
-//! `ballet replay --expect`: what differs between two builds of a service.
+//! `ballet replay --expect`: the differences between two builds of a service.
 
 use ballet::{Clock, Event, EventType, Failure, Participant, Projection, Running, Service};
 use ballet::{Settings, Tx};
@@ -17,7 +17,7 @@ ballet_testkit::events! {
     Ticked = plain "clock.ticked.v1" { number: i64, visitor: Uuid }
 }
 
-/// What the bell answers: with an id and a time of its own.
+/// The bell's answer, with an id and a time of its own.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Rang {
     ring: Uuid,
@@ -61,14 +61,14 @@ impl Projection for Ring {
     }
 }
 
-/// A bell that has this build, until it is stopped.
+/// Starts a bell of this build, until it is stopped.
 async fn bell(world: &World, build: Build) -> Running {
     let bell = Service::new(Participant::new("bell").publishes::<Rang>().projects(Ring(build)));
     let settings = Settings::new(world.env.amqp_url("bell"), world.env.database_url("bell"));
     bell.start(settings).await.expect("started")
 }
 
-/// Replays a recording into a new world with this build. Returns what the command said.
+/// Replays a recording into a new world with this build. Returns the command's output.
 async fn replayed(file: &str, build: Build, more: &[&str]) -> Ended {
     let name = format!("expect-{build:?}-{}", more.len()).to_lowercase();
     let world = World::with_databases(&name, &definitions(), &["bell"]).await;

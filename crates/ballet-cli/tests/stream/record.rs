@@ -37,7 +37,7 @@ async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
         let begin = ["record", &file, "--from", "first", "--until", "now"];
         world.ballet(&begin).await.ends_with(0).says(&["recorded in", "up to offset"]);
         assert_eq!(records(&file)[..4].iter().map(|r| &r.body[..]).collect::<Vec<_>>(), bodies);
-        // It is there already.
+        // The file exists already.
         world.ballet(&begin).await.ends_with(1);
     }
     world.ticks(4..50).await;
@@ -81,7 +81,7 @@ async fn a_journal_that_was_made_anew_is_not_appended_even_when_it_has_grown() {
 
 #[tokio::test]
 async fn a_recording_that_runs_ends_when_its_journal_was_made_anew() {
-    // Shorter than what was recorded, and longer.
+    // Once shorter than the recording, and once longer.
     for (name, own) in [("anew-short", 100..103), ("anew-long", 100..108)] {
         let world = World::new(name).await;
         world.ticks(0..5).await;
@@ -142,7 +142,7 @@ async fn a_full_disk_leaves_a_file_that_can_be_used_and_continued() {
         let ballet = world.command(&[]);
         let program = ballet.as_std().get_program().to_owned();
         let mut command = Command::new("sh");
-        // Files of at most 24 KiB; the signal of that is ignored, so that the write fails.
+        // Files are limited to 24 KiB; the signal for that is ignored, so that the write fails.
         let script = "trap '' XFSZ; ulimit -f 48; exec \"$@\"";
         command.args(["-c", script, "sh"]).arg(program);
         command.args(["record", &file, "--from", "first", "--until", "now"]);

@@ -49,7 +49,7 @@ fn by_another_name(into: &World, arguments: &[&str]) -> Command {
     into.command_at(&url, &[&["replay"], arguments].concat())
 }
 
-/// The numbers that the bell has heard, when there are this many.
+/// The numbers that the bell has heard, once there are this many.
 async fn heard(world: &World, count: usize) -> Vec<i64> {
     wait_until("all to be heard", SOON, || async {
         let connected = PgConnection::connect(world.env.database_url("bell")).await;
@@ -62,7 +62,7 @@ async fn heard(world: &World, count: usize) -> Vec<i64> {
     .expect("heard")
 }
 
-/// What was published there, without its offsets.
+/// The messages published there, without their offsets.
 pub(crate) async fn published(world: &World) -> Vec<Value> {
     let mut all = world.tap(&["--from", "first", "--until", "now"]).await;
     for record in &mut all {
@@ -71,7 +71,7 @@ pub(crate) async fn published(world: &World) -> Vec<Value> {
     all
 }
 
-/// A tick of now: services refuse what is older than they remember.
+/// A tick of now: services refuse events that are older than their memory.
 fn now_tick(number: u64) -> Publish {
     let clock = ballet::Clock::system();
     let id = clock.new_id(clock.now()).to_string();
@@ -104,11 +104,11 @@ async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_els
     ended(replay(&test, &[&file, "--pace", "max", "--dry-run"])).await.ends_with(0);
     test.publish(vec![now_tick(300)]).await;
     assert_eq!(self::heard(&test, 301).await.last(), Some(&300));
-    // Nothing went to where it was recorded, and nothing does without being asked.
+    // Nothing went to where it was recorded: that needs a confirmation.
     assert_eq!(published(&recorded).await, before);
     ended(replay(&recorded, &[&file])).await.ends_with(2).says(&["is where it was recorded"]);
     assert_eq!(published(&recorded).await, before);
-    // By another name it is the same system.
+    // It is the same system by another name.
     let said = ended(by_another_name(&recorded, &[&file])).await.ends_with(2).err;
     assert!(said.contains("is where it was recorded"), "{said}");
     assert_eq!(published(&recorded).await, before);
@@ -122,7 +122,7 @@ async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_que
     let world = World::new("rebuilt").await;
     world.ticks(0..20).await;
     let file = world.record("before.jsonl").await;
-    // As it is on the broker of a test that is made for each run, and later on, with events of its own.
+    // The broker of a test is made for each run, and later has events of its own. So is this one.
     world.env.journal_anew().await.expect("another journal");
     for own in [0..0, 100..130] {
         world.ticks(own).await;
@@ -157,7 +157,7 @@ async fn what_is_sent_is_what_was_recorded_byte_by_byte_and_only_what_is_wanted(
     let all = published(&recorded).await;
     assert_eq!(published(&test).await, [all[1].clone(), all[0].clone(), all[2].clone()]);
 
-    // A file that is cut off is sent up to there.
+    // A file that is cut off is sent up to the cut.
     let text = std::fs::read(&file).expect("a file");
     std::fs::write(&file, &text[..text.len() - 10]).expect("written");
     let said = ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(0).err;
@@ -223,7 +223,7 @@ async fn new_ids_are_the_same_wherever_they_stand_and_in_the_same_order() {
     }
     assert_eq!(all[0]["body"]["at"], json!(format!("/o/{}", new[0])));
     assert_eq!(all[0]["body"]["product"], json!(product), "nobody's id is a key of the system");
-    // Again: other ids.
+    // The second time with other ids.
     ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
     let again = published(&test).await;
     assert_ne!(text(&again[5]["properties"]["message_id"]), new[2]);
@@ -268,7 +268,7 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_co
     once.dedup();
     assert_eq!(once, (0..40).collect::<Vec<_>>(), "{sent:?}");
 
-    // Connections that are lost on the way: nothing is missing.
+    // Connections are lost on the way, and nothing is missing.
     recorded.ticks(40..12_000).await;
     let file = recorded.record("many.jsonl").await;
     let test = World::new("lost-target").await;
@@ -278,7 +278,7 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_co
     let mut child = test.command_at(proxy.url(), &arguments).spawn().expect("started");
     let mut sent = 0;
     for _ in 0..3 {
-        // Written every second.
+        // The progress is written every second.
         sent = wait_until("more to be sent", SOON, || async {
             let progress = std::fs::read(format!("{file}.replay")).unwrap_or_default();
             let progress: Value = serde_json::from_slice(&progress).unwrap_or_default();
@@ -324,7 +324,7 @@ async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() 
     ended(replay(&test, &[&file, "--new-ids", "--resume", "--pace", "max"])).await.ends_with(0);
     let sent = published(&test).await;
     assert_eq!(numbers(&sent), [0, 1]);
-    // Services refuse an id that is ahead of the clock, as the second's was that was due in an hour.
+    // Services refuse an id that is ahead of the clock, as the id of the second event, due in an hour, would be.
     let id = sent[1]["properties"]["message_id"].as_str().expect("text");
     let time = time_of(id.parse::<Uuid>().expect("a UUID")).expect("version 7");
     assert!(time <= ballet::Clock::system().now(), "ahead of the clock: {time}");

@@ -1,4 +1,4 @@
-//! What of a recording `ballet replay --expect-same` sends and compares, by the contracts.
+//! The events of a recording that `ballet replay --expect-same` sends and compares, by the contracts.
 
 use std::path::Path;
 
@@ -58,7 +58,7 @@ ballet_testkit::events! {
     Welcomed = plain "host.welcomed.v1" { name: String }
 }
 
-/// The host, who may forget how guests are called.
+/// The host's step. A bug may make it forget the guests' names.
 struct Welcome {
     forgets: bool,
 }
@@ -103,11 +103,11 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
     let (anna, nothing) = (json!({ "name": "Anna" }), json!({}));
     let welcomed = |saga, by, cause| of(saga, cause, WELCOMED, by, &anna);
     let events = vec![
-        // A guest of our own: what `guest` answers is not repeated.
+        // A guest of our own: the answers of `guest` are not repeated.
         of(1, 0, ARRIVED, "guest", &anna),
         welcomed(1, "host", 1),
         of(1, 2, THANKED, "guest", &nothing),
-        // Somebody from the street.
+        // A guest from the street.
         of(2, 0, ARRIVED, "street", &anna),
         welcomed(2, "host", 1),
         // Let in by a request.

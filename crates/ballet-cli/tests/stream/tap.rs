@@ -57,7 +57,7 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
     assert!(rows.iter().any(|row| row.contains("0000abcd clock")), "{table}");
     assert!(rows.iter().any(|row| row.contains(" bell ") && row.contains("DEAD")), "{table}");
     assert!(!table.contains('\u{1b}'), "colours are for terminals: {table}");
-    // The service still has what it was sent.
+    // The service still has its messages.
     assert_eq!(world.env.management().take("bell", 10).await.expect("messages").len(), 4);
     world.close().await;
 }
@@ -66,7 +66,7 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
 async fn tap_since_a_time_after_the_last_event_ends() {
     let world = World::new("nothing_since").await;
     world.ticks(0..1).await;
-    // Until the event is older than that.
+    // Waits until the event is older than that.
     let nothing =
         async { while !world.tap(&["--since", "1s", "--until", "now"]).await.is_empty() {} };
     timeout(SOON, nothing).await.expect("an end");
@@ -79,7 +79,7 @@ async fn tap_is_live_from_its_start_and_ends_with_ctrl_c() {
     world.ticks(0..3).await;
     let mut tap = world.command(&["tap", "-o", "jsonl"]).spawn().expect("started");
     let mut out = BufReader::new(tap.stdout.take().expect("output")).lines();
-    // Nothing says when it has begun: publish until it shows something.
+    // Nothing shows when the tap has begun, so this publishes until it prints something.
     let mut next = 3;
     let first = loop {
         world.ticks(next..next + 1).await;
