@@ -29,7 +29,7 @@ impl Patient {
         patient
     }
 
-    /// Begins the journal: the broker needs some seconds to tell an empty journal from a slow one.
+    /// Puts an event into the journal: the broker needs some seconds to tell an empty journal from a slow one.
     async fn begin_journal(&self, number: u64) {
         self.world.tick(TICKED, number).await;
     }

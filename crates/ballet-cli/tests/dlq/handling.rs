@@ -177,7 +177,7 @@ async fn a_canary_of_which_nothing_is_heard_holds_the_others_back() {
     world.close().await;
 }
 
-/// Declares the queue as an earlier release did: only from such a queue the broker dead-letters.
+/// Declares the queue as an earlier release did: the broker itself dead-letters only from such a queue.
 async fn declared_by_an_earlier_release(world: &World) {
     let (management, vhost) = (world.env.management(), world.env.vhost());
     management.delete_queue("counter").await.expect("deleted");

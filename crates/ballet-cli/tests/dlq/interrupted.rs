@@ -88,7 +88,7 @@ async fn a_redrive_that_is_killed_at_any_moment_loses_and_doubles_nothing() {
     world.dead_ticks(120).await;
     for kill in 1..=6 {
         let mut redrive = world.started(&["redrive", "--all", "--no-canary", "--rate", "40"]);
-        // The point is arbitrary.
+        // It is killed wherever it is by then.
         tokio::time::sleep(Duration::from_millis(120 * kill)).await;
         redrive.kill().await.expect("killed");
     }

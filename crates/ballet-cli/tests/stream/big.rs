@@ -67,7 +67,7 @@ async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
             .await
             .expect("seen");
     assert!(begins < clock.now());
-    // The journal need not have an event of a week ago any more.
+    // The journal need not keep events of a week ago.
     let week = jiff::SignedDuration::from_hours(8 * 24);
     let later = ballet_stream::begins_too_late(&broker, clock.now() + week).await;
     assert_eq!(later.expect("an answer"), None);

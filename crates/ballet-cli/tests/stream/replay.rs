@@ -122,7 +122,7 @@ async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_que
     let world = World::new("rebuilt").await;
     world.ticks(0..20).await;
     let file = world.record("before.jsonl").await;
-    // The broker of a test is made for each run, and later has events of its own. So is this one.
+    // Like the journal of a test, which is made anew for each run: first empty, later with events of its own.
     world.env.journal_anew().await.expect("another journal");
     for own in [0..0, 100..130] {
         world.ticks(own).await;
