@@ -20,7 +20,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::author::{
     asyncapi, catalog, check, contract, diagram, id, manual, new, participant, trials, validate,
 };
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{exit, systems, ui};
 use crate::operator::looks::ByCommand;
@@ -180,9 +180,9 @@ pub fn main() -> ExitCode {
     let ours = Targets::new().with_target("ballet", LevelFilter::WARN);
     tracing_subscriber::registry().with(lines.with_filter(ours)).init();
     match start(args).and_then(written) {
-        Ok(Done::All) => ExitCode::SUCCESS,
-        Ok(Done::Partly | Done::Different) => ExitCode::from(exit::PARTLY),
-        Ok(Done::Failed) => ExitCode::FAILURE,
+        Ok(ExitStatus::All) => ExitCode::SUCCESS,
+        Ok(ExitStatus::Partly | ExitStatus::Different) => ExitCode::from(exit::PARTLY),
+        Ok(ExitStatus::Failed) => ExitCode::FAILURE,
         Err(error) => {
             ui::say(&format!("{} {}", ui::bad("error:"), exit::words(&error)));
             ExitCode::from(exit::code(&error))
@@ -191,7 +191,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Turns a result that could not be written whole into an error.
-fn written(done: Done) -> anyhow::Result<Done> {
+fn written(done: ExitStatus) -> anyhow::Result<ExitStatus> {
     match ui::not_whole() {
         Some(error) => Err(anyhow!("the result was not written: standard output: {error}")),
         None => Ok(done),
@@ -199,12 +199,12 @@ fn written(done: Done) -> anyhow::Result<Done> {
 }
 
 /// Runs the command on a thread of the runtime, because the main thread has a smaller stack.
-fn start(args: Args) -> anyhow::Result<Done> {
+fn start(args: Args) -> anyhow::Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async { tokio::spawn(run(args)).await? })
 }
 
-async fn run(args: Args) -> anyhow::Result<Done> {
+async fn run(args: Args) -> anyhow::Result<ExitStatus> {
     systems::name(args.options.contracts.as_deref());
     match args.command {
         Command::Asyncapi(given) => asyncapi::run(&given),

@@ -6,7 +6,7 @@ use ballet_check::listing::{self, ListedEvent};
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui::{self, Output};
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     event: Option<String>,
 }
 
-pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let events = listing::events(contracts()?);
     let chosen: Vec<&ListedEvent> = match &args.event {
         None => events.iter().collect(),
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     } else {
         show(&chosen);
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 /// The event of this name, or all events whose middle part it is.

@@ -5,7 +5,7 @@ use ballet::core::Graph;
 use ballet_check::{lanes, mermaid};
 use clap::ValueEnum;
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
 use crate::base::ui;
 
@@ -31,7 +31,7 @@ enum Form {
     Mermaid,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Done> {
+pub(crate) fn run(args: &Args) -> Result<ExitStatus> {
     let graph = Graph::new(contracts()?.system().clone());
     let sagas: Vec<&str> = graph.sagas().into_iter().collect();
     let saga = match (&args.saga, &sagas[..]) {
@@ -50,5 +50,5 @@ pub(crate) fn run(args: &Args) -> Result<Done> {
         }
     };
     ui::print(picture.trim_end());
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }

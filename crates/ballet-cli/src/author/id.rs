@@ -7,7 +7,7 @@ use ballet::core::MessageId;
 use ballet::core::envelope::is_blank;
 use serde_json::json;
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     correlation_id: Option<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<Done> {
+pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<ExitStatus> {
     let blank = |text: &Option<String>| text.as_deref().is_some_and(is_blank);
     if blank(&arguments.text) || blank(&arguments.source) || blank(&arguments.correlation_id) {
         return Err(usage("a blank id or source counts as absent: leave it out"));
@@ -59,5 +59,5 @@ pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<Done
             ui::print_json(options.output, [json!({ "message_id": id })]);
         }
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use ballet_testkit::participant::{Contract, Outcome, Program, Scenario, Suite};
 use serde_json::{Value, json};
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
 
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     program: Vec<OsString>,
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     let Command::Try(Args { case, only, patience, program }) = command;
     let contract = Contract::read(&case).map_err(usage)?;
     let [program, arguments @ ..] = &program[..] else { return Err(usage("name the program")) };
@@ -78,10 +78,10 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
     let failed = outcomes.iter().filter(|outcome| outcome.wrong.is_some()).count();
     if failed == 0 {
         ui::say(&format!("{service} keeps what a participant owes"));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     ui::say(&format!("{service} fails {failed} of {} scenarios", outcomes.len()));
-    Ok(Done::Failed)
+    Ok(ExitStatus::Failed)
 }
 
 /// The scenarios that were asked for, or all that fit.

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::base::cargo::cargo;
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 
 /// The cargo alias that runs the program.
 const ALIAS: &str = "trials";
@@ -20,7 +20,7 @@ pub(crate) struct Args {
 }
 
 /// Replaces this process with the program of this workspace. Returns only with an error.
-pub(crate) fn run(trial: &str, args: &Args) -> Result<Done> {
+pub(crate) fn run(trial: &str, args: &Args) -> Result<ExitStatus> {
     if !are_here()? {
         return Err(usage(format!(
             "there are no trials here: {trial} is `cargo {ALIAS} {trial}`, an alias that the \
@@ -37,7 +37,7 @@ pub(crate) fn are_here() -> Result<bool> {
 }
 
 /// Replaces this process with the program. Returns only with an error.
-pub(crate) fn become_trial(trial: &str, args: &[OsString]) -> Result<Done> {
+pub(crate) fn become_trial(trial: &str, args: &[OsString]) -> Result<ExitStatus> {
     let mut cargo = cargo();
     cargo.arg(ALIAS).arg(trial).args(args);
     // Replacing this process lets signals reach the program, and its exit code become ours.

@@ -15,7 +15,7 @@ const UNREACHABLE: u8 = 4;
 
 /// The outcome of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Done {
+pub(crate) enum ExitStatus {
     All,
     /// Something is left, and the command has said what.
     Partly,
@@ -25,7 +25,7 @@ pub(crate) enum Done {
     Failed,
 }
 
-impl Done {
+impl ExitStatus {
     /// Prints a note for each unreachable server. The result is `Partly` if there is one.
     pub(crate) fn listed_without(away: &[String]) -> Self {
         for away in away {
@@ -37,7 +37,7 @@ impl Done {
 
 /// The reasons for which a command stops before it has done anything.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum CommandError {
     /// An option is missing or wrong.
     Usage(String),
     /// A server cannot be reached.
@@ -46,17 +46,17 @@ pub(crate) enum Refusal {
     Tls(String),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Usage(message) | Self::Unreachable(message) | Self::Tls(message)) = self;
         f.write_str(message)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for CommandError {}
 
 pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
-    Refusal::Usage(message.into()).into()
+    CommandError::Usage(message.into()).into()
 }
 
 /// The advice on how to give the services' databases.
@@ -76,7 +76,7 @@ pub(crate) fn with_advice(error: RedriveError) -> anyhow::Error {
                 "RabbitMQ at {at} cannot be reached: {reason}. Check that it is running, or set \
                  its address with AMQP_URL or --amqp-url"
             );
-            Refusal::Unreachable(message).into()
+            CommandError::Unreachable(message).into()
         }
         _ => error.into(),
     }
@@ -106,9 +106,9 @@ pub(crate) fn words(error: &anyhow::Error) -> String {
 /// The exit code for an error.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let found = |error: &(dyn std::error::Error + 'static)| -> Option<u8> {
-        match error.downcast_ref::<Refusal>() {
-            Some(Refusal::Usage(_)) => return Some(USAGE),
-            Some(Refusal::Unreachable(_) | Refusal::Tls(_)) => return Some(UNREACHABLE),
+        match error.downcast_ref::<CommandError>() {
+            Some(CommandError::Usage(_)) => return Some(USAGE),
+            Some(CommandError::Unreachable(_) | CommandError::Tls(_)) => return Some(UNREACHABLE),
             None => {}
         }
         let broker = match error.downcast_ref::<RedriveError>() {
@@ -138,7 +138,7 @@ pub(crate) fn is_away(error: &anyhow::Error) -> bool {
     let code = answer.and_then(|answer| answer.code());
     // The classes of Postgres: connections, resources, and a server that starts, recovers or shuts down.
     let classes = ["08", "53", "57P"];
-    matches!(error.downcast_ref(), Some(Refusal::Unreachable(_)))
+    matches!(error.downcast_ref(), Some(CommandError::Unreachable(_)))
         || code.is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
 }
 

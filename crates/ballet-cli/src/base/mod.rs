@@ -4,7 +4,7 @@ pub(crate) mod cargo;
 pub(crate) mod confirm;
 pub(crate) mod exit;
 pub(crate) mod input;
-pub(crate) mod moment;
 pub(crate) mod options;
 pub(crate) mod systems;
+pub(crate) mod time_or_age;
 pub(crate) mod ui;

@@ -16,7 +16,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-use crate::base::exit::{Refusal, usage, without_databases};
+use crate::base::exit::{CommandError, usage, without_databases};
 use crate::base::systems::system;
 use crate::base::ui::Output;
 
@@ -177,10 +177,10 @@ impl GlobalOptions {
         };
         let opened = opened.unwrap_or_else(|_| Err(no_answer())).map_err(|error| {
             match (tls::problem(&error.to_string(), "DATABASE_CA_FILE"), &error) {
-                (Some(problem), _) => Refusal::Tls(problem).into(),
+                (Some(problem), _) => CommandError::Tls(problem).into(),
                 (None, sqlx::Error::Io(cause)) => {
                     let (host, port) = (options.get_host(), options.get_port());
-                    Refusal::Unreachable(format!(
+                    CommandError::Unreachable(format!(
                         "Postgres at {host}:{port} cannot be reached: {cause}. Check that it is \
                          running, or set its address with DATABASE_URL or --database-url"
                     ))

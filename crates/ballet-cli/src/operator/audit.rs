@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::author::trials;
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, Output};
@@ -50,7 +50,7 @@ pub(crate) struct Args {
     trial: Vec<OsString>,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     if options.contracts.is_none() && trials::are_here()? {
         let mut passed = vec!["--quiescent-after".into(), args.quiescent_after.to_string().into()];
         passed.extend((options.output != Output::Table).then(|| "--json".into()));
@@ -65,9 +65,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let report = report(args.management_url.as_ref(), quiescent_after, options).await?;
     show(&report, services()?.len(), quiescent_after, options)?;
     Ok(match (report.needs_nobody(), report.away.is_empty()) {
-        (true, true) => Done::All,
-        (true, false) => Done::Partly,
-        (false, _) => Done::Failed,
+        (true, true) => ExitStatus::All,
+        (true, false) => ExitStatus::Partly,
+        (false, _) => ExitStatus::Failed,
     })
 }
 

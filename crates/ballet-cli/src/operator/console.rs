@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, age};
@@ -83,7 +83,7 @@ fn role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| "it is viewer or operator".to_owned())
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let database = options.database(DATABASE)?;
     let database = database.ok_or_else(|| {
         usage("the console has a database of its own: set DATABASE_URL, with {service} in it")
@@ -94,7 +94,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
 }
 
-async fn account(database: PgConnectOptions, name: &str, role: Role) -> Result<Done> {
+async fn account(database: PgConnectOptions, name: &str, role: Role) -> Result<ExitStatus> {
     if std::io::stdin().is_terminal() {
         ui::say("type the password, and end it with Ctrl-D");
     }
@@ -106,10 +106,14 @@ async fn account(database: PgConnectOptions, name: &str, role: Role) -> Result<D
     }
     Console::set_account(database, name, role, password).await?;
     ui::say(&format!("{name} is {} of the console", role.as_str()));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-async fn serve(args: &Args, options: &GlobalOptions, database: PgConnectOptions) -> Result<Done> {
+async fn serve(
+    args: &Args,
+    options: &GlobalOptions,
+    database: PgConnectOptions,
+) -> Result<ExitStatus> {
     let databases = options.databases(&services()?)?;
     let console = Console::open(Options {
         contracts: contracts()?,
@@ -143,5 +147,5 @@ async fn serve(args: &Args, options: &GlobalOptions, database: PgConnectOptions)
         _ = tokio::signal::ctrl_c() => {}
         _ = ended.recv() => {}
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }

@@ -8,10 +8,10 @@ use ballet_terminal::{Cell, Table};
 use console::Style;
 use serde_json::json;
 
-use crate::base::exit::Done;
-use crate::base::moment::Moment;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
+use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::tester::stream::feed::{Feed, Stopped};
 use crate::tester::stream::selection::Range;
@@ -30,13 +30,13 @@ pub(crate) struct Args {
     /// When the window begins: an age such as 10m, or a time such as 2026-11-22T09:00:00Z [default: where the
     /// journal begins]
     #[arg(long, value_name = "AGE|TIME")]
-    since: Option<Moment>,
+    since: Option<TimeOrAge>,
     /// Fail if less than this percentage of the declared outcomes was seen
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     min: Option<u8>,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     // Before the journal is read, which would be for nothing without contracts.
     let system = system()?;
     let now = options.clock.now();
@@ -65,9 +65,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     match args.min {
         Some(min) if percent < usize::from(min) => {
             ui::say(&format!("{} at least {min} % is wanted", ui::bad("too little:")));
-            Ok(Done::Failed)
+            Ok(ExitStatus::Failed)
         }
-        _ => Ok(Done::All),
+        _ => Ok(ExitStatus::All),
     }
 }
 

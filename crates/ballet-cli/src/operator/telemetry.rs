@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use crate::base::confirm::confirm;
-use crate::base::exit::{Done, Refusal, usage, without_databases};
+use crate::base::exit::{CommandError, ExitStatus, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
@@ -45,7 +45,7 @@ pub(crate) struct Rewind {
     dry_run: bool,
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List => list(options).await,
         Command::Rewind(rewind) => run_rewind(&rewind, options).await,
@@ -57,7 +57,7 @@ async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection>
     connected.ok_or_else(|| without_databases("readers are in the services' databases"))
 }
 
-async fn list(options: &GlobalOptions) -> Result<Done> {
+async fn list(options: &GlobalOptions) -> Result<ExitStatus> {
     let known = system()?.parts.iter();
     let mut rows: Vec<(&'static str, Listed)> = Vec::new();
     let mut missed: Vec<(&'static str, Missed)> = Vec::new();
@@ -70,7 +70,7 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
             Err(error)
                 if matches!(
                     error.downcast_ref(),
-                    Some(Refusal::Unreachable(_) | Refusal::Tls(_))
+                    Some(CommandError::Unreachable(_) | CommandError::Tls(_))
                 ) =>
             {
                 away.push(format!("{error:#}"));
@@ -95,11 +95,11 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
             })
         };
         ui::print_json(options.output, rows.iter().map(row));
-        return Ok(Done::listed_without(&away));
+        return Ok(ExitStatus::listed_without(&away));
     }
     if rows.is_empty() && away.is_empty() {
         ui::print("no service reads telemetry");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let header =
         ["service", "reader", "stream", "next", "behind", "missed", "aside", "process", "state"];
@@ -141,10 +141,10 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
         };
         ui::note(&format!("{reader} of {service} {what} ({at})"));
     }
-    Ok(Done::listed_without(&away))
+    Ok(ExitStatus::listed_without(&away))
 }
 
-async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
+async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<ExitStatus> {
     let to = place(rewind, options)?;
     let (service, reader) = (&rewind.service, &rewind.reader);
     let Some(part) = system()?.parts.iter().find(|part| part.service == service) else {
@@ -198,7 +198,7 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
         ui::note(&format!("nobody reads now: it happens when a process of {service} runs"));
     }
     db.close().await?;
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 fn place(rewind: &Rewind, options: &GlobalOptions) -> Result<RewindTo> {

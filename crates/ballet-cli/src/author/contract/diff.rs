@@ -9,7 +9,7 @@ use ballet_terminal::{Cell, Table};
 use console::Style;
 use serde_json::{Value, json};
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::resolved;
 use crate::base::ui::{self, Output};
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     new: PathBuf,
 }
 
-pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     // A broken reference in the old contracts is no error: the new ones mend it.
     let diff = match (args.old.is_dir(), args.new.is_dir()) {
         (true, true) => Diff::of_systems(&folder(&args.old)?, resolved(&folder(&args.new)?)?),
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         _ => return Err(usage("name two folders, or two files")),
     };
     show(&diff, options);
-    Ok(if diff.breaking.is_empty() { Done::All } else { Done::Different })
+    Ok(if diff.breaking.is_empty() { ExitStatus::All } else { ExitStatus::Different })
 }
 
 fn folder(folder: &Path) -> Result<Contracts> {

@@ -5,7 +5,7 @@ mod write;
 
 use anyhow::Result;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 
 #[derive(Debug, clap::Subcommand)]
@@ -18,7 +18,7 @@ pub(crate) enum Command {
     Write(write::Args),
 }
 
-pub(crate) fn run(command: &Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) fn run(command: &Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::Diff(args) => diff::run(args, options),
         Command::Write(args) => write::run(args, options),

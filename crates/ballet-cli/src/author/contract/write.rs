@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use ballet::core::ServiceContract;
 
 use crate::base::cargo::cargo;
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{systems, ui};
 
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     program: Vec<OsString>,
 }
 
-pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let folder = systems::folder(options.contracts.as_deref())?;
     if let [program, arguments @ ..] = &args.program[..] {
         let mut command = Command::new(program);
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         command.args(["run", "--quiet", "--package", package, "--"]);
         write(&folder, package, command)?;
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 /// Writes the contract that a program prints.

@@ -9,7 +9,7 @@ mod writing;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -19,7 +19,7 @@ pub(crate) enum Command {
     System(system::System),
 }
 
-pub(crate) fn run(command: &Command) -> Result<Done> {
+pub(crate) fn run(command: &Command) -> Result<ExitStatus> {
     match command {
         Command::Service(args) => service::run(args),
         Command::System(args) => system::run(args),

@@ -12,7 +12,7 @@ use ballet_check::Contracts;
 
 use crate::author::new::names::{self, camel};
 use crate::author::new::writing::{self, File, Words};
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
 use crate::base::ui;
 
@@ -45,7 +45,7 @@ pub(crate) struct Service {
     on: Option<String>,
 }
 
-pub(super) fn run(args: &Service) -> Result<Done> {
+pub(super) fn run(args: &Service) -> Result<ExitStatus> {
     let name = args.name.as_str();
     let contracts = contracts()?;
     let system = contracts.system();
@@ -114,7 +114,7 @@ pub(super) fn run(args: &Service) -> Result<Done> {
         on.name(),
         abort.name()
     ));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 /// The types that the templates name besides the saga and the two events that the service reads. Associated types and

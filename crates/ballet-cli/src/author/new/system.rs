@@ -8,7 +8,7 @@ use ballet_check::Contracts;
 use crate::author::new::dependency::{Dependency, whole};
 use crate::author::new::names;
 use crate::author::new::writing::{self, File, Words};
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::ui;
 
 macro_rules! template {
@@ -67,7 +67,7 @@ pub(crate) struct System {
     ballet: Option<String>,
 }
 
-pub(super) fn run(args: &System) -> Result<Done> {
+pub(super) fn run(args: &System) -> Result<ExitStatus> {
     let System { directory, service, ballet } = args;
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     names::check_system(&name)?;
@@ -106,7 +106,7 @@ pub(super) fn run(args: &System) -> Result<Done> {
         dependency.meaning(),
         directory.display()
     ));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 /// Refuses a place in the checkout: the new workspace would be a part of it.

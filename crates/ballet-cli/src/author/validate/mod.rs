@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::author::validate::message::Message;
 use crate::author::validate::texts::{Text, texts};
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, resolved};
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     app_id: Option<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<Done> {
+pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<ExitStatus> {
     let validator = Validator::new(resolved(contracts()?)?);
     if let Some(name) = arguments.event.as_deref()
         && validator.event(name).is_none()
@@ -62,9 +62,9 @@ pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<Done
         Output::Json | Output::Jsonl => ui::print_json(options.output, rows),
     }
     Ok(match valid {
-        valid if valid == all => Done::All,
-        0 => Done::Failed,
-        _ => Done::Partly,
+        valid if valid == all => ExitStatus::All,
+        0 => ExitStatus::Failed,
+        _ => ExitStatus::Partly,
     })
 }
 

@@ -9,7 +9,7 @@ use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, Progress, grouped};
 use crate::operator::copies::kept::{Kept, Selection, both, not_shared};
@@ -26,10 +26,10 @@ pub(crate) struct Args {
     limit: usize,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let found = args.selection.find(options).await?;
     let mut all = Vec::new();
-    let mut done = Done::All;
+    let mut done = ExitStatus::All;
     for kept in &found {
         let (mut reader, mut owner) = both(kept, options).await?;
         let Copy { entity, .. } = &kept.copy;
@@ -41,7 +41,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let context = || format!("{entity} of {}", kept.service);
         let Some(report) = report.with_context(context)? else {
             ui::note(&not_shared(&kept.copy));
-            done = Done::Failed;
+            done = ExitStatus::Failed;
             continue;
         };
         if kept.copy.filled_at.is_none() {
@@ -62,7 +62,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             ));
         }
         if !report.differences.is_empty() {
-            done = Done::Failed;
+            done = ExitStatus::Failed;
         }
         all.extend(report.differences.into_iter().map(|one| (kept, one)));
         reader.close().await?;

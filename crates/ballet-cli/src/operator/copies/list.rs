@@ -6,12 +6,12 @@ use ballet_terminal::{Cell, Table};
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, counted, grouped};
 use crate::operator::copies::kept::{Kept, Selection, connect, not_shared};
 
-pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Result<ExitStatus> {
     let found = selection.find(options).await?;
     let mut rows = Vec::with_capacity(found.len());
     for kept in &found {
@@ -36,11 +36,11 @@ pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Resul
             })
         };
         ui::print_json(options.output, rows.iter().map(row));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     if rows.is_empty() {
         ui::print("no service keeps a copy");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let now = options.clock.now();
     let row = |(kept, share): &(&Kept, Option<Share>)| {
@@ -72,5 +72,5 @@ pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Resul
     let mut table = Table::new(header).right([3]);
     rows.iter().for_each(|kept| table.row(row(kept)));
     ui::show(&table);
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }

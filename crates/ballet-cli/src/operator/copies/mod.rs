@@ -9,7 +9,7 @@ mod rebuild;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::operator::copies::kept::Selection;
 
@@ -23,7 +23,7 @@ pub(crate) enum Command {
     Rebuild(rebuild::Args),
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(selection) => list::run(&selection, options).await,
         Command::Check(args) => check::run(&args, options).await,

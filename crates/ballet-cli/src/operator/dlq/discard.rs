@@ -7,7 +7,7 @@ use ballet_ops::redrive::{DeadLetter, Lines};
 use ballet_store::operators::interventions::Act;
 
 use crate::base::confirm::confirm;
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::dlq::given_up;
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     record: Record,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     args.selection.require_unless(args.all)?;
     let planned = plans::plans(&args.selection, options).await?;
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
@@ -49,7 +49,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     plans::show(&planned, options);
     if args.dry_run {
         ui::say(&format!("{} would be discarded; nothing was", ui::counted(whole, "dead letter")));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let question = format!("Discard {}?", ui::counted(whole, "dead letter"));
     confirm(args.yes, "discard", &question, "discard")?;
@@ -90,5 +90,5 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if stopped {
         ui::say("stopped before the end; the same command continues");
     }
-    Ok(if stopped || done < whole { Done::Partly } else { Done::All })
+    Ok(if stopped || done < whole { ExitStatus::Partly } else { ExitStatus::All })
 }

@@ -13,7 +13,7 @@ use ballet_store::operators::interventions::Act;
 use ballet_terminal::plain;
 use jiff::Timestamp;
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui;
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     record: Record,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let mut dead_letters = lookup::message(&args.id, &args.service, options).await?;
     let forgery = dead_letters.iter().find_map(DeadLetter::forgery);
     dead_letters.retain(|dead_letter| dead_letter.forgery().is_none());
@@ -61,12 +61,12 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     };
     let Some(body) = body else {
         ui::print("nothing was changed");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     };
     if args.dry_run {
         ui::print(&body);
         ui::say("this would be the new body; nothing was changed");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let id = dead_letter.id.to_string();
     // Somebody else may have edited it while the editor was open.
@@ -91,14 +91,14 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             ui::raw(&body);
         }
         ui::say("it was edited, redriven or discarded by somebody else meanwhile");
-        return Ok(Done::Failed);
+        return Ok(ExitStatus::Failed);
     }
     ui::print(&format!("{id} has a new body; the journal has the old one"));
     for fault in faults {
         ui::say(&format!("{} {fault}", ui::bad("still wrong:")));
     }
     ui::say(&format!("send it back: {} dlq redrive --id {id}", ui::ballet()));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 /// The objections of the services' contracts to the new body. Without contracts, or if none knows the event, there are

@@ -12,7 +12,7 @@ use ballet_store::waiting;
 use sqlx::Connection;
 
 use crate::base::confirm::confirm;
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui;
@@ -31,7 +31,7 @@ pub(super) async fn give_up(
     dry_run: bool,
     record: &Record,
     options: &GlobalOptions,
-) -> Result<Done> {
+) -> Result<ExitStatus> {
     let mut all = Vec::new();
     if !selection.id.is_empty() {
         for service in services_or_all(&selection.service)? {
@@ -43,7 +43,7 @@ pub(super) async fn give_up(
     }
     if all.is_empty() {
         ui::print("no dead letters match");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let ids = all.iter().flat_map(|(_, lost)| lost).map(|one| MessageId(one.message_id));
     selection.require_whole_ids(ids)?;
@@ -54,7 +54,7 @@ pub(super) async fn give_up(
     }
     if dry_run {
         ui::say("they would be given up; nothing was");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     confirm(yes, "discard", "Discard the records of them?", "discard")?;
     let note = record.asked("Why are they given up?", yes).note(options);
@@ -70,7 +70,7 @@ pub(super) async fn give_up(
             "{count} of {service} given up: `sagas stuck` no longer lists what was lost"
         ));
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 async fn lost(

@@ -7,7 +7,7 @@ use ballet_ops::redrive::json;
 use ballet_ops::redrive::{self, DeadLetter};
 use ballet_terminal::{Cell, Table};
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, shell_word};
 use crate::operator::dead_letters;
@@ -49,7 +49,7 @@ impl Latest {
     }
 }
 
-pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<ExitStatus> {
     let now = options.clock.now();
     let filter = args.selection.filter(now);
     let mut latest = Latest { limit: args.limit.max(1), ..Latest::default() };
@@ -70,11 +70,11 @@ pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
     }
     if options.output != Output::Table {
         ui::print_json(options.output, dead_letters.values().rev().map(json::summary));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     if seen == 0 {
         ui::print("no dead letters match");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let header = ["id", "died", "service", "reason", "step", "event", "redriven", "detail"];
     let mut table = Table::new(header).right([6]);
@@ -104,10 +104,10 @@ pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
         "show one in full: {0} dlq show <id>; send it back: {0} dlq redrive --id <id>",
         ui::ballet()
     ));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<ExitStatus> {
     let now = options.clock.now();
     let filter = args.selection.filter(now);
     let mut all = Vec::new();
@@ -137,11 +137,11 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
     if options.output != Output::Table {
         let rows = rows.iter().map(|(service, key, group)| render::group(service, key, group));
         ui::print_json(options.output, rows);
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let Some((service, biggest, _)) = rows.first() else {
         ui::print("no dead letters match");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     };
     let mut table = render::groups_table();
     for (service, key, group) in &rows {
@@ -165,5 +165,5 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
             format!("they are forged, and never sent back: {} dlq discard {which}", ui::ballet())
         }
     });
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }

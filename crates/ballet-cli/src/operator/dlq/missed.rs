@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::base::exit::{Done, usage, with_advice, without_databases};
-use crate::base::moment::Moment;
+use crate::base::exit::{ExitStatus, usage, with_advice, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
+use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::selection::Selection;
@@ -46,7 +46,7 @@ pub(crate) struct FromJournal {
     pub(crate) from_journal: Option<String>,
     /// Search the journal from this time on: `2026-02-01T12:00:00Z`, or an age such as `2h`
     #[arg(long, value_name = "TIME", requires = "from_journal", help_heading = "Other sources")]
-    since: Option<Moment>,
+    since: Option<TimeOrAge>,
 }
 
 pub(crate) async fn run(
@@ -55,7 +55,7 @@ pub(crate) async fn run(
     selection: &Selection,
     sending: &Sending,
     options: &GlobalOptions,
-) -> Result<Done> {
+) -> Result<ExitStatus> {
     let floor = options.clock.now() - Limits::default().inbox_window;
     let Some(since) = args.since else {
         return Err(usage("say since when: --since"));
@@ -77,7 +77,7 @@ pub(crate) async fn run(
         missed = missed::search(&journal, &search_options, &mut inbox, floor, patience) => missed,
         _ = stopped.wait_for(|stop| *stop) => {
             ui::say("stopped; nothing was sent");
-            return Ok(Done::Partly);
+            return Ok(ExitStatus::Partly);
         }
     };
     drop(progress);
@@ -89,7 +89,7 @@ pub(crate) async fn run(
     let whole = missed.events().len() as u64;
     let is_whole =
         missed.unreadable.is_empty() && missed.journal_begins.is_none() && !missed.is_held;
-    let done = if is_whole { Done::All } else { Done::Partly };
+    let done = if is_whole { ExitStatus::All } else { ExitStatus::Partly };
     if whole == 0 {
         ui::say(&format!(
             "{service} has missed nothing; it consumes {} of the events in the journal since {since}",
@@ -119,7 +119,7 @@ pub(crate) async fn run(
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
     }
-    Ok(if left > 0 { Done::Partly } else { done })
+    Ok(if left > 0 { ExitStatus::Partly } else { done })
 }
 
 /// The declarations of the service.
@@ -138,7 +138,7 @@ pub(crate) fn part(service: &str) -> Result<Part> {
 /// The time that an option names, if the inbox still remembers what was handled since then.
 pub(crate) fn remembered(
     option: &str,
-    since: Moment,
+    since: TimeOrAge,
     floor: Timestamp,
     options: &GlobalOptions,
 ) -> Result<Timestamp> {

@@ -19,7 +19,7 @@ mod unrouted;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 
 #[derive(Debug, Subcommand)]
@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Discard(discard::Args),
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(args) => list::list(&args, options).await,
         Command::Groups(args) => list::groups(&args, options).await,

@@ -11,7 +11,7 @@ use ballet_store::operators::interventions::Act;
 use ballet_terminal::{ask, is_interactive, plain};
 use sqlx::PgConnection;
 
-use crate::base::exit::{Done, is_away};
+use crate::base::exit::{ExitStatus, is_away};
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, cell};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
@@ -58,7 +58,7 @@ struct Totals {
     failed: bool,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     if let Some(service) = &args.missed.from_journal {
         let Args { missed, selection, sending, .. } = args;
         return missed::run(service, missed, selection, sending, options).await;
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if whole == 0 {
         args.selection.require_known_reason()?;
         ui::print("no dead letters match");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     show(&planned, options);
     let unknown: u64 = planned.iter().map(|planned| planned.plan.beyond_memory()).sum();
@@ -88,7 +88,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         if forged > 0 {
             ui::say(&are_forged(forged));
         }
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let beyond_memory = unknown > 0 && (args.beyond_memory || confirm(unknown)?);
     let stop = stop_on_ctrl_c();
@@ -261,7 +261,7 @@ fn show_canaries(canaries: &[Canary], options: &GlobalOptions) {
     }
 }
 
-fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
+fn conclude(totals: &Totals, left_out: bool, args: &Args) -> ExitStatus {
     let Totals { sent, outcomes, left, forged, .. } = totals;
     let dead = outcomes.dead();
     let mut message = format!("{} sent back: {outcomes}", ui::counted(*sent, "dead letter"));
@@ -275,14 +275,14 @@ fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
     }
     if totals.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
-        return Done::Partly;
+        return ExitStatus::Partly;
     }
     if totals.failed {
         ui::say("nothing is lost, and the same command continues");
-        return Done::Partly;
+        return ExitStatus::Partly;
     }
     if *left == 0 && dead == 0 {
-        return if *forged == 0 { Done::All } else { Done::Partly };
+        return if *forged == 0 { ExitStatus::All } else { ExitStatus::Partly };
     }
     if !args.no_canary && *left > 0 && !left_out {
         if dead > 0 {
@@ -302,7 +302,7 @@ fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
         }
     }
     if dead > 0 && *sent == dead {
-        return Done::Failed;
+        return ExitStatus::Failed;
     }
-    Done::Partly
+    ExitStatus::Partly
 }

@@ -8,7 +8,7 @@ use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table, plain};
 use serde_json::json;
 
-use crate::base::exit::{Done, with_advice};
+use crate::base::exit::{ExitStatus, with_advice};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
@@ -30,7 +30,7 @@ pub(crate) async fn run(
     selection: &Selection,
     sending: &Sending,
     options: &GlobalOptions,
-) -> Result<Done> {
+) -> Result<ExitStatus> {
     let unrouted = Unrouted::new(options.broker()?, system()?.parts.clone());
     let filter = selection.filter(options.clock.now());
     // The number of events by type and services.
@@ -68,14 +68,14 @@ pub(crate) async fn run(
             plain(&why)
         ));
     }
-    let done = if nobodys + forged > 0 { Done::Partly } else { Done::All };
+    let done = if nobodys + forged > 0 { ExitStatus::Partly } else { ExitStatus::All };
     if whole == 0 {
         ui::say("there is nothing to send in the queue `unrouted`");
         return Ok(done);
     }
     if sending.dry_run {
         ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let progress = ui::Progress::new("sending from unrouted", whole);
     let show = |sent: u64| progress.show(sent);
@@ -103,7 +103,7 @@ pub(crate) async fn run(
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
     }
-    Ok(if summary.removed < whole { Done::Partly } else { done })
+    Ok(if summary.removed < whole { ExitStatus::Partly } else { done })
 }
 
 /// The number of events in the queue, by type and services.

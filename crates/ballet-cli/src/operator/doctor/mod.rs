@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::join;
 
-use crate::base::exit::{Done, words};
+use crate::base::exit::{ExitStatus, words};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui::{self, Output};
@@ -48,11 +48,11 @@ pub(crate) struct Args {
     quiet: bool,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let findings = findings(args.management_url.as_ref(), options).await?;
     let is_well = findings.iter().all(|finding| !finding.state.needs_somebody());
     show(findings, args, options);
-    Ok(if is_well { Done::All } else { Done::Different })
+    Ok(if is_well { ExitStatus::All } else { ExitStatus::Different })
 }
 
 /// All findings, the worst first.

@@ -6,7 +6,7 @@ use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::base::exit::{Done, without_databases, words};
+use crate::base::exit::{ExitStatus, without_databases, words};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     limit: u32,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let known = services_or_all(&args.service)?;
     let (mut all, mut away, mut is_cut) = (Vec::new(), Vec::new(), false);
     let limit = args.limit.max(1);
@@ -51,7 +51,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if is_cut {
         ui::say("there are more; --limit shows more");
     }
-    Ok(Done::listed_without(&away))
+    Ok(ExitStatus::listed_without(&away))
 }
 
 /// Reads one more than the limit, if there are more.

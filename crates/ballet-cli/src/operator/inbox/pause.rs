@@ -5,7 +5,7 @@ use ballet_store::operators::paused;
 use ballet_terminal::plain;
 use sqlx::{Connection, PgConnection};
 
-use crate::base::exit::{Done, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services;
 use crate::base::ui;
@@ -37,7 +37,7 @@ pub(crate) struct ResumeArgs {
     service: String,
 }
 
-pub(super) async fn pause(args: &PauseArgs, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn pause(args: &PauseArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let service = &args.service;
     let note = args.record.note_with_reason("say why it is paused", options)?;
     let mut db = connect(service, options).await?;
@@ -52,17 +52,17 @@ pub(super) async fn pause(args: &PauseArgs, options: &GlobalOptions) -> Result<D
             ui::ballet()
         )),
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-pub(super) async fn resume(args: &ResumeArgs, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn resume(args: &ResumeArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let service = &args.service;
     let mut db = connect(service, options).await?;
     let done = paused::resume(&mut db).await.context("nothing was changed")?;
     db.close().await.ok();
     let says = if done { "takes messages again within seconds" } else { "was not paused" };
     ui::say(&format!("{service} {says}"));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection> {

@@ -11,7 +11,7 @@ use ballet_store::operators::interventions::Act;
 use sqlx::Connection;
 use uuid::Uuid;
 
-use crate::base::exit::{Done, usage, with_advice};
+use crate::base::exit::{ExitStatus, usage, with_advice};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
@@ -53,7 +53,7 @@ pub(crate) struct Args {
     record: Record,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     if args.saga.is_empty() && args.id.is_empty() && !args.all {
         return Err(usage("say what to try again: --saga, --id, or --all"));
     }
@@ -68,7 +68,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             ui::counted(count, "message")
         ));
         say_calls(&waiting, options, None).await?;
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let stop = stop_on_ctrl_c();
     let progress = ui::Progress::endless(&format!("messages moved to {service}"));
@@ -88,10 +88,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
-        return Ok(Done::Partly);
+        return Ok(ExitStatus::Partly);
     }
     say_calls(&waiting, options, Some(&note)).await?;
-    Ok(if summary.failed > 0 { Done::Partly } else { Done::All })
+    Ok(if summary.failed > 0 { ExitStatus::Partly } else { ExitStatus::All })
 }
 
 /// Refuses a wrong name, which finds nothing, too. The user `redrive` may see only the queue of dead letters.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use tokio::time::sleep;
 
-use crate::base::exit::{Done, with_advice, words};
+use crate::base::exit::{ExitStatus, with_advice, words};
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
@@ -57,7 +57,7 @@ struct Row {
     tables: Option<(bool, InboxWaits)>,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let known = services_or_all(&args.service)?;
     let mut away = Vec::new();
     let connected = options.broker()?.connect("ballet inbox").await;
@@ -101,7 +101,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         session.close().await;
     }
     show(&rows, options);
-    Ok(Done::listed_without(&away))
+    Ok(ExitStatus::listed_without(&away))
 }
 
 /// The number of unacknowledged messages of each queue, if the management API is named. AMQP does not tell it.

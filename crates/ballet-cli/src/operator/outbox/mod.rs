@@ -15,7 +15,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::base::confirm::confirm;
-use crate::base::exit::{Done, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
@@ -85,7 +85,7 @@ pub(crate) struct Forget {
     to: Option<PathBuf>,
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(args) => list(&args, options).await,
         Command::Retry(args) => change(&args, options, Way::Retry).await,
@@ -127,7 +127,7 @@ impl Selection {
     }
 }
 
-async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
+async fn list(args: &List, options: &GlobalOptions) -> Result<ExitStatus> {
     let filter = args.selection.filter();
     let (mut all, mut whole) = (Vec::new(), 0);
     for (service, mut db) in args.selection.databases(options).await? {
@@ -142,11 +142,11 @@ async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
     }
     if options.output != Output::Table {
         ui::print_json(options.output, all.iter().map(|(service, event)| as_json(service, event)));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     if all.is_empty() {
         ui::print("every event could be published");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let now = options.clock.now();
     let id = |id: Option<Uuid>| Cell::from(id.map(|id| id.to_string()));
@@ -169,7 +169,7 @@ async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
         "when the cause is mended, publish them again: {} outbox retry --all",
         ui::ballet()
     ));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 fn as_json(service: &str, event: &DeadEvent) -> Value {
@@ -180,7 +180,7 @@ fn as_json(service: &str, event: &DeadEvent) -> Value {
     })
 }
 
-async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<Done> {
+async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<ExitStatus> {
     let filter = args.selection.filter();
     if filter == Filter::default() && !args.all {
         return Err(usage("say which events: --id, --saga, --event, or --all"));
@@ -200,11 +200,11 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<
     }
     if whole == 0 {
         ui::print("no events match");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     if args.dry_run {
         ui::say("nothing was changed");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let mut record = args.record.clone();
     let mut kept = None;
@@ -216,7 +216,7 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<
         kept = Some(Lines::open(to).with_context(cannot)?);
     }
     let note = record.note(options);
-    let mut done = Done::All;
+    let mut done = ExitStatus::All;
     for ((service, mut db), keys) in databases.into_iter().zip(meant) {
         let count = keys.len() as u64;
         let changed = if let Some(kept) = &mut kept {
@@ -248,7 +248,7 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<
                  moment); run it again",
                 events(left)
             ));
-            done = Done::Partly;
+            done = ExitStatus::Partly;
         }
         db.close().await?;
     }

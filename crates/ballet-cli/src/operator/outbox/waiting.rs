@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use tokio::time::timeout;
 
-use crate::base::exit::{Done, with_advice, without_databases, words};
+use crate::base::exit::{ExitStatus, with_advice, without_databases, words};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
@@ -42,7 +42,7 @@ struct Row {
     is_silent: bool,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let known = services_or_all(&args.service)?;
     let (mut rows, mut away) = (Vec::new(), Vec::new());
     for service in known {
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let waits = |row: &Row| row.waits.events.count + row.waits.copies.count > 0;
     let broker = if rows.iter().any(waits) { broker_away(options).await } else { None };
     show(&rows, broker.as_deref(), options);
-    Ok(Done::listed_without(&away))
+    Ok(ExitStatus::listed_without(&away))
 }
 
 async fn read(service: &str, options: &GlobalOptions) -> Result<Option<Row>> {

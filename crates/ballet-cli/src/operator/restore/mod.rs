@@ -24,9 +24,9 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use crate::base::exit::{Done, of_journal, usage, with_advice, without_databases};
-use crate::base::moment::Moment;
+use crate::base::exit::{ExitStatus, of_journal, usage, with_advice, without_databases};
 use crate::base::options::GlobalOptions;
+use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::missed::{part, remembered, show_missed, warn};
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     /// The time up to which the restored database has everything: `2026-02-01T12:00:00Z`, or an age such
     /// as `2h`
     #[arg(long, value_name = "TIME")]
-    backup: Moment,
+    backup: TimeOrAge,
     /// Send nothing, and compare what the service published with what its database knows
     #[arg(long)]
     check: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Args {
     sending: Sending,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let floor = options.clock.now() - Limits::default().inbox_window;
     let backup = remembered("--backup", args.backup, floor + ON_ITS_WAY, options)?;
     let (part, broker) = (part(&args.service)?, options.broker()?);
@@ -80,28 +80,28 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let mut is_held = false;
     if !args.check {
         let sent = tell_again(args, &part, &broker, backup, &mut db, &stop, options).await?;
-        let Some(missed) = sent else { return Ok(Done::Partly) };
+        let Some(missed) = sent else { return Ok(ExitStatus::Partly) };
         if args.sending.dry_run {
-            return Ok(Done::All);
+            return Ok(ExitStatus::All);
         }
         is_held = missed.is_held;
         let handled =
             Handled::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db).await?;
         // An abort that came first would cover them, and their effects outside would stay.
         if !handled.but_aborts(&mut db, GRACE.unsigned_abs()).await? {
-            return Ok(Done::Partly);
+            return Ok(ExitStatus::Partly);
         }
         end_hold(&mut db).await?;
         handled.hurry(options).await?;
         if !handled.all(&mut db, GRACE.unsigned_abs()).await? {
-            return Ok(Done::Partly);
+            return Ok(ExitStatus::Partly);
         }
     }
     let progress = ui::Progress::endless("comparing with the journal");
     let show = |read: u64| progress.show(read);
     let compared = tokio::select! {
         compared = restored::compare(broker, &part, backup, until, &mut db, &show) => compared,
-        Ok(_) = stop.wait_for(|stop| *stop) => return Ok(Done::Partly),
+        Ok(_) = stop.wait_for(|stop| *stop) => return Ok(ExitStatus::Partly),
     };
     drop(progress);
     db.close().await.ok();
@@ -111,7 +111,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         || !compared.unreadable.is_empty()
         || compared.journal_begins.is_some()
     {
-        return Ok(Done::Different);
+        return Ok(ExitStatus::Different);
     }
     if is_held {
         // The first note was printed before the wait for the service, which may have been long.
@@ -120,9 +120,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
              discarded since the backup is not noted. End it, stop {0}, and run the same command again",
             args.service
         ));
-        return Ok(Done::Partly);
+        return Ok(ExitStatus::Partly);
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 /// Sends the service what it missed. Returns None if the user stopped it.

@@ -8,7 +8,7 @@ use ballet_ops::sagas::{AnsweredCall, CallOutcome, CallThen, KnownCall, NotSolve
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::base::exit::{Done, without_databases};
+use crate::base::exit::{ExitStatus, without_databases};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
@@ -28,7 +28,7 @@ pub(super) async fn run(
     args: &Args,
     outcome: CallOutcome,
     options: &GlobalOptions,
-) -> Result<Done> {
+) -> Result<ExitStatus> {
     let note = args.record.note_with_reason("say how that is known", options)?;
     let part = part(args)?;
     let Some(mut db) = options.connect(part.service).await? else {
@@ -55,7 +55,7 @@ pub(super) async fn run(
     db.close().await.ok();
     let answered = answered.with_context(|| format!("nothing was changed in {}", part.service))?;
     show(args, &known, &answered, options);
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 fn show(args: &Args, known: &KnownCall<'_>, answered: &AnsweredCall, options: &GlobalOptions) {

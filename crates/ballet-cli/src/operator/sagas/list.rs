@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
@@ -77,14 +77,14 @@ impl State {
     }
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let databases = options.databases(&services()?)?;
-    let mut done = Done::All;
+    let mut done = ExitStatus::All;
     let mut sagas = None;
     if let Some(named) = &args.saga {
         let found = named.all(options).await?;
         if found.is_partial {
-            done = Done::Partly;
+            done = ExitStatus::Partly;
         }
         sagas = Some(found.sagas);
     }
@@ -105,7 +105,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     warn_of(&away);
     if !away.is_empty() {
-        done = Done::Partly;
+        done = ExitStatus::Partly;
     }
     Ok(done)
 }

@@ -20,7 +20,7 @@ mod watch;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 
 #[derive(Debug, Subcommand)]
@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Versions,
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(args) => list::run(&args, options).await,
         Command::Show(args) => show::run(&args, options).await,

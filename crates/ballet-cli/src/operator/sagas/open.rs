@@ -8,7 +8,7 @@ use ballet_terminal::{Cell, Table};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output, age};
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     limit: usize,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let databases = options.databases(&services()?)?;
     let older_than = args.older_than.unwrap_or_default();
     let OpenSagas { mut sagas, mut hindrances, away } =
@@ -49,7 +49,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         ui::say(&format!("{} of {whole} sagas are shown; --limit shows more", sagas.len()));
     }
     warn_of(&away);
-    Ok(if away.is_empty() { Done::All } else { Done::Partly })
+    Ok(if away.is_empty() { ExitStatus::All } else { ExitStatus::Partly })
 }
 
 fn show(sagas: &[OpenSaga], hindrances: &[Hindrance], options: &GlobalOptions) {

@@ -12,7 +12,7 @@ use ballet_terminal::{Table, columns, plain};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
@@ -37,14 +37,14 @@ pub(crate) struct Args {
     saga: Named,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let saga = args.saga.one(options).await?;
-    let mut done = Done::All;
+    let mut done = ExitStatus::All;
     let dead_letters = match dead_letters(saga, options).await {
         Ok(dead_letters) => dead_letters,
         Err(error) => {
             ui::note(&format!("dead letters are not shown: {error:#}"));
-            done = Done::Partly;
+            done = ExitStatus::Partly;
             Vec::new()
         }
     };
@@ -52,11 +52,11 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     add(&mut shown, &dead_letters);
     warn_of(&shown.away);
     if !shown.away.is_empty() {
-        done = Done::Partly;
+        done = ExitStatus::Partly;
     }
     if is_known_to(&shown) {
         show(saga, &shown, &graph, options);
-    } else if done == Done::All {
+    } else if done == ExitStatus::All {
         return Err(usage(format!(
             "no service has recorded anything of saga {saga}. If it is new, its first event may still \
              wait in a queue; is the id right?"

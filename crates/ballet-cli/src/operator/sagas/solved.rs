@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use crate::base::exit::{Done, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage, without_databases};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, system};
@@ -83,7 +83,7 @@ pub(crate) struct Args {
     pub(super) record: Record,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let note = args.record.note_with_reason("say what was done instead, and why", options)?;
     let part = part(args)?;
     let given = args.event.as_deref().map(read).transpose()?;
@@ -126,7 +126,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     db.close().await.ok();
     let solved = solved.with_context(|| format!("nothing was changed in {}", part.service))?;
     show(args, &part, &by_hand.note, &solved, options);
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 /// The service that has the step.

@@ -5,7 +5,7 @@ use ballet_ops::sagas::{Stoppable, stop, stoppable};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use crate::base::exit::{Done, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui;
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     record: Record,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let note = args.record.note_with_reason("say why it is stopped", options)?;
     let saga = chosen(args)?;
     let Some(mut db) = options.connect(saga.owner).await? else {
@@ -44,7 +44,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     stopped.context("nothing was changed")?;
     ui::say(&format!("{} is stopped by {}: {} aborts it", saga.saga, note.by, saga.owner));
     ui::say(&format!("see it end: {} sagas watch {}", ui::ballet(), args.id));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 fn chosen(args: &Args) -> Result<Stoppable> {

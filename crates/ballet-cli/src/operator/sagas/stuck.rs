@@ -8,7 +8,7 @@ use ballet_ops::sagas::Hindrance;
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 
-use crate::base::exit::{Done, is_unreachable};
+use crate::base::exit::{ExitStatus, is_unreachable};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     limit: usize,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let mut all = Vec::new();
     let mut without_database = Vec::new();
     let (mut away, mut more_unpublished) = (Vec::new(), 0);
@@ -114,8 +114,8 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             without_database.join(", ")
         ));
     }
-    match Done::listed_without(&away) {
-        Done::All if is_partial => Ok(Done::Partly),
+    match ExitStatus::listed_without(&away) {
+        ExitStatus::All if is_partial => Ok(ExitStatus::Partly),
         done => Ok(done),
     }
 }

@@ -5,18 +5,18 @@ use ballet_ops::sagas::{self, Version, VersionRole};
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
 use crate::operator::sagas::waits::warn_of;
 
-pub(super) async fn run(options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(options: &GlobalOptions) -> Result<ExitStatus> {
     let databases = options.databases(&services()?)?;
     let (all, away) = sagas::versions(system()?, &databases).await;
     show(&all, options);
     warn_of(&away);
-    Ok(if away.is_empty() { Done::All } else { Done::Partly })
+    Ok(if away.is_empty() { ExitStatus::All } else { ExitStatus::Partly })
 }
 
 fn show(all: &[Version], options: &GlobalOptions) {

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, age};
 use crate::operator::sagas::named::Named;
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     timeout: Option<SignedDuration>,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let limit = args.timeout.map(SignedDuration::unsigned_abs);
     let begun = Instant::now();
     let saga = args.saga.one(options).await?;
@@ -63,11 +63,11 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let has_ended = warned.is_empty() && is_known_to(&shown) && shown.waits.is_empty();
         // `ballet sagas watch SAGA | head` is a usual way to stop.
         if has_ended || ui::unwritten().is_some() {
-            return Ok(Done::All);
+            return Ok(ExitStatus::All);
         }
         if limit.is_some_and(|limit| begun.elapsed() >= limit) {
             ui::note("the saga has not ended in time");
-            return Ok(Done::Partly);
+            return Ok(ExitStatus::Partly);
         }
         tokio::time::sleep(EVERY).await;
     }

@@ -13,7 +13,7 @@ use jiff::fmt::rfc2822;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 
-use crate::base::exit::{Refusal, usage};
+use crate::base::exit::{CommandError, usage};
 use crate::base::options::management_url;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -166,7 +166,7 @@ impl Management {
              --management-url",
             self.shown
         );
-        Refusal::Unreachable(message).into()
+        CommandError::Unreachable(message).into()
     }
 
     fn refused(&self, status: StatusCode, text: &str) -> String {

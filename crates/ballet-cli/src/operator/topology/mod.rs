@@ -14,7 +14,7 @@ use ballet_ops::audit;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
@@ -68,7 +68,7 @@ pub(crate) struct Apply {
     dry_run: bool,
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::Check(source) => check(&source, options).await,
         Command::Apply(args) => apply(&args, options).await,
@@ -78,12 +78,12 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
                 false => definitions::text(system()?, "ballet topology definitions"),
             };
             ui::raw(text.trim_end());
-            Ok(Done::All)
+            Ok(ExitStatus::All)
         }
     }
 }
 
-async fn check(source: &Source, options: &GlobalOptions) -> Result<Done> {
+async fn check(source: &Source, options: &GlobalOptions) -> Result<ExitStatus> {
     let (definitions, management) = source.open()?;
     let found = management.found().await?;
     let differences = compare(&definitions, &found);
@@ -92,17 +92,17 @@ async fn check(source: &Source, options: &GlobalOptions) -> Result<Done> {
     show(&differences, &held, &abandoned, options);
     let is_whole =
         held.is_empty() && abandoned.is_empty() && !differences.iter().any(Difference::is_drift);
-    Ok(if is_whole { Done::All } else { Done::Failed })
+    Ok(if is_whole { ExitStatus::All } else { ExitStatus::Failed })
 }
 
-async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
+async fn apply(args: &Apply, options: &GlobalOptions) -> Result<ExitStatus> {
     let (definitions, management) = args.source.open()?;
     let differences = compare(&definitions, &management.found().await?);
     let is_asked = |difference: &Difference| args.prune || action(difference) != PRUNE;
     if args.dry_run {
         show(&differences, &[], &[], options);
         ui::say("nothing was changed");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let (mut done, mut is_policed) = (0, false);
     let due = differences.iter().filter(|one| one.can_be_applied() && is_asked(one));
@@ -122,9 +122,9 @@ async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
     let left = left(&definitions, &management, is_policed).await?;
     show(&left, &[], &[], options);
     Ok(match left.iter().any(|one| one.is_drift() && is_asked(one)) {
-        false => Done::All,
-        true if done > 0 => Done::Partly,
-        true => Done::Failed,
+        false => ExitStatus::All,
+        true if done > 0 => ExitStatus::Partly,
+        true => ExitStatus::Failed,
     })
 }
 

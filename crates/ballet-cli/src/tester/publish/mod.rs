@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::author::validate::message::Message;
 use crate::author::validate::texts::{Text, texts};
-use crate::base::exit::{Done, usage, with_advice};
+use crate::base::exit::{ExitStatus, usage, with_advice};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
@@ -28,7 +28,7 @@ A message in the file has `type` and `body`, and may have `message_id`, `correla
 `headers`. One without an id gets a new one, which is printed: to publish it once more after a doubt,
 publish it with that id. If one message is wrong, none is published.";
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let validator = Validator::new(contracts()?);
     if let Some(name) = args.event.as_deref()
         && validator.event(name).is_none()
@@ -46,13 +46,13 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let read: Vec<_> = read.collect();
     if read.iter().any(|(_, message)| message.is_err()) {
         refuse(&read, options);
-        return Ok(Done::Failed);
+        return Ok(ExitStatus::Failed);
     }
     let messages = read.into_iter().filter_map(|(text, message)| Some((text, message.ok()?)));
     let messages: Vec<_> = messages.collect();
     if args.dry_run {
         show(&messages, &vec![Sent::NotTried; messages.len()], options);
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let broker = options.broker_as(topology::OPS)?;
     let progress = ui::Progress::new("publishing", messages.len() as u64);
@@ -63,9 +63,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     show(&messages, &sent, options);
     let confirmed = sent.iter().filter(|sent| **sent == Sent::Confirmed).count();
     Ok(match confirmed {
-        all if all == messages.len() => Done::All,
-        0 => Done::Failed,
-        _ => Done::Partly,
+        all if all == messages.len() => ExitStatus::All,
+        0 => ExitStatus::Failed,
+        _ => ExitStatus::Partly,
     })
 }
 

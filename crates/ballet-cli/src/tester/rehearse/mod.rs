@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use ballet_stream::Recording;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems;
 use crate::base::ui;
@@ -85,7 +85,7 @@ pub(crate) struct Args {
     pace: Pace,
 }
 
-pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let system = systems::system()?;
     let build = Build::find(&args.build, system, args.program)?;
     setting::check(&args.env, system)?;
@@ -122,7 +122,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
             }
         }) => Some(ended),
     };
-    if args.prepare.is_none() && matches!(ended, Some(Ok(Done::Different))) {
+    if args.prepare.is_none() && matches!(ended, Some(Ok(ExitStatus::Different))) {
         ui::say(
             "the services began with nothing: what requests had told them before, such as goods on \
              stock, comes with --prepare, and their copies of each other's entities come from a recording \
@@ -136,7 +136,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
             failed = stage.failed() => ui::say(&failed.to_string()),
         }
     }
-    let keep_logs = !matches!(ended, Some(Ok(Done::All)));
+    let keep_logs = !matches!(ended, Some(Ok(ExitStatus::All)));
     let torn_down = world::tear_down(stage, keep_logs).await;
     match ended {
         Some(ended) => {

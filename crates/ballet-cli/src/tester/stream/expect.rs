@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::base::exit::{Done, of_journal};
+use crate::base::exit::{ExitStatus, of_journal};
 use crate::base::systems::known;
 use crate::base::ui::{self, Output};
 use crate::tester::stream::differences::Shown;
@@ -129,7 +129,7 @@ impl Expectation {
     }
 
     /// Waits for the last answers, and shows what differs.
-    pub(crate) async fn compare(self) -> Result<Done> {
+    pub(crate) async fn compare(self) -> Result<ExitStatus> {
         ui::say("waiting until the services have answered");
         // The receiver lives until it is told.
         self.sent.send(()).ok();
@@ -141,11 +141,11 @@ impl Expectation {
         never_run::say(&self.recorded);
         if different == 0 {
             ui::say(&format!("{} of {} are the same", ui::grouped(sagas), ui::grouped(sagas)));
-            return Ok(Done::All);
+            return Ok(ExitStatus::All);
         }
         ui::say(&format!("{} of {} sagas differ", ui::grouped(different), ui::grouped(sagas)));
         shown.sum_up();
-        Ok(Done::Different)
+        Ok(ExitStatus::Different)
     }
 }
 

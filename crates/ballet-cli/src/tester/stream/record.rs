@@ -12,7 +12,7 @@ use ballet_amqp::{Broker, Peer};
 use ballet_stream::{Header, RecordingError, RecordingWriter, Start, differs};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::base::exit::{Done, of_journal, usage};
+use crate::base::exit::{ExitStatus, of_journal, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::tester::stream::feed::{Feed, Stopped};
@@ -47,7 +47,7 @@ pub(crate) struct RecordArgs {
     pack: bool,
 }
 
-pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     if args.file.as_os_str() == "-" {
         return Err(usage("`-` is no file: `ballet tap -o jsonl` writes to standard output"));
     }
@@ -84,7 +84,7 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Don
     if stopped == Stopped::Interrupted {
         ui::say("--append goes on from here");
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 async fn record(feed: &mut Feed, writer: &mut RecordingWriter) -> Result<Stopped> {

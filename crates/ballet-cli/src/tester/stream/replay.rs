@@ -9,7 +9,7 @@ use ballet_amqp::{Broker, Lookup, Object, Peer};
 use ballet_stream::{At, Header, NewIds, Record, Recording, Survey, at};
 use ballet_terminal::{ask, is_interactive};
 
-use crate::base::exit::{Done, of_journal, usage};
+use crate::base::exit::{ExitStatus, of_journal, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::tester::stream::expect::{ExpectArgs, Expectation, SentSagas};
@@ -95,7 +95,7 @@ impl ReplayArgs {
     }
 }
 
-pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let expected = args.expect.recording(&args.file);
     let from_outside = args.from_outside || expected.is_some();
     let selected = Selected::new(&args.selection, args.new_ids, from_outside, options)?;
@@ -148,7 +148,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     if args.dry_run {
         let events = ui::counted(survey.records, "event");
         ui::print(&format!("{events} would be sent to {to}; nothing was sent"));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let file = (!args.is_rehearsal).then(|| ProgressFile::of(&args.file));
     let progress = if let Some(file) = file.as_ref().filter(|_| args.resume) {
@@ -186,7 +186,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     };
     let replay = Replay { file, progress, ids, whole: survey.records, pace: args.pace, now };
     match (replay.run(broker, &args.file, &selected).await, expectation) {
-        (Ok(Done::All), Some(expectation)) => expectation.compare().await,
+        (Ok(ExitStatus::All), Some(expectation)) => expectation.compare().await,
         (ended, Some(expectation)) => {
             expectation.give_up().await;
             ended

@@ -9,9 +9,9 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::base::exit::usage;
-use crate::base::moment::Moment;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::known;
+use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui;
 
 /// The options that select events.
@@ -90,7 +90,7 @@ pub(crate) struct Range {
     pub(crate) from: Option<Start>,
     /// The time to begin: an age such as 10m, or a time such as 2026-11-22T09:00:00Z
     #[arg(long, value_name = "AGE|TIME", help_heading = "Range")]
-    since: Option<Moment>,
+    since: Option<TimeOrAge>,
     /// Stop at the last event that is there when the command begins
     #[arg(long, value_name = "now", help_heading = "Range", value_parser = ["now"])]
     until: Option<String>,

@@ -10,7 +10,7 @@ use ballet_stream::{NewIds, Recording, SendError, Sender, to_publish};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::ui;
 use crate::tester::stream::feed::interrupted;
 use crate::tester::stream::pace::{Metronome, Pace, Turn, until};
@@ -38,7 +38,7 @@ impl Replay {
         broker: Arc<dyn Broker>,
         recording: &Path,
         selected: &Selected,
-    ) -> Result<Done> {
+    ) -> Result<ExitStatus> {
         let sender = Sender::open(broker).await;
         let mut sender = sender.map_err(|error| match error {
             SendError::Broker(error) => crate::base::exit::with_advice(error.into()),
@@ -75,9 +75,9 @@ impl Replay {
             if self.pace != Pace::Step {
                 ui::say("--resume goes on from here");
             }
-            return Ok(Done::Partly);
+            return Ok(ExitStatus::Partly);
         }
-        Ok(Done::All)
+        Ok(ExitStatus::All)
     }
 
     fn save(&self) -> Result<()> {

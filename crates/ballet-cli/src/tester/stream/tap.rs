@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::mpsc as later;
 use tokio::time::timeout;
 
-use crate::base::exit::{Done, of_journal, usage};
+use crate::base::exit::{ExitStatus, of_journal, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
@@ -60,7 +60,7 @@ pub(crate) struct TapArgs {
     range: Range,
 }
 
-pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let filter = args.selection.filter();
     let mut feed = match &args.queue {
         Some(queue) => Feed::of_queue(copy(queue, options).await?, filter, &args.range),
@@ -77,8 +77,8 @@ pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<Done> 
     }
     feed.close().await;
     match shown {
-        Err(error) if is_reader_gone(&error) => Ok(Done::All),
-        shown => shown.map(|()| Done::All),
+        Err(error) if is_reader_gone(&error) => Ok(ExitStatus::All),
+        shown => shown.map(|()| ExitStatus::All),
     }
 }
 
