@@ -23,7 +23,7 @@ use crate::author::{
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{exit, systems, ui};
-use crate::operator::looks::ByCommand;
+use crate::operator::looks::CommandLooks;
 use crate::operator::{
     audit, console, copies, coverage, dlq, doctor, inbox, outbox, restore, sagas, telemetry,
     topology,
@@ -167,7 +167,7 @@ pub fn looks(place: Place<'_>) -> anyhow::Result<Arc<dyn Looks>> {
     let args = Args::try_parse_from(["ballet"].into_iter().chain(given).chain(["doctor"]))?;
     systems::name(args.options.contracts.as_deref());
     systems::contracts()?;
-    Ok(Arc::new(ByCommand::new(args.options, Some(management_url.to_owned()))))
+    Ok(Arc::new(CommandLooks::new(args.options, Some(management_url.to_owned()))))
 }
 
 /// Runs the command with the arguments of this process.

@@ -17,7 +17,7 @@ use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, age};
-use crate::operator::looks::ByCommand;
+use crate::operator::looks::CommandLooks;
 
 /// The name of the console's database, in place of a service's name.
 const DATABASE: &str = "console";
@@ -124,7 +124,7 @@ async fn serve(
         is_behind_tls: args.behind_tls,
         keep: args.keep,
         patience: args.patience,
-        looks: Some(Arc::new(ByCommand::new(options.clone(), None))),
+        looks: Some(Arc::new(CommandLooks::new(options.clone(), None))),
         publisher: Some(options.broker_as(OPS)?),
         trusted: args.trust_header.clone().map(|header| {
             let header = header.to_lowercase();

@@ -7,12 +7,12 @@ use crate::base::options::GlobalOptions;
 use crate::base::ui;
 
 /// Writes notes in the background.
-pub(crate) struct Notes {
+pub(crate) struct NoteWriter {
     service: String,
     notes: redrive::Notes,
 }
 
-impl Notes {
+impl NoteWriter {
     /// Opens the database of the service, if its URL is given.
     pub(crate) async fn open(service: &str, act: Act, note: Note, options: &GlobalOptions) -> Self {
         let opened = options.connect(service).await.map_err(|error| format!("{error:#}"));

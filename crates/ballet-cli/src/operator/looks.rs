@@ -12,19 +12,19 @@ use crate::operator::{audit, doctor};
 
 /// Looks with the functions of the other commands.
 #[derive(Debug)]
-pub(crate) struct ByCommand {
+pub(crate) struct CommandLooks {
     options: GlobalOptions,
     /// The broker's management API, if it is not that of the environment.
     management_url: Option<String>,
 }
 
-impl ByCommand {
+impl CommandLooks {
     pub(crate) const fn new(options: GlobalOptions, management_url: Option<String>) -> Self {
         Self { options, management_url }
     }
 }
 
-impl Looks for ByCommand {
+impl Looks for CommandLooks {
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
         Box::pin(async {
             let found = doctor::findings(self.management_url.as_ref(), &self.options).await;

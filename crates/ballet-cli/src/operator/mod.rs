@@ -10,7 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod inbox;
 pub(crate) mod interventions;
 pub(crate) mod looks;
-pub(crate) mod lost;
+pub(crate) mod lost_messages;
 pub(crate) mod outbox;
 pub(crate) mod restore;
 pub(crate) mod sagas;

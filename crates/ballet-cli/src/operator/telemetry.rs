@@ -21,11 +21,11 @@ pub(crate) enum Command {
     /// List how far each reader is in each stream, who reads, and what was missed or set aside
     List,
     /// Have a reader read again, from the beginning with its rows deleted, or from a place of your choice
-    Rewind(Rewind),
+    Rewind(RewindArgs),
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Rewind {
+pub(crate) struct RewindArgs {
     /// The service that reads
     service: String,
     /// The reader, as `ballet telemetry list` names it
@@ -144,7 +144,7 @@ async fn list(options: &GlobalOptions) -> Result<ExitStatus> {
     Ok(ExitStatus::listed_without(&away))
 }
 
-async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<ExitStatus> {
+async fn run_rewind(rewind: &RewindArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let to = place(rewind, options)?;
     let (service, reader) = (&rewind.service, &rewind.reader);
     let Some(part) = system()?.parts.iter().find(|part| part.service == service) else {
@@ -192,7 +192,7 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<ExitStat
         listed::rewind(&mut db, reader, rewind.stream.as_deref(), to).await?;
     }
     for one in &rows {
-        ui::print(&told(rewind, to, one));
+        ui::print(&outcome(rewind, to, one));
     }
     if !rewind.dry_run && rows.iter().all(|one| one.holder.is_none()) {
         ui::note(&format!("nobody reads now: it happens when a process of {service} runs"));
@@ -201,7 +201,7 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<ExitStat
     Ok(ExitStatus::All)
 }
 
-fn place(rewind: &Rewind, options: &GlobalOptions) -> Result<RewindTo> {
+fn place(rewind: &RewindArgs, options: &GlobalOptions) -> Result<RewindTo> {
     match (rewind.to.as_str(), rewind.to.parse::<i64>()) {
         ("first", _) if rewind.stream.is_some() => {
             Err(usage("`first` deletes all rows of the reader: leave out --stream"))
@@ -223,7 +223,7 @@ fn place(rewind: &Rewind, options: &GlobalOptions) -> Result<RewindTo> {
 }
 
 /// The sentence on what happens to the reader's place in one stream.
-fn told(rewind: &Rewind, to: RewindTo, one: &Listed) -> String {
+fn outcome(rewind: &RewindArgs, to: RewindTo, one: &Listed) -> String {
     let (reader, stream) = (&rewind.reader, &one.stream);
     let verb = if rewind.dry_run { "would go on" } else { "goes on" };
     let was =

@@ -12,12 +12,12 @@ use sqlx::Connection;
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, Progress, grouped};
-use crate::operator::copies::kept::{Kept, Selection, both, not_shared};
+use crate::operator::copies::selection::{CopySelection, ServiceCopy, both, not_shared};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    selection: CopySelection,
     /// The time in which rows that differ may become equal, in seconds
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     patience: u64,
@@ -75,9 +75,9 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(done)
 }
 
-fn show_differences(all: &[(&Kept, Difference)], options: &GlobalOptions) {
+fn show_differences(all: &[(&ServiceCopy, Difference)], options: &GlobalOptions) {
     if options.output != Output::Table {
-        let row = |(kept, one): &(&Kept, Difference)| -> Value {
+        let row = |(kept, one): &(&ServiceCopy, Difference)| -> Value {
             json!({
                 "service": kept.service, "entity": kept.copy.entity, "owner": kept.copy.owner,
                 "id": one.id, "problem": one.kind.as_str(), "version": one.copy,

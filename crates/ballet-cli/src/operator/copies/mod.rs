@@ -2,21 +2,21 @@
 //! has them published anew.
 
 mod check;
-mod kept;
 mod list;
 mod rebuild;
+mod selection;
 
 use anyhow::Result;
 use clap::Subcommand;
 
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
-use crate::operator::copies::kept::Selection;
+use crate::operator::copies::selection::CopySelection;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List which service copies what, from whom, how much, and how far it is behind
-    List(Selection),
+    List(CopySelection),
     /// Compare copies with their sources, and name the rows that differ
     Check(check::Args),
     /// Have the owner publish all entities anew

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Progress, grouped};
-use crate::operator::copies::kept::{Kept, Selection, both, not_shared};
+use crate::operator::copies::selection::{CopySelection, ServiceCopy, both, not_shared};
 
 /// The time between two looks at a rebuild.
 const LOOK: Duration = Duration::from_millis(300);
@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(300);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    selection: CopySelection,
     /// Empty the copy first: needed if the owner's data were set back to an older state, or if the
     /// owner forgot entities
     #[arg(long)]
@@ -65,7 +65,11 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(done)
 }
 
-async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
+async fn rebuild_one(
+    kept: &ServiceCopy,
+    args: &Args,
+    options: &GlobalOptions,
+) -> Result<ExitStatus> {
     let Copy { entity, owner: from, .. } = &kept.copy;
     let (mut reader, mut owner) = both(kept, options).await?;
     let Some(share) = copies::share(&mut owner, entity).await? else {

@@ -10,17 +10,17 @@ use crate::base::confirm::confirm;
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
-use crate::operator::dlq::given_up;
+use crate::operator::dlq::give_up;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
+use crate::operator::dlq::note::NoteArgs;
 use crate::operator::dlq::plans::{self, forget};
-use crate::operator::dlq::record::Record;
-use crate::operator::dlq::selection::Selection;
-use crate::operator::interventions::Notes;
+use crate::operator::dlq::selection::DeadLetterSelection;
+use crate::operator::interventions::NoteWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    selection: DeadLetterSelection,
     /// All dead letters
     #[arg(long, help_heading = "Selection")]
     all: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     if whole == 0 {
         args.selection.require_known_reason()?;
         let Args { selection, yes, dry_run, record, .. } = args;
-        return given_up::give_up(selection, *yes, *dry_run, record, options).await;
+        return give_up::give_up(selection, *yes, *dry_run, record, options).await;
     }
     plans::show(&planned, options);
     if args.dry_run {
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let service = planned.queue.service();
         let progress = ui::Progress::new(&format!("discarding from {service}"), whole);
         let show = |count: u64| progress.show(count);
-        let notes = Notes::open(service, Act::Discarded, record.note(options), options).await;
+        let notes = NoteWriter::open(service, Act::Discarded, record.note(options), options).await;
         let note = |discarded: &DeadLetter| notes.add(discarded);
         let redrive_options = record.redrive_options(options, stop.clone(), &show, &note);
         let summary =

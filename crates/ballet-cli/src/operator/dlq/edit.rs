@@ -19,9 +19,9 @@ use crate::base::systems::contracts;
 use crate::base::ui;
 use crate::operator::dead_letters;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 use crate::operator::dlq::{lookup, render};
-use crate::operator::interventions::Notes;
+use crate::operator::interventions::NoteWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -76,7 +76,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
     let plan = queue.dead_letters.plan(filter, None, Timestamp::UNIX_EPOCH).await?;
     let record = args.record.asked("Why is it changed?", args.body.is_some());
-    let notes = Notes::open(queue.service(), Act::Edited, record.note(options), options).await;
+    let notes = NoteWriter::open(queue.service(), Act::Edited, record.note(options), options).await;
     let note = |edited: &DeadLetter| notes.add(edited);
     let redrive_options = record.redrive_options(options, stop_on_ctrl_c(), &|_| {}, &note);
     let faults = faults(dead_letter, &body, options);

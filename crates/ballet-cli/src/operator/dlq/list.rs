@@ -12,32 +12,32 @@ use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, shell_word};
 use crate::operator::dead_letters;
 use crate::operator::dlq::render;
-use crate::operator::dlq::selection::Selection;
+use crate::operator::dlq::selection::DeadLetterSelection;
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct List {
+pub(crate) struct ListArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: DeadLetterSelection,
     /// Show at most this many
     #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
     limit: usize,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Groups {
+pub(crate) struct GroupsArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: DeadLetterSelection,
 }
 
 /// The latest dead letters, without their bodies.
 #[derive(Default)]
-struct Latest {
+struct LatestDeadLetters {
     limit: usize,
     dead_letters: BTreeMap<(i128, u64), DeadLetter>,
     seen: u64,
 }
 
-impl Latest {
+impl LatestDeadLetters {
     fn add(&mut self, mut dead_letter: DeadLetter) {
         self.seen += 1;
         dead_letter.body = Vec::new();
@@ -49,10 +49,10 @@ impl Latest {
     }
 }
 
-pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<ExitStatus> {
+pub(crate) async fn list(args: &ListArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let now = options.clock.now();
     let filter = args.selection.filter(now);
-    let mut latest = Latest { limit: args.limit.max(1), ..Latest::default() };
+    let mut latest = LatestDeadLetters { limit: args.limit.max(1), ..LatestDeadLetters::default() };
     for queue in dead_letters::open(options, &args.selection.service).await? {
         queue.warn_of_readers();
         if queue.status.dead_letters > 0 {
@@ -64,7 +64,7 @@ pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<ExitSta
             queue.browse(add).await?;
         }
     }
-    let Latest { dead_letters, seen, .. } = latest;
+    let LatestDeadLetters { dead_letters, seen, .. } = latest;
     if seen == 0 {
         args.selection.require_known_reason()?;
     }
@@ -107,7 +107,7 @@ pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<ExitSta
     Ok(ExitStatus::All)
 }
 
-pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<ExitStatus> {
+pub(crate) async fn groups(args: &GroupsArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let now = options.clock.now();
     let filter = args.selection.filter(now);
     let mut all = Vec::new();

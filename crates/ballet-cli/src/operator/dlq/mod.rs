@@ -2,19 +2,19 @@
 
 mod discard;
 mod edit;
-mod given_up;
+mod give_up;
 pub(crate) mod interrupt;
 mod list;
 mod lookup;
-pub(crate) mod missed;
+pub(crate) mod missed_events;
+pub(crate) mod note;
 mod plans;
-pub(crate) mod record;
 mod redrive;
 mod render;
 mod selection;
-pub(crate) mod sending;
+pub(crate) mod send_args;
 mod show;
-mod unrouted;
+mod unrouted_events;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -25,9 +25,9 @@ use crate::base::options::GlobalOptions;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List dead letters, the latest first
-    List(list::List),
+    List(list::ListArgs),
     /// Count dead letters by reason, step, event and cause
-    Groups(list::Groups),
+    Groups(list::GroupsArgs),
     /// Show a dead letter with its properties, headers and body
     Show(show::Args),
     /// Send dead letters back to their services, one of each group first; or send what a service has missed

@@ -15,12 +15,12 @@ use crate::base::exit::{ExitStatus, is_away};
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, cell};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed::{self, FromJournal};
-use crate::operator::dlq::plans::{self, Planned, forget};
-use crate::operator::dlq::selection::Selection;
-use crate::operator::dlq::sending::Sending;
-use crate::operator::dlq::unrouted::{self, FromUnrouted};
-use crate::operator::interventions::Notes;
+use crate::operator::dlq::missed_events::{self, FromJournal};
+use crate::operator::dlq::plans::{self, ServicePlan, forget};
+use crate::operator::dlq::selection::DeadLetterSelection;
+use crate::operator::dlq::send_args::SendArgs;
+use crate::operator::dlq::unrouted_events::{self, FromUnrouted};
+use crate::operator::interventions::NoteWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     unrouted: FromUnrouted,
     #[command(flatten)]
-    selection: Selection,
+    selection: DeadLetterSelection,
     /// All dead letters
     #[arg(long, help_heading = "Selection")]
     all: bool,
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long)]
     beyond_memory: bool,
     #[command(flatten)]
-    sending: Sending,
+    sending: SendArgs,
 }
 
 /// The result over all services.
@@ -61,10 +61,10 @@ struct Totals {
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     if let Some(service) = &args.missed.from_journal {
         let Args { missed, selection, sending, .. } = args;
-        return missed::run(service, missed, selection, sending, options).await;
+        return missed_events::run(service, missed, selection, sending, options).await;
     }
     if args.unrouted.from_unrouted {
-        return unrouted::run(&args.selection, &args.sending, options).await;
+        return unrouted_events::run(&args.selection, &args.sending, options).await;
     }
     args.selection.require_unless(args.all)?;
     let planned = plans::plans(&args.selection, options).await?;
@@ -120,7 +120,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             }
             Err(error) => return Err(error),
         };
-        let notes = Notes::open(service, Act::Redriven, args.sending.note(options), options).await;
+        let notes =
+            NoteWriter::open(service, Act::Redriven, args.sending.note(options), options).await;
         let note = |sent: &DeadLetter| notes.add(sent);
         let redrive_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
         let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
@@ -181,7 +182,7 @@ impl Totals {
 }
 
 /// Prints what is about to be sent.
-fn show(planned: &[Planned], options: &GlobalOptions) {
+fn show(planned: &[ServicePlan], options: &GlobalOptions) {
     if options.output != Output::Table {
         return;
     }

@@ -18,7 +18,7 @@ const MOST_SHOWN: usize = 5;
 
 /// Selects the dead letters that match all given options.
 #[derive(Debug, Args)]
-pub(crate) struct Selection {
+pub(crate) struct DeadLetterSelection {
     /// Only those of this service [default: all known services]
     #[arg(long, value_name = "NAME", help_heading = "Selection")]
     pub(crate) service: Vec<String>,
@@ -48,7 +48,7 @@ pub(crate) struct Selection {
     newer_than: Option<SignedDuration>,
 }
 
-impl Selection {
+impl DeadLetterSelection {
     pub(crate) fn filter(&self, now: Timestamp) -> Filter {
         let ago = |age| now.checked_sub(age).unwrap_or(Timestamp::MIN);
         Filter {

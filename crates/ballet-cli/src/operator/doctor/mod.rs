@@ -6,11 +6,11 @@ mod databases;
 mod finding;
 mod journal;
 mod locks;
-mod lost;
+mod lost_messages;
 mod queues;
 mod rights;
 mod topology;
-mod waiting;
+mod waiting_sagas;
 
 use anyhow::Result;
 use ballet::core::System;
@@ -26,7 +26,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui::{self, Output};
 use crate::operator::doctor::finding::{Finding, State};
-use crate::operator::topology::management::{self, Management, SOON};
+use crate::operator::topology::management::{self, SOON, VhostManagement};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -67,7 +67,7 @@ pub(crate) async fn findings(
     // The virtual host may have another name than the folder of the contracts.
     let vhost = vhost.unwrap_or_else(|| system.name.to_owned());
     let address = management::address(management_url);
-    let management = Management::within(SOON, &address, &vhost)?;
+    let management = VhostManagement::within(SOON, &address, &vhost)?;
     let mut queues = None;
     let is_connected = findings.iter().all(|finding| finding.state == State::Well);
     let of_journal = async { if is_connected { journal::check(options).await } else { None } };
@@ -102,7 +102,7 @@ pub(crate) async fn of_broker(
     let system = contracts()?.system();
     let (connected, vhost) = broker::connection(options).await;
     let vhost = vhost.unwrap_or_else(|| system.name.to_owned());
-    let management = Management::within(SOON, &management::address(management_url), &vhost)?;
+    let management = VhostManagement::within(SOON, &management::address(management_url), &vhost)?;
     let mut findings = on_broker(&management, system, &vhost, options, &mut None).await;
     findings.push(connected);
     Ok(findings)
@@ -119,8 +119,9 @@ async fn sagas(
     let services: Vec<String> = system.parts.iter().map(|part| part.service.to_owned()).collect();
     match options.databases(&services) {
         Ok(databases) if !findings.iter().any(|one| hangs(one) && one.state.needs_somebody()) => {
-            let lost = services.iter().map(|service| lost::check(service, queues, options));
-            let open = waiting::check(system, &databases, queues);
+            let lost =
+                services.iter().map(|service| lost_messages::check(service, queues, options));
+            let open = waiting_sagas::check(system, &databases, queues);
             let (mut findings, lost) = join!(open, join_all(lost));
             findings.extend(lost.into_iter().flatten());
             findings
@@ -132,7 +133,7 @@ async fn sagas(
 
 /// The findings from the management API.
 async fn on_broker(
-    management: &Management,
+    management: &VhostManagement,
     system: &System,
     vhost: &str,
     options: &GlobalOptions,

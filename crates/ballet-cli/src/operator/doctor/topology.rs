@@ -6,7 +6,7 @@ use ballet::core::{contract, topology};
 use ballet_ops::audit;
 
 use crate::operator::doctor::finding::Finding;
-use crate::operator::topology::abandoned::abandoned;
+use crate::operator::topology::abandoned_queues::abandoned;
 
 pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding> {
     let here = contract::system(vhost, system.parts.clone());

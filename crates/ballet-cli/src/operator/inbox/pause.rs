@@ -9,7 +9,7 @@ use crate::base::exit::{ExitStatus, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services;
 use crate::base::ui;
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -27,7 +27,7 @@ pub(crate) struct PauseArgs {
     #[arg(value_name = "SERVICE")]
     service: String,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
 #[derive(Debug, clap::Args)]

@@ -15,8 +15,8 @@ use crate::base::exit::{ExitStatus, usage, with_advice};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::record::Record;
-use crate::operator::interventions::Notes;
+use crate::operator::dlq::note::NoteArgs;
+use crate::operator::interventions::NoteWriter;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -50,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -74,7 +74,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let progress = ui::Progress::endless(&format!("messages moved to {service}"));
     let show = |done: u64| progress.show(done);
     let note = args.record.note(options);
-    let notes = Notes::open(service, Act::Retried, note.clone(), options).await;
+    let notes = NoteWriter::open(service, Act::Retried, note.clone(), options).await;
     let each = |moved: &DeadLetter| notes.add(moved);
     let hurry = args.record.redrive_options(options, stop, &show, &each);
     let hurry = RedriveOptions { rate: args.rate.map(NonZeroU32::get), ..hurry };

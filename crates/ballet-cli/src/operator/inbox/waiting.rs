@@ -19,7 +19,7 @@ use crate::base::exit::{ExitStatus, with_advice, words};
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
-use crate::operator::topology::management::{Management, SOON};
+use crate::operator::topology::management::{SOON, VhostManagement};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +48,7 @@ pub(crate) struct Args {
 }
 
 /// The figures of one service. A figure that could not be read is `None`.
-struct Row {
+struct InboxRow {
     service: String,
     queue: Option<Found>,
     /// The messages that processes have taken and not handled.
@@ -95,7 +95,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         };
         let [queue, dead] = queues;
         let taken = taken.as_ref().and_then(|taken| taken.get(&service).copied());
-        rows.push(Row { service, queue, taken, dead, tables });
+        rows.push(InboxRow { service, queue, taken, dead, tables });
     }
     if let Some(session) = session {
         session.close().await;
@@ -107,7 +107,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 /// The number of unacknowledged messages of each queue, if the management API is named. AMQP does not tell it.
 async fn taken(args: &Args, vhost: &str) -> Result<Option<BTreeMap<String, u64>>> {
     let Some(address) = management_url(args.management_url.as_ref()) else { return Ok(None) };
-    let queues = Management::within(SOON, &address, vhost)?.queues().await?;
+    let queues = VhostManagement::within(SOON, &address, vhost)?.queues().await?;
     let count = |queue: &Value| {
         let name = queue["name"].as_str()?.to_owned();
         Some((name, queue["messages_unacknowledged"].as_u64()?))
@@ -145,10 +145,10 @@ async fn read(service: &str, options: &GlobalOptions) -> Result<Option<(bool, In
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
 
-fn show(rows: &[Row], options: &GlobalOptions) {
-    let waits = |row: &Row| row.tables.map(|(_, waits)| waits);
+fn show(rows: &[InboxRow], options: &GlobalOptions) {
+    let waits = |row: &InboxRow| row.tables.map(|(_, waits)| waits);
     if options.output != Output::Table {
-        let row = |row: &Row| -> Value {
+        let row = |row: &InboxRow| -> Value {
             let at = |line: fn(&InboxWaits) -> Option<Timestamp>| {
                 waits(row).as_ref().and_then(line).map(|at| at.to_string())
             };

@@ -19,23 +19,23 @@ use crate::base::exit::{ExitStatus, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the events that could not be published, with the reason
-    List(List),
+    List(ListArgs),
     /// Publish them again, under the same message ids
-    Retry(Change),
+    Retry(ChangeArgs),
     /// Write them to a file and delete them: they are never published
-    Forget(Forget),
+    Forget(ForgetArgs),
     /// Show for each service what is not published yet, since when, and why
     #[command(after_help = waiting::EXAMPLES)]
     Waiting(waiting::Args),
 }
 
 #[derive(Debug, clap::Args)]
-struct Selection {
+struct EventSelection {
     /// Only this service [default: all known services]
     #[arg(long, value_name = "NAME", help_heading = "Selection")]
     service: Vec<String>,
@@ -51,18 +51,18 @@ struct Selection {
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct List {
+pub(crate) struct ListArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: EventSelection,
     /// Show at most this many of a service, the oldest
     #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
     limit: u32,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Change {
+pub(crate) struct ChangeArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: EventSelection,
     /// All events
     #[arg(long, help_heading = "Selection")]
     all: bool,
@@ -73,13 +73,13 @@ pub(crate) struct Change {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Forget {
+pub(crate) struct ForgetArgs {
     #[command(flatten)]
-    change: Change,
+    change: ChangeArgs,
     /// The file to write them to, as JSON lines [default: forgotten-TIME.jsonl]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
@@ -88,13 +88,13 @@ pub(crate) struct Forget {
 pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(args) => list(&args, options).await,
-        Command::Retry(args) => change(&args, options, Way::Retry).await,
-        Command::Forget(Forget { change: args, to }) => {
+        Command::Retry(args) => change(&args, options, OutboxAction::Retry).await,
+        Command::Forget(ForgetArgs { change: args, to }) => {
             let to = to.unwrap_or_else(|| {
                 let now = options.clock.now();
                 PathBuf::from(format!("forgotten-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
             });
-            change(&args, options, Way::Forget(&to)).await
+            change(&args, options, OutboxAction::Forget(&to)).await
         }
         Command::Waiting(args) => waiting::run(&args, options).await,
     }
@@ -102,13 +102,13 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
 
 /// The action on the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way<'a> {
+enum OutboxAction<'a> {
     Retry,
     /// Write them to this file and delete them.
     Forget(&'a Path),
 }
 
-impl Selection {
+impl EventSelection {
     fn filter(&self) -> Filter {
         let Self { id, saga, event, .. } = self;
         Filter { messages: id.clone(), sagas: saga.clone(), events: event.clone() }
@@ -127,7 +127,7 @@ impl Selection {
     }
 }
 
-async fn list(args: &List, options: &GlobalOptions) -> Result<ExitStatus> {
+async fn list(args: &ListArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let filter = args.selection.filter();
     let (mut all, mut whole) = (Vec::new(), 0);
     for (service, mut db) in args.selection.databases(options).await? {
@@ -180,7 +180,11 @@ fn as_json(service: &str, event: &DeadEvent) -> Value {
     })
 }
 
-async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<ExitStatus> {
+async fn change(
+    args: &ChangeArgs,
+    options: &GlobalOptions,
+    way: OutboxAction<'_>,
+) -> Result<ExitStatus> {
     let filter = args.selection.filter();
     if filter == Filter::default() && !args.all {
         return Err(usage("say which events: --id, --saga, --event, or --all"));
@@ -208,7 +212,7 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<
     }
     let mut record = args.record.clone();
     let mut kept = None;
-    if let Way::Forget(to) = way {
+    if let OutboxAction::Forget(to) = way {
         let question = format!("Delete {} for good?", events(whole));
         confirm(args.yes, "delete", &question, "forget")?;
         record = record.asked("Why are they deleted?", args.yes);
@@ -231,18 +235,18 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<
         let changed = changed.with_context(|| format!("the database of {service}"))?;
         match way {
             _ if changed == 0 => {}
-            Way::Retry => ui::say(&format!(
+            OutboxAction::Retry => ui::say(&format!(
                 "{} put back into the outbox of {service}, which publishes within seconds",
                 events(changed)
             )),
-            Way::Forget(to) => ui::say(&format!(
+            OutboxAction::Forget(to) => ui::say(&format!(
                 "{} of {service} deleted, and written to {}",
                 events(changed),
                 to.display()
             )),
         }
         let left = count.saturating_sub(changed);
-        if way == Way::Retry && left > 0 {
+        if way == OutboxAction::Retry && left > 0 {
             ui::note(&format!(
                 "not put back: {} of {service}, which another retry holds (also one that was killed, for a \
                  moment); run it again",

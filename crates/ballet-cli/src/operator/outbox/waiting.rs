@@ -36,7 +36,7 @@ pub(crate) struct Args {
 }
 
 /// The unpublished events and copies of one service.
-struct Row {
+struct OutboxRow {
     service: String,
     waits: OutboxWaits,
     is_silent: bool,
@@ -54,19 +54,19 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             Err(error) => away.push(words(&error)),
         }
     }
-    let waits = |row: &Row| row.waits.events.count + row.waits.copies.count > 0;
+    let waits = |row: &OutboxRow| row.waits.events.count + row.waits.copies.count > 0;
     let broker = if rows.iter().any(waits) { broker_away(options).await } else { None };
     show(&rows, broker.as_deref(), options);
     Ok(ExitStatus::listed_without(&away))
 }
 
-async fn read(service: &str, options: &GlobalOptions) -> Result<Option<Row>> {
+async fn read(service: &str, options: &GlobalOptions) -> Result<Option<OutboxRow>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let read = async {
         let is_silent = alive(&mut db).await? != Alive::Yes;
         let waits = waiting::outbox(&mut db).await?;
         db.close().await?;
-        Ok::<_, sqlx::Error>(Row { service: service.to_owned(), waits, is_silent })
+        Ok::<_, sqlx::Error>(OutboxRow { service: service.to_owned(), waits, is_silent })
     };
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
@@ -88,7 +88,7 @@ async fn broker_away(options: &GlobalOptions) -> Option<String> {
 }
 
 /// The reason of the wait, as far as it can be seen from here.
-fn why(row: &Row, broker: Option<&str>, now: Timestamp) -> Option<String> {
+fn why(row: &OutboxRow, broker: Option<&str>, now: Timestamp) -> Option<String> {
     let OutboxWaits { events, copies, refused, .. } = &row.waits;
     if events.count + copies.count == 0 {
         return None;
@@ -105,10 +105,10 @@ fn why(row: &Row, broker: Option<&str>, now: Timestamp) -> Option<String> {
     })
 }
 
-fn show(rows: &[Row], broker: Option<&str>, options: &GlobalOptions) {
+fn show(rows: &[OutboxRow], broker: Option<&str>, options: &GlobalOptions) {
     let now = options.clock.now();
     if options.output != Output::Table {
-        let row = |row: &Row| -> Value {
+        let row = |row: &OutboxRow| -> Value {
             let at = |line: &Waiting| line.since.map(|at| at.to_string());
             let OutboxWaits { events, copies, unpublishable, .. } = &row.waits;
             json!({

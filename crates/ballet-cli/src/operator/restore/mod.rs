@@ -1,6 +1,6 @@
 //! `ballet restore`: brings a service whose database comes from a backup to where the others are.
 
-mod handled;
+mod handling;
 mod hold;
 
 use std::sync::Arc;
@@ -29,10 +29,10 @@ use crate::base::options::GlobalOptions;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed::{part, remembered, show_missed, warn};
-use crate::operator::dlq::sending::Sending;
-use crate::operator::interventions::Notes;
-use crate::operator::restore::handled::Handled;
+use crate::operator::dlq::missed_events::{part, remembered, show_missed, warn};
+use crate::operator::dlq::send_args::SendArgs;
+use crate::operator::interventions::NoteWriter;
+use crate::operator::restore::handling::HandlingWatch;
 use crate::operator::restore::hold::{GRACE, hold};
 
 const EXAMPLES: &str = "\
@@ -57,7 +57,7 @@ pub(crate) struct Args {
     #[arg(long)]
     check: bool,
     #[command(flatten)]
-    sending: Sending,
+    sending: SendArgs,
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -86,7 +86,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         }
         is_held = missed.is_held;
         let handled =
-            Handled::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db).await?;
+            HandlingWatch::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db)
+                .await?;
         // An abort that came first would cover them, and their effects outside would stay.
         if !handled.but_aborts(&mut db, GRACE.unsigned_abs()).await? {
             return Ok(ExitStatus::Partly);
@@ -177,7 +178,7 @@ async fn tell_again(
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
     let show = |done: u64| progress.show(done);
-    let notes = Notes::open(service, Act::Redriven, args.sending.note(options), options).await;
+    let notes = NoteWriter::open(service, Act::Redriven, args.sending.note(options), options).await;
     let note = |sent: &DeadLetter| notes.add(sent);
     let send_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
     let summary = missed::send(&journal, &missed, &send_options).await;

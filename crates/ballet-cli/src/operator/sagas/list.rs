@@ -12,8 +12,8 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
-use crate::operator::sagas::named::Named;
-use crate::operator::sagas::stands::{hindered_by_broker, style, words};
+use crate::operator::sagas::open_state::{hindered_by_broker, style, words};
+use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
 
@@ -32,14 +32,14 @@ The keys are those of the contracts: ballet catalog EVENT shows which field is w
 pub(crate) struct Args {
     /// Only this saga, or those that have a business key with this value: `order=ABC`
     #[arg(value_name = "ID|KEY=VALUE")]
-    saga: Option<Named>,
+    saga: Option<SagaName>,
     /// Only sagas with this text or number as a value in an event: the id of an order, an email address. Events that
     /// services publish are searched, but not the one with which a saga begins
     #[arg(long, value_name = "VALUE")]
     with: Option<String>,
     /// Only sagas in this state
     #[arg(long, value_name = "STATE")]
-    state: Option<State>,
+    state: Option<StateFilter>,
     /// Only sagas that come after this one in the list
     #[arg(long, value_name = "ID")]
     after: Option<Uuid>,
@@ -49,7 +49,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum State {
+enum StateFilter {
     /// A service has something to do for it: it is waiting, blocked or stuck
     Open,
     /// Something is due, and on time
@@ -64,7 +64,7 @@ enum State {
     Aborted,
 }
 
-impl State {
+impl StateFilter {
     fn fits(self, state: SagaState) -> bool {
         match self {
             Self::Open => state.is_open(),

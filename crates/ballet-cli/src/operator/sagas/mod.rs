@@ -1,19 +1,19 @@
 //! `ballet sagas`: shows what a saga has done and waits for, lists sagas, and marks what a person has solved.
 
 mod answer;
-mod dead;
+mod dead_letters;
 mod list;
-mod named;
-mod noted;
 mod open;
+mod open_state;
+mod saga_name;
+mod service_waits;
 mod show;
-mod silent;
+mod silences;
 mod solved;
-mod stands;
 mod stop;
 mod stuck;
+mod stuck_saga;
 mod versions;
-mod waiting;
 mod waits;
 mod watch;
 

@@ -12,7 +12,7 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output, age};
-use crate::operator::sagas::stands::{hindered_by_broker, stands, style, words};
+use crate::operator::sagas::open_state::{hindered_by_broker, open_state, style, words};
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
 
@@ -54,7 +54,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 
 fn show(sagas: &[OpenSaga], hindrances: &[Hindrance], options: &GlobalOptions) {
     let now = options.clock.now();
-    let of = |saga: &OpenSaga| stands(&saga.waits, saga.deadline, hindrances, now);
+    let of = |saga: &OpenSaga| open_state(&saga.waits, saga.deadline, hindrances, now);
     if options.output != Output::Table {
         let row = |one: &OpenSaga| {
             let OpenSaga { saga, began, versions, waits, .. } = one;
@@ -83,7 +83,7 @@ fn show(sagas: &[OpenSaga], hindrances: &[Hindrance], options: &GlobalOptions) {
                 Cell::from(ui::ago(Some(*began), now)),
                 Cell::from(state.as_str()).styled(style(state)),
             ];
-            let stands = stands(slice::from_ref(wait), *deadline, hindrances, now);
+            let stands = open_state(slice::from_ref(wait), *deadline, hindrances, now);
             let hindrance = stands.and_then(|(_, hindrance)| hindrance);
             table.row(saga.into_iter().chain(waits::cells(wait, hindrance, now)));
         }

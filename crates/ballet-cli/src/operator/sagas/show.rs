@@ -17,8 +17,8 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters;
-use crate::operator::sagas::named::Named;
-use crate::operator::sagas::stands::{hindered_by_broker, stands, style, words};
+use crate::operator::sagas::open_state::{hindered_by_broker, open_state, style, words};
+use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
 
@@ -34,7 +34,7 @@ The keys are those of the contracts: ballet catalog EVENT shows which field is w
 pub(crate) struct Args {
     /// The saga's id, which is the correlation id of its events, or one of its business keys: `order=ABC`
     #[arg(value_name = "ID|KEY=VALUE")]
-    saga: Named,
+    saga: SagaName,
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -145,7 +145,7 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
         return;
     }
     let now = shown.now.unwrap_or_else(|| options.clock.now());
-    let stands = stands(waits, *deadline, &shown.hindrances, now);
+    let stands = open_state(waits, *deadline, &shown.hindrances, now);
     let state = match stands {
         None if !has_begun(shown) => "has not begun".to_owned(),
         None => ui::green("finished"),
@@ -246,7 +246,7 @@ fn as_json(saga: Uuid, shown: &Shown) -> Value {
         json!({ "saga": saga, "by": by, "why": why, "at": at.to_string() })
     };
     let stands =
-        shown.now.and_then(|now| stands(&shown.waits, shown.deadline, &shown.hindrances, now));
+        shown.now.and_then(|now| open_state(&shown.waits, shown.deadline, &shown.hindrances, now));
     let (state, hindrance) = stands.unzip();
     json!({
         "state": state.map(SagaState::as_str), "hindered_by": hindrance.flatten().map(words),

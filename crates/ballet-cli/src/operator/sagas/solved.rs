@@ -18,7 +18,7 @@ use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, system};
 use crate::base::ui::{self, Output};
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -80,7 +80,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(super) dry_run: bool,
     #[command(flatten)]
-    pub(super) record: Record,
+    pub(super) record: NoteArgs,
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {

@@ -9,7 +9,7 @@ use crate::base::exit::{ExitStatus, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui;
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     saga: Option<String>,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {

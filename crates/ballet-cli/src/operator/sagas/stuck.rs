@@ -13,13 +13,13 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters;
-use crate::operator::lost::{again, is_overdue};
-use crate::operator::sagas::dead::add_dead_letters;
-use crate::operator::sagas::named::Named;
-use crate::operator::sagas::noted::{OfService, noted};
-use crate::operator::sagas::silent::{Silent, add_silent, say_silent};
-use crate::operator::sagas::stands::{hindered_by_broker, style};
-use crate::operator::sagas::waiting::{SILENT, UNPUBLISHABLE, Waiting};
+use crate::operator::lost_messages::{again, is_overdue};
+use crate::operator::sagas::dead_letters::add_dead_letters;
+use crate::operator::sagas::open_state::{hindered_by_broker, style};
+use crate::operator::sagas::saga_name::SagaName;
+use crate::operator::sagas::service_waits::{ServiceWaits, read_waits};
+use crate::operator::sagas::silences::{Silences, add_silent, mark_silent};
+use crate::operator::sagas::stuck_saga::{SILENT, StuckSaga, UNPUBLISHABLE};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -31,7 +31,7 @@ Examples:
 pub(crate) struct Args {
     /// Only this saga, or those that have a business key with this value: `order=ABC`
     #[arg(value_name = "ID|KEY=VALUE")]
-    saga: Option<Named>,
+    saga: Option<SagaName>,
     /// Only this service [default: all known services]
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
@@ -60,10 +60,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         }
         Err(error) => return Err(error),
     };
-    let (mut silent, mut hindrances) = (Silent::default(), hindered_by_broker(options).await);
-    let mut of_services: HashMap<&str, OfService> = HashMap::new();
+    let (mut silent, mut hindrances) = (Silences::default(), hindered_by_broker(options).await);
+    let mut of_services: HashMap<&str, ServiceWaits> = HashMap::new();
     for service in &known {
-        match noted(service, options, most).await {
+        match read_waits(service, options, most).await {
             Ok(Some(mut noted)) => {
                 all.append(&mut noted.waiting);
                 hindrances.append(&mut noted.hindrances);
@@ -89,7 +89,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             && !silent.contains_key(&waiting.service);
     }
     if !silent.is_empty() {
-        say_silent(&silent, now, &mut all);
+        mark_silent(&silent, now, &mut all);
         add_silent(&silent, options, &mut all).await?;
     }
     let mut is_partial = false;
@@ -120,7 +120,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     }
 }
 
-fn show(all: &[Waiting], hindrances: &[Hindrance], whole: usize, options: &GlobalOptions) {
+fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &GlobalOptions) {
     let now = options.clock.now();
     if options.output != Output::Table {
         ui::print_json(options.output, all.iter().map(|one| one.json(one.state(hindrances, now))));
@@ -182,7 +182,7 @@ fn show(all: &[Waiting], hindrances: &[Hindrance], whole: usize, options: &Globa
              these sagas then go on by themselves",
         );
     }
-    let is_dead = |waiting: &Waiting| {
+    let is_dead = |waiting: &StuckSaga| {
         waiting.next_at.is_none()
             && waiting.sent_back_at.is_none()
             && !waiting.is_lost

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::base::ui;
-use crate::operator::sagas::stands::words;
+use crate::operator::sagas::open_state::words;
 
 /// The columns of a wait.
 pub(super) const HEADER: [&str; 5] = ["service", "for", "waits because it", "next attempt", "why"];

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, age};
-use crate::operator::sagas::named::Named;
+use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::show::{is_known_to, look, show};
 use crate::operator::sagas::waits::warn_of;
 
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// The saga's id, which is the correlation id of its events, or one of its business keys: `order=ABC`. A saga that
     /// is named by its id need not have begun yet
     #[arg(value_name = "ID|KEY=VALUE")]
-    saga: Named,
+    saga: SagaName,
     /// Give up after this long, with exit code 3: `90s`, `30min`
     #[arg(long, value_name = "AGE", value_parser = age)]
     timeout: Option<SignedDuration>,

@@ -31,14 +31,14 @@ fn development() -> String {
 }
 
 /// One virtual host of a broker.
-pub(crate) struct Management {
+pub(crate) struct VhostManagement {
     api: ManagementApi,
     /// The URL without the password.
     shown: String,
     vhost: String,
 }
 
-impl Management {
+impl VhostManagement {
     pub(crate) fn at(address: &str, vhost: &str) -> Result<Self> {
         Self::within(PATIENCE, address, vhost)
     }
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_development_broker_is_asked_as_its_operator() {
         let address = development();
-        assert!(Management::at(&address, "shop").is_ok());
+        assert!(VhostManagement::at(&address, "shop").is_ok());
         assert!(address.starts_with("http://ops:ops-development@127.0.0.1"));
     }
 }

@@ -1,6 +1,6 @@
 //! `ballet topology`: compares the broker with what the system declares, and repairs it.
 
-pub(crate) mod abandoned;
+pub(crate) mod abandoned_queues;
 pub(crate) mod management;
 
 use std::path::PathBuf;
@@ -18,8 +18,8 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
-use crate::operator::topology::abandoned::{Abandoned, abandoned};
-use crate::operator::topology::management::Management;
+use crate::operator::topology::abandoned_queues::{AbandonedQueue, abandoned};
+use crate::operator::topology::management::VhostManagement;
 
 /// The longest time until a policy is in force.
 const IN_FORCE: Duration = Duration::from_secs(10);
@@ -30,9 +30,9 @@ const DEVELOPMENT: &str = "http://topology:topology-development@127.0.0.1:15672"
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show what differs: exchanges, queues and their arguments, bindings, policies
-    Check(Source),
+    Check(DefinitionsArgs),
     /// Create what is missing, and change policies; --prune also removes, and lets policies keep less
-    Apply(Apply),
+    Apply(ApplyArgs),
     /// Print the definitions of the broker as a file, with passwords for one machine
     Definitions {
         /// Only the rights of the users, who already exist: their passwords stay
@@ -42,7 +42,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Source {
+pub(crate) struct DefinitionsArgs {
     /// RabbitMQ's management API, with user and password [default: RABBITMQ_MANAGEMENT_URL, or the
     /// development user on this machine]
     #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
@@ -56,9 +56,9 @@ pub(crate) struct Source {
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Apply {
+pub(crate) struct ApplyArgs {
     #[command(flatten)]
-    source: Source,
+    source: DefinitionsArgs,
     /// Also remove our own bindings that are no longer declared, and let policies keep less, once no process of the
     /// previous release runs: it would get no events through them, and not be ready
     #[arg(long)]
@@ -83,7 +83,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
     }
 }
 
-async fn check(source: &Source, options: &GlobalOptions) -> Result<ExitStatus> {
+async fn check(source: &DefinitionsArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let (definitions, management) = source.open()?;
     let found = management.found().await?;
     let differences = compare(&definitions, &found);
@@ -95,7 +95,7 @@ async fn check(source: &Source, options: &GlobalOptions) -> Result<ExitStatus> {
     Ok(if is_whole { ExitStatus::All } else { ExitStatus::Failed })
 }
 
-async fn apply(args: &Apply, options: &GlobalOptions) -> Result<ExitStatus> {
+async fn apply(args: &ApplyArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let (definitions, management) = args.source.open()?;
     let differences = compare(&definitions, &management.found().await?);
     let is_asked = |difference: &Difference| args.prune || action(difference) != PRUNE;
@@ -131,7 +131,7 @@ async fn apply(args: &Apply, options: &GlobalOptions) -> Result<ExitStatus> {
 /// The remaining differences. A policy that was made just now is in force some moments later.
 async fn left(
     definitions: &Value,
-    management: &Management,
+    management: &VhostManagement,
     is_policed: bool,
 ) -> Result<Vec<Difference>> {
     let begun = Instant::now();
@@ -145,9 +145,9 @@ async fn left(
     }
 }
 
-impl Source {
+impl DefinitionsArgs {
     /// Reads the definitions, and opens the broker's management API.
-    fn open(&self) -> Result<(Value, Management)> {
+    fn open(&self) -> Result<(Value, VhostManagement)> {
         let definitions: Value = match &self.definitions {
             Some(file) => {
                 let text = std::fs::read_to_string(file);
@@ -160,13 +160,13 @@ impl Source {
         let vhost = self.vhost.as_deref().or(definitions["vhosts"][0]["name"].as_str());
         let vhost = vhost.context("the definitions name no virtual host: give --vhost")?;
         let address = management_url(self.management_url.as_ref());
-        let management = Management::at(address.as_deref().unwrap_or(DEVELOPMENT), vhost)?;
+        let management = VhostManagement::at(address.as_deref().unwrap_or(DEVELOPMENT), vhost)?;
         Ok((definitions, management))
     }
 }
 
 /// Sentences about the messages that the broker cannot dead-letter. Messages that are merely on their way do not count.
-async fn held(management: &Management, queues: &[Value]) -> Result<Vec<String>> {
+async fn held(management: &VhostManagement, queues: &[Value]) -> Result<Vec<String>> {
     let held = audit::stay_held(queues, || management.queues()).await?;
     Ok(held.iter().map(|(queue, count)| audit::held_words(queue, *count)).collect())
 }
@@ -198,7 +198,7 @@ fn past(difference: &Difference) -> &'static str {
 fn show(
     differences: &[Difference],
     held: &[String],
-    abandoned: &[Abandoned],
+    abandoned: &[AbandonedQueue],
     options: &GlobalOptions,
 ) {
     if options.output != Output::Table {
@@ -230,7 +230,7 @@ fn show(
     for held in held {
         ui::print(&format!("{}  {held}", ui::yellow("held   ")));
     }
-    for Abandoned { found, advice } in abandoned {
+    for AbandonedQueue { found, advice } in abandoned {
         ui::print(&format!("{}  {found}", ui::yellow("unread ")));
         ui::say(advice);
     }

@@ -12,7 +12,7 @@ pub(super) const SILENT: &str = "silent";
 
 /// A stuck saga with the reason.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct StuckSaga {
     pub(super) saga: String,
     pub(super) service: String,
     pub(super) step: Option<String>,
@@ -33,7 +33,7 @@ pub(super) struct Waiting {
     pub(super) is_deadline: bool,
 }
 
-impl Waiting {
+impl StuckSaga {
     /// The state of the saga, by the rule of all sagas.
     pub(super) fn state(&self, hindrances: &[Hindrance], now: Timestamp) -> SagaState {
         let Self { service, step, reason, next_at, sent_back_at, .. } = self;

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::doctor::finding::Finding;
-use crate::operator::doctor::waiting::is_idle;
-use crate::operator::lost::{again, is_overdue, published};
+use crate::operator::doctor::waiting_sagas::is_idle;
+use crate::operator::lost_messages::{again, is_overdue, published};
 
 /// Longer than the age of queue counts (five seconds) and the way of a message between two queues.
 const A_WHILE: Duration = Duration::from_secs(6);

@@ -29,13 +29,13 @@ const SHORT: usize = 8;
 
 /// A saga's id, the last digits of one, or `KEY=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum SagaName {
     Id(Uuid),
     End(String),
     Key { name: String, value: String },
 }
 
-impl FromStr for Named {
+impl FromStr for SagaName {
     type Err = String;
 
     fn from_str(given: &str) -> Result<Self, String> {
@@ -60,16 +60,16 @@ impl FromStr for Named {
 }
 
 /// The sagas that match the name.
-pub(super) struct Found {
+pub(super) struct NamedSagas {
     pub(super) sagas: BTreeSet<Uuid>,
     /// Whether a source that could name more could not be read. The user was told.
     pub(super) is_partial: bool,
 }
 
-impl Named {
+impl SagaName {
     /// The one saga of this name.
     pub(super) async fn one(&self, options: &GlobalOptions) -> Result<Uuid> {
-        let Found { sagas, is_partial } = self.all(options).await?;
+        let NamedSagas { sagas, is_partial } = self.all(options).await?;
         let mut last_first = sagas.iter().rev();
         let (first, second) = (last_first.next(), last_first.next());
         match (first, second) {
@@ -99,14 +99,14 @@ impl Named {
     }
 
     /// All sagas of this name.
-    pub(super) async fn all(&self, options: &GlobalOptions) -> Result<Found> {
+    pub(super) async fn all(&self, options: &GlobalOptions) -> Result<NamedSagas> {
         let (name, value) = match self {
             Self::Id(id) => {
-                return Ok(Found { sagas: BTreeSet::from([*id]), is_partial: false });
+                return Ok(NamedSagas { sagas: BTreeSet::from([*id]), is_partial: false });
             }
             Self::End(digits) => {
                 if let Some(sagas) = self.in_index(options).await {
-                    return Ok(Found { sagas, is_partial: false });
+                    return Ok(NamedSagas { sagas, is_partial: false });
                 }
                 let KeyedSagas { mut sagas, away } =
                     ending(&options.databases(&services()?)?, digits).await;
@@ -116,13 +116,13 @@ impl Named {
                     let filter = Filter { sagas: vec![digits.clone()], ..Filter::default() };
                     is_partial |= add_of_journal(&mut sagas, filter, None, options).await;
                 }
-                return Ok(Found { sagas, is_partial });
+                return Ok(NamedSagas { sagas, is_partial });
             }
             Self::Key { name, value } => (name, value),
         };
         let key = KeyIs { fields: fields(name)?, value: value.clone() };
         if let Some(sagas) = self.in_index(options).await {
-            return Ok(Found { sagas, is_partial: false });
+            return Ok(NamedSagas { sagas, is_partial: false });
         }
         let databases = options.databases(&services()?)?;
         let KeyedSagas { mut sagas, away } = keyed(&databases, &key).await;
@@ -137,11 +137,11 @@ impl Named {
             let filter = Filter { types, ..Filter::default() };
             is_partial |= add_of_journal(&mut sagas, filter, Some(&key), options).await;
         }
-        Ok(Found { sagas, is_partial })
+        Ok(NamedSagas { sagas, is_partial })
     }
 }
 
-impl Named {
+impl SagaName {
     /// The sagas in the console's index, if a console follows the journal and the index has any. Otherwise the ledgers
     /// and the journal are searched, which may have sagas too old for the index.
     async fn in_index(&self, options: &GlobalOptions) -> Option<BTreeSet<Uuid>> {
@@ -165,7 +165,7 @@ impl Named {
     }
 }
 
-impl std::fmt::Display for Named {
+impl std::fmt::Display for SagaName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Id(id) => id.fmt(f),
@@ -254,15 +254,17 @@ mod tests {
     #[test]
     fn a_saga_is_named_by_its_id_or_by_a_key() {
         let id = "0193f7a0-0001-7000-8000-00000000000a";
-        assert_eq!(id.parse(), Ok(Named::Id(id.parse().expect("a UUID"))));
-        let key =
-            |name: &str, value: &str| Named::Key { name: name.to_owned(), value: value.to_owned() };
+        assert_eq!(id.parse(), Ok(SagaName::Id(id.parse().expect("a UUID"))));
+        let key = |name: &str, value: &str| SagaName::Key {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        };
         assert_eq!("order=A=B".parse(), Ok(key("order", "A=B")));
         for end in ["0000000A", &id[1..]] {
-            assert_eq!(end.parse(), Ok(Named::End(end.to_lowercase())));
+            assert_eq!(end.parse(), Ok(SagaName::End(end.to_lowercase())));
         }
         for wrong in ["", "order", "order=", "=A", "000000a", "0000000g"] {
-            assert!(wrong.parse::<Named>().is_err(), "{wrong:?} was taken");
+            assert!(wrong.parse::<SagaName>().is_err(), "{wrong:?} was taken");
         }
     }
 }

@@ -11,14 +11,14 @@ use crate::base::ui::{counted, shell_word};
 
 /// Such a queue, in words.
 #[derive(Debug)]
-pub(crate) struct Abandoned {
+pub(crate) struct AbandonedQueue {
     pub(crate) found: String,
     /// The advice on what to do.
     pub(crate) advice: String,
 }
 
 /// Finds the abandoned queues among the differences.
-pub(crate) fn abandoned(differences: &[Difference], found: &Found) -> Vec<Abandoned> {
+pub(crate) fn abandoned(differences: &[Difference], found: &Found) -> Vec<AbandonedQueue> {
     let bound = differences.iter().filter_map(|difference| match difference {
         Difference::Strange { found }
             if (found["source"] == ROUTE || found["source"] == DEAD)
@@ -50,11 +50,11 @@ fn is_read(name: &str, queues: &[Value]) -> bool {
     })
 }
 
-fn in_words(queue: &Value) -> Abandoned {
+fn in_words(queue: &Value) -> AbandonedQueue {
     let text = |field: &str| queue[field].as_str().unwrap_or_default();
     let (name, vhost) = (text("name"), text("vhost"));
     let messages = counted(queue["messages"].as_u64().unwrap_or_default(), "message");
-    Abandoned {
+    AbandonedQueue {
         found: format!(
             "queue `{name}` is declared by nobody and read by nobody, has {messages}, and gets more"
         ),

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::base::ui;
 use crate::operator::doctor::finding::{Finding, number};
-use crate::operator::lost::again;
+use crate::operator::lost_messages::again;
 
 /// The longest time that a message is on its way.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(1);

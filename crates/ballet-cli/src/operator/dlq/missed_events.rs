@@ -20,9 +20,9 @@ use crate::base::systems::system;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::selection::Selection;
-use crate::operator::dlq::sending::Sending;
-use crate::operator::interventions::Notes;
+use crate::operator::dlq::selection::DeadLetterSelection;
+use crate::operator::dlq::send_args::SendArgs;
+use crate::operator::interventions::NoteWriter;
 
 /// The options that do not select dead letters by the way they died.
 pub(crate) const OTHERS: [&str; 9] = [
@@ -52,8 +52,8 @@ pub(crate) struct FromJournal {
 pub(crate) async fn run(
     service: &str,
     args: &FromJournal,
-    selection: &Selection,
-    sending: &Sending,
+    selection: &DeadLetterSelection,
+    sending: &SendArgs,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
     let floor = options.clock.now() - Limits::default().inbox_window;
@@ -103,7 +103,7 @@ pub(crate) async fn run(
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
     let show = |done: u64| progress.show(done);
-    let notes = Notes::open(service, Act::Redriven, sending.note(options), options).await;
+    let notes = NoteWriter::open(service, Act::Redriven, sending.note(options), options).await;
     let note = |sent: &DeadLetter| notes.add(sent);
     let send_options = sending.redrive_options(options, stop, &show, &note);
     let summary = missed::send(&journal, &missed, &send_options).await;

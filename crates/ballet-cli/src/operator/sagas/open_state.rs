@@ -22,7 +22,7 @@ pub(super) async fn hindered_by_broker(options: &GlobalOptions) -> Vec<Hindrance
 }
 
 /// The state of a saga with these waits, and what hinders it if it is blocked.
-pub(super) fn stands<'h>(
+pub(super) fn open_state<'h>(
     waits: &[Wait],
     deadline: Option<Timestamp>,
     hindrances: &'h [Hindrance],

@@ -13,10 +13,10 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed::OTHERS;
-use crate::operator::dlq::selection::Selection;
-use crate::operator::dlq::sending::Sending;
-use crate::operator::interventions::Notes;
+use crate::operator::dlq::missed_events::OTHERS;
+use crate::operator::dlq::selection::DeadLetterSelection;
+use crate::operator::dlq::send_args::SendArgs;
+use crate::operator::interventions::NoteWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FromUnrouted {
@@ -27,14 +27,14 @@ pub(crate) struct FromUnrouted {
 }
 
 pub(crate) async fn run(
-    selection: &Selection,
-    sending: &Sending,
+    selection: &DeadLetterSelection,
+    sending: &SendArgs,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
     let unrouted = Unrouted::new(options.broker()?, system()?.parts.clone());
     let filter = selection.filter(options.clock.now());
     // The number of events by type and services.
-    let mut found: Found = BTreeMap::new();
+    let mut found: EventCounts = BTreeMap::new();
     let mut ids = BTreeSet::new();
     let (mut whole, mut nobodys, mut forged, mut why_forged) = (0, 0, 0, None);
     let browsed = unrouted.browse(|event| {
@@ -83,7 +83,8 @@ pub(crate) async fn run(
         found.keys().flat_map(|(_, services)| services.split(", ")).collect();
     let mut notes = BTreeMap::new();
     for service in services.into_iter().filter(|service| !service.is_empty()) {
-        let of_service = Notes::open(service, Act::Redriven, sending.note(options), options).await;
+        let of_service =
+            NoteWriter::open(service, Act::Redriven, sending.note(options), options).await;
         notes.insert(service, of_service);
     }
     let note = |sent: &DeadLetter| {
@@ -107,9 +108,9 @@ pub(crate) async fn run(
 }
 
 /// The number of events in the queue, by type and services.
-type Found = BTreeMap<(String, String), u64>;
+type EventCounts = BTreeMap<(String, String), u64>;
 
-fn show(found: &Found, options: &GlobalOptions) {
+fn show(found: &EventCounts, options: &GlobalOptions) {
     if options.output != Output::Table {
         let rows = found.iter().map(|((event_type, services), count)| {
             let services: Vec<&str> =

@@ -16,20 +16,20 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui;
+use crate::operator::dlq::note::NoteArgs;
 use crate::operator::dlq::plans::forget;
-use crate::operator::dlq::record::Record;
-use crate::operator::dlq::selection::Selection;
-use crate::operator::lost::is_overdue;
+use crate::operator::dlq::selection::DeadLetterSelection;
+use crate::operator::lost_messages::is_overdue;
 
 /// The most failures of one service that are read.
 const MOST: u32 = 100_000;
 
 /// Gives up the messages that are named by id and do not wait for another attempt.
 pub(super) async fn give_up(
-    selection: &Selection,
+    selection: &DeadLetterSelection,
     yes: bool,
     dry_run: bool,
-    record: &Record,
+    record: &NoteArgs,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
     let mut all = Vec::new();
@@ -74,7 +74,7 @@ pub(super) async fn give_up(
 }
 
 async fn lost(
-    selection: &Selection,
+    selection: &DeadLetterSelection,
     service: &str,
     options: &GlobalOptions,
 ) -> Result<Vec<Touched>> {

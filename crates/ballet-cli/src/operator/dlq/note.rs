@@ -9,7 +9,7 @@ use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Record {
+pub(crate) struct NoteArgs {
     /// The person who does it [default: you, on this machine]
     #[arg(long, env = "BALLET_OPERATOR", value_name = "NAME", help_heading = "Record")]
     by: Option<String>,
@@ -18,7 +18,7 @@ pub(crate) struct Record {
     why: Option<String>,
 }
 
-impl Record {
+impl NoteArgs {
     /// The note: by whom, when and why.
     pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
         let at = options.clock.now();

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::base::exit::with_advice;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
-use crate::operator::dlq::sending::Sending;
+use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::restore::hold::hold;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -33,25 +33,25 @@ const RENEW: Duration = Duration::from_mins(5);
 const MOST_STUCK: u32 = 10_000;
 
 /// Watches a restored service handle what it was sent.
-pub(super) struct Handled<'a> {
+pub(super) struct HandlingWatch<'a> {
     part: &'a Part,
     missed: &'a Missed,
     /// The sagas whose calls to the outside are made again. Those of new sagas come and go all the time, and do not
     /// count.
     sagas: BTreeSet<Uuid>,
     broker: &'a Arc<dyn Broker>,
-    sending: &'a Sending,
+    sending: &'a SendArgs,
     stop: &'a Stop,
     backup: Timestamp,
 }
 
-impl<'a> Handled<'a> {
+impl<'a> HandlingWatch<'a> {
     /// For a service that is not started yet.
     pub(super) async fn new(
         part: &'a Part,
         missed: &'a Missed,
         broker: &'a Arc<dyn Broker>,
-        sending: &'a Sending,
+        sending: &'a SendArgs,
         stop: &'a Stop,
         backup: Timestamp,
         db: &mut PgConnection,
@@ -119,8 +119,8 @@ impl<'a> Handled<'a> {
         Ok(left.messages == 0)
     }
 
-    async fn tell(&self, db: &mut PgConnection, left: Left, aborts: &str) -> Result<()> {
-        let Left { messages, calls } = left;
+    async fn tell(&self, db: &mut PgConnection, left: OpenWork, aborts: &str) -> Result<()> {
+        let OpenWork { messages, calls } = left;
         ui::note(&format!(
             "{} has {messages} of these events to handle, and {} with a call to the outside without \
              an answer{}{aborts}. Once that is done, compare with --check",
@@ -140,7 +140,7 @@ impl<'a> Handled<'a> {
         counts: impl Fn(&MissedEvent) -> bool,
         are_aborts_put_off: bool,
         longest: Duration,
-    ) -> Result<Option<Left>> {
+    ) -> Result<Option<OpenWork>> {
         let Self { part, missed, stop, .. } = self;
         let wanted = missed.events().into_iter().filter(|event| counts(event));
         let ids: HashSet<MessageId> = wanted.map(|event| event.id).collect();
@@ -159,7 +159,7 @@ impl<'a> Handled<'a> {
             let open = sagas_answered_soon(db).await?;
             let calls = self.sagas.intersection(&open).count() as u64;
             progress.show(whole.saturating_sub(messages));
-            let left = Left { messages, calls };
+            let left = OpenWork { messages, calls };
             // After the look, so that its result is from a time at which aborts were put off.
             if has_started && are_aborts_put_off {
                 if held_until(db).await?.is_none() {
@@ -217,14 +217,14 @@ async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<Hash
 
 /// The work that a service has not done yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Left {
+struct OpenWork {
     /// The messages that it was sent.
     messages: u64,
     /// The sagas with calls to the outside that are still to be answered.
     calls: u64,
 }
 
-impl Left {
+impl OpenWork {
     const fn is_nothing(self) -> bool {
         self.messages == 0 && self.calls == 0
     }

@@ -4,10 +4,10 @@ use ballet_ops::redrive::{Each, Note, Progress, RedriveOptions, Stop};
 use clap::Args;
 
 use crate::base::options::GlobalOptions;
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 
 #[derive(Debug, Args)]
-pub(crate) struct Sending {
+pub(crate) struct SendArgs {
     /// Send at most this many per second [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: Option<u32>,
@@ -18,10 +18,10 @@ pub(crate) struct Sending {
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
-impl Sending {
+impl SendArgs {
     /// The note on who sends, when and why.
     pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
         self.record.note(options)

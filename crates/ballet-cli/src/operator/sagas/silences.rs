@@ -9,13 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
-use crate::operator::sagas::waiting::{SILENT, Waiting};
+use crate::operator::sagas::stuck_saga::{SILENT, StuckSaga};
 
 /// A sentence for each service without a living process.
-pub(super) type Silent = BTreeMap<String, String>;
+pub(super) type Silences = BTreeMap<String, String>;
 
 /// Marks the waits that are due in these services: no process will go on with them.
-pub(super) fn say_silent(silent: &Silent, now: Timestamp, all: &mut [Waiting]) {
+pub(super) fn mark_silent(silent: &Silences, now: Timestamp, all: &mut [StuckSaga]) {
     for waiting in all {
         let Some(silence) = silent.get(&waiting.service) else { continue };
         let is_due = waiting.next_at.is_some_and(|next_at| next_at < now);
@@ -33,9 +33,9 @@ pub(super) fn say_silent(silent: &Silent, now: Timestamp, all: &mut [Waiting]) {
 
 /// Adds the sagas that wait for these services, unless they are listed for another reason.
 pub(super) async fn add_silent(
-    silent: &Silent,
+    silent: &Silences,
     options: &GlobalOptions,
-    all: &mut Vec<Waiting>,
+    all: &mut Vec<StuckSaga>,
 ) -> Result<()> {
     // All databases: the work that a service has not done is recorded where other services ask for it.
     let databases = options.databases(&services()?)?;
@@ -48,14 +48,14 @@ pub(super) async fn add_silent(
             if !listed.insert((saga.clone(), wait.service.clone())) {
                 continue;
             }
-            all.push(Waiting {
+            all.push(StuckSaga {
                 saga: saga.clone(),
                 service: wait.service,
                 what: wait.event_type,
                 since: Some(wait.since),
                 reason: SILENT.to_owned(),
                 detail: wait.why,
-                ..Waiting::default()
+                ..StuckSaga::default()
             });
         }
     }
