@@ -96,7 +96,7 @@ enum Command {
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Args),
     /// A new message id, or the one that services derive for a message without a UUID
-    Id(id::Arguments),
+    Id(id::IdArgs),
     /// Messages that have come to the services and wait, and a retry now
     #[command(subcommand)]
     Inbox(inbox::Command),
@@ -138,12 +138,12 @@ enum Command {
     #[command(subcommand)]
     Topology(topology::Command),
     /// Say whether the services would take the messages in a file, without a broker
-    Validate(validate::Arguments),
+    Validate(validate::ValidateArgs),
 }
 
 /// The addresses of a system, for [`looks`].
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct SystemAddresses<'a> {
     /// The folder with the contracts of its services.
     pub contracts: &'a str,
     /// The broker's URL, with a user who may see all.
@@ -159,8 +159,8 @@ pub struct Place<'a> {
 /// # Errors
 ///
 /// The contracts cannot be read.
-pub fn looks(place: Place<'_>) -> anyhow::Result<Arc<dyn Looks>> {
-    let Place { contracts, amqp_url, management_url, database_url } = place;
+pub fn looks(addresses: SystemAddresses<'_>) -> anyhow::Result<Arc<dyn Looks>> {
+    let SystemAddresses { contracts, amqp_url, management_url, database_url } = addresses;
     let given =
         [("--contracts", contracts), ("--amqp-url", amqp_url), ("--database-url", database_url)];
     let given = given.into_iter().flat_map(|(option, value)| [option, value]);

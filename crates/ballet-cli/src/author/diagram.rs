@@ -19,12 +19,12 @@ pub(crate) struct Args {
     /// The saga [default: the only one]
     saga: Option<String>,
     /// The form of the picture
-    #[arg(long, value_enum, default_value_t = Form::Svg)]
-    form: Form,
+    #[arg(long, value_enum, default_value_t = DiagramForm::Svg)]
+    form: DiagramForm,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum DiagramForm {
     /// A lane for each service, time downwards
     Svg,
     /// A Mermaid flowchart, for Markdown
@@ -44,8 +44,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus> {
         (None, all) => return Err(usage(format!("name one of the sagas: {}", all.join(", ")))),
     };
     let picture = match args.form {
-        Form::Svg => lanes::svg(&graph, saga),
-        Form::Mermaid => {
+        DiagramForm::Svg => lanes::svg(&graph, saga),
+        DiagramForm::Mermaid => {
             mermaid::flowchart(&graph.in_version(saga, graph.begun_version(saga)), saga)
         }
     };

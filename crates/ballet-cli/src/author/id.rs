@@ -14,7 +14,7 @@ use crate::base::ui::{self, Output};
 
 /// The source of the id. Without one the id is new.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct IdArgs {
     /// A `message_id` that is no UUID, or the `id` of a CloudEvent
     text: Option<String>,
     /// The `source` of the CloudEvent
@@ -31,20 +31,20 @@ pub(crate) struct Arguments {
     correlation_id: Option<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<ExitStatus> {
+pub(crate) fn run(arguments: &IdArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let blank = |text: &Option<String>| text.as_deref().is_some_and(is_blank);
     if blank(&arguments.text) || blank(&arguments.source) || blank(&arguments.correlation_id) {
         return Err(usage("a blank id or source counts as absent: leave it out"));
     }
     let id = match arguments {
-        Arguments { text: Some(text), source, .. } => match text.parse::<MessageId>() {
+        IdArgs { text: Some(text), source, .. } => match text.parse::<MessageId>() {
             Ok(id) => id,
             Err(_) => source.as_deref().map_or_else(
                 || MessageId::derived_from_text(text),
                 |source| MessageId::derived_from_source(source, text),
             ),
         },
-        Arguments { event: Some(event), body: Some(body), correlation_id, .. } => {
+        IdArgs { event: Some(event), body: Some(body), correlation_id, .. } => {
             let body = read(body)?;
             if body.ends_with(b"\n") {
                 ui::say("the body ends with a line break, which counts, too");

@@ -13,8 +13,8 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
-use crate::tester::stream::feed::{Feed, Stopped};
-use crate::tester::stream::selection::Range;
+use crate::tester::stream::feed::{EventFeed, StopReason};
+use crate::tester::stream::selection::JournalRange;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -41,9 +41,10 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let system = system()?;
     let now = options.clock.now();
     let since = args.since.map(|since| since.before(now)).transpose()?;
-    let range = Range::until_the_end();
+    let range = JournalRange::until_the_end();
     let start = since.map_or(Start::First, Start::Time);
-    let mut feed = Feed::open(options.broker_as(TAP)?, start, Filter::default(), &range).await?;
+    let mut feed =
+        EventFeed::open(options.broker_as(TAP)?, start, Filter::default(), &range).await?;
     let mut sightings = Sightings::default();
     let ended = loop {
         match feed.next().await? {
@@ -54,7 +55,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         }
     };
     feed.close().await;
-    if ended == Stopped::Interrupted {
+    if ended == StopReason::Interrupted {
         bail!("it was stopped");
     }
     let coverage = Coverage::of(system, &sightings);

@@ -14,9 +14,9 @@ use crate::base::exit::ExitStatus;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write a service that does a part of a saga, with its contract and a test
-    Service(service::Service),
+    Service(service::ServiceArgs),
     /// Write a workspace with one service, which owns a saga, with its trials and tests
-    System(system::System),
+    System(system::SystemArgs),
 }
 
 pub(crate) fn run(command: &Command) -> Result<ExitStatus> {

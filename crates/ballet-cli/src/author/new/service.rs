@@ -11,7 +11,7 @@ use ballet::core::{EventType, Role, System, Versions};
 use ballet_check::Contracts;
 
 use crate::author::new::names::{self, camel};
-use crate::author::new::writing::{self, File, Words};
+use crate::author::new::writing::{self, NewFile, Replacements};
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
 use crate::base::ui;
@@ -34,7 +34,7 @@ const STEP: &str = "saga.compensatable(DoPart)";
 const COMPENSATED: &str = "\"compensated\": \"my_service.part_taken_back.v1\"";
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Service {
+pub(crate) struct ServiceArgs {
     /// The service's name, lower case: its crate, its queue and its database
     name: String,
     /// The saga that it takes part in [default: the only one]
@@ -45,7 +45,7 @@ pub(crate) struct Service {
     on: Option<String>,
 }
 
-pub(super) fn run(args: &Service) -> Result<ExitStatus> {
+pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
     let name = args.name.as_str();
     let contracts = contracts()?;
     let system = contracts.system();
@@ -77,7 +77,7 @@ pub(super) fn run(args: &Service) -> Result<ExitStatus> {
     let my_saga = own_type(saga.saga, saga.owner, &mut taken);
     let my_trigger = own_type(on.event(), on.service(), &mut taken);
     let my_abort = own_type(abort.event(), abort.service(), &mut taken);
-    let words = Words(vec![
+    let words = Replacements(vec![
         ("// FIELDS_OF_TRIGGER\n", fields(contracts, on)),
         ("// FIELDS_OF_ABORT\n", fields(contracts, abort)),
         ("TYPE_OF_TRIGGER", declared(on)),
@@ -98,7 +98,7 @@ pub(super) fn run(args: &Service) -> Result<ExitStatus> {
         ("my_service", name.to_owned()),
         ("my_system", system.name.to_owned()),
     ]);
-    let mut files: Vec<File> = TEMPLATES
+    let mut files: Vec<NewFile> = TEMPLATES
         .iter()
         .map(|(path, template)| words.file(&format!("{place}/{path}"), template))
         .collect();

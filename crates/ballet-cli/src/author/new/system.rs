@@ -7,7 +7,7 @@ use ballet_check::Contracts;
 
 use crate::author::new::dependency::{Dependency, whole};
 use crate::author::new::names;
-use crate::author::new::writing::{self, File, Words};
+use crate::author::new::writing::{self, NewFile, Replacements};
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::ui;
 
@@ -55,7 +55,7 @@ const GATEWAY: &str = "ballet-gateway";
 const GATEWAY_FOLDER: &str = "crates/gateway";
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct System {
+pub(crate) struct SystemArgs {
     /// The directory to make. Its name, lower case, is the system's name and its virtual host
     directory: PathBuf,
     /// The name of its first service
@@ -67,8 +67,8 @@ pub(crate) struct System {
     ballet: Option<String>,
 }
 
-pub(super) fn run(args: &System) -> Result<ExitStatus> {
-    let System { directory, service, ballet } = args;
+pub(super) fn run(args: &SystemArgs) -> Result<ExitStatus> {
+    let SystemArgs { directory, service, ballet } = args;
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     names::check_system(&name)?;
     names::check_first_service(service)?;
@@ -78,7 +78,7 @@ pub(super) fn run(args: &System) -> Result<ExitStatus> {
         check_place(&root, checkout, &name)?;
     }
     let (copy, context) = dependency.in_container();
-    let words = Words(vec![
+    let words = Replacements(vec![
         ("MY_SERVICE", service.to_uppercase()),
         ("my_service", service.clone()),
         ("my_system", name.clone().into_owned()),
@@ -93,7 +93,7 @@ pub(super) fn run(args: &System) -> Result<ExitStatus> {
     // Take the versions of dependencies that ballet itself is tested with.
     let lock = dependency.checkout().map(|checkout| checkout.join("Cargo.lock"));
     if let Some(text) = lock.and_then(|lock| std::fs::read_to_string(lock).ok()) {
-        files.push(File { path: "Cargo.lock".to_owned(), text });
+        files.push(NewFile { path: "Cargo.lock".to_owned(), text });
     }
     writing::write(&root, &files)?;
     let contracts = Contracts::read(&root.join("contracts").join(&*name))?;

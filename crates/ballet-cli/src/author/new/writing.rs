@@ -15,7 +15,7 @@ use crate::base::ui;
 
 /// A file to write: its path below the workspace, and its text.
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct NewFile {
     pub(super) path: String,
     pub(super) text: String,
 }
@@ -24,19 +24,19 @@ pub(super) struct File {
 const DEFINITIONS: &str = "broker/definitions.json";
 
 /// The broker's definitions of a system.
-pub(super) fn definitions(system: &System) -> File {
+pub(super) fn definitions(system: &System) -> NewFile {
     let text = definitions::text(system, "ballet topology definitions");
-    File { path: DEFINITIONS.to_owned(), text }
+    NewFile { path: DEFINITIONS.to_owned(), text }
 }
 
 /// The words of the templates and their replacements.
 #[derive(Debug)]
-pub(super) struct Words(pub(super) Vec<(&'static str, String)>);
+pub(super) struct Replacements(pub(super) Vec<(&'static str, String)>);
 
-impl Words {
+impl Replacements {
     /// Fills in a template.
-    pub(super) fn file(&self, path: &str, template: &str) -> File {
-        File { path: self.fill(path), text: self.fill(template) }
+    pub(super) fn file(&self, path: &str, template: &str) -> NewFile {
+        NewFile { path: self.fill(path), text: self.fill(template) }
     }
 
     fn fill(&self, template: &str) -> String {
@@ -46,13 +46,13 @@ impl Words {
 }
 
 /// Writes all files, or none if one of them exists.
-pub(super) fn write(root: &Path, files: &[File]) -> Result<()> {
-    let exists = |file: &&File| root.join(&file.path).exists();
+pub(super) fn write(root: &Path, files: &[NewFile]) -> Result<()> {
+    let exists = |file: &&NewFile| root.join(&file.path).exists();
     if let Some(file) = files.iter().find(exists) {
         let path = root.join(&file.path);
         return Err(usage(format!("{} exists already: nothing was written", path.display())));
     }
-    for File { path, text } in files {
+    for NewFile { path, text } in files {
         let file = root.join(path);
         let folder = file.parent().unwrap_or(root);
         fs::create_dir_all(folder)
@@ -71,7 +71,7 @@ pub(super) fn write(root: &Path, files: &[File]) -> Result<()> {
 
 /// Formats the written files: names are longer or shorter than those in the templates. Without rustfmt they stay as
 /// they are.
-fn format(root: &Path, files: &[File]) {
+fn format(root: &Path, files: &[NewFile]) {
     let rust = files.iter().map(|file| root.join(&file.path));
     let rust = rust.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
     let mut rustfmt = Command::new("rustfmt");

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 #[derive(Debug, Default, Deserialize)]
-struct Properties {
+struct MessageProperties {
     r#type: Option<String>,
     message_id: Option<String>,
     correlation_id: Option<String>,
@@ -25,7 +25,7 @@ struct Properties {
 }
 
 #[derive(Debug, Deserialize)]
-struct Rest<'a> {
+struct MessageFields<'a> {
     #[serde(borrow)]
     properties: Option<&'a RawValue>,
     exchange: Option<String>,
@@ -39,19 +39,20 @@ struct Rest<'a> {
 }
 
 /// A message read from a file.
-pub(crate) struct Message<'a> {
-    properties: Properties,
+pub(crate) struct FileMessage<'a> {
+    properties: MessageProperties,
     exchange: String,
     routing_key: String,
     body: Cow<'a, [u8]>,
 }
 
-impl<'a> Message<'a> {
+impl<'a> FileMessage<'a> {
     /// Reads a message, or says why it cannot be one.
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, String> {
-        let rest: Rest<'a> = serde_json::from_slice(text).map_err(|error| wrong(&error))?;
+        let rest: MessageFields<'a> =
+            serde_json::from_slice(text).map_err(|error| wrong(&error))?;
         let properties = rest.properties.map_or(text, |properties| properties.get().as_bytes());
-        let properties: Properties =
+        let properties: MessageProperties =
             serde_json::from_slice(properties).map_err(|error| wrong(&error))?;
         let body = match (rest.body, rest.payload) {
             (Some(body), None) => match serde_json::from_str::<String>(body.get()) {
@@ -82,7 +83,7 @@ impl<'a> Message<'a> {
 
     /// The message as a service would get it.
     pub(crate) fn incoming(&self) -> Incoming<'_> {
-        let Properties { headers, .. } = &self.properties;
+        let MessageProperties { headers, .. } = &self.properties;
         let mut attributes = Attributes::default();
         let mut size = HeaderSize::default();
         for (name, value) in headers.iter().flatten() {

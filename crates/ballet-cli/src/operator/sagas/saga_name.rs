@@ -16,8 +16,8 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, services};
 use crate::base::ui;
 use crate::operator::sagas::waits::warn_of;
-use crate::tester::stream::feed::{Feed, Stopped};
-use crate::tester::stream::selection::Range;
+use crate::tester::stream::feed::{EventFeed, StopReason};
+use crate::tester::stream::selection::JournalRange;
 
 /// The database with the console's index, beside those of the services.
 const INDEX: &str = "console";
@@ -215,8 +215,8 @@ async fn of_journal(
     key: Option<&KeyIs>,
     options: &GlobalOptions,
 ) -> Result<BTreeSet<Uuid>> {
-    let (range, plain) = (Range::until_the_end(), plain()?);
-    let mut feed = Feed::open(options.broker_as(TAP)?, Start::First, filter, &range).await?;
+    let (range, plain) = (JournalRange::until_the_end(), plain()?);
+    let mut feed = EventFeed::open(options.broker_as(TAP)?, Start::First, filter, &range).await?;
     let mut sagas = BTreeSet::new();
     let ended = loop {
         match feed.next().await? {
@@ -234,7 +234,7 @@ async fn of_journal(
         }
     };
     feed.close().await;
-    if ended == Stopped::Interrupted {
+    if ended == StopReason::Interrupted {
         bail!("it was stopped");
     }
     Ok(sagas)

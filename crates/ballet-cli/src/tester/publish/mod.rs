@@ -9,8 +9,8 @@ use ballet_check::validate::Validator;
 use ballet_ops::publish::{Defaults, Outgoing, Sent, outgoing, send};
 use serde_json::{Value, json};
 
-use crate::author::validate::message::Message;
-use crate::author::validate::texts::{Text, texts};
+use crate::author::validate::message::FileMessage;
+use crate::author::validate::texts::{MessageText, texts};
 use crate::base::exit::{ExitStatus, usage, with_advice};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 
 /// Reads a message and completes it, or returns all its problems.
 fn completed(
-    text: &Text<'_>,
+    text: &MessageText<'_>,
     args: &Args,
     validator: &Validator,
     clock: &Clock,
@@ -82,12 +82,12 @@ fn completed(
         let given = Incoming { event_type: Some(name), body: text.text, ..Incoming::default() };
         return outgoing(given, None, defaults, validator, clock);
     }
-    let read = Message::read(text.text).map_err(|why| vec![why])?;
+    let read = FileMessage::read(text.text).map_err(|why| vec![why])?;
     outgoing(read.incoming(), read.headers(), defaults, validator, clock)
 }
 
 /// Prints the problems of each message in the file.
-fn refuse(read: &[(&Text<'_>, Result<Outgoing, Vec<String>>)], options: &GlobalOptions) {
+fn refuse(read: &[(&MessageText<'_>, Result<Outgoing, Vec<String>>)], options: &GlobalOptions) {
     let (mut rows, mut wrong) = (Vec::new(), 0);
     for (text, message) in read {
         let place = &text.place;
@@ -111,7 +111,7 @@ fn refuse(read: &[(&Text<'_>, Result<Outgoing, Vec<String>>)], options: &GlobalO
     }
 }
 
-fn show(messages: &[(&Text<'_>, Outgoing)], sent: &[Sent], options: &GlobalOptions) {
+fn show(messages: &[(&MessageText<'_>, Outgoing)], sent: &[Sent], options: &GlobalOptions) {
     let both = messages.iter().zip(sent);
     if options.output != Output::Table {
         ui::print_json(
@@ -120,7 +120,7 @@ fn show(messages: &[(&Text<'_>, Outgoing)], sent: &[Sent], options: &GlobalOptio
         );
         return;
     }
-    for ((Text { place, .. }, Outgoing { event, message_id, .. }), sent) in both {
+    for ((MessageText { place, .. }, Outgoing { event, message_id, .. }), sent) in both {
         match sent {
             Sent::NotTried => ui::print(&format!("{place}would publish {event}, id {message_id}")),
             Sent::Confirmed => {
@@ -135,7 +135,7 @@ fn show(messages: &[(&Text<'_>, Outgoing)], sent: &[Sent], options: &GlobalOptio
     }
 }
 
-fn row(text: &Text<'_>, message: &Outgoing, sent: &Sent) -> Value {
+fn row(text: &MessageText<'_>, message: &Outgoing, sent: &Sent) -> Value {
     let (state, why) = match sent {
         Sent::NotTried => ("valid", None),
         Sent::Confirmed => ("published", None),

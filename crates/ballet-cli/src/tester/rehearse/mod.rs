@@ -14,13 +14,13 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems;
 use crate::base::ui;
-use crate::tester::rehearse::build::{Build, Program};
-use crate::tester::rehearse::setting::Setting;
+use crate::tester::rehearse::build::{Build, ProgramArg};
+use crate::tester::rehearse::setting::ServiceSetting;
+use crate::tester::stream::event_selector::{EventSelector, nothing_to_compare};
 use crate::tester::stream::expect::{ComparingArgs, ExpectArgs};
 use crate::tester::stream::feed::interrupted;
-use crate::tester::stream::pace::Pace;
-use crate::tester::stream::selected::{Selected, nothing_to_compare};
-use crate::tester::stream::selection::Selection;
+use crate::tester::stream::pace::ReplayPace;
+use crate::tester::stream::selection::StreamSelection;
 use crate::tester::stream::{ReplayArgs, replay};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// The recording, or a file that rabtap has saved
     recording: PathBuf,
     #[command(flatten)]
-    selection: Selection,
+    selection: StreamSelection,
     /// Compare with this recording of the same sagas, in place of the one that is replayed
     #[arg(long, value_name = "FILE", help_heading = "Comparison")]
     expect: Option<PathBuf>,
@@ -56,10 +56,10 @@ pub(crate) struct Args {
     comparing: ComparingArgs,
     /// The program of a service that is elsewhere
     #[arg(long, value_name = "SERVICE=PATH", help_heading = "World")]
-    program: Vec<Program>,
+    program: Vec<ProgramArg>,
     /// A setting of all services, or of one. They inherit none from here, so providers are sandboxes
     #[arg(long, value_name = "[SERVICE.]NAME=VALUE", help_heading = "World")]
-    env: Vec<Setting>,
+    env: Vec<ServiceSetting>,
     /// A command for the shell that gives the services the data that they had before the recording. It gets SERVICE_URL
     /// and SERVICE_DATABASE_URL of each service, and AMQP_URL
     #[arg(long, value_name = "COMMAND", help_heading = "World")]
@@ -82,7 +82,7 @@ pub(crate) struct Args {
     management_url: Option<String>,
     /// original, max, or a factor: 10 is ten times as fast
     #[arg(long, default_value = "max")]
-    pace: Pace,
+    pace: ReplayPace,
 }
 
 pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -149,8 +149,8 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
 }
 
 /// Refuses a recording without any event to send, before servers are brought up.
-fn check_events(file: &Path, selection: &Selection, options: &GlobalOptions) -> Result<()> {
-    let selected = Selected::new(selection, true, true, options)?;
+fn check_events(file: &Path, selection: &StreamSelection, options: &GlobalOptions) -> Result<()> {
+    let selected = EventSelector::new(selection, true, true, options)?;
     for record in Recording::open(file)? {
         if selected.is_wanted(&record?) {
             return Ok(());

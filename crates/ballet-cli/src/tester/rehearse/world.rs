@@ -11,16 +11,16 @@ use uuid::Uuid;
 use crate::base::ui;
 use crate::tester::rehearse::build::Build;
 use crate::tester::rehearse::prepare;
-use crate::tester::rehearse::setting::{self, Setting};
+use crate::tester::rehearse::setting::{self, ServiceSetting};
 
 /// The file with variables for another shell, beside the logs.
 const ENV: &str = "env";
 
 /// An existing broker, its management API, and a database server.
-pub(crate) type Given = (String, Option<String>, String);
+pub(crate) type GivenServers = (String, Option<String>, String);
 
 /// Brings up servers, unless existing ones are given, and makes a virtual host and databases on them.
-pub(crate) async fn open(system: &System, given: Option<Given>, id: Uuid) -> Result<Stage> {
+pub(crate) async fn open(system: &System, given: Option<GivenServers>, id: Uuid) -> Result<Stage> {
     let servers = match given {
         Some((amqp, management, database)) => Servers::at(amqp, management, database).await?,
         None => Servers::private(Options::fast().progress(ui::say)).await?,
@@ -30,7 +30,11 @@ pub(crate) async fn open(system: &System, given: Option<Given>, id: Uuid) -> Res
 }
 
 /// Starts the services of the build, and waits until all of them are ready.
-pub(crate) async fn start(stage: &mut Stage, build: Build, settings: &[Setting]) -> Result<()> {
+pub(crate) async fn start(
+    stage: &mut Stage,
+    build: Build,
+    settings: &[ServiceSetting],
+) -> Result<()> {
     // The logs may hold private data.
     let made = DirBuilder::new().mode(0o700).create(&stage.logs);
     made.with_context(|| format!("cannot create {}", stage.logs.display()))?;

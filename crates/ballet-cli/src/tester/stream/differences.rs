@@ -15,7 +15,7 @@ const MOST: usize = 100;
 const KINDS: usize = 10;
 
 /// The differences of a comparison.
-pub(crate) struct Shown {
+pub(crate) struct DifferenceReport {
     output: Output,
     count: usize,
     /// The saga whose differences were shown last.
@@ -24,21 +24,21 @@ pub(crate) struct Shown {
     last: String,
     /// The events that differ in that saga, by their paths.
     of_last: Vec<Vec<String>>,
-    kinds: HashMap<String, Kind>,
+    kinds: HashMap<String, DifferenceKind>,
     /// The number of differences that only follow from others.
     following: u64,
 }
 
 /// A kind of difference: the same change of the same event.
 #[derive(Default)]
-struct Kind {
+struct DifferenceKind {
     sagas: u64,
     last: String,
     /// The fewest events before it. The earliest difference is closest to the cause.
     before: usize,
 }
 
-impl Shown {
+impl DifferenceReport {
     pub(crate) fn new(output: Output) -> Self {
         Self {
             output,

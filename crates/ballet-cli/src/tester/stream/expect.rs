@@ -21,9 +21,9 @@ use uuid::Uuid;
 use crate::base::exit::{ExitStatus, of_journal};
 use crate::base::systems::known;
 use crate::base::ui::{self, Output};
-use crate::tester::stream::differences::Shown;
+use crate::tester::stream::differences::DifferenceReport;
 use crate::tester::stream::selection::duration;
-use crate::tester::stream::{left_out, never_run};
+use crate::tester::stream::{steps_not_run, unrepeatable};
 
 /// The options that ask for a comparison of the answers.
 #[derive(Debug, clap::Args)]
@@ -113,7 +113,7 @@ impl Expectation {
             }
         }
         if let Some(repeatable) = &repeatable {
-            left_out::limit(&mut comparison, &sagas.0, repeatable);
+            unrepeatable::limit(&mut comparison, &sagas.0, repeatable);
         }
         let reader = Reader::open(broker, Start::Next).await.map_err(of_journal)?;
         let (sent, all_sent) = oneshot::channel();
@@ -134,11 +134,11 @@ impl Expectation {
         // The receiver lives until it is told.
         self.sent.send(()).ok();
         let mut comparison = self.gathering.await??;
-        let mut shown = Shown::new(self.output);
+        let mut shown = DifferenceReport::new(self.output);
         let compared = comparison.finish(|difference| shown.show(&difference))?;
         shown.end();
         let Compared { sagas, different } = compared;
-        never_run::say(&self.recorded);
+        steps_not_run::say(&self.recorded);
         if different == 0 {
             ui::say(&format!("{} of {} are the same", ui::grouped(sagas), ui::grouped(sagas)));
             return Ok(ExitStatus::All);

@@ -14,14 +14,14 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::base::exit::{of_journal, usage};
 use crate::base::ui;
-use crate::tester::stream::selection::Range;
+use crate::tester::stream::selection::JournalRange;
 
 /// Longer than any command runs.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// The reason why there are no more events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stopped {
+pub(crate) enum StopReason {
     /// The end, the limit, or the longest silence was reached.
     AsAsked,
     /// The user has stopped the command.
@@ -29,14 +29,14 @@ pub(crate) enum Stopped {
 }
 
 /// The source of the events.
-enum Source {
+enum EventSource {
     Journal(Box<Reader>),
     Copy(QueueCopy),
 }
 
 /// Reads events, and reports trouble with the reading on standard error.
-pub(crate) struct Feed {
-    source: Source,
+pub(crate) struct EventFeed {
+    source: EventSource,
     filter: Filter,
     left: u64,
     seen: u64,
@@ -50,12 +50,12 @@ pub(crate) struct Feed {
     interrupt: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-impl Feed {
+impl EventFeed {
     pub(crate) async fn open(
         broker: Arc<dyn Broker>,
         start: Start,
         filter: Filter,
-        range: &Range,
+        range: &JournalRange,
     ) -> Result<Self> {
         let mut last = None;
         if range.until_now() || range.from.is_some_and(|from| matches!(from, Start::Offset(_))) {
@@ -71,16 +71,16 @@ impl Feed {
             (_, last) => range.until_now() && last.is_none(),
         };
         let reader = Reader::open(broker, start).await.map_err(of_journal)?;
-        let feed = Self::of(Source::Journal(Box::new(reader)), filter, range);
+        let feed = Self::of(EventSource::Journal(Box::new(reader)), filter, range);
         Ok(Self { end: last.filter(|_| range.until_now()), at_end, behind: last, ..feed })
     }
 
     /// Reads what goes into a queue from now on.
-    pub(crate) fn of_queue(copy: QueueCopy, filter: Filter, range: &Range) -> Self {
-        Self::of(Source::Copy(copy), filter, range)
+    pub(crate) fn of_queue(copy: QueueCopy, filter: Filter, range: &JournalRange) -> Self {
+        Self::of(EventSource::Copy(copy), filter, range)
     }
 
-    fn of(source: Source, filter: Filter, range: &Range) -> Self {
+    fn of(source: EventSource, filter: Filter, range: &JournalRange) -> Self {
         let idle = range.idle_timeout.unwrap_or(NEVER);
         Self {
             source,
@@ -99,26 +99,26 @@ impl Feed {
     /// The place in the journal where the reading begins.
     pub(crate) fn begins(&self) -> Start {
         match &self.source {
-            Source::Journal(reader) => reader.begins(),
-            Source::Copy(_) => Start::Next,
+            EventSource::Journal(reader) => reader.begins(),
+            EventSource::Copy(_) => Start::Next,
         }
     }
 
     /// The next wanted event. Dropping the future loses nothing.
-    pub(crate) async fn next(&mut self) -> Result<Result<Record, Stopped>> {
+    pub(crate) async fn next(&mut self) -> Result<Result<Record, StopReason>> {
         loop {
             if self.at_end || self.left == 0 {
-                return Ok(Err(Stopped::AsAsked));
+                return Ok(Err(StopReason::AsAsked));
             }
             let read = tokio::select! {
                 biased;
                 read = read(&mut self.source) => read,
-                () = &mut self.silence => return Ok(Err(Stopped::AsAsked)),
-                () = &mut self.interrupt => return Ok(Err(Stopped::Interrupted)),
+                () = &mut self.silence => return Ok(Err(StopReason::AsAsked)),
+                () = &mut self.interrupt => return Ok(Err(StopReason::Interrupted)),
             };
             let record = match read.map_err(of_journal)? {
-                Next::Read(read) => self.take(read),
-                Next::Copied(copied) => taken(copied),
+                FeedItem::Read(read) => self.take(read),
+                FeedItem::Copied(copied) => taken(copied),
             };
             let Some(record) = record else { continue };
             if self.end.is_some_and(|end| record.offset.is_some_and(|offset| offset >= end)) {
@@ -146,8 +146,8 @@ impl Feed {
 
     pub(crate) async fn close(self) {
         match self.source {
-            Source::Journal(reader) => reader.close().await,
-            Source::Copy(copy) => {
+            EventSource::Journal(reader) => reader.close().await,
+            EventSource::Copy(copy) => {
                 let dropped = copy.close();
                 if dropped > 0 {
                     say_dropped(dropped);
@@ -184,7 +184,7 @@ impl Feed {
 }
 
 /// Refuses a beginning behind the end: the reader would wait for events that may never come.
-fn check_begin(range: &Range, last: Option<u64>) -> Result<()> {
+fn check_begin(range: &JournalRange, last: Option<u64>) -> Result<()> {
     let Some(Start::Offset(from)) = range.from else { return Ok(()) };
     match last {
         Some(last) if from > last + 1 => Err(usage(format!(
@@ -195,15 +195,15 @@ fn check_begin(range: &Range, last: Option<u64>) -> Result<()> {
     }
 }
 
-enum Next {
+enum FeedItem {
     Read(Read),
     Copied(Copied),
 }
 
-async fn read(source: &mut Source) -> Result<Next, JournalError> {
+async fn read(source: &mut EventSource) -> Result<FeedItem, JournalError> {
     Ok(match source {
-        Source::Journal(reader) => Next::Read(reader.next().await?),
-        Source::Copy(copy) => Next::Copied(copy.next().await?),
+        EventSource::Journal(reader) => FeedItem::Read(reader.next().await?),
+        EventSource::Copy(copy) => FeedItem::Copied(copy.next().await?),
     })
 }
 

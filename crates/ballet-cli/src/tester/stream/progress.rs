@@ -12,7 +12,7 @@ use crate::base::exit::usage;
 
 /// The state of an interrupted replay from which another goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Progress {
+pub(crate) struct ReplayProgress {
     /// The broker's address and virtual host.
     pub(crate) to: String,
     /// The options that decide what is sent.
@@ -39,7 +39,7 @@ impl ProgressFile {
     }
 
     /// The progress of a replay that was interrupted.
-    pub(crate) fn read(&self) -> Result<Option<Progress>> {
+    pub(crate) fn read(&self) -> Result<Option<ReplayProgress>> {
         let context = || format!("cannot read {}", self.0.display());
         match std::fs::read(&self.0) {
             Ok(text) => serde_json::from_slice(&text).map(Some).with_context(context),
@@ -49,7 +49,7 @@ impl ProgressFile {
     }
 
     /// The progress to go on from, if it belongs to the same replay.
-    pub(crate) fn resumed(&self, to: &str, selection: &str, keys: &str) -> Result<Progress> {
+    pub(crate) fn resumed(&self, to: &str, selection: &str, keys: &str) -> Result<ReplayProgress> {
         let Some(before) = self.read()? else {
             return Err(usage(format!(
                 "there is nothing to resume: {} does not exist",
@@ -89,7 +89,7 @@ impl ProgressFile {
     }
 
     /// Writes the file whole or not at all.
-    pub(crate) fn write(&self, progress: &Progress) -> Result<()> {
+    pub(crate) fn write(&self, progress: &ReplayProgress) -> Result<()> {
         let mut new = self.0.as_os_str().to_owned();
         new.push(".new");
         let new = PathBuf::from(new);

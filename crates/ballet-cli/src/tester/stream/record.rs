@@ -15,8 +15,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::base::exit::{ExitStatus, of_journal, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
-use crate::tester::stream::feed::{Feed, Stopped};
-use crate::tester::stream::selection::{Range, Selection};
+use crate::tester::stream::feed::{EventFeed, StopReason};
+use crate::tester::stream::selection::{JournalRange, StreamSelection};
 
 /// The longest time whose events a killed process may lose from the file. The journal still has them.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -36,9 +36,9 @@ pub(crate) struct RecordArgs {
     /// The file; it is packed if its name ends with .gz
     file: PathBuf,
     #[command(flatten)]
-    selection: Selection,
+    selection: StreamSelection,
     #[command(flatten)]
-    range: Range,
+    range: JournalRange,
     /// Go on after the last event of the file
     #[arg(long)]
     append: bool,
@@ -64,10 +64,10 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Exi
             ));
         }
         let (writer, start) = appended(&args, &broker, &peer).await?;
-        (Feed::open(broker, start, filter, &args.range).await?, writer)
+        (EventFeed::open(broker, start, filter, &args.range).await?, writer)
     } else {
         let start = asked.unwrap_or(Start::Next);
-        let feed = Feed::open(broker, start, filter, &args.range).await?;
+        let feed = EventFeed::open(broker, start, filter, &args.range).await?;
         let header = Header::new(&peer.vhost, &peer.address, begun, feed.begins());
         (feed, RecordingWriter::create(&args.file, &header, args.pack).map_err(advised)?)
     };
@@ -81,13 +81,13 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Exi
         ui::counted(written, "event"),
         args.file.display()
     ));
-    if stopped == Stopped::Interrupted {
+    if stopped == StopReason::Interrupted {
         ui::say("--append goes on from here");
     }
     Ok(ExitStatus::All)
 }
 
-async fn record(feed: &mut Feed, writer: &mut RecordingWriter) -> Result<Stopped> {
+async fn record(feed: &mut EventFeed, writer: &mut RecordingWriter) -> Result<StopReason> {
     let progress = ui::Progress::endless("events recorded");
     let mut flush = interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);

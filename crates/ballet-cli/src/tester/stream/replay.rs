@@ -12,13 +12,13 @@ use ballet_terminal::{ask, is_interactive};
 use crate::base::exit::{ExitStatus, of_journal, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
+use crate::tester::stream::event_selector::{EventSelector, nothing_to_compare};
 use crate::tester::stream::expect::{ExpectArgs, Expectation, SentSagas};
-use crate::tester::stream::left_out::Hindered;
-use crate::tester::stream::pace::Pace;
-use crate::tester::stream::progress::{Progress, ProgressFile};
-use crate::tester::stream::selected::{Selected, nothing_to_compare};
-use crate::tester::stream::selection::Selection;
-use crate::tester::stream::sending::Replay;
+use crate::tester::stream::pace::ReplayPace;
+use crate::tester::stream::progress::{ProgressFile, ReplayProgress};
+use crate::tester::stream::selection::StreamSelection;
+use crate::tester::stream::sending::RunningReplay;
+use crate::tester::stream::unrepeatable::UnrepeatableSagas;
 
 /// Services refuse events whose ids are older, or ahead of the clock.
 const OLD: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
@@ -42,7 +42,7 @@ pub(crate) struct ReplayArgs {
     /// The recording, or a file that rabtap has saved
     file: PathBuf,
     #[command(flatten)]
-    selection: Selection,
+    selection: StreamSelection,
     /// Only events that nothing in the recording's system caused, such as those of foreign producers
     #[arg(long, help_heading = "Selection")]
     from_outside: bool,
@@ -51,7 +51,7 @@ pub(crate) struct ReplayArgs {
     to: Option<String>,
     /// original, max, step (asks before each event), or a factor: 10 is ten times as fast
     #[arg(long, default_value = "original")]
-    pace: Pace,
+    pace: ReplayPace,
     /// Replace the ids of messages and sagas, and the keys that events make by the contracts, wherever they occur
     #[arg(long)]
     new_ids: bool,
@@ -75,8 +75,8 @@ impl ReplayArgs {
     /// A replay of the events from outside, with new ids, into a world that ends with it.
     pub(crate) fn rehearsal(
         file: PathBuf,
-        selection: Selection,
-        (to, pace): (String, Pace),
+        selection: StreamSelection,
+        (to, pace): (String, ReplayPace),
         expect: ExpectArgs,
     ) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl ReplayArgs {
 pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let expected = args.expect.recording(&args.file);
     let from_outside = args.from_outside || expected.is_some();
-    let selected = Selected::new(&args.selection, args.new_ids, from_outside, options)?;
+    let selected = EventSelector::new(&args.selection, args.new_ids, from_outside, options)?;
     let selected = if from_outside {
         selected.of_repeatable(&args.file, expected.is_some())?
     } else {
@@ -111,7 +111,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Exi
     let now = options.clock.now();
     let mut survey = Survey::new(now, selected.made.clone());
     let mut sagas = SentSagas::default();
-    let mut hindered = Hindered::default();
+    let mut hindered = UnrepeatableSagas::default();
     let mut recording = Recording::open(&args.file)?;
     let mut last = None;
     for record in recording.by_ref() {
@@ -172,7 +172,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Exi
             });
         }
         let (selection, keys) = (selected.words.clone(), selected.made.words());
-        Progress { to, selection, keys, sent: 0, later, run: options.clock.new_id(now) }
+        ReplayProgress { to, selection, keys, sent: 0, later, run: options.clock.new_id(now) }
     };
     let ids = args.new_ids.then(|| NewIds::new(survey.clone(), progress.later, progress.run));
     let expectation = match expected {
@@ -184,7 +184,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Exi
         }
         None => None,
     };
-    let replay = Replay { file, progress, ids, whole: survey.records, pace: args.pace, now };
+    let replay = RunningReplay { file, progress, ids, whole: survey.records, pace: args.pace, now };
     match (replay.run(broker, &args.file, &selected).await, expectation) {
         (Ok(ExitStatus::All), Some(expectation)) => expectation.compare().await,
         (ended, Some(expectation)) => {
@@ -230,7 +230,7 @@ fn later(survey: &Survey, now: jiff::Timestamp) -> i64 {
 
 /// The origin of a recording.
 #[derive(Clone, Copy)]
-enum Origin {
+enum RecordingOrigin {
     Here,
     Elsewhere,
     Unknown,
@@ -243,30 +243,30 @@ async fn origin(
     here: &Peer,
     header: Option<&Header>,
     last: Option<&Record>,
-) -> Origin {
-    let Some(header) = header else { return Origin::Unknown };
+) -> RecordingOrigin {
+    let Some(header) = header else { return RecordingOrigin::Unknown };
     if header.system != here.vhost {
-        return Origin::Elsewhere;
+        return RecordingOrigin::Elsewhere;
     }
     if header.broker == here.address {
-        return Origin::Here;
+        return RecordingOrigin::Here;
     }
     let Some((offset, last)) = last.and_then(|last| Some((last.offset?, last))) else {
-        return Origin::Unknown;
+        return RecordingOrigin::Unknown;
     };
     match at(broker, offset).await {
-        Ok(At::Record(there)) if there.is_same_message_as(last) => Origin::Here,
-        Ok(At::Record(_) | At::Beyond) => Origin::Elsewhere,
-        Ok(At::Gone) | Err(_) => Origin::Unknown,
+        Ok(At::Record(there)) if there.is_same_message_as(last) => RecordingOrigin::Here,
+        Ok(At::Record(_) | At::Beyond) => RecordingOrigin::Elsewhere,
+        Ok(At::Gone) | Err(_) => RecordingOrigin::Unknown,
     }
 }
 
 /// Asks before a recording goes back to its own system, which it changes.
-fn confirm(origin: Origin, to: &str, events: u64) -> Result<()> {
+fn confirm(origin: RecordingOrigin, to: &str, events: u64) -> Result<()> {
     let why = match origin {
-        Origin::Elsewhere => return Ok(()),
-        Origin::Here => format!("{to} is where it was recorded"),
-        Origin::Unknown => format!("nobody knows whether {to} is where it was recorded"),
+        RecordingOrigin::Elsewhere => return Ok(()),
+        RecordingOrigin::Here => format!("{to} is where it was recorded"),
+        RecordingOrigin::Unknown => format!("nobody knows whether {to} is where it was recorded"),
     };
     if !is_interactive() {
         return Err(usage(format!(

@@ -16,7 +16,7 @@ use crate::base::ui;
 
 /// The options that select events.
 #[derive(Debug, Args)]
-pub(crate) struct Selection {
+pub(crate) struct StreamSelection {
     /// Types; * stands for one word, # for any number: 'orders.#' or '*.*.v2'
     #[arg(value_name = "TYPE")]
     types: Vec<Pattern>,
@@ -35,7 +35,7 @@ pub(crate) struct Selection {
     value: Vec<ValueIs>,
 }
 
-impl Selection {
+impl StreamSelection {
     pub(crate) fn filter(&self) -> Filter {
         let Self { types, saga, service, header, value } = self;
         Filter {
@@ -78,7 +78,7 @@ impl Selection {
 
 /// The options that limit the part of the journal.
 #[derive(Debug, Default, Args)]
-pub(crate) struct Range {
+pub(crate) struct JournalRange {
     /// The place to begin: first, last, next, or an offset
     #[arg(
         long,
@@ -118,7 +118,7 @@ fn place(text: &str) -> Result<Start, String> {
     })
 }
 
-impl Range {
+impl JournalRange {
     /// The place to begin, if an option says it.
     pub(crate) fn start(&self, options: &GlobalOptions) -> Result<Option<Start>> {
         match (self.from, self.since) {

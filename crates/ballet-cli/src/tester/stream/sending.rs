@@ -12,32 +12,32 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::base::exit::ExitStatus;
 use crate::base::ui;
+use crate::tester::stream::event_selector::EventSelector;
 use crate::tester::stream::feed::interrupted;
-use crate::tester::stream::pace::{Metronome, Pace, Turn, until};
-use crate::tester::stream::progress::{Progress, ProgressFile};
-use crate::tester::stream::selected::Selected;
+use crate::tester::stream::pace::{Metronome, ReplayPace, StepAnswer, until};
+use crate::tester::stream::progress::{ProgressFile, ReplayProgress};
 
 /// The longest time whose events a killed replay may send again. Receivers drop them: the ids are the same.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// A replay under way.
-pub(crate) struct Replay {
+pub(crate) struct RunningReplay {
     /// The file with the progress. None for a replay that nobody resumes.
     pub(crate) file: Option<ProgressFile>,
-    pub(crate) progress: Progress,
+    pub(crate) progress: ReplayProgress,
     pub(crate) ids: Option<NewIds>,
     pub(crate) whole: u64,
-    pub(crate) pace: Pace,
+    pub(crate) pace: ReplayPace,
     /// The time at which the replay began.
     pub(crate) now: Timestamp,
 }
 
-impl Replay {
+impl RunningReplay {
     pub(crate) async fn run(
         mut self,
         broker: Arc<dyn Broker>,
         recording: &Path,
-        selected: &Selected,
+        selected: &EventSelector,
     ) -> Result<ExitStatus> {
         let sender = Sender::open(broker).await;
         let mut sender = sender.map_err(|error| match error {
@@ -57,8 +57,8 @@ impl Replay {
         self.progress.sent = before + sender.confirmed();
         let is_whole = self.progress.sent >= self.whole;
         match (&sent, &finished) {
-            _ if self.pace == Pace::Step => {}
-            (Ok(Ended::Whole), Ok(())) if is_whole => {
+            _ if self.pace == ReplayPace::Step => {}
+            (Ok(SendOutcome::Whole), Ok(())) if is_whole => {
                 self.file.as_ref().inspect(|file| file.remove());
             }
             _ => self.save()?,
@@ -71,8 +71,8 @@ impl Replay {
             ui::counted(self.progress.sent, "event"),
             self.progress.to
         ));
-        if ended == Ended::Interrupted {
-            if self.pace != Pace::Step {
+        if ended == SendOutcome::Interrupted {
+            if self.pace != ReplayPace::Step {
                 ui::say("--resume goes on from here");
             }
             return Ok(ExitStatus::Partly);
@@ -88,12 +88,13 @@ impl Replay {
         &mut self,
         sender: &mut Sender,
         recording: &Path,
-        selected: &Selected,
-    ) -> Result<Ended> {
+        selected: &EventSelector,
+    ) -> Result<SendOutcome> {
         // A bar would stand between the questions.
-        let shown = (self.pace != Pace::Step).then(|| ui::Progress::new("events sent", self.whole));
+        let shown =
+            (self.pace != ReplayPace::Step).then(|| ui::Progress::new("events sent", self.whole));
         let mut metronome = Metronome::new(self.pace, self.now)?;
-        if self.pace != Pace::Step {
+        if self.pace != ReplayPace::Step {
             // Saved before the first event: a killed replay goes on with the same new ids.
             self.save()?;
         }
@@ -114,7 +115,7 @@ impl Replay {
             loop {
                 tokio::select! {
                     biased;
-                    () = &mut stop => return Ok(Ended::Interrupted),
+                    () = &mut stop => return Ok(SendOutcome::Interrupted),
                     () = &mut due => break,
                     () = sleep_until(saved + SAVE_EVERY),
                         if self.progress.sent != before + sender.confirmed() =>
@@ -131,36 +132,36 @@ impl Replay {
                 () = &mut stop => {
                     // The question does not end its line.
                     ui::say("");
-                    return Ok(Ended::Interrupted);
+                    return Ok(SendOutcome::Interrupted);
                 }
             };
             match turn {
-                Turn::Send => {}
-                Turn::Skip => continue,
-                Turn::Quit => return Ok(Ended::Whole),
+                StepAnswer::Send => {}
+                StepAnswer::Skip => continue,
+                StepAnswer::Quit => return Ok(SendOutcome::Whole),
             }
             if let Some(ids) = &self.ids {
                 ids.replace(&mut record);
             }
             tokio::select! {
                 sent = sender.send(to_publish(record)) => sent?,
-                () = &mut stop => return Ok(Ended::Interrupted),
+                () = &mut stop => return Ok(SendOutcome::Interrupted),
             }
             if let Some(shown) = &shown {
                 shown.show(before + sender.confirmed());
             }
-            if saved.elapsed() > SAVE_EVERY && self.pace != Pace::Step {
+            if saved.elapsed() > SAVE_EVERY && self.pace != ReplayPace::Step {
                 self.progress.sent = before + sender.confirmed();
                 self.save()?;
                 saved = Instant::now();
             }
         }
-        Ok(Ended::Whole)
+        Ok(SendOutcome::Whole)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
+enum SendOutcome {
     Whole,
     Interrupted,
 }

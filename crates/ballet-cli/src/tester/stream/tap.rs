@@ -18,9 +18,9 @@ use crate::base::exit::{ExitStatus, of_journal, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
-use crate::tester::stream::feed::{Feed, interrupted};
-use crate::tester::stream::render::Lines;
-use crate::tester::stream::selection::{Range, Selection};
+use crate::tester::stream::feed::{EventFeed, interrupted};
+use crate::tester::stream::render::EventLines;
+use crate::tester::stream::selection::{JournalRange, StreamSelection};
 
 /// The longest time that an event waits for others to be written with it.
 const SOON: Duration = Duration::from_millis(5);
@@ -50,23 +50,23 @@ since it makes a queue. -o jsonl prints the lines of a recording, and -o json on
 #[command(after_help = EXAMPLES)]
 pub(crate) struct TapArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: StreamSelection,
     /// Instead of the journal, show what goes into this queue from now on: the queue of a service, or its dead-letter
     /// queue
     #[arg(long, value_name = "NAME", help_heading = "Range",
         conflicts_with_all = ["from", "since", "until"])]
     queue: Option<String>,
     #[command(flatten)]
-    range: Range,
+    range: JournalRange,
 }
 
 pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let filter = args.selection.filter();
     let mut feed = match &args.queue {
-        Some(queue) => Feed::of_queue(copy(queue, options).await?, filter, &args.range),
+        Some(queue) => EventFeed::of_queue(copy(queue, options).await?, filter, &args.range),
         None => {
             let start = args.range.start(options)?.unwrap_or(Start::Next);
-            Feed::open(options.broker_as(TAP)?, start, filter, &args.range).await?
+            EventFeed::open(options.broker_as(TAP)?, start, filter, &args.range).await?
         }
     };
     let mut screen = Screen::new(options);
@@ -101,7 +101,7 @@ async fn copy(queue: &str, options: &GlobalOptions) -> Result<QueueCopy> {
     Ok(copy)
 }
 
-async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
+async fn show(feed: &mut EventFeed, screen: &mut Screen) -> Result<()> {
     loop {
         let mut next = pin!(feed.next());
         // Events share a write, but none waits long for the next one.
@@ -110,7 +110,7 @@ async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
             Poll::Pending => match timeout(SOON, next.as_mut()).await {
                 Ok(next) => next,
                 Err(_) => {
-                    if screen.write().await? == Written::Interrupted {
+                    if screen.write().await? == WriteOutcome::Interrupted {
                         return Ok(());
                     }
                     next.await
@@ -119,7 +119,7 @@ async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
         };
         match next {
             Ok(Ok(record)) => {
-                if screen.show(&record).await? == Written::Interrupted {
+                if screen.show(&record).await? == WriteOutcome::Interrupted {
                     return Ok(());
                 }
             }
@@ -140,7 +140,7 @@ fn is_reader_gone(error: &anyhow::Error) -> bool {
 
 /// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Written {
+enum WriteOutcome {
     Whole,
     /// The reader did not read, and the user has stopped the command.
     Interrupted,
@@ -149,7 +149,7 @@ enum Written {
 /// Standard output.
 struct Screen {
     output: Output,
-    lines: Lines,
+    lines: EventLines,
     /// The text that is not written yet.
     text: Vec<u8>,
     /// The number of events that were shown.
@@ -161,7 +161,7 @@ struct Screen {
 impl Screen {
     fn new(options: &GlobalOptions) -> Self {
         // Without contracts the columns begin with their usual width.
-        let lines = Lines::of(system().ok());
+        let lines = EventLines::of(system().ok());
         let text = Vec::with_capacity(FULL);
         let (pipe, texts) = mpsc::channel::<Vec<u8>>();
         let (done, written) = later::unbounded_channel();
@@ -177,7 +177,7 @@ impl Screen {
         Self { output: options.output, lines, text, count: 0, pipe, written }
     }
 
-    async fn show(&mut self, record: &Record) -> Result<Written> {
+    async fn show(&mut self, record: &Record) -> Result<WriteOutcome> {
         match self.output {
             Output::Table => {
                 self.text.extend_from_slice(self.lines.line(record).as_bytes());
@@ -194,7 +194,7 @@ impl Screen {
             }
         }
         self.count += 1;
-        if self.text.len() < FULL { Ok(Written::Whole) } else { self.write().await }
+        if self.text.len() < FULL { Ok(WriteOutcome::Whole) } else { self.write().await }
     }
 
     /// Adds the text after the last event.
@@ -206,9 +206,9 @@ impl Screen {
     }
 
     /// Writes the pending text, however long that takes. A copy of a queue is read meanwhile.
-    async fn write(&mut self) -> Result<Written> {
+    async fn write(&mut self) -> Result<WriteOutcome> {
         if self.text.is_empty() {
-            return Ok(Written::Whole);
+            return Ok(WriteOutcome::Whole);
         }
         let text = std::mem::replace(&mut self.text, Vec::with_capacity(FULL));
         let gone = || io::Error::from(ErrorKind::BrokenPipe);
@@ -218,8 +218,8 @@ impl Screen {
         tokio::select! {
             biased;
             written = self.written.recv() => written.ok_or_else(gone)??,
-            () = interrupt => return Ok(Written::Interrupted),
+            () = interrupt => return Ok(WriteOutcome::Interrupted),
         }
-        Ok(Written::Whole)
+        Ok(WriteOutcome::Whole)
     }
 }

@@ -45,9 +45,9 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
 
 /// The sagas that a replay cannot repeat, by the reason.
 #[derive(Debug, Default)]
-pub(crate) struct Hindered(BTreeMap<Hindrance, BTreeSet<Uuid>>);
+pub(crate) struct UnrepeatableSagas(BTreeMap<Hindrance, BTreeSet<Uuid>>);
 
-impl Hindered {
+impl UnrepeatableSagas {
     pub(crate) fn add(&mut self, saga: Uuid, why: Hindrance) {
         self.0.entry(why).or_default().insert(saga);
     }

@@ -12,7 +12,7 @@ use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, known, system};
 use crate::base::ui;
-use crate::tester::stream::selection::Selection;
+use crate::tester::stream::selection::StreamSelection;
 
 /// The error of a recording from which nothing is sent.
 pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
@@ -21,7 +21,7 @@ pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
 }
 
 /// Selects the events to send.
-pub(crate) struct Selected {
+pub(crate) struct EventSelector {
     filter: Filter,
     outside: Option<Entries>,
     /// The sagas that can be repeated, if that matters.
@@ -34,9 +34,9 @@ pub(crate) struct Selected {
     pub(crate) words: String,
 }
 
-impl Selected {
+impl EventSelector {
     pub(crate) fn new(
-        selection: &Selection,
+        selection: &StreamSelection,
         new_ids: bool,
         from_outside: bool,
         options: &GlobalOptions,
