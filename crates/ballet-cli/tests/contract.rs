@@ -8,15 +8,15 @@ use ballet_testkit::ended::Ended;
 use serde_json::Value;
 
 /// A copy of the shop's contracts, to be changed.
-struct Copied(PathBuf);
+struct ContractsCopy(PathBuf);
 
-impl Drop for Copied {
+impl Drop for ContractsCopy {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).ok();
     }
 }
 
-impl Copied {
+impl ContractsCopy {
     fn new(name: &str) -> Self {
         let at = std::env::temp_dir().join(format!("ballet-{name}-{}", std::process::id()));
         fs::create_dir_all(&at).expect("a folder");
@@ -53,7 +53,7 @@ fn said_by(command: &mut Command) -> Ended {
 
 #[test]
 fn a_pipeline_stops_at_a_change_that_breaks_somebody_and_says_whom() {
-    let (before, after) = (Copied::new("before"), Copied::new("after"));
+    let (before, after) = (ContractsCopy::new("before"), ContractsCopy::new("after"));
     assert_eq!(diff(&[&before.0, &after.0]).succeeds(), "nothing changed\n");
 
     after.edit("inventory", "Everything that an order needs is held for it.", "It is held.");
@@ -74,7 +74,7 @@ fn a_pipeline_stops_at_a_change_that_breaks_somebody_and_says_whom() {
 
 #[test]
 fn two_versions_of_one_contract_are_compared_whatever_their_files_are_called() {
-    let (before, after) = (Copied::new("one-before"), Copied::new("one-after"));
+    let (before, after) = (ContractsCopy::new("one-before"), ContractsCopy::new("one-after"));
     let (old, new) = (before.0.join("as-it-was"), after.0.join("payments.json"));
     fs::rename(before.0.join("payments.json"), &old).expect("renamed");
     assert_eq!(diff(&[&old, &new]).succeeds(), "nothing changed\n");
@@ -89,7 +89,7 @@ fn two_versions_of_one_contract_are_compared_whatever_their_files_are_called() {
 
 #[test]
 fn what_cannot_be_compared_is_a_wrong_usage() {
-    let before = Copied::new("usage");
+    let before = ContractsCopy::new("usage");
     let payments = before.0.join("payments.json");
     for (one, other, said) in [
         (&*before.0, &*payments, "two folders, or two files"),
@@ -102,7 +102,7 @@ fn what_cannot_be_compared_is_a_wrong_usage() {
 
 #[test]
 fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
-    let (before, after) = (Copied::new("refers"), Copied::new("refers-nowhere"));
+    let (before, after) = (ContractsCopy::new("refers"), ContractsCopy::new("refers-nowhere"));
     after.edit("payments", "\"#/$defs/Address\"", "\"https://example.com/address.json\"");
     let [old, new] = [&before, &after].map(|copied| copied.0.join("payments.json"));
     let said = "refers to \"https://example.com/address.json\", which is not in it: write that under its \"$defs\"";
@@ -120,7 +120,7 @@ fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
 
 #[test]
 fn a_contract_is_written_whole_or_not_at_all() {
-    let shop = Copied::new("write");
+    let shop = ContractsCopy::new("write");
     let file = shop.0.join("payments.json");
     let whole = fs::read_to_string(&file).expect("a contract");
     let print = format!("cat {}", shop.0.join("printed").display());
@@ -151,7 +151,7 @@ fn a_contract_is_written_whole_or_not_at_all() {
 
 #[test]
 fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
-    let shop = Copied::new("unreadable");
+    let shop = ContractsCopy::new("unreadable");
     let check = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         said_by(command.arg("--contracts").arg(&shop.0).arg("check"))

@@ -33,13 +33,13 @@ fn tower(follows: &[&'static str], more: &[&'static str]) -> System {
     System { name: "tower", parts: [clock, bell].into_iter().chain(more).collect() }
 }
 
-struct World {
+struct TopologyWorld {
     env: TestEnv,
     place: PathBuf,
     management_url: String,
 }
 
-impl World {
+impl TopologyWorld {
     /// Makes a broker with these definitions.
     async fn new(name: &str, definitions: &Value) -> Self {
         let servers = Servers::shared().await.expect("servers");
@@ -100,7 +100,7 @@ impl World {
 #[tokio::test]
 async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
     let wanted = declared(&[TICKED]);
-    let world = World::new("other", &wanted).await;
+    let world = TopologyWorld::new("other", &wanted).await;
     world.topology(&wanted, &["check"]).await.ends_with(0).tells(&["the broker is as declared"]);
 
     world.call(Method::DELETE, &["queues", "bell"], None).await;
@@ -125,7 +125,7 @@ async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
 #[tokio::test]
 async fn t221_a_policy_that_makes_a_queue_drop_messages_is_named_with_the_way_out() {
     let wanted = declared(&[TICKED]);
-    let world = World::new("policed", &wanted).await;
+    let world = TopologyWorld::new("policed", &wanted).await;
     let policy = json!({ "pattern": "^bell", "apply-to": "queues", "priority": 1,
         "definition": { "max-length": 20 } });
     for (section, clear) in
@@ -152,7 +152,7 @@ async fn t221_a_policy_that_makes_a_queue_drop_messages_is_named_with_the_way_ou
 #[tokio::test]
 async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_comes_no_more() {
     let (before, after) = (declared(&[TICKED, STRUCK]), declared(&[TICKED]));
-    let world = World::new("unsubscribed", &before).await;
+    let world = TopologyWorld::new("unsubscribed", &before).await;
     // Another consumer's binding.
     let queue = json!({ "durable": true, "arguments": {} });
     world.call(Method::PUT, &["queues", "stranger"], Some(&queue)).await;
@@ -184,7 +184,7 @@ async fn the_queues_of_a_service_that_was_taken_away_are_named_until_somebody_re
  {
     let wanted = declared(&[TICKED]);
     let before = topology::definitions(&tower(&[TICKED], &["gong"]), |_| String::new());
-    let world = World::new("less", &before).await;
+    let world = TopologyWorld::new("less", &before).await;
     let remedy = |queue: &str| format!("rabbitmqctl delete_queue -p {} {queue}", world.env.vhost());
     let both = ["gong", "gong.dead"].map(remedy);
     world.until_check(&wanted, 1, &both.each_ref().map(|remedy| &**remedy)).await;
@@ -208,7 +208,7 @@ async fn the_queues_of_a_service_that_was_taken_away_are_named_until_somebody_re
 #[tokio::test]
 async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     let wanted = declared(&[TICKED]);
-    let world = World::new("missing", &wanted).await;
+    let world = TopologyWorld::new("missing", &wanted).await;
     for exchange in ["events", "route", "unrouted", "dead", "retry.5s"] {
         world.call(Method::DELETE, &["exchanges", exchange], None).await;
     }
@@ -247,7 +247,7 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
 #[tokio::test]
 async fn a_service_more_gets_its_rights_and_nobody_another_password() {
     let (before, after) = (tower(&[TICKED], &[]), tower(&[TICKED], &["gong"]));
-    let world = World::new("more", &declared(&[TICKED])).await;
+    let world = TopologyWorld::new("more", &declared(&[TICKED])).await;
     let wanted = topology::definitions(&after, |_| String::new());
     let said = world.topology(&wanted, &["apply"]).await.ends_with(1).both();
     assert!(said.contains("rights that the definitions give to `topology`"), "{said}");
@@ -312,7 +312,7 @@ async fn a_broker_that_is_not_there_and_a_wrong_address_are_told() {
 #[tokio::test]
 async fn t175_a_check_names_the_queue_whose_messages_cannot_be_dead_lettered() {
     let wanted = declared(&[TICKED]);
-    let world = World::new("held", &wanted).await;
+    let world = TopologyWorld::new("held", &wanted).await;
     let management = world.env.management();
     // `unrouted`, which takes the events that no other queue takes, is full.
     let full = json!({"pattern": "^unrouted$", "apply-to": "queues", "priority": 99,

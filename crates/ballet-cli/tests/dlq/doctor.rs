@@ -9,18 +9,18 @@ use sqlx::Executor;
 use tokio::process::Command;
 
 use crate::publish::contracts;
-use crate::world::{SOON, TICKED, World, ballet, counter};
+use crate::world::{CounterWorld, SOON, TICKED, ballet, counter};
 
 /// A system with a broker of its own, and the command that examines it.
-pub(crate) struct Patient {
-    pub(crate) world: World,
+pub(crate) struct ExaminedSystem {
+    pub(crate) world: CounterWorld,
     management: String,
     database: String,
 }
 
-impl Patient {
+impl ExaminedSystem {
     pub(crate) async fn new(servers: &Servers) -> Self {
-        let world = World::with_plain_names(servers, "doctor").await;
+        let world = CounterWorld::with_plain_names(servers, "doctor").await;
         contracts(&world);
         let management = world.env.management_url();
         let database = world.env.database_url("counter").to_owned();
@@ -146,7 +146,7 @@ impl Patient {
 #[tokio::test]
 async fn each_thing_that_is_broken_is_named_with_what_to_do() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let mut patient = Patient::new(&servers).await;
+    let mut patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
 
     patient.give_rights(".*").await;
@@ -211,7 +211,7 @@ async fn each_thing_that_is_broken_is_named_with_what_to_do() {
 #[tokio::test]
 async fn t220_t221_whatever_is_deleted_remade_or_policed_at_the_broker_is_named_first() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let mut patient = Patient::new(&servers).await;
+    let mut patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
 
     patient.delete(&["exchanges", "route"]).await;
@@ -260,7 +260,7 @@ async fn t220_a_queue_whose_process_at_the_broker_is_gone_is_named_by_readiness_
         // Seen on 4.3.6: it goes on naming a leader, and `running`, for a queue whose process is gone.
         return;
     }
-    let patient = Patient::new(&servers).await;
+    let patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
 
     let rabbitmq = servers.rabbitmq();
@@ -283,7 +283,7 @@ async fn t220_a_queue_whose_process_at_the_broker_is_gone_is_named_by_readiness_
 #[tokio::test]
 async fn t220_a_locked_table_and_commits_that_are_not_kept_are_named_first_in_bounded_time() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let patient = Patient::new(&servers).await;
+    let patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
 
     let user = "alter role current_user set synchronous_commit = off";

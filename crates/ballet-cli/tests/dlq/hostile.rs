@@ -4,14 +4,14 @@ use ballet_testkit::ended::ended;
 use serde_json::json;
 use sqlx::{Connection, query_scalar};
 
-use crate::world::{TICKED, World};
+use crate::world::{CounterWorld, TICKED};
 
 /// The escape codes that set the title of a terminal.
 pub(crate) const ESCAPES: &str = "\u{1b}]0;x\u{7}";
 
 #[tokio::test]
 async fn a_type_that_postgres_refuses_costs_no_note_of_what_is_discarded() {
-    let world = World::new("nul").await;
+    let world = CounterWorld::new("nul").await;
     let properties = json!({ "message_id": world.new_id(), "type": "a\0b" });
     world.publish(TICKED, &properties, r#"{"number": 0}"#).await;
     world.dead(1).await;
@@ -33,7 +33,7 @@ async fn a_type_that_postgres_refuses_costs_no_note_of_what_is_discarded() {
 
 #[tokio::test]
 async fn what_a_letter_says_is_no_command_for_the_shell_or_the_terminal() {
-    let world = World::new("hostile").await;
+    let world = CounterWorld::new("hostile").await;
     let kind = "a;b 'c' $(d)";
     for number in 0..3 {
         let properties = json!({ "message_id": world.new_id(), "type": kind });
@@ -68,7 +68,7 @@ async fn what_a_letter_says_is_no_command_for_the_shell_or_the_terminal() {
 /// Before RabbitMQ 4 a right covers the routing key alone, and not the keys in `BCC`.
 #[tokio::test]
 async fn a_letter_that_another_service_put_here_is_shown_as_such_and_not_sent() {
-    let world = World::new("forged_letter").await;
+    let world = CounterWorld::new("forged_letter").await;
     let ids = world.dead_ticks(1).await;
     let id = world.new_id();
     let properties = json!({ "message_id": id, "type": TICKED, "app_id": "clock",
@@ -104,7 +104,7 @@ async fn a_letter_that_another_service_put_here_is_shown_as_such_and_not_sent() 
 /// The broker guards the routing key. Any producer may write the cause of an event.
 #[tokio::test]
 async fn that_another_service_names_a_letter_as_its_cause_does_not_show_that_it_was_handled() {
-    let mut world = World::new("false_word").await;
+    let mut world = CounterWorld::new("false_word").await;
     let ids = world.dead_ticks(3).await;
     world.stop().await;
     let sending = ["redrive", "--all", "--patience", "5"];

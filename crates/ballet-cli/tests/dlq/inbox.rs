@@ -9,25 +9,25 @@ use serde_json::Value;
 use sqlx::{Connection, Executor};
 use tokio::process::Command;
 
-use crate::world::{FOR_A_WHILE, SOON, TICKED, World, ballet};
+use crate::world::{CounterWorld, FOR_A_WHILE, SOON, TICKED, ballet};
 
-fn command(world: &World, arguments: &[&str]) -> Command {
+fn command(world: &CounterWorld, arguments: &[&str]) -> Command {
     let mut command = ballet(&world.env, &world.place);
     command.args(arguments).env("DATABASE_URL", world.env.database_url("counter"));
     command
 }
 
-async fn run(world: &World, arguments: &[&str]) -> Ended {
+async fn run(world: &CounterWorld, arguments: &[&str]) -> Ended {
     ended(command(world, arguments)).await
 }
 
-async fn rows(world: &World, arguments: &[&str], code: i32) -> Vec<Value> {
+async fn rows(world: &CounterWorld, arguments: &[&str], code: i32) -> Vec<Value> {
     let arguments = [arguments, &["--service", "counter", "-o", "json"]].concat();
     run(world, &arguments).await.ends_with(code).json()
 }
 
 /// Runs `inbox waiting` as a user who may see all queues.
-async fn waiting(world: &World) -> Value {
+async fn waiting(world: &CounterWorld) -> Value {
     let mut waiting = command(world, &["inbox", "waiting", "--service", "counter", "-o", "json"]);
     waiting.env("AMQP_URL", world.env.ops_amqp_url());
     let rows: Vec<Value> = ended(waiting).await.ends_with(0).json();
@@ -44,7 +44,7 @@ fn next_at(row: &Value) -> Option<Timestamp> {
 
 /// Waits until this many messages have this many attempts behind them, and wait for the next one. Returns the time of
 /// the first of these attempts.
-async fn waits(world: &World, count: usize, attempts: u64) -> Timestamp {
+async fn waits(world: &CounterWorld, count: usize, attempts: u64) -> Timestamp {
     // Each look of the command is a process.
     let there = format!(
         "select count(*) from ballet.failure where attempts >= {attempts} and next_at > now()"
@@ -67,8 +67,8 @@ async fn waits(world: &World, count: usize, attempts: u64) -> Timestamp {
 }
 
 /// A world whose retries come as late as in production.
-async fn patient(name: &str) -> World {
-    let world = World::new(name).await;
+async fn patient(name: &str) -> CounterWorld {
+    let world = CounterWorld::new(name).await;
     let path = ["policies", world.env.vhost(), "quick-retries"];
     world.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     world
@@ -113,7 +113,7 @@ async fn t152_what_waits_is_tried_again_now_one_or_many_and_once() {
 
 #[tokio::test]
 async fn t152_calls_to_the_outside_are_made_due_in_batches() {
-    let mut world = World::new("calls").await;
+    let mut world = CounterWorld::new("calls").await;
     world.stop().await;
     let mut db = world.database().await;
     db.execute(
@@ -193,7 +193,7 @@ async fn what_waits_is_counted_with_its_age_and_what_is_away_is_named() {
 
 #[tokio::test]
 async fn what_is_not_published_is_counted_with_its_age_and_the_reason() {
-    let mut world = World::new("unpublished").await;
+    let mut world = CounterWorld::new("unpublished").await;
     let empty = rows(&world, &["outbox", "waiting"], 0).await;
     assert_eq!((&empty[0]["waiting"], &empty[0]["why"]), (&0.into(), &Value::Null), "{empty:?}");
     world.stop().await;
@@ -222,7 +222,7 @@ async fn what_is_not_published_is_counted_with_its_age_and_the_reason() {
 
 #[tokio::test]
 async fn messages_that_a_process_has_taken_are_counted() {
-    let world = World::new("taken").await;
+    let world = CounterWorld::new("taken").await;
     let mut db = world.database().await;
     // No transaction begins while it is locked, so the messages stay taken: a broker may count them only every five
     // seconds.
@@ -248,7 +248,7 @@ async fn messages_that_a_process_has_taken_are_counted() {
 
 #[tokio::test]
 async fn t201_what_a_user_may_not_see_is_unknown_and_never_none() {
-    let mut world = World::new("hidden").await;
+    let mut world = CounterWorld::new("hidden").await;
     world.stop().await;
     world.tick(TICKED, 0).await;
     wait_until("a message in the queue", SOON, || async {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::Executor;
 
 use crate::sagas::{until_failed, until_said};
-use crate::shop::{Shop, checkout, wrong_checkout};
+use crate::shop::{ShopWorld, checkout, wrong_checkout};
 use crate::solved::tap;
 use crate::world::SOON;
 
@@ -18,13 +18,13 @@ const TROUBLE: &str = "create function trouble() returns trigger language plpgsq
      create trigger trouble before insert on reservation for each row execute function trouble()";
 
 /// From here on retries come as late as in production, and no longer at once as in tests.
-async fn retries_take_their_time(shop: &Shop) {
+async fn retries_take_their_time(shop: &ShopWorld) {
     let path = ["policies", shop.env.vhost(), "quick-retries"];
     shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");
 }
 
 /// The acts of people on the messages of a saga: the act, by whom, and why.
-async fn acts(shop: &Shop, saga: &str) -> Vec<(String, String, Value)> {
+async fn acts(shop: &ShopWorld, saga: &str) -> Vec<(String, String, Value)> {
     let shown: Value = shop.ballet(&["sagas", "show", saga, "-o", "json"]).await.json();
     let acts = shown[0]["interventions"].as_array().expect("a list").iter();
     let text = |act: &Value, name: &str| act[name].as_str().expect("a text").to_owned();
@@ -32,13 +32,13 @@ async fn acts(shop: &Shop, saga: &str) -> Vec<(String, String, Value)> {
 }
 
 /// The events of a saga in the journal.
-async fn seen_of(shop: &Shop, saga: &str) -> String {
+async fn seen_of(shop: &ShopWorld, saga: &str) -> String {
     tap(shop, &["tap", "--since", "1h", "--until", "now", "--saga", saga]).await
 }
 
 #[tokio::test]
 async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason() {
-    let mut shop = Shop::open("persons").await;
+    let mut shop = ShopWorld::open("persons").await;
     // A checkout with a mistake is corrected and sent back.
     let saga = shop.new_order(&wrong_checkout()).await;
     until_said(&shop, &["dlq", "list", "-o", "json"], &saga).await;
@@ -115,7 +115,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     assert!(seen.contains("discarded by ada: a test order"), "{seen}");
 
     // A tool that knows no database works all the same, and says where the note is.
-    shop.drop(&Shop::new_id(), "no JSON").await;
+    shop.drop(&ShopWorld::new_id(), "no JSON").await;
     shop.dead("orders").await;
     let mut alone = shop.command(&["dlq", "discard", "--all", "--yes"]);
     alone.env_remove("DATABASE_URL");
@@ -125,7 +125,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
 
 #[tokio::test]
 async fn t227_what_was_sent_back_a_moment_ago_is_marked_and_not_advised_again() {
-    let mut shop = Shop::open("sent-back").await;
+    let mut shop = ShopWorld::open("sent-back").await;
     // The message must not have died by itself before the service is stopped.
     retries_take_their_time(&shop).await;
     let mut db = shop.database("inventory").await;

@@ -15,7 +15,7 @@ use crate::world::SOON;
 
 /// The output of a command on a terminal.
 #[derive(Debug)]
-pub(crate) struct Drawn {
+pub(crate) struct TerminalOutput {
     /// The output with colours.
     pub(crate) raw: String,
     /// The lines without colours.
@@ -77,7 +77,7 @@ pub(crate) async fn answered(
 }
 
 /// Runs the command with a terminal of this width as its standard output.
-pub(crate) async fn drawn(mut command: Command, columns: u16) -> Drawn {
+pub(crate) async fn drawn(mut command: Command, columns: u16) -> TerminalOutput {
     let (mut controller, terminal) = terminal(columns);
     command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("CLICOLOR");
     command.stdout(terminal).stderr(Stdio::null());
@@ -95,7 +95,7 @@ pub(crate) async fn drawn(mut command: Command, columns: u16) -> Drawn {
     let raw = reader.await.expect("it was read").replace('\r', "");
     let lines = uncoloured(&raw).lines().map(str::to_owned).collect();
     let code = status.expect("a status").code();
-    Drawn { raw, lines, columns: columns.into(), code }
+    TerminalOutput { raw, lines, columns: columns.into(), code }
 }
 
 fn uncoloured(text: &str) -> String {
@@ -112,7 +112,7 @@ fn width(line: &str) -> usize {
     line.chars().count()
 }
 
-impl Drawn {
+impl TerminalOutput {
     pub(crate) fn text(&self) -> String {
         self.lines.join("\n")
     }

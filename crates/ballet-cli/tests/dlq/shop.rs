@@ -18,11 +18,11 @@ use shop::audit::{Report, audit_beside};
 use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
-use crate::outside::Companies;
+use crate::companies::Companies;
 use crate::sagas::until_said;
 use crate::world::{SOON, ballet, place};
 
-pub(crate) struct Shop {
+pub(crate) struct ShopWorld {
     pub(crate) env: TestEnv,
     running: BTreeMap<&'static str, Running>,
     /// The URL of the database with which each service was last started.
@@ -36,7 +36,7 @@ pub(crate) struct Shop {
     pub(crate) moved: Option<u16>,
 }
 
-impl Shop {
+impl ShopWorld {
     pub(crate) async fn open(name: &str) -> Self {
         Self::open_on(Servers::shared().await.expect("servers"), name).await
     }
@@ -232,7 +232,7 @@ pub(crate) fn wrong_checkout() -> Value {
 
 #[tokio::test]
 async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes_the_saga() {
-    let mut shop = Shop::open("f11").await;
+    let mut shop = ShopWorld::open("f11").await;
     let of_a_saga = shop::system().parts.into_iter().filter(|part| !part.sagas.is_empty());
     for service in of_a_saga.map(|part| part.service) {
         shop.stop(service).await;
@@ -263,7 +263,7 @@ async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes
 
 #[tokio::test]
 async fn t26_t81_a_checkout_with_a_mistake_is_mended_and_becomes_an_order() {
-    let shop = Shop::open("mended").await;
+    let shop = ShopWorld::open("mended").await;
     let id = "0193f7a0-0000-4000-8000-00000000f11a";
     let wrong = wrong_checkout();
     let other = "0193f7a0-0000-4000-8000-00000000f11b";

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::publish::contracts;
-use crate::world::{SOON, TICKED, TOCKED, World, ballet};
+use crate::world::{CounterWorld, SOON, TICKED, TOCKED, ballet};
 
 /// The command with the rights to repair the topology.
 pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) -> Command {
@@ -23,7 +23,7 @@ pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) ->
     command
 }
 
-impl World {
+impl CounterWorld {
     async fn topology(&self, arguments: &[&str]) -> Ended {
         let mut command = topology(&self.env, &self.place, arguments).await;
         command.env("BALLET_CONTRACTS", self.place.join("clocks"));
@@ -48,7 +48,7 @@ impl World {
 
 #[tokio::test]
 async fn the_release_before_keeps_its_events_and_is_ready_until_its_bindings_are_pruned() {
-    let mut world = World::new("upgrade").await;
+    let mut world = CounterWorld::new("upgrade").await;
     contracts(&world);
     // The new release follows one event less.
     let file = world.place.join("clocks/counter.json");
@@ -77,7 +77,7 @@ async fn the_release_before_keeps_its_events_and_is_ready_until_its_bindings_are
 
 #[tokio::test]
 async fn a_queue_that_is_made_anew_as_it_is_advised_costs_its_service_no_event() {
-    let mut world = World::new("anew").await;
+    let mut world = CounterWorld::new("anew").await;
     contracts(&world);
     world.is_ready().await;
     world.stop().await;

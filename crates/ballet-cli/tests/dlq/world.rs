@@ -84,7 +84,7 @@ fn definitions() -> Value {
     topology::definitions(&system, |_| String::new())
 }
 
-pub(crate) struct World {
+pub(crate) struct CounterWorld {
     pub(crate) env: TestEnv,
     pub(crate) service: Option<Running>,
     /// The command's working directory.
@@ -94,7 +94,7 @@ pub(crate) struct World {
     context: Clock,
 }
 
-impl World {
+impl CounterWorld {
     pub(crate) async fn new(name: &str) -> Self {
         Self::on(Servers::shared().await.expect("servers"), name).await
     }

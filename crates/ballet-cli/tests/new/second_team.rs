@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::process::Child;
 
-use crate::place::{BALLET, PATIENCE, Place, edit, said_by};
+use crate::test_directory::{BALLET, PATIENCE, TestDirectory, edit, said_by};
 
 /// Run by its name, as from a shell: a program of rustup then tells the compiler which toolchain it is.
 const CARGO: &str = "cargo";
@@ -22,7 +22,7 @@ const CLONE: &str = "colleague/harbour";
 /// Builds with the target directory of this workspace. A further package gives all dependencies the features that they
 /// have in this workspace, so that none of them is built again. Their profile is the same, too. If nothing has debug
 /// information, cargo strips all, and builds all again.
-async fn share_build(place: &Place, workspace: &str) -> PathBuf {
+async fn share_build(place: &TestDirectory, workspace: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let edges = ["--edges", "normal,dev,no-proc-macro", "--prefix", "none"];
     let tree = [&["tree", "--workspace", "--locked", "--format", "{p}|{f}"], &edges[..]].concat();
@@ -59,7 +59,7 @@ async fn share_build(place: &Place, workspace: &str) -> PathBuf {
 
 /// Starts the demo, and waits for the variables that it gives to a shell.
 async fn start_demo(
-    place: &Place,
+    place: &TestDirectory,
     workspace: &str,
     target: &Path,
 ) -> (Child, Vec<(String, String)>) {
@@ -89,7 +89,7 @@ async fn start_demo(
 
 #[tokio::test]
 async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
-    let place = Place::new("second-team");
+    let place = TestDirectory::new("second-team");
     let checkout = place.path_to_checkout();
     let first =
         ["new", "system", "author/harbour", "--service", "front_desk", "--ballet", &checkout];
@@ -155,7 +155,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
 }
 
 /// Runs a short chaos, by the system's own trial program.
-async fn is_tried(place: &Place, target: &Path) {
+async fn is_tried(place: &TestDirectory, target: &Path) {
     let only = ["--only", "kill,stop,close,copies,reorder", "--replicas", "1"];
     let chaos = [&["chaos", "--minutes", "0.4", "--json"], &only[..]].concat();
     let mut chaos = place.command(BALLET, &chaos, CLONE);
@@ -174,7 +174,7 @@ async fn is_tried(place: &Place, target: &Path) {
 }
 
 /// Clones what the author has committed.
-async fn clone(place: &Place) {
+async fn clone(place: &TestDirectory) {
     let git = async |arguments: &[&str], below: &str| {
         said_by(&mut place.command("git", arguments, below)).await.ends_with(0);
     };
@@ -186,7 +186,7 @@ async fn clone(place: &Place) {
 }
 
 /// A service that is killed is started again at its address, and the demo goes on.
-async fn outlives_a_service(place: &Place, demo: &mut Child, env: &[(String, String)]) {
+async fn outlives_a_service(place: &TestDirectory, demo: &mut Child, env: &[(String, String)]) {
     let url = env.iter().find(|(name, _)| name == "FRONT_DESK_URL").map(|(_, url)| url.as_str());
     let ready = format!("{}/readyz", url.expect("a URL"));
     let killed = processes(place);
@@ -203,7 +203,7 @@ async fn outlives_a_service(place: &Place, demo: &mut Child, env: &[(String, Str
 }
 
 /// The processes of front_desk in the demo.
-fn processes(place: &Place) -> Vec<i32> {
+fn processes(place: &TestDirectory) -> Vec<i32> {
     let here = place.at(CLONE).canonicalize().expect("a directory");
     let pid = |entry: fs::DirEntry| entry.file_name().to_string_lossy().parse::<i32>().ok();
     let is_it = |pid: &i32| {
@@ -216,7 +216,7 @@ fn processes(place: &Place) -> Vec<i32> {
 }
 
 /// Observes the running system as an operator does.
-async fn observe(place: &Place, env: &[(String, String)], target: &Path) {
+async fn observe(place: &TestDirectory, env: &[(String, String)], target: &Path) {
     let ballet = |arguments: &'static [&'static str]| {
         let mut command = place.command(BALLET, arguments, CLONE);
         command.envs(env.iter().map(|(name, value)| (name, value)));

@@ -6,7 +6,7 @@ use ballet_amqp::{Broker, BrokerError, Publish, RabbitMq};
 use ballet_stage::{Options, Servers, wait_until};
 use futures_util::StreamExt;
 
-use crate::world::{SOON, World, definitions, numbers, tick, with_short_journal};
+use crate::world::{SOON, StreamWorld, definitions, numbers, tick, with_short_journal};
 
 const MIB: usize = 1 << 20;
 
@@ -16,7 +16,7 @@ fn filled(number: u64, bytes: usize) -> Publish {
 
 #[tokio::test]
 async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
-    let world = World::new("refused").await;
+    let world = StreamWorld::new("refused").await;
     world.ticks(0..100).await;
     let broker = RabbitMq::new(world.env.ops_amqp_url()).expect("a URL");
     for number in 100..110 {
@@ -40,7 +40,7 @@ async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
 
 #[tokio::test]
 async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
-    let world = World::with("lost", &with_short_journal()).await;
+    let world = StreamWorld::with("lost", &with_short_journal()).await;
     let clock = ballet::Clock::system();
     let fresh = |number: u64| {
         let message = filled(number, 10_000);
@@ -77,7 +77,7 @@ async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
 #[tokio::test]
 async fn t218_reading_a_journal_of_big_bodies_does_not_block_who_publishes() {
     let servers = Servers::own_broker(Options::fast()).await.expect("servers of our own");
-    let world = World::on(&servers, "big", &definitions()).await;
+    let world = StreamWorld::on(&servers, "big", &definitions()).await;
     // Small events first: the reader asks for many at once when it comes to the big ones.
     world.ticks(0..500).await;
     for round in 0..40 {

@@ -6,13 +6,13 @@ use ballet_testkit::ended::ended;
 use serde_json::{Value, json};
 
 use crate::replay::{published, replay};
-use crate::world::{World, event};
+use crate::world::{StreamWorld, event};
 
 #[tokio::test]
 async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
     let definitions = topology::definitions(&shop::system(), |_| String::new());
-    let recorded = World::with("keys", &definitions).await;
+    let recorded = StreamWorld::with("keys", &definitions).await;
     let id = |number: u32| format!("0193f7a0-{number:04x}-7000-8000-00000000{number:04}");
     let (order, shipment, customer, cart, before) = (id(1), id(2), id(3), id(4), id(5));
     let of = |number: u32, name: &str, body: Value| {
@@ -54,7 +54,7 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
         ])
         .await;
     let file = recorded.record("keys.jsonl").await;
-    let test = World::with("keys-target", &definitions).await;
+    let test = StreamWorld::with("keys-target", &definitions).await;
     let arguments = [&*file, "--pace", "max", "--new-ids"];
     let said = ended(replay(&test, &[&arguments[..], &["--contracts", contracts]].concat()))
         .await

@@ -13,16 +13,16 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr};
 use tokio::time::timeout;
 
-use crate::world::{SOON, World, event, numbers};
+use crate::world::{SOON, StreamWorld, event, numbers};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
 const CHECKED_OUT: &str = "cart.checked_out.v1";
 /// The most messages that the broker keeps for a tap, those on their way, and those that the tap keeps.
 const MOST: u64 = 10_000;
 
-async fn shop(name: &str) -> World {
+async fn shop(name: &str) -> StreamWorld {
     let contracts = Contracts::read(CONTRACTS.as_ref()).expect("contracts");
-    World::with(name, &topology::definitions(contracts.system(), |_| String::new())).await
+    StreamWorld::with(name, &topology::definitions(contracts.system(), |_| String::new())).await
 }
 
 fn checkout(number: u64) -> Publish {
@@ -33,7 +33,11 @@ fn checkout(number: u64) -> Publish {
 
 /// Starts a tap of this queue, and returns it with the rest of its output. It may stand still for longer than the
 /// heartbeats of a usual connection allow.
-async fn tap(world: &World, queue: &str, more: &[&str]) -> (Child, Lines<BufReader<ChildStderr>>) {
+async fn tap(
+    world: &StreamWorld,
+    queue: &str,
+    more: &[&str],
+) -> (Child, Lines<BufReader<ChildStderr>>) {
     let arguments = [&["tap", "-o", "jsonl", "--contracts", CONTRACTS, "--queue", queue], more];
     let url = format!("{}?heartbeat=60", world.env.ops_amqp_url());
     let mut tap = world.command_at(&url, &arguments.concat()).spawn().expect("started");
@@ -49,7 +53,7 @@ async fn shown(tap: Child) -> Vec<Value> {
 }
 
 /// The names and lengths of the queues with copies.
-async fn copies(world: &World) -> Result<Vec<(String, u64)>, String> {
+async fn copies(world: &StreamWorld) -> Result<Vec<(String, u64)>, String> {
     let path = ["queues", world.env.vhost()];
     let queues = world.env.management().call(Method::GET, &path, None).await;
     let queues = queues.map_err(|error| error.to_string())?;
@@ -60,7 +64,7 @@ async fn copies(world: &World) -> Result<Vec<(String, u64)>, String> {
     Ok(named.collect())
 }
 
-async fn no_copy_is_left(world: &World) {
+async fn no_copy_is_left(world: &StreamWorld) {
     wait_until("the copy to be gone", SOON, || async {
         let left = copies(world).await?;
         if left.is_empty() { Ok(Some(())) } else { Err(format!("{left:?}")) }

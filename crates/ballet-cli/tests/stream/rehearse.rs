@@ -16,7 +16,7 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::release::{BROKEN, release, script, service};
-use crate::world::{SOON, World, event};
+use crate::world::{SOON, StreamWorld, event};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
 /// The longest time for a whole rehearsal with servers of its own, on a busy machine.
@@ -34,21 +34,21 @@ const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
     from unnest(array['mug', 'teapot', 'lamp']) as sku on conflict do nothing";
 
 /// A recording of a shop of today.
-struct Recorded {
-    world: World,
+struct ShopRecording {
+    world: StreamWorld,
     file: String,
     /// The orders of teapots.
     teapots: Vec<Uuid>,
     release: String,
 }
 
-impl Recorded {
+impl ShopRecording {
     /// Records orders that complete, one that is not paid, and one for a product that is not in stock.
     async fn new() -> Self {
         let shop = shop::system();
         let names: Vec<_> = shop.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&shop, |_| String::new());
-        let world = World::with_databases("rehearse", &definitions, &names).await;
+        let world = StreamWorld::with_databases("rehearse", &definitions, &names).await;
         let mut running: Vec<Running> = Vec::new();
         for name in names {
             let settings = Settings::new(world.env.amqp_url(name), world.env.database_url(name));
@@ -160,7 +160,7 @@ async fn prepare(database_url: &str, rows: &'static str) {
 }
 
 /// Publishes a checkout of a producer that is no service of the shop.
-async fn checkout(world: &World, id: Uuid, sku: &str, quantity: u64, card: &str) {
+async fn checkout(world: &StreamWorld, id: Uuid, sku: &str, quantity: u64, card: &str) {
     let body = json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
         "lines": [{ "sku": sku, "quantity": quantity,
@@ -176,7 +176,7 @@ async fn checkout(world: &World, id: Uuid, sku: &str, quantity: u64, card: &str)
 }
 
 /// Waits until there are this many events of a type.
-async fn answers(world: &World, of: &str, count: usize) {
+async fn answers(world: &StreamWorld, of: &str, count: usize) {
     wait_until(&format!("{count} of {of}"), SOON, || async {
         let all = world.tap(&[of, "--from", "first", "--until", "now"]).await;
         if all.len() >= count { Ok(Some(())) } else { Err(format!("{} so far", all.len())) }
@@ -187,7 +187,7 @@ async fn answers(world: &World, of: &str, count: usize) {
 
 #[tokio::test]
 async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sagas_of_a_bug() {
-    let recorded = Recorded::new().await;
+    let recorded = ShopRecording::new().await;
     // A build of payments that does not say where it serves HTTP.
     let silent = recorded.world.place.join("silent");
     script(&silent, &format!("exec '{}/payments' \"$@\" > /dev/null 2>&1", recorded.release));
@@ -226,10 +226,10 @@ async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sag
 
 #[tokio::test]
 async fn a_rehearsal_that_fails_says_why_and_leaves_nothing() {
-    let world = World::new("rehearse-fails").await;
+    let world = StreamWorld::new("rehearse-fails").await;
     world.ticks(0..1).await;
     let file = world.record("run.jsonl").await;
-    let recorded = Recorded {
+    let recorded = ShopRecording {
         release: release(&world.place).display().to_string(),
         file,
         world,

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::world::{World, event};
+use crate::world::{StreamWorld, event};
 
 const ARRIVED: &str = "guest.arrived.v1";
 const WELCOMED: &str = "host.welcomed.v1";
@@ -99,7 +99,7 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
     contracts(&folder);
     let system = Contracts::read(&folder).expect("contracts").system().clone();
     let definitions = ballet::core::topology::definitions(&system, |_| String::new());
-    let world = World::with("scope", &definitions).await;
+    let world = StreamWorld::with("scope", &definitions).await;
     let (anna, nothing) = (json!({ "name": "Anna" }), json!({}));
     let welcomed = |saga, by, cause| of(saga, cause, WELCOMED, by, &anna);
     let events = vec![
@@ -135,7 +135,7 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
     let all = ["replay", &file, "--pace", "max", "--new-ids", "--expect-same", "--settle", "15s"];
     let all = [&all[..], &["--contracts", &contracts]].concat();
     for (forgets, code, name) in [(false, 0, "host"), (true, 3, "forgetful")] {
-        let into = World::with_databases(name, &definitions, &["host"]).await;
+        let into = StreamWorld::with_databases(name, &definitions, &["host"]).await;
         let host = Participant::new("host").publishes::<Welcomed>();
         let host = Service::new(host.projects(Welcome { forgets }));
         let settings = Settings::new(into.env.amqp_url("host"), into.env.database_url("host"));

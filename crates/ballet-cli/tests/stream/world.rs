@@ -51,14 +51,14 @@ pub(crate) fn with_short_journal() -> Value {
     definitions
 }
 
-pub(crate) struct World {
+pub(crate) struct StreamWorld {
     pub(crate) env: TestEnv,
     pub(crate) place: PathBuf,
     session: Arc<dyn Session>,
     confirms: tokio::sync::Mutex<ballet_amqp::Confirms>,
 }
 
-impl World {
+impl StreamWorld {
     pub(crate) async fn new(name: &str) -> Self {
         Self::with(name, &definitions()).await
     }

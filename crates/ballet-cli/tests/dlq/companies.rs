@@ -10,12 +10,12 @@ use cards::{Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply
 use shipping::carrier::{self, Book, Booking, Cancelled, Carrier, Delivered, Parcel};
 
 /// An act under a key: the act, its order, and its subject.
-type Done = (&'static str, String, String);
+type CompanyAct = (&'static str, String, String);
 
 /// The companies. Each acts once under a key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Companies {
-    done: Arc<Mutex<BTreeMap<CallKey, Done>>>,
+    done: Arc<Mutex<BTreeMap<CallKey, CompanyAct>>>,
     /// Whether the bank does not answer requests to capture.
     holds_captures: Arc<AtomicBool>,
     /// Whether parcels are on their way for as long as a test takes.
@@ -23,7 +23,7 @@ pub(crate) struct Companies {
 }
 
 impl Companies {
-    fn done(&self) -> MutexGuard<'_, BTreeMap<CallKey, Done>> {
+    fn done(&self) -> MutexGuard<'_, BTreeMap<CallKey, CompanyAct>> {
         self.done.lock().expect("not poisoned")
     }
 

@@ -6,9 +6,9 @@ use ballet_stage::{Method, Options, Servers, wait_until};
 use ballet_testkit::ended::ended;
 use serde_json::{Value, json};
 
-use crate::doctor::Patient;
+use crate::doctor::ExaminedSystem;
 use crate::sagas::until_said;
-use crate::shop::{Shop, checkout};
+use crate::shop::{ShopWorld, checkout};
 use crate::world::{FOR_A_WHILE, SOON, TICKED};
 
 /// The command that a text advises between backticks.
@@ -20,7 +20,7 @@ fn advised(text: &str) -> Vec<&str> {
 #[tokio::test]
 async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let patient = Patient::new(&servers).await;
+    let patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
     let vhost = patient.world.env.vhost().to_owned();
     // The size of segments is fixed when a stream is made.
@@ -44,9 +44,9 @@ async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
 #[tokio::test]
 async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let mut patient = Patient::new(&servers).await;
+    let mut patient = ExaminedSystem::new(&servers).await;
     patient.world.are_counted(1).await;
-    let bring_again = async |patient: &Patient| {
+    let bring_again = async |patient: &ExaminedSystem| {
         // A queue's figures are old, and a busy machine answers late.
         let advice = wait_until("the advice", SOON, || async {
             let found = ended(patient.command(&["doctor", "--quiet", "-o", "json"])).await;
@@ -85,10 +85,10 @@ async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
 }
 
 /// A shop whose payments have lost the one message in their queue. Returns the order and the message.
-async fn emptied(shop: &mut Shop) -> (String, String) {
+async fn emptied(shop: &mut ShopWorld) -> (String, String) {
     shop.stop("payments").await;
     // A message younger than a minute may be on its way.
-    let id = Shop::old_id();
+    let id = ShopWorld::old_id();
     shop.drop(&id, &checkout().to_string()).await;
     let management = shop.env.management();
     let message = wait_until("its message", SOON, || async {
@@ -104,7 +104,7 @@ async fn emptied(shop: &mut Shop) -> (String, String) {
 
 #[tokio::test]
 async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
-    let mut shop = Shop::open("emptied").await;
+    let mut shop = ShopWorld::open("emptied").await;
     let (id, _) = emptied(&mut shop).await;
     shop.start("payments", None).await;
     let advice = wait_until("the saga", SOON, || async {
@@ -127,7 +127,7 @@ async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
 
 #[tokio::test]
 async fn t220_a_dead_letter_that_was_purged_is_listed_as_lost_with_what_brings_it_back() {
-    let mut shop = Shop::open("rung").await;
+    let mut shop = ShopWorld::open("rung").await;
     let (id, message) = emptied(&mut shop).await;
     // As if the message had failed for good, and somebody had purged the queue of dead letters.
     let mut db = shop.database("payments").await;
@@ -148,7 +148,7 @@ async fn t220_a_dead_letter_that_was_purged_is_listed_as_lost_with_what_brings_i
     until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
 
     // A message that the journal lacks too: nothing brings it back, and the alarm must not ring for ever.
-    let (gone, saga) = (Shop::new_id(), Shop::new_id());
+    let (gone, saga) = (ShopWorld::new_id(), ShopWorld::new_id());
     sqlx::query(noted).bind(&gone).bind(&saga).execute(&mut db).await.expect("noted");
     let stuck = shop.ballet(&["sagas", "stuck", &saga]).await.ends_with(0);
     let (_, advice) = stuck.err.split_once(" dlq discard ").expect("an advice");

@@ -10,12 +10,12 @@ use ballet_testkit::ended::{end_of, ended, interrupt};
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::world::{SOON, World};
+use crate::world::{CounterWorld, SOON};
 
 const SIGKILL: i32 = 9;
 
 /// Runs the command so that it kills itself at this point.
-async fn killed_at(world: &World, point: FaultPoint, arguments: &[&str]) {
+async fn killed_at(world: &CounterWorld, point: FaultPoint, arguments: &[&str]) {
     dies_at(point, "counter", world.command(arguments), &world.place).await;
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn points() -> Vec<FaultPoint> {
     FaultPoint::ALL.iter().filter(of_dead_letters).copied().collect()
 }
 
-async fn some_are_sent(world: &World) {
+async fn some_are_sent(world: &CounterWorld) {
     wait_until("some to be sent", SOON, || async {
         Ok::<_, String>((!world.counted().await.is_empty()).then_some(()))
     })
@@ -45,7 +45,7 @@ async fn some_are_sent(world: &World) {
 
 #[tokio::test]
 async fn t80_a_redrive_that_is_killed_at_any_point_loses_and_doubles_nothing() {
-    let world = World::new("killed").await;
+    let world = CounterWorld::new("killed").await;
     world.dead_ticks(12).await;
     assert_eq!(points().len(), 4);
     for point in points() {
@@ -61,7 +61,7 @@ async fn t80_a_redrive_that_is_killed_at_any_point_loses_and_doubles_nothing() {
 
 #[tokio::test]
 async fn an_edit_and_a_discard_that_are_killed_at_any_point_can_be_done_again() {
-    let world = World::new("cut").await;
+    let world = CounterWorld::new("cut").await;
     let ids = world.dead_ticks(2).await;
     std::fs::write(world.place.join("body.json"), r#"{"number": 0}"#).expect("written");
     let edit = ["edit", &ids[0], "--body", "body.json"];
@@ -84,7 +84,7 @@ async fn an_edit_and_a_discard_that_are_killed_at_any_point_can_be_done_again() 
 
 #[tokio::test]
 async fn a_redrive_that_is_killed_at_any_moment_loses_and_doubles_nothing() {
-    let world = World::new("anytime").await;
+    let world = CounterWorld::new("anytime").await;
     world.dead_ticks(120).await;
     for kill in 1..=6 {
         let mut redrive = world.started(&["redrive", "--all", "--no-canary", "--rate", "40"]);
@@ -100,7 +100,7 @@ async fn a_redrive_that_is_killed_at_any_moment_loses_and_doubles_nothing() {
 
 #[tokio::test]
 async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
-    let world = World::new("ctrl_c").await;
+    let world = CounterWorld::new("ctrl_c").await;
     world.dead_ticks(40).await;
     // A low rate, so that most are left when the first are seen.
     let arguments = ["redrive", "--all", "--no-canary", "--rate", "1"];
@@ -135,7 +135,7 @@ async fn a_redrive_that_loses_the_journal_while_it_sends_goes_on_and_tells_what_
 
 #[tokio::test]
 async fn a_redrive_that_the_broker_refuses_on_the_way_waits_for_nothing_that_was_not_sent() {
-    let world = World::new("refused").await;
+    let world = CounterWorld::new("refused").await;
     world.dead_ticks(20).await;
     let slowly = ["redrive", "--all", "--no-canary", "--rate", "1", "--patience", "600"];
     let redrive = world.command(&slowly);
@@ -169,7 +169,7 @@ async fn a_redrive_that_the_broker_refuses_on_the_way_waits_for_nothing_that_was
 
 /// Closes the connections of this name while a redrive sends, and returns what it said in the end.
 async fn goes_on_without(name: &str, connection: &str) -> String {
-    let world = World::new(name).await;
+    let world = CounterWorld::new(name).await;
     world.dead_ticks(30).await;
     // It is under way for half a minute: until then the broker's list shows it.
     let redrive = world.command(&["redrive", "--all", "--no-canary", "--rate", "1"]);

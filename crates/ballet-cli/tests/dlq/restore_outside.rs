@@ -9,9 +9,9 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::ChildStderr;
 
-use crate::outside::Companies;
-use crate::restored::{Backup, cancelled_without, is_asked, restored_within};
-use crate::shop::Shop;
+use crate::companies::Companies;
+use crate::restore::{Backup, cancelled_without, is_asked, restored_within};
+use crate::shop::ShopWorld;
 use crate::world::SOON;
 
 /// Whether the service puts aborts off.
@@ -24,7 +24,7 @@ async fn holds_aborts(database: &str) -> bool {
 #[tokio::test]
 async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_was_stopped() {
     let companies = Companies::default();
-    let mut shop = Shop::open_beside(companies.clone(), "late").await;
+    let mut shop = ShopWorld::open_beside(companies.clone(), "late").await;
     let backup = Backup::of(&mut shop, "payments").await;
     let order = cancelled_without(&mut shop, &companies, "payments").await;
     backup.restore().await;
@@ -114,7 +114,7 @@ async fn said_until(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) -> V
 #[tokio::test]
 async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_starts_too_late_is_told()
 {
-    let mut shop = Shop::open("slow").await;
+    let mut shop = ShopWorld::open("slow").await;
     let backup = Backup::of(&mut shop, "payments").await;
     let orders = shop.order(6).await;
     shop.all_are(&orders, "completed").await;
@@ -148,7 +148,7 @@ async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_start
 #[tokio::test]
 async fn a_service_that_puts_aborts_off_no_longer_while_it_works_is_not_taken_for_done() {
     let companies = Companies::default();
-    let mut shop = Shop::open_beside(companies.clone(), "lapsed").await;
+    let mut shop = ShopWorld::open_beside(companies.clone(), "lapsed").await;
     let backup = Backup::of(&mut shop, "payments").await;
     let order = cancelled_without(&mut shop, &companies, "payments").await;
     backup.restore().await;
@@ -184,7 +184,7 @@ async fn a_service_that_puts_aborts_off_no_longer_while_it_works_is_not_taken_fo
 #[tokio::test]
 async fn a_parcel_on_its_way_keeps_no_restored_service_from_being_compared() {
     let companies = Companies::default();
-    let mut shop = Shop::open_beside(companies.clone(), "parcel").await;
+    let mut shop = ShopWorld::open_beside(companies.clone(), "parcel").await;
     companies.hold_deliveries(true);
     let old = shop.order(1).await.remove(0);
     is_asked(&shop, "shipping", "deliver_shipment", &old).await;

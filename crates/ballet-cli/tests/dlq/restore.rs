@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::outside::Companies;
-use crate::shop::{Shop, checkout, declined_checkout};
+use crate::companies::Companies;
+use crate::shop::{ShopWorld, checkout, declined_checkout};
 use crate::world::SOON;
 
 /// The database of a service that is not running, and its backup.
@@ -24,7 +24,7 @@ pub(crate) struct Backup {
 }
 
 impl Backup {
-    pub(crate) async fn take(shop: &Shop, service: &str) -> Self {
+    pub(crate) async fn take(shop: &ShopWorld, service: &str) -> Self {
         let owned: Url = shop.env.database_url(service).parse().expect("a URL");
         let mut server: Url = shop.env.admin_database_url(service).parse().expect("a URL");
         let name = server.path().trim_start_matches('/').to_owned();
@@ -37,7 +37,7 @@ impl Backup {
     }
 
     /// The backup of a service that runs before and after.
-    pub(crate) async fn of(shop: &mut Shop, service: &'static str) -> Self {
+    pub(crate) async fn of(shop: &mut ShopWorld, service: &'static str) -> Self {
         shop.stop(service).await;
         let backup = Self::take(shop, service).await;
         shop.start(service, None).await;
@@ -58,12 +58,12 @@ impl Backup {
 }
 
 /// The command restores; the service is started when it asks for that.
-pub(crate) async fn restored(shop: &mut Shop, service: &'static str, taken: &str) -> Ended {
+pub(crate) async fn restored(shop: &mut ShopWorld, service: &'static str, taken: &str) -> Ended {
     restored_within(shop, service, &["restore", service, "--backup", taken], "120").await
 }
 
 pub(crate) async fn restored_within(
-    shop: &mut Shop,
+    shop: &mut ShopWorld,
     service: &'static str,
     arguments: &[&str],
     patience: &str,
@@ -84,7 +84,7 @@ pub(crate) async fn restored_within(
 
 #[tokio::test]
 async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are() {
-    let mut shop = Shop::open("restored").await;
+    let mut shop = ShopWorld::open("restored").await;
     let before = shop.order(3).await;
     shop.all_are(&before, "completed").await;
     let running = shop.ballet(&["restore", "shipping", "--backup", "0s"]).await.ends_with(2);
@@ -121,7 +121,7 @@ async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are
 }
 
 /// Waits until a company was asked for a step of an order, and has not answered.
-pub(crate) async fn is_asked(shop: &Shop, service: &str, step: &str, order: &str) {
+pub(crate) async fn is_asked(shop: &ShopWorld, service: &str, step: &str, order: &str) {
     let asked = format!(
         "select count(*) from ballet.call where saga_id = '{order}' and step = '{step}' \
          and last_error is not null"
@@ -131,7 +131,7 @@ pub(crate) async fn is_asked(shop: &Shop, service: &str, step: &str, order: &str
 
 /// An order with held money and a booked parcel that is cancelled while `away` does not run.
 pub(crate) async fn cancelled_without(
-    shop: &mut Shop,
+    shop: &mut ShopWorld,
     companies: &Companies,
     away: &str,
 ) -> String {
@@ -150,7 +150,7 @@ pub(crate) async fn cancelled_without(
 #[tokio::test]
 async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_twice() {
     let companies = Companies::default();
-    let mut shop = Shop::open_beside(companies.clone(), "outside").await;
+    let mut shop = ShopWorld::open_beside(companies.clone(), "outside").await;
     shop.receive("note-2", 100).await;
     let (mut completed, mut cancelled) = (Vec::new(), Vec::new());
     for service in shop::system().parts.iter().map(|part| part.service) {
@@ -193,7 +193,7 @@ async fn retries_are(database: &str, wanted: i64) {
 /// A message that had failed at the time of the backup has been handled since: no copy of it comes again.
 #[tokio::test]
 async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
-    let mut shop = Shop::open("failed").await;
+    let mut shop = ShopWorld::open("failed").await;
     shop.stop("inventory").await;
     // Every body is too long, so the message dies.
     shop.start("inventory", Some(8)).await;
@@ -239,7 +239,7 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
 
 #[tokio::test]
 async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() {
-    let mut shop = Shop::open("forgotten").await;
+    let mut shop = ShopWorld::open("forgotten").await;
     shop.stop("payments").await;
     let open = shop.order(1).await;
     shop.order_is(&open[0], "placed").await;
@@ -277,7 +277,7 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_restored_to_any_moment_under_load_are_where_the_others_are() {
     let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
-    let mut shop = Shop::open_on(&servers, "cut").await;
+    let mut shop = ShopWorld::open_on(&servers, "cut").await;
     shop.receive("note-2", 1_000).await;
     let standby = servers.postgres().standby().await.expect("a standby");
     let cut = 20 + RandomState::new().hash_one(0) % 60;

@@ -2,13 +2,13 @@
 
 use ballet_amqp::{Broker, RabbitMq};
 
-use crate::restored::{Backup, restored};
+use crate::restore::{Backup, restored};
 use crate::sagas::until_said;
-use crate::shop::{Shop, checkout, wrong_checkout};
+use crate::shop::{ShopWorld, checkout, wrong_checkout};
 
 #[tokio::test]
 async fn a_restored_service_hears_what_was_edited_and_what_was_not_discarded_after_all() {
-    let mut shop = Shop::open("letters").await;
+    let mut shop = ShopWorld::open("letters").await;
     let backup = Backup::of(&mut shop, "orders").await;
     std::fs::write(shop.place.join("body.json"), checkout().to_string()).expect("written");
     let mut orders = Vec::new();
@@ -40,7 +40,7 @@ async fn a_restored_service_hears_what_was_edited_and_what_was_not_discarded_aft
 
 #[tokio::test]
 async fn a_restored_service_knows_who_has_discarded_its_dead_letters_since_the_backup() {
-    let mut shop = Shop::open("given-up").await;
+    let mut shop = ShopWorld::open("given-up").await;
     shop.stop("inventory").await;
     // Every body is too long, so the message dies.
     shop.start("inventory", Some(10)).await;

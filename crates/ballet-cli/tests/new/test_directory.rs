@@ -13,15 +13,15 @@ pub(crate) const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// A directory of its own, outside of this workspace.
-pub(crate) struct Place(PathBuf);
+pub(crate) struct TestDirectory(PathBuf);
 
-impl Drop for Place {
+impl Drop for TestDirectory {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).ok();
     }
 }
 
-impl Place {
+impl TestDirectory {
     pub(crate) fn new(name: &str) -> Self {
         let place = std::env::temp_dir().join(format!("ballet-{name}-{}", std::process::id()));
         fs::create_dir_all(&place).expect("a directory");
