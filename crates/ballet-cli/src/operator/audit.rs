@@ -24,10 +24,10 @@ Examples:
 It reads the ledgers, inboxes, outboxes, calls, deadlines and copies of all services (DATABASE_URL), and the
 broker's queues and dead letters (RABBITMQ_MANAGEMENT_URL, a user with the tag administrator), and writes
 nothing. It knows the system by its contracts, so it needs no checkout. In the workspace of a system that has
-a trial program, it runs that one, which knows in addition what must hold between the system's own tables;
-what stands behind the command is passed on (`ballet audit --endpoints FILE`). With --contracts or
+a trial program, it runs that program, which also knows what must hold between the system's own tables;
+it passes its arguments on (`ballet audit --endpoints FILE`). With --contracts or
 BALLET_CONTRACTS it does not. Exit code 0: all holds; 1: something is wrong, or waits for a person; 3:
-somebody did not answer.";
+a server did not answer.";
 
 /// The most dead letters of a service that are named with their reasons.
 const DEAD_LETTERS: u32 = 20;

@@ -22,8 +22,8 @@ Examples:
   ballet coverage --since 1h --min 90
   ballet coverage -o jsonl | jq -r 'select(.count == 0) | .place'
 
-It reads the journal. What has never run comes first. A retry needs a failure, so it is listed and does not count
-in the percentage. Exit code 1: less than --min was seen.";
+It reads the journal. Outcomes that were never seen come first. A retry needs a failure, so it is listed
+and does not count in the percentage. Exit code 1: less than --min was seen.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

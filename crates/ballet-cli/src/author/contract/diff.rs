@@ -20,8 +20,8 @@ Examples:
   ballet contract diff orders-before.json orders.json
   ballet contract diff -o json before after | jq '.[] | select(.breaking)'
 
-Of two folders, the readers and publishers are those in the folders. Of two files, somebody may read
-all that the service writes. Exit code 3: something breaks.";
+For two folders, the readers and publishers are the services in them. For two files, every field that the
+service writes counts as read. Exit code 3: something breaks.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

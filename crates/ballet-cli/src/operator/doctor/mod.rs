@@ -33,8 +33,8 @@ Examples:
   ballet doctor
   ballet doctor -o jsonl | jq -r 'select(.state == \"bad\") | .do'
 
-What is worst comes first, and a cause before what follows from it. It changes nothing, and ends within two
-minutes, whatever hangs. The user of the management API needs the tag administrator, or some checks remain
+The worst findings come first, and a cause before its effects. It changes nothing, and ends within two minutes
+even if a server hangs. The user of the management API needs the tag administrator, or some checks remain
 open. Exit code 3: something is wrong, or could not be checked.";
 
 #[derive(Debug, clap::Args)]

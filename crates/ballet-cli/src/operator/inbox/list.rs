@@ -17,8 +17,8 @@ Examples:
   ballet inbox list --service payments -o jsonl | jq -r 'select(.next_at != null) | .id'
 
 It reads the services' databases (DATABASE_URL with {service} in it), and changes nothing. A database
-that is away is named, and the rest is listed: exit code 3. Without a next attempt it is a dead letter:
-ballet dlq. A message that no handler ever got is only there.";
+that is away is named, and the rest is listed: exit code 3. A message without a next attempt is a dead
+letter: ballet dlq, which alone lists messages that no handler ever got.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

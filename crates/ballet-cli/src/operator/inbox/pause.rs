@@ -16,10 +16,10 @@ Examples:
   ballet inbox pause payments --why 'the provider charges twice'
   ballet inbox resume payments
 
-All processes of the service stop taking messages within seconds, those that are started later, too, and
-answer requests as before. Its messages wait in its queue, and its sagas are blocked, not stuck. What a
-process has taken it still handles; calls to the outside and deadlines go on. Who paused it, and why, is in its
-database (DATABASE_URL), in /readyz, and in `ballet doctor`.";
+All processes of the service, also those started later, stop taking messages within seconds; they
+answer requests as before. Its messages wait in its queue, and its sagas are blocked, not stuck. A
+process still handles the messages that it has taken; calls to the outside and deadlines go on. Who
+paused it, and why, is in its database (DATABASE_URL), in /readyz, and in `ballet doctor`.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PauseArgs {

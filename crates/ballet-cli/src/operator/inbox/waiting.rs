@@ -30,8 +30,8 @@ queue: messages that no process has taken yet. taken: those that a process has t
 management API knows them (RABBITMQ_MANAGEMENT_URL). readers: the processes that read them. retries: messages that
 failed and are tried again by themselves. calls: requests to the outside without an answer. dead: dead
 letters. It asks the broker (AMQP_URL) and the services' databases (DATABASE_URL with {service} in it),
-and changes nothing. What is away, or not shown to this user of the broker, is named, and the rest is
-listed: exit code 3. The user ops may see all queues.";
+and changes nothing. Servers that are away, and queues that this user of the broker may not see, are named, and the
+rest is listed: exit code 3. The user ops may see all queues.";
 
 /// The number of times that a queue which seems empty is asked.
 const ASK: u32 = 3;

@@ -41,7 +41,7 @@ Restore the database of payments while no process of payments runs. Then:
   ballet restore payments --backup 2026-02-01T12:00:00Z     and start payments when it says so
 
 Exit code 3: some sagas cannot be mended; they are listed. Or it could not do all, and said why.
-docs/operations.md has the whole way.";
+docs/operations.md describes the whole procedure.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -29,17 +29,17 @@ Examples:
   ballet sagas solved SAGA --step authorize_payment --why 'asked the bank' --answer answer.json
   ballet sagas solved SAGA --step authorize_payment --why 'asked the bank' --nothing-done
 
-Do first, outside of the system, what the service cannot do. Then this says so: the ledger has the step
-as compensated, the service does not try it again, its event is published, and the service goes on with
-its earlier steps. Without --event the body is made of the fields of the step's outcome.
+First do, outside of the system, what the service cannot do. Then report it with this command: the
+ledger has the step as compensated, the service does not try it again, its event is published, and the
+service goes on with its earlier steps. Without --event the body is made of the fields of the step's outcome.
 
 The service's own rows stay as they are: correct them by hand, too, where that matters. Who did it, when
 and why is in the service's database, and `ballet sagas show` shows it. It needs the service's database
 (DATABASE_URL), as its own user, and no broker.
 
-With --answer or --nothing-done it is about the step's own call, which waits for a person or fails. The service
-takes the answer in as if the other side had given it, also if the saga was aborted meanwhile. Where nothing was
-done it makes the call, as if it were new, or ends it if the saga is aborted.";
+With --answer or --nothing-done it reports how the step's own call ended, which waits for a person or fails. The
+service treats the answer as if the other side had given it, even if the saga was aborted meanwhile. If nothing
+was done, it makes the call as if it were new, or ends it if the saga is aborted.";
 
 /// The time between two looks at whether an attempt has ended.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);

@@ -41,8 +41,8 @@ The journal is a stream: reading takes nothing from anybody, and a slow reader h
 --queue needs the contracts: it makes a queue of its own that is bound as the other one is. That one
 is not touched. It also shows messages that come back to be tried again. It does not show what is put
 on the queue by its name: redriven messages (the journal has a note of each: ballet tap --service
-orders) and what a producer drops there. The copy holds at most 10,000 messages and 64 MiB: what a
-slow reader misses is counted and said.
+orders) and what a producer drops there. The copy holds at most 10,000 messages and 64 MiB: messages
+that a slow reader misses are counted and reported.
 The user `tap` may read the journal and nothing else. --queue needs an operator's user, such as `ops`,
 since it makes a queue. -o jsonl prints the lines of a recording, and -o json one list of them.";
 
