@@ -184,7 +184,7 @@ pub fn main() -> ExitCode {
         Ok(ExitStatus::Partly | ExitStatus::Different) => ExitCode::from(exit::PARTLY),
         Ok(ExitStatus::Failed) => ExitCode::FAILURE,
         Err(error) => {
-            ui::say(&format!("{} {}", ui::bad("error:"), exit::words(&error)));
+            ui::say(&format!("{} {}", ui::bad("error:"), exit::error_text(&error)));
             ExitCode::from(exit::code(&error))
         }
     }

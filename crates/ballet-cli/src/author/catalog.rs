@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let events = listing::events(contracts()?);
     let chosen: Vec<&ListedEvent> = match &args.event {
         None => events.iter().collect(),
-        Some(name) => named(&events, name)?,
+        Some(name) => find_events(&events, name)?,
     };
     if options.output != Output::Table {
         ui::print_json(options.output, chosen.into_iter().map(row));
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
 }
 
 /// The event of this name, or all events whose middle part it is.
-fn named<'a>(events: &'a [ListedEvent], name: &str) -> Result<Vec<&'a ListedEvent>> {
+fn find_events<'a>(events: &'a [ListedEvent], name: &str) -> Result<Vec<&'a ListedEvent>> {
     let whole: Vec<_> = events.iter().filter(|one| one.event.name() == name).collect();
     let found = if whole.is_empty() {
         events.iter().filter(|one| one.event.event() == name).collect()
@@ -68,9 +68,9 @@ fn show(events: &[&ListedEvent]) {
         consumers.dedup();
         table.row([
             Cell::from(listed.event.name()),
-            Cell::from(all(&listed.publishers)),
-            Cell::from(all(&listed.sagas)),
-            Cell::from(all(&consumers)),
+            Cell::from(joined(&listed.publishers)),
+            Cell::from(joined(&listed.sagas)),
+            Cell::from(joined(&consumers)),
         ]);
     }
     ui::show(&table);
@@ -78,7 +78,7 @@ fn show(events: &[&ListedEvent]) {
 }
 
 /// The items separated by commas, or None if there are none.
-fn all(items: &[&str]) -> Option<String> {
+fn joined(items: &[&str]) -> Option<String> {
     (!items.is_empty()).then(|| items.join(", "))
 }
 

@@ -53,7 +53,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
     let program = Program::new(program).args(arguments);
     let service = contract.part.service;
     let suite = Suite::new(program, contract).patience(Duration::from_secs(patience));
-    let scenarios = chosen(&suite, &only)?;
+    let scenarios = chosen_scenarios(&suite, &only)?;
     ui::say(&format!("{service} goes through {} scenarios", scenarios.len()));
     let fitting = suite.scenarios();
     let left_out = Scenario::ALL.iter().filter(|one| !fitting.contains(one));
@@ -85,7 +85,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
 }
 
 /// The scenarios that were asked for, or all that fit.
-fn chosen(suite: &Suite, only: &[String]) -> Result<Vec<Scenario>> {
+fn chosen_scenarios(suite: &Suite, only: &[String]) -> Result<Vec<Scenario>> {
     let fitting = suite.scenarios();
     let names: BTreeSet<String> = fitting.iter().map(ToString::to_string).collect();
     if let Some(unknown) = only.iter().find(|name| !names.contains(*name)) {

@@ -91,7 +91,7 @@ pub(crate) fn of_journal(error: JournalError) -> anyhow::Error {
 }
 
 /// The error with its causes. A cause that the text before it already has is left out.
-pub(crate) fn words(error: &anyhow::Error) -> String {
+pub(crate) fn error_text(error: &anyhow::Error) -> String {
     let mut words = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if words.is_empty() {

@@ -105,7 +105,8 @@ impl GlobalOptions {
 
     /// The broker; without a URL, the one on this machine with this development user.
     pub(crate) fn broker_as(&self, user: &str) -> Result<Arc<dyn Broker>> {
-        let given = given(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
+        let given =
+            given_or_set(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
         let url = match given {
             Some(url) => url,
             None => development(user)?,
@@ -121,9 +122,10 @@ impl GlobalOptions {
 
     /// The broker's URL and that of the databases, if both are given.
     pub(crate) fn servers(&self) -> Result<(String, String)> {
-        let broker = given(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
+        let broker =
+            given_or_set(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
         let file = self.database_url_file.as_deref();
-        let databases = given(self.database_url.as_ref(), file, "DATABASE_URL")?;
+        let databases = given_or_set(self.database_url.as_ref(), file, "DATABASE_URL")?;
         let both = broker.zip(databases);
         let (broker, databases) = both.ok_or_else(|| {
             usage("the servers have to be given: set AMQP_URL and DATABASE_URL, with an administrator")
@@ -135,13 +137,13 @@ impl GlobalOptions {
     /// Whether the databases' URL is given.
     pub(crate) fn has_databases(&self) -> bool {
         let file = self.database_url_file.as_deref();
-        !matches!(given(self.database_url.as_ref(), file, "DATABASE_URL"), Ok(None))
+        !matches!(given_or_set(self.database_url.as_ref(), file, "DATABASE_URL"), Ok(None))
     }
 
     /// The service's database, if its URL is given.
     pub(crate) fn database(&self, service: &str) -> Result<Option<PgConnectOptions>> {
         let file = self.database_url_file.as_deref();
-        let Some(url) = given(self.database_url.as_ref(), file, "DATABASE_URL")? else {
+        let Some(url) = given_or_set(self.database_url.as_ref(), file, "DATABASE_URL")? else {
             return Ok(None);
         };
         let url = url.replace("%7Bservice%7D", SERVICE).replace(SERVICE, service);
@@ -200,7 +202,7 @@ fn development(user: &str) -> Result<String> {
 }
 
 /// The URL given to this command, else the one that a service would take.
-fn given(url: Option<&String>, file: Option<&Path>, name: &str) -> Result<Option<String>> {
+fn given_or_set(url: Option<&String>, file: Option<&Path>, name: &str) -> Result<Option<String>> {
     let of_services = || std::env::var(name).ok();
     let in_file = || std::env::var_os(format!("{name}_FILE")).map(PathBuf::from);
     match (url, file) {

@@ -32,7 +32,7 @@ pub(crate) fn contracts() -> Result<&'static Contracts> {
 }
 
 /// The contracts, if all their references resolve: a body behind a broken reference would pass as anything.
-pub(crate) fn resolved(contracts: &Contracts) -> Result<&Contracts> {
+pub(crate) fn require_resolved(contracts: &Contracts) -> Result<&Contracts> {
     let first = contracts.unresolved().into_iter().next();
     first.map_or(Ok(contracts), |problem| Err(usage(problem.detail)))
 }
@@ -66,7 +66,7 @@ pub(crate) fn system() -> Result<&'static System> {
 }
 
 /// The system, if its contracts have been read: a stream is shown and replayed without them.
-pub(crate) fn known() -> Option<&'static System> {
+pub(crate) fn loaded_system() -> Option<&'static System> {
     CONTRACTS.get().map(Contracts::system)
 }
 

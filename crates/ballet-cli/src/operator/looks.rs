@@ -6,7 +6,7 @@ use ballet_ops::finding::Finding;
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 
-use crate::base::exit::words;
+use crate::base::exit::error_text;
 use crate::base::options::GlobalOptions;
 use crate::operator::{audit, doctor};
 
@@ -28,14 +28,14 @@ impl Looks for CommandLooks {
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
         Box::pin(async {
             let found = doctor::findings(self.management_url.as_ref(), &self.options).await;
-            found.map_err(|error| words(&error))
+            found.map_err(|error| error_text(&error))
         })
     }
 
     fn broker(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
         Box::pin(async {
             let found = doctor::of_broker(self.management_url.as_ref(), &self.options).await;
-            found.map_err(|error| words(&error))
+            found.map_err(|error| error_text(&error))
         })
     }
 
@@ -44,7 +44,7 @@ impl Looks for CommandLooks {
             let quiescent_after = SignedDuration::from_secs(audit::QUIESCENT_AFTER.into());
             let address = self.management_url.as_ref();
             let report = audit::report(address, quiescent_after, &self.options).await;
-            report.map_err(|error| words(&error))
+            report.map_err(|error| error_text(&error))
         })
     }
 }

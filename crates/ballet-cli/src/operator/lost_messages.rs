@@ -16,7 +16,7 @@ pub(crate) fn is_overdue(next_at: Option<Timestamp>, now: Timestamp) -> bool {
 }
 
 /// The time at which a failed message was published, or the latest at which it may have been.
-pub(crate) fn published(stuck: &Stuck) -> Timestamp {
+pub(crate) fn published_at(stuck: &Stuck) -> Timestamp {
     match &stuck.what {
         What::Message { message_id: MessageId(id), .. } => {
             id::time_of(*id).map_or(stuck.since, |made| made.min(stuck.since))
@@ -26,7 +26,7 @@ pub(crate) fn published(stuck: &Stuck) -> Timestamp {
 }
 
 /// The command that sends a service what it has missed since then.
-pub(crate) fn again(service: &str, since: Timestamp) -> String {
+pub(crate) fn resend_command(service: &str, since: Timestamp) -> String {
     let floor = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
     // A message is published a moment after it was recorded.
     let since = since.round(floor).unwrap_or(since);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::resolved;
+use crate::base::systems::require_resolved;
 use crate::base::ui::{self, Output};
 
 pub(super) const EXAMPLES: &str = "\
@@ -34,7 +34,9 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     // A broken reference in the old contracts is no error: the new ones mend it.
     let diff = match (args.old.is_dir(), args.new.is_dir()) {
-        (true, true) => Diff::of_systems(&folder(&args.old)?, resolved(&folder(&args.new)?)?),
+        (true, true) => {
+            Diff::of_systems(&folder(&args.old)?, require_resolved(&folder(&args.new)?)?)
+        }
         (false, false) => {
             let (old, new) = (file(&args.old)?, file(&args.new)?);
             if old.system().name != new.system().name {
@@ -46,7 +48,7 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
                     new.system().name
                 )));
             }
-            Diff::of_services(&old, resolved(&new)?)
+            Diff::of_services(&old, require_resolved(&new)?)
         }
         _ => return Err(usage("name two folders, or two files")),
     };
@@ -74,7 +76,7 @@ fn show(diff: &Diff, options: &GlobalOptions) {
             table.row([
                 Cell::from(change.breaks.join(", ")).styled(Style::new().red()),
                 Cell::from(&change.subject),
-                Cell::from(said(change)),
+                Cell::from(advice_on(change)),
             ]);
         }
         ui::show(&table);
@@ -91,7 +93,7 @@ fn show(diff: &Diff, options: &GlobalOptions) {
 }
 
 /// The problem, and what to do instead.
-fn said(change: &Change) -> String {
+fn advice_on(change: &Change) -> String {
     match change.advice.as_str() {
         "" => change.what.clone(),
         advice => format!("{}. Instead: {advice}", change.what),

@@ -80,8 +80,8 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
     let words = Replacements(vec![
         ("// FIELDS_OF_TRIGGER\n", fields(contracts, on)),
         ("// FIELDS_OF_ABORT\n", fields(contracts, abort)),
-        ("TYPE_OF_TRIGGER", declared(on)),
-        ("TYPE_OF_ABORT", declared(abort)),
+        ("TYPE_OF_TRIGGER", type_as_code(on)),
+        ("TYPE_OF_ABORT", type_as_code(abort)),
         ("NAME_OF_TRIGGER", on.name().to_owned()),
         ("NAME_OF_ABORT", abort.name().to_owned()),
         ("\"ROLE_OF_TRIGGER\"", role(on)),
@@ -258,7 +258,7 @@ fn fields(contracts: &Contracts, event: EventType) -> String {
 }
 
 /// The event's type as code.
-fn declared(event: EventType) -> String {
+fn type_as_code(event: EventType) -> String {
     let constructor = match event.role() {
         Role::Plain => "plain",
         Role::StartsSaga => "starts_saga",

@@ -15,7 +15,7 @@ use crate::author::validate::texts::{MessageText, texts};
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{contracts, resolved};
+use crate::base::systems::{contracts, require_resolved};
 use crate::base::ui::{self, Output};
 
 /// The messages to judge.
@@ -32,7 +32,7 @@ pub(crate) struct ValidateArgs {
 }
 
 pub(crate) fn run(arguments: &ValidateArgs, options: &GlobalOptions) -> Result<ExitStatus> {
-    let validator = Validator::new(resolved(contracts()?)?);
+    let validator = Validator::new(require_resolved(contracts()?)?);
     if let Some(name) = arguments.event.as_deref()
         && validator.event(name).is_none()
     {

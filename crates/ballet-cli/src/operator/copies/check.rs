@@ -12,7 +12,9 @@ use sqlx::Connection;
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, Progress, grouped};
-use crate::operator::copies::selection::{CopySelection, ServiceCopy, both, not_shared};
+use crate::operator::copies::selection::{
+    CopySelection, ServiceCopy, not_shared, reader_and_owner,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -31,7 +33,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let mut all = Vec::new();
     let mut done = ExitStatus::All;
     for kept in &found {
-        let (mut reader, mut owner) = both(kept, options).await?;
+        let (mut reader, mut owner) = reader_and_owner(kept, options).await?;
         let Copy { entity, .. } = &kept.copy;
         let progress = Progress::endless(&format!("comparing {entity} of {}", kept.service));
         let patience = Duration::from_secs(args.patience);

@@ -10,7 +10,9 @@ use tokio::time::{Instant, sleep};
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Progress, grouped};
-use crate::operator::copies::selection::{CopySelection, ServiceCopy, both, not_shared};
+use crate::operator::copies::selection::{
+    CopySelection, ServiceCopy, not_shared, reader_and_owner,
+};
 
 /// The time between two looks at a rebuild.
 const LOOK: Duration = Duration::from_millis(300);
@@ -71,7 +73,7 @@ async fn rebuild_one(
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
     let Copy { entity, owner: from, .. } = &kept.copy;
-    let (mut reader, mut owner) = both(kept, options).await?;
+    let (mut reader, mut owner) = reader_and_owner(kept, options).await?;
     let Some(share) = copies::share(&mut owner, entity).await? else {
         ui::say(&format!("{} {}", ui::bad("error:"), not_shared(&kept.copy)));
         return Ok(ExitStatus::Failed);

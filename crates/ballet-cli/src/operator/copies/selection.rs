@@ -49,7 +49,7 @@ pub(super) async fn connect(service: &str, options: &GlobalOptions) -> Result<Pg
 }
 
 /// The databases of a copy's reader and of its owner.
-pub(super) async fn both(
+pub(super) async fn reader_and_owner(
     kept: &ServiceCopy,
     options: &GlobalOptions,
 ) -> Result<(PgConnection, PgConnection)> {

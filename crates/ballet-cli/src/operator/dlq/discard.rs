@@ -53,7 +53,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     }
     let question = format!("Discard {}?", ui::counted(whole, "dead letter"));
     confirm(args.yes, "discard", &question, "discard")?;
-    let record = args.record.asked("Why are they discarded?", args.yes);
+    let record = args.record.or_ask_reason("Why are they discarded?", args.yes);
     let now = options.clock.now();
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))

@@ -57,7 +57,7 @@ pub(super) async fn give_up(
         return Ok(ExitStatus::All);
     }
     confirm(yes, "discard", "Discard the records of them?", "discard")?;
-    let note = record.asked("Why are they given up?", yes).note(options);
+    let note = record.or_ask_reason("Why are they given up?", yes).note(options);
     for (service, lost) in &all {
         if let Some(mut db) = options.connect(service).await? {
             insert(&mut db, note.of(Act::Discarded), lost).await?;

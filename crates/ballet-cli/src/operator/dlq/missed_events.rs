@@ -60,7 +60,7 @@ pub(crate) async fn run(
     let Some(since) = args.since else {
         return Err(usage("say since when: --since"));
     };
-    let since = remembered("--since", since, floor, options)?;
+    let since = time_in_memory("--since", since, floor, options)?;
     let journal = Journal::new(options.broker()?, part(service)?, since);
     let Some(mut inbox) = options.connect(service).await? else {
         return Err(without_databases(&format!(
@@ -136,7 +136,7 @@ pub(crate) fn part(service: &str) -> Result<Part> {
 }
 
 /// The time that an option names, if the inbox still remembers what was handled since then.
-pub(crate) fn remembered(
+pub(crate) fn time_in_memory(
     option: &str,
     since: TimeOrAge,
     floor: Timestamp,

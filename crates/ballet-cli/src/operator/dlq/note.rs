@@ -35,7 +35,7 @@ impl NoteArgs {
     }
 
     /// Asks a person at the terminal for the reason, unless it is given. A script is not asked.
-    pub(crate) fn asked(&self, question: &str, is_script: bool) -> Self {
+    pub(crate) fn or_ask_reason(&self, question: &str, is_script: bool) -> Self {
         if self.why.is_some() || is_script || !is_interactive() {
             return self.clone();
         }

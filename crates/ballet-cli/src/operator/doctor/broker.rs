@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::base::exit::{with_advice, words};
+use crate::base::exit::{error_text, with_advice};
 use crate::base::options::GlobalOptions;
 use crate::operator::doctor::finding::{Finding, number};
 
@@ -26,7 +26,7 @@ pub(super) async fn connection(options: &GlobalOptions) -> (Finding, Option<Stri
         }
         Err(error) => {
             let advice = "check AMQP_URL: host, port, user, password and virtual host";
-            (Finding::bad("connection", "the broker", &words(&error), advice), None)
+            (Finding::bad("connection", "the broker", &error_text(&error), advice), None)
         }
     }
 }

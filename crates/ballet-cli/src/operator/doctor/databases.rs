@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::{Executor, PgConnection};
 use tokio::time::timeout;
 
-use crate::base::exit::{GIVE_DATABASES, words};
+use crate::base::exit::{GIVE_DATABASES, error_text};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::doctor::clock;
@@ -49,7 +49,7 @@ async fn look(service: &str, options: &GlobalOptions, findings: &mut Vec<Finding
         }
         Err(error) => {
             let advice = "check DATABASE_URL: host, port, user, password and database";
-            findings.push(Finding::bad("connection", service, &words(&error), advice));
+            findings.push(Finding::bad("connection", service, &error_text(&error), advice));
             return;
         }
     };
@@ -70,7 +70,7 @@ async fn look(service: &str, options: &GlobalOptions, findings: &mut Vec<Finding
 fn unreadable(service: &str, error: &anyhow::Error) -> Finding {
     let advice =
         "check that the service has started once, and that the user may read the schema ballet";
-    Finding::bad("tables", service, &words(error), advice)
+    Finding::bad("tables", service, &error_text(error), advice)
 }
 
 /// The server's version, clock and durability.
@@ -121,7 +121,7 @@ async fn inside(
             findings.push(Finding::bad("ready", service, &found, advice));
         }
         findings.push(partitions(service, &kept::names(db).await?, options.clock.now()));
-        findings.extend(left(db, service).await?);
+        findings.extend(count_backlog(db, service).await?);
     }
     Ok(())
 }
@@ -194,7 +194,7 @@ fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Findin
 }
 
 /// Counts the unpublishable events in the outbox, and what is stuck.
-async fn left(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>> {
+async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let unpublished = dead_events::count(db, &dead_events::Filter::default()).await?;
     if unpublished > 0 {

@@ -6,7 +6,7 @@ use ballet::core::topology::JOURNAL_DAYS;
 use ballet_stream::begins_too_late;
 use tokio::time::timeout;
 
-use crate::base::exit::{of_journal, words};
+use crate::base::exit::{error_text, of_journal};
 use crate::base::options::GlobalOptions;
 use crate::operator::doctor::finding::Finding;
 
@@ -35,7 +35,7 @@ pub(super) async fn check(options: &GlobalOptions) -> Option<Finding> {
         }
         Ok(Err(error)) => {
             let advice = "give AMQP_URL a user who may read it: ops, redrive or tap";
-            Finding::unknown(JOURNAL, BROKER, &words(&of_journal(error)), advice)
+            Finding::unknown(JOURNAL, BROKER, &error_text(&of_journal(error)), advice)
         }
         Err(_) => {
             let found = format!("where it begins is not known after {} s", PATIENCE.as_secs());

@@ -17,17 +17,17 @@ pub(super) async fn check(
     db: &mut PgConnection,
     service: &str,
 ) -> Result<Vec<Finding>, sqlx::Error> {
-    let mut locks = held(db).await?;
+    let mut locks = strong_locks(db).await?;
     if !locks.is_empty() {
         tokio::time::sleep(HELD_FOR).await;
-        let later = held(db).await?;
+        let later = strong_locks(db).await?;
         locks.retain(|lock, _| later.contains_key(lock));
     }
     Ok(locks.into_iter().map(|(lock, session)| finding(service, &lock, &session)).collect())
 }
 
 /// The locks on tables and sequences that keep others from writing.
-async fn held(db: &mut PgConnection) -> Result<Locks, sqlx::Error> {
+async fn strong_locks(db: &mut PgConnection) -> Result<Locks, sqlx::Error> {
     let statement = "
         select n.nspname || '.' || c.relname, l.pid, concat_ws(', ',
             nullif(a.application_name, ''), a.usename, a.client_addr::text, a.state)

@@ -17,7 +17,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::doctor::finding::Finding;
 use crate::operator::doctor::waiting_sagas::is_idle;
-use crate::operator::lost_messages::{again, is_overdue, published};
+use crate::operator::lost_messages::{is_overdue, published_at, resend_command};
 
 /// Longer than the age of queue counts (five seconds) and the way of a message between two queues.
 const A_WHILE: Duration = Duration::from_secs(6);
@@ -57,12 +57,13 @@ pub(super) async fn check(
             return Some(Finding::unknown("lost", service, &found, &advice));
         }
     };
-    let first = lost.iter().map(published).min()?;
+    let first = lost.iter().map(published_at).min()?;
     let waits = ui::acting(lost.len(), "failed message", "wait");
     let found = format!(
         "{waits} nowhere any more: somebody purged the queue of dead letters, or a retry queue"
     );
-    let advice = format!("send again what the journal has with `{}`", again(service, first));
+    let advice =
+        format!("send again what the journal has with `{}`", resend_command(service, first));
     Some(Finding::bad("lost", service, &found, &advice))
 }
 

@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::join;
 
-use crate::base::exit::{ExitStatus, words};
+use crate::base::exit::{ExitStatus, error_text};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui::{self, Output};
@@ -151,7 +151,7 @@ async fn on_broker(
             });
         }
         Err(error) => {
-            let why = words(&error);
+            let why = error_text(&error);
             let advice = "check RABBITMQ_MANAGEMENT_URL: host, port, user and password";
             return vec![Finding::unknown("management", "the broker", &why, advice)];
         }
@@ -160,7 +160,7 @@ async fn on_broker(
         Ok(nodes) => findings.extend(broker::nodes(&nodes)),
         Err(error) => findings.push(open("nodes", &error)),
     }
-    match management.found().await {
+    match management.read_objects().await {
         Ok(found) => {
             findings.extend(topology::judge(system, vhost, &found));
             let Found { queues: listed, .. } = found;
@@ -189,7 +189,7 @@ async fn on_broker(
 /// A finding for a check that could not be made.
 fn open(check: &'static str, error: &anyhow::Error) -> Finding {
     let advice = "give --management-url a user with the tag administrator";
-    Finding::unknown(check, "the broker", &words(error), advice)
+    Finding::unknown(check, "the broker", &error_text(error), advice)
 }
 
 fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {

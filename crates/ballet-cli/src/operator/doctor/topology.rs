@@ -6,7 +6,7 @@ use ballet::core::{contract, topology};
 use ballet_ops::audit;
 
 use crate::operator::doctor::finding::Finding;
-use crate::operator::topology::abandoned_queues::abandoned;
+use crate::operator::topology::abandoned_queues::abandoned_queues;
 
 pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding> {
     let here = contract::system(vhost, system.parts.clone());
@@ -18,7 +18,7 @@ pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding>
     if findings.is_empty() {
         findings.push(Finding::well("topology", "the broker", "it is as declared"));
     }
-    for one in abandoned(&differences, found) {
+    for one in abandoned_queues(&differences, found) {
         findings.push(Finding::bad("abandoned", "the broker", &one.found, &one.advice));
     }
     for (queue, count) in audit::held_in(&found.queues) {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::base::ui;
 use crate::operator::doctor::finding::{Finding, number};
-use crate::operator::lost_messages::again;
+use crate::operator::lost_messages::resend_command;
 
 /// The longest time that a message is on its way.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(1);
@@ -73,6 +73,6 @@ fn finding(service: &str, waits: &[&Wait]) -> Option<Finding> {
     let sagas = ui::acting(waits.len(), "saga", "wait");
     let found =
         format!("{sagas} for it, and its queue is empty: it {}. The message is lost", first.what);
-    let advice = format!("send it again with `{}`", again(service, first.since));
+    let advice = format!("send it again with `{}`", resend_command(service, first.since));
     Some(Finding::bad("sagas", service, &found, &advice))
 }

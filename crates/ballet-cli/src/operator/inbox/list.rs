@@ -6,7 +6,7 @@ use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::base::exit::{ExitStatus, without_databases, words};
+use crate::base::exit::{ExitStatus, error_text, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
@@ -44,7 +44,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             Ok(None) => {
                 return Err(without_databases("what failed is in the services' databases"));
             }
-            Err(error) => away.push(words(&error)),
+            Err(error) => away.push(error_text(&error)),
         }
     }
     show(&all, options);
@@ -66,7 +66,7 @@ async fn read(service: &str, limit: u32, options: &GlobalOptions) -> Result<Opti
 }
 
 /// The id, and the kind of thing that it identifies.
-fn named(what: &What) -> (String, &str) {
+fn id_and_kind(what: &What) -> (String, &str) {
     match what {
         What::Message { message_id, event_type } => (message_id.to_string(), event_type),
         What::Call { call_key, undo: false } => (call_key.to_string(), "a call"),
@@ -77,7 +77,7 @@ fn named(what: &What) -> (String, &str) {
 fn show(all: &[(String, Stuck)], options: &GlobalOptions) {
     if options.output != Output::Table {
         let row = |(service, stuck): &(String, Stuck)| -> Value {
-            let (id, what) = named(&stuck.what);
+            let (id, what) = id_and_kind(&stuck.what);
             json!({
                 "service": service, "id": id, "what": what,
                 "saga": stuck.saga_id.map(|saga| saga.to_string()), "step": stuck.handler,
@@ -97,7 +97,7 @@ fn show(all: &[(String, Stuck)], options: &GlobalOptions) {
     let header = ["service", "for", "step", "what", "id", "attempts", "next attempt", "last error"];
     let mut table = Table::new(header).right([5]);
     for (service, stuck) in all {
-        let (id, what) = named(&stuck.what);
+        let (id, what) = id_and_kind(&stuck.what);
         let next = stuck.next_at.map(|at| format!("in {}", ui::ago(Some(now), at)));
         table.row([
             Cell::from(service),

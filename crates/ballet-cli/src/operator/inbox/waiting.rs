@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use tokio::time::sleep;
 
-use crate::base::exit::{ExitStatus, with_advice, words};
+use crate::base::exit::{ExitStatus, error_text, with_advice};
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
@@ -62,13 +62,13 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let mut away = Vec::new();
     let connected = options.broker()?.connect("ballet inbox").await;
     let session = connected.map_err(|error| with_advice(error.into()));
-    let session = session.map_err(|error| away.push(words(&error))).ok();
+    let session = session.map_err(|error| away.push(error_text(&error))).ok();
     let taken = match &session {
-        Some(session) => taken(args, &session.peer().vhost).await,
+        Some(session) => unacknowledged_counts(args, &session.peer().vhost).await,
         None => Ok(None),
     };
     let taken = taken.unwrap_or_else(|error| {
-        away.push(format!("what processes have taken: {}", words(&error)));
+        away.push(format!("what processes have taken: {}", error_text(&error)));
         None
     });
     let mut rows = Vec::new();
@@ -78,7 +78,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             for (found, name) in queues.iter_mut().zip([service.clone(), dead_queue(&service)]) {
                 match find(session, name).await {
                     Ok(queue) => *found = Some(queue),
-                    Err(error) => away.push(words(&error)),
+                    Err(error) => away.push(error_text(&error)),
                 }
             }
         }
@@ -89,7 +89,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
                 None
             }
             Err(error) => {
-                away.push(words(&error));
+                away.push(error_text(&error));
                 None
             }
         };
@@ -105,7 +105,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 }
 
 /// The number of unacknowledged messages of each queue, if the management API is named. AMQP does not tell it.
-async fn taken(args: &Args, vhost: &str) -> Result<Option<BTreeMap<String, u64>>> {
+async fn unacknowledged_counts(args: &Args, vhost: &str) -> Result<Option<BTreeMap<String, u64>>> {
     let Some(address) = management_url(args.management_url.as_ref()) else { return Ok(None) };
     let queues = VhostManagement::within(SOON, &address, vhost)?.queues().await?;
     let count = |queue: &Value| {

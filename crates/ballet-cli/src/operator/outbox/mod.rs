@@ -215,7 +215,7 @@ async fn change(
     if let OutboxAction::Forget(to) = way {
         let question = format!("Delete {} for good?", events(whole));
         confirm(args.yes, "delete", &question, "forget")?;
-        record = record.asked("Why are they deleted?", args.yes);
+        record = record.or_ask_reason("Why are they deleted?", args.yes);
         let cannot = || format!("cannot write {}: nothing was deleted", to.display());
         kept = Some(Lines::open(to).with_context(cannot)?);
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use tokio::time::timeout;
 
-use crate::base::exit::{ExitStatus, with_advice, without_databases, words};
+use crate::base::exit::{ExitStatus, error_text, with_advice, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
@@ -51,7 +51,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             Ok(None) => {
                 return Err(without_databases("the outbox is in the services' databases"));
             }
-            Err(error) => away.push(words(&error)),
+            Err(error) => away.push(error_text(&error)),
         }
     }
     let waits = |row: &OutboxRow| row.waits.events.count + row.waits.copies.count > 0;
@@ -82,7 +82,7 @@ async fn broker_away(options: &GlobalOptions) -> Option<String> {
             session.close().await;
             None
         }
-        Ok(Err(error)) => Some(words(&error)),
+        Ok(Err(error)) => Some(error_text(&error)),
         Err(_) => Some(format!("the broker did not answer within {} s", PATIENCE.as_secs())),
     }
 }

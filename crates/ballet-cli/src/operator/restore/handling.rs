@@ -68,7 +68,7 @@ impl<'a> HandlingWatch<'a> {
 
     /// Waits for all but the aborts, which the service puts off meanwhile. Returns false if they have to wait for the
     /// rest.
-    pub(super) async fn but_aborts(
+    pub(super) async fn wait_for_all_but_aborts(
         &self,
         db: &mut PgConnection,
         longest: Duration,
@@ -110,7 +110,11 @@ impl<'a> HandlingWatch<'a> {
     }
 
     /// Waits for all messages. Returns false if they were not handled in time.
-    pub(super) async fn all(&self, db: &mut PgConnection, longest: Duration) -> Result<bool> {
+    pub(super) async fn wait_for_all(
+        &self,
+        db: &mut PgConnection,
+        longest: Duration,
+    ) -> Result<bool> {
         let Some(left) = self.wait(db, |_| true, false, longest).await? else { return Ok(false) };
         if !left.is_nothing() {
             self.tell(db, left, "").await?;

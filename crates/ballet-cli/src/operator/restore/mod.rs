@@ -29,7 +29,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed_events::{part, remembered, show_missed, warn};
+use crate::operator::dlq::missed_events::{part, show_missed, time_in_memory, warn};
 use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::interventions::NoteWriter;
 use crate::operator::restore::handling::HandlingWatch;
@@ -62,7 +62,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let floor = options.clock.now() - Limits::default().inbox_window;
-    let backup = remembered("--backup", args.backup, floor + ON_ITS_WAY, options)?;
+    let backup = time_in_memory("--backup", args.backup, floor + ON_ITS_WAY, options)?;
     let (part, broker) = (part(&args.service)?, options.broker()?);
     let Some(mut db) = options.connect(&args.service).await? else {
         return Err(without_databases(&format!(
@@ -89,12 +89,12 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             HandlingWatch::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db)
                 .await?;
         // An abort that came first would cover them, and their effects outside would stay.
-        if !handled.but_aborts(&mut db, GRACE.unsigned_abs()).await? {
+        if !handled.wait_for_all_but_aborts(&mut db, GRACE.unsigned_abs()).await? {
             return Ok(ExitStatus::Partly);
         }
         end_hold(&mut db).await?;
         handled.hurry(options).await?;
-        if !handled.all(&mut db, GRACE.unsigned_abs()).await? {
+        if !handled.wait_for_all(&mut db, GRACE.unsigned_abs()).await? {
             return Ok(ExitStatus::Partly);
         }
     }

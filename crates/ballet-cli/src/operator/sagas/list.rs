@@ -12,7 +12,7 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
-use crate::operator::sagas::open_state::{hindered_by_broker, style, words};
+use crate::operator::sagas::open_state::{hindered_by_broker, hindrance_text, style};
 use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
@@ -129,13 +129,13 @@ fn show(sagas: &[ListedSaga], options: &GlobalOptions) {
 
 fn cells(saga: &ListedSaga, now: Timestamp) -> [Cell; 5] {
     let waits = match (&saga.hindered_by, saga.waits.first()) {
-        (Some(hindrance), _) => Some(words(hindrance)),
+        (Some(hindrance), _) => Some(hindrance_text(hindrance)),
         (None, wait) => wait.map(|wait| format!("{}: {}", wait.service, wait.what)),
     };
     [
         Cell::from(saga.saga.to_string()),
         Cell::from(ui::ago(Some(saga.began), now)),
-        Cell::from(format!("{}{}", saga.state, versions::words(&saga.versions)))
+        Cell::from(format!("{}{}", saga.state, versions::text(&saga.versions)))
             .styled(style(saga.state)),
         Cell::from(saga.last.as_ref().map(|(event, _)| event)),
         Cell::from(waits),
@@ -145,7 +145,7 @@ fn cells(saga: &ListedSaga, now: Timestamp) -> [Cell; 5] {
 fn as_json(saga: &ListedSaga) -> Value {
     json!({
         "saga": saga.saga, "began": saga.began.to_string(), "state": saga.state.as_str(),
-        "hindered_by": saga.hindered_by.as_ref().map(words),
+        "hindered_by": saga.hindered_by.as_ref().map(hindrance_text),
         "last_event": saga.last.as_ref().map(|(event, _)| event),
         "last_at": saga.last.as_ref().map(|(_, at)| at.to_string()),
         "versions": versions::json(&saga.versions),

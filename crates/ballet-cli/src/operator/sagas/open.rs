@@ -12,7 +12,7 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output, age};
-use crate::operator::sagas::open_state::{hindered_by_broker, open_state, style, words};
+use crate::operator::sagas::open_state::{hindered_by_broker, hindrance_text, open_state, style};
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
 
@@ -63,7 +63,7 @@ fn show(sagas: &[OpenSaga], hindrances: &[Hindrance], options: &GlobalOptions) {
             let versions = versions::json(versions);
             json!({
                 "saga": saga, "began": began.to_string(), "state": state.map(SagaState::as_str),
-                "hindered_by": hindrance.flatten().map(words), "versions": versions, "waits": waits,
+                "hindered_by": hindrance.flatten().map(hindrance_text), "versions": versions, "waits": waits,
             })
         };
         ui::print_json(options.output, sagas.iter().map(row));

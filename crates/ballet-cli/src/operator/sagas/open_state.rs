@@ -32,7 +32,7 @@ pub(super) fn open_state<'h>(
 }
 
 /// The hindrance in words.
-pub(super) fn words(hindrance: &Hindrance) -> String {
+pub(super) fn hindrance_text(hindrance: &Hindrance) -> String {
     let Hindrance { service, step, why } = hindrance;
     match step {
         Some(step) => format!("{service}, {step}: {why}"),

@@ -68,7 +68,7 @@ pub(super) struct NamedSagas {
 
 impl SagaName {
     /// The one saga of this name.
-    pub(super) async fn one(&self, options: &GlobalOptions) -> Result<Uuid> {
+    pub(super) async fn find_one(&self, options: &GlobalOptions) -> Result<Uuid> {
         let NamedSagas { sagas, is_partial } = self.all(options).await?;
         let mut last_first = sagas.iter().rev();
         let (first, second) = (last_first.next(), last_first.next());

@@ -12,7 +12,7 @@ use ballet_store::waiting;
 use sqlx::Connection;
 
 use crate::base::options::GlobalOptions;
-use crate::operator::lost_messages::published;
+use crate::operator::lost_messages::published_at;
 use crate::operator::sagas::stuck_saga::{StuckSaga, UNPUBLISHABLE};
 
 /// The most entries of one service that are read.
@@ -68,7 +68,7 @@ fn in_sagas(
 ) -> ServiceWaits {
     let mut noted = ServiceWaits::default();
     for stuck in stuck {
-        let (at, is_deadline) = (published(&stuck), stuck.is_deadline());
+        let (at, is_deadline) = (published_at(&stuck), stuck.is_deadline());
         let Stuck {
             saga_id,
             what,

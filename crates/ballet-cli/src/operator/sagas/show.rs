@@ -17,7 +17,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters;
-use crate::operator::sagas::open_state::{hindered_by_broker, open_state, style, words};
+use crate::operator::sagas::open_state::{hindered_by_broker, hindrance_text, open_state, style};
 use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
@@ -38,7 +38,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
-    let saga = args.saga.one(options).await?;
+    let saga = args.saga.find_one(options).await?;
     let mut done = ExitStatus::All;
     let dead_letters = match dead_letters(saga, options).await {
         Ok(dead_letters) => dead_letters,
@@ -152,10 +152,10 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
         Some((state, _)) => style(state).apply_to(state).to_string(),
     };
     let begun = events.first().map(|event| format!(", began {} ago", ui::ago(Some(event.at), now)));
-    let versions = versions::words(&shown.versions);
+    let versions = versions::text(&shown.versions);
     ui::print(&format!("saga {saga}  {state}{}{versions}", begun.unwrap_or_default()));
     if let Some((_, Some(hindrance))) = stands {
-        ui::print(&plain(&format!("blocked by {}", words(hindrance))));
+        ui::print(&plain(&format!("blocked by {}", hindrance_text(hindrance))));
     }
     if !events.is_empty() {
         let event = |happened: &Happened| happened.at.as_millisecond();
@@ -249,7 +249,7 @@ fn as_json(saga: Uuid, shown: &Shown) -> Value {
         shown.now.and_then(|now| open_state(&shown.waits, shown.deadline, &shown.hindrances, now));
     let (state, hindrance) = stands.unzip();
     json!({
-        "state": state.map(SagaState::as_str), "hindered_by": hindrance.flatten().map(words),
+        "state": state.map(SagaState::as_str), "hindered_by": hindrance.flatten().map(hindrance_text),
         "saga": saga, "open": !shown.waits.is_empty(), "versions": versions::json(&shown.versions),
         "events": shown.events.iter().map(event).collect::<Vec<_>>(),
         "waits": shown.waits.iter().map(waits::json).collect::<Vec<_>>(),

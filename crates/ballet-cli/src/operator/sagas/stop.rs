@@ -35,7 +35,7 @@ pub(crate) struct Args {
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let note = args.record.note_with_reason("say why it is stopped", options)?;
-    let saga = chosen(args)?;
+    let saga = stoppable_saga(args)?;
     let Some(mut db) = options.connect(saga.owner).await? else {
         return Err(without_databases("the saga is in its owner's database"));
     };
@@ -47,7 +47,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(ExitStatus::All)
 }
 
-fn chosen(args: &Args) -> Result<Stoppable> {
+fn stoppable_saga(args: &Args) -> Result<Stoppable> {
     let mut all = stoppable(system()?);
     let names: Vec<&str> = all.iter().map(|saga| saga.saga).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };

@@ -13,7 +13,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters;
-use crate::operator::lost_messages::{again, is_overdue};
+use crate::operator::lost_messages::{is_overdue, resend_command};
 use crate::operator::sagas::dead_letters::add_dead_letters;
 use crate::operator::sagas::open_state::{hindered_by_broker, style};
 use crate::operator::sagas::saga_name::SagaName;
@@ -217,7 +217,7 @@ fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &Glo
             "lost: {service} has not handled it, and it is in no queue any more, because somebody \
              purged that. Send again what the journal has: {}. What the journal lacks too is given up by \
              its message: {} dlq discard --service {service} --id {id}",
-            again(service, first),
+            resend_command(service, first),
             ui::ballet()
         ));
     }

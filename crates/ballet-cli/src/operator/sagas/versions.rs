@@ -51,7 +51,7 @@ fn show(all: &[Version], options: &GlobalOptions) {
 }
 
 /// The versions of one saga as text, to follow its state.
-pub(super) fn words(versions: &[(&str, u32)]) -> String {
+pub(super) fn text(versions: &[(&str, u32)]) -> String {
     versions.iter().map(|(saga, version)| format!(", version {version} of {saga}")).collect()
 }
 

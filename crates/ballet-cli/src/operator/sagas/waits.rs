@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::base::ui;
-use crate::operator::sagas::open_state::words;
+use crate::operator::sagas::open_state::hindrance_text;
 
 /// The columns of a wait.
 pub(super) const HEADER: [&str; 5] = ["service", "for", "waits because it", "next attempt", "why"];
@@ -18,7 +18,7 @@ pub(super) fn cells(wait: &Wait, hindrance: Option<&Hindrance>, now: Timestamp) 
         Some(at) => Some(format!("in {}", ui::ago(Some(now), at))),
         None => wait.is_dead.then(|| "a dead letter".to_owned()),
     };
-    let why = Cell::from(wait.why.clone().or_else(|| hindrance.map(words)));
+    let why = Cell::from(wait.why.clone().or_else(|| hindrance.map(hindrance_text)));
     let why = if wait.is_silent { why.styled(Style::new().red()) } else { why };
     [
         Cell::from(&wait.service),

@@ -43,7 +43,7 @@ pub(crate) struct Args {
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let limit = args.timeout.map(SignedDuration::unsigned_abs);
     let begun = Instant::now();
-    let saga = args.saga.one(options).await?;
+    let saga = args.saga.find_one(options).await?;
     let redraws = options.output == Output::Table && std::io::stdout().is_terminal();
     let (mut told, mut warned) = (HashSet::new(), Vec::new());
     loop {

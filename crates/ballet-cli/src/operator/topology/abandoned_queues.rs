@@ -18,7 +18,7 @@ pub(crate) struct AbandonedQueue {
 }
 
 /// Finds the abandoned queues among the differences.
-pub(crate) fn abandoned(differences: &[Difference], found: &Found) -> Vec<AbandonedQueue> {
+pub(crate) fn abandoned_queues(differences: &[Difference], found: &Found) -> Vec<AbandonedQueue> {
     let bound = differences.iter().filter_map(|difference| match difference {
         Difference::Strange { found }
             if (found["source"] == ROUTE || found["source"] == DEAD)
@@ -79,7 +79,7 @@ mod tests {
                 "destination_type": "queue", "routing_key": name, "arguments": {} });
             let queue = json!({ "name": name, "vhost": "shop", "consumers": consumers });
             let found = Found { queues: vec![queue], ..Found::default() };
-            !abandoned(&[Difference::Strange { found: binding }], &found).is_empty()
+            !abandoned_queues(&[Difference::Strange { found: binding }], &found).is_empty()
         };
         assert!(is_named("loyalty", json!(0)) && is_named("tap-offers", json!(0)));
         assert!(!is_named("loyalty", json!(1)) && !is_named("loyalty", Value::Null));

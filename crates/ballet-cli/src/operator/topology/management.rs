@@ -55,7 +55,7 @@ impl VhostManagement {
         Ok(Self { api, shown, vhost: vhost.to_owned() })
     }
 
-    pub(crate) async fn found(&self) -> Result<Found> {
+    pub(crate) async fn read_objects(&self) -> Result<Found> {
         Ok(Found {
             exchanges: self.list("exchanges").await?,
             queues: self.queues().await?,

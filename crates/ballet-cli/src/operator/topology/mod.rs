@@ -18,7 +18,7 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
-use crate::operator::topology::abandoned_queues::{AbandonedQueue, abandoned};
+use crate::operator::topology::abandoned_queues::{AbandonedQueue, abandoned_queues};
 use crate::operator::topology::management::VhostManagement;
 
 /// The longest time until a policy is in force.
@@ -85,10 +85,10 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
 
 async fn check(source: &DefinitionsArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let (definitions, management) = source.open()?;
-    let found = management.found().await?;
+    let found = management.read_objects().await?;
     let differences = compare(&definitions, &found);
-    let held = held(&management, &found.queues).await?;
-    let abandoned = abandoned(&differences, &found);
+    let held = held_messages(&management, &found.queues).await?;
+    let abandoned = abandoned_queues(&differences, &found);
     show(&differences, &held, &abandoned, options);
     let is_whole =
         held.is_empty() && abandoned.is_empty() && !differences.iter().any(Difference::is_drift);
@@ -97,7 +97,7 @@ async fn check(source: &DefinitionsArgs, options: &GlobalOptions) -> Result<Exit
 
 async fn apply(args: &ApplyArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let (definitions, management) = args.source.open()?;
-    let differences = compare(&definitions, &management.found().await?);
+    let differences = compare(&definitions, &management.read_objects().await?);
     let is_asked = |difference: &Difference| args.prune || action(difference) != PRUNE;
     if args.dry_run {
         show(&differences, &[], &[], options);
@@ -119,7 +119,7 @@ async fn apply(args: &ApplyArgs, options: &GlobalOptions) -> Result<ExitStatus> 
         );
         ui::say(&format!("{}: {}", past(difference), difference.object()));
     }
-    let left = left(&definitions, &management, is_policed).await?;
+    let left = remaining_differences(&definitions, &management, is_policed).await?;
     show(&left, &[], &[], options);
     Ok(match left.iter().any(|one| one.is_drift() && is_asked(one)) {
         false => ExitStatus::All,
@@ -129,14 +129,14 @@ async fn apply(args: &ApplyArgs, options: &GlobalOptions) -> Result<ExitStatus> 
 }
 
 /// The remaining differences. A policy that was made just now is in force some moments later.
-async fn left(
+async fn remaining_differences(
     definitions: &Value,
     management: &VhostManagement,
     is_policed: bool,
 ) -> Result<Vec<Difference>> {
     let begun = Instant::now();
     loop {
-        let left = compare(definitions, &management.found().await?);
+        let left = compare(definitions, &management.read_objects().await?);
         let waits = left.iter().any(|one| matches!(one, Difference::Policed { .. }));
         if !is_policed || !waits || begun.elapsed() > IN_FORCE {
             return Ok(left);
@@ -166,7 +166,7 @@ impl DefinitionsArgs {
 }
 
 /// Sentences about the messages that the broker cannot dead-letter. Messages that are merely on their way do not count.
-async fn held(management: &VhostManagement, queues: &[Value]) -> Result<Vec<String>> {
+async fn held_messages(management: &VhostManagement, queues: &[Value]) -> Result<Vec<String>> {
     let held = audit::stay_held(queues, || management.queues()).await?;
     Ok(held.iter().map(|(queue, count)| audit::held_words(queue, *count)).collect())
 }

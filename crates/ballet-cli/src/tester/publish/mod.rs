@@ -42,7 +42,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     if texts.is_empty() {
         return Err(usage(format!("there is no message in {}", args.file.display())));
     }
-    let read = texts.iter().map(|text| (text, completed(text, args, &validator, &options.clock)));
+    let read = texts.iter().map(|text| (text, complete(text, args, &validator, &options.clock)));
     let read: Vec<_> = read.collect();
     if read.iter().any(|(_, message)| message.is_err()) {
         refuse(&read, options);
@@ -70,7 +70,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 }
 
 /// Reads a message and completes it, or returns all its problems.
-fn completed(
+fn complete(
     text: &MessageText<'_>,
     args: &Args,
     validator: &Validator,

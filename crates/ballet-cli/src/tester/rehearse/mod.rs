@@ -18,7 +18,7 @@ use crate::tester::rehearse::build::{Build, ProgramArg};
 use crate::tester::rehearse::setting::ServiceSetting;
 use crate::tester::stream::event_selector::{EventSelector, nothing_to_compare};
 use crate::tester::stream::expect::{ComparingArgs, ExpectArgs};
-use crate::tester::stream::feed::interrupted;
+use crate::tester::stream::feed::interruption;
 use crate::tester::stream::pace::ReplayPace;
 use crate::tester::stream::selection::StreamSelection;
 use crate::tester::stream::{ReplayArgs, replay};
@@ -99,7 +99,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
     let given = given.map(|(amqp, database)| (amqp, management_url, database));
     let expect = ExpectArgs::with(args.expect, args.comparing);
     let id = options.clock.new_id(options.clock.now());
-    let mut stop = Box::pin(interrupted());
+    let mut stop = Box::pin(interruption());
     let mut stage = tokio::select! {
         biased;
         () = &mut stop => bail!(INTERRUPTED),

@@ -6,7 +6,7 @@ use ballet::core::StepPart;
 use ballet_stream::{Change, Difference};
 use serde_json::json;
 
-use crate::base::systems::known;
+use crate::base::systems::loaded_system;
 use crate::base::ui::{self, Output};
 
 /// The most differences that are listed, except by -o jsonl.
@@ -168,7 +168,7 @@ fn step(difference: &Difference) -> Option<String> {
         let cause = causes.last();
         step.on.iter().any(|on| cause.is_some_and(|cause| on.name() == cause))
     };
-    let parts = &known()?.parts;
+    let parts = &loaded_system()?.parts;
     let steps: Vec<_> = parts
         .iter()
         .flat_map(|part| part.sagas.iter().map(move |saga| (part.service, saga)))

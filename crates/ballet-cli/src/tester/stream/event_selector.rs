@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{contracts, known, system};
+use crate::base::systems::{contracts, loaded_system, system};
 use crate::base::ui;
 use crate::tester::stream::selection::StreamSelection;
 
@@ -57,7 +57,7 @@ impl EventSelector {
     /// Judges which sagas of this recording a replay can repeat. With `only`, the others are left out.
     pub(crate) fn of_repeatable(mut self, recording: &Path, only: bool) -> Result<Self> {
         self.only_repeatable = only;
-        self.repeatable = known().map(Repeatable::by);
+        self.repeatable = loaded_system().map(Repeatable::by);
         if let Some(repeatable) = &mut self.repeatable {
             for record in Recording::open(recording)? {
                 repeatable.add(&record?);
@@ -66,7 +66,7 @@ impl EventSelector {
         Ok(self)
     }
 
-    pub(crate) fn is(&self, record: &Record) -> bool {
+    pub(crate) fn selects(&self, record: &Record) -> bool {
         let is_left_out = || self.only_repeatable && self.hindrance(record).is_some();
         self.is_wanted(record) && !is_left_out()
     }

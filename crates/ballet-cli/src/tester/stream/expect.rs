@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::base::exit::{ExitStatus, of_journal};
-use crate::base::systems::known;
+use crate::base::systems::loaded_system;
 use crate::base::ui::{self, Output};
 use crate::tester::stream::differences::DifferenceReport;
 use crate::tester::stream::selection::duration;
@@ -98,10 +98,10 @@ impl Expectation {
             sagas.0.iter().map(|saga| (ids.map_or(*saga, |ids| ids.of(*saga)), *saga)).collect();
         let ignored = args.comparing.ignore.iter().cloned().collect();
         let folder = std::env::temp_dir().join(format!("ballet-replay-{run}"));
-        let joins = known().map(Joins::of).unwrap_or_default();
+        let joins = loaded_system().map(Joins::of).unwrap_or_default();
         let comparison = Comparison::new(&folder, recorded, sent, ignored)?;
         let mut comparison = comparison.with_joins(joins).with_keys(made);
-        let mut repeatable = known().map(Repeatable::by);
+        let mut repeatable = loaded_system().map(Repeatable::by);
         let mut seen = Sightings::default();
         for record in Recording::open(expected)? {
             let record = record?;

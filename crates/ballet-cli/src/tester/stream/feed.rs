@@ -92,7 +92,7 @@ impl EventFeed {
             behind: None,
             idle,
             silence: Box::pin(sleep(idle)),
-            interrupt: Box::pin(interrupted()),
+            interrupt: Box::pin(interruption()),
         }
     }
 
@@ -118,7 +118,7 @@ impl EventFeed {
             };
             let record = match read.map_err(of_journal)? {
                 FeedItem::Read(read) => self.take(read),
-                FeedItem::Copied(copied) => taken(copied),
+                FeedItem::Copied(copied) => record_or_note(copied),
             };
             let Some(record) = record else { continue };
             if self.end.is_some_and(|end| record.offset.is_some_and(|offset| offset >= end)) {
@@ -140,7 +140,7 @@ impl EventFeed {
     }
 
     /// The number of events that were read, wanted or not.
-    pub(crate) fn seen(&self) -> u64 {
+    pub(crate) fn events_read(&self) -> u64 {
         self.seen
     }
 
@@ -208,7 +208,7 @@ async fn read(source: &mut EventSource) -> Result<FeedItem, JournalError> {
 }
 
 /// Returns the message of a queue, or reports the notice.
-fn taken(copied: Copied) -> Option<Record> {
+fn record_or_note(copied: Copied) -> Option<Record> {
     match copied {
         Copied::Record(record) => return Some(record),
         Copied::Dropped(count) => say_dropped(count),
@@ -233,7 +233,7 @@ fn say_dropped(count: u64) {
 
 /// Completes with Ctrl-C, or when the program is told to end. It listens from the call on, not from the first poll: a
 /// caller that reads or writes first would miss the signal.
-pub(crate) fn interrupted() -> impl Future<Output = ()> + Send {
+pub(crate) fn interruption() -> impl Future<Output = ()> + Send {
     let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     async move {
         if let [Ok(mut interrupt), Ok(mut terminate)] = signals {

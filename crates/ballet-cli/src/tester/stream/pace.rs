@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use crate::base::exit::usage;
-use crate::base::systems::known;
+use crate::base::systems::loaded_system;
 use crate::base::ui;
 use crate::tester::stream::render::EventLines;
 
@@ -65,7 +65,7 @@ impl Metronome {
         if pace == ReplayPace::Step && !is_interactive() {
             return Err(usage("--pace step asks before each event, and there is no terminal"));
         }
-        Ok(Self { pace, now, began: None, lines: EventLines::of(known()) })
+        Ok(Self { pace, now, began: None, lines: EventLines::of(loaded_system()) })
     }
 
     /// The moment at which the event is due; `None` for at once.

@@ -63,13 +63,13 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Exi
                 "--append goes on behind the last event of the file: leave out --from and --since",
             ));
         }
-        let (writer, start) = appended(&args, &broker, &peer).await?;
+        let (writer, start) = open_to_append(&args, &broker, &peer).await?;
         (EventFeed::open(broker, start, filter, &args.range).await?, writer)
     } else {
         let start = asked.unwrap_or(Start::Next);
         let feed = EventFeed::open(broker, start, filter, &args.range).await?;
         let header = Header::new(&peer.vhost, &peer.address, begun, feed.begins());
-        (feed, RecordingWriter::create(&args.file, &header, args.pack).map_err(advised)?)
+        (feed, RecordingWriter::create(&args.file, &header, args.pack).map_err(with_file_advice)?)
     };
     let stopped = record(&mut feed, &mut writer).await;
     feed.close().await;
@@ -111,12 +111,12 @@ async fn record(feed: &mut EventFeed, writer: &mut RecordingWriter) -> Result<St
 }
 
 /// Opens the file, if it is a recording of this journal. Also returns the place to go on from.
-async fn appended(
+async fn open_to_append(
     args: &RecordArgs,
     broker: &Arc<dyn Broker>,
     peer: &Peer,
 ) -> Result<(RecordingWriter, Start)> {
-    let (writer, header, last) = RecordingWriter::append(&args.file).map_err(advised)?;
+    let (writer, header, last) = RecordingWriter::append(&args.file).map_err(with_file_advice)?;
     if header.system != peer.vhost {
         return Err(usage(format!(
             "{} is a recording of vhost `{}`, and this is `{}`",
@@ -139,7 +139,7 @@ async fn appended(
 }
 
 /// Adds advice to the error about a file that exists, or does not.
-fn advised(error: RecordingError) -> anyhow::Error {
+fn with_file_advice(error: RecordingError) -> anyhow::Error {
     let RecordingError::File { path, error: why } = &error else { return error.into() };
     let path = path.display();
     match why.kind() {

@@ -62,7 +62,7 @@ impl EventLines {
         let saga = saga.map_or("–".to_owned(), |saga| plain(&short(&saga)));
         self.event_type = self.event_type.max(event_type.chars().count());
         self.service = self.service.max(service.chars().count());
-        let (mark, said) = match death(record).or_else(|| again(record)) {
+        let (mark, said) = match death_mark(record).or_else(|| retry_mark(record)) {
             Some((mark, why)) => (format!("{mark} "), why),
             None => (String::new(), record.text().into_owned()),
         };
@@ -97,14 +97,14 @@ fn body(said: &str, before: usize, mark: usize, columns: Option<usize>) -> (Stri
 }
 
 /// The mark of a message that comes back to be tried again, and the reason.
-fn again(record: &Record) -> Option<(&'static str, String)> {
+fn retry_mark(record: &Record) -> Option<(&'static str, String)> {
     let is_copy = count_header(&record.properties, RETRIES) > 0;
     let why = || text_header(&record.properties, RETRY_DETAIL).unwrap_or_default().to_owned();
     is_copy.then(|| ("AGAIN", why()))
 }
 
 /// The mark of a dead letter, and the reason of its death or what a tool did with it.
-fn death(record: &Record) -> Option<(&'static str, String)> {
+fn death_mark(record: &Record) -> Option<(&'static str, String)> {
     if !record.is_dead_letter() {
         return None;
     }

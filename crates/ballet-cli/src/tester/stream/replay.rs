@@ -121,7 +121,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Exi
         {
             hindered.add(saga, why);
         }
-        if selected.is(&record) {
+        if selected.selects(&record) {
             survey.add(&record, args.new_ids);
             if expected.is_some() {
                 sagas.add(&record);

@@ -10,7 +10,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::known;
+use crate::base::systems::loaded_system;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui;
 
@@ -49,7 +49,7 @@ impl StreamSelection {
 
     /// Notes types that no contract declares: they may be misspelt, and waiting for them is silent.
     pub(crate) fn say_undeclared(&self) {
-        let declared: Vec<EventType> = known().map(System::known_types).unwrap_or_default();
+        let declared: Vec<EventType> = loaded_system().map(System::known_types).unwrap_or_default();
         if declared.is_empty() {
             return;
         }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::base::exit::ExitStatus;
 use crate::base::ui;
 use crate::tester::stream::event_selector::EventSelector;
-use crate::tester::stream::feed::interrupted;
+use crate::tester::stream::feed::interruption;
 use crate::tester::stream::pace::{Metronome, ReplayPace, StepAnswer, until};
 use crate::tester::stream::progress::{ProgressFile, ReplayProgress};
 
@@ -51,7 +51,7 @@ impl RunningReplay {
             Err(error) if error.is::<SendError>() => Ok(()),
             _ => tokio::select! {
                 finished = sender.finish() => finished,
-                () = interrupted() => Ok(()),
+                () = interruption() => Ok(()),
             },
         };
         self.progress.sent = before + sender.confirmed();
@@ -98,13 +98,13 @@ impl RunningReplay {
             // Saved before the first event: a killed replay goes on with the same new ids.
             self.save()?;
         }
-        let mut stop = Box::pin(interrupted());
+        let mut stop = Box::pin(interruption());
         let (mut saved, before) = (Instant::now(), self.progress.sent);
         let all = Recording::open(recording)?;
         let mut left_out = before;
         for record in all {
             let mut record = record?;
-            if !selected.is(&record) {
+            if !selected.selects(&record) {
                 continue;
             }
             if left_out > 0 {

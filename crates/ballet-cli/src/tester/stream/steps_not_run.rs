@@ -3,12 +3,12 @@
 use ballet::core::System;
 use ballet_ops::coverage::{Coverage, Declared, Point, Sightings};
 
-use crate::base::systems::known;
+use crate::base::systems::loaded_system;
 use crate::base::ui;
 
 /// Reports the steps of the system that the recorded events do not show.
 pub(crate) fn say(recorded: &Sightings) {
-    for line in known().map(|system| never(system, recorded)).unwrap_or_default() {
+    for line in loaded_system().map(|system| never(system, recorded)).unwrap_or_default() {
         ui::say(&line);
     }
 }

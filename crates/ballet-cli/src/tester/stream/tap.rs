@@ -18,7 +18,7 @@ use crate::base::exit::{ExitStatus, of_journal, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
-use crate::tester::stream::feed::{EventFeed, interrupted};
+use crate::tester::stream::feed::{EventFeed, interruption};
 use crate::tester::stream::render::EventLines;
 use crate::tester::stream::selection::{JournalRange, StreamSelection};
 
@@ -72,8 +72,8 @@ pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<ExitSt
     let mut screen = Screen::new(options);
     args.selection.say_undeclared();
     let shown = show(&mut feed, &mut screen).await;
-    if shown.is_ok() && screen.count == 0 && feed.seen() > 0 {
-        ui::say(&format!("none of the {} is wanted", ui::counted(feed.seen(), "event")));
+    if shown.is_ok() && screen.count == 0 && feed.events_read() > 0 {
+        ui::say(&format!("none of the {} is wanted", ui::counted(feed.events_read(), "event")));
     }
     feed.close().await;
     match shown {
@@ -213,7 +213,7 @@ impl Screen {
         let text = std::mem::replace(&mut self.text, Vec::with_capacity(FULL));
         let gone = || io::Error::from(ErrorKind::BrokenPipe);
         // A user who sees that the output is held up may stop the command at once.
-        let interrupt = interrupted();
+        let interrupt = interruption();
         self.pipe.send(text).map_err(|_| gone())?;
         tokio::select! {
             biased;

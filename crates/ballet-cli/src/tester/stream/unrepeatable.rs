@@ -27,7 +27,7 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
         }
     }
     for (service, sagas) in without {
-        let (count, ids) = named(&sagas);
+        let (count, ids) = count_and_ids(&sagas);
         let them = if sagas.len() == 1 { "it" } else { "them" };
         ui::say(&format!(
             "{count} began with a request to {service}: what {service} answers in {them} is not \
@@ -35,7 +35,7 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
         ));
     }
     if !open.is_empty() {
-        let (count, ids) = named(&open);
+        let (count, ids) = count_and_ids(&open);
         let is = if open.len() == 1 { "is" } else { "are" };
         ui::say(&format!(
             "{count} had not ended when the recording did, and {is} compared up to there: {ids}"
@@ -55,7 +55,7 @@ impl UnrepeatableSagas {
     /// Reports these sagas. If nothing is compared they are sent all the same, and a deadline passes there in its time.
     pub(crate) fn say(&self, are_left_out: bool) {
         for (why, sagas) in &self.0 {
-            let (count, ids) = named(sagas);
+            let (count, ids) = count_and_ids(sagas);
             let each = if sagas.len() == 1 { "it" } else { "each" };
             let fate = match sagas.len() {
                 _ if are_left_out => "left out, neither sent nor compared",
@@ -77,7 +77,7 @@ impl UnrepeatableSagas {
 }
 
 /// The number of sagas, and the first of them.
-fn named(sagas: &BTreeSet<Uuid>) -> (String, String) {
+fn count_and_ids(sagas: &BTreeSet<Uuid>) -> (String, String) {
     let s = if sagas.len() == 1 { "" } else { "s" };
     let count = format!("{} saga{s}", ui::grouped(sagas.len()));
     let first: Vec<_> = sagas.iter().take(NAMED).map(Uuid::to_string).collect();
