@@ -74,7 +74,7 @@ enum Command {
     /// Copies that services keep of each other's entities
     #[command(subcommand)]
     Copies(copies::Command),
-    /// Which steps, refusals, compensations, deadlines and retries were ever seen: what has never run comes first
+    /// Count how often each step, refusal, compensation, deadline and retry was seen; those never seen come first
     #[command(after_help = coverage::EXAMPLES)]
     Coverage(coverage::Args),
     /// Readers of telemetry: how far they are, what they missed; rewind one
