@@ -15,7 +15,7 @@ use crate::operator::dlq::render;
 use crate::operator::dlq::selection::DeadLetterSelection;
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct ListArgs {
+pub(crate) struct DlqListArgs {
     #[command(flatten)]
     selection: DeadLetterSelection,
     /// Show at most this many
@@ -49,7 +49,7 @@ impl LatestDeadLetters {
     }
 }
 
-pub(crate) async fn list(args: &ListArgs, options: &GlobalOptions) -> Result<ExitStatus> {
+pub(crate) async fn list(args: &DlqListArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let now = options.clock.now();
     let filter = args.selection.filter(now);
     let mut latest = LatestDeadLetters { limit: args.limit.max(1), ..LatestDeadLetters::default() };

@@ -25,7 +25,7 @@ use crate::base::options::GlobalOptions;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List dead letters, the latest first
-    List(list::ListArgs),
+    List(list::DlqListArgs),
     /// Count dead letters by reason, step, event and cause
     Groups(list::GroupsArgs),
     /// Show a dead letter with its properties, headers and body

@@ -24,7 +24,7 @@ use crate::operator::dlq::note::NoteArgs;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the events that could not be published, with the reason
-    List(ListArgs),
+    List(OutboxListArgs),
     /// Publish them again, under the same message ids
     Retry(ChangeArgs),
     /// Write them to a file and delete them: they are never published
@@ -51,7 +51,7 @@ struct EventSelection {
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct ListArgs {
+pub(crate) struct OutboxListArgs {
     #[command(flatten)]
     selection: EventSelection,
     /// Show at most this many of a service, the oldest
@@ -127,7 +127,7 @@ impl EventSelection {
     }
 }
 
-async fn list(args: &ListArgs, options: &GlobalOptions) -> Result<ExitStatus> {
+async fn list(args: &OutboxListArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let filter = args.selection.filter();
     let (mut all, mut whole) = (Vec::new(), 0);
     for (service, mut db) in args.selection.databases(options).await? {

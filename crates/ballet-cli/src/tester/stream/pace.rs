@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::base::exit::usage;
 use crate::base::systems::loaded_system;
 use crate::base::ui;
-use crate::tester::stream::render::EventLines;
+use crate::tester::stream::render::EventPrinter;
 
 /// The speed at which a recording is sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,7 +57,7 @@ pub(crate) struct Metronome {
     now: Timestamp,
     /// The first time in the recording, and the moment at which its event was due.
     began: Option<(Timestamp, Instant)>,
-    lines: EventLines,
+    lines: EventPrinter,
 }
 
 impl Metronome {
@@ -65,7 +65,7 @@ impl Metronome {
         if pace == ReplayPace::Step && !is_interactive() {
             return Err(usage("--pace step asks before each event, and there is no terminal"));
         }
-        Ok(Self { pace, now, began: None, lines: EventLines::of(loaded_system()) })
+        Ok(Self { pace, now, began: None, lines: EventPrinter::of(loaded_system()) })
     }
 
     /// The moment at which the event is due; `None` for at once.

@@ -22,14 +22,14 @@ const LEAST: usize = 20;
 const INDENT: &str = "  ";
 
 /// Writes events below each other in columns.
-pub(crate) struct EventLines {
+pub(crate) struct EventPrinter {
     columns: Option<usize>,
     event_type: usize,
     service: usize,
     day: String,
 }
 
-impl EventLines {
+impl EventPrinter {
     /// Makes the columns wide enough for the system's names.
     pub(crate) fn of(system: Option<&System>) -> Self {
         let parts = || system.iter().flat_map(|system| &system.parts);

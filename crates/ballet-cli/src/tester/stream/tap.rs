@@ -19,7 +19,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
 use crate::tester::stream::feed::{EventFeed, interruption};
-use crate::tester::stream::render::EventLines;
+use crate::tester::stream::render::EventPrinter;
 use crate::tester::stream::selection::{JournalRange, StreamSelection};
 
 /// The longest time that an event waits for others to be written with it.
@@ -149,7 +149,7 @@ enum WriteOutcome {
 /// Standard output.
 struct Screen {
     output: Output,
-    lines: EventLines,
+    lines: EventPrinter,
     /// The text that is not written yet.
     text: Vec<u8>,
     /// The number of events that were shown.
@@ -161,7 +161,7 @@ struct Screen {
 impl Screen {
     fn new(options: &GlobalOptions) -> Self {
         // Without contracts the columns begin with their usual width.
-        let lines = EventLines::of(system().ok());
+        let lines = EventPrinter::of(system().ok());
         let text = Vec::with_capacity(FULL);
         let (pipe, texts) = mpsc::channel::<Vec<u8>>();
         let (done, written) = later::unbounded_channel();
